@@ -1,0 +1,4 @@
+#![doc = "Nestling's device runtime."]
+
+pub mod space;
+pub mod units;

@@ -1,0 +1,46 @@
+//! Quantities whose unit is part of the type, so that a budget in millions is never compared with a count.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// Multiply-accumulate operations of one inference.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct MAdds(pub u64);
+
+impl MAdds {
+    /// The count in millions, for people.
+    pub fn millions(self) -> f64 {
+        self.0 as f64 / 1e6
+    }
+}
+
+impl fmt::Display for MAdds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:.*} M", if self.0 < 10_000_000 { 2 } else { 1 }, self.millions())
+    }
+}
+
+/// A duration in milliseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, PartialOrd, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Millis(pub f64);
+
+impl Millis {
+    /// The same duration in microseconds.
+    pub fn micros(self) -> f64 {
+        self.0 * 1e3
+    }
+}
+
+impl From<std::time::Duration> for Millis {
+    fn from(duration: std::time::Duration) -> Self {
+        Self(duration.as_secs_f64() * 1e3)
+    }
+}
+
+impl fmt::Display for Millis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:.*} ms", if self.0 < 10.0 { 3 } else { 1 }, self.0)
+    }
+}
