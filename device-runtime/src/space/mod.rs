@@ -9,6 +9,7 @@
 //! [`SearchSpace::lower`] is the only place where a shape is derived. The trainer, the GPU engine, the CPU reference,
 //! the cost model and the latency table all read its [`Network`].
 
+mod calibrated;
 mod child;
 mod cost;
 mod layout;
@@ -16,6 +17,7 @@ mod network;
 mod presets;
 mod sample;
 
+pub use calibrated::{CalibratedChild, Statistics};
 pub use child::{Child, ParseChildError, StageChoice};
 pub use cost::Cost;
 pub use layout::{Convolution, Parameter, ParameterLayout, Role};
@@ -160,6 +162,14 @@ pub enum SpaceError {
         /// What the space offers.
         allowed: Vec<u32>,
     },
+    /// The batch-norm statistics do not belong to the child.
+    #[error("statistics of child `{child}`: {problem}; calibrate the child again")]
+    Statistics {
+        /// The child, printed.
+        child: String,
+        /// What is wrong.
+        problem: String,
+    },
     /// The text is no child at all.
     #[error(transparent)]
     Parse(#[from] ParseChildError),
@@ -167,6 +177,9 @@ pub enum SpaceError {
 
 /// Largest size, width or class count that a space may name: keeps every product below far from overflow.
 const LARGEST: u32 = 16_384;
+
+/// Most weights of a supernet (4 GiB in f32): a bound for untrusted spaces.
+const MOST_WEIGHTS: u64 = 1 << 30;
 
 impl SearchSpace {
     /// Checks every number of the space.
@@ -213,7 +226,28 @@ impl SearchSpace {
             choices(&at("expand_ratios"), &stage.expand_ratios, "an expand ratio up to 12", &|n| n <= 12)?;
             choices(&at("stride"), &[stage.stride], "1 or 2", &|n| n <= 2)?;
         }
-        choices("head.widths", &self.head.widths, "a multiple of 4", &width)
+        choices("head.widths", &self.head.widths, "a multiple of 4", &width)?;
+        match self.weights_at_most() {
+            count if count <= MOST_WEIGHTS => Ok(()),
+            count => fail("the supernet", format!("has {count} weights: at most {MOST_WEIGHTS}")),
+        }
+    }
+
+    /// Number of weights of the supernet, without building its layout, so that a hostile space costs nothing.
+    fn weights_at_most(&self) -> u64 {
+        let last = |list: &[u32]| list.last().map_or(0, |&n| u64::from(n));
+        let mut channels = last(&self.stem.widths);
+        let mut count = channels * u64::from(self.input_channels * self.stem.kernel * self.stem.kernel);
+        for stage in &self.stages {
+            let (width, kernel) = (last(&stage.widths), last(&stage.kernels));
+            for _ in 0..last(&stage.depths) {
+                let expanded = channels * last(&stage.expand_ratios);
+                count += expanded * (channels + kernel * kernel + width);
+                channels = width;
+            }
+        }
+        let head = last(&self.head.widths);
+        count + head * (channels + u64::from(self.classes))
     }
 
     /// Whether block `block` of stage `stage` adds its input to its output.

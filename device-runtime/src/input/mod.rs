@@ -1,0 +1,15 @@
+//! From an 8-bit image to the normalised tensor that a child reads: the one definition, followed by the GPU kernel and
+//! by the trainer.
+//!
+//! 1. The centred square of the image is taken.
+//! 2. It is resized to the child's resolution with a triangle filter whose support grows with the scale (antialiased
+//!    bilinear, half-pixel centres), along rows and columns separately.
+//! 3. `(value / 255 - mean) / standard_deviation`, a channel at a time.
+
+mod idx;
+mod image;
+mod resize;
+
+pub use idx::{IdxError, IdxImages, parse_idx_images, parse_idx_labels};
+pub use image::{Crop, Image, ImageError, PixelFormat, Preprocessing};
+pub use resize::{Taps, preprocess, triangle_taps};
