@@ -1,0 +1,57 @@
+use crate::input::Preprocessing;
+use crate::latency::LatencyTable;
+use crate::space::{Child, Cost, SearchSpace};
+use serde::{Deserialize, Serialize};
+
+/// Everything small in a bundle.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// A name for people.
+    pub name: String,
+    /// What trained it: crate version and a line on data and recipe.
+    pub provenance: String,
+    /// What a child may choose.
+    pub space: SearchSpace,
+    /// How pixels become a network's input.
+    pub preprocessing: Preprocessing,
+    /// One name a class.
+    pub labels: Vec<String>,
+    /// The children that ship with statistics, fewest MAdds first.
+    pub children: Vec<ChildEntry>,
+    /// Latency tables of known devices.
+    pub latency_tables: Vec<LatencyTable>,
+}
+
+/// A child that ships.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChildEntry {
+    /// `smallest`, `biggest`, or `pareto-3`; unique in the bundle.
+    pub name: String,
+    /// The child.
+    pub child: Child,
+    /// What it costs.
+    pub cost: Cost,
+    /// Accuracy on images held out from training, by which it was chosen.
+    pub held_out: Measured,
+    /// Accuracy on the test images, by which nothing was chosen.
+    pub test: Measured,
+}
+
+/// A measured accuracy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Measured {
+    /// Images whose most probable class was right.
+    pub correct: u32,
+    /// Images looked at.
+    pub images: u32,
+}
+
+impl Measured {
+    /// Share of right answers in percent; 0 if nothing was looked at.
+    pub fn top1_percent(self) -> f64 {
+        100.0 * f64::from(self.correct) / f64::from(self.images.max(1))
+    }
+}

@@ -1,0 +1,119 @@
+use super::header::encode;
+use super::{BundleError, ChildEntry, Manifest};
+use crate::atomic_file::{WriteError, write_atomically};
+use crate::space::{CalibratedChild, Network, ParameterLayout};
+use std::path::Path;
+
+/// Most children that ship in one bundle.
+const MOST_CHILDREN: usize = 4096;
+
+impl Manifest {
+    /// Checks that everything fits: labels, preprocessing, children and section lengths. Returns the lowered children.
+    pub(super) fn check(
+        &self,
+        layout: &ParameterLayout,
+        weight_bytes: usize,
+        statistics_bytes: usize,
+    ) -> Result<Vec<Network>, BundleError> {
+        let require = |holds: bool, problem: &dyn Fn() -> String| {
+            if holds { Ok(()) } else { Err(BundleError::Inconsistent { problem: problem() }) }
+        };
+        let space = &self.space;
+        require(weight_bytes == 4 * layout.len(), &|| {
+            format!("{weight_bytes} bytes of weights where the space needs {}", 4 * layout.len())
+        })?;
+        require(self.labels.len() == space.classes as usize, &|| {
+            format!("{} labels for {} classes", self.labels.len(), space.classes)
+        })?;
+        require(self.preprocessing.fits(space.input_channels), &|| {
+            format!("the preprocessing does not fit {} input channels", space.input_channels)
+        })?;
+        let count = self.children.len();
+        require((1..=MOST_CHILDREN).contains(&count), &|| format!("{count} children: between 1 and {MOST_CHILDREN}"))?;
+        let names: std::collections::HashSet<&str> = self.children.iter().map(|entry| entry.name.as_str()).collect();
+        require(names.len() == count, &|| "two children have the same name".to_owned())?;
+        let mut networks = Vec::with_capacity(count);
+        for ChildEntry { name, child, cost, held_out, test } in &self.children {
+            let network = space.lower(child)?;
+            require(network.cost() == *cost, &|| format!("the cost of child `{name}` is not what the space gives"))?;
+            for measured in [held_out, test] {
+                require(measured.correct <= measured.images, &|| format!("child `{name}` has more hits than images"))?;
+            }
+            networks.push(network);
+        }
+        let channels: usize = networks.iter().map(Network::normalised_channels).sum();
+        require(statistics_bytes == 8 * channels, &|| {
+            format!("{statistics_bytes} bytes of statistics where the children need {}", 8 * channels)
+        })?;
+        for table in &self.latency_tables {
+            require(table.is_sound(), &|| {
+                format!("the latency table of {} holds impossible times", table.device.adapter)
+            })?;
+        }
+        Ok(networks)
+    }
+}
+
+/// What goes into a bundle.
+#[derive(Clone, Debug)]
+pub struct BundleContents<'a> {
+    /// Everything small.
+    pub manifest: &'a Manifest,
+    /// The flat vector of all shared parameters.
+    pub weights: &'a [f32],
+    /// The manifest's children with their statistics, in the same order.
+    pub children: &'a [CalibratedChild],
+}
+
+impl BundleContents<'_> {
+    /// The bytes of the file.
+    ///
+    /// # Errors
+    /// [`BundleError::Inconsistent`] or [`BundleError::Space`] if the parts do not fit each other.
+    pub fn encode(&self) -> Result<Vec<u8>, BundleError> {
+        let fail = |problem: String| BundleError::Inconsistent { problem };
+        self.manifest.space.validate()?;
+        if !self.children.iter().map(CalibratedChild::child).eq(self.manifest.children.iter().map(|entry| &entry.child))
+        {
+            return Err(fail("the calibrated children are not the manifest's children".to_owned()));
+        }
+        let statistics: Vec<f32> = (self.children.iter())
+            .flat_map(|child| child.statistics().means.iter().chain(&child.statistics().variances))
+            .copied()
+            .collect();
+        let layout = self.manifest.space.layout();
+        self.manifest.check(&layout, 4 * self.weights.len(), 4 * statistics.len())?;
+        let manifest = postcard::to_stdvec(self.manifest).map_err(|error| fail(error.to_string()))?;
+        if manifest.len() as u64 > super::MANIFEST_LIMIT {
+            return Err(fail(format!("the manifest has {} bytes, at most {}", manifest.len(), super::MANIFEST_LIMIT)));
+        }
+        let bodies = [&manifest, bytemuck::cast_slice(self.weights), bytemuck::cast_slice(&statistics)];
+        let (mut file, offsets) = encode(bodies);
+        for (body, offset) in bodies.into_iter().zip(offsets) {
+            file.resize(offset as usize, 0);
+            file.extend_from_slice(body);
+        }
+        Ok(file)
+    }
+
+    /// Writes the file to a temporary name, syncs it and renames it to `path`: the file is whole, or the old one stays.
+    ///
+    /// # Errors
+    /// [`PackError`] if the parts do not fit each other or the disk does not take them.
+    pub fn write(&self, path: &Path) -> Result<(), PackError> {
+        let bytes = self.encode()?;
+        Ok(write_atomically(path, |file| file.write_all(&bytes))?)
+    }
+}
+
+/// Why a bundle could not be written.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PackError {
+    /// The parts do not fit each other.
+    #[error(transparent)]
+    Contents(#[from] BundleError),
+    /// The file could not be written.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+}
