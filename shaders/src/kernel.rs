@@ -1,0 +1,121 @@
+use crate::sources::{self, Source};
+
+/// A compute kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Kernel {
+    /// Convolution of the image, every output channel from every input channel.
+    Dense,
+    /// Convolution of each channel with its own kernel.
+    Depthwise,
+    /// 1x1 convolution or classifier, one pixel and 4 output channels a thread.
+    PointwiseSmall,
+    /// 1x1 convolution, 8 pixels and 8 output channels a thread.
+    PointwiseWide,
+    /// 1x1 convolution, 4 pixels and 16 output channels a thread, weights broadcast in the subgroup.
+    PointwiseSubgroup,
+    /// Mean over all pixels.
+    Pool,
+    /// First pass of the resize: columns.
+    ResizeColumns,
+    /// Second pass of the resize: rows and normalisation.
+    ResizeRows,
+}
+
+/// What one thread computes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tile {
+    /// Pixels.
+    pub pixels: u32,
+    /// Groups of four output channels.
+    pub groups: u32,
+}
+
+impl Kernel {
+    /// All kernels.
+    pub const ALL: [Self; 8] = [
+        Self::Dense,
+        Self::Depthwise,
+        Self::PointwiseSmall,
+        Self::PointwiseWide,
+        Self::PointwiseSubgroup,
+        Self::Pool,
+        Self::ResizeColumns,
+        Self::ResizeRows,
+    ];
+
+    fn source(self) -> &'static Source {
+        match self {
+            Self::Dense => &sources::DENSE,
+            Self::Depthwise => &sources::DEPTHWISE,
+            Self::PointwiseSmall => &sources::POINTWISE_SMALL,
+            Self::PointwiseWide => &sources::POINTWISE_WIDE,
+            Self::PointwiseSubgroup => &sources::POINTWISE_SUBGROUP,
+            Self::Pool => &sources::POOL,
+            Self::ResizeColumns => &sources::RESIZE_COLUMNS,
+            Self::ResizeRows => &sources::RESIZE_ROWS,
+        }
+    }
+
+    /// The entry point of its module; also its name for people.
+    pub fn entry_point(self) -> &'static str {
+        self.source().name
+    }
+
+    /// Its whole WGSL module.
+    ///
+    /// Browsers want `enable subgroups;` before a module that [needs subgroups](Self::needs_subgroups); naga does not
+    /// know the directive yet.
+    pub fn wgsl(self) -> &'static str {
+        self.source().text
+    }
+
+    /// Whether it needs subgroup operations.
+    pub fn needs_subgroups(self) -> bool {
+        self.source().subgroups
+    }
+
+    /// What one thread computes.
+    pub fn tile(self) -> Tile {
+        let (pixels, groups) = match self {
+            Self::Dense | Self::Depthwise => (4, 1),
+            Self::PointwiseWide => (8, 2),
+            Self::PointwiseSubgroup => (4, 4),
+            Self::PointwiseSmall | Self::Pool | Self::ResizeColumns | Self::ResizeRows => (1, 1),
+        };
+        Tile { pixels, groups }
+    }
+}
+
+/// The values that specialise a kernel's module when its pipeline is built.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Specialisation {
+    /// 0 identity, 1 ReLU, 2 ReLU6, 3 swish, 4 hard swish.
+    pub activation: u32,
+    /// Whether what the destination holds is added.
+    pub residual: bool,
+    /// Kernel size.
+    pub kernel: u32,
+    /// Stride.
+    pub stride: u32,
+    /// Channels of the image.
+    pub input_channels: u32,
+    /// Threads of a workgroup.
+    pub workgroup: u32,
+}
+
+impl Specialisation {
+    /// As `override` constants, by name; only those that the kernel's module declares.
+    pub fn constants(&self, kernel: Kernel) -> Vec<(&'static str, f64)> {
+        let mut constants = vec![("WORKGROUP", f64::from(self.workgroup))];
+        if !matches!(kernel, Kernel::ResizeColumns | Kernel::ResizeRows) {
+            constants.extend([
+                ("ACTIVATION", f64::from(self.activation)),
+                ("RESIDUAL", f64::from(u8::from(self.residual))),
+                ("KERNEL", f64::from(self.kernel)),
+                ("STRIDE", f64::from(self.stride)),
+                ("INPUT_CHANNELS", f64::from(self.input_channels)),
+            ]);
+        }
+        constants
+    }
+}

@@ -1,0 +1,57 @@
+use bytemuck::{Pod, Zeroable};
+
+/// Uniform parameters of one layer: the mirror of `struct Layer` in `layer.wgsl`.
+///
+/// Sizes are in pixels; a group is four channels; offsets and strides count elements of four values.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
+pub struct LayerParameters {
+    /// Columns of the input.
+    pub input_width: u32,
+    /// Rows of the input.
+    pub input_height: u32,
+    /// Groups of channels that the child reads.
+    pub input_groups: u32,
+    /// Columns of the output.
+    pub output_width: u32,
+    /// Rows of the output.
+    pub output_height: u32,
+    /// Groups of channels that the child writes.
+    pub output_groups: u32,
+    /// First element of the layer's weight.
+    pub weight_offset: u32,
+    /// Elements from one group of output channels to the next in the supernet's weight.
+    pub weight_stride: u32,
+    /// The supernet's kernel size.
+    pub weight_kernel: u32,
+    /// First element of the child's scales and shifts for the layer.
+    pub norm_offset: u32,
+    /// Rows and columns of zeros before the image.
+    pub padding: u32,
+    /// Zero.
+    pub reserved: u32,
+}
+
+/// Uniform parameters of both passes of the resize: the mirror of `struct Resize` in `resize.wgsl`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Pod, Zeroable)]
+pub struct ResizeParameters {
+    /// Rows and columns of the square that is read, in pixels.
+    pub source_side: u32,
+    /// Rows and columns of the square that is written, in pixels.
+    pub target_side: u32,
+    /// Bytes of a pixel: 1 (grey) or 4 (RGBA).
+    pub pixel_bytes: u32,
+    /// Channels that the network reads: 1 or 3.
+    pub channels: u32,
+    /// Factor of each channel's 8-bit value.
+    pub scale: [f32; 4],
+    /// Added after the factor.
+    pub shift: [f32; 4],
+}
+
+/// Bytes of a uniform binding that holds either parameter struct.
+pub const PARAMETER_BYTES: u64 = 48;
+
+const _: () = assert!(size_of::<LayerParameters>() as u64 == PARAMETER_BYTES);
+const _: () = assert!(size_of::<ResizeParameters>() as u64 == PARAMETER_BYTES);

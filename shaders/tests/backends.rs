@@ -1,0 +1,98 @@
+//! Writes every kernel for every backend that wgpu may meet, as wgpu would.
+
+use naga::back::{PipelineConstants, glsl, hlsl, msl, pipeline_constants::process_overrides, spv};
+use naga::valid::{Capabilities, ModuleInfo, ShaderStages, SubgroupOperationSet, ValidationFlags, Validator};
+use naga::{Module, ShaderStage, proc::BoundsCheckPolicies};
+use nestling_shaders::{Kernel, LayerParameters, ResizeParameters, Specialisation};
+
+fn specialised(kernel: Kernel) -> (Module, ModuleInfo) {
+    let module = naga::front::wgsl::parse_str(kernel.wgsl()).unwrap();
+    let mut validator = Validator::new(ValidationFlags::all(), Capabilities::SUBGROUP);
+    validator.subgroup_stages(ShaderStages::COMPUTE).subgroup_operations(SubgroupOperationSet::all());
+    let info = validator.validate(&module).unwrap();
+    let values =
+        Specialisation { activation: 3, residual: true, kernel: 5, stride: 2, input_channels: 3, workgroup: 64 };
+    let constants: PipelineConstants =
+        values.constants(kernel).into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    let entry = Some((ShaderStage::Compute, kernel.entry_point()));
+    let (module, info) = process_overrides(&module, &info, entry, &constants).unwrap();
+    (module.into_owned(), info.into_owned())
+}
+
+fn glsl_es(kernel: Kernel, module: &Module, info: &ModuleInfo) -> Result<String, glsl::Error> {
+    let options = glsl::Options { version: glsl::Version::new_gles(310), ..Default::default() };
+    let pipeline = glsl::PipelineOptions {
+        shader_stage: ShaderStage::Compute,
+        entry_point: kernel.entry_point().to_owned(),
+        multiview: None,
+    };
+    let mut text = String::new();
+    glsl::Writer::new(&mut text, module, info, &options, &pipeline, BoundsCheckPolicies::default())?.write()?;
+    Ok(text)
+}
+
+#[test]
+fn every_kernel_is_written_for_every_backend() {
+    for kernel in Kernel::ALL {
+        let name = kernel.entry_point();
+        let (module, info) = specialised(kernel);
+
+        let words = spv::write_vec(&module, &info, &spv::Options::default(), None).unwrap();
+        assert!(words.len() > 100, "{name}: SPIR-V");
+
+        let options = msl::Options { fake_missing_bindings: true, lang_version: (2, 4), ..Default::default() };
+        let (text, _) = msl::write_string(&module, &info, &options, &msl::PipelineOptions::default()).unwrap();
+        assert!(text.contains(name), "{name}: MSL");
+
+        let options =
+            hlsl::Options { fake_missing_bindings: true, shader_model: hlsl::ShaderModel::V6_0, ..Default::default() };
+        let mut text = String::new();
+        let pipeline = hlsl::PipelineOptions::default();
+        hlsl::Writer::new(&mut text, &options, &pipeline).write(&module, &info, None).unwrap();
+        assert!(text.contains(name), "{name}: HLSL");
+
+        // GLSL ES has no subgroup operations: adapters behind it report no such feature and get the wide kernel.
+        if !kernel.needs_subgroups() {
+            let text = glsl_es(kernel, &module, &info).unwrap();
+            assert!(text.contains("void main()"), "{name}: GLSL ES");
+            let buffers = text.lines().filter(|line| line.contains(" buffer ")).count();
+            assert!(buffers <= 4, "{name}: GLSL ES guarantees 4 storage buffers, not {buffers}\n{text}");
+        }
+
+        let text = naga::back::wgsl::write_string(&module, &info, naga::back::wgsl::WriterFlags::empty()).unwrap();
+        assert!(text.contains(name), "{name}: WGSL");
+    }
+}
+
+#[test]
+fn parameters_mirror_the_structs_in_wgsl() {
+    let layout = |kernel: Kernel, structure: &str| -> (u32, Vec<(String, u32)>) {
+        let module = naga::front::wgsl::parse_str(kernel.wgsl()).unwrap();
+        let (_, kind) = module.types.iter().find(|(_, kind)| kind.name.as_deref() == Some(structure)).unwrap();
+        let naga::TypeInner::Struct { members, span } = &kind.inner else { panic!("{structure} is no struct") };
+        let offsets = members.iter().map(|member| (member.name.clone().unwrap(), member.offset)).collect();
+        (*span, offsets)
+    };
+    macro_rules! mirror {
+        ($type:ty { $($field:ident),* }) => {
+            (size_of::<$type>() as u32, vec![$((stringify!($field).to_owned(), std::mem::offset_of!($type, $field) as u32)),*])
+        };
+    }
+    let expected = mirror!(LayerParameters {
+        input_width,
+        input_height,
+        input_groups,
+        output_width,
+        output_height,
+        output_groups,
+        weight_offset,
+        weight_stride,
+        weight_kernel,
+        norm_offset,
+        padding,
+        reserved
+    });
+    assert_eq!(layout(Kernel::Depthwise, "Layer"), expected);
+    let expected = mirror!(ResizeParameters { source_side, target_side, pixel_bytes, channels, scale, shift });
+    assert_eq!(layout(Kernel::ResizeRows, "Resize"), expected);
+}

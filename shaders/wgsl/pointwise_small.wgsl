@@ -1,0 +1,25 @@
+// 1x1 convolution or classifier, one pixel and one group of output channels a thread. Threads run along pixels, then
+// groups: the only tile that keeps threads busy when there are few pixels (one, for the classifier).
+//
+// Weight: [output group][input group][input channel of the group], four output channels an element.
+
+@compute @workgroup_size(WORKGROUP)
+fn pointwise_small(@builtin(global_invocation_id) thread: vec3<u32>) {
+    let pixels = layer.output_width * layer.output_height;
+    let group = thread.x / pixels;
+    let pixel = thread.x % pixels;
+    if group >= layer.output_groups {
+        return;
+    }
+    var weight = layer.weight_offset + group * layer.weight_stride;
+    var read = pixel;
+    var sum = vec4<f32>();
+    for (var i = 0u; i < layer.input_groups; i++) {
+        let w = mat4x4<f32>(weights[weight], weights[weight + 1u], weights[weight + 2u], weights[weight + 3u]);
+        sum += w * source[read];
+        weight += 4u;
+        read += pixels;
+    }
+    let norm = layer.norm_offset + 2u * group;
+    close(sum, norms[norm], norms[norm + 1u], group * pixels + pixel);
+}

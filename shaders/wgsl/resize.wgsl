@@ -1,0 +1,38 @@
+// What both passes of the resize share: a triangle filter that widens by the scale when it shrinks (antialiased), with
+// half-pixel centres, weights normalised over the pixels inside the image.
+
+struct Resize {
+    // Rows and columns of the square that is read.
+    source_side: u32,
+    // Rows and columns of the square that is written.
+    target_side: u32,
+    // Bytes of a pixel: 1 (grey) or 4 (RGBA).
+    pixel_bytes: u32,
+    // Channels that the network reads: 1 or 3.
+    channels: u32,
+    // The tensor is value * scale + shift, a component for each channel.
+    scale: vec4<f32>,
+    shift: vec4<f32>,
+}
+
+override WORKGROUP: u32 = 8u;
+
+struct Taps {
+    first: u32,
+    end: u32,
+    centre: f32,
+    support: f32,
+}
+
+fn taps(index: u32, source_side: u32, target_side: u32) -> Taps {
+    let scale = f32(source_side) / f32(target_side);
+    let support = max(scale, 1.0);
+    let centre = (f32(index) + 0.5) * scale;
+    let first = u32(max(floor(centre - support), 0.0));
+    let end = min(u32(ceil(centre + support)), source_side);
+    return Taps(first, end, centre, support);
+}
+
+fn tap_weight(t: Taps, pixel: u32) -> f32 {
+    return max(0.0, 1.0 - abs((f32(pixel) + 0.5 - t.centre) / t.support));
+}
