@@ -1,2 +1,50 @@
-//! .
-fn main() {}
+//! `cargo xtask`: every chore of this repository as one command, so that a fresh checkout needs only cargo and python3.
+//!
+//! One module a command. Each command that needs libtorch, a Vulkan driver or the dataset calls [`setup::ensure`] first.
+
+mod process;
+mod setup;
+mod test;
+mod workspace;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// Chores of the Nestling repository.
+///
+/// New here? Run `cargo xtask test`: it sets the machine up, then does all that CI does.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Install what building and training need; steps already done are skipped.
+    ///
+    /// Three things: a Vulkan loader and driver (Mesa's software one will do), the Fashion-MNIST files, and libtorch
+    /// under target/ (0.6 GB; with CUDA 4 GB, taken where an NVIDIA driver is found). The runtime alone needs no
+    /// libtorch: `cargo build` works without this command.
+    Setup(setup::Options),
+    /// Everything that CI checks: formatting, lints, documentation, licences, tests.
+    ///
+    /// Stops at the first step that fails, and ends with one line a step and cargo's test results.
+    Test(test::Options),
+}
+
+fn main() -> ExitCode {
+    let outcome = match Cli::parse().command {
+        Command::Setup(options) => setup::run(&options),
+        Command::Test(options) => test::run(&options),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        // In words only: a backtrace of this program helps nobody.
+        Err(error) => {
+            eprintln!("\nerror: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

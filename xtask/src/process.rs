@@ -1,0 +1,47 @@
+//! Running other programs: their output passes through, and a failure says which command it was.
+
+use anyhow::{Context, Result, bail};
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+
+/// The command as one would type it, for messages.
+pub fn display(command: &Command) -> String {
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    words.map(|word| word.to_string_lossy().into_owned()).collect::<Vec<_>>().join(" ")
+}
+
+/// Runs to the end; its output goes to the terminal.
+pub fn run(command: &mut Command) -> Result<()> {
+    let shown = display(command);
+    let status = command.status().with_context(|| format!("could not start `{shown}`"))?;
+    if !status.success() {
+        bail!("`{shown}` failed ({status})");
+    }
+    Ok(())
+}
+
+/// Runs to the end, passes every line of standard output on to `each_line`, and prints it too.
+pub fn run_watched(command: &mut Command, mut each_line: impl FnMut(&str)) -> Result<()> {
+    let shown = display(command);
+    let mut child = command.stdout(Stdio::piped()).spawn().with_context(|| format!("could not start `{shown}`"))?;
+    if let Some(stdout) = child.stdout.take() {
+        // Bytes, not `lines()`: a test may print what is no UTF-8.
+        for line in BufReader::new(stdout).split(b'\n') {
+            let line = line.with_context(|| format!("could not read what `{shown}` prints"))?;
+            let line = String::from_utf8_lossy(&line);
+            println!("{line}");
+            each_line(&line);
+        }
+    }
+    let status = child.wait().with_context(|| format!("lost `{shown}`"))?;
+    if !status.success() {
+        bail!("`{shown}` failed ({status})");
+    }
+    Ok(())
+}
+
+/// What a command prints, or `None` where it is missing or fails: for questions such as "is pip there?".
+pub fn answer(program: &str, arguments: &[&str]) -> Option<String> {
+    let output = Command::new(program).args(arguments).stdin(Stdio::null()).output().ok()?;
+    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}

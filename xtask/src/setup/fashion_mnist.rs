@@ -1,0 +1,31 @@
+//! The dataset that demos, tests and benchmarks train on, as Debian packages it.
+
+use anyhow::{Result, bail};
+use std::path::{Path, PathBuf};
+
+/// The Debian and Ubuntu package.
+pub const PACKAGE: &str = "dataset-fashion-mnist";
+
+/// Where that package puts the files, and where the trainer looks for them.
+const FOLDER: &str = "/usr/share/datasets/fashion-mnist";
+
+const FILES: [&str; 4] = [
+    "train-images-idx3-ubyte.gz",
+    "train-labels-idx1-ubyte.gz",
+    "t10k-images-idx3-ubyte.gz",
+    "t10k-labels-idx1-ubyte.gz",
+];
+
+/// The folder, when all four files are in it.
+pub fn find() -> Option<PathBuf> {
+    let folder = Path::new(FOLDER);
+    FILES.iter().all(|file| folder.join(file).is_file()).then(|| folder.to_path_buf())
+}
+
+/// The folder, or what to do to have it.
+pub fn require() -> Result<PathBuf> {
+    match find() {
+        Some(folder) => Ok(folder),
+        None => bail!("Fashion-MNIST is not in {FOLDER}. Copy these four files there: {}", FILES.join(", ")),
+    }
+}

@@ -1,0 +1,46 @@
+//! `cargo xtask setup`: what must be on the machine before the workspace builds, trains and draws.
+//!
+//! Every step first looks whether it is already done, so [`ensure`] costs milliseconds on a machine that is ready.
+
+mod fashion_mnist;
+mod libtorch;
+mod packages;
+mod python;
+mod shared_library;
+mod vulkan;
+
+use anyhow::Result;
+
+/// Flags of `cargo xtask setup`.
+#[derive(clap::Args, Default)]
+pub struct Options {
+    /// Take libtorch's CUDA libraries even where no NVIDIA driver is found (to prepare an image for another machine).
+    #[arg(long)]
+    pub cuda: bool,
+}
+
+/// Does what is missing and says what is there.
+pub fn run(options: &Options) -> Result<()> {
+    // One call of the package manager for all that is missing: its index is slow to refresh.
+    let mut wanted = Vec::new();
+    if vulkan::find().is_none() {
+        wanted.extend(vulkan::PACKAGES);
+    }
+    if fashion_mnist::find().is_none() {
+        wanted.push(fashion_mnist::PACKAGE);
+    }
+    packages::install(&wanted)?;
+    let vulkan = vulkan::require()?;
+    let dataset = fashion_mnist::require()?;
+    let libtorch = libtorch::install(options.cuda)?;
+
+    println!("vulkan    {vulkan}");
+    println!("dataset   {}", dataset.display());
+    println!("libtorch  {libtorch}");
+    Ok(())
+}
+
+/// What the other commands call first.
+pub fn ensure() -> Result<()> {
+    run(&Options::default())
+}

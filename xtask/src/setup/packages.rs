@@ -1,0 +1,30 @@
+//! The system's packages, where it has apt; elsewhere a message says what is needed.
+
+use crate::process;
+use anyhow::{Context, Result, bail};
+use std::process::Command;
+
+/// Installs the named packages; does nothing for an empty list.
+pub fn install(names: &[&str]) -> Result<()> {
+    if names.is_empty() {
+        return Ok(());
+    }
+    let list = names.join(" ");
+    if process::answer("apt-get", &["--version"]).is_none() {
+        // The caller's own check says what each of them is for.
+        println!("setup: no apt on this system; Debian calls what is missing: {list}");
+        return Ok(());
+    }
+    if process::answer("id", &["-u"]).as_deref() != Some("0") {
+        bail!(
+            "these packages are missing: {list}\nRun this, then the same command again:\n  \
+             sudo apt-get update && sudo apt-get install --yes --no-install-recommends {list}"
+        );
+    }
+    println!("setup: installing {list}");
+    process::run(Command::new("apt-get").args(["--quiet=2", "update"]))
+        .context("the package index could not be refreshed; is the network there?")?;
+    let mut install = Command::new("apt-get");
+    install.args(["--quiet=2", "install", "--yes", "--no-install-recommends"]).args(names);
+    process::run(install.env("DEBIAN_FRONTEND", "noninteractive"))
+}

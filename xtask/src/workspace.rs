@@ -1,0 +1,17 @@
+//! Where things are in this checkout.
+
+use std::path::{Path, PathBuf};
+
+/// The repository's root.
+///
+/// Asked of cargo at run time, because a target folder shared by two checkouts may hold the other one's xtask.
+pub fn root() -> PathBuf {
+    let manifest = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
+    let manifest = manifest.unwrap_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")));
+    manifest.parent().map(Path::to_path_buf).unwrap_or(manifest)
+}
+
+/// The repository's own `target`, whatever `CARGO_TARGET_DIR` says: `.cargo/config.toml` looks for libtorch here.
+pub fn target() -> PathBuf {
+    root().join("target")
+}
