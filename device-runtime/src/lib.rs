@@ -2,6 +2,10 @@
 
 pub mod atomic_file;
 pub mod bundle;
+#[cfg(feature = "gpu")]
+pub mod engine;
+#[cfg(feature = "gpu")]
+pub mod gpu;
 pub mod input;
 pub mod latency;
 pub mod reference;

@@ -1,0 +1,79 @@
+use crate::gpu::GpuError;
+use crate::space::SpaceError;
+
+/// Why the engine cannot load, prepare or run.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum EngineError {
+    /// The GPU.
+    #[error(transparent)]
+    Gpu(#[from] GpuError),
+    /// The space, the child or its statistics.
+    #[error(transparent)]
+    Space(#[from] SpaceError),
+    /// The weights do not belong to the space.
+    #[error("{given} weights were given, but search space `{space}` has {expected}: load the weights trained for it")]
+    Weights {
+        /// Name of the space.
+        space: String,
+        /// Number that it has.
+        expected: usize,
+        /// Number that was given.
+        given: usize,
+    },
+    /// The preprocessing does not belong to the space.
+    #[error("the preprocessing needs one finite mean and one positive deviation for each of {channels} input channels")]
+    Preprocessing {
+        /// Input channels of the space.
+        channels: u32,
+    },
+    /// A layer or a buffer is beyond what the kernels can address.
+    #[error("{place} is too large for the kernels: {quantity} = {value}, at most {limit}")]
+    TooLarge {
+        /// Which layer or buffer.
+        place: String,
+        /// What of it.
+        quantity: &'static str,
+        /// How large.
+        value: u64,
+        /// How large it may be.
+        limit: u64,
+    },
+    /// Every slot holds a child that is still in use.
+    #[error(
+        "all {slots} child slots are in use: drop a `PreparedChild`, or load with more `EngineOptions::child_slots`"
+    )]
+    SlotsInUse {
+        /// Slots that were made at load.
+        slots: usize,
+    },
+    /// The child was prepared by another supernet.
+    #[error("child `{child}` was prepared by another supernet: prepare it with the one that runs it")]
+    Foreign {
+        /// The child, printed.
+        child: String,
+    },
+    /// The image is larger than the buffer made at load.
+    #[error(
+        "the image's centre square has a side of {side} pixels, at most {largest} fit: shrink it, or load with a larger \
+         `EngineOptions::largest_image_side`"
+    )]
+    ImageTooLarge {
+        /// Its side in pixels.
+        side: u32,
+        /// Largest side in pixels.
+        largest: u32,
+    },
+    /// The tensor is not the child's input.
+    #[error("child `{child}` reads {expected} values ({shape}, channel by channel), but {given} were given")]
+    Tensor {
+        /// The child, printed.
+        child: String,
+        /// What it reads.
+        shape: String,
+        /// Values that it reads.
+        expected: usize,
+        /// Values that were given.
+        given: usize,
+    },
+}

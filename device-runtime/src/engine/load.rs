@@ -1,0 +1,297 @@
+use super::arena::{Arena, Sizes};
+use super::pipelines::Pipelines;
+use super::planner::{Traits, all_pipelines, plan_layer};
+use super::repack::{Packed, pack, packed_len};
+use super::slots::Slots;
+use super::{EngineError, infer::ResizeState};
+use crate::gpu::{Context, Counters, Staging, Upload};
+use crate::input::Preprocessing;
+use crate::space::{ParameterLayout, SearchSpace};
+use crate::units::Millis;
+use nestling_shaders::{PARAMETER_BYTES, ResizeParameters};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+/// What is set aside at load.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EngineOptions {
+    /// Children that can be prepared at the same time.
+    pub child_slots: usize,
+    /// Largest side of an image's centre square in pixels.
+    pub largest_image_side: u32,
+    /// Inferences whose answers can be on their way at the same time.
+    pub answers_in_flight: usize,
+}
+
+impl Default for EngineOptions {
+    fn default() -> Self {
+        Self { child_slots: 32, largest_image_side: 1080, answers_in_flight: 4 }
+    }
+}
+
+/// Bytes that a loaded supernet holds, all of them made at load.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MemoryUse {
+    /// Shared weights on the GPU, padded to groups of four channels.
+    pub weights: u64,
+    /// The three activation buffers.
+    pub activations: u64,
+    /// The 8-bit image.
+    pub image: u64,
+    /// Slots of prepared children: layer parameters, scales and shifts.
+    pub children: u64,
+    /// Buffers that answers and times are read through.
+    pub staging: u64,
+    /// Batch norm's gamma and beta and the bias, kept on the host to prepare children.
+    pub host: u64,
+}
+
+impl MemoryUse {
+    /// Bytes on the GPU.
+    pub fn gpu(&self) -> u64 {
+        self.weights + self.activations + self.image + self.children + self.staging
+    }
+}
+
+impl fmt::Display for MemoryUse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
+        write!(
+            f,
+            "{:.2} MiB on the GPU (weights {:.2}, activations {:.2}, image {:.2}, children {:.2})",
+            mib(self.gpu()),
+            mib(self.weights),
+            mib(self.activations),
+            mib(self.image),
+            mib(self.children)
+        )
+    }
+}
+
+/// What loading took.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SetUp {
+    /// Pipelines built.
+    pub pipelines: usize,
+    /// Building them. Some drivers compile only when a pipeline first runs.
+    pub pipeline_time: Millis,
+    /// Packing the weights on the host and sending them.
+    pub upload_time: Millis,
+    /// Everything.
+    pub total_time: Millis,
+}
+
+/// The shared weights on one GPU, with everything that running any child needs.
+///
+/// `Send + Sync`: several threads may prepare and infer at once; the GPU runs their work one after the other.
+#[derive(Debug)]
+pub struct Supernet {
+    pub(super) context: Context,
+    pub(super) space: SearchSpace,
+    pub(super) layout: ParameterLayout,
+    pub(super) preprocessing: Preprocessing,
+    pub(super) packed: Vec<Packed>,
+    /// Gamma and beta, or the bias, of every convolution.
+    pub(super) norms: Vec<(Vec<f32>, Vec<f32>)>,
+    pub(super) traits: Traits,
+    pub(super) pipelines: Pipelines,
+    pub(super) arena: Arena,
+    pub(super) sizes: Sizes,
+    pub(super) slots: Arc<Slots>,
+    pub(super) strides: Strides,
+    pub(super) answers: Arc<Staging>,
+    pub(super) timestamps: Option<Timestamps>,
+    /// Held from an inference's first write until its submission: the arena is one.
+    pub(super) submitting: Mutex<ResizeState>,
+    pub(super) options: EngineOptions,
+    set_up: SetUp,
+}
+
+/// Distances in the buffers of slots.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Strides {
+    /// Bytes from one layer's parameters to the next.
+    pub(super) layer: u64,
+    /// Layers of a slot.
+    pub(super) layers: u64,
+    /// Elements of a slot's scales and shifts.
+    pub(super) norms: u64,
+}
+
+/// What per-layer timing needs.
+#[derive(Debug)]
+pub(super) struct Timestamps {
+    pub(super) queries: wgpu::QuerySet,
+    pub(super) resolved: wgpu::Buffer,
+    pub(super) staging: Arc<Staging>,
+}
+
+impl Timestamps {
+    fn new(context: &Context, count: u32) -> Option<Self> {
+        let queries = context.timestamps(count)?;
+        let bytes = u64::from(count) * 8;
+        let usage = wgpu::BufferUsages::QUERY_RESOLVE | wgpu::BufferUsages::COPY_SRC;
+        let resolved = context.buffer("timestamps", bytes, usage);
+        Some(Self { queries, resolved, staging: Staging::new(context, 1, bytes) })
+    }
+}
+
+impl Supernet {
+    /// Uploads the shared weights and builds every pipeline that any child of the space can need.
+    ///
+    /// `weights` is the flat vector of all parameters, [`ParameterLayout::len`] values; `preprocessing` is how images
+    /// become this network's input.
+    ///
+    /// # Errors
+    /// [`EngineError::Space`], [`EngineError::Weights`] or [`EngineError::Preprocessing`] if the three do not belong
+    /// together, [`EngineError::TooLarge`] if the adapter cannot bind a buffer, [`EngineError::Gpu`] otherwise.
+    pub fn load(
+        context: &Context,
+        space: &SearchSpace,
+        weights: &[f32],
+        preprocessing: &Preprocessing,
+        options: &EngineOptions,
+    ) -> Result<Self, EngineError> {
+        pollster::block_on(Self::load_async(context, space, weights, preprocessing, options))
+    }
+
+    /// The same without blocking: the only way in a browser.
+    ///
+    /// # Errors
+    /// As [`Supernet::load`].
+    pub async fn load_async(
+        context: &Context,
+        space: &SearchSpace,
+        weights: &[f32],
+        preprocessing: &Preprocessing,
+        options: &EngineOptions,
+    ) -> Result<Self, EngineError> {
+        let started = Instant::now();
+        context.check("loading a supernet")?;
+        let biggest = space.lower(&space.biggest())?;
+        let layout = space.layout();
+        if weights.len() != layout.len() {
+            let (space, expected, given) = (space.name.clone(), layout.len(), weights.len());
+            return Err(EngineError::Weights { space, expected, given });
+        }
+        if !preprocessing.fits(space.input_channels) {
+            return Err(EngineError::Preprocessing { channels: space.input_channels });
+        }
+        let facts = context.facts();
+        let traits = Traits { software: facts.is_software(), subgroups: facts.subgroups };
+        for layer in &biggest.layers {
+            plan_layer(&layer.shape, traits)?; // every other child's loops and grids are smaller
+        }
+
+        let strides = Strides {
+            layer: PARAMETER_BYTES.next_multiple_of(u64::from(context.limits().min_uniform_buffer_offset_alignment)),
+            layers: biggest.layers.len() as u64,
+            norms: (biggest.layers.iter())
+                .filter(|layer| layer.convolution.is_some())
+                .map(|layer| 2 * u64::from(layer.shape.output.channels.div_ceil(4)))
+                .sum(),
+        };
+        let slots = options.child_slots.max(1) as u64;
+        let largest_image_side = options.largest_image_side.max(1);
+        let sizes = Sizes {
+            weights: packed_len(&layout) * 16,
+            norms: slots * strides.norms * 16,
+            // The first place belongs to the resize.
+            parameters: (1 + slots * strides.layers) * strides.layer,
+            ..Sizes::of_activations(&biggest, largest_image_side)
+        };
+        sizes.check(context)?;
+
+        let before_pipelines = Instant::now();
+        let pipelines = Pipelines::build(context, &all_pipelines(space, traits)).await?;
+        let pipeline_time = before_pipelines.elapsed().into();
+
+        let logits_bytes = super::arena::activation_bytes(space.classes, 1);
+        let answers_in_flight = options.answers_in_flight.max(1);
+        let ((arena, answers, timestamps), verdict) = context.guarded("making buffers", || {
+            let arena = Arena::new(context, &pipelines.groups, &sizes);
+            let answers = Staging::new(context, answers_in_flight, logits_bytes);
+            // A begin and an end for each layer, and for the resize before them.
+            let timestamps = Timestamps::new(context, 2 * (strides.layers as u32 + 1));
+            (arena, answers, timestamps)
+        });
+        verdict.await?;
+
+        let before_upload = Instant::now();
+        let packed = pack(&layout, weights);
+        let (submission, verdict) = context.guarded("uploading weights", || {
+            context.upload(Upload::Weights, &arena.weights, 0, bytemuck::cast_slice(&packed.values));
+            context.submit(context.encoder())
+        });
+        verdict.await?;
+        context.wait("the upload of the weights", submission)?;
+        let upload_time = before_upload.elapsed().into();
+
+        let values = |parameter: usize| weights[layout.parameters[parameter].range()].to_vec();
+        let norms = (layout.convolutions.iter())
+            .map(|one| (values(one.scale_or_bias), one.shift.map(values).unwrap_or_default()))
+            .collect();
+        let total_time = started.elapsed().into();
+        Ok(Self {
+            context: context.clone(),
+            space: space.clone(),
+            preprocessing: preprocessing.clone(),
+            packed: packed.convolutions,
+            norms,
+            traits,
+            set_up: SetUp { pipelines: pipelines.len(), pipeline_time, upload_time, total_time },
+            pipelines,
+            arena,
+            sizes,
+            slots: Slots::new(slots as usize),
+            strides,
+            answers,
+            timestamps,
+            submitting: Mutex::new(ResizeParameters::default()),
+            options: EngineOptions { child_slots: slots as usize, largest_image_side, answers_in_flight },
+            layout,
+        })
+    }
+
+    /// The search space.
+    pub fn space(&self) -> &SearchSpace {
+        &self.space
+    }
+
+    /// How images become the network's input.
+    pub fn preprocessing(&self) -> &Preprocessing {
+        &self.preprocessing
+    }
+
+    /// The device.
+    pub fn context(&self) -> &Context {
+        &self.context
+    }
+
+    /// What has been made on the GPU and sent to it so far.
+    pub fn counters(&self) -> Counters {
+        self.context.counters()
+    }
+
+    /// What loading took.
+    pub fn set_up(&self) -> SetUp {
+        self.set_up
+    }
+
+    /// Bytes held.
+    pub fn memory(&self) -> MemoryUse {
+        let sizes = &self.sizes;
+        let norm_values: usize = self.norms.iter().map(|(first, second)| first.len() + second.len()).sum();
+        let times = self.timestamps.as_ref().map_or(0, |timestamps| 2 * timestamps.staging.total_bytes());
+        MemoryUse {
+            weights: sizes.weights,
+            activations: sizes.block + sizes.expanded + sizes.filtered,
+            image: sizes.image,
+            children: sizes.norms + sizes.parameters,
+            staging: self.answers.total_bytes() + times,
+            host: norm_values as u64 * 4,
+        }
+    }
+}

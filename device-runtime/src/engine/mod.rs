@@ -1,0 +1,33 @@
+//! The supernet on the GPU, and its children as parameters.
+//!
+//! [`Supernet::load`] uploads the shared weights once, in the kernels' order, and builds every pipeline that any child
+//! of the space can need. [`Supernet::prepare`] turns a calibrated child into a few kilobytes of parameters in a slot
+//! that already exists. Running another prepared child only walks another list of dispatches: no weight, buffer, bind
+//! group or pipeline is touched, which [`Counters`](crate::gpu::Counters) let a test assert.
+//!
+//! Three buffers hold all activations, whatever the child:
+//!
+//! | buffer | holds |
+//! | --- | --- |
+//! | block | what a block reads and writes; the residual is added in place; at the end the logits |
+//! | expanded | what an expand convolution or the head writes |
+//! | filtered | the input tensor; what a depthwise convolution or the pool writes |
+
+mod arena;
+mod error;
+mod infer;
+mod load;
+mod pipelines;
+mod planner;
+mod prepare;
+mod repack;
+mod slots;
+#[cfg(test)]
+mod tests;
+mod timing;
+
+pub use error::EngineError;
+pub use load::{EngineOptions, MemoryUse, SetUp, Supernet};
+pub use planner::{LayerPlan, Traits, plan_layer};
+pub use prepare::PreparedChild;
+pub use timing::{Clock, LayerTime, LayerTimes};

@@ -1,0 +1,241 @@
+use super::EngineError;
+use crate::space::{Activation, LayerShape, Operator, SearchSpace};
+use nestling_shaders::{Kernel, Specialisation};
+use std::collections::BTreeSet;
+
+/// What the choice of a kernel depends on, of the adapter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Traits {
+    /// Software on the CPU: a thread is a SIMD lane, and a workgroup a task of one core.
+    pub software: bool,
+    /// Subgroup operations are there, with at least 8 lanes.
+    pub subgroups: bool,
+}
+
+/// How a layer is computed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LayerPlan {
+    /// The kernel.
+    pub kernel: Kernel,
+    /// What its pipeline is specialised to.
+    pub specialisation: Specialisation,
+    /// Workgroups along x, y and z.
+    pub workgroups: [u32; 3],
+}
+
+/// Most iterations of a loop in a kernel: lavapipe ends every loop after 65,535, silently.
+const MOST_ITERATIONS: u64 = 65_535;
+/// Most workgroups along one axis: WebGPU's limit.
+const MOST_WORKGROUPS: u64 = 65_535;
+
+impl Traits {
+    /// Threads of a workgroup of `kernel`.
+    fn workgroup(self, kernel: Kernel) -> u32 {
+        match kernel {
+            _ if self.software => 8, // one SIMD vector: more only makes tasks coarser
+            Kernel::PointwiseWide | Kernel::PointwiseSubgroup => 32,
+            _ => 64,
+        }
+    }
+
+    /// The kernels that may run a pointwise layer, largest tile first.
+    fn pointwise_kernels(self) -> &'static [Kernel] {
+        if self.subgroups {
+            &[Kernel::PointwiseSubgroup, Kernel::PointwiseWide, Kernel::PointwiseSmall]
+        } else {
+            &[Kernel::PointwiseWide, Kernel::PointwiseSmall]
+        }
+    }
+
+    fn pointwise_kernel(self, shape: &LayerShape) -> Kernel {
+        let (pixels, groups) = (shape.output.pixels(), shape.output.channels.div_ceil(4));
+        if pixels < 8 {
+            return Kernel::PointwiseSmall;
+        }
+        // Real GPUs want many threads: a large tile only where enough tiles remain.
+        let threads = |kernel: Kernel| pixels.div_ceil(kernel.tile().pixels) * groups.div_ceil(kernel.tile().groups);
+        let fills = |kernel: Kernel| self.software || threads(kernel) >= 4096;
+        self.pointwise_kernels().iter().copied().find(|&kernel| fills(kernel)).unwrap_or(Kernel::PointwiseSmall)
+    }
+}
+
+fn activation_number(activation: Activation) -> u32 {
+    match activation {
+        Activation::Identity => 0,
+        Activation::Relu => 1,
+        Activation::Relu6 => 2,
+        Activation::Swish => 3,
+        Activation::HardSwish => 4,
+    }
+}
+
+/// Chooses kernel, specialisation and workgroups of a layer. Pure: numbers in, plan out.
+///
+/// # Errors
+/// [`EngineError::TooLarge`] if a loop or the grid would be larger than every adapter allows.
+pub fn plan_layer(shape: &LayerShape, traits: Traits) -> Result<LayerPlan, EngineError> {
+    let kernel = match shape.operator {
+        Operator::Dense => Kernel::Dense,
+        Operator::Depthwise => Kernel::Depthwise,
+        Operator::Pool => Kernel::Pool,
+        Operator::Linear => Kernel::PointwiseSmall,
+        Operator::Pointwise => traits.pointwise_kernel(shape),
+    };
+    plan_kernel(kernel, shape, traits)
+}
+
+/// The same, for a given kernel that can run the layer.
+pub(super) fn plan_kernel(kernel: Kernel, shape: &LayerShape, traits: Traits) -> Result<LayerPlan, EngineError> {
+    let specialisation = specialise(kernel, shape, traits);
+    let (tile, workgroup) = (kernel.tile(), u64::from(specialisation.workgroup));
+    let [pixels, groups] = [shape.output.pixels(), shape.output.channels.div_ceil(4)].map(u64::from);
+    let row_tiles = u64::from(shape.output.width.div_ceil(tile.pixels)) * u64::from(shape.output.height);
+    let (x, y, iterations) = match kernel {
+        Kernel::Dense | Kernel::Depthwise => (row_tiles.div_ceil(workgroup), groups, u64::from(shape.kernel)),
+        Kernel::Pool => (groups.div_ceil(workgroup), 1, u64::from(shape.input.pixels())),
+        Kernel::PointwiseSmall => {
+            ((pixels * groups).div_ceil(workgroup), 1, u64::from(shape.input.channels.div_ceil(4)))
+        }
+        _ => (
+            pixels.div_ceil(workgroup * u64::from(tile.pixels)),
+            groups.div_ceil(u64::from(tile.groups)),
+            u64::from(shape.input.channels.div_ceil(4)),
+        ),
+    };
+    for (quantity, value, limit) in [
+        ("iterations of a loop", iterations, MOST_ITERATIONS - 1),
+        ("workgroups along x", x, MOST_WORKGROUPS),
+        ("workgroups along y", y, MOST_WORKGROUPS),
+    ] {
+        if value > limit {
+            return Err(EngineError::TooLarge { place: format!("layer `{shape}`"), quantity, value, limit });
+        }
+    }
+    Ok(LayerPlan { kernel, specialisation, workgroups: [x as u32, y as u32, 1] })
+}
+
+/// What a kernel does not read is set to one value, so that layers share its pipeline.
+fn specialise(kernel: Kernel, shape: &LayerShape, traits: Traits) -> Specialisation {
+    let reads_kernel = matches!(kernel, Kernel::Dense | Kernel::Depthwise);
+    let (size, stride) = if reads_kernel { (shape.kernel, shape.stride) } else { (1, 1) };
+    Specialisation {
+        activation: activation_number(shape.activation),
+        residual: shape.residual,
+        kernel: size,
+        stride,
+        input_channels: if kernel == Kernel::Dense { shape.input.channels } else { 4 },
+        workgroup: traits.workgroup(kernel),
+    }
+}
+
+/// The specialisation of a pass of the resize, which has no layer.
+pub(super) fn resize_specialisation(kernel: Kernel, traits: Traits) -> Specialisation {
+    let workgroup = traits.workgroup(kernel);
+    Specialisation { activation: 0, residual: false, kernel: 1, stride: 1, input_channels: 4, workgroup }
+}
+
+/// Every pipeline that any child of the space can need: all kernels, sizes, strides, activations and residuals that
+/// occur, for all kernels that [`plan_layer`] may choose.
+pub(super) fn all_pipelines(space: &SearchSpace, traits: Traits) -> BTreeSet<(Kernel, Specialisation)> {
+    let mut all = BTreeSet::new();
+    let mut add = |kernel: Kernel, activation: Activation, residual: bool, size: u32, stride: u32| {
+        let specialisation = Specialisation {
+            activation: activation_number(activation),
+            residual,
+            kernel: size,
+            stride,
+            input_channels: if kernel == Kernel::Dense { space.input_channels } else { 4 },
+            workgroup: traits.workgroup(kernel),
+        };
+        all.insert((kernel, specialisation));
+    };
+    let identity = Activation::Identity;
+    add(Kernel::Dense, space.activation, false, space.stem.kernel, space.stem.stride);
+    for (index, stage) in space.stages.iter().enumerate() {
+        let deepest = stage.depths.last().copied().unwrap_or(1);
+        for &size in &stage.kernels {
+            add(Kernel::Depthwise, space.activation, false, size, stage.stride);
+            if deepest > 1 {
+                add(Kernel::Depthwise, space.activation, false, size, 1);
+            }
+        }
+        for block in 0..deepest {
+            for &kernel in traits.pointwise_kernels() {
+                add(kernel, identity, space.has_skip(index, block), 1, 1);
+            }
+        }
+    }
+    for &kernel in traits.pointwise_kernels() {
+        add(kernel, space.activation, false, 1, 1); // expand convolutions and the head
+    }
+    add(Kernel::PointwiseSmall, identity, false, 1, 1); // the classifier
+    add(Kernel::Pool, identity, false, 1, 1);
+    all.extend(
+        [Kernel::ResizeColumns, Kernel::ResizeRows].map(|kernel| (kernel, resize_specialisation(kernel, traits))),
+    );
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::space::Padding;
+    use rand::SeedableRng;
+
+    const ALL_TRAITS: [Traits; 4] = [
+        Traits { software: false, subgroups: false },
+        Traits { software: false, subgroups: true },
+        Traits { software: true, subgroups: false },
+        Traits { software: true, subgroups: true },
+    ];
+
+    #[test]
+    fn the_pipeline_set_serves_every_child() {
+        let mut random = rand_chacha::ChaCha8Rng::seed_from_u64(1);
+        for space in [
+            SearchSpace::fashion(),
+            SearchSpace::table1(),
+            SearchSpace { padding: Padding::Same, activation: Activation::HardSwish, ..SearchSpace::fashion() },
+        ] {
+            for traits in ALL_TRAITS {
+                let all = all_pipelines(&space, traits);
+                assert!(all.len() <= 24, "{} pipelines", all.len());
+                let children = [space.smallest(), space.biggest()];
+                let sampled = (0..20).map(|_| space.sample(&mut random)).collect::<Vec<_>>();
+                for child in children.iter().chain(&sampled) {
+                    for layer in &space.lower(child).unwrap().layers {
+                        let plan = plan_layer(&layer.shape, traits).unwrap();
+                        assert!(all.contains(&(plan.kernel, plan.specialisation)), "{}: {plan:?}", layer.shape);
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_grid_covers_every_output() {
+        let space = SearchSpace::table1();
+        for traits in ALL_TRAITS {
+            for layer in &space.lower(&space.biggest()).unwrap().layers {
+                let plan = plan_layer(&layer.shape, traits).unwrap();
+                let tile = plan.kernel.tile();
+                let threads = u64::from(plan.workgroups[0] * plan.workgroups[1] * plan.specialisation.workgroup);
+                let outputs = layer.shape.output.len() as u64;
+                let covered = threads * u64::from(tile.pixels * tile.groups * 4);
+                assert!(covered >= outputs, "{}: {covered} of {outputs}", layer.shape);
+            }
+        }
+    }
+
+    #[test]
+    fn one_pixel_gets_the_small_tile_and_a_loop_too_long_an_error() {
+        let space = SearchSpace::table1();
+        let network = space.lower(&space.biggest()).unwrap();
+        let traits = Traits { software: true, subgroups: true };
+        let classifier = network.layers.last().unwrap().shape;
+        assert_eq!(plan_layer(&classifier, traits).unwrap().kernel, Kernel::PointwiseSmall);
+        let mut pool = network.layers[network.layers.len() - 2].shape;
+        (pool.input.height, pool.input.width) = (256, 256);
+        assert!(matches!(plan_layer(&pool, traits), Err(EngineError::TooLarge { value: 65_536, .. })));
+    }
+}

@@ -1,0 +1,169 @@
+use super::arena::{Route, routes};
+use super::planner::plan_layer;
+use super::slots::Slot;
+use super::{EngineError, Supernet};
+use crate::gpu::Upload;
+use crate::space::{CalibratedChild, Child, Layer, Network, Statistics};
+use nestling_shaders::LayerParameters;
+use std::fmt;
+use std::sync::Arc;
+
+/// A child that is ready to run on the supernet that prepared it. Cheap to clone; the slot that holds its parameters is
+/// free again when the last clone is dropped.
+#[derive(Clone, Debug)]
+pub struct PreparedChild {
+    pub(super) inner: Arc<Prepared>,
+}
+
+#[derive(Debug)]
+pub(super) struct Prepared {
+    pub(super) network: Network,
+    pub(super) dispatches: Vec<Dispatch>,
+    slot: Slot,
+}
+
+/// One dispatch, with nothing left to decide.
+#[derive(Clone, Debug)]
+pub(super) struct Dispatch {
+    pub(super) pipeline: wgpu::ComputePipeline,
+    pub(super) route: Route,
+    /// Bytes into the buffer of parameters.
+    pub(super) parameters: u32,
+    pub(super) workgroups: [u32; 3],
+}
+
+impl PreparedChild {
+    /// The child.
+    pub fn child(&self) -> &Child {
+        &self.inner.network.child
+    }
+
+    /// Its layers, each of which is one dispatch.
+    pub fn network(&self) -> &Network {
+        &self.inner.network
+    }
+}
+
+impl fmt::Display for PreparedChild {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.child().fmt(f)
+    }
+}
+
+impl Supernet {
+    /// Makes a calibrated child ready: folds its statistics into scales and shifts, and writes them and its layers'
+    /// parameters, a few kilobytes, into a free slot.
+    ///
+    /// Makes no buffer, bind group or pipeline, and sends no weight. Going from one prepared child to another does
+    /// nothing at all on the GPU: pass the other one to [`Supernet::infer`].
+    ///
+    /// # Errors
+    /// [`EngineError::Space`] if the space does not offer the child or the statistics are another child's,
+    /// [`EngineError::SlotsInUse`] if no slot is free, [`EngineError::Gpu`] if the device is lost.
+    pub fn prepare(&self, child: &CalibratedChild) -> Result<PreparedChild, EngineError> {
+        pollster::block_on(self.prepare_async(child))
+    }
+
+    /// The same without blocking: the only way in a browser.
+    ///
+    /// # Errors
+    /// As [`Supernet::prepare`].
+    pub async fn prepare_async(&self, child: &CalibratedChild) -> Result<PreparedChild, EngineError> {
+        let network = self.space.lower(child.child())?;
+        // Calibrated for a child of the same choices in another space, it could have other lengths.
+        CalibratedChild::new(&network, child.statistics().clone())?;
+        let slot = self.slots.take().ok_or(EngineError::SlotsInUse { slots: self.slots.count() })?;
+        let first_norm = slot.index as u64 * self.strides.norms;
+        let first_byte = (1 + slot.index as u64 * self.strides.layers) * self.strides.layer;
+
+        let norms = self.fold(&network, child.statistics());
+        let mut parameters = vec![0; network.layers.len() * self.strides.layer as usize];
+        let mut dispatches = Vec::with_capacity(network.layers.len());
+        let mut norm = first_norm;
+        for ((index, layer), route) in network.layers.iter().enumerate().zip(routes(&network)) {
+            let at = index * self.strides.layer as usize;
+            let values = self.layer_parameters(layer, norm as u32);
+            parameters[at..at + size_of::<LayerParameters>()].copy_from_slice(bytemuck::bytes_of(&values));
+            norm += norm_elements(layer);
+            dispatches.push(self.dispatch(layer, route, first_byte as u32 + at as u32)?);
+        }
+        let ((), verdict) = self.context.guarded("preparing a child", || {
+            self.context.upload(Upload::Parameters, &self.arena.norms, first_norm * 16, bytemuck::cast_slice(&norms));
+            self.context.upload(Upload::Parameters, &self.arena.parameters, first_byte, &parameters);
+        });
+        verdict.await?;
+        Ok(PreparedChild { inner: Arc::new(Prepared { network, dispatches, slot }) })
+    }
+
+    fn dispatch(&self, layer: &Layer, route: Route, parameters: u32) -> Result<Dispatch, EngineError> {
+        let plan = plan_layer(&layer.shape, self.traits)?;
+        let pipeline = self.pipeline(plan.kernel, plan.specialisation)?;
+        Ok(Dispatch { pipeline, route, parameters, workgroups: plan.workgroups })
+    }
+
+    fn layer_parameters(&self, layer: &Layer, norm_offset: u32) -> LayerParameters {
+        let (input, output) = (layer.shape.input, layer.shape.output);
+        let (weight_offset, weight_stride, weight_kernel) = layer.convolution.map_or((0, 0, 1), |index| {
+            let packed = self.packed[index];
+            (packed.offset, packed.stride, self.layout.convolutions[index].kernel)
+        });
+        LayerParameters {
+            input_width: input.width,
+            input_height: input.height,
+            input_groups: input.channels.div_ceil(4),
+            output_width: output.width,
+            output_height: output.height,
+            output_groups: output.channels.div_ceil(4),
+            weight_offset,
+            weight_stride,
+            weight_kernel,
+            norm_offset,
+            padding: layer.padding,
+            reserved: 0,
+        }
+    }
+
+    /// Batch norm (or the bias) as scale and shift, a pair of elements for each group of output channels.
+    fn fold(&self, network: &Network, statistics: &Statistics) -> Vec<[f32; 4]> {
+        let mut folded = Vec::with_capacity(self.strides.norms as usize);
+        let mut first = 0;
+        for layer in &network.layers {
+            let Some(convolution) = layer.convolution else { continue };
+            let (gamma_or_bias, beta) = &self.norms[convolution];
+            let channels = layer.shape.output.channels as usize;
+            let pair = |channel: usize| -> (f64, f64) {
+                if channel >= channels {
+                    return (1.0, 0.0); // padding: the weights are zero, so the output is
+                }
+                let gamma_or_bias = f64::from(gamma_or_bias[channel]);
+                if !layer.is_normalised() {
+                    return (1.0, gamma_or_bias);
+                }
+                let variance = f64::from(statistics.variances[first + channel]);
+                let scale = gamma_or_bias / (variance + f64::from(self.space.norm_epsilon)).sqrt();
+                (scale, f64::from(beta[channel]) - f64::from(statistics.means[first + channel]) * scale)
+            };
+            for group in 0..channels.div_ceil(4) {
+                folded.push(std::array::from_fn(|lane| pair(4 * group + lane).0 as f32));
+                folded.push(std::array::from_fn(|lane| pair(4 * group + lane).1 as f32));
+            }
+            if layer.is_normalised() {
+                first += channels;
+            }
+        }
+        folded
+    }
+
+    /// Fails if another supernet prepared the child.
+    pub(super) fn check_own(&self, child: &PreparedChild) -> Result<(), EngineError> {
+        if child.inner.slot.belongs_to(&self.slots) {
+            return Ok(());
+        }
+        Err(EngineError::Foreign { child: child.to_string() })
+    }
+}
+
+/// Elements of scales and shifts that a layer reads.
+fn norm_elements(layer: &Layer) -> u64 {
+    if layer.convolution.is_some() { 2 * u64::from(layer.shape.output.channels.div_ceil(4)) } else { 0 }
+}

@@ -1,0 +1,318 @@
+use super::*;
+use crate::engine::arena::{Arena, Route, Sizes, activation_bytes};
+use crate::engine::pipelines::Pipelines;
+use crate::engine::planner::plan_kernel;
+use crate::engine::repack::pack;
+use crate::gpu::{Staging, Upload, Wait};
+use crate::reference::{close, convolve};
+use crate::space::{
+    Activation, Convolution, Layer, LayerShape, Operator, Padding, Parameter, ParameterLayout, Role, Shape,
+};
+use nestling_shaders::{Kernel, LayerParameters};
+use proptest::prelude::*;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
+
+const LARGEST: u64 = 1 << 20;
+
+/// Buffers for one layer, and the pipelines that earlier cases built.
+struct Bench {
+    pipelines: Pipelines,
+    arena: Arena,
+    staging: Arc<Staging>,
+}
+
+static BENCH: LazyLock<Mutex<Bench>> = LazyLock::new(|| {
+    let pipelines = pollster::block_on(Pipelines::build(&CONTEXT, &BTreeSet::new())).unwrap();
+    let bytes = LARGEST;
+    let sizes =
+        Sizes { image: 4, block: bytes, expanded: 4, filtered: bytes, weights: bytes, norms: bytes, parameters: 256 };
+    let arena = Arena::new(&CONTEXT, &pipelines.groups, &sizes);
+    Mutex::new(Bench { pipelines, arena, staging: Staging::new(&CONTEXT, 1, bytes) })
+});
+
+/// One layer of any shape, as a slice of a larger convolution.
+#[derive(Clone, Debug)]
+struct Case {
+    kernel: Kernel,
+    layer: Layer,
+    layout: ParameterLayout,
+    seed: u64,
+    workgroup_traits: Traits,
+}
+
+fn case(
+    kernel: Kernel,
+    (size, full): (u32, u32),
+    stride: u32,
+    padding: Padding,
+    activation: Activation,
+    residual: bool,
+    input: Shape,
+    outputs: u32,
+    (more_inputs, more_outputs): (u32, u32),
+    seed: u64,
+) -> Case {
+    let operator = match kernel {
+        Kernel::Dense => Operator::Dense,
+        Kernel::Depthwise => Operator::Depthwise,
+        Kernel::Pool => Operator::Pool,
+        _ => Operator::Pointwise,
+    };
+    let outputs = if matches!(operator, Operator::Depthwise | Operator::Pool) { input.channels } else { outputs };
+    let (before, height, width) = match (operator, padding) {
+        (Operator::Pool, _) => (0, 1, 1),
+        (_, Padding::Symmetric) => {
+            let before = (size - 1) / 2;
+            let out = |n: u32| (n + 2 * before - size) / stride + 1;
+            (before, out(input.height), out(input.width))
+        }
+        (_, Padding::Same) => {
+            // Any number of zeros before the image will do for a kernel.
+            (size / 3, input.height.div_ceil(stride), input.width.div_ceil(stride))
+        }
+    };
+    let output = Shape { channels: outputs, height, width };
+    let shape = LayerShape { operator, kernel: size, stride, activation, residual, input, output };
+    let mut layout = ParameterLayout { convolutions: Vec::new(), parameters: Vec::new() };
+    let has_weight = operator != Operator::Pool;
+    if has_weight {
+        let depthwise = operator == Operator::Depthwise;
+        let all_inputs = input.channels + 4 * more_inputs;
+        let all_outputs = if depthwise { all_inputs } else { outputs + 4 * more_outputs };
+        let columns = if depthwise { 1 } else { all_inputs };
+        let mut offset = 0;
+        for (role, shape) in [
+            (Role::Weight, vec![all_outputs, columns, full, full]),
+            (Role::Gamma, vec![all_outputs]),
+            (Role::Beta, vec![all_outputs]),
+        ] {
+            let parameter = Parameter { name: format!("{role:?}"), role, shape, offset };
+            offset += parameter.len();
+            layout.parameters.push(parameter);
+        }
+        layout.convolutions.push(Convolution {
+            name: "layer".into(),
+            operator,
+            kernel: full,
+            inputs: all_inputs,
+            outputs: all_outputs,
+            weight: 0,
+            scale_or_bias: 1,
+            shift: Some(2),
+            closes_skip: false,
+        });
+    }
+    let residual = residual.then_some(0);
+    let layer = Layer { name: "layer".into(), shape, padding: before, convolution: has_weight.then_some(0), residual };
+    let workgroup_traits = Traits { software: seed % 2 == 0, subgroups: true };
+    Case { kernel, layer, layout, seed, workgroup_traits }
+}
+
+fn packed_activation(values: &[f32], shape: Shape) -> Vec<[f32; 4]> {
+    let pixels = shape.pixels() as usize;
+    let at = |channel: usize, pixel: usize| values.get(channel * pixels + pixel).copied().unwrap_or(0.0);
+    (0..shape.channels.div_ceil(4) as usize)
+        .flat_map(|group| (0..pixels).map(move |pixel| std::array::from_fn(|lane| at(4 * group + lane, pixel))))
+        .collect()
+}
+
+fn unpacked_activation(values: &[[f32; 4]], shape: Shape) -> Vec<f32> {
+    let pixels = shape.pixels() as usize;
+    (0..shape.channels as usize)
+        .flat_map(|channel| (0..pixels).map(move |pixel| values[channel / 4 * pixels + pixel][channel % 4]))
+        .collect()
+}
+
+/// Runs the case on the GPU over a poisoned destination; returns the output and what lies just behind it.
+fn run(
+    case: &Case,
+    weights: &[f32],
+    input: &[f32],
+    residual: &[f32],
+    folded: &[(f64, f64)],
+) -> (Vec<f32>, Vec<[f32; 4]>) {
+    let shape = case.layer.shape;
+    let mut bench = BENCH.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let plan = plan_kernel(case.kernel, &shape, case.workgroup_traits).unwrap();
+    if bench.pipelines.get(plan.kernel, plan.specialisation).is_none() {
+        pollster::block_on(bench.pipelines.add(&CONTEXT, plan.kernel, plan.specialisation)).unwrap();
+    }
+    let packed = pack(&case.layout, weights);
+    let full = case.layout.convolutions.first();
+    let place = packed.convolutions.first();
+    let parameters = LayerParameters {
+        input_width: shape.input.width,
+        input_height: shape.input.height,
+        input_groups: shape.input.channels.div_ceil(4),
+        output_width: shape.output.width,
+        output_height: shape.output.height,
+        output_groups: shape.output.channels.div_ceil(4),
+        weight_offset: place.map_or(0, |place| place.offset),
+        weight_stride: place.map_or(0, |place| place.stride),
+        weight_kernel: full.map_or(1, |full| full.kernel),
+        norm_offset: 0,
+        padding: case.layer.padding,
+        reserved: 0,
+    };
+    let norms: Vec<[f32; 4]> = (0..shape.output.channels.div_ceil(4) as usize)
+        .flat_map(|group| {
+            let pair = |lane: usize| folded.get(4 * group + lane).copied().unwrap_or((1.0, 0.0));
+            [std::array::from_fn(|lane| pair(lane).0 as f32), std::array::from_fn(|lane| pair(lane).1 as f32)]
+        })
+        .collect();
+    let mut destination =
+        vec![[f32::NAN; 4]; activation_bytes(shape.output.channels, shape.output.pixels()) as usize / 16];
+    let written = destination.len();
+    if shape.residual {
+        destination.copy_from_slice(&packed_activation(residual, shape.output));
+    }
+    destination.extend([[f32::NAN; 4]; 64]);
+    let arena = &bench.arena;
+    for (buffer, bytes) in [
+        (&arena.filtered, bytemuck::cast_slice(&packed_activation(input, shape.input))),
+        (&arena.weights, bytemuck::cast_slice(&packed.values)),
+        (&arena.norms, bytemuck::cast_slice(&norms)),
+        (&arena.block, bytemuck::cast_slice(&destination)),
+        (&arena.parameters, bytemuck::bytes_of(&parameters)),
+    ] {
+        assert!(bytes.len() as u64 <= LARGEST, "{case:?}");
+        CONTEXT.upload(Upload::Parameters, buffer, 0, bytes);
+    }
+    let bytes = destination.len() as u64 * 16;
+    let lease = bench.staging.try_take().unwrap();
+    let (submission, verdict) = CONTEXT.guarded("a case", || {
+        let mut commands = CONTEXT.encoder();
+        {
+            let mut pass = commands.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+            pass.set_pipeline(bench.pipelines.get(plan.kernel, plan.specialisation).unwrap());
+            pass.set_bind_group(0, arena.bind_group(Route::FilteredToBlock), &[0]);
+            pass.dispatch_workgroups(plan.workgroups[0], plan.workgroups[1], plan.workgroups[2]);
+        }
+        commands.copy_buffer_to_buffer(&arena.block, 0, lease.buffer(), 0, bytes);
+        CONTEXT.submit(commands)
+    });
+    pollster::block_on(verdict).unwrap();
+    let read = pollster::block_on(lease.read(&CONTEXT, "a case", submission, bytes, Wait::Blocking)).unwrap();
+    let values: Vec<[f32; 4]> = bytemuck::pod_collect_to_vec(&read);
+    (unpacked_activation(&values[..written], shape.output), values[written..].to_vec())
+}
+
+fn check(case: &Case) -> Result<(), TestCaseError> {
+    let mut random = random(case.seed);
+    let shape = case.layer.shape;
+    let weights = random_tensor(case.layout.len(), &mut random);
+    let input = random_tensor(shape.input.len(), &mut random);
+    let residual = random_tensor(shape.output.len(), &mut random);
+    let channels = shape.output.channels as usize;
+    let means = random_tensor(channels, &mut random);
+    let variances: Vec<f32> = (0..channels).map(|_| random.random_range(0.25..4.0)).collect();
+    let shared = SharedWeights { layout: &case.layout, values: &weights, norm_epsilon: 1e-3 };
+    let wide = |values: &[f32]| values.iter().map(|&value| f64::from(value)).collect::<Vec<f64>>();
+
+    let folded = shared.fold(&case.layer, &means, &variances);
+    let mut expected = convolve(&case.layer, &shared, &wide(&input));
+    let residual_wide = wide(&residual);
+    close(&case.layer, &folded, &mut expected, shape.residual.then_some(residual_wide.as_slice()));
+
+    let (output, behind) = run(case, &weights, &input, &residual, &folded);
+    let sum_length = match shape.operator {
+        Operator::Pool => shape.input.pixels(),
+        Operator::Depthwise => shape.kernel * shape.kernel,
+        _ => shape.input.channels * shape.kernel * shape.kernel,
+    };
+    let largest_scale = folded.iter().fold(1.0, |most: f64, pair| most.max(pair.0.abs()));
+    let tolerance = 2e-6 * f64::from(sum_length).sqrt() * largest_scale + 2e-6;
+    for (index, (&given, &wanted)) in output.iter().zip(&expected).enumerate() {
+        let difference = (f64::from(given) - wanted).abs();
+        prop_assert!(
+            difference <= tolerance * wanted.abs().max(1.0),
+            "output {index}: {given}, not {wanted} (tolerance {tolerance:e})"
+        );
+    }
+    prop_assert!(behind.iter().flatten().all(|value| value.is_nan()), "wrote behind its output");
+    Ok(())
+}
+
+fn activations() -> impl Strategy<Value = Activation> {
+    prop::sample::select(vec![
+        Activation::Identity,
+        Activation::Relu,
+        Activation::Relu6,
+        Activation::Swish,
+        Activation::HardSwish,
+    ])
+}
+
+fn paddings() -> impl Strategy<Value = Padding> {
+    prop::sample::select(vec![Padding::Symmetric, Padding::Same])
+}
+
+/// Kernel size, and the supernet's.
+fn sizes() -> impl Strategy<Value = (u32, u32)> {
+    prop::sample::select(vec![(1, 1), (1, 3), (3, 3), (3, 5), (5, 5), (3, 7), (5, 7), (7, 7)])
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, max_shrink_iters: 64, ..ProptestConfig::default() })]
+
+    #[test]
+    fn pointwise(
+        kernel in prop::sample::select(vec![Kernel::PointwiseSmall, Kernel::PointwiseWide, Kernel::PointwiseSubgroup]),
+        activation in activations(),
+        residual: bool,
+        channels in (1u32..20, 1u32..13),
+        more in (0u32..4, 0u32..4),
+        side in prop_oneof![Just((1u32, 1u32)), (1u32..20, 1u32..20)],
+        seed: u64,
+    ) {
+        prop_assume!(CONTEXT.facts().subgroups || !kernel.needs_subgroups());
+        let input = Shape { channels: 4 * channels.0, height: side.0, width: side.1 };
+        check(&case(kernel, (1, 1), 1, Padding::Symmetric, activation, residual, input, 4 * channels.1, more, seed))?;
+    }
+
+    #[test]
+    fn a_classifier_of_any_number_of_classes(inputs in 1u32..40, classes in 1u32..23, seed: u64) {
+        let input = Shape { channels: 4 * inputs, height: 1, width: 1 };
+        let kernel = Kernel::PointwiseSmall;
+        check(&case(kernel, (1, 1), 1, Padding::Symmetric, Activation::Identity, false, input, classes, (1, 0), seed))?;
+    }
+
+    #[test]
+    fn depthwise(
+        size in sizes(),
+        stride in 1u32..=2,
+        padding in paddings(),
+        activation in activations(),
+        groups in 1u32..5,
+        more in 0u32..4,
+        side in (1u32..20, 1u32..20),
+        seed: u64,
+    ) {
+        let input = Shape { channels: 4 * groups, height: side.0, width: side.1 };
+        check(&case(Kernel::Depthwise, size, stride, padding, activation, false, input, 0, (more, 0), seed))?;
+    }
+
+    #[test]
+    fn dense(
+        size in prop::sample::select(vec![1u32, 3, 5, 7]),
+        stride in 1u32..=2,
+        padding in paddings(),
+        activation in activations(),
+        channels in prop::sample::select(vec![1u32, 3]),
+        groups in 1u32..6,
+        more in 0u32..4,
+        side in (1u32..20, 1u32..20),
+        seed: u64,
+    ) {
+        let input = Shape { channels, height: side.0, width: side.1 };
+        let outputs = 4 * groups;
+        check(&case(Kernel::Dense, (size, size), stride, padding, activation, false, input, outputs, (0, more), seed))?;
+    }
+
+    #[test]
+    fn pool(groups in 1u32..40, side in (1u32..20, 1u32..20), seed: u64) {
+        let input = Shape { channels: 4 * groups, height: side.0, width: side.1 };
+        check(&case(Kernel::Pool, (1, 1), 1, Padding::Symmetric, Activation::Identity, false, input, 0, (0, 0), seed))?;
+    }
+}

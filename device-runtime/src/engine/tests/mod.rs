@@ -1,0 +1,81 @@
+//! On a real adapter (in continuous integration: lavapipe), against the f64 reference.
+
+mod kernels;
+mod networks;
+mod resize;
+mod speed;
+mod trouble;
+
+use super::*;
+use crate::gpu::{Context, ContextOptions};
+use crate::input::Preprocessing;
+use crate::reference::{SharedWeights, forward};
+use crate::space::{CalibratedChild, Child, SearchSpace, Statistics};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use std::sync::LazyLock;
+
+static CONTEXT: LazyLock<Context> = LazyLock::new(|| Context::new(&ContextOptions::default()).unwrap());
+/// Neither subgroups nor timestamps: what the plainest adapter gets.
+static PLAIN_CONTEXT: LazyLock<Context> = LazyLock::new(|| {
+    let options = ContextOptions { use_subgroups: false, use_timestamps: false, ..ContextOptions::default() };
+    Context::new(&options).unwrap()
+});
+
+fn random(seed: u64) -> ChaCha8Rng {
+    ChaCha8Rng::seed_from_u64(seed)
+}
+
+/// Parameters that keep a deep network's activations near one.
+fn random_weights(space: &SearchSpace, random: &mut ChaCha8Rng) -> Vec<f32> {
+    use crate::space::Role;
+    let layout = space.layout();
+    let mut values = Vec::with_capacity(layout.len());
+    for parameter in &layout.parameters {
+        let fan_in = parameter.shape.iter().skip(1).product::<u32>().max(1) as f32;
+        for _ in 0..parameter.len() {
+            values.push(match parameter.role {
+                Role::Weight => random.random_range(-1.0..1.0) * (6.0 / fan_in).sqrt(),
+                Role::Gamma => random.random_range(0.5..1.5),
+                Role::Beta | Role::Bias => random.random_range(-0.5..0.5),
+            });
+        }
+    }
+    values
+}
+
+fn random_statistics(space: &SearchSpace, child: &Child, random: &mut ChaCha8Rng) -> CalibratedChild {
+    let network = space.lower(child).unwrap();
+    let count = network.normalised_channels();
+    let means = (0..count).map(|_| random.random_range(-0.5..0.5)).collect();
+    let variances = (0..count).map(|_| random.random_range(0.5..2.0)).collect();
+    CalibratedChild::new(&network, Statistics { means, variances }).unwrap()
+}
+
+fn random_tensor(len: usize, random: &mut ChaCha8Rng) -> Vec<f32> {
+    (0..len).map(|_| random.random_range(-1.0..1.0)).collect()
+}
+
+fn preprocessing(space: &SearchSpace) -> Preprocessing {
+    let count = space.input_channels as usize;
+    Preprocessing { means: vec![0.45; count], standard_deviations: vec![0.25; count] }
+}
+
+fn load(context: &Context, space: &SearchSpace, weights: &[f32], options: &EngineOptions) -> Supernet {
+    Supernet::load(context, space, weights, &preprocessing(space), options).unwrap()
+}
+
+fn reference_logits(space: &SearchSpace, weights: &[f32], child: &CalibratedChild, tensor: &[f32]) -> Vec<f64> {
+    let layout = space.layout();
+    let shared = SharedWeights { layout: &layout, values: weights, norm_epsilon: space.norm_epsilon };
+    let image: Vec<f64> = tensor.iter().map(|&value| f64::from(value)).collect();
+    forward(&space.lower(child.child()).unwrap(), &shared, child.statistics(), &image).pop().unwrap()
+}
+
+/// Largest difference over largest expected value.
+fn relative_error(given: &[f32], expected: &[f64]) -> f64 {
+    assert_eq!(given.len(), expected.len());
+    let largest = expected.iter().fold(0.0, |most: f64, value| most.max(value.abs()));
+    let difference = given.iter().zip(expected).map(|(&a, &b)| (f64::from(a) - b).abs());
+    difference.fold(0.0, |most: f64, one| if one.is_nan() { f64::INFINITY } else { most.max(one) }) / largest
+}

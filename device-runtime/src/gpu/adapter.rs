@@ -1,0 +1,134 @@
+use super::{ContextOptions, GpuError};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// What is known of an adapter, and what of it is used: stored in every device profile.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AdapterFacts {
+    /// Name, as the driver gives it.
+    pub name: String,
+    /// Vendor's PCI number.
+    pub vendor: u32,
+    /// Device's PCI number.
+    pub device: u32,
+    /// `cpu` (software), `integrated`, `discrete`, `virtual` or `other`.
+    pub device_type: String,
+    /// `vulkan`, `metal`, `dx12`, `gl` or `webgpu`.
+    pub backend: String,
+    /// Driver's name.
+    pub driver: String,
+    /// Driver's version and build.
+    pub driver_info: String,
+    /// Smallest and largest subgroup in threads.
+    pub subgroup_sizes: (u32, u32),
+    /// Whether subgroup operations are used.
+    pub subgroups: bool,
+    /// Whether timestamp queries are used.
+    pub timestamps: bool,
+    /// Whether the adapter offers 16-bit floats. The engine computes in 32 bits.
+    pub offers_f16: bool,
+}
+
+impl AdapterFacts {
+    pub(super) fn new(adapter: &wgpu::Adapter, used: wgpu::Features) -> Self {
+        let info = adapter.get_info();
+        let device_type = match info.device_type {
+            wgpu::DeviceType::Cpu => "cpu",
+            wgpu::DeviceType::IntegratedGpu => "integrated",
+            wgpu::DeviceType::DiscreteGpu => "discrete",
+            wgpu::DeviceType::VirtualGpu => "virtual",
+            wgpu::DeviceType::Other => "other",
+        };
+        Self {
+            name: info.name,
+            vendor: info.vendor,
+            device: info.device,
+            device_type: device_type.to_owned(),
+            backend: info.backend.to_string(),
+            driver: info.driver,
+            driver_info: info.driver_info,
+            subgroup_sizes: (info.subgroup_min_size, info.subgroup_max_size),
+            subgroups: used.contains(wgpu::Features::SUBGROUP),
+            timestamps: used.contains(wgpu::Features::TIMESTAMP_QUERY),
+            offers_f16: adapter.features().contains(wgpu::Features::SHADER_F16),
+        }
+    }
+
+    /// Whether the adapter is software on the CPU.
+    pub fn is_software(&self) -> bool {
+        self.device_type == "cpu"
+    }
+}
+
+impl fmt::Display for AdapterFacts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({}, {}", self.name, self.device_type, self.backend)?;
+        for part in [&self.driver, &self.driver_info] {
+            if !part.is_empty() {
+                write!(f, ", {part}")?;
+            }
+        }
+        write!(f, ", f32")?;
+        for (used, name) in [(self.subgroups, "subgroups"), (self.timestamps, "timestamps")] {
+            if used {
+                write!(f, ", {name}")?;
+            }
+        }
+        write!(f, ")")
+    }
+}
+
+fn instance(backends: wgpu::Backends) -> wgpu::Instance {
+    wgpu::Instance::new(wgpu::InstanceDescriptor { backends, ..wgpu::InstanceDescriptor::new_without_display_handle() })
+}
+
+/// The optional features that the engine has a use for.
+pub(super) fn useful_features(adapter: &wgpu::Adapter, options: &ContextOptions) -> wgpu::Features {
+    let mut wanted = wgpu::Features::empty();
+    wanted.set(wgpu::Features::TIMESTAMP_QUERY, options.use_timestamps);
+    // Fewer than 8 lanes cannot hold a step's weights; drivers with 128 have crashed.
+    let info = adapter.get_info();
+    let usual = info.subgroup_min_size >= 8 && info.subgroup_max_size <= 64;
+    wanted.set(wgpu::Features::SUBGROUP, options.use_subgroups && usual);
+    wanted & adapter.features()
+}
+
+/// All adapters that the options allow, with the features that would be used.
+pub fn list_adapters(options: &ContextOptions) -> Vec<AdapterFacts> {
+    let adapters = pollster::block_on(instance(options.backends).enumerate_adapters(options.backends));
+    adapters.iter().map(|adapter| AdapterFacts::new(adapter, useful_features(adapter, options))).collect()
+}
+
+/// Finds the adapter that the options describe.
+pub(super) async fn find_adapter(options: &ContextOptions) -> Result<wgpu::Adapter, GpuError> {
+    let instance = instance(options.backends);
+    let mut wanted = String::from("at all");
+    if let Some(part) = &options.adapter_name {
+        let part = part.to_lowercase();
+        let named = instance.enumerate_adapters(options.backends).await;
+        let fits = |adapter: &wgpu::Adapter| adapter.get_info().name.to_lowercase().contains(&part);
+        if let Some(adapter) = named.into_iter().find(fits) {
+            return Ok(adapter);
+        }
+        wanted = format!("whose name contains `{part}`");
+    } else {
+        let request = wgpu::RequestAdapterOptions {
+            power_preference: options.power_preference,
+            force_fallback_adapter: options.force_software,
+            ..Default::default()
+        };
+        if let Ok(adapter) = instance.request_adapter(&request).await {
+            return Ok(adapter);
+        }
+        if options.force_software {
+            wanted = "in software".to_owned();
+        }
+    }
+    let found: Vec<String> = (instance.enumerate_adapters(options.backends).await.iter())
+        .map(|adapter| AdapterFacts::new(adapter, wgpu::Features::empty()).to_string())
+        .collect();
+    let tried = options.backends & wgpu::Instance::enabled_backend_features();
+    let names: Vec<String> = tried.iter_names().map(|(name, _)| name.to_lowercase()).collect();
+    let or_none = |list: Vec<String>| if list.is_empty() { "none".to_owned() } else { list.join(", ") };
+    Err(GpuError::NoAdapter { wanted, tried: or_none(names), found: or_none(found) })
+}
