@@ -6,6 +6,7 @@
 #![allow(unsafe_code)] // loads shared libraries and calls three functions of the NVIDIA driver; reasons at each
 
 use libloading::os::unix::{Library, RTLD_GLOBAL, RTLD_NOW};
+use std::error::Error;
 use std::ffi::{CStr, c_char, c_int, c_uint};
 use std::fmt;
 use std::path::PathBuf;
@@ -55,7 +56,8 @@ fn load_cuda() -> Result<String, String> {
     // The driver first: without it libtorch_cuda is half a gigabyte for nothing.
     let driver = open("libcuda.so.1".into()).map_err(|_| "no NVIDIA driver: libcuda.so.1 not found".to_owned())?;
     open(cuda_library()).map_err(|error| {
-        format!("there is an NVIDIA driver, but libtorch_cuda did not load; run `cargo xtask setup`: {error}")
+        let cause = error.source().map_or_else(|| error.to_string(), ToString::to_string);
+        format!("there is an NVIDIA driver, but its half of libtorch did not load ({cause}); run `cargo xtask setup`")
     })?;
     if !tch::Cuda::is_available() {
         return Err("there is an NVIDIA driver, but libtorch finds no CUDA device that it can use".to_owned());
