@@ -15,4 +15,24 @@ fn main() {
     if let Ok(libtorch) = std::env::var("LIBTORCH") {
         println!("cargo::rustc-link-arg=-Wl,-rpath,{libtorch}/lib");
     }
+    // Packages that borrow this script link the library, which already holds the compiled file.
+    if std::env::var("CARGO_PKG_NAME").is_ok_and(|name| name == "nestling-train") {
+        compile_autograd();
+    }
+}
+
+/// The one C++ file: a class that autograd takes only in C++.
+fn compile_autograd() {
+    let source = "src/model/depthwise/autograd.cpp";
+    println!("cargo::rerun-if-changed={source}");
+    let libtorch = std::env::var("LIBTORCH").unwrap_or_default();
+    cc::Build::new()
+        .cpp(true)
+        .std("c++17")
+        .warnings(false)
+        .define("_GLIBCXX_USE_CXX11_ABI", "1")
+        .include(format!("{libtorch}/include"))
+        .include(format!("{libtorch}/include/torch/csrc/api/include"))
+        .file(source)
+        .compile("nestling_autograd");
 }

@@ -1,0 +1,43 @@
+//! Accuracy and logits of a calibrated child.
+
+use crate::data::Dataset;
+use crate::model::{ImageSizes, Norm, Parameters, forward, norm_tensors};
+use nestling::bundle::Measured;
+use nestling::space::{CalibratedChild, Network};
+use tch::{Kind, Tensor, no_grad};
+
+/// Logits of all `images`, `[count][classes]`, `batch` images at a time.
+pub fn logits(
+    calibrated: &CalibratedChild,
+    network: &Network,
+    parameters: &Parameters,
+    sizes: &ImageSizes,
+    images: &Dataset,
+    batch: usize,
+) -> Tensor {
+    no_grad(|| {
+        let statistics = norm_tensors(network, calibrated.statistics(), parameters.flat());
+        let parts: Vec<Tensor> = (images.images.pixels.chunks(batch.max(1) * images.images.image_len()))
+            .map(|pixels| {
+                let input = sizes.resize(&sizes.upload(pixels), network.child.resolution);
+                forward(network, parameters, &input, Norm::Calibrated(&statistics), None)
+            })
+            .collect();
+        Tensor::cat(&parts, 0)
+    })
+}
+
+/// Counts the images whose most probable class is right.
+pub fn evaluate(
+    calibrated: &CalibratedChild,
+    network: &Network,
+    parameters: &Parameters,
+    sizes: &ImageSizes,
+    images: &Dataset,
+    batch: usize,
+) -> Measured {
+    let logits = logits(calibrated, network, parameters, sizes, images, batch);
+    let classes: Vec<i64> = images.labels.iter().map(|&label| i64::from(label)).collect();
+    let right = logits.argmax(-1, false).eq_tensor(&Tensor::from_slice(&classes).to_device(logits.device()));
+    Measured { correct: right.sum(Kind::Int64).int64_value(&[]) as u32, images: images.len() as u32 }
+}

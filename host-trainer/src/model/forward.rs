@@ -1,0 +1,116 @@
+use super::{Parameters, depthwise};
+use nestling::space::{Activation, Layer, Network, Operator, Statistics};
+use tch::{Device, Kind, Tensor};
+
+/// Where batch norm takes its statistics from. There are no running ones: they are ill-defined while the architecture
+/// varies (BigNAS, batch norm calibration).
+#[derive(Clone, Copy, Debug)]
+pub enum Norm<'a> {
+    /// From this batch of this child: training.
+    Batch,
+    /// From calibration: one mean and one variance tensor a normalised layer ([`norm_tensors`]).
+    Calibrated(&'a [(Tensor, Tensor)]),
+}
+
+/// A child's statistics as one pair of tensors (means, variances) for each normalised layer, on the device of `like`.
+pub fn norm_tensors(network: &Network, statistics: &Statistics, like: &Tensor) -> Vec<(Tensor, Tensor)> {
+    let mut first = 0;
+    (network.normalised_layers())
+        .map(|layer| {
+            let range = first..first + layer.shape.output.channels as usize;
+            first = range.end;
+            let tensor = |values: &[f32]| Tensor::from_slice(values).to_device(like.device());
+            (tensor(&statistics.means[range.clone()]), tensor(&statistics.variances[range]))
+        })
+        .collect()
+}
+
+/// Convolution (or pool, or classifier with its bias) of a batch, before batch norm.
+pub fn layer_output(layer: &Layer, parameters: &Parameters, input: &Tensor) -> Tensor {
+    let shape = &layer.shape;
+    match shape.operator {
+        Operator::Pool => input.mean_dim([2i64, 3].as_slice(), true, None::<Kind>),
+        Operator::Linear => {
+            let (bias, _) = parameters.scale_and_shift(layer);
+            let weight = parameters.weight(layer).flatten(1, -1);
+            input.flatten(1, -1).linear(&weight, Some(&bias))
+        }
+        Operator::Dense | Operator::Pointwise | Operator::Depthwise => {
+            let groups = if shape.operator == Operator::Depthwise { i64::from(shape.input.channels) } else { 1 };
+            let stride = i64::from(shape.stride);
+            // Zeros after the image that symmetric padding does not give ("SAME" on even sizes).
+            let needed = |input: u32, output: u32| {
+                i64::from(((output - 1) * shape.stride + shape.kernel).saturating_sub(input + layer.padding))
+            };
+            let before = i64::from(layer.padding);
+            let below = needed(shape.input.height, shape.output.height);
+            let right = needed(shape.input.width, shape.output.width);
+            let weight = parameters.weight(layer);
+            if below > before || right > before {
+                let padded = input.constant_pad_nd([before, right, before, below]);
+                padded.conv2d(&weight, None::<&Tensor>, stride, 0, 1, groups)
+            } else if groups > 1 && input.device() == Device::Cpu && shape.kernel > 1 {
+                depthwise(input, &weight, shape.stride, layer.padding)
+            } else {
+                input.conv2d(&weight, None::<&Tensor>, stride, before, 1, groups)
+            }
+        }
+    }
+}
+
+pub(crate) fn activate(x: Tensor, activation: Activation) -> Tensor {
+    let mut x = x;
+    match activation {
+        Activation::Identity => x,
+        Activation::Relu => x.relu_(),
+        Activation::Relu6 => x.clamp(0.0, 6.0),
+        Activation::Swish => x.silu(),
+        Activation::HardSwish => x.hardswish(),
+    }
+}
+
+/// Runs a child on a batch of normalised images `[count, channels, resolution, resolution]`; returns logits
+/// `[count, classes]`.
+///
+/// `keep` is multiplied into the classifier's input where given: a dropout mask, already divided by the survival rate.
+/// The child is an argument, never a hidden state of the model.
+pub fn forward(
+    network: &Network,
+    parameters: &Parameters,
+    images: &Tensor,
+    norm: Norm<'_>,
+    keep: Option<&Tensor>,
+) -> Tensor {
+    let epsilon = f64::from(parameters.norm_epsilon());
+    let mut outputs: Vec<Tensor> = Vec::with_capacity(network.layers.len());
+    let mut normalised = 0;
+    for layer in &network.layers {
+        let dropped = match (layer.shape.operator, keep) {
+            (Operator::Linear, Some(keep)) => outputs.last().map(|pooled| pooled.flatten(1, -1) * keep),
+            _ => None,
+        };
+        let input = dropped.as_ref().or(outputs.last()).unwrap_or(images);
+        let mut x = layer_output(layer, parameters, input);
+        if layer.is_normalised() {
+            let (gamma, beta) = parameters.scale_and_shift(layer);
+            if layer.shape.operator == Operator::Dense && x.device() == tch::Device::Cpu {
+                // The processor's kernels want channels last; autograd and every later layer keep that order.
+                x = x.permute([0, 2, 3, 1]).contiguous().permute([0, 3, 1, 2]);
+            }
+            let (means, variances) = match norm {
+                Norm::Batch => (None, None),
+                Norm::Calibrated(statistics) => {
+                    let (means, variances) = &statistics[normalised];
+                    (Some(means), Some(variances))
+                }
+            };
+            x = x.batch_norm(Some(&gamma), beta.as_ref(), means, variances, means.is_none(), 0.0, epsilon, false);
+            normalised += 1;
+        }
+        if let Some(index) = layer.residual {
+            x += &outputs[index];
+        }
+        outputs.push(activate(x, layer.shape.activation));
+    }
+    outputs.pop().unwrap_or_else(|| images.shallow_clone())
+}

@@ -1,0 +1,151 @@
+use nestling::space::{Layer, Operator, ParameterLayout, Role, SearchSpace};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use tch::{Device, Kind, Tensor};
+
+/// All shared parameters: one flat tensor, and a view of it for each tensor of the layout.
+///
+/// The flat tensor makes an update a handful of operations, whatever the number of layers. Each view is a leaf of
+/// autograd with a gradient of its own, so that a backward pass never touches the whole vector.
+#[derive(Debug)]
+pub struct Parameters {
+    layout: ParameterLayout,
+    norm_epsilon: f32,
+    flat: Tensor,
+    views: Vec<Tensor>,
+}
+
+impl Parameters {
+    /// Views over a flat tensor, whose storage they share.
+    fn over(layout: ParameterLayout, norm_epsilon: f32, flat: Tensor) -> Self {
+        let views = (layout.parameters.iter())
+            .map(|parameter| {
+                let shape: Vec<i64> = parameter.shape.iter().map(|&n| i64::from(n)).collect();
+                let view = flat.narrow(0, parameter.offset as i64, parameter.len() as i64).view(shape.as_slice());
+                view.detach().set_requires_grad(true)
+            })
+            .collect();
+        Self { layout, norm_epsilon, flat, views }
+    }
+
+    /// Parameters from numbers, in the order of the layout.
+    ///
+    /// # Panics
+    /// If there are not as many values as the space has parameters.
+    pub fn from_values(space: &SearchSpace, values: &[f32], device: Device) -> Self {
+        let layout = space.layout();
+        assert_eq!(values.len(), layout.len(), "values of space `{}`", space.name);
+        Self::over(layout, space.norm_epsilon, Tensor::from_slice(values).to_device(device))
+    }
+
+    /// Another set of views, with gradients of their own, over the same storage: one for each worker.
+    pub fn share(&self) -> Self {
+        Self::over(self.layout.clone(), self.norm_epsilon, self.flat.shallow_clone())
+    }
+
+    /// Starting values (BigNAS, initialisation): convolutions from a normal distribution of variance
+    /// `2 / (kernel^2 * outputs)`, the classifier uniform in `1 / sqrt(inputs)`, gamma 1 and beta 0, but gamma 0 in the
+    /// last batch norm of each block that adds its input, so that every such block starts as the identity.
+    pub fn initial_values(space: &SearchSpace, seed: u64) -> Vec<f32> {
+        let layout = space.layout();
+        let mut random = ChaCha8Rng::seed_from_u64(seed);
+        let mut values = vec![0.0f32; layout.len()];
+        for convolution in &layout.convolutions {
+            let linear = convolution.operator == Operator::Linear;
+            let depthwise = convolution.operator == Operator::Depthwise;
+            let fan_out = convolution.kernel.pow(2) * if depthwise { 1 } else { convolution.outputs };
+            let deviation = (2.0 / f64::from(fan_out)).sqrt();
+            let bound = 1.0 / f64::from(convolution.inputs).sqrt();
+            for value in &mut values[layout.parameters[convolution.weight].range()] {
+                *value = if linear {
+                    random.random_range(-bound..bound)
+                } else {
+                    // Box and Muller: two uniform numbers make a normal one.
+                    let radius = (-2.0 * (1.0 - random.random::<f64>()).ln()).sqrt();
+                    deviation * radius * (std::f64::consts::TAU * random.random::<f64>()).cos()
+                } as f32;
+            }
+            let second = &layout.parameters[convolution.scale_or_bias];
+            if second.role == Role::Gamma {
+                values[second.range()].fill(if convolution.closes_skip { 0.0 } else { 1.0 });
+            }
+        }
+        values
+    }
+
+    /// Where each tensor is.
+    pub fn layout(&self) -> &ParameterLayout {
+        &self.layout
+    }
+
+    /// The epsilon in batch norm's square root.
+    pub fn norm_epsilon(&self) -> f32 {
+        self.norm_epsilon
+    }
+
+    /// All parameters as one tensor.
+    pub fn flat(&self) -> &Tensor {
+        &self.flat
+    }
+
+    /// All parameters as numbers.
+    pub fn values(&self) -> Vec<f32> {
+        let mut values = vec![0.0; self.layout.len()];
+        self.flat.copy_data(&mut values, self.layout.len());
+        values
+    }
+
+    /// The slice of a layer's weight that a child reads: first outputs, first inputs, centre of the kernel.
+    pub fn weight(&self, layer: &Layer) -> Tensor {
+        let convolution = &self.layout.convolutions[layer.convolution.unwrap_or_default()];
+        let full = &self.views[convolution.weight];
+        let mut slice = full.shallow_clone();
+        let mut take = |dimension: i64, start: u32, length: u32| {
+            if i64::from(length) != slice.size()[dimension as usize] {
+                slice = slice.narrow(dimension, i64::from(start), i64::from(length));
+            }
+        };
+        take(0, 0, layer.shape.output.channels);
+        if layer.shape.operator != Operator::Depthwise {
+            take(1, 0, layer.shape.input.channels);
+        }
+        let crop = (convolution.kernel - layer.shape.kernel) / 2;
+        take(2, crop, layer.shape.kernel);
+        take(3, crop, layer.shape.kernel);
+        slice
+    }
+
+    /// Gamma and beta of a normalised layer; the bias and `None` for the classifier.
+    pub fn scale_and_shift(&self, layer: &Layer) -> (Tensor, Option<Tensor>) {
+        let convolution = &self.layout.convolutions[layer.convolution.unwrap_or_default()];
+        let slice = |index: usize| self.views[index].narrow(0, 0, i64::from(layer.shape.output.channels));
+        (slice(convolution.scale_or_bias), convolution.shift.map(slice))
+    }
+
+    /// The gradients as one flat tensor; zero where no backward pass has been.
+    pub fn gradient(&self) -> Tensor {
+        let parts: Vec<Tensor> = (self.views.iter())
+            .map(|view| {
+                let gradient = view.grad();
+                if gradient.defined() { gradient.reshape([-1]) } else { view.detach().zeros_like().reshape([-1]) }
+            })
+            .collect();
+        Tensor::cat(&parts, 0)
+    }
+
+    /// Clears the gradients.
+    pub fn zero_gradient(&mut self) {
+        for view in &mut self.views {
+            view.zero_grad();
+        }
+    }
+
+    /// 1 where weight decay applies (weights), 0 elsewhere (batch norm and bias), as one flat tensor.
+    pub fn decay_mask(&self) -> Tensor {
+        let mut mask = vec![0.0f32; self.layout.len()];
+        for parameter in self.layout.parameters.iter().filter(|parameter| parameter.role == Role::Weight) {
+            mask[parameter.range()].fill(1.0);
+        }
+        Tensor::from_slice(&mask).to_device(self.flat.device()).to_kind(Kind::Float)
+    }
+}

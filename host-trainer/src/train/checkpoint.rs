@@ -1,0 +1,110 @@
+use super::TrainConfig;
+use nestling::atomic_file::{WriteError, write_atomically};
+use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+/// Everything that a run needs to go on as if it had never stopped: a safetensors file with three flat tensors
+/// (`weights`, `momentum`, `average`) and the configuration, step, CPU and wall seconds as metadata.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Checkpoint {
+    /// The configuration of the run.
+    pub config: TrainConfig,
+    /// Steps done.
+    pub step: u64,
+    /// CPU seconds spent so far.
+    pub cpu_s: f64,
+    /// Wall seconds spent so far.
+    pub wall_s: f64,
+    /// Shared parameters.
+    pub weights: Vec<f32>,
+    /// The optimiser's momentum.
+    pub momentum: Vec<f32>,
+    /// Running average of the weights.
+    pub average: Vec<f32>,
+}
+
+/// Why a checkpoint cannot be read or written.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CheckpointError {
+    /// It cannot be read.
+    #[error("cannot read checkpoint {path}: {problem}; remove it to start anew, or restore a good copy")]
+    Read {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong.
+        problem: String,
+    },
+    /// It cannot be written.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+    /// It cannot be encoded.
+    #[error("cannot encode the checkpoint: {0}")]
+    Encode(String),
+}
+
+const TENSORS: [&str; 3] = ["weights", "momentum", "average"];
+
+impl Checkpoint {
+    /// Writes the file whole or not at all.
+    ///
+    /// # Errors
+    /// [`CheckpointError::Write`] if the disk does not take it; the older checkpoint stays.
+    pub fn write(&self, path: &Path) -> Result<(), CheckpointError> {
+        let encode = |error: &dyn std::fmt::Display| CheckpointError::Encode(error.to_string());
+        let config = serde_json::to_string(&self.config).map_err(|error| encode(&error))?;
+        let metadata = HashMap::from([
+            ("config".to_owned(), config),
+            ("step".to_owned(), self.step.to_string()),
+            ("cpu_s".to_owned(), self.cpu_s.to_string()),
+            ("wall_s".to_owned(), self.wall_s.to_string()),
+            ("written_by".to_owned(), concat!("nestling-train ", env!("CARGO_PKG_VERSION")).to_owned()),
+        ]);
+        let mut views = Vec::new();
+        for (name, values) in TENSORS.iter().zip([&self.weights, &self.momentum, &self.average]) {
+            let bytes = bytemuck::cast_slice(values);
+            views.push((name, TensorView::new(Dtype::F32, vec![values.len()], bytes).map_err(|error| encode(&error))?));
+        }
+        let bytes = safetensors::serialize(views, Some(metadata)).map_err(|error| encode(&error))?;
+        Ok(write_atomically(path, |file| file.write_all(&bytes))?)
+    }
+
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// [`CheckpointError::Read`] if it is missing, cut off, of another version or not a checkpoint.
+    pub fn read(path: &Path) -> Result<Self, CheckpointError> {
+        let fail = |problem: String| CheckpointError::Read { path: path.to_owned(), problem };
+        let bytes = std::fs::read(path).map_err(|error| fail(error.to_string()))?;
+        let (_, header) = SafeTensors::read_metadata(&bytes).map_err(|error| fail(error.to_string()))?;
+        let tensors = SafeTensors::deserialize(&bytes).map_err(|error| fail(error.to_string()))?;
+        let metadata = header.metadata().clone().unwrap_or_default();
+        let text = |key: &str| metadata.get(key).ok_or_else(|| fail(format!("`{key}` is missing")));
+        let number = |key: &str| text(key)?.parse::<f64>().map_err(|error| fail(format!("`{key}`: {error}")));
+        let config: TrainConfig =
+            serde_json::from_str(text("config")?).map_err(|error| fail(format!("`config`: {error}")))?;
+        config.validate().map_err(|error| fail(error.to_string()))?;
+        let expected = config.space.layout().len();
+        let vector = |name: &str| {
+            let tensor = tensors.tensor(name).map_err(|error| fail(error.to_string()))?;
+            if tensor.dtype() != Dtype::F32 || tensor.shape() != [expected] {
+                return Err(fail(format!(
+                    "`{name}` is {:?} {:?}, not F32 [{expected}]",
+                    tensor.dtype(),
+                    tensor.shape()
+                )));
+            }
+            Ok(bytemuck::pod_collect_to_vec(tensor.data()))
+        };
+        Ok(Self {
+            step: text("step")?.parse().map_err(|error| fail(format!("`step`: {error}")))?,
+            cpu_s: number("cpu_s")?,
+            wall_s: number("wall_s")?,
+            weights: vector("weights")?,
+            momentum: vector("momentum")?,
+            average: vector("average")?,
+            config,
+        })
+    }
+}

@@ -1,0 +1,112 @@
+use crate::data::Augmentation;
+use nestling::space::SearchSpace;
+use serde::{Deserialize, Serialize};
+
+/// Every hyper-parameter of a run. Unknown keys are refused; the resolved values are stored in each checkpoint.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TrainConfig {
+    /// Seeds initial values, order of images, augmentation, dropout and sampled children.
+    pub seed: u64,
+    /// Passes over the training images.
+    pub epochs: u32,
+    /// Images a step, over all workers.
+    pub batch_size: u32,
+    /// Processor threads that share a step; each normalises over its own part of the batch. On a GPU always 1.
+    pub workers: u32,
+    /// Highest learning rate.
+    pub learning_rate: f64,
+    /// Steps of linear warm-up, in epochs.
+    pub warmup_epochs: f64,
+    /// Share of the run at which the rate reaches its constant ending (BigNAS: exponential decay, constant ending).
+    pub decay_until: f64,
+    /// The constant ending, as a share of the highest rate (BigNAS: 5 %).
+    pub constant_ending: f64,
+    /// Nesterov momentum.
+    pub momentum: f64,
+    /// L2 on weights, once a step: the biggest child holds every weight, so this regularises only the biggest.
+    pub weight_decay: f64,
+    /// Label smoothing of the biggest child's loss.
+    pub label_smoothing: f64,
+    /// Dropout before the classifier, of the biggest child only.
+    pub dropout: f64,
+    /// Random children a step, beside the biggest and the smallest (BigNAS: 2).
+    pub random_children: u32,
+    /// Decay a step of the running average of weights that is evaluated and shipped; 0 ships the weights themselves.
+    pub average_decay: f64,
+    /// Changes of training images.
+    pub augmentation: Augmentation,
+    /// Training images that are held out, for search and curves.
+    pub held_out: u32,
+    /// Training images that calibrate batch norm for the curves.
+    pub probe_calibration: u32,
+    /// Held-out images that each point of the curves looks at.
+    pub probe_images: u32,
+    /// What a child may choose.
+    pub space: SearchSpace,
+}
+
+impl Default for TrainConfig {
+    /// The demo's recipe for Fashion-MNIST.
+    fn default() -> Self {
+        Self {
+            seed: 1,
+            epochs: 14,
+            batch_size: 128,
+            workers: 2,
+            learning_rate: 0.15,
+            warmup_epochs: 0.5,
+            decay_until: 0.65,
+            constant_ending: 0.05,
+            momentum: 0.9,
+            weight_decay: 1e-5,
+            label_smoothing: 0.1,
+            dropout: 0.1,
+            random_children: 2,
+            average_decay: 0.998,
+            augmentation: Augmentation::default(),
+            held_out: 5000,
+            probe_calibration: 512,
+            probe_images: 2000,
+            space: SearchSpace::fashion(),
+        }
+    }
+}
+
+/// Why a configuration cannot be trained.
+#[derive(Debug, thiserror::Error)]
+#[error("training configuration: `{key}` is {given}; {rule}")]
+pub struct ConfigError {
+    key: &'static str,
+    given: String,
+    rule: &'static str,
+}
+
+impl TrainConfig {
+    /// Checks every number.
+    ///
+    /// # Errors
+    /// [`ConfigError`] names the key and what it may be.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        let check = |key, holds: bool, given: &dyn std::fmt::Display, rule| {
+            if holds { Ok(()) } else { Err(ConfigError { key, given: given.to_string(), rule }) }
+        };
+        let share = 0.0..1.0;
+        check("epochs", self.epochs > 0, &self.epochs, "at least 1")?;
+        check("workers", (1..=256).contains(&self.workers), &self.workers, "between 1 and 256")?;
+        let divides = self.batch_size > 0 && self.batch_size.is_multiple_of(self.workers.max(1));
+        check("batch_size", divides, &self.batch_size, "a multiple of the workers")?;
+        check("learning_rate", self.learning_rate > 0.0, &self.learning_rate, "above 0")?;
+        check("warmup_epochs", self.warmup_epochs >= 0.0, &self.warmup_epochs, "0 or more")?;
+        check("decay_until", self.decay_until > 0.0 && self.decay_until <= 1.0, &self.decay_until, "above 0, up to 1")?;
+        let ending = self.constant_ending > 0.0 && self.constant_ending <= 1.0;
+        check("constant_ending", ending, &self.constant_ending, "above 0, up to 1")?;
+        check("momentum", share.contains(&self.momentum), &self.momentum, "from 0 to below 1")?;
+        check("weight_decay", self.weight_decay >= 0.0, &self.weight_decay, "0 or more")?;
+        check("label_smoothing", share.contains(&self.label_smoothing), &self.label_smoothing, "from 0 to below 1")?;
+        check("dropout", share.contains(&self.dropout), &self.dropout, "from 0 to below 1")?;
+        check("average_decay", share.contains(&self.average_decay), &self.average_decay, "from 0 to below 1")?;
+        let valid = self.space.validate();
+        check("space", valid.is_ok(), &valid.err().map_or(String::new(), |e| e.to_string()), "mend the space")
+    }
+}

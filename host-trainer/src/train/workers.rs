@@ -1,0 +1,168 @@
+//! Threads that share a step on the processor: each takes its part of the batch through the whole sandwich.
+//!
+//! libtorch's own threading gains little on layers this small; one thread a worker with a part of the batch each does.
+//! Workers read the same storage, keep gradients of their own, and the caller sums those in the workers' order, so that
+//! a run is the same to the bit every time.
+
+use super::sandwich::dropout_mask;
+use super::{Batch, ChildLoss, Rules, TrainConfig, generator, purpose, sandwich_step, step_children};
+use crate::data::{Dataset, augment};
+use crate::model::{ImageSizes, Parameters};
+use nestling::input::Preprocessing;
+use nestling::space::Network;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::JoinHandle;
+use tch::{Device, Kind, Tensor};
+
+/// What a step left behind, summed over the workers.
+#[derive(Debug)]
+pub struct StepOutcome {
+    /// The flat gradient of the whole batch.
+    pub gradient: Tensor,
+    /// Losses of the step's children, biggest first, smallest last; means over the batch.
+    pub losses: Vec<ChildLoss>,
+}
+
+struct Order {
+    step: u64,
+    epoch: u64,
+    indices: Vec<u32>,
+    children: Arc<Vec<Network>>,
+}
+
+/// A worker thread has died.
+#[derive(Debug, thiserror::Error)]
+#[error("a training worker stopped ({0}); the last checkpoint is whole, run the command again to resume")]
+pub struct WorkerError(String);
+
+/// The threads.
+#[derive(Debug)]
+pub struct Workers {
+    orders: Vec<Sender<Order>>,
+    outcomes: Vec<Receiver<StepOutcome>>,
+    threads: Vec<JoinHandle<()>>,
+    config: Arc<TrainConfig>,
+}
+
+impl std::fmt::Debug for Order {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Order(step {}, {} images)", self.step, self.indices.len())
+    }
+}
+
+impl Workers {
+    /// Starts `config.workers` threads over the storage of `parameters`.
+    pub fn start(
+        config: Arc<TrainConfig>,
+        parameters: &Parameters,
+        data: Arc<Dataset>,
+        preprocessing: &Preprocessing,
+        device: Device,
+    ) -> Self {
+        let mut workers = Self { orders: vec![], outcomes: vec![], threads: vec![], config: config.clone() };
+        for index in 0..u64::from(config.workers) {
+            let (order_sender, orders) = channel::<Order>();
+            let (outcome_sender, outcomes) = channel();
+            let sizes = ImageSizes::new(&config.space, preprocessing, data.images.width, device);
+            let (data, config, mut parameters) = (data.clone(), config.clone(), parameters.share());
+            workers.threads.push(std::thread::spawn(move || {
+                tch::set_num_threads(1);
+                for order in orders {
+                    let outcome = work(&config, &mut parameters, &data, &sizes, device, index, &order);
+                    if outcome_sender.send(outcome).is_err() {
+                        return; // the trainer is gone
+                    }
+                }
+            }));
+            workers.orders.push(order_sender);
+            workers.outcomes.push(outcomes);
+        }
+        workers
+    }
+
+    /// One sandwich step over the images at `indices`.
+    ///
+    /// # Errors
+    /// [`WorkerError`] if a thread has died or the space is malformed.
+    pub fn step(&self, step: u64, epoch: u64, indices: &[u32]) -> Result<StepOutcome, WorkerError> {
+        let config = &self.config;
+        let children = step_children(&config.space, config.seed, step, config.random_children)
+            .map_err(|error| WorkerError(error.to_string()))?;
+        self.step_of(step, epoch, indices, Arc::new(children))
+    }
+
+    /// One step of the given children, the first of them as the biggest.
+    ///
+    /// # Errors
+    /// [`WorkerError`] if a thread has died.
+    pub fn step_of(
+        &self,
+        step: u64,
+        epoch: u64,
+        indices: &[u32],
+        children: Arc<Vec<Network>>,
+    ) -> Result<StepOutcome, WorkerError> {
+        let died = || WorkerError("its thread ended".to_owned());
+        for (part, orders) in indices.chunks(indices.len().div_ceil(self.orders.len())).zip(&self.orders) {
+            let order = Order { step, epoch, indices: part.to_vec(), children: children.clone() };
+            orders.send(order).map_err(|_| died())?;
+        }
+        let mut sum: Option<StepOutcome> = None;
+        for outcomes in &self.outcomes {
+            let outcome = outcomes.recv().map_err(|_| died())?;
+            sum = Some(match sum {
+                None => outcome,
+                Some(mut sum) => {
+                    sum.gradient += outcome.gradient;
+                    for (sum, loss) in sum.losses.iter_mut().zip(outcome.losses) {
+                        sum.loss += loss.loss;
+                    }
+                    sum
+                }
+            });
+        }
+        let mut sum = sum.ok_or_else(died)?;
+        for loss in &mut sum.losses {
+            loss.loss /= self.orders.len() as f64;
+        }
+        Ok(sum)
+    }
+}
+
+impl Drop for Workers {
+    fn drop(&mut self) {
+        self.orders.clear(); // ends each thread's loop
+        for thread in self.threads.drain(..) {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn work(
+    config: &TrainConfig,
+    parameters: &mut Parameters,
+    data: &Dataset,
+    sizes: &ImageSizes,
+    device: Device,
+    worker: u64,
+    order: &Order,
+) -> StepOutcome {
+    let mut pixels = Vec::with_capacity(order.indices.len() * data.images.image_len());
+    for &index in &order.indices {
+        let mut random = generator(config.seed, purpose::AUGMENT, order.epoch << 32 | u64::from(index));
+        let image = data.pixels(index as usize);
+        augment(image, data.images.width as usize, config.augmentation, &mut random, &mut pixels);
+    }
+    let classes: Vec<i64> = order.indices.iter().map(|&index| i64::from(data.labels[index as usize])).collect();
+    let keep = dropout_mask(config, order.step, worker, classes.len(), order.children[0].child.head_width);
+    let batch = Batch {
+        images: sizes.upload(&pixels),
+        classes: Tensor::from_slice(&classes).to_device(device).to_kind(Kind::Int64),
+        keep: keep.map(|keep| keep.to_device(device)),
+    };
+    let rules = Rules { label_smoothing: config.label_smoothing, share: 1.0 / f64::from(config.workers) };
+    parameters.zero_gradient();
+    let losses = sandwich_step(parameters, &order.children, sizes, &batch, rules);
+    StepOutcome { gradient: parameters.gradient(), losses }
+}
