@@ -7,12 +7,13 @@ use naga::valid::{Capabilities, ValidationFlags, Validator};
 #[path = "src/sources.rs"]
 mod sources;
 
-const ALL: [sources::Source; 8] = [
+const ALL: [sources::Source; 9] = [
     sources::DENSE,
     sources::DEPTHWISE,
     sources::POINTWISE_SMALL,
     sources::POINTWISE_WIDE,
     sources::POINTWISE_SUBGROUP,
+    sources::POINTWISE_SUBGROUP_FEW,
     sources::POOL,
     sources::RESIZE_COLUMNS,
     sources::RESIZE_ROWS,

@@ -11,8 +11,11 @@ pub enum Kernel {
     PointwiseSmall,
     /// 1x1 convolution, 8 pixels and 8 output channels a thread.
     PointwiseWide,
-    /// 1x1 convolution, 4 pixels and 16 output channels a thread, weights broadcast in the subgroup.
+    /// 1x1 convolution, 8 pixels and 32 output channels a thread, weights broadcast in the subgroup. Holds 256 sums: too
+    /// many registers for a real GPU, right for software, where a load costs as much as a hundred multiplications.
     PointwiseSubgroup,
+    /// The same with 2 pixels, for images of few.
+    PointwiseSubgroupFew,
     /// Mean over all pixels.
     Pool,
     /// First pass of the resize: columns.
@@ -32,12 +35,13 @@ pub struct Tile {
 
 impl Kernel {
     /// All kernels.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Dense,
         Self::Depthwise,
         Self::PointwiseSmall,
         Self::PointwiseWide,
         Self::PointwiseSubgroup,
+        Self::PointwiseSubgroupFew,
         Self::Pool,
         Self::ResizeColumns,
         Self::ResizeRows,
@@ -50,6 +54,7 @@ impl Kernel {
             Self::PointwiseSmall => &sources::POINTWISE_SMALL,
             Self::PointwiseWide => &sources::POINTWISE_WIDE,
             Self::PointwiseSubgroup => &sources::POINTWISE_SUBGROUP,
+            Self::PointwiseSubgroupFew => &sources::POINTWISE_SUBGROUP_FEW,
             Self::Pool => &sources::POOL,
             Self::ResizeColumns => &sources::RESIZE_COLUMNS,
             Self::ResizeRows => &sources::RESIZE_ROWS,
@@ -74,12 +79,14 @@ impl Kernel {
         self.source().subgroups
     }
 
-    /// What one thread computes.
+    /// What one thread computes; a depthwise thread computes [`Specialisation::rows`] such rows.
     pub fn tile(self) -> Tile {
         let (pixels, groups) = match self {
-            Self::Dense | Self::Depthwise => (4, 1),
+            Self::Dense => (8, 2),
+            Self::Depthwise => (4, 1),
             Self::PointwiseWide => (8, 2),
-            Self::PointwiseSubgroup => (4, 4),
+            Self::PointwiseSubgroup => (8, 8),
+            Self::PointwiseSubgroupFew => (2, 8),
             Self::PointwiseSmall | Self::Pool | Self::ResizeColumns | Self::ResizeRows => (1, 1),
         };
         Tile { pixels, groups }
@@ -99,6 +106,8 @@ pub struct Specialisation {
     pub stride: u32,
     /// Channels of the image.
     pub input_channels: u32,
+    /// Rows of a depthwise thread's strip.
+    pub rows: u32,
     /// Threads of a workgroup.
     pub workgroup: u32,
 }
@@ -115,6 +124,9 @@ impl Specialisation {
                 ("STRIDE", f64::from(self.stride)),
                 ("INPUT_CHANNELS", f64::from(self.input_channels)),
             ]);
+        }
+        if kernel == Kernel::Depthwise {
+            constants.push(("ROWS", f64::from(self.rows)));
         }
         constants
     }

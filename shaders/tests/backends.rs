@@ -1,4 +1,5 @@
 //! Writes every kernel for every backend that wgpu may meet, as wgpu would.
+#![allow(clippy::unwrap_used, reason = "a test may panic, its helpers too")]
 
 use naga::back::{PipelineConstants, glsl, hlsl, msl, pipeline_constants::process_overrides, spv};
 use naga::valid::{Capabilities, ModuleInfo, ShaderStages, SubgroupOperationSet, ValidationFlags, Validator};
@@ -10,8 +11,15 @@ fn specialised(kernel: Kernel) -> (Module, ModuleInfo) {
     let mut validator = Validator::new(ValidationFlags::all(), Capabilities::SUBGROUP);
     validator.subgroup_stages(ShaderStages::COMPUTE).subgroup_operations(SubgroupOperationSet::all());
     let info = validator.validate(&module).unwrap();
-    let values =
-        Specialisation { activation: 3, residual: true, kernel: 5, stride: 2, input_channels: 3, workgroup: 64 };
+    let values = Specialisation {
+        activation: 3,
+        residual: true,
+        kernel: 5,
+        stride: 2,
+        input_channels: 3,
+        rows: 4,
+        workgroup: 64,
+    };
     let constants: PipelineConstants =
         values.constants(kernel).into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
     let entry = Some((ShaderStage::Compute, kernel.entry_point()));

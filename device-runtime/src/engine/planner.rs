@@ -33,15 +33,24 @@ impl Traits {
     fn workgroup(self, kernel: Kernel) -> u32 {
         match kernel {
             _ if self.software => 8, // one SIMD vector: more only makes tasks coarser
-            Kernel::PointwiseWide | Kernel::PointwiseSubgroup => 32,
+            Kernel::PointwiseWide => 32,
             _ => 64,
+        }
+    }
+
+    /// Rows of a depthwise thread's strip: many save loads, few make more threads.
+    fn rows(self, kernel: Kernel) -> u32 {
+        match kernel {
+            Kernel::Depthwise if self.software => 16,
+            Kernel::Depthwise => 4,
+            _ => 1,
         }
     }
 
     /// The kernels that may run a pointwise layer, largest tile first.
     fn pointwise_kernels(self) -> &'static [Kernel] {
-        if self.subgroups {
-            &[Kernel::PointwiseSubgroup, Kernel::PointwiseWide, Kernel::PointwiseSmall]
+        if self.software && self.subgroups {
+            &[Kernel::PointwiseSubgroup, Kernel::PointwiseSubgroupFew, Kernel::PointwiseSmall]
         } else {
             &[Kernel::PointwiseWide, Kernel::PointwiseSmall]
         }
@@ -49,8 +58,12 @@ impl Traits {
 
     fn pointwise_kernel(self, shape: &LayerShape) -> Kernel {
         let (pixels, groups) = (shape.output.pixels(), shape.output.channels.div_ceil(4));
-        if pixels < 8 {
+        if pixels < 4 {
             return Kernel::PointwiseSmall;
+        }
+        if self.software && self.subgroups {
+            // One workgroup of the small tile has 16 pixels.
+            return if pixels <= 16 { Kernel::PointwiseSubgroupFew } else { Kernel::PointwiseSubgroup };
         }
         // Real GPUs want many threads: a large tile only where enough tiles remain.
         let threads = |kernel: Kernel| pixels.div_ceil(kernel.tile().pixels) * groups.div_ceil(kernel.tile().groups);
@@ -89,9 +102,14 @@ pub(super) fn plan_kernel(kernel: Kernel, shape: &LayerShape, traits: Traits) ->
     let specialisation = specialise(kernel, shape, traits);
     let (tile, workgroup) = (kernel.tile(), u64::from(specialisation.workgroup));
     let [pixels, groups] = [shape.output.pixels(), shape.output.channels.div_ceil(4)].map(u64::from);
-    let row_tiles = u64::from(shape.output.width.div_ceil(tile.pixels)) * u64::from(shape.output.height);
+    let row_tiles =
+        |rows: u32| u64::from(shape.output.width.div_ceil(tile.pixels)) * u64::from(shape.output.height.div_ceil(rows));
     let (x, y, iterations) = match kernel {
-        Kernel::Dense | Kernel::Depthwise => (row_tiles.div_ceil(workgroup), groups, u64::from(shape.kernel)),
+        Kernel::Dense => (row_tiles(1).div_ceil(workgroup), groups.div_ceil(2), u64::from(shape.kernel)),
+        Kernel::Depthwise => {
+            let steps = u64::from(specialisation.rows + shape.kernel);
+            ((row_tiles(specialisation.rows) * groups).div_ceil(workgroup), 1, steps)
+        }
         Kernel::Pool => (groups.div_ceil(workgroup), 1, u64::from(shape.input.pixels())),
         Kernel::PointwiseSmall => {
             ((pixels * groups).div_ceil(workgroup), 1, u64::from(shape.input.channels.div_ceil(4)))
@@ -124,6 +142,7 @@ fn specialise(kernel: Kernel, shape: &LayerShape, traits: Traits) -> Specialisat
         kernel: size,
         stride,
         input_channels: if kernel == Kernel::Dense { shape.input.channels } else { 4 },
+        rows: traits.rows(kernel),
         workgroup: traits.workgroup(kernel),
     }
 }
@@ -131,7 +150,7 @@ fn specialise(kernel: Kernel, shape: &LayerShape, traits: Traits) -> Specialisat
 /// The specialisation of a pass of the resize, which has no layer.
 pub(super) fn resize_specialisation(kernel: Kernel, traits: Traits) -> Specialisation {
     let workgroup = traits.workgroup(kernel);
-    Specialisation { activation: 0, residual: false, kernel: 1, stride: 1, input_channels: 4, workgroup }
+    Specialisation { activation: 0, residual: false, kernel: 1, stride: 1, input_channels: 4, rows: 1, workgroup }
 }
 
 /// Every pipeline that any child of the space can need: all kernels, sizes, strides, activations and residuals that
@@ -145,6 +164,7 @@ pub(super) fn all_pipelines(space: &SearchSpace, traits: Traits) -> BTreeSet<(Ke
             kernel: size,
             stride,
             input_channels: if kernel == Kernel::Dense { space.input_channels } else { 4 },
+            rows: traits.rows(kernel),
             workgroup: traits.workgroup(kernel),
         };
         all.insert((kernel, specialisation));
@@ -221,7 +241,7 @@ mod tests {
                 let tile = plan.kernel.tile();
                 let threads = u64::from(plan.workgroups[0] * plan.workgroups[1] * plan.specialisation.workgroup);
                 let outputs = layer.shape.output.len() as u64;
-                let covered = threads * u64::from(tile.pixels * tile.groups * 4);
+                let covered = threads * u64::from(tile.pixels * tile.groups * plan.specialisation.rows * 4);
                 assert!(covered >= outputs, "{}: {covered} of {outputs}", layer.shape);
             }
         }

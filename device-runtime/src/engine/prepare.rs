@@ -155,7 +155,7 @@ impl Supernet {
     }
 
     /// Fails if another supernet prepared the child.
-    pub(super) fn check_own(&self, child: &PreparedChild) -> Result<(), EngineError> {
+    pub(crate) fn check_own(&self, child: &PreparedChild) -> Result<(), EngineError> {
         if child.inner.slot.belongs_to(&self.slots) {
             return Ok(());
         }
