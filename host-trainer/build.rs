@@ -23,7 +23,7 @@ fn main() {
 
 /// The one C++ file: a class that autograd takes only in C++.
 fn compile_autograd() {
-    let source = "src/model/depthwise/autograd.cpp";
+    let source = "src/model/kernels/autograd.cpp";
     println!("cargo::rerun-if-changed={source}");
     let libtorch = std::env::var("LIBTORCH").unwrap_or_default();
     cc::Build::new()

@@ -1,9 +1,27 @@
-//! Nestling's host trainer.
+//! Nestling's host trainer: one supernet trained once, searched, and packed into the bundle that devices slice.
+//!
+//! The rooms, in the order in which data passes through them:
+//!
+//! * [`data`]: images with labels.
+//! * [`model`]: a network of the search space run over shared tensors by narrowing them.
+//! * [`mod@train`]: the sandwich step and the loop around it.
+//! * [`mod@calibrate`] and [`mod@evaluate`]: batch-norm statistics and accuracy of a child.
+//! * [`mod@search`]: coarse grid, fine grid, Pareto front.
+//! * [`mod@pack`]: the bundle. [`mod@parity`]: device against trainer. [`report`]: the page that shows it all.
+//! * [`run_folder`], [`time`], [`torch`]: files of a run, CPU seconds, libtorch and its devices.
+//!
+//! The search space, its children and their shapes are defined once, in the `nestling` crate.
 
+pub mod bench;
 pub mod calibrate;
 pub mod data;
 pub mod evaluate;
 pub mod model;
+pub mod pack;
+pub mod parity;
+pub mod report;
+pub mod run_folder;
+pub mod search;
 pub mod time;
 pub mod torch;
 pub mod train;

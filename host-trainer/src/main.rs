@@ -1,34 +1,52 @@
-//! Temporary.
-use nestling_train::{data, time, torch, train};
-fn main() -> anyhow::Result<()> {
-    let choice = torch::initialise();
-    eprintln!("{choice}");
-    let (images, _) = data::load_fashion(None)?;
-    let pre = nestling::input::Preprocessing { means: vec![0.286], standard_deviations: vec![0.353] };
-    let mut config = train::TrainConfig::default();
-    for pair in std::env::args().skip(1) {
-        let (k, v) = pair.split_once('=').unwrap_or(("", ""));
-        match k {
-            "workers" => config.workers = v.parse()?,
-            "batch" => config.batch_size = v.parse()?,
-            "epochs" => config.epochs = v.parse()?,
-            _ => {}
+//! `nestling`: trains one supernet, searches it, packs the bundle that devices slice.
+
+mod commands;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// Trains one supernet, searches it and packs the bundle that devices slice.
+///
+/// A whole run on Fashion-MNIST, each step alone:
+///
+///   nestling train                      # 10 minutes on two cores; may be killed and run again
+///
+///   nestling search                     # grid of children on held-out images, Pareto front
+///
+///   nestling pack --output my.nestling  # the file that ships
+///
+///   nestling parity my.nestling         # the device computes what the trainer computes
+#[derive(Parser)]
+#[command(version, about, max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Train(commands::run::Train),
+    Search(commands::run::Search),
+    Pack(commands::run::Pack),
+    Eval(commands::run::Eval),
+    Parity(commands::parity::Parity),
+    Bench(commands::bench::Bench),
+}
+
+fn main() -> ExitCode {
+    let result = match Arguments::parse().command {
+        Command::Train(command) => command.run(),
+        Command::Search(command) => command.run(),
+        Command::Pack(command) => command.run(),
+        Command::Eval(command) => command.run(),
+        Command::Parity(command) => command.run(),
+        Command::Bench(command) => command.run(),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
         }
     }
-    let mut trainer = train::Trainer::new(config, None, &images, &pre, choice.device)?;
-    let mut n = 0;
-    let start = (time::process_cpu_s(), std::time::Instant::now());
-    let report = trainer.epoch(|loss| {
-        n += 1;
-        if n % 20 == 0 {
-            let cpu = time::process_cpu_s() - start.0;
-            eprintln!(
-                "{n} {loss:.3} {:.0} img/cpu-s {:.0} img/s",
-                n as f64 * 128.0 / cpu,
-                n as f64 * 128.0 / start.1.elapsed().as_secs_f64()
-            );
-        }
-    })?;
-    println!("{}", serde_json::to_string(&report)?);
-    Ok(())
 }

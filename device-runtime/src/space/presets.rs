@@ -42,7 +42,7 @@ impl SearchSpace {
             input_channels: 1,
             resolutions: vec![20, 24, 28, 32],
             classes: 10,
-            activation: Activation::Relu,
+            activation: Activation::HardSwish,
             padding: Padding::Symmetric,
             norm_epsilon: 1e-5,
             stem: StemSpace { widths: vec![12, 16], kernel: 3, stride: 2 },

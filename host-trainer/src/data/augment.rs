@@ -13,7 +13,7 @@ pub struct Augmentation {
 
 impl Default for Augmentation {
     fn default() -> Self {
-        Self { flip: true, shift: 2 }
+        Self { flip: true, shift: 1 }
     }
 }
 

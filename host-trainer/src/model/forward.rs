@@ -1,4 +1,5 @@
-use super::{Parameters, depthwise};
+use super::Parameters;
+use super::kernels::{depthwise, is_fused, norm as fused_norm};
 use nestling::space::{Activation, Layer, Network, Operator, Statistics};
 use tch::{Device, Kind, Tensor};
 
@@ -93,11 +94,24 @@ pub fn forward(
         let mut x = layer_output(layer, parameters, input);
         if layer.is_normalised() {
             let (gamma, beta) = parameters.scale_and_shift(layer);
-            if layer.shape.operator == Operator::Dense && x.device() == tch::Device::Cpu {
+            if layer.shape.operator == Operator::Dense && x.device() == Device::Cpu {
                 // The processor's kernels want channels last; autograd and every later layer keep that order.
                 x = x.permute([0, 2, 3, 1]).contiguous().permute([0, 3, 1, 2]);
             }
             let (means, variances) = match norm {
+                Norm::Batch if x.device() == Device::Cpu && is_fused(layer.shape.activation) => {
+                    let beta = beta.unwrap_or_else(|| gamma.zeros_like());
+                    let residual = layer.residual.map(|index| &outputs[index]);
+                    outputs.push(fused_norm(
+                        &x,
+                        &gamma,
+                        &beta,
+                        residual,
+                        layer.shape.activation,
+                        parameters.norm_epsilon(),
+                    ));
+                    continue;
+                }
                 Norm::Batch => (None, None),
                 Norm::Calibrated(statistics) => {
                     let (means, variances) = &statistics[normalised];

@@ -1,12 +1,11 @@
 //! The supernet in tch: a [`Network`](nestling::space::Network) run over shared tensors by narrowing them. No shape is
 //! derived here; every one is read from the network.
 
-mod depthwise;
 mod forward;
 mod images;
+pub mod kernels;
 mod parameters;
 
-pub use depthwise::{DepthwiseShape, depthwise, weight_gradient};
 pub(crate) use forward::activate;
 pub use forward::{Norm, forward, layer_output, norm_tensors};
 pub use images::ImageSizes;

@@ -13,7 +13,7 @@ pub use config::TrainConfig;
 pub use optimiser::Optimiser;
 pub use sandwich::{Batch, ChildLoss, Rules, sandwich_step, step_children};
 pub use schedule::learning_rate;
-pub use trainer::{EpochReport, Probe, TrainSummary, Trainer};
+pub use trainer::{EpochReport, Probe, TrainError, TrainSummary, Trainer};
 pub use workers::{StepOutcome, Workers};
 
 use rand::SeedableRng;

@@ -50,6 +50,7 @@ pub fn weight_gradient(shape: &DepthwiseShape, input: &[f32], output_gradient: &
     }
 }
 
+#[multiversion(targets("x86_64+avx2+fma", "aarch64+neon"))]
 fn by_kernel<const K: usize>(shape: &DepthwiseShape, input: &[f32], output_gradient: &[f32], gradient: &mut [f32]) {
     let s = *shape;
     let (tile_rows, tile_columns) = ((s.output_height - 1) * s.stride + K, (s.output_width - 1) * s.stride + K);
@@ -83,6 +84,7 @@ fn by_kernel<const K: usize>(shape: &DepthwiseShape, input: &[f32], output_gradi
 }
 
 /// Copies `lanes` channels of neighbouring pixels, `stride` floats apart.
+#[inline(always)] // into the version for this processor, as everything below
 fn gather(from: &[f32], stride: usize, lanes: usize, to: &mut [[f32; LANES]]) {
     for (pixel, to) in to.iter_mut().enumerate() {
         let from = &from[pixel * stride..][..lanes];
@@ -95,7 +97,7 @@ fn gather(from: &[f32], stride: usize, lanes: usize, to: &mut [[f32; LANES]]) {
 }
 
 /// Adds one row of outputs times one row of inputs to the sums of one row of taps.
-#[multiversion(targets("x86_64+avx2+fma", "aarch64+neon"))]
+#[inline(always)]
 fn accumulate<const K: usize>(
     outer: &[[f32; LANES]],
     tile: &[[f32; LANES]],

@@ -1,0 +1,39 @@
+//! The subcommands of `nestling`. They parse, call the library and print; they hold no logic.
+
+pub mod bench;
+pub mod parity;
+pub mod report;
+pub mod run;
+
+use anyhow::Result;
+use indicatif::{ProgressBar, ProgressStyle};
+use nestling::input::Preprocessing;
+use serde::Serialize;
+use std::io::Write;
+
+/// Mean and deviation of Fashion-MNIST's training pixels.
+pub fn preprocessing() -> Preprocessing {
+    Preprocessing { means: vec![0.286], standard_deviations: vec![0.353] }
+}
+
+/// A progress bar on standard error with rate and time to go.
+pub fn bar(length: u64, what: &str) -> ProgressBar {
+    let bar = ProgressBar::new(length);
+    let template = "{prefix:>10} [{bar:30}] {pos}/{len} {per_sec}, {eta} to go {msg}";
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style.progress_chars("=> "));
+    }
+    bar.set_prefix(what.to_owned());
+    bar
+}
+
+/// Prints one JSON document, or what `human` writes.
+pub fn print(json: bool, value: &impl Serialize, human: impl FnOnce() -> String) -> Result<()> {
+    let text = if json { serde_json::to_string_pretty(value)? } else { human() };
+    let mut output = std::io::stdout().lock();
+    match writeln!(output, "{}", text.trim_end()).and_then(|()| output.flush()) {
+        // A reader that has seen enough is no error.
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        other => Ok(other?),
+    }
+}

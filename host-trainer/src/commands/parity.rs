@@ -1,0 +1,59 @@
+//! `parity`: device against trainer.
+
+use super::{bar, print};
+use anyhow::Result;
+use clap::Args;
+use nestling::bundle::Bundle;
+use nestling::gpu::{Context, ContextOptions};
+use nestling_train::data::load_fashion;
+use nestling_train::torch;
+use std::path::PathBuf;
+
+/// Compares the device's logits with the trainer's, and both with a plain f64 reference.
+#[derive(Args, Debug)]
+pub struct Parity {
+    /// Bundle whose children are compared
+    bundle: PathBuf,
+    /// Random children beside the smallest and the biggest
+    #[arg(long, default_value_t = 20)]
+    children: usize,
+    /// Test images a child
+    #[arg(long, default_value_t = 256)]
+    images: usize,
+    /// Folder with the four Fashion-MNIST files [default: where the system's package puts them]
+    #[arg(long)]
+    data: Option<PathBuf>,
+    /// Print one JSON document instead of text
+    #[arg(long)]
+    json: bool,
+}
+
+impl Parity {
+    /// Runs the command.
+    pub fn run(self) -> Result<()> {
+        torch::initialise();
+        let bundle = Bundle::open(&self.bundle)?;
+        let (training, test) = load_fashion(self.data.as_deref())?;
+        let (calibration, _) = training.split_at(512);
+        let (images, _) = test.split_at(self.images);
+        let context = Context::new(&ContextOptions::default())?;
+        let bar = bar(self.children as u64 + 2, "parity");
+        let report =
+            nestling_train::parity::parity(&bundle, &context, self.children, &calibration, &images, |done, _| {
+                bar.set_position(done as u64);
+            })?;
+        bar.finish_and_clear();
+        print(self.json, &report, || {
+            format!(
+                "{} children, {} images each, on {}:\nlargest relative error {:.2e} against the trainer, {:.2e} against \
+                 the f64 reference; same class for {:.3} % of images",
+                report.children,
+                report.images,
+                report.adapter,
+                report.max_relative_error,
+                report.max_relative_error_to_reference,
+                100.0 * report.top1_agreement
+            )
+        })
+    }
+}

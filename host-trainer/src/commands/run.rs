@@ -1,0 +1,390 @@
+//! `train`, `search`, `pack` and `eval`: the steps of a run.
+
+use super::{bar, preprocessing, print};
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use nestling::bundle::Bundle;
+use nestling_train::calibrate::calibrate;
+use nestling_train::data::{Dataset, load_fashion};
+use nestling_train::evaluate::evaluate;
+use nestling_train::model::{ImageSizes, Parameters};
+use nestling_train::run_folder::{Chosen, RunFolder, SearchReport, read_json};
+use nestling_train::search::{Evaluator, SearchOptions, named, search};
+use nestling_train::time::Clock;
+use nestling_train::torch;
+use nestling_train::train::{Checkpoint, TrainConfig, Trainer};
+use serde_json::json;
+use std::fmt::Write;
+use std::path::PathBuf;
+use tch::Device;
+
+/// Where a run and its data are.
+#[derive(Args, Debug)]
+pub struct Places {
+    /// Folder of the run: checkpoint, curves, search result
+    #[arg(long, default_value = "target/run")]
+    pub run: PathBuf,
+    /// Folder with the four Fashion-MNIST files [default: where the system's package puts them]
+    #[arg(long)]
+    pub data: Option<PathBuf>,
+    /// Print one JSON document instead of text
+    #[arg(long)]
+    pub json: bool,
+}
+
+impl Places {
+    fn load(&self) -> Result<(Dataset, Dataset)> {
+        Ok(load_fashion(self.data.as_deref())?)
+    }
+}
+
+/// Trains a supernet, or goes on with one: a run that was killed continues from its last epoch, and ends the same.
+#[derive(Args, Debug)]
+pub struct Train {
+    #[command(flatten)]
+    places: Places,
+    /// TOML file of hyper-parameters; what it leaves out keeps its default
+    #[arg(long)]
+    config: Option<PathBuf>,
+    /// Passes over the training images
+    #[arg(long)]
+    epochs: Option<u32>,
+    /// Processor threads that share a step [default: as configured; 1 on a GPU]
+    #[arg(long)]
+    workers: Option<u32>,
+    /// Seed of everything random
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Stop after so many epochs, to go on later
+    #[arg(long)]
+    stop_after: Option<u32>,
+    /// Print the resolved configuration as TOML and stop
+    #[arg(long)]
+    print_config: bool,
+}
+
+impl Train {
+    /// Runs the command.
+    pub fn run(self) -> Result<()> {
+        let choice = torch::initialise();
+        let mut config = match &self.config {
+            None => TrainConfig::default(),
+            Some(path) => {
+                let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+                toml::from_str(&text).with_context(|| format!("{} is no training configuration", path.display()))?
+            }
+        };
+        config.epochs = self.epochs.unwrap_or(config.epochs);
+        config.seed = self.seed.unwrap_or(config.seed);
+        config.workers = self.workers.unwrap_or(if choice.device.is_cuda() { 1 } else { config.workers });
+        config.validate()?;
+        if self.print_config {
+            println!("{}", toml::to_string(&config)?);
+            return Ok(());
+        }
+        eprintln!("training on {choice}");
+        let (images, _) = self.places.load()?;
+        let folder = RunFolder::create(&self.places.run)?;
+        let checkpoint = folder.checkpoint()?;
+        let mut epochs = Vec::new();
+        if let Some(found) = &checkpoint {
+            if found.config != config {
+                bail!(
+                    "{} holds a run with another configuration; give another --run, or remove it to start anew",
+                    self.places.run.display()
+                );
+            }
+            epochs = folder.epochs(found.step)?;
+            eprintln!("going on after epoch {}", epochs.len());
+        }
+        let mut trainer = Trainer::new(config, checkpoint, &images, &preprocessing(), choice.device)?;
+        let last = self.stop_after.unwrap_or(u32::MAX).min(trainer.config().epochs);
+        while trainer.epochs_done() < last {
+            let label = format!("epoch {}", trainer.epochs_done() + 1);
+            let bar = bar(trainer.steps_per_epoch(), &label);
+            let report = trainer.epoch(|loss| {
+                bar.inc(1);
+                bar.set_message(format!("loss {loss:.3}"));
+            })?;
+            bar.finish_and_clear();
+            let probes: Vec<String> = (report.probes.iter())
+                .map(|probe| format!("{} {:.2} %", probe.name, probe.held_out.top1_percent()))
+                .collect();
+            eprintln!("{label}: {}, {:.0} CPU-seconds so far", probes.join(", "), report.cpu_s);
+            epochs.push(report);
+            folder.save(&trainer.checkpoint(), &epochs)?;
+        }
+        let summary = trainer.summary();
+        print(self.places.json, &json!({"train": summary, "device": choice.to_string(), "epochs": epochs}), || {
+            format!(
+                "trained {} steps over {} images in {:.0} CPU-seconds ({:.0} s); next: nestling search --run {}",
+                summary.steps,
+                summary.images,
+                summary.cpu_s,
+                summary.wall_s,
+                self.places.run.display()
+            )
+        })
+    }
+}
+
+/// Everything that search and pack share.
+struct Trained {
+    checkpoint: Checkpoint,
+    calibration: Dataset,
+    held_out: Dataset,
+    test: Dataset,
+    device: Device,
+}
+
+impl Trained {
+    fn load(places: &Places, folder: &RunFolder, calibration_images: u32) -> Result<Self> {
+        let device = torch::initialise().device;
+        let checkpoint = folder.trained()?;
+        let (images, test) = places.load()?;
+        let (training, held_out) = images.split_at(images.len().saturating_sub(checkpoint.config.held_out as usize));
+        let (calibration, _) = training.split_at(calibration_images as usize);
+        Ok(Self { checkpoint, calibration, held_out, test, device })
+    }
+
+    fn shipped(&self) -> &[f32] {
+        let Checkpoint { config, weights, average, .. } = &self.checkpoint;
+        if config.average_decay == 0.0 { weights } else { average }
+    }
+
+    fn evaluator<'a>(
+        &'a self,
+        images: &'a Dataset,
+        preprocessing: &'a nestling::input::Preprocessing,
+        workers: usize,
+    ) -> Evaluator<'a> {
+        Evaluator {
+            space: &self.checkpoint.config.space,
+            weights: self.shipped(),
+            preprocessing,
+            calibration: &self.calibration,
+            images,
+            workers: if self.device.is_cuda() { 1 } else { workers },
+            device: self.device,
+        }
+    }
+}
+
+fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// Calibrates and evaluates a grid of children on held-out images, keeps the Pareto front, reports it on the test images.
+#[derive(Args, Debug)]
+pub struct Search {
+    #[command(flatten)]
+    places: Places,
+    /// Children evaluated around the front of the coarse grid
+    #[arg(long, default_value_t = 24)]
+    fine: usize,
+    /// Most children that ship
+    #[arg(long, default_value_t = 10)]
+    children: usize,
+    /// Training images that calibrate each child
+    #[arg(long, default_value_t = 2000)]
+    calibration: u32,
+    /// Threads [default: one a processor]
+    #[arg(long)]
+    workers: Option<usize>,
+}
+
+impl Search {
+    /// Runs the command.
+    pub fn run(self) -> Result<()> {
+        let clock = Clock::start(0.0, 0.0);
+        let folder = RunFolder::create(&self.places.run)?;
+        let trained = Trained::load(&self.places, &folder, self.calibration)?;
+        let preprocessing = preprocessing();
+        let workers = self.workers.unwrap_or_else(processors);
+        let space = &trained.checkpoint.config.space;
+        let progress_bar = bar(0, "search");
+        let progress = |done: usize, total: usize| {
+            progress_bar.set_length(total as u64);
+            progress_bar.set_position(done as u64);
+        };
+        let options = SearchOptions { fine: self.fine, seed: trained.checkpoint.config.seed };
+        let evaluator = trained.evaluator(&trained.held_out, &preprocessing, workers);
+        let evaluated = search(space, &evaluator, options, &progress)?;
+        progress_bar.finish_and_clear();
+        let names = named(space, &evaluated, self.children);
+        let children: Vec<_> = names.iter().map(|(_, index)| evaluated[*index].child.clone()).collect();
+        let test_bar = bar(children.len() as u64, "test");
+        let tester = trained.evaluator(&trained.test, &preprocessing, workers);
+        let tested = tester.evaluate(&children, &|done| test_bar.set_position(done as u64))?;
+        test_bar.finish_and_clear();
+        let chosen: Vec<Chosen> = (names.into_iter().zip(tested))
+            .map(|((name, index), tested)| Chosen { name, index, test: tested.held_out })
+            .collect();
+        let (cpu_s, wall_s) = clock.elapsed();
+        let calibration_images = trained.calibration.len() as u32;
+        let report = SearchReport { calibration_images, evaluated, chosen, cpu_s, wall_s };
+        folder.save_search(&report)?;
+        let rows: Vec<_> = (report.chosen.iter())
+            .map(|chosen| {
+                let found = &report.evaluated[chosen.index];
+                json!({
+                    "name": chosen.name,
+                    "child": found.child.to_string(),
+                    "params": found.cost.params,
+                    "madds": found.cost.madds,
+                    "held_out_top1": found.held_out.top1_percent(),
+                    "test_top1": chosen.test.top1_percent(),
+                })
+            })
+            .collect();
+        print(
+            self.places.json,
+            &json!({"evaluated": report.evaluated.len(), "children": rows, "cpu_s": cpu_s, "wall_s": wall_s}),
+            || {
+                let mut text = format!("{} children evaluated; what ships:\n", report.evaluated.len());
+                let _ = writeln!(
+                    text,
+                    "{:10} {:>9} {:>9} {:>9} {:>7}  child",
+                    "name", "params", "MAdds", "held-out", "test"
+                );
+                for chosen in &report.chosen {
+                    let found = &report.evaluated[chosen.index];
+                    let _ = writeln!(
+                        text,
+                        "{:10} {:>9} {:>9} {:>7.2} % {:>5.2} %  {}",
+                        chosen.name,
+                        found.cost.params,
+                        found.cost.madds.to_string(),
+                        found.held_out.top1_percent(),
+                        chosen.test.top1_percent(),
+                        found.child
+                    );
+                }
+                text
+            },
+        )
+    }
+}
+
+/// Writes the bundle: shared weights, search space, calibrated children, labels, preprocessing, latency tables.
+#[derive(Args, Debug)]
+pub struct Pack {
+    #[command(flatten)]
+    places: Places,
+    /// File to write
+    #[arg(long, default_value = "target/run/fashion.nestling")]
+    output: PathBuf,
+    /// Latency table of a device (the `table` of a profile that `nestling-device profile` wrote); may be repeated
+    #[arg(long)]
+    latency_table: Vec<PathBuf>,
+}
+
+impl Pack {
+    /// Runs the command.
+    pub fn run(self) -> Result<()> {
+        let folder = RunFolder::create(&self.places.run)?;
+        let report = folder.searched()?;
+        let trained = Trained::load(&self.places, &folder, report.calibration_images)?;
+        let preprocessing = preprocessing();
+        let mut tables = Vec::new();
+        for path in &self.latency_table {
+            let profile: serde_json::Value = read_json(path, "nestling-device profile")?;
+            let table = profile.get("table").unwrap_or(&profile).clone();
+            tables.push(
+                serde_json::from_value(table).with_context(|| format!("{} has no latency table", path.display()))?,
+            );
+        }
+        let Checkpoint { config, step, .. } = &trained.checkpoint;
+        let provenance = format!(
+            "nestling-train {}: Fashion-MNIST, {step} steps of {} images, seed {}",
+            env!("CARGO_PKG_VERSION"),
+            config.batch_size,
+            config.seed
+        );
+        let bar = bar(report.chosen.len() as u64, "calibrate");
+        let progress = |done: usize| bar.set_position(done as u64);
+        let evaluator = trained.evaluator(&trained.held_out, &preprocessing, processors());
+        let manifest = nestling_train::pack::pack(&evaluator, &report, provenance, tables, &self.output, &progress)?;
+        bar.finish_and_clear();
+        // What was written must be what a device will accept.
+        let bundle = Bundle::open(&self.output)?;
+        let value = json!({
+            "bundle": self.output,
+            "id": bundle.id().to_string(),
+            "bytes": bundle.file_bytes(),
+            "children": manifest.children.len(),
+        });
+        print(self.places.json, &value, || {
+            let kib = bundle.file_bytes() as f64 / 1024.0;
+            format!("{}: {kib:.0} KiB, {} children, {}", self.output.display(), manifest.children.len(), bundle.id())
+        })
+    }
+}
+
+/// Evaluates children of a bundle on the test images with the trainer's own forward pass.
+#[derive(Args, Debug)]
+pub struct Eval {
+    /// Bundle to evaluate
+    bundle: PathBuf,
+    /// A shipped child's name, or any child of the space as text; may be repeated [default: every shipped child]
+    #[arg(long)]
+    child: Vec<String>,
+    /// Training images that calibrate a child that does not ship
+    #[arg(long, default_value_t = 2000)]
+    calibration: usize,
+    /// Folder with the four Fashion-MNIST files [default: where the system's package puts them]
+    #[arg(long)]
+    data: Option<PathBuf>,
+    /// Print one JSON document instead of text
+    #[arg(long)]
+    json: bool,
+}
+
+impl Eval {
+    /// Runs the command.
+    pub fn run(self) -> Result<()> {
+        let device = torch::initialise().device;
+        let bundle = Bundle::open(&self.bundle)?;
+        let (training, test) = load_fashion(self.data.as_deref())?;
+        let (calibration, _) = training.split_at(self.calibration);
+        let preprocessing = &bundle.manifest().preprocessing;
+        let parameters = Parameters::from_values(bundle.space(), bundle.weights(), device);
+        let sizes = ImageSizes::new(bundle.space(), preprocessing, test.images.width, device);
+        let mut names = self.child;
+        if names.is_empty() {
+            names = bundle.children().iter().map(|entry| entry.name.clone()).collect();
+        }
+        let mut rows = Vec::new();
+        let bar = bar(names.len() as u64, "test");
+        for name in &names {
+            let (network, calibrated) = match bundle.child_index(name) {
+                Ok(index) => (bundle.networks()[index].clone(), bundle.calibrated(index)?),
+                Err(unknown) => {
+                    let Ok(child) = bundle.space().parse_child(name) else { return Err(unknown.into()) };
+                    let network = bundle.space().lower(&child)?;
+                    let calibrated = calibrate(&network, &parameters, &sizes, &calibration, 128)?;
+                    (network, calibrated)
+                }
+            };
+            let measured = evaluate(&calibrated, &network, &parameters, &sizes, &test, 100);
+            let cost = network.cost();
+            rows.push(json!({
+                "name": name,
+                "child": network.child.to_string(),
+                "params": cost.params,
+                "madds": cost.madds,
+                "test_top1": measured.top1_percent(),
+                "images": measured.images,
+            }));
+            bar.inc(1);
+        }
+        bar.finish_and_clear();
+        print(self.json, &json!({ "children": rows }), || {
+            rows.iter().fold(String::new(), |mut text, row| {
+                let top1 = row["test_top1"].as_f64().unwrap_or_default();
+                let _ = writeln!(text, "{top1:6.2} %  {}", row["child"].as_str().unwrap_or_default());
+                text
+            })
+        })
+    }
+}

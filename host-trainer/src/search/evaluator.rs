@@ -1,0 +1,108 @@
+use crate::calibrate::calibrate;
+use crate::data::Dataset;
+use crate::evaluate::evaluate;
+use crate::model::{ImageSizes, Parameters};
+use nestling::bundle::Measured;
+use nestling::input::Preprocessing;
+use nestling::space::{CalibratedChild, Child, Cost, SearchSpace, SpaceError};
+use serde::{Deserialize, Serialize};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use tch::Device;
+
+/// Images at a time: large enough to fill the processor, small enough for its cache.
+const BATCH: usize = 100;
+
+/// A child that was looked at.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Evaluated {
+    /// The child.
+    pub child: Child,
+    /// What it costs.
+    pub cost: Cost,
+    /// Its accuracy on the images of the evaluator.
+    pub held_out: Measured,
+}
+
+/// Calibrates and evaluates children of one supernet, on several threads.
+#[derive(Debug)]
+pub struct Evaluator<'a> {
+    /// What the children are children of.
+    pub space: &'a SearchSpace,
+    /// The shared parameters, in the order of the layout.
+    pub weights: &'a [f32],
+    /// How pixels become input.
+    pub preprocessing: &'a Preprocessing,
+    /// Training images that calibrate batch norm.
+    pub calibration: &'a Dataset,
+    /// Images that are classified.
+    pub images: &'a Dataset,
+    /// Threads.
+    pub workers: usize,
+    /// Where to compute.
+    pub device: Device,
+}
+
+impl Evaluator<'_> {
+    /// Calibrates and evaluates `children`; results in their order. `progress` hears how many are done.
+    ///
+    /// # Errors
+    /// [`SpaceError`] if a child is not in the space or the weights are broken.
+    pub fn evaluate(
+        &self,
+        children: &[Child],
+        progress: &(dyn Fn(usize) + Sync),
+    ) -> Result<Vec<Evaluated>, SpaceError> {
+        let found = self.calibrate_and_evaluate(children, progress)?;
+        Ok(found.into_iter().map(|(_, evaluated)| evaluated).collect())
+    }
+
+    /// As [`Evaluator::evaluate`], and returns the statistics too.
+    ///
+    /// # Errors
+    /// As [`Evaluator::evaluate`].
+    pub fn calibrate_and_evaluate(
+        &self,
+        children: &[Child],
+        progress: &(dyn Fn(usize) + Sync),
+    ) -> Result<Vec<(CalibratedChild, Evaluated)>, SpaceError> {
+        let next = AtomicUsize::new(0);
+        let done = Mutex::new(0);
+        let one = |parameters: &Parameters, sizes: &ImageSizes, child: &Child| {
+            let network = self.space.lower(child)?;
+            let calibrated = calibrate(&network, parameters, sizes, self.calibration, BATCH)?;
+            let held_out = evaluate(&calibrated, &network, parameters, sizes, self.images, BATCH);
+            let evaluated = Evaluated { child: child.clone(), cost: network.cost(), held_out };
+            Ok::<_, SpaceError>((calibrated, evaluated))
+        };
+        let work = || -> Result<Vec<(usize, (CalibratedChild, Evaluated))>, SpaceError> {
+            tch::set_num_threads(1);
+            let parameters = Parameters::from_values(self.space, self.weights, self.device);
+            let sizes = ImageSizes::new(self.space, self.preprocessing, self.images.images.width, self.device);
+            let mut mine = Vec::new();
+            loop {
+                let index = next.fetch_add(1, Ordering::Relaxed);
+                let Some(child) = children.get(index) else { return Ok(mine) };
+                mine.push((index, one(&parameters, &sizes, child)?));
+                if let Ok(mut done) = done.lock() {
+                    *done += 1;
+                    progress(*done);
+                }
+            }
+        };
+        let workers = self.workers.clamp(1, children.len().max(1));
+        let parts: Vec<_> = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
+            threads.into_iter().map(|thread| thread.join()).collect()
+        });
+        let mut all = Vec::with_capacity(children.len());
+        for part in parts {
+            match part {
+                Ok(part) => all.extend(part?),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+        all.sort_by_key(|(index, _)| *index);
+        Ok(all.into_iter().map(|(_, found)| found).collect())
+    }
+}
