@@ -8,8 +8,12 @@
 
 mod idx;
 mod image;
+#[cfg(feature = "png")]
+mod picture;
 mod resize;
 
 pub use idx::{IdxError, IdxImages, parse_idx_images, parse_idx_labels};
 pub use image::{Crop, Image, ImageError, PixelFormat, Preprocessing};
+#[cfg(feature = "png")]
+pub use picture::{Picture, PictureError};
 pub use resize::{Taps, preprocess, triangle_taps};

@@ -1,0 +1,149 @@
+use crate::device::{self, Opened};
+use crate::output::{Report, columns, row};
+use crate::profile::{self, Effort};
+use anyhow::Result;
+use clap::ValueEnum;
+use nestling::latency::DeviceKey;
+use nestling::select::Quantile;
+use nestling::{Budget, Choice, Millis};
+use serde::Serialize;
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+/// Chooses the most accurate child that keeps within each budget on this device.
+#[derive(clap::Args)]
+#[command(after_help = "Examples:\n  nestling-device choose fashion.nestling --budget-ms 8\n  nestling-device choose \
+                        fashion.nestling --budget-ms 2,4,8 --quantile p50 --profile phone.json --json")]
+pub struct Options {
+    /// The bundle.
+    bundle: PathBuf,
+    /// Milliseconds from image to logits; several with commas or by repeating. Three typical ones if not given.
+    #[arg(long, value_delimiter = ',', value_name = "MS")]
+    budget_ms: Vec<f64>,
+    #[command(flatten)]
+    measuring: Measuring,
+}
+
+/// How a budget is meant, and what is known of the device.
+#[derive(clap::Args)]
+pub struct Measuring {
+    /// Which runs must keep within the budget: half of them, or nine of ten.
+    #[arg(long, value_enum, default_value = "p90")]
+    quantile: Runs,
+    /// The device's profile: used if it is fresh, otherwise measured and written there.
+    #[arg(long, value_name = "FILE")]
+    profile: Option<PathBuf>,
+    #[command(flatten)]
+    effort: Effort,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Runs {
+    P50,
+    P90,
+}
+
+impl Measuring {
+    fn quantile(&self) -> Quantile {
+        match self.quantile {
+            Runs::P50 => Quantile::P50,
+            Runs::P90 => Quantile::P90,
+        }
+    }
+
+    pub fn budget(&self, ms: f64) -> Budget {
+        Budget { limit: Millis(ms), quantile: self.quantile() }
+    }
+
+    pub fn prepare(&self, runtime: &nestling::Runtime) -> Result<()> {
+        profile::prepare(runtime, self.profile.as_deref(), &self.effort)
+    }
+}
+
+#[derive(Serialize)]
+pub struct Choices {
+    device: DeviceKey,
+    budgets: Vec<Row>,
+}
+
+#[derive(Serialize)]
+struct Row {
+    budget_ms: f64,
+    quantile: Quantile,
+    name: String,
+    child: String,
+    predicted_ms: f64,
+    measured_p50_ms: f64,
+    measured_p90_ms: f64,
+    top1: f64,
+    held_out_top1: f64,
+    madds: u64,
+    params: u64,
+    switch_us: f64,
+    why: String,
+}
+
+impl From<&Choice> for Row {
+    fn from(choice: &Choice) -> Self {
+        let (budget, entry, measured) = (choice.budget(), choice.entry(), choice.measured());
+        Self {
+            budget_ms: budget.limit.0,
+            quantile: budget.quantile,
+            name: entry.name.clone(),
+            child: entry.child.to_string(),
+            predicted_ms: choice.predicted().0,
+            measured_p50_ms: measured.p50.0,
+            measured_p90_ms: measured.p90.0,
+            top1: entry.test.top1_percent(),
+            held_out_top1: entry.held_out.top1_percent(),
+            madds: entry.cost.madds.0,
+            params: entry.cost.params,
+            switch_us: Millis::from(choice.switched_in()).micros(),
+            why: choice.why().to_owned(),
+        }
+    }
+}
+
+impl Options {
+    pub fn run(&self, device: &device::Options) -> Result<Choices> {
+        let Opened { runtime, .. } = device.open(&self.bundle)?;
+        self.measuring.prepare(&runtime)?;
+        let budgets = match self.budget_ms.as_slice() {
+            [] => runtime.typical_budgets(3, self.measuring.quantile())?,
+            given => given.iter().map(|&ms| self.measuring.budget(ms)).collect(),
+        };
+        let mut rows = Vec::with_capacity(budgets.len());
+        for budget in budgets {
+            rows.push(Row::from(&runtime.choose(budget)?));
+        }
+        Ok(Choices { device: runtime.device().clone(), budgets: rows })
+    }
+}
+
+impl Report for Choices {
+    fn print(&self, out: &mut dyn Write) -> io::Result<()> {
+        writeln!(out, "{}\n", self.device)?;
+        let heads =
+            ["budget", "child", "predicted ms", "p50 ms", "p90 ms", "top-1 %", "M MAdds", "k params", "switch us"];
+        let mut rows = vec![row(heads)];
+        for one in &self.budgets {
+            rows.push(vec![
+                format!("{:.3} ms {}", one.budget_ms, one.quantile),
+                one.name.clone(),
+                format!("{:.3}", one.predicted_ms),
+                format!("{:.3}", one.measured_p50_ms),
+                format!("{:.3}", one.measured_p90_ms),
+                format!("{:.2}", one.top1),
+                format!("{:.2}", one.madds as f64 / 1e6),
+                format!("{:.1}", one.params as f64 / 1e3),
+                format!("{:.1}", one.switch_us),
+            ]);
+        }
+        columns(out, &rows)?;
+        writeln!(out)?;
+        for one in &self.budgets {
+            writeln!(out, "  {} ({}): {}", one.name, one.child, one.why)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,74 @@
+//! The options that all commands share, and what they open.
+
+use anyhow::{Context as _, Result};
+use clap::{Args, ValueEnum};
+use nestling::gpu::{Backends, ContextOptions};
+use nestling::units::Millis;
+use nestling::{Bundle, Runtime, RuntimeOptions};
+use std::path::Path;
+use std::time::Instant;
+
+/// Which GPU, and for which images.
+#[derive(Args)]
+#[command(next_help_heading = "Device")]
+pub struct Options {
+    /// Part of the adapter's name, in any case; `nestling-device info` lists them.
+    #[arg(long, global = true, value_name = "NAME")]
+    adapter: Option<String>,
+    /// The only backend to try.
+    #[arg(long, global = true)]
+    backend: Option<Backend>,
+    /// Side in pixels of the images that times are measured with; the space's largest resolution if not given.
+    #[arg(long, global = true, value_name = "PIXELS", value_parser = clap::value_parser!(u32).range(1..=8192))]
+    image_side: Option<u32>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Backend {
+    Vulkan,
+    Gl,
+    Metal,
+    Dx12,
+}
+
+/// A bundle on a device, and what opening took.
+pub struct Opened {
+    pub bundle: Bundle,
+    pub runtime: Runtime,
+    /// Mapping and verifying the file.
+    pub open_time: Millis,
+    /// From no adapter to all children ready.
+    pub load_time: Millis,
+}
+
+impl Options {
+    pub fn context(&self) -> ContextOptions {
+        let backends = match self.backend {
+            None => Backends::all(),
+            Some(Backend::Vulkan) => Backends::VULKAN,
+            Some(Backend::Gl) => Backends::GL,
+            Some(Backend::Metal) => Backends::METAL,
+            Some(Backend::Dx12) => Backends::DX12,
+        };
+        ContextOptions { backends, adapter_name: self.adapter.clone(), ..ContextOptions::default() }
+    }
+
+    pub fn open_bundle(path: &Path) -> Result<Bundle> {
+        Bundle::open(path).with_context(|| format!("cannot use bundle {}", path.display()))
+    }
+
+    pub fn open(&self, path: &Path) -> Result<Opened> {
+        self.open_with(path, RuntimeOptions::default())
+    }
+
+    pub fn open_with(&self, path: &Path, options: RuntimeOptions) -> Result<Opened> {
+        let before = Instant::now();
+        let bundle = Self::open_bundle(path)?;
+        let (open_time, before) = (before.elapsed().into(), Instant::now());
+        let largest_image_side = options.largest_image_side.max(self.image_side.unwrap_or(0));
+        let options =
+            RuntimeOptions { context: self.context(), image_side: self.image_side, largest_image_side, ..options };
+        let runtime = Runtime::new(&bundle, options)?;
+        Ok(Opened { bundle, runtime, open_time, load_time: before.elapsed().into() })
+    }
+}

@@ -1,0 +1,109 @@
+use crate::device;
+use crate::output::{Report, columns, row};
+use anyhow::Result;
+use nestling::bundle::ChildEntry;
+use nestling::gpu::{AdapterFacts, list_adapters};
+use nestling::space::SearchSpace;
+use serde::Serialize;
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+/// Lists the adapters, and what a bundle holds.
+#[derive(clap::Args)]
+#[command(after_help = "Example:\n  nestling-device info fashion.nestling")]
+pub struct Options {
+    /// A bundle to look into.
+    bundle: Option<PathBuf>,
+}
+
+#[derive(Serialize)]
+pub struct Info {
+    adapters: Vec<AdapterFacts>,
+    bundle: Option<BundleInfo>,
+}
+
+#[derive(Serialize)]
+struct BundleInfo {
+    name: String,
+    id: String,
+    file_bytes: usize,
+    provenance: String,
+    space: SearchSpace,
+    weights: usize,
+    labels: Vec<String>,
+    children: Vec<Child>,
+}
+
+#[derive(Serialize)]
+struct Child {
+    name: String,
+    child: String,
+    params: u64,
+    madds: u64,
+    top1: f64,
+    held_out_top1: f64,
+}
+
+impl From<&ChildEntry> for Child {
+    fn from(entry: &ChildEntry) -> Self {
+        Self {
+            name: entry.name.clone(),
+            child: entry.child.to_string(),
+            params: entry.cost.params,
+            madds: entry.cost.madds.0,
+            top1: entry.test.top1_percent(),
+            held_out_top1: entry.held_out.top1_percent(),
+        }
+    }
+}
+
+impl Options {
+    pub fn run(&self, device: &device::Options) -> Result<Info> {
+        let bundle = match &self.bundle {
+            None => None,
+            Some(path) => {
+                let bundle = device::Options::open_bundle(path)?;
+                let manifest = bundle.manifest();
+                Some(BundleInfo {
+                    name: manifest.name.clone(),
+                    id: bundle.id().to_string(),
+                    file_bytes: bundle.file_bytes(),
+                    provenance: manifest.provenance.clone(),
+                    space: manifest.space.clone(),
+                    weights: bundle.weights().len(),
+                    labels: manifest.labels.clone(),
+                    children: bundle.children().iter().map(Child::from).collect(),
+                })
+            }
+        };
+        Ok(Info { adapters: list_adapters(&device.context()), bundle })
+    }
+}
+
+impl Report for Info {
+    fn print(&self, out: &mut dyn Write) -> io::Result<()> {
+        writeln!(out, "adapters")?;
+        for adapter in &self.adapters {
+            writeln!(out, "  {adapter}")?;
+        }
+        if self.adapters.is_empty() {
+            writeln!(out, "  none: install a Vulkan driver (on Debian and Ubuntu: mesa-vulkan-drivers)")?;
+        }
+        let Some(bundle) = &self.bundle else { return Ok(()) };
+        let (name, space, weights) = (&bundle.name, &bundle.space.name, bundle.weights);
+        let kilobytes = bundle.file_bytes as f64 / 1e3;
+        writeln!(out, "\nbundle {name}: {kilobytes:.0} kB, {weights} weights, search space `{space}`")?;
+        writeln!(out, "  id {}\n  from {}\n  labels {}\n", bundle.id, bundle.provenance, bundle.labels.join(", "))?;
+        let mut rows = vec![row(["child", "M MAdds", "k params", "top-1 %", "choices"])];
+        for child in &bundle.children {
+            rows.push(vec![
+                child.name.clone(),
+                format!("{:.2}", child.madds as f64 / 1e6),
+                format!("{:.1}", child.params as f64 / 1e3),
+                format!("{:.2}", child.top1),
+                child.child.clone(),
+            ]);
+        }
+        columns(out, &rows)
+    }
+}

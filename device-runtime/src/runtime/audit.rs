@@ -1,0 +1,153 @@
+use super::{Runtime, RuntimeError};
+use crate::bundle::Bundle;
+use crate::engine::PreparedChild;
+use crate::gpu::Counters;
+use crate::latency::Latency;
+use crate::space::{CalibratedChild, Child, SearchSpace, SpaceError, Statistics};
+use crate::units::Millis;
+use rand::{Rng, RngExt};
+use serde::{Deserialize, Serialize};
+
+/// What many random switches made and sent, and whether their answers are those of a fresh load.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SwitchAudit {
+    /// Switches, each followed by an inference.
+    pub switches: usize,
+    /// Shipped and random children that were switched among.
+    pub children: usize,
+    /// Bytes of weights sent.
+    pub weight_bytes: u64,
+    /// Buffers made.
+    pub buffers: u64,
+    /// Bind groups made.
+    pub bind_groups: u64,
+    /// Pipelines made.
+    pub pipelines: u64,
+    /// Median time of a switch.
+    pub switch_us_p50: f64,
+    /// Time that 99 of 100 switches stay below.
+    pub switch_us_p99: f64,
+    /// Children that were loaded afresh and compared.
+    pub compared: usize,
+    /// Whether every compared child answers with the same bits after all the switching as after a fresh load.
+    pub outputs_equal_fresh_load: bool,
+}
+
+/// Most children that are compared with a fresh load.
+const COMPARED: usize = 8;
+
+/// Switches `switches` times at random among the shipped children and as many random ones as there are spare slots,
+/// runs an inference after each, and counts what that made on the GPU and sent to it.
+///
+/// The random children have made-up statistics, for only what moves is counted: their answers mean nothing. The active
+/// child is the same afterwards.
+///
+/// # Errors
+/// [`RuntimeError::Engine`] if the GPU fails.
+pub fn audit_switches(
+    runtime: &Runtime,
+    bundle: &Bundle,
+    switches: usize,
+    random: &mut impl Rng,
+) -> Result<SwitchAudit, RuntimeError> {
+    let before = runtime.active();
+    let audit = audit(runtime, bundle, switches, random);
+    runtime.switch_to(before.prepared())?;
+    if let Some(name) = before.name() {
+        runtime.switch_to(name)?;
+    }
+    audit
+}
+
+fn audit(
+    runtime: &Runtime,
+    bundle: &Bundle,
+    switches: usize,
+    random: &mut impl Rng,
+) -> Result<SwitchAudit, RuntimeError> {
+    let mut calibrated: Vec<CalibratedChild> =
+        (0..bundle.children().len()).map(|index| bundle.calibrated(index)).collect::<Result<_, _>>()?;
+    let shipped = calibrated.len();
+    let mut children: Vec<PreparedChild> = runtime.shipped.iter().map(|one| one.active.prepared().clone()).collect();
+    while let Some(slot) = spare(runtime, random)? {
+        calibrated.push(slot.0);
+        children.push(slot.1);
+    }
+    // Loaded and prepared: from here on nothing may be made.
+    let loaded = runtime.supernet().counters();
+    let image = runtime.stand_in()?;
+    let mut times = Vec::with_capacity(switches);
+    for _ in 0..switches {
+        let index = random.random_range(0..children.len());
+        let took = match runtime.shipped.get(index) {
+            Some(one) => runtime.switch_to(one.entry.name.as_str())?,
+            None => runtime.switch_to(&children[index])?,
+        };
+        times.push(Millis::from(took));
+        runtime.logits(&image)?;
+    }
+    let Counters { weight_bytes_uploaded, buffers, bind_groups, pipelines, .. } =
+        runtime.supernet().counters() - loaded;
+
+    // Some of both kinds, always the first and the last that ship.
+    let mut sample = vec![0, shipped - 1];
+    sample.extend((0..COMPARED).map(|_| random.random_range(0..children.len())));
+    sample.sort_unstable();
+    sample.dedup();
+    let mut equal = true;
+    for &index in &sample {
+        let again = runtime.supernet().infer(&children[index], &image)?;
+        equal &= bits(&again) == bits(&fresh(runtime, bundle, &calibrated[index])?);
+    }
+    times.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let p99 = times.get((99 * times.len()).div_ceil(100).saturating_sub(1)).copied().unwrap_or_default();
+    Ok(SwitchAudit {
+        switches,
+        children: children.len(),
+        weight_bytes: weight_bytes_uploaded,
+        buffers,
+        bind_groups,
+        pipelines,
+        switch_us_p50: Latency::of(&times).p50.micros(),
+        switch_us_p99: p99.micros(),
+        compared: sample.len(),
+        outputs_equal_fresh_load: equal,
+    })
+}
+
+/// A random child in a spare slot; `None` if there is no slot left.
+fn spare(runtime: &Runtime, random: &mut impl Rng) -> Result<Option<(CalibratedChild, PreparedChild)>, RuntimeError> {
+    let child = runtime.space().sample(random);
+    let calibrated = made_up(runtime.space(), &child)?;
+    match runtime.prepare(&calibrated) {
+        Ok(prepared) => Ok(Some((calibrated, prepared))),
+        Err(RuntimeError::Engine(crate::engine::EngineError::SlotsInUse { .. })) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Statistics that change nothing: valid, and enough where answers need not mean anything.
+fn made_up(space: &SearchSpace, child: &Child) -> Result<CalibratedChild, SpaceError> {
+    let network = space.lower(child)?;
+    let channels = network.normalised_channels();
+    CalibratedChild::new(&network, Statistics { means: vec![0.0; channels], variances: vec![1.0; channels] })
+}
+
+/// What the child answers on a supernet that was loaded for it alone, on the same device.
+fn fresh(runtime: &Runtime, bundle: &Bundle, child: &CalibratedChild) -> Result<Vec<f32>, RuntimeError> {
+    let options =
+        crate::engine::EngineOptions { child_slots: 1, largest_image_side: runtime.image_side, answers_in_flight: 1 };
+    let supernet = runtime.supernet();
+    let alone = crate::engine::Supernet::load(
+        supernet.context(),
+        bundle.space(),
+        bundle.weights(),
+        supernet.preprocessing(),
+        &options,
+    )?;
+    Ok(alone.infer(&alone.prepare(child)?, &runtime.stand_in()?)?)
+}
+
+fn bits(values: &[f32]) -> Vec<u32> {
+    values.iter().map(|value| value.to_bits()).collect()
+}

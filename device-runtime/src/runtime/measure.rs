@@ -1,0 +1,166 @@
+use super::{ChooseError, Runtime, RuntimeError};
+use crate::engine::PreparedChild;
+use crate::input::{Image, PixelFormat};
+use crate::latency::{DeviceProfile, Latency, ProfileOptions, Stale, Subject, measure};
+use crate::select::{Budget, Candidate, Choice, Outcome, Quantile, explain, rank, spread_limits, walk};
+use crate::units::Millis;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// About how long a chosen child is timed.
+const CHECK: Millis = Millis(250.0);
+/// Fewest runs that say something of a p90.
+const FEWEST_RUNS: f64 = 10.0;
+/// More runs say little more.
+const MOST_RUNS: f64 = 200.0;
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Runtime {
+    /// Measures this device: every distinct layer of the shipped children, and the shipped children whole.
+    ///
+    /// The result is what [`Runtime::choose`] reads from then on; save it, and give it to [`Runtime::use_profile`] at
+    /// the next start. Other threads should not classify meanwhile: they would be measured too.
+    ///
+    /// # Errors
+    /// [`RuntimeError::Engine`] if the GPU fails.
+    pub fn profile(&self, options: &ProfileOptions<'_>) -> Result<Arc<DeviceProfile>, RuntimeError> {
+        let turn = lock(&self.measuring);
+        self.measure_profile(options, &turn)
+    }
+
+    /// Takes a profile that was measured before.
+    ///
+    /// # Errors
+    /// [`RuntimeError::StaleProfile`] if it was measured on another device, with another bundle, by another version of
+    /// this crate or with images of another size.
+    pub fn use_profile(&self, profile: DeviceProfile) -> Result<(), RuntimeError> {
+        if let Some(stale) = self.staleness_of(&profile) {
+            return Err(stale.into());
+        }
+        *lock(&self.profile) = Some(Arc::new(profile));
+        Ok(())
+    }
+
+    /// Why a profile says nothing about this runtime; `None` if it is fresh.
+    pub fn staleness_of(&self, profile: &DeviceProfile) -> Option<Stale> {
+        profile.is_stale_for(&self.device, self.bundle, self.image_side)
+    }
+
+    /// The profile in use, measured or given.
+    pub fn current_profile(&self) -> Option<Arc<DeviceProfile>> {
+        lock(&self.profile).clone()
+    }
+
+    /// The most accurate shipped child that keeps within a budget on this device; it becomes the active one.
+    ///
+    /// A child is predicted from the profile (which is measured first if there is none: about two seconds), then timed
+    /// whole; if the budget does not hold, the next less accurate and faster one is tried, and if there is clear room,
+    /// the next better one. Accuracy is that on held-out images.
+    ///
+    /// # Errors
+    /// [`ChooseError::BelowFastest`] names the fastest child and its time; the active child stays.
+    /// [`ChooseError::NoDuration`] if the budget is not positive, [`ChooseError::Runtime`] if the GPU fails.
+    pub fn choose(&self, budget: Budget) -> Result<Choice, ChooseError> {
+        if !(budget.limit.0 > 0.0 && budget.limit.0.is_finite()) {
+            return Err(ChooseError::NoDuration { budget });
+        }
+        let turn = lock(&self.measuring);
+        let profile = self.known_profile(&turn)?;
+        let ranked = self.rank(&profile);
+        let outcome = walk(&ranked, profile.spread(), budget, |index| {
+            let Candidate { entry, predicted } = &ranked[index];
+            self.time_whole(self.shipped(&entry.name)?.active.prepared(), *predicted)
+        })?;
+        match outcome {
+            Outcome::Holds { index, latency, passed_over } => {
+                let why = explain(&ranked, index, budget, passed_over);
+                let switched_in = self.switch_to(&ranked[index])?;
+                Ok(Choice { budget, index, ranked, measured: latency, switched_in, why })
+            }
+            Outcome::TooTight { index, latency } => {
+                let fastest = ranked[index].entry.name.clone();
+                Err(ChooseError::BelowFastest { budget, fastest, measured: latency })
+            }
+        }
+    }
+
+    /// Up to `count` budgets between the fastest and the slowest child on this device, each meant for another child.
+    ///
+    /// # Errors
+    /// [`RuntimeError::Engine`] if there is no profile yet and measuring one fails.
+    pub fn typical_budgets(&self, count: usize, quantile: Quantile) -> Result<Vec<Budget>, RuntimeError> {
+        let profile = self.known_profile(&lock(&self.measuring))?;
+        let ranked = self.rank(&profile);
+        let factor = if quantile == Quantile::P90 { profile.spread() } else { 1.0 };
+        let time = |candidate: &Candidate| match profile.child(&candidate.entry.name) {
+            Some(times) => times.latency().at(quantile),
+            None => Millis(candidate.predicted.0 * factor),
+        };
+        let children: Vec<(f64, Millis)> = ranked.iter().map(|one| (one.accuracy(), time(one))).collect();
+        Ok(spread_limits(&children, count).into_iter().map(|limit| Budget { limit, quantile }).collect())
+    }
+
+    /// Times a child from image to logits, for about `about` in all.
+    ///
+    /// # Errors
+    /// [`RuntimeError::Engine`] if the GPU fails, or another runtime prepared the child.
+    pub fn time(&self, child: &PreparedChild, about: Duration) -> Result<Vec<Millis>, RuntimeError> {
+        let _turn = lock(&self.measuring);
+        let image = self.stand_in()?;
+        let probe = Latency::of(&self.supernet.time_whole(child, &image, 3)?).p50;
+        Ok(self.supernet.time_whole(child, &image, runs(Millis::from(about), probe))?)
+    }
+
+    fn time_whole(&self, child: &PreparedChild, predicted: Millis) -> Result<Latency, RuntimeError> {
+        Ok(Latency::of(&self.supernet.time_whole(child, &self.stand_in()?, runs(CHECK, predicted))?))
+    }
+
+    fn known_profile(&self, turn: &MutexGuard<'_, ()>) -> Result<Arc<DeviceProfile>, RuntimeError> {
+        match self.current_profile() {
+            Some(profile) => Ok(profile),
+            None => self.measure_profile(&ProfileOptions::default(), turn),
+        }
+    }
+
+    /// `_turn` proves that nobody else measures.
+    fn measure_profile(
+        &self,
+        options: &ProfileOptions<'_>,
+        _turn: &MutexGuard<'_, ()>,
+    ) -> Result<Arc<DeviceProfile>, RuntimeError> {
+        let subjects: Vec<Subject<'_>> = (self.shipped.iter())
+            .map(|one| Subject { name: &one.entry.name, prepared: one.active.prepared() })
+            .collect();
+        let measured = measure(&self.supernet, &subjects, &self.stand_in()?, self.device.clone(), options)?;
+        let (clock, table, children) = (measured.clock, measured.table, measured.children);
+        let profile = Arc::new(DeviceProfile::new(self.bundle, self.image_side, clock, table, children));
+        *lock(&self.profile) = Some(Arc::clone(&profile));
+        Ok(profile)
+    }
+
+    fn rank(&self, profile: &DeviceProfile) -> Arc<[Candidate]> {
+        let predict = |network| profile.table.predict(network);
+        let mut ranked: Vec<Candidate> = (self.shipped.iter())
+            .map(|one| Candidate { entry: one.entry.clone(), predicted: predict(one.active.prepared().network()) })
+            .collect();
+        rank(&mut ranked);
+        ranked.into()
+    }
+
+    /// A grey image of the size that the app will pass: its upload and resize are part of a child's time.
+    pub(super) fn stand_in(&self) -> Result<Image<'_>, RuntimeError> {
+        Ok(Image::new(self.image_side, self.image_side, self.image_format, &self.stand_in)?)
+    }
+
+    pub(super) fn format_for(input_channels: u32) -> PixelFormat {
+        if input_channels == 1 { PixelFormat::Grey8 } else { PixelFormat::Rgba8 }
+    }
+}
+
+/// How many runs of about `each` fit into `about`.
+fn runs(about: Millis, each: Millis) -> usize {
+    (about.0 / each.0.max(1e-3)).clamp(FEWEST_RUNS, MOST_RUNS) as usize
+}

@@ -1,0 +1,212 @@
+//! What an app links: open a bundle, choose a child for a budget, classify, switch.
+//!
+//! ```text
+//! Runtime::new      adapter, shared weights uploaded once, every shipped child prepared
+//!   .profile        measures this device            .use_profile   takes an earlier measurement
+//!   .choose         the best child for a budget     .switch_to     another child, in microseconds
+//!   .classify       an image to labels and probabilities, from any thread
+//! ```
+
+mod answer;
+mod audit;
+mod classify;
+mod error;
+mod measure;
+mod switch;
+
+pub use answer::{Answer, Guess};
+pub use audit::{SwitchAudit, audit_switches};
+pub use error::{ChooseError, RuntimeError};
+pub use switch::{ActiveChild, Target};
+
+use crate::bundle::{Bundle, BundleError, BundleId, ChildEntry};
+use crate::engine::{EngineOptions, PreparedChild, Supernet};
+use crate::gpu::{AdapterFacts, Context, ContextOptions};
+use crate::input::PixelFormat;
+use crate::latency::{DeviceKey, DeviceProfile};
+use crate::space::{CalibratedChild, SearchSpace};
+use std::sync::{Arc, Mutex, RwLock};
+
+/// What a [`Runtime`] runs on, and what it is made ready for.
+#[derive(Clone, Debug)]
+pub struct RuntimeOptions {
+    /// Which adapter to open, and how.
+    pub context: ContextOptions,
+    /// Children that can be prepared beside those that ship.
+    pub spare_children: usize,
+    /// Side, in pixels, of the square images that the app will mostly classify: latencies are measured with it, for
+    /// upload and resize count. `None` takes the space's largest resolution.
+    pub image_side: Option<u32>,
+    /// Largest side of an image's centre square in pixels.
+    pub largest_image_side: u32,
+    /// Classifications whose answers can be on their way at the same time.
+    pub answers_in_flight: usize,
+}
+
+impl Default for RuntimeOptions {
+    fn default() -> Self {
+        let engine = EngineOptions::default();
+        Self {
+            context: ContextOptions::default(),
+            spare_children: 8,
+            image_side: None,
+            largest_image_side: engine.largest_image_side,
+            answers_in_flight: engine.answers_in_flight,
+        }
+    }
+}
+
+/// A bundle on a GPU: the shared weights once, every shipped child ready, one of them active.
+///
+/// `Send + Sync`: share it by reference or in an `Arc`; any thread may classify, switch or choose.
+#[derive(Debug)]
+pub struct Runtime {
+    supernet: Supernet,
+    device: DeviceKey,
+    bundle: BundleId,
+    labels: Arc<[String]>,
+    /// Fewest MAdds first; never empty.
+    shipped: Vec<Shipped>,
+    active: RwLock<ActiveChild>,
+    profile: Mutex<Option<Arc<DeviceProfile>>>,
+    /// Held while timing: two measurements at once would measure each other.
+    measuring: Mutex<()>,
+    image_side: u32,
+    image_format: PixelFormat,
+    stand_in: Vec<u8>,
+}
+
+/// A child that ships, ready to run.
+#[derive(Debug)]
+struct Shipped {
+    entry: ChildEntry,
+    active: ActiveChild,
+}
+
+impl Runtime {
+    /// Opens an adapter, uploads the shared weights, builds all pipelines and prepares every shipped child. The child
+    /// with the fewest MAdds is active at first.
+    ///
+    /// # Errors
+    /// [`RuntimeError::Engine`] if there is no adapter, or the bundle is too large for it.
+    pub fn new(bundle: &Bundle, options: RuntimeOptions) -> Result<Self, RuntimeError> {
+        Self::with_context(&Context::new(&options.context)?, bundle, &options)
+    }
+
+    /// The same on a device that is open already; `options.context` is not read.
+    ///
+    /// # Errors
+    /// As [`Runtime::new`].
+    pub fn with_context(context: &Context, bundle: &Bundle, options: &RuntimeOptions) -> Result<Self, RuntimeError> {
+        pollster::block_on(Self::with_context_async(context, bundle, options))
+    }
+
+    /// The same without blocking: the only way in a browser.
+    ///
+    /// # Errors
+    /// As [`Runtime::new`].
+    pub async fn with_context_async(
+        context: &Context,
+        bundle: &Bundle,
+        options: &RuntimeOptions,
+    ) -> Result<Self, RuntimeError> {
+        let manifest = bundle.manifest();
+        let engine_options = EngineOptions {
+            child_slots: bundle.children().len() + options.spare_children,
+            largest_image_side: options.largest_image_side,
+            answers_in_flight: options.answers_in_flight,
+        };
+        let (space, preprocessing) = (&manifest.space, &manifest.preprocessing);
+        let supernet = Supernet::load_async(context, space, bundle.weights(), preprocessing, &engine_options).await?;
+        let mut shipped = Vec::with_capacity(bundle.children().len());
+        for (index, entry) in bundle.children().iter().enumerate() {
+            let prepared = supernet.prepare_async(&bundle.calibrated(index)?).await?;
+            let active = ActiveChild::new(Some(entry.name.as_str().into()), prepared);
+            shipped.push(Shipped { entry: entry.clone(), active });
+        }
+        let Some(first) = shipped.iter().min_by_key(|one| one.entry.cost.madds) else {
+            return Err(BundleError::Inconsistent { problem: "it ships no child".to_owned() }.into());
+        };
+        let largest_resolution = space.resolutions.iter().copied().max().unwrap_or(1);
+        let image_side = options.image_side.unwrap_or(largest_resolution).clamp(1, options.largest_image_side.max(1));
+        let image_format = Self::format_for(space.input_channels);
+        Ok(Self {
+            device: device_key(context.facts()),
+            bundle: bundle.id(),
+            labels: manifest.labels.iter().cloned().collect(),
+            active: RwLock::new(first.active.clone()),
+            shipped,
+            supernet,
+            profile: Mutex::new(None),
+            measuring: Mutex::new(()),
+            image_side,
+            image_format,
+            stand_in: vec![128; image_side as usize * image_side as usize * image_format.bytes_per_pixel()],
+        })
+    }
+
+    /// The adapter that really runs.
+    pub fn adapter(&self) -> &AdapterFacts {
+        self.supernet.context().facts()
+    }
+
+    /// Adapter, driver, backend and precision: what times belong to.
+    pub fn device(&self) -> &DeviceKey {
+        &self.device
+    }
+
+    /// The search space.
+    pub fn space(&self) -> &SearchSpace {
+        self.supernet.space()
+    }
+
+    /// One name a class.
+    pub fn labels(&self) -> &[String] {
+        &self.labels
+    }
+
+    /// The children that ship, fewest MAdds first.
+    pub fn children(&self) -> impl ExactSizeIterator<Item = &ChildEntry> {
+        self.shipped.iter().map(|one| &one.entry)
+    }
+
+    /// The engine underneath: counters, memory, layer times, raw tensors.
+    pub fn supernet(&self) -> &Supernet {
+        &self.supernet
+    }
+
+    /// Makes a child ready that does not ship; give it to [`Runtime::switch_to`].
+    ///
+    /// Writes a few kilobytes into one of the spare slots; the slot is free again when the last clone is dropped.
+    ///
+    /// # Errors
+    /// [`RuntimeError::Engine`] if the space does not offer the child, or every spare slot is in use.
+    pub fn prepare(&self, child: &CalibratedChild) -> Result<PreparedChild, RuntimeError> {
+        Ok(self.supernet.prepare(child)?)
+    }
+
+    /// The shipped child called `name`, as the engine runs it.
+    ///
+    /// # Errors
+    /// [`RuntimeError::Bundle`] lists the names that exist.
+    pub fn prepared(&self, name: &str) -> Result<&PreparedChild, RuntimeError> {
+        Ok(self.shipped(name)?.active.prepared())
+    }
+
+    fn shipped(&self, name: &str) -> Result<&Shipped, RuntimeError> {
+        self.shipped.iter().find(|one| one.entry.name == name).ok_or_else(|| {
+            let known: Vec<&str> = self.shipped.iter().map(|one| one.entry.name.as_str()).collect();
+            BundleError::UnknownChild { name: name.to_owned(), known: known.join(", ") }.into()
+        })
+    }
+}
+
+/// What times on an adapter belong to.
+fn device_key(facts: &AdapterFacts) -> DeviceKey {
+    DeviceKey {
+        adapter: facts.name.clone(),
+        driver: format!("{} {}", facts.driver, facts.driver_info).trim().to_owned(),
+        backend: facts.backend.clone(),
+        precision: "f32".to_owned(), // the engine has no other yet
+    }
+}

@@ -1,0 +1,186 @@
+//! The choice as a pure function: predictions in, a few measurements asked for, a child out.
+
+use super::{Budget, Candidate, Quantile};
+use crate::latency::Latency;
+use crate::units::Millis;
+
+/// Where the walk ended.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Outcome {
+    /// This candidate holds the budget.
+    Holds {
+        /// Its index.
+        index: usize,
+        /// Its measured latency.
+        latency: Latency,
+        /// The more accurate candidate that was passed over.
+        passed_over: Option<PassedOver>,
+    },
+    /// Even the fastest candidate breaks the budget.
+    TooTight {
+        /// Index of the fastest.
+        index: usize,
+        /// Its measured latency.
+        latency: Latency,
+    },
+}
+
+/// A candidate that would break the budget.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct PassedOver {
+    /// Its index.
+    pub index: usize,
+    /// Its time at the budget's quantile.
+    pub time: Millis,
+    /// Whether that time was measured, or predicted only.
+    pub measured: bool,
+}
+
+/// Finds the most accurate of the `ranked` candidates that holds `budget`, measuring as few as it can.
+///
+/// Starts at the most accurate candidate that is predicted to fit. If that breaks the budget when measured, walks to
+/// less accurate and faster ones; if it holds with room to spare, tries the more accurate ones. `spread` is how much
+/// longer p90 is than p50 on this device. A refusal is measured twice, for a single hiccup must not refuse an app.
+///
+/// `ranked` must not be empty.
+pub(crate) fn walk<E>(
+    ranked: &[Candidate],
+    spread: f64,
+    budget: Budget,
+    mut measure: impl FnMut(usize) -> Result<Latency, E>,
+) -> Result<Outcome, E> {
+    let factor = if budget.quantile == Quantile::P90 { spread } else { 1.0 };
+    let expected: Vec<f64> = ranked.iter().map(|candidate| candidate.predicted.0 * factor).collect();
+    let limit = budget.limit.0;
+    let fastest = (0..ranked.len()).min_by(|&a, &b| expected[a].total_cmp(&expected[b])).unwrap_or(0);
+    let start = (0..ranked.len()).find(|&index| expected[index] <= limit).unwrap_or(fastest);
+    let predicted = |index: usize, time: f64| PassedOver { index, time: Millis(time), measured: false };
+
+    let mut index = start;
+    let mut latency = measure(index)?;
+    let mut passed_over = start.checked_sub(1).map(|better| predicted(better, expected[better]));
+    while !budget.holds(latency) {
+        passed_over = Some(PassedOver { index, time: latency.at(budget.quantile), measured: true });
+        match (index + 1..ranked.len()).find(|&next| expected[next] < expected[index]) {
+            Some(next) => {
+                index = next;
+                latency = measure(index)?;
+            }
+            None => {
+                let again = measure(index)?;
+                if budget.holds(again) {
+                    latency = again;
+                    passed_over = index.checked_sub(1).map(|better| predicted(better, expected[better]));
+                } else {
+                    let better = again.at(budget.quantile).0 < latency.at(budget.quantile).0;
+                    return Ok(Outcome::TooTight { index, latency: if better { again } else { latency } });
+                }
+            }
+        }
+    }
+    if index == start {
+        for better in (0..start).rev() {
+            // What the measured child says of the prediction corrects the next one's.
+            let corrected = expected[better] * latency.at(budget.quantile).0 / expected[index].max(f64::MIN_POSITIVE);
+            passed_over = Some(predicted(better, corrected));
+            if corrected > limit {
+                break;
+            }
+            let measured = measure(better)?;
+            if !budget.holds(measured) {
+                passed_over = Some(PassedOver { index: better, time: measured.at(budget.quantile), measured: true });
+                break;
+            }
+            (index, latency, passed_over) = (better, measured, None);
+        }
+    }
+    Ok(Outcome::Holds { index, latency, passed_over })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bundle::{ChildEntry, Measured};
+    use crate::space::SearchSpace;
+    use std::convert::Infallible;
+
+    /// Candidates of these predicted times, the first the most accurate.
+    fn ranked(times: &[f64]) -> Vec<Candidate> {
+        let space = SearchSpace::fashion();
+        let child = space.smallest();
+        let cost = space.lower(&child).unwrap().cost();
+        let candidate = |(place, &time): (usize, &f64)| {
+            let measured = Measured { correct: 95 - place as u32, images: 100 };
+            let name = format!("child-{place}");
+            let entry = ChildEntry { name, child: child.clone(), cost, held_out: measured, test: measured };
+            Candidate { entry, predicted: Millis(time) }
+        };
+        times.iter().enumerate().map(candidate).collect()
+    }
+
+    /// Walks with these true medians and a p90 of 1.5 times that; returns the outcome and what was measured.
+    fn walked(predicted: &[f64], truth: &[f64], budget: Budget) -> (Outcome, Vec<usize>) {
+        let mut asked = Vec::new();
+        let outcome = walk(&ranked(predicted), 1.5, budget, |index| {
+            asked.push(index);
+            Ok::<_, Infallible>(Latency { p50: Millis(truth[index]), p90: Millis(1.5 * truth[index]) })
+        });
+        (outcome.unwrap(), asked)
+    }
+
+    fn chosen(outcome: Outcome) -> Option<usize> {
+        match outcome {
+            Outcome::Holds { index, .. } => Some(index),
+            Outcome::TooTight { .. } => None,
+        }
+    }
+
+    #[test]
+    fn a_true_prediction_costs_one_measurement() {
+        let times = [8.0, 6.0, 4.0, 2.0];
+        let (outcome, asked) = walked(&times, &times, Budget::p50(Millis(5.0)));
+        assert_eq!((chosen(outcome), asked), (Some(2), vec![2]));
+        let Outcome::Holds { passed_over: Some(passed), .. } = outcome else { panic!("{outcome:?}") };
+        assert_eq!((passed.index, passed.measured), (1, false));
+        // At p90 the same 5 ms allow less.
+        let (outcome, asked) = walked(&times, &times, Budget::p90(Millis(5.0)));
+        assert_eq!((chosen(outcome), asked), (Some(3), vec![3]));
+        let (outcome, _) = walked(&times, &times, Budget::p50(Millis(100.0)));
+        assert!(matches!(outcome, Outcome::Holds { index: 0, passed_over: None, .. }));
+    }
+
+    #[test]
+    fn a_prediction_too_low_walks_to_faster_children() {
+        let (outcome, asked) = walked(&[8.0, 6.0, 4.0, 2.0], &[16.0, 12.0, 8.0, 4.0], Budget::p50(Millis(5.0)));
+        assert_eq!((chosen(outcome), asked), (Some(3), vec![2, 3]));
+        let Outcome::Holds { passed_over, .. } = outcome else { panic!("{outcome:?}") };
+        assert_eq!(passed_over, Some(PassedOver { index: 2, time: Millis(8.0), measured: true }));
+    }
+
+    #[test]
+    fn a_prediction_too_high_walks_to_better_children() {
+        let (outcome, asked) = walked(&[8.0, 6.0, 4.0, 2.0], &[4.0, 3.0, 2.0, 1.0], Budget::p50(Millis(3.5)));
+        assert_eq!((chosen(outcome), asked), (Some(1), vec![3, 2, 1]));
+    }
+
+    #[test]
+    fn a_child_that_is_worse_and_slower_is_passed_by() {
+        let (outcome, asked) = walked(&[8.0, 4.0, 5.0, 2.0], &[8.0, 6.0, 6.0, 2.0], Budget::p50(Millis(5.0)));
+        assert_eq!((chosen(outcome), asked), (Some(3), vec![1, 3]));
+    }
+
+    #[test]
+    fn a_budget_below_the_fastest_is_measured_twice_and_refused() {
+        let times = [8.0, 6.0, 2.0];
+        let (outcome, asked) = walked(&times, &times, Budget::p50(Millis(1.0)));
+        assert!(matches!(outcome, Outcome::TooTight { index: 2, .. }));
+        assert_eq!(asked, [2, 2]);
+        let mut calls = 0;
+        let hiccup = walk(&ranked(&times), 1.5, Budget::p50(Millis(3.0)), |_| {
+            calls += 1;
+            let time = Millis(if calls == 1 { 50.0 } else { 2.0 });
+            Ok::<_, Infallible>(Latency { p50: time, p90: time })
+        });
+        assert_eq!(chosen(hiccup.unwrap()), Some(2));
+    }
+}

@@ -1,0 +1,146 @@
+//! The program as a user runs it.
+#![cfg(feature = "cli")]
+
+mod common;
+
+use serde_json::Value;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+fn run(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_nestling-device")).args(arguments).output().unwrap()
+}
+
+fn json(arguments: &[&str]) -> Value {
+    let output = run(&[arguments, &["--json"]].concat());
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+fn refused(arguments: &[&str], code: i32, expected: &str) {
+    let output = run(arguments);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{arguments:?}: {stderr}");
+    // Drivers write to stderr too, hence any line.
+    let said = stderr.lines().any(|line| line.starts_with("error: ") && line.contains(expected));
+    assert!(
+        (said || code == 2 && stderr.contains(expected)) && !stderr.contains("panicked"),
+        "{arguments:?}: {stderr}"
+    );
+    assert!(output.stdout.is_empty());
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+/// A colour picture and a data set of two images.
+fn write_images(folder: &Path) {
+    let file = std::fs::File::create(folder.join("noise.png")).unwrap();
+    let mut encoder = png::Encoder::new(file, 28, 28);
+    encoder.set_color(png::ColorType::Rgb);
+    let rgb: Vec<u8> = (0..3).flat_map(common::pixels).collect();
+    encoder.write_header().unwrap().write_image_data(&rgb).unwrap();
+    let mut images = [&[0u8, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 28, 0, 0, 0, 28][..]].concat();
+    images.extend((0..2).flat_map(common::pixels));
+    std::fs::write(folder.join("images"), images).unwrap();
+    std::fs::write(folder.join("labels"), [0, 0, 8, 1, 0, 0, 0, 2, 3, 9]).unwrap();
+}
+
+#[test]
+fn help_teaches_with_an_example() {
+    for command in ["info", "profile", "choose", "classify", "switch", "bench"] {
+        let output = run(&[command, "--help"]);
+        let help = String::from_utf8(output.stdout).unwrap();
+        assert!(output.status.success() && help.contains(&format!("nestling-device {command} ")), "{help}");
+    }
+    assert!(run(&["--version"]).status.success());
+}
+
+#[test]
+fn what_is_wrong_ends_with_an_error_and_no_panic() {
+    let folder = tempfile::tempdir().unwrap();
+    let bundle = common::write_bundle(folder.path());
+    let cut = folder.path().join("cut.nestling");
+    std::fs::write(&cut, &common::bundle_bytes()[..5000]).unwrap();
+    let missing = folder.path().join("none");
+    refused(&["choose", text(&missing)], 1, "check the path");
+    refused(&["info", text(&cut)], 1, "cut off after 5000 bytes");
+    refused(&["choose", text(&cut)], 1, "cut.nestling");
+    refused(&["choose", text(&bundle), "--adapter", "Voodoo 2"], 1, "no GPU adapter");
+    refused(
+        &["choose", text(&bundle), "--seconds", "0", "--budget-ms", "0.000001"],
+        1,
+        "no shipped child keeps within",
+    );
+    refused(&["choose", text(&bundle), "--seconds", "0", "--budget-ms", "-1"], 2, "");
+    refused(&["classify", text(&bundle), text(&missing)], 1, "cannot open picture");
+    refused(&["classify", text(&bundle), text(&bundle)], 1, "cannot decode picture");
+    refused(&["classify", text(&bundle), "--images", text(&bundle)], 1, "no IDX file of images");
+    refused(&["classify", text(&bundle)], 2, "required");
+    refused(&["dance"], 2, "dance");
+}
+
+#[test]
+fn every_command_prints_json() {
+    let folder = tempfile::tempdir().unwrap();
+    let bundle = common::write_bundle(folder.path());
+    write_images(folder.path());
+    let (bundle, profile) = (text(&bundle), folder.path().join("profile.json"));
+    let at = |name: &str| text(&folder.path().join(name)).to_owned();
+
+    let info = json(&["info", bundle]);
+    assert_eq!(info["bundle"]["children"].as_array().unwrap().len(), 5);
+    assert!(!info["adapters"].as_array().unwrap().is_empty());
+
+    let measured = json(&["profile", bundle, "--seconds", "0.2", "--out", text(&profile)]);
+    let written: Value = serde_json::from_slice(&std::fs::read(&profile).unwrap()).unwrap();
+    assert_eq!(measured, written);
+    assert!(measured["children"][0]["measured_p90_ms"].as_f64().unwrap() > 0.0);
+
+    let choices =
+        json(&["choose", bundle, "--budget-ms", "5000,6000", "--quantile", "p50", "--profile", text(&profile)]);
+    assert_eq!(choices["budgets"][1]["name"], "biggest");
+    assert_eq!(choices["budgets"][1]["budget_ms"], 6000.0);
+    for key in
+        ["predicted_ms", "measured_p50_ms", "measured_p90_ms", "top1", "held_out_top1", "madds", "params", "switch_us"]
+    {
+        assert!(choices["budgets"][0][key].as_f64().is_some(), "{key}: {choices}");
+    }
+    for key in ["adapter", "backend", "driver", "precision"] {
+        assert!(choices["device"][key].is_string(), "{key}: {choices}");
+    }
+
+    let seen = json(&["classify", bundle, &at("noise.png"), "--child", "pareto-2"]);
+    assert_eq!((&seen["name"], &seen["top1"]), (&Value::from("pareto-2"), &Value::Null));
+    assert!(common::LABELS.contains(&seen["images"][0]["label"].as_str().unwrap()));
+    let seen = json(&["classify", bundle, "--images", &at("images"), "--labels", &at("labels")]);
+    assert_eq!((&seen["labelled"], &seen["images"][1]["expected"]), (&Value::from(2), &Value::from(common::LABELS[9])));
+
+    let audit = json(&["switch", bundle, "--switches", "20"]);
+    for key in ["weight_bytes", "buffers", "bind_groups", "pipelines"] {
+        assert_eq!(audit[key], 0, "{audit}");
+    }
+    assert_eq!(audit["outputs_equal_fresh_load"], true);
+
+    let bench = json(&["bench", bundle, "--seconds", "1"]);
+    assert_eq!(bench["children"][1]["name"], "biggest");
+    assert!(bench["children"][0]["operators"][0]["gflops"].as_f64().unwrap() > 0.0);
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_panic() {
+    let folder = tempfile::tempdir().unwrap();
+    let bundle = common::write_bundle(folder.path());
+    let mut child = Command::new(env!("CARGO_BIN_EXE_nestling-device"))
+        .args(["info", text(&bundle)])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    // Drivers write to stderr too: only a panic is looked for.
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && !stderr.contains("panicked"), "{stderr}");
+}

@@ -1,0 +1,248 @@
+//! The runtime on whatever adapter is there (in continuous integration: lavapipe). Nothing here depends on a time.
+#![cfg(feature = "gpu")]
+
+mod common;
+
+use nestling::bundle::BundleError;
+use nestling::engine::EngineError;
+use nestling::gpu::{Context, ContextOptions, GpuError};
+use nestling::latency::{DeviceProfile, ProfileError, ProfileOptions, Stale};
+use nestling::runtime::{ChooseError, RuntimeError, audit_switches};
+use nestling::{Budget, Bundle, Image, Millis, Runtime, RuntimeOptions};
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+static CONTEXT: LazyLock<Context> = LazyLock::new(|| Context::new(&ContextOptions::default()).unwrap());
+static BUNDLE: LazyLock<Bundle> = LazyLock::new(common::bundle);
+
+fn runtime() -> Runtime {
+    let options = RuntimeOptions { largest_image_side: 64, ..RuntimeOptions::default() };
+    Runtime::with_context(&CONTEXT, &BUNDLE, &options).unwrap()
+}
+
+/// A device of its own, so that no other test is counted.
+fn lone_runtime(spare_children: usize) -> Runtime {
+    Runtime::new(&BUNDLE, RuntimeOptions { spare_children, ..RuntimeOptions::default() }).unwrap()
+}
+
+/// Measures as little as a profile can be made of.
+fn quick() -> ProfileOptions<'static> {
+    ProfileOptions { time: Duration::from_millis(100), progress: None }
+}
+
+#[test]
+fn a_thousand_random_switches_make_nothing_and_answer_as_a_fresh_load() {
+    let runtime = lone_runtime(12);
+    let audit = audit_switches(&runtime, &BUNDLE, 1000, &mut common::random(3)).unwrap();
+    assert_eq!((audit.switches, audit.children), (1000, BUNDLE.children().len() + 12));
+    let made = [audit.weight_bytes, audit.buffers, audit.bind_groups, audit.pipelines];
+    assert_eq!(made, [0; 4]);
+    assert!(audit.compared >= 2 && audit.outputs_equal_fresh_load, "{audit:?}");
+    assert_eq!(runtime.active().name(), Some("smallest"), "the audit leaves the active child");
+}
+
+#[test]
+fn a_switch_alone_sends_nothing_at_all() {
+    let runtime = lone_runtime(0);
+    let before = runtime.supernet().counters();
+    for name in ["biggest", "pareto-2", "smallest"] {
+        runtime.switch_to(name).unwrap();
+        assert_eq!(runtime.active().name(), Some(name));
+    }
+    assert_eq!(runtime.supernet().counters(), before);
+}
+
+#[test]
+fn threads_that_classify_while_another_switches_get_serial_answers() {
+    let runtime = runtime();
+    let names: Vec<&str> = BUNDLE.children().iter().map(|entry| entry.name.as_str()).collect();
+    let pixels: Vec<Vec<u8>> = (0..4).map(common::pixels).collect();
+    let image = |index: usize| Image::grey8(28, 28, &pixels[index]).unwrap();
+    // What each child says of each image with nobody else at work.
+    let mut serial = Vec::new();
+    for name in &names {
+        runtime.switch_to(*name).unwrap();
+        serial.push((0..4).map(|index| runtime.classify(&image(index)).unwrap()).collect::<Vec<_>>());
+    }
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for turn in 0.. {
+                runtime.switch_to(names[turn % names.len()]).unwrap();
+                if done.load(Ordering::Relaxed) {
+                    break;
+                }
+            }
+        });
+        let workers: Vec<_> = (0..3)
+            .map(|worker| {
+                let (runtime, serial, image, names) = (&runtime, &serial, &image, &names);
+                scope.spawn(move || {
+                    for turn in 0..60 {
+                        let index = (worker + turn) % 4;
+                        let answer = runtime.classify(&image(index)).unwrap();
+                        let child = BUNDLE.children().iter().position(|entry| entry.child == *answer.child()).unwrap();
+                        assert_eq!(answer, serial[child][index], "{} on image {index}", names[child]);
+                    }
+                })
+            })
+            .collect();
+        let outcomes: Vec<_> = workers.into_iter().map(|worker| worker.join()).collect();
+        done.store(true, Ordering::Relaxed);
+        assert!(outcomes.iter().all(Result::is_ok));
+    });
+}
+
+#[test]
+fn answers_are_labels_with_probabilities() {
+    let runtime = runtime();
+    let pixels = common::pixels(1);
+    let image = Image::grey8(28, 28, &pixels).unwrap();
+    let answer = runtime.classify(&image).unwrap();
+    assert!(common::LABELS.contains(&answer.top().label));
+    assert_eq!(answer.logits(), runtime.logits(&image).unwrap());
+    assert!((answer.top_k(10).map(|guess| guess.probability).sum::<f64>() - 1.0).abs() < 1e-9);
+    assert_eq!(runtime.classify_many(&[image, image]).unwrap(), [answer.clone(), answer.clone()]);
+    assert_eq!(pollster::block_on(runtime.classify_async(&image)).unwrap(), answer);
+}
+
+#[test]
+fn images_that_do_not_fit_are_typed_errors() {
+    let runtime = runtime();
+    let wide = vec![0; 65 * 65];
+    let error = runtime.classify(&Image::grey8(65, 65, &wide).unwrap()).unwrap_err();
+    assert!(matches!(error, RuntimeError::Engine(EngineError::ImageTooLarge { side: 65, largest: 64 })), "{error}");
+    assert!(Image::grey8(28, 28, &wide).unwrap_err().to_string().contains("784 bytes, but 4225 were given"));
+    assert!(Image::grey8(0, 28, &[]).unwrap_err().to_string().contains("each side must be between 1 and"));
+}
+
+#[test]
+fn an_adapter_that_does_not_exist_is_a_typed_error() {
+    let context = ContextOptions { adapter_name: Some("Voodoo 2".into()), ..ContextOptions::default() };
+    let error = Runtime::new(&BUNDLE, RuntimeOptions { context, ..RuntimeOptions::default() }).unwrap_err();
+    assert!(matches!(error, RuntimeError::Engine(EngineError::Gpu(GpuError::NoAdapter { .. }))), "{error}");
+}
+
+#[test]
+fn a_budget_below_the_fastest_child_is_a_typed_error_and_changes_nothing() {
+    let runtime = runtime();
+    runtime.switch_to("pareto-1").unwrap();
+    runtime.profile(&quick()).unwrap();
+    let error = runtime.choose(Budget::p50(Millis(1e-9))).unwrap_err();
+    let ChooseError::BelowFastest { fastest, measured, .. } = &error else { panic!("{error}") };
+    assert!(runtime.prepared(fastest).is_ok() && measured.p50.0 > 0.0);
+    assert!(error.to_string().contains(fastest) && error.to_string().contains("allow more time"), "{error}");
+    assert_eq!(runtime.active().name(), Some("pareto-1"));
+    for wrong in [0.0, -1.0, f64::NAN, f64::INFINITY] {
+        let error = runtime.choose(Budget::p90(Millis(wrong))).unwrap_err();
+        assert!(matches!(error, ChooseError::NoDuration { .. }), "{wrong}: {error}");
+    }
+}
+
+#[test]
+fn an_ample_budget_takes_the_most_accurate_child_and_its_neighbours_are_known() {
+    let runtime = runtime();
+    let choice = runtime.choose(Budget::p90(Millis(1e6))).unwrap();
+    assert_eq!(choice.entry().name, "biggest");
+    assert_eq!(runtime.active().name(), Some("biggest"));
+    assert!(choice.next_better().unwrap_err().to_string().contains("more accurate than `biggest`"));
+    let line = choice.to_string();
+    assert!(line.contains("94.00 % top-1") && line.contains("1000000.0 ms at p90") && !line.contains('\n'), "{line}");
+    if let Ok(faster) = choice.next_faster() {
+        runtime.switch_to(faster).unwrap();
+        assert_eq!(runtime.active().name(), Some(faster.entry.name.as_str()));
+    }
+    assert!(!runtime.typical_budgets(3, nestling::select::Quantile::P90).unwrap().is_empty());
+    runtime.switch_to(&choice).unwrap();
+    assert_eq!(runtime.active().name(), Some("biggest"));
+}
+
+#[test]
+fn children_that_do_not_ship_run_too_and_strangers_do_not() {
+    let runtime = runtime();
+    let space = BUNDLE.space();
+    let child = space.sample(&mut common::random(5));
+    let prepared = runtime.prepare(&common::calibrated(space, &child, &mut common::random(6))).unwrap();
+    runtime.switch_to(&prepared).unwrap();
+    assert_eq!((runtime.active().name(), runtime.active().child()), (None, &child));
+    let other = self::runtime();
+    let error = other.switch_to(&prepared).unwrap_err();
+    assert!(matches!(error, RuntimeError::Engine(EngineError::Foreign { .. })), "{error}");
+    let error = runtime.switch_to("huge").unwrap_err();
+    assert!(matches!(&error, RuntimeError::Bundle(BundleError::UnknownChild { .. })), "{error}");
+    assert!(error.to_string().contains("it has: smallest, pareto-1"), "{error}");
+}
+
+#[test]
+fn a_profile_is_read_back_and_says_when_it_is_stale() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("profile.json");
+    let runtime = runtime();
+    let profile = runtime.profile(&quick()).unwrap();
+    assert!(profile.table.is_sound() && profile.spread() >= 1.0);
+    for name in ["smallest", "biggest"] {
+        let times = profile.child(name).unwrap();
+        assert!(times.runs_ms.len() >= 5 && times.measured_p50_ms.0 <= times.measured_p90_ms.0, "{times:?}");
+    }
+    profile.save(&path).unwrap();
+    let loaded = DeviceProfile::load(&path).unwrap();
+    assert_eq!(loaded, *profile);
+    assert_eq!(runtime.staleness_of(&loaded), None);
+    let fresh = self::runtime();
+    fresh.use_profile(loaded.clone()).unwrap();
+    assert_eq!(fresh.current_profile(), Some(profile));
+
+    let changed = |change: fn(&mut DeviceProfile)| {
+        let mut changed = loaded.clone();
+        change(&mut changed);
+        changed
+    };
+    let staleness = |change| fresh.staleness_of(&changed(change));
+    assert!(matches!(staleness(|profile| profile.table.device.driver += " 2"), Some(Stale::Device { .. })));
+    assert!(matches!(staleness(|profile| profile.nestling = "0.0.1".into()), Some(Stale::Version { .. })));
+    assert!(matches!(staleness(|profile| profile.bundle = "0".into()), Some(Stale::Bundle { .. })));
+    let error = fresh.use_profile(changed(|profile| profile.image_side = 1)).unwrap_err().to_string();
+    assert!(
+        error.contains("stale") && error.contains("images of 1 pixels") && error.contains("measure again"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_damaged_profile_is_a_typed_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("profile.json");
+    assert!(matches!(DeviceProfile::load(&path), Err(ProfileError::Open { .. })));
+    let profile = runtime().profile(&quick()).unwrap();
+    // A small one: every truncation of it is tried.
+    let mut small = (*profile).clone();
+    small.table.layers.truncate(1);
+    small.children.truncate(1);
+    small.children[0].runs_ms.truncate(2);
+    let text = small.to_json().unwrap();
+    let load = |bytes: &[u8]| {
+        std::fs::write(&path, bytes).unwrap();
+        DeviceProfile::load(&path)
+    };
+    assert_eq!(load(text.as_bytes()).unwrap(), small);
+    for length in 0..text.trim_end().len() {
+        let outcome = load(&text.as_bytes()[..length]);
+        assert!(matches!(outcome, Err(ProfileError::Damaged { .. })), "{length} bytes: {outcome:?}");
+    }
+    let edits = [
+        ("\"overhead_ms\": ", "\"overhead_ms\": -"),
+        ("\"format\": 1", "\"format\": 1, \"extra\": 2"),
+        ("\"child\": \"r", "\"child\": \"x"),
+        ("\"measured_p50_ms\": ", "\"measured_p50_ms\": -"),
+    ];
+    for (from, to) in edits {
+        let edited = text.replace(from, to);
+        assert_ne!(edited, text);
+        let outcome = load(edited.as_bytes());
+        assert!(matches!(outcome, Err(ProfileError::Damaged { .. })), "{to}: {outcome:?}");
+    }
+    let outcome = load(text.replace("\"format\": 1", "\"format\": 9").as_bytes());
+    assert!(matches!(outcome, Err(ProfileError::Version { given: 9, .. })), "{outcome:?}");
+    assert!(matches!(load(&[0xff; 9]), Err(ProfileError::Damaged { .. })));
+}
