@@ -1,5 +1,6 @@
 //! The program as a user runs it.
 #![cfg(feature = "cli")]
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests too")]
 
 mod common;
 

@@ -1,5 +1,6 @@
 //! The runtime on whatever adapter is there (in continuous integration: lavapipe). Nothing here depends on a time.
 #![cfg(feature = "gpu")]
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests too")]
 
 mod common;
 

@@ -1,6 +1,7 @@
 //! A valid bundle of the fashion space with random weights: what a runtime needs, and no more.
 
 #![allow(dead_code, reason = "each test program uses a part")]
+#![allow(clippy::unwrap_used, reason = "only tests call this")]
 
 use nestling::Bundle;
 use nestling::bundle::{BundleContents, ChildEntry, Manifest, Measured};
