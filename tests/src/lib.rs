@@ -1,1 +1,64 @@
-//! .
+//! Made-up data for tests that cross crates.
+
+use nestling::input::{IdxImages, Preprocessing};
+use nestling::space::SearchSpace;
+use nestling_train::data::{Augmentation, Dataset};
+use nestling_train::train::TrainConfig;
+use rand::{RngExt, SeedableRng};
+use std::io::Write;
+use std::path::Path;
+
+/// Grey images of 28x28 pixels in ten classes that can be learned: a bright square whose place says the class, in noise.
+pub fn made_up_images(count: usize, seed: u64) -> Dataset {
+    let mut random = rand_chacha::ChaCha8Rng::seed_from_u64(seed);
+    let mut pixels = Vec::with_capacity(count * 784);
+    let mut labels = Vec::with_capacity(count);
+    for _ in 0..count {
+        let label = random.random_range(0..10u8);
+        let (top, left) = (usize::from(label / 5) * 14, usize::from(label % 5) * 5);
+        for pixel in 0..784 {
+            let inside = (top..top + 12).contains(&(pixel / 28)) && (left..left + 6).contains(&(pixel % 28));
+            pixels.push(if inside { random.random_range(120..=255u8) } else { random.random_range(0..=110u8) });
+        }
+        labels.push(label);
+    }
+    Dataset { images: IdxImages { height: 28, width: 28, pixels }, labels, classes: 10 }
+}
+
+/// Writes the four files of Fashion-MNIST with made-up images.
+pub fn write_made_up_dataset(folder: &Path, training: usize, test: usize) -> std::io::Result<()> {
+    for (prefix, count, seed) in [("train", training, 1), ("t10k", test, 2)] {
+        let data = made_up_images(count, seed);
+        let mut images = std::fs::File::create(folder.join(format!("{prefix}-images-idx3-ubyte")))?;
+        for number in [0x803, count as u32, 28, 28] {
+            images.write_all(&number.to_be_bytes())?;
+        }
+        images.write_all(&data.images.pixels)?;
+        let mut labels = std::fs::File::create(folder.join(format!("{prefix}-labels-idx1-ubyte")))?;
+        for number in [0x801, count as u32] {
+            labels.write_all(&number.to_be_bytes())?;
+        }
+        labels.write_all(&data.labels)?;
+    }
+    Ok(())
+}
+
+/// A configuration that trains in seconds.
+pub fn quick_config() -> TrainConfig {
+    TrainConfig {
+        epochs: 3,
+        batch_size: 32,
+        held_out: 64,
+        probe_calibration: 64,
+        probe_images: 64,
+        dropout: 0.2,
+        augmentation: Augmentation { flip: false, shift: 1 },
+        space: SearchSpace::fashion(),
+        ..TrainConfig::default()
+    }
+}
+
+/// What every test normalises with.
+pub fn preprocessing() -> Preprocessing {
+    Preprocessing { means: vec![0.286], standard_deviations: vec![0.353] }
+}

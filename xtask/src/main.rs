@@ -2,7 +2,10 @@
 //!
 //! One module a command. Each command that needs libtorch, a Vulkan driver or the dataset calls [`setup::ensure`] first.
 
+mod bench;
+mod demo;
 mod process;
+mod programs;
 mod setup;
 mod test;
 mod workspace;
@@ -12,7 +15,8 @@ use std::process::ExitCode;
 
 /// Chores of the Nestling repository.
 ///
-/// New here? Run `cargo xtask test`: it sets the machine up, then does all that CI does.
+/// New here? Run `cargo xtask demo`: it sets the machine up, trains a supernet and slices it on this machine's GPU.
+/// `cargo xtask test` does all that CI does.
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
 struct Cli {
@@ -28,6 +32,12 @@ enum Command {
     /// under target/ (0.6 GB; with CUDA 4 GB, taken where an NVIDIA driver is found). The runtime alone needs no
     /// libtorch: `cargo build` works without this command.
     Setup(setup::Options),
+    /// The main job, end to end: train, search, pack, measure this device, slice for three budgets, report.
+    ///
+    /// Continues where a killed demo stopped. Leaves target/demo/report.html and target/demo/summary.json.
+    Demo(demo::Options),
+    /// How fast it is: training step, layers, whole children, opening, switching. Writes target/bench/bench.json.
+    Bench(bench::Options),
     /// Everything that CI checks: formatting, lints, documentation, licences, tests.
     ///
     /// Stops at the first step that fails, and ends with one line a step and cargo's test results.
@@ -37,6 +47,8 @@ enum Command {
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Setup(options) => setup::run(&options),
+        Command::Demo(options) => demo::run(&options),
+        Command::Bench(options) => bench::run(&options),
         Command::Test(options) => test::run(&options),
     };
     match outcome {

@@ -10,7 +10,7 @@ pub const FASHION_LABELS: [&str; 10] =
     ["T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot"];
 
 /// Where distributions put the four files.
-pub const FASHION_FOLDERS: [&str; 2] = ["/usr/share/dataset-fashion-mnist", "/usr/share/datasets/fashion-mnist"];
+pub const FASHION_FOLDERS: [&str; 2] = ["/usr/share/datasets/fashion-mnist", "/usr/share/dataset-fashion-mnist"];
 
 /// Loads the training and the test images from `folder`, or from where the system's package puts them.
 ///

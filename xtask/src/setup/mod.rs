@@ -44,3 +44,8 @@ pub fn run(options: &Options) -> Result<()> {
 pub fn ensure() -> Result<()> {
     run(&Options::default())
 }
+
+/// One of the four files of Fashion-MNIST, as its package has it.
+pub fn dataset_file(name: &str) -> Result<String> {
+    Ok(fashion_mnist::require()?.join(format!("{name}.gz")).to_string_lossy().into_owned())
+}

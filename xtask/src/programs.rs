@@ -1,0 +1,61 @@
+//! The two programs of this repository, built once in release mode and run for their JSON.
+
+use crate::{process, workspace};
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// `nestling` (trainer) and `nestling-device` (runtime).
+pub struct Programs {
+    folder: PathBuf,
+}
+
+impl Programs {
+    /// Builds both.
+    pub fn build() -> Result<Self> {
+        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        let mut command = Command::new(cargo);
+        command.args(["build", "--release", "-p", "nestling-train", "-p", "nestling", "--features", "nestling/cli"]);
+        process::run(command.arg("--bins").current_dir(workspace::root()))?;
+        let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(workspace::target, PathBuf::from);
+        Ok(Self { folder: workspace::root().join(target).join("release") })
+    }
+
+    /// The trainer.
+    pub fn trainer(&self, arguments: &[&str]) -> Command {
+        self.command("nestling", arguments)
+    }
+
+    /// The device program.
+    pub fn device(&self, arguments: &[&str]) -> Command {
+        self.command("nestling-device", arguments)
+    }
+
+    fn command(&self, name: &str, arguments: &[&str]) -> Command {
+        let mut command = Command::new(self.folder.join(name));
+        command.args(arguments).current_dir(workspace::root());
+        command
+    }
+}
+
+/// Runs a command with `--json`, its progress on the terminal, and returns the document.
+pub fn json(mut command: Command) -> Result<Value> {
+    command.arg("--json").stdin(Stdio::null()).stderr(Stdio::inherit());
+    let shown = process::display(&command);
+    let output = command.output().with_context(|| format!("could not start `{shown}`"))?;
+    if !output.status.success() {
+        bail!("`{shown}` failed ({})", output.status);
+    }
+    serde_json::from_slice(&output.stdout).with_context(|| format!("`{shown}` printed no JSON"))
+}
+
+/// Writes a document under a temporary name and renames it.
+pub fn write_json(path: &Path, value: &Value) -> Result<()> {
+    let temporary = path.with_extension("json.tmp");
+    let write = || -> Result<()> {
+        std::fs::write(&temporary, format!("{}\n", serde_json::to_string_pretty(value)?))?;
+        Ok(std::fs::rename(&temporary, path)?)
+    };
+    write().with_context(|| format!("cannot write {}", path.display()))
+}
