@@ -13,6 +13,10 @@ const CHECK: Millis = Millis(250.0);
 const FEWEST_RUNS: f64 = 10.0;
 /// More runs say little more.
 const MOST_RUNS: f64 = 200.0;
+/// How much a budget grows when it no longer fits.
+const WIDER: f64 = 1.2;
+/// How often it does.
+const ATTEMPTS: usize = 4;
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -101,6 +105,35 @@ impl Runtime {
         };
         let children: Vec<(f64, Millis)> = ranked.iter().map(|one| (one.accuracy(), time(one))).collect();
         Ok(spread_limits(&children, count).into_iter().map(|limit| Budget { limit, quantile }).collect())
+    }
+
+    /// Up to `count` choices for typical budgets, each another child where the device can tell them apart: what to show
+    /// of a device that nobody has asked anything of yet.
+    ///
+    /// Other work on the device may have grown since it was profiled: a budget that no longer fits is widened.
+    ///
+    /// # Errors
+    /// As [`Runtime::choose`], if the device stays too restless.
+    pub fn choose_spread(&self, count: usize, quantile: Quantile) -> Result<Vec<Choice>, ChooseError> {
+        let mut choices: Vec<Choice> = Vec::new();
+        for mut budget in self.typical_budgets(count, quantile)? {
+            let before = choices.last().map_or(0.0, |choice| choice.budget.limit.0);
+            budget.limit.0 = budget.limit.0.max(before * WIDER);
+            for attempt in 0..=ATTEMPTS {
+                match self.choose(budget) {
+                    Ok(choice) if attempt == ATTEMPTS || choices.iter().all(|other| other.index != choice.index) => {
+                        choices.push(choice);
+                        break;
+                    }
+                    Ok(_) => budget.limit.0 *= WIDER,
+                    Err(ChooseError::BelowFastest { measured, .. }) if attempt < ATTEMPTS => {
+                        budget.limit.0 = measured.at(quantile).0 * WIDER;
+                    }
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+        Ok(choices)
     }
 
     /// Times a child from image to logits, for about `about` in all.

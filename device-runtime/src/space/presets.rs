@@ -40,14 +40,14 @@ impl SearchSpace {
         Self {
             name: "fashion".into(),
             input_channels: 1,
-            resolutions: vec![20, 24, 28, 32],
+            resolutions: vec![20, 24, 28],
             classes: 10,
             activation: Activation::HardSwish,
             padding: Padding::Symmetric,
             norm_epsilon: 1e-5,
             stem: StemSpace { widths: vec![12, 16], kernel: 3, stride: 2 },
             stages: vec![
-                stage(&[12, 16], &[1, 2], &[3, 5], 2, 1),
+                stage(&[12, 16], &[1, 2], &[3], 2, 1),
                 stage(&[24, 28, 32], &[1, 2], &[3, 5], 4, 2),
                 stage(&[40, 48, 56], &[1, 2, 3], &[3, 5], 4, 2),
             ],

@@ -90,9 +90,9 @@ impl Options {
         }
         let bar = Bar::new();
         let mut children = Vec::new();
-        for name in &names {
+        for (name, other) in names.iter().zip(names.iter().rev()) {
             bar.show(children.len() as f64 / names.len() as f64, "timing children");
-            children.push(self.child(&runtime, name)?);
+            children.push(self.child(&runtime, name, other)?);
         }
         let set_up = runtime.supernet().set_up();
         Ok(Bench {
@@ -107,7 +107,7 @@ impl Options {
         })
     }
 
-    fn child(&self, runtime: &Runtime, name: &str) -> Result<Child> {
+    fn child(&self, runtime: &Runtime, name: &str, other: &str) -> Result<Child> {
         let prepared = runtime.prepared(name)?;
         let cost = prepared.network().cost();
         let side = prepared.network().input.width;
@@ -118,6 +118,7 @@ impl Options {
 
         let mut switches = Vec::with_capacity(SWITCHES);
         for _ in 0..SWITCHES {
+            runtime.switch_to(other)?;
             switches.push(Millis::from(runtime.switch_to(name)?));
         }
         let whole = runtime.time(prepared, Duration::from_secs(self.seconds))?;

@@ -24,6 +24,9 @@ pub struct Options {
     measuring: Measuring,
 }
 
+/// Budgets if none is given.
+const TYPICAL: usize = 3;
+
 /// How a budget is meant, and what is known of the device.
 #[derive(clap::Args)]
 pub struct Measuring {
@@ -108,15 +111,12 @@ impl Options {
     pub fn run(&self, device: &device::Options) -> Result<Choices> {
         let Opened { runtime, .. } = device.open(&self.bundle)?;
         self.measuring.prepare(&runtime)?;
-        let budgets = match self.budget_ms.as_slice() {
-            [] => runtime.typical_budgets(3, self.measuring.quantile())?,
-            given => given.iter().map(|&ms| self.measuring.budget(ms)).collect(),
+        let choices = match self.budget_ms.as_slice() {
+            [] => runtime.choose_spread(TYPICAL, self.measuring.quantile())?,
+            given => given.iter().map(|&ms| runtime.choose(self.measuring.budget(ms))).collect::<Result<_, _>>()?,
         };
-        let mut rows = Vec::with_capacity(budgets.len());
-        for budget in budgets {
-            rows.push(Row::from(&runtime.choose(budget)?));
-        }
-        Ok(Choices { device: runtime.device().clone(), budgets: rows })
+        let budgets = choices.iter().map(Row::from).collect();
+        Ok(Choices { device: runtime.device().clone(), budgets })
     }
 }
 
