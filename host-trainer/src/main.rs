@@ -31,6 +31,7 @@ enum Command {
     Eval(commands::run::Eval),
     Parity(commands::parity::Parity),
     Bench(commands::bench::Bench),
+    Report(commands::report::Report),
 }
 
 fn main() -> ExitCode {
@@ -41,6 +42,7 @@ fn main() -> ExitCode {
         Command::Eval(command) => command.run(),
         Command::Parity(command) => command.run(),
         Command::Bench(command) => command.run(),
+        Command::Report(command) => command.run(),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
