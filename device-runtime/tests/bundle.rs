@@ -1,5 +1,7 @@
 //! A bundle is hostile until verified: every truncation and every flipped bit is a typed error.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)] // a test's helpers may panic too
+
 use nestling::bundle::{Bundle, BundleContents, BundleError, ChildEntry, Manifest, Measured};
 use nestling::input::Preprocessing;
 use nestling::space::{CalibratedChild, HeadSpace, SearchSpace, StageSpace, Statistics, StemSpace};

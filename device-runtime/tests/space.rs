@@ -1,5 +1,7 @@
 //! The space, its children and their costs against the numbers of the literature and of the paper's own table.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)] // a test's helpers may panic too
+
 use nestling::space::{Child, Operator, SearchSpace, SpaceError};
 use proptest::prelude::*;
 use rand::SeedableRng;

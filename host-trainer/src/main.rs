@@ -31,6 +31,7 @@ enum Command {
     Eval(commands::run::Eval),
     Parity(commands::parity::Parity),
     Bench(commands::bench::Bench),
+    Images(commands::images::Images),
     Report(commands::report::Report),
 }
 
@@ -42,6 +43,7 @@ fn main() -> ExitCode {
         Command::Eval(command) => command.run(),
         Command::Parity(command) => command.run(),
         Command::Bench(command) => command.run(),
+        Command::Images(command) => command.run(),
         Command::Report(command) => command.run(),
     };
     match result {

@@ -1,5 +1,7 @@
 //! Trainer against device: the same children, the same images, both logits.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)] // a test's helpers may panic too
+
 use nestling::bundle::Bundle;
 use nestling::gpu::{Context, ContextOptions};
 use nestling_train::data::load_fashion;

@@ -1,8 +1,8 @@
 //! What the paper's method promises of the trainer, each promise as a test.
 
-use nestling::space::{
-    Activation, Child, HeadSpace, Network, Operator, SearchSpace, StageSpace, StemSpace,
-};
+#![allow(clippy::unwrap_used, clippy::expect_used)] // a test's helpers may panic too
+
+use nestling::space::{Activation, Child, HeadSpace, Network, Operator, SearchSpace, StageSpace, StemSpace};
 use nestling_tests::{made_up_images, preprocessing, quick_config};
 use nestling_train::calibrate::calibrate;
 use nestling_train::evaluate::logits;
@@ -162,7 +162,8 @@ fn a_step_sums_the_gradients_of_its_children_and_matches_finite_differences() {
             let images = sizes.resize(&batch.images, network.child.resolution);
             forward(network, &parameters, &images, Norm::Batch, None).to_kind(Kind::Double)
         };
-        let hard = of(&children[0]).cross_entropy_loss(&batch.classes, None::<&Tensor>, tch::Reduction::Mean, -100, 0.1);
+        let hard =
+            of(&children[0]).cross_entropy_loss(&batch.classes, None::<&Tensor>, tch::Reduction::Mean, -100, 0.1);
         let mut total = hard.double_value(&[]);
         for network in &children[1..] {
             total -= (&soft * of(network).log_softmax(-1, Kind::Double)).sum(Kind::Double).double_value(&[]) / 16.0;
@@ -202,7 +203,9 @@ fn own_kernels_give_libtorchs_results_and_gradients() {
         let theirs = input.conv2d(&weight, None::<&Tensor>, i64::from(stride), padding, 1, channels);
         close(&ours, &theirs, "depthwise");
         let outer = ours.detach().randn_like();
-        let grads = |output: &Tensor| Tensor::run_backward(&[(output * &outer).sum(Kind::Float)], &[&input, &weight], true, false);
+        let grads = |output: &Tensor| {
+            Tensor::run_backward(&[(output * &outer).sum(Kind::Float)], &[&input, &weight], true, false)
+        };
         for (ours, theirs) in grads(&ours).iter().zip(&grads(&theirs)) {
             close(ours, theirs, &format!("depthwise gradient, {channels} channels, kernel {kernel}, stride {stride}"));
         }
@@ -235,7 +238,8 @@ fn own_kernels_give_libtorchs_results_and_gradients() {
             let outer = ours.detach().randn_like();
             let mut leaves = vec![&input, &gamma, &beta];
             leaves.extend(added.then_some(&residual));
-            let grads = |output: &Tensor| Tensor::run_backward(&[(output * &outer).sum(Kind::Float)], &leaves, true, false);
+            let grads =
+                |output: &Tensor| Tensor::run_backward(&[(output * &outer).sum(Kind::Float)], &leaves, true, false);
             for (ours, theirs) in grads(&ours).iter().zip(&grads(&theirs)) {
                 close(ours, theirs, &format!("gradient of batch norm with {activation:?}, {channels} channels"));
             }

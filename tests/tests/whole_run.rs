@@ -1,5 +1,7 @@
 //! Whole runs of the `nestling` program on made-up images: from training to bundle, killed in the middle, on a full disk.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)] // a test's helpers may panic too
+
 use nestling::bundle::Bundle;
 use nestling_tests::{quick_config, write_made_up_dataset};
 use nestling_train::train::{Checkpoint, TrainConfig};
@@ -103,9 +105,11 @@ fn train_search_pack_and_evaluate() {
     let error = fail(limited.arg("--output").arg(&bundle));
     assert!(error.contains("cannot write") && error.contains("older file of that name is untouched"), "{error}");
     assert_eq!(std::fs::read(&bundle).unwrap(), before);
-    assert!(!std::fs::read_dir(place.folder.path()).unwrap().any(|entry| {
-        entry.unwrap().path().extension().is_some_and(|extension| extension == "tmp")
-    }));
+    assert!(
+        !std::fs::read_dir(place.folder.path())
+            .unwrap()
+            .any(|entry| { entry.unwrap().path().extension().is_some_and(|extension| extension == "tmp") })
+    );
 }
 
 #[test]
@@ -122,7 +126,10 @@ fn a_killed_run_goes_on_and_ends_bit_equal() {
     std::thread::sleep(Duration::from_millis(150));
     child.kill().unwrap();
     child.wait().unwrap();
-    assert!(place.checkpoint("killed").step < place.checkpoint("whole").step, "it was killed too late to show anything");
+    assert!(
+        place.checkpoint("killed").step < place.checkpoint("whole").step,
+        "it was killed too late to show anything"
+    );
     succeed(&mut place.train("killed"));
     let (whole, killed) = (place.checkpoint("whole"), place.checkpoint("killed"));
     assert_eq!(whole.step, killed.step);

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::time::Instant;
 
 /// Flags of `cargo xtask demo`.
-#[derive(clap::Args)]
+#[derive(clap::Args, Default)]
 pub struct Options {
     /// Forget an earlier demo and train anew
     #[arg(long)]
@@ -103,7 +103,9 @@ fn print_summary(summary: &Value, folder: &Path) {
     let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
     let train = &summary["train"];
     println!("\ntrained {} images in {:.0} CPU-seconds", train["images"], number(&train["cpu_s"]));
-    for child in list(&summary["children"]).iter().filter(|child| ["smallest", "biggest"].contains(&&*word(&child["name"]))) {
+    for child in
+        list(&summary["children"]).iter().filter(|child| ["smallest", "biggest"].contains(&&*word(&child["name"])))
+    {
         println!("  {:9} {:6.2} % of 10,000 test images", word(&child["name"]), number(&child["test_top1"]));
     }
     let device = &summary["device"];

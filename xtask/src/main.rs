@@ -2,6 +2,7 @@
 //!
 //! One module a command. Each command that needs libtorch, a Vulkan driver or the dataset calls [`setup::ensure`] first.
 
+mod assets;
 mod bench;
 mod demo;
 mod process;
@@ -36,6 +37,8 @@ enum Command {
     ///
     /// Continues where a killed demo stopped. Leaves target/demo/report.html and target/demo/summary.json.
     Demo(demo::Options),
+    /// Make examples/assets anew: the demo's bundle, and a picture of each class.
+    Assets,
     /// How fast it is: training step, layers, whole children, opening, switching. Writes target/bench/bench.json.
     Bench(bench::Options),
     /// Everything that CI checks: formatting, lints, documentation, licences, tests.
@@ -48,6 +51,7 @@ fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Setup(options) => setup::run(&options),
         Command::Demo(options) => demo::run(&options),
+        Command::Assets => assets::run(),
         Command::Bench(options) => bench::run(&options),
         Command::Test(options) => test::run(&options),
     };

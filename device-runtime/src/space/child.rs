@@ -43,7 +43,8 @@ pub struct Child {
 impl fmt::Display for Child {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "r{} s{}", self.resolution, self.stem_width)?;
-        let columns: [(char, fn(&StageChoice) -> u32); 4] =
+        type Column = fn(&StageChoice) -> u32;
+        let columns: [(char, Column); 4] =
             [('w', |s| s.width), ('d', |s| s.depth), ('k', |s| s.kernel), ('e', |s| s.expand_ratio)];
         for (letter, column) in columns {
             let numbers: Vec<String> = self.stages.iter().map(|stage| column(stage).to_string()).collect();

@@ -35,7 +35,8 @@ impl SearchSpace {
         }
     }
 
-    /// The demo's space for 28-pixel grey images (Fashion-MNIST).
+    /// The demo's space for 28-pixel grey images (Fashion-MNIST): table 1 in small, with kernel size 3 in the first
+    /// stage as there.
     pub fn fashion() -> Self {
         Self {
             name: "fashion".into(),
@@ -49,9 +50,9 @@ impl SearchSpace {
             stages: vec![
                 stage(&[12, 16], &[1, 2], &[3], 2, 1),
                 stage(&[24, 28, 32], &[1, 2], &[3, 5], 4, 2),
-                stage(&[40, 48, 56], &[1, 2, 3], &[3, 5], 4, 2),
+                stage(&[40, 52, 64], &[1, 2, 3], &[3, 5], 4, 2),
             ],
-            head: HeadSpace { widths: vec![160, 192] },
+            head: HeadSpace { widths: vec![160, 208] },
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The subcommands of `nestling`. They parse, call the library and print; they hold no logic.
 
 pub mod bench;
+pub mod images;
 pub mod parity;
 pub mod report;
 pub mod run;

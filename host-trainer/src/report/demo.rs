@@ -1,6 +1,6 @@
 use crate::run_folder::{RunError, RunFolder, SearchReport, read_json};
 use crate::train::EpochReport;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::path::Path;
 
 /// What makes the files of a demo.
@@ -159,7 +159,7 @@ pub struct Times {
 }
 
 /// A test image and what the chosen children say about it.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Sample {
     /// Grey values from 0 to 255, row by row.
     pub pixels: Vec<f32>,
@@ -174,7 +174,7 @@ pub struct Sample {
 }
 
 /// What a child says about an image.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Answer {
     /// Name of the child in the bundle.
     pub name: String,

@@ -8,9 +8,11 @@ mod markup;
 mod page;
 mod picture;
 pub mod plot;
+mod samples;
 
 pub use demo::{Answer, Budget, Demo, Device, Parity, Sample, Shipped, Summary, Switch, Times, Train};
 pub use page::html;
+pub use samples::gather;
 
 use crate::run_folder::RunError;
 use nestling::atomic_file::write_atomically;

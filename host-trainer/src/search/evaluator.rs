@@ -75,7 +75,8 @@ impl Evaluator<'_> {
             let evaluated = Evaluated { child: child.clone(), cost: network.cost(), held_out };
             Ok::<_, SpaceError>((calibrated, evaluated))
         };
-        let work = || -> Result<Vec<(usize, (CalibratedChild, Evaluated))>, SpaceError> {
+        type Found = (usize, (CalibratedChild, Evaluated));
+        let work = || -> Result<Vec<Found>, SpaceError> {
             tch::set_num_threads(1);
             let parameters = Parameters::from_values(self.space, self.weights, self.device);
             let sizes = ImageSizes::new(self.space, self.preprocessing, self.images.images.width, self.device);

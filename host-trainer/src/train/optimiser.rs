@@ -29,7 +29,7 @@ impl Optimiser {
             self.momentum += &gradient;
             weights -= (gradient + &self.momentum * config.momentum) * rate;
             // A short memory first, so that the starting values do not linger in the average.
-            let decay = config.average_decay.min((1.0 + step as f64) / (10.0 + step as f64));
+            let decay = config.average_decay.min((1.0 + step as f64) / (5.0 + step as f64));
             let _ = self.average.lerp_(&weights, 1.0 - decay);
         });
     }

@@ -27,6 +27,7 @@ pub fn is_fused(activation: Activation) -> bool {
 }
 
 /// `output = activation(batch_norm(input) + residual)` over rows of `gamma.len()` channels.
+#[allow(clippy::too_many_arguments)] // one kernel's operands
 pub fn norm_forward(
     activation: Activation,
     epsilon: f32,
