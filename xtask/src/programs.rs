@@ -35,6 +35,10 @@ impl Programs {
     fn command(&self, name: &str, arguments: &[&str]) -> Command {
         let mut command = Command::new(self.folder.join(name));
         command.args(arguments).current_dir(workspace::root());
+        if std::env::var_os("XDG_RUNTIME_DIR").is_none() {
+            // Without a desktop session EGL complains at every start, although Vulkan is what is used.
+            command.env("XDG_RUNTIME_DIR", workspace::target());
+        }
         command
     }
 }
