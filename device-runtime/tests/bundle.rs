@@ -91,6 +91,13 @@ fn every_truncation_is_a_typed_error() {
 }
 
 #[test]
+fn another_version_is_named() {
+    let mut bytes = Parts::tiny().encode().unwrap();
+    bytes[8] = 2;
+    assert!(matches!(Bundle::from_bytes(&bytes), Err(BundleError::Version { given: 2, supported: 1 })));
+}
+
+#[test]
 fn every_flipped_bit_is_a_typed_error() {
     let mut bytes = Parts::tiny().encode().unwrap();
     for bit in 0..8 * bytes.len() {

@@ -49,7 +49,7 @@ fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            commands::say(&format!("error: {}", commands::causes(&error)));
             ExitCode::FAILURE
         }
     }

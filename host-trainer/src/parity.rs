@@ -26,8 +26,10 @@ pub struct ParityReport {
     pub images: usize,
     /// Largest difference of a logit between device and trainer, over the largest logit of that image.
     pub max_relative_error: f64,
-    /// The same between device and the f64 reference, on the first images of each child.
+    /// The same between device and the f64 reference, on the first `reference_images` of each child.
     pub max_relative_error_to_reference: f64,
+    /// Images a child that the reference, which is slow, looked at.
+    pub reference_images: usize,
     /// Share of images for which both name the same class.
     pub top1_agreement: f64,
     /// Where the device part ran.
@@ -52,7 +54,7 @@ pub enum ParityError {
     Bundle(#[from] nestling::bundle::BundleError),
 }
 
-/// Compares the bundle's children and `random` children of its space, these calibrated on `calibration`, on `images`.
+/// Compares the bundle's smallest and biggest child and `random` children of its space, these calibrated on `calibration`, on `images`.
 ///
 /// # Errors
 /// [`ParityError`] if a child or the device refuses; a difference is no error but a number in the report.
@@ -98,7 +100,8 @@ pub fn parity(
         for (view, device) in views.iter().zip(&device).take(REFERENCE_IMAGES) {
             let input = preprocess(view, preprocessing, network.child.resolution);
             let outputs = forward(network, &shared, calibrated.statistics(), &input);
-            worst_to_reference = worst_to_reference.max(outputs.last().map_or(f64::NAN, |last| relative(device, last)));
+            worst_to_reference =
+                worst_to_reference.max(outputs.last().map_or(f64::INFINITY, |last| relative(device, last)));
         }
         progress(done + 1, children.len());
     }
@@ -107,6 +110,7 @@ pub fn parity(
         images: images.len(),
         max_relative_error: worst,
         max_relative_error_to_reference: worst_to_reference,
+        reference_images: REFERENCE_IMAGES.min(images.len()),
         top1_agreement: agreed as f64 / (children.len() * images.len()).max(1) as f64,
         adapter: context.facts().to_string(),
     })
@@ -115,8 +119,8 @@ pub fn parity(
 fn relative(got: &[f32], expected: &[f64]) -> f64 {
     let largest = expected.iter().fold(f64::MIN_POSITIVE, |largest, x| largest.max(x.abs()));
     let errors = got.iter().zip(expected).map(|(got, expected)| (f64::from(*got) - expected).abs());
-    // Not `max`, which would hide a NaN.
-    errors.fold(0.0, |worst, error| if error <= worst { worst } else { error }) / largest
+    // `max` would drop a NaN: it counts as infinitely wrong.
+    errors.fold(0.0, |worst: f64, error| if error.is_nan() { f64::INFINITY } else { worst.max(error) }) / largest
 }
 
 fn top(logits: &[f32]) -> Option<usize> {

@@ -2,7 +2,7 @@
 
 use crate::programs::{Programs, json, write_json};
 use crate::{process, setup, workspace};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::time::Instant;
@@ -60,6 +60,15 @@ pub fn run(options: &Options) -> Result<()> {
     let images = setup::dataset_file("t10k-images-idx3-ubyte")?;
     let labels = setup::dataset_file("t10k-labels-idx1-ubyte")?;
     let mut budgets = chosen["budgets"].as_array().cloned().unwrap_or_default();
+    if budgets.is_empty() {
+        bail!("no budget could be kept on this device; is the machine busy?");
+    }
+    for old in 0.. {
+        // Of an earlier demo with more budgets.
+        if std::fs::remove_file(folder.join(format!("classified-{old}.json"))).is_err() {
+            break;
+        }
+    }
     for (index, budget) in budgets.iter_mut().enumerate() {
         let name = budget["name"].as_str().unwrap_or_default().to_owned();
         let arguments = ["classify", &bundle, "--child", &name, "--images", &images, "--labels", &labels];

@@ -64,13 +64,14 @@ pub(super) fn decode(file: &[u8]) -> Result<(Sections, u128), BundleError> {
         return Err(BundleError::NotABundle);
     }
     let header = file.get(..HEADER_LENGTH as usize).ok_or(BundleError::Truncated { given: file.len() as u64 })?;
+    // Before the checksum: another version may keep its own elsewhere.
     let version = u32::from_le_bytes(integer(header, 8));
+    if version != FORMAT_VERSION {
+        return Err(BundleError::Version { given: version, supported: FORMAT_VERSION });
+    }
     let identity = xxh3_128(&header[..CHECKED]);
     if identity != u128::from_le_bytes(integer(header, CHECKED)) {
         return Err(BundleError::Damaged { part: "header" });
-    }
-    if version != FORMAT_VERSION {
-        return Err(BundleError::Version { given: version, supported: FORMAT_VERSION });
     }
     let padding_is_zero = |range: Range<usize>| file[range].iter().all(|&byte| byte == 0);
     if u32::from_le_bytes(integer(header, 12)) as usize != SECTIONS.len()

@@ -44,7 +44,7 @@ pub enum BundleError {
         expected: u64,
     },
     /// A checksum does not hold.
-    #[error("the bundle's {part} is damaged; copy or download it again")]
+    #[error("the bundle is damaged ({part}); copy or download it again")]
     Damaged {
         /// Which part.
         part: &'static str,

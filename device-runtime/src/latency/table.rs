@@ -68,7 +68,7 @@ impl LatencyTable {
         let scale = if variance > 0.0 { covariance / variance } else { 1.0 };
         let overhead = mean_time - scale * mean_sum;
         (table.scale, table.overhead_ms) = if scale >= 0.0 && overhead >= 0.0 {
-            (scale, Millis(overhead))
+            (scale.abs(), Millis(overhead.abs()))
         } else if mean_sum > 0.0 {
             (mean_time / mean_sum, Millis(0.0))
         } else {
@@ -105,9 +105,9 @@ impl LatencyTable {
         if total > 0.0 { time * work(shape) / total } else { 0.0 }
     }
 
-    /// Whether every time is finite and not negative.
+    /// Whether every time is finite and not negative (nor -0, which no measurement gives).
     pub fn is_sound(&self) -> bool {
-        let sound = |number: f64| number.is_finite() && number >= 0.0;
+        let sound = |number: f64| number.is_finite() && !number.is_sign_negative();
         sound(self.overhead_ms.0) && sound(self.scale) && self.layers.iter().all(|entry| sound(entry.latency_ms.0))
     }
 }

@@ -34,11 +34,11 @@ fn children(space: &SearchSpace) -> Vec<(String, Child)> {
     let middle = Child {
         resolution: 24,
         stem_width: 12,
-        stages: vec![stage(12, 1, 3, 2), stage(28, 2, 3, 4), stage(48, 2, 3, 4)],
+        stages: vec![stage(12, 1, 3, 2), stage(28, 2, 3, 4), stage(52, 2, 3, 4)],
         head_width: 160,
     };
-    let wide = Child { resolution: 28, head_width: 192, ..middle.clone() };
-    let deep = Child { resolution: 28, ..space.biggest() };
+    let wide = Child { resolution: 28, head_width: 208, ..middle.clone() };
+    let deep = Child { resolution: 24, ..space.biggest() };
     let named = [space.smallest(), middle, wide, deep, space.biggest()].into_iter().enumerate();
     named
         .map(|(place, child)| {

@@ -17,7 +17,7 @@ pub struct Bench {
     #[arg(long, default_value_t = 3)]
     rounds: u32,
     /// Steps of each kind a round
-    #[arg(long, default_value_t = 12)]
+    #[arg(long, default_value_t = 12, value_parser = clap::value_parser!(u64).range(1..))]
     steps: u64,
     /// Folder with the four Fashion-MNIST files [default: where the system's package puts them]
     #[arg(long)]

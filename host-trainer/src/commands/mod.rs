@@ -28,6 +28,11 @@ pub fn bar(length: u64, what: &str) -> ProgressBar {
     bar
 }
 
+/// A line on standard error; nobody listening is no reason to stop a training.
+pub fn say(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
+}
+
 /// Prints one JSON document, or what `human` writes.
 pub fn print(json: bool, value: &impl Serialize, human: impl FnOnce() -> String) -> Result<()> {
     let text = if json { serde_json::to_string_pretty(value)? } else { human() };
@@ -37,4 +42,17 @@ pub fn print(json: bool, value: &impl Serialize, human: impl FnOnce() -> String)
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
         other => Ok(other?),
     }
+}
+
+/// An error with its causes, each said once: many of our messages already hold their cause.
+pub fn causes(error: &anyhow::Error) -> String {
+    error.chain().map(ToString::to_string).fold(String::new(), |text, cause| {
+        if text.contains(&cause) {
+            text
+        } else if text.is_empty() {
+            cause
+        } else {
+            format!("{text}: {cause}")
+        }
+    })
 }

@@ -18,8 +18,8 @@ pub struct Parity {
     #[arg(long, default_value_t = 20)]
     children: usize,
     /// Test images a child
-    #[arg(long, default_value_t = 256)]
-    images: usize,
+    #[arg(long, default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..))]
+    images: u32,
     /// Folder with the four Fashion-MNIST files [default: where the system's package puts them]
     #[arg(long)]
     data: Option<PathBuf>,
@@ -35,7 +35,7 @@ impl Parity {
         let bundle = Bundle::open(&self.bundle)?;
         let (training, test) = load_fashion(self.data.as_deref())?;
         let (calibration, _) = training.split_at(512);
-        let (images, _) = test.split_at(self.images);
+        let (images, _) = test.split_at(self.images as usize);
         let context = Context::new(&ContextOptions::default())?;
         let bar = bar(self.children as u64 + 2, "parity");
         let report =

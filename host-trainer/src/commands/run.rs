@@ -1,6 +1,6 @@
 //! `train`, `search`, `pack` and `eval`: the steps of a run.
 
-use super::{bar, preprocessing, print};
+use super::{bar, preprocessing, print, say};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use nestling::bundle::Bundle;
@@ -79,10 +79,10 @@ impl Train {
         config.workers = self.workers.unwrap_or(if choice.device.is_cuda() { 1 } else { config.workers });
         config.validate()?;
         if self.print_config {
-            println!("{}", toml::to_string(&config)?);
-            return Ok(());
+            let text = toml::to_string(&config)?;
+            return print(self.places.json, &config, || text);
         }
-        eprintln!("training on {choice}");
+        say(&format!("training on {choice}"));
         let (images, _) = self.places.load()?;
         let folder = RunFolder::create(&self.places.run)?;
         let checkpoint = folder.checkpoint()?;
@@ -90,12 +90,13 @@ impl Train {
         if let Some(found) = &checkpoint {
             if found.config != config {
                 bail!(
-                    "{} holds a run with another configuration; give another --run, or remove it to start anew",
+                    "{} holds a run with another configuration; give another --run, or remove it to start anew (the demo: \
+                     --fresh)",
                     self.places.run.display()
                 );
             }
             epochs = folder.epochs(found.step)?;
-            eprintln!("going on after epoch {}", epochs.len());
+            say(&format!("going on after epoch {}", epochs.len()));
         }
         let mut trainer = Trainer::new(config, checkpoint, &images, &preprocessing(), choice.device)?;
         let last = self.stop_after.unwrap_or(u32::MAX).min(trainer.config().epochs);
@@ -110,7 +111,7 @@ impl Train {
             let probes: Vec<String> = (report.probes.iter())
                 .map(|probe| format!("{} {:.2} %", probe.name, probe.held_out.top1_percent()))
                 .collect();
-            eprintln!("{label}: {}, {:.0} CPU-seconds so far", probes.join(", "), report.cpu_s);
+            say(&format!("{label}: {}, {:.0} CPU-seconds so far", probes.join(", "), report.cpu_s));
             epochs.push(report);
             folder.save(&trainer.checkpoint(), &epochs)?;
         }
@@ -186,7 +187,7 @@ pub struct Search {
     #[arg(long, default_value_t = 10)]
     children: usize,
     /// Training images that calibrate each child
-    #[arg(long, default_value_t = 2000)]
+    #[arg(long, default_value_t = 2000, value_parser = clap::value_parser!(u32).range(1..))]
     calibration: u32,
     /// Threads [default: one a processor]
     #[arg(long)]
@@ -330,8 +331,8 @@ pub struct Eval {
     #[arg(long)]
     child: Vec<String>,
     /// Training images that calibrate a child that does not ship
-    #[arg(long, default_value_t = 2000)]
-    calibration: usize,
+    #[arg(long, default_value_t = 2000, value_parser = clap::value_parser!(u32).range(1..))]
+    calibration: u32,
     /// Folder with the four Fashion-MNIST files [default: where the system's package puts them]
     #[arg(long)]
     data: Option<PathBuf>,
@@ -346,7 +347,7 @@ impl Eval {
         let device = torch::initialise().device;
         let bundle = Bundle::open(&self.bundle)?;
         let (training, test) = load_fashion(self.data.as_deref())?;
-        let (calibration, _) = training.split_at(self.calibration);
+        let (calibration, _) = training.split_at(self.calibration as usize);
         let preprocessing = &bundle.manifest().preprocessing;
         let parameters = Parameters::from_values(bundle.space(), bundle.weights(), device);
         let sizes = ImageSizes::new(bundle.space(), preprocessing, test.images.width, device);

@@ -35,10 +35,16 @@ pub fn load_fashion(folder: Option<&Path>) -> Result<(Dataset, Dataset), DataErr
         }
         Ok(Dataset { images, labels, classes: FASHION_LABELS.len() as u32 })
     };
-    Ok((
-        load("train-images-idx3-ubyte", "train-labels-idx1-ubyte")?,
-        load("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")?,
-    ))
+    let training = load("train-images-idx3-ubyte", "train-labels-idx1-ubyte")?;
+    let test = load("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")?;
+    let size = |data: &Dataset| (data.images.width, data.images.height);
+    for (what, data) in [("training", &training), ("test", &test)] {
+        let (width, height) = size(data);
+        if width != height || size(data) != size(&training) {
+            return Err(DataError::Size { what, width, height });
+        }
+    }
+    Ok((training, test))
 }
 
 fn read(folders: &[PathBuf], file: &'static str) -> Result<(PathBuf, Vec<u8>), DataError> {

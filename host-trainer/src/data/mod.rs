@@ -64,6 +64,16 @@ pub enum DataError {
         /// Where.
         folders: Vec<std::path::PathBuf>,
     },
+    /// Images that are not square, or not of one size.
+    #[error("the {what} images have {width}x{height} pixels; all images must be square and of one size")]
+    Size {
+        /// Training or test.
+        what: &'static str,
+        /// Columns.
+        width: u32,
+        /// Rows.
+        height: u32,
+    },
     /// A file is there but cannot be read.
     #[error("cannot read {path}: {problem}")]
     Unreadable {

@@ -108,6 +108,11 @@ impl TrainConfig {
         check("label_smoothing", share.contains(&self.label_smoothing), &self.label_smoothing, "from 0 to below 1")?;
         check("dropout", share.contains(&self.dropout), &self.dropout, "from 0 to below 1")?;
         check("average_decay", share.contains(&self.average_decay), &self.average_decay, "from 0 to below 1")?;
+        check("held_out", self.held_out > 0, &self.held_out, "at least 1")?;
+        check("probe_calibration", self.probe_calibration > 0, &self.probe_calibration, "at least 1")?;
+        check("probe_images", self.probe_images > 0, &self.probe_images, "at least 1")?;
+        let channels = self.space.input_channels;
+        check("space.input_channels", channels == 1, &channels, "1, for the trainer's images are grey")?;
         let valid = self.space.validate();
         check("space", valid.is_ok(), &valid.err().map_or(String::new(), |e| e.to_string()), "mend the space")
     }

@@ -82,6 +82,14 @@ pub enum TrainError {
         /// The rate then.
         rate: f64,
     },
+    /// The space has other classes than the images.
+    #[error("`space.classes` is {space}, but the images have {images} classes")]
+    Classes {
+        /// Of the space.
+        space: u32,
+        /// Of the images.
+        images: u32,
+    },
     /// The dataset is too small for the configuration.
     #[error("{images} training images are fewer than one batch of {batch}; lower `batch_size` or `held_out`")]
     TooFewImages {
@@ -124,6 +132,9 @@ impl Trainer {
     ) -> Result<Self, TrainError> {
         config.validate()?;
         let (training, held_out) = images.split_at(images.len().saturating_sub(config.held_out as usize));
+        if images.classes != config.space.classes {
+            return Err(TrainError::Classes { space: config.space.classes, images: images.classes });
+        }
         if training.len() < config.batch_size as usize {
             return Err(TrainError::TooFewImages { images: training.len(), batch: config.batch_size });
         }
