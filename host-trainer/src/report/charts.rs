@@ -130,7 +130,7 @@ pub(super) fn predicted_against_measured(demo: &Demo) -> String {
         .collect();
     let note = match mean_absolute_error(demo) {
         Some((ms, share)) => format!(
-            "Prediction: sum of measured layers. Mean absolute error {} ms, {:.1} % of the measured latency, over {} \
+            "Prediction: sum of measured layers, scaled to these very children. Mean absolute error {} ms, {:.1} % of the measured latency, over {} \
              children.",
             three(ms),
             100.0 * share,
