@@ -83,6 +83,11 @@ impl RunFolder {
         Ok(Self(path.to_owned()))
     }
 
+    /// Uses `path` to read from; makes nothing.
+    pub fn open(path: &Path) -> Self {
+        Self(path.to_owned())
+    }
+
     fn checkpoint_path(&self) -> PathBuf {
         self.0.join("checkpoint.safetensors")
     }

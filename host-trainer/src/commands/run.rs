@@ -198,7 +198,7 @@ impl Search {
     /// Runs the command.
     pub fn run(self) -> Result<()> {
         let clock = Clock::start(0.0, 0.0);
-        let folder = RunFolder::create(&self.places.run)?;
+        let folder = RunFolder::open(&self.places.run);
         let trained = Trained::load(&self.places, &folder, self.calibration)?;
         let preprocessing = preprocessing();
         let workers = self.workers.unwrap_or_else(processors);
@@ -283,7 +283,7 @@ pub struct Pack {
 impl Pack {
     /// Runs the command.
     pub fn run(self) -> Result<()> {
-        let folder = RunFolder::create(&self.places.run)?;
+        let folder = RunFolder::open(&self.places.run);
         let report = folder.searched()?;
         let trained = Trained::load(&self.places, &folder, report.calibration_images)?;
         let preprocessing = preprocessing();

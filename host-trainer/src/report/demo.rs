@@ -203,7 +203,7 @@ impl Demo {
     pub fn read(folder: &Path) -> Result<Self, RunError> {
         let summary = read_json(&folder.join("summary.json"), COMMAND)?;
         let profile: Profile = read_json(&folder.join("profile.json"), COMMAND)?;
-        let run = RunFolder::create(&folder.join("run"))?;
+        let run = RunFolder::open(&folder.join("run"));
         let search = run.searched()?;
         let path = folder.join("run/search.json");
         if search.chosen.iter().any(|chosen| chosen.index >= search.evaluated.len()) {

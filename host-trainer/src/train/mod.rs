@@ -9,12 +9,12 @@ mod trainer;
 mod workers;
 
 pub use checkpoint::{Checkpoint, CheckpointError};
-pub use config::TrainConfig;
+pub use config::{ConfigError, TrainConfig};
 pub use optimiser::Optimiser;
 pub use sandwich::{Batch, ChildLoss, Rules, sandwich_step, step_children};
 pub use schedule::learning_rate;
 pub use trainer::{EpochReport, Probe, TrainError, TrainSummary, Trainer};
-pub use workers::{StepOutcome, Workers};
+pub use workers::{StepOutcome, WorkerError, Workers};
 
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;

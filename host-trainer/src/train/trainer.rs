@@ -65,10 +65,10 @@ pub struct TrainSummary {
 pub enum TrainError {
     /// The configuration is wrong.
     #[error(transparent)]
-    Config(#[from] super::config::ConfigError),
+    Config(#[from] super::ConfigError),
     /// A worker died.
     #[error(transparent)]
-    Worker(#[from] super::workers::WorkerError),
+    Worker(#[from] super::WorkerError),
     /// The checkpoint could not be read or written.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),

@@ -104,12 +104,14 @@ impl Workers {
         children: Arc<Vec<Network>>,
     ) -> Result<StepOutcome, WorkerError> {
         let died = || WorkerError("its thread ended".to_owned());
-        for (part, orders) in indices.chunks(indices.len().div_ceil(self.orders.len())).zip(&self.orders) {
+        let mut sent = 0;
+        for (part, orders) in indices.chunks(indices.len().div_ceil(self.orders.len()).max(1)).zip(&self.orders) {
             let order = Order { step, epoch, indices: part.to_vec(), children: children.clone() };
             orders.send(order).map_err(|_| died())?;
+            sent += 1;
         }
         let mut sum: Option<StepOutcome> = None;
-        for outcomes in &self.outcomes {
+        for outcomes in self.outcomes.iter().take(sent) {
             let outcome = outcomes.recv().map_err(|_| died())?;
             sum = Some(match sum {
                 None => outcome,
@@ -124,7 +126,7 @@ impl Workers {
         }
         let mut sum = sum.ok_or_else(died)?;
         for loss in &mut sum.losses {
-            loss.loss /= self.orders.len() as f64;
+            loss.loss /= sent as f64;
         }
         Ok(sum)
     }

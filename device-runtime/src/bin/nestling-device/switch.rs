@@ -48,7 +48,7 @@ impl Report for Audit {
             audit.weight_bytes, audit.buffers, audit.bind_groups, audit.pipelines
         )?;
         writeln!(out, "  a switch took p50 {:.2} us, p99 {:.2} us", audit.switch_us_p50, audit.switch_us_p99)?;
-        let equal = if audit.outputs_equal_fresh_load { "answer bit for bit as" } else { "DO NOT ANSWER as" };
-        writeln!(out, "  {} children {equal} after a fresh load", audit.compared)
+        let equal = if audit.outputs_equal_fresh_load { "answers bit for bit as" } else { "DOES NOT ANSWER as" };
+        writeln!(out, "  after each switch the child {equal} after a fresh load")
     }
 }
