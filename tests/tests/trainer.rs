@@ -2,13 +2,13 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)] // a test's helpers may panic too
 
-use nestling::space::{Activation, Child, HeadSpace, Network, Operator, SearchSpace, StageSpace, StemSpace};
+use nestling::space::{Activation, Child, HeadSpace, Network, Operator, Role, SearchSpace, StageSpace, StemSpace};
 use nestling_tests::{made_up_images, preprocessing, quick_config};
 use nestling_train::calibrate::calibrate;
 use nestling_train::evaluate::logits;
 use nestling_train::model::{ImageSizes, Norm, Parameters, forward, kernels};
 use nestling_train::torch;
-use nestling_train::train::{Batch, Rules, Trainer, sandwich_step, step_children};
+use nestling_train::train::{Batch, Optimiser, Rules, TrainConfig, Trainer, sandwich_step, step_children};
 use rand::SeedableRng;
 use tch::{Device, Kind, Tensor};
 
@@ -325,4 +325,36 @@ fn a_resumed_run_ends_bit_equal_to_one_that_was_not_stopped() {
         std::fs::write(&path, &bytes[..length]).unwrap();
         assert!(nestling_train::train::Checkpoint::read(&path).is_err(), "accepted {length} bytes");
     }
+}
+
+#[test]
+fn only_the_biggest_child_is_regularised() {
+    torch::initialise();
+    let space = SearchSpace::fashion();
+    let values = lively_weights(&space);
+    // Weight decay: once a step on weights, whatever the number of children; never on batch norm or bias.
+    let config = TrainConfig { momentum: 0.5, weight_decay: 0.1, ..quick_config() };
+    let parameters = Parameters::from_values(&space, &values, Device::Cpu);
+    let mut optimiser = Optimiser::new(parameters.flat(), parameters.decay_mask());
+    optimiser.update(parameters.flat(), &parameters.flat().zeros_like(), 0.2, &config, 0);
+    let after = parameters.values();
+    for parameter in &space.layout().parameters {
+        let factor = if parameter.role == Role::Weight { 1.0 - 0.2 * 0.1 * 1.5 } else { 1.0 };
+        for (before, after) in values[parameter.range()].iter().zip(&after[parameter.range()]) {
+            assert!((before * factor - after).abs() < 1e-6, "{}: {before} became {after}", parameter.name);
+        }
+    }
+    // Dropout: a mask that drops everything stops the biggest child's gradient before the classifier, and no other's.
+    let sizes = ImageSizes::new(&space, &preprocessing(), 28, Device::Cpu);
+    let stem_gradient = |children: &[Network]| {
+        let parameters = Parameters::from_values(&space, &values, Device::Cpu);
+        let mut batch = batch(8, &sizes);
+        let width = i64::from(space.biggest().head_width);
+        batch.keep = Some(Tensor::zeros([8, width], (Kind::Float, Device::Cpu)));
+        sandwich_step(&parameters, children, &sizes, &batch, Rules { label_smoothing: 0.1, share: 1.0 });
+        parameters.gradient().narrow(0, 0, 9).abs().max().double_value(&[])
+    };
+    let (biggest, smallest) = (space.lower(&space.biggest()).unwrap(), space.lower(&space.smallest()).unwrap());
+    assert_eq!(stem_gradient(std::slice::from_ref(&biggest)), 0.0);
+    assert!(stem_gradient(&[biggest, smallest]) > 0.0);
 }
