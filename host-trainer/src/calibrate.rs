@@ -6,7 +6,7 @@
 //! the result does not depend on the batch size, and it is what one batch of all images would give.
 
 use crate::data::Dataset;
-use crate::model::{ImageSizes, Parameters, layer_output};
+use crate::model::{ImageSizes, Parameters, layer_output, values_of};
 use nestling::space::{CalibratedChild, Network, SpaceError, Statistics};
 use tch::{Kind, Tensor, no_grad};
 
@@ -58,8 +58,8 @@ pub fn calibrate(
             if network.layers.iter().any(|later| later.residual == Some(index)) {
                 kept[index] = Some(values.iter().map(Tensor::shallow_clone).collect());
             }
-            append(&means, &mut statistics.means);
-            append(&variances, &mut statistics.variances);
+            statistics.means.extend(values_of(&means));
+            statistics.variances.extend(values_of(&variances));
         }
         CalibratedChild::new(network, statistics)
     })
@@ -78,10 +78,4 @@ fn moments(parts: &[Tensor]) -> (Tensor, Tensor) {
     let variance = total(&|part| (part.to_kind(Kind::Double) - &mean).square());
     let flat = |tensor: Tensor| tensor.reshape([-1]).to_kind(Kind::Float);
     (flat(mean), flat(variance))
-}
-
-fn append(tensor: &Tensor, to: &mut Vec<f32>) {
-    let first = to.len();
-    to.resize(first + tensor.numel(), 0.0);
-    tensor.copy_data(&mut to[first..], tensor.numel());
 }

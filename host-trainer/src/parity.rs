@@ -3,7 +3,7 @@
 use crate::calibrate::calibrate;
 use crate::data::Dataset;
 use crate::evaluate::logits;
-use crate::model::{ImageSizes, Parameters};
+use crate::model::{ImageSizes, Parameters, values_of};
 use crate::train::{generator, purpose};
 use nestling::bundle::Bundle;
 use nestling::engine::{EngineError, EngineOptions, Supernet};
@@ -92,8 +92,7 @@ pub fn parity(
         let prepared = supernet.prepare(calibrated)?;
         let device = supernet.infer_many(&prepared, &views)?;
         for (index, device) in device.iter().enumerate() {
-            let mut host_logits = vec![0.0f32; device.len()];
-            host.get(index as i64).copy_data(&mut host_logits, device.len());
+            let host_logits = values_of(&host.get(index as i64));
             worst = worst.max(relative(device, &host_logits.iter().map(|&x| f64::from(x)).collect::<Vec<_>>()));
             agreed += usize::from(top(device) == top(&host_logits));
         }

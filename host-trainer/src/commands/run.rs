@@ -148,11 +148,6 @@ impl Trained {
         Ok(Self { checkpoint, calibration, held_out, test, device })
     }
 
-    fn shipped(&self) -> &[f32] {
-        let Checkpoint { config, weights, average, .. } = &self.checkpoint;
-        if config.average_decay == 0.0 { weights } else { average }
-    }
-
     fn evaluator<'a>(
         &'a self,
         images: &'a Dataset,
@@ -161,7 +156,7 @@ impl Trained {
     ) -> Evaluator<'a> {
         Evaluator {
             space: &self.checkpoint.config.space,
-            weights: self.shipped(),
+            weights: self.checkpoint.shipped_weights(),
             preprocessing,
             calibration: &self.calibration,
             images,

@@ -10,3 +10,4 @@ pub(crate) use forward::activate;
 pub use forward::{Norm, forward, layer_output, norm_tensors};
 pub use images::ImageSizes;
 pub use parameters::Parameters;
+pub(crate) use parameters::values_of;

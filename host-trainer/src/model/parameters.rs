@@ -90,9 +90,7 @@ impl Parameters {
 
     /// All parameters as numbers.
     pub fn values(&self) -> Vec<f32> {
-        let mut values = vec![0.0; self.layout.len()];
-        self.flat.copy_data(&mut values, self.layout.len());
-        values
+        values_of(&self.flat)
     }
 
     /// The slice of a layer's weight that a child reads: first outputs, first inputs, centre of the kernel.
@@ -148,4 +146,11 @@ impl Parameters {
         }
         Tensor::from_slice(&mask).to_device(self.flat.device()).to_kind(Kind::Float)
     }
+}
+
+/// The numbers of a dense f32 tensor, row by row.
+pub(crate) fn values_of(tensor: &Tensor) -> Vec<f32> {
+    let mut values = vec![0.0; tensor.numel()];
+    tensor.copy_data(&mut values, tensor.numel());
+    values
 }

@@ -47,6 +47,11 @@ pub enum CheckpointError {
 const TENSORS: [&str; 3] = ["weights", "momentum", "average"];
 
 impl Checkpoint {
+    /// The weights that ship: the running average, or the weights themselves without one.
+    pub fn shipped_weights(&self) -> &[f32] {
+        if self.config.average_decay == 0.0 { &self.weights } else { &self.average }
+    }
+
     /// Writes the file whole or not at all.
     ///
     /// # Errors

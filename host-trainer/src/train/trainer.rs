@@ -2,7 +2,7 @@ use super::{Checkpoint, CheckpointError, Optimiser, TrainConfig, Workers, genera
 use crate::calibrate::calibrate;
 use crate::data::Dataset;
 use crate::evaluate::evaluate;
-use crate::model::{ImageSizes, Parameters};
+use crate::model::{ImageSizes, Parameters, values_of};
 use crate::time::Clock;
 use nestling::bundle::Measured;
 use nestling::input::Preprocessing;
@@ -230,11 +230,6 @@ impl Trainer {
         })
     }
 
-    /// The weights that ship: the running average, or the weights themselves without one.
-    pub fn shipped_weights(&self) -> Vec<f32> {
-        if self.config.average_decay == 0.0 { self.parameters.values() } else { values(self.optimiser.average()) }
-    }
-
     /// Everything needed to continue.
     pub fn checkpoint(&self) -> Checkpoint {
         let (cpu_s, wall_s) = self.clock.elapsed();
@@ -244,15 +239,15 @@ impl Trainer {
             cpu_s,
             wall_s,
             weights: self.parameters.values(),
-            momentum: values(self.optimiser.momentum()),
-            average: values(self.optimiser.average()),
+            momentum: values_of(self.optimiser.momentum()),
+            average: values_of(self.optimiser.average()),
         }
     }
 
     fn probe(&self) -> Result<Vec<Probe>, TrainError> {
         let device = self.parameters.flat().device();
         let space = &self.config.space;
-        let weights = Parameters::from_values(space, &self.shipped_weights(), device);
+        let weights = Parameters::from_values(space, self.checkpoint().shipped_weights(), device);
         let (calibration, _) = self.data.split_at(self.config.probe_calibration as usize);
         let (held_out, _) = self.held_out.split_at(self.config.probe_images as usize);
         let children = [("smallest", space.smallest()), ("middle", middle(space)), ("biggest", space.biggest())];
@@ -284,10 +279,4 @@ pub(crate) fn middle(space: &SearchSpace) -> Child {
             .collect(),
         head_width: pick(&space.head.widths),
     }
-}
-
-fn values(tensor: &Tensor) -> Vec<f32> {
-    let mut values = vec![0.0; tensor.numel()];
-    tensor.copy_data(&mut values, tensor.numel());
-    values
 }
