@@ -2,19 +2,18 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)] // a test's helpers may panic too
 
-use nestling::bundle::{Bundle, BundleContents, BundleError, ChildEntry, Manifest, Measured};
+use nestling::bundle::{Bundle, BundleContents, BundleError, ChildEntry, Manifest, Measured, Trained};
 use nestling::input::Preprocessing;
 use nestling::space::{CalibratedChild, HeadSpace, SearchSpace, StageSpace, Statistics, StemSpace};
 
 fn tiny_space() -> SearchSpace {
-    let stage = StageSpace { widths: vec![4, 8], depths: vec![1], kernels: vec![3], expand_ratios: vec![1], stride: 1 };
     SearchSpace {
         name: "tiny".into(),
         resolutions: vec![8],
         classes: 2,
         stem: StemSpace { widths: vec![4], kernel: 3, stride: 2 },
-        stages: vec![stage],
-        head: HeadSpace { widths: vec![4] },
+        stages: vec![StageSpace::new(&[4, 8], &[1], &[3], &[1], 1)],
+        head: Some(HeadSpace { widths: vec![4], expand_ratio: None }),
         ..SearchSpace::fashion()
     }
 }
@@ -36,6 +35,7 @@ impl Parts {
             labels: vec!["a".into(), "b".into()],
             children: Vec::new(),
             latency_tables: Vec::new(),
+            trained: Trained::WholeSpace,
             space: space.clone(),
         };
         let mut children = Vec::new();

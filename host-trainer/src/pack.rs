@@ -3,7 +3,7 @@
 use crate::data::FASHION_LABELS;
 use crate::run_folder::SearchReport;
 use crate::search::Evaluator;
-use nestling::bundle::{BundleContents, ChildEntry, Manifest, PackError};
+use nestling::bundle::{BundleContents, ChildEntry, Manifest, PackError, Trained};
 use nestling::latency::LatencyTable;
 use nestling::space::{Child, SpaceError};
 use std::path::Path;
@@ -86,6 +86,7 @@ pub fn pack(
         labels: FASHION_LABELS.iter().map(ToString::to_string).collect(),
         children: entries,
         latency_tables,
+        trained: Trained::WholeSpace,
     };
     BundleContents { manifest: &manifest, weights: evaluator.weights, children: &calibrated }.write(path)?;
     Ok(manifest)

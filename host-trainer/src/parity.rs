@@ -82,7 +82,7 @@ pub fn parity(
         let calibrated = calibrate(&network, &parameters, &sizes, calibration, 128)?;
         children.push((network, calibrated));
     }
-    let shared = SharedWeights { layout: bundle.layout(), values: bundle.weights(), norm_epsilon: space.norm_epsilon };
+    let shared = SharedWeights { layout: bundle.layout(), values: bundle.weights() };
     let (mut worst, mut worst_to_reference, mut agreed) = (0.0f64, 0.0f64, 0usize);
     let views: Result<Vec<Image<'_>>, _> =
         images.images.iter().map(|pixels| Image::grey8(side, images.images.height, pixels)).collect();

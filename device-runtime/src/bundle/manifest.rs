@@ -21,6 +21,28 @@ pub struct Manifest {
     pub children: Vec<ChildEntry>,
     /// Latency tables of known devices.
     pub latency_tables: Vec<LatencyTable>,
+    /// Which children's weights were trained.
+    pub trained: Trained,
+}
+
+/// Which children of a supernet answer sensibly.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Trained {
+    /// All of them: a supernet that was trained as one.
+    WholeSpace,
+    /// These only: weights of single networks that were imported into their slices, or none at all.
+    Only(Vec<Child>),
+}
+
+impl Trained {
+    /// Whether this child was trained.
+    pub fn covers(&self, child: &Child) -> bool {
+        match self {
+            Self::WholeSpace => true,
+            Self::Only(children) => children.contains(child),
+        }
+    }
 }
 
 /// A child that ships.
@@ -33,9 +55,9 @@ pub struct ChildEntry {
     pub child: Child,
     /// What it costs.
     pub cost: Cost,
-    /// Accuracy on images held out from training, by which it was chosen.
+    /// Accuracy on images held out from training, by which it was chosen; of no images if it was not measured.
     pub held_out: Measured,
-    /// Accuracy on the test images, by which nothing was chosen.
+    /// Accuracy on the test images, by which nothing was chosen; of no images if it was not measured.
     pub test: Measured,
 }
 

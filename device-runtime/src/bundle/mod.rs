@@ -17,6 +17,6 @@ mod read;
 mod write;
 
 pub use header::{FORMAT_VERSION, MANIFEST_LIMIT};
-pub use manifest::{ChildEntry, Manifest, Measured};
+pub use manifest::{ChildEntry, Manifest, Measured, Trained};
 pub use read::{Bundle, BundleError, BundleId};
 pub use write::{BundleContents, PackError};

@@ -1,5 +1,5 @@
 use super::header::encode;
-use super::{BundleError, ChildEntry, Manifest};
+use super::{BundleError, ChildEntry, Manifest, Trained};
 use crate::atomic_file::{WriteError, write_atomically};
 use crate::space::{CalibratedChild, Network, ParameterLayout};
 use std::path::Path;
@@ -49,6 +49,9 @@ impl Manifest {
             require(table.is_sound(), &|| {
                 format!("the latency table of {} holds impossible times", table.device.adapter)
             })?;
+        }
+        if let Trained::Only(children) = &self.trained {
+            children.iter().try_for_each(|child| space.check(child))?;
         }
         Ok(networks)
     }

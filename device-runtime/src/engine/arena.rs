@@ -214,7 +214,7 @@ mod tests {
     fn every_child_fits_the_biggest_ones_buffers_and_residuals_are_in_place() {
         let mut random = rand_chacha::ChaCha8Rng::seed_from_u64(2);
         for mut space in [SearchSpace::fashion(), SearchSpace::table1()] {
-            space.stages[1].expand_ratios = vec![1, 4];
+            space.stages[1].expand_ratios = [1, 4].map(crate::space::ExpandRatio::whole).to_vec();
             let sizes = Sizes::of_activations(&space.lower(&space.biggest()).unwrap(), 8);
             for _ in 0..50 {
                 let network = space.lower(&space.sample(&mut random)).unwrap();

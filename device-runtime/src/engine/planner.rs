@@ -79,6 +79,8 @@ fn activation_number(activation: Activation) -> u32 {
         Activation::Relu6 => 2,
         Activation::Swish => 3,
         Activation::HardSwish => 4,
+        Activation::Sigmoid => 5,
+        Activation::HardSigmoid => 6,
     }
 }
 
@@ -90,7 +92,7 @@ pub fn plan_layer(shape: &LayerShape, traits: Traits) -> Result<LayerPlan, Engin
     let kernel = match shape.operator {
         Operator::Dense => Kernel::Dense,
         Operator::Depthwise => Kernel::Depthwise,
-        Operator::Pool => Kernel::Pool,
+        Operator::Pool | Operator::AveragePool => Kernel::Pool,
         Operator::Linear => Kernel::PointwiseSmall,
         Operator::Pointwise => traits.pointwise_kernel(shape),
     };
@@ -181,7 +183,7 @@ pub(super) fn all_pipelines(space: &SearchSpace, traits: Traits) -> BTreeSet<(Ke
         }
         for block in 0..deepest {
             for &kernel in traits.pointwise_kernels() {
-                add(kernel, identity, space.has_skip(index, block), 1, 1);
+                add(kernel, identity, space.skip(index, block) != crate::space::Skip::None, 1, 1);
             }
         }
     }

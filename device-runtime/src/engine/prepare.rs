@@ -140,7 +140,7 @@ impl Supernet {
                     return (1.0, gamma_or_bias);
                 }
                 let variance = f64::from(statistics.variances[first + channel]);
-                let scale = gamma_or_bias / (variance + f64::from(self.space.norm_epsilon)).sqrt();
+                let scale = gamma_or_bias / (variance + f64::from(layer.norm_epsilon.unwrap_or(0.0))).sqrt();
                 (scale, f64::from(beta[channel]) - f64::from(statistics.means[first + channel]) * scale)
             };
             for group in 0..channels.div_ceil(4) {

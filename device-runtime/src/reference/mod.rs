@@ -10,8 +10,6 @@ pub struct SharedWeights<'a> {
     pub layout: &'a ParameterLayout,
     /// The flat vector of all parameters; `layout.len()` values.
     pub values: &'a [f32],
-    /// The epsilon in batch norm's square root.
-    pub norm_epsilon: f32,
 }
 
 impl SharedWeights<'_> {
@@ -20,7 +18,7 @@ impl SharedWeights<'_> {
     }
 
     /// Batch norm as one scale and one shift for each of the layer's output channels, given its slice of the child's
-    /// means and variances; for the classifier, scale 1 and the bias.
+    /// means and variances; for a matrix, scale 1 and the bias.
     pub fn fold(&self, layer: &Layer, means: &[f32], variances: &[f32]) -> Vec<(f64, f64)> {
         let channels = layer.shape.output.channels as usize;
         let Some(convolution) = layer.convolution.map(|index| &self.layout.convolutions[index]) else {
@@ -30,7 +28,8 @@ impl SharedWeights<'_> {
             .map(|channel| match convolution.shift {
                 None => (1.0, self.at(convolution.scale_or_bias, channel)),
                 Some(beta) => {
-                    let deviation = (f64::from(variances[channel]) + f64::from(self.norm_epsilon)).sqrt();
+                    let epsilon = f64::from(layer.norm_epsilon.unwrap_or(0.0));
+                    let deviation = (f64::from(variances[channel]) + epsilon).sqrt();
                     let scale = self.at(convolution.scale_or_bias, channel) / deviation;
                     (scale, self.at(beta, channel) - f64::from(means[channel]) * scale)
                 }
@@ -39,7 +38,7 @@ impl SharedWeights<'_> {
     }
 }
 
-/// Convolution (or pool, or classifier) of one image, without batch norm, residual and activation.
+/// Convolution (or pool, or matrix) of one image, without gate, batch norm, residual and activation.
 ///
 /// `input` is `[channels][height][width]`, as is the result.
 pub fn convolve(layer: &Layer, weights: &SharedWeights<'_>, input: &[f64]) -> Vec<f64> {
@@ -47,7 +46,7 @@ pub fn convolve(layer: &Layer, weights: &SharedWeights<'_>, input: &[f64]) -> Ve
     assert_eq!(input.len(), from.len(), "{}: input", layer.name);
     let pixels = from.pixels() as usize;
     let Some(convolution) = layer.convolution.map(|index| &weights.layout.convolutions[index]) else {
-        return input.chunks_exact(pixels).map(|channel| channel.iter().sum::<f64>() / pixels as f64).collect();
+        return input.chunks_exact(pixels).flat_map(|channel| pool(layer, channel)).collect();
     };
     let depthwise = layer.shape.operator == Operator::Depthwise;
     let (kernel, full) = (layer.shape.kernel as usize, convolution.kernel as usize);
@@ -81,6 +80,27 @@ pub fn convolve(layer: &Layer, weights: &SharedWeights<'_>, input: &[f64]) -> Ve
     output
 }
 
+/// The mean of one channel over the whole image, or over squares.
+fn pool(layer: &Layer, channel: &[f64]) -> Vec<f64> {
+    let (from, to) = (layer.shape.input, layer.shape.output);
+    let (kernel, stride) = match layer.shape.operator {
+        Operator::AveragePool => (layer.shape.kernel, layer.shape.stride),
+        _ => (from.height.max(from.width), 1),
+    };
+    let mut means = Vec::with_capacity(to.pixels() as usize);
+    for row in 0..to.height {
+        for column in 0..to.width {
+            let rows = row * stride..(row * stride + kernel).min(from.height);
+            let columns = column * stride..(column * stride + kernel).min(from.width);
+            let count = rows.len() * columns.len();
+            let sum: f64 =
+                rows.flat_map(|y| columns.clone().map(move |x| channel[(y * from.width + x) as usize])).sum();
+            means.push(sum / count as f64);
+        }
+    }
+    means
+}
+
 /// Batch norm (or bias), then the residual, then the activation: what closes every layer.
 pub fn close(layer: &Layer, folded: &[(f64, f64)], values: &mut [f64], residual: Option<&[f64]>) {
     let pixels = layer.shape.output.pixels() as usize;
@@ -102,7 +122,14 @@ pub fn forward(
     let mut outputs: Vec<Vec<f64>> = Vec::with_capacity(network.layers.len());
     let mut first = 0;
     for layer in &network.layers {
-        let mut values = convolve(layer, weights, outputs.last().map_or(image, Vec::as_slice));
+        let mut input = layer.input.map_or(image, |index| &outputs[index]).to_vec();
+        if let Some(gate) = layer.gate.map(|index| &outputs[index]) {
+            let pixels = layer.shape.input.pixels() as usize;
+            for (index, value) in input.iter_mut().enumerate() {
+                *value *= gate[index / pixels];
+            }
+        }
+        let mut values = convolve(layer, weights, &input);
         let count = if layer.is_normalised() { layer.shape.output.channels as usize } else { 0 };
         let range = first..first + count;
         let folded = weights.fold(layer, &statistics.means[range.clone()], &statistics.variances[range]);

@@ -19,6 +19,15 @@ pub enum RuntimeError {
     /// The pixels.
     #[error(transparent)]
     Image(#[from] ImageError),
+    /// The child's weights were never trained.
+    #[error(
+        "{child} is untrained: its answers would be noise; choose a trained child, or set `RuntimeOptions::untrained` \
+         (`--untrained`) to time it anyway"
+    )]
+    Untrained {
+        /// Which child.
+        child: String,
+    },
     /// A profile of another device, bundle, version or image size.
     #[error("the device profile is stale: {0}; measure again with `Runtime::profile`")]
     StaleProfile(#[from] Stale),

@@ -58,7 +58,8 @@ impl Runtime {
         lock(&self.profile).clone()
     }
 
-    /// The most accurate shipped child that keeps within a budget on this device; it becomes the active one.
+    /// The most accurate shipped child that keeps within a budget on this device; it becomes the active one. Untrained
+    /// children are passed over unless [`RuntimeOptions::untrained`](super::RuntimeOptions::untrained) is set.
     ///
     /// A child is predicted from the profile (which is measured first if there is none: about two seconds), then timed
     /// whole; if the budget does not hold, the next less accurate and faster one is tried, and if there is clear room,
@@ -176,7 +177,7 @@ impl Runtime {
 
     fn rank(&self, profile: &DeviceProfile) -> Arc<[Candidate]> {
         let predict = |network| profile.table.predict(network);
-        let mut ranked: Vec<Candidate> = (self.shipped.iter())
+        let mut ranked: Vec<Candidate> = (self.shipped.iter().filter(|one| one.may_answer))
             .map(|one| Candidate { entry: one.entry.clone(), predicted: predict(one.active.prepared().network()) })
             .collect();
         rank(&mut ranked);

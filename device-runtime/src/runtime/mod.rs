@@ -41,6 +41,9 @@ pub struct RuntimeOptions {
     pub largest_image_side: u32,
     /// Classifications whose answers can be on their way at the same time.
     pub answers_in_flight: usize,
+    /// Whether children whose weights were never trained may be chosen and answer: their times are true, their answers
+    /// are noise.
+    pub untrained: bool,
 }
 
 impl Default for RuntimeOptions {
@@ -52,6 +55,7 @@ impl Default for RuntimeOptions {
             image_side: None,
             largest_image_side: engine.largest_image_side,
             answers_in_flight: engine.answers_in_flight,
+            untrained: false,
         }
     }
 }
@@ -81,14 +85,17 @@ pub struct Runtime {
 struct Shipped {
     entry: ChildEntry,
     active: ActiveChild,
+    /// Trained, or the app asked for untrained ones too.
+    may_answer: bool,
 }
 
 impl Runtime {
     /// Opens an adapter, uploads the shared weights, builds all pipelines and prepares every shipped child. The child
-    /// with the fewest MAdds is active at first.
+    /// with the fewest MAdds (of those that may answer) is active at first.
     ///
     /// # Errors
-    /// [`RuntimeError::Engine`] if there is no adapter, or the bundle is too large for it.
+    /// [`RuntimeError::Engine`] if there is no adapter, or the bundle is too large for it; [`RuntimeError::Untrained`] if
+    /// no child was trained and [`RuntimeOptions::untrained`] is not set.
     pub fn new(bundle: &Bundle, options: RuntimeOptions) -> Result<Self, RuntimeError> {
         Self::with_context(&Context::new(&options.context)?, bundle, &options)
     }
@@ -122,10 +129,12 @@ impl Runtime {
         for (index, entry) in bundle.children().iter().enumerate() {
             let prepared = supernet.prepare_async(&bundle.calibrated(index)?).await?;
             let active = ActiveChild::new(Some(entry.name.as_str().into()), prepared);
-            shipped.push(Shipped { entry: entry.clone(), active });
+            let may_answer = options.untrained || manifest.trained.covers(&entry.child);
+            shipped.push(Shipped { entry: entry.clone(), active, may_answer });
         }
-        let Some(first) = shipped.iter().min_by_key(|one| one.entry.cost.madds) else {
-            return Err(BundleError::Inconsistent { problem: "it ships no child".to_owned() }.into());
+        let usable = shipped.iter().filter(|one| one.may_answer);
+        let Some(first) = usable.min_by_key(|one| one.entry.cost.madds) else {
+            return Err(RuntimeError::Untrained { child: "every child of the bundle".to_owned() });
         };
         let largest_resolution = space.resolutions.iter().copied().max().unwrap_or(1);
         let image_side = options.image_side.unwrap_or(largest_resolution).clamp(1, options.largest_image_side.max(1));

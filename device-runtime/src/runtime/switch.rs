@@ -87,11 +87,18 @@ impl Runtime {
     /// ```
     ///
     /// # Errors
-    /// [`RuntimeError::Bundle`] if no child of that name ships, [`RuntimeError::Engine`] if another runtime prepared it.
+    /// [`RuntimeError::Bundle`] if no child of that name ships, [`RuntimeError::Untrained`] if it was never trained,
+    /// [`RuntimeError::Engine`] if another runtime prepared it.
     pub fn switch_to<'a>(&self, target: impl Into<Target<'a>>) -> Result<Duration, RuntimeError> {
         let started = Instant::now();
         let next = match target.into() {
-            Target::Shipped(name) => self.shipped(name)?.active.clone(),
+            Target::Shipped(name) => {
+                let shipped = self.shipped(name)?;
+                if !shipped.may_answer {
+                    return Err(RuntimeError::Untrained { child: format!("child `{name}`") });
+                }
+                shipped.active.clone()
+            }
             Target::Prepared(prepared) => {
                 self.supernet.check_own(prepared)?;
                 ActiveChild::new(None, prepared.clone())

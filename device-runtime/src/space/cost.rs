@@ -5,9 +5,9 @@ use serde::{Deserialize, Serialize};
 /// What a child costs, as the literature counts it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cost {
-    /// Weights, batch norm's gamma and beta, and the classifier's bias.
+    /// Weights, batch norm's gamma and beta, and the matrices' biases.
     pub params: u64,
-    /// Multiply-accumulates of convolutions and classifier for one image.
+    /// Multiply-accumulates of convolutions and matrices for one image.
     pub madds: MAdds,
     /// Bytes of all layers' outputs in f32.
     pub activation_bytes: u64,

@@ -1,15 +1,15 @@
-use super::{Operator, SearchSpace};
+use super::{Operator, SearchSpace, Skip, SqueezeExcite};
 
 /// What a shared tensor is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Role {
-    /// A convolution's or the classifier's weight, `[out, in / groups, kernel, kernel]`.
+    /// A convolution's or matrix's weight, `[out, in / groups, kernel, kernel]`.
     Weight,
     /// Batch norm's scale.
     Gamma,
     /// Batch norm's shift.
     Beta,
-    /// The classifier's bias.
+    /// A matrix's bias.
     Bias,
 }
 
@@ -58,9 +58,9 @@ pub struct Convolution {
     pub outputs: u32,
     /// Index of the weight among the parameters.
     pub weight: usize,
-    /// Index of batch norm's gamma among the parameters, or of the bias for the classifier, which has no norm.
+    /// Index of batch norm's gamma among the parameters, or of the bias for a matrix, which has no norm.
     pub scale_or_bias: usize,
-    /// Index of batch norm's beta among the parameters; `None` for the classifier.
+    /// Index of batch norm's beta among the parameters; `None` for a matrix.
     pub shift: Option<usize>,
     /// Whether this is the projection of a block that adds its input: its gamma starts at zero (BigNAS, initialisation).
     pub closes_skip: bool,
@@ -123,7 +123,7 @@ fn last(list: &[u32]) -> u32 {
     list[list.len() - 1]
 }
 
-/// The name of a convolution of a block, counted from 1 as the paper does.
+/// The name of a layer of a block, counted from 1 as the paper does.
 pub(super) fn block_name(stage: usize, block: u32, part: &str) -> String {
     format!("stage{}.block{}.{part}", stage + 1, block + 1)
 }
@@ -133,31 +133,45 @@ impl SearchSpace {
     ///
     /// The space must be valid ([`SearchSpace::validate`]).
     pub fn layout(&self) -> ParameterLayout {
+        use Operator::{Dense, Depthwise, Linear, Pointwise};
         let mut layout = ParameterLayout { convolutions: Vec::new(), parameters: Vec::new() };
         let mut channels = last(&self.stem.widths);
-        layout.push("stem".into(), Operator::Dense, self.stem.kernel, self.input_channels, channels, false);
+        layout.push("stem".into(), Dense, self.stem.kernel, self.input_channels, channels, false);
         for (index, stage) in self.stages.iter().enumerate() {
-            let (width, kernel, expand_ratio) = (last(&stage.widths), last(&stage.kernels), last(&stage.expand_ratios));
+            let (width, kernel) = (last(&stage.widths), last(&stage.kernels));
+            let ratio = stage.expand_ratios[stage.expand_ratios.len() - 1];
             for block in 0..last(&stage.depths) {
-                let expanded = channels * expand_ratio;
-                if expand_ratio > 1 {
-                    layout.push(block_name(index, block, "expand"), Operator::Pointwise, 1, channels, expanded, false);
+                let name = |part: &str| block_name(index, block, part);
+                let expanded = ratio.of(channels);
+                if ratio > super::ExpandRatio::ONE {
+                    layout.push(name("expand"), Pointwise, 1, channels, expanded, false);
                 }
-                layout.push(
-                    block_name(index, block, "depthwise"),
-                    Operator::Depthwise,
-                    kernel,
-                    expanded,
-                    expanded,
-                    false,
-                );
-                let skip = self.has_skip(index, block);
-                layout.push(block_name(index, block, "project"), Operator::Pointwise, 1, expanded, width, skip);
+                layout.push(name("depthwise"), Depthwise, kernel, expanded, expanded, false);
+                if let Some(squeezed) = stage.squeeze_excite.map(|one: SqueezeExcite| one.width(channels, expanded)) {
+                    layout.push(name("squeeze"), Linear, 1, expanded, squeezed, false);
+                    layout.push(name("excite"), Linear, 1, squeezed, expanded, false);
+                }
+                let skip = self.skip(index, block);
+                if skip == Skip::Transition {
+                    layout.push(name("shortcut"), Pointwise, 1, channels, width, false);
+                }
+                layout.push(name("project"), Pointwise, 1, expanded, width, skip != Skip::None);
                 channels = width;
             }
         }
-        layout.push("head".into(), Operator::Pointwise, 1, channels, last(&self.head.widths), false);
-        layout.push("classifier".into(), Operator::Linear, 1, last(&self.head.widths), self.classes, false);
+        if let Some(head) = &self.head {
+            let width = last(&head.widths);
+            match head.expand_ratio {
+                None => layout.push("head".into(), Pointwise, 1, channels, width, false),
+                Some(ratio) => {
+                    let expanded = ratio.of(channels);
+                    layout.push("head_expand".into(), Pointwise, 1, channels, expanded, false);
+                    layout.push("head".into(), Linear, 1, expanded, width, false);
+                }
+            }
+            channels = width;
+        }
+        layout.push("classifier".into(), Linear, 1, channels, self.classes, false);
         layout
     }
 }

@@ -4,9 +4,9 @@
 #![allow(clippy::unwrap_used, reason = "only tests call this")]
 
 use nestling::Bundle;
-use nestling::bundle::{BundleContents, ChildEntry, Manifest, Measured};
+use nestling::bundle::{BundleContents, ChildEntry, Manifest, Measured, Trained};
 use nestling::input::Preprocessing;
-use nestling::space::{CalibratedChild, Child, Role, SearchSpace, StageChoice, Statistics};
+use nestling::space::{CalibratedChild, Child, ExpandRatio, Role, SearchSpace, StageChoice, Statistics};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::path::{Path, PathBuf};
@@ -30,14 +30,15 @@ pub fn calibrated(space: &SearchSpace, child: &Child, random: &mut ChaCha8Rng) -
 
 /// The smallest and the biggest child, and three between.
 fn children(space: &SearchSpace) -> Vec<(String, Child)> {
-    let stage = |width, depth, kernel, expand_ratio| StageChoice { width, depth, kernel, expand_ratio };
+    let stage =
+        |width, depth, kernel, ratio| StageChoice { width, depth, kernel, expand_ratio: ExpandRatio::whole(ratio) };
     let middle = Child {
         resolution: 24,
         stem_width: 12,
         stages: vec![stage(12, 1, 3, 2), stage(28, 2, 3, 4), stage(52, 2, 3, 4)],
-        head_width: 160,
+        head_width: Some(160),
     };
-    let wide = Child { resolution: 28, head_width: 208, ..middle.clone() };
+    let wide = Child { resolution: 28, head_width: Some(208), ..middle.clone() };
     let deep = Child { resolution: 24, ..space.biggest() };
     let named = [space.smallest(), middle, wide, deep, space.biggest()].into_iter().enumerate();
     named
@@ -74,6 +75,7 @@ pub fn bundle_bytes() -> Vec<u8> {
         labels: LABELS.map(str::to_owned).to_vec(),
         children: Vec::new(),
         latency_tables: Vec::new(),
+        trained: Trained::WholeSpace,
         space: space.clone(),
     };
     let mut all = Vec::new();

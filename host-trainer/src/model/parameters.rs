@@ -10,14 +10,13 @@ use tch::{Device, Kind, Tensor};
 #[derive(Debug)]
 pub struct Parameters {
     layout: ParameterLayout,
-    norm_epsilon: f32,
     flat: Tensor,
     views: Vec<Tensor>,
 }
 
 impl Parameters {
     /// Views over a flat tensor, whose storage they share.
-    fn over(layout: ParameterLayout, norm_epsilon: f32, flat: Tensor) -> Self {
+    fn over(layout: ParameterLayout, flat: Tensor) -> Self {
         let views = (layout.parameters.iter())
             .map(|parameter| {
                 let shape: Vec<i64> = parameter.shape.iter().map(|&n| i64::from(n)).collect();
@@ -25,7 +24,7 @@ impl Parameters {
                 view.detach().set_requires_grad(true)
             })
             .collect();
-        Self { layout, norm_epsilon, flat, views }
+        Self { layout, flat, views }
     }
 
     /// Parameters from numbers, in the order of the layout.
@@ -35,12 +34,12 @@ impl Parameters {
     pub fn from_values(space: &SearchSpace, values: &[f32], device: Device) -> Self {
         let layout = space.layout();
         assert_eq!(values.len(), layout.len(), "values of space `{}`", space.name);
-        Self::over(layout, space.norm_epsilon, Tensor::from_slice(values).to_device(device))
+        Self::over(layout, Tensor::from_slice(values).to_device(device))
     }
 
     /// Another set of views, with gradients of their own, over the same storage: one for each worker.
     pub fn share(&self) -> Self {
-        Self::over(self.layout.clone(), self.norm_epsilon, self.flat.shallow_clone())
+        Self::over(self.layout.clone(), self.flat.shallow_clone())
     }
 
     /// Starting values (BigNAS, initialisation): convolutions from a normal distribution of variance
@@ -78,11 +77,6 @@ impl Parameters {
         &self.layout
     }
 
-    /// The epsilon in batch norm's square root.
-    pub fn norm_epsilon(&self) -> f32 {
-        self.norm_epsilon
-    }
-
     /// All parameters as one tensor.
     pub fn flat(&self) -> &Tensor {
         &self.flat
@@ -113,7 +107,7 @@ impl Parameters {
         slice
     }
 
-    /// Gamma and beta of a normalised layer; the bias and `None` for the classifier.
+    /// Gamma and beta of a normalised layer; the bias and `None` for a matrix.
     pub fn scale_and_shift(&self, layer: &Layer) -> (Tensor, Option<Tensor>) {
         let convolution = &self.layout.convolutions[layer.convolution.unwrap_or_default()];
         let slice = |index: usize| self.views[index].narrow(0, 0, i64::from(layer.shape.output.channels));

@@ -83,7 +83,7 @@ fn gflops(madds: u64, ms: f64) -> f64 {
 
 impl Options {
     pub fn run(&self, device: &device::Options) -> Result<Bench> {
-        let Opened { runtime, open_time, load_time, .. } = device.open(&self.bundle)?;
+        let Opened { runtime, open_time, load_time, .. } = device.open_to_time(&self.bundle)?;
         let mut names: Vec<String> = runtime.children().map(|entry| entry.name.clone()).collect();
         if names.len() > 2 {
             names.drain(1..names.len() - 1);

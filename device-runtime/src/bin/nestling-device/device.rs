@@ -21,6 +21,9 @@ pub struct Options {
     /// Side in pixels of the images that times are measured with; the space's largest resolution if not given.
     #[arg(long, global = true, value_name = "PIXELS", value_parser = clap::value_parser!(u32).range(1..=8192))]
     image_side: Option<u32>,
+    /// Allow children whose weights were never trained: their times are true, their answers are noise.
+    #[arg(long, global = true)]
+    untrained: bool,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -61,13 +64,23 @@ impl Options {
         self.open_with(path, RuntimeOptions::default())
     }
 
+    /// For commands that time children and print no answer.
+    pub fn open_to_time(&self, path: &Path) -> Result<Opened> {
+        self.open_with(path, RuntimeOptions { untrained: true, ..RuntimeOptions::default() })
+    }
+
     pub fn open_with(&self, path: &Path, options: RuntimeOptions) -> Result<Opened> {
         let before = Instant::now();
         let bundle = Self::open_bundle(path)?;
         let (open_time, before) = (before.elapsed().into(), Instant::now());
         let largest_image_side = options.largest_image_side.max(self.image_side.unwrap_or(0));
-        let options =
-            RuntimeOptions { context: self.context(), image_side: self.image_side, largest_image_side, ..options };
+        let options = RuntimeOptions {
+            context: self.context(),
+            image_side: self.image_side,
+            largest_image_side,
+            untrained: self.untrained || options.untrained,
+            ..options
+        };
         let runtime = Runtime::new(&bundle, options)?;
         Ok(Opened { bundle, runtime, open_time, load_time: before.elapsed().into() })
     }

@@ -74,7 +74,7 @@ fn case(
         }
     };
     let output = Shape { channels: outputs, height, width };
-    let shape = LayerShape { operator, kernel: size, stride, activation, residual, input, output };
+    let shape = LayerShape { operator, kernel: size, stride, activation, residual, gated: false, input, output };
     let mut layout = ParameterLayout { convolutions: Vec::new(), parameters: Vec::new() };
     let has_weight = operator != Operator::Pool;
     if has_weight {
@@ -105,7 +105,16 @@ fn case(
         });
     }
     let residual = residual.then_some(0);
-    let layer = Layer { name: "layer".into(), shape, padding: before, convolution: has_weight.then_some(0), residual };
+    let layer = Layer {
+        name: "layer".into(),
+        shape,
+        padding: before,
+        convolution: has_weight.then_some(0),
+        norm_epsilon: has_weight.then_some(1e-3),
+        input: None,
+        gate: None,
+        residual,
+    };
     let workgroup_traits = Traits { software: seed.is_multiple_of(2), subgroups: true };
     Case { kernel, layer, layout, seed, workgroup_traits }
 }
@@ -208,7 +217,7 @@ fn check(case: &Case) -> Result<(), TestCaseError> {
     let channels = shape.output.channels as usize;
     let means = random_tensor(channels, &mut random);
     let variances: Vec<f32> = (0..channels).map(|_| random.random_range(0.25..4.0)).collect();
-    let shared = SharedWeights { layout: &case.layout, values: &weights, norm_epsilon: 1e-3 };
+    let shared = SharedWeights { layout: &case.layout, values: &weights };
     let wide = |values: &[f32]| values.iter().map(|&value| f64::from(value)).collect::<Vec<f64>>();
 
     let folded = shared.fold(&case.layer, &means, &variances);

@@ -67,7 +67,7 @@ fn load(context: &Context, space: &SearchSpace, weights: &[f32], options: &Engin
 
 fn reference_logits(space: &SearchSpace, weights: &[f32], child: &CalibratedChild, tensor: &[f32]) -> Vec<f64> {
     let layout = space.layout();
-    let shared = SharedWeights { layout: &layout, values: weights, norm_epsilon: space.norm_epsilon };
+    let shared = SharedWeights { layout: &layout, values: weights };
     let image: Vec<f64> = tensor.iter().map(|&value| f64::from(value)).collect();
     forward(&space.lower(child.child()).unwrap(), &shared, child.statistics(), &image).pop().unwrap()
 }

@@ -31,7 +31,7 @@ fn three_channels_and_a_thousand_classes_agree_with_the_reference() {
     let mut random = random(4);
     let mut space = SearchSpace { resolutions: vec![33, 40], ..SearchSpace::table1() };
     space.stages.truncate(4);
-    space.stages[2].expand_ratios = vec![1, 3];
+    space.stages[2].expand_ratios = [1, 3].map(crate::space::ExpandRatio::whole).to_vec();
     let weights = random_weights(&space, &mut random);
     let supernet = load(&CONTEXT, &space, &weights, &EngineOptions::default());
     for child in [space.smallest(), space.sample(&mut random)] {
