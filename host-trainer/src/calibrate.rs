@@ -12,7 +12,7 @@ use tch::{Kind, Tensor, no_grad};
 
 /// Calibrates a child over all of `images`, `batch` at a time.
 ///
-/// Holds one activation of all images in memory, and the block's input beside it.
+/// Holds, of all images, the activations that a later layer still reads.
 ///
 /// # Errors
 /// [`SpaceError::Statistics`] if the weights are so broken that a mean or variance is not finite.
@@ -24,42 +24,59 @@ pub fn calibrate(
     batch: usize,
 ) -> Result<CalibratedChild, SpaceError> {
     no_grad(|| {
-        let mut statistics = Statistics { means: Vec::new(), variances: Vec::new() };
         let length = images.images.image_len();
-        let mut values: Vec<Tensor> = (images.images.pixels.chunks(batch.max(1) * length))
+        let parts = (images.images.pixels.chunks(batch.max(1) * length))
             .map(|pixels| sizes.resize(&sizes.upload(pixels), network.child.resolution))
             .collect();
-        // Outputs that a later layer adds, by layer index.
-        let mut kept: Vec<Option<Vec<Tensor>>> = (0..network.layers.len()).map(|_| None).collect();
-        for (index, layer) in network.layers.iter().enumerate().filter(|(_, layer)| layer.is_normalised()) {
-            for value in &mut values {
-                *value = layer_output(layer, parameters, value);
-            }
-            let (means, variances) = moments(&values);
-            let (gamma, beta) = parameters.scale_and_shift(layer);
-            let residual = layer.residual.and_then(|from| kept[from].take());
-            for (part, value) in values.iter_mut().enumerate() {
-                let epsilon = f64::from(parameters.norm_epsilon());
-                let mut x = value.batch_norm(
-                    Some(&gamma),
-                    beta.as_ref(),
-                    Some(&means),
-                    Some(&variances),
-                    false,
-                    0.0,
-                    epsilon,
-                    false,
-                );
-                if let Some(residual) = &residual {
-                    x += &residual[part];
+        calibrate_tensors(network, parameters, parts)
+    })
+}
+
+/// The same over images that are resized and normalised already, in parts of any size.
+///
+/// # Errors
+/// As [`calibrate`].
+pub fn calibrate_tensors(
+    network: &Network,
+    parameters: &Parameters,
+    images: Vec<Tensor>,
+) -> Result<CalibratedChild, SpaceError> {
+    no_grad(|| {
+        let mut statistics = Statistics { means: Vec::new(), variances: Vec::new() };
+        let last_readers = network.last_readers();
+        let last_normalised = network.layers.iter().rposition(nestling::space::Layer::is_normalised);
+        // The output of every layer, one tensor a part; empty when nobody reads it any more.
+        let mut outputs: Vec<Vec<Tensor>> = Vec::with_capacity(network.layers.len());
+        for (index, layer) in network.layers.iter().enumerate().take(last_normalised.map_or(0, |last| last + 1)) {
+            let inputs = layer.input.map_or(&images, |from| &outputs[from]);
+            let mut values: Vec<Tensor> = (inputs.iter().enumerate())
+                .map(|(part, input)| {
+                    layer_output(layer, parameters, input, layer.gate.map(|from| &outputs[from][part]))
+                })
+                .collect();
+            if let Some(epsilon) = layer.norm_epsilon.map(f64::from) {
+                let (means, variances) = moments(&values);
+                let (gamma, beta) = parameters.scale_and_shift(layer);
+                for value in &mut values {
+                    let (means, variances) = (Some(&means), Some(&variances));
+                    *value =
+                        value.batch_norm(Some(&gamma), beta.as_ref(), means, variances, false, 0.0, epsilon, false);
                 }
-                *value = crate::model::activate(x, layer.shape.activation);
+                statistics.means.extend(values_of(&means));
+                statistics.variances.extend(values_of(&variances));
             }
-            if network.layers.iter().any(|later| later.residual == Some(index)) {
-                kept[index] = Some(values.iter().map(Tensor::shallow_clone).collect());
+            for (part, value) in values.iter_mut().enumerate() {
+                if let Some(from) = layer.residual {
+                    *value += &outputs[from][part];
+                }
+                *value = crate::model::activate(value.shallow_clone(), layer.shape.activation);
             }
-            statistics.means.extend(values_of(&means));
-            statistics.variances.extend(values_of(&variances));
+            outputs.push(values);
+            for (from, output) in outputs.iter_mut().enumerate() {
+                if last_readers[from] <= index && from != index {
+                    output.clear();
+                }
+            }
         }
         CalibratedChild::new(network, statistics)
     })

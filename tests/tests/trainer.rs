@@ -41,10 +41,11 @@ fn alone(space: &SearchSpace, child: &Child) -> SearchSpace {
                 depths: vec![choice.depth],
                 kernels: vec![choice.kernel],
                 expand_ratios: vec![choice.expand_ratio],
-                stride: stage.stride,
+                ..stage.clone()
             })
             .collect(),
-        head: HeadSpace { widths: vec![child.head_width] },
+        head: (space.head.as_ref().zip(child.head_width))
+            .map(|(head, width)| HeadSpace { widths: vec![width], ..head.clone() }),
         ..space.clone()
     }
 }
@@ -349,7 +350,7 @@ fn only_the_biggest_child_is_regularised() {
     let stem_gradient = |children: &[Network]| {
         let parameters = Parameters::from_values(&space, &values, Device::Cpu);
         let mut batch = batch(8, &sizes);
-        let width = i64::from(space.biggest().head_width);
+        let width = i64::from(space.lower(&space.biggest()).unwrap().classifier_inputs());
         batch.keep = Some(Tensor::zeros([8, width], (Kind::Float, Device::Cpu)));
         sandwich_step(&parameters, children, &sizes, &batch, Rules { label_smoothing: 0.1, share: 1.0 });
         parameters.gradient().narrow(0, 0, 9).abs().max().double_value(&[])

@@ -169,6 +169,22 @@ impl Network {
         self.layers.iter().filter(|layer| layer.is_normalised())
     }
 
+    /// Channels that the classifier reads.
+    pub fn classifier_inputs(&self) -> u32 {
+        self.layers.last().map_or(0, |classifier| classifier.shape.input.channels)
+    }
+
+    /// For each layer, the index of the last one that reads its output; its own where none does.
+    pub fn last_readers(&self) -> Vec<usize> {
+        let mut readers: Vec<usize> = (0..self.layers.len()).collect();
+        for (index, layer) in self.layers.iter().enumerate() {
+            for from in [layer.input, layer.gate, layer.residual].into_iter().flatten() {
+                readers[from] = index;
+            }
+        }
+        readers
+    }
+
     /// Channels of all normalised layers together: the length of a child's means, and of its variances.
     pub fn normalised_channels(&self) -> usize {
         self.normalised_layers().map(|layer| layer.shape.output.channels as usize).sum()

@@ -26,15 +26,24 @@ pub fn norm_tensors(network: &Network, statistics: &Statistics, like: &Tensor) -
         .collect()
 }
 
-/// Convolution (or pool, or classifier with its bias) of a batch, before batch norm.
-pub fn layer_output(layer: &Layer, parameters: &Parameters, input: &Tensor) -> Tensor {
+/// Convolution (or pool, or matrix with its bias) of a batch, gated where the layer is, before batch norm.
+///
+/// `gate` is `[count, channels, 1, 1]`.
+pub fn layer_output(layer: &Layer, parameters: &Parameters, input: &Tensor, gate: Option<&Tensor>) -> Tensor {
     let shape = &layer.shape;
+    let gated = gate.map(|gate| input * gate);
+    let input = gated.as_ref().unwrap_or(input);
     match shape.operator {
         Operator::Pool => input.mean_dim([2i64, 3].as_slice(), true, None::<Kind>),
         Operator::Linear => {
             let (bias, _) = parameters.scale_and_shift(layer);
             let weight = parameters.weight(layer).flatten(1, -1);
-            input.flatten(1, -1).linear(&weight, Some(&bias))
+            input.flatten(1, -1).linear(&weight, Some(&bias)).unsqueeze(-1).unsqueeze(-1)
+        }
+        Operator::AveragePool if shape.kernel == 1 => input.shallow_clone(),
+        Operator::AveragePool => {
+            let (kernel, stride) = (i64::from(shape.kernel), i64::from(shape.stride));
+            input.avg_pool2d([kernel, kernel], [stride, stride], [0, 0], true, false, None::<i64>)
         }
         Operator::Dense | Operator::Pointwise | Operator::Depthwise => {
             let groups = if shape.operator == Operator::Depthwise { i64::from(shape.input.channels) } else { 1 };
@@ -67,6 +76,8 @@ pub(crate) fn activate(x: Tensor, activation: Activation) -> Tensor {
         Activation::Relu6 => x.clamp(0.0, 6.0),
         Activation::Swish => x.silu(),
         Activation::HardSwish => x.hardswish(),
+        Activation::Sigmoid => x.sigmoid(),
+        Activation::HardSigmoid => x.hardsigmoid(),
     }
 }
 
@@ -82,17 +93,14 @@ pub fn forward(
     norm: Norm<'_>,
     keep: Option<&Tensor>,
 ) -> Tensor {
-    let epsilon = f64::from(parameters.norm_epsilon());
     let mut outputs: Vec<Tensor> = Vec::with_capacity(network.layers.len());
     let mut normalised = 0;
-    for layer in &network.layers {
-        let dropped = match (layer.shape.operator, keep) {
-            (Operator::Linear, Some(keep)) => outputs.last().map(|pooled| pooled.flatten(1, -1) * keep),
-            _ => None,
-        };
-        let input = dropped.as_ref().or(outputs.last()).unwrap_or(images);
-        let mut x = layer_output(layer, parameters, input);
-        if layer.is_normalised() {
+    for (index, layer) in network.layers.iter().enumerate() {
+        let input = layer.input.map_or(images, |from| &outputs[from]);
+        let dropped = keep.filter(|_| index + 1 == network.layers.len()).map(|keep| input.flatten(1, -1) * keep);
+        let gate = layer.gate.map(|from| &outputs[from]);
+        let mut x = layer_output(layer, parameters, dropped.as_ref().unwrap_or(input), gate);
+        if let Some(epsilon) = layer.norm_epsilon {
             let (gamma, beta) = parameters.scale_and_shift(layer);
             if layer.shape.operator == Operator::Dense && x.device() == Device::Cpu {
                 // The processor's kernels want channels last; autograd and every later layer keep that order.
@@ -102,14 +110,7 @@ pub fn forward(
                 Norm::Batch if x.device() == Device::Cpu && is_fused(layer.shape.activation) => {
                     let beta = beta.unwrap_or_else(|| gamma.zeros_like());
                     let residual = layer.residual.map(|index| &outputs[index]);
-                    outputs.push(fused_norm(
-                        &x,
-                        &gamma,
-                        &beta,
-                        residual,
-                        layer.shape.activation,
-                        parameters.norm_epsilon(),
-                    ));
+                    outputs.push(fused_norm(&x, &gamma, &beta, residual, layer.shape.activation, epsilon));
                     continue;
                 }
                 Norm::Batch => (None, None),
@@ -118,7 +119,16 @@ pub fn forward(
                     (Some(means), Some(variances))
                 }
             };
-            x = x.batch_norm(Some(&gamma), beta.as_ref(), means, variances, means.is_none(), 0.0, epsilon, false);
+            x = x.batch_norm(
+                Some(&gamma),
+                beta.as_ref(),
+                means,
+                variances,
+                means.is_none(),
+                0.0,
+                f64::from(epsilon),
+                false,
+            );
             normalised += 1;
         }
         if let Some(index) = layer.residual {
@@ -126,5 +136,5 @@ pub fn forward(
         }
         outputs.push(activate(x, layer.shape.activation));
     }
-    outputs.pop().unwrap_or_else(|| images.shallow_clone())
+    outputs.pop().map_or_else(|| images.shallow_clone(), |logits| logits.flatten(1, -1))
 }

@@ -4,10 +4,13 @@ use std::collections::BTreeSet;
 /// Where in a list of choices a preset looks, from 0 (first) to 1 (last).
 const FRACTIONS: [f64; 3] = [0.0, 0.5, 1.0];
 
+fn at<T: Copy>(list: &[T], fraction: f64) -> T {
+    list[((list.len() - 1) as f64 * fraction).round() as usize]
+}
+
 /// The coarse grid: every resolution, with whole-network presets of depth (least, middle, most), width (least, most) and
 /// kernel size (smallest, largest, large in the last half only). At most `resolutions * 3 * 2 * 3` children.
 pub fn coarse_grid(space: &SearchSpace) -> Vec<Child> {
-    let at = |list: &[u32], fraction: f64| list[((list.len() - 1) as f64 * fraction).round() as usize];
     let mut children = BTreeSet::new();
     for &resolution in &space.resolutions {
         for depth in FRACTIONS {
@@ -27,7 +30,8 @@ pub fn coarse_grid(space: &SearchSpace) -> Vec<Child> {
                             }
                         })
                         .collect();
-                    let (stem_width, head_width) = (at(&space.stem.widths, width), at(&space.head.widths, width));
+                    let head_width = space.head.as_ref().map(|head| at(&head.widths, width));
+                    let stem_width = at(&space.stem.widths, width);
                     children.insert(Child { resolution, stem_width, stages, head_width });
                 }
             }

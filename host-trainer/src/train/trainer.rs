@@ -265,7 +265,9 @@ impl Trainer {
 
 /// The child that chooses the middle of everything.
 pub(crate) fn middle(space: &SearchSpace) -> Child {
-    let pick = |list: &[u32]| list[list.len() / 2];
+    fn pick<T: Copy>(list: &[T]) -> T {
+        list[list.len() / 2]
+    }
     Child {
         resolution: pick(&space.resolutions),
         stem_width: pick(&space.stem.widths),
@@ -277,6 +279,6 @@ pub(crate) fn middle(space: &SearchSpace) -> Child {
                 expand_ratio: pick(&stage.expand_ratios),
             })
             .collect(),
-        head_width: pick(&space.head.widths),
+        head_width: space.head.as_ref().map(|head| pick(&head.widths)),
     }
 }

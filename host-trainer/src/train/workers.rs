@@ -157,7 +157,7 @@ fn work(
         augment(image, data.images.width as usize, config.augmentation, &mut random, &mut pixels);
     }
     let classes: Vec<i64> = order.indices.iter().map(|&index| i64::from(data.labels[index as usize])).collect();
-    let keep = dropout_mask(config, order.step, worker, classes.len(), order.children[0].child.head_width);
+    let keep = dropout_mask(config, order.step, worker, classes.len(), order.children[0].classifier_inputs());
     let batch = Batch {
         images: sizes.upload(&pixels),
         classes: Tensor::from_slice(&classes).to_device(device).to_kind(Kind::Int64),
