@@ -8,6 +8,8 @@
 //! * [`mod@calibrate`] and [`mod@evaluate`]: batch-norm statistics and accuracy of a child.
 //! * [`mod@search`]: coarse grid, fine grid, Pareto front.
 //! * [`mod@pack`]: the bundle. [`mod@parity`]: device against trainer. [`report`]: the page that shows it all.
+//! * [`spaces`]: search spaces by name or from a file. [`mod@untrained`]: bundles of random weights.
+//! * [`mod@export`] and [`mod@golden`]: a child as a file of its own, and vectors to check it with.
 //! * [`run_folder`], [`time`], [`torch`]: files of a run, CPU seconds, libtorch and its devices.
 //!
 //! The search space, its children and their shapes are defined once, in the `nestling` crate.
@@ -16,12 +18,16 @@ pub mod bench;
 pub mod calibrate;
 pub mod data;
 pub mod evaluate;
+pub mod export;
+pub mod golden;
 pub mod model;
 pub mod pack;
 pub mod parity;
 pub mod report;
 pub mod run_folder;
 pub mod search;
+pub mod spaces;
 pub mod time;
 pub mod torch;
 pub mod train;
+pub mod untrained;

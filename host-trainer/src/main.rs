@@ -33,6 +33,10 @@ enum Command {
     Bench(commands::bench::Bench),
     Images(commands::images::Images),
     Report(commands::report::Report),
+    Cost(commands::cost::CostCommand),
+    Spaces(commands::cost::Spaces),
+    Init(commands::init::Init),
+    Export(commands::export::Export),
 }
 
 fn main() -> ExitCode {
@@ -45,6 +49,10 @@ fn main() -> ExitCode {
         Command::Bench(command) => command.run(),
         Command::Images(command) => command.run(),
         Command::Report(command) => command.run(),
+        Command::Cost(command) => command.run(),
+        Command::Spaces(command) => command.run(),
+        Command::Init(command) => command.run(),
+        Command::Export(command) => command.run(),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

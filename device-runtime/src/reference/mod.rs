@@ -17,6 +17,36 @@ impl SharedWeights<'_> {
         f64::from(self.values[self.layout.parameters[parameter].offset + index])
     }
 
+    /// The slice of a layer's weight that a child reads, `[outputs, inputs / groups, kernel, kernel]`: first outputs, first
+    /// inputs, centre of the kernel. Empty for a pool.
+    pub fn weight(&self, layer: &Layer) -> Vec<f32> {
+        let Some(convolution) = layer.convolution.map(|index| &self.layout.convolutions[index]) else {
+            return Vec::new();
+        };
+        let depthwise = layer.shape.operator == Operator::Depthwise;
+        let (all_inputs, inputs) =
+            if depthwise { (1, 1) } else { (convolution.inputs as usize, layer.shape.input.channels as usize) };
+        let (kernel, full) = (layer.shape.kernel as usize, convolution.kernel as usize);
+        let crop = (full - kernel) / 2;
+        let first = self.layout.parameters[convolution.weight].offset;
+        let mut slice = Vec::with_capacity(layer.shape.weights() as usize);
+        for output in 0..layer.shape.output.channels as usize {
+            for input in 0..inputs {
+                for row in 0..kernel {
+                    let at = first + ((output * all_inputs + input) * full + row + crop) * full + crop;
+                    slice.extend_from_slice(&self.values[at..at + kernel]);
+                }
+            }
+        }
+        slice
+    }
+
+    /// The elements of one of a layer's vectors (gamma, beta or bias) that a child reads.
+    pub fn vector(&self, layer: &Layer, parameter: usize) -> &[f32] {
+        let first = self.layout.parameters[parameter].offset;
+        &self.values[first..first + layer.shape.output.channels as usize]
+    }
+
     /// Batch norm as one scale and one shift for each of the layer's output channels, given its slice of the child's
     /// means and variances; for a matrix, scale 1 and the bias.
     pub fn fold(&self, layer: &Layer, means: &[f32], variances: &[f32]) -> Vec<(f64, f64)> {

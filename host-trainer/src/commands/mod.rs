@@ -1,7 +1,10 @@
 //! The subcommands of `nestling`. They parse, call the library and print; they hold no logic.
 
 pub mod bench;
+pub mod cost;
+pub mod export;
 pub mod images;
+pub mod init;
 pub mod parity;
 pub mod report;
 pub mod run;

@@ -37,4 +37,5 @@ pub(crate) mod purpose {
     pub const DROPOUT: u64 = 4;
     pub const SEARCH: u64 = 5;
     pub const PARITY: u64 = 6;
+    pub const UNTRAINED: u64 = 7;
 }

@@ -1,0 +1,216 @@
+use super::Exported;
+use super::proto::{Attribute, Entry, Graph, Model, Node, OperatorSet, Tensor, Value};
+use nestling::space::{Activation, Layer, Operator};
+use prost::Message;
+
+/// The oldest operator set that has everything a child needs, hard swish included.
+const OPERATOR_SET: i64 = 14;
+/// The file format that came with it.
+const IR_VERSION: i64 = 7;
+
+/// Name of the graph's input, normalised images `[images, channels, height, width]`.
+pub const INPUT: &str = "image";
+/// Name of the graph's output, `[images, classes]`.
+pub const OUTPUT: &str = "logits";
+
+/// The child as an ONNX file: batch norm folded into weights and biases, nothing left of the supernet around it.
+pub(super) fn encode(child: &Exported<'_>) -> Vec<u8> {
+    let mut graph = Builder::default();
+    let network = child.network;
+    let mut first = 0;
+    for (index, layer) in network.layers.iter().enumerate() {
+        let channels = if layer.is_normalised() { layer.shape.output.channels as usize } else { 0 };
+        graph.layer(child, index, first..first + channels);
+        first += channels;
+    }
+    let classes = network.layers.last().map_or(0, |classifier| classifier.shape.output.channels);
+    if let Some(classifier) = network.layers.last() {
+        graph.node("Flatten", OUTPUT, &[&classifier.name], vec![Attribute::int("axis", 1)]);
+    }
+    let input = [network.input.channels, network.input.height, network.input.width];
+    let graph = Graph {
+        node: graph.nodes,
+        name: network.child.to_string(),
+        initializer: graph.weights,
+        input: vec![Value::images(INPUT, &input)],
+        output: vec![Value::images(OUTPUT, &[classes])],
+    };
+    let model = Model {
+        ir_version: IR_VERSION,
+        producer_name: "nestling".into(),
+        producer_version: env!("CARGO_PKG_VERSION").into(),
+        graph: Some(graph),
+        opset_import: vec![OperatorSet { domain: String::new(), version: OPERATOR_SET }],
+        metadata: child.metadata().into_iter().map(|(key, value)| Entry { key, value }).collect(),
+    };
+    model.encode_to_vec()
+}
+
+#[derive(Default)]
+struct Builder {
+    nodes: Vec<Node>,
+    weights: Vec<Tensor>,
+}
+
+impl Builder {
+    fn node(&mut self, operator: &str, output: &str, inputs: &[&str], attribute: Vec<Attribute>) {
+        self.nodes.push(Node {
+            input: inputs.iter().map(ToString::to_string).collect(),
+            output: vec![output.into()],
+            name: output.into(),
+            operator: operator.into(),
+            attribute,
+        });
+    }
+
+    /// `activation(norm(operator(input * gate)) + residual)`; the value that leaves it has the layer's name.
+    fn layer(&mut self, child: &Exported<'_>, index: usize, statistics: std::ops::Range<usize>) {
+        let network = child.network;
+        let layer = &network.layers[index];
+        let name = |index: Option<usize>| index.map_or(INPUT, |index| network.layers[index].name.as_str());
+        let mut value = name(layer.input).to_owned();
+        if let Some(gate) = layer.gate {
+            let gated = format!("{}.gated", layer.name);
+            self.node("Mul", &gated, &[&value, name(Some(gate))], vec![]);
+            value = gated;
+        }
+        let identity = layer.shape.activation == Activation::Identity;
+        let output = |last: bool, step: &str| {
+            if last { layer.name.clone() } else { format!("{}.{step}", layer.name) }
+        };
+        let out = output(layer.residual.is_none() && identity, "sum");
+        self.operator(child, layer, &value, &out, statistics);
+        value = out;
+        if let Some(residual) = layer.residual {
+            let out = output(identity, "added");
+            self.node("Add", &out, &[&value, name(Some(residual))], vec![]);
+            value = out;
+        }
+        if !identity {
+            self.activation(layer, &value);
+        }
+    }
+
+    fn operator(
+        &mut self,
+        child: &Exported<'_>,
+        layer: &Layer,
+        input: &str,
+        output: &str,
+        statistics: std::ops::Range<usize>,
+    ) {
+        let shape = &layer.shape;
+        match shape.operator {
+            Operator::Pool => self.node("GlobalAveragePool", output, &[input], vec![]),
+            Operator::AveragePool if shape.kernel == 1 => self.node("Identity", output, &[input], vec![]),
+            Operator::AveragePool => {
+                let attributes = vec![
+                    Attribute::ints("kernel_shape", [shape.kernel; 2]),
+                    Attribute::ints("strides", [shape.stride; 2]),
+                    Attribute::int("ceil_mode", 1),
+                ];
+                self.node("AveragePool", output, &[input], attributes);
+            }
+            Operator::Dense | Operator::Pointwise | Operator::Depthwise | Operator::Linear => {
+                let all = child.statistics;
+                let (means, variances) = (&all.means[statistics.clone()], &all.variances[statistics]);
+                let folded = child.weights.fold(layer, means, variances);
+                let mut weight = child.weights.weight(layer);
+                let row = weight.len() / folded.len().max(1);
+                for (row, &(scale, _)) in weight.chunks_exact_mut(row.max(1)).zip(&folded) {
+                    row.iter_mut().for_each(|value| *value = (f64::from(*value) * scale) as f32);
+                }
+                let bias: Vec<f32> = folded.iter().map(|&(_, shift)| shift as f32).collect();
+                let groups = if shape.operator == Operator::Depthwise { shape.input.channels } else { 1 };
+                let dims = [shape.output.channels, shape.input.channels / groups, shape.kernel, shape.kernel];
+                let (weight_name, bias_name) = (format!("{}.weight", layer.name), format!("{}.bias", layer.name));
+                self.weights.push(Tensor::floats(&weight_name, &dims, &weight));
+                self.weights.push(Tensor::floats(&bias_name, &dims[..1], &bias));
+                // Zeros behind the image: whatever the last row and column of the output still need.
+                let after = |input: u32, output: u32| {
+                    ((output - 1) * shape.stride + shape.kernel).saturating_sub(input + layer.padding)
+                };
+                let below = after(shape.input.height, shape.output.height);
+                let right = after(shape.input.width, shape.output.width);
+                let attributes = vec![
+                    Attribute::ints("kernel_shape", [shape.kernel; 2]),
+                    Attribute::ints("strides", [shape.stride; 2]),
+                    Attribute::ints("pads", [layer.padding, layer.padding, below, right]),
+                    Attribute::int("group", i64::from(groups)),
+                ];
+                self.node("Conv", output, &[input, &weight_name, &bias_name], attributes);
+            }
+        }
+    }
+
+    fn activation(&mut self, layer: &Layer, input: &str) {
+        let output = layer.name.as_str();
+        match layer.shape.activation {
+            Activation::Identity => {}
+            Activation::Relu => self.node("Relu", output, &[input], vec![]),
+            Activation::Relu6 => {
+                let (low, high) = (format!("{output}.0"), format!("{output}.6"));
+                self.weights.push(Tensor::floats(&low, &[], &[0.0]));
+                self.weights.push(Tensor::floats(&high, &[], &[6.0]));
+                self.node("Clip", output, &[input, &low, &high], vec![]);
+            }
+            Activation::Swish => {
+                let sigmoid = format!("{output}.sigmoid");
+                self.node("Sigmoid", &sigmoid, &[input], vec![]);
+                self.node("Mul", output, &[input, &sigmoid], vec![]);
+            }
+            Activation::HardSwish => self.node("HardSwish", output, &[input], vec![]),
+            Activation::Sigmoid => self.node("Sigmoid", output, &[input], vec![]),
+            Activation::HardSigmoid => {
+                let attributes = vec![Attribute::float("alpha", 1.0 / 6.0), Attribute::float("beta", 0.5)];
+                self.node("HardSigmoid", output, &[input], attributes);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nestling::reference::SharedWeights;
+    use nestling::space::{Preset, SearchSpace, Statistics};
+
+    fn exported(space: &SearchSpace) -> (Model, usize) {
+        let network = space.lower(&space.smallest()).unwrap();
+        let layout = space.layout();
+        let weights = crate::untrained::random_weights(space, 1);
+        let channels = network.normalised_channels();
+        let statistics = Statistics { means: vec![0.1; channels], variances: vec![0.5; channels] };
+        let child = Exported {
+            name: "smallest",
+            space,
+            network: &network,
+            weights: SharedWeights { layout: &layout, values: &weights },
+            statistics: &statistics,
+            preprocessing: None,
+        };
+        let bytes = network.layers.iter().map(|layer| 4 * layer.shape.weights() as usize).sum();
+        (Model::decode(encode(&child).as_slice()).unwrap(), bytes)
+    }
+
+    #[test]
+    fn every_value_is_made_once_before_it_is_read_and_all_weights_are_there() {
+        for preset in Preset::ALL {
+            let (model, bytes) = exported(&preset.space());
+            let graph = model.graph.unwrap();
+            let mut known: Vec<String> = graph.initializer.iter().map(|tensor| tensor.name.clone()).collect();
+            known.push(INPUT.into());
+            for node in &graph.node {
+                assert!(node.input.iter().all(|name| known.contains(name)), "{}: {node:?}", preset.name);
+                assert!(!known.contains(&node.output[0]), "{}: {} twice", preset.name, node.output[0]);
+                known.extend(node.output.clone());
+            }
+            assert!(known.contains(&OUTPUT.to_owned()));
+            let stored: usize = graph.initializer.iter().map(|tensor| tensor.raw_data.len()).sum();
+            assert!(stored >= bytes, "{}", preset.name);
+            for tensor in &graph.initializer {
+                assert_eq!(4 * tensor.dims.iter().product::<i64>() as usize, tensor.raw_data.len(), "{}", tensor.name);
+            }
+        }
+    }
+}
