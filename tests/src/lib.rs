@@ -1,7 +1,7 @@
 //! Made-up data for tests that cross crates.
 
 use nestling::input::{IdxImages, Preprocessing};
-use nestling::space::SearchSpace;
+use nestling::space::{Activation, Block, ExpandRatio, Padding, SearchSpace, SqueezeExcite};
 use nestling_train::data::{Augmentation, Dataset};
 use nestling_train::train::TrainConfig;
 use rand::{RngExt, SeedableRng};
@@ -56,6 +56,33 @@ pub fn quick_config() -> TrainConfig {
         space: SearchSpace::fashion(),
         ..TrainConfig::default()
     }
+}
+
+/// The demo's space with every option of a stage in use: squeeze-and-excite of both kinds, transition skips, elastic
+/// expand ratios, a separable stage, other activations, paddings and epsilons.
+pub fn every_option() -> SearchSpace {
+    let mut space = SearchSpace { name: "every-option".into(), ..SearchSpace::fashion() };
+    let [first, second, third] = &mut space.stages[..] else { return space };
+    first.squeeze_excite = Some(SqueezeExcite::EFFICIENT_NET);
+    first.activation = Some(Activation::Swish);
+    first.transition_skips = true;
+    second.transition_skips = true;
+    second.squeeze_excite = Some(SqueezeExcite::MOBILE_NET_V3);
+    second.expand_ratios = [2.0, 2.5, 4.0].into_iter().filter_map(ExpandRatio::new).collect();
+    second.padding = Some(Padding::Same);
+    second.activation = Some(Activation::Relu6);
+    third.norm_epsilon = Some(1e-3);
+    third.padding = Some(Padding::Same);
+    let mut separable = third.clone();
+    separable.block = Block::Separable;
+    separable.expand_ratios = vec![ExpandRatio::ONE];
+    separable.stride = 1;
+    separable.activation = Some(Activation::Relu);
+    space.stages.push(separable);
+    if let Some(head) = &mut space.head {
+        head.expand_ratio = Some(ExpandRatio::whole(2));
+    }
+    space
 }
 
 /// What every test normalises with.

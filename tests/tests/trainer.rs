@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)] // a test's helpers may panic too
 
 use nestling::space::{Activation, Child, HeadSpace, Network, Operator, Role, SearchSpace, StageSpace, StemSpace};
-use nestling_tests::{made_up_images, preprocessing, quick_config};
+use nestling_tests::{every_option, made_up_images, preprocessing, quick_config};
 use nestling_train::calibrate::calibrate;
 use nestling_train::evaluate::logits;
 use nestling_train::model::{ImageSizes, Norm, Parameters, forward, kernels};
@@ -78,7 +78,10 @@ fn copied_weights(space: &SearchSpace, values: &[f32], single: &SearchSpace) -> 
 #[test]
 fn a_child_equals_a_stand_alone_net_with_copied_weights() {
     torch::initialise();
-    let space = SearchSpace::fashion();
+    [SearchSpace::fashion(), every_option()].into_iter().for_each(check_stand_alone);
+}
+
+fn check_stand_alone(space: SearchSpace) {
     let values = lively_weights(&space);
     let parameters = Parameters::from_values(&space, &values, Device::Cpu);
     let images = made_up_images(24, 5);
@@ -116,7 +119,10 @@ fn batch(count: usize, sizes: &ImageSizes) -> Batch {
 #[test]
 fn weights_outside_every_sampled_child_get_exactly_zero_gradient() {
     torch::initialise();
-    let space = SearchSpace::fashion();
+    [SearchSpace::fashion(), every_option()].into_iter().for_each(check_zero_gradient);
+}
+
+fn check_zero_gradient(space: SearchSpace) {
     let values = lively_weights(&space);
     let parameters = Parameters::from_values(&space, &values, Device::Cpu);
     let sizes = ImageSizes::new(&space, &preprocessing(), 28, Device::Cpu);
@@ -147,7 +153,10 @@ fn weights_outside_every_sampled_child_get_exactly_zero_gradient() {
 #[test]
 fn a_step_sums_the_gradients_of_its_children_and_matches_finite_differences() {
     torch::initialise();
-    let space = SearchSpace::fashion();
+    [SearchSpace::fashion(), every_option()].into_iter().for_each(check_slope);
+}
+
+fn check_slope(space: SearchSpace) {
     let values = lively_weights(&space);
     let sizes = ImageSizes::new(&space, &preprocessing(), 28, Device::Cpu);
     let batch = batch(16, &sizes);
