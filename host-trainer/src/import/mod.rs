@@ -1,0 +1,17 @@
+//! Weights that somebody else trained: a PyTorch or safetensors file read by content, and its tensors found by name.
+//!
+//! * [`read_weights`] gives every tensor of the file as numbers. Nothing in the file is ever executed.
+//!
+//! No libtorch: a file is untrusted input, and these modules are plain safe Rust that allocates no more than a few
+//! times the size of the file.
+
+mod element;
+mod pickle;
+mod source;
+mod torch_file;
+mod zip;
+
+#[cfg(test)]
+mod tests;
+
+pub use source::{SourceError, SourceProblem, SourceTensor, parse_weights, read_weights};
