@@ -8,6 +8,8 @@ mod packages;
 mod python;
 mod shared_library;
 mod vulkan;
+mod wheels;
+mod whole_folder;
 
 use anyhow::Result;
 
