@@ -5,6 +5,7 @@
 mod fashion_mnist;
 mod libtorch;
 mod packages;
+mod photo;
 mod python;
 mod shared_library;
 mod vulkan;
@@ -12,6 +13,8 @@ mod wheels;
 mod whole_folder;
 
 use anyhow::Result;
+
+pub use photo::ensure as photo;
 
 /// Flags of `cargo xtask setup`.
 #[derive(clap::Args, Default)]
