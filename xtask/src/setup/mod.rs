@@ -4,6 +4,7 @@
 
 mod fashion_mnist;
 mod libtorch;
+mod onnx;
 mod packages;
 mod photo;
 mod python;
@@ -13,6 +14,7 @@ mod wheels;
 mod whole_folder;
 
 use anyhow::Result;
+use std::path::PathBuf;
 
 pub use photo::ensure as photo;
 
@@ -22,6 +24,9 @@ pub struct Options {
     /// Take libtorch's CUDA libraries even where no NVIDIA driver is found (to prepare an image for another machine).
     #[arg(long)]
     pub cuda: bool,
+    /// Also make a private Python with onnx and onnxruntime, which checks exported ONNX files.
+    #[arg(long)]
+    pub onnx: bool,
 }
 
 /// Does what is missing and says what is there.
@@ -42,7 +47,15 @@ pub fn run(options: &Options) -> Result<()> {
     println!("vulkan    {vulkan}");
     println!("dataset   {}", dataset.display());
     println!("libtorch  {libtorch}");
+    if options.onnx {
+        println!("onnx      {}", onnx_python()?.display());
+    }
     Ok(())
+}
+
+/// A Python that imports numpy, onnx and onnxruntime; made where it is missing or damaged.
+pub fn onnx_python() -> Result<PathBuf> {
+    onnx::python()
 }
 
 /// What the other commands call first.
