@@ -2,7 +2,7 @@
 //!
 //! The rooms, in the order in which data passes through them:
 //!
-//! * [`data`]: images with labels.
+//! * [`data`]: images with labels. [`import`]: weights that somebody else trained.
 //! * [`model`]: a network of the search space run over shared tensors by narrowing them.
 //! * [`mod@train`]: the sandwich step and the loop around it.
 //! * [`mod@calibrate`] and [`mod@evaluate`]: batch-norm statistics and accuracy of a child.
@@ -20,6 +20,7 @@ pub mod data;
 pub mod evaluate;
 pub mod export;
 pub mod golden;
+pub mod import;
 pub mod model;
 pub mod pack;
 pub mod parity;

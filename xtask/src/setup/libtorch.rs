@@ -11,11 +11,10 @@
 //! hides it; the trainer loads it at run time where there is a driver. So the same binary runs on both kinds of
 //! machine, and the `cpu` set (without the CUDA libraries) and the `cuda` set can be exchanged without a rebuild.
 
-use super::{python, shared_library};
+use super::{python, shared_library, wheels, whole_folder};
 use crate::{process, workspace};
 use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::{fs, io};
 
 /// The version that the `tch` in Cargo.toml is generated for; torch-sys compares it with `build-version`.
@@ -84,7 +83,7 @@ pub fn install(force_cuda: bool) -> Result<String> {
     let cuda = force_cuda || has_nvidia_driver() || Kind::Cuda.folder().exists();
     let kind = if cuda { Kind::Cuda } else { Kind::Cpu };
     if !kind.folder().exists() {
-        build(kind)?;
+        whole_folder::make(&kind.folder(), |part| fill(part, kind))?;
     }
     point(&link, kind)?;
     if kind == Kind::Cuda {
@@ -102,49 +101,15 @@ fn has_nvidia_driver() -> bool {
         || process::answer("nvidia-smi", &["-L"]).is_some()
 }
 
-/// Everything happens in a folder of this process; the rename at the end is the moment from which it counts.
-fn build(kind: Kind) -> Result<()> {
-    let target = workspace::target();
-    fs::create_dir_all(&target).with_context(|| format!("could not make {}", target.display()))?;
-    remove_leftovers(&target);
-    let part = target.join(format!("torch.part-{}", std::process::id()));
-    let folder = kind.folder();
-    let built = fill(&part, kind).and_then(|()| {
-        fs::rename(&part, &folder).with_context(|| format!("could not rename {} to its final name", part.display()))
-    });
-    if built.is_err() {
-        let _ = fs::remove_dir_all(&part); // only disk space; the error is what counts
-    }
-    // Another set-up may have finished in the meantime: its result is as good.
-    if folder.exists() { Ok(()) } else { built }
-}
-
 /// Fetches the wheels, and lays out what the set consists of.
 fn fill(part: &Path, kind: Kind) -> Result<()> {
     let python = python::with_pip()?;
     let megabytes = if kind == Kind::Cpu { "0.5 GB to fetch, 0.6 GB" } else { "2 GB to fetch, 4 GB" };
     println!("setup: libtorch {VERSION} for {} ({megabytes} on disk)", kind.name());
-    let wheels = part.join("wheels");
-    // The wheel's Python version is fixed: only its libraries matter, and the machine's own Python may have no wheel.
-    let mut download = Command::new(&python);
-    download.args(["-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps", "--no-cache-dir"]);
-    download.args(["--only-binary=:all:", "--python-version=3.12", "--implementation=cp", "--abi=cp312"]);
-    // pip takes these names literally, and each of NVIDIA's wheels is tagged with another glibc, up to torch's 2.28.
-    for glibc in 17..=28 {
-        download.arg(format!("--platform=manylinux_2_{glibc}_x86_64"));
-    }
-    download.arg("--platform=manylinux2014_x86_64");
-    download.arg("--dest").arg(&wheels).args(kind.wheels());
-    process::run(&mut download).context("could not fetch libtorch; does pip reach a package index?")?;
-
+    let fetched = part.join("wheels");
+    wheels::fetch(&python, &fetched, &kind.wheels()).context("libtorch is missing")?;
     println!("setup: unpacking");
-    let mut unpack = Command::new(&python);
-    unpack.args(["-c", include_str!("unpack_wheels.py")]).arg(&wheels).arg(part).arg(kind.name());
-    // Not `process::run`: its message would hold the whole script.
-    if !unpack.status().context("could not start python")?.success() {
-        bail!("the wheels in {} could not be unpacked; is the disk full?", wheels.display());
-    }
-    let _ = fs::remove_dir(&wheels); // empty by now
+    wheels::unpack(&python, &fetched, part, &[kind.name()])?;
     make_link_folder(part)
 }
 
@@ -194,16 +159,4 @@ fn symlink(to: impl AsRef<Path>, link: impl AsRef<Path>) -> io::Result<()> {
 #[cfg(not(unix))]
 fn symlink(_to: impl AsRef<Path>, _link: impl AsRef<Path>) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
-}
-
-/// What a killed set-up left; a living one's folder stays.
-fn remove_leftovers(target: &Path) {
-    let Ok(entries) = fs::read_dir(target) else { return };
-    for entry in entries.flatten() {
-        let name = entry.file_name().to_string_lossy().into_owned();
-        let Some(process) = name.strip_prefix("torch.part-") else { continue };
-        if !Path::new("/proc").join(process).exists() {
-            let _ = fs::remove_dir_all(entry.path()); // only disk space
-        }
-    }
 }

@@ -4,12 +4,19 @@
 
 mod fashion_mnist;
 mod libtorch;
+mod onnx;
 mod packages;
+mod photo;
 mod python;
 mod shared_library;
 mod vulkan;
+mod wheels;
+mod whole_folder;
 
 use anyhow::Result;
+use std::path::PathBuf;
+
+pub use photo::ensure as photo;
 
 /// Flags of `cargo xtask setup`.
 #[derive(clap::Args, Default)]
@@ -17,6 +24,9 @@ pub struct Options {
     /// Take libtorch's CUDA libraries even where no NVIDIA driver is found (to prepare an image for another machine).
     #[arg(long)]
     pub cuda: bool,
+    /// Also make a private Python with onnx and onnxruntime, which checks exported ONNX files.
+    #[arg(long)]
+    pub onnx: bool,
 }
 
 /// Does what is missing and says what is there.
@@ -37,7 +47,15 @@ pub fn run(options: &Options) -> Result<()> {
     println!("vulkan    {vulkan}");
     println!("dataset   {}", dataset.display());
     println!("libtorch  {libtorch}");
+    if options.onnx {
+        println!("onnx      {}", onnx_python()?.display());
+    }
     Ok(())
+}
+
+/// A Python that imports numpy, onnx and onnxruntime; made where it is missing or damaged.
+pub fn onnx_python() -> Result<PathBuf> {
+    onnx::python()
 }
 
 /// What the other commands call first.

