@@ -60,5 +60,5 @@ pub fn quick_config() -> TrainConfig {
 
 /// What every test normalises with.
 pub fn preprocessing() -> Preprocessing {
-    Preprocessing { means: vec![0.286], standard_deviations: vec![0.353] }
+    Preprocessing { means: vec![0.286], standard_deviations: vec![0.353], centre_fraction: 1.0 }
 }
