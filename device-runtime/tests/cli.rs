@@ -37,11 +37,12 @@ fn text(path: &Path) -> &str {
 
 /// A colour picture and a data set of two images.
 fn write_images(folder: &Path) {
-    let file = std::fs::File::create(folder.join("noise.png")).unwrap();
-    let mut encoder = png::Encoder::new(file, 28, 28);
-    encoder.set_color(png::ColorType::Rgb);
     let rgb: Vec<u8> = (0..3).flat_map(common::pixels).collect();
-    encoder.write_header().unwrap().write_image_data(&rgb).unwrap();
+    for name in ["noise.png", "noise.jpg"] {
+        image::save_buffer(folder.join(name), &rgb, 28, 28, image::ColorType::Rgb8).unwrap();
+    }
+    // Larger than what is set aside by default.
+    image::GrayImage::new(2000, 1300).save(folder.join("large.jpg")).unwrap();
     let mut images = [&[0u8, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 28, 0, 0, 0, 28][..]].concat();
     images.extend((0..2).flat_map(common::pixels));
     std::fs::write(folder.join("images"), images).unwrap();

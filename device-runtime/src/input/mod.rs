@@ -9,15 +9,15 @@
 
 mod idx;
 mod image;
-#[cfg(feature = "png")]
+#[cfg(feature = "pictures")]
 mod picture;
 mod resize;
 mod yuv;
 
 pub use idx::{IdxError, IdxImages, parse_idx_images, parse_idx_labels};
 pub use image::{Crop, Image, ImageError, PixelFormat, Preprocessing};
-#[cfg(feature = "png")]
-pub use picture::{Picture, PictureError};
+#[cfg(feature = "pictures")]
+pub use picture::{DecodeError, Picture, PictureError};
 pub use resize::{Taps, preprocess, triangle_taps};
 pub use yuv::{Plane, YuvColour, YuvMatrix, YuvRange};
 #[cfg(feature = "gpu")]
