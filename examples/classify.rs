@@ -1,37 +1,43 @@
-//! Classifies PNG files with the most accurate child of a bundle.
+//! Classifies photographs with the most accurate child of a bundle: the five most probable labels of each.
 //!
 //! ```text
 //! cargo run --release -p nestling-examples --example classify
-//! cargo run --release -p nestling-examples --example classify -- other.nestling shoe.png coat.png
+//! cargo run --release -p nestling-examples --example classify -- other.nestling photo.jpg coat.png
 //! ```
 
 use anyhow::{Context, Result};
 use nestling::input::Picture;
-use nestling::{Bundle, Runtime, RuntimeOptions};
+use nestling::{Bundle, Image, Runtime, RuntimeOptions};
 use std::path::{Path, PathBuf};
 
 fn main() -> Result<()> {
     let assets = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets");
     let mut arguments = std::env::args_os().skip(1).map(PathBuf::from);
     let path = arguments.next().unwrap_or_else(|| assets.join("fashion.nestling"));
-    let mut pictures: Vec<PathBuf> = arguments.collect();
-    if pictures.is_empty() {
-        pictures = pictures_in(&assets)?;
+    let mut paths: Vec<PathBuf> = arguments.collect();
+    if paths.is_empty() {
+        paths = pictures_in(&assets)?;
     }
+    let pictures: Vec<Picture> = paths.iter().map(Picture::open).collect::<Result<_, _>>()?;
+    let images: Vec<Image<'_>> = pictures.iter().map(Picture::image).collect::<Result<_, _>>()?;
 
     let bundle = Bundle::open(&path).with_context(|| format!("opening {}", path.display()))?;
-    let runtime = Runtime::new(&bundle, RuntimeOptions::default())?;
+    // Only the centred square is read, but all of it: shrinking it is the GPU's work.
+    let largest = images.iter().map(|image| image.width().min(image.height())).max().unwrap_or(0);
+    let mut options = RuntimeOptions::default();
+    options.largest_image_side = options.largest_image_side.max(largest);
+    let runtime = Runtime::new(&bundle, options)?;
     // Children come fewest multiply-adds first, and the first is active. No budget here, so take the best.
     if let Some(best) = bundle.children().iter().max_by_key(|entry| entry.held_out.correct) {
         runtime.switch_to(&best.name)?;
     }
     println!("{}", runtime.adapter());
 
-    for path in &pictures {
-        let picture = Picture::open_png(path)?;
-        let answer = runtime.classify(&picture.image()?)?;
-        let top = answer.top();
-        println!("{}: {} {:.1} %", path.display(), top.label, 100.0 * top.probability);
+    for (path, image) in paths.iter().zip(&images) {
+        println!("{}", path.display());
+        for guess in runtime.classify(image)?.top_k(5) {
+            println!("  {:<16} {:>5.1} %", guess.label, 100.0 * guess.probability);
+        }
     }
     Ok(())
 }

@@ -31,7 +31,7 @@
 //! | feature | brings |
 //! | --- | --- |
 //! | `gpu` (default) | the engine and the runtime: everything that needs wgpu |
-//! | `png` | `input::Picture`, which reads PNG files |
+//! | `pictures` | `input::Picture`, which reads JPEG and PNG files |
 //! | `cli` | the program `nestling-device` |
 
 pub mod atomic_file;

@@ -31,7 +31,7 @@ impl Parts {
         let mut manifest = Manifest {
             name: "tiny".into(),
             provenance: "test".into(),
-            preprocessing: Preprocessing { means: vec![0.3], standard_deviations: vec![0.35] },
+            preprocessing: Preprocessing { means: vec![0.3], standard_deviations: vec![0.35], centre_fraction: 1.0 },
             labels: vec!["a".into(), "b".into()],
             children: Vec::new(),
             latency_tables: Vec::new(),

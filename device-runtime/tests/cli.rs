@@ -37,11 +37,12 @@ fn text(path: &Path) -> &str {
 
 /// A colour picture and a data set of two images.
 fn write_images(folder: &Path) {
-    let file = std::fs::File::create(folder.join("noise.png")).unwrap();
-    let mut encoder = png::Encoder::new(file, 28, 28);
-    encoder.set_color(png::ColorType::Rgb);
     let rgb: Vec<u8> = (0..3).flat_map(common::pixels).collect();
-    encoder.write_header().unwrap().write_image_data(&rgb).unwrap();
+    for name in ["noise.png", "noise.jpg"] {
+        image::save_buffer(folder.join(name), &rgb, 28, 28, image::ColorType::Rgb8).unwrap();
+    }
+    // Larger than what is set aside by default.
+    image::GrayImage::new(2000, 1300).save(folder.join("large.jpg")).unwrap();
     let mut images = [&[0u8, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 28, 0, 0, 0, 28][..]].concat();
     images.extend((0..2).flat_map(common::pixels));
     std::fs::write(folder.join("images"), images).unwrap();
@@ -50,7 +51,7 @@ fn write_images(folder: &Path) {
 
 #[test]
 fn help_teaches_with_an_example() {
-    for command in ["info", "profile", "choose", "classify", "switch", "bench"] {
+    for command in ["info", "profile", "choose", "classify", "run", "switch", "bench"] {
         let output = run(&[command, "--help"]);
         let help = String::from_utf8(output.stdout).unwrap();
         assert!(output.status.success() && help.contains(&format!("nestling-device {command} ")), "{help}");
@@ -115,6 +116,9 @@ fn every_command_prints_json() {
     let seen = json(&["classify", bundle, &at("noise.png"), "--child", "pareto-2"]);
     assert_eq!((&seen["name"], &seen["top1"]), (&Value::from("pareto-2"), &Value::Null));
     assert!(common::LABELS.contains(&seen["images"][0]["label"].as_str().unwrap()));
+    let seen = json(&["run", bundle, &at("noise.jpg"), &at("large.jpg"), "--top", "3", "--child", "biggest"]);
+    assert_eq!((&seen["name"], seen["images"].as_array().unwrap().len()), (&Value::from("biggest"), 2));
+    assert_eq!(seen["images"][1]["top"].as_array().unwrap().len(), 3);
     let seen = json(&["classify", bundle, "--images", &at("images"), "--labels", &at("labels")]);
     assert_eq!((&seen["labelled"], &seen["images"][1]["expected"]), (&Value::from(2), &Value::from(common::LABELS[9])));
 
@@ -127,6 +131,32 @@ fn every_command_prints_json() {
     let bench = json(&["bench", bundle, "--seconds", "1"]);
     assert_eq!(bench["children"][1]["name"], "biggest");
     assert!(bench["children"][0]["operators"][0]["gflops"].as_f64().unwrap() > 0.0);
+}
+
+#[test]
+fn photographs_get_their_five_labels() {
+    let folder = tempfile::tempdir().unwrap();
+    let bundle = common::write_bundle(folder.path());
+    write_images(folder.path());
+    let picture = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let output = run(&["run", text(&bundle), &picture("noise.jpg"), &picture("noise.png")]);
+    let printed = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let heads = printed.lines().filter(|line| line.ends_with("noise.jpg") || line.ends_with("noise.png"));
+    let guesses = printed
+        .lines()
+        .filter(|line| line.ends_with(" %") && common::LABELS.iter().any(|label| line.trim_start().starts_with(label)));
+    assert_eq!((heads.count(), guesses.count()), (2, 10), "{printed}");
+
+    // Bad pictures say what is wrong with them, before a device is opened.
+    let whole = std::fs::read(picture("noise.jpg")).unwrap();
+    std::fs::write(picture("cut.jpg"), &whole[..whole.len() / 2]).unwrap();
+    image::GrayImage::new(20_000, 2).save(picture("wide.png")).unwrap();
+    image::GrayImage::new(1, 1).save(picture("dot.png")).unwrap();
+    refused(&["run", text(&bundle), &picture("cut.jpg")], 1, "JPEG file is cut off");
+    refused(&["run", text(&bundle), &picture("wide.png")], 1, "20000x2 pixels: each side must be between 2 and 16384");
+    refused(&["run", text(&bundle), &picture("dot.png")], 1, "1x1 pixels: each side must be");
+    refused(&["run", text(&bundle), &picture("noise.jpg"), "--top", "0"], 2, "--top");
 }
 
 #[test]

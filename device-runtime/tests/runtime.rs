@@ -115,7 +115,7 @@ fn images_that_do_not_fit_are_typed_errors() {
     let error = runtime.classify(&Image::grey8(65, 65, &wide).unwrap()).unwrap_err();
     assert!(matches!(error, RuntimeError::Engine(EngineError::ImageTooLarge { side: 65, largest: 64 })), "{error}");
     assert!(Image::grey8(28, 28, &wide).unwrap_err().to_string().contains("784 bytes, but 4225 were given"));
-    assert!(Image::grey8(0, 28, &[]).unwrap_err().to_string().contains("each side must be between 1 and"));
+    assert!(Image::grey8(1, 28, &[0; 28]).unwrap_err().to_string().contains("each side must be between 2 and"));
 }
 
 #[test]

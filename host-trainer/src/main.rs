@@ -37,6 +37,7 @@ enum Command {
     Spaces(commands::cost::Spaces),
     Init(commands::init::Init),
     Export(commands::export::Export),
+    Import(commands::import::Import),
 }
 
 fn main() -> ExitCode {
@@ -53,6 +54,7 @@ fn main() -> ExitCode {
         Command::Spaces(command) => command.run(),
         Command::Init(command) => command.run(),
         Command::Export(command) => command.run(),
+        Command::Import(command) => command.run(),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -40,18 +40,34 @@ pub struct ResizeParameters {
     pub source_side: u32,
     /// Rows and columns of the square that is written, in pixels.
     pub target_side: u32,
-    /// Bytes of a pixel: 1 (grey) or 4 (RGBA).
-    pub pixel_bytes: u32,
+    /// 0 grey, 1 RGBA, 2 a camera frame.
+    pub format: u32,
     /// Channels that the network reads: 1 or 3.
     pub channels: u32,
     /// Factor of each channel's 8-bit value.
     pub scale: [f32; 4],
     /// Added after the factor.
     pub shift: [f32; 4],
+    /// Of a camera frame: byte of the first cb sample; the luma plane comes first.
+    pub cb_first: u32,
+    /// Byte of the first cr sample.
+    pub cr_first: u32,
+    /// Bytes from one row of chroma samples to the next.
+    pub chroma_stride: u32,
+    /// Bytes from one chroma sample to the next.
+    pub chroma_step: u32,
+    /// Factors of chroma samples less 128: red from cr, green from cb, green from cr, blue from cb.
+    pub chroma: [f32; 4],
+    /// Factor of a luma sample and what is added, twice zero.
+    pub luma: [f32; 4],
 }
 
 /// Bytes of a uniform binding that holds either parameter struct.
-pub const PARAMETER_BYTES: u64 = 48;
+pub const PARAMETER_BYTES: u64 = {
+    let (layer, resize) = (size_of::<LayerParameters>() as u64, size_of::<ResizeParameters>() as u64);
+    if layer > resize { layer } else { resize }
+};
 
-const _: () = assert!(size_of::<LayerParameters>() as u64 == PARAMETER_BYTES);
-const _: () = assert!(size_of::<ResizeParameters>() as u64 == PARAMETER_BYTES);
+// Uniform structs are whole vectors.
+const _: () =
+    assert!(size_of::<LayerParameters>().is_multiple_of(16) && size_of::<ResizeParameters>().is_multiple_of(16));

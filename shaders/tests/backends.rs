@@ -98,6 +98,19 @@ fn parameters_mirror_the_structs_in_wgsl() {
         reserved
     });
     assert_eq!(layout(Kernel::Depthwise, "Layer"), expected);
-    let expected = mirror!(ResizeParameters { source_side, target_side, pixel_bytes, channels, scale, shift });
+    let expected = mirror!(ResizeParameters {
+        source_side,
+        target_side,
+        format,
+        channels,
+        scale,
+        shift,
+        cb_first,
+        cr_first,
+        chroma_stride,
+        chroma_step,
+        chroma,
+        luma
+    });
     assert_eq!(layout(Kernel::ResizeRows, "Resize"), expected);
 }

@@ -6,13 +6,22 @@ struct Resize {
     source_side: u32,
     // Rows and columns of the square that is written.
     target_side: u32,
-    // Bytes of a pixel: 1 (grey) or 4 (RGBA).
-    pixel_bytes: u32,
+    // 0 grey, 1 RGBA, 2 a camera frame: luma, then chroma for every 2x2 pixels.
+    format: u32,
     // Channels that the network reads: 1 or 3.
     channels: u32,
     // The tensor is value * scale + shift, a component for each channel.
     scale: vec4<f32>,
     shift: vec4<f32>,
+    // Bytes: the first samples, and from one row or sample to the next.
+    cb_first: u32,
+    cr_first: u32,
+    chroma_stride: u32,
+    chroma_step: u32,
+    // Red from cr, green from cb, green from cr, blue from cb, each less 128.
+    chroma: vec4<f32>,
+    // Luma is sample * x + y.
+    luma: vec4<f32>,
 }
 
 override WORKGROUP: u32 = 8u;

@@ -87,5 +87,5 @@ pub fn every_option() -> SearchSpace {
 
 /// What every test normalises with.
 pub fn preprocessing() -> Preprocessing {
-    Preprocessing { means: vec![0.286], standard_deviations: vec![0.353] }
+    Preprocessing { means: vec![0.286], standard_deviations: vec![0.353], centre_fraction: 1.0 }
 }

@@ -22,7 +22,10 @@ pub enum EngineError {
         given: usize,
     },
     /// The preprocessing does not belong to the space.
-    #[error("the preprocessing needs one finite mean and one positive deviation for each of {channels} input channels")]
+    #[error(
+        "the preprocessing needs one finite mean and one positive deviation for each of {channels} input channels, and \
+         a centre fraction above 0 and at most 1"
+    )]
     Preprocessing {
         /// Input channels of the space.
         channels: u32,

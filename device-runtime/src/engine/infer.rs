@@ -1,7 +1,7 @@
 use super::arena::{Route, activation_bytes};
 use super::planner::resize_specialisation;
 use super::{EngineError, PreparedChild, Supernet};
-use crate::gpu::{GpuError, Lease, Staging, Upload, Wait};
+use crate::gpu::{GpuError, Lease, Staging, Wait};
 use crate::input::Image;
 use nestling_shaders::{Kernel, ResizeParameters, Specialisation};
 use std::collections::VecDeque;
@@ -134,87 +134,6 @@ impl Supernet {
 
     pub(super) fn lock(&self) -> MutexGuard<'_, ResizeState> {
         self.submitting.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Writes the input; returns whether it must be resized.
-    pub(super) fn upload(
-        &self,
-        child: &PreparedChild,
-        input: Input<'_>,
-        state: &mut ResizeState,
-    ) -> Result<bool, EngineError> {
-        match input {
-            Input::Tensor(tensor) => {
-                self.upload_tensor(child, tensor)?;
-                Ok(false)
-            }
-            Input::Image(image) => {
-                self.upload_image(child, image, state)?;
-                Ok(true)
-            }
-        }
-    }
-
-    fn upload_tensor(&self, child: &PreparedChild, tensor: &[f32]) -> Result<(), EngineError> {
-        let shape = child.network().input;
-        if tensor.len() != shape.len() {
-            let (child, shape, expected) = (child.to_string(), shape.to_string(), shape.len());
-            return Err(EngineError::Tensor { child, shape, expected, given: tensor.len() });
-        }
-        let pixels = shape.pixels() as usize;
-        let value = |pixel: usize, lane: usize| tensor.get(lane * pixels + pixel).copied().unwrap_or(0.0);
-        let packed: Vec<[f32; 4]> = (0..pixels).map(|pixel| std::array::from_fn(|lane| value(pixel, lane))).collect();
-        self.context.upload(Upload::Input, &self.arena.filtered, 0, bytemuck::cast_slice(&packed));
-        Ok(())
-    }
-
-    fn upload_image(
-        &self,
-        child: &PreparedChild,
-        image: &Image<'_>,
-        state: &mut ResizeState,
-    ) -> Result<(), EngineError> {
-        let crop = image.crop();
-        let largest = self.options.largest_image_side;
-        if crop.side > largest {
-            return Err(EngineError::ImageTooLarge { side: crop.side, largest });
-        }
-        let wanted = self.resize_parameters(child, image);
-        if *state != wanted {
-            self.context.upload(Upload::Input, &self.arena.parameters, 0, bytemuck::bytes_of(&wanted));
-            *state = wanted;
-        }
-        let size = image.format().bytes_per_pixel();
-        let row = |y: u32| {
-            let first = ((crop.top + y) as usize * image.width() as usize + crop.left as usize) * size;
-            &image.bytes()[first..first + crop.side as usize * size]
-        };
-        let whole = image.width() == image.height() && image.bytes().len().is_multiple_of(4);
-        if whole {
-            self.context.upload(Upload::Input, &self.arena.image, 0, image.bytes());
-        } else {
-            let mut square: Vec<u8> = (0..crop.side).flat_map(row).copied().collect();
-            square.resize(square.len().next_multiple_of(4), 0); // writes are whole words
-            self.context.upload(Upload::Input, &self.arena.image, 0, &square);
-        }
-        Ok(())
-    }
-
-    fn resize_parameters(&self, child: &PreparedChild, image: &Image<'_>) -> ResizeParameters {
-        let channels = self.space.input_channels;
-        let each = |value: &dyn Fn(usize) -> f64| {
-            std::array::from_fn(|lane| if lane < channels as usize { value(lane) as f32 } else { 0.0 })
-        };
-        let mean = |lane: usize| f64::from(self.preprocessing.means[lane]);
-        let deviation = |lane: usize| f64::from(self.preprocessing.standard_deviations[lane]);
-        ResizeParameters {
-            source_side: image.crop().side,
-            target_side: child.network().input.width,
-            pixel_bytes: image.format().bytes_per_pixel() as u32,
-            channels,
-            scale: each(&|lane| 1.0 / (255.0 * deviation(lane))),
-            shift: each(&|lane| -mean(lane) / deviation(lane)),
-        }
     }
 
     pub(super) fn pipeline(

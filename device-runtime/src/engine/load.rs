@@ -194,7 +194,7 @@ impl Supernet {
                 .sum(),
         };
         let slots = options.child_slots.max(1) as u64;
-        let largest_image_side = options.largest_image_side.max(1);
+        let largest_image_side = options.largest_image_side.max(2); // as `Image` demands
         let sizes = Sizes {
             weights: packed_len(&layout) * 16,
             norms: slots * strides.norms * 16,

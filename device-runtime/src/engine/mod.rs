@@ -25,6 +25,7 @@ mod slots;
 #[cfg(test)]
 mod tests;
 mod timing;
+mod upload;
 
 pub use error::EngineError;
 pub use load::{EngineOptions, MemoryUse, SetUp, Supernet};

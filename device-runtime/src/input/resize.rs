@@ -40,7 +40,7 @@ pub fn triangle_taps(source: u32, target: u32) -> Vec<Taps> {
 ///
 /// Returns `[channels][resolution][resolution]` with as many channels as `preprocessing` has.
 pub fn preprocess(image: &Image<'_>, preprocessing: &Preprocessing, resolution: u32) -> Vec<f64> {
-    let crop = image.crop();
+    let crop = image.crop(preprocessing.centre_fraction);
     let taps = triangle_taps(crop.side, resolution);
     let channels = preprocessing.means.len() as u32;
     let mut tensor = Vec::with_capacity(channels as usize * taps.len() * taps.len());
@@ -78,10 +78,11 @@ mod tests {
         }
 
         #[test]
-        fn a_flat_image_stays_flat(width in 1u32..40, height in 1u32..40, resolution in 1u32..40, level: u8) {
+        fn a_flat_image_stays_flat(width in 2u32..40, height in 2u32..40, resolution in 1u32..40, level: u8,
+                                   centre_fraction in 0.01f32..=1.0) {
             let bytes = vec![level; (width * height) as usize];
             let image = Image::grey8(width, height, &bytes).unwrap();
-            let preprocessing = Preprocessing { means: vec![0.25], standard_deviations: vec![0.5] };
+            let preprocessing = Preprocessing { means: vec![0.25], standard_deviations: vec![0.5], centre_fraction };
             let expected = (f64::from(level) / 255.0 - 0.25) / 0.5;
             for value in preprocess(&image, &preprocessing, resolution) {
                 prop_assert!((value - expected).abs() < 1e-12);
@@ -97,8 +98,9 @@ mod tests {
 
     #[test]
     fn colour_is_read_as_luma_by_a_grey_network() {
-        let image = Image::rgba8(1, 1, &[255, 0, 0, 9]).unwrap();
-        let preprocessing = Preprocessing { means: vec![0.0], standard_deviations: vec![1.0] };
+        let red = [255, 0, 0, 9].repeat(4);
+        let image = Image::rgba8(2, 2, &red).unwrap();
+        let preprocessing = Preprocessing { means: vec![0.0], standard_deviations: vec![1.0], centre_fraction: 1.0 };
         assert!((preprocess(&image, &preprocessing, 1)[0] - 0.299).abs() < 1e-12);
     }
 }

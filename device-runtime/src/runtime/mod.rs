@@ -137,7 +137,7 @@ impl Runtime {
             return Err(RuntimeError::Untrained { child: "every child of the bundle".to_owned() });
         };
         let largest_resolution = space.resolutions.iter().copied().max().unwrap_or(1);
-        let image_side = options.image_side.unwrap_or(largest_resolution).clamp(1, options.largest_image_side.max(1));
+        let image_side = options.image_side.unwrap_or(largest_resolution).clamp(2, options.largest_image_side.max(2));
         let image_format = Self::format_for(space.input_channels);
         Ok(Self {
             device: device_key(context.facts()),

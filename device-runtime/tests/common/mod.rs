@@ -71,7 +71,7 @@ pub fn bundle_bytes() -> Vec<u8> {
     let mut manifest = Manifest {
         name: "fashion".into(),
         provenance: "random weights, for tests".into(),
-        preprocessing: Preprocessing { means: vec![0.286], standard_deviations: vec![0.353] },
+        preprocessing: Preprocessing { means: vec![0.286], standard_deviations: vec![0.353], centre_fraction: 1.0 },
         labels: LABELS.map(str::to_owned).to_vec(),
         children: Vec::new(),
         latency_tables: Vec::new(),

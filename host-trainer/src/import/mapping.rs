@@ -1,4 +1,6 @@
 use super::{EfficientNetLite0, SourceTensor};
+use nestling::input::Preprocessing;
+use nestling::space::{Child, SearchSpace};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
@@ -11,6 +13,15 @@ pub trait SourceModel: Sync {
 
     /// Blocks of each stage.
     fn depths(&self) -> &'static [u32];
+
+    /// The space that it is a child of.
+    fn space(&self) -> SearchSpace;
+
+    /// The child of that space that it is.
+    fn child(&self) -> Child;
+
+    /// How images become its input.
+    fn preprocessing(&self) -> Preprocessing;
 
     /// The names of the tensors of the layer at `place`.
     fn names(&self, place: Place) -> LayerNames;

@@ -1,4 +1,4 @@
-use nestling::input::{Preprocessing, triangle_taps};
+use nestling::input::{Crop, Preprocessing, triangle_taps};
 use nestling::space::SearchSpace;
 use std::collections::BTreeMap;
 use tch::{Device, Kind, Tensor};
@@ -10,6 +10,7 @@ use tch::{Device, Kind, Tensor};
 #[derive(Debug)]
 pub struct ImageSizes {
     side: u32,
+    crop: Crop,
     means: Vec<f32>,
     deviations: Vec<f32>,
     matrices: BTreeMap<u32, Tensor>,
@@ -19,17 +20,20 @@ pub struct ImageSizes {
 impl ImageSizes {
     /// Prepares for images of `side` pixels and every resolution of `space`.
     pub fn new(space: &SearchSpace, preprocessing: &Preprocessing, side: u32, device: Device) -> Self {
+        let crop = Crop::centred(side, side, preprocessing.centre_fraction, 1);
+        // From whole images: the columns outside of the crop stay zero.
         let matrix = |resolution: u32| {
             let mut values = vec![0.0f32; (resolution * side) as usize];
-            for (row, taps) in triangle_taps(side, resolution).iter().enumerate() {
+            for (row, taps) in triangle_taps(crop.side, resolution).iter().enumerate() {
                 for (column, weight) in taps.weights.iter().enumerate() {
-                    values[row * side as usize + taps.first as usize + column] = *weight as f32;
+                    values[row * side as usize + (crop.left + taps.first) as usize + column] = *weight as f32;
                 }
             }
             Tensor::from_slice(&values).view([i64::from(resolution), i64::from(side)]).to_device(device)
         };
         Self {
             side,
+            crop,
             means: preprocessing.means.clone(),
             deviations: preprocessing.standard_deviations.clone(),
             matrices: space.resolutions.iter().map(|&resolution| (resolution, matrix(resolution))).collect(),
@@ -49,8 +53,11 @@ impl ImageSizes {
     /// If `resolution` is not one of the space's.
     pub fn resize(&self, images: &Tensor, resolution: u32) -> Tensor {
         let matrix = &self.matrices[&resolution];
-        let resized =
-            if resolution == self.side { images.shallow_clone() } else { matrix.matmul(images).matmul(&matrix.tr()) };
+        let resized = if resolution == self.side && self.crop.side == self.side {
+            images.shallow_clone()
+        } else {
+            matrix.matmul(images).matmul(&matrix.tr())
+        };
         let scale = 1.0 / (255.0 * f64::from(self.deviations[0]));
         resized * scale - f64::from(self.means[0]) / f64::from(self.deviations[0])
     }

@@ -4,23 +4,24 @@ use crate::output::{Report, columns, row};
 use crate::pixels::Pixels;
 use crate::progress::Bar;
 use anyhow::{Context as _, Result};
-use nestling::Millis;
 use nestling::latency::DeviceKey;
+use nestling::{Millis, RuntimeOptions};
 use serde::Serialize;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::time::Instant;
 
-/// Classifies PNG files, or a data set in IDX format.
+/// Classifies photographs, or a data set in IDX format.
 #[derive(clap::Args)]
-#[command(after_help = "Examples:\n  nestling-device classify fashion.nestling shoe.png coat.png --budget-ms 8\n  \
+#[command(after_help = "Examples:\n  nestling-device run fashion.nestling photo.jpg\n  \
+                        nestling-device run fashion.nestling shoe.jpg coat.png --budget-ms 8 --top 3\n  \
                         nestling-device classify fashion.nestling --images t10k-images-idx3-ubyte.gz --labels \
                         t10k-labels-idx1-ubyte.gz --limit 1000 --child biggest")]
 #[command(group = clap::ArgGroup::new("input").required(true).args(["pictures", "images"]))]
 pub struct Options {
     /// The bundle.
     bundle: PathBuf,
-    /// PNG files: grey, RGB or RGBA.
+    /// JPEG or PNG files of any size; each is turned upright by its EXIF tag.
     pictures: Vec<PathBuf>,
     /// Images in IDX format, gzip or plain.
     #[arg(long, value_name = "FILE", conflicts_with = "pictures")]
@@ -31,6 +32,9 @@ pub struct Options {
     /// Only the first images.
     #[arg(long, requires = "images", value_name = "COUNT")]
     limit: Option<usize>,
+    /// The most probable labels that are listed for each image.
+    #[arg(long, default_value_t = 5, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..))]
+    top: u16,
     /// The shipped child that classifies; the fastest if neither this nor a budget is given.
     #[arg(long, value_name = "NAME", conflicts_with = "budget_ms")]
     child: Option<String>,
@@ -43,6 +47,9 @@ pub struct Options {
 
 #[derive(Serialize)]
 pub struct Classified {
+    /// Of a data set people read one line an image.
+    #[serde(skip)]
+    is_data_set: bool,
     device: DeviceKey,
     name: Option<String>,
     child: String,
@@ -73,7 +80,6 @@ struct Guess {
 
 /// Images that are on their way before the bar moves.
 const CHUNK: usize = 256;
-const GUESSES: usize = 5;
 /// People read so many lines of a data set.
 const LINES: usize = 20;
 
@@ -83,14 +89,18 @@ impl Options {
             Some(images) => Pixels::open_idx(images, self.labels.as_deref(), self.limit)?,
             None => Pixels::open_pictures(&self.pictures)?,
         };
-        let Opened { runtime, .. } = device.open(&self.bundle)?;
+        let images = pixels.iter()?;
+        let largest = images.iter().map(|(_, _, image)| image.width().min(image.height())).max().unwrap_or(0);
+        let defaults = RuntimeOptions::default();
+        let largest_image_side = largest.max(defaults.largest_image_side);
+        let Opened { runtime, .. } =
+            device.open_with(&self.bundle, RuntimeOptions { largest_image_side, ..defaults })?;
         if let Some(ms) = self.budget_ms {
             self.measuring.prepare(&runtime)?;
             runtime.choose(self.measuring.budget(ms))?;
         } else if let Some(name) = &self.child {
             runtime.switch_to(name)?;
         }
-        let images = pixels.iter()?;
         let bar = Bar::new();
         let mut rows = Vec::with_capacity(images.len());
         let (mut labelled, mut correct) = (0, 0);
@@ -120,13 +130,14 @@ impl Options {
                     label: top.label.to_owned(),
                     probability: top.probability,
                     expected,
-                    top: answer.top_k(GUESSES).map(guess).collect(),
+                    top: answer.top_k(usize::from(self.top)).map(guess).collect(),
                 });
             }
             bar.show(rows.len() as f64 / images.len() as f64, "classifying");
         }
         let active = runtime.active();
         Ok(Classified {
+            is_data_set: self.images.is_some(),
             device: runtime.device().clone(),
             name: active.name().map(str::to_owned),
             child: active.child().to_string(),
@@ -139,9 +150,27 @@ impl Options {
     }
 }
 
+impl Classified {
+    /// A small table for each picture.
+    fn print_guesses(&self, out: &mut dyn Write) -> io::Result<()> {
+        let labels = self.images.iter().flat_map(|one| &one.top).map(|guess| guess.label.chars().count());
+        let width = labels.max().unwrap_or(0);
+        for (index, one) in self.images.iter().enumerate() {
+            writeln!(out, "{}{}", if index > 0 { "\n" } else { "" }, one.source)?;
+            for guess in &one.top {
+                writeln!(out, "  {:<width$}  {:>5.1} %", guess.label, 100.0 * guess.probability)?;
+            }
+        }
+        Ok(())
+    }
+}
+
 impl Report for Classified {
     fn print(&self, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "{}\n{} ({})\n", self.device, self.name.as_deref().unwrap_or("a child"), self.child)?;
+        if !self.is_data_set {
+            return self.print_guesses(out);
+        }
         let mut rows = vec![row(["image", "label", "probability", "expected"])];
         for one in self.images.iter().take(LINES) {
             rows.push(vec![

@@ -19,7 +19,7 @@ pub struct Options {
     #[arg(long, global = true)]
     backend: Option<Backend>,
     /// Side in pixels of the images that times are measured with; the space's largest resolution if not given.
-    #[arg(long, global = true, value_name = "PIXELS", value_parser = clap::value_parser!(u32).range(1..=8192))]
+    #[arg(long, global = true, value_name = "PIXELS", value_parser = clap::value_parser!(u32).range(2..=8192))]
     image_side: Option<u32>,
     /// Allow children whose weights were never trained: their times are true, their answers are noise.
     #[arg(long, global = true)]

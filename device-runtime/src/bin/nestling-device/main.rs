@@ -20,7 +20,8 @@ use std::process::ExitCode;
 #[derive(Parser)]
 #[command(
     version,
-    after_help = "Start with:\n  nestling-device info\n  nestling-device choose fashion.nestling --budget-ms 8\n\nEvery \
+    after_help = "Start with:\n  nestling-device info\n  nestling-device choose fashion.nestling --budget-ms 8\n  \
+                  nestling-device run fashion.nestling photo.jpg\n\nEvery \
                   command takes --json, and `nestling-device COMMAND --help` shows an example."
 )]
 struct Arguments {
@@ -38,6 +39,7 @@ enum Command {
     Info(info::Options),
     Profile(profile::Options),
     Choose(choose::Options),
+    #[command(visible_alias = "run")]
     Classify(classify::Options),
     Switch(switch::Options),
     Bench(bench::Options),

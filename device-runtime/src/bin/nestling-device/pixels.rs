@@ -1,4 +1,4 @@
-//! Images from files: PNG, or a pair of IDX files as MNIST and Fashion-MNIST ship them.
+//! Images from files: photographs, or a pair of IDX files as MNIST and Fashion-MNIST ship them.
 
 use anyhow::{Context as _, Result, ensure};
 use nestling::Image;
@@ -18,7 +18,7 @@ pub enum Pixels {
 
 impl Pixels {
     pub fn open_pictures(paths: &[PathBuf]) -> Result<Self> {
-        let open = |path: &PathBuf| Ok((path.clone(), Picture::open_png(path)?));
+        let open = |path: &PathBuf| Ok((path.clone(), Picture::open(path)?));
         Ok(Self::Pictures(paths.iter().map(open).collect::<Result<_>>()?))
     }
 

@@ -58,7 +58,7 @@ fn random_tensor(len: usize, random: &mut ChaCha8Rng) -> Vec<f32> {
 
 fn preprocessing(space: &SearchSpace) -> Preprocessing {
     let count = space.input_channels as usize;
-    Preprocessing { means: vec![0.45; count], standard_deviations: vec![0.25; count] }
+    Preprocessing { means: vec![0.45; count], standard_deviations: vec![0.25; count], centre_fraction: 1.0 }
 }
 
 fn load(context: &Context, space: &SearchSpace, weights: &[f32], options: &EngineOptions) -> Supernet {

@@ -28,7 +28,7 @@ fn what_does_not_belong_together_is_refused() {
     let good = preprocessing(&space);
     let error = Supernet::load(&CONTEXT, &space, &weights[1..], &good, &options).unwrap_err();
     assert!(matches!(error, EngineError::Weights { .. }), "{error}");
-    let bad = Preprocessing { means: vec![0.0; 3], standard_deviations: vec![1.0; 3] };
+    let bad = Preprocessing { means: vec![0.0; 3], standard_deviations: vec![1.0; 3], centre_fraction: 1.0 };
     let error = Supernet::load(&CONTEXT, &space, &weights, &bad, &options).unwrap_err();
     assert_eq!(error, EngineError::Preprocessing { channels: 1 });
 
