@@ -6,7 +6,9 @@ use nestling_train::data::{Augmentation, Dataset};
 use nestling_train::train::TrainConfig;
 use rand::{RngExt, SeedableRng};
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::LazyLock;
 
 /// Grey images of 28x28 pixels in ten classes that can be learned: a bright square whose place says the class, in noise.
 pub fn made_up_images(count: usize, seed: u64) -> Dataset {
@@ -88,4 +90,36 @@ pub fn every_option() -> SearchSpace {
 /// What every test normalises with.
 pub fn preprocessing() -> Preprocessing {
     Preprocessing { means: vec![0.286], standard_deviations: vec![0.353], centre_fraction: 1.0 }
+}
+
+/// The `nestling` program, built beside the test that asks, of the same sources.
+///
+/// # Panics
+/// If it cannot be built.
+#[allow(clippy::unwrap_used, reason = "only tests call this")]
+pub fn nestling() -> Command {
+    static BUILT: LazyLock<PathBuf> = LazyLock::new(|| {
+        let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".into());
+        let built = Command::new(cargo).args(["build", "-p", "nestling-train", "--bin", "nestling"]).status().unwrap();
+        assert!(built.success());
+        let mut path = std::env::current_exe().unwrap();
+        path.pop(); // deps
+        path.pop();
+        path.join("nestling")
+    });
+    Command::new(&*BUILT)
+}
+
+/// A file that `cargo xtask test` sets up under the repository's `target` folder.
+///
+/// # Panics
+/// If it is not there.
+pub fn set_up_file(path: &str) -> PathBuf {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target").join(path);
+    assert!(
+        file.exists(),
+        "{} is missing: run `cargo xtask photo --fetch-only` and `cargo xtask setup --onnx`",
+        file.display()
+    );
+    file
 }

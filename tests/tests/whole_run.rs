@@ -3,25 +3,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)] // a test's helpers may panic too
 
 use nestling::bundle::Bundle;
-use nestling_tests::{quick_config, write_made_up_dataset};
+use nestling_tests::{nestling, quick_config, write_made_up_dataset};
 use nestling_train::train::{Checkpoint, TrainConfig};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
-
-/// The program, built beside this test.
-fn nestling() -> Command {
-    let mut path = std::env::current_exe().unwrap();
-    path.pop(); // deps
-    path.pop();
-    let path = path.join("nestling");
-    if !path.exists() {
-        let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".into());
-        let built = Command::new(cargo).args(["build", "-p", "nestling-train", "--bin", "nestling"]).status().unwrap();
-        assert!(built.success());
-    }
-    Command::new(path)
-}
 
 struct Place {
     folder: tempfile::TempDir,

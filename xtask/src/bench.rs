@@ -4,13 +4,25 @@ use crate::programs::{Programs, json, write_json};
 use crate::{setup, workspace};
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
+use std::path::Path;
 
 /// Flags of `cargo xtask bench`.
 #[derive(clap::Args)]
 pub struct Options {
-    /// Bundle whose children are timed
-    #[arg(long, default_value = "examples/assets/fashion.nestling")]
+    /// Only this bundle's children, on the device
+    #[arg(long)]
+    bundle: Option<String>,
+    /// Leave out the ImageNet-sized children, which need published weights (44 MB to fetch)
+    #[arg(long)]
+    small: bool,
+}
+
+/// A bundle and the children of it that are timed.
+struct Subject {
+    /// Key in `bench.json`.
+    name: &'static str,
     bundle: String,
+    children: &'static [&'static str],
 }
 
 /// Measures, prints and writes `target/bench/bench.json`.
@@ -19,16 +31,49 @@ pub fn run(options: &Options) -> Result<()> {
     let programs = Programs::build()?;
     let folder = workspace::target().join("bench");
     std::fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
-    println!("\n== device");
-    let device = json(programs.device(&["bench", &options.bundle]))?;
-    println!("\n== trainer");
-    let trainer = json(programs.trainer(&["bench"]))?;
+    let mut document = json!({});
+    for Subject { name, bundle, children } in subjects(options, &programs, &folder)? {
+        println!("\n== device, {name}");
+        let mut bench = programs.device(&["bench", &bundle]);
+        for child in children {
+            bench.args(["--child", child]);
+        }
+        let device = json(bench)?;
+        print_device(&device);
+        document[name] = device;
+    }
+    if options.bundle.is_none() {
+        println!("\n== trainer");
+        let trainer = json(programs.trainer(&["bench"]))?;
+        print_trainer(&trainer);
+        document["trainer"] = trainer;
+    }
     let path = folder.join("bench.json");
-    write_json(&path, &json!({ "device": device, "trainer": trainer }))?;
-    print_device(&device);
-    print_trainer(&trainer);
+    write_json(&path, &document)?;
     println!("written to {}", path.display());
     Ok(())
+}
+
+/// The demo's children, and those of ImageNet's size: table 1's smallest at 192 pixels and biggest at 320, with and
+/// without squeeze-and-excite, and EfficientNet-Lite0 at 224.
+fn subjects(options: &Options, programs: &Programs, folder: &Path) -> Result<Vec<Subject>> {
+    if let Some(bundle) = &options.bundle {
+        return Ok(vec![Subject { name: "device", bundle: bundle.clone(), children: &[] }]);
+    }
+    let bundle = "examples/assets/fashion.nestling".to_owned();
+    let mut subjects = vec![Subject { name: "device", bundle, children: &[] }];
+    if !options.small {
+        let photo = setup::photo()?;
+        let path = |name: &str| folder.join(name).to_string_lossy().into_owned();
+        let bundle = path("lite0.nestling");
+        let labels = photo.labels_file.to_string_lossy();
+        json(programs.trainer(&["import", "--weights", &photo.weights(), "--labels", &labels, "--output", &bundle]))?;
+        subjects.push(Subject { name: "table1-relu6", bundle, children: &["smallest", "lite0", "biggest"] });
+        let bundle = path("table1.nestling");
+        json(programs.trainer(&["init", "--space", "table1", "--output", &bundle]))?;
+        subjects.push(Subject { name: "table1", bundle, children: &["smallest", "biggest"] });
+    }
+    Ok(subjects)
 }
 
 fn number(value: &Value) -> f64 {
@@ -47,11 +92,19 @@ fn print_device(device: &Value) {
     let at = &device["device"];
     println!("\ndevice: {} ({}, {})", word(&at["adapter"]), word(&at["backend"]), word(&at["precision"]));
     println!(
-        "  open the bundle {:.1} ms, load {:.0} ms, of it {} pipelines {:.0} ms",
+        "  open the bundle {:.1} ms, load {:.0} ms, of it {} pipelines {:.0} ms and weights {:.0} ms",
         number(&device["open_ms"]),
         number(&device["load_ms"]),
         device["pipelines"],
-        number(&device["pipeline_ms"])
+        number(&device["pipeline_ms"]),
+        number(&device["upload_ms"])
+    );
+    let megabytes = |key: &str| number(&device["memory"][key]) / 1e6;
+    println!(
+        "  on the GPU: weights {:.1} MB, activations {:.1} MB, all {:.1} MB",
+        megabytes("weights"),
+        megabytes("activations"),
+        ["weights", "activations", "image", "children", "staging"].into_iter().map(megabytes).sum::<f64>()
     );
     for child in list(&device["children"]) {
         println!(
@@ -65,14 +118,15 @@ fn print_device(device: &Value) {
         );
         for operator in list(&child["operators"]) {
             println!(
-                "    {:10} {:2} layers {:8.3} ms {:8.2} GFLOP/s",
+                "    {:12} {:3} layers {:8.3} ms {:8.2} GFLOP/s",
                 word(&operator["operator"]),
                 operator["layers"],
                 number(&operator["ms"]),
                 operator["gflops"].as_f64().unwrap_or(0.0)
             );
         }
-        for layer in list(&child["layers"]) {
+        // Hundreds of layers are for the JSON.
+        for layer in list(&child["layers"]).iter().take(if list(&child["layers"]).len() > 40 { 0 } else { 40 }) {
             println!(
                 "      {:26} {:42} {:8.3} ms {:8.2} GFLOP/s",
                 word(&layer["name"]),

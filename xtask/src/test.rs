@@ -24,7 +24,12 @@ pub fn run(options: &Options) -> Result<()> {
 }
 
 fn steps(options: &Options, report: &mut Report) -> Result<()> {
-    report.step("setup", setup::ensure)?;
+    report.step("setup", || {
+        setup::ensure()?;
+        // Weights and photographs that are imported and classified, and what checks exported files.
+        setup::photo()?;
+        setup::onnx_python().map(drop)
+    })?;
     report.step("format", || process::run(&mut cargo(&["fmt", "--all", "--check"])))?;
     report.step("clippy", || {
         let lint = ["clippy", "--workspace", "--all-targets", "--all-features", "--", "--deny", "warnings"];

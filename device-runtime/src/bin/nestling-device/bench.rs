@@ -12,12 +12,15 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-/// Times the smallest and the biggest shipped child: opening, switching, layers and whole.
+/// Times shipped children: opening, switching, layers and whole.
 #[derive(clap::Args)]
 #[command(after_help = "Example:\n  nestling-device bench fashion.nestling --seconds 4 --json")]
 pub struct Options {
     /// The bundle.
     bundle: PathBuf,
+    /// Name of a child to time; may be repeated. The smallest and the biggest that ship if not given.
+    #[arg(long = "child")]
+    children: Vec<String>,
     /// About how many seconds to time each child.
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=3600))]
     seconds: u64,
@@ -84,9 +87,12 @@ fn gflops(madds: u64, ms: f64) -> f64 {
 impl Options {
     pub fn run(&self, device: &device::Options) -> Result<Bench> {
         let Opened { runtime, open_time, load_time, .. } = device.open_to_time(&self.bundle)?;
-        let mut names: Vec<String> = runtime.children().map(|entry| entry.name.clone()).collect();
-        if names.len() > 2 {
-            names.drain(1..names.len() - 1);
+        let mut names = self.children.clone();
+        if names.is_empty() {
+            names = runtime.children().map(|entry| entry.name.clone()).collect();
+            if names.len() > 2 {
+                names.drain(1..names.len() - 1);
+            }
         }
         let bar = Bar::new();
         let mut children = Vec::new();
@@ -111,9 +117,9 @@ impl Options {
         let prepared = runtime.prepared(name)?;
         let cost = prepared.network().cost();
         let side = prepared.network().input.width;
-        let pixels = vec![128; side as usize * side as usize];
+        let pixels = vec![128; 4 * side as usize * side as usize];
         let before = Instant::now();
-        runtime.supernet().infer(prepared, &Image::grey8(side, side, &pixels)?)?;
+        runtime.supernet().infer(prepared, &Image::rgba8(side, side, &pixels)?)?;
         let first = Millis::from(before.elapsed());
 
         let mut switches = Vec::with_capacity(SWITCHES);
