@@ -100,7 +100,8 @@ pub fn preprocessing() -> Preprocessing {
 pub fn nestling() -> Command {
     static BUILT: LazyLock<PathBuf> = LazyLock::new(|| {
         let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".into());
-        let built = Command::new(cargo).args(["build", "-p", "nestling-train", "--bin", "nestling"]).status().unwrap();
+        let built =
+            Command::new(cargo).args(["build", "--workspace", "--all-features", "--bin", "nestling"]).status().unwrap();
         assert!(built.success());
         let mut path = std::env::current_exe().unwrap();
         path.pop(); // deps
