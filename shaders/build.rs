@@ -7,7 +7,8 @@ use naga::valid::{Capabilities, ValidationFlags, Validator};
 #[path = "src/sources.rs"]
 mod sources;
 
-const ALL: [sources::Source; 9] = [
+const ALL: [sources::Source; 11] = [
+    sources::AVERAGE_POOL,
     sources::DENSE,
     sources::DEPTHWISE,
     sources::POINTWISE_SMALL,
@@ -15,6 +16,7 @@ const ALL: [sources::Source; 9] = [
     sources::POINTWISE_SUBGROUP,
     sources::POINTWISE_SUBGROUP_FEW,
     sources::POOL,
+    sources::POOL_WIDE,
     sources::RESIZE_COLUMNS,
     sources::RESIZE_ROWS,
 ];

@@ -28,8 +28,16 @@ pub struct LayerParameters {
     pub norm_offset: u32,
     /// Rows and columns of zeros before the image.
     pub padding: u32,
-    /// Zero.
+    /// First element of the input in the source. Only `PointwiseSmall` looks.
+    pub source_offset: u32,
+    /// First element of the output in the destination. Only `Pool`, `PoolWide` and `PointwiseSmall` look.
+    pub destination_offset: u32,
+    /// First element of the gate in the source. Only gated pointwise kernels look.
+    pub gate_offset: u32,
+    /// Zero: whole vectors of four, as some backends pad uniforms.
     pub reserved: u32,
+    /// Zero.
+    pub reserved_too: u32,
 }
 
 /// Uniform parameters of both passes of the resize: the mirror of `struct Resize` in `resize.wgsl`.
@@ -51,7 +59,12 @@ pub struct ResizeParameters {
 }
 
 /// Bytes of a uniform binding that holds either parameter struct.
-pub const PARAMETER_BYTES: u64 = 48;
+pub const PARAMETER_BYTES: u64 = larger(size_of::<LayerParameters>(), size_of::<ResizeParameters>());
 
-const _: () = assert!(size_of::<LayerParameters>() as u64 == PARAMETER_BYTES);
-const _: () = assert!(size_of::<ResizeParameters>() as u64 == PARAMETER_BYTES);
+const fn larger(a: usize, b: usize) -> u64 {
+    (if a > b { a } else { b }) as u64
+}
+
+// Backends pad uniforms to whole vectors of four.
+const _: () =
+    assert!(size_of::<LayerParameters>().is_multiple_of(16) && size_of::<ResizeParameters>().is_multiple_of(16));
