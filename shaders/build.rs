@@ -7,10 +7,11 @@ use naga::valid::{Capabilities, ValidationFlags, Validator};
 #[path = "src/sources.rs"]
 mod sources;
 
-const ALL: [sources::Source; 11] = [
+const ALL: [sources::Source; 12] = [
     sources::AVERAGE_POOL,
     sources::DENSE,
     sources::DEPTHWISE,
+    sources::LINEAR_WIDE,
     sources::POINTWISE_SMALL,
     sources::POINTWISE_WIDE,
     sources::POINTWISE_SUBGROUP,

@@ -16,6 +16,8 @@ pub enum Kernel {
     PointwiseSubgroup,
     /// The same with 2 pixels, for images of few.
     PointwiseSubgroupFew,
+    /// Matrix over one pixel, one group of output channels a workgroup of 64.
+    LinearWide,
     /// Mean over all pixels, one group of channels a thread.
     Pool,
     /// The same, one group of channels a workgroup of 64.
@@ -39,13 +41,14 @@ pub struct Tile {
 
 impl Kernel {
     /// All kernels.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Dense,
         Self::Depthwise,
         Self::PointwiseSmall,
         Self::PointwiseWide,
         Self::PointwiseSubgroup,
         Self::PointwiseSubgroupFew,
+        Self::LinearWide,
         Self::Pool,
         Self::PoolWide,
         Self::AveragePool,
@@ -61,6 +64,7 @@ impl Kernel {
             Self::PointwiseWide => &sources::POINTWISE_WIDE,
             Self::PointwiseSubgroup => &sources::POINTWISE_SUBGROUP,
             Self::PointwiseSubgroupFew => &sources::POINTWISE_SUBGROUP_FEW,
+            Self::LinearWide => &sources::LINEAR_WIDE,
             Self::Pool => &sources::POOL,
             Self::PoolWide => &sources::POOL_WIDE,
             Self::AveragePool => &sources::AVERAGE_POOL,
@@ -96,6 +100,7 @@ impl Kernel {
             Self::PointwiseSubgroup => (8, 8),
             Self::PointwiseSubgroupFew => (2, 8),
             Self::PointwiseSmall
+            | Self::LinearWide
             | Self::Pool
             | Self::PoolWide
             | Self::AveragePool

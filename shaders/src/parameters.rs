@@ -28,9 +28,9 @@ pub struct LayerParameters {
     pub norm_offset: u32,
     /// Rows and columns of zeros before the image.
     pub padding: u32,
-    /// First element of the input in the source. Only `PointwiseSmall` looks.
+    /// First element of the input in the source. Only `PointwiseSmall` and `LinearWide` look.
     pub source_offset: u32,
-    /// First element of the output in the destination. Only `Pool`, `PoolWide` and `PointwiseSmall` look.
+    /// First element of the output in the destination. Only pools over all pixels, `PointwiseSmall` and `LinearWide` look.
     pub destination_offset: u32,
     /// First element of the gate in the source. Only gated pointwise kernels look.
     pub gate_offset: u32,

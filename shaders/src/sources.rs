@@ -27,6 +27,7 @@ macro_rules! source {
 pub(crate) const AVERAGE_POOL: Source = source!("average_pool" after "layer", subgroups: false);
 pub(crate) const DENSE: Source = source!("dense" after "layer", subgroups: false);
 pub(crate) const DEPTHWISE: Source = source!("depthwise" after "layer", subgroups: false);
+pub(crate) const LINEAR_WIDE: Source = source!("linear_wide" after "layer", subgroups: false);
 pub(crate) const POINTWISE_SMALL: Source = source!("pointwise_small" after "layer", subgroups: false);
 pub(crate) const POINTWISE_WIDE: Source = source!("pointwise_wide" after "layer", subgroups: false);
 pub(crate) const POINTWISE_SUBGROUP: Source = source!("pointwise_subgroup" after "layer", subgroups: true);

@@ -21,9 +21,9 @@ struct Layer {
     norm_offset: u32,
     // Rows and columns of zeros before the image.
     padding: u32,
-    // First element of the input in the source; only pointwise_small looks.
+    // First element of the input in the source; only pointwise_small and linear_wide look.
     source_offset: u32,
-    // First element of the output in the destination; only pools and pointwise_small look.
+    // First element of the output in the destination; only pools over all pixels, pointwise_small and linear_wide look.
     destination_offset: u32,
     // First element of the gate in the source; only gated pointwise kernels look.
     gate_offset: u32,

@@ -32,8 +32,8 @@ impl Traits {
     /// Threads of a workgroup of `kernel`.
     fn workgroup(self, kernel: Kernel) -> u32 {
         match kernel {
-            Kernel::PoolWide => 64,  // its workgroup memory is as large
-            _ if self.software => 8, // one SIMD vector: more only makes tasks coarser
+            Kernel::LinearWide | Kernel::PoolWide => 64, // their workgroup memory is as large
+            _ if self.software => 8,                     // one SIMD vector: more only makes tasks coarser
             Kernel::PointwiseWide => 32,
             _ => 64,
         }
@@ -96,7 +96,8 @@ pub fn plan_layer(shape: &LayerShape, traits: Traits) -> Result<LayerPlan, Engin
         Operator::Pool if traits.software => Kernel::Pool,
         Operator::Pool => Kernel::PoolWide,
         Operator::AveragePool => Kernel::AveragePool,
-        Operator::Linear => Kernel::PointwiseSmall,
+        Operator::Linear if traits.software => Kernel::PointwiseSmall,
+        Operator::Linear => Kernel::LinearWide,
         Operator::Pointwise => traits.pointwise_kernel(shape),
     };
     plan_kernel(kernel, shape, traits)
@@ -116,6 +117,7 @@ pub(super) fn plan_kernel(kernel: Kernel, shape: &LayerShape, traits: Traits) ->
             ((row_tiles(specialisation.rows) * groups).div_ceil(workgroup), 1, steps)
         }
         Kernel::Pool => (groups.div_ceil(workgroup), 1, u64::from(shape.input.pixels())),
+        Kernel::LinearWide => (groups, 1, u64::from(shape.input.channels.div_ceil(4)).div_ceil(workgroup)),
         Kernel::PoolWide => (groups, 1, u64::from(shape.input.pixels()).div_ceil(workgroup)),
         Kernel::AveragePool => ((pixels * groups).div_ceil(workgroup), 1, u64::from(shape.kernel)),
         Kernel::PointwiseSmall => {
@@ -282,8 +284,8 @@ mod tests {
                 let tile = plan.kernel.tile();
                 let threads = u64::from(plan.workgroups[0] * plan.workgroups[1] * plan.specialisation.workgroup);
                 let outputs = layer.shape.output.len() as u64;
-                let workgroup = if plan.kernel == Kernel::PoolWide { plan.specialisation.workgroup } else { 1 };
-                let threads = threads / u64::from(workgroup); // of which one writes
+                let one_writes = matches!(plan.kernel, Kernel::LinearWide | Kernel::PoolWide);
+                let threads = threads / if one_writes { u64::from(plan.specialisation.workgroup) } else { 1 };
                 let covered = threads * u64::from(tile.pixels * tile.groups * plan.specialisation.rows * 4);
                 assert!(covered >= outputs, "{}: {covered} of {outputs}", layer.shape);
             }

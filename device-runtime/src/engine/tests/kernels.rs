@@ -360,15 +360,15 @@ proptest! {
 
     #[test]
     fn a_matrix_of_any_size_anywhere(
+        kernel in prop::sample::select(vec![Kernel::PointwiseSmall, Kernel::LinearWide]),
         activation in activations(),
-        inputs in prop_oneof![Just(6u32), Just(22), 1u32..90],
+        inputs in prop_oneof![Just(6u32), Just(22), 1u32..90, 200u32..700],
         outputs in prop_oneof![Just(6u32), Just(22), 1u32..90],
         more in (0u32..3, 0u32..3),
         offsets in (0u32..40, 0u32..40),
         seed: u64,
     ) {
         let input = Shape { channels: inputs, height: 1, width: 1 };
-        let kernel = Kernel::PointwiseSmall;
         let plain = case(kernel, (1, 1), 1, Padding::Symmetric, activation, false, input, outputs, more, seed);
         check(&Case { offsets, ..plain.linear() })?;
     }
