@@ -131,6 +131,20 @@ impl Supernet {
         preprocessing: &Preprocessing,
         options: &EngineOptions,
     ) -> Result<Self, EngineError> {
+        let facts = context.facts();
+        let traits = Traits { software: facts.is_software(), subgroups: facts.subgroups };
+        Self::load_planned(context, space, weights, preprocessing, options, traits).await
+    }
+
+    /// The same with the kernels of any kind of adapter: a test runs a real GPU's on software.
+    pub(super) async fn load_planned(
+        context: &Context,
+        space: &SearchSpace,
+        weights: &[f32],
+        preprocessing: &Preprocessing,
+        options: &EngineOptions,
+        traits: Traits,
+    ) -> Result<Self, EngineError> {
         let started = Instant::now();
         context.check("loading a supernet")?;
         let biggest = space.lower(&space.biggest())?;
@@ -142,8 +156,6 @@ impl Supernet {
         if !preprocessing.fits(space.input_channels) {
             return Err(EngineError::Preprocessing { channels: space.input_channels });
         }
-        let facts = context.facts();
-        let traits = Traits { software: facts.is_software(), subgroups: facts.subgroups };
         for layer in &biggest.layers {
             plan_layer(&layer.shape, traits)?; // every other child's loops and grids are smaller
         }

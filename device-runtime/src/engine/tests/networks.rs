@@ -99,13 +99,21 @@ fn mixed() -> SearchSpace {
     SearchSpace { stages, head, ..plain }
 }
 
+const SOFTWARE: Traits = Traits { software: true, subgroups: true };
+const REAL_GPU: Traits = Traits { software: false, subgroups: true };
+
 /// Checks the smallest, the biggest and `sampled` random children, one after the other, against the reference and
 /// against a supernet that never ran another child.
-fn check_children(space: &SearchSpace, sampled: usize, seed: u64) {
+fn check_children(space: &SearchSpace, traits: Traits, sampled: usize, seed: u64) {
     let mut random = random(seed);
     let weights = random_weights(space, &mut random);
     let one_slot = EngineOptions { child_slots: 1, ..EngineOptions::default() };
-    let supernet = load(&CONTEXT, space, &weights, &one_slot);
+    let load = || {
+        let preprocessing = preprocessing(space);
+        let load = Supernet::load_planned(&CONTEXT, space, &weights, &preprocessing, &one_slot, traits);
+        pollster::block_on(load).unwrap()
+    };
+    let supernet = load();
     let mut children = vec![space.smallest(), space.biggest()];
     children.extend((0..sampled).map(|_| space.sample(&mut random)));
     children.dedup();
@@ -120,7 +128,7 @@ fn check_children(space: &SearchSpace, sampled: usize, seed: u64) {
         answers.push((child, tensor, logits));
     }
     if let Some((child, tensor, logits)) = answers.last() {
-        let fresh = load(&CONTEXT, space, &weights, &one_slot);
+        let fresh = load();
         let prepared = fresh.prepare(child).unwrap();
         assert_eq!(&fresh.infer_tensor(&prepared, tensor).unwrap(), logits, "{}, {prepared}: bit for bit", space.name);
         // And the first child again, after larger ones.
@@ -133,31 +141,31 @@ fn check_children(space: &SearchSpace, sampled: usize, seed: u64) {
 
 #[test]
 fn stages_that_differ_in_everything_agree_with_the_reference() {
-    check_children(&mixed(), 6, 20);
+    check_children(&mixed(), SOFTWARE, 6, 20);
+    check_children(&mixed(), REAL_GPU, 2, 20);
 }
 
 #[test]
 fn squeeze_and_excite_of_the_block_input_agrees_with_the_reference() {
     let mut space = preset("table1", &[32, 41]);
     space.stages.truncate(4);
-    check_children(&space, 3, 21);
+    check_children(&space, SOFTWARE, 3, 21);
 }
 
 #[test]
 fn transition_skips_and_the_head_of_mobilenet_v3_agree_with_the_reference() {
     let mut space = preset("attentivenas", &[32, 39]);
     space.stages.truncate(4);
-    check_children(&space, 2, 22);
+    check_children(&space, SOFTWARE, 2, 22);
 }
 
 #[test]
 fn a_network_without_a_head_agrees_with_the_reference() {
-    check_children(&preset("mobilenet-v1-0.5x", &[35]), 0, 23);
+    check_children(&preset("mobilenet-v1-0.5x", &[35]), SOFTWARE, 0, 23);
 }
 
-/// Half a minute to compile each on lavapipe.
 #[test]
-#[ignore = "slow: every preset's pipelines"]
+#[ignore = "slow: builds and compiles every preset's pipelines"]
 fn every_preset_agrees_with_the_reference() {
     for (seed, one) in (30..).zip(Preset::ALL) {
         let space = one.space();
@@ -168,7 +176,8 @@ fn every_preset_agrees_with_the_reference() {
             shrunken(space, &[32, 41, 48])
         };
         let space = SearchSpace { classes: if seed % 3 == 0 { 1000 } else { 11 }, ..space };
-        check_children(&space, 2, seed);
+        check_children(&space, SOFTWARE, 2, seed);
+        check_children(&space, REAL_GPU, 0, seed);
         println!("{}: as the reference", space.name);
     }
 }
