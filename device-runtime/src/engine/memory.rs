@@ -100,7 +100,7 @@ mod tests {
     use crate::space::{Preset, SearchSpace};
 
     #[test]
-    fn table_1_holds_a_quarter_more_than_it_must() {
+    fn table_1_holds_less_than_a_third_more_than_it_must() {
         let space = SearchSpace::table1_without_squeeze();
         let biggest = space.lower(&space.biggest()).unwrap();
         let (floor, largest_two) = floor(&biggest);
