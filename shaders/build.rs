@@ -7,14 +7,17 @@ use naga::valid::{Capabilities, ValidationFlags, Validator};
 #[path = "src/sources.rs"]
 mod sources;
 
-const ALL: [sources::Source; 9] = [
+const ALL: [sources::Source; 12] = [
+    sources::AVERAGE_POOL,
     sources::DENSE,
     sources::DEPTHWISE,
+    sources::LINEAR_WIDE,
     sources::POINTWISE_SMALL,
     sources::POINTWISE_WIDE,
     sources::POINTWISE_SUBGROUP,
     sources::POINTWISE_SUBGROUP_FEW,
     sources::POOL,
+    sources::POOL_WIDE,
     sources::RESIZE_COLUMNS,
     sources::RESIZE_ROWS,
 ];

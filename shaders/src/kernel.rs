@@ -7,7 +7,7 @@ pub enum Kernel {
     Dense,
     /// Convolution of each channel with its own kernel.
     Depthwise,
-    /// 1x1 convolution or classifier, one pixel and 4 output channels a thread.
+    /// 1x1 convolution or matrix, one pixel and 4 output channels a thread.
     PointwiseSmall,
     /// 1x1 convolution, 8 pixels and 8 output channels a thread.
     PointwiseWide,
@@ -16,8 +16,14 @@ pub enum Kernel {
     PointwiseSubgroup,
     /// The same with 2 pixels, for images of few.
     PointwiseSubgroupFew,
-    /// Mean over all pixels.
+    /// Matrix over one pixel, one group of output channels a workgroup of 64.
+    LinearWide,
+    /// Mean over all pixels, one group of channels a thread.
     Pool,
+    /// The same, one group of channels a workgroup of 64.
+    PoolWide,
+    /// Mean over squares of pixels.
+    AveragePool,
     /// First pass of the resize: columns.
     ResizeColumns,
     /// Second pass of the resize: rows and normalisation.
@@ -35,14 +41,17 @@ pub struct Tile {
 
 impl Kernel {
     /// All kernels.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 12] = [
         Self::Dense,
         Self::Depthwise,
         Self::PointwiseSmall,
         Self::PointwiseWide,
         Self::PointwiseSubgroup,
         Self::PointwiseSubgroupFew,
+        Self::LinearWide,
         Self::Pool,
+        Self::PoolWide,
+        Self::AveragePool,
         Self::ResizeColumns,
         Self::ResizeRows,
     ];
@@ -55,7 +64,10 @@ impl Kernel {
             Self::PointwiseWide => &sources::POINTWISE_WIDE,
             Self::PointwiseSubgroup => &sources::POINTWISE_SUBGROUP,
             Self::PointwiseSubgroupFew => &sources::POINTWISE_SUBGROUP_FEW,
+            Self::LinearWide => &sources::LINEAR_WIDE,
             Self::Pool => &sources::POOL,
+            Self::PoolWide => &sources::POOL_WIDE,
+            Self::AveragePool => &sources::AVERAGE_POOL,
             Self::ResizeColumns => &sources::RESIZE_COLUMNS,
             Self::ResizeRows => &sources::RESIZE_ROWS,
         }
@@ -87,7 +99,13 @@ impl Kernel {
             Self::PointwiseWide => (8, 2),
             Self::PointwiseSubgroup => (8, 8),
             Self::PointwiseSubgroupFew => (2, 8),
-            Self::PointwiseSmall | Self::Pool | Self::ResizeColumns | Self::ResizeRows => (1, 1),
+            Self::PointwiseSmall
+            | Self::LinearWide
+            | Self::Pool
+            | Self::PoolWide
+            | Self::AveragePool
+            | Self::ResizeColumns
+            | Self::ResizeRows => (1, 1),
         };
         Tile { pixels, groups }
     }
@@ -96,10 +114,12 @@ impl Kernel {
 /// The values that specialise a kernel's module when its pipeline is built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Specialisation {
-    /// 0 identity, 1 ReLU, 2 ReLU6, 3 swish, 4 hard swish.
+    /// 0 identity, 1 ReLU, 2 ReLU6, 3 swish, 4 hard swish, 5 sigmoid, 6 hard sigmoid.
     pub activation: u32,
     /// Whether what the destination holds is added.
     pub residual: bool,
+    /// Whether a pointwise kernel's input is first multiplied by a factor of each channel.
+    pub gated: bool,
     /// Kernel size.
     pub kernel: u32,
     /// Stride.
@@ -120,6 +140,7 @@ impl Specialisation {
             constants.extend([
                 ("ACTIVATION", f64::from(self.activation)),
                 ("RESIDUAL", f64::from(u8::from(self.residual))),
+                ("GATED", f64::from(u8::from(self.gated))),
                 ("KERNEL", f64::from(self.kernel)),
                 ("STRIDE", f64::from(self.stride)),
                 ("INPUT_CHANNELS", f64::from(self.input_channels)),

@@ -2,11 +2,11 @@
 //!
 //! Every module is parsed and validated by naga when this crate is built, so a mistake in WGSL is a build error, and is
 //! written out for every backend in a test. The kernels need 4 storage buffers and one uniform buffer, at most 256
-//! threads a workgroup and no workgroup memory: WebGPU's downlevel limits.
+//! threads a workgroup and a kilobyte of workgroup memory: WebGPU's downlevel limits.
 //!
 //! | binding | what |
 //! | --- | --- |
-//! | 0 | source: activations, or the 8-bit image |
+//! | 0 | source: activations, also the gate, or the 8-bit image |
 //! | 1 | weights of the whole supernet |
 //! | 2 | norms: scales and shifts of all prepared children |
 //! | 3 | destination: activations, also the residual |

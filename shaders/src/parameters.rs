@@ -28,8 +28,16 @@ pub struct LayerParameters {
     pub norm_offset: u32,
     /// Rows and columns of zeros before the image.
     pub padding: u32,
-    /// Zero.
+    /// First element of the input in the source. Only `PointwiseSmall` and `LinearWide` look.
+    pub source_offset: u32,
+    /// First element of the output in the destination. Only pools over all pixels, `PointwiseSmall` and `LinearWide` look.
+    pub destination_offset: u32,
+    /// First element of the gate in the source. Only gated pointwise kernels look.
+    pub gate_offset: u32,
+    /// Zero: whole vectors of four, as some backends pad uniforms.
     pub reserved: u32,
+    /// Zero.
+    pub reserved_too: u32,
 }
 
 /// Uniform parameters of both passes of the resize: the mirror of `struct Resize` in `resize.wgsl`.

@@ -14,6 +14,7 @@ fn specialised(kernel: Kernel) -> (Module, ModuleInfo) {
     let values = Specialisation {
         activation: 3,
         residual: true,
+        gated: true,
         kernel: 5,
         stride: 2,
         input_channels: 3,
@@ -95,7 +96,11 @@ fn parameters_mirror_the_structs_in_wgsl() {
         weight_kernel,
         norm_offset,
         padding,
-        reserved
+        source_offset,
+        destination_offset,
+        gate_offset,
+        reserved,
+        reserved_too
     });
     assert_eq!(layout(Kernel::Depthwise, "Layer"), expected);
     let expected = mirror!(ResizeParameters {

@@ -21,12 +21,21 @@ struct Layer {
     norm_offset: u32,
     // Rows and columns of zeros before the image.
     padding: u32,
+    // First element of the input in the source; only pointwise_small and linear_wide look.
+    source_offset: u32,
+    // First element of the output in the destination; only pools over all pixels, pointwise_small and linear_wide look.
+    destination_offset: u32,
+    // First element of the gate in the source; only gated pointwise kernels look.
+    gate_offset: u32,
     reserved: u32,
+    reserved_too: u32,
 }
 
-// 0 identity, 1 ReLU, 2 ReLU6, 3 swish, 4 hard swish.
+// 0 identity, 1 ReLU, 2 ReLU6, 3 swish, 4 hard swish, 5 sigmoid, 6 hard sigmoid.
 override ACTIVATION: u32 = 0u;
 override RESIDUAL: bool = false;
+// Whether a pointwise kernel's input is first multiplied by a factor of each channel.
+override GATED: bool = false;
 override KERNEL: u32 = 3u;
 override STRIDE: u32 = 1u;
 // Channels of the image, for the first layer.
@@ -47,10 +56,36 @@ fn activate(x: vec4<f32>) -> vec4<f32> {
         return clamp(x, vec4<f32>(0.0), vec4<f32>(6.0));
     }
     if ACTIVATION == 3u {
-        return x / (1.0 + exp(-x));
+        return x / (1.0 + exp_minus(x));
     }
     if ACTIVATION == 4u {
         return x * clamp(x + 3.0, vec4<f32>(0.0), vec4<f32>(6.0)) * (1.0 / 6.0);
+    }
+    if ACTIVATION == 5u {
+        return 1.0 / (1.0 + exp_minus(x));
+    }
+    if ACTIVATION == 6u {
+        return clamp(x + 3.0, vec4<f32>(0.0), vec4<f32>(6.0)) * (1.0 / 6.0);
+    }
+    return x;
+}
+
+// exp(-x), kept finite: WGSL does not promise infinities.
+fn exp_minus(x: vec4<f32>) -> vec4<f32> {
+    return exp(min(-x, vec4<f32>(80.0)));
+}
+
+// The factors of an input group; read once a step.
+fn gate_of(input_group: u32) -> vec4<f32> {
+    if GATED {
+        return source[layer.gate_offset + input_group];
+    }
+    return vec4<f32>(1.0);
+}
+
+fn gated(x: vec4<f32>, gate: vec4<f32>) -> vec4<f32> {
+    if GATED {
+        return x * gate;
     }
     return x;
 }

@@ -1,5 +1,5 @@
-// 1x1 convolution or classifier, one pixel and one group of output channels a thread. Threads run along pixels, then
-// groups: the only tile that keeps threads busy when there are few pixels (one, for the classifier).
+// 1x1 convolution or matrix, one pixel and one group of output channels a thread. Threads run along pixels, then
+// groups: the only tile that keeps threads busy when there are few pixels (one, for a matrix).
 //
 // Weight: [output group][input group][input channel of the group], four output channels an element.
 
@@ -12,14 +12,14 @@ fn pointwise_small(@builtin(global_invocation_id) thread: vec3<u32>) {
         return;
     }
     var weight = layer.weight_offset + group * layer.weight_stride;
-    var read = pixel;
+    var read = layer.source_offset + pixel;
     var sum = vec4<f32>();
     for (var i = 0u; i < layer.input_groups; i++) {
         let w = mat4x4<f32>(weights[weight], weights[weight + 1u], weights[weight + 2u], weights[weight + 3u]);
-        sum += w * source[read];
+        sum += w * gated(source[read], gate_of(i));
         weight += 4u;
         read += pixels;
     }
     let norm = layer.norm_offset + 2u * group;
-    close(sum, norms[norm], norms[norm + 1u], group * pixels + pixel);
+    close(sum, norms[norm], norms[norm + 1u], layer.destination_offset + group * pixels + pixel);
 }

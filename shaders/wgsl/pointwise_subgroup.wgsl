@@ -97,6 +97,7 @@ fn pointwise_subgroup(
     var h6 = vec4<f32>();
     var h7 = vec4<f32>();
     for (var i = 0u; i < layer.input_groups; i++) {
+        let gate = gate_of(i);
         let w0 = weights[weight0];
         weight0 += 4u;
         let w1 = weights[weight1];
@@ -105,21 +106,21 @@ fn pointwise_subgroup(
         weight2 += 4u;
         let w3 = weights[weight3];
         weight3 += 4u;
-        let x0 = source[read0];
+        let x0 = gated(source[read0], gate);
         read0 += pixels;
-        let x1 = source[read1];
+        let x1 = gated(source[read1], gate);
         read1 += pixels;
-        let x2 = source[read2];
+        let x2 = gated(source[read2], gate);
         read2 += pixels;
-        let x3 = source[read3];
+        let x3 = gated(source[read3], gate);
         read3 += pixels;
-        let x4 = source[read4];
+        let x4 = gated(source[read4], gate);
         read4 += pixels;
-        let x5 = source[read5];
+        let x5 = gated(source[read5], gate);
         read5 += pixels;
-        let x6 = source[read6];
+        let x6 = gated(source[read6], gate);
         read6 += pixels;
-        let x7 = source[read7];
+        let x7 = gated(source[read7], gate);
         read7 += pixels;
         let a = mat4x4<f32>(
             subgroupBroadcast(w0, 0u),

@@ -43,6 +43,7 @@ fn pointwise_subgroup_few(
     var h0 = vec4<f32>();
     var h1 = vec4<f32>();
     for (var i = 0u; i < layer.input_groups; i++) {
+        let gate = gate_of(i);
         let w0 = weights[weight0];
         weight0 += 4u;
         let w1 = weights[weight1];
@@ -51,9 +52,9 @@ fn pointwise_subgroup_few(
         weight2 += 4u;
         let w3 = weights[weight3];
         weight3 += 4u;
-        let x0 = source[read0];
+        let x0 = gated(source[read0], gate);
         read0 += pixels;
-        let x1 = source[read1];
+        let x1 = gated(source[read1], gate);
         read1 += pixels;
         let a = mat4x4<f32>(
             subgroupBroadcast(w0, 0u),

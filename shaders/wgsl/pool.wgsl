@@ -11,5 +11,5 @@ fn pool(@builtin(global_invocation_id) thread: vec3<u32>) {
     for (var pixel = 0u; pixel < pixels; pixel++) {
         sum += source[group * pixels + pixel];
     }
-    destination[group] = sum / f32(pixels);
+    destination[layer.destination_offset + group] = sum / f32(pixels);
 }

@@ -1,4 +1,5 @@
 use super::arena::{Arena, Sizes};
+use super::memory::{MemoryUse, floor};
 use super::pipelines::Pipelines;
 use super::planner::{Traits, all_pipelines, plan_layer};
 use super::repack::{Packed, pack, packed_len};
@@ -10,7 +11,6 @@ use crate::space::{ParameterLayout, SearchSpace};
 use crate::units::Millis;
 use nestling_shaders::{PARAMETER_BYTES, ResizeParameters};
 use serde::{Deserialize, Serialize};
-use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
@@ -28,45 +28,6 @@ pub struct EngineOptions {
 impl Default for EngineOptions {
     fn default() -> Self {
         Self { child_slots: 32, largest_image_side: 1080, answers_in_flight: 4 }
-    }
-}
-
-/// Bytes that a loaded supernet holds, all of them made at load.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct MemoryUse {
-    /// Shared weights on the GPU, padded to groups of four channels.
-    pub weights: u64,
-    /// The three activation buffers.
-    pub activations: u64,
-    /// The 8-bit image.
-    pub image: u64,
-    /// Slots of prepared children: layer parameters, scales and shifts.
-    pub children: u64,
-    /// Buffers that answers and times are read through.
-    pub staging: u64,
-    /// Batch norm's gamma and beta and the bias, kept on the host to prepare children.
-    pub host: u64,
-}
-
-impl MemoryUse {
-    /// Bytes on the GPU.
-    pub fn gpu(&self) -> u64 {
-        self.weights + self.activations + self.image + self.children + self.staging
-    }
-}
-
-impl fmt::Display for MemoryUse {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
-        write!(
-            f,
-            "{:.2} MiB on the GPU (weights {:.2}, activations {:.2}, image {:.2}, children {:.2})",
-            mib(self.gpu()),
-            mib(self.weights),
-            mib(self.activations),
-            mib(self.image),
-            mib(self.children)
-        )
     }
 }
 
@@ -99,6 +60,8 @@ pub struct Supernet {
     pub(super) pipelines: Pipelines,
     pub(super) arena: Arena,
     pub(super) sizes: Sizes,
+    /// What the biggest child must hold at least, and its two largest tensors.
+    activation_floor: (u64, u64),
     pub(super) slots: Arc<Slots>,
     pub(super) strides: Strides,
     pub(super) answers: Arc<Staging>,
@@ -168,6 +131,20 @@ impl Supernet {
         preprocessing: &Preprocessing,
         options: &EngineOptions,
     ) -> Result<Self, EngineError> {
+        let facts = context.facts();
+        let traits = Traits { software: facts.is_software(), subgroups: facts.subgroups };
+        Self::load_planned(context, space, weights, preprocessing, options, traits).await
+    }
+
+    /// The same with the kernels of any kind of adapter: a test runs a real GPU's on software.
+    pub(super) async fn load_planned(
+        context: &Context,
+        space: &SearchSpace,
+        weights: &[f32],
+        preprocessing: &Preprocessing,
+        options: &EngineOptions,
+        traits: Traits,
+    ) -> Result<Self, EngineError> {
         let started = Instant::now();
         context.check("loading a supernet")?;
         let biggest = space.lower(&space.biggest())?;
@@ -179,8 +156,6 @@ impl Supernet {
         if !preprocessing.fits(space.input_channels) {
             return Err(EngineError::Preprocessing { channels: space.input_channels });
         }
-        let facts = context.facts();
-        let traits = Traits { software: facts.is_software(), subgroups: facts.subgroups };
         for layer in &biggest.layers {
             plan_layer(&layer.shape, traits)?; // every other child's loops and grids are smaller
         }
@@ -245,6 +220,7 @@ impl Supernet {
             pipelines,
             arena,
             sizes,
+            activation_floor: floor(&biggest),
             slots: Slots::new(slots as usize),
             strides,
             answers,
@@ -288,6 +264,11 @@ impl Supernet {
         MemoryUse {
             weights: sizes.weights,
             activations: sizes.block + sizes.expanded + sizes.filtered,
+            block: sizes.block,
+            expanded: sizes.expanded,
+            filtered: sizes.filtered,
+            activation_floor: self.activation_floor.0,
+            largest_two: self.activation_floor.1,
             image: sizes.image,
             children: sizes.norms + sizes.parameters,
             staging: self.answers.total_bytes() + times,

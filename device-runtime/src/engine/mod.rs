@@ -9,14 +9,19 @@
 //!
 //! | buffer | holds |
 //! | --- | --- |
-//! | block | what a block reads and writes; the residual is added in place; at the end the logits |
-//! | expanded | what an expand convolution or the head writes |
-//! | filtered | the input tensor; what a depthwise convolution or the pool writes |
+//! | block | what a block reads and writes; the residual is added in place; at the end the logits; behind them, means |
+//! | expanded | what an expand convolution or the head writes; a squeezed mean; an averaged shortcut |
+//! | filtered | the input tensor; what a depthwise convolution or the pool writes; behind them, gates |
+//!
+//! Squeeze-and-excite goes around: the depthwise output stays at the start of `filtered`, its mean goes behind `block`,
+//! the squeezed mean to `expanded`, and the gate behind `filtered`, where the projection reads both. A shortcut of its
+//! own goes through `expanded` and takes the place of the block's input, which nothing else needs any more.
 
 mod arena;
 mod error;
 mod infer;
 mod load;
+mod memory;
 mod pipelines;
 mod planner;
 mod prepare;
@@ -28,7 +33,8 @@ mod timing;
 mod upload;
 
 pub use error::EngineError;
-pub use load::{EngineOptions, MemoryUse, SetUp, Supernet};
+pub use load::{EngineOptions, SetUp, Supernet};
+pub use memory::MemoryUse;
 pub use planner::{LayerPlan, Traits, plan_layer};
 pub use prepare::PreparedChild;
 pub use timing::{Clock, LayerTime, LayerTimes};

@@ -1,5 +1,5 @@
 use super::EngineError;
-use crate::space::{Activation, LayerShape, Operator, SearchSpace};
+use crate::space::{Activation, Block, ExpandRatio, LayerShape, Operator, SearchSpace, Shape, Skip};
 use nestling_shaders::{Kernel, Specialisation};
 use std::collections::BTreeSet;
 
@@ -32,7 +32,8 @@ impl Traits {
     /// Threads of a workgroup of `kernel`.
     fn workgroup(self, kernel: Kernel) -> u32 {
         match kernel {
-            _ if self.software => 8, // one SIMD vector: more only makes tasks coarser
+            Kernel::LinearWide | Kernel::PoolWide => 64, // their workgroup memory is as large
+            _ if self.software => 8,                     // one SIMD vector: more only makes tasks coarser
             Kernel::PointwiseWide => 32,
             _ => 64,
         }
@@ -92,8 +93,11 @@ pub fn plan_layer(shape: &LayerShape, traits: Traits) -> Result<LayerPlan, Engin
     let kernel = match shape.operator {
         Operator::Dense => Kernel::Dense,
         Operator::Depthwise => Kernel::Depthwise,
-        Operator::Pool | Operator::AveragePool => Kernel::Pool,
-        Operator::Linear => Kernel::PointwiseSmall,
+        Operator::Pool if traits.software => Kernel::Pool,
+        Operator::Pool => Kernel::PoolWide,
+        Operator::AveragePool => Kernel::AveragePool,
+        Operator::Linear if traits.software => Kernel::PointwiseSmall,
+        Operator::Linear => Kernel::LinearWide,
         Operator::Pointwise => traits.pointwise_kernel(shape),
     };
     plan_kernel(kernel, shape, traits)
@@ -113,6 +117,9 @@ pub(super) fn plan_kernel(kernel: Kernel, shape: &LayerShape, traits: Traits) ->
             ((row_tiles(specialisation.rows) * groups).div_ceil(workgroup), 1, steps)
         }
         Kernel::Pool => (groups.div_ceil(workgroup), 1, u64::from(shape.input.pixels())),
+        Kernel::LinearWide => (groups, 1, u64::from(shape.input.channels.div_ceil(4)).div_ceil(workgroup)),
+        Kernel::PoolWide => (groups, 1, u64::from(shape.input.pixels()).div_ceil(workgroup)),
+        Kernel::AveragePool => ((pixels * groups).div_ceil(workgroup), 1, u64::from(shape.kernel)),
         Kernel::PointwiseSmall => {
             ((pixels * groups).div_ceil(workgroup), 1, u64::from(shape.input.channels.div_ceil(4)))
         }
@@ -136,11 +143,12 @@ pub(super) fn plan_kernel(kernel: Kernel, shape: &LayerShape, traits: Traits) ->
 
 /// What a kernel does not read is set to one value, so that layers share its pipeline.
 fn specialise(kernel: Kernel, shape: &LayerShape, traits: Traits) -> Specialisation {
-    let reads_kernel = matches!(kernel, Kernel::Dense | Kernel::Depthwise);
+    let reads_kernel = matches!(kernel, Kernel::Dense | Kernel::Depthwise | Kernel::AveragePool);
     let (size, stride) = if reads_kernel { (shape.kernel, shape.stride) } else { (1, 1) };
     Specialisation {
         activation: activation_number(shape.activation),
         residual: shape.residual,
+        gated: shape.gated,
         kernel: size,
         stride,
         input_channels: if kernel == Kernel::Dense { shape.input.channels } else { 4 },
@@ -152,46 +160,81 @@ fn specialise(kernel: Kernel, shape: &LayerShape, traits: Traits) -> Specialisat
 /// The specialisation of a pass of the resize, which has no layer.
 pub(super) fn resize_specialisation(kernel: Kernel, traits: Traits) -> Specialisation {
     let workgroup = traits.workgroup(kernel);
-    Specialisation { activation: 0, residual: false, kernel: 1, stride: 1, input_channels: 4, rows: 1, workgroup }
+    Specialisation {
+        activation: 0,
+        residual: false,
+        gated: false,
+        kernel: 1,
+        stride: 1,
+        input_channels: 4,
+        rows: 1,
+        workgroup,
+    }
 }
 
-/// Every pipeline that any child of the space can need: all kernels, sizes, strides, activations and residuals that
-/// occur, for all kernels that [`plan_layer`] may choose.
+/// Every pipeline that any child of the space can need: all kernels, sizes, strides, activations, residuals and gates
+/// that occur, for all kernels that [`plan_layer`] may choose.
 pub(super) fn all_pipelines(space: &SearchSpace, traits: Traits) -> BTreeSet<(Kernel, Specialisation)> {
     let mut all = BTreeSet::new();
-    let mut add = |kernel: Kernel, activation: Activation, residual: bool, size: u32, stride: u32| {
-        let specialisation = Specialisation {
-            activation: activation_number(activation),
-            residual,
-            kernel: size,
-            stride,
-            input_channels: if kernel == Kernel::Dense { space.input_channels } else { 4 },
-            rows: traits.rows(kernel),
-            workgroup: traits.workgroup(kernel),
+    let one = Shape { channels: space.input_channels, height: 1, width: 1 };
+    let plain = |operator: Operator, activation: Activation| LayerShape {
+        operator,
+        kernel: 1,
+        stride: 1,
+        activation,
+        residual: false,
+        gated: false,
+        input: one,
+        output: one,
+    };
+    let mut add = |shape: LayerShape| {
+        let kernels = match (shape.operator, plan_layer(&shape, traits)) {
+            (Operator::Pointwise, _) => traits.pointwise_kernels().to_vec(),
+            (_, plan) => plan.map(|plan| plan.kernel).into_iter().collect(),
         };
-        all.insert((kernel, specialisation));
+        all.extend(kernels.into_iter().map(|kernel| (kernel, specialise(kernel, &shape, traits))));
     };
     let identity = Activation::Identity;
-    add(Kernel::Dense, space.activation, false, space.stem.kernel, space.stem.stride);
+    add(LayerShape {
+        kernel: space.stem.kernel,
+        stride: space.stem.stride,
+        ..plain(Operator::Dense, space.activation)
+    });
     for (index, stage) in space.stages.iter().enumerate() {
-        let deepest = stage.depths.last().copied().unwrap_or(1);
-        for &size in &stage.kernels {
-            add(Kernel::Depthwise, space.activation, false, size, stage.stride);
-            if deepest > 1 {
-                add(Kernel::Depthwise, space.activation, false, size, 1);
-            }
+        let activation = stage.activation.unwrap_or(space.activation);
+        if stage.expand_ratios.iter().any(|&ratio| ratio > ExpandRatio::ONE) {
+            add(plain(Operator::Pointwise, activation));
         }
-        for block in 0..deepest {
-            for &kernel in traits.pointwise_kernels() {
-                add(kernel, identity, space.skip(index, block) != crate::space::Skip::None, 1, 1);
+        if let Some(squeeze) = &stage.squeeze_excite {
+            add(plain(Operator::Linear, squeeze.activation.unwrap_or(activation)));
+            add(plain(Operator::Linear, squeeze.gate.activation()));
+        }
+        for block in 0..stage.depths.last().copied().unwrap_or(1) {
+            let stride = if block == 0 { stage.stride } else { 1 };
+            for &kernel in &stage.kernels {
+                add(LayerShape { kernel, stride, ..plain(Operator::Depthwise, activation) });
             }
+            let skip = space.skip(index, block);
+            if skip == Skip::Transition {
+                add(LayerShape { kernel: stride, stride, ..plain(Operator::AveragePool, identity) });
+                add(plain(Operator::Pointwise, identity));
+            }
+            let closing = if stage.block == Block::Separable { activation } else { identity };
+            add(LayerShape {
+                residual: skip != Skip::None,
+                gated: stage.squeeze_excite.is_some(),
+                ..plain(Operator::Pointwise, closing)
+            });
         }
     }
-    for &kernel in traits.pointwise_kernels() {
-        add(kernel, space.activation, false, 1, 1); // expand convolutions and the head
+    add(plain(Operator::Pool, identity));
+    if let Some(head) = &space.head {
+        add(plain(Operator::Pointwise, space.activation));
+        if head.expand_ratio.is_some() {
+            add(plain(Operator::Linear, space.activation));
+        }
     }
-    add(Kernel::PointwiseSmall, identity, false, 1, 1); // the classifier
-    add(Kernel::Pool, identity, false, 1, 1);
+    add(plain(Operator::Linear, identity)); // the classifier
     all.extend(
         [Kernel::ResizeColumns, Kernel::ResizeRows].map(|kernel| (kernel, resize_specialisation(kernel, traits))),
     );
@@ -201,7 +244,7 @@ pub(super) fn all_pipelines(space: &SearchSpace, traits: Traits) -> BTreeSet<(Ke
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::space::Padding;
+    use crate::space::Preset;
     use rand::SeedableRng;
 
     const ALL_TRAITS: [Traits; 4] = [
@@ -214,14 +257,12 @@ mod tests {
     #[test]
     fn the_pipeline_set_serves_every_child() {
         let mut random = rand_chacha::ChaCha8Rng::seed_from_u64(1);
-        for space in [
-            SearchSpace::fashion(),
-            SearchSpace::table1(),
-            SearchSpace { padding: Padding::Same, activation: Activation::HardSwish, ..SearchSpace::fashion() },
-        ] {
+        for space in Preset::ALL.iter().map(Preset::space) {
             for traits in ALL_TRAITS {
                 let all = all_pipelines(&space, traits);
-                assert!(all.len() <= 24, "{} pipelines", all.len());
+                // MobileNetV3 has most: two activations, each with both kernel sizes and strides, and projections with
+                // and without gate and residual, times three pointwise kernels.
+                assert!(all.len() <= 31, "{}: {} pipelines", space.name, all.len());
                 let children = [space.smallest(), space.biggest()];
                 let sampled = (0..20).map(|_| space.sample(&mut random)).collect::<Vec<_>>();
                 for child in children.iter().chain(&sampled) {
@@ -243,6 +284,8 @@ mod tests {
                 let tile = plan.kernel.tile();
                 let threads = u64::from(plan.workgroups[0] * plan.workgroups[1] * plan.specialisation.workgroup);
                 let outputs = layer.shape.output.len() as u64;
+                let one_writes = matches!(plan.kernel, Kernel::LinearWide | Kernel::PoolWide);
+                let threads = threads / if one_writes { u64::from(plan.specialisation.workgroup) } else { 1 };
                 let covered = threads * u64::from(tile.pixels * tile.groups * plan.specialisation.rows * 4);
                 assert!(covered >= outputs, "{}: {covered} of {outputs}", layer.shape);
             }

@@ -1,4 +1,4 @@
-use super::arena::{Route, routes};
+use super::arena::{Route, Step, steps};
 use super::planner::plan_layer;
 use super::slots::Slot;
 use super::{EngineError, Supernet};
@@ -80,12 +80,12 @@ impl Supernet {
         let mut parameters = vec![0; network.layers.len() * self.strides.layer as usize];
         let mut dispatches = Vec::with_capacity(network.layers.len());
         let mut norm = first_norm;
-        for ((index, layer), route) in network.layers.iter().enumerate().zip(routes(&network)) {
+        for ((index, layer), step) in network.layers.iter().enumerate().zip(steps(&network)) {
             let at = index * self.strides.layer as usize;
-            let values = self.layer_parameters(layer, norm as u32);
+            let values = self.layer_parameters(layer, &step, norm as u32);
             parameters[at..at + size_of::<LayerParameters>()].copy_from_slice(bytemuck::bytes_of(&values));
             norm += norm_elements(layer);
-            dispatches.push(self.dispatch(layer, route, first_byte as u32 + at as u32)?);
+            dispatches.push(self.dispatch(layer, step.route, first_byte as u32 + at as u32)?);
         }
         let ((), verdict) = self.context.guarded("preparing a child", || {
             self.context.upload(Upload::Parameters, &self.arena.norms, first_norm * 16, bytemuck::cast_slice(&norms));
@@ -101,7 +101,7 @@ impl Supernet {
         Ok(Dispatch { pipeline, route, parameters, workgroups: plan.workgroups })
     }
 
-    fn layer_parameters(&self, layer: &Layer, norm_offset: u32) -> LayerParameters {
+    fn layer_parameters(&self, layer: &Layer, step: &Step, norm_offset: u32) -> LayerParameters {
         let (input, output) = (layer.shape.input, layer.shape.output);
         let (weight_offset, weight_stride, weight_kernel) = layer.convolution.map_or((0, 0, 1), |index| {
             let packed = self.packed[index];
@@ -119,7 +119,10 @@ impl Supernet {
             weight_kernel,
             norm_offset,
             padding: layer.padding,
-            reserved: 0,
+            source_offset: self.sizes.offset(step.source),
+            destination_offset: self.sizes.offset(step.destination),
+            gate_offset: step.gate.map_or(0, |gate| self.sizes.offset(gate)),
+            ..LayerParameters::default()
         }
     }
 
@@ -133,7 +136,7 @@ impl Supernet {
             let channels = layer.shape.output.channels as usize;
             let pair = |channel: usize| -> (f64, f64) {
                 if channel >= channels {
-                    return (1.0, 0.0); // padding: the weights are zero, so the output is
+                    return (0.0, 0.0); // the supernet's other channels, or padding: zero for whoever reads the group
                 }
                 let gamma_or_bias = f64::from(gamma_or_bias[channel]);
                 if !layer.is_normalised() {

@@ -166,7 +166,7 @@ impl Report for Bench {
         writeln!(out, "{}", self.device)?;
         writeln!(
             out,
-            "bundle opened in {:.2} ms; loaded in {:.1} ms ({} pipelines {:.1} ms, weights {:.1} ms); {}",
+            "bundle opened in {:.2} ms; loaded in {:.1} ms ({} pipelines {:.1} ms, weights {:.1} ms)\n{}",
             self.open_ms, self.load_ms, self.pipelines, self.pipeline_ms, self.upload_ms, self.memory
         )?;
         for child in &self.children {

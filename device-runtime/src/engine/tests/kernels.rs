@@ -25,8 +25,16 @@ struct Bench {
 static BENCH: LazyLock<Mutex<Bench>> = LazyLock::new(|| {
     let pipelines = pollster::block_on(Pipelines::build(&CONTEXT, &BTreeSet::new())).unwrap();
     let bytes = LARGEST;
-    let sizes =
-        Sizes { image: 4, block: bytes, expanded: 4, filtered: bytes, weights: bytes, norms: bytes, parameters: 256 };
+    let sizes = Sizes {
+        image: 4,
+        block: bytes,
+        expanded: 4,
+        filtered: bytes,
+        weights: bytes,
+        norms: bytes,
+        parameters: 256,
+        ..Sizes::default()
+    };
     let arena = Arena::new(&CONTEXT, &pipelines.groups, &sizes);
     Mutex::new(Bench { pipelines, arena, staging: Staging::new(&CONTEXT, 1, bytes) })
 });
@@ -39,6 +47,10 @@ struct Case {
     layout: ParameterLayout,
     seed: u64,
     workgroup_traits: Traits,
+    /// Elements before the input and before the output, of the kernels that know of them.
+    offsets: (u32, u32),
+    /// Where inputs are drawn from: -1 to 1 times this.
+    input_range: f32,
 }
 
 #[allow(clippy::too_many_arguments, reason = "each is one axis of the grid of shapes")]
@@ -57,12 +69,15 @@ fn case(
     let operator = match kernel {
         Kernel::Dense => Operator::Dense,
         Kernel::Depthwise => Operator::Depthwise,
-        Kernel::Pool => Operator::Pool,
+        Kernel::Pool | Kernel::PoolWide => Operator::Pool,
+        Kernel::AveragePool => Operator::AveragePool,
         _ => Operator::Pointwise,
     };
-    let outputs = if matches!(operator, Operator::Depthwise | Operator::Pool) { input.channels } else { outputs };
+    let same = matches!(operator, Operator::Depthwise | Operator::Pool | Operator::AveragePool);
+    let outputs = if same { input.channels } else { outputs };
     let (before, height, width) = match (operator, padding) {
         (Operator::Pool, _) => (0, 1, 1),
+        (Operator::AveragePool, _) => (0, input.height.div_ceil(stride), input.width.div_ceil(stride)),
         (_, Padding::Symmetric) => {
             let before = (size - 1) / 2;
             let out = |n: u32| (n + 2 * before - size) / stride + 1;
@@ -76,7 +91,7 @@ fn case(
     let output = Shape { channels: outputs, height, width };
     let shape = LayerShape { operator, kernel: size, stride, activation, residual, gated: false, input, output };
     let mut layout = ParameterLayout { convolutions: Vec::new(), parameters: Vec::new() };
-    let has_weight = operator != Operator::Pool;
+    let has_weight = !matches!(operator, Operator::Pool | Operator::AveragePool);
     if has_weight {
         let depthwise = operator == Operator::Depthwise;
         let all_inputs = input.channels + 4 * more_inputs;
@@ -116,7 +131,24 @@ fn case(
         residual,
     };
     let workgroup_traits = Traits { software: seed.is_multiple_of(2), subgroups: true };
-    Case { kernel, layer, layout, seed, workgroup_traits }
+    Case { kernel, layer, layout, seed, workgroup_traits, offsets: (0, 0), input_range: 1.0 }
+}
+
+impl Case {
+    fn gated(mut self) -> Self {
+        self.layer.shape.gated = true;
+        self
+    }
+
+    /// A matrix with a bias instead of a convolution with batch norm.
+    fn linear(mut self) -> Self {
+        self.layer.shape.operator = Operator::Linear;
+        self.layer.norm_epsilon = None;
+        for convolution in &mut self.layout.convolutions {
+            (convolution.operator, convolution.shift) = (Operator::Linear, None);
+        }
+        self
+    }
 }
 
 fn packed_activation(values: &[f32], shape: Shape) -> Vec<[f32; 4]> {
@@ -134,11 +166,12 @@ fn unpacked_activation(values: &[[f32; 4]], shape: Shape) -> Vec<f32> {
         .collect()
 }
 
-/// Runs the case on the GPU over a poisoned destination; returns the output and what lies just behind it.
+/// Runs the case on the GPU over a poisoned destination; returns the output, and what lies before and behind it.
 fn run(
     case: &Case,
     weights: &[f32],
     input: &[f32],
+    gate: &[f32],
     residual: &[f32],
     folded: &[(f64, f64)],
 ) -> (Vec<f32>, Vec<[f32; 4]>) {
@@ -149,6 +182,11 @@ fn run(
         pollster::block_on(bench.pipelines.add(&CONTEXT, plan.kernel, plan.specialisation)).unwrap();
     }
     let packed = pack(&case.layout, weights);
+    let mut source = vec![[f32::NAN; 4]; case.offsets.0 as usize];
+    source.extend(packed_activation(input, shape.input));
+    // Something between, for a gate is not just behind its own layer's input.
+    source.extend([[f32::NAN; 4]; 5]);
+    source.extend(packed_activation(gate, Shape { height: 1, width: 1, ..shape.input }));
     let full = case.layout.convolutions.first();
     let place = packed.convolutions.first();
     let parameters = LayerParameters {
@@ -163,11 +201,14 @@ fn run(
         weight_kernel: full.map_or(1, |full| full.kernel),
         norm_offset: 0,
         padding: case.layer.padding,
-        reserved: 0,
+        source_offset: case.offsets.0,
+        destination_offset: case.offsets.1,
+        gate_offset: source.len() as u32 - shape.input.channels.div_ceil(4),
+        ..LayerParameters::default()
     };
     let norms: Vec<[f32; 4]> = (0..shape.output.channels.div_ceil(4) as usize)
         .flat_map(|group| {
-            let pair = |lane: usize| folded.get(4 * group + lane).copied().unwrap_or((1.0, 0.0));
+            let pair = |lane: usize| folded.get(4 * group + lane).copied().unwrap_or((0.0, 0.0));
             [std::array::from_fn(|lane| pair(lane).0 as f32), std::array::from_fn(|lane| pair(lane).1 as f32)]
         })
         .collect();
@@ -178,9 +219,11 @@ fn run(
         destination.copy_from_slice(&packed_activation(residual, shape.output));
     }
     destination.extend([[f32::NAN; 4]; 64]);
+    let before = case.offsets.1 as usize;
+    destination.splice(0..0, vec![[f32::NAN; 4]; before]);
     let arena = &bench.arena;
     for (buffer, bytes) in [
-        (&arena.filtered, bytemuck::cast_slice(&packed_activation(input, shape.input))),
+        (&arena.filtered, bytemuck::cast_slice(&source)),
         (&arena.weights, bytemuck::cast_slice(&packed.values)),
         (&arena.norms, bytemuck::cast_slice(&norms)),
         (&arena.block, bytemuck::cast_slice(&destination)),
@@ -205,14 +248,24 @@ fn run(
     pollster::block_on(verdict).unwrap();
     let read = pollster::block_on(lease.read(&CONTEXT, "a case", submission, bytes, Wait::Blocking)).unwrap();
     let values: Vec<[f32; 4]> = bytemuck::pod_collect_to_vec(&read);
-    (unpacked_activation(&values[..written], shape.output), values[written..].to_vec())
+    let own = &values[before..before + written];
+    for (lane, value) in own.iter().flat_map(|value| value.iter().enumerate()) {
+        assert!(!value.is_nan(), "lane {lane} of a group was not written: {case:?}");
+    }
+    let others = [&values[..before], &values[before + written..]].concat();
+    (unpacked_activation(own, shape.output), others)
 }
 
 fn check(case: &Case) -> Result<(), TestCaseError> {
     let mut random = random(case.seed);
     let shape = case.layer.shape;
     let weights = random_tensor(case.layout.len(), &mut random);
-    let input = random_tensor(shape.input.len(), &mut random);
+    let scaled = |mut values: Vec<f32>| {
+        values.iter_mut().for_each(|value| *value *= case.input_range);
+        values
+    };
+    let input = scaled(random_tensor(shape.input.len(), &mut random));
+    let gate = random_tensor(shape.input.channels as usize, &mut random);
     let residual = random_tensor(shape.output.len(), &mut random);
     let channels = shape.output.channels as usize;
     let means = random_tensor(channels, &mut random);
@@ -221,18 +274,24 @@ fn check(case: &Case) -> Result<(), TestCaseError> {
     let wide = |values: &[f32]| values.iter().map(|&value| f64::from(value)).collect::<Vec<f64>>();
 
     let folded = shared.fold(&case.layer, &means, &variances);
-    let mut expected = convolve(&case.layer, &shared, &wide(&input));
+    let mut gated_input = wide(&input);
+    if shape.gated {
+        for (index, value) in gated_input.iter_mut().enumerate() {
+            *value *= f64::from(gate[index / shape.input.pixels() as usize]);
+        }
+    }
+    let mut expected = convolve(&case.layer, &shared, &gated_input);
     let residual_wide = wide(&residual);
     close(&case.layer, &folded, &mut expected, shape.residual.then_some(residual_wide.as_slice()));
 
-    let (output, behind) = run(case, &weights, &input, &residual, &folded);
+    let (output, behind) = run(case, &weights, &input, &gate, &residual, &folded);
     let sum_length = match shape.operator {
         Operator::Pool => shape.input.pixels(),
-        Operator::Depthwise => shape.kernel * shape.kernel,
+        Operator::Depthwise | Operator::AveragePool => shape.kernel * shape.kernel,
         _ => shape.input.channels * shape.kernel * shape.kernel,
     };
     let largest_scale = folded.iter().fold(1.0, |most: f64, pair| most.max(pair.0.abs()));
-    let tolerance = 2e-6 * f64::from(sum_length).sqrt() * largest_scale + 2e-6;
+    let tolerance = (2e-6 * f64::from(sum_length).sqrt() * largest_scale + 2e-6) * f64::from(case.input_range);
     for (index, (&given, &wanted)) in output.iter().zip(&expected).enumerate() {
         let difference = (f64::from(given) - wanted).abs();
         prop_assert!(
@@ -240,7 +299,7 @@ fn check(case: &Case) -> Result<(), TestCaseError> {
             "output {index}: {given}, not {wanted} (tolerance {tolerance:e})"
         );
     }
-    prop_assert!(behind.iter().flatten().all(|value| value.is_nan()), "wrote behind its output");
+    prop_assert!(behind.iter().flatten().all(|value| value.is_nan()), "wrote beside its output");
     Ok(())
 }
 
@@ -251,6 +310,8 @@ fn activations() -> impl Strategy<Value = Activation> {
         Activation::Relu6,
         Activation::Swish,
         Activation::HardSwish,
+        Activation::Sigmoid,
+        Activation::HardSigmoid,
     ])
 }
 
@@ -282,6 +343,44 @@ proptest! {
     }
 
     #[test]
+    fn pointwise_behind_a_gate(
+        kernel in prop::sample::select(vec![Kernel::PointwiseSmall, Kernel::PointwiseWide, Kernel::PointwiseSubgroup, Kernel::PointwiseSubgroupFew]),
+        separable: bool,
+        residual: bool,
+        channels in (1u32..20, 1u32..13),
+        more in (0u32..4, 0u32..4),
+        side in prop_oneof![Just((1u32, 1u32)), (1u32..20, 1u32..20)],
+        seed: u64,
+    ) {
+        let input = Shape { channels: 4 * channels.0, height: side.0, width: side.1 };
+        let activation = if separable { Activation::Relu6 } else { Activation::Identity };
+        let outputs = 4 * channels.1;
+        check(&case(kernel, (1, 1), 1, Padding::Symmetric, activation, residual, input, outputs, more, seed).gated())?;
+    }
+
+    #[test]
+    fn a_matrix_of_any_size_anywhere(
+        kernel in prop::sample::select(vec![Kernel::PointwiseSmall, Kernel::LinearWide]),
+        activation in activations(),
+        inputs in prop_oneof![Just(6u32), Just(22), 1u32..90, 200u32..700],
+        outputs in prop_oneof![Just(6u32), Just(22), 1u32..90],
+        more in (0u32..3, 0u32..3),
+        offsets in (0u32..40, 0u32..40),
+        seed: u64,
+    ) {
+        let input = Shape { channels: inputs, height: 1, width: 1 };
+        let plain = case(kernel, (1, 1), 1, Padding::Symmetric, activation, false, input, outputs, more, seed);
+        check(&Case { offsets, ..plain.linear() })?;
+    }
+
+    #[test]
+    fn average_pool(size in 1u32..=3, groups in 1u32..8, side in (1u32..20, 1u32..20), seed: u64) {
+        let input = Shape { channels: 4 * groups, height: side.0, width: side.1 };
+        let (kernel, identity) = (Kernel::AveragePool, Activation::Identity);
+        check(&case(kernel, (size, 1), size, Padding::Symmetric, identity, false, input, 0, (0, 0), seed))?;
+    }
+
+    #[test]
     fn a_classifier_of_any_number_of_classes(inputs in 1u32..40, classes in 1u32..23, seed: u64) {
         let input = Shape { channels: 4 * inputs, height: 1, width: 1 };
         let kernel = Kernel::PointwiseSmall;
@@ -304,9 +403,17 @@ proptest! {
     }
 
     #[test]
-    fn pool(groups in 1u32..40, side in (1u32..20, 1u32..20), seed: u64) {
+    fn pool(
+        kernel in prop::sample::select(vec![Kernel::Pool, Kernel::PoolWide]),
+        groups in 1u32..40,
+        side in prop_oneof![Just((1u32, 1u32)), (1u32..40, 1u32..40)],
+        offset in 0u32..40,
+        seed: u64,
+    ) {
         let input = Shape { channels: 4 * groups, height: side.0, width: side.1 };
-        check(&case(Kernel::Pool, (1, 1), 1, Padding::Symmetric, Activation::Identity, false, input, 0, (0, 0), seed))?;
+        let plain =
+            case(kernel, (1, 1), 1, Padding::Symmetric, Activation::Identity, false, input, 0, (0, 0), seed);
+        check(&Case { offsets: (0, offset), ..plain })?;
     }
 }
 
@@ -329,5 +436,23 @@ proptest! {
         let input = Shape { channels, height: side.0, width: side.1 };
         let outputs = 4 * groups;
         check(&case(Kernel::Dense, (size, size), stride, padding, activation, false, input, outputs, (0, more), seed))?;
+    }
+}
+
+#[test]
+fn every_activation_is_right_far_from_zero() {
+    for activation in [
+        Activation::Identity,
+        Activation::Relu,
+        Activation::Relu6,
+        Activation::Swish,
+        Activation::HardSwish,
+        Activation::Sigmoid,
+        Activation::HardSigmoid,
+    ] {
+        let input = Shape { channels: 8, height: 5, width: 5 };
+        let kernel = Kernel::PointwiseSmall;
+        let near = case(kernel, (1, 1), 1, Padding::Symmetric, activation, false, input, 40, (0, 0), 1);
+        check(&Case { input_range: 200.0, ..near }).unwrap();
     }
 }

@@ -1,7 +1,7 @@
 use super::*;
 use crate::gpu::Counters;
 use crate::input::Image;
-use crate::space::{Activation, Padding};
+use crate::space::{Activation, Block, Gate, HeadSpace, Padding, Preset, SqueezeExcite, SqueezeOf, StageSpace};
 
 #[test]
 fn random_children_agree_with_the_reference() {
@@ -41,6 +41,144 @@ fn three_channels_and_a_thousand_classes_agree_with_the_reference() {
         let logits = supernet.infer_tensor(&prepared, &tensor).unwrap();
         let error = relative_error(&logits, &reference_logits(&space, &weights, &child, &tensor));
         assert!(error < 1e-4, "{prepared}: {error}");
+    }
+}
+
+/// The same space with a few blocks of each stage, small images and few classes: what a test can afford.
+fn shrunken(mut space: SearchSpace, resolutions: &[u32]) -> SearchSpace {
+    for stage in &mut space.stages {
+        stage.depths.truncate(2);
+        for depth in &mut stage.depths {
+            *depth = (*depth).min(2);
+        }
+        stage.depths.dedup();
+    }
+    SearchSpace { resolutions: resolutions.to_vec(), classes: 11, ..space }
+}
+
+fn preset(name: &str, resolutions: &[u32]) -> SearchSpace {
+    shrunken(Preset::find(name).unwrap().space(), resolutions)
+}
+
+/// A small space in which every stage differs from the next in everything that a stage can choose.
+fn mixed() -> SearchSpace {
+    let squeezed = |of: SqueezeOf, multiple_of: u32, gate: Gate| {
+        Some(SqueezeExcite { of, reduction: 4, multiple_of, activation: None, gate })
+    };
+    let plain = SearchSpace { name: "mixed".into(), resolutions: vec![33, 36], ..SearchSpace::fashion() };
+    let stages = vec![
+        StageSpace {
+            block: Block::Separable,
+            squeeze_excite: squeezed(SqueezeOf::BlockInput, 1, Gate::HardSigmoid),
+            activation: Some(Activation::Relu),
+            ..StageSpace::new(&[16, 24], &[1, 2], &[3, 5], &[1], 1)
+        },
+        StageSpace {
+            transition_skips: true,
+            squeeze_excite: squeezed(SqueezeOf::BlockInput, 1, Gate::Sigmoid), // 4 and 6 of 6
+            padding: Some(Padding::Same),
+            activation: Some(Activation::Swish),
+            expand_ratios: ["1", "2.5", "4"].map(|ratio| ratio.parse().unwrap()).to_vec(),
+            ..StageSpace::new(&[40, 88], &[1, 3], &[3, 5], &[1], 2)
+        },
+        StageSpace {
+            transition_skips: true,
+            squeeze_excite: squeezed(SqueezeOf::BlockInput, 1, Gate::Sigmoid), // 10 and 22 of 22
+            activation: Some(Activation::Relu6),
+            norm_epsilon: Some(1e-2),
+            ..StageSpace::new(&[64, 120], &[1, 2], &[3, 7], &[2, 3], 1)
+        },
+        StageSpace {
+            transition_skips: true,
+            squeeze_excite: squeezed(SqueezeOf::Expanded, 1, Gate::HardSigmoid), // multiples of 1, mostly
+            ..StageSpace::new(&[72], &[2], &[5], &[1, 2], 2)
+        },
+        StageSpace { padding: Some(Padding::Same), ..StageSpace::new(&[24, 72], &[1, 2], &[3], &[1, 3], 2) },
+    ];
+    let head = Some(HeadSpace { widths: vec![60, 100], expand_ratio: "2.5".parse().ok() });
+    SearchSpace { stages, head, ..plain }
+}
+
+const SOFTWARE: Traits = Traits { software: true, subgroups: true };
+const REAL_GPU: Traits = Traits { software: false, subgroups: true };
+
+/// Checks the smallest, the biggest and `sampled` random children, one after the other, against the reference and
+/// against a supernet that never ran another child.
+fn check_children(space: &SearchSpace, traits: Traits, sampled: usize, seed: u64) {
+    let mut random = random(seed);
+    let weights = random_weights(space, &mut random);
+    let one_slot = EngineOptions { child_slots: 1, ..EngineOptions::default() };
+    let load = || {
+        let preprocessing = preprocessing(space);
+        let load = Supernet::load_planned(&CONTEXT, space, &weights, &preprocessing, &one_slot, traits);
+        pollster::block_on(load).unwrap()
+    };
+    let supernet = load();
+    let mut children = vec![space.smallest(), space.biggest()];
+    children.extend((0..sampled).map(|_| space.sample(&mut random)));
+    children.dedup();
+    let mut answers = Vec::new();
+    for child in children {
+        let child = random_statistics(space, &child, &mut random);
+        let prepared = supernet.prepare(&child).unwrap();
+        let tensor = random_tensor(prepared.network().input.len(), &mut random);
+        let logits = supernet.infer_tensor(&prepared, &tensor).unwrap();
+        let error = relative_error(&logits, &reference_logits(space, &weights, &child, &tensor));
+        assert!(error < 1e-4, "{}, {prepared}: {error}", space.name);
+        answers.push((child, tensor, logits));
+    }
+    if let Some((child, tensor, logits)) = answers.last() {
+        let fresh = load();
+        let prepared = fresh.prepare(child).unwrap();
+        assert_eq!(&fresh.infer_tensor(&prepared, tensor).unwrap(), logits, "{}, {prepared}: bit for bit", space.name);
+        // And the first child again, after larger ones.
+        let (child, tensor, logits) = &answers[0];
+        drop(prepared);
+        let prepared = fresh.prepare(child).unwrap();
+        assert_eq!(&fresh.infer_tensor(&prepared, tensor).unwrap(), logits, "{}, {prepared}: bit for bit", space.name);
+    }
+}
+
+#[test]
+fn stages_that_differ_in_everything_agree_with_the_reference() {
+    check_children(&mixed(), SOFTWARE, 6, 20);
+    check_children(&mixed(), REAL_GPU, 2, 20);
+}
+
+#[test]
+fn squeeze_and_excite_of_the_block_input_agrees_with_the_reference() {
+    let mut space = preset("table1", &[32, 41]);
+    space.stages.truncate(4);
+    check_children(&space, SOFTWARE, 3, 21);
+}
+
+#[test]
+fn transition_skips_and_the_head_of_mobilenet_v3_agree_with_the_reference() {
+    let mut space = preset("attentivenas", &[32, 39]);
+    space.stages.truncate(4);
+    check_children(&space, SOFTWARE, 2, 22);
+}
+
+#[test]
+fn a_network_without_a_head_agrees_with_the_reference() {
+    check_children(&preset("mobilenet-v1-0.5x", &[35]), SOFTWARE, 0, 23);
+}
+
+#[test]
+#[ignore = "slow: builds and compiles every preset's pipelines"]
+fn every_preset_agrees_with_the_reference() {
+    for (seed, one) in (30..).zip(Preset::ALL) {
+        let space = one.space();
+        // Even and odd sizes down to one pixel, with SAME padding at stride 2 on both.
+        let space = if space.smallest() == space.biggest() {
+            shrunken(space, &[if seed % 2 == 0 { 33 } else { 48 }])
+        } else {
+            shrunken(space, &[32, 41, 48])
+        };
+        let space = SearchSpace { classes: if seed % 3 == 0 { 1000 } else { 11 }, ..space };
+        check_children(&space, SOFTWARE, 2, seed);
+        check_children(&space, REAL_GPU, 0, seed);
+        println!("{}: as the reference", space.name);
     }
 }
 

@@ -20,7 +20,7 @@ fn table() {
     let mut random = random(11);
     for (context, name) in [(&*CONTEXT, "all features"), (&*PLAIN_CONTEXT, "no subgroups, no timestamps")] {
         println!("\n{} ({name})", context.facts());
-        for space in [SearchSpace::fashion(), SearchSpace::table1()] {
+        for space in [SearchSpace::fashion(), SearchSpace::table1_without_squeeze(), SearchSpace::table1()] {
             let weights = random_weights(&space, &mut random);
             let supernet = load(context, &space, &weights, &EngineOptions::default());
             let set_up = supernet.set_up();

@@ -1,0 +1,29 @@
+// A matrix over one pixel, one group of output channels a workgroup: a thread adds every 64th input group, then threads
+// add each other's sums. What keeps a real GPU busy where a matrix is small; software wants pointwise_small.
+//
+// Weight: [output group][input group][input channel of the group], four output channels an element.
+
+var<workgroup> sums: array<vec4<f32>, 64>;
+
+@compute @workgroup_size(64)
+fn linear_wide(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    let group = workgroup.x;
+    let first = layer.weight_offset + group * layer.weight_stride;
+    var sum = vec4<f32>();
+    for (var i = lane; i < layer.input_groups; i += 64u) {
+        let weight = first + 4u * i;
+        let w = mat4x4<f32>(weights[weight], weights[weight + 1u], weights[weight + 2u], weights[weight + 3u]);
+        sum += w * source[layer.source_offset + i];
+    }
+    sums[lane] = sum;
+    for (var half = 32u; half > 0u; half /= 2u) {
+        workgroupBarrier();
+        if lane < half {
+            sums[lane] += sums[lane + half];
+        }
+    }
+    if lane == 0u {
+        let norm = layer.norm_offset + 2u * group;
+        close(sums[0], norms[norm], norms[norm + 1u], layer.destination_offset + group);
+    }
+}
