@@ -130,7 +130,7 @@ fn print_device(device: &Value) {
             println!(
                 "      {:26} {:42} {:8.3} ms {:8.2} GFLOP/s",
                 word(&layer["name"]),
-                word(&layer["shape"]),
+                word(&layer["description"]),
                 number(&layer["ms"]),
                 layer["gflops"].as_f64().unwrap_or(0.0)
             );

@@ -39,14 +39,15 @@ pub fn run(options: &Options) -> Result<()> {
     let mut exports = Vec::new();
     for space in &options.spaces {
         println!("\n== {space}");
-        let name = Path::new(space).file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let file = Path::new(space).file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let name = file.strip_suffix(".toml").unwrap_or(&file);
         let bundle = folder.join(format!("{name}.nestling"));
         let mut init = programs.trainer(&["init", "--space", space]);
         // A fixed network is its own smallest, biggest and random child.
         let one_child = has_one_child(&programs, space)?;
         init.args(if one_child { &children[..2] } else { &children[..] }).arg("--output").arg(&bundle);
         json(init)?;
-        exports.push(export(&programs, &bundle, "all", &folder.join(&name), &[])?);
+        exports.push(export(&programs, &bundle, "all", &folder.join(name), &[])?);
     }
     println!("\n== lite0");
     let bundle = folder.join("lite0.nestling");
@@ -80,7 +81,9 @@ fn export(programs: &Programs, bundle: &Path, child: &str, output: &Path, pictur
         export.args(["--picture", picture]);
     }
     let document = json(export)?;
-    let path = output.with_extension("json");
+    let mut path = output.as_os_str().to_owned();
+    path.push(".json");
+    let path = PathBuf::from(path);
     write_json(&path, &document)?;
     Ok(path)
 }
@@ -100,16 +103,17 @@ fn check(python: &Path, exports: &[PathBuf]) -> Result<Value> {
 
 /// Prints a row for each answer; returns what is wrong.
 fn print_table(checked: &Value) -> Vec<String> {
-    println!("\n  bundle          child        input          trainer     device  top 5");
+    println!("\n  {:24} child        input          trainer     device  top 5", "bundle");
     let mut wrong = Vec::new();
     for row in checked["answers"].as_array().map_or(&[][..], Vec::as_slice) {
         let word = |key: &str| row[key].as_str().unwrap_or("noise").to_owned();
         let number = |key: &str| row[key].as_f64().unwrap_or(f64::INFINITY);
-        let bundle = Path::new(&word("bundle")).file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let file = Path::new(&word("bundle")).file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let bundle = file.trim_end_matches(".nestling");
         let (trainer, device) = (number("trainer_error"), number("device_error"));
         let same = row["same_top5"] == true;
         let verdict = if same { "same" } else { "differ" };
-        println!("  {bundle:15} {:12} {:12} {trainer:9.1e}  {device:9.1e}  {verdict}", word("name"), word("picture"));
+        println!("  {bundle:24} {:12} {:12} {trainer:9.1e}  {device:9.1e}  {verdict}", word("name"), word("picture"));
         // Random weights may give two classes almost the same logit; a trained child on a photograph may not.
         let photograph = row["picture"].is_string();
         if trainer > TRAINER_LIMIT

@@ -72,6 +72,8 @@ struct Work {
 struct Layer {
     name: String,
     shape: LayerShape,
+    /// The shape in words.
+    description: String,
     ms: f64,
     gflops: f64,
 }
@@ -153,6 +155,7 @@ impl Options {
                 .map(|layer| Layer {
                     gflops: gflops(layer.shape.madds(), layer.time.0),
                     name: layer.name,
+                    description: layer.shape.to_string(),
                     shape: layer.shape,
                     ms: layer.time.0,
                 })
