@@ -8,7 +8,6 @@ use rand::{RngExt, SeedableRng};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::LazyLock;
 
 /// Grey images of 28x28 pixels in ten classes that can be learned: a bright square whose place says the class, in noise.
 pub fn made_up_images(count: usize, seed: u64) -> Dataset {
@@ -92,23 +91,19 @@ pub fn preprocessing() -> Preprocessing {
     Preprocessing { means: vec![0.286], standard_deviations: vec![0.353], centre_fraction: 1.0 }
 }
 
-/// The `nestling` program, built beside the test that asks, of the same sources.
+/// The `nestling` program beside the test that asks. `cargo test --workspace` has built it of the same sources, for the
+/// trainer's own tests; alone, run that or `cargo build -p nestling-train` first.
 ///
 /// # Panics
-/// If it cannot be built.
+/// If it is not there.
 #[allow(clippy::unwrap_used, reason = "only tests call this")]
 pub fn nestling() -> Command {
-    static BUILT: LazyLock<PathBuf> = LazyLock::new(|| {
-        let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".into());
-        let built =
-            Command::new(cargo).args(["build", "--workspace", "--all-features", "--bin", "nestling"]).status().unwrap();
-        assert!(built.success());
-        let mut path = std::env::current_exe().unwrap();
-        path.pop(); // deps
-        path.pop();
-        path.join("nestling")
-    });
-    Command::new(&*BUILT)
+    let mut path = std::env::current_exe().unwrap();
+    path.pop(); // deps
+    path.pop();
+    let path = path.join("nestling");
+    assert!(path.exists(), "{} is missing: run `cargo build -p nestling-train`", path.display());
+    Command::new(path)
 }
 
 /// A file that `cargo xtask test` sets up under the repository's `target` folder.
