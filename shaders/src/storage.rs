@@ -9,8 +9,8 @@ pub enum WeightStorage {
     F32,
     /// The nearest 16-bit float, ties to even: 2 bytes a weight.
     F16,
-    /// Multiples of a step, from -127 to 127: 1 byte a weight. Every output channel of a tensor has its own step, a 127th
-    /// of its largest weight.
+    /// Multiples of a step, from -127 to 127: 1 byte a weight. Every output channel of a tensor has its own step, a
+    /// 127th of its largest weight.
     Int8,
 }
 

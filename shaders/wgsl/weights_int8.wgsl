@@ -1,5 +1,5 @@
-// The shared weights as 8-bit integers, four to a word. What one step is worth is in the norms: a scale multiplies every
-// output channel anyway.
+// The shared weights as 8-bit integers, four to a word. What one step is worth is in the norms: a scale multiplies
+// every output channel anyway.
 //
 // By shifts, which are exact everywhere: WGSL lets unpack4x8snorm, which divides by 127, be off by three units in the
 // last place, and unpack4xI8 is no core WGSL.

@@ -126,8 +126,8 @@ impl Supernet {
         }
     }
 
-    /// Batch norm (or the bias) as scale and shift, a pair of elements for each group of output channels. The scale also
-    /// carries the worth of a step of the stored weights.
+    /// Batch norm (or the bias) as scale and shift, a pair of elements for each group of output channels. The scale
+    /// also carries the worth of a step of the stored weights.
     fn fold(&self, network: &Network, statistics: &Statistics) -> Vec<[f32; 4]> {
         let mut folded = Vec::with_capacity(self.strides.norms as usize);
         let mut first = 0;

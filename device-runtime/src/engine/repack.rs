@@ -126,7 +126,7 @@ fn arrange<T: Copy + Default>(
     Ok(values)
 }
 
-/// A step of each output channel: a 127th of its largest weight over the whole row of the supernet, so that every child's
+/// A step of each output channel: a 127th of its largest weight over the supernet's whole row, so that every child's
 /// slice has the same.
 fn steps_of(convolution: &Convolution, weight: &[f32]) -> Result<Vec<f32>, EngineError> {
     let row = (weight.len() / convolution.outputs.max(1) as usize).max(1);

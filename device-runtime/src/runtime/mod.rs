@@ -98,8 +98,8 @@ impl Runtime {
     /// with the fewest MAdds (of those that may answer) is active at first.
     ///
     /// # Errors
-    /// [`RuntimeError::Engine`] if there is no adapter, the bundle is too large for it, or it fails the self-test of the
-    /// storage that was asked for; [`RuntimeError::Untrained`] if
+    /// [`RuntimeError::Engine`] if there is no adapter, the bundle is too large for it, or it fails the self-test of
+    /// the storage that was asked for; [`RuntimeError::Untrained`] if
     /// no child was trained and [`RuntimeOptions::untrained`] is not set.
     pub fn new(bundle: &Bundle, options: RuntimeOptions) -> Result<Self, RuntimeError> {
         Self::with_context(&Context::new(&options.context)?, bundle, &options)

@@ -372,7 +372,9 @@ proptest! {
     ) {
         prop_assume!(CONTEXT.facts().subgroups || !kernel.needs_subgroups());
         let input = Shape { channels: 4 * channels.0, height: side.0, width: side.1 };
-        check(&case(kernel, (1, 1), 1, Padding::Symmetric, activation, residual, input, 4 * channels.1, more, seed).stored(storage))?;
+        let (one, outputs) = ((1, 1), 4 * channels.1);
+        let plain = case(kernel, one, 1, Padding::Symmetric, activation, residual, input, outputs, more, seed);
+        check(&plain.stored(storage))?;
     }
 
     #[test]
@@ -389,7 +391,8 @@ proptest! {
         let input = Shape { channels: 4 * channels.0, height: side.0, width: side.1 };
         let activation = if separable { Activation::Relu6 } else { Activation::Identity };
         let outputs = 4 * channels.1;
-        check(&case(kernel, (1, 1), 1, Padding::Symmetric, activation, residual, input, outputs, more, seed).gated().stored(storage))?;
+        let plain = case(kernel, (1, 1), 1, Padding::Symmetric, activation, residual, input, outputs, more, seed);
+        check(&plain.gated().stored(storage))?;
     }
 
     #[test]
@@ -416,10 +419,17 @@ proptest! {
     }
 
     #[test]
-    fn a_classifier_of_any_number_of_classes(inputs in 1u32..40, classes in 1u32..23, storage in storages(), seed: u64) {
+    fn a_classifier_of_any_number_of_classes(
+        inputs in 1u32..40,
+        classes in 1u32..23,
+        storage in storages(),
+        seed: u64,
+    ) {
         let input = Shape { channels: 4 * inputs, height: 1, width: 1 };
         let kernel = Kernel::PointwiseSmall;
-        check(&case(kernel, (1, 1), 1, Padding::Symmetric, Activation::Identity, false, input, classes, (1, 0), seed).stored(storage))?;
+        let identity = Activation::Identity;
+        let plain = case(kernel, (1, 1), 1, Padding::Symmetric, identity, false, input, classes, (1, 0), seed);
+        check(&plain.stored(storage))?;
     }
 
     #[test]
@@ -435,7 +445,8 @@ proptest! {
         seed: u64,
     ) {
         let input = Shape { channels: 4 * groups, height: side.0, width: side.1 };
-        check(&case(Kernel::Depthwise, size, stride, padding, activation, false, input, 0, (more, 0), seed).stored(storage))?;
+        let plain = case(Kernel::Depthwise, size, stride, padding, activation, false, input, 0, (more, 0), seed);
+        check(&plain.stored(storage))?;
     }
 
     #[test]
@@ -472,7 +483,9 @@ proptest! {
     ) {
         let input = Shape { channels, height: side.0, width: side.1 };
         let outputs = 4 * groups;
-        check(&case(Kernel::Dense, (size, size), stride, padding, activation, false, input, outputs, (0, more), seed).stored(storage))?;
+        let (kernel, size) = (Kernel::Dense, (size, size));
+        let plain = case(kernel, size, stride, padding, activation, false, input, outputs, (0, more), seed);
+        check(&plain.stored(storage))?;
     }
 }
 
