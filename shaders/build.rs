@@ -1,4 +1,5 @@
-//! Parses and validates every kernel, with its overrides set to their defaults, so that a mistake in WGSL fails the build.
+//! Parses and validates every kernel with every storage of the weights, its overrides set to their defaults, so that a
+//! mistake in WGSL fails the build.
 
 use naga::back::PipelineConstants;
 use naga::back::pipeline_constants::process_overrides;
@@ -6,8 +7,13 @@ use naga::valid::{Capabilities, ValidationFlags, Validator};
 
 #[path = "src/sources.rs"]
 mod sources;
+#[path = "src/storage.rs"]
+#[allow(dead_code, reason = "the library uses all of it")]
+mod storage;
 
-const ALL: [sources::Source; 12] = [
+use storage::WeightStorage;
+
+const ALL: [sources::Source; 13] = [
     sources::AVERAGE_POOL,
     sources::DENSE,
     sources::DEPTHWISE,
@@ -18,21 +24,24 @@ const ALL: [sources::Source; 12] = [
     sources::POINTWISE_SUBGROUP_FEW,
     sources::POOL,
     sources::POOL_WIDE,
+    sources::READ_WEIGHTS,
     sources::RESIZE_COLUMNS,
     sources::RESIZE_ROWS,
 ];
 
-fn check(source: &sources::Source) -> Result<(), String> {
-    let path = format!("wgsl/{}.wgsl after its shared part", source.name);
-    let module = naga::front::wgsl::parse_str(source.text)
-        .map_err(|error| error.emit_to_string_with_path(source.text, &path))?;
-    let capabilities = if source.subgroups { Capabilities::SUBGROUP } else { Capabilities::empty() };
+fn check(source: &sources::Source, storage: WeightStorage) -> Result<(), String> {
+    let path = format!("wgsl/{}.wgsl after its shared part, weights {storage}", source.name);
+    let text = source.text(storage);
+    let module = naga::front::wgsl::parse_str(&text).map_err(|error| error.emit_to_string_with_path(&text, &path))?;
+    // Core WGSL, which naga counts as a capability for the sake of one old driver.
+    let mut capabilities = Capabilities::SHADER_FLOAT16_IN_FLOAT32;
+    capabilities.set(Capabilities::SUBGROUP, source.subgroups);
     let mut validator = Validator::new(ValidationFlags::all(), capabilities);
     if source.subgroups {
         validator.subgroup_stages(naga::valid::ShaderStages::COMPUTE);
         validator.subgroup_operations(naga::valid::SubgroupOperationSet::all());
     }
-    let info = validator.validate(&module).map_err(|error| error.emit_to_string_with_path(source.text, &path))?;
+    let info = validator.validate(&module).map_err(|error| error.emit_to_string_with_path(&text, &path))?;
     let entry = Some((naga::ShaderStage::Compute, source.name));
     process_overrides(&module, &info, entry, &PipelineConstants::default())
         .map_err(|error| format!("{path}: {error}"))?;
@@ -46,7 +55,12 @@ fn check(source: &sources::Source) -> Result<(), String> {
 fn main() {
     println!("cargo::rerun-if-changed=wgsl");
     println!("cargo::rerun-if-changed=src/sources.rs");
-    for problem in ALL.iter().filter_map(|source| check(source).err()) {
+    println!("cargo::rerun-if-changed=src/storage.rs");
+    let variants = ALL.iter().flat_map(|source| {
+        let count = if source.reads_weights { WeightStorage::ALL.len() } else { 1 };
+        WeightStorage::ALL.into_iter().take(count).map(move |storage| (source, storage))
+    });
+    for problem in variants.filter_map(|(source, storage)| check(source, storage).err()) {
         for line in problem.lines() {
             println!("cargo::error={line}");
         }

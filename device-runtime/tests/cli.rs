@@ -122,6 +122,8 @@ fn every_command_prints_json() {
     let seen = json(&["classify", bundle, "--images", &at("images"), "--labels", &at("labels")]);
     assert_eq!((&seen["labelled"], &seen["images"][1]["expected"]), (&Value::from(2), &Value::from(common::LABELS[9])));
 
+    let smaller = json(&["choose", bundle, "--budget-ms", "5000", "--seconds", "0", "--weight-storage", "int8"]);
+    assert_eq!(smaller["device"]["precision"], "f32, weights int8");
     let audit = json(&["switch", bundle, "--switches", "20"]);
     for key in ["weight_bytes", "buffers", "bind_groups", "pipelines"] {
         assert_eq!(audit[key], 0, "{audit}");

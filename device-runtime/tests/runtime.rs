@@ -5,7 +5,7 @@
 mod common;
 
 use nestling::bundle::BundleError;
-use nestling::engine::EngineError;
+use nestling::engine::{EngineError, WeightStorage};
 use nestling::gpu::{Context, ContextOptions, GpuError};
 use nestling::latency::{DeviceProfile, ProfileError, ProfileOptions, Stale};
 use nestling::runtime::{ChooseError, RuntimeError, audit_switches};
@@ -253,4 +253,54 @@ fn a_damaged_profile_is_a_typed_error() {
     let outcome = load(text.replace("\"format\": 1", "\"format\": 9").as_bytes());
     assert!(matches!(outcome, Err(ProfileError::Version { given: 9, .. })), "{outcome:?}");
     assert!(matches!(load(&[0xff; 9]), Err(ProfileError::Damaged { .. })));
+}
+
+#[test]
+fn a_profile_belongs_to_the_storage_of_the_weights() {
+    let stored = |weight_storage| {
+        let options = RuntimeOptions { weight_storage, spare_children: 2, ..RuntimeOptions::default() };
+        Runtime::new(&BUNDLE, options).unwrap()
+    };
+    let half = stored(WeightStorage::F16);
+    assert_eq!(half.device().precision, "f32, weights f16");
+    assert_eq!(stored(WeightStorage::Int8).device().precision, "f32, weights int8");
+    let profile = half.profile(&quick()).unwrap();
+    let whole = stored(WeightStorage::F32);
+    assert_eq!(whole.device().precision, "f32");
+    let error = whole.use_profile((*profile).clone()).unwrap_err();
+    assert!(matches!(error, RuntimeError::StaleProfile(_)), "{error}");
+
+    let audit = audit_switches(&half, &BUNDLE, 20, &mut common::random(4)).unwrap();
+    assert_eq!([audit.weight_bytes, audit.buffers, audit.bind_groups, audit.pipelines], [0; 4]);
+    assert!(audit.outputs_equal_fresh_load, "a fresh load stores them alike");
+}
+
+#[cfg(feature = "pictures")]
+#[test]
+fn a_trained_network_sees_the_same_in_pictures_with_smaller_weights() {
+    let assets = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/assets");
+    let bundle = Bundle::open(assets.join("fashion.nestling")).unwrap();
+    let mut paths: Vec<_> = std::fs::read_dir(&assets).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "png"));
+    assert_eq!(paths.len(), 10);
+    let answers = |weight_storage| -> Vec<_> {
+        let runtime =
+            Runtime::with_context(&CONTEXT, &bundle, &RuntimeOptions { weight_storage, ..RuntimeOptions::default() })
+                .unwrap();
+        runtime.switch_to("biggest").unwrap();
+        let picture = |path| nestling::input::Picture::open(path).unwrap();
+        paths.iter().map(|path| runtime.classify(&picture(path).image().unwrap()).unwrap()).collect()
+    };
+    let exact = answers(WeightStorage::F32);
+    for (storage, bound) in [(WeightStorage::F16, 1e-2), (WeightStorage::Int8, 0.05)] {
+        let mut worst: f32 = 0.0;
+        for ((exact, smaller), path) in exact.iter().zip(answers(storage)).zip(&paths) {
+            let largest = exact.logits().iter().fold(0.0, |most: f32, logit| most.max(logit.abs()));
+            let differences = exact.logits().iter().zip(smaller.logits()).map(|(a, b)| (a - b).abs());
+            worst = worst.max(differences.fold(0.0, f32::max) / largest);
+            assert_eq!(exact.top().label, smaller.top().label, "{storage}: {}", path.display());
+        }
+        println!("{storage}: largest relative difference {worst:e}");
+        assert!(worst > 0.0 && worst < bound, "{storage}: {worst}");
+    }
 }

@@ -1,3 +1,4 @@
+use crate::WeightStorage;
 use crate::sources::{self, Source};
 
 /// A compute kernel.
@@ -28,6 +29,8 @@ pub enum Kernel {
     ResizeColumns,
     /// Second pass of the resize: rows and normalisation.
     ResizeRows,
+    /// No layer: writes weights as the others read them, for the self-test of a storage.
+    ReadWeights,
 }
 
 /// What one thread computes.
@@ -41,7 +44,7 @@ pub struct Tile {
 
 impl Kernel {
     /// All kernels.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Dense,
         Self::Depthwise,
         Self::PointwiseSmall,
@@ -54,6 +57,7 @@ impl Kernel {
         Self::AveragePool,
         Self::ResizeColumns,
         Self::ResizeRows,
+        Self::ReadWeights,
     ];
 
     fn source(self) -> &'static Source {
@@ -70,6 +74,7 @@ impl Kernel {
             Self::AveragePool => &sources::AVERAGE_POOL,
             Self::ResizeColumns => &sources::RESIZE_COLUMNS,
             Self::ResizeRows => &sources::RESIZE_ROWS,
+            Self::ReadWeights => &sources::READ_WEIGHTS,
         }
     }
 
@@ -78,12 +83,17 @@ impl Kernel {
         self.source().name
     }
 
-    /// Its whole WGSL module.
+    /// Its whole WGSL module, for a storage of the weights.
     ///
     /// Browsers want `enable subgroups;` before a module that [needs subgroups](Self::needs_subgroups); naga does not
     /// know the directive yet.
-    pub fn wgsl(self) -> &'static str {
-        self.source().text
+    pub fn wgsl(self, storage: WeightStorage) -> String {
+        self.source().text(storage)
+    }
+
+    /// Whether it reads the shared weights: if not, its module is the same for every storage.
+    pub fn reads_weights(self) -> bool {
+        self.source().reads_weights
     }
 
     /// Whether it needs subgroup operations.
@@ -105,7 +115,8 @@ impl Kernel {
             | Self::PoolWide
             | Self::AveragePool
             | Self::ResizeColumns
-            | Self::ResizeRows => (1, 1),
+            | Self::ResizeRows
+            | Self::ReadWeights => (1, 1),
         };
         Tile { pixels, groups }
     }

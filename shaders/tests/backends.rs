@@ -4,11 +4,12 @@
 use naga::back::{PipelineConstants, glsl, hlsl, msl, pipeline_constants::process_overrides, spv};
 use naga::valid::{Capabilities, ModuleInfo, ShaderStages, SubgroupOperationSet, ValidationFlags, Validator};
 use naga::{Module, ShaderStage, proc::BoundsCheckPolicies};
-use nestling_shaders::{Kernel, LayerParameters, ResizeParameters, Specialisation};
+use nestling_shaders::{Kernel, LayerParameters, ResizeParameters, Specialisation, WeightStorage};
 
-fn specialised(kernel: Kernel) -> (Module, ModuleInfo) {
-    let module = naga::front::wgsl::parse_str(kernel.wgsl()).unwrap();
-    let mut validator = Validator::new(ValidationFlags::all(), Capabilities::SUBGROUP);
+fn specialised(kernel: Kernel, storage: WeightStorage) -> (Module, ModuleInfo) {
+    let module = naga::front::wgsl::parse_str(&kernel.wgsl(storage)).unwrap();
+    let mut validator =
+        Validator::new(ValidationFlags::all(), Capabilities::SUBGROUP | Capabilities::SHADER_FLOAT16_IN_FLOAT32);
     validator.subgroup_stages(ShaderStages::COMPUTE).subgroup_operations(SubgroupOperationSet::all());
     let info = validator.validate(&module).unwrap();
     let values = Specialisation {
@@ -42,9 +43,14 @@ fn glsl_es(kernel: Kernel, module: &Module, info: &ModuleInfo) -> Result<String,
 
 #[test]
 fn every_kernel_is_written_for_every_backend() {
-    for kernel in Kernel::ALL {
+    let variants = Kernel::ALL.into_iter().flat_map(|kernel| WeightStorage::ALL.map(|storage| (kernel, storage)));
+    for (kernel, storage) in variants {
+        if kernel.wgsl(storage) == kernel.wgsl(WeightStorage::F32) && storage != WeightStorage::F32 {
+            assert!(!kernel.reads_weights());
+            continue;
+        }
         let name = kernel.entry_point();
-        let (module, info) = specialised(kernel);
+        let (module, info) = specialised(kernel, storage);
 
         let words = spv::write_vec(&module, &info, &spv::Options::default(), None).unwrap();
         assert!(words.len() > 100, "{name}: SPIR-V");
@@ -73,7 +79,7 @@ fn every_kernel_is_written_for_every_backend() {
 #[test]
 fn parameters_mirror_the_structs_in_wgsl() {
     let layout = |kernel: Kernel, structure: &str| -> (u32, Vec<(String, u32)>) {
-        let module = naga::front::wgsl::parse_str(kernel.wgsl()).unwrap();
+        let module = naga::front::wgsl::parse_str(&kernel.wgsl(WeightStorage::F32)).unwrap();
         let (_, kind) = module.types.iter().find(|(_, kind)| kind.name.as_deref() == Some(structure)).unwrap();
         let naga::TypeInner::Struct { members, span } = &kind.inner else { panic!("{structure} is no struct") };
         let offsets = members.iter().map(|member| (member.name.clone().unwrap(), member.offset)).collect();

@@ -29,17 +29,17 @@ fn dense(@builtin(global_invocation_id) thread: vec3<u32>) {
                 let tap = layer.weight_offset + 4u * (y * KERNEL + x);
                 let tap_a = tap + group_a * layer.weight_stride;
                 let tap_b = tap + group_b * layer.weight_stride;
-                let red_a = weights[tap_a];
-                let red_b = weights[tap_b];
+                let red_a = weight(tap_a);
+                let red_b = weight(tap_b);
                 for (var p = 0u; p < 8u; p++) {
                     a[p] += red_a * line[p * STRIDE + x].x;
                     b[p] += red_b * line[p * STRIDE + x].x;
                 }
                 if INPUT_CHANNELS > 1u {
-                    let green_a = weights[tap_a + 1u];
-                    let green_b = weights[tap_b + 1u];
-                    let blue_a = weights[tap_a + 2u];
-                    let blue_b = weights[tap_b + 2u];
+                    let green_a = weight(tap_a + 1u);
+                    let green_b = weight(tap_b + 1u);
+                    let blue_a = weight(tap_a + 2u);
+                    let blue_b = weight(tap_b + 2u);
                     for (var p = 0u; p < 8u; p++) {
                         a[p] += green_a * line[p * STRIDE + x].y + blue_a * line[p * STRIDE + x].z;
                         b[p] += green_b * line[p * STRIDE + x].y + blue_b * line[p * STRIDE + x].z;

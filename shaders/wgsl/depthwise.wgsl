@@ -28,14 +28,14 @@ fn depthwise(@builtin(global_invocation_id) thread: vec3<u32>) {
         return;
     }
     let crop = (layer.weight_kernel - KERNEL) / 2u;
-    let weight = layer.weight_offset + group * layer.weight_stride + crop * layer.weight_kernel + crop;
-    load_taps(0u, weight);
-    load_taps(1u, weight);
-    load_taps(2u, weight);
-    load_taps(3u, weight);
-    load_taps(4u, weight);
-    load_taps(5u, weight);
-    load_taps(6u, weight);
+    let centre = layer.weight_offset + group * layer.weight_stride + crop * layer.weight_kernel + crop;
+    load_taps(0u, centre);
+    load_taps(1u, centre);
+    load_taps(2u, centre);
+    load_taps(3u, centre);
+    load_taps(4u, centre);
+    load_taps(5u, centre);
+    load_taps(6u, centre);
     let norm = layer.norm_offset + 2u * group;
     let scale = norms[norm];
     let shift = norms[norm + 1u];
@@ -74,27 +74,27 @@ fn depthwise(@builtin(global_invocation_id) thread: vec3<u32>) {
     }
 }
 
-fn load_taps(y: u32, weight: u32) {
+fn load_taps(y: u32, centre: u32) {
     if y < KERNEL && 0u < KERNEL {
-        taps[y * KERNEL + 0u] = weights[weight + y * layer.weight_kernel + 0u];
+        taps[y * KERNEL + 0u] = weight(centre + y * layer.weight_kernel + 0u);
     }
     if y < KERNEL && 1u < KERNEL {
-        taps[y * KERNEL + 1u] = weights[weight + y * layer.weight_kernel + 1u];
+        taps[y * KERNEL + 1u] = weight(centre + y * layer.weight_kernel + 1u);
     }
     if y < KERNEL && 2u < KERNEL {
-        taps[y * KERNEL + 2u] = weights[weight + y * layer.weight_kernel + 2u];
+        taps[y * KERNEL + 2u] = weight(centre + y * layer.weight_kernel + 2u);
     }
     if y < KERNEL && 3u < KERNEL {
-        taps[y * KERNEL + 3u] = weights[weight + y * layer.weight_kernel + 3u];
+        taps[y * KERNEL + 3u] = weight(centre + y * layer.weight_kernel + 3u);
     }
     if y < KERNEL && 4u < KERNEL {
-        taps[y * KERNEL + 4u] = weights[weight + y * layer.weight_kernel + 4u];
+        taps[y * KERNEL + 4u] = weight(centre + y * layer.weight_kernel + 4u);
     }
     if y < KERNEL && 5u < KERNEL {
-        taps[y * KERNEL + 5u] = weights[weight + y * layer.weight_kernel + 5u];
+        taps[y * KERNEL + 5u] = weight(centre + y * layer.weight_kernel + 5u);
     }
     if y < KERNEL && 6u < KERNEL {
-        taps[y * KERNEL + 6u] = weights[weight + y * layer.weight_kernel + 6u];
+        taps[y * KERNEL + 6u] = weight(centre + y * layer.weight_kernel + 6u);
     }
 }
 

@@ -11,8 +11,8 @@ fn linear_wide(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invoc
     let first = layer.weight_offset + group * layer.weight_stride;
     var sum = vec4<f32>();
     for (var i = lane; i < layer.input_groups; i += 64u) {
-        let weight = first + 4u * i;
-        let w = mat4x4<f32>(weights[weight], weights[weight + 1u], weights[weight + 2u], weights[weight + 3u]);
+        let column = first + 4u * i;
+        let w = mat4x4<f32>(weight(column), weight(column + 1u), weight(column + 2u), weight(column + 3u));
         sum += w * source[layer.source_offset + i];
     }
     sums[lane] = sum;

@@ -11,13 +11,13 @@ fn pointwise_small(@builtin(global_invocation_id) thread: vec3<u32>) {
     if group >= layer.output_groups {
         return;
     }
-    var weight = layer.weight_offset + group * layer.weight_stride;
+    var column = layer.weight_offset + group * layer.weight_stride;
     var read = layer.source_offset + pixel;
     var sum = vec4<f32>();
     for (var i = 0u; i < layer.input_groups; i++) {
-        let w = mat4x4<f32>(weights[weight], weights[weight + 1u], weights[weight + 2u], weights[weight + 3u]);
+        let w = mat4x4<f32>(weight(column), weight(column + 1u), weight(column + 2u), weight(column + 3u));
         sum += w * gated(source[read], gate_of(i));
-        weight += 4u;
+        column += 4u;
         read += pixels;
     }
     let norm = layer.norm_offset + 2u * group;

@@ -44,13 +44,13 @@ fn pointwise_subgroup_few(
     var h1 = vec4<f32>();
     for (var i = 0u; i < layer.input_groups; i++) {
         let gate = gate_of(i);
-        let w0 = weights[weight0];
+        let w0 = weight(weight0);
         weight0 += 4u;
-        let w1 = weights[weight1];
+        let w1 = weight(weight1);
         weight1 += 4u;
-        let w2 = weights[weight2];
+        let w2 = weight(weight2);
         weight2 += 4u;
-        let w3 = weights[weight3];
+        let w3 = weight(weight3);
         weight3 += 4u;
         let x0 = gated(source[read0], gate);
         read0 += pixels;

@@ -39,8 +39,8 @@ fn pointwise_wide(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_in
     var b7 = vec4<f32>();
     for (var i = 0u; i < layer.input_groups; i++) {
         let gate = gate_of(i);
-        let a = mat4x4<f32>(weights[weight_a], weights[weight_a + 1u], weights[weight_a + 2u], weights[weight_a + 3u]);
-        let b = mat4x4<f32>(weights[weight_b], weights[weight_b + 1u], weights[weight_b + 2u], weights[weight_b + 3u]);
+        let a = mat4x4<f32>(weight(weight_a), weight(weight_a + 1u), weight(weight_a + 2u), weight(weight_a + 3u));
+        let b = mat4x4<f32>(weight(weight_b), weight(weight_b + 1u), weight(weight_b + 2u), weight(weight_b + 3u));
         weight_a += 4u;
         weight_b += 4u;
         let x0 = gated(source[read0], gate);

@@ -1,5 +1,6 @@
 use crate::gpu::GpuError;
 use crate::space::SpaceError;
+use nestling_shaders::WeightStorage;
 
 /// Why the engine cannot load, prepare or run.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -29,6 +30,34 @@ pub enum EngineError {
     Preprocessing {
         /// Input channels of the space.
         channels: u32,
+    },
+    /// A weight is beyond what the storage can hold.
+    #[error(
+        "layer `{layer}` has the weight {value}, which {storage} cannot hold: load with `WeightStorage::F32` \
+         (`--weight-storage f32`), or train with more weight decay"
+    )]
+    WeightRange {
+        /// The layer's name.
+        layer: String,
+        /// The weight, printed.
+        value: String,
+        /// The storage.
+        storage: WeightStorage,
+    },
+    /// The adapter reads weights of this storage wrongly.
+    #[error(
+        "adapter `{adapter}` fails the self-test of {what}: found {found}, expected {expected}; load with \
+         `WeightStorage::F32` (`--weight-storage f32`), or update the driver"
+    )]
+    SelfTest {
+        /// What was tested.
+        what: String,
+        /// The adapter's name.
+        adapter: String,
+        /// What it gave.
+        found: String,
+        /// What it should have given.
+        expected: String,
     },
     /// A layer or a buffer is beyond what the kernels can address.
     #[error("{place} is too large for the kernels: {quantity} = {value}, at most {limit}")]

@@ -1,9 +1,9 @@
 use super::arena::{Route, activation_bytes};
 use super::planner::resize_specialisation;
 use super::{EngineError, PreparedChild, Supernet};
-use crate::gpu::{GpuError, Lease, Staging, Wait};
+use crate::gpu::{Lease, Staging, Wait};
 use crate::input::Image;
-use nestling_shaders::{Kernel, ResizeParameters, Specialisation};
+use nestling_shaders::{Kernel, ResizeParameters};
 use std::collections::VecDeque;
 use std::sync::{MutexGuard, PoisonError};
 
@@ -136,18 +136,6 @@ impl Supernet {
         self.submitting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn pipeline(
-        &self,
-        kernel: Kernel,
-        specialisation: Specialisation,
-    ) -> Result<wgpu::ComputePipeline, EngineError> {
-        self.pipelines.get(kernel, specialisation).cloned().ok_or_else(|| {
-            let action = format!("kernel `{}` with {specialisation:?}", kernel.entry_point());
-            let reason = "it was not built at load; this is a bug in nestling's planner".to_owned();
-            EngineError::Gpu(GpuError::Refused { action, reason })
-        })
-    }
-
     /// Both passes of the resize, for the image that [`Supernet::upload`] wrote.
     pub(super) fn encode_resize(
         &self,
@@ -161,7 +149,7 @@ impl Supernet {
             (Kernel::ResizeRows, Route::ExpandedToFiltered, target),
         ] {
             let specialisation = resize_specialisation(kernel, self.traits);
-            pass.set_pipeline(&self.pipeline(kernel, specialisation)?);
+            pass.set_pipeline(self.pipelines.require(kernel, specialisation)?);
             pass.set_bind_group(0, self.arena.bind_group(route), &[0]);
             pass.dispatch_workgroups(target.div_ceil(specialisation.workgroup), rows, 1);
         }

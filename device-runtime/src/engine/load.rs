@@ -3,13 +3,14 @@ use super::memory::{MemoryUse, floor};
 use super::pipelines::Pipelines;
 use super::planner::{Traits, all_pipelines, plan_layer};
 use super::repack::{Packed, pack, packed_len};
+use super::self_test::check_storage;
 use super::slots::Slots;
 use super::{EngineError, infer::ResizeState};
 use crate::gpu::{Context, Counters, Staging, Upload};
 use crate::input::Preprocessing;
 use crate::space::{ParameterLayout, SearchSpace};
 use crate::units::Millis;
-use nestling_shaders::{PARAMETER_BYTES, ResizeParameters};
+use nestling_shaders::{PARAMETER_BYTES, ResizeParameters, WeightStorage};
 use serde::{Deserialize, Serialize};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
@@ -23,11 +24,14 @@ pub struct EngineOptions {
     pub largest_image_side: u32,
     /// Inferences whose answers can be on their way at the same time.
     pub answers_in_flight: usize,
+    /// How the shared weights are stored on the GPU. With any but [`WeightStorage::F32`] the adapter must first pass a
+    /// self-test, once a [`Context`].
+    pub weight_storage: WeightStorage,
 }
 
 impl Default for EngineOptions {
     fn default() -> Self {
-        Self { child_slots: 32, largest_image_side: 1080, answers_in_flight: 4 }
+        Self { child_slots: 32, largest_image_side: 1080, answers_in_flight: 4, weight_storage: WeightStorage::F32 }
     }
 }
 
@@ -56,6 +60,8 @@ pub struct Supernet {
     pub(super) packed: Vec<Packed>,
     /// Gamma and beta, or the bias, of every convolution.
     pub(super) norms: Vec<(Vec<f32>, Vec<f32>)>,
+    /// What a stored weight of one is worth, of every convolution's output channels; empty where it is one.
+    pub(super) steps: Vec<Vec<f32>>,
     pub(super) traits: Traits,
     pub(super) pipelines: Pipelines,
     pub(super) arena: Arena,
@@ -109,7 +115,9 @@ impl Supernet {
     ///
     /// # Errors
     /// [`EngineError::Space`], [`EngineError::Weights`] or [`EngineError::Preprocessing`] if the three do not belong
-    /// together, [`EngineError::TooLarge`] if the adapter cannot bind a buffer, [`EngineError::Gpu`] otherwise.
+    /// together, [`EngineError::WeightRange`] if the storage cannot hold a weight, [`EngineError::SelfTest`] if the
+    /// adapter cannot read it, [`EngineError::TooLarge`] if the adapter cannot bind a buffer, [`EngineError::Gpu`]
+    /// otherwise.
     pub fn load(
         context: &Context,
         space: &SearchSpace,
@@ -169,9 +177,10 @@ impl Supernet {
                 .sum(),
         };
         let slots = options.child_slots.max(1) as u64;
+        let storage = options.weight_storage;
         let largest_image_side = options.largest_image_side.max(2); // as `Image` demands
         let sizes = Sizes {
-            weights: packed_len(&layout) * 16,
+            weights: packed_len(&layout) * storage.element_bytes(),
             norms: slots * strides.norms * 16,
             // The first place belongs to the resize.
             parameters: (1 + slots * strides.layers) * strides.layer,
@@ -179,8 +188,9 @@ impl Supernet {
         };
         sizes.check(context)?;
 
+        check_storage(context, storage).await?;
         let before_pipelines = Instant::now();
-        let pipelines = Pipelines::build(context, &all_pipelines(space, traits)).await?;
+        let pipelines = Pipelines::build(context, &all_pipelines(space, traits), storage).await?;
         let pipeline_time = before_pipelines.elapsed().into();
 
         let logits_bytes = super::arena::activation_bytes(space.classes, 1);
@@ -195,9 +205,9 @@ impl Supernet {
         verdict.await?;
 
         let before_upload = Instant::now();
-        let packed = pack(&layout, weights);
+        let packed = pack(&layout, weights, storage)?;
         let (submission, verdict) = context.guarded("uploading weights", || {
-            context.upload(Upload::Weights, &arena.weights, 0, bytemuck::cast_slice(&packed.values));
+            context.upload(Upload::Weights, &arena.weights, 0, packed.values.bytes());
             context.submit(context.encoder())
         });
         verdict.await?;
@@ -215,6 +225,7 @@ impl Supernet {
             preprocessing: preprocessing.clone(),
             packed: packed.convolutions,
             norms,
+            steps: packed.steps,
             traits,
             set_up: SetUp { pipelines: pipelines.len(), pipeline_time, upload_time, total_time },
             pipelines,
@@ -226,7 +237,12 @@ impl Supernet {
             answers,
             timestamps,
             submitting: Mutex::new(ResizeParameters::default()),
-            options: EngineOptions { child_slots: slots as usize, largest_image_side, answers_in_flight },
+            options: EngineOptions {
+                child_slots: slots as usize,
+                largest_image_side,
+                answers_in_flight,
+                weight_storage: storage,
+            },
             layout,
         })
     }
@@ -251,6 +267,11 @@ impl Supernet {
         self.context.counters()
     }
 
+    /// How the shared weights are stored.
+    pub fn weight_storage(&self) -> WeightStorage {
+        self.options.weight_storage
+    }
+
     /// What loading took.
     pub fn set_up(&self) -> SetUp {
         self.set_up
@@ -260,6 +281,7 @@ impl Supernet {
     pub fn memory(&self) -> MemoryUse {
         let sizes = &self.sizes;
         let norm_values: usize = self.norms.iter().map(|(first, second)| first.len() + second.len()).sum();
+        let step_values: usize = self.steps.iter().map(Vec::len).sum();
         let times = self.timestamps.as_ref().map_or(0, |timestamps| 2 * timestamps.staging.total_bytes());
         MemoryUse {
             weights: sizes.weights,
@@ -272,7 +294,7 @@ impl Supernet {
             image: sizes.image,
             children: sizes.norms + sizes.parameters,
             staging: self.answers.total_bytes() + times,
-            host: norm_values as u64 * 4,
+            host: (norm_values + step_values) as u64 * 4,
         }
     }
 }

@@ -6,7 +6,7 @@ use std::fmt;
 /// Bytes that a loaded supernet holds, all of them made at load.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MemoryUse {
-    /// Shared weights on the GPU, padded to groups of four channels.
+    /// Shared weights on the GPU, padded to groups of four channels, as they are stored.
     pub weights: u64,
     /// The three activation buffers: `block`, `expanded` and `filtered` together.
     pub activations: u64,
@@ -29,7 +29,7 @@ pub struct MemoryUse {
     pub children: u64,
     /// Buffers that answers and times are read through.
     pub staging: u64,
-    /// Batch norm's gamma and beta and the bias, kept on the host to prepare children.
+    /// Batch norm's gamma and beta, the bias and the steps of stored weights, kept on the host to prepare children.
     pub host: u64,
 }
 

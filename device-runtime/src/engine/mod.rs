@@ -26,6 +26,7 @@ mod pipelines;
 mod planner;
 mod prepare;
 mod repack;
+mod self_test;
 mod slots;
 #[cfg(test)]
 mod tests;
@@ -35,6 +36,7 @@ mod upload;
 pub use error::EngineError;
 pub use load::{EngineOptions, SetUp, Supernet};
 pub use memory::MemoryUse;
+pub use nestling_shaders::WeightStorage;
 pub use planner::{LayerPlan, Traits, plan_layer};
 pub use prepare::PreparedChild;
 pub use timing::{Clock, LayerTime, LayerTimes};

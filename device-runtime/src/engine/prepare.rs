@@ -97,7 +97,7 @@ impl Supernet {
 
     fn dispatch(&self, layer: &Layer, route: Route, parameters: u32) -> Result<Dispatch, EngineError> {
         let plan = plan_layer(&layer.shape, self.traits)?;
-        let pipeline = self.pipeline(plan.kernel, plan.specialisation)?;
+        let pipeline = self.pipelines.require(plan.kernel, plan.specialisation)?.clone();
         Ok(Dispatch { pipeline, route, parameters, workgroups: plan.workgroups })
     }
 
@@ -126,25 +126,28 @@ impl Supernet {
         }
     }
 
-    /// Batch norm (or the bias) as scale and shift, a pair of elements for each group of output channels.
+    /// Batch norm (or the bias) as scale and shift, a pair of elements for each group of output channels. The scale
+    /// also carries the worth of a step of the stored weights.
     fn fold(&self, network: &Network, statistics: &Statistics) -> Vec<[f32; 4]> {
         let mut folded = Vec::with_capacity(self.strides.norms as usize);
         let mut first = 0;
         for layer in &network.layers {
             let Some(convolution) = layer.convolution else { continue };
             let (gamma_or_bias, beta) = &self.norms[convolution];
+            let steps = &self.steps[convolution];
             let channels = layer.shape.output.channels as usize;
             let pair = |channel: usize| -> (f64, f64) {
                 if channel >= channels {
                     return (0.0, 0.0); // the supernet's other channels, or padding: zero for whoever reads the group
                 }
                 let gamma_or_bias = f64::from(gamma_or_bias[channel]);
+                let step = steps.get(channel).copied().map_or(1.0, f64::from);
                 if !layer.is_normalised() {
-                    return (1.0, gamma_or_bias);
+                    return (step, gamma_or_bias);
                 }
                 let variance = f64::from(statistics.variances[first + channel]);
                 let scale = gamma_or_bias / (variance + f64::from(layer.norm_epsilon.unwrap_or(0.0))).sqrt();
-                (scale, f64::from(beta[channel]) - f64::from(statistics.means[first + channel]) * scale)
+                (scale * step, f64::from(beta[channel]) - f64::from(statistics.means[first + channel]) * scale)
             };
             for group in 0..channels.div_ceil(4) {
                 folded.push(std::array::from_fn(|lane| pair(4 * group + lane).0 as f32));

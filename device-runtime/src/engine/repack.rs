@@ -1,4 +1,7 @@
+use super::EngineError;
 use crate::space::{Convolution, Operator, ParameterLayout};
+use half::f16;
+use nestling_shaders::WeightStorage;
 
 /// Where a convolution's weight is in the packed vector, in elements of four values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,8 +20,29 @@ pub(super) struct Packed {
 /// | depthwise | `[group][row][column]` |
 /// | dense | `[output group][row][column][input channel, padded to 4]` |
 pub(super) struct PackedWeights {
-    pub(super) values: Vec<[f32; 4]>,
+    pub(super) values: Values,
     pub(super) convolutions: Vec<Packed>,
+    /// For each convolution what a stored one is worth in each output channel; empty where it is one.
+    pub(super) steps: Vec<Vec<f32>>,
+}
+
+/// Elements as they are stored.
+#[derive(Debug, PartialEq)]
+pub(super) enum Values {
+    F32(Vec<[f32; 4]>),
+    /// Bits of 16-bit floats.
+    F16(Vec<[u16; 4]>),
+    Int8(Vec<[i8; 4]>),
+}
+
+impl Values {
+    pub(super) fn bytes(&self) -> &[u8] {
+        match self {
+            Self::F32(values) => bytemuck::cast_slice(values),
+            Self::F16(values) => bytemuck::cast_slice(values),
+            Self::Int8(values) => bytemuck::cast_slice(values),
+        }
+    }
 }
 
 /// Elements of one group of output channels.
@@ -34,13 +58,53 @@ pub(super) fn packed_len(layout: &ParameterLayout) -> u64 {
 }
 
 /// Packs the flat vector of all parameters, which must fit `layout`; channels beyond the last are zero.
-pub(super) fn pack(layout: &ParameterLayout, parameters: &[f32]) -> PackedWeights {
-    let mut packed = PackedWeights { values: Vec::new(), convolutions: Vec::new() };
-    packed.values.reserve_exact(packed_len(layout) as usize);
+pub(super) fn pack(
+    layout: &ParameterLayout,
+    parameters: &[f32],
+    storage: WeightStorage,
+) -> Result<PackedWeights, EngineError> {
+    let mut convolutions = Vec::with_capacity(layout.convolutions.len());
+    let mut offset = 0;
     for convolution in &layout.convolutions {
-        let weight = &parameters[layout.parameters[convolution.weight].range()];
         let stride = stride(convolution) as u32;
-        packed.convolutions.push(Packed { offset: packed.values.len() as u32, stride });
+        convolutions.push(Packed { offset, stride });
+        offset += stride * convolution.outputs.div_ceil(4);
+    }
+    let mut steps = vec![Vec::new(); layout.convolutions.len()];
+    if storage == WeightStorage::Int8 {
+        for (steps, convolution) in steps.iter_mut().zip(&layout.convolutions) {
+            *steps = steps_of(convolution, &parameters[layout.parameters[convolution.weight].range()])?;
+        }
+    }
+    let values = match storage {
+        WeightStorage::F32 => Values::F32(arrange(layout, parameters, |_, _, weight| Ok(weight))?),
+        WeightStorage::F16 => Values::F16(arrange(layout, parameters, |index, _, weight| {
+            let nearest = f16::from_f32(weight); // ties to even
+            if nearest.is_finite() {
+                Ok(nearest.to_bits())
+            } else {
+                Err(out_of_range(&layout.convolutions[index], weight, storage))
+            }
+        })?),
+        WeightStorage::Int8 => Values::Int8(arrange(layout, parameters, |index, output, weight| {
+            let step = steps[index][output];
+            // A row of zeros has no step.
+            Ok(if step > 0.0 { (weight / step).round_ties_even().clamp(-127.0, 127.0) as i8 } else { 0 })
+        })?),
+    };
+    Ok(PackedWeights { values, convolutions, steps })
+}
+/// Every convolution's weights in the kernels' order, each as `store` makes it of its convolution's index, its output
+/// channel and its value.
+fn arrange<T: Copy + Default>(
+    layout: &ParameterLayout,
+    parameters: &[f32],
+    store: impl Fn(usize, usize, f32) -> Result<T, EngineError>,
+) -> Result<Vec<[T; 4]>, EngineError> {
+    let mut values = Vec::new();
+    values.reserve_exact(packed_len(layout) as usize);
+    for (index, convolution) in layout.convolutions.iter().enumerate() {
+        let weight = &parameters[layout.parameters[convolution.weight].range()];
         let outputs = convolution.outputs as usize;
         let area = (convolution.kernel * convolution.kernel) as usize;
         let columns = if convolution.operator == Operator::Depthwise { 1 } else { convolution.inputs as usize };
@@ -48,16 +112,33 @@ pub(super) fn pack(layout: &ParameterLayout, parameters: &[f32]) -> PackedWeight
         for group in 0..outputs.div_ceil(4) {
             for position in 0..area {
                 for column in 0..padded {
-                    packed.values.push(std::array::from_fn(|lane| {
-                        let output = 4 * group + lane;
-                        let there = output < outputs && column < columns;
-                        if there { weight[(output * columns + column) * area + position] } else { 0.0 }
-                    }));
+                    let mut element = [T::default(); 4];
+                    for (output, lane) in (4 * group..outputs).zip(&mut element) {
+                        if column < columns {
+                            *lane = store(index, output, weight[(output * columns + column) * area + position])?;
+                        }
+                    }
+                    values.push(element);
                 }
             }
         }
     }
-    packed
+    Ok(values)
+}
+
+/// A step of each output channel: a 127th of its largest weight over the supernet's whole row, so that every child's
+/// slice has the same.
+fn steps_of(convolution: &Convolution, weight: &[f32]) -> Result<Vec<f32>, EngineError> {
+    let row = (weight.len() / convolution.outputs.max(1) as usize).max(1);
+    let step = |row: &[f32]| match row.iter().find(|weight| !weight.is_finite()) {
+        Some(&weight) => Err(out_of_range(convolution, weight, WeightStorage::Int8)),
+        None => Ok(row.iter().fold(0.0, |most: f32, weight| most.max(weight.abs())) / 127.0),
+    };
+    weight.chunks_exact(row).map(step).collect()
+}
+
+fn out_of_range(convolution: &Convolution, weight: f32, storage: WeightStorage) -> EngineError {
+    EngineError::WeightRange { layer: convolution.name.clone(), value: weight.to_string(), storage }
 }
 
 #[cfg(test)]
@@ -65,15 +146,20 @@ mod tests {
     use super::*;
     use crate::space::SearchSpace;
 
+    fn numbered(layout: &ParameterLayout) -> (Vec<f32>, Vec<[f32; 4]>, Vec<Packed>) {
+        let parameters: Vec<f32> = (0..layout.len()).map(|index| index as f32 + 1.0).collect();
+        let packed = pack(layout, &parameters, WeightStorage::F32).unwrap();
+        let Values::F32(values) = packed.values else { panic!("stored as f32") };
+        (parameters, values, packed.convolutions)
+    }
+
     #[test]
     fn every_weight_has_one_place() {
         for space in [SearchSpace::fashion(), SearchSpace { classes: 10, ..SearchSpace::table1() }] {
             let layout = space.layout();
-            let parameters: Vec<f32> = (0..layout.len()).map(|index| index as f32 + 1.0).collect();
-            let packed = pack(&layout, &parameters);
-            assert_eq!(packed.values.len() as u64, packed_len(&layout));
-            let mut found: Vec<u32> =
-                packed.values.iter().flatten().filter(|&&v| v != 0.0).map(|&v| v as u32).collect();
+            let (_, values, _) = numbered(&layout);
+            assert_eq!(values.len() as u64, packed_len(&layout));
+            let mut found: Vec<u32> = values.iter().flatten().filter(|&&v| v != 0.0).map(|&v| v as u32).collect();
             found.sort_unstable();
             let weights: Vec<u32> = (layout.convolutions.iter())
                 .flat_map(|convolution| layout.parameters[convolution.weight].range())
@@ -86,13 +172,56 @@ mod tests {
     #[test]
     fn a_pointwise_weight_is_where_the_kernel_looks() {
         let layout = SearchSpace::fashion().layout();
-        let parameters: Vec<f32> = (0..layout.len()).map(|index| index as f32).collect();
-        let packed = pack(&layout, &parameters);
+        let (parameters, values, convolutions) = numbered(&layout);
         let index = layout.convolutions.iter().position(|one| one.operator == Operator::Pointwise).unwrap();
-        let (convolution, place) = (&layout.convolutions[index], packed.convolutions[index]);
+        let (convolution, place) = (&layout.convolutions[index], convolutions[index]);
         let weight = &parameters[layout.parameters[convolution.weight].range()];
         let (output, input) = (7u32, 5u32);
-        let element = packed.values[(place.offset + output / 4 * place.stride + input) as usize];
+        let element = values[(place.offset + output / 4 * place.stride + input) as usize];
         assert_eq!(element[(output % 4) as usize], weight[(output * convolution.inputs + input) as usize]);
+    }
+
+    #[test]
+    fn a_step_spans_the_row_and_a_row_of_zeros_stays_zero() {
+        let layout = SearchSpace::fashion().layout();
+        let mut parameters = vec![0.0; layout.len()];
+        let index = layout.convolutions.iter().position(|one| one.operator == Operator::Pointwise).unwrap();
+        let first = layout.parameters[layout.convolutions[index].weight].offset;
+        let row = layout.convolutions[index].inputs as usize;
+        parameters[first..first + 4].copy_from_slice(&[0.5, -2.54, 0.03, 0.05]);
+        parameters[first + 2 * row] = -1e30;
+        let packed = pack(&layout, &parameters, WeightStorage::Int8).unwrap();
+        let steps = &packed.steps[index];
+        assert!(
+            (steps[0] - 0.02).abs() < 1e-8 && steps[1] == 0.0 && (steps[2] * 127e-30 - 1.0).abs() < 1e-6,
+            "{steps:?}"
+        );
+        let Values::Int8(values) = &packed.values else { panic!("stored as int8") };
+        let place = packed.convolutions[index].offset as usize;
+        assert_eq!(values[place..place + 4], [[25, 0, -127, 0], [-127, 0, 0, 0], [2, 0, 0, 0], [2, 0, 0, 0]]);
+    }
+
+    #[test]
+    fn halves_are_the_nearest_and_what_has_none_is_named() {
+        let layout = SearchSpace::fashion().layout();
+        let mut parameters = vec![0.0; layout.len()];
+        let stem = layout.parameters[layout.convolutions[0].weight].offset;
+        // The tie above one goes to the even one; then the largest that rounds to something finite.
+        parameters[stem..stem + 2].copy_from_slice(&[1.0 + 1.0 / 2048.0, 65_519.0]);
+        let packed = pack(&layout, &parameters, WeightStorage::F16).unwrap();
+        let Values::F16(values) = &packed.values else { panic!("stored as f16") };
+        assert!(values.iter().flatten().any(|&bits| bits == 0x3c00) && values.iter().flatten().any(|&b| b == 0x7bff));
+        let layer = &layout.convolutions[3];
+        for (storage, value) in [
+            (WeightStorage::F16, 65_520.0),
+            (WeightStorage::F16, f32::NAN),
+            (WeightStorage::Int8, f32::NAN),
+            (WeightStorage::Int8, f32::INFINITY),
+        ] {
+            parameters[layout.parameters[layer.weight].offset + 1] = value;
+            let error = pack(&layout, &parameters, storage).err().unwrap();
+            let (layer, value) = (layer.name.clone(), value.to_string());
+            assert_eq!(error, EngineError::WeightRange { layer, value, storage });
+        }
     }
 }

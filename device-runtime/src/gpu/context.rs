@@ -1,6 +1,7 @@
 use super::adapter::{find_adapter, useful_features};
 use super::counters::Tally;
 use super::{AdapterFacts, Backends, Counters, GpuError, PowerPreference, Upload};
+use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -56,6 +57,16 @@ struct Inner {
     timeout: Duration,
     health: Arc<Health>,
     tally: Tally,
+    unpacks_f16: bool,
+    /// Of self-tests that ran, by name.
+    verdicts: Mutex<BTreeMap<&'static str, Option<Fault>>>,
+}
+
+/// What a self-test found wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Fault {
+    pub(crate) found: String,
+    pub(crate) expected: String,
 }
 
 /// What went wrong outside of any call that could have reported it.
@@ -127,7 +138,10 @@ impl Context {
         let seen = Arc::clone(&health);
         device.set_device_lost_callback(move |reason, message| note(&seen.lost, format!("{reason:?}: {message}")));
         let (timeout, tally) = (options.timeout, Tally::default());
-        Ok(Self { inner: Arc::new(Inner { device, queue, facts, timeout, health, tally }) })
+        let unpacks_f16 = adapter.get_downlevel_capabilities().flags.contains(wgpu::DownlevelFlags::SHADER_F16_IN_F32);
+        let verdicts = Mutex::default();
+        let inner = Inner { device, queue, facts, timeout, health, tally, unpacks_f16, verdicts };
+        Ok(Self { inner: Arc::new(inner) })
     }
 
     /// The adapter, and what of it is used.
@@ -150,6 +164,11 @@ impl Context {
         self.inner.device.limits()
     }
 
+    /// Whether WGSL's `unpack2x16float` may be used: everywhere but on lavapipe on an old processor.
+    pub(crate) fn unpacks_f16(&self) -> bool {
+        self.inner.unpacks_f16
+    }
+
     /// Milliseconds of one tick of a timestamp query.
     pub(crate) fn tick_ms(&self) -> f64 {
         f64::from(self.inner.queue.get_timestamp_period()) * 1e-6
@@ -165,6 +184,15 @@ impl Context {
             Some(reason) => Err(GpuError::Refused { action: action.to_owned(), reason }),
             None => Ok(()),
         }
+    }
+
+    /// What the self-test of this name found, if it ran: a fault or none.
+    pub(crate) fn verdict(&self, test: &'static str) -> Option<Option<Fault>> {
+        self.inner.verdicts.lock().unwrap_or_else(PoisonError::into_inner).get(test).cloned()
+    }
+
+    pub(crate) fn remember_verdict(&self, test: &'static str, fault: Option<Fault>) {
+        self.inner.verdicts.lock().unwrap_or_else(PoisonError::into_inner).insert(test, fault);
     }
 
     /// Runs `work`; the verdict says whether the GPU found an error in it.

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub struct Counters {
     /// Bytes of weights written.
     pub weight_bytes_uploaded: u64,
-    /// Bytes of children written: layer parameters, scales and shifts.
+    /// Bytes of children written: layer parameters, scales and shifts; and what self-tests read.
     pub parameter_bytes_uploaded: u64,
     /// Bytes of images and their parameters written.
     pub input_bytes_uploaded: u64,

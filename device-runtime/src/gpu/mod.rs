@@ -13,5 +13,6 @@ pub use counters::Counters;
 pub use error::GpuError;
 pub use wgpu::{Backends, PowerPreference};
 
+pub(crate) use context::Fault;
 pub(crate) use counters::Upload;
 pub(crate) use readback::{Lease, Staging, Wait};

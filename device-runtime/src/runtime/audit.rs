@@ -120,8 +120,12 @@ fn made_up(space: &SearchSpace, child: &Child) -> Result<CalibratedChild, SpaceE
 
 /// What each child answers on a supernet that was loaded afresh on the same device, one child in it at a time.
 fn fresh(runtime: &Runtime, bundle: &Bundle, children: &[CalibratedChild]) -> Result<Vec<Vec<u32>>, RuntimeError> {
-    let options =
-        crate::engine::EngineOptions { child_slots: 1, largest_image_side: runtime.image_side, answers_in_flight: 1 };
+    let options = crate::engine::EngineOptions {
+        child_slots: 1,
+        largest_image_side: runtime.image_side,
+        answers_in_flight: 1,
+        weight_storage: runtime.supernet().weight_storage(),
+    };
     let (supernet, image) = (runtime.supernet(), runtime.stand_in()?);
     let (context, preprocessing) = (supernet.context(), supernet.preprocessing());
     let alone = crate::engine::Supernet::load(context, bundle.space(), bundle.weights(), preprocessing, &options)?;

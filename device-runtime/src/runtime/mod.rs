@@ -20,7 +20,7 @@ pub use error::{ChooseError, RuntimeError};
 pub use switch::{ActiveChild, Target};
 
 use crate::bundle::{Bundle, BundleError, BundleId, ChildEntry};
-use crate::engine::{EngineOptions, PreparedChild, Supernet};
+use crate::engine::{EngineOptions, PreparedChild, Supernet, WeightStorage};
 use crate::gpu::{AdapterFacts, Context, ContextOptions};
 use crate::input::PixelFormat;
 use crate::latency::{DeviceKey, DeviceProfile};
@@ -44,6 +44,9 @@ pub struct RuntimeOptions {
     /// Whether children whose weights were never trained may be chosen and answer: their times are true, their answers
     /// are noise.
     pub untrained: bool,
+    /// How the shared weights are stored on the GPU: less than [`WeightStorage::F32`] saves memory and loads, and costs
+    /// some accuracy. Times are another's: a profile belongs to its storage.
+    pub weight_storage: WeightStorage,
 }
 
 impl Default for RuntimeOptions {
@@ -56,6 +59,7 @@ impl Default for RuntimeOptions {
             largest_image_side: engine.largest_image_side,
             answers_in_flight: engine.answers_in_flight,
             untrained: false,
+            weight_storage: engine.weight_storage,
         }
     }
 }
@@ -94,7 +98,8 @@ impl Runtime {
     /// with the fewest MAdds (of those that may answer) is active at first.
     ///
     /// # Errors
-    /// [`RuntimeError::Engine`] if there is no adapter, or the bundle is too large for it; [`RuntimeError::Untrained`] if
+    /// [`RuntimeError::Engine`] if there is no adapter, the bundle is too large for it, or it fails the self-test of
+    /// the storage that was asked for; [`RuntimeError::Untrained`] if
     /// no child was trained and [`RuntimeOptions::untrained`] is not set.
     pub fn new(bundle: &Bundle, options: RuntimeOptions) -> Result<Self, RuntimeError> {
         Self::with_context(&Context::new(&options.context)?, bundle, &options)
@@ -122,6 +127,7 @@ impl Runtime {
             child_slots: bundle.children().len() + options.spare_children,
             largest_image_side: options.largest_image_side,
             answers_in_flight: options.answers_in_flight,
+            weight_storage: options.weight_storage,
         };
         let (space, preprocessing) = (&manifest.space, &manifest.preprocessing);
         let supernet = Supernet::load_async(context, space, bundle.weights(), preprocessing, &engine_options).await?;
@@ -140,7 +146,7 @@ impl Runtime {
         let image_side = options.image_side.unwrap_or(largest_resolution).clamp(2, options.largest_image_side.max(2));
         let image_format = Self::format_for(space.input_channels);
         Ok(Self {
-            device: device_key(context.facts()),
+            device: device_key(context.facts(), options.weight_storage),
             bundle: bundle.id(),
             labels: manifest.labels.iter().cloned().collect(),
             active: RwLock::new(first.active.clone()),
@@ -214,11 +220,15 @@ impl Runtime {
 }
 
 /// What times on an adapter belong to.
-fn device_key(facts: &AdapterFacts) -> DeviceKey {
+fn device_key(facts: &AdapterFacts, storage: WeightStorage) -> DeviceKey {
     DeviceKey {
         adapter: facts.name.clone(),
         driver: format!("{} {}", facts.driver, facts.driver_info).trim().to_owned(),
         backend: facts.backend.clone(),
-        precision: "f32".to_owned(), // the engine has no other yet
+        // Of the arithmetic, which is always f32; then of the weights, if they are stored otherwise.
+        precision: match storage {
+            WeightStorage::F32 => "f32".to_owned(),
+            WeightStorage::F16 | WeightStorage::Int8 => format!("f32, weights {storage}"),
+        },
     }
 }

@@ -2,6 +2,7 @@
 
 use anyhow::{Context as _, Result};
 use clap::{Args, ValueEnum};
+use nestling::engine::WeightStorage;
 use nestling::gpu::{Backends, ContextOptions};
 use nestling::units::Millis;
 use nestling::{Bundle, Runtime, RuntimeOptions};
@@ -24,6 +25,9 @@ pub struct Options {
     /// Allow children whose weights were never trained: their times are true, their answers are noise.
     #[arg(long, global = true)]
     untrained: bool,
+    /// How the GPU stores the shared weights; less than f32 saves memory and costs some accuracy.
+    #[arg(long, global = true, value_name = "STORAGE", default_value = "f32")]
+    weight_storage: Storage,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -32,6 +36,13 @@ enum Backend {
     Gl,
     Metal,
     Dx12,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Storage {
+    F32,
+    F16,
+    Int8,
 }
 
 /// A bundle on a device, and what opening took.
@@ -74,11 +85,17 @@ impl Options {
         let bundle = Self::open_bundle(path)?;
         let (open_time, before) = (before.elapsed().into(), Instant::now());
         let largest_image_side = options.largest_image_side.max(self.image_side.unwrap_or(0));
+        let weight_storage = match self.weight_storage {
+            Storage::F32 => WeightStorage::F32,
+            Storage::F16 => WeightStorage::F16,
+            Storage::Int8 => WeightStorage::Int8,
+        };
         let options = RuntimeOptions {
             context: self.context(),
             image_side: self.image_side,
             largest_image_side,
             untrained: self.untrained || options.untrained,
+            weight_storage,
             ..options
         };
         let runtime = Runtime::new(&bundle, options)?;

@@ -22,8 +22,15 @@ struct Bench {
     staging: Arc<Staging>,
 }
 
-static BENCH: LazyLock<Mutex<Bench>> = LazyLock::new(|| {
-    let pipelines = pollster::block_on(Pipelines::build(&CONTEXT, &BTreeSet::new())).unwrap();
+/// One for each storage of the weights.
+static BENCHES: [LazyLock<Mutex<Bench>>; 3] = [
+    LazyLock::new(|| bench(WeightStorage::F32)),
+    LazyLock::new(|| bench(WeightStorage::F16)),
+    LazyLock::new(|| bench(WeightStorage::Int8)),
+];
+
+fn bench(storage: WeightStorage) -> Mutex<Bench> {
+    let pipelines = pollster::block_on(Pipelines::build(&CONTEXT, &BTreeSet::new(), storage)).unwrap();
     let bytes = LARGEST;
     let sizes = Sizes {
         image: 4,
@@ -37,7 +44,7 @@ static BENCH: LazyLock<Mutex<Bench>> = LazyLock::new(|| {
     };
     let arena = Arena::new(&CONTEXT, &pipelines.groups, &sizes);
     Mutex::new(Bench { pipelines, arena, staging: Staging::new(&CONTEXT, 1, bytes) })
-});
+}
 
 /// One layer of any shape, as a slice of a larger convolution.
 #[derive(Clone, Debug)]
@@ -51,6 +58,7 @@ struct Case {
     offsets: (u32, u32),
     /// Where inputs are drawn from: -1 to 1 times this.
     input_range: f32,
+    storage: WeightStorage,
 }
 
 #[allow(clippy::too_many_arguments, reason = "each is one axis of the grid of shapes")]
@@ -131,13 +139,26 @@ fn case(
         residual,
     };
     let workgroup_traits = Traits { software: seed.is_multiple_of(2), subgroups: true };
-    Case { kernel, layer, layout, seed, workgroup_traits, offsets: (0, 0), input_range: 1.0 }
+    Case {
+        kernel,
+        layer,
+        layout,
+        seed,
+        workgroup_traits,
+        offsets: (0, 0),
+        input_range: 1.0,
+        storage: WeightStorage::F32,
+    }
 }
 
 impl Case {
     fn gated(mut self) -> Self {
         self.layer.shape.gated = true;
         self
+    }
+
+    fn stored(self, storage: WeightStorage) -> Self {
+        Self { storage, ..self }
     }
 
     /// A matrix with a bias instead of a convolution with batch norm.
@@ -176,12 +197,13 @@ fn run(
     folded: &[(f64, f64)],
 ) -> (Vec<f32>, Vec<[f32; 4]>) {
     let shape = case.layer.shape;
-    let mut bench = BENCH.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let mut bench = BENCHES[case.storage as usize].lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let plan = plan_kernel(case.kernel, &shape, case.workgroup_traits).unwrap();
     if bench.pipelines.get(plan.kernel, plan.specialisation).is_none() {
         pollster::block_on(bench.pipelines.add(&CONTEXT, plan.kernel, plan.specialisation)).unwrap();
     }
-    let packed = pack(&case.layout, weights);
+    let packed = pack(&case.layout, weights, case.storage).unwrap();
+    let steps = packed.steps.first();
     let mut source = vec![[f32::NAN; 4]; case.offsets.0 as usize];
     source.extend(packed_activation(input, shape.input));
     // Something between, for a gate is not just behind its own layer's input.
@@ -208,7 +230,11 @@ fn run(
     };
     let norms: Vec<[f32; 4]> = (0..shape.output.channels.div_ceil(4) as usize)
         .flat_map(|group| {
-            let pair = |lane: usize| folded.get(4 * group + lane).copied().unwrap_or((0.0, 0.0));
+            let step = |channel: usize| steps.and_then(|steps| steps.get(channel)).map_or(1.0, |&step| f64::from(step));
+            let pair = |lane: usize| {
+                let channel = 4 * group + lane;
+                folded.get(channel).map_or((0.0, 0.0), |&(scale, shift)| (scale * step(channel), shift))
+            };
             [std::array::from_fn(|lane| pair(lane).0 as f32), std::array::from_fn(|lane| pair(lane).1 as f32)]
         })
         .collect();
@@ -224,7 +250,7 @@ fn run(
     let arena = &bench.arena;
     for (buffer, bytes) in [
         (&arena.filtered, bytemuck::cast_slice(&source)),
-        (&arena.weights, bytemuck::cast_slice(&packed.values)),
+        (&arena.weights, packed.values.bytes()),
         (&arena.norms, bytemuck::cast_slice(&norms)),
         (&arena.block, bytemuck::cast_slice(&destination)),
         (&arena.parameters, bytemuck::bytes_of(&parameters)),
@@ -270,7 +296,8 @@ fn check(case: &Case) -> Result<(), TestCaseError> {
     let channels = shape.output.channels as usize;
     let means = random_tensor(channels, &mut random);
     let variances: Vec<f32> = (0..channels).map(|_| random.random_range(0.25..4.0)).collect();
-    let shared = SharedWeights { layout: &case.layout, values: &weights };
+    let as_stored = dequantised(&case.layout, &weights, case.storage);
+    let shared = SharedWeights { layout: &case.layout, values: &as_stored };
     let wide = |values: &[f32]| values.iter().map(|&value| f64::from(value)).collect::<Vec<f64>>();
 
     let folded = shared.fold(&case.layer, &means, &variances);
@@ -319,6 +346,11 @@ fn paddings() -> impl Strategy<Value = Padding> {
     prop::sample::select(vec![Padding::Symmetric, Padding::Same])
 }
 
+/// Mostly f32: the others have a test of their own, with fewer pipelines.
+fn storages() -> impl Strategy<Value = WeightStorage> {
+    prop_oneof![2 => Just(WeightStorage::F32), 1 => Just(WeightStorage::F16), 1 => Just(WeightStorage::Int8)]
+}
+
 /// Kernel size, and the supernet's.
 fn sizes() -> impl Strategy<Value = (u32, u32)> {
     prop::sample::select(vec![(1, 1), (1, 3), (3, 3), (3, 5), (5, 5), (3, 7), (5, 7), (7, 7)])
@@ -335,11 +367,14 @@ proptest! {
         channels in (1u32..20, 1u32..13),
         more in (0u32..4, 0u32..4),
         side in prop_oneof![Just((1u32, 1u32)), (1u32..20, 1u32..20)],
+        storage in storages(),
         seed: u64,
     ) {
         prop_assume!(CONTEXT.facts().subgroups || !kernel.needs_subgroups());
         let input = Shape { channels: 4 * channels.0, height: side.0, width: side.1 };
-        check(&case(kernel, (1, 1), 1, Padding::Symmetric, activation, residual, input, 4 * channels.1, more, seed))?;
+        let (one, outputs) = ((1, 1), 4 * channels.1);
+        let plain = case(kernel, one, 1, Padding::Symmetric, activation, residual, input, outputs, more, seed);
+        check(&plain.stored(storage))?;
     }
 
     #[test]
@@ -350,12 +385,14 @@ proptest! {
         channels in (1u32..20, 1u32..13),
         more in (0u32..4, 0u32..4),
         side in prop_oneof![Just((1u32, 1u32)), (1u32..20, 1u32..20)],
+        storage in storages(),
         seed: u64,
     ) {
         let input = Shape { channels: 4 * channels.0, height: side.0, width: side.1 };
         let activation = if separable { Activation::Relu6 } else { Activation::Identity };
         let outputs = 4 * channels.1;
-        check(&case(kernel, (1, 1), 1, Padding::Symmetric, activation, residual, input, outputs, more, seed).gated())?;
+        let plain = case(kernel, (1, 1), 1, Padding::Symmetric, activation, residual, input, outputs, more, seed);
+        check(&plain.gated().stored(storage))?;
     }
 
     #[test]
@@ -366,11 +403,12 @@ proptest! {
         outputs in prop_oneof![Just(6u32), Just(22), 1u32..90],
         more in (0u32..3, 0u32..3),
         offsets in (0u32..40, 0u32..40),
+        storage in storages(),
         seed: u64,
     ) {
         let input = Shape { channels: inputs, height: 1, width: 1 };
         let plain = case(kernel, (1, 1), 1, Padding::Symmetric, activation, false, input, outputs, more, seed);
-        check(&Case { offsets, ..plain.linear() })?;
+        check(&Case { offsets, ..plain.linear().stored(storage) })?;
     }
 
     #[test]
@@ -381,10 +419,17 @@ proptest! {
     }
 
     #[test]
-    fn a_classifier_of_any_number_of_classes(inputs in 1u32..40, classes in 1u32..23, seed: u64) {
+    fn a_classifier_of_any_number_of_classes(
+        inputs in 1u32..40,
+        classes in 1u32..23,
+        storage in storages(),
+        seed: u64,
+    ) {
         let input = Shape { channels: 4 * inputs, height: 1, width: 1 };
         let kernel = Kernel::PointwiseSmall;
-        check(&case(kernel, (1, 1), 1, Padding::Symmetric, Activation::Identity, false, input, classes, (1, 0), seed))?;
+        let identity = Activation::Identity;
+        let plain = case(kernel, (1, 1), 1, Padding::Symmetric, identity, false, input, classes, (1, 0), seed);
+        check(&plain.stored(storage))?;
     }
 
     #[test]
@@ -396,10 +441,12 @@ proptest! {
         groups in 1u32..5,
         more in 0u32..4,
         side in (1u32..20, 1u32..20),
+        storage in storages(),
         seed: u64,
     ) {
         let input = Shape { channels: 4 * groups, height: side.0, width: side.1 };
-        check(&case(Kernel::Depthwise, size, stride, padding, activation, false, input, 0, (more, 0), seed))?;
+        let plain = case(Kernel::Depthwise, size, stride, padding, activation, false, input, 0, (more, 0), seed);
+        check(&plain.stored(storage))?;
     }
 
     #[test]
@@ -431,11 +478,14 @@ proptest! {
         groups in 1u32..6,
         more in 0u32..4,
         side in (1u32..20, 1u32..20),
+        storage in storages(),
         seed: u64,
     ) {
         let input = Shape { channels, height: side.0, width: side.1 };
         let outputs = 4 * groups;
-        check(&case(Kernel::Dense, (size, size), stride, padding, activation, false, input, outputs, (0, more), seed))?;
+        let (kernel, size) = (Kernel::Dense, (size, size));
+        let plain = case(kernel, size, stride, padding, activation, false, input, outputs, (0, more), seed);
+        check(&plain.stored(storage))?;
     }
 }
 
@@ -454,5 +504,43 @@ fn every_activation_is_right_far_from_zero() {
         let kernel = Kernel::PointwiseSmall;
         let near = case(kernel, (1, 1), 1, Padding::Symmetric, activation, false, input, 40, (0, 0), 1);
         check(&Case { input_range: 200.0, ..near }).unwrap();
+    }
+}
+
+/// Every kernel that reads weights, with few specialisations: what differs is only how weights are read.
+fn reading_cases() -> impl Strategy<Value = Case> {
+    let kernels: Vec<Kernel> =
+        Kernel::ALL.into_iter().filter(|kernel| kernel.reads_weights() && *kernel != Kernel::ReadWeights).collect();
+    let channels = (1u32..20, 1u32..13);
+    (prop::sample::select(kernels), channels, (0u32..4, 0u32..4), (1u32..20, 1u32..20), any::<u32>()).prop_map(
+        |(kernel, channels, more, side, seed)| {
+            let identity = Activation::Identity;
+            let (size, inputs) = match kernel {
+                Kernel::Dense => ((3, 3), 3),
+                Kernel::Depthwise => ((3, 5), 4 * channels.0),
+                _ => ((1, 1), 4 * channels.0),
+            };
+            let side = if kernel == Kernel::LinearWide { (1, 1) } else { side };
+            let more = if kernel == Kernel::Dense { (0, more.1) } else { more };
+            let input = Shape { channels: inputs, height: side.0, width: side.1 };
+            let seed = 2 * u64::from(seed); // one kind of workgroup
+            let outputs = 4 * channels.1;
+            let plain = case(kernel, size, 1, Padding::Symmetric, identity, false, input, outputs, more, seed);
+            if kernel == Kernel::LinearWide { plain.linear() } else { plain }
+        },
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, max_shrink_iters: 64, ..ProptestConfig::default() })]
+
+    #[test]
+    fn weights_stored_as_f16(case in reading_cases()) {
+        check(&case.stored(WeightStorage::F16))?;
+    }
+
+    #[test]
+    fn weights_stored_as_int8(case in reading_cases()) {
+        check(&case.stored(WeightStorage::Int8))?;
     }
 }

@@ -4,13 +4,14 @@ mod kernels;
 mod networks;
 mod resize;
 mod speed;
+mod storage;
 mod trouble;
 
 use super::*;
 use crate::gpu::{Context, ContextOptions};
 use crate::input::Preprocessing;
 use crate::reference::{SharedWeights, forward};
-use crate::space::{CalibratedChild, Child, SearchSpace, Statistics};
+use crate::space::{CalibratedChild, Child, ParameterLayout, SearchSpace, Statistics};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::sync::LazyLock;
@@ -70,6 +71,29 @@ fn reference_logits(space: &SearchSpace, weights: &[f32], child: &CalibratedChil
     let shared = SharedWeights { layout: &layout, values: weights };
     let image: Vec<f64> = tensor.iter().map(|&value| f64::from(value)).collect();
     forward(&space.lower(child.child()).unwrap(), &shared, child.statistics(), &image).pop().unwrap()
+}
+
+/// The parameters with every weight as its storage holds it: what the reference must be given.
+fn dequantised(layout: &ParameterLayout, parameters: &[f32], storage: WeightStorage) -> Vec<f32> {
+    let mut values = parameters.to_vec();
+    for convolution in &layout.convolutions {
+        let range = layout.parameters[convolution.weight].range();
+        let row = range.len() / convolution.outputs as usize;
+        for row in values[range].chunks_exact_mut(row) {
+            let most = row.iter().fold(0.0, |most: f32, weight| most.max(weight.abs()));
+            for weight in row {
+                *weight = match storage {
+                    WeightStorage::F32 => *weight,
+                    WeightStorage::F16 => half::f16::from_f32(*weight).to_f32(),
+                    WeightStorage::Int8 => {
+                        let step = most / 127.0;
+                        (*weight / step).round_ties_even() * step
+                    }
+                };
+            }
+        }
+    }
+    values
 }
 
 /// Largest difference over largest expected value.

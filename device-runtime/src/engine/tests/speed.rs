@@ -1,4 +1,4 @@
-//! Not a test but a table: `cargo test -p nestling --lib engine::tests::speed -- --ignored --nocapture`.
+//! Not tests but tables: `cargo test -p nestling --lib engine::tests::speed -- --ignored --nocapture`.
 
 use super::*;
 use crate::input::Image;
@@ -73,6 +73,52 @@ fn table() {
                     println!("    {operator:?}: {ms:.2} ms, {rate:.1} GFLOP/s ({:?})", times.clock);
                 }
             }
+        }
+    }
+}
+
+#[test]
+#[ignore = "prints times; asserts nothing"]
+fn storages_side_by_side() {
+    let mut random = random(12);
+    let space = SearchSpace::table1_without_squeeze();
+    let weights = random_weights(&space, &mut random);
+    let child = random_statistics(&space, &space.smallest(), &mut random);
+    let side = child.child().resolution;
+    let pixels = vec![127; (side * side * 4) as usize];
+    let image = Image::rgba8(side, side, &pixels).unwrap();
+    for (context, name) in [(&*CONTEXT, "all features"), (&*PLAIN_CONTEXT, "no subgroups, no timestamps")] {
+        println!("\n{} ({name})", context.facts());
+        let loaded = WeightStorage::ALL.map(|weight_storage| {
+            let supernet =
+                load(context, &space, &weights, &EngineOptions { weight_storage, ..EngineOptions::default() });
+            let prepared = supernet.prepare(&child).unwrap();
+            supernet.infer(&prepared, &image).unwrap(); // compiles
+            (supernet, prepared)
+        });
+        // In turns, so that a busy machine slows all of them.
+        let mut times = [const { Vec::new() }; 3];
+        for _ in 0..12 {
+            for ((supernet, prepared), times) in loaded.iter().zip(&mut times) {
+                let before = cpu_ms();
+                for _ in 0..3 {
+                    supernet.infer(prepared, &image).unwrap();
+                }
+                times.push((cpu_ms() - before) / 3.0);
+            }
+        }
+        for times in &mut times {
+            times.sort_by(f64::total_cmp);
+        }
+        for ((supernet, prepared), own) in loaded.iter().zip(&times) {
+            println!(
+                "  {:<4} weights {:>9} bytes, CPU p50 {:.1} ms, min {:.1} ms, {:.3} of f32; {prepared}",
+                supernet.weight_storage(),
+                supernet.memory().weights,
+                own[own.len() / 2],
+                own[0],
+                own[own.len() / 2] / times[0][times[0].len() / 2],
+            );
         }
     }
 }
