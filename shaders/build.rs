@@ -13,11 +13,12 @@ mod storage;
 
 use storage::WeightStorage;
 
-const ALL: [sources::Source; 13] = [
+const ALL: [sources::Source; 14] = [
     sources::AVERAGE_POOL,
     sources::DENSE,
     sources::DEPTHWISE,
     sources::LINEAR_WIDE,
+    sources::PLAIN,
     sources::POINTWISE_SMALL,
     sources::POINTWISE_WIDE,
     sources::POINTWISE_SUBGROUP,

@@ -5,7 +5,7 @@
 mod common;
 
 use nestling::bundle::BundleError;
-use nestling::engine::{EngineError, WeightStorage};
+use nestling::engine::{EngineError, Start, WeightStorage};
 use nestling::gpu::{Context, ContextOptions, GpuError};
 use nestling::latency::{DeviceProfile, ProfileError, ProfileOptions, Stale};
 use nestling::runtime::{ChooseError, RuntimeError, audit_switches};
@@ -18,13 +18,14 @@ static CONTEXT: LazyLock<Context> = LazyLock::new(|| Context::new(&ContextOption
 static BUNDLE: LazyLock<Bundle> = LazyLock::new(common::bundle);
 
 fn runtime() -> Runtime {
-    let options = RuntimeOptions { largest_image_side: 64, ..RuntimeOptions::default() };
+    // One set of kernels: answers are compared bit for bit.
+    let options = RuntimeOptions { largest_image_side: 64, start: Start::Tuned, ..RuntimeOptions::default() };
     Runtime::with_context(&CONTEXT, &BUNDLE, &options).unwrap()
 }
 
 /// A device of its own, so that no other test is counted.
 fn lone_runtime(spare_children: usize) -> Runtime {
-    Runtime::new(&BUNDLE, RuntimeOptions { spare_children, ..RuntimeOptions::default() }).unwrap()
+    Runtime::new(&BUNDLE, RuntimeOptions { spare_children, start: Start::Tuned, ..RuntimeOptions::default() }).unwrap()
 }
 
 /// Measures as little as a profile can be made of.

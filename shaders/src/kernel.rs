@@ -29,6 +29,9 @@ pub enum Kernel {
     ResizeColumns,
     /// Second pass of the resize: rows and normalisation.
     ResizeRows,
+    /// Any convolution or matrix, one pixel and 4 output channels a thread, specialised to nothing: slow to run, quick to
+    /// compile.
+    Plain,
     /// No layer: writes weights as the others read them, for the self-test of a storage.
     ReadWeights,
 }
@@ -44,7 +47,7 @@ pub struct Tile {
 
 impl Kernel {
     /// All kernels.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Dense,
         Self::Depthwise,
         Self::PointwiseSmall,
@@ -57,6 +60,7 @@ impl Kernel {
         Self::AveragePool,
         Self::ResizeColumns,
         Self::ResizeRows,
+        Self::Plain,
         Self::ReadWeights,
     ];
 
@@ -74,6 +78,7 @@ impl Kernel {
             Self::AveragePool => &sources::AVERAGE_POOL,
             Self::ResizeColumns => &sources::RESIZE_COLUMNS,
             Self::ResizeRows => &sources::RESIZE_ROWS,
+            Self::Plain => &sources::PLAIN,
             Self::ReadWeights => &sources::READ_WEIGHTS,
         }
     }
@@ -116,6 +121,7 @@ impl Kernel {
             | Self::AveragePool
             | Self::ResizeColumns
             | Self::ResizeRows
+            | Self::Plain
             | Self::ReadWeights => (1, 1),
         };
         Tile { pixels, groups }

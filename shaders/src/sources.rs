@@ -50,6 +50,7 @@ pub(crate) const AVERAGE_POOL: Source = source!("average_pool" after LAYER, read
 pub(crate) const DENSE: Source = source!("dense" after LAYER, reads_weights: true, subgroups: false);
 pub(crate) const DEPTHWISE: Source = source!("depthwise" after LAYER, reads_weights: true, subgroups: false);
 pub(crate) const LINEAR_WIDE: Source = source!("linear_wide" after LAYER, reads_weights: true, subgroups: false);
+pub(crate) const PLAIN: Source = source!("plain" after LAYER, reads_weights: true, subgroups: false);
 pub(crate) const POINTWISE_SMALL: Source =
     source!("pointwise_small" after LAYER, reads_weights: true, subgroups: false);
 pub(crate) const POINTWISE_WIDE: Source = source!("pointwise_wide" after LAYER, reads_weights: true, subgroups: false);

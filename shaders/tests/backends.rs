@@ -105,8 +105,8 @@ fn parameters_mirror_the_structs_in_wgsl() {
         source_offset,
         destination_offset,
         gate_offset,
-        reserved,
-        reserved_too
+        kernel,
+        how
     });
     assert_eq!(layout(Kernel::Depthwise, "Layer"), expected);
     let expected = mirror!(ResizeParameters {

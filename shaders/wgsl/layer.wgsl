@@ -27,8 +27,10 @@ struct Layer {
     destination_offset: u32,
     // First element of the gate in the source; only gated pointwise kernels look.
     gate_offset: u32,
-    reserved: u32,
-    reserved_too: u32,
+    // The child's kernel size; only plain looks, for it is specialised to nothing.
+    kernel: u32,
+    // Bits 0 to 7 stride, 8 to 15 activation, 16 residual, 17 gated, 18 depthwise; only plain looks.
+    how: u32,
 }
 
 // 0 identity, 1 ReLU, 2 ReLU6, 3 swish, 4 hard swish, 5 sigmoid, 6 hard sigmoid.
@@ -48,22 +50,26 @@ override WORKGROUP: u32 = 8u;
 @group(0) @binding(4) var<uniform> layer: Layer;
 
 fn activate(x: vec4<f32>) -> vec4<f32> {
-    if ACTIVATION == 1u {
+    return activate_by(ACTIVATION, x);
+}
+
+fn activate_by(activation: u32, x: vec4<f32>) -> vec4<f32> {
+    if activation == 1u {
         return max(x, vec4<f32>(0.0));
     }
-    if ACTIVATION == 2u {
+    if activation == 2u {
         return clamp(x, vec4<f32>(0.0), vec4<f32>(6.0));
     }
-    if ACTIVATION == 3u {
+    if activation == 3u {
         return x / (1.0 + exp_minus(x));
     }
-    if ACTIVATION == 4u {
+    if activation == 4u {
         return x * clamp(x + 3.0, vec4<f32>(0.0), vec4<f32>(6.0)) * (1.0 / 6.0);
     }
-    if ACTIVATION == 5u {
+    if activation == 5u {
         return 1.0 / (1.0 + exp_minus(x));
     }
-    if ACTIVATION == 6u {
+    if activation == 6u {
         return clamp(x + 3.0, vec4<f32>(0.0), vec4<f32>(6.0)) * (1.0 / 6.0);
     }
     return x;

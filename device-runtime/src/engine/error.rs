@@ -6,6 +6,12 @@ use nestling_shaders::WeightStorage;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum EngineError {
+    /// A driver refused a fast kernel after the supernet had begun to answer.
+    #[error("the fast kernels could not be prepared: {reason}; the plain one goes on answering, slowly")]
+    Background {
+        /// What the driver said.
+        reason: String,
+    },
     /// The GPU.
     #[error(transparent)]
     Gpu(#[from] GpuError),

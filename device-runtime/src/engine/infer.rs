@@ -157,7 +157,7 @@ impl Supernet {
     }
 
     pub(super) fn encode_layers(&self, child: &PreparedChild, pass: &mut wgpu::ComputePass<'_>) {
-        for dispatch in &child.inner.dispatches {
+        for dispatch in self.dispatches(child) {
             self.encode(dispatch, pass);
         }
     }

@@ -1,7 +1,8 @@
-use super::arena::{Arena, Sizes};
+use super::arena::{Arena, Route, Sizes};
+use super::background::{Background, FirstRun, Readiness};
 use super::memory::{MemoryUse, floor};
-use super::pipelines::Pipelines;
-use super::planner::{Traits, all_pipelines, plan_layer};
+use super::pipelines::{Common, Pipelines};
+use super::planner::{Traits, all_pipelines, plain_pipelines, plan_layer, plan_plainly};
 use super::repack::{Packed, pack, packed_len};
 use super::self_test::check_storage;
 use super::slots::Slots;
@@ -27,12 +28,32 @@ pub struct EngineOptions {
     /// How the shared weights are stored on the GPU. With any but [`WeightStorage::F32`] the adapter must first pass a
     /// self-test, once a [`Context`].
     pub weight_storage: WeightStorage,
+    /// What must be there before the first answer.
+    pub start: Start,
 }
 
 impl Default for EngineOptions {
     fn default() -> Self {
-        Self { child_slots: 32, largest_image_side: 1080, answers_in_flight: 4, weight_storage: WeightStorage::F32 }
+        Self {
+            child_slots: 32,
+            largest_image_side: 1080,
+            answers_in_flight: 4,
+            weight_storage: WeightStorage::F32,
+            start: Start::Tuned,
+        }
     }
+}
+
+/// What must be there before the first answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Start {
+    /// Every pipeline: loading takes as long as the driver's compiler, all answers are equally fast.
+    #[default]
+    Tuned,
+    /// A handful of pipelines that are quick to compile. They answer, slowly and right, while a thread compiles the others;
+    /// then every answer comes from those. In a browser the same as [`Start::Tuned`].
+    AtOnce,
 }
 
 /// What loading took.
@@ -63,7 +84,10 @@ pub struct Supernet {
     /// What a stored weight of one is worth, of every convolution's output channels; empty where it is one.
     pub(super) steps: Vec<Vec<f32>>,
     pub(super) traits: Traits,
+    /// What answers first: all pipelines, or the plain ones.
     pub(super) pipelines: Pipelines,
+    /// What answers once it is there.
+    pub(super) background: Option<Background>,
     pub(super) arena: Arena,
     pub(super) sizes: Sizes,
     /// What the biggest child must hold at least, and its two largest tensors.
@@ -165,7 +189,9 @@ impl Supernet {
             return Err(EngineError::Preprocessing { channels: space.input_channels });
         }
         for layer in &biggest.layers {
-            plan_layer(&layer.shape, traits)?; // every other child's loops and grids are smaller
+            // Every other child's loops and grids are smaller.
+            plan_layer(&layer.shape, traits)?;
+            plan_plainly(&layer.shape, traits)?;
         }
 
         let strides = Strides {
@@ -182,21 +208,25 @@ impl Supernet {
         let sizes = Sizes {
             weights: packed_len(&layout) * storage.element_bytes(),
             norms: slots * strides.norms * 16,
-            // The first place belongs to the resize.
-            parameters: (1 + slots * strides.layers) * strides.layer,
+            // The first place belongs to the resize, and the last stays zero.
+            parameters: (2 + slots * strides.layers) * strides.layer,
             ..Sizes::of_activations(&biggest, largest_image_side)
         };
         sizes.check(context)?;
 
         check_storage(context, storage).await?;
         let before_pipelines = Instant::now();
-        let pipelines = Pipelines::build(context, &all_pipelines(space, traits), storage).await?;
+        let common = Common::new(context, storage);
+        let wanted = all_pipelines(space, traits);
+        let at_once = options.start == Start::AtOnce && cfg!(not(target_arch = "wasm32"));
+        let first = if at_once { plain_pipelines(&wanted, traits) } else { wanted.clone() };
+        let pipelines = Pipelines::build(context, &common, &first).await?;
         let pipeline_time = before_pipelines.elapsed().into();
 
         let logits_bytes = super::arena::activation_bytes(space.classes, 1);
         let answers_in_flight = options.answers_in_flight.max(1);
         let ((arena, answers, timestamps), verdict) = context.guarded("making buffers", || {
-            let arena = Arena::new(context, &pipelines.groups, &sizes);
+            let arena = Arena::new(context, &common.groups, &sizes);
             let answers = Staging::new(context, answers_in_flight, logits_bytes);
             // A begin and an end for each layer, and for the resize before them.
             let timestamps = Timestamps::new(context, 2 * (strides.layers as u32 + 1));
@@ -214,6 +244,18 @@ impl Supernet {
         context.wait("the upload of the weights", submission)?;
         let upload_time = before_upload.elapsed().into();
 
+        let background = if at_once {
+            // Real drivers compile when a pipeline is made.
+            let first_run = traits.software.then(|| FirstRun {
+                group: arena.bind_group(Route::FilteredToBlock).clone(),
+                parameters: (sizes.parameters - strides.layer) as u32,
+            });
+            let spawned = Background::spawn(context, &common, wanted, first_run);
+            Some(spawned.map_err(|error| EngineError::Background { reason: error.to_string() })?)
+        } else {
+            None
+        };
+
         let values = |parameter: usize| weights[layout.parameters[parameter].range()].to_vec();
         let norms = (layout.convolutions.iter())
             .map(|one| (values(one.scale_or_bias), one.shift.map(values).unwrap_or_default()))
@@ -229,6 +271,7 @@ impl Supernet {
             traits,
             set_up: SetUp { pipelines: pipelines.len(), pipeline_time, upload_time, total_time },
             pipelines,
+            background,
             arena,
             sizes,
             activation_floor: floor(&biggest),
@@ -242,6 +285,7 @@ impl Supernet {
                 largest_image_side,
                 answers_in_flight,
                 weight_storage: storage,
+                start: options.start,
             },
             layout,
         })
@@ -270,6 +314,19 @@ impl Supernet {
     /// How the shared weights are stored.
     pub fn weight_storage(&self) -> WeightStorage {
         self.options.weight_storage
+    }
+
+    /// How far the fast pipelines are.
+    pub fn readiness(&self) -> Readiness {
+        self.background.as_ref().map_or(Readiness::Ready, Background::readiness)
+    }
+
+    /// Blocks until every answer comes from the fast pipelines; at once after [`Start::Tuned`].
+    ///
+    /// # Errors
+    /// [`EngineError::Background`] if the driver refused one: the plain kernel goes on answering.
+    pub fn wait_until_ready(&self) -> Result<(), EngineError> {
+        self.background.as_ref().map_or(Ok(()), Background::wait)
     }
 
     /// What loading took.

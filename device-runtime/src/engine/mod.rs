@@ -18,6 +18,7 @@
 //! own goes through `expanded` and takes the place of the block's input, which nothing else needs any more.
 
 mod arena;
+mod background;
 mod error;
 mod infer;
 mod load;
@@ -33,8 +34,9 @@ mod tests;
 mod timing;
 mod upload;
 
+pub use background::Readiness;
 pub use error::EngineError;
-pub use load::{EngineOptions, SetUp, Supernet};
+pub use load::{EngineOptions, SetUp, Start, Supernet};
 pub use memory::MemoryUse;
 pub use nestling_shaders::WeightStorage;
 pub use planner::{LayerPlan, Traits, plan_layer};

@@ -73,7 +73,7 @@ impl Traits {
     }
 }
 
-fn activation_number(activation: Activation) -> u32 {
+pub(super) fn activation_number(activation: Activation) -> u32 {
     match activation {
         Activation::Identity => 0,
         Activation::Relu => 1,
@@ -103,6 +103,17 @@ pub fn plan_layer(shape: &LayerShape, traits: Traits) -> Result<LayerPlan, Engin
     plan_kernel(kernel, shape, traits)
 }
 
+/// How a layer is computed until the pipelines of [`plan_layer`] are compiled: by few kernels that are quick to compile.
+///
+/// # Errors
+/// As [`plan_layer`].
+pub(super) fn plan_plainly(shape: &LayerShape, traits: Traits) -> Result<LayerPlan, EngineError> {
+    match shape.operator {
+        Operator::Pool | Operator::AveragePool => plan_layer(shape, traits),
+        _ => plan_kernel(Kernel::Plain, shape, traits),
+    }
+}
+
 /// The same, for a given kernel that can run the layer.
 pub(super) fn plan_kernel(kernel: Kernel, shape: &LayerShape, traits: Traits) -> Result<LayerPlan, EngineError> {
     let specialisation = specialise(kernel, shape, traits);
@@ -115,6 +126,11 @@ pub(super) fn plan_kernel(kernel: Kernel, shape: &LayerShape, traits: Traits) ->
         Kernel::Depthwise => {
             let steps = u64::from(specialisation.rows + shape.kernel);
             ((row_tiles(specialisation.rows) * groups).div_ceil(workgroup), 1, steps)
+        }
+        Kernel::Plain => {
+            let taps =
+                if shape.operator == Operator::Depthwise { 1 } else { u64::from(shape.input.channels.div_ceil(4)) };
+            (pixels.div_ceil(workgroup), groups, taps)
         }
         Kernel::Pool => (groups.div_ceil(workgroup), 1, u64::from(shape.input.pixels())),
         Kernel::LinearWide => (groups, 1, u64::from(shape.input.channels.div_ceil(4)).div_ceil(workgroup)),
@@ -143,6 +159,9 @@ pub(super) fn plan_kernel(kernel: Kernel, shape: &LayerShape, traits: Traits) ->
 
 /// What a kernel does not read is set to one value, so that layers share its pipeline.
 fn specialise(kernel: Kernel, shape: &LayerShape, traits: Traits) -> Specialisation {
+    if kernel == Kernel::Plain {
+        return resize_specialisation(kernel, traits);
+    }
     let reads_kernel = matches!(kernel, Kernel::Dense | Kernel::Depthwise | Kernel::AveragePool);
     let (size, stride) = if reads_kernel { (shape.kernel, shape.stride) } else { (1, 1) };
     Specialisation {
@@ -157,7 +176,7 @@ fn specialise(kernel: Kernel, shape: &LayerShape, traits: Traits) -> Specialisat
     }
 }
 
-/// The specialisation of a pass of the resize, which has no layer.
+/// The specialisation of what is specialised to no layer: a pass of the resize, the plain kernel.
 pub(super) fn resize_specialisation(kernel: Kernel, traits: Traits) -> Specialisation {
     let workgroup = traits.workgroup(kernel);
     Specialisation {
@@ -170,6 +189,17 @@ pub(super) fn resize_specialisation(kernel: Kernel, traits: Traits) -> Specialis
         rows: 1,
         workgroup,
     }
+}
+
+/// The few pipelines that answer first: of [`plan_plainly`] and of the resize.
+pub(super) fn plain_pipelines(
+    all: &BTreeSet<(Kernel, Specialisation)>,
+    traits: Traits,
+) -> BTreeSet<(Kernel, Specialisation)> {
+    use Kernel::{AveragePool, Plain, Pool, PoolWide, ResizeColumns, ResizeRows};
+    let kept = [Pool, PoolWide, AveragePool, ResizeColumns, ResizeRows];
+    let plain = (Plain, resize_specialisation(Plain, traits));
+    all.iter().copied().filter(|(kernel, _)| kept.contains(kernel)).chain([plain]).collect()
 }
 
 /// Every pipeline that any child of the space can need: all kernels, sizes, strides, activations, residuals and gates

@@ -1,12 +1,14 @@
 use super::arena::{Route, Step, steps};
-use super::planner::plan_layer;
+use super::pipelines::Pipelines;
+use super::planner::{LayerPlan, activation_number, plan_layer, plan_plainly};
 use super::slots::Slot;
 use super::{EngineError, Supernet};
 use crate::gpu::Upload;
+use crate::space::Operator;
 use crate::space::{CalibratedChild, Child, Layer, Network, Statistics};
 use nestling_shaders::LayerParameters;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// A child that is ready to run on the supernet that prepared it. Cheap to clone; the slot that holds its parameters is
 /// free again when the last clone is dropped.
@@ -18,8 +20,21 @@ pub struct PreparedChild {
 #[derive(Debug)]
 pub(super) struct Prepared {
     pub(super) network: Network,
-    pub(super) dispatches: Vec<Dispatch>,
+    places: Vec<Place>,
+    /// What answers first.
+    first: Vec<Dispatch>,
+    /// How the layers are computed once the fast pipelines are there, and with them.
+    plans: Vec<LayerPlan>,
+    fast: OnceLock<Vec<Dispatch>>,
     slot: Slot,
+}
+
+/// Where a layer's dispatch finds its buffers, whatever its kernel.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    route: Route,
+    /// Bytes into the buffer of parameters.
+    parameters: u32,
 }
 
 /// One dispatch, with nothing left to decide.
@@ -78,27 +93,43 @@ impl Supernet {
 
         let norms = self.fold(&network, child.statistics());
         let mut parameters = vec![0; network.layers.len() * self.strides.layer as usize];
-        let mut dispatches = Vec::with_capacity(network.layers.len());
+        let mut places = Vec::with_capacity(network.layers.len());
+        let (mut plans, mut plain) = (Vec::new(), Vec::new());
         let mut norm = first_norm;
         for ((index, layer), step) in network.layers.iter().enumerate().zip(steps(&network)) {
             let at = index * self.strides.layer as usize;
             let values = self.layer_parameters(layer, &step, norm as u32);
             parameters[at..at + size_of::<LayerParameters>()].copy_from_slice(bytemuck::bytes_of(&values));
             norm += norm_elements(layer);
-            dispatches.push(self.dispatch(layer, step.route, first_byte as u32 + at as u32)?);
+            places.push(Place { route: step.route, parameters: first_byte as u32 + at as u32 });
+            plans.push(plan_layer(&layer.shape, self.traits)?);
+            if self.background.is_some() {
+                plain.push(plan_plainly(&layer.shape, self.traits)?);
+            }
         }
         let ((), verdict) = self.context.guarded("preparing a child", || {
             self.context.upload(Upload::Parameters, &self.arena.norms, first_norm * 16, bytemuck::cast_slice(&norms));
             self.context.upload(Upload::Parameters, &self.arena.parameters, first_byte, &parameters);
         });
         verdict.await?;
-        Ok(PreparedChild { inner: Arc::new(Prepared { network, dispatches, slot }) })
+        let first_plans = if self.background.is_some() { &plain } else { &plans };
+        let first = dispatches(&places, first_plans, &self.pipelines)?;
+        let prepared = Prepared { network, places, first, plans, fast: OnceLock::new(), slot };
+        Ok(PreparedChild { inner: Arc::new(prepared) })
     }
 
-    fn dispatch(&self, layer: &Layer, route: Route, parameters: u32) -> Result<Dispatch, EngineError> {
-        let plan = plan_layer(&layer.shape, self.traits)?;
-        let pipeline = self.pipelines.require(plan.kernel, plan.specialisation)?.clone();
-        Ok(Dispatch { pipeline, route, parameters, workgroups: plan.workgroups })
+    /// The child's dispatches of this moment: an inference takes all of them or none from the fast pipelines.
+    pub(super) fn dispatches<'a>(&self, child: &'a PreparedChild) -> &'a [Dispatch] {
+        let prepared = &child.inner;
+        if let Some(fast) = prepared.fast.get() {
+            return fast;
+        }
+        let fast = (self.background.as_ref().and_then(|background| background.pipelines()))
+            .and_then(|pipelines| dispatches(&prepared.places, &prepared.plans, pipelines).ok());
+        match fast {
+            Some(fast) => prepared.fast.get_or_init(|| fast),
+            None => &prepared.first,
+        }
     }
 
     fn layer_parameters(&self, layer: &Layer, step: &Step, norm_offset: u32) -> LayerParameters {
@@ -122,7 +153,14 @@ impl Supernet {
             source_offset: self.sizes.offset(step.source),
             destination_offset: self.sizes.offset(step.destination),
             gate_offset: step.gate.map_or(0, |gate| self.sizes.offset(gate)),
-            ..LayerParameters::default()
+            kernel: layer.shape.kernel,
+            how: LayerParameters::how(
+                layer.shape.stride,
+                activation_number(layer.shape.activation),
+                layer.shape.residual,
+                layer.shape.gated,
+                layer.shape.operator == Operator::Depthwise,
+            ),
         }
     }
 
@@ -167,6 +205,15 @@ impl Supernet {
         }
         Err(EngineError::Foreign { child: child.to_string() })
     }
+}
+
+fn dispatches(places: &[Place], plans: &[LayerPlan], pipelines: &Pipelines) -> Result<Vec<Dispatch>, EngineError> {
+    (places.iter().zip(plans))
+        .map(|(place, plan)| {
+            let pipeline = pipelines.require(plan.kernel, plan.specialisation)?.clone();
+            Ok(Dispatch { pipeline, route: place.route, parameters: place.parameters, workgroups: plan.workgroups })
+        })
+        .collect()
 }
 
 /// Elements of scales and shifts that a layer reads.

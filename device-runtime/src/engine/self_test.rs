@@ -1,4 +1,4 @@
-use super::pipelines::Pipelines;
+use super::pipelines::{Common, Pipelines};
 use super::{EngineError, WeightStorage};
 use crate::gpu::{Context, Fault, Staging, Upload, Wait};
 use half::f16;
@@ -80,14 +80,15 @@ async fn run(context: &Context, storage: WeightStorage) -> Result<Option<Fault>,
         workgroup: 64,
     };
     let wanted = BTreeSet::from([(Kernel::ReadWeights, specialisation)]);
-    let pipelines = Pipelines::build(context, &wanted, storage).await?;
+    let common = Common::new(context, storage);
+    let pipelines = Pipelines::build(context, &common, &wanted).await?;
     let pipeline = pipelines.require(Kernel::ReadWeights, specialisation)?;
     let count = values.len() as u32;
     let bytes = u64::from(count) * 16;
     let lease = Staging::take(&Staging::new(context, 1, bytes)).await;
     let (submission, verdict) = context.guarded(ACTION, || {
         let layer = LayerParameters { output_groups: count, ..LayerParameters::default() };
-        let (group, destination) = buffers(context, &pipelines.groups, &stored, &layer, bytes);
+        let (group, destination) = buffers(context, &common.groups, &stored, &layer, bytes);
         let mut commands = context.encoder();
         {
             let mut pass = commands.begin_compute_pass(&wgpu::ComputePassDescriptor::default());

@@ -51,6 +51,7 @@ impl Supernet {
     /// As [`Supernet::infer`].
     pub fn time_layers(&self, child: &PreparedChild, repeats: usize) -> Result<LayerTimes, EngineError> {
         self.check_own(child)?;
+        self.wait_until_ready()?;
         let zeros = vec![0.0; child.network().input.len()];
         self.infer_tensor(child, &zeros)?; // warm-up: some drivers compile at the first dispatch
         let (clock, times) = if self.timestamps.is_some() {
@@ -66,7 +67,7 @@ impl Supernet {
 
     fn time_by_timestamps(&self, child: &PreparedChild, repeats: usize) -> Result<Vec<Millis>, EngineError> {
         let Some(timestamps) = &self.timestamps else { return Ok(Vec::new()) };
-        let count = child.inner.dispatches.len();
+        let count = self.dispatches(child).len();
         let bytes = count as u64 * 16;
         let mut times = vec![Vec::with_capacity(repeats); count];
         for _ in 0..repeats.max(1) {
@@ -75,7 +76,7 @@ impl Supernet {
                 let _state = self.lock();
                 self.context.guarded(ACTION, || {
                     let mut commands = self.context.encoder();
-                    for (index, dispatch) in (0u32..).zip(&child.inner.dispatches) {
+                    for (index, dispatch) in (0u32..).zip(self.dispatches(child)) {
                         let writes = wgpu::ComputePassTimestampWrites {
                             query_set: &timestamps.queries,
                             beginning_of_pass_write_index: Some(2 * index),
@@ -123,8 +124,8 @@ impl Supernet {
             self.context.wait(ACTION, submission)?;
             Ok(started.elapsed().as_secs_f64() * 1e3)
         };
-        let mut medians = Vec::with_capacity(child.inner.dispatches.len());
-        for dispatch in &child.inner.dispatches {
+        let mut medians = Vec::with_capacity(self.dispatches(child).len());
+        for dispatch in self.dispatches(child) {
             let mut times = Vec::with_capacity(repeats);
             for _ in 0..repeats.max(1) {
                 let (once, twice) = (run(dispatch, ONCE)?, run(dispatch, 2 * ONCE)?);
@@ -147,6 +148,7 @@ impl Supernet {
         image: &Image<'_>,
         runs: usize,
     ) -> Result<Vec<Millis>, EngineError> {
+        self.wait_until_ready()?;
         self.infer(child, image)?;
         let once = |_| {
             let started = Instant::now();

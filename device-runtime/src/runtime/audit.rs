@@ -1,6 +1,6 @@
 use super::{Runtime, RuntimeError};
 use crate::bundle::Bundle;
-use crate::engine::PreparedChild;
+use crate::engine::{PreparedChild, Start};
 use crate::gpu::Counters;
 use crate::latency::Latency;
 use crate::space::{CalibratedChild, Child, SearchSpace, SpaceError, Statistics};
@@ -67,6 +67,8 @@ fn audit(
         calibrated.push(slot.0);
         children.push(slot.1);
     }
+    // From here on one set of kernels answers, and no thread makes anything.
+    runtime.supernet().wait_until_ready()?;
     let expected = fresh(runtime, bundle, &calibrated)?;
     let image = runtime.stand_in()?;
     let mut equal = true;
@@ -125,6 +127,7 @@ fn fresh(runtime: &Runtime, bundle: &Bundle, children: &[CalibratedChild]) -> Re
         largest_image_side: runtime.image_side,
         answers_in_flight: 1,
         weight_storage: runtime.supernet().weight_storage(),
+        start: Start::Tuned,
     };
     let (supernet, image) = (runtime.supernet(), runtime.stand_in()?);
     let (context, preprocessing) = (supernet.context(), supernet.preprocessing());

@@ -20,7 +20,7 @@ pub use error::{ChooseError, RuntimeError};
 pub use switch::{ActiveChild, Target};
 
 use crate::bundle::{Bundle, BundleError, BundleId, ChildEntry};
-use crate::engine::{EngineOptions, PreparedChild, Supernet, WeightStorage};
+use crate::engine::{EngineOptions, PreparedChild, Start, Supernet, WeightStorage};
 use crate::gpu::{AdapterFacts, Context, ContextOptions};
 use crate::input::PixelFormat;
 use crate::latency::{DeviceKey, DeviceProfile};
@@ -47,6 +47,9 @@ pub struct RuntimeOptions {
     /// How the shared weights are stored on the GPU: less than [`WeightStorage::F32`] saves memory and loads, and costs
     /// some accuracy. Times are another's: a profile belongs to its storage.
     pub weight_storage: WeightStorage,
+    /// What must be there before the first answer. By default a handful of kernels that are quick to compile answers while
+    /// the fast ones are compiled; measuring waits for those.
+    pub start: Start,
 }
 
 impl Default for RuntimeOptions {
@@ -60,6 +63,7 @@ impl Default for RuntimeOptions {
             answers_in_flight: engine.answers_in_flight,
             untrained: false,
             weight_storage: engine.weight_storage,
+            start: Start::AtOnce,
         }
     }
 }
@@ -128,6 +132,7 @@ impl Runtime {
             largest_image_side: options.largest_image_side,
             answers_in_flight: options.answers_in_flight,
             weight_storage: options.weight_storage,
+            start: options.start,
         };
         let (space, preprocessing) = (&manifest.space, &manifest.preprocessing);
         let supernet = Supernet::load_async(context, space, bundle.weights(), preprocessing, &engine_options).await?;

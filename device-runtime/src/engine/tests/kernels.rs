@@ -1,7 +1,7 @@
 use super::*;
 use crate::engine::arena::{Arena, Route, Sizes, activation_bytes};
-use crate::engine::pipelines::Pipelines;
-use crate::engine::planner::plan_kernel;
+use crate::engine::pipelines::{Common, Pipelines};
+use crate::engine::planner::{activation_number, plan_kernel};
 use crate::engine::repack::pack;
 use crate::gpu::{Staging, Upload, Wait};
 use crate::reference::{close, convolve};
@@ -10,7 +10,6 @@ use crate::space::{
 };
 use nestling_shaders::{Kernel, LayerParameters};
 use proptest::prelude::*;
-use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 const LARGEST: u64 = 1 << 20;
@@ -30,7 +29,7 @@ static BENCHES: [LazyLock<Mutex<Bench>>; 3] = [
 ];
 
 fn bench(storage: WeightStorage) -> Mutex<Bench> {
-    let pipelines = pollster::block_on(Pipelines::build(&CONTEXT, &BTreeSet::new(), storage)).unwrap();
+    let common = Common::new(&CONTEXT, storage);
     let bytes = LARGEST;
     let sizes = Sizes {
         image: 4,
@@ -42,8 +41,8 @@ fn bench(storage: WeightStorage) -> Mutex<Bench> {
         parameters: 256,
         ..Sizes::default()
     };
-    let arena = Arena::new(&CONTEXT, &pipelines.groups, &sizes);
-    Mutex::new(Bench { pipelines, arena, staging: Staging::new(&CONTEXT, 1, bytes) })
+    let arena = Arena::new(&CONTEXT, &common.groups, &sizes);
+    Mutex::new(Bench { pipelines: Pipelines::new(&common), arena, staging: Staging::new(&CONTEXT, 1, bytes) })
 }
 
 /// One layer of any shape, as a slice of a larger convolution.
@@ -226,7 +225,14 @@ fn run(
         source_offset: case.offsets.0,
         destination_offset: case.offsets.1,
         gate_offset: source.len() as u32 - shape.input.channels.div_ceil(4),
-        ..LayerParameters::default()
+        kernel: shape.kernel,
+        how: LayerParameters::how(
+            shape.stride,
+            activation_number(shape.activation),
+            shape.residual,
+            shape.gated,
+            shape.operator == Operator::Depthwise,
+        ),
     };
     let norms: Vec<[f32; 4]> = (0..shape.output.channels.div_ceil(4) as usize)
         .flat_map(|group| {
@@ -311,7 +317,6 @@ fn check(case: &Case) -> Result<(), TestCaseError> {
     let residual_wide = wide(&residual);
     close(&case.layer, &folded, &mut expected, shape.residual.then_some(residual_wide.as_slice()));
 
-    let (output, behind) = run(case, &weights, &input, &gate, &residual, &folded);
     let sum_length = match shape.operator {
         Operator::Pool => shape.input.pixels(),
         Operator::Depthwise | Operator::AveragePool => shape.kernel * shape.kernel,
@@ -319,14 +324,20 @@ fn check(case: &Case) -> Result<(), TestCaseError> {
     };
     let largest_scale = folded.iter().fold(1.0, |most: f64, pair| most.max(pair.0.abs()));
     let tolerance = (2e-6 * f64::from(sum_length).sqrt() * largest_scale + 2e-6) * f64::from(case.input_range);
-    for (index, (&given, &wanted)) in output.iter().zip(&expected).enumerate() {
-        let difference = (f64::from(given) - wanted).abs();
-        prop_assert!(
-            difference <= tolerance * wanted.abs().max(1.0),
-            "output {index}: {given}, not {wanted} (tolerance {tolerance:e})"
-        );
+    // What runs any convolution or matrix must run this one too.
+    let plain = Case { kernel: Kernel::Plain, ..case.clone() };
+    for case in [Some(case), case.layer.convolution.is_some().then_some(&plain)].into_iter().flatten() {
+        let (output, behind) = run(case, &weights, &input, &gate, &residual, &folded);
+        for (index, (&given, &wanted)) in output.iter().zip(&expected).enumerate() {
+            let difference = (f64::from(given) - wanted).abs();
+            prop_assert!(
+                difference <= tolerance * wanted.abs().max(1.0),
+                "{:?}, output {index}: {given}, not {wanted} (tolerance {tolerance:e})",
+                case.kernel
+            );
+        }
+        prop_assert!(behind.iter().flatten().all(|value| value.is_nan()), "{:?} wrote beside its output", case.kernel);
     }
-    prop_assert!(behind.iter().flatten().all(|value| value.is_nan()), "wrote beside its output");
     Ok(())
 }
 

@@ -4,6 +4,7 @@ mod kernels;
 mod networks;
 mod resize;
 mod speed;
+mod start;
 mod storage;
 mod trouble;
 
