@@ -137,6 +137,8 @@ pub struct Specialisation {
     pub residual: bool,
     /// Whether a pointwise kernel's input is first multiplied by a factor of each channel.
     pub gated: bool,
+    /// Whether activation, residual and gate are read from the layer's parameters instead: one pipeline for all of them.
+    pub from_layer: bool,
     /// Kernel size.
     pub kernel: u32,
     /// Stride.
@@ -158,6 +160,7 @@ impl Specialisation {
                 ("ACTIVATION", f64::from(self.activation)),
                 ("RESIDUAL", f64::from(u8::from(self.residual))),
                 ("GATED", f64::from(u8::from(self.gated))),
+                ("FROM_LAYER", f64::from(u8::from(self.from_layer))),
                 ("KERNEL", f64::from(self.kernel)),
                 ("STRIDE", f64::from(self.stride)),
                 ("INPUT_CHANNELS", f64::from(self.input_channels)),

@@ -34,14 +34,15 @@ pub struct LayerParameters {
     pub destination_offset: u32,
     /// First element of the gate in the source. Only gated pointwise kernels look.
     pub gate_offset: u32,
-    /// The child's kernel size. Only `Plain` looks.
+    /// The child's kernel size. Only [`Kernel::Plain`](crate::Kernel::Plain) looks.
     pub kernel: u32,
-    /// Bits 0 to 7 stride, 8 to 15 activation, 16 residual, 17 gated, 18 depthwise. Only `Plain` looks.
+    /// Bits 0 to 7 stride, 8 to 15 activation, 16 residual, 17 gated, 18 depthwise. Only what is built
+    /// [from the layer](crate::Specialisation::from_layer) looks.
     pub how: u32,
 }
 
 impl LayerParameters {
-    /// What [`Kernel::Plain`](crate::Kernel::Plain) reads of a layer instead of being specialised to it.
+    /// What a kernel reads of a layer that is not specialised to it.
     pub fn how(stride: u32, activation: u32, residual: bool, gated: bool, depthwise: bool) -> u32 {
         stride | activation << 8 | u32::from(residual) << 16 | u32::from(gated) << 17 | u32::from(depthwise) << 18
     }

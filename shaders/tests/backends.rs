@@ -16,6 +16,7 @@ fn specialised(kernel: Kernel, storage: WeightStorage) -> (Module, ModuleInfo) {
         activation: 3,
         residual: true,
         gated: true,
+        from_layer: false,
         kernel: 5,
         stride: 2,
         input_channels: 3,

@@ -29,7 +29,7 @@ struct Layer {
     gate_offset: u32,
     // The child's kernel size; only plain looks, for it is specialised to nothing.
     kernel: u32,
-    // Bits 0 to 7 stride, 8 to 15 activation, 16 residual, 17 gated, 18 depthwise; only plain looks.
+    // Bits 0 to 7 stride, 8 to 15 activation, 16 residual, 17 gated, 18 depthwise; only what is not specialised looks.
     how: u32,
 }
 
@@ -38,6 +38,8 @@ override ACTIVATION: u32 = 0u;
 override RESIDUAL: bool = false;
 // Whether a pointwise kernel's input is first multiplied by a factor of each channel.
 override GATED: bool = false;
+// Whether the three above are read from the layer's parameters instead: one pipeline for all of them.
+override FROM_LAYER: bool = false;
 override KERNEL: u32 = 3u;
 override STRIDE: u32 = 1u;
 // Channels of the image, for the first layer.
@@ -49,7 +51,15 @@ override WORKGROUP: u32 = 8u;
 @group(0) @binding(3) var<storage, read_write> destination: array<vec4<f32>>;
 @group(0) @binding(4) var<uniform> layer: Layer;
 
+// Bits of `layer.how`.
+const RESIDUAL_OUTPUT: u32 = 65536u;
+const GATED_INPUT: u32 = 131072u;
+const DEPTHWISE: u32 = 262144u;
+
 fn activate(x: vec4<f32>) -> vec4<f32> {
+    if FROM_LAYER {
+        return activate_by((layer.how >> 8u) & 255u, x);
+    }
     return activate_by(ACTIVATION, x);
 }
 
@@ -85,11 +95,15 @@ fn gate_of(input_group: u32) -> vec4<f32> {
     if GATED {
         return source[layer.gate_offset + input_group];
     }
+    if FROM_LAYER {
+        let is_gated = (layer.how & GATED_INPUT) != 0u;
+        return select(vec4<f32>(1.0), source[layer.gate_offset + input_group], is_gated);
+    }
     return vec4<f32>(1.0);
 }
 
 fn gated(x: vec4<f32>, gate: vec4<f32>) -> vec4<f32> {
-    if GATED {
+    if GATED || FROM_LAYER {
         return x * gate;
     }
     return x;
@@ -99,7 +113,7 @@ fn gated(x: vec4<f32>, gate: vec4<f32>) -> vec4<f32> {
 // then overwrites.
 fn close(sum: vec4<f32>, scale: vec4<f32>, shift: vec4<f32>, index: u32) {
     var value = sum * scale + shift;
-    if RESIDUAL {
+    if RESIDUAL || (FROM_LAYER && (layer.how & RESIDUAL_OUTPUT) != 0u) {
         value += destination[index];
     }
     destination[index] = activate(value);

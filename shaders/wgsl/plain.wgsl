@@ -1,6 +1,7 @@
-// Any convolution or matrix, one pixel and one group of output channels a thread, with nothing specialised: kernel size,
-// stride, activation, residual and gate come from the layer's parameters. Slow to run and quick to compile: it answers
-// while the others are compiled.
+// Any convolution or matrix, one pixel and one group of output channels a thread, with nothing specialised: kernel size and
+// stride come from the layer's parameters too. Slow to run and quick to compile: it answers while the others are compiled.
+//
+// Written with few branches: software runs both sides of each.
 
 @compute @workgroup_size(WORKGROUP)
 fn plain(@builtin(global_invocation_id) thread: vec3<u32>) {
@@ -15,6 +16,8 @@ fn plain(@builtin(global_invocation_id) thread: vec3<u32>) {
     let crop = (layer.weight_kernel - layer.kernel) / 2u;
     let plane = layer.input_width * layer.input_height;
     let base = layer.weight_offset + group * layer.weight_stride;
+    let depthwise = (layer.how & DEPTHWISE) != 0u;
+    let inputs = select(layer.input_groups, 0u, depthwise);
     var sum = vec4<f32>();
     for (var y = 0u; y < layer.kernel; y++) {
         let row = top + i32(y);
@@ -28,18 +31,14 @@ fn plain(@builtin(global_invocation_id) thread: vec3<u32>) {
             }
             var read = u32(row) * layer.input_width + u32(column);
             let tap = (y + crop) * layer.weight_kernel + x + crop;
-            if (layer.how & DEPTHWISE) != 0u {
+            if depthwise {
                 sum += weight(base + tap) * source[group * plane + read];
-                continue;
             }
             read += layer.source_offset;
             // Four elements a group of inputs; only the first layer has several taps, and it reads one group.
             var at = base + 4u * tap;
-            for (var i = 0u; i < layer.input_groups; i++) {
-                var value = source[read];
-                if (layer.how & GATED_INPUT) != 0u {
-                    value *= source[layer.gate_offset + i];
-                }
+            for (var i = 0u; i < inputs; i++) {
+                let value = gated(source[read], gate_of(i));
                 sum += mat4x4<f32>(weight(at), weight(at + 1u), weight(at + 2u), weight(at + 3u)) * value;
                 at += 4u;
                 read += plane;
@@ -47,15 +46,6 @@ fn plain(@builtin(global_invocation_id) thread: vec3<u32>) {
         }
     }
     let norm = layer.norm_offset + 2u * group;
-    var value = sum * norms[norm] + norms[norm + 1u];
     let to = layer.destination_offset + group * layer.output_width * layer.output_height + pixel;
-    if (layer.how & RESIDUAL_OUTPUT) != 0u {
-        value += destination[to];
-    }
-    destination[to] = activate_by((layer.how >> 8u) & 255u, value);
+    close(sum, norms[norm], norms[norm + 1u], to);
 }
-
-// Bits of `layer.how`.
-const RESIDUAL_OUTPUT: u32 = 65536u;
-const GATED_INPUT: u32 = 131072u;
-const DEPTHWISE: u32 = 262144u;

@@ -51,7 +51,7 @@ pub enum Start {
     /// Every pipeline: loading takes as long as the driver's compiler, all answers are equally fast.
     #[default]
     Tuned,
-    /// A handful of pipelines that are quick to compile. They answer, slowly and right, while a thread compiles the others;
+    /// A handful of pipelines that are quick to compile. They answer, slower and right, while a thread compiles the others;
     /// then every answer comes from those. In a browser the same as [`Start::Tuned`].
     AtOnce,
 }

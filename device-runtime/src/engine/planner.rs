@@ -110,6 +110,10 @@ pub fn plan_layer(shape: &LayerShape, traits: Traits) -> Result<LayerPlan, Engin
 pub(super) fn plan_plainly(shape: &LayerShape, traits: Traits) -> Result<LayerPlan, EngineError> {
     match shape.operator {
         Operator::Pool | Operator::AveragePool => plan_layer(shape, traits),
+        Operator::Pointwise => {
+            let plan = plan_kernel(Kernel::PointwiseWide, shape, traits)?;
+            Ok(LayerPlan { specialisation: unspecialised(plan.kernel, traits), ..plan })
+        }
         _ => plan_kernel(Kernel::Plain, shape, traits),
     }
 }
@@ -160,7 +164,7 @@ pub(super) fn plan_kernel(kernel: Kernel, shape: &LayerShape, traits: Traits) ->
 /// What a kernel does not read is set to one value, so that layers share its pipeline.
 fn specialise(kernel: Kernel, shape: &LayerShape, traits: Traits) -> Specialisation {
     if kernel == Kernel::Plain {
-        return resize_specialisation(kernel, traits);
+        return unspecialised(kernel, traits);
     }
     let reads_kernel = matches!(kernel, Kernel::Dense | Kernel::Depthwise | Kernel::AveragePool);
     let (size, stride) = if reads_kernel { (shape.kernel, shape.stride) } else { (1, 1) };
@@ -168,6 +172,7 @@ fn specialise(kernel: Kernel, shape: &LayerShape, traits: Traits) -> Specialisat
         activation: activation_number(shape.activation),
         residual: shape.residual,
         gated: shape.gated,
+        from_layer: false,
         kernel: size,
         stride,
         input_channels: if kernel == Kernel::Dense { shape.input.channels } else { 4 },
@@ -176,13 +181,14 @@ fn specialise(kernel: Kernel, shape: &LayerShape, traits: Traits) -> Specialisat
     }
 }
 
-/// The specialisation of what is specialised to no layer: a pass of the resize, the plain kernel.
-pub(super) fn resize_specialisation(kernel: Kernel, traits: Traits) -> Specialisation {
+/// The specialisation of what is specialised to no layer: a pass of the resize, or a kernel that serves all layers.
+pub(super) fn unspecialised(kernel: Kernel, traits: Traits) -> Specialisation {
     let workgroup = traits.workgroup(kernel);
     Specialisation {
         activation: 0,
         residual: false,
         gated: false,
+        from_layer: true,
         kernel: 1,
         stride: 1,
         input_channels: 4,
@@ -196,10 +202,10 @@ pub(super) fn plain_pipelines(
     all: &BTreeSet<(Kernel, Specialisation)>,
     traits: Traits,
 ) -> BTreeSet<(Kernel, Specialisation)> {
-    use Kernel::{AveragePool, Plain, Pool, PoolWide, ResizeColumns, ResizeRows};
+    use Kernel::{AveragePool, Plain, PointwiseWide, Pool, PoolWide, ResizeColumns, ResizeRows};
     let kept = [Pool, PoolWide, AveragePool, ResizeColumns, ResizeRows];
-    let plain = (Plain, resize_specialisation(Plain, traits));
-    all.iter().copied().filter(|(kernel, _)| kept.contains(kernel)).chain([plain]).collect()
+    let plain = [Plain, PointwiseWide].map(|kernel| (kernel, unspecialised(kernel, traits)));
+    all.iter().copied().filter(|(kernel, _)| kept.contains(kernel)).chain(plain).collect()
 }
 
 /// Every pipeline that any child of the space can need: all kernels, sizes, strides, activations, residuals and gates
@@ -265,9 +271,7 @@ pub(super) fn all_pipelines(space: &SearchSpace, traits: Traits) -> BTreeSet<(Ke
         }
     }
     add(plain(Operator::Linear, identity)); // the classifier
-    all.extend(
-        [Kernel::ResizeColumns, Kernel::ResizeRows].map(|kernel| (kernel, resize_specialisation(kernel, traits))),
-    );
+    all.extend([Kernel::ResizeColumns, Kernel::ResizeRows].map(|kernel| (kernel, unspecialised(kernel, traits))));
     all
 }
 
