@@ -2,7 +2,8 @@ use super::EngineError;
 use super::pipelines::{Common, Pipelines, Wanted};
 use crate::gpu::Context;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
 
 /// How far the fast pipelines are.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +37,24 @@ struct Shared {
     result: OnceLock<Result<Pipelines, String>>,
     done: AtomicUsize,
     stop: AtomicBool,
+    /// Whether the thread may begin: the first answer has the machine to itself.
+    may_begin: Mutex<bool>,
+    begin: Condvar,
+}
+
+/// How long the thread waits for a first answer that nobody may ask for.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+impl Shared {
+    fn let_begin(&self) {
+        *self.may_begin.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.begin.notify_all();
+    }
+
+    fn wait_for_begin(&self) {
+        let may_begin = self.may_begin.lock().unwrap_or_else(PoisonError::into_inner);
+        drop(self.begin.wait_timeout_while(may_begin, PATIENCE, |may_begin| !*may_begin));
+    }
 }
 
 /// A dispatch over nothing: software drivers compile when a pipeline first runs, and an answer must not wait for that.
@@ -56,12 +75,18 @@ impl Background {
         wanted: Wanted,
         first_run: Option<FirstRun>,
     ) -> std::io::Result<Self> {
-        let shared =
-            Arc::new(Shared { result: OnceLock::new(), done: AtomicUsize::new(0), stop: AtomicBool::new(false) });
+        let shared = Arc::new(Shared {
+            result: OnceLock::new(),
+            done: AtomicUsize::new(0),
+            stop: AtomicBool::new(false),
+            may_begin: Mutex::new(false),
+            begin: Condvar::new(),
+        });
         let background = Self { shared: Arc::clone(&shared), wanted: wanted.len() };
         let (context, common) = (context.clone(), common.clone());
         std::thread::Builder::new().name("nestling-pipelines".into()).spawn(move || {
             let end = End(&shared);
+            shared.wait_for_begin();
             let built = build(&context, &common, &wanted, first_run.as_ref(), &shared);
             if let Some(result) = built.map_err(|error| error.to_string()).transpose() {
                 let _ = end.0.result.set(result);
@@ -83,8 +108,14 @@ impl Background {
         }
     }
 
+    /// The first answer is out: the machine is free for the compiler.
+    pub(super) fn let_begin(&self) {
+        self.shared.let_begin();
+    }
+
     /// Blocks until they are there, or will never be.
     pub(super) fn wait(&self) -> Result<(), EngineError> {
+        self.shared.let_begin();
         match self.shared.result.wait() {
             Ok(_) => Ok(()),
             Err(reason) => Err(EngineError::Background { reason: reason.clone() }),
@@ -96,6 +127,7 @@ impl Drop for Background {
     fn drop(&mut self) {
         // The thread ends after the pipeline that it is at; it holds the device, not the supernet.
         self.shared.stop.store(true, Ordering::Relaxed);
+        self.shared.let_begin();
     }
 }
 

@@ -129,6 +129,9 @@ impl Supernet {
         let read = pending.lease.read(&self.context, ACTION, pending.submission, bytes, wait).await?;
         let mut logits: Vec<f32> = bytemuck::pod_collect_to_vec(&read);
         logits.truncate(self.space.classes as usize);
+        if let Some(background) = &self.background {
+            background.let_begin();
+        }
         Ok(logits)
     }
 
