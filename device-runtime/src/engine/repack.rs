@@ -110,6 +110,16 @@ fn arrange<T: Copy + Default>(
         let columns = if convolution.operator == Operator::Depthwise { 1 } else { convolution.inputs as usize };
         let padded = if convolution.operator == Operator::Depthwise { 1 } else { columns.next_multiple_of(4) };
         for group in 0..outputs.div_ceil(4) {
+            if area == 1 && columns > 1 && 4 * group + 4 <= outputs {
+                // Nearly all weights: four whole rows side by side.
+                let row = |lane: usize| &weight[(4 * group + lane) * columns..(4 * group + lane + 1) * columns];
+                for (((&a, &b), &c), &d) in row(0).iter().zip(row(1)).zip(row(2)).zip(row(3)) {
+                    let of = |lane: usize, value: f32| store(index, 4 * group + lane, value);
+                    values.push([of(0, a)?, of(1, b)?, of(2, c)?, of(3, d)?]);
+                }
+                values.resize(values.len() + padded - columns, [T::default(); 4]);
+                continue;
+            }
             for position in 0..area {
                 for column in 0..padded {
                     let mut element = [T::default(); 4];
