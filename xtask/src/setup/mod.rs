@@ -7,6 +7,7 @@ mod libtorch;
 mod onnx;
 mod packages;
 mod photo;
+mod private_python;
 mod python;
 mod shared_library;
 mod vulkan;
