@@ -1,12 +1,11 @@
 //! The options that all commands share, and what they open.
 
+use crate::clock::{Clock, Spent};
 use anyhow::{Context as _, Result};
 use clap::{Args, ValueEnum};
 use nestling::gpu::{Backends, ContextOptions};
-use nestling::units::Millis;
 use nestling::{Bundle, Runtime, RuntimeOptions};
 use std::path::Path;
-use std::time::Instant;
 
 /// Which GPU, and for which images.
 #[derive(Args)]
@@ -24,6 +23,15 @@ pub struct Options {
     /// Allow children whose weights were never trained: their times are true, their answers are noise.
     #[arg(long, global = true)]
     untrained: bool,
+    /// Leave out what the adapter offers, to see what it is worth or how a device without it does.
+    #[arg(long, global = true, value_name = "FEATURE", value_delimiter = ',')]
+    without: Vec<Feature>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Feature {
+    Subgroups,
+    Timestamps,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -39,9 +47,9 @@ pub struct Opened {
     pub bundle: Bundle,
     pub runtime: Runtime,
     /// Mapping and verifying the file.
-    pub open_time: Millis,
+    pub open: Spent,
     /// From no adapter to all children ready.
-    pub load_time: Millis,
+    pub load: Spent,
 }
 
 impl Options {
@@ -53,7 +61,13 @@ impl Options {
             Some(Backend::Metal) => Backends::METAL,
             Some(Backend::Dx12) => Backends::DX12,
         };
-        ContextOptions { backends, adapter_name: self.adapter.clone(), ..ContextOptions::default() }
+        ContextOptions {
+            backends,
+            adapter_name: self.adapter.clone(),
+            use_subgroups: !self.without.contains(&Feature::Subgroups),
+            use_timestamps: !self.without.contains(&Feature::Timestamps),
+            ..ContextOptions::default()
+        }
     }
 
     pub fn open_bundle(path: &Path) -> Result<Bundle> {
@@ -70,9 +84,9 @@ impl Options {
     }
 
     pub fn open_with(&self, path: &Path, options: RuntimeOptions) -> Result<Opened> {
-        let before = Instant::now();
+        let clock = Clock::start();
         let bundle = Self::open_bundle(path)?;
-        let (open_time, before) = (before.elapsed().into(), Instant::now());
+        let (open, clock) = (clock.elapsed(), Clock::start());
         let largest_image_side = options.largest_image_side.max(self.image_side.unwrap_or(0));
         let options = RuntimeOptions {
             context: self.context(),
@@ -82,6 +96,6 @@ impl Options {
             ..options
         };
         let runtime = Runtime::new(&bundle, options)?;
-        Ok(Opened { bundle, runtime, open_time, load_time: before.elapsed().into() })
+        Ok(Opened { bundle, runtime, open, load: clock.elapsed() })
     }
 }
