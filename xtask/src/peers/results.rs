@@ -269,17 +269,21 @@ impl Results {
                 times(&row["wall_ratio"]),
             );
         }
-        println!("\n  CPU ms from nothing to logits: {:16} {:>9} {:>9} {:>9}", "", "nestling", "peer", "ratio");
+        println!(
+            "\n  CPU ms from nothing to logits: {:16} {:>9} {:>9} {:>9} {:>15}",
+            "", "nestling", "peer", "ratio", "spread"
+        );
         for row in list(&document["cold_start"]) {
             let ours = if row["subgroups"] == true { "with subgroups" } else { "without" };
             println!(
-                "  {:20} {:16} cache {:4} {:>9.0} {:>9.0} {:>9}  {ours}",
+                "  {:20} {:16} cache {:4} {:>9.0} {:>9.0} {:>9} {:>15}  {ours}",
                 word(&row["network"]),
                 word(&row["peer"]),
                 word(&row["shader_cache"]),
                 number(&row["cpu_ms"]),
                 number(&row["peer_cpu_ms"]),
                 times(&row["ratio"]),
+                range(&row["ratio_spread"]),
             );
         }
         if !self.adapter.software {
