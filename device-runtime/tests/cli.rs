@@ -136,6 +136,45 @@ fn every_command_prints_json() {
 }
 
 #[test]
+fn a_tensor_is_benchmarked_and_answered() {
+    let folder = tempfile::tempdir().unwrap();
+    let bundle = common::write_bundle(folder.path());
+    let at = |name: &str| text(&folder.path().join(name)).to_owned();
+    let floats = |count: usize| (0..count).flat_map(|i| (i as f32 / count as f32).to_le_bytes()).collect::<Vec<u8>>();
+    std::fs::write(at("input"), floats(24 * 24)).unwrap();
+    std::fs::write(at("short"), floats(24 * 23)).unwrap();
+    std::fs::write(at("odd"), [0; 7]).unwrap();
+    let bench = ["bench", text(&bundle), "--seconds", "1", "--whole-only", "--child", "pareto-1"];
+
+    let whole = json(&[&bench[..], &["--input", &at("input"), "--logits", &at("logits")]].concat());
+    let child = &whole["children"][0];
+    assert_eq!((child["layers"].as_array().unwrap().len(), &child["layers_timed_by"]), (0, &Value::Null));
+    let plain = json(
+        &[&bench[..], &["--input", &at("input"), "--logits", &at("plain"), "--without", "subgroups,timestamps"]]
+            .concat(),
+    );
+    assert_eq!(plain["subgroups"], false);
+    if cfg!(unix) {
+        for key in ["first_result_cpu_ms", "cpu_ms"] {
+            assert!(child[key].as_f64().unwrap() > 0.0, "{key}: {child}");
+        }
+        assert!(whole["load_cpu_ms"].as_f64().unwrap() > 0.0, "{whole}");
+    }
+    let logits = |name: &str| {
+        let bytes = std::fs::read(at(name)).unwrap();
+        bytes.chunks(4).map(|word| f32::from_le_bytes(word.try_into().unwrap())).collect::<Vec<f32>>()
+    };
+    let (logits, plain) = (logits("logits"), logits("plain"));
+    assert_eq!(logits.len(), 10);
+    assert!(logits.iter().zip(&plain).all(|(one, other)| (one - other).abs() < 1e-3), "{logits:?} {plain:?}");
+
+    refused(&[&bench[..], &["--input", &at("short")]].concat(), 1, "552");
+    refused(&[&bench[..], &["--input", &at("odd")]].concat(), 1, "7 bytes");
+    refused(&[&bench[..], &["--input", &at("input"), "--child", "biggest"]].concat(), 1, "one child");
+    refused(&[&bench[..], &["--logits", &at("logits")]].concat(), 2, "--input");
+}
+
+#[test]
 fn photographs_get_their_five_labels() {
     let folder = tempfile::tempdir().unwrap();
     let bundle = common::write_bundle(folder.path());

@@ -1,7 +1,7 @@
 //! `cargo xtask bench`: how fast the trainer's step and the device's children are.
 
 use crate::programs::{Programs, json, write_json};
-use crate::{setup, workspace};
+use crate::{peers, setup, workspace};
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use std::path::Path;
@@ -15,6 +15,14 @@ pub struct Options {
     /// Leave out the ImageNet-sized children, which need published weights (44 MB to fetch)
     #[arg(long)]
     small: bool,
+    /// Instead: the same networks in ncnn (Vulkan) and ONNX Runtime (CPU), in turns with this engine
+    ///
+    /// Makes a Python of its own under target/ (86 MB to fetch, once). Writes target/bench/peers.json.
+    #[arg(long, conflicts_with_all = ["bundle", "small"])]
+    peers: bool,
+    /// With --peers: how often each engine runs each network, in a process of its own
+    #[arg(long, default_value_t = 3, requires = "peers", value_parser = clap::value_parser!(u32).range(1..=100))]
+    rounds: u32,
 }
 
 /// A bundle and the children of it that are timed.
@@ -27,6 +35,9 @@ struct Subject {
 
 /// Measures, prints and writes `target/bench/bench.json`.
 pub fn run(options: &Options) -> Result<()> {
+    if options.peers {
+        return peers::run(options.rounds);
+    }
     setup::ensure()?;
     let programs = Programs::build()?;
     let folder = workspace::target().join("bench");
@@ -63,17 +74,23 @@ fn subjects(options: &Options, programs: &Programs, folder: &Path) -> Result<Vec
     let bundle = "examples/assets/fashion.nestling".to_owned();
     let mut subjects = vec![Subject { name: "device", bundle, children: &[] }];
     if !options.small {
-        let photo = setup::photo()?;
         let path = |name: &str| folder.join(name).to_string_lossy().into_owned();
         let bundle = path("lite0.nestling");
-        let labels = photo.labels_file.to_string_lossy();
-        json(programs.trainer(&["import", "--weights", &photo.weights(), "--labels", &labels, "--output", &bundle]))?;
+        import_lite0(programs, &bundle)?;
         subjects.push(Subject { name: "table1-relu6", bundle, children: &["smallest", "lite0", "biggest"] });
         let bundle = path("table1.nestling");
         json(programs.trainer(&["init", "--space", "table1", "--output", &bundle]))?;
         subjects.push(Subject { name: "table1", bundle, children: &["smallest", "biggest"] });
     }
     Ok(subjects)
+}
+
+/// Published weights of EfficientNet-Lite0 as a bundle with the children `smallest`, `lite0` and `biggest`.
+pub fn import_lite0(programs: &Programs, bundle: &str) -> Result<()> {
+    let photo = setup::photo()?;
+    let labels = photo.labels_file.to_string_lossy();
+    json(programs.trainer(&["import", "--weights", &photo.weights(), "--labels", &labels, "--output", bundle]))?;
+    Ok(())
 }
 
 fn number(value: &Value) -> f64 {

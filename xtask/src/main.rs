@@ -6,6 +6,7 @@ mod assets;
 mod bench;
 mod demo;
 mod onnx;
+mod peers;
 mod photo;
 mod process;
 mod programs;
@@ -42,6 +43,8 @@ enum Command {
     /// Make examples/assets anew: the demo's bundle, and a picture of each class.
     Assets,
     /// How fast it is: training step, layers, whole children, opening, switching. Writes target/bench/bench.json.
+    ///
+    /// With --peers, how fast other engines run the same networks on this machine.
     Bench(bench::Options),
     /// Published weights of EfficientNet-Lite0, imported and run on four photographs; fails if an answer is wrong.
     ///

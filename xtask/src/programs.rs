@@ -35,11 +35,15 @@ impl Programs {
     fn command(&self, name: &str, arguments: &[&str]) -> Command {
         let mut command = Command::new(self.folder.join(name));
         command.args(arguments).current_dir(workspace::root());
-        if std::env::var_os("XDG_RUNTIME_DIR").is_none() {
-            // Without a desktop session EGL complains at every start, although Vulkan is what is used.
-            command.env("XDG_RUNTIME_DIR", workspace::target());
-        }
+        without_desktop(&mut command);
         command
+    }
+}
+
+/// Without a desktop session EGL complains at every start, although Vulkan is what is used.
+pub fn without_desktop(command: &mut Command) {
+    if std::env::var_os("XDG_RUNTIME_DIR").is_none() {
+        command.env("XDG_RUNTIME_DIR", workspace::target());
     }
 }
 

@@ -5,7 +5,6 @@ use crate::latency::{DeviceProfile, Latency, ProfileOptions, Stale, Subject, mea
 use crate::select::{Budget, Candidate, Choice, Outcome, Quantile, explain, rank, spread_limits, walk};
 use crate::units::Millis;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 /// About how long a chosen child is timed.
 const CHECK: Millis = Millis(250.0);
@@ -137,17 +136,6 @@ impl Runtime {
         Ok(choices)
     }
 
-    /// Times a child from image to logits, for about `about` in all.
-    ///
-    /// # Errors
-    /// [`RuntimeError::Engine`] if the GPU fails, or another runtime prepared the child.
-    pub fn time(&self, child: &PreparedChild, about: Duration) -> Result<Vec<Millis>, RuntimeError> {
-        let _turn = lock(&self.measuring);
-        let image = self.stand_in()?;
-        let probe = Latency::of(&self.supernet.time_whole(child, &image, 3)?).p50;
-        Ok(self.supernet.time_whole(child, &image, runs(Millis::from(about), probe))?)
-    }
-
     fn time_whole(&self, child: &PreparedChild, predicted: Millis) -> Result<Latency, RuntimeError> {
         Ok(Latency::of(&self.supernet.time_whole(child, &self.stand_in()?, runs(CHECK, predicted))?))
     }
@@ -184,8 +172,12 @@ impl Runtime {
         ranked.into()
     }
 
-    /// A grey image of the size that the app will pass: its upload and resize are part of a child's time.
-    pub(super) fn stand_in(&self) -> Result<Image<'_>, RuntimeError> {
+    /// The image that times are measured with, of the size that the app will pass: its upload and resize are part of a
+    /// child's time.
+    ///
+    /// # Errors
+    /// None in practice: the size was checked when the runtime was made.
+    pub fn stand_in(&self) -> Result<Image<'_>, RuntimeError> {
         Ok(Image::new(self.image_side, self.image_side, self.image_format, &self.stand_in)?)
     }
 

@@ -6,7 +6,9 @@ mod fashion_mnist;
 mod libtorch;
 mod onnx;
 mod packages;
+mod peers;
 mod photo;
+mod private_python;
 mod python;
 mod shared_library;
 mod vulkan;
@@ -16,6 +18,7 @@ mod whole_folder;
 use anyhow::Result;
 use std::path::PathBuf;
 
+pub use peers::{Peers, ensure as peers};
 pub use photo::ensure as photo;
 
 /// Flags of `cargo xtask setup`.

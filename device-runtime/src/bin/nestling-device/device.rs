@@ -1,13 +1,12 @@
 //! The options that all commands share, and what they open.
 
+use crate::clock::{Clock, Spent};
 use anyhow::{Context as _, Result};
 use clap::{Args, ValueEnum};
 use nestling::engine::WeightStorage;
 use nestling::gpu::{Backends, ContextOptions};
-use nestling::units::Millis;
 use nestling::{Bundle, Runtime, RuntimeOptions};
 use std::path::Path;
-use std::time::Instant;
 
 /// Which GPU, and for which images.
 #[derive(Args)]
@@ -28,6 +27,15 @@ pub struct Options {
     /// How the GPU stores the shared weights; less than f32 saves memory and costs some accuracy.
     #[arg(long, global = true, value_name = "STORAGE", default_value = "f32")]
     weight_storage: Storage,
+    /// Leave out what the adapter offers, to see what it is worth or how a device without it does.
+    #[arg(long, global = true, value_name = "FEATURE", value_delimiter = ',')]
+    without: Vec<Feature>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Feature {
+    Subgroups,
+    Timestamps,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -50,9 +58,9 @@ pub struct Opened {
     pub bundle: Bundle,
     pub runtime: Runtime,
     /// Mapping and verifying the file.
-    pub open_time: Millis,
+    pub open: Spent,
     /// From no adapter to all children ready.
-    pub load_time: Millis,
+    pub load: Spent,
 }
 
 impl Options {
@@ -64,7 +72,13 @@ impl Options {
             Some(Backend::Metal) => Backends::METAL,
             Some(Backend::Dx12) => Backends::DX12,
         };
-        ContextOptions { backends, adapter_name: self.adapter.clone(), ..ContextOptions::default() }
+        ContextOptions {
+            backends,
+            adapter_name: self.adapter.clone(),
+            use_subgroups: !self.without.contains(&Feature::Subgroups),
+            use_timestamps: !self.without.contains(&Feature::Timestamps),
+            ..ContextOptions::default()
+        }
     }
 
     pub fn open_bundle(path: &Path) -> Result<Bundle> {
@@ -81,9 +95,9 @@ impl Options {
     }
 
     pub fn open_with(&self, path: &Path, options: RuntimeOptions) -> Result<Opened> {
-        let before = Instant::now();
+        let clock = Clock::start();
         let bundle = Self::open_bundle(path)?;
-        let (open_time, before) = (before.elapsed().into(), Instant::now());
+        let (open, clock) = (clock.elapsed(), Clock::start());
         let largest_image_side = options.largest_image_side.max(self.image_side.unwrap_or(0));
         let weight_storage = match self.weight_storage {
             Storage::F32 => WeightStorage::F32,
@@ -99,6 +113,6 @@ impl Options {
             ..options
         };
         let runtime = Runtime::new(&bundle, options)?;
-        Ok(Opened { bundle, runtime, open_time, load_time: before.elapsed().into() })
+        Ok(Opened { bundle, runtime, open, load: clock.elapsed() })
     }
 }

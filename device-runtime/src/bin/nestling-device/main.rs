@@ -5,6 +5,7 @@
 mod bench;
 mod choose;
 mod classify;
+mod clock;
 mod device;
 mod info;
 mod output;
