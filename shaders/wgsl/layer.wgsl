@@ -58,31 +58,39 @@ const DEPTHWISE: u32 = 262144u;
 
 fn activate(x: vec4<f32>) -> vec4<f32> {
     if FROM_LAYER {
-        return activate_by((layer.how >> 8u) & 255u, x);
+        return activate_as((layer.how >> 8u) & 255u, x);
     }
-    return activate_by(ACTIVATION, x);
-}
-
-fn activate_by(activation: u32, x: vec4<f32>) -> vec4<f32> {
-    if activation == 1u {
+    if ACTIVATION == 1u {
         return max(x, vec4<f32>(0.0));
     }
-    if activation == 2u {
+    if ACTIVATION == 2u {
         return clamp(x, vec4<f32>(0.0), vec4<f32>(6.0));
     }
-    if activation == 3u {
+    if ACTIVATION == 3u {
         return x / (1.0 + exp_minus(x));
     }
-    if activation == 4u {
+    if ACTIVATION == 4u {
         return x * clamp(x + 3.0, vec4<f32>(0.0), vec4<f32>(6.0)) * (1.0 / 6.0);
     }
-    if activation == 5u {
+    if ACTIVATION == 5u {
         return 1.0 / (1.0 + exp_minus(x));
     }
-    if activation == 6u {
+    if ACTIVATION == 6u {
         return clamp(x + 3.0, vec4<f32>(0.0), vec4<f32>(6.0)) * (1.0 / 6.0);
     }
     return x;
+}
+
+// Any activation without a branch: quick to compile, and software would run all branches anyway.
+fn activate_as(activation: u32, x: vec4<f32>) -> vec4<f32> {
+    let most = select(3.0e38, 6.0, activation == 2u);
+    let least = select(-3.0e38, 0.0, activation == 1u || activation == 2u);
+    let soft = 1.0 / (1.0 + exp_minus(x));
+    let hard = clamp(x + 3.0, vec4<f32>(0.0), vec4<f32>(6.0)) * (1.0 / 6.0);
+    let factor = select(soft, hard, activation == 4u || activation == 6u);
+    let cut = clamp(x, vec4<f32>(least), vec4<f32>(most));
+    let shaped = factor * select(x, vec4<f32>(1.0), activation >= 5u);
+    return select(cut, shaped, activation >= 3u);
 }
 
 // exp(-x), kept finite: WGSL does not promise infinities.

@@ -3,7 +3,7 @@ use super::pipelines::{Common, Pipelines, Wanted};
 use crate::gpu::Context;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How far the fast pipelines are.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,23 +37,25 @@ struct Shared {
     result: OnceLock<Result<Pipelines, String>>,
     done: AtomicUsize,
     stop: AtomicBool,
-    /// Whether the thread may begin: the first answer has the machine to itself.
-    may_begin: Mutex<bool>,
-    begin: Condvar,
+    /// Whether the thread waits before its next pipeline: the first answer has the machine to itself.
+    held: Mutex<bool>,
+    release: Condvar,
 }
 
 /// How long the thread waits for a first answer that nobody may ask for.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 impl Shared {
-    fn let_begin(&self) {
-        *self.may_begin.lock().unwrap_or_else(PoisonError::into_inner) = true;
-        self.begin.notify_all();
+    fn hold(&self, held: bool) {
+        *self.held.lock().unwrap_or_else(PoisonError::into_inner) = held;
+        self.release.notify_all();
     }
 
-    fn wait_for_begin(&self) {
-        let may_begin = self.may_begin.lock().unwrap_or_else(PoisonError::into_inner);
-        drop(self.begin.wait_timeout_while(may_begin, PATIENCE, |may_begin| !*may_begin));
+    fn wait_while_held(&self) {
+        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let (mut held, _) =
+            self.release.wait_timeout_while(held, PATIENCE, |held| *held).unwrap_or_else(PoisonError::into_inner);
+        *held = false;
     }
 }
 
@@ -79,14 +81,13 @@ impl Background {
             result: OnceLock::new(),
             done: AtomicUsize::new(0),
             stop: AtomicBool::new(false),
-            may_begin: Mutex::new(false),
-            begin: Condvar::new(),
+            held: Mutex::new(false),
+            release: Condvar::new(),
         });
         let background = Self { shared: Arc::clone(&shared), wanted: wanted.len() };
         let (context, common) = (context.clone(), common.clone());
         std::thread::Builder::new().name("nestling-pipelines".into()).spawn(move || {
             let end = End(&shared);
-            shared.wait_for_begin();
             let built = build(&context, &common, &wanted, first_run.as_ref(), &shared);
             if let Some(result) = built.map_err(|error| error.to_string()).transpose() {
                 let _ = end.0.result.set(result);
@@ -108,14 +109,26 @@ impl Background {
         }
     }
 
+    /// Waits a little; holds the thread if it then needs longer, and returns whether it is done.
+    pub(super) fn ready_within(&self, patience: Duration, since: Instant) -> bool {
+        while self.shared.result.get().is_none() {
+            if since.elapsed() >= patience {
+                self.shared.hold(true);
+                return false;
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        self.pipelines().is_some()
+    }
+
     /// The first answer is out: the machine is free for the compiler.
-    pub(super) fn let_begin(&self) {
-        self.shared.let_begin();
+    pub(super) fn release(&self) {
+        self.shared.hold(false);
     }
 
     /// Blocks until they are there, or will never be.
     pub(super) fn wait(&self) -> Result<(), EngineError> {
-        self.shared.let_begin();
+        self.release();
         match self.shared.result.wait() {
             Ok(_) => Ok(()),
             Err(reason) => Err(EngineError::Background { reason: reason.clone() }),
@@ -127,7 +140,7 @@ impl Drop for Background {
     fn drop(&mut self) {
         // The thread ends after the pipeline that it is at; it holds the device, not the supernet.
         self.shared.stop.store(true, Ordering::Relaxed);
-        self.shared.let_begin();
+        self.release();
     }
 }
 
@@ -150,6 +163,7 @@ fn build(
 ) -> Result<Option<Pipelines>, EngineError> {
     let mut all = Pipelines::new(common);
     for &(kernel, specialisation) in wanted {
+        shared.wait_while_held();
         if shared.stop.load(Ordering::Relaxed) {
             return Ok(None);
         }

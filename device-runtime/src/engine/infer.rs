@@ -130,7 +130,7 @@ impl Supernet {
         let mut logits: Vec<f32> = bytemuck::pod_collect_to_vec(&read);
         logits.truncate(self.space.classes as usize);
         if let Some(background) = &self.background {
-            background.let_begin();
+            background.release();
         }
         Ok(logits)
     }
@@ -152,7 +152,7 @@ impl Supernet {
             (Kernel::ResizeRows, Route::ExpandedToFiltered, target),
         ] {
             let specialisation = unspecialised(kernel, self.traits);
-            pass.set_pipeline(self.pipelines.require(kernel, specialisation)?);
+            pass.set_pipeline(self.current_pipelines().require(kernel, specialisation)?);
             pass.set_bind_group(0, self.arena.bind_group(route), &[0]);
             pass.dispatch_workgroups(target.div_ceil(specialisation.workgroup), rows, 1);
         }

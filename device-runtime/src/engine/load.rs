@@ -14,7 +14,7 @@ use crate::units::Millis;
 use nestling_shaders::{PARAMETER_BYTES, ResizeParameters, WeightStorage};
 use serde::{Deserialize, Serialize};
 use std::sync::{Arc, Mutex};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// What is set aside at load.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,15 +51,16 @@ pub enum Start {
     /// Every pipeline: loading takes as long as the driver's compiler, all answers are equally fast.
     #[default]
     Tuned,
-    /// A handful of pipelines that are quick to compile. They answer, slower and right, while a thread compiles the others;
-    /// then every answer comes from those. In a browser the same as [`Start::Tuned`].
-    AtOnce,
+    /// The fast pipelines if the driver has them within so long (they are in its cache); if not, a handful that are quick to
+    /// compile. Those answer, slower and right, while a thread compiles the others; then every answer comes from the fast
+    /// ones. In a browser the same as [`Start::Tuned`].
+    Within(Duration),
 }
 
 /// What loading took.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SetUp {
-    /// Pipelines built.
+    /// Pipelines that the first answer can use.
     pub pipelines: usize,
     /// Building them. Some drivers compile only when a pipeline first runs.
     pub pipeline_time: Millis,
@@ -218,10 +219,16 @@ impl Supernet {
         let before_pipelines = Instant::now();
         let common = Common::new(context, storage);
         let wanted = all_pipelines(space, traits);
-        let at_once = options.start == Start::AtOnce && cfg!(not(target_arch = "wasm32"));
-        let first = if at_once { plain_pipelines(&wanted, traits) } else { wanted.clone() };
-        let pipelines = Pipelines::build(context, &common, &first).await?;
-        let pipeline_time = before_pipelines.elapsed().into();
+        let patience = match options.start {
+            Start::Within(patience) if cfg!(not(target_arch = "wasm32")) => Some(patience),
+            _ => None,
+        };
+        // All pipelines, or the plain ones later, when the others turn out to take long.
+        let mut pipelines = Pipelines::new(&common);
+        if patience.is_none() {
+            pipelines = Pipelines::build(context, &common, &wanted).await?;
+        }
+        let mut pipeline_time: Millis = before_pipelines.elapsed().into();
 
         let logits_bytes = super::arena::activation_bytes(space.classes, 1);
         let answers_in_flight = options.answers_in_flight.max(1);
@@ -234,6 +241,19 @@ impl Supernet {
         });
         verdict.await?;
 
+        let spawned_at = Instant::now();
+        let background = if patience.is_some() {
+            // Real drivers compile when a pipeline is made.
+            let first_run = traits.software.then(|| FirstRun {
+                group: arena.bind_group(Route::FilteredToBlock).clone(),
+                parameters: (sizes.parameters - strides.layer) as u32,
+            });
+            let spawned = Background::spawn(context, &common, wanted.clone(), first_run);
+            Some(spawned.map_err(|error| EngineError::Background { reason: error.to_string() })?)
+        } else {
+            None
+        };
+
         let before_upload = Instant::now();
         let packed = pack(&layout, weights, storage)?;
         let (submission, verdict) = context.guarded("uploading weights", || {
@@ -243,18 +263,15 @@ impl Supernet {
         verdict.await?;
         context.wait("the upload of the weights", submission)?;
         let upload_time = before_upload.elapsed().into();
-
-        let background = if at_once {
-            // Real drivers compile when a pipeline is made.
-            let first_run = traits.software.then(|| FirstRun {
-                group: arena.bind_group(Route::FilteredToBlock).clone(),
-                parameters: (sizes.parameters - strides.layer) as u32,
-            });
-            let spawned = Background::spawn(context, &common, wanted, first_run);
-            Some(spawned.map_err(|error| EngineError::Background { reason: error.to_string() })?)
-        } else {
-            None
-        };
+        let mut built = wanted.len();
+        if let (Some(background), Some(patience)) = (&background, patience)
+            && !background.ready_within(patience, spawned_at)
+        {
+            let before = Instant::now();
+            pipelines = Pipelines::build(context, &common, &plain_pipelines(&wanted, traits)).await?;
+            pipeline_time = before.elapsed().into();
+            built = pipelines.len();
+        }
 
         let values = |parameter: usize| weights[layout.parameters[parameter].range()].to_vec();
         let norms = (layout.convolutions.iter())
@@ -269,7 +286,7 @@ impl Supernet {
             norms,
             steps: packed.steps,
             traits,
-            set_up: SetUp { pipelines: pipelines.len(), pipeline_time, upload_time, total_time },
+            set_up: SetUp { pipelines: built, pipeline_time, upload_time, total_time },
             pipelines,
             background,
             arena,

@@ -1,4 +1,5 @@
 use super::arena::{Route, Step, steps};
+use super::background::Background;
 use super::pipelines::Pipelines;
 use super::planner::{LayerPlan, activation_number, plan_layer, plan_plainly};
 use super::slots::Slot;
@@ -95,6 +96,7 @@ impl Supernet {
         let mut parameters = vec![0; network.layers.len() * self.strides.layer as usize];
         let mut places = Vec::with_capacity(network.layers.len());
         let (mut plans, mut plain) = (Vec::new(), Vec::new());
+        let at_once = self.background.is_some();
         let mut norm = first_norm;
         for ((index, layer), step) in network.layers.iter().enumerate().zip(steps(&network)) {
             let at = index * self.strides.layer as usize;
@@ -103,7 +105,7 @@ impl Supernet {
             norm += norm_elements(layer);
             places.push(Place { route: step.route, parameters: first_byte as u32 + at as u32 });
             plans.push(plan_layer(&layer.shape, self.traits)?);
-            if self.background.is_some() {
+            if at_once {
                 plain.push(plan_plainly(&layer.shape, self.traits)?);
             }
         }
@@ -112,10 +114,17 @@ impl Supernet {
             self.context.upload(Upload::Parameters, &self.arena.parameters, first_byte, &parameters);
         });
         verdict.await?;
-        let first_plans = if self.background.is_some() { &plain } else { &plans };
-        let first = dispatches(&places, first_plans, &self.pipelines)?;
+        // One look: the fast pipelines may arrive at any moment.
+        let pipelines = self.current_pipelines();
+        let first_plans = if std::ptr::eq(pipelines, &self.pipelines) && at_once { &plain } else { &plans };
+        let first = dispatches(&places, first_plans, pipelines)?;
         let prepared = Prepared { network, places, first, plans, fast: OnceLock::new(), slot };
         Ok(PreparedChild { inner: Arc::new(prepared) })
+    }
+
+    /// The fast pipelines if they are there, or what was built at load.
+    pub(super) fn current_pipelines(&self) -> &Pipelines {
+        self.background.as_ref().and_then(Background::pipelines).unwrap_or(&self.pipelines)
     }
 
     /// The child's dispatches of this moment: an inference takes all of them or none from the fast pipelines.
@@ -124,7 +133,7 @@ impl Supernet {
         if let Some(fast) = prepared.fast.get() {
             return fast;
         }
-        let fast = (self.background.as_ref().and_then(|background| background.pipelines()))
+        let fast = (self.background.as_ref().and_then(Background::pipelines))
             .and_then(|pipelines| dispatches(&prepared.places, &prepared.plans, pipelines).ok());
         match fast {
             Some(fast) => prepared.fast.get_or_init(|| fast),

@@ -26,6 +26,7 @@ use crate::input::PixelFormat;
 use crate::latency::{DeviceKey, DeviceProfile};
 use crate::space::{CalibratedChild, SearchSpace};
 use std::sync::{Arc, Mutex, RwLock};
+use std::time::Duration;
 
 /// What a [`Runtime`] runs on, and what it is made ready for.
 #[derive(Clone, Debug)]
@@ -47,8 +48,8 @@ pub struct RuntimeOptions {
     /// How the shared weights are stored on the GPU: less than [`WeightStorage::F32`] saves memory and loads, and costs
     /// some accuracy. Times are another's: a profile belongs to its storage.
     pub weight_storage: WeightStorage,
-    /// What must be there before the first answer. By default a handful of kernels that are quick to compile answers while
-    /// the fast ones are compiled; measuring waits for those.
+    /// What must be there before the first answer. By default, where the driver has no compiled kernels in its cache, a
+    /// handful that are quick to compile answers while the fast ones are compiled; measuring waits for those.
     pub start: Start,
 }
 
@@ -63,7 +64,7 @@ impl Default for RuntimeOptions {
             answers_in_flight: engine.answers_in_flight,
             untrained: false,
             weight_storage: engine.weight_storage,
-            start: Start::AtOnce,
+            start: Start::Within(Duration::from_secs(1)),
         }
     }
 }

@@ -1,4 +1,5 @@
 use super::*;
+use std::time::Duration;
 
 /// Answers of a supernet that answers at once, from before, during and after the swap of its kernels.
 #[test]
@@ -9,7 +10,7 @@ fn the_first_answer_is_right_and_the_swap_is_atomic() {
     let weights = random_weights(&space, &mut random);
     let child = random_statistics(&space, &space.biggest(), &mut random);
     let context = Context::new(&ContextOptions::default()).unwrap();
-    let at_once = EngineOptions { start: Start::AtOnce, ..EngineOptions::default() };
+    let at_once = EngineOptions { start: Start::Within(Duration::ZERO), ..EngineOptions::default() };
     let supernet = load(&context, &space, &weights, &at_once);
     let prepared = supernet.prepare(&child).unwrap();
     let tensor = random_tensor(prepared.network().input.len(), &mut random);
@@ -46,10 +47,10 @@ fn a_supernet_that_is_dropped_early_stops_its_thread() {
     let space = SearchSpace::fashion();
     let weights = random_weights(&space, &mut random);
     let context = Context::new(&ContextOptions::default()).unwrap();
-    let at_once = EngineOptions { start: Start::AtOnce, ..EngineOptions::default() };
+    let at_once = EngineOptions { start: Start::Within(Duration::ZERO), ..EngineOptions::default() };
     drop(load(&context, &space, &weights, &at_once));
-    std::thread::sleep(std::time::Duration::from_secs(2));
+    std::thread::sleep(Duration::from_secs(2));
     let before = context.counters().pipelines;
-    std::thread::sleep(std::time::Duration::from_secs(1));
+    std::thread::sleep(Duration::from_secs(1));
     assert!(context.counters().pipelines <= before + 1);
 }
