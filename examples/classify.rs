@@ -27,8 +27,9 @@ fn main() -> Result<()> {
     let mut options = RuntimeOptions::default();
     options.largest_image_side = options.largest_image_side.max(largest);
     let runtime = Runtime::new(&bundle, options)?;
-    // Children come fewest multiply-adds first, and the first is active. No budget here, so take the best.
-    if let Some(best) = bundle.children().iter().max_by_key(|entry| entry.held_out.correct) {
+    // Children come fewest multiply-adds first, and the first is active. No budget here, so take the best that was trained.
+    let trained = bundle.children().iter().filter(|entry| bundle.manifest().trained.covers(&entry.child));
+    if let Some(best) = trained.max_by_key(|entry| entry.held_out.correct) {
         runtime.switch_to(&best.name)?;
     }
     println!("{}", runtime.adapter());

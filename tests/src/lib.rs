@@ -66,7 +66,6 @@ pub fn every_option() -> SearchSpace {
     let [first, second, third] = &mut space.stages[..] else { return space };
     first.squeeze_excite = Some(SqueezeExcite::EFFICIENT_NET);
     first.activation = Some(Activation::Swish);
-    first.transition_skips = true;
     second.transition_skips = true;
     second.squeeze_excite = Some(SqueezeExcite::MOBILE_NET_V3);
     second.expand_ratios = [2.0, 2.5, 4.0].into_iter().filter_map(ExpandRatio::new).collect();

@@ -153,7 +153,8 @@ impl Runtime {
         options: &ProfileOptions<'_>,
         _turn: &MutexGuard<'_, ()>,
     ) -> Result<Arc<DeviceProfile>, RuntimeError> {
-        let subjects: Vec<Subject<'_>> = (self.shipped.iter())
+        // What may never be chosen need not be timed.
+        let subjects: Vec<Subject<'_>> = (self.shipped.iter().filter(|one| one.may_answer))
             .map(|one| Subject { name: &one.entry.name, prepared: one.active.prepared() })
             .collect();
         let measured = measure(&self.supernet, &subjects, &self.stand_in()?, self.device.clone(), options)?;

@@ -19,12 +19,12 @@ pub use audit::{SwitchAudit, audit_switches};
 pub use error::{ChooseError, RuntimeError};
 pub use switch::{ActiveChild, Target};
 
-use crate::bundle::{Bundle, BundleError, BundleId, ChildEntry};
+use crate::bundle::{Bundle, BundleError, BundleId, ChildEntry, Trained};
 use crate::engine::{EngineOptions, PreparedChild, Start, Supernet, WeightStorage};
 use crate::gpu::{AdapterFacts, Context, ContextOptions};
 use crate::input::PixelFormat;
 use crate::latency::{DeviceKey, DeviceProfile};
-use crate::space::{CalibratedChild, SearchSpace};
+use crate::space::{CalibratedChild, Child, SearchSpace};
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
 
@@ -78,6 +78,8 @@ pub struct Runtime {
     device: DeviceKey,
     bundle: BundleId,
     labels: Arc<[String]>,
+    trained: Trained,
+    untrained_may_answer: bool,
     /// Fewest MAdds first; never empty.
     shipped: Vec<Shipped>,
     active: RwLock<ActiveChild>,
@@ -155,6 +157,8 @@ impl Runtime {
             device: device_key(context.facts(), options.weight_storage),
             bundle: bundle.id(),
             labels: manifest.labels.iter().cloned().collect(),
+            trained: manifest.trained.clone(),
+            untrained_may_answer: options.untrained,
             active: RwLock::new(first.active.clone()),
             shipped,
             supernet,
@@ -209,7 +213,12 @@ impl Runtime {
         Ok(self.supernet.prepare(child)?)
     }
 
-    /// The shipped child called `name`, as the engine runs it.
+    /// Whether a child may be chosen and answer: it was trained, or [`RuntimeOptions::untrained`] is set.
+    pub fn may_answer(&self, child: &Child) -> bool {
+        self.untrained_may_answer || self.trained.covers(child)
+    }
+
+    /// The shipped child called `name`, as the engine runs it: to be timed, whether it was trained or not.
     ///
     /// # Errors
     /// [`RuntimeError::Bundle`] lists the names that exist.

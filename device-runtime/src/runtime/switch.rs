@@ -87,7 +87,7 @@ impl Runtime {
     /// ```
     ///
     /// # Errors
-    /// [`RuntimeError::Bundle`] if no child of that name ships, [`RuntimeError::Untrained`] if it was never trained,
+    /// [`RuntimeError::Bundle`] if no child of that name ships, [`RuntimeError::Untrained`] if the child was never trained,
     /// [`RuntimeError::Engine`] if another runtime prepared it.
     pub fn switch_to<'a>(&self, target: impl Into<Target<'a>>) -> Result<Duration, RuntimeError> {
         let started = Instant::now();
@@ -101,6 +101,9 @@ impl Runtime {
             }
             Target::Prepared(prepared) => {
                 self.supernet.check_own(prepared)?;
+                if !self.may_answer(prepared.child()) {
+                    return Err(RuntimeError::Untrained { child: format!("child `{prepared}`") });
+                }
                 ActiveChild::new(None, prepared.clone())
             }
         };

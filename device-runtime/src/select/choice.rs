@@ -96,11 +96,11 @@ impl Choice {
 impl fmt::Display for Choice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ChildEntry { name, child, cost, test, .. } = self.entry();
-        let (predicted, Latency { p50, p90 }, top1) = (self.predicted(), self.measured, test.top1_percent());
+        let (predicted, Latency { p50, p90 }, top1) = (self.predicted(), self.measured, test);
         let (madds, params, why) = (cost.madds, cost.params as f64 / 1e3, self.why());
         write!(
             f,
-            "{name} ({child}): {top1:.2} % top-1, {madds} MAdds, {params:.1} k params; predicted {predicted}, measured \
+            "{name} ({child}): {top1} top-1, {madds} MAdds, {params:.1} k params; predicted {predicted}, measured \
              p50 {p50}, p90 {p90}; {why}"
         )
     }

@@ -11,7 +11,7 @@ fn scale(channels: u32, percent: u32) -> u32 {
     if 1000 * rounded < 9 * exact { rounded + 8 } else { rounded }
 }
 
-/// ImageNet at one resolution; ReLU6 and PyTorch's padding unless changed.
+/// ImageNet at one resolution; ReLU6 and TensorFlow's padding unless changed.
 fn network(name: &str, resolution: u32, stem: u32, stages: Vec<StageSpace>, head: Option<u32>) -> SearchSpace {
     SearchSpace {
         name: name.into(),

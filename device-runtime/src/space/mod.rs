@@ -247,7 +247,7 @@ impl SearchSpace {
                 return fail(place, format!("is {list:?}: list at least one choice, in rising order"));
             }
             match list.iter().find(|&&n| n == 0 || n > LARGEST || !holds(n)) {
-                Some(bad) => fail(place, format!("holds {bad}: {rule} between 1 and {LARGEST}")),
+                Some(bad) => fail(place, format!("holds {bad}: it must be {rule}")),
                 None => Ok(()),
             }
         };
@@ -285,7 +285,7 @@ impl SearchSpace {
         activation("activation", Some(self.activation))?;
         epsilon("norm_epsilon", self.norm_epsilon)?;
         choices("resolutions", &self.resolutions, "a size in pixels up to 4096", &|n| n <= 4096)?;
-        choices("stem.widths", &self.stem.widths, "a multiple of 4", &width)?;
+        choices("stem.widths", &self.stem.widths, "a multiple of 4 up to 16384", &width)?;
         choices("stem.kernel", &[self.stem.kernel], "an odd kernel size up to 7", &kernel)?;
         choices("stem.stride", &[self.stem.stride], "1 or 2", &|n| n <= 2)?;
         if self.stages.is_empty() || self.stages.len() > 16 {
@@ -293,7 +293,7 @@ impl SearchSpace {
         }
         for (index, stage) in self.stages.iter().enumerate() {
             let at = |what: &str| format!("stages[{index}].{what}");
-            choices(&at("widths"), &stage.widths, "a multiple of 4", &width)?;
+            choices(&at("widths"), &stage.widths, "a multiple of 4 up to 16384", &width)?;
             choices(&at("depths"), &stage.depths, "a number of blocks up to 32", &|n| n <= 32)?;
             choices(&at("kernels"), &stage.kernels, "an odd kernel size up to 7", &kernel)?;
             ratio(&at("expand_ratios"), &stage.expand_ratios)?;
@@ -315,7 +315,7 @@ impl SearchSpace {
             }
         }
         if let Some(head) = &self.head {
-            choices("head.widths", &head.widths, "a multiple of 4", &width)?;
+            choices("head.widths", &head.widths, "a multiple of 4 up to 16384", &width)?;
             if let Some(expand_ratio) = head.expand_ratio {
                 ratio("head.expand_ratio", &[expand_ratio])?;
             }

@@ -69,6 +69,7 @@ impl Import {
         let name = self.name.clone().unwrap_or_else(|| short.to_owned());
 
         let others = named(&space, &self.children, self.seed)?;
+        ensure!(others.iter().all(|(other, _)| *other != name), "--name {name} is another child's: choose another");
         let bar = bar(others.len() as u64, "calibrate");
         let mut shipped = untrained_children(&space, &imported.weights, &others, self.seed, || bar.inc(1))?;
         bar.finish_and_clear();

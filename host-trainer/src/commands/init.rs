@@ -60,12 +60,16 @@ pub fn labels(path: Option<&Path>, classes: u32) -> Result<Vec<String>> {
     Ok(labels)
 }
 
+/// Each takes a forward pass, and a slot on the device.
+const MOST_RANDOM: u64 = 1000;
+
 /// Names the children asked for: `smallest`, `biggest`, `random-1`, or `child-3` for the third text.
 pub fn named(space: &SearchSpace, wanted: &[String], seed: u64) -> Result<Vec<(String, Child)>> {
     let mut children = Vec::new();
     for (index, text) in wanted.iter().enumerate() {
         if let Some(count) = text.strip_prefix("random:") {
             let count: u64 = count.parse().with_context(|| format!("`{text}`: write `random:10`"))?;
+            ensure!(count <= MOST_RANDOM, "`{text}`: at most {MOST_RANDOM} random children");
             for number in 1..=count {
                 children.push((format!("random-{number}"), parse_child(space, "random", seed + number)?));
             }
@@ -74,6 +78,12 @@ pub fn named(space: &SearchSpace, wanted: &[String], seed: u64) -> Result<Vec<(S
         let child = parse_child(space, text, seed)?;
         let known = ["smallest", "biggest"].contains(&text.trim());
         children.push((if known { text.trim().to_owned() } else { format!("child-{}", index + 1) }, child));
+    }
+    for (index, (name, _)) in children.iter().enumerate() {
+        ensure!(
+            children[..index].iter().all(|(other, _)| other != name),
+            "two children would be called `{name}`: ask for each once"
+        );
     }
     Ok(children)
 }

@@ -96,6 +96,7 @@ impl Exported<'_> {
             let list = |values: &[f32]| values.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
             facts.push(("means".to_owned(), list(&preprocessing.means)));
             facts.push(("standard_deviations".to_owned(), list(&preprocessing.standard_deviations)));
+            facts.push(("centre_fraction".to_owned(), preprocessing.centre_fraction.to_string()));
         }
         facts
     }

@@ -105,6 +105,9 @@ fn check(python: &Path, exports: &[PathBuf]) -> Result<Value> {
 fn print_table(checked: &Value) -> Vec<String> {
     println!("\n  {:24} child        input          trainer     device  top 5", "bundle");
     let mut wrong = Vec::new();
+    if checked["answers"].as_array().is_none_or(Vec::is_empty) {
+        wrong.push("nothing was compared".to_owned());
+    }
     for row in checked["answers"].as_array().map_or(&[][..], Vec::as_slice) {
         let word = |key: &str| row[key].as_str().unwrap_or("noise").to_owned();
         let number = |key: &str| row[key].as_f64().unwrap_or(f64::INFINITY);

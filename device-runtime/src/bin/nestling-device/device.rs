@@ -89,9 +89,16 @@ impl Options {
         self.open_with(path, RuntimeOptions::default())
     }
 
-    /// For commands that time children and print no answer.
+    /// For commands that time children and print no answer: they take untrained children too.
     pub fn open_to_time(&self, path: &Path) -> Result<Opened> {
         self.open_with(path, RuntimeOptions { untrained: true, ..RuntimeOptions::default() })
+    }
+
+    /// For a profile: of the children that can be chosen, or of all where none was trained.
+    pub fn open_to_profile(&self, path: &Path) -> Result<Opened> {
+        let bundle = Self::open_bundle(path)?;
+        let trained = bundle.children().iter().any(|entry| bundle.manifest().trained.covers(&entry.child));
+        self.open_with(path, RuntimeOptions { untrained: !trained, ..RuntimeOptions::default() })
     }
 
     pub fn open_with(&self, path: &Path, options: RuntimeOptions) -> Result<Opened> {

@@ -40,19 +40,22 @@ struct Child {
     child: String,
     params: u64,
     madds: u64,
-    top1: f64,
-    held_out_top1: f64,
+    /// In percent; none if it was not measured.
+    top1: Option<f64>,
+    held_out_top1: Option<f64>,
+    trained: bool,
 }
 
-impl From<&ChildEntry> for Child {
-    fn from(entry: &ChildEntry) -> Self {
+impl Child {
+    fn new(entry: &ChildEntry, trained: bool) -> Self {
         Self {
+            trained,
             name: entry.name.clone(),
             child: entry.child.to_string(),
             params: entry.cost.params,
             madds: entry.cost.madds.0,
-            top1: entry.test.top1_percent(),
-            held_out_top1: entry.held_out.top1_percent(),
+            top1: entry.test.known_percent(),
+            held_out_top1: entry.held_out.known_percent(),
         }
     }
 }
@@ -72,7 +75,9 @@ impl Options {
                     space: manifest.space.clone(),
                     weights: bundle.weights().len(),
                     labels: manifest.labels.clone(),
-                    children: bundle.children().iter().map(Child::from).collect(),
+                    children: (bundle.children().iter())
+                        .map(|entry| Child::new(entry, manifest.trained.covers(&entry.child)))
+                        .collect(),
                 })
             }
         };
@@ -100,7 +105,11 @@ impl Report for Info {
                 child.name.clone(),
                 format!("{:.2}", child.madds as f64 / 1e6),
                 format!("{:.1}", child.params as f64 / 1e3),
-                format!("{:.2}", child.top1),
+                match child.top1 {
+                    _ if !child.trained => "untrained".to_owned(),
+                    Some(top1) => format!("{top1:.2}"),
+                    None => "unmeasured".to_owned(),
+                },
                 child.child.clone(),
             ]);
         }

@@ -43,7 +43,7 @@ pub struct Profile(DeviceProfile);
 
 impl Options {
     pub fn run(&self, device: &device::Options) -> Result<Profile> {
-        let Opened { runtime, .. } = device.open_to_time(&self.bundle)?;
+        let Opened { runtime, .. } = device.open_to_profile(&self.bundle)?;
         let profile = measure(&runtime, &self.effort)?;
         if let Some(path) = &self.out {
             profile.save(path)?;

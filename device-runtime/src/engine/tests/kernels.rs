@@ -402,6 +402,7 @@ proptest! {
         storage in storages(),
         seed: u64,
     ) {
+        prop_assume!(CONTEXT.facts().subgroups || !kernel.needs_subgroups());
         let input = Shape { channels: 4 * channels.0, height: side.0, width: side.1 };
         let activation = if separable { Activation::Relu6 } else { Activation::Identity };
         let outputs = 4 * channels.1;
