@@ -64,15 +64,8 @@ impl fmt::Display for MemoryUse {
 /// [`MemoryUse::activation_floor`] and [`MemoryUse::largest_two`] of a network.
 pub(super) fn floor(network: &Network) -> (u64, u64) {
     let layers = &network.layers;
-    // The last layer that reads each output, and the input tensor.
-    let mut last_read = vec![0; layers.len()];
-    let mut input_last_read = 0;
-    for (index, layer) in layers.iter().enumerate() {
-        *layer.input.map_or(&mut input_last_read, |input| &mut last_read[input]) = index;
-        for read in [layer.gate, layer.residual].into_iter().flatten() {
-            last_read[read] = index;
-        }
-    }
+    let last_read = network.last_readers();
+    let input_last_read = layers.iter().rposition(|layer| layer.input.is_none()).unwrap_or(0);
     let bytes = |index: usize| {
         let shape = layers[index].shape.output;
         activation_bytes(shape.channels, shape.pixels())

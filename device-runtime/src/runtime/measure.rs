@@ -154,7 +154,7 @@ impl Runtime {
         _turn: &MutexGuard<'_, ()>,
     ) -> Result<Arc<DeviceProfile>, RuntimeError> {
         // What may never be chosen need not be timed.
-        let subjects: Vec<Subject<'_>> = (self.shipped.iter().filter(|one| one.may_answer))
+        let subjects: Vec<Subject<'_>> = (self.shipped.iter().filter(|one| self.may_answer(&one.entry.child)))
             .map(|one| Subject { name: &one.entry.name, prepared: one.active.prepared() })
             .collect();
         let measured = measure(&self.supernet, &subjects, &self.stand_in()?, self.device.clone(), options)?;
@@ -166,7 +166,7 @@ impl Runtime {
 
     fn rank(&self, profile: &DeviceProfile) -> Arc<[Candidate]> {
         let predict = |network| profile.table.predict(network);
-        let mut ranked: Vec<Candidate> = (self.shipped.iter().filter(|one| one.may_answer))
+        let mut ranked: Vec<Candidate> = (self.shipped.iter().filter(|one| self.may_answer(&one.entry.child)))
             .map(|one| Candidate { entry: one.entry.clone(), predicted: predict(one.active.prepared().network()) })
             .collect();
         rank(&mut ranked);

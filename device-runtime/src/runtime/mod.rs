@@ -96,8 +96,6 @@ pub struct Runtime {
 struct Shipped {
     entry: ChildEntry,
     active: ActiveChild,
-    /// Trained, or the app asked for untrained ones too.
-    may_answer: bool,
 }
 
 impl Runtime {
@@ -143,10 +141,9 @@ impl Runtime {
         for (index, entry) in bundle.children().iter().enumerate() {
             let prepared = supernet.prepare_async(&bundle.calibrated(index)?).await?;
             let active = ActiveChild::new(Some(entry.name.as_str().into()), prepared);
-            let may_answer = options.untrained || manifest.trained.covers(&entry.child);
-            shipped.push(Shipped { entry: entry.clone(), active, may_answer });
+            shipped.push(Shipped { entry: entry.clone(), active });
         }
-        let usable = shipped.iter().filter(|one| one.may_answer);
+        let usable = shipped.iter().filter(|one| options.untrained || manifest.trained.covers(&one.entry.child));
         let Some(first) = usable.min_by_key(|one| one.entry.cost.madds) else {
             return Err(RuntimeError::Untrained { child: "every child of the bundle".to_owned() });
         };

@@ -94,7 +94,7 @@ impl Runtime {
         let next = match target.into() {
             Target::Shipped(name) => {
                 let shipped = self.shipped(name)?;
-                if !shipped.may_answer {
+                if !self.may_answer(&shipped.entry.child) {
                     return Err(RuntimeError::Untrained { child: format!("child `{name}`") });
                 }
                 shipped.active.clone()

@@ -1,5 +1,5 @@
 use super::{LayerValues, MappingError, SourceLayers, SourceModel, SourceTensor};
-use nestling::space::{CalibratedChild, Network, ParameterLayout, SpaceError, Statistics};
+use nestling::space::{CalibratedChild, Convolution, Layer, ParameterLayout, SpaceError, Statistics};
 use std::collections::BTreeMap;
 
 /// Why weights cannot be placed.
@@ -46,17 +46,18 @@ pub fn place(
     let mut weights = rest;
     let mut source = SourceLayers::new(model, tensors);
     let mut statistics = Statistics { means: Vec::new(), variances: Vec::new() };
-    for layer in network.layers.iter().filter(|layer| layer.convolution.is_some()) {
+    for layer in &network.layers {
+        let Some(convolution) = layer.convolution.map(|index| &layout.convolutions[index]) else { continue };
         let outputs = layer.shape.output.channels;
         let inputs = (layer.shape.weights() / u64::from(outputs * layer.shape.kernel.pow(2))) as u32;
         match source.layer(&layer.name, &[outputs, inputs, layer.shape.kernel, layer.shape.kernel])? {
             LayerValues::Convolution { weight, gamma, beta, mean, variance } => {
-                place_layer(&network, &layout, &layer.name, weight, [gamma, beta], &mut weights);
+                place_layer(layer, convolution, &layout, weight, [gamma, beta], &mut weights);
                 statistics.means.extend_from_slice(mean);
                 statistics.variances.extend_from_slice(variance);
             }
             LayerValues::Linear { weight, bias } => {
-                place_layer(&network, &layout, &layer.name, weight, [bias, &[]], &mut weights);
+                place_layer(layer, convolution, &layout, weight, [bias, &[]], &mut weights);
             }
         }
     }
@@ -68,18 +69,13 @@ pub fn place(
 /// Writes a layer's weight to the first outputs, the first inputs and the centre of the kernel of the supernet's, and its
 /// vectors to the first elements of the supernet's.
 fn place_layer(
-    network: &Network,
+    layer: &Layer,
+    convolution: &Convolution,
     layout: &ParameterLayout,
-    name: &str,
     weight: &[f32],
     vectors: [&[f32]; 2],
     to: &mut [f32],
 ) {
-    let Some((layer, convolution)) = (network.layers.iter().find(|layer| layer.name == name))
-        .and_then(|layer| layer.convolution.map(|index| (layer, &layout.convolutions[index])))
-    else {
-        return;
-    };
     let parameter = &layout.parameters[convolution.weight];
     let (all_inputs, full) = (parameter.shape[1] as usize, convolution.kernel as usize);
     let (outputs, kernel) = (layer.shape.output.channels as usize, layer.shape.kernel as usize);

@@ -96,15 +96,21 @@ impl Options {
 
     /// For a profile: of the children that can be chosen, or of all where none was trained.
     pub fn open_to_profile(&self, path: &Path) -> Result<Opened> {
-        let bundle = Self::open_bundle(path)?;
-        let trained = bundle.children().iter().any(|entry| bundle.manifest().trained.covers(&entry.child));
-        self.open_with(path, RuntimeOptions { untrained: !trained, ..RuntimeOptions::default() })
+        self.open_as(path, |bundle| {
+            let trained = bundle.children().iter().any(|entry| bundle.manifest().trained.covers(&entry.child));
+            RuntimeOptions { untrained: !trained, ..RuntimeOptions::default() }
+        })
     }
 
     pub fn open_with(&self, path: &Path, options: RuntimeOptions) -> Result<Opened> {
+        self.open_as(path, |_| options)
+    }
+
+    fn open_as(&self, path: &Path, options: impl FnOnce(&Bundle) -> RuntimeOptions) -> Result<Opened> {
         let clock = Clock::start();
         let bundle = Self::open_bundle(path)?;
         let (open, clock) = (clock.elapsed(), Clock::start());
+        let options = options(&bundle);
         let largest_image_side = options.largest_image_side.max(self.image_side.unwrap_or(0));
         let weight_storage = match self.weight_storage {
             Storage::F32 => WeightStorage::F32,
