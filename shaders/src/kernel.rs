@@ -1,5 +1,4 @@
-use crate::WeightStorage;
-use crate::sources::{self, Source};
+use crate::{Arithmetic, WeightStorage, dense, depthwise, sources};
 
 /// A compute kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -8,15 +7,10 @@ pub enum Kernel {
     Dense,
     /// Convolution of each channel with its own kernel.
     Depthwise,
+    /// 1x1 convolution, a [`Tile`] of any size a thread, weights from the buffer or broadcast in the subgroup.
+    Pointwise,
     /// 1x1 convolution or matrix, one pixel and 4 output channels a thread.
     PointwiseSmall,
-    /// 1x1 convolution, 8 pixels and 8 output channels a thread.
-    PointwiseWide,
-    /// 1x1 convolution, 8 pixels and 32 output channels a thread, weights broadcast in the subgroup. Holds 256 sums: too
-    /// many registers for a real GPU, right for software, where a load costs as much as a hundred multiplications.
-    PointwiseSubgroup,
-    /// The same with 2 pixels, for images of few.
-    PointwiseSubgroupFew,
     /// Matrix over one pixel, one group of output channels a workgroup of 64.
     LinearWide,
     /// Mean over all pixels, one group of channels a thread.
@@ -37,7 +31,7 @@ pub enum Kernel {
 }
 
 /// What one thread computes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Tile {
     /// Pixels.
     pub pixels: u32,
@@ -45,15 +39,18 @@ pub struct Tile {
     pub groups: u32,
 }
 
+impl Tile {
+    /// One pixel, one group.
+    pub const ONE: Self = Self { pixels: 1, groups: 1 };
+}
+
 impl Kernel {
     /// All kernels.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 12] = [
         Self::Dense,
         Self::Depthwise,
+        Self::Pointwise,
         Self::PointwiseSmall,
-        Self::PointwiseWide,
-        Self::PointwiseSubgroup,
-        Self::PointwiseSubgroupFew,
         Self::LinearWide,
         Self::Pool,
         Self::PoolWide,
@@ -64,81 +61,67 @@ impl Kernel {
         Self::ReadWeights,
     ];
 
-    fn source(self) -> &'static Source {
-        match self {
-            Self::Dense => &sources::DENSE,
-            Self::Depthwise => &sources::DEPTHWISE,
-            Self::PointwiseSmall => &sources::POINTWISE_SMALL,
-            Self::PointwiseWide => &sources::POINTWISE_WIDE,
-            Self::PointwiseSubgroup => &sources::POINTWISE_SUBGROUP,
-            Self::PointwiseSubgroupFew => &sources::POINTWISE_SUBGROUP_FEW,
-            Self::LinearWide => &sources::LINEAR_WIDE,
-            Self::Pool => &sources::POOL,
-            Self::PoolWide => &sources::POOL_WIDE,
-            Self::AveragePool => &sources::AVERAGE_POOL,
-            Self::ResizeColumns => &sources::RESIZE_COLUMNS,
-            Self::ResizeRows => &sources::RESIZE_ROWS,
-            Self::Plain => &sources::PLAIN,
-            Self::ReadWeights => &sources::READ_WEIGHTS,
-        }
-    }
-
     /// The entry point of its module; also its name for people.
     pub fn entry_point(self) -> &'static str {
-        self.source().name
-    }
-
-    /// Its whole WGSL module, for a storage of the weights.
-    ///
-    /// Browsers want `enable subgroups;` before a module that [needs subgroups](Self::needs_subgroups); naga does not
-    /// know the directive yet.
-    pub fn wgsl(self, storage: WeightStorage) -> String {
-        self.source().text(storage)
+        match self {
+            Self::Dense => "dense",
+            Self::Depthwise => "depthwise",
+            Self::Pointwise => "pointwise",
+            Self::PointwiseSmall => "pointwise_small",
+            Self::LinearWide => "linear_wide",
+            Self::Pool => "pool",
+            Self::PoolWide => "pool_wide",
+            Self::AveragePool => "average_pool",
+            Self::ResizeColumns => "resize_columns",
+            Self::ResizeRows => "resize_rows",
+            Self::Plain => "plain",
+            Self::ReadWeights => "read_weights",
+        }
     }
 
     /// Whether it reads the shared weights: if not, its module is the same for every storage.
     pub fn reads_weights(self) -> bool {
-        self.source().reads_weights
+        !matches!(self, Self::Pool | Self::PoolWide | Self::AveragePool | Self::ResizeColumns | Self::ResizeRows)
     }
 
-    /// Whether it needs subgroup operations.
-    pub fn needs_subgroups(self) -> bool {
-        self.source().subgroups
-    }
-
-    /// What one thread computes; a depthwise thread computes [`Specialisation::rows`] such rows.
-    pub fn tile(self) -> Tile {
-        let (pixels, groups) = match self {
-            Self::Dense => (8, 2),
-            Self::Depthwise => (4, 1),
-            Self::PointwiseWide => (8, 2),
-            Self::PointwiseSubgroup => (8, 8),
-            Self::PointwiseSubgroupFew => (2, 8),
-            Self::PointwiseSmall
-            | Self::LinearWide
-            | Self::Pool
-            | Self::PoolWide
-            | Self::AveragePool
-            | Self::ResizeColumns
-            | Self::ResizeRows
-            | Self::Plain
-            | Self::ReadWeights => (1, 1),
-        };
-        Tile { pixels, groups }
+    pub(crate) fn is_resize(self) -> bool {
+        matches!(self, Self::ResizeColumns | Self::ResizeRows)
     }
 }
 
-/// The values that specialise a kernel's module when its pipeline is built.
+/// How a layer ends: batch norm always, then what a pipeline is built for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Closing {
+    /// One activation, by [number](Specialisation#activations), and never a residual.
+    Fixed(u32),
+    /// That activation or none, with or without a residual, as the layer's parameters say: expand and projection
+    /// convolutions share the pipeline.
+    Mixed(u32),
+    /// Any activation and residual, as the layer's parameters say.
+    AsLayer,
+}
+
+/// Whether a pointwise kernel's input is first multiplied by a factor of each channel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Gate {
+    /// Never.
+    None,
+    /// Always.
+    Every,
+    /// As the layer's parameters say.
+    AsLayer,
+}
+
+/// What a kernel's module is generated for.
+///
+/// # Activations
+/// 0 identity, 1 ReLU, 2 ReLU6, 3 swish, 4 hard swish, 5 sigmoid, 6 hard sigmoid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Specialisation {
-    /// 0 identity, 1 ReLU, 2 ReLU6, 3 swish, 4 hard swish, 5 sigmoid, 6 hard sigmoid.
-    pub activation: u32,
-    /// Whether what the destination holds is added.
-    pub residual: bool,
-    /// Whether a pointwise kernel's input is first multiplied by a factor of each channel.
-    pub gated: bool,
-    /// Whether activation, residual and gate are read from the layer's parameters instead: one pipeline for all of them.
-    pub from_layer: bool,
+    /// How the layer ends.
+    pub closing: Closing,
+    /// Whether its input has a gate.
+    pub gate: Gate,
     /// Kernel size.
     pub kernel: u32,
     /// Stride.
@@ -149,26 +132,47 @@ pub struct Specialisation {
     pub rows: u32,
     /// Threads of a workgroup.
     pub workgroup: u32,
+    /// What a thread of [`Kernel::Pointwise`] computes.
+    pub tile: Tile,
+    /// Whether its weights are broadcast in the subgroup.
+    pub broadcast: bool,
+    /// What products are computed in.
+    pub arithmetic: Arithmetic,
 }
 
 impl Specialisation {
-    /// As `override` constants, by name; only those that the kernel's module declares.
-    pub fn constants(&self, kernel: Kernel) -> Vec<(&'static str, f64)> {
-        let mut constants = vec![("WORKGROUP", f64::from(self.workgroup))];
-        if !matches!(kernel, Kernel::ResizeColumns | Kernel::ResizeRows) {
-            constants.extend([
-                ("ACTIVATION", f64::from(self.activation)),
-                ("RESIDUAL", f64::from(u8::from(self.residual))),
-                ("GATED", f64::from(u8::from(self.gated))),
-                ("FROM_LAYER", f64::from(u8::from(self.from_layer))),
-                ("KERNEL", f64::from(self.kernel)),
-                ("STRIDE", f64::from(self.stride)),
-                ("INPUT_CHANNELS", f64::from(self.input_channels)),
-            ]);
+    /// What is specialised to nothing, in workgroups of so many threads.
+    pub fn plain(workgroup: u32) -> Self {
+        Self {
+            closing: Closing::AsLayer,
+            gate: Gate::AsLayer,
+            kernel: 1,
+            stride: 1,
+            input_channels: 4,
+            rows: 1,
+            workgroup,
+            tile: Tile::ONE,
+            broadcast: false,
+            arithmetic: Arithmetic::F32,
         }
-        if kernel == Kernel::Depthwise {
-            constants.push(("ROWS", f64::from(self.rows)));
+    }
+
+    /// The whole WGSL module of a kernel, for a storage of the weights.
+    ///
+    /// Browsers want `enable subgroups;` before a module that [broadcasts](Self::broadcast); naga does not know the
+    /// directive yet.
+    pub fn wgsl(&self, kernel: Kernel, storage: WeightStorage) -> String {
+        let enable = if self.arithmetic == Arithmetic::F16 { "enable f16;\n" } else { "" };
+        enable.to_owned() + &sources::text(kernel, self, storage)
+    }
+
+    /// What one thread of `kernel` computes; a depthwise thread computes [`Specialisation::rows`] such rows.
+    pub fn tile(&self, kernel: Kernel) -> Tile {
+        match kernel {
+            Kernel::Dense => Tile { pixels: dense::PIXELS, groups: dense::GROUPS },
+            Kernel::Depthwise => Tile { pixels: depthwise::COLUMNS, groups: 1 },
+            Kernel::Pointwise => self.tile,
+            _ => Tile::ONE,
         }
-        constants
     }
 }

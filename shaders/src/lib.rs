@@ -1,7 +1,9 @@
-//! Nestling's compute kernels: WGSL in `wgsl/`, and the Rust mirror of what they read.
+//! Nestling's compute kernels in WGSL, and the Rust mirror of what they read.
 //!
-//! Every module is parsed and validated by naga when this crate is built, so a mistake in WGSL is a build error, and is
-//! written out for every backend in a test. The kernels need 4 storage buffers and one uniform buffer, at most 256
+//! A module is made for one [`Specialisation`]: the simple kernels are files in `wgsl/`, the three that keep tiles of sums in
+//! registers (pointwise, depthwise, dense) are generated, so that a tile may have any size and the driver's compiler meets
+//! only what runs. Every module that an engine may ask for is parsed, validated and written for every backend in a
+//! test. The kernels need 4 storage buffers and one uniform buffer, at most 256
 //! threads a workgroup and a kilobyte of workgroup memory: WebGPU's downlevel limits. They read weights only by
 //! `weight(index)`, of which there is one for every storage, `wgsl/weights_*.wgsl`.
 //!
@@ -13,11 +15,20 @@
 //! | 3 | destination: activations, also the residual |
 //! | 4 | the layer's parameters ([`LayerParameters`] or [`ResizeParameters`]), at a dynamic offset |
 
+mod arithmetic;
+mod closing;
+mod dense;
+mod depthwise;
+mod examples;
+mod fingerprint;
 mod kernel;
 mod parameters;
+mod pointwise;
 mod sources;
 mod storage;
 
-pub use kernel::{Kernel, Specialisation, Tile};
+pub use arithmetic::{Arithmetic, UnknownArithmetic};
+pub use fingerprint::fingerprint;
+pub use kernel::{Closing, Gate, Kernel, Specialisation, Tile};
 pub use parameters::{LayerParameters, PARAMETER_BYTES, ResizeParameters};
 pub use storage::WeightStorage;

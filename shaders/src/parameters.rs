@@ -36,8 +36,9 @@ pub struct LayerParameters {
     pub gate_offset: u32,
     /// The child's kernel size. Only [`Kernel::Plain`](crate::Kernel::Plain) looks.
     pub kernel: u32,
-    /// Bits 0 to 7 stride, 8 to 15 activation, 16 residual, 17 gated, 18 depthwise. Only what is built
-    /// [from the layer](crate::Specialisation::from_layer) looks.
+    /// Bits 0 to 7 stride, 8 to 15 activation, 16 residual, 17 gated, 18 depthwise: what the pipeline's
+    /// [`Closing`](crate::Closing) and [`Gate`](crate::Gate) leave open, and what [`Kernel::Plain`](crate::Kernel::Plain)
+    /// needs.
     pub how: u32,
 }
 

@@ -1,66 +1,40 @@
-// The kernels' texts. Also compiled into the build script, which checks every one of them.
+//! The kernels' texts: written by hand in `wgsl/` where a loop will do, generated where registers must be named.
 
-use super::WeightStorage;
-
-/// A kernel's WGSL module, entry point and needs.
-pub(crate) struct Source {
-    /// File in `wgsl/`, without its ending; also the name of the entry point.
-    pub(crate) name: &'static str,
-    /// The part that it shares with other kernels.
-    shared: &'static str,
-    /// Its own part.
-    own: &'static str,
-    /// Whether it reads the shared weights: then their storage's part stands between.
-    pub(crate) reads_weights: bool,
-    /// Whether it needs subgroup operations.
-    pub(crate) subgroups: bool,
-}
-
-impl Source {
-    /// The whole module for a storage of the weights.
-    pub(crate) fn text(&self, storage: WeightStorage) -> String {
-        let weights = match storage {
-            _ if !self.reads_weights => "",
-            WeightStorage::F32 => include_str!("../wgsl/weights_f32.wgsl"),
-            WeightStorage::F16 => include_str!("../wgsl/weights_f16.wgsl"),
-            WeightStorage::Int8 => include_str!("../wgsl/weights_int8.wgsl"),
-        };
-        [self.shared, weights, self.own].join("\n")
-    }
-}
+use crate::{Kernel, Specialisation, WeightStorage, closing, dense, depthwise, pointwise};
 
 /// The part that all kernels of a network's layers share.
 const LAYER: &str = include_str!("../wgsl/layer.wgsl");
 /// The part that both passes of the resize share.
 const RESIZE: &str = include_str!("../wgsl/resize.wgsl");
 
-macro_rules! source {
-    ($name:literal after $shared:ident, reads_weights: $reads_weights:literal, subgroups: $subgroups:literal) => {
-        Source {
-            name: $name,
-            shared: $shared,
-            own: include_str!(concat!("../wgsl/", $name, ".wgsl")),
-            reads_weights: $reads_weights,
-            subgroups: $subgroups,
-        }
+/// The whole module of a kernel.
+pub(crate) fn text(kernel: Kernel, specialisation: &Specialisation, storage: WeightStorage) -> String {
+    let own = match kernel {
+        Kernel::Dense => dense::text(specialisation),
+        Kernel::Depthwise => depthwise::text(specialisation),
+        Kernel::Pointwise => pointwise::text(specialisation),
+        Kernel::PointwiseSmall => include_str!("../wgsl/pointwise_small.wgsl").to_owned(),
+        Kernel::LinearWide => include_str!("../wgsl/linear_wide.wgsl").to_owned(),
+        Kernel::Pool => include_str!("../wgsl/pool.wgsl").to_owned(),
+        Kernel::PoolWide => include_str!("../wgsl/pool_wide.wgsl").to_owned(),
+        Kernel::AveragePool => include_str!("../wgsl/average_pool.wgsl").to_owned(),
+        Kernel::ResizeColumns => include_str!("../wgsl/resize_columns.wgsl").to_owned(),
+        Kernel::ResizeRows => include_str!("../wgsl/resize_rows.wgsl").to_owned(),
+        Kernel::Plain => include_str!("../wgsl/plain.wgsl").to_owned(),
+        Kernel::ReadWeights => include_str!("../wgsl/read_weights.wgsl").to_owned(),
     };
+    let Specialisation { workgroup, kernel: size, stride, .. } = specialisation;
+    let constants =
+        format!("const WORKGROUP: u32 = {workgroup}u;\nconst KERNEL: u32 = {size}u;\nconst STRIDE: u32 = {stride}u;\n");
+    if kernel.is_resize() {
+        return [&constants, RESIZE, &own].join("\n");
+    }
+    let weights = match storage {
+        _ if !kernel.reads_weights() => "",
+        WeightStorage::F32 => include_str!("../wgsl/weights_f32.wgsl"),
+        WeightStorage::F16 => include_str!("../wgsl/weights_f16.wgsl"),
+        WeightStorage::Int8 => include_str!("../wgsl/weights_int8.wgsl"),
+    };
+    let closing = if kernel.reads_weights() { closing::text(specialisation) } else { String::new() };
+    [&constants, LAYER, &closing, weights, &own].join("\n")
 }
-
-pub(crate) const AVERAGE_POOL: Source = source!("average_pool" after LAYER, reads_weights: false, subgroups: false);
-pub(crate) const DENSE: Source = source!("dense" after LAYER, reads_weights: true, subgroups: false);
-pub(crate) const DEPTHWISE: Source = source!("depthwise" after LAYER, reads_weights: true, subgroups: false);
-pub(crate) const LINEAR_WIDE: Source = source!("linear_wide" after LAYER, reads_weights: true, subgroups: false);
-pub(crate) const PLAIN: Source = source!("plain" after LAYER, reads_weights: true, subgroups: false);
-pub(crate) const POINTWISE_SMALL: Source =
-    source!("pointwise_small" after LAYER, reads_weights: true, subgroups: false);
-pub(crate) const POINTWISE_WIDE: Source = source!("pointwise_wide" after LAYER, reads_weights: true, subgroups: false);
-pub(crate) const POINTWISE_SUBGROUP: Source =
-    source!("pointwise_subgroup" after LAYER, reads_weights: true, subgroups: true);
-pub(crate) const POINTWISE_SUBGROUP_FEW: Source =
-    source!("pointwise_subgroup_few" after LAYER, reads_weights: true, subgroups: true);
-pub(crate) const POOL: Source = source!("pool" after LAYER, reads_weights: false, subgroups: false);
-pub(crate) const POOL_WIDE: Source = source!("pool_wide" after LAYER, reads_weights: false, subgroups: false);
-pub(crate) const READ_WEIGHTS: Source = source!("read_weights" after LAYER, reads_weights: true, subgroups: false);
-pub(crate) const RESIZE_COLUMNS: Source =
-    source!("resize_columns" after RESIZE, reads_weights: false, subgroups: false);
-pub(crate) const RESIZE_ROWS: Source = source!("resize_rows" after RESIZE, reads_weights: false, subgroups: false);

@@ -1,7 +1,8 @@
 // Also compiled into the build script, which checks every kernel with every storage.
 use std::fmt;
 
-/// How the shared weights are stored on the GPU. The arithmetic is f32 with all of them.
+/// How the shared weights are stored on the GPU. What is computed in is another choice: an
+/// [`Arithmetic`](crate::Arithmetic).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum WeightStorage {
     /// As they were trained: 4 bytes a weight.

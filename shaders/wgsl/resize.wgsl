@@ -24,7 +24,6 @@ struct Resize {
     luma: vec4<f32>,
 }
 
-override WORKGROUP: u32 = 8u;
 
 struct Taps {
     first: u32,

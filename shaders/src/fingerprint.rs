@@ -1,0 +1,37 @@
+use crate::{Kernel, WeightStorage};
+use xxhash_rust::xxh3::Xxh3;
+
+/// Fingerprint of the WGSL of all kernels with every storage of the weights: what was compiled from other texts has
+/// another.
+pub fn fingerprint() -> u128 {
+    let variants = (Kernel::ALL.into_iter())
+        .flat_map(|kernel| kernel.examples().into_iter().map(move |example| (kernel, example)))
+        .flat_map(|(kernel, example)| WeightStorage::ALL.map(|storage| example.wgsl(kernel, storage)));
+    of(variants)
+}
+
+fn of(texts: impl Iterator<Item = String>) -> u128 {
+    let mut hasher = Xxh3::new();
+    for text in texts {
+        // Its length first: a line that moves from one text to the next is a change.
+        hasher.update(&(text.len() as u64).to_le_bytes());
+        hasher.update(text.as_bytes());
+    }
+    hasher.digest128()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_change_of_a_text_changes_the_fingerprint() {
+        let of = |texts: &[&str]| of(texts.iter().map(|&text| text.to_owned()));
+        let variants: [&[&str]; 6] =
+            [&["ab", "c"], &["a", "bc"], &["c", "ab"], &["ab", "d"], &["ab", "c", ""], &["ab"]];
+        for (index, one) in variants.iter().enumerate() {
+            assert!(variants[..index].iter().all(|other| of(other) != of(one)), "{one:?}");
+        }
+        assert_eq!(fingerprint(), fingerprint());
+    }
+}
