@@ -1,5 +1,5 @@
 use super::EngineError;
-use super::pipelines::{Common, Pipelines, Wanted};
+use super::pipelines::{Pipelines, Wanted};
 use crate::gpu::Context;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
@@ -70,10 +70,10 @@ pub(super) struct FirstRun {
 const ACTION: &str = "preparing the fast kernels";
 
 impl Background {
-    /// Starts a thread; fails if the system has none left.
+    /// Starts a thread that adds what is wanted to what is there already; fails if the system has no thread left.
     pub(super) fn spawn(
         context: &Context,
-        common: &Common,
+        pipelines: Pipelines,
         wanted: Wanted,
         first_run: Option<FirstRun>,
     ) -> std::io::Result<Self> {
@@ -85,10 +85,10 @@ impl Background {
             release: Condvar::new(),
         });
         let background = Self { shared: Arc::clone(&shared), wanted: wanted.len() };
-        let (context, common) = (context.clone(), common.clone());
+        let context = context.clone();
         std::thread::Builder::new().name("nestling-pipelines".into()).spawn(move || {
             let end = End(&shared);
-            let built = build(&context, &common, &wanted, first_run.as_ref(), &shared);
+            let built = build(&context, pipelines, &wanted, first_run.as_ref(), &shared);
             if let Some(result) = built.map_err(|error| error.to_string()).transpose() {
                 let _ = end.0.result.set(result);
             }
@@ -156,13 +156,16 @@ impl Drop for End<'_> {
 /// `None` if it was told to stop.
 fn build(
     context: &Context,
-    common: &Common,
+    mut all: Pipelines,
     wanted: &Wanted,
     first_run: Option<&FirstRun>,
     shared: &Shared,
 ) -> Result<Option<Pipelines>, EngineError> {
-    let mut all = Pipelines::new(common);
     for &(kernel, specialisation) in wanted {
+        if all.get(kernel, specialisation).is_some() {
+            shared.done.fetch_add(1, Ordering::Relaxed);
+            continue; // the self-test ran it
+        }
         shared.wait_while_held();
         if shared.stop.load(Ordering::Relaxed) {
             return Ok(None);
@@ -184,5 +187,6 @@ fn build(
         }
         shared.done.fetch_add(1, Ordering::Relaxed);
     }
+    context.save_pipelines();
     Ok(Some(all))
 }

@@ -1,6 +1,7 @@
 use crate::gpu::GpuError;
 use crate::space::SpaceError;
-use nestling_shaders::WeightStorage;
+use crate::weights::OutOfRange;
+use nestling_shaders::Arithmetic;
 
 /// Why the engine cannot load, prepare or run.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -38,22 +39,23 @@ pub enum EngineError {
         channels: u32,
     },
     /// A weight is beyond what the storage can hold.
+    #[error(transparent)]
+    WeightRange(#[from] OutOfRange),
+    /// The adapter does not compute in this arithmetic, or the context was opened without it.
     #[error(
-        "layer `{layer}` has the weight {value}, which {storage} cannot hold: load with `WeightStorage::F32` \
-         (`--weight-storage f32`), or train with more weight decay"
+        "adapter `{adapter}` was opened without {arithmetic} arithmetic: load with `Arithmetic::F32` (`--arithmetic \
+         f32`); where the adapter offers it, `ContextOptions::use_f16` must be set (no `--without f16`)"
     )]
-    WeightRange {
-        /// The layer's name.
-        layer: String,
-        /// The weight, printed.
-        value: String,
-        /// The storage.
-        storage: WeightStorage,
+    NoArithmetic {
+        /// The adapter's name.
+        adapter: String,
+        /// What was asked for.
+        arithmetic: Arithmetic,
     },
-    /// The adapter reads weights of this storage wrongly.
+    /// The adapter reads weights of this storage wrongly, or gets this arithmetic wrong.
     #[error(
-        "adapter `{adapter}` fails the self-test of {what}: found {found}, expected {expected}; load with \
-         `WeightStorage::F32` (`--weight-storage f32`), or update the driver"
+        "adapter `{adapter}` fails the self-test of {what}: found {found}, expected {expected}; load with {instead}, or \
+         update the driver"
     )]
     SelfTest {
         /// What was tested.
@@ -64,6 +66,8 @@ pub enum EngineError {
         found: String,
         /// What it should have given.
         expected: String,
+        /// What to load with on this adapter.
+        instead: &'static str,
     },
     /// A layer or a buffer is beyond what the kernels can address.
     #[error("{place} is too large for the kernels: {quantity} = {value}, at most {limit}")]

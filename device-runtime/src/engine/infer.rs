@@ -1,5 +1,4 @@
 use super::arena::{Route, activation_bytes};
-use super::planner::unspecialised;
 use super::{EngineError, PreparedChild, Supernet};
 use crate::gpu::{Lease, Staging, Wait};
 use crate::input::Image;
@@ -151,7 +150,7 @@ impl Supernet {
             (Kernel::ResizeColumns, Route::ImageToExpanded, resize.source_side),
             (Kernel::ResizeRows, Route::ExpandedToFiltered, target),
         ] {
-            let specialisation = unspecialised(kernel, self.traits);
+            let specialisation = self.planner.unspecialised(kernel);
             pass.set_pipeline(self.current_pipelines().require(kernel, specialisation)?);
             pass.set_bind_group(0, self.arena.bind_group(route), &[0]);
             pass.dispatch_workgroups(target.div_ceil(specialisation.workgroup), rows, 1);

@@ -1,17 +1,21 @@
 use super::arena::{Arena, Route, Sizes};
+use super::arithmetic::check_arithmetic;
 use super::background::{Background, FirstRun, Readiness};
 use super::memory::{MemoryUse, floor};
 use super::pipelines::{Common, Pipelines};
-use super::planner::{Traits, all_pipelines, plain_pipelines, plan_layer, plan_plainly};
-use super::repack::{Packed, pack, packed_len};
+use super::planner::{Planner, Traits};
+use super::repack::{Packed, pack, weight_bytes};
 use super::self_test::check_storage;
 use super::slots::Slots;
-use super::{EngineError, infer::ResizeState};
+use super::tiles::{TileChoice, Tiles};
+use super::tune::tune;
+use super::{Arithmetic, EngineError, infer::ResizeState};
 use crate::gpu::{Context, Counters, Staging, Upload};
 use crate::input::Preprocessing;
 use crate::space::{ParameterLayout, SearchSpace};
 use crate::units::Millis;
-use nestling_shaders::{PARAMETER_BYTES, ResizeParameters, WeightStorage};
+use crate::weights::WeightStorage;
+use nestling_shaders::{PARAMETER_BYTES, ResizeParameters};
 use serde::{Deserialize, Serialize};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -28,8 +32,13 @@ pub struct EngineOptions {
     /// How the shared weights are stored on the GPU. With any but [`WeightStorage::F32`] the adapter must first pass a
     /// self-test, once a [`Context`].
     pub weight_storage: WeightStorage,
+    /// What products are computed in, whatever the storage. With [`Arithmetic::F16`] the adapter must offer it, and loading
+    /// waits for the kernels that compute in it: each must first pass a self-test, once a [`Context`].
+    pub arithmetic: Arithmetic,
     /// What must be there before the first answer.
     pub start: Start,
+    /// How pointwise layers are tiled.
+    pub tiles: TileChoice,
 }
 
 impl Default for EngineOptions {
@@ -39,7 +48,9 @@ impl Default for EngineOptions {
             largest_image_side: 1080,
             answers_in_flight: 4,
             weight_storage: WeightStorage::F32,
+            arithmetic: Arithmetic::F32,
             start: Start::Tuned,
+            tiles: TileChoice::Vendor,
         }
     }
 }
@@ -53,7 +64,8 @@ pub enum Start {
     Tuned,
     /// The fast pipelines if the driver has them within so long (they are in its cache); if not, a handful that are quick to
     /// compile. Those answer, slower and right, while a thread compiles the others; then every answer comes from the fast
-    /// ones. In a browser the same as [`Start::Tuned`].
+    /// ones. A software adapter gets four times as long, for its plain kernels are very slow. In a browser the same as
+    /// [`Start::Tuned`].
     Within(Duration),
 }
 
@@ -84,7 +96,7 @@ pub struct Supernet {
     pub(super) norms: Vec<(Vec<f32>, Vec<f32>)>,
     /// What a stored weight of one is worth, of every convolution's output channels; empty where it is one.
     pub(super) steps: Vec<Vec<f32>>,
-    pub(super) traits: Traits,
+    pub(super) planner: Planner,
     /// What answers first: all pipelines, or the plain ones.
     pub(super) pipelines: Pipelines,
     /// What answers once it is there.
@@ -132,6 +144,9 @@ impl Timestamps {
     }
 }
 
+/// How many times longer a software adapter may compile before plain kernels answer.
+const SOFTWARE_PATIENCE: u32 = 4;
+
 impl Supernet {
     /// Uploads the shared weights and builds every pipeline that any child of the space can need.
     ///
@@ -140,8 +155,9 @@ impl Supernet {
     ///
     /// # Errors
     /// [`EngineError::Space`], [`EngineError::Weights`] or [`EngineError::Preprocessing`] if the three do not belong
-    /// together, [`EngineError::WeightRange`] if the storage cannot hold a weight, [`EngineError::SelfTest`] if the
-    /// adapter cannot read it, [`EngineError::TooLarge`] if the adapter cannot bind a buffer, [`EngineError::Gpu`]
+    /// together, [`EngineError::WeightRange`] if the storage cannot hold a weight, [`EngineError::NoArithmetic`] if
+    /// the adapter does not have the arithmetic, [`EngineError::SelfTest`] if it gets storage or arithmetic wrong,
+    /// [`EngineError::TooLarge`] if the adapter cannot bind a buffer, [`EngineError::Gpu`]
     /// otherwise.
     pub fn load(
         context: &Context,
@@ -164,8 +180,14 @@ impl Supernet {
         preprocessing: &Preprocessing,
         options: &EngineOptions,
     ) -> Result<Self, EngineError> {
-        let facts = context.facts();
-        let traits = Traits { software: facts.is_software(), subgroups: facts.subgroups };
+        let mut traits = Traits { arithmetic: options.arithmetic, ..Traits::of(context.facts()) };
+        match options.tiles {
+            TileChoice::Given(tiles) if tiles.run_on(context.facts().subgroups) => traits.tiles = tiles,
+            TileChoice::Timed(patience) if cfg!(not(target_arch = "wasm32")) => {
+                traits.tiles = tune(context, space, options.weight_storage, traits, patience).await?;
+            }
+            TileChoice::Vendor | TileChoice::Given(_) | TileChoice::Timed(_) => {}
+        }
         Self::load_planned(context, space, weights, preprocessing, options, traits).await
     }
 
@@ -189,10 +211,12 @@ impl Supernet {
         if !preprocessing.fits(space.input_channels) {
             return Err(EngineError::Preprocessing { channels: space.input_channels });
         }
+        let traits = Traits { arithmetic: options.arithmetic, ..traits };
+        let planner = Planner::new(space, traits);
         for layer in &biggest.layers {
             // Every other child's loops and grids are smaller.
-            plan_layer(&layer.shape, traits)?;
-            plan_plainly(&layer.shape, traits)?;
+            planner.plan(&layer.shape)?;
+            planner.plan_plainly(&layer.shape)?;
         }
 
         let strides = Strides {
@@ -207,7 +231,7 @@ impl Supernet {
         let storage = options.weight_storage;
         let largest_image_side = options.largest_image_side.max(2); // as `Image` demands
         let sizes = Sizes {
-            weights: packed_len(&layout) * storage.element_bytes(),
+            weights: weight_bytes(&layout, storage),
             norms: slots * strides.norms * 16,
             // The first place belongs to the resize, and the last stays zero.
             parameters: (2 + slots * strides.layers) * strides.layer,
@@ -218,15 +242,19 @@ impl Supernet {
         check_storage(context, storage).await?;
         let before_pipelines = Instant::now();
         let common = Common::new(context, storage);
-        let wanted = all_pipelines(space, traits);
+        let wanted = planner.all_pipelines(space);
         let patience = match options.start {
-            Start::Within(patience) if cfg!(not(target_arch = "wasm32")) => Some(patience),
+            Start::Within(patience) if cfg!(not(target_arch = "wasm32")) => {
+                // Software that must compile is waited for longer: its plain kernels take seconds for a large image.
+                Some(if traits.software { SOFTWARE_PATIENCE * patience } else { patience })
+            }
             _ => None,
         };
         // All pipelines, or the plain ones later, when the others turn out to take long.
-        let mut pipelines = Pipelines::new(&common);
+        let mut pipelines = check_arithmetic(context, &common, &wanted).await?;
         if patience.is_none() {
-            pipelines = Pipelines::build(context, &common, &wanted).await?;
+            pipelines.add_all(context, &wanted).await?;
+            context.save_pipelines();
         }
         let mut pipeline_time: Millis = before_pipelines.elapsed().into();
 
@@ -248,7 +276,7 @@ impl Supernet {
                 group: arena.bind_group(Route::FilteredToBlock).clone(),
                 parameters: (sizes.parameters - strides.layer) as u32,
             });
-            let spawned = Background::spawn(context, &common, wanted.clone(), first_run);
+            let spawned = Background::spawn(context, pipelines.clone(), wanted.clone(), first_run);
             Some(spawned.map_err(|error| EngineError::Background { reason: error.to_string() })?)
         } else {
             None
@@ -268,7 +296,7 @@ impl Supernet {
             && !background.ready_within(patience, spawned_at)
         {
             let before = Instant::now();
-            pipelines = Pipelines::build(context, &common, &plain_pipelines(&wanted, traits)).await?;
+            pipelines = Pipelines::build(context, &common, &planner.plain_pipelines(&wanted)).await?;
             pipeline_time = before.elapsed().into();
             built = pipelines.len();
         }
@@ -285,7 +313,7 @@ impl Supernet {
             packed: packed.convolutions,
             norms,
             steps: packed.steps,
-            traits,
+            planner,
             set_up: SetUp { pipelines: built, pipeline_time, upload_time, total_time },
             pipelines,
             background,
@@ -302,7 +330,9 @@ impl Supernet {
                 largest_image_side,
                 answers_in_flight,
                 weight_storage: storage,
+                arithmetic: options.arithmetic,
                 start: options.start,
+                tiles: TileChoice::Given(traits.tiles),
             },
             layout,
         })
@@ -331,6 +361,16 @@ impl Supernet {
     /// How the shared weights are stored.
     pub fn weight_storage(&self) -> WeightStorage {
         self.options.weight_storage
+    }
+
+    /// How pointwise layers are tiled.
+    pub fn tiles(&self) -> Tiles {
+        self.planner.traits().tiles
+    }
+
+    /// What products are computed in.
+    pub fn arithmetic(&self) -> Arithmetic {
+        self.options.arithmetic
     }
 
     /// How far the fast pipelines are.

@@ -18,6 +18,7 @@
 //! own goes through `expanded` and takes the place of the block's input, which nothing else needs any more.
 
 mod arena;
+mod arithmetic;
 mod background;
 mod error;
 mod infer;
@@ -31,14 +32,19 @@ mod self_test;
 mod slots;
 #[cfg(test)]
 mod tests;
+mod tiles;
 mod timing;
+mod tune;
 mod upload;
 
+pub use crate::weights::WeightStorage;
 pub use background::Readiness;
 pub use error::EngineError;
 pub use load::{EngineOptions, SetUp, Start, Supernet};
 pub use memory::MemoryUse;
-pub use nestling_shaders::WeightStorage;
-pub use planner::{LayerPlan, Traits, plan_layer};
+pub use nestling_shaders::{Arithmetic, UnknownArithmetic};
+pub use planner::{LayerPlan, Planner, Traits};
 pub use prepare::PreparedChild;
+pub use repack::weight_bytes;
+pub use tiles::{Size, TileChoice, Tiles, Variant};
 pub use timing::{Clock, LayerTime, LayerTimes};

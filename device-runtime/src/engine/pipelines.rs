@@ -1,7 +1,8 @@
 use super::EngineError;
 use super::arena::bind_group_layout;
 use crate::gpu::{Context, GpuError};
-use nestling_shaders::{Kernel, Specialisation, WeightStorage};
+use crate::weights::WeightStorage;
+use nestling_shaders::{Kernel, Specialisation};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What a pipeline is built for.
@@ -11,8 +12,8 @@ pub(super) type Wanted = BTreeSet<(Kernel, Specialisation)>;
 #[derive(Clone, Debug)]
 pub(super) struct Common {
     pub(super) groups: wgpu::BindGroupLayout,
-    layout: wgpu::PipelineLayout,
-    storage: WeightStorage,
+    pub(super) layout: wgpu::PipelineLayout,
+    pub(super) storage: WeightStorage,
 }
 
 impl Common {
@@ -23,24 +24,36 @@ impl Common {
 }
 
 /// Pipelines by what they are built for.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Pipelines {
     common: Common,
-    modules: BTreeMap<Kernel, wgpu::ShaderModule>,
     pipelines: BTreeMap<(Kernel, Specialisation), wgpu::ComputePipeline>,
 }
 
 impl Pipelines {
     pub(super) fn new(common: &Common) -> Self {
-        Self { common: common.clone(), modules: BTreeMap::new(), pipelines: BTreeMap::new() }
+        Self { common: common.clone(), pipelines: BTreeMap::new() }
     }
 
     pub(super) async fn build(context: &Context, common: &Common, wanted: &Wanted) -> Result<Self, EngineError> {
         let mut all = Self::new(common);
-        for &(kernel, specialisation) in wanted {
-            all.add(context, kernel, specialisation).await?;
-        }
+        all.add_all(context, wanted).await?;
         Ok(all)
+    }
+
+    /// Builds those that are not there.
+    pub(super) async fn add_all(&mut self, context: &Context, wanted: &Wanted) -> Result<(), EngineError> {
+        for &(kernel, specialisation) in wanted {
+            if self.get(kernel, specialisation).is_none() {
+                self.add(context, kernel, specialisation).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What they are built with.
+    pub(super) fn common(&self) -> &Common {
+        &self.common
     }
 
     pub(super) async fn add(
@@ -51,9 +64,8 @@ impl Pipelines {
     ) -> Result<&wgpu::ComputePipeline, EngineError> {
         let name = kernel.entry_point();
         let (pipeline, verdict) = context.guarded(&format!("the kernel `{name}` with {specialisation:?}"), || {
-            let wgsl = || kernel.wgsl(self.common.storage);
-            let module = self.modules.entry(kernel).or_insert_with(|| context.shader(name, &wgsl()));
-            context.pipeline(name, &self.common.layout, module, &specialisation.constants(kernel))
+            let module = context.shader(name, &specialisation.wgsl(kernel, self.common.storage.into()));
+            context.pipeline(name, &self.common.layout, &module)
         });
         verdict.await?;
         self.pipelines.insert((kernel, specialisation), pipeline);

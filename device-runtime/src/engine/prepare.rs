@@ -1,7 +1,7 @@
 use super::arena::{Route, Step, steps};
 use super::background::Background;
 use super::pipelines::Pipelines;
-use super::planner::{LayerPlan, activation_number, plan_layer, plan_plainly};
+use super::planner::{LayerPlan, activation_number};
 use super::slots::Slot;
 use super::{EngineError, Supernet};
 use crate::gpu::Upload;
@@ -104,9 +104,9 @@ impl Supernet {
             parameters[at..at + size_of::<LayerParameters>()].copy_from_slice(bytemuck::bytes_of(&values));
             norm += norm_elements(layer);
             places.push(Place { route: step.route, parameters: first_byte as u32 + at as u32 });
-            plans.push(plan_layer(&layer.shape, self.traits)?);
+            plans.push(self.planner.plan(&layer.shape)?);
             if at_once {
-                plain.push(plan_plainly(&layer.shape, self.traits)?);
+                plain.push(self.planner.plan_plainly(&layer.shape)?);
             }
         }
         let ((), verdict) = self.context.guarded("preparing a child", || {

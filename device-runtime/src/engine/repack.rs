@@ -1,7 +1,5 @@
-use super::EngineError;
 use crate::space::{Convolution, Operator, ParameterLayout};
-use half::f16;
-use nestling_shaders::WeightStorage;
+use crate::weights::{OutOfRange, Steps, WeightStorage, by_convolution, by_outputs, codes_and_steps, halves};
 
 /// Where a convolution's weight is in the packed vector, in elements of four values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,8 +50,24 @@ fn stride(convolution: &Convolution) -> u64 {
     if convolution.operator == Operator::Depthwise { area } else { inputs * area }
 }
 
-/// Elements of all weights together: what the buffer must hold.
-pub(super) fn packed_len(layout: &ParameterLayout) -> u64 {
+// The kernels have a type of their own: bundles are read without them.
+impl From<WeightStorage> for nestling_shaders::WeightStorage {
+    fn from(storage: WeightStorage) -> Self {
+        match storage {
+            WeightStorage::F32 => Self::F32,
+            WeightStorage::F16 => Self::F16,
+            WeightStorage::Int8 => Self::Int8,
+        }
+    }
+}
+
+/// Bytes that the shared weights of a supernet take on the GPU.
+pub fn weight_bytes(layout: &ParameterLayout, storage: WeightStorage) -> u64 {
+    packed_len(layout) * nestling_shaders::WeightStorage::from(storage).element_bytes()
+}
+
+/// Elements of all weights together.
+fn packed_len(layout: &ParameterLayout) -> u64 {
     layout.convolutions.iter().map(|one| stride(one) * u64::from(one.outputs.div_ceil(4))).sum()
 }
 
@@ -62,7 +76,7 @@ pub(super) fn pack(
     layout: &ParameterLayout,
     parameters: &[f32],
     storage: WeightStorage,
-) -> Result<PackedWeights, EngineError> {
+) -> Result<PackedWeights, OutOfRange> {
     let mut convolutions = Vec::with_capacity(layout.convolutions.len());
     let mut offset = 0;
     for convolution in &layout.convolutions {
@@ -71,40 +85,29 @@ pub(super) fn pack(
         offset += stride * convolution.outputs.div_ceil(4);
     }
     let mut steps = vec![Vec::new(); layout.convolutions.len()];
-    if storage == WeightStorage::Int8 {
-        for (steps, convolution) in steps.iter_mut().zip(&layout.convolutions) {
-            *steps = steps_of(convolution, &parameters[layout.parameters[convolution.weight].range()])?;
-        }
-    }
     let values = match storage {
-        WeightStorage::F32 => Values::F32(arrange(layout, parameters, |_, _, weight| Ok(weight))?),
-        WeightStorage::F16 => Values::F16(arrange(layout, parameters, |index, _, weight| {
-            let nearest = f16::from_f32(weight); // ties to even
-            if nearest.is_finite() {
-                Ok(nearest.to_bits())
-            } else {
-                Err(out_of_range(&layout.convolutions[index], weight, storage))
-            }
-        })?),
-        WeightStorage::Int8 => Values::Int8(arrange(layout, parameters, |index, output, weight| {
-            let step = steps[index][output];
-            // A row of zeros has no step.
-            Ok(if step > 0.0 { (weight / step).round_ties_even().clamp(-127.0, 127.0) as i8 } else { 0 })
-        })?),
+        WeightStorage::F32 => {
+            let weights = |convolution: &Convolution| &parameters[layout.parameters[convolution.weight].range()];
+            Values::F32(arrange(layout, layout.convolutions.iter().map(|one| (one, weights(one)))))
+        }
+        WeightStorage::F16 => Values::F16(arrange(layout, by_convolution(layout, &halves(layout, parameters)?))),
+        WeightStorage::Int8 => {
+            let Steps { codes, steps: flat } = codes_and_steps(layout, parameters)?;
+            steps = by_outputs(layout, &flat).map(|(_, own)| own.to_vec()).collect();
+            Values::Int8(arrange(layout, by_convolution(layout, &codes)))
+        }
     };
     Ok(PackedWeights { values, convolutions, steps })
 }
-/// Every convolution's weights in the kernels' order, each as `store` makes it of its convolution's index, its output
-/// channel and its value.
-fn arrange<T: Copy + Default>(
+
+/// Every convolution's weights in the kernels' order.
+fn arrange<'a, T: Copy + Default + 'a>(
     layout: &ParameterLayout,
-    parameters: &[f32],
-    store: impl Fn(usize, usize, f32) -> Result<T, EngineError>,
-) -> Result<Vec<[T; 4]>, EngineError> {
+    weights: impl Iterator<Item = (&'a Convolution, &'a [T])>,
+) -> Vec<[T; 4]> {
     let mut values = Vec::new();
     values.reserve_exact(packed_len(layout) as usize);
-    for (index, convolution) in layout.convolutions.iter().enumerate() {
-        let weight = &parameters[layout.parameters[convolution.weight].range()];
+    for (convolution, weight) in weights {
         let outputs = convolution.outputs as usize;
         let area = (convolution.kernel * convolution.kernel) as usize;
         let columns = if convolution.operator == Operator::Depthwise { 1 } else { convolution.inputs as usize };
@@ -113,10 +116,8 @@ fn arrange<T: Copy + Default>(
             if area == 1 && columns > 1 && 4 * group + 4 <= outputs {
                 // Nearly all weights: four whole rows side by side.
                 let row = |lane: usize| &weight[(4 * group + lane) * columns..(4 * group + lane + 1) * columns];
-                for (((&a, &b), &c), &d) in row(0).iter().zip(row(1)).zip(row(2)).zip(row(3)) {
-                    let of = |lane: usize, value: f32| store(index, 4 * group + lane, value);
-                    values.push([of(0, a)?, of(1, b)?, of(2, c)?, of(3, d)?]);
-                }
+                values
+                    .extend(row(0).iter().zip(row(1)).zip(row(2)).zip(row(3)).map(|(((&a, &b), &c), &d)| [a, b, c, d]));
                 values.resize(values.len() + padded - columns, [T::default(); 4]);
                 continue;
             }
@@ -125,7 +126,7 @@ fn arrange<T: Copy + Default>(
                     let mut element = [T::default(); 4];
                     for (output, lane) in (4 * group..outputs).zip(&mut element) {
                         if column < columns {
-                            *lane = store(index, output, weight[(output * columns + column) * area + position])?;
+                            *lane = weight[(output * columns + column) * area + position];
                         }
                     }
                     values.push(element);
@@ -133,22 +134,7 @@ fn arrange<T: Copy + Default>(
             }
         }
     }
-    Ok(values)
-}
-
-/// A step of each output channel: a 127th of its largest weight over the supernet's whole row, so that every child's
-/// slice has the same.
-fn steps_of(convolution: &Convolution, weight: &[f32]) -> Result<Vec<f32>, EngineError> {
-    let row = (weight.len() / convolution.outputs.max(1) as usize).max(1);
-    let step = |row: &[f32]| match row.iter().find(|weight| !weight.is_finite()) {
-        Some(&weight) => Err(out_of_range(convolution, weight, WeightStorage::Int8)),
-        None => Ok(row.iter().fold(0.0, |most: f32, weight| most.max(weight.abs())) / 127.0),
-    };
-    weight.chunks_exact(row).map(step).collect()
-}
-
-fn out_of_range(convolution: &Convolution, weight: f32, storage: WeightStorage) -> EngineError {
-    EngineError::WeightRange { layer: convolution.name.clone(), value: weight.to_string(), storage }
+    values
 }
 
 #[cfg(test)]
@@ -231,7 +217,22 @@ mod tests {
             parameters[layout.parameters[layer.weight].offset + 1] = value;
             let error = pack(&layout, &parameters, storage).err().unwrap();
             let (layer, value) = (layer.name.clone(), value.to_string());
-            assert_eq!(error, EngineError::WeightRange { layer, value, storage });
+            assert_eq!(error, OutOfRange { layer, value, storage });
+        }
+    }
+
+    #[test]
+    fn packing_what_a_storage_gives_back_gives_the_same_bytes() {
+        let layout = SearchSpace::fashion().layout();
+        let parameters: Vec<f32> = (0..layout.len()).map(|index| (index as f32 * 0.7).sin() / 3.0).collect();
+        for storage in WeightStorage::ALL {
+            let once = pack(&layout, &parameters, storage).unwrap();
+            let again = pack(&layout, &storage.round(&layout, &parameters).unwrap(), storage).unwrap();
+            assert_eq!(once.values.bytes(), again.values.bytes(), "{storage}");
+            assert_eq!(once.values.bytes().len() as u64, weight_bytes(&layout, storage));
+            for (one, other) in once.steps.iter().flatten().zip(again.steps.iter().flatten()) {
+                assert!(one.to_bits().abs_diff(other.to_bits()) <= 1, "{one:e} {other:e}");
+            }
         }
     }
 }

@@ -25,7 +25,9 @@ pub(super) async fn check_storage(context: &Context, storage: WeightStorage) -> 
         }
     };
     fault.map_or(Ok(()), |Fault { found, expected }| {
-        Err(EngineError::SelfTest { what: name.to_owned(), adapter: context.facts().name.clone(), found, expected })
+        let (what, adapter) = (name.to_owned(), context.facts().name.clone());
+        let instead = "`WeightStorage::F32` (`--weight-storage f32`)";
+        Err(EngineError::SelfTest { what, adapter, found, expected, instead })
     })
 }
 
@@ -65,21 +67,9 @@ async fn run(context: &Context, storage: WeightStorage) -> Result<Option<Fault>,
         return Ok(Some(Fault { found, expected }));
     }
     let values = values(storage);
-    let stored: Vec<u8> = elements(&values)
-        .flatten()
-        .flat_map(|one| one.bits.to_le_bytes().into_iter().take(storage.element_bytes() as usize / 4))
-        .collect();
-    let specialisation = Specialisation {
-        activation: 0,
-        residual: false,
-        gated: false,
-        from_layer: false,
-        kernel: 1,
-        stride: 1,
-        input_channels: 4,
-        rows: 1,
-        workgroup: 64,
-    };
+    let stored: Vec<u8> =
+        elements(&values).flatten().flat_map(|one| one.bits.to_le_bytes().into_iter().take(storage.bytes())).collect();
+    let specialisation = Specialisation::plain(64);
     let wanted = BTreeSet::from([(Kernel::ReadWeights, specialisation)]);
     let common = Common::new(context, storage);
     let pipelines = Pipelines::build(context, &common, &wanted).await?;

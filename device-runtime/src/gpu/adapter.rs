@@ -1,4 +1,4 @@
-use super::{ContextOptions, GpuError};
+use super::{ContextOptions, GpuError, Vendor};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -25,8 +25,13 @@ pub struct AdapterFacts {
     pub subgroups: bool,
     /// Whether timestamp queries are used.
     pub timestamps: bool,
-    /// Whether the adapter offers 16-bit floats. The engine computes in 32 bits.
-    pub offers_f16: bool,
+    /// Whether compiled pipelines are kept on disk.
+    #[serde(default)] // older files do not say
+    pub pipeline_cache: bool,
+    /// Whether 16-bit floats may be used in the arithmetic; whether they are is said by
+    /// [`EngineOptions::arithmetic`](crate::engine::EngineOptions::arithmetic).
+    #[serde(default)] // older files do not say
+    pub f16: bool,
 }
 
 impl AdapterFacts {
@@ -50,13 +55,19 @@ impl AdapterFacts {
             subgroup_sizes: (info.subgroup_min_size, info.subgroup_max_size),
             subgroups: used.contains(wgpu::Features::SUBGROUP),
             timestamps: used.contains(wgpu::Features::TIMESTAMP_QUERY),
-            offers_f16: adapter.features().contains(wgpu::Features::SHADER_F16),
+            pipeline_cache: used.contains(wgpu::Features::PIPELINE_CACHE),
+            f16: used.contains(wgpu::Features::SHADER_F16),
         }
     }
 
     /// Whether the adapter is software on the CPU.
     pub fn is_software(&self) -> bool {
         self.device_type == "cpu"
+    }
+
+    /// Whose GPU it is.
+    pub fn vendor_family(&self) -> Vendor {
+        if self.is_software() { Vendor::Software } else { Vendor::of(self.vendor, &self.name) }
     }
 }
 
@@ -69,7 +80,12 @@ impl fmt::Display for AdapterFacts {
             }
         }
         write!(f, ", f32")?;
-        for (used, name) in [(self.subgroups, "subgroups"), (self.timestamps, "timestamps")] {
+        for (used, name) in [
+            (self.f16, "f16"),
+            (self.subgroups, "subgroups"),
+            (self.timestamps, "timestamps"),
+            (self.pipeline_cache, "pipeline cache"),
+        ] {
             if used {
                 write!(f, ", {name}")?;
             }
@@ -86,10 +102,13 @@ fn instance(backends: wgpu::Backends) -> wgpu::Instance {
 pub(super) fn useful_features(adapter: &wgpu::Adapter, options: &ContextOptions) -> wgpu::Features {
     let mut wanted = wgpu::Features::empty();
     wanted.set(wgpu::Features::TIMESTAMP_QUERY, options.use_timestamps);
+    wanted.set(wgpu::Features::SHADER_F16, options.use_f16);
     // Fewer than 8 lanes cannot hold a step's weights; drivers with 128 have crashed.
     let info = adapter.get_info();
     let usual = info.subgroup_min_size >= 8 && info.subgroup_max_size <= 64;
     wanted.set(wgpu::Features::SUBGROUP, options.use_subgroups && usual);
+    let asked = options.cache_folder().is_some() && wgpu::util::pipeline_cache_key(&info).is_some();
+    wanted.set(wgpu::Features::PIPELINE_CACHE, asked);
     wanted & adapter.features()
 }
 

@@ -1,7 +1,11 @@
 use super::adapter::{find_adapter, useful_features};
 use super::counters::Tally;
+use super::pipeline_cache::{PipelineCache, PipelineCacheState};
 use super::{AdapterFacts, Backends, Counters, GpuError, PowerPreference, Upload};
 use std::collections::BTreeMap;
+use std::path::Path;
+#[cfg(not(target_arch = "wasm32"))]
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -22,8 +26,19 @@ pub struct ContextOptions {
     pub use_timestamps: bool,
     /// Use subgroup operations where they are offered.
     pub use_subgroups: bool,
+    /// Make 16-bit floats in the arithmetic possible where they are offered. They are used only where
+    /// [`EngineOptions::arithmetic`](crate::engine::EngineOptions::arithmetic) asks for them.
+    pub use_f16: bool,
     /// Largest buffer in bytes; more than WebGPU's 128 MiB only where the adapter has it.
     pub largest_buffer: u64,
+    /// Folder in which compiled pipelines are kept, so that the next start need not compile them; made if missing.
+    /// Used where the adapter offers it (Vulkan). They are written once all of a supernet's are compiled: a start that
+    /// ends before that leaves nothing.
+    ///
+    /// Only this app may write into it: the driver trusts what a file of the right form and checksum holds.
+    /// [`Context::pipeline_cache`] says what became of it; no trouble with it fails anything else.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub pipeline_cache: Option<PathBuf>,
     /// How long any wait for the GPU may last.
     pub timeout: Duration,
 }
@@ -37,9 +52,22 @@ impl Default for ContextOptions {
             power_preference: PowerPreference::HighPerformance,
             use_timestamps: true,
             use_subgroups: true,
+            use_f16: true,
             largest_buffer: 128 << 20,
+            #[cfg(not(target_arch = "wasm32"))]
+            pipeline_cache: None,
             timeout: Duration::from_secs(30),
         }
+    }
+}
+
+impl ContextOptions {
+    /// Where compiled pipelines are kept; a browser has no such place.
+    pub(super) fn cache_folder(&self) -> Option<&Path> {
+        #[cfg(not(target_arch = "wasm32"))]
+        return self.pipeline_cache.as_deref();
+        #[cfg(target_arch = "wasm32")]
+        None
     }
 }
 
@@ -58,8 +86,9 @@ struct Inner {
     health: Arc<Health>,
     tally: Tally,
     unpacks_f16: bool,
+    pipeline_cache: PipelineCache,
     /// Of self-tests that ran, by name.
-    verdicts: Mutex<BTreeMap<&'static str, Option<Fault>>>,
+    verdicts: Mutex<BTreeMap<String, Option<Fault>>>,
 }
 
 /// What a self-test found wrong.
@@ -106,7 +135,7 @@ impl Context {
     pub async fn open(options: &ContextOptions) -> Result<Self, GpuError> {
         let adapter = find_adapter(options).await?;
         let features = useful_features(&adapter, options);
-        let facts = AdapterFacts::new(&adapter, features);
+        let mut facts = AdapterFacts::new(&adapter, features);
         let offered = adapter.limits();
         let mut limits = wgpu::Limits::downlevel_defaults();
         limits.max_storage_buffer_binding_size = limits.max_storage_buffer_binding_size.max(options.largest_buffer);
@@ -137,10 +166,12 @@ impl Context {
         device.on_uncaptured_error(Arc::new(move |error| note(&seen.refused, error.to_string())));
         let seen = Arc::clone(&health);
         device.set_device_lost_callback(move |reason, message| note(&seen.lost, format!("{reason:?}: {message}")));
+        let pipeline_cache = PipelineCache::open(&device, &adapter.get_info(), options.cache_folder());
+        facts.pipeline_cache = pipeline_cache.handle().is_some();
         let (timeout, tally) = (options.timeout, Tally::default());
         let unpacks_f16 = adapter.get_downlevel_capabilities().flags.contains(wgpu::DownlevelFlags::SHADER_F16_IN_F32);
         let verdicts = Mutex::default();
-        let inner = Inner { device, queue, facts, timeout, health, tally, unpacks_f16, verdicts };
+        let inner = Inner { device, queue, facts, timeout, health, tally, unpacks_f16, pipeline_cache, verdicts };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -152,6 +183,17 @@ impl Context {
     /// What has been made and sent so far.
     pub fn counters(&self) -> Counters {
         self.inner.tally.snapshot()
+    }
+
+    /// What became of [`ContextOptions::pipeline_cache`] so far.
+    pub fn pipeline_cache(&self) -> PipelineCacheState {
+        self.inner.pipeline_cache.state()
+    }
+
+    /// Writes compiled pipelines to disk if that was asked for and there are others than before. Never fails: the state
+    /// says why it could not.
+    pub(crate) fn save_pipelines(&self) {
+        self.inner.pipeline_cache.save();
     }
 
     /// Gives the device up; every later use is [`GpuError::Lost`].
@@ -187,12 +229,12 @@ impl Context {
     }
 
     /// What the self-test of this name found, if it ran: a fault or none.
-    pub(crate) fn verdict(&self, test: &'static str) -> Option<Option<Fault>> {
+    pub(crate) fn verdict(&self, test: &str) -> Option<Option<Fault>> {
         self.inner.verdicts.lock().unwrap_or_else(PoisonError::into_inner).get(test).cloned()
     }
 
-    pub(crate) fn remember_verdict(&self, test: &'static str, fault: Option<Fault>) {
-        self.inner.verdicts.lock().unwrap_or_else(PoisonError::into_inner).insert(test, fault);
+    pub(crate) fn remember_verdict(&self, test: &str, fault: Option<Fault>) {
+        self.inner.verdicts.lock().unwrap_or_else(PoisonError::into_inner).insert(test.to_owned(), fault);
     }
 
     /// Runs `work`; the verdict says whether the GPU found an error in it.
@@ -268,7 +310,6 @@ impl Context {
         label: &str,
         layout: &wgpu::PipelineLayout,
         module: &wgpu::ShaderModule,
-        constants: &[(&str, f64)],
     ) -> wgpu::ComputePipeline {
         self.inner.tally.pipelines.fetch_add(1, Ordering::Relaxed);
         self.inner.device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
@@ -277,10 +318,10 @@ impl Context {
             module,
             entry_point: None,
             compilation_options: wgpu::PipelineCompilationOptions {
-                constants,
                 zero_initialize_workgroup_memory: false,
+                ..wgpu::PipelineCompilationOptions::default()
             },
-            cache: None,
+            cache: self.inner.pipeline_cache.handle(),
         })
     }
 

@@ -2,15 +2,21 @@
 //! are offered, typed errors instead of panics, bounded waits, and a count of everything that is made or sent.
 
 mod adapter;
+mod cache_file;
 mod context;
 mod counters;
 mod error;
+mod pipeline_cache;
 mod readback;
+mod vendor;
 
 pub use adapter::{AdapterFacts, list_adapters};
+pub use cache_file::CacheFault;
 pub use context::{Context, ContextOptions};
 pub use counters::Counters;
 pub use error::GpuError;
+pub use pipeline_cache::{CacheSave, CacheStart, CacheUnused, PipelineCacheState};
+pub use vendor::Vendor;
 pub use wgpu::{Backends, PowerPreference};
 
 pub(crate) use context::Fault;

@@ -1,7 +1,7 @@
 use super::*;
 use crate::engine::arena::{Arena, Route, Sizes, activation_bytes};
 use crate::engine::pipelines::{Common, Pipelines};
-use crate::engine::planner::{LayerPlan, activation_number, plan_kernel, plan_plainly};
+use crate::engine::planner::{LayerPlan, activation_number};
 use crate::engine::repack::pack;
 use crate::gpu::{Staging, Upload, Wait};
 use crate::reference::{close, convolve};
@@ -49,10 +49,12 @@ fn bench(storage: WeightStorage) -> Mutex<Bench> {
 #[derive(Clone, Debug)]
 struct Case {
     kernel: Kernel,
+    /// Of [`Kernel::Pointwise`].
+    variant: Variant,
     layer: Layer,
     layout: ParameterLayout,
     seed: u64,
-    workgroup_traits: Traits,
+    traits: Traits,
     /// Elements before the input and before the output, of the kernels that know of them.
     offsets: (u32, u32),
     /// Where inputs are drawn from: -1 to 1 times this.
@@ -137,13 +139,15 @@ fn case(
         gate: None,
         residual,
     };
-    let workgroup_traits = Traits { software: seed.is_multiple_of(2), subgroups: true };
+    let vendor = if seed.is_multiple_of(2) { Vendor::Software } else { Vendor::Nvidia };
+    let traits = traits(vendor, true);
     Case {
         kernel,
+        variant: traits.tiles.of(Size::Large),
         layer,
         layout,
         seed,
-        workgroup_traits,
+        traits,
         offsets: (0, 0),
         input_range: 1.0,
         storage: WeightStorage::F32,
@@ -160,6 +164,11 @@ impl Case {
         Self { storage, ..self }
     }
 
+    fn in_halves(mut self) -> Self {
+        self.traits.arithmetic = Arithmetic::F16;
+        self
+    }
+
     /// A matrix with a bias instead of a convolution with batch norm.
     fn linear(mut self) -> Self {
         self.layer.shape.operator = Operator::Linear;
@@ -171,7 +180,7 @@ impl Case {
     }
 }
 
-fn packed_activation(values: &[f32], shape: Shape) -> Vec<[f32; 4]> {
+pub(super) fn packed_activation(values: &[f32], shape: Shape) -> Vec<[f32; 4]> {
     let pixels = shape.pixels() as usize;
     let at = |channel: usize, pixel: usize| values.get(channel * pixels + pixel).copied().unwrap_or(0.0);
     (0..shape.channels.div_ceil(4) as usize)
@@ -179,7 +188,7 @@ fn packed_activation(values: &[f32], shape: Shape) -> Vec<[f32; 4]> {
         .collect()
 }
 
-fn unpacked_activation(values: &[[f32; 4]], shape: Shape) -> Vec<f32> {
+pub(super) fn unpacked_activation(values: &[[f32; 4]], shape: Shape) -> Vec<f32> {
     let pixels = shape.pixels() as usize;
     (0..shape.channels as usize)
         .flat_map(|channel| (0..pixels).map(move |pixel| values[channel / 4 * pixels + pixel][channel % 4]))
@@ -288,6 +297,33 @@ fn run(
     (unpacked_activation(own, shape.output), others)
 }
 
+/// How far each output may be off if products are computed in 16 bits.
+///
+/// Rounding takes at most a 1,024th (a 2,048th, to the nearest) of each weight, value and product, and of three sums in a
+/// pointwise kernel; what is denormal may become zero, which takes 2^-14 of each of them. No activation is steeper than 1.5.
+fn halves_tolerance(case: &Case, weights: &[f32], input: &[f64], folded: &[(f64, f64)]) -> Vec<f64> {
+    if case.traits.arithmetic == Arithmetic::F32 || case.layer.convolution.is_none() {
+        return Vec::new();
+    }
+    let size = |values: &[f32]| values.iter().map(|value| value.abs()).collect::<Vec<f32>>();
+    let weights = size(weights);
+    let shared = SharedWeights { layout: &case.layout, values: &weights };
+    let input: Vec<f64> = input.iter().map(|value| value.abs()).collect();
+    let magnitudes = convolve(&case.layer, &shared, &input);
+    let shape = case.layer.shape;
+    let (roundings, products) = match shape.operator {
+        Operator::Depthwise => (3.0, shape.kernel * shape.kernel),
+        _ => (6.0, shape.input.channels),
+    };
+    (magnitudes.iter().enumerate())
+        .map(|(index, magnitude)| {
+            let (scale, _) = folded[index / shape.output.pixels() as usize];
+            let flushed = f64::from(products) * 2f64.powi(-14);
+            1.5 * scale.abs() * roundings * (magnitude / 1024.0 + flushed)
+        })
+        .collect()
+}
+
 fn check(case: &Case) -> Result<(), TestCaseError> {
     let mut random = random(case.seed);
     let shape = case.layer.shape;
@@ -324,15 +360,22 @@ fn check(case: &Case) -> Result<(), TestCaseError> {
     };
     let largest_scale = folded.iter().fold(1.0, |most: f64, pair| most.max(pair.0.abs()));
     let tolerance = (2e-6 * f64::from(sum_length).sqrt() * largest_scale + 2e-6) * f64::from(case.input_range);
+    let halves = halves_tolerance(case, &as_stored, &gated_input, &folded);
     // What runs any convolution or matrix must run this one too.
-    let own = plan_kernel(case.kernel, &shape, case.workgroup_traits).unwrap();
-    let plain = plan_plainly(&shape, case.workgroup_traits).unwrap();
+    let planner = Planner::new(&SearchSpace::fashion(), case.traits);
+    let own = match case.kernel {
+        Kernel::Pointwise => planner.plan_tile(case.variant, &shape).unwrap(),
+        kernel => planner.plan_kernel(kernel, &shape).unwrap(),
+    };
+    let plain = planner.plan_plainly(&shape).unwrap();
     // The plain kernel of pointwise layers looks for no offset: they have none but where they are matrices.
     let plain_too = case.layer.convolution.is_some() && (plain.kernel == Kernel::Plain || case.offsets == (0, 0));
     for plan in [Some(own), plain_too.then_some(plain)].into_iter().flatten() {
         let (output, behind) = run(case, plan, &weights, &input, &gate, &residual, &folded);
         for (index, (&given, &wanted)) in output.iter().zip(&expected).enumerate() {
             let difference = (f64::from(given) - wanted).abs();
+            let in_halves = plan.specialisation.arithmetic == Arithmetic::F16;
+            let tolerance = tolerance + if in_halves { halves[index] } else { 0.0 };
             prop_assert!(
                 difference <= tolerance * wanted.abs().max(1.0),
                 "{:?}, output {index}: {given}, not {wanted} (tolerance {tolerance:e})",
@@ -360,6 +403,25 @@ fn paddings() -> impl Strategy<Value = Padding> {
     prop::sample::select(vec![Padding::Symmetric, Padding::Same])
 }
 
+/// Tiles of a pointwise layer: every vendor's, and every one that tuning tries.
+fn all_variants() -> Vec<Variant> {
+    let mut all = Vec::new();
+    let subgroups = CONTEXT.facts().subgroups;
+    for software in [false, true] {
+        all.extend(Tiles::candidates(software, subgroups));
+    }
+    for vendor in Vendor::ALL {
+        all.extend(Tiles::of_vendor(vendor, subgroups).all());
+    }
+    all.sort_by_key(|one| (one.tile, one.workgroup, one.broadcast));
+    all.dedup();
+    all
+}
+
+fn variants() -> impl Strategy<Value = Variant> {
+    prop::sample::select(all_variants())
+}
+
 /// Mostly f32: the others have a test of their own, with fewer pipelines.
 fn storages() -> impl Strategy<Value = WeightStorage> {
     prop_oneof![2 => Just(WeightStorage::F32), 1 => Just(WeightStorage::F16), 1 => Just(WeightStorage::Int8)]
@@ -375,7 +437,7 @@ proptest! {
 
     #[test]
     fn pointwise(
-        kernel in prop::sample::select(vec![Kernel::PointwiseSmall, Kernel::PointwiseWide, Kernel::PointwiseSubgroup, Kernel::PointwiseSubgroupFew]),
+        variant in variants(),
         activation in activations(),
         residual: bool,
         channels in (1u32..20, 1u32..13),
@@ -384,16 +446,15 @@ proptest! {
         storage in storages(),
         seed: u64,
     ) {
-        prop_assume!(CONTEXT.facts().subgroups || !kernel.needs_subgroups());
         let input = Shape { channels: 4 * channels.0, height: side.0, width: side.1 };
         let (one, outputs) = ((1, 1), 4 * channels.1);
-        let plain = case(kernel, one, 1, Padding::Symmetric, activation, residual, input, outputs, more, seed);
-        check(&plain.stored(storage))?;
+        let plain = case(Kernel::Pointwise, one, 1, Padding::Symmetric, activation, residual, input, outputs, more, seed);
+        check(&Case { variant, ..plain.stored(storage) })?;
     }
 
     #[test]
     fn pointwise_behind_a_gate(
-        kernel in prop::sample::select(vec![Kernel::PointwiseSmall, Kernel::PointwiseWide, Kernel::PointwiseSubgroup, Kernel::PointwiseSubgroupFew]),
+        variant in variants(),
         separable: bool,
         residual: bool,
         channels in (1u32..20, 1u32..13),
@@ -402,12 +463,12 @@ proptest! {
         storage in storages(),
         seed: u64,
     ) {
-        prop_assume!(CONTEXT.facts().subgroups || !kernel.needs_subgroups());
         let input = Shape { channels: 4 * channels.0, height: side.0, width: side.1 };
         let activation = if separable { Activation::Relu6 } else { Activation::Identity };
         let outputs = 4 * channels.1;
+        let kernel = Kernel::Pointwise;
         let plain = case(kernel, (1, 1), 1, Padding::Symmetric, activation, residual, input, outputs, more, seed);
-        check(&plain.gated().stored(storage))?;
+        check(&Case { variant, ..plain.gated().stored(storage) })?;
     }
 
     #[test]
@@ -557,5 +618,64 @@ proptest! {
     #[test]
     fn weights_stored_as_int8(case in reading_cases()) {
         check(&case.stored(WeightStorage::Int8))?;
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, max_shrink_iters: 64, ..ProptestConfig::default() })]
+
+    #[test]
+    fn pointwise_in_halves(
+        variant in variants(),
+        gated: bool,
+        residual: bool,
+        channels in (1u32..20, 1u32..13),
+        more in (0u32..4, 0u32..4),
+        side in prop_oneof![Just((1u32, 1u32)), (1u32..20, 1u32..20)],
+        storage in storages(),
+        seed: u64,
+    ) {
+        if CONTEXT.facts().f16 {
+            let input = Shape { channels: 4 * channels.0, height: side.0, width: side.1 };
+            let (one, swish, outputs) = ((1, 1), Activation::HardSwish, 4 * channels.1);
+            let plain =
+                case(Kernel::Pointwise, one, 1, Padding::Symmetric, swish, residual, input, outputs, more, seed);
+            let plain = if gated { plain.gated() } else { plain };
+            check(&Case { variant, ..plain.in_halves().stored(storage) })?;
+        }
+    }
+
+    #[test]
+    fn depthwise_in_halves(
+        size in sizes(),
+        stride in 1u32..=2,
+        padding in paddings(),
+        groups in 1u32..5,
+        more in 0u32..4,
+        side in (1u32..20, 1u32..20),
+        storage in storages(),
+        seed: u64,
+    ) {
+        if CONTEXT.facts().f16 {
+            let input = Shape { channels: 4 * groups, height: side.0, width: side.1 };
+            let swish = Activation::Swish;
+            let plain = case(Kernel::Depthwise, size, stride, padding, swish, false, input, 0, (more, 0), seed);
+            check(&plain.in_halves().stored(storage))?;
+        }
+    }
+}
+
+/// Every tile that any vendor gets or that tuning tries, on sizes that it does not divide.
+#[test]
+fn every_tile_is_right_in_halves() {
+    if !CONTEXT.facts().f16 {
+        return;
+    }
+    for (seed, variant) in (0..).zip(all_variants()) {
+        let input = Shape { channels: 36, height: 7, width: 11 };
+        let outputs = 4 * (variant.tile.groups + 1);
+        let relu = Activation::Relu6;
+        let plain = case(Kernel::Pointwise, (1, 1), 1, Padding::Symmetric, relu, false, input, outputs, (1, 0), seed);
+        check(&Case { variant, ..plain.in_halves() }).unwrap();
     }
 }

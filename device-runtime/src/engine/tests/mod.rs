@@ -1,15 +1,20 @@
 //! On a real adapter (in continuous integration: lavapipe), against the f64 reference.
 
+mod downlevel;
+mod fused;
+mod halves;
 mod kernels;
 mod networks;
+mod pipeline_cache;
 mod resize;
 mod speed;
 mod start;
 mod storage;
 mod trouble;
+mod tune;
 
 use super::*;
-use crate::gpu::{Context, ContextOptions};
+use crate::gpu::{Context, ContextOptions, Vendor};
 use crate::input::Preprocessing;
 use crate::reference::{SharedWeights, forward};
 use crate::space::{CalibratedChild, Child, ParameterLayout, SearchSpace, Statistics};
@@ -18,11 +23,20 @@ use rand_chacha::ChaCha8Rng;
 use std::sync::LazyLock;
 
 static CONTEXT: LazyLock<Context> = LazyLock::new(|| Context::new(&ContextOptions::default()).unwrap());
-/// Neither subgroups nor timestamps: what the plainest adapter gets.
+/// No subgroups, timestamps or 16-bit floats: what the plainest adapter gets.
 static PLAIN_CONTEXT: LazyLock<Context> = LazyLock::new(|| {
-    let options = ContextOptions { use_subgroups: false, use_timestamps: false, ..ContextOptions::default() };
-    Context::new(&options).unwrap()
+    let without = ContextOptions { use_subgroups: false, use_timestamps: false, ..ContextOptions::default() };
+    Context::new(&ContextOptions { use_f16: false, ..without }).unwrap()
 });
+
+/// The traits of any kind of adapter: a test runs a real GPU's kernels on software.
+fn traits(vendor: Vendor, subgroups: bool) -> Traits {
+    Traits {
+        software: vendor == Vendor::Software,
+        tiles: Tiles::of_vendor(vendor, subgroups),
+        arithmetic: Arithmetic::F32,
+    }
+}
 
 fn random(seed: u64) -> ChaCha8Rng {
     ChaCha8Rng::seed_from_u64(seed)

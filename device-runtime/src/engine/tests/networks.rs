@@ -61,7 +61,7 @@ fn preset(name: &str, resolutions: &[u32]) -> SearchSpace {
 }
 
 /// A small space in which every stage differs from the next in everything that a stage can choose.
-fn mixed() -> SearchSpace {
+pub(super) fn mixed() -> SearchSpace {
     let squeezed = |of: SqueezeOf, multiple_of: u32, gate: Gate| {
         Some(SqueezeExcite { of, reduction: 4, multiple_of, activation: None, gate })
     };
@@ -99,12 +99,10 @@ fn mixed() -> SearchSpace {
     SearchSpace { stages, head, ..plain }
 }
 
-const SOFTWARE: Traits = Traits { software: true, subgroups: true };
-const REAL_GPU: Traits = Traits { software: false, subgroups: true };
-
 /// Checks the smallest, the biggest and `sampled` random children, one after the other, against the reference and
 /// against a supernet that never ran another child.
-fn check_children(space: &SearchSpace, traits: Traits, sampled: usize, seed: u64) {
+fn check_children(space: &SearchSpace, vendor: Vendor, sampled: usize, seed: u64) {
+    let traits = traits(vendor, CONTEXT.facts().subgroups);
     let mut random = random(seed);
     let weights = random_weights(space, &mut random);
     let one_slot = EngineOptions { child_slots: 1, ..EngineOptions::default() };
@@ -141,27 +139,27 @@ fn check_children(space: &SearchSpace, traits: Traits, sampled: usize, seed: u64
 
 #[test]
 fn stages_that_differ_in_everything_agree_with_the_reference() {
-    check_children(&mixed(), SOFTWARE, 6, 20);
-    check_children(&mixed(), REAL_GPU, 2, 20);
+    check_children(&mixed(), Vendor::Software, 6, 20);
+    check_children(&mixed(), Vendor::Nvidia, 2, 20);
 }
 
 #[test]
 fn squeeze_and_excite_of_the_block_input_agrees_with_the_reference() {
     let mut space = preset("table1", &[32, 41]);
     space.stages.truncate(4);
-    check_children(&space, SOFTWARE, 3, 21);
+    check_children(&space, Vendor::Software, 3, 21);
 }
 
 #[test]
 fn transition_skips_and_the_head_of_mobilenet_v3_agree_with_the_reference() {
     let mut space = preset("attentivenas", &[32, 39]);
     space.stages.truncate(4);
-    check_children(&space, SOFTWARE, 2, 22);
+    check_children(&space, Vendor::Software, 2, 22);
 }
 
 #[test]
 fn a_network_without_a_head_agrees_with_the_reference() {
-    check_children(&preset("mobilenet-v1-0.5x", &[35]), SOFTWARE, 0, 23);
+    check_children(&preset("mobilenet-v1-0.5x", &[35]), Vendor::Software, 0, 23);
 }
 
 #[test]
@@ -176,8 +174,8 @@ fn every_preset_agrees_with_the_reference() {
             shrunken(space, &[32, 41, 48])
         };
         let space = SearchSpace { classes: if seed % 3 == 0 { 1000 } else { 11 }, ..space };
-        check_children(&space, SOFTWARE, 2, seed);
-        check_children(&space, REAL_GPU, 0, seed);
+        check_children(&space, Vendor::Software, 2, seed);
+        check_children(&space, Vendor::Nvidia, 0, seed);
         println!("{}: as the reference", space.name);
     }
 }

@@ -4,10 +4,10 @@ use super::*;
 use crate::input::Image;
 use crate::space::Operator;
 use std::collections::BTreeMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// CPU milliseconds of all threads of this process: on a software adapter, the honest GPU time.
-fn cpu_ms() -> f64 {
+pub(super) fn cpu_ms() -> f64 {
     let text = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
     let fields: Vec<&str> = text.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
     let ticks = |index: usize| fields.get(index).and_then(|field| field.parse::<f64>().ok()).unwrap_or(0.0);
@@ -79,7 +79,7 @@ fn table() {
 
 #[test]
 #[ignore = "prints times; asserts nothing"]
-fn storages_side_by_side() {
+fn storages_and_arithmetics_side_by_side() {
     let mut random = random(12);
     let space = SearchSpace::table1_without_squeeze();
     let weights = random_weights(&space, &mut random);
@@ -87,17 +87,22 @@ fn storages_side_by_side() {
     let side = child.child().resolution;
     let pixels = vec![127; (side * side * 4) as usize];
     let image = Image::rgba8(side, side, &pixels).unwrap();
-    for (context, name) in [(&*CONTEXT, "all features"), (&*PLAIN_CONTEXT, "no subgroups, no timestamps")] {
+    let without_subgroups = Context::new(&ContextOptions { use_subgroups: false, ..Default::default() }).unwrap();
+    for (context, name) in [(&*CONTEXT, "all features"), (&without_subgroups, "no subgroups")] {
         println!("\n{} ({name})", context.facts());
-        let loaded = WeightStorage::ALL.map(|weight_storage| {
-            let supernet =
-                load(context, &space, &weights, &EngineOptions { weight_storage, ..EngineOptions::default() });
+        let arithmetics = Arithmetic::ALL.into_iter().filter(|&one| one == Arithmetic::F32 || context.facts().f16);
+        let choices: Vec<_> =
+            arithmetics.flat_map(|arithmetic| WeightStorage::ALL.map(|storage| (arithmetic, storage))).collect();
+        let loaded = choices.into_iter().map(|(arithmetic, weight_storage)| {
+            let options = EngineOptions { weight_storage, arithmetic, ..EngineOptions::default() };
+            let supernet = load(context, &space, &weights, &options);
             let prepared = supernet.prepare(&child).unwrap();
             supernet.infer(&prepared, &image).unwrap(); // compiles
             (supernet, prepared)
         });
+        let loaded: Vec<_> = loaded.collect();
         // In turns, so that a busy machine slows all of them.
-        let mut times = [const { Vec::new() }; 3];
+        let mut times = vec![Vec::new(); loaded.len()];
         for _ in 0..12 {
             for ((supernet, prepared), times) in loaded.iter().zip(&mut times) {
                 let before = cpu_ms();
@@ -112,13 +117,87 @@ fn storages_side_by_side() {
         }
         for ((supernet, prepared), own) in loaded.iter().zip(&times) {
             println!(
-                "  {:<4} weights {:>9} bytes, CPU p50 {:.1} ms, min {:.1} ms, {:.3} of f32; {prepared}",
+                "  {} {:<4} weights {:>9} bytes, CPU p50 {:.1} ms, min {:.1} ms, {:.3} of f32; {prepared}",
+                supernet.arithmetic(),
                 supernet.weight_storage(),
                 supernet.memory().weights,
                 own[own.len() / 2],
                 own[0],
                 own[own.len() / 2] / times[0][times[0].len() / 2],
             );
+        }
+    }
+}
+
+#[test]
+#[ignore = "prints times; asserts nothing"]
+fn tiles_that_tuning_finds() {
+    for (context, name) in [(&*CONTEXT, "all features"), (&*PLAIN_CONTEXT, "no subgroups, no timestamps")] {
+        println!("\n{} ({name})", context.facts());
+        for space in [SearchSpace::fashion(), SearchSpace::table1_without_squeeze()] {
+            let weights = random_weights(&space, &mut random(12));
+            let child = random_statistics(&space, &space.smallest(), &mut random(13));
+            let side = child.child().resolution;
+            let pixels = vec![127; (side * side * 4) as usize];
+            let image = Image::rgba8(side, side, &pixels).unwrap();
+            let loaded = [TileChoice::Vendor, TileChoice::Timed(Duration::from_secs(60))].map(|tiles| {
+                let before = Instant::now();
+                let supernet = load(context, &space, &weights, &EngineOptions { tiles, ..EngineOptions::default() });
+                println!("{}: loaded in {:.1} s with {}", space.name, before.elapsed().as_secs_f64(), supernet.tiles());
+                let prepared = supernet.prepare(&child).unwrap();
+                (supernet, prepared)
+            });
+            let mut best = [f64::INFINITY; 2];
+            for _ in 0..8 {
+                for ((supernet, prepared), best) in loaded.iter().zip(&mut best) {
+                    let runs = if space.name == "fashion" { 100 } else { 3 };
+                    let cpu = cpu_ms();
+                    supernet.time_whole(prepared, &image, runs).unwrap();
+                    *best = best.min((cpu_ms() - cpu) / (runs + 1) as f64);
+                }
+            }
+            println!("  CPU of the smallest: {:.2} ms with the vendor's, {:.2} ms tuned", best[0], best[1]);
+        }
+    }
+}
+
+#[test]
+#[ignore = "prints times; asserts nothing"]
+fn software_tiles_side_by_side() {
+    let space = SearchSpace::table1_without_squeeze();
+    let weights = random_weights(&space, &mut random(12));
+    let children = [space.smallest(), space.biggest()];
+    let children = children.map(|child| random_statistics(&space, &child, &mut random(13)));
+    for (context, broadcast) in [(&*CONTEXT, true), (&*PLAIN_CONTEXT, false)] {
+        let vendor = Tiles::of_vendor(Vendor::Software, broadcast);
+        let variants: Vec<Variant> = (Tiles::candidates(true, broadcast).into_iter())
+            .filter(|one| one.broadcast == broadcast && one.tile.pixels > 1)
+            .collect();
+        let mut loaded = Vec::new();
+        for variant in variants {
+            let tiles = TileChoice::Given(vendor.with(Size::Large, variant).with(Size::Medium, variant));
+            let supernet = load(context, &space, &weights, &EngineOptions { tiles, ..EngineOptions::default() });
+            let prepared: Vec<_> = children.iter().map(|child| supernet.prepare(child).unwrap()).collect();
+            loaded.push((variant, supernet, prepared));
+        }
+        for index in 0..children.len() {
+            let side = children[index].child().resolution;
+            let pixels = vec![127; (side * side * 4) as usize];
+            let image = Image::rgba8(side, side, &pixels).unwrap();
+            let mut best = vec![f64::INFINITY; loaded.len()];
+            for _ in 0..4 {
+                for ((_, supernet, prepared), best) in loaded.iter().zip(&mut best) {
+                    supernet.infer(&prepared[index], &image).unwrap();
+                    let cpu = cpu_ms();
+                    for _ in 0..2 {
+                        supernet.infer(&prepared[index], &image).unwrap();
+                    }
+                    *best = best.min((cpu_ms() - cpu) / 2.0);
+                }
+            }
+            for ((variant, ..), best) in loaded.iter().zip(best) {
+                println!("{} px, {variant}: {best:.0} ms of CPU", side);
+            }
         }
     }
 }
