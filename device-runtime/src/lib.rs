@@ -22,7 +22,9 @@
 //! | to | read |
 //! | --- | --- |
 //! | use it in an app | [`runtime`] and the programs in `examples/` |
+//! | hold a budget while the device warms up | [`runtime::Governed`], [`select::Governor`] |
 //! | keep a device's measurements between starts | [`latency::DeviceProfile`] |
+//! | keep compiled pipelines between starts | [`gpu::ContextOptions`], its `pipeline_cache` |
 //! | know what a child is | [`space`] |
 //! | read or write the file that ships | [`bundle`] |
 //! | know how it runs on the GPU | [`engine`] |
@@ -48,6 +50,7 @@ pub mod runtime;
 pub mod select;
 pub mod space;
 pub mod units;
+pub mod weights;
 
 pub use bundle::Bundle;
 pub use input::Image;
@@ -57,3 +60,4 @@ pub use select::Budget;
 #[cfg(feature = "gpu")]
 pub use select::Choice;
 pub use units::{MAdds, Millis};
+pub use weights::WeightStorage;

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)] // a test's helpers may panic too
 
+use nestling::WeightStorage;
 use nestling::bundle::{Bundle, BundleContents, BundleError, ChildEntry, FORMAT_VERSION, Manifest, Measured, Trained};
 use nestling::input::Preprocessing;
 use nestling::space::{CalibratedChild, HeadSpace, SearchSpace, StageSpace, Statistics, StemSpace};
@@ -26,6 +27,10 @@ struct Parts {
 
 impl Parts {
     fn tiny() -> Self {
+        Self::tiny_as(WeightStorage::F32)
+    }
+
+    fn tiny_as(weight_storage: WeightStorage) -> Self {
         let space = tiny_space();
         let measured = Measured { correct: 1, images: 2 };
         let mut manifest = Manifest {
@@ -36,6 +41,7 @@ impl Parts {
             children: Vec::new(),
             latency_tables: Vec::new(),
             trained: Trained::WholeSpace,
+            weight_storage,
             space: space.clone(),
         };
         let mut children = Vec::new();
@@ -59,35 +65,76 @@ impl Parts {
 
 #[test]
 fn what_was_written_is_read_back() {
-    let parts = Parts::tiny();
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("tiny.nestling");
-    let contents = BundleContents { manifest: &parts.manifest, weights: &parts.weights, children: &parts.children };
-    contents.write(&path).unwrap();
-    let mapped = Bundle::open(&path).unwrap();
-    let copied = Bundle::from_bytes(&std::fs::read(&path).unwrap()).unwrap();
-    for bundle in [&mapped, &copied] {
-        assert_eq!(bundle.manifest(), &parts.manifest);
-        assert_eq!(bundle.weights(), parts.weights);
-        assert_eq!(bundle.id(), mapped.id());
-        for (index, child) in parts.children.iter().enumerate() {
-            assert_eq!(&bundle.calibrated(index).unwrap(), child);
+    for storage in WeightStorage::ALL {
+        let parts = Parts::tiny_as(storage);
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("tiny.nestling");
+        let Parts { manifest, weights, children } = &parts;
+        BundleContents { manifest, weights, children }.write(&path).unwrap();
+        let mapped = Bundle::open(&path).unwrap();
+        let copied = Bundle::from_bytes(&std::fs::read(&path).unwrap()).unwrap();
+        for bundle in [&mapped, &copied] {
+            assert_eq!(bundle.manifest(), manifest);
+            assert_eq!(bundle.weights(), &*storage.round(bundle.layout(), weights).unwrap());
+            assert_eq!(bundle.id(), mapped.id());
+            for (index, child) in children.iter().enumerate() {
+                assert_eq!(&bundle.calibrated(index).unwrap(), child);
+            }
+        }
+        assert!(mapped.child_index("middle").unwrap_err().to_string().contains("it has: smallest, biggest"));
+    }
+}
+
+#[test]
+fn the_file_shrinks_by_what_the_weights_lose() {
+    let [whole, half, quarter] = WeightStorage::ALL.map(|storage| {
+        let bundle = Bundle::from_bytes(&Parts::tiny_as(storage).encode().unwrap()).unwrap();
+        assert_eq!(bundle.weight_storage(), storage);
+        bundle.weight_bytes()
+    });
+    let layout = tiny_space().layout();
+    let channels: usize = layout.convolutions.iter().map(|convolution| convolution.outputs as usize).sum();
+    let weights: usize = layout.convolutions.iter().map(|one| layout.parameters[one.weight].len()).sum();
+    assert_eq!((whole - half, whole - quarter), (2 * weights, 3 * weights - 4 * channels));
+}
+
+#[test]
+fn a_weight_that_the_storage_cannot_hold_is_refused_by_its_layer() {
+    for (storage, value, fits) in [
+        (WeightStorage::F32, f32::MAX, true),
+        (WeightStorage::F16, 1e5, false),
+        (WeightStorage::F16, f32::NAN, false),
+        (WeightStorage::Int8, 1e5, true),
+        (WeightStorage::Int8, f32::MAX, false),
+        (WeightStorage::Int8, f32::INFINITY, false),
+    ] {
+        let mut parts = Parts::tiny_as(storage);
+        let layout = parts.manifest.space.layout();
+        parts.weights[layout.parameters[layout.convolutions[1].weight].offset] = value;
+        match parts.encode() {
+            Ok(_) => assert!(fits, "{storage}: {value}"),
+            Err(BundleError::WeightRange(range)) => {
+                assert_eq!((range.layer, range.storage), (layout.convolutions[1].name.clone(), storage));
+                assert!(!fits, "{storage}: {value}");
+            }
+            Err(other) => panic!("{storage}: {other}"),
         }
     }
-    assert!(mapped.child_index("middle").unwrap_err().to_string().contains("it has: smallest, biggest"));
 }
 
 #[test]
 fn every_truncation_is_a_typed_error() {
-    let bytes = Parts::tiny().encode().unwrap();
-    for length in 0..bytes.len() {
-        match Bundle::from_bytes(&bytes[..length]) {
-            Err(BundleError::Truncated { .. } | BundleError::NotABundle | BundleError::Damaged { .. }) => {}
-            other => panic!("{length} of {} bytes: {other:?}", bytes.len()),
+    for storage in WeightStorage::ALL {
+        let bytes = Parts::tiny_as(storage).encode().unwrap();
+        for length in 0..bytes.len() {
+            match Bundle::from_bytes(&bytes[..length]) {
+                Err(BundleError::Truncated { .. } | BundleError::NotABundle | BundleError::Damaged { .. }) => {}
+                other => panic!("{storage}, {length} of {} bytes: {other:?}", bytes.len()),
+            }
         }
+        let longer = [&bytes[..], &[0]].concat();
+        assert!(matches!(Bundle::from_bytes(&longer), Err(BundleError::TooLong { .. })));
     }
-    let longer = [&bytes[..], &[0]].concat();
-    assert!(matches!(Bundle::from_bytes(&longer), Err(BundleError::TooLong { .. })));
 }
 
 #[test]
@@ -101,11 +148,13 @@ fn another_version_is_named() {
 
 #[test]
 fn every_flipped_bit_is_a_typed_error() {
-    let mut bytes = Parts::tiny().encode().unwrap();
-    for bit in 0..8 * bytes.len() {
-        bytes[bit / 8] ^= 1 << (bit % 8);
-        assert!(Bundle::from_bytes(&bytes).is_err(), "bit {bit} was flipped and nothing noticed");
-        bytes[bit / 8] ^= 1 << (bit % 8);
+    for storage in WeightStorage::ALL {
+        let mut bytes = Parts::tiny_as(storage).encode().unwrap();
+        for bit in 0..8 * bytes.len() {
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            assert!(Bundle::from_bytes(&bytes).is_err(), "{storage}: bit {bit} was flipped and nothing noticed");
+            bytes[bit / 8] ^= 1 << (bit % 8);
+        }
     }
 }
 
@@ -126,7 +175,7 @@ fn parts_that_contradict_each_other_are_refused() {
     type Damage = fn(&mut Parts);
     let damages: [(&str, Damage); 7] = [
         ("labels for 2 classes", |p| p.manifest.labels.truncate(1)),
-        ("bytes of weights", |p| p.weights.truncate(5)),
+        ("5 weights where the space needs", |p| p.weights.truncate(5)),
         ("same name", |p| p.manifest.children[1].name = "smallest".into()),
         ("not the manifest's children", |p| p.children.swap(0, 1)),
         ("cost of child `biggest`", |p| p.manifest.children[1].cost.params += 1),

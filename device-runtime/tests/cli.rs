@@ -4,6 +4,7 @@
 
 mod common;
 
+use nestling::WeightStorage;
 use serde_json::Value;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
@@ -51,7 +52,7 @@ fn write_images(folder: &Path) {
 
 #[test]
 fn help_teaches_with_an_example() {
-    for command in ["info", "profile", "choose", "classify", "run", "switch", "bench"] {
+    for command in ["info", "profile", "choose", "classify", "run", "govern", "switch", "bench"] {
         let output = run(&[command, "--help"]);
         let help = String::from_utf8(output.stdout).unwrap();
         assert!(output.status.success() && help.contains(&format!("nestling-device {command} ")), "{help}");
@@ -80,6 +81,10 @@ fn what_is_wrong_ends_with_an_error_and_no_panic() {
     refused(&["classify", text(&bundle), text(&bundle)], 1, "cannot decode picture");
     refused(&["classify", text(&bundle), "--images", text(&bundle)], 1, "no IDX file of images");
     refused(&["classify", text(&bundle)], 2, "required");
+    refused(&["govern", text(&bundle), "--budget-ms", "0"], 1, "is no duration");
+    refused(&["govern", text(&bundle), "--budget-ms", "8", "--slow-down", "2@x"], 2, "2.5@10");
+    refused(&["choose", text(&bundle), "--arithmetic", "f16", "--without", "f16"], 1, "--arithmetic f32");
+    refused(&["choose", text(&bundle), "--arithmetic", "half"], 2, "no arithmetic");
     refused(&["dance"], 2, "dance");
 }
 
@@ -93,6 +98,10 @@ fn every_command_prints_json() {
 
     let info = json(&["info", bundle]);
     assert_eq!(info["bundle"]["children"].as_array().unwrap().len(), 5);
+    assert_eq!(
+        (&info["bundle"]["weight_storage"], &info["bundle"]["gpu_weight_storage"]),
+        (&"f32".into(), &"f32".into())
+    );
     assert!(!info["adapters"].as_array().unwrap().is_empty());
 
     let measured = json(&["profile", bundle, "--seconds", "0.2", "--out", text(&profile)]);
@@ -124,6 +133,10 @@ fn every_command_prints_json() {
 
     let smaller = json(&["choose", bundle, "--budget-ms", "5000", "--seconds", "0", "--weight-storage", "int8"]);
     assert_eq!(smaller["device"]["precision"], "f32, weights int8");
+    if json(&["info"])["adapters"][0]["f16"] == true {
+        let halves = json(&["classify", bundle, &at("noise.png"), "--arithmetic", "f16"]);
+        assert_eq!(halves["device"]["precision"], "f16");
+    }
     let audit = json(&["switch", bundle, "--switches", "20"]);
     for key in ["weight_bytes", "buffers", "bind_groups", "pipelines"] {
         assert_eq!(audit[key], 0, "{audit}");
@@ -133,6 +146,50 @@ fn every_command_prints_json() {
     let bench = json(&["bench", bundle, "--seconds", "1"]);
     assert_eq!(bench["children"][1]["name"], "biggest");
     assert!(bench["children"][0]["operators"][0]["gflops"].as_f64().unwrap() > 0.0);
+}
+
+#[test]
+fn the_bundles_storage_is_the_devices_unless_another_is_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("int8.nestling");
+    std::fs::write(&path, common::bundle_bytes_as(WeightStorage::Int8)).unwrap();
+    let layout = common::bundle_as(WeightStorage::Int8).layout().clone();
+    let choose = ["choose", text(&path), "--budget-ms", "5000", "--seconds", "0"];
+    for (asked, storage) in
+        [(None, WeightStorage::Int8), (Some("f16"), WeightStorage::F16), (Some("f32"), WeightStorage::F32)]
+    {
+        let flag = asked.map_or(Vec::new(), |asked| vec!["--weight-storage", asked]);
+        let bundle = json(&[&["info", text(&path)][..], &flag].concat())["bundle"].take();
+        assert_eq!(
+            (&bundle["weight_storage"], &bundle["gpu_weight_storage"]),
+            (&"int8".into(), &storage.to_string().into())
+        );
+        assert_eq!(bundle["gpu_weight_bytes"], nestling::engine::weight_bytes(&layout, storage));
+        assert!(bundle["weight_bytes"].as_u64().unwrap() < bundle["file_bytes"].as_u64().unwrap());
+        let precision = json(&[&choose[..], &flag].concat())["device"]["precision"].take();
+        assert_eq!(precision, if asked == Some("f32") { "f32".to_owned() } else { format!("f32, weights {storage}") });
+    }
+    let printed = String::from_utf8(run(&["info", text(&path)]).stdout).unwrap();
+    assert!(printed.contains("weights int8, ") && printed.contains("int8 on the GPU, "), "{printed}");
+    refused(&["info", text(&path), "--weight-storage", "f64"], 2, "no storage of weights: f32, f16 or int8");
+}
+
+#[test]
+fn a_slowed_down_device_is_governed_down_the_ladder() {
+    let folder = tempfile::tempdir().unwrap();
+    let bundle = common::write_bundle(folder.path());
+    let govern = ["govern", text(&bundle), "--budget-ms", "60000", "--seconds", "3"];
+    let slow = json(&[&govern[..], &["--slow-down", "1e9@1"]].concat());
+    let ladder = slow["ladder"].as_array().unwrap();
+    assert_eq!((&slow["started_with"], &slow["ended_with"]), (&Value::from("biggest"), &ladder[0]["name"]));
+    let switches = slow["switches"].as_array().unwrap();
+    assert_eq!((switches.len(), &switches[0]["why"]), (ladder.len() - 1, &Value::from("misses")));
+    assert_eq!(slow["too_slow"], true);
+    assert!(switches[0]["at_s"].as_f64().unwrap() >= 1.0, "{slow}");
+
+    let output = run(&govern);
+    let printed = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success() && printed.contains("100.00 % of them within 60000 ms"), "{printed}");
 }
 
 #[test]
@@ -172,6 +229,25 @@ fn a_tensor_is_benchmarked_and_answered() {
     refused(&[&bench[..], &["--input", &at("odd")]].concat(), 1, "7 bytes");
     refused(&[&bench[..], &["--input", &at("input"), "--child", "biggest"]].concat(), 1, "one child");
     refused(&[&bench[..], &["--logits", &at("logits")]].concat(), 2, "--input");
+}
+
+#[test]
+fn compiled_pipelines_are_kept_where_asked() {
+    let folder = tempfile::tempdir().unwrap();
+    let bundle = common::write_bundle(folder.path());
+    let cache = folder.path().join("cache");
+    let bench = ["bench", text(&bundle), "--seconds", "1", "--whole-only", "--child", "pareto-1"];
+    let with_cache = [&bench[..], &["--pipeline-cache", text(&cache)]].concat();
+
+    let without = json(&[&with_cache[..], &["--without", "pipeline-cache"]].concat());
+    assert!(without["pipeline_cache"].is_null() && !cache.exists());
+    let starts =
+        [json(&with_cache), json(&with_cache)].map(|start| start["pipeline_cache"].as_str().unwrap().to_owned());
+    if !starts[0].starts_with("unused") {
+        assert!(starts[0].starts_with("cold; ") && starts[0].ends_with(" bytes saved"), "{starts:?}");
+        assert!(starts[1].starts_with("warm, "), "{starts:?}");
+        assert_eq!(std::fs::read_dir(&cache).unwrap().count(), 1);
+    }
 }
 
 #[test]

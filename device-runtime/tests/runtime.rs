@@ -5,13 +5,14 @@
 mod common;
 
 use nestling::bundle::BundleError;
-use nestling::engine::{EngineError, Start, WeightStorage};
+use nestling::engine::{Arithmetic, EngineError, Start, WeightStorage};
 use nestling::gpu::{Context, ContextOptions, GpuError};
 use nestling::latency::{DeviceProfile, ProfileError, ProfileOptions, Stale};
-use nestling::runtime::{ChooseError, RuntimeError, audit_switches};
+use nestling::runtime::{ChooseError, Governed, RuntimeError, audit_switches};
+use nestling::select::{Decision, GovernorOptions, Reason, ThermalHint};
 use nestling::{Budget, Bundle, Image, Millis, Runtime, RuntimeOptions};
-use std::sync::LazyLock;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 static CONTEXT: LazyLock<Context> = LazyLock::new(|| Context::new(&ContextOptions::default()).unwrap());
@@ -94,6 +95,48 @@ fn threads_that_classify_while_another_switches_get_serial_answers() {
         done.store(true, Ordering::Relaxed);
         assert!(outcomes.iter().all(Result::is_ok));
     });
+}
+
+#[test]
+fn a_governed_runtime_switches_by_what_it_is_told() {
+    let runtime = Arc::new(runtime());
+    runtime.profile(&quick()).unwrap();
+    let governed = Governed::new(Arc::clone(&runtime), GovernorOptions::new(Millis(60_000.0))).unwrap();
+    assert_eq!(runtime.active().name(), Some("biggest"));
+    let top = governed.governor().current();
+    let pixels = common::pixels(1);
+    let image = Image::grey8(28, 28, &pixels).unwrap();
+    assert_eq!(governed.classify(&image).unwrap(), runtime.classify(&image).unwrap());
+
+    let old = runtime.active();
+    let said = [(); 4].map(|()| governed.observe(&old, Millis(1e6)).unwrap());
+    // The fourth time is of a child that serves no longer.
+    let down = Decision::StepDown { to: top - 1, why: Reason::Misses };
+    assert_eq!(said, [Decision::Stay, Decision::Stay, down, Decision::Stay]);
+    assert_eq!(runtime.active().name(), Some(governed.governor().rung().name.as_str()));
+    governed.set_thermal_hint(ThermalHint::Critical);
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| governed.classify(&image).unwrap());
+        }
+    });
+    assert_eq!(governed.governor().current(), top - 2);
+    assert_eq!(runtime.active().name(), Some(governed.governor().rung().name.as_str()));
+
+    // A child of the app's own is none of the governor's business.
+    runtime.switch_to("biggest").unwrap();
+    let own = runtime.active();
+    assert!([(); 9].iter().all(|()| governed.observe(&own, Millis(1e6)).unwrap() == Decision::Stay));
+
+    governed.set_budget(Millis(5.0)).unwrap();
+    assert!(matches!(runtime.governed(Millis(f64::NAN)), Err(ChooseError::NoDuration { .. })));
+    // What no child keeps starts with the fastest.
+    let governed = runtime.governed(Millis(1e-6)).unwrap();
+    assert_eq!((governed.governor().current(), governed.is_too_slow()), (0, false));
+    for _ in 0..3 {
+        governed.classify(&image).unwrap();
+    }
+    assert!(governed.is_too_slow());
 }
 
 #[test]
@@ -259,7 +302,8 @@ fn a_damaged_profile_is_a_typed_error() {
 #[test]
 fn a_profile_belongs_to_the_storage_of_the_weights() {
     let stored = |weight_storage| {
-        let options = RuntimeOptions { weight_storage, spare_children: 2, ..RuntimeOptions::default() };
+        let options =
+            RuntimeOptions { weight_storage: Some(weight_storage), spare_children: 2, ..RuntimeOptions::default() };
         Runtime::new(&BUNDLE, options).unwrap()
     };
     let half = stored(WeightStorage::F16);
@@ -276,32 +320,96 @@ fn a_profile_belongs_to_the_storage_of_the_weights() {
     assert!(audit.outputs_equal_fresh_load, "a fresh load stores them alike");
 }
 
+fn stored_as(weight_storage: Option<WeightStorage>) -> RuntimeOptions {
+    // One set of kernels: answers are compared bit for bit.
+    RuntimeOptions { weight_storage, start: Start::Tuned, ..RuntimeOptions::default() }
+}
+
+#[test]
+fn the_gpu_holds_what_the_file_holds_unless_told_otherwise() {
+    let pixels = common::pixels(3);
+    let image = Image::grey8(28, 28, &pixels).unwrap();
+    let logits = |bundle: &Bundle, options: &RuntimeOptions, expected: WeightStorage| {
+        let runtime = Runtime::with_context(&CONTEXT, bundle, options).unwrap();
+        assert_eq!((runtime.supernet().weight_storage(), runtime.storage_fault()), (expected, None));
+        let memory = runtime.supernet().memory().weights;
+        assert_eq!(memory, nestling::engine::weight_bytes(bundle.layout(), expected));
+        runtime.switch_to("biggest").unwrap();
+        (runtime.logits(&image).unwrap(), runtime.device().precision.clone())
+    };
+    for (storage, bound) in [(WeightStorage::F32, 0.0), (WeightStorage::F16, 0.0), (WeightStorage::Int8, 1e-5)] {
+        let bundle = common::bundle_as(storage);
+        let (own, precision) = logits(&bundle, &stored_as(None), storage);
+        assert_eq!(
+            precision,
+            if storage == WeightStorage::F32 { "f32".into() } else { format!("f32, weights {storage}") }
+        );
+        // Packed as f32 and rounded at load: the same codes, an int8 step at most a unit in the last place off.
+        let (rounded, _) = logits(&BUNDLE, &stored_as(Some(storage)), storage);
+        let (whole, precision) = logits(&bundle, &stored_as(Some(WeightStorage::F32)), WeightStorage::F32);
+        assert_eq!(precision, "f32");
+        let largest = own.iter().fold(0.0, |most: f32, logit| most.max(logit.abs()));
+        let off = |other: &[f32]| own.iter().zip(other).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max) / largest;
+        assert!(off(&rounded) <= bound, "{storage}: {:e}", off(&rounded));
+        assert!(off(&whole) < 1e-4, "{storage}: {:e}", off(&whole));
+    }
+}
+
+#[test]
+fn a_profile_belongs_to_the_arithmetic() {
+    if !CONTEXT.facts().f16 {
+        return;
+    }
+    let precision = |arithmetic, weight_storage| {
+        let options = RuntimeOptions { arithmetic, weight_storage, ..RuntimeOptions::default() };
+        Runtime::with_context(&CONTEXT, &BUNDLE, &options).unwrap().device().precision.clone()
+    };
+    assert_eq!(precision(Arithmetic::F16, Some(WeightStorage::Int8)), "f16, weights int8");
+    let options = RuntimeOptions { arithmetic: Arithmetic::F16, ..RuntimeOptions::default() };
+    // On a context of its own: the audit counts what is made on it.
+    let half = Runtime::new(&BUNDLE, options).unwrap();
+    assert_eq!(half.device().precision, "f16");
+    let profile = half.profile(&quick()).unwrap();
+    let whole = Runtime::with_context(&CONTEXT, &BUNDLE, &RuntimeOptions::default()).unwrap();
+    let error = whole.use_profile((*profile).clone()).unwrap_err();
+    assert!(matches!(error, RuntimeError::StaleProfile(_)), "{error}");
+    let audit = audit_switches(&half, &BUNDLE, 20, &mut common::random(5)).unwrap();
+    assert_eq!([audit.weight_bytes, audit.buffers, audit.bind_groups, audit.pipelines], [0; 4]);
+    assert!(audit.outputs_equal_fresh_load);
+}
+
 #[cfg(feature = "pictures")]
 #[test]
-fn a_trained_network_sees_the_same_in_pictures_with_smaller_weights() {
+fn a_trained_network_sees_the_same_in_pictures_with_less_precision() {
     let assets = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/assets");
     let bundle = Bundle::open(assets.join("fashion.nestling")).unwrap();
     let mut paths: Vec<_> = std::fs::read_dir(&assets).unwrap().map(|entry| entry.unwrap().path()).collect();
     paths.retain(|path| path.extension().is_some_and(|extension| extension == "png"));
     assert_eq!(paths.len(), 10);
-    let answers = |weight_storage| -> Vec<_> {
-        let runtime =
-            Runtime::with_context(&CONTEXT, &bundle, &RuntimeOptions { weight_storage, ..RuntimeOptions::default() })
-                .unwrap();
+    let answers = |arithmetic, weight_storage| -> Vec<_> {
+        let options = RuntimeOptions { arithmetic, ..stored_as(Some(weight_storage)) };
+        let runtime = Runtime::with_context(&CONTEXT, &bundle, &options).unwrap();
         runtime.switch_to("biggest").unwrap();
         let picture = |path| nestling::input::Picture::open(path).unwrap();
         paths.iter().map(|path| runtime.classify(&picture(path).image().unwrap()).unwrap()).collect()
     };
-    let exact = answers(WeightStorage::F32);
-    for (storage, bound) in [(WeightStorage::F16, 1e-2), (WeightStorage::Int8, 0.05)] {
+    let exact = answers(Arithmetic::F32, WeightStorage::F32);
+    let mut cases = vec![(Arithmetic::F32, WeightStorage::F16, 1e-2), (Arithmetic::F32, WeightStorage::Int8, 0.05)];
+    if CONTEXT.facts().f16 {
+        let bounds = [1e-2, 1e-2, 0.05];
+        cases.extend(
+            WeightStorage::ALL.into_iter().zip(bounds).map(|(storage, bound)| (Arithmetic::F16, storage, bound)),
+        );
+    }
+    for (arithmetic, storage, bound) in cases {
         let mut worst: f32 = 0.0;
-        for ((exact, smaller), path) in exact.iter().zip(answers(storage)).zip(&paths) {
+        for ((exact, smaller), path) in exact.iter().zip(answers(arithmetic, storage)).zip(&paths) {
             let largest = exact.logits().iter().fold(0.0, |most: f32, logit| most.max(logit.abs()));
             let differences = exact.logits().iter().zip(smaller.logits()).map(|(a, b)| (a - b).abs());
             worst = worst.max(differences.fold(0.0, f32::max) / largest);
-            assert_eq!(exact.top().label, smaller.top().label, "{storage}: {}", path.display());
+            assert_eq!(exact.top().label, smaller.top().label, "{arithmetic}, {storage}: {}", path.display());
         }
-        println!("{storage}: largest relative difference {worst:e}");
-        assert!(worst > 0.0 && worst < bound, "{storage}: {worst}");
+        println!("{arithmetic}, weights {storage}: largest relative difference {worst:e}");
+        assert!(worst > 0.0 && worst < bound, "{arithmetic}, {storage}: {worst}");
     }
 }

@@ -1,6 +1,7 @@
 use crate::input::Preprocessing;
 use crate::latency::LatencyTable;
 use crate::space::{Child, Cost, SearchSpace};
+use crate::weights::WeightStorage;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -24,6 +25,8 @@ pub struct Manifest {
     pub latency_tables: Vec<LatencyTable>,
     /// Which children's weights were trained.
     pub trained: Trained,
+    /// How the file stores the weights.
+    pub weight_storage: WeightStorage,
 }
 
 /// Which children of a supernet answer sensibly.

@@ -4,7 +4,7 @@
 //! ```text
 //! header     magic, format version, a table of sections (kind, offset, length, checksum), the header's own checksum
 //! manifest   postcard: everything small
-//! weights    f32, the order of ParameterLayout
+//! weights    f32, f16 or int8, the order of ParameterLayout
 //! statistics f32, means then variances of each child, the children's order
 //! ```
 //!
@@ -14,6 +14,7 @@
 mod header;
 mod manifest;
 mod read;
+mod section;
 mod write;
 
 pub use header::{FORMAT_VERSION, MANIFEST_LIMIT};

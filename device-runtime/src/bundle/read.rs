@@ -1,6 +1,7 @@
 use super::header::{self, Sections};
-use super::{ChildEntry, Manifest};
+use super::{ChildEntry, Manifest, section};
 use crate::space::{CalibratedChild, Network, ParameterLayout, SearchSpace, SpaceError, Statistics};
+use crate::weights::{OutOfRange, WeightStorage};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -58,6 +59,9 @@ pub enum BundleError {
     /// The space or a child is impossible.
     #[error("the bundle contradicts itself: {0}; pack it again")]
     Space(#[from] SpaceError),
+    /// A weight is beyond what the storage of the bundle can hold.
+    #[error(transparent)]
+    WeightRange(#[from] OutOfRange),
     /// No child of that name ships.
     #[error("no child called `{name}` in this bundle; it has: {known}")]
     UnknownChild {
@@ -99,7 +103,7 @@ impl Storage {
     }
 }
 
-/// A verified bundle. Weights stay in the file's pages until the GPU takes them.
+/// A verified bundle. Weights stored as f32 stay in the file's pages until the GPU takes them; others are decoded once.
 ///
 /// ```no_run
 /// use nestling::bundle::Bundle;
@@ -112,6 +116,8 @@ impl Storage {
 pub struct Bundle {
     storage: Storage,
     sections: Sections,
+    /// All parameters, where the file holds them otherwise than as f32.
+    decoded: Option<Vec<f32>>,
     id: BundleId,
     manifest: Manifest,
     layout: ParameterLayout,
@@ -166,7 +172,9 @@ impl Bundle {
         manifest.space.validate()?;
         let layout = manifest.space.layout();
         let networks = manifest.check(&layout, sections[1].len(), sections[2].len())?;
-        let bundle = Self { storage, sections, id: BundleId(id), manifest, layout, networks };
+        let section = &storage.bytes()[sections[1].clone()];
+        let decoded = section::decode(&layout, section, manifest.weight_storage)?;
+        let bundle = Self { storage, sections, decoded, id: BundleId(id), manifest, layout, networks };
         for index in 0..bundle.networks.len() {
             bundle.calibrated(index)?;
         }
@@ -202,9 +210,19 @@ impl Bundle {
         &self.layout
     }
 
-    /// The flat vector of all shared parameters.
+    /// The flat vector of all shared parameters, as values whatever the storage.
     pub fn weights(&self) -> &[f32] {
-        self.floats(1)
+        self.decoded.as_deref().unwrap_or_else(|| self.floats(1))
+    }
+
+    /// How the file stores the weights.
+    pub fn weight_storage(&self) -> WeightStorage {
+        self.manifest.weight_storage
+    }
+
+    /// Bytes of the file that are weights.
+    pub fn weight_bytes(&self) -> usize {
+        self.sections[1].len()
     }
 
     /// The children that ship, fewest MAdds first.

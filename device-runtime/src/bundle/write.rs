@@ -1,5 +1,5 @@
 use super::header::encode;
-use super::{BundleError, ChildEntry, Manifest, Trained};
+use super::{BundleError, ChildEntry, Manifest, Trained, section};
 use crate::atomic_file::{WriteError, write_atomically};
 use crate::space::{CalibratedChild, Network, ParameterLayout};
 use std::path::Path;
@@ -19,8 +19,9 @@ impl Manifest {
             if holds { Ok(()) } else { Err(BundleError::Inconsistent { problem: problem() }) }
         };
         let space = &self.space;
-        require(weight_bytes == 4 * layout.len(), &|| {
-            format!("{weight_bytes} bytes of weights where the space needs {}", 4 * layout.len())
+        let needed = section::length(layout, self.weight_storage);
+        require(weight_bytes == needed, &|| {
+            format!("{weight_bytes} bytes of {} weights where the space needs {needed}", self.weight_storage)
         })?;
         require(self.labels.len() == space.classes as usize, &|| {
             format!("{} labels for {} classes", self.labels.len(), space.classes)
@@ -62,7 +63,7 @@ impl Manifest {
 pub struct BundleContents<'a> {
     /// Everything small.
     pub manifest: &'a Manifest,
-    /// The flat vector of all shared parameters.
+    /// The flat vector of all shared parameters; [`Manifest::weight_storage`] says how the file will hold them.
     pub weights: &'a [f32],
     /// The manifest's children with their statistics, in the same order.
     pub children: &'a [CalibratedChild],
@@ -72,7 +73,8 @@ impl BundleContents<'_> {
     /// The bytes of the file.
     ///
     /// # Errors
-    /// [`BundleError::Inconsistent`] or [`BundleError::Space`] if the parts do not fit each other.
+    /// [`BundleError::Inconsistent`] or [`BundleError::Space`] if the parts do not fit each other,
+    /// [`BundleError::WeightRange`] if the storage cannot hold a weight.
     pub fn encode(&self) -> Result<Vec<u8>, BundleError> {
         let fail = |problem: String| BundleError::Inconsistent { problem };
         self.manifest.space.validate()?;
@@ -85,12 +87,17 @@ impl BundleContents<'_> {
             .copied()
             .collect();
         let layout = self.manifest.space.layout();
-        self.manifest.check(&layout, 4 * self.weights.len(), 4 * statistics.len())?;
+        let (given, needed) = (self.weights.len(), layout.len());
+        if given != needed {
+            return Err(fail(format!("{given} weights where the space needs {needed}")));
+        }
+        let weights = section::encode(&layout, self.weights, self.manifest.weight_storage)?;
+        self.manifest.check(&layout, weights.len(), 4 * statistics.len())?;
         let manifest = postcard::to_stdvec(self.manifest).map_err(|error| fail(error.to_string()))?;
         if manifest.len() as u64 > super::MANIFEST_LIMIT {
             return Err(fail(format!("the manifest has {} bytes, at most {}", manifest.len(), super::MANIFEST_LIMIT)));
         }
-        let bodies = [&manifest, bytemuck::cast_slice(self.weights), bytemuck::cast_slice(&statistics)];
+        let bodies = [&manifest, &weights[..], bytemuck::cast_slice(&statistics)];
         let (mut file, offsets) = encode(bodies);
         for (body, offset) in bodies.into_iter().zip(offsets) {
             file.resize(offset as usize, 0);
@@ -102,7 +109,7 @@ impl BundleContents<'_> {
     /// Writes the file to a temporary name, syncs it and renames it to `path`: the file is whole, or the old one stays.
     ///
     /// # Errors
-    /// [`PackError`] if the parts do not fit each other or the disk does not take them.
+    /// [`PackError`] if the parts do not fit each other, the storage cannot hold a weight, or the disk does not take them.
     pub fn write(&self, path: &Path) -> Result<(), PackError> {
         let bytes = self.encode()?;
         Ok(write_atomically(path, |file| file.write_all(&bytes))?)

@@ -1,7 +1,7 @@
 use super::{DeviceKey, Latency, LatencyTable};
 use crate::atomic_file::{WriteError, write_atomically};
 use crate::bundle::BundleId;
-use crate::engine::Clock;
+use crate::engine::{Clock, Tiles};
 use crate::space::Child;
 use crate::units::Millis;
 use serde::{Deserialize, Serialize};
@@ -10,7 +10,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 /// Version of the JSON that this crate writes and reads.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 /// A profile of a thousand children stays below this; more is never read.
 const MOST_BYTES: u64 = 8 << 20;
 
@@ -23,6 +23,10 @@ pub struct DeviceProfile {
     format: u32,
     /// Version of this crate: kernels change with it.
     pub nestling: String,
+    /// Fingerprint of the kernels.
+    pub kernels: String,
+    /// How pointwise layers were tiled: the next start should ask for the same.
+    pub tiles: Tiles,
     /// Identity of the bundle.
     pub bundle: String,
     /// When it was measured, in seconds since 1970 (UTC).
@@ -139,6 +143,17 @@ pub enum Stale {
         /// What runs now.
         nestling: String,
     },
+    /// Kernels that were changed between two releases.
+    #[error("it was measured with other kernels than this build's")]
+    Kernels,
+    /// Pointwise layers were tiled otherwise.
+    #[error("it was measured with tiles {profile}, but this runtime uses {tiles}; give it the profile's when it loads")]
+    Tiles {
+        /// What it was measured with.
+        profile: Tiles,
+        /// What runs now.
+        tiles: Tiles,
+    },
     /// Images of another size, whose upload and resize take another time.
     #[error("it was measured with images of {profile} pixels a side, but this runtime expects {side}")]
     ImageSide {
@@ -154,9 +169,14 @@ fn this_version() -> &'static str {
     env!("CARGO_PKG_VERSION")
 }
 
+fn this_kernels() -> String {
+    format!("{:032x}", nestling_shaders::fingerprint())
+}
+
 impl DeviceProfile {
     pub(crate) fn new(
         bundle: BundleId,
+        tiles: Tiles,
         image_side: u32,
         clock: Clock,
         table: LatencyTable,
@@ -166,6 +186,8 @@ impl DeviceProfile {
         Self {
             format: FORMAT,
             nestling: this_version().to_owned(),
+            kernels: this_kernels(),
+            tiles,
             bundle: bundle.to_string(),
             measured_at: since_1970.map_or(0, |time| time.as_secs()),
             image_side,
@@ -196,12 +218,18 @@ impl DeviceProfile {
     }
 
     /// Why this profile says nothing about `device` and `bundle`; `None` if it is fresh.
-    pub fn is_stale_for(&self, device: &DeviceKey, bundle: BundleId, image_side: u32) -> Option<Stale> {
+    pub fn is_stale_for(&self, device: &DeviceKey, bundle: BundleId, tiles: Tiles, image_side: u32) -> Option<Stale> {
         if self.device() != device {
             return Some(Stale::Device { profile: Box::new(self.device().clone()), device: Box::new(device.clone()) });
         }
         if self.nestling != this_version() {
             return Some(Stale::Version { profile: self.nestling.clone(), nestling: this_version().to_owned() });
+        }
+        if self.kernels != this_kernels() {
+            return Some(Stale::Kernels);
+        }
+        if self.tiles != tiles {
+            return Some(Stale::Tiles { profile: self.tiles, tiles });
         }
         if self.bundle != bundle.to_string() {
             return Some(Stale::Bundle { profile: self.bundle.clone(), bundle: bundle.to_string() });

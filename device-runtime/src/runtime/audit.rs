@@ -1,5 +1,6 @@
 use super::{Runtime, RuntimeError};
 use crate::bundle::Bundle;
+use crate::engine::TileChoice;
 use crate::engine::{PreparedChild, Start};
 use crate::gpu::Counters;
 use crate::latency::Latency;
@@ -127,7 +128,9 @@ fn fresh(runtime: &Runtime, bundle: &Bundle, children: &[CalibratedChild]) -> Re
         largest_image_side: runtime.image_side,
         answers_in_flight: 1,
         weight_storage: runtime.supernet().weight_storage(),
+        arithmetic: runtime.supernet().arithmetic(),
         start: Start::Tuned,
+        tiles: TileChoice::Given(runtime.supernet().tiles()),
     };
     let (supernet, image) = (runtime.supernet(), runtime.stand_in()?);
     let (context, preprocessing) = (supernet.context(), supernet.preprocessing());

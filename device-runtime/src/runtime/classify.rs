@@ -1,4 +1,4 @@
-use super::{Answer, Runtime, RuntimeError};
+use super::{ActiveChild, Answer, Runtime, RuntimeError};
 use crate::engine::PreparedChild;
 use crate::input::Image;
 use std::sync::Arc;
@@ -12,9 +12,12 @@ impl Runtime {
     /// [`RuntimeError::Engine`] if the image is larger than the runtime was made for or the GPU fails,
     /// [`RuntimeError::NotFinite`] if the answer is no number.
     pub fn classify(&self, image: &Image<'_>) -> Result<Answer, RuntimeError> {
-        let active = self.active();
-        let logits = self.supernet.infer(active.prepared(), image)?;
-        self.answer(active.prepared(), logits)
+        self.classify_by(&self.active(), image)
+    }
+
+    pub(super) fn classify_by(&self, child: &ActiveChild, image: &Image<'_>) -> Result<Answer, RuntimeError> {
+        let logits = self.supernet.infer(child.prepared(), image)?;
+        self.answer(child.prepared(), logits)
     }
 
     /// The same without blocking: the only way in a browser.

@@ -3,7 +3,7 @@ use crate::engine::EngineError;
 use crate::gpu::GpuError;
 use crate::input::ImageError;
 use crate::latency::{Latency, Stale};
-use crate::select::Budget;
+use crate::select::{Budget, GovernorError};
 use crate::space::SpaceError;
 
 /// Why the runtime cannot do what it was asked.
@@ -77,6 +77,9 @@ pub enum ChooseError {
         /// What was asked for.
         budget: Budget,
     },
+    /// No governor can be made of what was asked.
+    #[error(transparent)]
+    Governor(#[from] GovernorError),
     /// Measuring failed.
     #[error(transparent)]
     Runtime(#[from] RuntimeError),

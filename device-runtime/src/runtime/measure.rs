@@ -2,7 +2,7 @@ use super::{ChooseError, Runtime, RuntimeError};
 use crate::engine::PreparedChild;
 use crate::input::{Image, PixelFormat};
 use crate::latency::{DeviceProfile, Latency, ProfileOptions, Stale, Subject, measure};
-use crate::select::{Budget, Candidate, Choice, Outcome, Quantile, explain, rank, spread_limits, walk};
+use crate::select::{Budget, Candidate, Choice, Ladder, Outcome, Quantile, Rung, explain, rank, spread_limits, walk};
 use crate::units::Millis;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -17,7 +17,7 @@ const WIDER: f64 = 1.2;
 /// How often it does.
 const ATTEMPTS: usize = 4;
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -49,7 +49,7 @@ impl Runtime {
 
     /// Why a profile says nothing about this runtime; `None` if it is fresh.
     pub fn staleness_of(&self, profile: &DeviceProfile) -> Option<Stale> {
-        profile.is_stale_for(&self.device, self.bundle, self.image_side)
+        profile.is_stale_for(&self.device, self.bundle, self.supernet.tiles(), self.image_side)
     }
 
     /// The profile in use, measured or given.
@@ -136,6 +136,18 @@ impl Runtime {
         Ok(choices)
     }
 
+    /// The shipped children that may answer and that none beats, as a governor steps among them.
+    pub(super) fn ladder(&self) -> Result<Ladder, ChooseError> {
+        let profile = self.known_profile(&lock(&self.measuring))?;
+        let rung = |one: &Candidate| Rung {
+            name: one.entry.name.clone(),
+            // What was timed whole is known better than what is predicted layer by layer.
+            predicted: profile.child(&one.entry.name).map_or(one.predicted, |times| times.measured_p50_ms),
+            accuracy: one.accuracy(),
+        };
+        Ok(Ladder::pareto(self.rank(&profile).iter().map(rung))?)
+    }
+
     fn time_whole(&self, child: &PreparedChild, predicted: Millis) -> Result<Latency, RuntimeError> {
         Ok(Latency::of(&self.supernet.time_whole(child, &self.stand_in()?, runs(CHECK, predicted))?))
     }
@@ -159,7 +171,8 @@ impl Runtime {
             .collect();
         let measured = measure(&self.supernet, &subjects, &self.stand_in()?, self.device.clone(), options)?;
         let (clock, table, children) = (measured.clock, measured.table, measured.children);
-        let profile = Arc::new(DeviceProfile::new(self.bundle, self.image_side, clock, table, children));
+        let profile =
+            Arc::new(DeviceProfile::new(self.bundle, self.supernet.tiles(), self.image_side, clock, table, children));
         *lock(&self.profile) = Some(Arc::clone(&profile));
         Ok(profile)
     }

@@ -5,26 +5,30 @@
 //!   .profile        measures this device            .use_profile   takes an earlier measurement
 //!   .choose         the best child for a budget     .switch_to     another child, in microseconds
 //!   .classify       an image to labels and probabilities, from any thread
+//!   .governed       classifies, and switches so that a budget goes on to hold
 //! ```
 
 mod answer;
 mod audit;
 mod classify;
 mod error;
+mod governed;
 mod measure;
 mod switch;
 
 pub use answer::{Answer, Guess};
 pub use audit::{SwitchAudit, audit_switches};
 pub use error::{ChooseError, RuntimeError};
+pub use governed::Governed;
 pub use switch::{ActiveChild, Target};
 
 use crate::bundle::{Bundle, BundleError, BundleId, ChildEntry, Trained};
-use crate::engine::{EngineOptions, PreparedChild, Start, Supernet, WeightStorage};
+use crate::engine::{Arithmetic, EngineError, EngineOptions, PreparedChild, Start, Supernet, TileChoice};
 use crate::gpu::{AdapterFacts, Context, ContextOptions};
 use crate::input::PixelFormat;
 use crate::latency::{DeviceKey, DeviceProfile};
 use crate::space::{CalibratedChild, Child, SearchSpace};
+use crate::weights::WeightStorage;
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
 
@@ -47,10 +51,19 @@ pub struct RuntimeOptions {
     pub untrained: bool,
     /// How the shared weights are stored on the GPU: less than [`WeightStorage::F32`] saves memory and loads, and costs
     /// some accuracy. Times are another's: a profile belongs to its storage.
-    pub weight_storage: WeightStorage,
+    ///
+    /// `None` takes the bundle's own, or f32 on an adapter that fails the self-test of that
+    /// ([`Runtime::storage_fault`]); the values are the same.
+    pub weight_storage: Option<WeightStorage>,
+    /// What products are computed in. [`Arithmetic::F16`] can be faster where the adapter offers it, costs some accuracy,
+    /// and is refused unless the adapter passes a self-test. A profile belongs to its arithmetic too.
+    pub arithmetic: Arithmetic,
     /// What must be there before the first answer. By default, where the driver has no compiled kernels in its cache, a
     /// handful that are quick to compile answers while the fast ones are compiled; measuring waits for those.
     pub start: Start,
+    /// How pointwise layers are tiled: [`TileChoice::Given`] with the [tiles of a profile](DeviceProfile::tiles), or
+    /// [`TileChoice::Timed`] before measuring one.
+    pub tiles: TileChoice,
 }
 
 impl Default for RuntimeOptions {
@@ -63,8 +76,10 @@ impl Default for RuntimeOptions {
             largest_image_side: engine.largest_image_side,
             answers_in_flight: engine.answers_in_flight,
             untrained: false,
-            weight_storage: engine.weight_storage,
+            weight_storage: None,
+            arithmetic: engine.arithmetic,
             start: Start::Within(Duration::from_secs(1)),
+            tiles: engine.tiles,
         }
     }
 }
@@ -75,6 +90,7 @@ impl Default for RuntimeOptions {
 #[derive(Debug)]
 pub struct Runtime {
     supernet: Supernet,
+    storage_fault: Option<EngineError>,
     device: DeviceKey,
     bundle: BundleId,
     labels: Arc<[String]>,
@@ -104,8 +120,8 @@ impl Runtime {
     ///
     /// # Errors
     /// [`RuntimeError::Engine`] if there is no adapter, the bundle is too large for it, or it fails the self-test of
-    /// the storage that was asked for; [`RuntimeError::Untrained`] if
-    /// no child was trained and [`RuntimeOptions::untrained`] is not set.
+    /// the storage or the arithmetic that the options ask for; [`RuntimeError::Untrained`] if no child was trained and
+    /// [`RuntimeOptions::untrained`] is not set.
     pub fn new(bundle: &Bundle, options: RuntimeOptions) -> Result<Self, RuntimeError> {
         Self::with_context(&Context::new(&options.context)?, bundle, &options)
     }
@@ -132,11 +148,23 @@ impl Runtime {
             child_slots: bundle.children().len() + options.spare_children,
             largest_image_side: options.largest_image_side,
             answers_in_flight: options.answers_in_flight,
-            weight_storage: options.weight_storage,
+            weight_storage: options.weight_storage.unwrap_or(manifest.weight_storage),
+            arithmetic: options.arithmetic,
             start: options.start,
+            tiles: options.tiles,
         };
         let (space, preprocessing) = (&manifest.space, &manifest.preprocessing);
-        let supernet = Supernet::load_async(context, space, bundle.weights(), preprocessing, &engine_options).await?;
+        let load = async |engine_options: &EngineOptions| {
+            Supernet::load_async(context, space, bundle.weights(), preprocessing, engine_options).await
+        };
+        let (supernet, storage_fault) = match load(&engine_options).await {
+            // Nobody insists on the storage: what the file holds has the same values as f32.
+            Err(fault @ EngineError::SelfTest { .. }) if options.weight_storage.is_none() => {
+                let whole = EngineOptions { weight_storage: WeightStorage::F32, ..engine_options };
+                (load(&whole).await?, Some(fault))
+            }
+            loaded => (loaded?, None),
+        };
         let mut shipped = Vec::with_capacity(bundle.children().len());
         for (index, entry) in bundle.children().iter().enumerate() {
             let prepared = supernet.prepare_async(&bundle.calibrated(index)?).await?;
@@ -151,7 +179,7 @@ impl Runtime {
         let image_side = options.image_side.unwrap_or(largest_resolution).clamp(2, options.largest_image_side.max(2));
         let image_format = Self::format_for(space.input_channels);
         Ok(Self {
-            device: device_key(context.facts(), options.weight_storage),
+            device: device_key(context.facts(), options.arithmetic, supernet.weight_storage()),
             bundle: bundle.id(),
             labels: manifest.labels.iter().cloned().collect(),
             trained: manifest.trained.clone(),
@@ -159,6 +187,7 @@ impl Runtime {
             active: RwLock::new(first.active.clone()),
             shipped,
             supernet,
+            storage_fault,
             profile: Mutex::new(None),
             measuring: Mutex::new(()),
             image_side,
@@ -200,6 +229,13 @@ impl Runtime {
         &self.supernet
     }
 
+    /// Why the GPU holds the weights as f32 and not as the bundle does: the adapter's failure in the self-test.
+    ///
+    /// Only where [`RuntimeOptions::weight_storage`] asked for nothing; otherwise that failure is an error.
+    pub fn storage_fault(&self) -> Option<&EngineError> {
+        self.storage_fault.as_ref()
+    }
+
     /// Makes a child ready that does not ship; give it to [`Runtime::switch_to`].
     ///
     /// Writes a few kilobytes into one of the spare slots; the slot is free again when the last clone is dropped.
@@ -232,15 +268,73 @@ impl Runtime {
 }
 
 /// What times on an adapter belong to.
-fn device_key(facts: &AdapterFacts, storage: WeightStorage) -> DeviceKey {
+fn device_key(facts: &AdapterFacts, arithmetic: Arithmetic, storage: WeightStorage) -> DeviceKey {
     DeviceKey {
         adapter: facts.name.clone(),
         driver: format!("{} {}", facts.driver, facts.driver_info).trim().to_owned(),
         backend: facts.backend.clone(),
-        // Of the arithmetic, which is always f32; then of the weights, if they are stored otherwise.
+        // Of the arithmetic; then of the weights, if they are stored otherwise than they were trained.
         precision: match storage {
-            WeightStorage::F32 => "f32".to_owned(),
-            WeightStorage::F16 | WeightStorage::Int8 => format!("f32, weights {storage}"),
+            WeightStorage::F32 => arithmetic.to_string(),
+            WeightStorage::F16 | WeightStorage::Int8 => format!("{arithmetic}, weights {storage}"),
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bundle::{BundleContents, Manifest, Measured};
+    use crate::gpu::Fault;
+    use crate::input::Preprocessing;
+    use crate::space::Statistics;
+
+    fn bundle(weight_storage: WeightStorage) -> Bundle {
+        let space = SearchSpace::fashion();
+        let (child, unknown) = (space.smallest(), Measured { correct: 0, images: 0 });
+        let network = space.lower(&child).unwrap();
+        let channels = network.normalised_channels();
+        let statistics = Statistics { means: vec![0.0; channels], variances: vec![1.0; channels] };
+        let cost = network.cost();
+        let manifest = Manifest {
+            name: "fashion".into(),
+            provenance: "test".into(),
+            preprocessing: Preprocessing { means: vec![0.3], standard_deviations: vec![0.4], centre_fraction: 1.0 },
+            labels: (0..space.classes).map(|class| class.to_string()).collect(),
+            children: vec![ChildEntry { name: "smallest".into(), child, cost, held_out: unknown, test: unknown }],
+            latency_tables: Vec::new(),
+            trained: Trained::WholeSpace,
+            weight_storage,
+            space: space.clone(),
+        };
+        let weights: Vec<f32> = (0..space.layout().len()).map(|index| (index as f32).sin() / 3.0).collect();
+        let children = [CalibratedChild::new(&network, statistics).unwrap()];
+        let contents = BundleContents { manifest: &manifest, weights: &weights, children: &children };
+        Bundle::from_bytes(&contents.encode().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn an_adapter_that_misreads_the_bundles_storage_gets_f32_unless_that_was_asked_for() {
+        for (storage, test) in
+            [(WeightStorage::F16, "weights stored as f16"), (WeightStorage::Int8, "weights stored as int8")]
+        {
+            // Of its own: the verdict stays with the context.
+            let context = Context::new(&ContextOptions::default()).unwrap();
+            let fault = Fault { found: "1e0 in lane 2".to_owned(), expected: "2e0".to_owned() };
+            context.remember_verdict(test, Some(fault));
+            let bundle = bundle(storage);
+            let load = |weight_storage| {
+                let options = RuntimeOptions { weight_storage, start: Start::Tuned, ..RuntimeOptions::default() };
+                Runtime::with_context(&context, &bundle, &options)
+            };
+            let runtime = load(None).unwrap();
+            let fault = runtime.storage_fault().unwrap().to_string();
+            assert!(fault.contains(test) && fault.contains("lane 2"), "{fault}");
+            assert_eq!(runtime.supernet().weight_storage(), WeightStorage::F32);
+            assert_eq!(runtime.device().precision, "f32");
+            let error = load(Some(storage)).unwrap_err();
+            assert!(matches!(error, RuntimeError::Engine(EngineError::SelfTest { .. })), "{error}");
+            assert_eq!(load(Some(WeightStorage::F32)).unwrap().storage_fault(), None);
+        }
     }
 }

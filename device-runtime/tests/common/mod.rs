@@ -3,10 +3,10 @@
 #![allow(dead_code, reason = "each test program uses a part")]
 #![allow(clippy::unwrap_used, reason = "only tests call this")]
 
-use nestling::Bundle;
 use nestling::bundle::{BundleContents, ChildEntry, Manifest, Measured, Trained};
 use nestling::input::Preprocessing;
 use nestling::space::{CalibratedChild, Child, ExpandRatio, Role, SearchSpace, StageChoice, Statistics};
+use nestling::{Bundle, WeightStorage};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::path::{Path, PathBuf};
@@ -55,6 +55,11 @@ fn children(space: &SearchSpace) -> Vec<(String, Child)> {
 
 /// The bytes of the bundle; always the same.
 pub fn bundle_bytes() -> Vec<u8> {
+    bundle_bytes_as(WeightStorage::F32)
+}
+
+/// The same bundle with its weights stored otherwise.
+pub fn bundle_bytes_as(weight_storage: WeightStorage) -> Vec<u8> {
     let mut random = random(7);
     let space = SearchSpace::fashion();
     let mut weights = Vec::new();
@@ -76,6 +81,7 @@ pub fn bundle_bytes() -> Vec<u8> {
         children: Vec::new(),
         latency_tables: Vec::new(),
         trained: Trained::WholeSpace,
+        weight_storage,
         space: space.clone(),
     };
     let mut all = Vec::new();
@@ -91,6 +97,10 @@ pub fn bundle_bytes() -> Vec<u8> {
 
 pub fn bundle() -> Bundle {
     Bundle::from_bytes(&bundle_bytes()).unwrap()
+}
+
+pub fn bundle_as(weight_storage: WeightStorage) -> Bundle {
+    Bundle::from_bytes(&bundle_bytes_as(weight_storage)).unwrap()
 }
 
 /// Writes the bundle into a folder.

@@ -45,6 +45,8 @@ pub struct Bench {
     device_type: String,
     /// Whether subgroup operations are used.
     subgroups: bool,
+    /// What became of --pipeline-cache; none without.
+    pipeline_cache: Option<String>,
     /// Mapping and verifying the file.
     open_ms: f64,
     open_cpu_ms: Option<f64>,
@@ -160,6 +162,7 @@ impl Options {
             device: runtime.device().clone(),
             device_type: runtime.adapter().device_type.clone(),
             subgroups: runtime.adapter().subgroups,
+            pipeline_cache: (device.cache_folder()).map(|_| runtime.supernet().context().pipeline_cache().to_string()),
             open_ms: open.wall.0,
             open_cpu_ms: open.cpu.map(|cpu| cpu.0),
             load_ms: load.wall.0,
@@ -258,6 +261,9 @@ impl Report for Bench {
             "bundle opened in {:.2} ms; loaded in {:.1} ms ({} pipelines {:.1} ms, weights {:.1} ms)\n{}",
             self.open_ms, self.load_ms, self.pipelines, self.pipeline_ms, self.upload_ms, self.memory
         )?;
+        if let Some(cache) = &self.pipeline_cache {
+            writeln!(out, "pipeline cache: {cache}")?;
+        }
         for child in &self.children {
             let (madds, params) = (child.madds as f64 / 1e6, child.params as f64 / 1e3);
             writeln!(out, "\n{} ({}): {madds:.2} M MAdds, {params:.1} k params", child.name, child.child)?;

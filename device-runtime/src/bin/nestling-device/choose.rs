@@ -3,9 +3,10 @@ use crate::output::{Report, columns, row};
 use crate::profile::{self, Effort};
 use anyhow::Result;
 use clap::ValueEnum;
+use nestling::engine::TileChoice;
 use nestling::latency::DeviceKey;
 use nestling::select::Quantile;
-use nestling::{Budget, Choice, Millis};
+use nestling::{Budget, Choice, Millis, RuntimeOptions};
 use serde::Serialize;
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -56,6 +57,11 @@ impl Measuring {
 
     pub fn budget(&self, ms: f64) -> Budget {
         Budget { limit: Millis(ms), quantile: self.quantile() }
+    }
+
+    /// What the runtime must be loaded with for the profile to be of any use.
+    pub fn tiles(&self) -> TileChoice {
+        self.profile.as_deref().map_or(TileChoice::Vendor, profile::tiles)
     }
 
     pub fn prepare(&self, runtime: &nestling::Runtime) -> Result<()> {
@@ -109,7 +115,9 @@ impl From<&Choice> for Row {
 
 impl Options {
     pub fn run(&self, device: &device::Options) -> Result<Choices> {
-        let Opened { runtime, .. } = device.open(&self.bundle)?;
+        let tiles = self.measuring.tiles();
+        let Opened { runtime, .. } =
+            device.open_with(&self.bundle, RuntimeOptions { tiles, ..RuntimeOptions::default() })?;
         self.measuring.prepare(&runtime)?;
         let choices = match self.budget_ms.as_slice() {
             [] => runtime.choose_spread(TYPICAL, self.measuring.quantile())?,

@@ -93,8 +93,10 @@ impl Options {
         let largest = images.iter().map(|(_, _, image)| image.width().min(image.height())).max().unwrap_or(0);
         let defaults = RuntimeOptions::default();
         let largest_image_side = largest.max(defaults.largest_image_side);
-        let Opened { runtime, .. } =
-            device.open_with(&self.bundle, RuntimeOptions { largest_image_side, ..defaults })?;
+        let Opened { runtime, .. } = device.open_with(
+            &self.bundle,
+            RuntimeOptions { largest_image_side, tiles: self.measuring.tiles(), ..defaults },
+        )?;
         if let Some(ms) = self.budget_ms {
             self.measuring.prepare(&runtime)?;
             runtime.choose(self.measuring.budget(ms))?;

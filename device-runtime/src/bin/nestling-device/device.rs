@@ -1,12 +1,13 @@
 //! The options that all commands share, and what they open.
 
 use crate::clock::{Clock, Spent};
+use crate::output::say;
 use anyhow::{Context as _, Result};
 use clap::{Args, ValueEnum};
-use nestling::engine::WeightStorage;
+use nestling::engine::{Arithmetic, TileChoice};
 use nestling::gpu::{Backends, ContextOptions};
-use nestling::{Bundle, Runtime, RuntimeOptions};
-use std::path::Path;
+use nestling::{Bundle, Runtime, RuntimeOptions, WeightStorage};
+use std::path::{Path, PathBuf};
 
 /// Which GPU, and for which images.
 #[derive(Args)]
@@ -24,9 +25,16 @@ pub struct Options {
     /// Allow children whose weights were never trained: their times are true, their answers are noise.
     #[arg(long, global = true)]
     untrained: bool,
-    /// How the GPU stores the shared weights; less than f32 saves memory and costs some accuracy.
-    #[arg(long, global = true, value_name = "STORAGE", default_value = "f32")]
-    weight_storage: Storage,
+    /// How the GPU stores the shared weights: f32, f16 or int8; as the bundle does if not given.
+    #[arg(long, global = true, value_name = "STORAGE")]
+    weight_storage: Option<WeightStorage>,
+    /// What products are computed in: f32 or f16. f16 needs an adapter that offers it and passes a self-test.
+    #[arg(long, global = true, value_name = "ARITHMETIC", default_value_t)]
+    arithmetic: Arithmetic,
+    /// Keep compiled pipelines in this folder, made if missing: the next start need not compile them (Vulkan
+    /// only).
+    #[arg(long, global = true, value_name = "DIR")]
+    pipeline_cache: Option<PathBuf>,
     /// Leave out what the adapter offers, to see what it is worth or how a device without it does.
     #[arg(long, global = true, value_name = "FEATURE", value_delimiter = ',')]
     without: Vec<Feature>,
@@ -36,6 +44,8 @@ pub struct Options {
 enum Feature {
     Subgroups,
     Timestamps,
+    PipelineCache,
+    F16,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -44,13 +54,6 @@ enum Backend {
     Gl,
     Metal,
     Dx12,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum Storage {
-    F32,
-    F16,
-    Int8,
 }
 
 /// A bundle on a device, and what opening took.
@@ -76,17 +79,25 @@ impl Options {
             backends,
             adapter_name: self.adapter.clone(),
             use_subgroups: !self.without.contains(&Feature::Subgroups),
+            use_f16: !self.without.contains(&Feature::F16),
             use_timestamps: !self.without.contains(&Feature::Timestamps),
+            pipeline_cache: self.cache_folder().map(Path::to_owned),
             ..ContextOptions::default()
         }
     }
 
-    pub fn open_bundle(path: &Path) -> Result<Bundle> {
-        Bundle::open(path).with_context(|| format!("cannot use bundle {}", path.display()))
+    /// Where compiled pipelines are kept, if that was asked for.
+    pub fn cache_folder(&self) -> Option<&Path> {
+        self.pipeline_cache.as_deref().filter(|_| !self.without.contains(&Feature::PipelineCache))
     }
 
-    pub fn open(&self, path: &Path) -> Result<Opened> {
-        self.open_with(path, RuntimeOptions::default())
+    /// The storage that was asked for.
+    pub fn weight_storage(&self) -> Option<WeightStorage> {
+        self.weight_storage
+    }
+
+    pub fn open_bundle(path: &Path) -> Result<Bundle> {
+        Bundle::open(path).with_context(|| format!("cannot use bundle {}", path.display()))
     }
 
     /// For commands that time children and print no answer: they take untrained children too.
@@ -95,10 +106,10 @@ impl Options {
     }
 
     /// For a profile: of the children that can be chosen, or of all where none was trained.
-    pub fn open_to_profile(&self, path: &Path) -> Result<Opened> {
+    pub fn open_to_profile(&self, path: &Path, tiles: TileChoice) -> Result<Opened> {
         self.open_as(path, |bundle| {
             let trained = bundle.children().iter().any(|entry| bundle.manifest().trained.covers(&entry.child));
-            RuntimeOptions { untrained: !trained, ..RuntimeOptions::default() }
+            RuntimeOptions { untrained: !trained, tiles, ..RuntimeOptions::default() }
         })
     }
 
@@ -112,20 +123,26 @@ impl Options {
         let (open, clock) = (clock.elapsed(), Clock::start());
         let options = options(&bundle);
         let largest_image_side = options.largest_image_side.max(self.image_side.unwrap_or(0));
-        let weight_storage = match self.weight_storage {
-            Storage::F32 => WeightStorage::F32,
-            Storage::F16 => WeightStorage::F16,
-            Storage::Int8 => WeightStorage::Int8,
-        };
         let options = RuntimeOptions {
             context: self.context(),
             image_side: self.image_side,
             largest_image_side,
             untrained: self.untrained || options.untrained,
-            weight_storage,
+            weight_storage: self.weight_storage,
+            arithmetic: self.arithmetic,
             ..options
         };
         let runtime = Runtime::new(&bundle, options)?;
+        let cache = runtime.supernet().context().pipeline_cache();
+        if self.cache_folder().is_some() && cache.is_trouble() {
+            say(&format!("pipeline cache: {cache}"));
+        }
+        if let Some(fault) = runtime.storage_fault() {
+            say(&format!(
+                "note: the weights are f32 on the GPU, not {} as in the bundle: {fault}",
+                bundle.weight_storage()
+            ));
+        }
         Ok(Opened { bundle, runtime, open, load: clock.elapsed() })
     }
 }

@@ -1,7 +1,9 @@
 use crate::device;
 use crate::output::{Report, columns, row};
 use anyhow::Result;
+use nestling::WeightStorage;
 use nestling::bundle::ChildEntry;
+use nestling::engine::weight_bytes;
 use nestling::gpu::{AdapterFacts, list_adapters};
 use nestling::space::SearchSpace;
 use serde::Serialize;
@@ -30,6 +32,12 @@ struct BundleInfo {
     provenance: String,
     space: SearchSpace,
     weights: usize,
+    weight_storage: WeightStorage,
+    /// Of the file.
+    weight_bytes: usize,
+    /// With the storage that was asked for, or the bundle's.
+    gpu_weight_storage: WeightStorage,
+    gpu_weight_bytes: u64,
     labels: Vec<String>,
     children: Vec<Child>,
 }
@@ -67,6 +75,7 @@ impl Options {
             Some(path) => {
                 let bundle = device::Options::open_bundle(path)?;
                 let manifest = bundle.manifest();
+                let gpu_weight_storage = device.weight_storage().unwrap_or(manifest.weight_storage);
                 Some(BundleInfo {
                     name: manifest.name.clone(),
                     id: bundle.id().to_string(),
@@ -74,6 +83,10 @@ impl Options {
                     provenance: manifest.provenance.clone(),
                     space: manifest.space.clone(),
                     weights: bundle.weights().len(),
+                    weight_storage: manifest.weight_storage,
+                    weight_bytes: bundle.weight_bytes(),
+                    gpu_weight_storage,
+                    gpu_weight_bytes: weight_bytes(bundle.layout(), gpu_weight_storage),
                     labels: manifest.labels.clone(),
                     children: (bundle.children().iter())
                         .map(|entry| Child::new(entry, manifest.trained.covers(&entry.child)))
@@ -98,6 +111,9 @@ impl Report for Info {
         let (name, space, weights) = (&bundle.name, &bundle.space.name, bundle.weights);
         let kilobytes = bundle.file_bytes as f64 / 1e3;
         writeln!(out, "\nbundle {name}: {kilobytes:.0} kB, {weights} weights, search space `{space}`")?;
+        let (on_disk, on_gpu) = (bundle.weight_bytes as f64 / 1e3, bundle.gpu_weight_bytes as f64 / 1e3);
+        let (file, gpu) = (bundle.weight_storage, bundle.gpu_weight_storage);
+        writeln!(out, "  weights {file}, {on_disk:.0} kB of the file; {gpu} on the GPU, {on_gpu:.0} kB")?;
         writeln!(out, "  id {}\n  from {}\n  labels {}\n", bundle.id, bundle.provenance, bundle.labels.join(", "))?;
         let mut rows = vec![row(["child", "M MAdds", "k params", "top-1 %", "choices"])];
         for child in &bundle.children {

@@ -7,6 +7,7 @@ mod choose;
 mod classify;
 mod clock;
 mod device;
+mod govern;
 mod info;
 mod output;
 mod pixels;
@@ -42,6 +43,7 @@ enum Command {
     Choose(choose::Options),
     #[command(visible_alias = "run")]
     Classify(classify::Options),
+    Govern(govern::Options),
     Switch(switch::Options),
     Bench(bench::Options),
 }
@@ -53,6 +55,7 @@ fn main() -> ExitCode {
         Command::Profile(options) => options.run(&device).and_then(|report| output::emit(&report, json)),
         Command::Choose(options) => options.run(&device).and_then(|report| output::emit(&report, json)),
         Command::Classify(options) => options.run(&device).and_then(|report| output::emit(&report, json)),
+        Command::Govern(options) => options.run(&device).and_then(|report| output::emit(&report, json)),
         Command::Switch(options) => options.run(&device).and_then(|report| output::emit(&report, json)),
         Command::Bench(options) => options.run(&device).and_then(|report| output::emit(&report, json)),
     };

@@ -3,6 +3,7 @@ use crate::output::{Report, columns, row, say};
 use crate::progress::Bar;
 use anyhow::{Context as _, Result};
 use nestling::Runtime;
+use nestling::engine::TileChoice;
 use nestling::latency::{DeviceProfile, ProfileError, ProfileOptions, Progress};
 use serde::Serialize;
 use std::io::{self, Write};
@@ -19,6 +20,10 @@ pub struct Options {
     /// Where to keep the profile, for `choose --profile` and for apps.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+    /// Seconds to look for the fastest tiles of pointwise layers before measuring; 0 takes the vendor's. Whoever loads
+    /// with this profile gets the same tiles.
+    #[arg(long, default_value = "0.5", value_parser = seconds, value_name = "SECONDS")]
+    tune: Duration,
     #[command(flatten)]
     effort: Effort,
 }
@@ -29,6 +34,12 @@ pub struct Effort {
     /// About how many seconds to measure; the fastest and the slowest child are always measured.
     #[arg(long, default_value = "2", value_parser = seconds, value_name = "SECONDS")]
     seconds: Duration,
+}
+
+impl Default for Effort {
+    fn default() -> Self {
+        Self { seconds: Duration::from_secs(2) }
+    }
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {
@@ -43,7 +54,8 @@ pub struct Profile(DeviceProfile);
 
 impl Options {
     pub fn run(&self, device: &device::Options) -> Result<Profile> {
-        let Opened { runtime, .. } = device.open_to_profile(&self.bundle)?;
+        let tiles = if self.tune.is_zero() { TileChoice::Vendor } else { TileChoice::Timed(self.tune) };
+        let Opened { runtime, .. } = device.open_to_profile(&self.bundle, tiles)?;
         let profile = measure(&runtime, &self.effort)?;
         if let Some(path) = &self.out {
             profile.save(path)?;
@@ -58,6 +70,11 @@ fn measure(runtime: &Runtime, effort: &Effort) -> Result<Arc<DeviceProfile>> {
     let show = |Progress { done, doing }: Progress| bar.show(done, doing);
     let options = ProfileOptions { time: effort.seconds, progress: Some(&show) };
     runtime.profile(&options).context("measuring this device")
+}
+
+/// The tiles that a profile was measured with; the vendor's where there is none to read.
+pub fn tiles(path: &Path) -> TileChoice {
+    DeviceProfile::load(path).map_or(TileChoice::Vendor, |profile| TileChoice::Given(profile.tiles))
 }
 
 /// Gives the runtime the profile of `path` if that is fresh; otherwise measures one and writes it there, if anywhere.
@@ -82,6 +99,7 @@ impl Report for Profile {
         let Self(profile) = self;
         let table = &profile.table;
         writeln!(out, "{}, images of {} x {1} pixels", table.device, profile.image_side)?;
+        writeln!(out, "tiles of large, medium and small pointwise layers (pixels x channels): {}", profile.tiles)?;
         writeln!(
             out,
             "{} distinct layers timed by {:?}; a child takes {} + {:.2} x the sum of its layers\n",

@@ -1,0 +1,309 @@
+use super::*;
+use proptest::prelude::*;
+
+fn ladder(times: &[f64]) -> Ladder {
+    let rung = |(place, &time): (usize, &f64)| Rung {
+        name: format!("child-{place}"),
+        predicted: Millis(time),
+        accuracy: 80.0 + place as f64,
+    };
+    Ladder::new(times.iter().enumerate().map(rung)).unwrap()
+}
+
+/// A governor of children of 2, 4, 6 and 8 ms for a limit of 10 ms, and a clock of ten inferences a second.
+struct Bench {
+    governor: Governor,
+    now: Duration,
+    hint: ThermalHint,
+}
+
+const TIMES: [f64; 4] = [2.0, 4.0, 6.0, 8.0];
+
+impl Bench {
+    fn at(start: usize) -> Self {
+        let options = GovernorOptions { start: Some(start), ..GovernorOptions::new(Millis(10.0)) };
+        Self {
+            governor: Governor::new(ladder(&TIMES), options).unwrap(),
+            now: Duration::ZERO,
+            hint: ThermalHint::Unknown,
+        }
+    }
+
+    fn infer(&mut self, ms: f64) -> Decision {
+        self.now += Duration::from_millis(100);
+        self.governor.observe(self.now, Millis(ms), self.hint)
+    }
+
+    /// Each child takes so many times what is predicted; returns each step with its second.
+    fn run(&mut self, seconds: u64, slow_down: impl Fn(usize) -> f64) -> Vec<(u64, Decision)> {
+        let step = |_| {
+            let rung = self.governor.current();
+            let said = self.infer(TIMES[rung] * slow_down(rung));
+            (!matches!(said, Decision::Stay | Decision::TooSlow)).then_some((self.now.as_secs(), said))
+        };
+        (0..seconds * 10).filter_map(step).collect()
+    }
+}
+
+const fn down(to: usize, why: Reason) -> Decision {
+    Decision::StepDown { to, why }
+}
+
+#[test]
+fn each_rule_of_a_step_down() {
+    let (hit, miss) = (8.0, 11.0);
+    let one_in = |every: usize, count: usize| {
+        (0..count).map(|place| if place % every == 0 { miss } else { hit }).collect::<Vec<_>>()
+    };
+    type Case = (&'static str, Vec<f64>, Option<(usize, Reason)>);
+    let cases: [Case; 9] = [
+        ("within the limit", vec![10.0; 200], None),
+        ("a pause", [vec![hit; 40], vec![500.0], vec![hit; 40]].concat(), None),
+        ("a pause of two inferences", [vec![hit; 40], vec![500.0; 2], vec![hit; 40]].concat(), None),
+        ("three in a row", vec![miss; 3], Some((3, Reason::Misses))),
+        ("three in eight", [[miss, hit, hit, hit], [miss, hit, hit, miss]].concat(), Some((8, Reason::Misses))),
+        ("three in nine", [&[miss, hit, hit, hit, miss, hit, hit, hit, miss][..], &[hit; 40]].concat(), None),
+        ("one in twenty, which is p95", [one_in(20, 400)].concat(), None),
+        ("one in ten, for ever", [one_in(10, 100)].concat(), Some((63, Reason::P95))),
+        ("no answer", vec![f64::INFINITY; 3], Some((3, Reason::Misses))),
+    ];
+    for (case, times, expected) in cases {
+        let mut bench = Bench::at(3);
+        let said = times.iter().map(|&time| bench.infer(time)).enumerate();
+        let said = said.into_iter().find(|(_, said)| *said != Decision::Stay);
+        assert_eq!(said, expected.map(|(inferences, why)| (inferences - 1, down(2, why))), "{case}");
+    }
+}
+
+#[test]
+fn what_is_no_time_is_not_counted() {
+    let mut bench = Bench::at(3);
+    for _ in 0..100 {
+        assert_eq!(
+            (bench.infer(f64::NAN), bench.infer(-1.0), bench.infer(f64::NEG_INFINITY)),
+            (Decision::Stay, Decision::Stay, Decision::Stay)
+        );
+    }
+    assert_eq!(bench.governor.p95(), None);
+}
+
+#[test]
+fn each_rule_of_a_step_up() {
+    // From the child of 4 ms to that of 6 ms, whose scaled p95 must be at most 8 ms.
+    for (slow_down, seconds, hint, ready, expected) in [
+        (1.3, 40, ThermalHint::Fair, true, vec![(33, Decision::StepUp { to: 2 })]),
+        (1.3, 29, ThermalHint::Unknown, true, vec![]),
+        (1.4, 300, ThermalHint::Unknown, true, vec![]),
+        (1.3, 300, ThermalHint::Serious, true, vec![]),
+        (1.3, 300, ThermalHint::Unknown, false, vec![]),
+        // Then it waits for a quiet minute, and the child of 8 ms would leave no margin.
+        (1.1, 300, ThermalHint::Unknown, true, vec![(33, Decision::StepUp { to: 2 })]),
+        (
+            0.9,
+            300,
+            ThermalHint::Unknown,
+            true,
+            vec![(33, Decision::StepUp { to: 2 }), (93, Decision::StepUp { to: 3 })],
+        ),
+    ] {
+        let mut bench = Bench::at(1);
+        bench.hint = hint;
+        bench.governor.set_ready(2, ready).unwrap();
+        assert_eq!(bench.run(seconds, |_| slow_down), expected, "{slow_down} {hint:?} {ready}");
+    }
+}
+
+#[test]
+fn one_moment_without_room_starts_the_wait_anew() {
+    let mut bench = Bench::at(1);
+    assert_eq!(bench.run(30, |_| 1.0), []);
+    assert_eq!(bench.run(1, |_| 2.0), []);
+    assert_eq!(bench.run(60, |_| 1.0), [(64, Decision::StepUp { to: 2 })]);
+}
+
+#[test]
+fn a_rung_that_is_taken_back_waits_twice_as_long_each_time() {
+    let mut bench = Bench::at(1);
+    // The prediction is wrong for the third child: it never holds.
+    let steps = bench.run(3600, |rung| if rung == 2 { 2.0 } else { 1.0 });
+    let ups: Vec<u64> =
+        steps.iter().filter(|(_, said)| matches!(said, Decision::StepUp { .. })).map(|step| step.0).collect();
+    let waits: Vec<u64> = ups.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    // A window is filled after each, in about three seconds; 16 minutes are the longest wait.
+    let expected = [60, 120, 240, 480, 960, 960];
+    assert_eq!(waits.len(), expected.len());
+    assert!(waits.iter().zip(expected).all(|(wait, expected)| (3..=4).contains(&(wait - expected))), "{waits:?}");
+    assert_eq!(steps.len(), 2 * ups.len());
+}
+
+#[test]
+fn a_rung_that_held_is_tried_again_soon() {
+    for (held, expected) in [(60, 64), (301, 60)] {
+        let mut bench = Bench::at(1);
+        bench.governor.set_ready(3, false).unwrap();
+        assert_eq!(bench.run(34, |_| 1.0).len(), 1);
+        assert_eq!(bench.run(held, |_| 1.0), []);
+        let gone = bench.run(1, |rung| if rung == 2 { 2.0 } else { 1.0 });
+        assert_eq!(gone.len(), 1);
+        let back = bench.run(100, |_| 1.0);
+        assert_eq!(back.len(), 1);
+        assert!((expected - 2..=expected).contains(&(back[0].0 - gone[0].0)), "{held}: {gone:?} {back:?}");
+    }
+}
+
+#[test]
+fn a_hot_device_steps_down_once() {
+    let mut bench = Bench::at(3);
+    bench.hint = ThermalHint::Critical;
+    assert_eq!(bench.run(600, |_| 0.5), [(0, down(2, Reason::Heat))]);
+    // Flickering is no news.
+    for _ in 0..100 {
+        bench.hint = ThermalHint::Serious;
+        assert_eq!(bench.run(1, |_| 0.5), []);
+        bench.hint = ThermalHint::Critical;
+        assert_eq!(bench.run(1, |_| 0.5), []);
+    }
+    bench.hint = ThermalHint::Serious;
+    assert_eq!(bench.run(31, |_| 0.5), []);
+    bench.hint = ThermalHint::Critical;
+    assert_eq!(bench.run(1, |_| 0.5).len(), 1);
+}
+
+#[test]
+fn a_device_that_is_too_slow_ends_at_the_fastest_and_says_so() {
+    let mut bench = Bench::at(3);
+    let steps = bench.run(600, |_| 6.0);
+    assert_eq!(steps.iter().map(|step| step.1).collect::<Vec<_>>(), [2, 1, 0].map(|to| down(to, Reason::Misses)));
+    assert!(steps[2].0 <= 2 && bench.governor.is_too_slow());
+    assert_eq!(bench.infer(12.0), Decision::TooSlow);
+    // One quick inference is not enough, a window is.
+    assert_eq!(bench.infer(2.0), Decision::TooSlow);
+    assert_eq!(bench.run(4, |_| 1.0), []);
+    assert!(!bench.governor.is_too_slow());
+}
+
+#[test]
+fn a_third_switch_in_a_minute_needs_more_than_chance() {
+    let mut bench = Bench::at(3);
+    let mut now_and_then = |seconds: usize| -> Vec<Decision> {
+        let said = (0..seconds * 10).map(|place| bench.infer(if place % 4 == 0 { 11.0 } else { 1.0 }));
+        said.filter(|said| !matches!(said, Decision::Stay | Decision::TooSlow)).collect()
+    };
+    // One in four is two in eight, too few for the quick rule: p95 takes two windows a step.
+    assert_eq!(now_and_then(50), [down(2, Reason::P95), down(1, Reason::P95)]);
+    assert_eq!(now_and_then(40), [down(0, Reason::P95)]);
+
+    // Of a new load most miss: three are enough twice, then five of eight.
+    let mut bench = Bench::at(3);
+    let steps = (1..=20).filter(|_| !matches!(bench.infer(60.0), Decision::Stay | Decision::TooSlow));
+    assert_eq!(steps.collect::<Vec<_>>(), [3, 6, 11]);
+}
+
+#[test]
+fn a_budget_may_change() {
+    let mut bench = Bench::at(3);
+    assert_eq!(bench.run(20, |_| 1.0), []);
+    bench.governor.set_budget(Millis(5.0)).unwrap();
+    // What it measured already counts.
+    assert_eq!(bench.infer(8.0), down(2, Reason::Misses));
+    assert_eq!(bench.run(10, |_| 1.0), [(20, down(1, Reason::Misses))]);
+    bench.governor.set_budget(Millis(20.0)).unwrap();
+    let ups = [2, 3].map(|to| Decision::StepUp { to });
+    assert_eq!(bench.run(200, |_| 1.0).iter().map(|step| step.1).collect::<Vec<_>>(), ups);
+    for wrong in [0.0, -1.0, f64::NAN, f64::INFINITY] {
+        assert!(matches!(bench.governor.set_budget(Millis(wrong)), Err(GovernorError::NoDuration { .. })));
+    }
+    assert_eq!(bench.governor.limit(), Millis(20.0));
+}
+
+#[test]
+fn children_that_are_not_ready_are_passed_over_on_the_way_down() {
+    let mut bench = Bench::at(3);
+    bench.governor.set_ready(2, false).unwrap();
+    assert_eq!(bench.run(1, |_| 2.0), [(0, down(1, Reason::Misses))]);
+    assert_eq!(bench.governor.set_ready(4, true), Err(GovernorError::NoSuchRung { index: 4, rungs: 4 }));
+}
+
+#[test]
+fn it_starts_where_the_prediction_leaves_the_margin() {
+    for (limit, start) in [(20.0, 3), (9.9, 2), (10.0, 3), (3.0, 0), (0.1, 0)] {
+        let governor = Governor::new(ladder(&TIMES), GovernorOptions::new(Millis(limit))).unwrap();
+        assert_eq!(governor.current(), start, "{limit}");
+    }
+}
+
+#[test]
+fn what_cannot_be_is_refused() {
+    let rung = |ms, accuracy| Rung { name: "a".to_owned(), predicted: Millis(ms), accuracy };
+    assert_eq!(Ladder::new([]), Err(GovernorError::NoRung));
+    for (second, problem) in [
+        ((0.0, 90.0), "positive"),
+        ((f64::NAN, 90.0), "positive"),
+        ((f64::INFINITY, 90.0), "positive"),
+        ((3.0, f64::NAN), "no number"),
+        ((2.0, 90.0), "before it"),
+        ((3.0, 80.0), "before it"),
+    ] {
+        let error = Ladder::new([rung(2.0, 80.0), rung(second.0, second.1)]).unwrap_err();
+        assert!(error.to_string().contains(problem), "{error}");
+    }
+    assert!(Ladder::pareto([rung(2.0, 80.0), rung(3.0, f64::NAN)]).is_err());
+    let good = GovernorOptions::new(Millis(10.0));
+    for wrong in [
+        GovernorOptions { limit: Millis(f64::NAN), ..good },
+        GovernorOptions { start: Some(4), ..good },
+        GovernorOptions { margin: 1.0, ..good },
+        GovernorOptions { misses: 0, ..good },
+        GovernorOptions { misses: 9, ..good },
+        GovernorOptions { among: WINDOW + 1, ..good },
+    ] {
+        assert!(Governor::new(ladder(&TIMES), wrong).is_err(), "{wrong:?}");
+    }
+}
+
+#[test]
+fn hints_are_read_as_the_systems_define_them() {
+    use ThermalHint::*;
+    for (headroom, hint) in [
+        (0.0, Nominal),
+        (0.69, Nominal),
+        (0.7, Fair),
+        (0.85, Serious),
+        (1.0, Critical),
+        (f32::INFINITY, Critical),
+        (-0.1, Unknown),
+    ] {
+        assert_eq!(ThermalHint::from_android_headroom(headroom), hint, "{headroom}");
+    }
+    let states = [-1, 0, 1, 2, 3, 4].map(ThermalHint::from_ios_state);
+    assert_eq!(states, [Unknown, Nominal, Fair, Serious, Critical, Critical]);
+}
+
+proptest! {
+    #[test]
+    fn no_sequence_panics_or_leaves_the_ladder(
+        steps in proptest::collection::vec((any::<f64>(), 0..5u8, any::<u64>(), -1..5i32, 0..40u8), 0..400),
+        start in 0..4usize,
+    ) {
+        let mut bench = Bench::at(start);
+        for (any, kind, nanoseconds, state, ready) in steps {
+            let latency = match kind {
+                0 => any,
+                1 => f64::INFINITY,
+                2 => 0.0,
+                _ => any.abs() % 20.0,
+            };
+            let before = bench.governor.current();
+            // Any time, forwards and back.
+            let now = Duration::from_nanos(nanoseconds);
+            match bench.governor.observe(now, Millis(latency), ThermalHint::from_ios_state(state)) {
+                Decision::Stay => prop_assert_eq!(bench.governor.current(), before),
+                Decision::TooSlow => prop_assert!(bench.governor.current() == before && bench.governor.is_too_slow()),
+                Decision::StepDown { to, .. } => prop_assert!(to < before && bench.governor.current() == to),
+                Decision::StepUp { to } => prop_assert!(to == before + 1 && to < 4 && bench.governor.current() == to),
+            }
+            let _ = bench.governor.set_budget(Millis(if kind == 4 { latency } else { 10.0 }));
+            let _ = bench.governor.set_ready(usize::from(ready), ready % 2 == 0);
+        }
+    }
+}
