@@ -30,6 +30,39 @@ pub struct BenchReport {
     pub two_workers_images_per_s: f64,
     /// The last over the one before.
     pub two_workers_over_one: f64,
+    /// What a CPU core does in matrix products of pointwise layers' shapes: what a software adapter's kernels can be
+    /// held against. GFLOP per CPU-second, median of [`SGEMM_SHAPES`].
+    pub sgemm_gflops: f64,
+}
+
+/// Pixels, input and output channels of three pointwise layers: of an early, a middle and a late stage.
+pub const SGEMM_SHAPES: [(i64, i64, i64); 3] = [(3136, 144, 24), (196, 576, 96), (49, 960, 320)];
+
+/// GFLOP per CPU-second of 32-bit matrix products on the CPU.
+fn sgemm_gflops() -> f64 {
+    let rate = |(pixels, inputs, outputs): (i64, i64, i64)| {
+        let options = (tch::Kind::Float, Device::Cpu);
+        let (left, right) =
+            (tch::Tensor::rand([pixels, inputs], options), tch::Tensor::rand([inputs, outputs], options));
+        let mut result = tch::Tensor::empty([pixels, outputs], options);
+        let mut run = |count: u32| {
+            let clock = Clock::start(0.0, 0.0);
+            for _ in 0..count {
+                result = left.matmul(&right);
+            }
+            clock.elapsed().0
+        };
+        run(20); // warm
+        let mut count = 100;
+        loop {
+            let cpu_s = run(count);
+            if cpu_s > 0.2 || count > 1_000_000 {
+                return 2e-9 * (pixels * inputs * outputs) as f64 * f64::from(count) / cpu_s;
+            }
+            count *= 2;
+        }
+    };
+    median(SGEMM_SHAPES.map(rate).to_vec())
 }
 
 impl fmt::Display for BenchReport {
@@ -46,7 +79,8 @@ impl fmt::Display for BenchReport {
             f,
             "  two workers          {:7.2} times one ({:.0} against {:.0} images per second)",
             self.two_workers_over_one, self.two_workers_images_per_s, self.one_worker_images_per_s
-        )
+        )?;
+        writeln!(f, "  matrix products      {:7.1} GFLOP per CPU-second", self.sgemm_gflops)
     }
 }
 
@@ -117,5 +151,6 @@ pub fn bench(
         one_worker_images_per_s: one_wall,
         two_workers_images_per_s: two_wall,
         two_workers_over_one: two_wall / one_wall,
+        sgemm_gflops: sgemm_gflops(),
     })
 }

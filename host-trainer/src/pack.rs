@@ -3,6 +3,7 @@
 use crate::data::FASHION_LABELS;
 use crate::run_folder::SearchReport;
 use crate::search::Evaluator;
+use nestling::WeightStorage;
 use nestling::bundle::{BundleContents, ChildEntry, Manifest, PackError, Trained};
 use nestling::latency::LatencyTable;
 use nestling::space::{Child, SpaceError};
@@ -43,6 +44,9 @@ pub enum PackRunError {
 
 /// Calibrates the chosen children again and writes the bundle, whole or not at all.
 ///
+/// The evaluator's weights must be what `storage` gives back ([`WeightStorage::round`]): statistics and accuracy are those of
+/// the weights that ship.
+///
 /// # Errors
 /// [`PackRunError`] if search and checkpoint do not belong together, or the disk does not take the file.
 pub fn pack(
@@ -50,6 +54,7 @@ pub fn pack(
     report: &SearchReport,
     provenance: String,
     latency_tables: Vec<LatencyTable>,
+    storage: WeightStorage,
     path: &Path,
     progress: &(dyn Fn(usize) + Sync),
 ) -> Result<Manifest, PackRunError> {
@@ -64,8 +69,10 @@ pub fn pack(
     let mut calibrated = Vec::new();
     for (chosen, (statistics, now)) in report.chosen.iter().zip(found) {
         let before = report.evaluated[chosen.index].held_out;
-        // The same weights and images give the same statistics; a few hits may turn on another processor.
-        if now.held_out.images != before.images || now.held_out.correct.abs_diff(before.correct) > before.images / 200 {
+        // The same weights and images give the same statistics; a few hits may turn on another processor, and a few more
+        // where the weights were rounded.
+        let most = before.images / if storage == WeightStorage::F32 { 200 } else { 50 };
+        if now.held_out.images != before.images || now.held_out.correct.abs_diff(before.correct) > most {
             let (now, before) = (now.held_out.correct, before.correct);
             return Err(PackRunError::Moved { name: chosen.name.clone(), now, before });
         }
@@ -87,6 +94,7 @@ pub fn pack(
         children: entries,
         latency_tables,
         trained: Trained::WholeSpace,
+        weight_storage: storage,
     };
     BundleContents { manifest: &manifest, weights: evaluator.weights, children: &calibrated }.write(path)?;
     Ok(manifest)

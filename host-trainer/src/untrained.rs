@@ -6,6 +6,7 @@ use crate::train::{generator, purpose};
 use nestling::bundle::{BundleContents, ChildEntry, Manifest, Measured, PackError, Trained};
 use nestling::input::Preprocessing;
 use nestling::space::{CalibratedChild, Child, Network, Role, SearchSpace, SpaceError};
+use nestling::weights::{OutOfRange, WeightStorage};
 use rand::RngExt;
 use std::path::Path;
 use tch::{Device, Tensor};
@@ -22,6 +23,9 @@ pub enum UntrainedError {
     /// The space or a child is impossible.
     #[error(transparent)]
     Space(#[from] SpaceError),
+    /// The storage cannot hold a weight.
+    #[error(transparent)]
+    WeightRange(#[from] OutOfRange),
     /// The disk does not take the file.
     #[error(transparent)]
     Pack(#[from] PackError),
@@ -92,20 +96,34 @@ pub fn untrained_children(
         .collect()
 }
 
+/// What a bundle of random weights holds beside its space and children.
+#[derive(Clone, Debug)]
+pub struct Untrained {
+    /// One name a class.
+    pub labels: Vec<String>,
+    /// How pixels become input.
+    pub preprocessing: Preprocessing,
+    /// Seed of the weights and of the images that calibrate.
+    pub seed: u64,
+    /// How the file stores the weights.
+    pub weight_storage: WeightStorage,
+}
+
 /// Writes a bundle of random weights, whole or not at all; every child in it is marked untrained.
 ///
 /// # Errors
-/// [`UntrainedError`] if the space does not offer a child, or the disk does not take the file.
+/// [`UntrainedError`] if the space does not offer a child, the storage cannot hold a weight, or the disk does not take the file.
 pub fn write_untrained(
     space: &SearchSpace,
     children: &[(String, Child)],
-    labels: Vec<String>,
-    preprocessing: Preprocessing,
-    seed: u64,
+    untrained: Untrained,
     path: &Path,
     progress: impl FnMut(),
 ) -> Result<Manifest, UntrainedError> {
+    let Untrained { labels, preprocessing, seed, weight_storage } = untrained;
     let weights = random_weights(space, seed);
+    // The statistics are those of the weights that ship.
+    let weights = weight_storage.round(&space.layout(), &weights)?;
     let mut shipped = untrained_children(space, &weights, children, seed, progress)?;
     shipped.sort_by_key(|(entry, _)| entry.cost.madds);
     let (entries, calibrated): (Vec<_>, Vec<_>) = shipped.into_iter().unzip();
@@ -118,6 +136,7 @@ pub fn write_untrained(
         children: entries,
         latency_tables: Vec::new(),
         trained: Trained::Only(Vec::new()),
+        weight_storage,
     };
     BundleContents { manifest: &manifest, weights: &weights, children: &calibrated }.write(path)?;
     Ok(manifest)

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)] // a test's helpers may panic too
 
+use nestling::WeightStorage;
+use nestling::bundle::Bundle;
 use std::process::{Command, Output};
 
 fn nestling(arguments: &[&str]) -> Output {
@@ -63,10 +65,36 @@ fn what_is_wrong_is_said_in_one_line_and_nothing_is_written() {
         (&["init", "--space", "table1", "--labels", &few, "--output", &never], "2 lines, but there are 1000 classes"),
         (&["import", "--model", "resnet50", "--weights", &few, "--output", &never], "efficientnet-lite0"),
         (&["import", "--weights", &few, "--output", &never], "labels.txt"),
+        (&["init", "--space", "fashion", "--weight-storage", "f64", "--output", &never], "no storage of weights: f32"),
         (&["export", &few, "--child", "all"], "not a Nestling bundle"),
     ] {
         let message = complaint(arguments);
         assert!(message.contains(expected), "{arguments:?}: {message}");
         assert!(!output.exists());
     }
+}
+
+#[test]
+fn a_bundle_shrinks_with_its_storage_and_exports_what_it_decodes_to() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
+    let mut bytes = Vec::new();
+    for storage in WeightStorage::ALL {
+        let (path, name) = (at("small.nestling"), storage.to_string());
+        let written = json(&["init", "--space", "fashion", "--weight-storage", &name, "--output", &path]);
+        assert_eq!(written["weight_storage"], name);
+        let bundle = Bundle::open(&path).unwrap();
+        assert_eq!(bundle.weight_storage(), storage);
+        bytes.push(bundle.weight_bytes());
+
+        let exported = at("biggest.safetensors");
+        json(&["export", &path, "--child", "biggest", "--format", "safetensors", "--output", &exported]);
+        let tensors = nestling_train::import::read_weights(exported.as_ref()).unwrap();
+        let layout = bundle.layout();
+        for convolution in &layout.convolutions {
+            let weight = &layout.parameters[convolution.weight];
+            assert_eq!(tensors[&weight.name].values, bundle.weights()[weight.range()], "{storage}, {}", weight.name);
+        }
+    }
+    assert!(bytes[0] as f64 > 1.9 * bytes[1] as f64 && bytes[0] as f64 > 3.3 * bytes[2] as f64, "{bytes:?}");
 }

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)] // a test's helpers may panic too
 
+use nestling::WeightStorage;
 use nestling::bundle::Bundle;
 use nestling_tests::{nestling, quick_config, write_made_up_dataset};
 use nestling_train::train::{Checkpoint, TrainConfig};
@@ -81,6 +82,18 @@ fn train_search_pack_and_evaluate() {
         assert_eq!(row["name"], entry.name);
         let difference = row["test_top1"].as_f64().unwrap() - entry.test.top1_percent();
         assert!(difference.abs() <= 1.0, "{}: {difference} points", entry.name);
+    }
+    // Stored smaller, the same children ship with statistics and accuracy of the rounded weights.
+    for storage in [WeightStorage::F16, WeightStorage::Int8] {
+        let smaller = place.path("smaller.nestling");
+        let mut pack = place.command("pack", "run");
+        succeed(pack.args(["--weight-storage", &storage.to_string(), "--output"]).arg(&smaller));
+        let smaller = Bundle::open(&smaller).unwrap();
+        assert_eq!(smaller.weight_storage(), storage);
+        assert!(smaller.weight_bytes() * 4 < opened.weight_bytes() * if storage == WeightStorage::F16 { 3 } else { 2 });
+        let names = |bundle: &Bundle| bundle.children().iter().map(|entry| entry.name.clone()).collect::<Vec<_>>();
+        assert_eq!(names(&smaller), names(&opened));
+        assert!(smaller.calibrated(0).unwrap() != opened.calibrated(0).unwrap());
     }
     // A disk that takes no more than 20 KiB: the error is typed and the good bundle stays.
     let before = std::fs::read(&bundle).unwrap();

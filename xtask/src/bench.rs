@@ -59,6 +59,7 @@ pub fn run(options: &Options) -> Result<()> {
         print_trainer(&trainer);
         document["trainer"] = trainer;
     }
+    print_against_sgemm(&document);
     let path = folder.join("bench.json");
     write_json(&path, &document)?;
     println!("written to {}", path.display());
@@ -155,6 +156,24 @@ fn print_device(device: &Value) {
     }
 }
 
+/// How far a software adapter's kernels are from what the same cores do in matrix products.
+///
+/// A layer's time is wall time, in which lavapipe uses every core: the rate that counts is that of all of them.
+fn print_against_sgemm(document: &Value) {
+    let Some(sgemm) = document["trainer"]["sgemm_gflops"].as_f64() else { return };
+    let cores = std::thread::available_parallelism().map_or(1, usize::from) as f64;
+    println!("\nof {:.0} GFLOP/s that {cores} cores do in matrix products:", sgemm * cores);
+    for (name, device) in document.as_object().into_iter().flatten().filter(|(_, one)| one["device"].is_object()) {
+        for child in list(&device["children"]) {
+            let shares = list(&child["operators"]).iter().filter_map(|operator| {
+                let share = operator["gflops"].as_f64()? / (sgemm * cores);
+                Some(format!("{} {:.1} %", word(&operator["operator"]), 100.0 * share))
+            });
+            println!("  {name}, {}: {}", word(&child["name"]), shares.collect::<Vec<_>>().join(", "));
+        }
+    }
+}
+
 fn print_trainer(trainer: &Value) {
     println!("\ntraining step, {} images a worker, one worker:", trainer["batch_size"]);
     let line = |what: &str, key: &str| println!("  {what:34} {:8.2}", number(&trainer[key]));
@@ -163,4 +182,5 @@ fn print_trainer(trainer: &Value) {
     line("sandwich over biggest, measured", "sandwich_over_biggest");
     line("sandwich over biggest, by MAdds", "predicted_sandwich_over_biggest");
     line("two workers over one, per second", "two_workers_over_one");
+    line("matrix products, GFLOP per CPU-second", "sgemm_gflops");
 }

@@ -11,6 +11,7 @@ mod photo;
 mod process;
 mod programs;
 mod setup;
+mod storage;
 mod test;
 mod workspace;
 
@@ -55,6 +56,11 @@ enum Command {
     ///
     /// Makes a Python of its own under target/ (52 MB to fetch, once). Leaves target/onnx/summary.json.
     Onnx(onnx::Options),
+    /// What storing the weights as f16 or int8 saves on disk and on the GPU, and what accuracy it costs.
+    ///
+    /// Packs the demo's run with each storage and classifies all test images with every shipped child on this device
+    /// (about ten minutes on a software driver). Leaves target/storage/summary.json.
+    Storage(storage::Options),
     /// Everything that CI checks: formatting, lints, documentation, licences, tests.
     ///
     /// Stops at the first step that fails, and ends with one line a step and cargo's test results.
@@ -69,6 +75,7 @@ fn main() -> ExitCode {
         Command::Bench(options) => bench::run(&options),
         Command::Photo(options) => photo::run(&options),
         Command::Onnx(options) => onnx::run(&options),
+        Command::Storage(options) => storage::run(&options),
         Command::Test(options) => test::run(&options),
     };
     match outcome {

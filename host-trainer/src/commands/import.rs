@@ -4,6 +4,7 @@ use super::init::{labels, named};
 use super::{bar, print};
 use anyhow::{Context, Result, ensure};
 use clap::Args;
+use nestling::WeightStorage;
 use nestling::bundle::{BundleContents, ChildEntry, Manifest, Measured, Trained};
 use nestling_train::import::{place, read_weights, source_model};
 use nestling_train::model::Parameters;
@@ -40,6 +41,9 @@ pub struct Import {
     /// Share of the shorter side that the centred square keeps [default: 1; ImageNet evaluations keep 0.875]
     #[arg(long)]
     centre_fraction: Option<f32>,
+    /// How the file stores the weights: f32, f16 or int8; a device does the same by default
+    #[arg(long, value_name = "STORAGE", default_value_t = WeightStorage::F32)]
+    weight_storage: WeightStorage,
     /// Seed of the weights that are not imported
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -71,7 +75,8 @@ impl Import {
         let others = named(&space, &self.children, self.seed)?;
         ensure!(others.iter().all(|(other, _)| *other != name), "--name {name} is another child's: choose another");
         let bar = bar(others.len() as u64, "calibrate");
-        let mut shipped = untrained_children(&space, &imported.weights, &others, self.seed, || bar.inc(1))?;
+        let weights = self.weight_storage.round(&space.layout(), &imported.weights)?;
+        let mut shipped = untrained_children(&space, &weights, &others, self.seed, || bar.inc(1))?;
         bar.finish_and_clear();
         let (child, unknown) = (model.child(), Measured { correct: 0, images: 0 });
         let cost = space.lower(&child)?.cost();
@@ -93,13 +98,15 @@ impl Import {
             children: entries,
             latency_tables: Vec::new(),
             trained: Trained::Only(vec![child.clone()]),
+            weight_storage: self.weight_storage,
         };
-        let contents = BundleContents { manifest: &manifest, weights: &imported.weights, children: &calibrated };
+        let contents = BundleContents { manifest: &manifest, weights: &weights, children: &calibrated };
         contents.write(&self.output)?;
         let bytes = std::fs::metadata(&self.output)?.len();
         let document = json!({
             "path": self.output,
             "bytes": bytes,
+            "weight_storage": self.weight_storage,
             "model": model.name(),
             "name": name,
             "child": child.to_string(),

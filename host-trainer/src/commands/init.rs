@@ -4,9 +4,11 @@ use super::cost::parse_child;
 use super::{bar, print};
 use anyhow::{Context, Result, ensure};
 use clap::Args;
+use nestling::WeightStorage;
 use nestling::input::Preprocessing;
 use nestling::space::{Child, SearchSpace};
-use nestling_train::{spaces, torch, untrained};
+use nestling_train::untrained::{Untrained, write_untrained};
+use nestling_train::{spaces, torch};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 
@@ -28,6 +30,9 @@ pub struct Init {
     /// File with one label a line, one for each class
     #[arg(long)]
     labels: Option<PathBuf>,
+    /// How the file stores the weights: f32, f16 or int8; a device does the same by default
+    #[arg(long, value_name = "STORAGE", default_value_t = WeightStorage::F32)]
+    weight_storage: WeightStorage,
     /// Seed of weights and of random children
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -97,15 +102,15 @@ impl Init {
         let labels = labels(self.labels.as_deref(), space.classes)?;
         let bar = bar(children.len() as u64, "calibrate");
         let preprocessing = usual_preprocessing(space.input_channels);
-        let manifest =
-            untrained::write_untrained(&space, &children, labels, preprocessing, self.seed, &self.output, || {
-                bar.inc(1)
-            })?;
+        let (seed, weight_storage) = (self.seed, self.weight_storage);
+        let untrained = Untrained { labels, preprocessing, seed, weight_storage };
+        let manifest = write_untrained(&space, &children, untrained, &self.output, || bar.inc(1))?;
         bar.finish_and_clear();
         let bytes = std::fs::metadata(&self.output)?.len();
         let document = json!({
             "path": self.output,
             "bytes": bytes,
+            "weight_storage": weight_storage,
             "parameters": space.layout().len(),
             "children": manifest.children,
         });

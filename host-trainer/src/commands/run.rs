@@ -3,11 +3,13 @@
 use super::{bar, preprocessing, print, say};
 use anyhow::{Context, Result, bail};
 use clap::Args;
+use nestling::WeightStorage;
 use nestling::bundle::Bundle;
 use nestling_train::calibrate::calibrate;
 use nestling_train::data::{Dataset, load_fashion};
 use nestling_train::evaluate::evaluate;
 use nestling_train::model::{ImageSizes, Parameters};
+use nestling_train::pack::pack;
 use nestling_train::run_folder::{Chosen, RunFolder, SearchReport, read_json};
 use nestling_train::search::{Evaluator, SearchOptions, named, search};
 use nestling_train::time::Clock;
@@ -150,13 +152,14 @@ impl Trained {
 
     fn evaluator<'a>(
         &'a self,
+        weights: &'a [f32],
         images: &'a Dataset,
         preprocessing: &'a nestling::input::Preprocessing,
         workers: usize,
     ) -> Evaluator<'a> {
         Evaluator {
             space: &self.checkpoint.config.space,
-            weights: self.checkpoint.shipped_weights(),
+            weights,
             preprocessing,
             calibration: &self.calibration,
             images,
@@ -203,14 +206,15 @@ impl Search {
             progress_bar.set_length(total as u64);
             progress_bar.set_position(done as u64);
         };
+        let weights = trained.checkpoint.shipped_weights();
         let options = SearchOptions { fine: self.fine, seed: trained.checkpoint.config.seed };
-        let evaluator = trained.evaluator(&trained.held_out, &preprocessing, workers);
+        let evaluator = trained.evaluator(weights, &trained.held_out, &preprocessing, workers);
         let evaluated = search(space, &evaluator, options, &progress)?;
         progress_bar.finish_and_clear();
         let names = named(space, &evaluated, self.children);
         let children: Vec<_> = names.iter().map(|(_, index)| evaluated[*index].child.clone()).collect();
         let test_bar = bar(children.len() as u64, "test");
-        let tester = trained.evaluator(&trained.test, &preprocessing, workers);
+        let tester = trained.evaluator(weights, &trained.test, &preprocessing, workers);
         let tested = tester.evaluate(&children, &|done| test_bar.set_position(done as u64))?;
         test_bar.finish_and_clear();
         let chosen: Vec<Chosen> = (names.into_iter().zip(tested))
@@ -273,13 +277,16 @@ pub struct Pack {
     /// Latency table of a device (the `table` of a profile that `nestling-device profile` wrote); may be repeated
     #[arg(long)]
     latency_table: Vec<PathBuf>,
+    /// How the file stores the weights: f32, f16 or int8; a device does the same by default
+    #[arg(long, value_name = "STORAGE", default_value_t = WeightStorage::F32)]
+    weight_storage: WeightStorage,
 }
 
 impl Pack {
     /// Runs the command.
     pub fn run(self) -> Result<()> {
         let folder = RunFolder::open(&self.places.run);
-        let report = folder.searched()?;
+        let mut report = folder.searched()?;
         let trained = Trained::load(&self.places, &folder, report.calibration_images)?;
         let preprocessing = preprocessing();
         let mut tables = Vec::new();
@@ -297,10 +304,25 @@ impl Pack {
             config.batch_size,
             config.seed
         );
+        let storage = self.weight_storage;
+        let weights = storage.round(&config.space.layout(), trained.checkpoint.shipped_weights())?;
+        if storage != WeightStorage::F32 {
+            // The search looked at the exact weights; what is written is the accuracy of those that ship.
+            let children: Vec<_> = (report.chosen.iter())
+                .filter_map(|chosen| Some(report.evaluated.get(chosen.index)?.child.clone()))
+                .collect();
+            let test_bar = bar(children.len() as u64, "test");
+            let tester = trained.evaluator(&weights, &trained.test, &preprocessing, processors());
+            let tested = tester.evaluate(&children, &|done| test_bar.set_position(done as u64))?;
+            test_bar.finish_and_clear();
+            for (chosen, tested) in report.chosen.iter_mut().zip(tested) {
+                chosen.test = tested.held_out;
+            }
+        }
         let bar = bar(report.chosen.len() as u64, "calibrate");
         let progress = |done: usize| bar.set_position(done as u64);
-        let evaluator = trained.evaluator(&trained.held_out, &preprocessing, processors());
-        let manifest = nestling_train::pack::pack(&evaluator, &report, provenance, tables, &self.output, &progress)?;
+        let evaluator = trained.evaluator(&weights, &trained.held_out, &preprocessing, processors());
+        let manifest = pack(&evaluator, &report, provenance, tables, storage, &self.output, &progress)?;
         bar.finish_and_clear();
         // What was written must be what a device will accept.
         let bundle = Bundle::open(&self.output)?;
@@ -308,6 +330,8 @@ impl Pack {
             "bundle": self.output,
             "id": bundle.id().to_string(),
             "bytes": bundle.file_bytes(),
+            "weight_storage": storage,
+            "weight_bytes": bundle.weight_bytes(),
             "children": manifest.children.len(),
         });
         print(self.places.json, &value, || {
