@@ -284,7 +284,7 @@ fn a_damaged_profile_is_a_typed_error() {
     }
     let edits = [
         ("\"overhead_ms\": ", "\"overhead_ms\": -"),
-        ("\"format\": 1", "\"format\": 1, \"extra\": 2"),
+        ("\"format\": 2", "\"format\": 2, \"extra\": 2"),
         ("\"child\": \"r", "\"child\": \"x"),
         ("\"measured_p50_ms\": ", "\"measured_p50_ms\": -"),
     ];
@@ -294,7 +294,7 @@ fn a_damaged_profile_is_a_typed_error() {
         let outcome = load(edited.as_bytes());
         assert!(matches!(outcome, Err(ProfileError::Damaged { .. })), "{to}: {outcome:?}");
     }
-    let outcome = load(text.replace("\"format\": 1", "\"format\": 9").as_bytes());
+    let outcome = load(text.replace("\"format\": 2", "\"format\": 9").as_bytes());
     assert!(matches!(outcome, Err(ProfileError::Version { given: 9, .. })), "{outcome:?}");
     assert!(matches!(load(&[0xff; 9]), Err(ProfileError::Damaged { .. })));
 }

@@ -1,7 +1,6 @@
 use super::{Runtime, RuntimeError};
 use crate::bundle::Bundle;
-use crate::engine::TileChoice;
-use crate::engine::{PreparedChild, Start};
+use crate::engine::{PreparedChild, Start, TileChoice};
 use crate::gpu::Counters;
 use crate::latency::Latency;
 use crate::space::{CalibratedChild, Child, SearchSpace, SpaceError, Statistics};

@@ -1,8 +1,13 @@
 //! Not tests but tables: `cargo test -p nestling --lib engine::tests::speed -- --ignored --nocapture`.
 
 use super::*;
+use crate::engine::arena::{Arena, Route, Sizes};
+use crate::engine::pipelines::Common;
+use crate::engine::planner::activation_number;
+use crate::gpu::Upload;
 use crate::input::Image;
-use crate::space::Operator;
+use crate::space::{LayerShape, Operator};
+use nestling_shaders::LayerParameters;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
@@ -198,6 +203,114 @@ fn software_tiles_side_by_side() {
             for ((variant, ..), best) in loaded.iter().zip(best) {
                 println!("{} px, {variant}: {best:.0} ms of CPU", side);
             }
+        }
+    }
+}
+
+/// What a pipeline for every layer of every child would gain: the layer's sizes and offsets as constants in the text.
+#[test]
+#[ignore = "prints times; asserts nothing"]
+fn shapes_as_constants() {
+    let space = SearchSpace::table1_without_squeeze();
+    let network = space.lower(&space.smallest()).unwrap();
+    let mut layers: BTreeMap<String, (LayerShape, u32, f64)> = BTreeMap::new();
+    for layer in &network.layers {
+        if matches!(layer.shape.operator, Operator::Dense | Operator::Depthwise | Operator::Pointwise) {
+            layers.entry(layer.shape.to_string()).or_insert((layer.shape, layer.padding, 0.0)).2 += 1.0;
+        }
+    }
+    for (context, name) in [(&*CONTEXT, "all features"), (&*PLAIN_CONTEXT, "no subgroups, no timestamps")] {
+        println!("\n{} ({name})", context.facts());
+        let planner = Planner::new(&space, Traits::of(context.facts()));
+        let common = Common::new(context, WeightStorage::F32);
+        let bytes = 16 << 20;
+        let sizes = Sizes {
+            image: 4,
+            expanded: 4,
+            block: bytes,
+            filtered: bytes,
+            weights: bytes,
+            norms: bytes,
+            parameters: 256,
+            ..Sizes::default()
+        };
+        let arena = Arena::new(context, &common.groups, &sizes);
+        let mut sums: BTreeMap<Operator, [f64; 2]> = BTreeMap::new();
+        for (shape, padding, occurrences) in layers.values() {
+            let plan = planner.plan(shape).unwrap();
+            let groups = shape.input.channels.div_ceil(4);
+            let area = shape.kernel * shape.kernel;
+            let parameters = LayerParameters {
+                input_width: shape.input.width,
+                input_height: shape.input.height,
+                input_groups: groups,
+                output_width: shape.output.width,
+                output_height: shape.output.height,
+                output_groups: shape.output.channels.div_ceil(4),
+                weight_stride: if shape.operator == Operator::Depthwise { area } else { 4 * groups * area },
+                weight_kernel: shape.kernel,
+                padding: *padding,
+                kernel: shape.kernel,
+                how: LayerParameters::how(shape.stride, activation_number(shape.activation), false, false, false),
+                ..LayerParameters::default()
+            };
+            context.upload(Upload::Parameters, &arena.parameters, 0, bytemuck::bytes_of(&parameters));
+            let generic = plan.specialisation.wgsl(plan.kernel, nestling_shaders::WeightStorage::F32);
+            let mut constant = generic.clone();
+            for (field, value) in [
+                ("input_width", parameters.input_width),
+                ("input_height", parameters.input_height),
+                ("input_groups", parameters.input_groups),
+                ("output_width", parameters.output_width),
+                ("output_height", parameters.output_height),
+                ("output_groups", parameters.output_groups),
+                ("weight_offset", 0),
+                ("weight_stride", parameters.weight_stride),
+                ("weight_kernel", parameters.weight_kernel),
+                ("norm_offset", 0),
+                ("padding", parameters.padding),
+                ("how", parameters.how),
+            ] {
+                constant = constant.replace(&format!("layer.{field}"), &format!("{value}u"));
+            }
+            let pipelines = [generic, constant].map(|text| {
+                let module = context.shader("layer", &text);
+                context.pipeline("layer", &common.layout, &module)
+            });
+            let run = |pipeline: &wgpu::ComputePipeline, count: u32| {
+                let before = cpu_ms();
+                let mut commands = context.encoder();
+                {
+                    let mut pass = commands.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+                    pass.set_pipeline(pipeline);
+                    pass.set_bind_group(0, arena.bind_group(Route::FilteredToBlock), &[0]);
+                    for _ in 0..count {
+                        pass.dispatch_workgroups(plan.workgroups[0], plan.workgroups[1], plan.workgroups[2]);
+                    }
+                }
+                context.wait("timing", context.submit(commands)).unwrap();
+                cpu_ms() - before
+            };
+            pipelines.iter().for_each(|pipeline| drop(run(pipeline, 1))); // compiles
+            let mut count = 4;
+            while run(&pipelines[0], count) < 150.0 {
+                count *= 2;
+            }
+            let mut best = [f64::INFINITY; 2];
+            for _ in 0..4 {
+                for (pipeline, best) in pipelines.iter().zip(&mut best) {
+                    *best = best.min(run(pipeline, count) / f64::from(count));
+                }
+            }
+            let sum = sums.entry(shape.operator).or_default();
+            sum[0] += occurrences * best[0];
+            sum[1] += occurrences * best[1];
+        }
+        for (operator, [generic, constant]) in sums {
+            println!(
+                "  {operator:?}: {generic:.1} ms as shipped, {constant:.1} ms with constants: {:.2}",
+                generic / constant
+            );
         }
     }
 }
