@@ -17,7 +17,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
-/// How the shared weights are stored. The arithmetic is f32 with all of them.
+/// How the shared weights are stored; what is computed in is another choice.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum WeightStorage {

@@ -300,6 +300,27 @@ fn a_damaged_profile_is_a_typed_error() {
 }
 
 #[test]
+fn tiles_of_a_profile_are_for_its_own_adapter_and_kernels() {
+    use nestling::engine::{TileChoice, Tiles};
+    use nestling::gpu::Vendor;
+    let facts = CONTEXT.facts();
+    let mut profile = (*runtime().profile(&quick()).unwrap()).clone();
+    profile.tiles = Tiles::of_vendor(Vendor::Mali, false); // as if they had been found
+    assert_eq!(profile.tile_choice(facts), TileChoice::Given(profile.tiles));
+    let error = runtime().use_profile(profile.clone()).unwrap_err();
+    assert!(matches!(error, RuntimeError::StaleProfile(Stale::Tiles { .. })), "{error}");
+    let changed = |change: &dyn Fn(&mut DeviceProfile)| {
+        let mut other = profile.clone();
+        change(&mut other);
+        other.tile_choice(facts)
+    };
+    assert_eq!(changed(&|other| other.table.device.adapter = "Adreno 740".to_owned()), TileChoice::Vendor);
+    assert_eq!(changed(&|other| other.table.device.driver += " 2"), TileChoice::Vendor);
+    assert_eq!(changed(&|other| other.subgroups = !other.subgroups), TileChoice::Vendor);
+    assert_eq!(changed(&|other| other.kernels.clear()), TileChoice::Vendor);
+}
+
+#[test]
 fn a_profile_belongs_to_the_storage_of_the_weights() {
     let stored = |weight_storage| {
         let options =

@@ -1,4 +1,3 @@
-// Also compiled into the build script, which checks every kernel with every storage.
 use std::fmt;
 
 /// How the shared weights are stored on the GPU. What is computed in is another choice: an

@@ -59,7 +59,17 @@ pub fn run(options: &Options) -> Result<()> {
         print_trainer(&trainer);
         document["trainer"] = trainer;
     }
-    print_against_sgemm(&document);
+    if options.bundle.is_none() {
+        document["switch"] = json(programs.device(&["switch", "examples/assets/fashion.nestling"]))?;
+        println!("\nswitch: p99 {:.1} us", number(&document["switch"]["switch_us_p99"]));
+        document["shares_of_sgemm"] = shares_of_sgemm(&document);
+        // What the longer commands wrote last, so that one file holds all.
+        for (key, path) in [("peers", "bench/peers.json"), ("storage", "storage/summary.json")] {
+            if let Ok(text) = std::fs::read_to_string(workspace::target().join(path)) {
+                document[key] = serde_json::from_str(&text).with_context(|| format!("target/{path} is damaged"))?;
+            }
+        }
+    }
     let path = folder.join("bench.json");
     write_json(&path, &document)?;
     println!("written to {}", path.display());
@@ -156,22 +166,27 @@ fn print_device(device: &Value) {
     }
 }
 
-/// How far a software adapter's kernels are from what the same cores do in matrix products.
+/// How far a software adapter's kernels are from what the same cores do in matrix products: shares, by network, child
+/// and operator.
 ///
 /// A layer's time is wall time, in which lavapipe uses every core: the rate that counts is that of all of them.
-fn print_against_sgemm(document: &Value) {
-    let Some(sgemm) = document["trainer"]["sgemm_gflops"].as_f64() else { return };
+fn shares_of_sgemm(document: &Value) -> Value {
     let cores = std::thread::available_parallelism().map_or(1, usize::from) as f64;
-    println!("\nof {:.0} GFLOP/s that {cores} cores do in matrix products:", sgemm * cores);
+    let sgemm = cores * number(&document["trainer"]["sgemm_gflops"]);
+    println!("\nof {sgemm:.0} GFLOP/s that {cores} cores do in matrix products:");
+    let mut shares = json!({});
     for (name, device) in document.as_object().into_iter().flatten().filter(|(_, one)| one["device"].is_object()) {
         for child in list(&device["children"]) {
-            let shares = list(&child["operators"]).iter().filter_map(|operator| {
-                let share = operator["gflops"].as_f64()? / (sgemm * cores);
-                Some(format!("{} {:.1} %", word(&operator["operator"]), 100.0 * share))
-            });
-            println!("  {name}, {}: {}", word(&child["name"]), shares.collect::<Vec<_>>().join(", "));
+            let mut line = Vec::new();
+            for operator in list(&child["operators"]) {
+                let Some(rate) = operator["gflops"].as_f64() else { continue };
+                shares[name][word(&child["name"])][word(&operator["operator"])] = json!(rate / sgemm);
+                line.push(format!("{} {:.1} %", word(&operator["operator"]), 100.0 * rate / sgemm));
+            }
+            println!("  {name}, {}: {}", word(&child["name"]), line.join(", "));
         }
     }
+    shares
 }
 
 fn print_trainer(trainer: &Value) {

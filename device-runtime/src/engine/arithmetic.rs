@@ -1,4 +1,5 @@
-//! The self-test of 16-bit arithmetic: layers whose answers are known, through the very pipelines that will answer.
+//! The self-tests of 16-bit arithmetic and of broadcast weights: layers whose answers are known, through the very pipelines
+//! that will answer in 16 bits, and the smallest that broadcasts.
 
 use super::pipelines::{Common, Pipelines, Wanted};
 use super::planner::{activation_number, grid};
@@ -6,7 +7,7 @@ use super::{Arithmetic, EngineError, WeightStorage};
 use crate::gpu::{Context, Fault, GpuError, Staging, Upload, Wait};
 use crate::space::{Activation, LayerShape, Operator, Shape};
 use half::f16;
-use nestling_shaders::{Closing, Gate, Kernel, LayerParameters, PARAMETER_BYTES, Specialisation};
+use nestling_shaders::{Closing, Gate, Kernel, LayerParameters, PARAMETER_BYTES, Specialisation, Tile};
 
 const ACTION: &str = "the self-test of 16-bit arithmetic";
 
@@ -32,9 +33,7 @@ pub(super) async fn check_arithmetic(
     let mut pipelines = Pipelines::new(common);
     let adapter = || context.facts().name.clone();
     for &(kernel, specialisation) in wanted.iter().filter(|(_, one)| one.arithmetic == Arithmetic::F16) {
-        if !context.facts().f16 {
-            return Err(EngineError::NoArithmetic { adapter: adapter(), arithmetic: Arithmetic::F16 });
-        }
+        check_offered(context, specialisation.arithmetic)?;
         let what = format!(
             "16-bit arithmetic in the kernel `{}` with {specialisation:?} and weights stored as {}",
             kernel.entry_point(),
@@ -54,6 +53,31 @@ pub(super) async fn check_arithmetic(
         }
     }
     Ok(pipelines)
+}
+
+/// Fails if the adapter does not compute in this arithmetic.
+pub(super) fn check_offered(context: &Context, arithmetic: Arithmetic) -> Result<(), EngineError> {
+    if arithmetic == Arithmetic::F32 || context.facts().f16 {
+        return Ok(());
+    }
+    Err(EngineError::NoArithmetic { adapter: context.facts().name.clone(), arithmetic })
+}
+
+/// Whether weights that are broadcast in the subgroup arrive where they should: the smallest tile that does it, once a
+/// context. An adapter that gets it wrong gets tiles without.
+pub(super) async fn broadcast_is_right(context: &Context) -> Result<bool, EngineError> {
+    const WHAT: &str = "weights broadcast in the subgroup";
+    if let Some(known) = context.verdict(WHAT) {
+        return Ok(known.is_none());
+    }
+    let plain = Specialisation::plain(16);
+    let tile = Tile { pixels: 1, groups: 2 };
+    let (closing, gate) = (Closing::Mixed(activation_number(Activation::Relu6)), Gate::None);
+    let smallest = Specialisation { tile, broadcast: true, closing, gate, ..plain };
+    let mut pipelines = Pipelines::new(&Common::new(context, WeightStorage::F32));
+    let fault = test(context, &mut pipelines, Kernel::Pointwise, smallest).await?;
+    context.remember_verdict(WHAT, fault.clone());
+    Ok(fault.is_none())
 }
 
 async fn test(

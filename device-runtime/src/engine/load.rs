@@ -1,5 +1,5 @@
 use super::arena::{Arena, Route, Sizes};
-use super::arithmetic::check_arithmetic;
+use super::arithmetic::{broadcast_is_right, check_arithmetic, check_offered};
 use super::background::{Background, FirstRun, Readiness};
 use super::memory::{MemoryUse, floor};
 use super::pipelines::{Common, Pipelines};
@@ -64,8 +64,7 @@ pub enum Start {
     Tuned,
     /// The fast pipelines if the driver has them within so long (they are in its cache); if not, a handful that are quick to
     /// compile. Those answer, slower and right, while a thread compiles the others; then every answer comes from the fast
-    /// ones. A software adapter gets four times as long, for its plain kernels are very slow. In a browser the same as
-    /// [`Start::Tuned`].
+    /// ones. In a browser the same as [`Start::Tuned`].
     Within(Duration),
 }
 
@@ -74,7 +73,8 @@ pub enum Start {
 pub struct SetUp {
     /// Pipelines that the first answer can use.
     pub pipelines: usize,
-    /// Building them. Some drivers compile only when a pipeline first runs.
+    /// Building them, or waiting for the thread that did, beside the weights. Some drivers compile only when a
+    /// pipeline first runs.
     pub pipeline_time: Millis,
     /// Packing the weights on the host and sending them.
     pub upload_time: Millis,
@@ -144,9 +144,6 @@ impl Timestamps {
     }
 }
 
-/// How many times longer a software adapter may compile before plain kernels answer.
-const SOFTWARE_PATIENCE: u32 = 4;
-
 impl Supernet {
     /// Uploads the shared weights and builds every pipeline that any child of the space can need.
     ///
@@ -180,11 +177,17 @@ impl Supernet {
         preprocessing: &Preprocessing,
         options: &EngineOptions,
     ) -> Result<Self, EngineError> {
-        let mut traits = Traits { arithmetic: options.arithmetic, ..Traits::of(context.facts()) };
+        let facts = context.facts();
+        check_offered(context, options.arithmetic)?;
+        let mut traits = Traits { arithmetic: options.arithmetic, ..Traits::of(facts) };
+        let subgroups = facts.subgroups && broadcast_is_right(context).await?;
+        if !traits.tiles.run_on(subgroups) {
+            traits.tiles = Tiles::of_vendor(facts.vendor_family(), subgroups);
+        }
         match options.tiles {
-            TileChoice::Given(tiles) if tiles.run_on(context.facts().subgroups) => traits.tiles = tiles,
+            TileChoice::Given(tiles) if tiles.run_on(subgroups) => traits.tiles = tiles,
             TileChoice::Timed(patience) if cfg!(not(target_arch = "wasm32")) => {
-                traits.tiles = tune(context, space, options.weight_storage, traits, patience).await?;
+                traits.tiles = tune(context, space, options.weight_storage, traits, subgroups, patience).await?;
             }
             TileChoice::Vendor | TileChoice::Given(_) | TileChoice::Timed(_) => {}
         }
@@ -244,10 +247,7 @@ impl Supernet {
         let common = Common::new(context, storage);
         let wanted = planner.all_pipelines(space);
         let patience = match options.start {
-            Start::Within(patience) if cfg!(not(target_arch = "wasm32")) => {
-                // Software that must compile is waited for longer: its plain kernels take seconds for a large image.
-                Some(if traits.software { SOFTWARE_PATIENCE * patience } else { patience })
-            }
+            Start::Within(patience) if cfg!(not(target_arch = "wasm32")) => Some(patience),
             _ => None,
         };
         // All pipelines, or the plain ones later, when the others turn out to take long.
@@ -292,13 +292,15 @@ impl Supernet {
         context.wait("the upload of the weights", submission)?;
         let upload_time = before_upload.elapsed().into();
         let mut built = wanted.len();
-        if let (Some(background), Some(patience)) = (&background, patience)
-            && !background.ready_within(patience, spawned_at)
-        {
-            let before = Instant::now();
-            pipelines = Pipelines::build(context, &common, &planner.plain_pipelines(&wanted)).await?;
-            pipeline_time = before.elapsed().into();
-            built = pipelines.len();
+        if let (Some(background), Some(patience)) = (&background, patience) {
+            if background.ready_within(patience, spawned_at) {
+                pipeline_time = spawned_at.elapsed().into();
+            } else {
+                let before = Instant::now();
+                pipelines = Pipelines::build(context, &common, &planner.plain_pipelines(&wanted)).await?;
+                pipeline_time = before.elapsed().into();
+                built = pipelines.len();
+            }
         }
 
         let values = |parameter: usize| weights[layout.parameters[parameter].range()].to_vec();

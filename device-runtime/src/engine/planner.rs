@@ -335,8 +335,8 @@ mod tests {
                 let planner = Planner::new(&space, traits);
                 let all = planner.all_pipelines(&space);
                 // MobileNetV3 has most: two activations, each with both kernel sizes and strides, and projections with
-                // and without gate and residual, times three pointwise kernels.
-                assert!(all.len() <= 31, "{}: {} pipelines", space.name, all.len());
+                // and without gate, times the vendor's tiles.
+                assert!(all.len() <= 24, "{}: {} pipelines", space.name, all.len());
                 let children = [space.smallest(), space.biggest()];
                 let sampled = (0..20).map(|_| space.sample(&mut random)).collect::<Vec<_>>();
                 for child in children.iter().chain(&sampled) {

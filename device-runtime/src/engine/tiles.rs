@@ -81,8 +81,9 @@ impl Variant {
         let Tile { pixels, groups } = self.tile;
         (1..=8).contains(&pixels)
             && (1..=8).contains(&groups)
-            && (1..=256).contains(&self.workgroup)
-            && (!self.broadcast || (self.workgroup.is_multiple_of(8) && groups.is_multiple_of(2)))
+            && (8..=128).contains(&self.workgroup)
+            && self.workgroup.is_multiple_of(8)
+            && (!self.broadcast || groups.is_multiple_of(2))
     }
 }
 

@@ -31,14 +31,16 @@ pub(super) async fn tune(
     space: &SearchSpace,
     storage: WeightStorage,
     traits: Traits,
+    subgroups: bool,
     patience: Duration,
 ) -> Result<Tiles, EngineError> {
     let started = Instant::now();
     let layers = typical_layers(space)?;
     let common = Common::new(context, storage);
-    let mut bench = Bench::new(context, &common, &layers, storage);
+    let (mut bench, verdict) = context.guarded(ACTION, || Bench::new(context, &common, &layers, storage));
+    verdict.await?;
     let mut tiles = traits.tiles;
-    let candidates = Tiles::candidates(traits.software, context.facts().subgroups);
+    let candidates = Tiles::candidates(traits.software, subgroups);
     for size in Size::ALL {
         let own: Vec<LayerShape> = (layers.iter().filter(|(of, _)| *of == size)).map(|(_, shape)| *shape).collect();
         if own.is_empty() {

@@ -65,6 +65,11 @@ impl AdapterFacts {
         self.device_type == "cpu"
     }
 
+    /// The driver's name, version and build.
+    pub fn driver_text(&self) -> String {
+        format!("{} {}", self.driver, self.driver_info).trim().to_owned()
+    }
+
     /// Whose GPU it is.
     pub fn vendor_family(&self) -> Vendor {
         if self.is_software() { Vendor::Software } else { Vendor::of(self.vendor, &self.name) }

@@ -1,7 +1,8 @@
 use super::{DeviceKey, Latency, LatencyTable};
 use crate::atomic_file::{WriteError, write_atomically};
 use crate::bundle::BundleId;
-use crate::engine::{Clock, Tiles};
+use crate::engine::{Clock, TileChoice, Tiles};
+use crate::gpu::AdapterFacts;
 use crate::space::Child;
 use crate::units::Millis;
 use serde::{Deserialize, Serialize};
@@ -25,8 +26,10 @@ pub struct DeviceProfile {
     pub nestling: String,
     /// Fingerprint of the kernels.
     pub kernels: String,
-    /// How pointwise layers were tiled: the next start should ask for the same.
+    /// How pointwise layers were tiled: the next start should ask for the same, as [`DeviceProfile::tile_choice`] says.
     pub tiles: Tiles,
+    /// Whether subgroup operations were used.
+    pub subgroups: bool,
     /// Identity of the bundle.
     pub bundle: String,
     /// When it was measured, in seconds since 1970 (UTC).
@@ -146,6 +149,12 @@ pub enum Stale {
     /// Kernels that were changed between two releases.
     #[error("it was measured with other kernels than this build's")]
     Kernels,
+    /// With subgroup operations, or without.
+    #[error("it was measured {} subgroup operations, but this runtime works {}", with(*profile), with(!*profile))]
+    Subgroups {
+        /// Whether it was measured with them.
+        profile: bool,
+    },
     /// Pointwise layers were tiled otherwise.
     #[error("it was measured with tiles {profile}, but this runtime uses {tiles}; give it the profile's when it loads")]
     Tiles {
@@ -164,6 +173,10 @@ pub enum Stale {
     },
 }
 
+fn with(subgroups: bool) -> &'static str {
+    if subgroups { "with" } else { "without" }
+}
+
 /// The version of this crate.
 fn this_version() -> &'static str {
     env!("CARGO_PKG_VERSION")
@@ -177,6 +190,7 @@ impl DeviceProfile {
     pub(crate) fn new(
         bundle: BundleId,
         tiles: Tiles,
+        subgroups: bool,
         image_side: u32,
         clock: Clock,
         table: LatencyTable,
@@ -188,6 +202,7 @@ impl DeviceProfile {
             nestling: this_version().to_owned(),
             kernels: this_kernels(),
             tiles,
+            subgroups,
             bundle: bundle.to_string(),
             measured_at: since_1970.map_or(0, |time| time.as_secs()),
             image_side,
@@ -200,6 +215,31 @@ impl DeviceProfile {
     /// Measured on.
     pub fn device(&self) -> &DeviceKey {
         &self.table.device
+    }
+
+    /// What to load with on an adapter so that this profile holds: its tiles, if they were found on that adapter with
+    /// these kernels; the vendor's otherwise.
+    ///
+    /// ```no_run
+    /// # fn load(bundle: &nestling::Bundle, profile: nestling::latency::DeviceProfile) -> Result<(), Box<dyn std::error::Error>> {
+    /// use nestling::{Runtime, RuntimeOptions, gpu::Context};
+    /// let options = RuntimeOptions::default();
+    /// let context = Context::new(&options.context)?;
+    /// let options = RuntimeOptions { tiles: profile.tile_choice(context.facts()), ..options };
+    /// let runtime = Runtime::with_context(&context, bundle, &options)?;
+    /// runtime.use_profile(profile)?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn tile_choice(&self, facts: &AdapterFacts) -> TileChoice {
+        let device = self.device();
+        let same = device.adapter == facts.name
+            && device.driver == facts.driver_text()
+            && device.backend == facts.backend
+            && self.subgroups == facts.subgroups
+            && self.nestling == this_version()
+            && self.kernels == this_kernels();
+        if same { TileChoice::Given(self.tiles) } else { TileChoice::Vendor }
     }
 
     /// The shipped child called `name`, if it was timed whole.
@@ -218,7 +258,13 @@ impl DeviceProfile {
     }
 
     /// Why this profile says nothing about `device` and `bundle`; `None` if it is fresh.
-    pub fn is_stale_for(&self, device: &DeviceKey, bundle: BundleId, tiles: Tiles, image_side: u32) -> Option<Stale> {
+    pub fn is_stale_for(
+        &self,
+        device: &DeviceKey,
+        bundle: BundleId,
+        (tiles, subgroups): (Tiles, bool),
+        image_side: u32,
+    ) -> Option<Stale> {
         if self.device() != device {
             return Some(Stale::Device { profile: Box::new(self.device().clone()), device: Box::new(device.clone()) });
         }
@@ -227,6 +273,9 @@ impl DeviceProfile {
         }
         if self.kernels != this_kernels() {
             return Some(Stale::Kernels);
+        }
+        if self.subgroups != subgroups {
+            return Some(Stale::Subgroups { profile: self.subgroups });
         }
         if self.tiles != tiles {
             return Some(Stale::Tiles { profile: self.tiles, tiles });

@@ -49,7 +49,12 @@ impl Runtime {
 
     /// Why a profile says nothing about this runtime; `None` if it is fresh.
     pub fn staleness_of(&self, profile: &DeviceProfile) -> Option<Stale> {
-        profile.is_stale_for(&self.device, self.bundle, self.supernet.tiles(), self.image_side)
+        profile.is_stale_for(
+            &self.device,
+            self.bundle,
+            (self.supernet.tiles(), self.adapter().subgroups),
+            self.image_side,
+        )
     }
 
     /// The profile in use, measured or given.
@@ -171,8 +176,15 @@ impl Runtime {
             .collect();
         let measured = measure(&self.supernet, &subjects, &self.stand_in()?, self.device.clone(), options)?;
         let (clock, table, children) = (measured.clock, measured.table, measured.children);
-        let profile =
-            Arc::new(DeviceProfile::new(self.bundle, self.supernet.tiles(), self.image_side, clock, table, children));
+        let profile = Arc::new(DeviceProfile::new(
+            self.bundle,
+            self.supernet.tiles(),
+            self.adapter().subgroups,
+            self.image_side,
+            clock,
+            table,
+            children,
+        ));
         *lock(&self.profile) = Some(Arc::clone(&profile));
         Ok(profile)
     }

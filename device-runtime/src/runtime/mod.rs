@@ -61,7 +61,7 @@ pub struct RuntimeOptions {
     /// What must be there before the first answer. By default, where the driver has no compiled kernels in its cache, a
     /// handful that are quick to compile answers while the fast ones are compiled; measuring waits for those.
     pub start: Start,
-    /// How pointwise layers are tiled: [`TileChoice::Given`] with the [tiles of a profile](DeviceProfile::tiles), or
+    /// How pointwise layers are tiled: as a [profile says](DeviceProfile::tile_choice), or
     /// [`TileChoice::Timed`] before measuring one.
     pub tiles: TileChoice,
 }
@@ -159,7 +159,9 @@ impl Runtime {
         };
         let (supernet, storage_fault) = match load(&engine_options).await {
             // Nobody insists on the storage: what the file holds has the same values as f32.
-            Err(fault @ EngineError::SelfTest { .. }) if options.weight_storage.is_none() => {
+            Err(fault @ EngineError::SelfTest { .. })
+                if options.weight_storage.is_none() && manifest.weight_storage != WeightStorage::F32 =>
+            {
                 let whole = EngineOptions { weight_storage: WeightStorage::F32, ..engine_options };
                 (load(&whole).await?, Some(fault))
             }
@@ -271,7 +273,7 @@ impl Runtime {
 fn device_key(facts: &AdapterFacts, arithmetic: Arithmetic, storage: WeightStorage) -> DeviceKey {
     DeviceKey {
         adapter: facts.name.clone(),
-        driver: format!("{} {}", facts.driver, facts.driver_info).trim().to_owned(),
+        driver: facts.driver_text(),
         backend: facts.backend.clone(),
         // Of the arithmetic; then of the weights, if they are stored otherwise than they were trained.
         precision: match storage {

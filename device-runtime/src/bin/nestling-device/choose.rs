@@ -3,13 +3,12 @@ use crate::output::{Report, columns, row};
 use crate::profile::{self, Effort};
 use anyhow::Result;
 use clap::ValueEnum;
-use nestling::engine::TileChoice;
 use nestling::latency::DeviceKey;
 use nestling::select::Quantile;
 use nestling::{Budget, Choice, Millis, RuntimeOptions};
 use serde::Serialize;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Chooses the most accurate child that keeps within each budget on this device.
 #[derive(clap::Args)]
@@ -59,9 +58,9 @@ impl Measuring {
         Budget { limit: Millis(ms), quantile: self.quantile() }
     }
 
-    /// What the runtime must be loaded with for the profile to be of any use.
-    pub fn tiles(&self) -> TileChoice {
-        self.profile.as_deref().map_or(TileChoice::Vendor, profile::tiles)
+    /// The profile to start from.
+    pub fn profile(&self) -> Option<&Path> {
+        self.profile.as_deref()
     }
 
     pub fn prepare(&self, runtime: &nestling::Runtime) -> Result<()> {
@@ -115,9 +114,8 @@ impl From<&Choice> for Row {
 
 impl Options {
     pub fn run(&self, device: &device::Options) -> Result<Choices> {
-        let tiles = self.measuring.tiles();
-        let Opened { runtime, .. } =
-            device.open_with(&self.bundle, RuntimeOptions { tiles, ..RuntimeOptions::default() })?;
+        let profile = self.measuring.profile();
+        let Opened { runtime, .. } = device.open_with(&self.bundle, RuntimeOptions::default(), profile)?;
         self.measuring.prepare(&runtime)?;
         let choices = match self.budget_ms.as_slice() {
             [] => runtime.choose_spread(TYPICAL, self.measuring.quantile())?,

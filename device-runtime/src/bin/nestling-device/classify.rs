@@ -95,7 +95,8 @@ impl Options {
         let largest_image_side = largest.max(defaults.largest_image_side);
         let Opened { runtime, .. } = device.open_with(
             &self.bundle,
-            RuntimeOptions { largest_image_side, tiles: self.measuring.tiles(), ..defaults },
+            RuntimeOptions { largest_image_side, ..defaults },
+            self.measuring.profile(),
         )?;
         if let Some(ms) = self.budget_ms {
             self.measuring.prepare(&runtime)?;

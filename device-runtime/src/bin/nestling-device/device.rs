@@ -5,7 +5,8 @@ use crate::output::say;
 use anyhow::{Context as _, Result};
 use clap::{Args, ValueEnum};
 use nestling::engine::{Arithmetic, TileChoice};
-use nestling::gpu::{Backends, ContextOptions};
+use nestling::gpu::{Backends, Context, ContextOptions};
+use nestling::latency::DeviceProfile;
 use nestling::{Bundle, Runtime, RuntimeOptions, WeightStorage};
 use std::path::{Path, PathBuf};
 
@@ -102,22 +103,28 @@ impl Options {
 
     /// For commands that time children and print no answer: they take untrained children too.
     pub fn open_to_time(&self, path: &Path) -> Result<Opened> {
-        self.open_with(path, RuntimeOptions { untrained: true, ..RuntimeOptions::default() })
+        self.open_with(path, RuntimeOptions { untrained: true, ..RuntimeOptions::default() }, None)
     }
 
     /// For a profile: of the children that can be chosen, or of all where none was trained.
     pub fn open_to_profile(&self, path: &Path, tiles: TileChoice) -> Result<Opened> {
-        self.open_as(path, |bundle| {
+        self.open_as(path, None, |bundle| {
             let trained = bundle.children().iter().any(|entry| bundle.manifest().trained.covers(&entry.child));
             RuntimeOptions { untrained: !trained, tiles, ..RuntimeOptions::default() }
         })
     }
 
-    pub fn open_with(&self, path: &Path, options: RuntimeOptions) -> Result<Opened> {
-        self.open_as(path, |_| options)
+    /// With the tiles of a profile where it is of this adapter; whether it holds is found out later.
+    pub fn open_with(&self, path: &Path, options: RuntimeOptions, profile: Option<&Path>) -> Result<Opened> {
+        self.open_as(path, profile, |_| options)
     }
 
-    fn open_as(&self, path: &Path, options: impl FnOnce(&Bundle) -> RuntimeOptions) -> Result<Opened> {
+    fn open_as(
+        &self,
+        path: &Path,
+        profile: Option<&Path>,
+        options: impl FnOnce(&Bundle) -> RuntimeOptions,
+    ) -> Result<Opened> {
         let clock = Clock::start();
         let bundle = Self::open_bundle(path)?;
         let (open, clock) = (clock.elapsed(), Clock::start());
@@ -132,7 +139,10 @@ impl Options {
             arithmetic: self.arithmetic,
             ..options
         };
-        let runtime = Runtime::new(&bundle, options)?;
+        let context = Context::new(&options.context)?;
+        let profile = profile.and_then(|path| DeviceProfile::load(path).ok());
+        let tiles = profile.map_or(options.tiles, |profile| profile.tile_choice(context.facts()));
+        let runtime = Runtime::with_context(&context, &bundle, &RuntimeOptions { tiles, ..options })?;
         let cache = runtime.supernet().context().pipeline_cache();
         if self.cache_folder().is_some() && cache.is_trouble() {
             say(&format!("pipeline cache: {cache}"));

@@ -3,7 +3,6 @@ use crate::output::{Report, columns, row};
 use crate::profile::{self, Effort};
 use crate::progress::Bar;
 use anyhow::Result;
-use nestling::engine::TileChoice;
 use nestling::latency::DeviceKey;
 use nestling::select::{Decision, Reason, Rung, WINDOW};
 use nestling::{Millis, RuntimeOptions};
@@ -84,9 +83,8 @@ struct Switch {
 
 impl Options {
     pub fn run(&self, device: &device::Options) -> Result<Governance> {
-        let tiles = self.profile.as_deref().map_or(TileChoice::Vendor, profile::tiles);
         let Opened { runtime, .. } =
-            device.open_with(&self.bundle, RuntimeOptions { tiles, ..RuntimeOptions::default() })?;
+            device.open_with(&self.bundle, RuntimeOptions::default(), self.profile.as_deref())?;
         profile::prepare(&runtime, self.profile.as_deref(), &Effort::default())?;
         let governed = runtime.governed(Millis(self.budget_ms))?;
         let image = runtime.stand_in()?;

@@ -72,11 +72,6 @@ fn measure(runtime: &Runtime, effort: &Effort) -> Result<Arc<DeviceProfile>> {
     runtime.profile(&options).context("measuring this device")
 }
 
-/// The tiles that a profile was measured with; the vendor's where there is none to read.
-pub fn tiles(path: &Path) -> TileChoice {
-    DeviceProfile::load(path).map_or(TileChoice::Vendor, |profile| TileChoice::Given(profile.tiles))
-}
-
 /// Gives the runtime the profile of `path` if that is fresh; otherwise measures one and writes it there, if anywhere.
 pub fn prepare(runtime: &Runtime, path: Option<&Path>, effort: &Effort) -> Result<()> {
     let Some(path) = path else { return measure(runtime, effort).map(drop) };

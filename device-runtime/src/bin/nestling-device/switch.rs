@@ -37,7 +37,7 @@ impl Options {
             untrained: true,
             ..RuntimeOptions::default()
         };
-        let Opened { bundle, runtime, .. } = device.open_with(&self.bundle, options)?;
+        let Opened { bundle, runtime, .. } = device.open_with(&self.bundle, options, None)?;
         let mut random = rand_chacha::ChaCha8Rng::seed_from_u64(self.seed);
         Ok(Audit(audit_switches(&runtime, &bundle, self.switches as usize, &mut random)?))
     }

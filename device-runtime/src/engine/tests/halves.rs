@@ -95,7 +95,8 @@ fn what_answers_first_is_exact_and_what_was_tested_is_compiled_once() {
     let made = context.counters().pipelines;
     let wanted = supernet.planner.all_pipelines(&space);
     let plain = supernet.planner.plain_pipelines(&wanted);
-    assert!(made <= (wanted.len() + plain.len()) as u64, "{made}");
+    let broadcasts = 1; // the self-test of subgroups
+    assert!(made <= (wanted.len() + plain.len() + broadcasts) as u64, "{made}");
     let last = supernet.infer_tensor(&prepared, &tensor).unwrap();
     let error = relative_error(&last, &reference_logits(&space, &weights, &child, &tensor));
     assert!((1e-5..BOUND).contains(&error), "{error}: the fast kernels compute in 16 bits");

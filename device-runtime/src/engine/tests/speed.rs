@@ -291,7 +291,9 @@ fn shapes_as_constants() {
                 context.wait("timing", context.submit(commands)).unwrap();
                 cpu_ms() - before
             };
-            pipelines.iter().for_each(|pipeline| drop(run(pipeline, 1))); // compiles
+            for pipeline in &pipelines {
+                run(pipeline, 1); // compiles
+            }
             let mut count = 4;
             while run(&pipelines[0], count) < 150.0 {
                 count *= 2;
