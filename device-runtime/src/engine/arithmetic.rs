@@ -3,6 +3,7 @@
 
 use super::pipelines::{Common, Pipelines, Wanted};
 use super::planner::{activation_number, grid};
+use super::prepare::shape_parameters;
 use super::{Arithmetic, EngineError, WeightStorage};
 use crate::gpu::{Context, Fault, GpuError, Staging, Upload, Wait};
 use crate::space::{Activation, LayerShape, Operator, Shape};
@@ -254,21 +255,8 @@ impl Golden {
                 })
             })
             .collect();
-        let parameters = LayerParameters {
-            input_width: input.width,
-            input_height: input.height,
-            input_groups,
-            output_width: output.width,
-            output_height: output.height,
-            output_groups,
-            weight_stride: stride_of_groups,
-            weight_kernel: size,
-            padding,
-            gate_offset,
-            kernel: size,
-            how: LayerParameters::how(stride, activation_number(activation), false, gated, depthwise),
-            ..LayerParameters::default()
-        };
+        let parameters =
+            LayerParameters { weight_stride: stride_of_groups, padding, gate_offset, ..shape_parameters(&shape) };
         let norms = [[1.0; 4]; 2];
         let answers = Vec::new();
         let mut golden = Self { kernel, shape, values, parameters, source, weights, storage, norms, answers };

@@ -5,8 +5,7 @@ use super::planner::{LayerPlan, activation_number};
 use super::slots::Slot;
 use super::{EngineError, Supernet};
 use crate::gpu::Upload;
-use crate::space::Operator;
-use crate::space::{CalibratedChild, Child, Layer, Network, Statistics};
+use crate::space::{CalibratedChild, Child, Layer, LayerShape, Network, Operator, Statistics};
 use nestling_shaders::LayerParameters;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
@@ -142,18 +141,11 @@ impl Supernet {
     }
 
     fn layer_parameters(&self, layer: &Layer, step: &Step, norm_offset: u32) -> LayerParameters {
-        let (input, output) = (layer.shape.input, layer.shape.output);
         let (weight_offset, weight_stride, weight_kernel) = layer.convolution.map_or((0, 0, 1), |index| {
             let packed = self.packed[index];
             (packed.offset, packed.stride, self.layout.convolutions[index].kernel)
         });
         LayerParameters {
-            input_width: input.width,
-            input_height: input.height,
-            input_groups: input.channels.div_ceil(4),
-            output_width: output.width,
-            output_height: output.height,
-            output_groups: output.channels.div_ceil(4),
             weight_offset,
             weight_stride,
             weight_kernel,
@@ -162,14 +154,7 @@ impl Supernet {
             source_offset: self.sizes.offset(step.source),
             destination_offset: self.sizes.offset(step.destination),
             gate_offset: step.gate.map_or(0, |gate| self.sizes.offset(gate)),
-            kernel: layer.shape.kernel,
-            how: LayerParameters::how(
-                layer.shape.stride,
-                activation_number(layer.shape.activation),
-                layer.shape.residual,
-                layer.shape.gated,
-                layer.shape.operator == Operator::Depthwise,
-            ),
+            ..shape_parameters(&layer.shape)
         }
     }
 
@@ -213,6 +198,28 @@ impl Supernet {
             return Ok(());
         }
         Err(EngineError::Foreign { child: child.to_string() })
+    }
+}
+
+/// What a kernel reads of a layer's shape; where things are is zero.
+pub(super) fn shape_parameters(shape: &LayerShape) -> LayerParameters {
+    LayerParameters {
+        input_width: shape.input.width,
+        input_height: shape.input.height,
+        input_groups: shape.input.channels.div_ceil(4),
+        output_width: shape.output.width,
+        output_height: shape.output.height,
+        output_groups: shape.output.channels.div_ceil(4),
+        weight_kernel: shape.kernel,
+        kernel: shape.kernel,
+        how: LayerParameters::how(
+            shape.stride,
+            activation_number(shape.activation),
+            shape.residual,
+            shape.gated,
+            shape.operator == Operator::Depthwise,
+        ),
+        ..LayerParameters::default()
     }
 }
 

@@ -2,7 +2,8 @@
 
 use super::arena::{Arena, Route, Sizes, activation_bytes};
 use super::pipelines::{Common, Pipelines};
-use super::planner::{LayerPlan, Planner, Traits, activation_number};
+use super::planner::{LayerPlan, Planner, Traits};
+use super::prepare::shape_parameters;
 use super::tiles::{Size, Tiles, Variant};
 use super::{EngineError, WeightStorage};
 use crate::gpu::{Context, Upload};
@@ -167,18 +168,5 @@ impl Bench {
 }
 
 fn parameters(shape: &LayerShape) -> LayerParameters {
-    let input_groups = shape.input.channels.div_ceil(4);
-    LayerParameters {
-        input_width: shape.input.width,
-        input_height: shape.input.height,
-        input_groups,
-        output_width: shape.output.width,
-        output_height: shape.output.height,
-        output_groups: shape.output.channels.div_ceil(4),
-        weight_stride: 4 * input_groups,
-        weight_kernel: 1,
-        kernel: 1,
-        how: LayerParameters::how(1, activation_number(shape.activation), false, false, false),
-        ..LayerParameters::default()
-    }
+    LayerParameters { weight_stride: 4 * shape.input.channels.div_ceil(4), ..shape_parameters(shape) }
 }

@@ -1,7 +1,8 @@
 use super::*;
 use crate::engine::arena::{Arena, Route, Sizes, activation_bytes};
 use crate::engine::pipelines::{Common, Pipelines};
-use crate::engine::planner::{LayerPlan, activation_number};
+use crate::engine::planner::LayerPlan;
+use crate::engine::prepare::shape_parameters;
 use crate::engine::repack::pack;
 use crate::gpu::{Staging, Upload, Wait};
 use crate::reference::{close, convolve};
@@ -220,28 +221,14 @@ fn run(
     let full = case.layout.convolutions.first();
     let place = packed.convolutions.first();
     let parameters = LayerParameters {
-        input_width: shape.input.width,
-        input_height: shape.input.height,
-        input_groups: shape.input.channels.div_ceil(4),
-        output_width: shape.output.width,
-        output_height: shape.output.height,
-        output_groups: shape.output.channels.div_ceil(4),
         weight_offset: place.map_or(0, |place| place.offset),
         weight_stride: place.map_or(0, |place| place.stride),
         weight_kernel: full.map_or(1, |full| full.kernel),
-        norm_offset: 0,
         padding: case.layer.padding,
         source_offset: case.offsets.0,
         destination_offset: case.offsets.1,
         gate_offset: source.len() as u32 - shape.input.channels.div_ceil(4),
-        kernel: shape.kernel,
-        how: LayerParameters::how(
-            shape.stride,
-            activation_number(shape.activation),
-            shape.residual,
-            shape.gated,
-            shape.operator == Operator::Depthwise,
-        ),
+        ..shape_parameters(&shape)
     };
     let norms: Vec<[f32; 4]> = (0..shape.output.channels.div_ceil(4) as usize)
         .flat_map(|group| {

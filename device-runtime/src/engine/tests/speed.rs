@@ -3,7 +3,7 @@
 use super::*;
 use crate::engine::arena::{Arena, Route, Sizes};
 use crate::engine::pipelines::Common;
-use crate::engine::planner::activation_number;
+use crate::engine::prepare::shape_parameters;
 use crate::gpu::Upload;
 use crate::input::Image;
 use crate::space::{LayerShape, Operator};
@@ -241,18 +241,9 @@ fn shapes_as_constants() {
             let groups = shape.input.channels.div_ceil(4);
             let area = shape.kernel * shape.kernel;
             let parameters = LayerParameters {
-                input_width: shape.input.width,
-                input_height: shape.input.height,
-                input_groups: groups,
-                output_width: shape.output.width,
-                output_height: shape.output.height,
-                output_groups: shape.output.channels.div_ceil(4),
                 weight_stride: if shape.operator == Operator::Depthwise { area } else { 4 * groups * area },
-                weight_kernel: shape.kernel,
                 padding: *padding,
-                kernel: shape.kernel,
-                how: LayerParameters::how(shape.stride, activation_number(shape.activation), false, false, false),
-                ..LayerParameters::default()
+                ..shape_parameters(shape)
             };
             context.upload(Upload::Parameters, &arena.parameters, 0, bytemuck::bytes_of(&parameters));
             let generic = plan.specialisation.wgsl(plan.kernel, nestling_shaders::WeightStorage::F32);
