@@ -1,13 +1,19 @@
 use crate::{Kernel, WeightStorage};
+use std::sync::LazyLock;
 use xxhash_rust::xxh3::Xxh3;
 
-/// Fingerprint of the WGSL of all kernels with every storage of the weights: what was compiled from other texts has
-/// another.
-pub fn fingerprint() -> u128 {
+/// Texts are generated once: profiles are compared with it at every start.
+static FINGERPRINT: LazyLock<u128> = LazyLock::new(|| {
     let variants = (Kernel::ALL.into_iter())
         .flat_map(|kernel| kernel.examples().into_iter().map(move |example| (kernel, example)))
         .flat_map(|(kernel, example)| WeightStorage::ALL.map(|storage| example.wgsl(kernel, storage)));
     of(variants)
+});
+
+/// Fingerprint of the WGSL of all kernels with every storage of the weights: what was compiled from other texts has
+/// another.
+pub fn fingerprint() -> u128 {
+    *FINGERPRINT
 }
 
 fn of(texts: impl Iterator<Item = String>) -> u128 {

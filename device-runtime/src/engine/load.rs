@@ -180,7 +180,13 @@ impl Supernet {
         let facts = context.facts();
         check_offered(context, options.arithmetic)?;
         let mut traits = Traits { arithmetic: options.arithmetic, ..Traits::of(facts) };
-        let subgroups = facts.subgroups && broadcast_is_right(context).await?;
+        // Nothing is compiled for the test where no tile could broadcast.
+        let may_broadcast = match options.tiles {
+            TileChoice::Vendor => false,
+            TileChoice::Given(tiles) => !tiles.run_on(false),
+            TileChoice::Timed(_) => true,
+        } || !traits.tiles.run_on(false);
+        let subgroups = facts.subgroups && may_broadcast && broadcast_is_right(context).await?;
         if !traits.tiles.run_on(subgroups) {
             traits.tiles = Tiles::of_vendor(facts.vendor_family(), subgroups);
         }

@@ -3,11 +3,10 @@
 use super::*;
 
 /// Everything that may be missing, one at a time, then all of it.
-fn poor_options() -> Vec<(&'static str, ContextOptions)> {
+fn poor_options(cache: &std::path::Path) -> Vec<(&'static str, ContextOptions)> {
     let all = ContextOptions::default;
-    let cache = tempfile::tempdir().unwrap().keep();
     vec![
-        ("nothing missing, with a pipeline cache", ContextOptions { pipeline_cache: Some(cache), ..all() }),
+        ("nothing missing, with a pipeline cache", ContextOptions { pipeline_cache: Some(cache.to_owned()), ..all() }),
         ("no subgroups", ContextOptions { use_subgroups: false, ..all() }),
         ("no timestamps", ContextOptions { use_timestamps: false, ..all() }),
         ("no f16", ContextOptions { use_f16: false, ..all() }),
@@ -25,7 +24,8 @@ fn everything_runs_with_downlevel_limits_and_without_each_feature() {
     let tensors = [&children[0], &children[1]]
         .map(|child| random_tensor(space.lower(child.child()).unwrap().input.len(), &mut random));
     let expected = [0, 1].map(|index| reference_logits(&space, &weights, &children[index], &tensors[index]));
-    for (missing, options) in poor_options() {
+    let cache = tempfile::tempdir().unwrap();
+    for (missing, options) in poor_options(cache.path()) {
         let context = Context::new(&options).unwrap();
         let (limits, least) = (context.limits(), wgpu::Limits::downlevel_defaults());
         for (name, given, most) in [
