@@ -46,6 +46,8 @@ impl Kernel {
             Kernel::PointwiseSmall => {
                 all.extend((0..=6).map(|activation| Specialisation { closing: Closing::Fixed(activation), ..plain }));
             }
+            // Software's workgroup.
+            Kernel::Moments | Kernel::Normalise => all.push(Specialisation::plain(8)),
             _ => {}
         }
         all

@@ -28,6 +28,11 @@ pub enum Kernel {
     Plain,
     /// No layer: writes weights as the others read them, for the self-test of a storage.
     ReadWeights,
+    /// No layer: mean and centred sum of squares of each channel of what a layer wrote, one group of channels a workgroup
+    /// of 8 or 64.
+    Moments,
+    /// No layer: batch norm, residual and activation over sums that a layer wrote before its statistics were known.
+    Normalise,
 }
 
 /// What one thread computes.
@@ -46,7 +51,7 @@ impl Tile {
 
 impl Kernel {
     /// All kernels.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::Dense,
         Self::Depthwise,
         Self::Pointwise,
@@ -59,6 +64,8 @@ impl Kernel {
         Self::ResizeRows,
         Self::Plain,
         Self::ReadWeights,
+        Self::Moments,
+        Self::Normalise,
     ];
 
     /// The entry point of its module; also its name for people.
@@ -76,12 +83,28 @@ impl Kernel {
             Self::ResizeRows => "resize_rows",
             Self::Plain => "plain",
             Self::ReadWeights => "read_weights",
+            Self::Moments => "moments",
+            Self::Normalise => "normalise",
         }
     }
 
     /// Whether it reads the shared weights: if not, its module is the same for every storage.
     pub fn reads_weights(self) -> bool {
-        !matches!(self, Self::Pool | Self::PoolWide | Self::AveragePool | Self::ResizeColumns | Self::ResizeRows)
+        !matches!(
+            self,
+            Self::Pool
+                | Self::PoolWide
+                | Self::AveragePool
+                | Self::ResizeColumns
+                | Self::ResizeRows
+                | Self::Moments
+                | Self::Normalise
+        )
+    }
+
+    /// Whether it ends as a layer does: batch norm, residual, activation.
+    pub(crate) fn closes(self) -> bool {
+        self.reads_weights() || self == Self::Normalise
     }
 
     pub(crate) fn is_resize(self) -> bool {

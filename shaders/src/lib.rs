@@ -4,7 +4,7 @@
 //! registers (pointwise, depthwise, dense) are generated, so that a tile may have any size and the driver's compiler meets
 //! only what runs. A test parses, validates and writes for every backend what reaches every line of them
 //! ([`Kernel::examples`]). The kernels need 4 storage buffers and one uniform buffer, at most 256
-//! threads a workgroup and a kilobyte of workgroup memory: WebGPU's downlevel limits. They read weights only by
+//! threads a workgroup and three kilobytes of workgroup memory: WebGPU's downlevel limits. They read weights only by
 //! `weight(index)`, of which there is one for every storage, `wgsl/weights_*.wgsl`.
 //!
 //! | binding | what |

@@ -22,6 +22,8 @@ pub(crate) fn text(kernel: Kernel, specialisation: &Specialisation, storage: Wei
         Kernel::ResizeRows => include_str!("../wgsl/resize_rows.wgsl").to_owned(),
         Kernel::Plain => include_str!("../wgsl/plain.wgsl").to_owned(),
         Kernel::ReadWeights => include_str!("../wgsl/read_weights.wgsl").to_owned(),
+        Kernel::Moments => include_str!("../wgsl/moments.wgsl").to_owned(),
+        Kernel::Normalise => include_str!("../wgsl/normalise.wgsl").to_owned(),
     };
     let Specialisation { workgroup, kernel: size, stride, .. } = specialisation;
     let constants =
@@ -35,6 +37,6 @@ pub(crate) fn text(kernel: Kernel, specialisation: &Specialisation, storage: Wei
         WeightStorage::F16 => include_str!("../wgsl/weights_f16.wgsl"),
         WeightStorage::Int8 => include_str!("../wgsl/weights_int8.wgsl"),
     };
-    let closing = if kernel.reads_weights() { closing::text(specialisation) } else { String::new() };
+    let closing = if kernel.closes() { closing::text(specialisation) } else { String::new() };
     [&constants, LAYER, &closing, weights, &own].join("\n")
 }

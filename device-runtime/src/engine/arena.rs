@@ -54,7 +54,7 @@ impl Location {
     /// Where the input tensor is.
     pub(super) const INPUT: Self = Self::start(Place::Filtered);
 
-    const fn start(place: Place) -> Self {
+    pub(super) const fn start(place: Place) -> Self {
         Self { place, behind: false }
     }
 }
@@ -250,6 +250,17 @@ impl Arena {
             Route::BlockToExpanded | Route::BlockToFiltered => &self.block,
             Route::FilteredToBlock => &self.filtered,
         };
+        self.group_between(context, layout, source, self.buffer(destination(route)))
+    }
+
+    /// A bind group from any buffer to any other.
+    pub(super) fn group_between(
+        &self,
+        context: &Context,
+        layout: &wgpu::BindGroupLayout,
+        source: &wgpu::Buffer,
+        destination: &wgpu::Buffer,
+    ) -> wgpu::BindGroup {
         let parameters = wgpu::BufferBinding {
             buffer: &self.parameters,
             offset: 0,
@@ -259,7 +270,7 @@ impl Arena {
             source.as_entire_binding(),
             self.weights.as_entire_binding(),
             self.norms.as_entire_binding(),
-            self.buffer(destination(route)).as_entire_binding(),
+            destination.as_entire_binding(),
             wgpu::BindingResource::Buffer(parameters),
         ];
         let entries: Vec<wgpu::BindGroupEntry<'_>> =

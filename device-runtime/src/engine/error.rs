@@ -89,6 +89,25 @@ pub enum EngineError {
         /// Slots that were made at load.
         slots: usize,
     },
+    /// Nothing to calibrate on.
+    #[error("no image to calibrate child `{child}` on: give some hundred, as the network will meet them")]
+    NoImages {
+        /// The child, printed.
+        child: String,
+    },
+    /// What calibration keeps of its images does not fit.
+    #[error(
+        "calibrating child `{child}` on {images} images keeps {bytes} bytes on the GPU, which has no room for them: give \
+         fewer images, or choose a smaller child"
+    )]
+    CalibrationMemory {
+        /// The child, printed.
+        child: String,
+        /// Images given.
+        images: usize,
+        /// Bytes that all of them need.
+        bytes: u64,
+    },
     /// The child was prepared by another supernet.
     #[error("child `{child}` was prepared by another supernet: prepare it with the one that runs it")]
     Foreign {

@@ -6,7 +6,7 @@ use super::pipelines::{Common, Pipelines};
 use super::planner::{Planner, Traits};
 use super::repack::{Packed, pack, weight_bytes};
 use super::self_test::check_storage;
-use super::slots::Slots;
+use super::slots::{Slots, TO_MEASURE};
 use super::tiles::{TileChoice, Tiles};
 use super::tune::tune;
 use super::{Arithmetic, EngineError, infer::ResizeState};
@@ -17,6 +17,7 @@ use crate::units::Millis;
 use crate::weights::WeightStorage;
 use nestling_shaders::{PARAMETER_BYTES, ResizeParameters};
 use serde::{Deserialize, Serialize};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -101,6 +102,8 @@ pub struct Supernet {
     pub(super) pipelines: Pipelines,
     /// What answers once it is there.
     pub(super) background: Option<Background>,
+    /// What only calibration runs; built when that is first asked for.
+    pub(super) calibration: Mutex<Pipelines>,
     pub(super) arena: Arena,
     pub(super) sizes: Sizes,
     /// What the biggest child must hold at least, and its two largest tensors.
@@ -109,6 +112,8 @@ pub struct Supernet {
     pub(super) strides: Strides,
     pub(super) answers: Arc<Staging>,
     pub(super) timestamps: Option<Timestamps>,
+    /// Whether [`Supernet::check_timestamps`] found them wrong.
+    pub(super) timestamps_are_wrong: AtomicBool,
     /// Held from an inference's first write until its submission: the arena is one.
     pub(super) submitting: Mutex<ResizeState>,
     pub(super) options: EngineOptions,
@@ -236,7 +241,7 @@ impl Supernet {
                 .map(|layer| 2 * u64::from(layer.shape.output.channels.div_ceil(4)))
                 .sum(),
         };
-        let slots = options.child_slots.max(1) as u64;
+        let slots = (options.child_slots.max(1) + TO_MEASURE) as u64;
         let storage = options.weight_storage;
         let largest_image_side = options.largest_image_side.max(2); // as `Image` demands
         let sizes = Sizes {
@@ -325,13 +330,15 @@ impl Supernet {
             set_up: SetUp { pipelines: built, pipeline_time, upload_time, total_time },
             pipelines,
             background,
+            calibration: Mutex::new(Pipelines::new(&common)),
             arena,
             sizes,
             activation_floor: floor(&biggest),
-            slots: Slots::new(slots as usize),
+            slots: Slots::new(options.child_slots.max(1)),
             strides,
             answers,
             timestamps,
+            timestamps_are_wrong: AtomicBool::new(false),
             submitting: Mutex::new(ResizeParameters::default()),
             options: EngineOptions {
                 child_slots: slots as usize,

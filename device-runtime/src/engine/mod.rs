@@ -5,6 +5,9 @@
 //! that already exists. Running another prepared child only walks another list of dispatches: no weight, buffer, bind
 //! group or pipeline is touched, which [`Counters`](crate::gpu::Counters) let a test assert.
 //!
+//! [`Supernet::calibrate`] finds the statistics of a child that has none, in the same buffers and with what little more it
+//! makes for as long as it takes.
+//!
 //! Three buffers hold all activations, whatever the child:
 //!
 //! | buffer | holds |
@@ -20,6 +23,7 @@
 mod arena;
 mod arithmetic;
 mod background;
+mod calibrate;
 mod error;
 mod infer;
 mod load;
@@ -34,6 +38,7 @@ mod slots;
 mod tests;
 mod tiles;
 mod timing;
+mod trace;
 mod tune;
 mod upload;
 
@@ -48,3 +53,4 @@ pub use prepare::PreparedChild;
 pub use repack::weight_bytes;
 pub use tiles::{Size, TileChoice, Tiles, Variant};
 pub use timing::{Clock, LayerTime, LayerTimes};
+pub use trace::{GpuSpan, HostSpan, LayerTrace};

@@ -51,6 +51,11 @@ impl Pipelines {
         Ok(())
     }
 
+    /// Takes those of another set with the same in common.
+    pub(super) fn adopt(&mut self, others: Self) {
+        self.pipelines.extend(others.pipelines);
+    }
+
     /// What they are built with.
     pub(super) fn common(&self) -> &Common {
         &self.common

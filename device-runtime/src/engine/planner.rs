@@ -53,7 +53,7 @@ impl Traits {
         }
     }
 
-    /// Threads of a workgroup of any kernel but [`Kernel::Pointwise`].
+    /// Threads of a workgroup of any kernel but [`Kernel::Pointwise`]; a power of two, which halving sums needs.
     fn workgroup(self, kernel: Kernel) -> u32 {
         match kernel {
             Kernel::LinearWide | Kernel::PoolWide => 64, // their workgroup memory is as large
@@ -296,6 +296,8 @@ pub(super) fn grid(
         Kernel::PoolWide => (groups, 1, u64::from(shape.input.pixels()).div_ceil(workgroup)),
         Kernel::AveragePool => ((pixels * groups).div_ceil(workgroup), 1, u64::from(shape.kernel)),
         Kernel::PointwiseSmall => ((pixels * groups).div_ceil(workgroup), 1, input_groups),
+        Kernel::Moments => (groups, 1, pixels.div_ceil(4 * workgroup) + 3), // four at a time, then the rest
+        Kernel::Normalise => (pixels.div_ceil(workgroup), groups, 1),
         Kernel::Pointwise | Kernel::ResizeColumns | Kernel::ResizeRows | Kernel::ReadWeights => {
             (pixels.div_ceil(workgroup * u64::from(tile.pixels)), groups.div_ceil(u64::from(tile.groups)), input_groups)
         }

@@ -2,7 +2,7 @@ use super::arena::{Route, Step, steps};
 use super::background::Background;
 use super::pipelines::Pipelines;
 use super::planner::{LayerPlan, activation_number};
-use super::slots::Slot;
+use super::slots::{Purpose, Slot};
 use super::{EngineError, Supernet};
 use crate::gpu::Upload;
 use crate::space::{CalibratedChild, Child, Layer, LayerShape, Network, Operator, Statistics};
@@ -84,10 +84,19 @@ impl Supernet {
     /// # Errors
     /// As [`Supernet::prepare`].
     pub async fn prepare_async(&self, child: &CalibratedChild) -> Result<PreparedChild, EngineError> {
+        self.prepare_for(Purpose::App, child).await
+    }
+
+    /// The same in a slot that apps cannot take, for as long as a child is timed.
+    pub(crate) fn prepare_to_time(&self, child: &CalibratedChild) -> Result<PreparedChild, EngineError> {
+        pollster::block_on(self.prepare_for(Purpose::Measuring, child))
+    }
+
+    async fn prepare_for(&self, purpose: Purpose, child: &CalibratedChild) -> Result<PreparedChild, EngineError> {
         let network = self.space.lower(child.child())?;
         // Calibrated for a child of the same choices in another space, it could have other lengths.
         CalibratedChild::new(&network, child.statistics().clone())?;
-        let slot = self.slots.take().ok_or(EngineError::SlotsInUse { slots: self.slots.count() })?;
+        let slot = self.slots.take(purpose).ok_or(EngineError::SlotsInUse { slots: self.slots.count() })?;
         let first_norm = slot.index as u64 * self.strides.norms;
         let first_byte = (1 + slot.index as u64 * self.strides.layers) * self.strides.layer;
 
@@ -140,7 +149,7 @@ impl Supernet {
         }
     }
 
-    fn layer_parameters(&self, layer: &Layer, step: &Step, norm_offset: u32) -> LayerParameters {
+    pub(super) fn layer_parameters(&self, layer: &Layer, step: &Step, norm_offset: u32) -> LayerParameters {
         let (weight_offset, weight_stride, weight_kernel) = layer.convolution.map_or((0, 0, 1), |index| {
             let packed = self.packed[index];
             (packed.offset, packed.stride, self.layout.convolutions[index].kernel)
@@ -158,38 +167,40 @@ impl Supernet {
         }
     }
 
-    /// Batch norm (or the bias) as scale and shift, a pair of elements for each group of output channels. The scale
-    /// also carries the worth of a step of the stored weights.
+    /// Batch norm (or the bias) of all layers as [`Supernet::fold_layer`] gives it, one after the other.
     fn fold(&self, network: &Network, statistics: &Statistics) -> Vec<[f32; 4]> {
         let mut folded = Vec::with_capacity(self.strides.norms as usize);
         let mut first = 0;
         for layer in &network.layers {
-            let Some(convolution) = layer.convolution else { continue };
-            let (gamma_or_bias, beta) = &self.norms[convolution];
-            let steps = &self.steps[convolution];
-            let channels = layer.shape.output.channels as usize;
-            let pair = |channel: usize| -> (f64, f64) {
-                if channel >= channels {
-                    return (0.0, 0.0); // the supernet's other channels, or padding: zero for whoever reads the group
-                }
-                let gamma_or_bias = f64::from(gamma_or_bias[channel]);
-                let step = steps.get(channel).copied().map_or(1.0, f64::from);
-                if !layer.is_normalised() {
-                    return (step, gamma_or_bias);
-                }
-                let variance = f64::from(statistics.variances[first + channel]);
-                let scale = gamma_or_bias / (variance + f64::from(layer.norm_epsilon.unwrap_or(0.0))).sqrt();
-                (scale * step, f64::from(beta[channel]) - f64::from(statistics.means[first + channel]) * scale)
-            };
-            for group in 0..channels.div_ceil(4) {
-                folded.push(std::array::from_fn(|lane| pair(4 * group + lane).0 as f32));
-                folded.push(std::array::from_fn(|lane| pair(4 * group + lane).1 as f32));
-            }
-            if layer.is_normalised() {
-                first += channels;
-            }
+            let channels = if layer.is_normalised() { layer.shape.output.channels as usize } else { 0 };
+            let own = first..first + channels;
+            folded.extend(self.fold_layer(layer, &statistics.means[own.clone()], &statistics.variances[own]));
+            first += channels;
         }
         folded
+    }
+
+    /// Batch norm (or the bias) as scale and shift, a pair of elements for each group of output channels; none for a
+    /// pool. The scale also carries the worth of a step of the stored weights.
+    pub(super) fn fold_layer(&self, layer: &Layer, means: &[f32], variances: &[f32]) -> Vec<[f32; 4]> {
+        let Some(convolution) = layer.convolution else { return Vec::new() };
+        let (gamma_or_bias, beta) = &self.norms[convolution];
+        let steps = &self.steps[convolution];
+        pairs(layer, |channel| {
+            let gamma_or_bias = f64::from(gamma_or_bias[channel]);
+            let step = steps.get(channel).copied().map_or(1.0, f64::from);
+            if !layer.is_normalised() {
+                return (step, gamma_or_bias);
+            }
+            let variance = f64::from(variances[channel]);
+            let scale = gamma_or_bias / (variance + f64::from(layer.norm_epsilon.unwrap_or(0.0))).sqrt();
+            (scale * step, f64::from(beta[channel]) - f64::from(means[channel]) * scale)
+        })
+    }
+
+    /// The first element of a child's scales and shifts.
+    pub(super) fn first_norm(&self, child: &PreparedChild) -> u64 {
+        child.inner.slot.index as u64 * self.strides.norms
     }
 
     /// Fails if another supernet prepared the child.
@@ -232,7 +243,20 @@ fn dispatches(places: &[Place], plans: &[LayerPlan], pipelines: &Pipelines) -> R
         .collect()
 }
 
+/// A scale and a shift for every channel of a layer, as kernels read them: two elements for each group, zero for channels
+/// that the child does not have.
+pub(super) fn pairs(layer: &Layer, pair: impl Fn(usize) -> (f64, f64)) -> Vec<[f32; 4]> {
+    let channels = layer.shape.output.channels as usize;
+    let pair = |channel: usize| if channel < channels { pair(channel) } else { (0.0, 0.0) };
+    (0..channels.div_ceil(4))
+        .flat_map(|group| {
+            let pairs: [(f64, f64); 4] = std::array::from_fn(|lane| pair(4 * group + lane));
+            [pairs.map(|(scale, _)| scale as f32), pairs.map(|(_, shift)| shift as f32)]
+        })
+        .collect()
+}
+
 /// Elements of scales and shifts that a layer reads.
-fn norm_elements(layer: &Layer) -> u64 {
+pub(super) fn norm_elements(layer: &Layer) -> u64 {
     if layer.convolution.is_some() { 2 * u64::from(layer.shape.output.channels.div_ceil(4)) } else { 0 }
 }

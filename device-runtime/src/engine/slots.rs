@@ -1,10 +1,28 @@
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// What a slot is taken for: measuring must never find the app's children in its way, nor they it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// A child that an app runs.
+    App,
+    /// A child that is timed, and the reference beside it.
+    Measuring,
+}
+
+/// Slots that measuring has for itself.
+pub(super) const TO_MEASURE: usize = 2;
 
 /// Numbers of the child slots that are free.
 #[derive(Debug)]
 pub(super) struct Slots {
     count: usize,
-    free: Mutex<Vec<usize>>,
+    free: Mutex<Free>,
+}
+
+#[derive(Debug)]
+struct Free {
+    app: Vec<usize>,
+    measuring: Vec<usize>,
 }
 
 /// A slot, taken. Free again when dropped.
@@ -15,23 +33,37 @@ pub(super) struct Slot {
 }
 
 impl Slots {
+    /// `count` for the app, and [`TO_MEASURE`] behind them.
     pub(super) fn new(count: usize) -> Arc<Self> {
-        Arc::new(Self { count, free: Mutex::new((0..count).rev().collect()) })
+        let free = Free { app: (0..count).rev().collect(), measuring: (count..count + TO_MEASURE).rev().collect() };
+        Arc::new(Self { count, free: Mutex::new(free) })
     }
 
+    /// The app's slots.
     pub(super) fn count(&self) -> usize {
         self.count
     }
 
-    pub(super) fn take(self: &Arc<Self>) -> Option<Slot> {
-        let index = self.free.lock().unwrap_or_else(PoisonError::into_inner).pop()?;
+    pub(super) fn take(self: &Arc<Self>, purpose: Purpose) -> Option<Slot> {
+        let mut free = self.free();
+        let index = match purpose {
+            Purpose::App => free.app.pop(),
+            Purpose::Measuring => free.measuring.pop(),
+        }?;
+        drop(free);
         Some(Slot { slots: Arc::clone(self), index })
+    }
+
+    fn free(&self) -> MutexGuard<'_, Free> {
+        self.free.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        self.slots.free.lock().unwrap_or_else(PoisonError::into_inner).push(self.index);
+        let mut free = self.slots.free();
+        let own = if self.index < self.slots.count { &mut free.app } else { &mut free.measuring };
+        own.push(self.index);
     }
 }
 

@@ -1,10 +1,10 @@
-use super::infer::Input;
 use super::{EngineError, PreparedChild, Supernet};
 use crate::gpu::Wait;
 use crate::input::Image;
 use crate::space::LayerShape;
 use crate::units::Millis;
 use serde::{Deserialize, Serialize};
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 /// What measured a layer.
@@ -44,6 +44,26 @@ fn median(mut times: Vec<f64>) -> Millis {
     Millis(times.get(times.len() / 2).copied().unwrap_or(0.0))
 }
 
+/// Why timestamps, one before and one after each layer, cannot be right; `None` if they can.
+pub(super) fn timestamp_fault(ticks: &[u64], tick_ms: f64, wall: Millis) -> Option<String> {
+    /// Host and GPU clocks drift apart by a little.
+    const MOST_OF_WALL: f64 = 1.05;
+    let (Some(&first), Some(&last)) = (ticks.first(), ticks.last()) else {
+        return Some("the GPU wrote no timestamp".to_owned());
+    };
+    if let Some(index) = ticks.iter().position(|&tick| tick == 0) {
+        return Some(format!("timestamp {index} is zero"));
+    }
+    if let Some(index) = ticks.windows(2).position(|pair| pair[0] > pair[1]) {
+        return Some(format!("timestamp {} is earlier than the one before it", index + 1));
+    }
+    let gpu = Millis((last - first) as f64 * tick_ms);
+    if !(gpu.0 > 0.0 && gpu.0 <= MOST_OF_WALL * wall.0) {
+        return Some(format!("timestamps say {gpu} for a run that took {wall} by the host's clock"));
+    }
+    None
+}
+
 impl Supernet {
     /// Times every layer of a child, `repeats` runs of the whole network after one warm-up; the median counts.
     ///
@@ -54,7 +74,12 @@ impl Supernet {
         self.wait_until_ready()?;
         let zeros = vec![0.0; child.network().input.len()];
         self.infer_tensor(child, &zeros)?; // warm-up: some drivers compile at the first dispatch
-        let (clock, times) = if self.timestamps.is_some() {
+        self.time_layers_of_warm(child, repeats)
+    }
+
+    /// The same of a child that has run: no warm-up.
+    pub(crate) fn time_layers_of_warm(&self, child: &PreparedChild, repeats: usize) -> Result<LayerTimes, EngineError> {
+        let (clock, times) = if self.timestamps.is_some() && !self.timestamps_are_wrong.load(Ordering::Relaxed) {
             (Clock::Timestamps, self.time_by_timestamps(child, repeats)?)
         } else {
             (Clock::Wall, self.time_by_wall(child, repeats)?)
@@ -65,36 +90,30 @@ impl Supernet {
         Ok(LayerTimes { clock, layers })
     }
 
+    /// Compares the GPU's clock with the host's over one run, and stops using it where it is wrong; says why.
+    ///
+    /// No query may be zero or run backwards, and the GPU's time must be positive and no more than 1.05 of the wall time
+    /// around it. `None` if the clock is right, or there is none.
+    ///
+    /// # Errors
+    /// As [`Supernet::infer`].
+    pub fn check_timestamps(&self, child: &PreparedChild) -> Result<Option<String>, EngineError> {
+        self.check_own(child)?;
+        self.wait_until_ready()?;
+        if self.timestamps.is_none() {
+            return Ok(None);
+        }
+        let started = Instant::now();
+        let ticks = self.query_timestamps(child)?;
+        let fault = timestamp_fault(&ticks, self.context.tick_ms(), started.elapsed().into());
+        self.timestamps_are_wrong.store(fault.is_some(), Ordering::Relaxed);
+        Ok(fault)
+    }
+
     fn time_by_timestamps(&self, child: &PreparedChild, repeats: usize) -> Result<Vec<Millis>, EngineError> {
-        let Some(timestamps) = &self.timestamps else { return Ok(Vec::new()) };
-        let count = self.dispatches(child).len();
-        let bytes = count as u64 * 16;
-        let mut times = vec![Vec::with_capacity(repeats); count];
+        let mut times = vec![Vec::with_capacity(repeats); self.dispatches(child).len()];
         for _ in 0..repeats.max(1) {
-            let lease = pollster::block_on(timestamps.staging.take());
-            let (submission, verdict) = {
-                let _state = self.lock();
-                self.context.guarded(ACTION, || {
-                    let mut commands = self.context.encoder();
-                    for (index, dispatch) in (0u32..).zip(self.dispatches(child)) {
-                        let writes = wgpu::ComputePassTimestampWrites {
-                            query_set: &timestamps.queries,
-                            beginning_of_pass_write_index: Some(2 * index),
-                            end_of_pass_write_index: Some(2 * index + 1),
-                        };
-                        let descriptor = wgpu::ComputePassDescriptor { label: None, timestamp_writes: Some(writes) };
-                        self.encode(dispatch, &mut commands.begin_compute_pass(&descriptor));
-                    }
-                    commands.resolve_query_set(&timestamps.queries, 0..2 * count as u32, &timestamps.resolved, 0);
-                    commands.copy_buffer_to_buffer(&timestamps.resolved, 0, lease.buffer(), 0, bytes);
-                    self.context.submit(commands)
-                })
-            };
-            let read = async {
-                verdict.await?;
-                lease.read(&self.context, ACTION, submission, bytes, Wait::Blocking).await
-            };
-            let ticks: Vec<u64> = bytemuck::pod_collect_to_vec(&pollster::block_on(read)?);
+            let ticks = self.query_timestamps(child)?;
             for (all, pair) in times.iter_mut().zip(ticks.chunks_exact(2)) {
                 all.push(pair[1].saturating_sub(pair[0]) as f64 * self.context.tick_ms());
             }
@@ -102,8 +121,39 @@ impl Supernet {
         Ok(times.into_iter().map(median).collect())
     }
 
+    /// Ticks before and after each layer of one run; none where the adapter has no clock.
+    fn query_timestamps(&self, child: &PreparedChild) -> Result<Vec<u64>, EngineError> {
+        let Some(timestamps) = &self.timestamps else { return Ok(Vec::new()) };
+        let count = self.dispatches(child).len();
+        let bytes = count as u64 * 16;
+        let lease = pollster::block_on(timestamps.staging.take());
+        let (submission, verdict) = {
+            let _state = self.lock();
+            self.context.guarded(ACTION, || {
+                let mut commands = self.context.encoder();
+                for (index, dispatch) in (0u32..).zip(self.dispatches(child)) {
+                    let writes = wgpu::ComputePassTimestampWrites {
+                        query_set: &timestamps.queries,
+                        beginning_of_pass_write_index: Some(2 * index),
+                        end_of_pass_write_index: Some(2 * index + 1),
+                    };
+                    let descriptor = wgpu::ComputePassDescriptor { label: None, timestamp_writes: Some(writes) };
+                    self.encode(dispatch, &mut commands.begin_compute_pass(&descriptor));
+                }
+                commands.resolve_query_set(&timestamps.queries, 0..2 * count as u32, &timestamps.resolved, 0);
+                commands.copy_buffer_to_buffer(&timestamps.resolved, 0, lease.buffer(), 0, bytes);
+                self.context.submit(commands)
+            })
+        };
+        let read = async {
+            verdict.await?;
+            lease.read(&self.context, ACTION, submission, bytes, Wait::Blocking).await
+        };
+        Ok(bytemuck::pod_collect_to_vec(&pollster::block_on(read)?))
+    }
+
     /// Twice as many dispatches cost twice the work and the same overhead: the difference is the work.
-    fn time_by_wall(&self, child: &PreparedChild, repeats: usize) -> Result<Vec<Millis>, EngineError> {
+    pub(super) fn time_by_wall(&self, child: &PreparedChild, repeats: usize) -> Result<Vec<Millis>, EngineError> {
         const ONCE: u32 = 8;
         let run = |dispatch: &super::prepare::Dispatch, count: u32| -> Result<f64, EngineError> {
             let started = Instant::now();
@@ -150,11 +200,42 @@ impl Supernet {
     ) -> Result<Vec<Millis>, EngineError> {
         self.wait_until_ready()?;
         self.infer(child, image)?;
+        self.time_runs(child, image, runs)
+    }
+
+    /// The same without warm-up.
+    ///
+    /// # Errors
+    /// As [`Supernet::infer`].
+    pub fn time_runs(&self, child: &PreparedChild, image: &Image<'_>, runs: usize) -> Result<Vec<Millis>, EngineError> {
+        self.wait_until_ready()?;
         let once = |_| {
             let started = Instant::now();
-            pollster::block_on(self.run(child, Input::Image(image), Wait::Blocking))?;
+            self.infer(child, image)?;
             Ok(started.elapsed().into())
         };
         (0..runs).map(once).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn timestamps_that_cannot_be_right_are_told() {
+        let fault = |ticks: &[u64]| timestamp_fault(ticks, 0.001, Millis(10.0));
+        assert_eq!(fault(&[5000, 6000, 6000, 9000]), None);
+        for (ticks, what) in [
+            (vec![], "no timestamp"),
+            (vec![5000, 0, 6000], "timestamp 1 is zero"),
+            (vec![5000, 7000, 6000], "timestamp 2 is earlier"),
+            (vec![5000, 5000], "say 0.000 ms"),
+            (vec![5000, 17_000], "say 12.0 ms for a run that took 10.0 ms"),
+        ] {
+            assert!(fault(&ticks).unwrap().contains(what), "{ticks:?}: {:?}", fault(&ticks));
+        }
+        // One percent more than the wall time is a clock's drift.
+        assert_eq!(fault(&[5000, 15_100]), None);
     }
 }

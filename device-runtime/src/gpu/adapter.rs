@@ -70,6 +70,12 @@ impl AdapterFacts {
         format!("{} {}", self.driver, self.driver_info).trim().to_owned()
     }
 
+    /// Optional features that are used and that times depend on, in alphabetical order.
+    pub fn features(&self) -> Vec<String> {
+        let used = [(self.f16, "f16"), (self.subgroups, "subgroups"), (self.timestamps, "timestamps")];
+        used.into_iter().filter(|(used, _)| *used).map(|(_, name)| name.to_owned()).collect()
+    }
+
     /// Whose GPU it is.
     pub fn vendor_family(&self) -> Vendor {
         if self.is_software() { Vendor::Software } else { Vendor::of(self.vendor, &self.name) }

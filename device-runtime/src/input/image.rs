@@ -108,16 +108,21 @@ pub enum ImageError {
 
 impl ImageError {
     fn size(width: u32, height: u32) -> Self {
-        Self::Size { width, height, smallest: SMALLEST_SIDE, largest: LARGEST_SIDE }
+        Self::Size { width, height, smallest: Image::SMALLEST_SIDE, largest: Image::LARGEST_SIDE }
     }
 }
 
-/// Smallest side of an image in pixels: one pixel is no picture, but a sign of a mistake.
-const SMALLEST_SIDE: u32 = 2;
-/// Largest side of an image in pixels.
-const LARGEST_SIDE: u32 = 16_384;
-
 impl<'a> Image<'a> {
+    /// Smallest side of an image in pixels: one pixel is no picture, but a sign of a mistake.
+    pub const SMALLEST_SIDE: u32 = 2;
+    /// Largest side of an image in pixels.
+    pub const LARGEST_SIDE: u32 = 16_384;
+
+    /// Whole pixels whose size and number were checked already.
+    pub(crate) fn square(side: u32, format: PixelFormat, bytes: &'a [u8]) -> Self {
+        Self { width: side, height: side, pixels: Pixels::Packed(format, bytes) }
+    }
+
     /// Borrows pixels as an image.
     ///
     /// ```
@@ -277,7 +282,7 @@ impl<'a> Image<'a> {
 }
 
 pub(super) fn check_size(width: u32, height: u32) -> Result<(), ImageError> {
-    let sides = SMALLEST_SIDE..=LARGEST_SIDE;
+    let sides = Image::SMALLEST_SIDE..=Image::LARGEST_SIDE;
     if sides.contains(&width) && sides.contains(&height) { Ok(()) } else { Err(ImageError::size(width, height)) }
 }
 

@@ -33,6 +33,11 @@ impl ExpandRatio {
         (0.0..=1000.0).contains(&ratio).then(|| Self((100.0 * ratio).round() as u32))
     }
 
+    /// The ratio as a number.
+    pub fn value(self) -> f64 {
+        f64::from(self.0) / 100.0
+    }
+
     /// The expanded width, to the nearest multiple of 4 channels; exact where the ratio is whole.
     pub fn of(self, channels: u32) -> u32 {
         let hundredths = u64::from(channels) * u64::from(self.0);
@@ -42,7 +47,7 @@ impl ExpandRatio {
 
 impl fmt::Display for ExpandRatio {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        (f64::from(self.0) / 100.0).fmt(f)
+        self.value().fmt(f)
     }
 }
 
@@ -62,7 +67,7 @@ impl Serialize for ExpandRatio {
         if self.0.is_multiple_of(100) {
             serializer.serialize_u32(self.0 / 100)
         } else {
-            serializer.serialize_f64(f64::from(self.0) / 100.0)
+            serializer.serialize_f64(self.value())
         }
     }
 }

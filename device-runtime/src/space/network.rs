@@ -22,6 +22,19 @@ pub enum Operator {
     AveragePool,
 }
 
+impl fmt::Display for Operator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Dense => "dense",
+            Self::Pointwise => "pointwise",
+            Self::Depthwise => "depthwise",
+            Self::Pool => "pool",
+            Self::Linear => "linear",
+            Self::AveragePool => "average pool",
+        })
+    }
+}
+
 /// Channels, height and width of one image's activation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Shape {
@@ -107,14 +120,7 @@ impl LayerShape {
 
 impl fmt::Display for LayerShape {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let operator = match self.operator {
-            Operator::Dense => "dense",
-            Operator::Pointwise => "pointwise",
-            Operator::Depthwise => "depthwise",
-            Operator::Pool => "pool",
-            Operator::Linear => "linear",
-            Operator::AveragePool => "average pool",
-        };
+        let operator = self.operator;
         write!(f, "{operator} k{} s{} {} -> {}", self.kernel, self.stride, self.input, self.output)?;
         if self.gated {
             write!(f, ", gated")?;

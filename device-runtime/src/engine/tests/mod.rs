@@ -1,17 +1,22 @@
 //! On a real adapter (in continuous integration: lavapipe), against the f64 reference.
 
+mod calibrate;
 mod downlevel;
 mod fused;
 mod halves;
 mod kernels;
+mod moments;
 mod networks;
 mod pipeline_cache;
 mod resize;
 mod speed;
 mod start;
 mod storage;
+mod trace;
 mod trouble;
 mod tune;
+
+pub(super) use networks::mixed;
 
 use super::*;
 use crate::gpu::{Context, ContextOptions, Vendor};

@@ -56,12 +56,12 @@ fn shrunken(mut space: SearchSpace, resolutions: &[u32]) -> SearchSpace {
     SearchSpace { resolutions: resolutions.to_vec(), classes: 11, ..space }
 }
 
-fn preset(name: &str, resolutions: &[u32]) -> SearchSpace {
+pub(super) fn preset(name: &str, resolutions: &[u32]) -> SearchSpace {
     shrunken(Preset::find(name).unwrap().space(), resolutions)
 }
 
 /// A small space in which every stage differs from the next in everything that a stage can choose.
-pub(super) fn mixed() -> SearchSpace {
+pub(in crate::engine) fn mixed() -> SearchSpace {
     let squeezed = |of: SqueezeOf, multiple_of: u32, gate: Gate| {
         Some(SqueezeExcite { of, reduction: 4, multiple_of, activation: None, gate })
     };

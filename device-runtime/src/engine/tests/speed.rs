@@ -307,3 +307,53 @@ fn shapes_as_constants() {
         }
     }
 }
+
+/// Calibration against classifying the same images: the floor of a pass that runs each layer of a block twice is 2.
+#[test]
+#[ignore = "prints times; asserts nothing"]
+fn calibration_against_inference() {
+    let mut random = random(14);
+    let mut small_table1 = SearchSpace { resolutions: vec![64, 96], ..SearchSpace::table1() };
+    small_table1.name = "table1 at 64 and 96 px".into();
+    for (space, count) in [(SearchSpace::fashion(), 512), (small_table1, 24)] {
+        let weights = random_weights(&space, &mut random);
+        let supernet = load(&CONTEXT, &space, &weights, &EngineOptions::default());
+        for child in [space.smallest(), space.biggest()] {
+            let side = child.resolution;
+            let pixels: Vec<Vec<u8>> =
+                (0..count).map(|_| (0..side * side * 4).map(|_| random.random()).collect()).collect();
+            let images: Vec<Image<'_>> = pixels.iter().map(|one| Image::rgba8(side, side, one).unwrap()).collect();
+            let timed = |work: &mut dyn FnMut()| {
+                work(); // compiles
+                let mut best = [f64::INFINITY; 2];
+                for _ in 0..3 {
+                    let (started, cpu) = (Instant::now(), cpu_ms());
+                    work();
+                    best[0] = best[0].min(started.elapsed().as_secs_f64() * 1e3 / f64::from(count));
+                    best[1] = best[1].min((cpu_ms() - cpu) / f64::from(count));
+                }
+                best
+            };
+            let mut calibrated = None;
+            let calibration = timed(&mut || calibrated = Some(supernet.calibrate(&child, &images, None).unwrap()));
+            let prepared = supernet.prepare(&calibrated.unwrap()).unwrap();
+            let inference = timed(&mut || drop(supernet.infer_many(&prepared, &images).unwrap()));
+            let single = timed(&mut || {
+                images.iter().for_each(|image| drop(supernet.infer(&prepared, image).unwrap()));
+            });
+            let network = prepared.network();
+            let work = crate::engine::calibrate::forwards(network);
+            println!("{}: {child}, {count} images", space.name);
+            println!("  calibration {:.3} ms an image, CPU {:.3} ms", calibration[0], calibration[1]);
+            println!(
+                "  inference   {:.3} ms an image, CPU {:.3} ms; one by one {:.3} ms",
+                inference[0], inference[1], single[0]
+            );
+            println!(
+                "  {:.2} inferences by wall, {:.2} by CPU; {work:.2} by multiplications",
+                calibration[0] / inference[0],
+                calibration[1] / inference[1]
+            );
+        }
+    }
+}
