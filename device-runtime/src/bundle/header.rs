@@ -3,9 +3,9 @@
 //! ```text
 //! 0   8   magic  89 'N' 'E' 'S' 'T' 0D 0A 1A   (a text-mode transfer damages it, as with PNG)
 //! 8   4   format version
-//! 12  4   number of sections: 3
-//! 16  40  for each section: kind u32, zero u32, offset u64, length u64, xxh3-128 checksum
-//! 136 16  xxh3-128 of the bytes before
+//! 12  4   number of sections: 4
+//! 16  40  for each section: kind u64, offset u64, length u64, xxh3-128 checksum
+//! 176 16  xxh3-128 of the bytes before
 //! ```
 
 use super::BundleError;
@@ -13,14 +13,14 @@ use std::ops::Range;
 use xxhash_rust::xxh3::xxh3_128;
 
 /// Version of the format that this crate writes and reads. Any change of the bytes raises it.
-pub const FORMAT_VERSION: u32 = 3;
+pub const FORMAT_VERSION: u32 = 4;
 
 /// Most bytes of a manifest (4 MiB): nothing larger is ever parsed.
 pub const MANIFEST_LIMIT: u64 = 4 << 20;
 
 const MAGIC: [u8; 8] = *b"\x89NEST\r\n\x1a";
 /// Names of the sections, in file order; a section's kind is its index.
-const SECTIONS: [&str; 3] = ["manifest", "weights", "statistics"];
+const SECTIONS: [&str; 4] = ["manifest", "weights", "statistics", "images"];
 const ENTRY: usize = 40;
 const CHECKED: usize = 16 + SECTIONS.len() * ENTRY;
 /// Sections start at multiples of this, so that a mapped file can be read as f32.
@@ -28,10 +28,20 @@ const ALIGNMENT: u64 = 64;
 pub(super) const HEADER_LENGTH: u64 = (CHECKED as u64 + 16).next_multiple_of(ALIGNMENT);
 
 /// Where each section lies, in the order of [`SECTIONS`].
-pub(super) type Sections = [Range<usize>; 3];
+pub(super) type Sections = [Range<usize>; SECTIONS.len()];
+
+/// What a sound file says of itself.
+pub(super) struct Verified {
+    /// Where its sections lie.
+    pub(super) sections: Sections,
+    /// Identity of the contents.
+    pub(super) identity: u128,
+    /// Of each section.
+    pub(super) checksums: [u128; SECTIONS.len()],
+}
 
 /// Lays `bodies` out after the header and describes them.
-pub(super) fn encode(bodies: [&[u8]; 3]) -> (Vec<u8>, Vec<u64>) {
+pub(super) fn encode(bodies: [&[u8]; SECTIONS.len()]) -> (Vec<u8>, Vec<u64>) {
     let mut header = Vec::with_capacity(HEADER_LENGTH as usize);
     header.extend(MAGIC);
     header.extend(FORMAT_VERSION.to_le_bytes());
@@ -57,8 +67,8 @@ fn integer<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
     out
 }
 
-/// Checks the header, the table, every checksum and every byte between sections; returns the identity of the contents.
-pub(super) fn decode(file: &[u8]) -> Result<(Sections, u128), BundleError> {
+/// Checks the header, the table, every checksum and every byte between sections.
+pub(super) fn decode(file: &[u8]) -> Result<Verified, BundleError> {
     let magic = &file[..file.len().min(MAGIC.len())];
     if magic.is_empty() || *magic != MAGIC[..magic.len()] {
         return Err(BundleError::NotABundle);
@@ -80,6 +90,7 @@ pub(super) fn decode(file: &[u8]) -> Result<(Sections, u128), BundleError> {
         return Err(BundleError::Damaged { part: "header" });
     }
     let mut sections: Sections = std::array::from_fn(|_| 0..0);
+    let mut checksums = [0; SECTIONS.len()];
     let mut end = HEADER_LENGTH;
     for (kind, part) in SECTIONS.into_iter().enumerate() {
         let at = 16 + kind * ENTRY;
@@ -98,7 +109,8 @@ pub(super) fn decode(file: &[u8]) -> Result<(Sections, u128), BundleError> {
             return Err(BundleError::Truncated { given: file.len() as u64 });
         }
         let range = offset as usize..end as usize;
-        if xxh3_128(&file[range.clone()]) != u128::from_le_bytes(integer(header, at + 24)) {
+        checksums[kind] = u128::from_le_bytes(integer(header, at + 24));
+        if xxh3_128(&file[range.clone()]) != checksums[kind] {
             return Err(BundleError::Damaged { part });
         }
         if !padding_is_zero(before as usize..range.start) {
@@ -109,5 +121,5 @@ pub(super) fn decode(file: &[u8]) -> Result<(Sections, u128), BundleError> {
     if end != file.len() as u64 {
         return Err(BundleError::TooLong { given: file.len() as u64, expected: end });
     }
-    Ok((sections, identity))
+    Ok(Verified { sections, identity, checksums })
 }

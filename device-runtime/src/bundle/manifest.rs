@@ -1,3 +1,5 @@
+use super::BundledImages;
+use crate::accuracy::AccuracyPredictor;
 use crate::input::Preprocessing;
 use crate::latency::LatencyTable;
 use crate::space::{Child, Cost, SearchSpace};
@@ -27,6 +29,11 @@ pub struct Manifest {
     pub trained: Trained,
     /// How the file stores the weights.
     pub weight_storage: WeightStorage,
+    /// Predicts the accuracy of any child on the images held out from training; none if nothing was evaluated. It was fitted to
+    /// children of the weights before they were rounded for their storage.
+    pub accuracy_predictor: Option<AccuracyPredictor>,
+    /// What the images of the bundle are; none if it ships without.
+    pub images: Option<BundledImages>,
 }
 
 /// Which children of a supernet answer sensibly.

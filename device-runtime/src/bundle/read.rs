@@ -1,5 +1,5 @@
-use super::header::{self, Sections};
-use super::{ChildEntry, Manifest, section};
+use super::header::{self, Sections, Verified};
+use super::{BundleId, ChildEntry, Manifest, NetworkId, section};
 use crate::space::{CalibratedChild, Network, ParameterLayout, SearchSpace, SpaceError, Statistics};
 use crate::weights::{OutOfRange, WeightStorage};
 use std::fmt;
@@ -72,22 +72,6 @@ pub enum BundleError {
     },
 }
 
-/// Identifies the contents of a bundle: a checksum over its header, which holds the checksums of all sections.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct BundleId(pub u128);
-
-impl fmt::Display for BundleId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:032x}", self.0)
-    }
-}
-
-impl fmt::Debug for BundleId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "BundleId({self})")
-    }
-}
-
 enum Storage {
     Mapped(memmap2::Mmap),
     /// Words of 16 bytes, so that sections stay aligned for f32.
@@ -119,6 +103,7 @@ pub struct Bundle {
     /// All parameters, where the file holds them otherwise than as f32.
     decoded: Option<Vec<f32>>,
     id: BundleId,
+    network_id: NetworkId,
     manifest: Manifest,
     layout: ParameterLayout,
     networks: Vec<Network>,
@@ -162,7 +147,7 @@ impl Bundle {
     }
 
     fn verify(storage: Storage) -> Result<Self, BundleError> {
-        let (sections, id) = header::decode(storage.bytes())?;
+        let Verified { sections, identity, checksums } = header::decode(storage.bytes())?;
         let inconsistent = |problem: String| BundleError::Inconsistent { problem };
         let (manifest, rest) = postcard::take_from_bytes::<Manifest>(&storage.bytes()[sections[0].clone()])
             .map_err(|error| inconsistent(format!("the manifest cannot be read ({error})")))?;
@@ -171,10 +156,13 @@ impl Bundle {
         }
         manifest.space.validate()?;
         let layout = manifest.space.layout();
-        let networks = manifest.check(&layout, sections[1].len(), sections[2].len())?;
+        let networks = manifest.check(&layout, [1, 2, 3].map(|section: usize| sections[section].len()))?;
         let section = &storage.bytes()[sections[1].clone()];
         let decoded = section::decode(&layout, section, manifest.weight_storage)?;
-        let bundle = Self { storage, sections, decoded, id: BundleId(id), manifest, layout, networks };
+        let network_id = NetworkId::of(&manifest, checksums[1], checksums[2])
+            .map_err(|error| inconsistent(format!("the manifest cannot be encoded ({error})")))?;
+        let id = BundleId(identity);
+        let bundle = Self { storage, sections, decoded, id, network_id, manifest, layout, networks };
         for index in 0..bundle.networks.len() {
             bundle.calibrated(index)?;
         }
@@ -182,12 +170,27 @@ impl Bundle {
     }
 
     fn floats(&self, section: usize) -> &[f32] {
-        bytemuck::cast_slice(&self.storage.bytes()[self.sections[section].clone()])
+        bytemuck::cast_slice(self.section(section))
+    }
+
+    /// The bytes of a section as the file has them.
+    pub(super) fn section(&self, section: usize) -> &[u8] {
+        &self.storage.bytes()[self.sections[section].clone()]
+    }
+
+    /// Pixels of all images.
+    pub(super) fn image_section(&self) -> &[u8] {
+        self.section(3)
     }
 
     /// Identity of the contents.
     pub fn id(&self) -> BundleId {
         self.id
+    }
+
+    /// Identity of what computes: what a device measured with this bundle holds for all bundles that share it.
+    pub fn network_id(&self) -> NetworkId {
+        self.network_id
     }
 
     /// Length of the file in bytes.

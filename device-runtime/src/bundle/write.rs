@@ -1,6 +1,7 @@
 use super::header::encode;
-use super::{BundleError, ChildEntry, Manifest, Trained, section};
+use super::{Bundle, BundleError, ChildEntry, Manifest, Trained, section};
 use crate::atomic_file::{WriteError, write_atomically};
+use crate::latency::LatencyTable;
 use crate::space::{CalibratedChild, Network, ParameterLayout};
 use std::path::Path;
 
@@ -8,12 +9,12 @@ use std::path::Path;
 const MOST_CHILDREN: usize = 4096;
 
 impl Manifest {
-    /// Checks that everything fits: labels, preprocessing, children and section lengths. Returns the lowered children.
+    /// Checks that everything fits: labels, preprocessing, children, predictor, images and the lengths of the
+    /// sections of weights, statistics and images. Returns the lowered children.
     pub(super) fn check(
         &self,
         layout: &ParameterLayout,
-        weight_bytes: usize,
-        statistics_bytes: usize,
+        [weight_bytes, statistics_bytes, image_bytes]: [usize; 3],
     ) -> Result<Vec<Network>, BundleError> {
         let require = |holds: bool, problem: &dyn Fn() -> String| {
             if holds { Ok(()) } else { Err(BundleError::Inconsistent { problem: problem() }) }
@@ -51,6 +52,13 @@ impl Manifest {
                 format!("the latency table of {} holds impossible times", table.device.adapter)
             })?;
         }
+        if let Some(predictor) = &self.accuracy_predictor {
+            predictor.check(space).map_err(|error| BundleError::Inconsistent { problem: error.to_string() })?;
+        }
+        match &self.images {
+            Some(images) => images.check(space.classes, image_bytes)?,
+            None => require(image_bytes == 0, &|| format!("{image_bytes} bytes of images that nothing describes"))?,
+        }
         if let Trained::Only(children) = &self.trained {
             children.iter().try_for_each(|child| space.check(child))?;
         }
@@ -67,6 +75,8 @@ pub struct BundleContents<'a> {
     pub weights: &'a [f32],
     /// The manifest's children with their statistics, in the same order.
     pub children: &'a [CalibratedChild],
+    /// Pixels of all images, as [`Manifest::images`] says: those that calibrate, then those that check.
+    pub images: &'a [u8],
 }
 
 impl BundleContents<'_> {
@@ -92,18 +102,8 @@ impl BundleContents<'_> {
             return Err(fail(format!("{given} weights where the space needs {needed}")));
         }
         let weights = section::encode(&layout, self.weights, self.manifest.weight_storage)?;
-        self.manifest.check(&layout, weights.len(), 4 * statistics.len())?;
-        let manifest = postcard::to_stdvec(self.manifest).map_err(|error| fail(error.to_string()))?;
-        if manifest.len() as u64 > super::MANIFEST_LIMIT {
-            return Err(fail(format!("the manifest has {} bytes, at most {}", manifest.len(), super::MANIFEST_LIMIT)));
-        }
-        let bodies = [&manifest, &weights[..], bytemuck::cast_slice(&statistics)];
-        let (mut file, offsets) = encode(bodies);
-        for (body, offset) in bodies.into_iter().zip(offsets) {
-            file.resize(offset as usize, 0);
-            file.extend_from_slice(body);
-        }
-        Ok(file)
+        self.manifest.check(&layout, [weights.len(), 4 * statistics.len(), self.images.len()])?;
+        lay_out(self.manifest, [&weights, bytemuck::cast_slice(&statistics), self.images])
     }
 
     /// Writes the file to a temporary name, syncs it and renames it to `path`: the file is whole, or the old one stays.
@@ -113,6 +113,36 @@ impl BundleContents<'_> {
     pub fn write(&self, path: &Path) -> Result<(), PackError> {
         let bytes = self.encode()?;
         Ok(write_atomically(path, |file| file.write_all(&bytes))?)
+    }
+}
+
+/// The file of a manifest and the sections after it.
+fn lay_out(manifest: &Manifest, [weights, statistics, images]: [&[u8]; 3]) -> Result<Vec<u8>, BundleError> {
+    let fail = |problem: String| BundleError::Inconsistent { problem };
+    let manifest = postcard::to_stdvec(manifest).map_err(|error| fail(error.to_string()))?;
+    if manifest.len() as u64 > super::MANIFEST_LIMIT {
+        return Err(fail(format!("the manifest has {} bytes, at most {}", manifest.len(), super::MANIFEST_LIMIT)));
+    }
+    let bodies = [&manifest, weights, statistics, images];
+    let (mut file, offsets) = encode(bodies);
+    for (body, offset) in bodies.into_iter().zip(offsets) {
+        file.resize(offset as usize, 0);
+        file.extend_from_slice(body);
+    }
+    Ok(file)
+}
+
+impl Bundle {
+    /// The bytes of this bundle with other latency tables: weights, statistics and images are the same to the byte, and
+    /// so is [`Bundle::network_id`].
+    ///
+    /// # Errors
+    /// [`BundleError::Inconsistent`] if a table holds impossible times, or there are too many for a manifest.
+    pub fn with_latency_tables(&self, tables: Vec<LatencyTable>) -> Result<Vec<u8>, BundleError> {
+        let manifest = Manifest { latency_tables: tables, ..self.manifest().clone() };
+        let sections = [1, 2, 3].map(|section| self.section(section));
+        manifest.check(self.layout(), sections.map(<[u8]>::len))?;
+        lay_out(&manifest, sections)
     }
 }
 
