@@ -22,6 +22,7 @@
 //! | to | read |
 //! | --- | --- |
 //! | use it in an app | [`runtime`] and the programs in `examples/` |
+//! | run a child that does not ship | [`Runtime::calibrate`], [`Runtime::prepare`] |
 //! | hold a budget while the device warms up | [`runtime::Governed`], [`select::Governor`] |
 //! | keep a device's measurements between starts | [`latency::DeviceProfile`] |
 //! | keep compiled pipelines between starts | [`gpu::ContextOptions`], its `pipeline_cache` |
@@ -34,8 +35,10 @@
 //! | --- | --- |
 //! | `gpu` (default) | the engine and the runtime: everything that needs wgpu |
 //! | `pictures` | `input::Picture`, which reads JPEG and PNG files |
+//! | `page` | `page`: plots and tables as HTML; with `gpu`, `report`: a device's profile as a page and a trace |
 //! | `cli` | the program `nestling-device` |
 
+pub mod accuracy;
 pub mod atomic_file;
 pub mod bundle;
 #[cfg(feature = "gpu")]
@@ -44,7 +47,12 @@ pub mod engine;
 pub mod gpu;
 pub mod input;
 pub mod latency;
+#[cfg(feature = "page")]
+pub mod page;
+mod rank_correlation;
 pub mod reference;
+#[cfg(all(feature = "gpu", feature = "page"))]
+pub mod report;
 #[cfg(feature = "gpu")]
 pub mod runtime;
 pub mod select;

@@ -106,8 +106,15 @@ fn every_command_prints_json() {
 
     let measured = json(&["profile", bundle, "--seconds", "0.2", "--out", text(&profile)]);
     let written: Value = serde_json::from_slice(&std::fs::read(&profile).unwrap()).unwrap();
-    assert_eq!(measured, written);
-    assert!(measured["children"][0]["measured_p90_ms"].as_f64().unwrap() > 0.0);
+    let sealed = |mut value: Value| {
+        value.as_object_mut().unwrap().remove("checksum");
+        value
+    };
+    // The report's keys are beside the profile's.
+    for (key, value) in sealed(written).as_object().unwrap() {
+        assert_eq!(&measured[key], value, "{key}");
+    }
+    assert!(measured["informative"][0]["measured_p90_ms"].as_f64().unwrap() > 0.0);
 
     let choices =
         json(&["choose", bundle, "--budget-ms", "5000,6000", "--quantile", "p50", "--profile", text(&profile)]);
@@ -146,6 +153,70 @@ fn every_command_prints_json() {
     let bench = json(&["bench", bundle, "--seconds", "1"]);
     assert_eq!(bench["children"][1]["name"], "biggest");
     assert!(bench["children"][0]["operators"][0]["gflops"].as_f64().unwrap() > 0.0);
+}
+
+/// Chrome's trace events of one thread, as start and end in microseconds.
+fn spans(trace: &Value, thread: u32) -> Vec<(f64, f64)> {
+    let events = trace["traceEvents"].as_array().unwrap().iter();
+    (events.filter(|event| event["ph"] == "X" && event["tid"] == thread))
+        .map(|event| {
+            let (start, duration) = (event["ts"].as_f64().unwrap(), event["dur"].as_f64().unwrap());
+            assert!(start >= 0.0 && duration >= 0.0 && event["name"].is_string(), "{event}");
+            (start, start + duration)
+        })
+        .collect()
+}
+
+#[test]
+fn a_profile_is_a_page_a_document_and_a_trace() {
+    let folder = tempfile::tempdir().unwrap();
+    let bundle = common::write_bundle(folder.path());
+    let (page, traced) = (folder.path().join("page.html"), folder.path().join("trace.json"));
+    let profile = ["profile", text(&bundle), "--seconds", "1", "--tune", "0", "--trace", text(&traced)];
+    let report = json(&[&profile[..], &["--html", text(&page)]].concat());
+    for key in ["children", "informative", "bundle_name", "memory", "set_up", "opening", "warm_up", "errors", "trace"] {
+        assert!(!report[key].is_null(), "{key}");
+    }
+    assert!(report["memory"]["weights"].as_u64().unwrap() > 0);
+    assert_eq!(
+        (&report["layers_of"][0]["name"], &report["layers_of"][1]["name"]),
+        (&"biggest".into(), &"smallest".into())
+    );
+    assert_eq!(report["shipped"][4]["test_top1"], 94.0);
+    let html = std::fs::read_to_string(&page).unwrap();
+    assert_eq!(nestling::page::markup_fault(&html), None);
+    assert!(html.contains("Layers of smallest") && !html.contains("NaN") && html.len() < 1 << 20);
+
+    for without in [None, Some("timestamps")] {
+        if let Some(feature) = without {
+            let output = run(&[&profile[..], &["--without", feature, "--child", "pareto-1"]].concat());
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        }
+        let trace: Value = serde_json::from_slice(&std::fs::read(&traced).unwrap()).unwrap();
+        assert_eq!(trace["displayTimeUnit"], "ms");
+        let about = &trace["otherData"];
+        assert_eq!(about["child"], if without.is_none() { "biggest" } else { "pareto-1" });
+        if without.is_some() {
+            assert_eq!(about["clock"], "wall");
+            assert!(about["layers"].as_str().unwrap().contains("laid end to end"), "{about}");
+        }
+        let (host, gpu) = (spans(&trace, 1), spans(&trace, 2));
+        let whole = host[0];
+        // A millionth of a microsecond for rounding.
+        for track in [&host[1..], &gpu] {
+            let mut end = whole.0;
+            for span in track {
+                assert!(span.0 >= end - 1e-6 && span.1 <= whole.1 + 1e-6, "{span:?} in {whole:?} after {end}");
+                end = span.1;
+            }
+        }
+        assert!(host.len() == 6 && gpu.len() > 10);
+    }
+    // Nothing is left beside what was asked for, and a name that does not ship is refused before measuring.
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 3);
+    refused(&["profile", text(&bundle), "--child", "middle"], 1, "pareto-1");
+    let nowhere = folder.path().join("none").join("page.html");
+    refused(&["profile", text(&bundle), "--seconds", "0", "--tune", "0", "--html", text(&nowhere)], 1, "cannot write");
 }
 
 #[test]

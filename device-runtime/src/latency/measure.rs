@@ -1,30 +1,36 @@
-use super::{ChildTimes, DeviceKey, Latency, LatencyTable, LayerTime};
+use super::fit::{LatencyFit, Sample};
+use super::informative::{MOST_INFORMATIVE, informative_children};
+use super::pace::{Batches, Pace};
+use super::table::mean_error_percent;
+use super::{ChildTimes, DeviceKey, Latency, LatencyTable, LayerTime, Spread, Work, nearest_table};
 use crate::engine::{Clock, EngineError, PreparedChild, Supernet};
 use crate::input::Image;
-use crate::space::{LayerShape, Network};
+use crate::space::{CalibratedChild, LayerShape, Network};
 use crate::units::Millis;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::{Duration, Instant};
 
 /// How a device is measured.
 #[derive(Clone, Copy)]
 pub struct ProfileOptions<'a> {
-    /// About how long to measure. The fastest and the slowest child are always measured, however slow they are.
+    /// About how long to measure. Three children are always measured, however slow they are.
     pub time: Duration,
-    /// Called now and then, for a progress bar.
+    /// Most informative children to time: [`MOST_INFORMATIVE`] is enough.
+    pub children: usize,
+    /// Called now and then, for a progress bar. It must not call back into the runtime, which is measuring.
     pub progress: Option<&'a dyn Fn(Progress)>,
 }
 
 impl Default for ProfileOptions<'_> {
     fn default() -> Self {
-        Self { time: Duration::from_secs(2), progress: None }
+        Self { time: Duration::from_secs(2), children: MOST_INFORMATIVE, progress: None }
     }
 }
 
 impl fmt::Debug for ProfileOptions<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ProfileOptions({:?})", self.time)
+        write!(f, "ProfileOptions({:?}, {} children)", self.time, self.children)
     }
 }
 
@@ -47,19 +53,26 @@ pub(crate) struct Subject<'a> {
 /// What was measured.
 #[derive(Clone, Debug)]
 pub(crate) struct Measurements {
-    pub(crate) clock: Clock,
+    pub(crate) reference_ms: Millis,
     pub(crate) table: LatencyTable,
+    pub(crate) informative: Vec<ChildTimes>,
     pub(crate) children: Vec<ChildTimes>,
+    pub(crate) clock: Clock,
+    pub(crate) clock_note: Option<String>,
+    pub(crate) layers: Vec<LayerTime>,
 }
 
-/// Share of the time that goes to layers; the rest goes to whole children.
-const LAYER_SHARE: f64 = 0.4;
-/// Runs of a child before the next one's turn: turns spread what disturbs a device over all children.
-const RUNS_A_TURN: usize = 5;
-/// More runs of a child say little more.
-const MOST_RUNS: usize = 100;
-/// The slowest and the fastest child: a fit needs both.
-const ALWAYS: usize = 2;
+/// Share of the time until which informative children are timed, and then shipped ones; layers take the rest.
+const INFORMATIVE_SHARE: f64 = 0.7;
+const SHIPPED_SHARE: f64 = 0.9;
+/// More runs of a child in one batch say little more.
+const MOST_RUNS: usize = 200;
+/// Nor do more of them altogether: a few batches, at different moments.
+const ENOUGH_RUNS: usize = 1000;
+/// Children that are always timed: one tells the scale, two the range.
+const ALWAYS: usize = 3;
+/// A batch of runs lasts at least so long: clocks are coarse, some to a millisecond.
+const BATCH: Duration = Duration::from_millis(50);
 
 struct Timer<'a> {
     started: Instant,
@@ -77,95 +90,186 @@ impl Timer<'_> {
     }
 }
 
-/// Times the distinct layers of the subjects, then the subjects whole, and fits a table to both.
+/// A child that is timed, and its runs so far.
+struct Timed {
+    network: Network,
+    batches: Batches,
+}
+
+/// Times informative children of the space whole and fits prices to them, then the subjects whole, then layers.
 ///
-/// Subjects come fewest MAdds first.
+/// Needs two free slots. `tables` are other devices': the most similar one is where the fit starts.
 pub(crate) fn measure(
     supernet: &Supernet,
     subjects: &[Subject<'_>],
     image: &Image<'_>,
     device: DeviceKey,
+    tables: &[LatencyTable],
     options: &ProfileOptions<'_>,
 ) -> Result<Measurements, EngineError> {
     let timer = Timer { started: Instant::now(), options };
-    let mut order: Vec<usize> = (0..subjects.len()).collect();
-    if subjects.len() > ALWAYS {
-        order.rotate_right(1); // the slowest, the fastest, and the rest if there is time
-    }
-    let (clock, layers) = time_layers(supernet, subjects, &order, &timer)?;
-    let runs = time_children(supernet, subjects, &order, image, &timer)?;
+    let mut bench = Bench { supernet, image, pace: Pace::new(supernet, image)?, seen: BTreeSet::new() };
+    let informative = bench.informative(&timer)?;
+    let shipped = bench.shipped(subjects, &timer)?;
+    let usual = bench.pace.usual();
+    let (clock, clock_note, layers) = time_layers(supernet, subjects, &shipped, &timer)?;
 
-    let timed: Vec<(usize, Latency)> = (order.iter().copied())
-        .filter(|&index| !runs[index].is_empty())
-        .map(|index| (index, Latency::of(&runs[index])))
+    let latency = |timed: &Timed| Latency::of(&timed.batches.at_pace(usual));
+    let samples: Vec<Sample> =
+        informative.iter().map(|timed| Sample::new(&timed.network, latency(timed).p50)).collect();
+    let nominal = LatencyFit::nominal();
+    let prior = nearest_table(tables, &samples).map_or(&nominal, |table| &table.fit);
+    let fit = LatencyFit::fit(&samples, prior);
+    // As an app will see them: at any pace.
+    let raw: Vec<Vec<Millis>> = informative.iter().chain(&shipped).map(|timed| timed.batches.raw()).collect();
+    let spread = Spread::of(raw.iter().map(Vec::as_slice));
+    let since_1970 = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let table = LatencyTable {
+        device,
+        measured_at: since_1970.map_or(0, |time| time.as_secs()),
+        residual_percent: mean_error_percent(&fit, &samples),
+        children: samples.len() as u32,
+        fit,
+        spread,
+    };
+    let times = |name: Option<&str>, timed: Timed| {
+        let Latency { p50, p90, p95 } = latency(&timed);
+        ChildTimes {
+            name: name.map(str::to_owned),
+            predicted_ms: table.predict(&timed.network),
+            child: timed.network.child,
+            measured_p50_ms: p50,
+            measured_p90_ms: p90,
+            measured_p95_ms: p95,
+            runs_ms: timed.batches.raw(),
+        }
+    };
+    let informative = informative.into_iter().map(|timed| times(None, timed)).collect();
+    let children = (subjects.iter().zip(shipped))
+        .filter(|(_, timed)| !timed.batches.is_empty())
+        .map(|(subject, timed)| times(Some(subject.name), timed))
         .collect();
-    let points: Vec<(&Network, Millis)> =
-        timed.iter().map(|&(index, latency)| (subjects[index].prepared.network(), latency.p50)).collect();
-    let table = LatencyTable::fit(device, layers, &points);
-    let mut children: Vec<(usize, ChildTimes)> = (timed.into_iter())
-        .map(|(index, latency)| {
-            let Subject { name, prepared } = subjects[index];
-            let times = ChildTimes {
-                name: name.to_owned(),
-                child: prepared.child().clone(),
-                predicted_ms: table.predict(prepared.network()),
-                measured_p50_ms: latency.p50,
-                measured_p90_ms: latency.p90,
-                runs_ms: runs[index].clone(),
-            };
-            (index, times)
-        })
-        .collect();
-    children.sort_by_key(|(index, _)| *index);
-    Ok(Measurements { clock, table, children: children.into_iter().map(|(_, times)| times).collect() })
+    Ok(Measurements { reference_ms: usual, table, informative, children, clock, clock_note, layers })
 }
 
+impl Timed {
+    fn is_done(&self) -> bool {
+        self.batches.len() >= ENOUGH_RUNS
+    }
+}
+
+struct Bench<'a> {
+    supernet: &'a Supernet,
+    image: &'a Image<'a>,
+    pace: Pace<'a>,
+    /// Work that the device has done once: drivers may compile a kernel when it first runs.
+    seen: BTreeSet<Work>,
+}
+
+impl Bench<'_> {
+    /// Runs a child until a batch lasts long enough, twice as many runs each time; the last batch counts.
+    fn batch(&mut self, child: &PreparedChild, into: &mut Batches) -> Result<(), EngineError> {
+        let works = Work::of(child.network()).into_keys();
+        if works.filter(|&work| self.seen.insert(work)).count() > 0 {
+            self.supernet.infer(child, self.image)?;
+        }
+        let mut count = 1;
+        loop {
+            let reference = self.pace.now()?;
+            let started = Instant::now();
+            let runs = self.supernet.time_runs(child, self.image, count)?;
+            if started.elapsed() >= BATCH || count >= MOST_RUNS {
+                into.push(reference, runs);
+                return Ok(());
+            }
+            count *= 2;
+        }
+    }
+
+    /// In turns, which spread what disturbs a device over all children.
+    fn informative(&mut self, timer: &Timer<'_>) -> Result<Vec<Timed>, EngineError> {
+        const DOING: &str = "timing informative children";
+        let space = self.supernet.space();
+        let most = timer.options.children.clamp(1, MOST_INFORMATIVE);
+        let mut all: Vec<Timed> = Vec::new();
+        for child in informative_children(space, most) {
+            if timer.is_past(INFORMATIVE_SHARE, DOING) && all.len() >= ALWAYS.min(most) {
+                return Ok(all);
+            }
+            let prepared = self.supernet.prepare_to_time(&CalibratedChild::neutral(&space.lower(&child)?)?)?;
+            let mut timed = Timed { network: prepared.network().clone(), batches: Batches::default() };
+            self.batch(&prepared, &mut timed.batches)?;
+            all.push(timed);
+        }
+        loop {
+            if all.iter().all(Timed::is_done) {
+                return Ok(all);
+            }
+            for timed in all.iter_mut().filter(|timed| !timed.is_done()) {
+                if timer.is_past(INFORMATIVE_SHARE, DOING) {
+                    return Ok(all);
+                }
+                let prepared = self.supernet.prepare_to_time(&CalibratedChild::neutral(&timed.network)?)?;
+                self.batch(&prepared, &mut timed.batches)?;
+            }
+        }
+    }
+
+    fn shipped(&mut self, subjects: &[Subject<'_>], timer: &Timer<'_>) -> Result<Vec<Timed>, EngineError> {
+        let mut all: Vec<Timed> = (subjects.iter())
+            .map(|subject| Timed { network: subject.prepared.network().clone(), batches: Batches::default() })
+            .collect();
+        loop {
+            if all.iter().all(Timed::is_done) {
+                return Ok(all);
+            }
+            for (timed, subject) in all.iter_mut().zip(subjects).filter(|(timed, _)| !timed.is_done()) {
+                if timer.is_past(SHIPPED_SHARE, "timing shipped children") {
+                    return Ok(all);
+                }
+                self.batch(subject.prepared, &mut timed.batches)?;
+            }
+        }
+    }
+}
+
+/// The slowest subject's layers first for which there is time, then others' that are new.
 fn time_layers(
     supernet: &Supernet,
     subjects: &[Subject<'_>],
-    order: &[usize],
+    shipped: &[Timed],
     timer: &Timer<'_>,
-) -> Result<(Clock, Vec<LayerTime>), EngineError> {
-    const DOING: &str = "timing layers";
-    let share = timer.options.time.as_secs_f64() * LAYER_SHARE / order.len().max(1) as f64;
-    let mut clock = Clock::Wall;
-    let mut times: BTreeMap<LayerShape, Vec<Millis>> = BTreeMap::new();
-    for (turn, &index) in order.iter().enumerate() {
-        if timer.is_past(LAYER_SHARE, DOING) && turn >= ALWAYS {
+) -> Result<(Clock, Option<String>, Vec<LayerTime>), EngineError> {
+    /// More repeats say little more.
+    const MOST_REPEATS: f64 = 30.0;
+    let mut times: BTreeMap<LayerShape, Millis> = BTreeMap::new();
+    let (mut clock, mut note) = (Clock::Wall, None);
+    let left = || timer.options.time.saturating_sub(timer.started.elapsed()).as_secs_f64();
+    // Checking the clock, and the layers once, take four runs and more.
+    let too_slow = |timed: &&Timed| 6e-3 * Latency::of(&timed.batches.raw()).p50.0 > left();
+    let passed_by = shipped.iter().rev().take_while(too_slow).count().min(subjects.len().saturating_sub(1));
+    for (turn, subject) in subjects.iter().rev().skip(passed_by).enumerate() {
+        if timer.is_past(1.0, "timing layers") && turn > 0 {
             break;
         }
-        let prepared = subjects[index].prepared;
-        if prepared.network().layers.iter().all(|layer| times.contains_key(&layer.shape)) {
+        let is_new = |layer: &crate::space::Layer| !times.contains_key(&layer.shape);
+        if !subject.prepared.network().layers.iter().any(is_new) {
             continue;
         }
+        if turn == 0 {
+            note = supernet.check_timestamps(subject.prepared)?;
+        }
         let before = Instant::now();
-        supernet.time_layers(prepared, 1)?; // tells how many repeats its share of the time allows
-        let repeats = share / before.elapsed().as_secs_f64().max(1e-6);
-        let measured = supernet.time_layers(prepared, repeats.clamp(3.0, 50.0) as usize)?;
+        let once = supernet.time_layers(subject.prepared, 1)?;
+        // As many repeats as a share of what is left of the time allows.
+        let share = left() / (subjects.len() - turn) as f64 / before.elapsed().as_secs_f64().max(1e-6);
+        let measured =
+            if share >= 2.0 { supernet.time_layers(subject.prepared, share.min(MOST_REPEATS) as usize)? } else { once };
         clock = measured.clock;
         for layer in measured.layers {
-            times.entry(layer.shape).or_default().push(layer.time);
+            times.entry(layer.shape).or_insert(layer.time);
         }
     }
-    let median = |(shape, times): (LayerShape, Vec<Millis>)| LayerTime { shape, latency_ms: Latency::of(&times).p50 };
-    Ok((clock, times.into_iter().map(median).collect()))
-}
-
-fn time_children(
-    supernet: &Supernet,
-    subjects: &[Subject<'_>],
-    order: &[usize],
-    image: &Image<'_>,
-    timer: &Timer<'_>,
-) -> Result<Vec<Vec<Millis>>, EngineError> {
-    let mut runs: Vec<Vec<Millis>> = vec![Vec::new(); subjects.len()];
-    for round in 0..MOST_RUNS / RUNS_A_TURN {
-        for (turn, &index) in order.iter().enumerate() {
-            if timer.is_past(1.0, "timing children") && (round > 0 || turn >= ALWAYS) {
-                return Ok(runs);
-            }
-            runs[index].extend(supernet.time_whole(subjects[index].prepared, image, RUNS_A_TURN)?);
-        }
-    }
-    Ok(runs)
+    let layers = times.into_iter().map(|(shape, latency_ms)| LayerTime { shape, latency_ms }).collect();
+    Ok((clock, note, layers))
 }

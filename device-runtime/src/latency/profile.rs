@@ -1,9 +1,11 @@
-use super::{DeviceKey, Latency, LatencyTable};
+use super::measure::Measurements;
+use super::sealed;
+use super::{DeviceKey, Latency, LatencyFit, LatencyTable, LayerTime, Sample};
 use crate::atomic_file::{WriteError, write_atomically};
-use crate::bundle::BundleId;
+use crate::bundle::NetworkId;
 use crate::engine::{Clock, TileChoice, Tiles};
 use crate::gpu::AdapterFacts;
-use crate::space::Child;
+use crate::space::{Child, Network, SearchSpace};
 use crate::units::Millis;
 use serde::{Deserialize, Serialize};
 use std::fs::File;
@@ -11,13 +13,13 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 /// Version of the JSON that this crate writes and reads.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 4;
 /// A profile of a thousand children stays below this; more is never read.
 const MOST_BYTES: u64 = 8 << 20;
 
 /// What one device measured with one bundle: enough to predict any child of the bundle's space on it.
 ///
-/// A JSON file, so that a person can read it and a report can draw it.
+/// A JSON file with a checksum, so that a person can read it, a report can draw it, and damage is noticed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DeviceProfile {
@@ -28,45 +30,56 @@ pub struct DeviceProfile {
     pub kernels: String,
     /// How pointwise layers were tiled: the next start should ask for the same, as [`DeviceProfile::tile_choice`] says.
     pub tiles: Tiles,
-    /// Whether subgroup operations were used.
-    pub subgroups: bool,
-    /// Identity of the bundle.
-    pub bundle: String,
-    /// When it was measured, in seconds since 1970 (UTC).
-    pub measured_at: u64,
+    /// Identity of what computed: [`Bundle::network_id`](crate::Bundle::network_id).
+    pub network: String,
     /// Side of the square image that whole inferences were timed with, in pixels.
     pub image_side: u32,
+    /// What the smallest child took while it was measured: all times of the fit are at this pace.
+    pub reference_ms: Millis,
+    /// The device, and prices fitted to the informative children: what predicts.
+    pub table: LatencyTable,
+    /// Informative children that were timed whole, the most telling first: what the prices are fitted to.
+    pub informative: Vec<ChildTimes>,
+    /// Shipped children that were timed whole; the fit knows nothing of them, unless they are informative too.
+    pub children: Vec<ChildTimes>,
     /// What timed the layers.
     pub clock: Clock,
-    /// Layer times, and how they add up to a child's.
-    pub table: LatencyTable,
-    /// Shipped children that were timed whole.
-    pub children: Vec<ChildTimes>,
+    /// Why the GPU's own clock was not trusted, if it was not.
+    pub clock_note: Option<String>,
+    /// Layers timed alone, for reports.
+    pub layers: Vec<LayerTime>,
 }
 
 /// A child that was timed whole, from image to logits.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ChildTimes {
-    /// Its name in the bundle.
-    pub name: String,
+    /// Its name in the bundle, if it ships.
+    pub name: Option<String>,
     /// The child.
     #[serde(with = "as_text")]
     pub child: Child,
-    /// What the table predicts.
+    /// What the fit predicts of the median.
     pub predicted_ms: Millis,
-    /// Median of the runs.
+    /// Median of the runs, brought to the profile's pace, as are the other quantiles.
     pub measured_p50_ms: Millis,
     /// Nine runs of ten took at most this.
     pub measured_p90_ms: Millis,
-    /// Every run, in the order in which they were made.
+    /// Nineteen runs of twenty took at most this.
+    pub measured_p95_ms: Millis,
+    /// Every run as it was, in the order in which they were made.
     pub runs_ms: Vec<Millis>,
 }
 
 impl ChildTimes {
     /// The measured quantiles.
     pub fn latency(&self) -> Latency {
-        Latency { p50: self.measured_p50_ms, p90: self.measured_p90_ms }
+        Latency { p50: self.measured_p50_ms, p90: self.measured_p90_ms, p95: self.measured_p95_ms }
+    }
+
+    /// How much the prediction was too long, in percent of the measured median.
+    pub fn residual_percent(&self) -> f64 {
+        100.0 * (self.predicted_ms.0 / self.measured_p50_ms.0.max(f64::MIN_POSITIVE) - 1.0)
     }
 }
 
@@ -122,7 +135,7 @@ pub enum ProfileError {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Stale {
-    /// Another adapter, driver, backend or precision.
+    /// Another adapter, driver, backend, precision or set of features.
     #[error("it was measured on {profile}, but this is {device}")]
     Device {
         /// What it was measured on.
@@ -130,13 +143,13 @@ pub enum Stale {
         /// What runs now.
         device: Box<DeviceKey>,
     },
-    /// Another bundle.
-    #[error("it was measured with bundle {profile}, but this is bundle {bundle}")]
-    Bundle {
+    /// A bundle of another space, weights or children.
+    #[error("it was measured with network {profile}, but this bundle's is {network}")]
+    Network {
         /// What it was measured with.
         profile: String,
         /// What is open now.
-        bundle: String,
+        network: String,
     },
     /// Another version of this crate, whose kernels may be faster or slower.
     #[error("it was measured by nestling {profile}, but this is {nestling}")]
@@ -149,12 +162,6 @@ pub enum Stale {
     /// Kernels that were changed between two releases.
     #[error("it was measured with other kernels than this build's")]
     Kernels,
-    /// With subgroup operations, or without.
-    #[error("it was measured {} subgroup operations, but this runtime works {}", with(*profile), with(!*profile))]
-    Subgroups {
-        /// Whether it was measured with them.
-        profile: bool,
-    },
     /// Pointwise layers were tiled otherwise.
     #[error("it was measured with tiles {profile}, but this runtime uses {tiles}; give it the profile's when it loads")]
     Tiles {
@@ -173,10 +180,6 @@ pub enum Stale {
     },
 }
 
-fn with(subgroups: bool) -> &'static str {
-    if subgroups { "with" } else { "without" }
-}
-
 /// The version of this crate.
 fn this_version() -> &'static str {
     env!("CARGO_PKG_VERSION")
@@ -187,28 +190,23 @@ fn this_kernels() -> String {
 }
 
 impl DeviceProfile {
-    pub(crate) fn new(
-        bundle: BundleId,
-        tiles: Tiles,
-        subgroups: bool,
-        image_side: u32,
-        clock: Clock,
-        table: LatencyTable,
-        children: Vec<ChildTimes>,
-    ) -> Self {
-        let since_1970 = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    /// A profile of this version and its kernels.
+    pub(crate) fn new(network: NetworkId, tiles: Tiles, image_side: u32, measured: Measurements) -> Self {
+        let Measurements { reference_ms, table, informative, children, clock, clock_note, layers } = measured;
         Self {
             format: FORMAT,
             nestling: this_version().to_owned(),
             kernels: this_kernels(),
             tiles,
-            subgroups,
-            bundle: bundle.to_string(),
-            measured_at: since_1970.map_or(0, |time| time.as_secs()),
+            network: network.to_string(),
             image_side,
-            clock,
+            reference_ms,
             table,
+            informative,
             children,
+            clock,
+            clock_note,
+            layers,
         }
     }
 
@@ -236,7 +234,7 @@ impl DeviceProfile {
         let same = device.adapter == facts.name
             && device.driver == facts.driver_text()
             && device.backend == facts.backend
-            && self.subgroups == facts.subgroups
+            && device.features == facts.features()
             && self.nestling == this_version()
             && self.kernels == this_kernels();
         if same { TileChoice::Given(self.tiles) } else { TileChoice::Vendor }
@@ -244,27 +242,23 @@ impl DeviceProfile {
 
     /// The shipped child called `name`, if it was timed whole.
     pub fn child(&self, name: &str) -> Option<&ChildTimes> {
-        self.children.iter().find(|times| times.name == name)
+        self.children.iter().find(|times| times.name.as_deref() == Some(name))
     }
 
-    /// How much longer p90 is than p50 on this device: the median over the timed children, at least 1.
-    pub fn spread(&self) -> f64 {
-        let mut ratios: Vec<f64> = (self.children.iter())
-            .filter(|times| times.measured_p50_ms.0 > 0.0)
-            .map(|times| times.measured_p90_ms.0 / times.measured_p50_ms.0)
-            .collect();
-        ratios.sort_by(f64::total_cmp);
-        ratios.get(ratios.len() / 2).copied().unwrap_or(1.0).max(1.0)
+    /// This profile with more children that were timed whole: the fit goes on from where it is.
+    pub(crate) fn refined(&self, space: &SearchSpace, timed: &[(Network, Latency)]) -> Self {
+        let mut samples: Vec<Sample> =
+            (self.informative.iter().filter(|old| timed.iter().all(|new| new.0.child != old.child)))
+                .filter_map(|times| Some(Sample::new(&space.lower(&times.child).ok()?, times.measured_p50_ms)))
+                .collect();
+        samples.extend(timed.iter().map(|(network, latency)| Sample::new(network, latency.p50)));
+        let mut refined = self.clone();
+        refined.table.fit = LatencyFit::fit(&samples, &self.table.fit);
+        refined
     }
 
-    /// Why this profile says nothing about `device` and `bundle`; `None` if it is fresh.
-    pub fn is_stale_for(
-        &self,
-        device: &DeviceKey,
-        bundle: BundleId,
-        (tiles, subgroups): (Tiles, bool),
-        image_side: u32,
-    ) -> Option<Stale> {
+    /// Why this profile says nothing about `device` and `network`; `None` if it is fresh.
+    pub fn is_stale_for(&self, device: &DeviceKey, network: NetworkId, tiles: Tiles, image_side: u32) -> Option<Stale> {
         if self.device() != device {
             return Some(Stale::Device { profile: Box::new(self.device().clone()), device: Box::new(device.clone()) });
         }
@@ -274,14 +268,11 @@ impl DeviceProfile {
         if self.kernels != this_kernels() {
             return Some(Stale::Kernels);
         }
-        if self.subgroups != subgroups {
-            return Some(Stale::Subgroups { profile: self.subgroups });
-        }
         if self.tiles != tiles {
             return Some(Stale::Tiles { profile: self.tiles, tiles });
         }
-        if self.bundle != bundle.to_string() {
-            return Some(Stale::Bundle { profile: self.bundle.clone(), bundle: bundle.to_string() });
+        if self.network != network.to_string() {
+            return Some(Stale::Network { profile: self.network.clone(), network: network.to_string() });
         }
         (self.image_side != image_side).then_some(Stale::ImageSide { profile: self.image_side, side: image_side })
     }
@@ -291,7 +282,7 @@ impl DeviceProfile {
     /// # Errors
     /// Never for a profile that was measured or loaded; the type is what serde_json returns.
     pub fn to_json(&self) -> Result<String, serde_json::Error> {
-        serde_json::to_string_pretty(self).map(|text| text + "\n")
+        sealed::seal(self)
     }
 
     /// Writes the file whole, or leaves the old one.
@@ -328,26 +319,42 @@ impl DeviceProfile {
         if text.len() as u64 > MOST_BYTES {
             return Err(damaged(format!("it has more than {MOST_BYTES} bytes")));
         }
-        let Format { format } = serde_json::from_str(text).map_err(|error| damaged(error.to_string()))?;
+        let Some(sealed) = sealed::open(text) else {
+            // Older versions wrote no checksum.
+            return Err(match serde_json::from_str(text) {
+                Ok(Format { format }) if format < FORMAT => {
+                    ProfileError::Version { path: path.to_owned(), given: format, supported: FORMAT }
+                }
+                Ok(_) => damaged("it does not match its checksum".to_owned()),
+                Err(error) => damaged(error.to_string()),
+            });
+        };
+        let Format { format } = serde_json::from_str(&sealed).map_err(|error| damaged(error.to_string()))?;
         if format != FORMAT {
             return Err(ProfileError::Version { path: path.to_owned(), given: format, supported: FORMAT });
         }
-        let profile: Self = serde_json::from_str(text).map_err(|error| damaged(error.to_string()))?;
+        let profile: Self = serde_json::from_str(&sealed).map_err(|error| damaged(error.to_string()))?;
         profile.check().map_err(damaged)?;
         Ok(profile)
     }
 
     fn check(&self) -> Result<(), String> {
-        let sound = |time: &Millis| time.0.is_finite() && time.0 >= 0.0;
-        if !self.table.is_sound() {
-            return Err("its latency table holds an impossible time".to_owned());
+        let sound = |time: &Millis| time.0.is_finite() && !time.0.is_sign_negative();
+        if !(sound(&self.reference_ms) && self.reference_ms.0 > 0.0) {
+            return Err("the time of its reference is impossible".to_owned());
         }
-        for times in &self.children {
-            let all = [times.predicted_ms, times.measured_p50_ms, times.measured_p90_ms];
-            if !all.iter().chain(&times.runs_ms).all(sound) {
-                return Err(format!("child `{}` has an impossible time", times.name));
+        if !self.table.is_sound() {
+            return Err("its latency table holds an impossible number".to_owned());
+        }
+        for times in self.informative.iter().chain(&self.children) {
+            let all = [times.predicted_ms, times.measured_p50_ms, times.measured_p90_ms, times.measured_p95_ms];
+            if !all.iter().chain(&times.runs_ms).all(sound) || times.measured_p50_ms.0 <= 0.0 {
+                return Err(format!("child `{}` has an impossible time", times.child));
             }
         }
-        Ok(())
+        match self.layers.iter().find(|layer| !sound(&layer.latency_ms)) {
+            Some(layer) => Err(format!("layer `{}` has an impossible time", layer.shape)),
+            None => Ok(()),
+        }
     }
 }

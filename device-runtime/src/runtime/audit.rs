@@ -3,7 +3,7 @@ use crate::bundle::Bundle;
 use crate::engine::{PreparedChild, Start, TileChoice};
 use crate::gpu::Counters;
 use crate::latency::Latency;
-use crate::space::{CalibratedChild, Child, SearchSpace, SpaceError, Statistics};
+use crate::space::CalibratedChild;
 use crate::units::Millis;
 use rand::{Rng, RngExt};
 use serde::{Deserialize, Serialize};
@@ -105,19 +105,12 @@ fn audit(
 /// A random child in a spare slot; `None` if there is no slot left.
 fn spare(runtime: &Runtime, random: &mut impl Rng) -> Result<Option<(CalibratedChild, PreparedChild)>, RuntimeError> {
     let child = runtime.space().sample(random);
-    let calibrated = made_up(runtime.space(), &child)?;
+    let calibrated = CalibratedChild::neutral(&runtime.space().lower(&child)?)?;
     match runtime.prepare(&calibrated) {
         Ok(prepared) => Ok(Some((calibrated, prepared))),
         Err(RuntimeError::Engine(crate::engine::EngineError::SlotsInUse { .. })) => Ok(None),
         Err(error) => Err(error),
     }
-}
-
-/// Statistics that change nothing: valid, and enough where answers need not mean anything.
-fn made_up(space: &SearchSpace, child: &Child) -> Result<CalibratedChild, SpaceError> {
-    let network = space.lower(child)?;
-    let channels = network.normalised_channels();
-    CalibratedChild::new(&network, Statistics { means: vec![0.0; channels], variances: vec![1.0; channels] })
 }
 
 /// What each child answers on a supernet that was loaded afresh on the same device, one child in it at a time.

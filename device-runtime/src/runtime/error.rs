@@ -60,8 +60,8 @@ impl From<SpaceError> for RuntimeError {
 pub enum ChooseError {
     /// Even the fastest child breaks the budget. The active child stays.
     #[error(
-        "no shipped child keeps within {budget}: the fastest, `{fastest}`, takes p50 {}, p90 {} on this device; allow \
-         more time, or search the space for smaller children and pack them", measured.p50, measured.p90
+        "no shipped child keeps within {budget}: the fastest, `{fastest}`, takes p50 {}, p90 {}, p95 {} on this device; \
+         allow more time, or search the space for smaller children and pack them", measured.p50, measured.p90, measured.p95
     )]
     BelowFastest {
         /// What was asked for.

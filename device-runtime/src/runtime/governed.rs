@@ -55,18 +55,23 @@ impl<R: Deref<Target = Runtime>> Governed<R> {
     /// [`ChooseError::NoDuration`] if the budget is not positive, [`ChooseError::Governor`] if the options are otherwise
     /// wrong, [`ChooseError::Runtime`] if the GPU fails.
     pub fn new(runtime: R, mut options: GovernorOptions) -> Result<Self, ChooseError> {
-        if options.start.is_none() {
-            let chosen = match runtime.choose(Budget::p90(options.limit)) {
+        let chosen = if options.start.is_some() {
+            None
+        } else {
+            match runtime.choose(Budget::p95(options.limit)) {
                 Ok(choice) => Some(choice.entry().name.clone()),
                 Err(ChooseError::BelowFastest { .. }) => None,
                 Err(error) => return Err(error),
-            };
-            let ladder = runtime.ladder()?;
+            }
+        };
+        // One look: what others choose refines the predictions.
+        let ladder = runtime.ladder()?;
+        if options.start.is_none() {
             // A child that another one beats is no rung: the governor then starts where the prediction says.
             let rung = |name| ladder.rungs().iter().position(|rung| rung.name == name);
             options.start = chosen.map_or(Some(0), rung);
         }
-        let governor = Governor::new(runtime.ladder()?, options)?;
+        let governor = Governor::new(ladder, options)?;
         runtime.switch_to(&governor.rung().name)?;
         let state = Mutex::new(State { governor, hint: ThermalHint::Unknown });
         Ok(Self { runtime, started: Instant::now(), state })

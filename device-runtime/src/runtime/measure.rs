@@ -3,15 +3,19 @@ use crate::engine::PreparedChild;
 use crate::input::{Image, PixelFormat};
 use crate::latency::{DeviceProfile, Latency, ProfileOptions, Stale, Subject, measure};
 use crate::select::{Budget, Candidate, Choice, Ladder, Outcome, Quantile, Rung, explain, rank, spread_limits, walk};
+use crate::space::{CalibratedChild, Network};
 use crate::units::Millis;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 /// About how long a chosen child is timed.
-const CHECK: Millis = Millis(250.0);
+const CHECK: Millis = Millis(400.0);
 /// Fewest runs that say something of a p90.
 const FEWEST_RUNS: f64 = 10.0;
 /// More runs say little more.
 const MOST_RUNS: f64 = 200.0;
+/// Children that are timed first where other devices are known.
+const FEW: usize = 3;
 /// How much a budget grows when it no longer fits.
 const WIDER: f64 = 1.2;
 /// How often it does.
@@ -22,7 +26,8 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Runtime {
-    /// Measures this device: every distinct layer of the shipped children, and the shipped children whole.
+    /// Measures this device: informative children of the space whole, to which the latency fit is fitted; then shipped
+    /// children whole, and layers, for reports.
     ///
     /// The result is what [`Runtime::choose`] reads from then on; save it, and give it to [`Runtime::use_profile`] at
     /// the next start. Other threads should not classify meanwhile: they would be measured too.
@@ -49,12 +54,7 @@ impl Runtime {
 
     /// Why a profile says nothing about this runtime; `None` if it is fresh.
     pub fn staleness_of(&self, profile: &DeviceProfile) -> Option<Stale> {
-        profile.is_stale_for(
-            &self.device,
-            self.bundle,
-            (self.supernet.tiles(), self.adapter().subgroups),
-            self.image_side,
-        )
+        profile.is_stale_for(&self.device, self.network, self.supernet.tiles(), self.image_side)
     }
 
     /// The profile in use, measured or given.
@@ -65,9 +65,10 @@ impl Runtime {
     /// The most accurate shipped child that keeps within a budget on this device; it becomes the active one. Untrained
     /// children are passed over unless [`RuntimeOptions::untrained`](super::RuntimeOptions::untrained) is set.
     ///
-    /// A child is predicted from the profile (which is measured first if there is none: about two seconds), then timed
-    /// whole; if the budget does not hold, the next less accurate and faster one is tried, and if there is clear room,
-    /// the next better one. Accuracy is that on held-out images.
+    /// A child is predicted from the profile (which is measured first if there is none: about two seconds, or three
+    /// children where the bundle knows other devices), then timed whole; if the budget does not hold, the next less
+    /// accurate and faster one is tried, and if there is clear room, the next better one. What is timed refines the
+    /// prediction of the others. Accuracy is that on held-out images.
     ///
     /// # Errors
     /// [`ChooseError::BelowFastest`] names the fastest child and its time; the active child stays.
@@ -79,10 +80,16 @@ impl Runtime {
         let turn = lock(&self.measuring);
         let profile = self.known_profile(&turn)?;
         let ranked = self.rank(&profile);
-        let outcome = walk(&ranked, profile.spread(), budget, |index| {
+        let mut timed = Vec::new();
+        let outcome = walk(&ranked, profile.table.spread, budget, |index| {
             let Candidate { entry, predicted } = &ranked[index];
-            self.time_whole(self.shipped(&entry.name)?.active.prepared(), *predicted)
-        })?;
+            let prepared = self.shipped(&entry.name)?.active.prepared();
+            let latency = self.time_whole(prepared, *predicted)?;
+            timed.push((prepared.network().clone(), latency));
+            Ok::<_, RuntimeError>(latency)
+        });
+        self.refine(&profile, &timed);
+        let outcome = outcome?;
         match outcome {
             Outcome::Holds { index, latency, passed_over } => {
                 let why = explain(&ranked, index, budget, passed_over);
@@ -103,7 +110,7 @@ impl Runtime {
     pub fn typical_budgets(&self, count: usize, quantile: Quantile) -> Result<Vec<Budget>, RuntimeError> {
         let profile = self.known_profile(&lock(&self.measuring))?;
         let ranked = self.rank(&profile);
-        let factor = if quantile == Quantile::P90 { profile.spread() } else { 1.0 };
+        let factor = profile.table.spread.at(quantile);
         let time = |candidate: &Candidate| match profile.child(&candidate.entry.name) {
             Some(times) => times.latency().at(quantile),
             None => Millis(candidate.predicted.0 * factor),
@@ -146,7 +153,7 @@ impl Runtime {
         let profile = self.known_profile(&lock(&self.measuring))?;
         let rung = |one: &Candidate| Rung {
             name: one.entry.name.clone(),
-            // What was timed whole is known better than what is predicted layer by layer.
+            // What was timed whole is known better than what is predicted.
             predicted: profile.child(&one.entry.name).map_or(one.predicted, |times| times.measured_p50_ms),
             accuracy: one.accuracy(),
         };
@@ -157,9 +164,24 @@ impl Runtime {
         Ok(Latency::of(&self.supernet.time_whole(child, &self.stand_in()?, runs(CHECK, predicted))?))
     }
 
-    fn known_profile(&self, turn: &MutexGuard<'_, ()>) -> Result<Arc<DeviceProfile>, RuntimeError> {
+    /// Times a child that does not ship, and takes its time into the profile.
+    pub(super) fn time_and_learn(&self, child: &CalibratedChild, predicted: Millis) -> Result<Latency, RuntimeError> {
+        let turn = lock(&self.measuring);
+        let profile = self.known_profile(&turn)?;
+        let child = self.supernet.prepare_to_time(child)?;
+        let latency = self.time_whole(&child, predicted)?;
+        self.refine(&profile, &[(child.network().clone(), latency)]);
+        Ok(latency)
+    }
+
+    pub(super) fn known_profile(&self, turn: &MutexGuard<'_, ()>) -> Result<Arc<DeviceProfile>, RuntimeError> {
         match self.current_profile() {
             Some(profile) => Ok(profile),
+            // Another device's prices, scaled: three children are enough to begin with.
+            None if !self.tables.is_empty() => {
+                let few = ProfileOptions { time: Duration::ZERO, children: FEW, progress: None };
+                self.measure_profile(&few, turn)
+            }
             None => self.measure_profile(&ProfileOptions::default(), turn),
         }
     }
@@ -174,19 +196,20 @@ impl Runtime {
         let subjects: Vec<Subject<'_>> = (self.shipped.iter().filter(|one| self.may_answer(&one.entry.child)))
             .map(|one| Subject { name: &one.entry.name, prepared: one.active.prepared() })
             .collect();
-        let measured = measure(&self.supernet, &subjects, &self.stand_in()?, self.device.clone(), options)?;
-        let (clock, table, children) = (measured.clock, measured.table, measured.children);
-        let profile = Arc::new(DeviceProfile::new(
-            self.bundle,
-            self.supernet.tiles(),
-            self.adapter().subgroups,
-            self.image_side,
-            clock,
-            table,
-            children,
-        ));
+        let device = self.device.clone();
+        let measured = measure(&self.supernet, &subjects, &self.stand_in()?, device, &self.tables, options)?;
+        let profile = Arc::new(DeviceProfile::new(self.network, self.supernet.tiles(), self.image_side, measured));
         *lock(&self.profile) = Some(Arc::clone(&profile));
         Ok(profile)
+    }
+
+    /// Takes what was timed into the profile in use.
+    fn refine(&self, profile: &Arc<DeviceProfile>, timed: &[(Network, Latency)]) {
+        let mut current = lock(&self.profile);
+        // Whoever gave another profile meanwhile knows better.
+        if !timed.is_empty() && current.as_ref().is_some_and(|current| Arc::ptr_eq(current, profile)) {
+            *current = Some(Arc::new(profile.refined(self.space(), timed)));
+        }
     }
 
     fn rank(&self, profile: &DeviceProfile) -> Arc<[Candidate]> {

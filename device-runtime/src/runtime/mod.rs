@@ -4,29 +4,37 @@
 //! Runtime::new      adapter, shared weights uploaded once, every shipped child prepared
 //!   .profile        measures this device            .use_profile   takes an earlier measurement
 //!   .choose         the best child for a budget     .switch_to     another child, in microseconds
+//!   .choose_in_whole_space   beyond the shipped children     .calibrate   makes any child ready
 //!   .classify       an image to labels and probabilities, from any thread
 //!   .governed       classifies, and switches so that a budget goes on to hold
 //! ```
 
 mod answer;
 mod audit;
+mod calibrate;
+mod choice_audit;
 mod classify;
 mod error;
+mod evaluate;
 mod governed;
 mod measure;
 mod switch;
+mod whole_space;
 
 pub use answer::{Answer, Guess};
 pub use audit::{SwitchAudit, audit_switches};
+pub use choice_audit::{AuditedAdoption, AuditedChoice, ChoiceAudit, ChoiceAuditOptions};
 pub use error::{ChooseError, RuntimeError};
+pub use evaluate::{Evaluation, EvaluationOptions, HeldOut};
 pub use governed::Governed;
 pub use switch::{ActiveChild, Target};
+pub use whole_space::{Adopted, WholeSpaceChoice, WholeSpaceError, WholeSpaceOptions};
 
-use crate::bundle::{Bundle, BundleError, BundleId, ChildEntry, Trained};
+use crate::bundle::{Bundle, BundleError, ChildEntry, NetworkId, Trained};
 use crate::engine::{Arithmetic, EngineError, EngineOptions, PreparedChild, Start, Supernet, TileChoice};
 use crate::gpu::{AdapterFacts, Context, ContextOptions};
 use crate::input::PixelFormat;
-use crate::latency::{DeviceKey, DeviceProfile};
+use crate::latency::{DeviceKey, DeviceProfile, LatencyTable};
 use crate::space::{CalibratedChild, Child, SearchSpace};
 use crate::weights::WeightStorage;
 use std::sync::{Arc, Mutex, RwLock};
@@ -92,7 +100,7 @@ pub struct Runtime {
     supernet: Supernet,
     storage_fault: Option<EngineError>,
     device: DeviceKey,
-    bundle: BundleId,
+    network: NetworkId,
     labels: Arc<[String]>,
     trained: Trained,
     untrained_may_answer: bool,
@@ -100,6 +108,8 @@ pub struct Runtime {
     shipped: Vec<Shipped>,
     active: RwLock<ActiveChild>,
     profile: Mutex<Option<Arc<DeviceProfile>>>,
+    /// Of other devices: where the first fit starts.
+    tables: Vec<LatencyTable>,
     /// Held while timing: two measurements at once would measure each other.
     measuring: Mutex<()>,
     image_side: u32,
@@ -182,7 +192,7 @@ impl Runtime {
         let image_format = Self::format_for(space.input_channels);
         Ok(Self {
             device: device_key(context.facts(), options.arithmetic, supernet.weight_storage()),
-            bundle: bundle.id(),
+            network: bundle.network_id(),
             labels: manifest.labels.iter().cloned().collect(),
             trained: manifest.trained.clone(),
             untrained_may_answer: options.untrained,
@@ -191,6 +201,7 @@ impl Runtime {
             supernet,
             storage_fault,
             profile: Mutex::new(None),
+            tables: manifest.latency_tables.clone(),
             measuring: Mutex::new(()),
             image_side,
             image_format,
@@ -206,7 +217,7 @@ impl Runtime {
         self.supernet.context().facts()
     }
 
-    /// Adapter, driver, backend and precision: what times belong to.
+    /// Adapter, driver, backend, precision and features: what times belong to.
     pub fn device(&self) -> &DeviceKey {
         &self.device
     }
@@ -280,6 +291,7 @@ fn device_key(facts: &AdapterFacts, arithmetic: Arithmetic, storage: WeightStora
             WeightStorage::F32 => arithmetic.to_string(),
             WeightStorage::F16 | WeightStorage::Int8 => format!("{arithmetic}, weights {storage}"),
         },
+        features: facts.features(),
     }
 }
 
@@ -307,11 +319,13 @@ mod tests {
             latency_tables: Vec::new(),
             trained: Trained::WholeSpace,
             weight_storage,
+            accuracy_predictor: None,
+            images: None,
             space: space.clone(),
         };
         let weights: Vec<f32> = (0..space.layout().len()).map(|index| (index as f32).sin() / 3.0).collect();
         let children = [CalibratedChild::new(&network, statistics).unwrap()];
-        let contents = BundleContents { manifest: &manifest, weights: &weights, children: &children };
+        let contents = BundleContents { manifest: &manifest, weights: &weights, children: &children, images: &[] };
         Bundle::from_bytes(&contents.encode().unwrap()).unwrap()
     }
 

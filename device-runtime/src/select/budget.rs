@@ -11,6 +11,8 @@ pub enum Quantile {
     P50,
     /// Nine runs of ten.
     P90,
+    /// Nineteen runs of twenty.
+    P95,
 }
 
 impl fmt::Display for Quantile {
@@ -18,6 +20,7 @@ impl fmt::Display for Quantile {
         f.write_str(match self {
             Self::P50 => "p50",
             Self::P90 => "p90",
+            Self::P95 => "p95",
         })
     }
 }
@@ -47,9 +50,26 @@ impl Budget {
         Self { limit, quantile: Quantile::P90 }
     }
 
+    /// Nineteen runs of twenty take at most `limit`: what a governor keeps.
+    pub fn p95(limit: Millis) -> Self {
+        Self { limit, quantile: Quantile::P95 }
+    }
+
     /// Whether a measured latency keeps within the budget.
     pub fn holds(self, latency: Latency) -> bool {
         latency.at(self.quantile).0 <= self.limit.0
+    }
+}
+
+/// A budget should exceed a measured time by this much: a child whose time is the budget breaks it half of the time.
+#[cfg(feature = "gpu")]
+pub(crate) const ROOM: f64 = 1.05;
+
+impl Budget {
+    /// Whether it will still hold when the child is timed again.
+    #[cfg(feature = "gpu")]
+    pub(crate) fn holds_with_room(self, latency: Latency) -> bool {
+        latency.at(self.quantile).0 * ROOM <= self.limit.0
     }
 }
 

@@ -96,12 +96,12 @@ impl Choice {
 impl fmt::Display for Choice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ChildEntry { name, child, cost, test, .. } = self.entry();
-        let (predicted, Latency { p50, p90 }, top1) = (self.predicted(), self.measured, test);
+        let (predicted, Latency { p50, p90, p95 }, top1) = (self.predicted(), self.measured, test);
         let (madds, params, why) = (cost.madds, cost.params as f64 / 1e3, self.why());
         write!(
             f,
             "{name} ({child}): {top1} top-1, {madds} MAdds, {params:.1} k params; predicted {predicted}, measured \
-             p50 {p50}, p90 {p90}; {why}"
+             p50 {p50}, p90 {p90}, p95 {p95}; {why}"
         )
     }
 }

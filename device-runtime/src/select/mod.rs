@@ -1,6 +1,8 @@
 //! Which child fits a budget: predicted, then measured, then moved up or down until the budget holds; and while an app
 //! runs, governed so that it goes on to hold.
 
+#[cfg(feature = "gpu")]
+mod adoption;
 mod budget;
 #[cfg(feature = "gpu")]
 mod candidate;
@@ -11,18 +13,22 @@ mod governor;
 mod spread;
 #[cfg(feature = "gpu")]
 mod walk;
+mod within;
 
 pub use budget::{Budget, Quantile};
 pub use governor::{Decision, Governor, GovernorError, GovernorOptions, Ladder, Reason, Rung, ThermalHint, WINDOW};
-#[cfg(feature = "gpu")]
-pub use {
-    candidate::Candidate,
-    choice::{Choice, NoOtherChild},
-};
+pub use within::{Effort, Found, search_within};
 #[cfg(feature = "gpu")]
 pub(crate) use {
+    adoption::{Challenge, compare},
+    budget::ROOM,
     candidate::rank,
     choice::explain,
     spread::spread_limits,
     walk::{Outcome, walk},
+};
+#[cfg(feature = "gpu")]
+pub use {
+    candidate::Candidate,
+    choice::{Choice, NoOtherChild},
 };

@@ -1,7 +1,8 @@
 //! The choice as a pure function: predictions in, a few measurements asked for, a child out.
 
-use super::{Budget, Candidate, Quantile};
-use crate::latency::Latency;
+use super::budget::ROOM;
+use super::{Budget, Candidate};
+use crate::latency::{Latency, Spread};
 use crate::units::Millis;
 
 /// Where the walk ended.
@@ -39,27 +40,33 @@ pub(crate) struct PassedOver {
 /// Finds the most accurate of the `ranked` candidates that holds `budget`, measuring as few as it can.
 ///
 /// Starts at the most accurate candidate that is predicted to fit. If that breaks the budget when measured, walks to
-/// less accurate and faster ones; if it holds with room to spare, tries the more accurate ones. `spread` is how much
-/// longer p90 is than p50 on this device. A refusal is measured twice, for a single hiccup must not refuse an app.
+/// less accurate and faster ones; if it holds with room to spare, tries the more accurate ones. `spread` is how
+/// restless this device is. A refusal is measured twice, for a single hiccup must not refuse an app.
 ///
 /// `ranked` must not be empty.
 pub(crate) fn walk<E>(
     ranked: &[Candidate],
-    spread: f64,
+    spread: Spread,
     budget: Budget,
     mut measure: impl FnMut(usize) -> Result<Latency, E>,
 ) -> Result<Outcome, E> {
-    let factor = if budget.quantile == Quantile::P90 { spread } else { 1.0 };
+    let factor = spread.at(budget.quantile);
     let expected: Vec<f64> = ranked.iter().map(|candidate| candidate.predicted.0 * factor).collect();
     let limit = budget.limit.0;
     let fastest = (0..ranked.len()).min_by(|&a, &b| expected[a].total_cmp(&expected[b])).unwrap_or(0);
     let start = (0..ranked.len()).find(|&index| expected[index] <= limit).unwrap_or(fastest);
     let predicted = |index: usize, time: f64| PassedOver { index, time: Millis(time), measured: false };
 
+    // Timed again, a child takes a little more or less.
+    let holds = |latency: Latency| budget.holds_with_room(latency);
+
     let mut index = start;
     let mut latency = measure(index)?;
     let mut passed_over = start.checked_sub(1).map(|better| predicted(better, expected[better]));
-    while !budget.holds(latency) {
+    while !holds(latency) {
+        if budget.holds(latency) && !(index + 1..ranked.len()).any(|next| expected[next] < expected[index]) {
+            break; // nothing is faster, and it does hold
+        }
         passed_over = Some(PassedOver { index, time: latency.at(budget.quantile), measured: true });
         match (index + 1..ranked.len()).find(|&next| expected[next] < expected[index]) {
             Some(next) => {
@@ -79,15 +86,17 @@ pub(crate) fn walk<E>(
         }
     }
     if index == start {
+        passed_over = None;
         for better in (0..start).rev() {
             // What the measured child says of the prediction corrects the next one's.
             let corrected = expected[better] * latency.at(budget.quantile).0 / expected[index].max(f64::MIN_POSITIVE);
-            passed_over = Some(predicted(better, corrected));
-            if corrected > limit {
-                break;
+            if corrected * ROOM > limit {
+                // A better one beyond it may still be faster, where this one is dominated.
+                passed_over = passed_over.or(Some(predicted(better, corrected)));
+                continue;
             }
             let measured = measure(better)?;
-            if !budget.holds(measured) {
+            if !holds(measured) {
                 passed_over = Some(PassedOver { index: better, time: measured.at(budget.quantile), measured: true });
                 break;
             }
@@ -118,12 +127,18 @@ mod tests {
         times.iter().enumerate().map(candidate).collect()
     }
 
+    const RESTLESS: Spread = Spread { p90: 1.5, p95: 2.0 };
+
     /// Walks with these true medians and a p90 of 1.5 times that; returns the outcome and what was measured.
     fn walked(predicted: &[f64], truth: &[f64], budget: Budget) -> (Outcome, Vec<usize>) {
         let mut asked = Vec::new();
-        let outcome = walk(&ranked(predicted), 1.5, budget, |index| {
+        let outcome = walk(&ranked(predicted), RESTLESS, budget, |index| {
             asked.push(index);
-            Ok::<_, Infallible>(Latency { p50: Millis(truth[index]), p90: Millis(1.5 * truth[index]) })
+            Ok::<_, Infallible>(Latency {
+                p50: Millis(truth[index]),
+                p90: Millis(1.5 * truth[index]),
+                p95: Millis(2.0 * truth[index]),
+            })
         });
         (outcome.unwrap(), asked)
     }
@@ -145,6 +160,8 @@ mod tests {
         // At p90 the same 5 ms allow less.
         let (outcome, asked) = walked(&times, &times, Budget::p90(Millis(5.0)));
         assert_eq!((chosen(outcome), asked), (Some(3), vec![3]));
+        let (outcome, asked) = walked(&times, &times, Budget::p95(Millis(9.0)));
+        assert_eq!((chosen(outcome), asked), (Some(2), vec![2]));
         let (outcome, _) = walked(&times, &times, Budget::p50(Millis(100.0)));
         assert!(matches!(outcome, Outcome::Holds { index: 0, passed_over: None, .. }));
     }
@@ -164,6 +181,15 @@ mod tests {
     }
 
     #[test]
+    fn a_dominated_child_hides_no_better_one_beyond_it() {
+        let (outcome, asked) = walked(&[6.0, 9.0, 5.0], &[3.0, 4.5, 2.5], Budget::p50(Millis(5.2)));
+        assert_eq!((chosen(outcome), asked), (Some(0), vec![2, 1, 0]));
+        // The one between is too slow for the budget; the better one is not.
+        let (outcome, asked) = walked(&[6.0, 9.0, 5.0], &[4.0, 6.0, 3.3], Budget::p50(Millis(5.2)));
+        assert_eq!((chosen(outcome), asked), (Some(0), vec![2, 0]));
+    }
+
+    #[test]
     fn a_child_that_is_worse_and_slower_is_passed_by() {
         let (outcome, asked) = walked(&[8.0, 4.0, 5.0, 2.0], &[8.0, 6.0, 6.0, 2.0], Budget::p50(Millis(5.0)));
         assert_eq!((chosen(outcome), asked), (Some(3), vec![1, 3]));
@@ -176,10 +202,10 @@ mod tests {
         assert!(matches!(outcome, Outcome::TooTight { index: 2, .. }));
         assert_eq!(asked, [2, 2]);
         let mut calls = 0;
-        let hiccup = walk(&ranked(&times), 1.5, Budget::p50(Millis(3.0)), |_| {
+        let hiccup = walk(&ranked(&times), RESTLESS, Budget::p50(Millis(3.0)), |_| {
             calls += 1;
             let time = Millis(if calls == 1 { 50.0 } else { 2.0 });
-            Ok::<_, Infallible>(Latency { p50: time, p90: time })
+            Ok::<_, Infallible>(Latency { p50: time, p90: time, p95: time })
         });
         assert_eq!(chosen(hiccup.unwrap()), Some(2));
     }

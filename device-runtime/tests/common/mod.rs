@@ -82,6 +82,8 @@ pub fn bundle_bytes_as(weight_storage: WeightStorage) -> Vec<u8> {
         latency_tables: Vec::new(),
         trained: Trained::WholeSpace,
         weight_storage,
+        accuracy_predictor: None,
+        images: None,
         space: space.clone(),
     };
     let mut all = Vec::new();
@@ -92,7 +94,7 @@ pub fn bundle_bytes_as(weight_storage: WeightStorage) -> Vec<u8> {
         all.push(calibrated(&space, &child, &mut random));
         manifest.children.push(ChildEntry { name, child, cost, held_out: measured, test: measured });
     }
-    BundleContents { manifest: &manifest, weights: &weights, children: &all }.encode().unwrap()
+    BundleContents { manifest: &manifest, weights: &weights, children: &all, images: &[] }.encode().unwrap()
 }
 
 pub fn bundle() -> Bundle {

@@ -199,7 +199,7 @@ impl Options {
         let whole = self.whole(runtime, prepared, &input)?;
         let walls: Vec<Millis> = whole.iter().map(|spent| spent.wall).collect();
         let cpus: Option<Vec<Millis>> = whole.iter().map(|spent| spent.cpu).collect();
-        let Latency { p50, p90 } = Latency::of(&walls);
+        let Latency { p50, p90, .. } = Latency::of(&walls);
         let (clock, layers) = if self.whole_only {
             (None, Vec::new())
         } else {

@@ -1,11 +1,14 @@
 use crate::device::{self, Opened};
 use crate::output::{Report, columns, row};
 use crate::profile::{self, Effort};
+use crate::progress::Bar;
 use anyhow::Result;
 use clap::ValueEnum;
-use nestling::latency::DeviceKey;
+use nestling::latency::{DeviceKey, Progress};
+use nestling::runtime::{WholeSpaceChoice, WholeSpaceOptions};
 use nestling::select::Quantile;
-use nestling::{Budget, Choice, Millis, RuntimeOptions};
+use nestling::space::SearchSpace;
+use nestling::{Budget, Bundle, Choice, Millis, Runtime, RuntimeOptions};
 use serde::Serialize;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -13,13 +16,18 @@ use std::path::{Path, PathBuf};
 /// Chooses the most accurate child that keeps within each budget on this device.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  nestling-device choose fashion.nestling --budget-ms 8\n  nestling-device choose \
-                        fashion.nestling --budget-ms 2,4,8 --quantile p50 --profile phone.json --json")]
+                        fashion.nestling --budget-ms 2,4,8 --quantile p50 --profile phone.json --json\n  nestling-device \
+                        choose fashion.nestling --budget-ms 8 --whole-space")]
 pub struct Options {
     /// The bundle.
     bundle: PathBuf,
     /// Milliseconds from image to logits; several with commas or by repeating. Three typical ones if not given.
     #[arg(long, value_delimiter = ',', value_name = "MS")]
     budget_ms: Vec<f64>,
+    /// Search all children of the space, not only those that ship: one that is surely better is calibrated on the GPU, and
+    /// checked, with the bundle's images.
+    #[arg(long)]
+    whole_space: bool,
     #[command(flatten)]
     measuring: Measuring,
 }
@@ -30,7 +38,7 @@ const TYPICAL: usize = 3;
 /// How a budget is meant, and what is known of the device.
 #[derive(clap::Args)]
 pub struct Measuring {
-    /// Which runs must keep within the budget: half of them, or nine of ten.
+    /// Which runs must keep within the budget: half of them, nine of ten, or nineteen of twenty.
     #[arg(long, value_enum, default_value = "p90")]
     quantile: Runs,
     /// The device's profile: used if it is fresh, otherwise measured and written there.
@@ -44,13 +52,15 @@ pub struct Measuring {
 enum Runs {
     P50,
     P90,
+    P95,
 }
 
 impl Measuring {
-    fn quantile(&self) -> Quantile {
+    pub fn quantile(&self) -> Quantile {
         match self.quantile {
             Runs::P50 => Quantile::P50,
             Runs::P90 => Quantile::P90,
+            Runs::P95 => Quantile::P95,
         }
     }
 
@@ -83,12 +93,59 @@ struct Row {
     predicted_ms: f64,
     measured_p50_ms: f64,
     measured_p90_ms: f64,
+    measured_p95_ms: f64,
     top1: Option<f64>,
     held_out_top1: Option<f64>,
     madds: u64,
     params: u64,
     switch_us: f64,
     why: String,
+    /// Where the whole space was searched: the child that took the shipped one's place, if one did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    adopted: Option<AdoptedRow>,
+}
+
+#[derive(Serialize)]
+struct AdoptedRow {
+    shipped: String,
+    predicted_top1: f64,
+    expected_gain_points: f64,
+    check_top1: f64,
+    check_top1_of_shipped: f64,
+    check_images: u32,
+}
+
+/// What stands for the name of a child that does not ship.
+const UNSHIPPED: &str = "(unshipped)";
+
+impl Row {
+    fn of_whole_space(choice: &WholeSpaceChoice, space: &SearchSpace) -> Result<Self> {
+        let shipped = Self { why: choice.why().to_owned(), ..Self::from(choice.shipped()) };
+        let Some(adopted) = choice.adopted() else { return Ok(shipped) };
+        let cost = space.lower(choice.child())?.cost();
+        Ok(Self {
+            name: UNSHIPPED.to_owned(),
+            child: choice.child().to_string(),
+            predicted_ms: adopted.predicted.0,
+            measured_p50_ms: adopted.measured.p50.0,
+            measured_p90_ms: adopted.measured.p90.0,
+            measured_p95_ms: adopted.measured.p95.0,
+            // Known of no image that the trainer saw.
+            top1: None,
+            held_out_top1: None,
+            madds: cost.madds.0,
+            params: cost.params,
+            adopted: Some(AdoptedRow {
+                shipped: shipped.name.clone(),
+                predicted_top1: adopted.predicted_top1,
+                expected_gain_points: adopted.expected_gain,
+                check_top1: adopted.check.top1_percent(),
+                check_top1_of_shipped: adopted.check_of_shipped.top1_percent(),
+                check_images: adopted.check.images,
+            }),
+            ..shipped
+        })
+    }
 }
 
 impl From<&Choice> for Row {
@@ -102,12 +159,14 @@ impl From<&Choice> for Row {
             predicted_ms: choice.predicted().0,
             measured_p50_ms: measured.p50.0,
             measured_p90_ms: measured.p90.0,
+            measured_p95_ms: measured.p95.0,
             top1: entry.test.known_percent(),
             held_out_top1: entry.held_out.known_percent(),
             madds: entry.cost.madds.0,
             params: entry.cost.params,
             switch_us: Millis::from(choice.switched_in()).micros(),
             why: choice.why().to_owned(),
+            adopted: None,
         }
     }
 }
@@ -115,14 +174,35 @@ impl From<&Choice> for Row {
 impl Options {
     pub fn run(&self, device: &device::Options) -> Result<Choices> {
         let profile = self.measuring.profile();
-        let Opened { runtime, .. } = device.open_with(&self.bundle, RuntimeOptions::default(), profile)?;
+        let Opened { runtime, bundle, .. } = device.open_with(&self.bundle, RuntimeOptions::default(), profile)?;
         self.measuring.prepare(&runtime)?;
+        if self.whole_space {
+            return self.in_whole_space(&runtime, &bundle);
+        }
         let choices = match self.budget_ms.as_slice() {
             [] => runtime.choose_spread(TYPICAL, self.measuring.quantile())?,
             given => given.iter().map(|&ms| runtime.choose(self.measuring.budget(ms))).collect::<Result<_, _>>()?,
         };
         let budgets = choices.iter().map(Row::from).collect();
         Ok(Choices { device: runtime.device().clone(), budgets })
+    }
+
+    fn in_whole_space(&self, runtime: &Runtime, bundle: &Bundle) -> Result<Choices> {
+        let budgets = match self.budget_ms.as_slice() {
+            [] => runtime.typical_budgets(TYPICAL, self.measuring.quantile())?,
+            given => given.iter().map(|&ms| self.measuring.budget(ms)).collect(),
+        };
+        let bar = Bar::new();
+        let mut rows = Vec::with_capacity(budgets.len());
+        for (turn, &budget) in budgets.iter().enumerate() {
+            let show = |Progress { done, doing }: Progress| {
+                bar.show((turn as f64 + done) / budgets.len() as f64, doing);
+            };
+            let options = WholeSpaceOptions { progress: Some(&show), ..WholeSpaceOptions::default() };
+            let choice = runtime.choose_in_whole_space(bundle, budget, &options)?;
+            rows.push(Row::of_whole_space(&choice, runtime.space())?);
+        }
+        Ok(Choices { device: runtime.device().clone(), budgets: rows })
     }
 }
 

@@ -107,8 +107,8 @@ impl Options {
     }
 
     /// For a profile: of the children that can be chosen, or of all where none was trained.
-    pub fn open_to_profile(&self, path: &Path, tiles: TileChoice) -> Result<Opened> {
-        self.open_as(path, None, |bundle| {
+    pub fn open_to_profile(&self, path: &Path, tiles: TileChoice, profile: Option<&Path>) -> Result<Opened> {
+        self.open_as(path, profile, |bundle| {
             let trained = bundle.children().iter().any(|entry| bundle.manifest().trained.covers(&entry.child));
             RuntimeOptions { untrained: !trained, tiles, ..RuntimeOptions::default() }
         })

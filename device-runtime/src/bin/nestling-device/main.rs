@@ -3,6 +3,7 @@
 //! Links no libtorch: copy it to a phone or board and run it there. Each command parses, calls the library and prints.
 
 mod bench;
+mod budgets;
 mod choose;
 mod classify;
 mod clock;
@@ -11,6 +12,7 @@ mod govern;
 mod info;
 mod output;
 mod pixels;
+mod predict;
 mod profile;
 mod progress;
 mod switch;
@@ -40,6 +42,8 @@ struct Arguments {
 enum Command {
     Info(info::Options),
     Profile(profile::Options),
+    Predict(predict::Options),
+    Budgets(budgets::Options),
     Choose(choose::Options),
     #[command(visible_alias = "run")]
     Classify(classify::Options),
@@ -52,7 +56,9 @@ fn main() -> ExitCode {
     let Arguments { command, device, json } = Arguments::parse();
     let outcome = match command {
         Command::Info(options) => options.run(&device).and_then(|report| output::emit(&report, json)),
-        Command::Profile(options) => options.run(&device).and_then(|report| output::emit(&report, json)),
+        Command::Profile(options) => options.run(&device, json).and_then(|report| output::emit(&report, json)),
+        Command::Predict(options) => options.run(&device).and_then(|report| output::emit(&report, json)),
+        Command::Budgets(options) => options.run(&device).and_then(|report| output::emit(&report, json)),
         Command::Choose(options) => options.run(&device).and_then(|report| output::emit(&report, json)),
         Command::Classify(options) => options.run(&device).and_then(|report| output::emit(&report, json)),
         Command::Govern(options) => options.run(&device).and_then(|report| output::emit(&report, json)),

@@ -3,17 +3,23 @@ use crate::output::{Report, columns, row, say};
 use crate::progress::Bar;
 use anyhow::{Context as _, Result};
 use nestling::Runtime;
-use nestling::engine::TileChoice;
+use nestling::atomic_file::write_atomically;
+use nestling::engine::{LayerTrace, TileChoice};
 use nestling::latency::{DeviceProfile, ProfileError, ProfileOptions, Progress};
+use nestling::report::{DeviceReport, Opening, ReportOptions, WarmUp, trace_events};
 use serde::Serialize;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Measures layers and children on this device.
+/// Measures layers and children on this device; draws a page of it, and one inference on a time line.
 #[derive(clap::Args)]
-#[command(after_help = "Example:\n  nestling-device profile fashion.nestling --seconds 5 --out phone.json")]
+#[command(
+    after_help = "Examples:\n  nestling-device profile fashion.nestling --seconds 5 --out phone.json\n  nestling-device \
+                  profile fashion.nestling --html phone.html --trace phone.trace.json\n\nOpen the trace in \
+                  ui.perfetto.dev or chrome://tracing."
+)]
 pub struct Options {
     /// The bundle.
     bundle: PathBuf,
@@ -24,6 +30,16 @@ pub struct Options {
     /// with this profile gets the same tiles.
     #[arg(long, default_value = "0.5", value_parser = seconds, value_name = "SECONDS")]
     tune: Duration,
+    /// Write a page with plots and tables: predictions, latency and accuracy, layers, memory, start, prices.
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
+    /// Write one inference, layer by layer, as Chrome and Perfetto read it.
+    #[arg(long, value_name = "FILE")]
+    trace: Option<PathBuf>,
+    /// Name of a shipped child whose layers the page shows; may be repeated. The biggest and the smallest if not given.
+    /// The first one is traced.
+    #[arg(long = "child", value_name = "NAME")]
+    children: Vec<String>,
     #[command(flatten)]
     effort: Effort,
 }
@@ -31,45 +47,92 @@ pub struct Options {
 /// How long to measure.
 #[derive(clap::Args)]
 pub struct Effort {
-    /// About how many seconds to measure; the fastest and the slowest child are always measured.
-    #[arg(long, default_value = "2", value_parser = seconds, value_name = "SECONDS")]
+    /// About how many seconds to measure; three children are always measured.
+    #[arg(long, default_value = "10", value_parser = seconds, value_name = "SECONDS")]
     seconds: Duration,
 }
 
 impl Default for Effort {
     fn default() -> Self {
-        Self { seconds: Duration::from_secs(2) }
+        Self { seconds: Duration::from_secs(10) }
     }
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {
-    let seconds: f64 = text.parse().map_err(|_| "no number".to_owned())?;
+    let seconds: f64 = text.parse().map_err(|_| "no number: give seconds, such as 2.5".to_owned())?;
     let allowed = 0.0..=3600.0;
     if allowed.contains(&seconds) { Ok(Duration::from_secs_f64(seconds)) } else { Err("0 to 3600 seconds".to_owned()) }
 }
 
 #[derive(Serialize)]
-#[serde(transparent)]
-pub struct Profile(DeviceProfile);
+#[serde(untagged)]
+pub enum Profile {
+    Plain(Box<DeviceProfile>),
+    /// With all that the page shows.
+    Reported(Box<DeviceReport>),
+}
 
 impl Options {
-    pub fn run(&self, device: &device::Options) -> Result<Profile> {
+    /// `reported`: whether all that the page shows is wanted, page or not.
+    pub fn run(&self, device: &device::Options, reported: bool) -> Result<Profile> {
         let tiles = if self.tune.is_zero() { TileChoice::Vendor } else { TileChoice::Timed(self.tune) };
-        let Opened { runtime, .. } = device.open_to_profile(&self.bundle, tiles)?;
+        let Opened { bundle, runtime, open, load } = device.open_to_profile(&self.bundle, tiles, None)?;
+        for name in &self.children {
+            runtime.prepared(name)?;
+        }
+        let shown = self.children.first().map(String::as_str).or(DeviceReport::biggest(&runtime));
+        let shown = shown.context("no child ships")?.to_owned();
+        // Before anything else runs: the first answer is one of its own.
+        let warm_up = (reported || self.html.is_some()).then(|| WarmUp::measure(&runtime, &shown)).transpose()?;
         let profile = measure(&runtime, &self.effort)?;
         if let Some(path) = &self.out {
             profile.save(path)?;
             say(&format!("wrote {}", path.display()));
         }
-        Ok(Profile(Arc::unwrap_or_clone(profile)))
+        let trace = self.trace.as_deref().map(|path| trace(&runtime, &shown, path)).transpose()?;
+        let profile = Arc::unwrap_or_clone(profile);
+        let Some(warm_up) = warm_up else { return Ok(Profile::Plain(Box::new(profile))) };
+        let bar = Bar::new();
+        let show = |Progress { done, doing }: Progress| bar.show(done, doing);
+        let options = ReportOptions { children: &self.children, progress: Some(&show) };
+        let opening = Opening { open_ms: open.wall, load_ms: load.wall };
+        let report = DeviceReport::assemble(&runtime, &bundle, opening, warm_up, profile, &options)?;
+        let report = DeviceReport { trace, ..report };
+        if let Some(path) = &self.html {
+            report.write_html(path)?;
+            say(&format!("wrote {}", path.display()));
+        }
+        Ok(Profile::Reported(Box::new(report)))
     }
+}
+
+/// Traces an inference of a shipped child and writes that.
+fn trace(runtime: &Runtime, name: &str, path: &Path) -> Result<LayerTrace> {
+    let trace = runtime.supernet().trace_layers(runtime.prepared(name)?, &runtime.stand_in()?)?;
+    let events = trace_events(&trace, runtime.device(), name);
+    write_atomically(path, |file| file.write_all(events.to_string().as_bytes()))?;
+    say(&format!("wrote {}", path.display()));
+    Ok(trace)
 }
 
 fn measure(runtime: &Runtime, effort: &Effort) -> Result<Arc<DeviceProfile>> {
     let bar = Bar::new();
     let show = |Progress { done, doing }: Progress| bar.show(done, doing);
-    let options = ProfileOptions { time: effort.seconds, progress: Some(&show) };
+    let options = ProfileOptions { time: effort.seconds, progress: Some(&show), ..ProfileOptions::default() };
     runtime.profile(&options).context("measuring this device")
+}
+
+/// Keeps what is there under another name: it may be another device's profile, or no profile at all.
+fn set_aside(path: &Path) -> Result<()> {
+    if !path.exists() {
+        return Ok(());
+    }
+    let mut kept = path.as_os_str().to_owned();
+    kept.push(".old");
+    let kept = PathBuf::from(kept);
+    std::fs::rename(path, &kept).with_context(|| format!("cannot rename {} to keep it", path.display()))?;
+    say(&format!("what was there is now {}", kept.display()));
+    Ok(())
 }
 
 /// Gives the runtime the profile of `path` if that is fresh; otherwise measures one and writes it there, if anywhere.
@@ -83,33 +146,42 @@ pub fn prepare(runtime: &Runtime, path: Option<&Path>, effort: &Effort) -> Resul
         Err(ProfileError::Open { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
             "there is none".to_owned()
         }
+        // Nothing is lost that can be read, and measuring makes a new one.
+        Err(error @ (ProfileError::Damaged { .. } | ProfileError::Version { .. })) => error.to_string(),
         Err(error) => return Err(error.into()),
     };
     say(&format!("measuring a new profile {}: {why}", path.display()));
+    set_aside(path)?;
     Ok(measure(runtime, effort)?.save(path)?)
 }
 
 impl Report for Profile {
     fn print(&self, out: &mut dyn Write) -> io::Result<()> {
-        let Self(profile) = self;
+        let profile = match self {
+            Self::Plain(profile) => profile,
+            Self::Reported(report) => &report.profile,
+        };
         let table = &profile.table;
         writeln!(out, "{}, images of {} x {1} pixels", table.device, profile.image_side)?;
         writeln!(out, "tiles of large, medium and small pointwise layers (pixels x channels): {}", profile.tiles)?;
         writeln!(
             out,
-            "{} distinct layers timed by {:?}; a child takes {} + {:.2} x the sum of its layers\n",
-            table.layers.len(),
-            profile.clock,
-            table.overhead_ms,
-            table.scale
+            "prices fitted to {} children, mean error over them {:.1} %; p90 is {:.2} x p50, p95 {:.2} x",
+            table.children, table.residual_percent, table.spread.p90, table.spread.p95
         )?;
-        let mut rows = vec![row(["child", "predicted ms", "p50 ms", "p90 ms", "runs", "choices"])];
-        for times in &profile.children {
+        write!(out, "{} distinct layers timed by {:?}", profile.layers.len(), profile.clock)?;
+        match &profile.clock_note {
+            Some(note) => writeln!(out, ": {note}\n")?,
+            None => writeln!(out, "\n")?,
+        }
+        let mut rows = vec![row(["child", "predicted ms", "p50 ms", "p90 ms", "p95 ms", "runs", "choices"])];
+        for times in profile.children.iter().chain(&profile.informative) {
             rows.push(vec![
-                times.name.clone(),
+                times.name.clone().unwrap_or_else(|| "informative".to_owned()),
                 format!("{:.3}", times.predicted_ms.0),
                 format!("{:.3}", times.measured_p50_ms.0),
                 format!("{:.3}", times.measured_p90_ms.0),
+                format!("{:.3}", times.measured_p95_ms.0),
                 times.runs_ms.len().to_string(),
                 times.child.to_string(),
             ]);

@@ -1,0 +1,273 @@
+//! Non-negative least squares over whole children: `T(child) = sum of amount * price`, the inference itself included.
+
+use super::work::{Amounts, Work};
+use crate::space::Network;
+use crate::units::Millis;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+
+/// How strongly a price is drawn to where it started from, over how strongly one child's time draws it.
+///
+/// Measured: a tenth leaves a fit of thirty children alone, and keeps one of three children sensible.
+const TRUST_IN_PRIOR: f64 = 0.1;
+/// Sweeps of coordinate descent; convergence ends it far sooner.
+const MOST_SWEEPS: usize = 20_000;
+/// No unit of work takes a quarter of an hour: what says so would only overflow.
+const DEAREST: f64 = 1e6;
+/// Relative to the mean time.
+const CONVERGED: f64 = 1e-10;
+
+/// What one unit of a sort of work costs on a device.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Price {
+    /// The sort of work.
+    pub work: Work,
+    /// Its price.
+    pub ms: Millis,
+}
+
+/// Prices of one device: they predict every child of the space.
+///
+/// Fitted to whole children that were timed from image to logits, in the relative error, every price at least zero. Few
+/// children cannot tell all prices: those are drawn to a prior's, which may be another device's.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LatencyFit {
+    /// One a sort of work, in order.
+    pub prices: Vec<Price>,
+    /// What work that has no price here costs, over its nominal price.
+    pub scale: f64,
+}
+
+/// A child that was timed whole.
+#[derive(Clone, Debug)]
+pub struct Sample {
+    /// What it does.
+    pub amounts: Amounts,
+    /// Its median time.
+    pub time: Millis,
+}
+
+impl Sample {
+    /// A network's time.
+    pub fn new(network: &Network, time: Millis) -> Self {
+        Self { amounts: Work::of(network), time }
+    }
+}
+
+impl LatencyFit {
+    /// Of no device: right in its proportions, as far as that can be.
+    pub fn nominal() -> Self {
+        Self { prices: Vec::new(), scale: 1.0 }
+    }
+
+    /// Predicted median time from image to logits.
+    pub fn predict(&self, network: &Network) -> Millis {
+        self.predict_amounts(&Work::of(network))
+    }
+
+    /// The same for work that is counted already.
+    pub fn predict_amounts(&self, amounts: &Amounts) -> Millis {
+        Millis(amounts.iter().map(|(&work, &amount)| amount * self.price(work)).sum())
+    }
+
+    /// The price of one unit of a sort of work, in ms.
+    fn price(&self, work: Work) -> f64 {
+        match self.prices.binary_search_by_key(&work, |price| price.work) {
+            Ok(index) => self.prices[index].ms.0,
+            Err(_) => self.scale * work.nominal_price(),
+        }
+    }
+
+    /// All prices times one factor.
+    #[must_use]
+    pub fn scaled(&self, factor: f64) -> Self {
+        let dearer = |price: &Price| Price { ms: Millis(price.ms.0 * factor), ..*price };
+        Self { prices: self.prices.iter().map(dearer).collect(), scale: self.scale * factor }
+    }
+
+    /// The same scaled by the one factor that fits the samples best, in the relative error.
+    #[must_use]
+    pub fn scaled_to(&self, samples: &[Sample]) -> Self {
+        let ratios = || samples.iter().map(|sample| self.predict_amounts(&sample.amounts).0 / sample.time.0);
+        let (sum, squares): (f64, f64) = (ratios().sum(), ratios().map(|ratio| ratio * ratio).sum());
+        let factor = sum / squares;
+        if factor.is_finite() && factor > 0.0 { self.scaled(factor) } else { self.clone() }
+    }
+
+    /// Fits prices to children that were timed, starting from a prior of any scale.
+    ///
+    /// Samples without a positive time say nothing and are passed over.
+    pub fn fit(samples: &[Sample], prior: &Self) -> Self {
+        let samples: Vec<Sample> =
+            samples.iter().filter(|sample| sample.time.0.is_finite() && sample.time.0 > 0.0).cloned().collect();
+        let prior = prior.scaled_to(&samples);
+        if samples.is_empty() {
+            return prior;
+        }
+        let known = prior.prices.iter().map(|price| price.work);
+        let seen = samples.iter().flat_map(|sample| sample.amounts.keys().copied());
+        let works: Vec<Work> = known.chain(seen).collect::<BTreeSet<_>>().into_iter().collect();
+        // Relative: rows are divided by their times, so that each should sum to one.
+        let rows: Vec<Vec<f64>> = (samples.iter())
+            .map(|sample| {
+                works.iter().map(|work| sample.amounts.get(work).copied().unwrap_or(0.0) / sample.time.0).collect()
+            })
+            .collect();
+        let start: Vec<f64> = works.iter().map(|&work| prior.price(work)).collect();
+        let mean = |column: usize| rows.iter().map(|row| row[column]).sum::<f64>() / rows.len() as f64;
+        // A price may leave its prior by a given share of the child's time at the same cost, whatever its unit.
+        let trust: Vec<f64> = (0..works.len()).map(|column| TRUST_IN_PRIOR * mean(column).powi(2)).collect();
+        let prices = non_negative_least_squares(&rows, &start, &trust);
+        let prices = works.into_iter().zip(prices).map(|(work, ms)| Price { work, ms: Millis(ms) }).collect();
+        Self { prices, scale: prior.scale }
+    }
+
+    /// Whether every price is possible: finite, no more than a million ms and not negative (nor -0, which no fit gives), and each sort of work has one.
+    pub fn is_sound(&self) -> bool {
+        let sound = |number: f64| (0.0..=DEAREST).contains(&number) && !number.is_sign_negative();
+        sound(self.scale)
+            && self.prices.iter().all(|price| sound(price.ms.0))
+            && self.prices.windows(2).all(|pair| pair[0].work < pair[1].work)
+    }
+}
+
+/// The prices that minimise the sum over rows of `(row * prices - 1)^2` plus that of `trust * (price - start)^2`, none
+/// below zero. By coordinate descent, which converges for it is convex.
+fn non_negative_least_squares(rows: &[Vec<f64>], start: &[f64], trust: &[f64]) -> Vec<f64> {
+    let count = start.len();
+    let mut prices = start.to_vec();
+    let mut residuals: Vec<f64> = (rows.iter())
+        .map(|row| row.iter().zip(&prices).map(|(amount, price)| amount * price).sum::<f64>() - 1.0)
+        .collect();
+    let curvature: Vec<f64> =
+        (0..count).map(|column| rows.iter().map(|row| row[column].powi(2)).sum::<f64>() + trust[column]).collect();
+    for _ in 0..MOST_SWEEPS {
+        let mut moved: f64 = 0.0;
+        for column in (0..count).filter(|&column| curvature[column] > 0.0) {
+            let slope: f64 = rows.iter().zip(&residuals).map(|(row, residual)| row[column] * residual).sum::<f64>()
+                + trust[column] * (prices[column] - start[column]);
+            let next = (prices[column] - slope / curvature[column]).max(0.0);
+            let step = next - prices[column];
+            if step == 0.0 {
+                continue;
+            }
+            for (row, residual) in rows.iter().zip(&mut residuals) {
+                *residual += step * row[column];
+            }
+            moved = moved.max(step.abs() * curvature[column].sqrt());
+            prices[column] = next;
+        }
+        if moved < CONVERGED {
+            break;
+        }
+    }
+    prices
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::latency::informative_children;
+    use crate::space::SearchSpace;
+    use proptest::prelude::*;
+    use rand::SeedableRng;
+
+    /// A device whose prices are the nominal ones, each times its own factor.
+    fn device(factor: impl Fn(usize) -> f64, space: &SearchSpace) -> LatencyFit {
+        let amounts = Work::of(&space.lower(&space.biggest()).unwrap());
+        let price = |(index, &work): (usize, &Work)| Price { work, ms: Millis(work.nominal_price() * factor(index)) };
+        LatencyFit { prices: amounts.keys().enumerate().map(price).collect(), scale: 1.0 }
+    }
+
+    fn samples(space: &SearchSpace, truth: &LatencyFit, count: usize) -> Vec<Sample> {
+        (informative_children(space, count).iter())
+            .map(|child| {
+                let network = space.lower(child).unwrap();
+                Sample::new(&network, truth.predict(&network))
+            })
+            .collect()
+    }
+
+    /// Mean relative error over random children.
+    fn error(space: &SearchSpace, truth: &LatencyFit, fit: &LatencyFit) -> f64 {
+        let mut random = rand_chacha::ChaCha8Rng::seed_from_u64(9);
+        let errors = (0..100).map(|_| {
+            let network = space.lower(&space.sample(&mut random)).unwrap();
+            (fit.predict(&network).0 / truth.predict(&network).0 - 1.0).abs()
+        });
+        errors.sum::<f64>() / 100.0
+    }
+
+    #[test]
+    fn thirty_children_tell_a_device_and_more_of_them_tell_it_better() {
+        for space in [SearchSpace::fashion(), SearchSpace::table1()] {
+            let truth = device(|index| [3.0, 0.5, 8.0, 1.0, 2.0][index % 5], &space);
+            let errors = [1, 3, 10, 30].map(|count| {
+                let fit = LatencyFit::fit(&samples(&space, &truth, count), &LatencyFit::nominal());
+                assert!(fit.is_sound());
+                error(&space, &truth, &fit)
+            });
+            assert!(errors[3] < 0.02 && errors[3] < errors[1] && errors[1] < 0.25, "{}: {errors:?}", space.name);
+        }
+    }
+
+    #[test]
+    fn a_prior_of_a_similar_device_makes_three_children_enough() {
+        let space = SearchSpace::fashion();
+        let truth = device(|index| [3.0, 0.5, 8.0, 1.0, 2.0][index % 5], &space);
+        let similar = device(|index| [3.3, 0.5, 7.5, 1.1, 2.0][index % 5] * 20.0, &space);
+        let three = samples(&space, &truth, 3);
+        let known = error(&space, &truth, &LatencyFit::fit(&three, &similar));
+        let unknown = error(&space, &truth, &LatencyFit::fit(&three, &LatencyFit::nominal()));
+        assert!(known < 0.05 && known < unknown, "{known}, {unknown}");
+        assert!(error(&space, &truth, &similar) > 10.0 && error(&space, &truth, &similar.scaled_to(&three)) < 0.06);
+    }
+
+    #[test]
+    fn nothing_measured_leaves_the_prior() {
+        let space = SearchSpace::fashion();
+        let prior = device(|_| 2.0, &space);
+        assert_eq!(LatencyFit::fit(&[], &prior), prior);
+        let network = space.lower(&space.smallest()).unwrap();
+        assert_eq!(LatencyFit::fit(&[Sample::new(&network, Millis(0.0))], &prior), prior);
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_measured_prices_are_sound(times in prop::collection::vec(1e-3f64..1e4, 1..12)) {
+            let space = SearchSpace::fashion();
+            let samples: Vec<Sample> = informative_children(&space, times.len()).iter().zip(&times)
+                .map(|(child, &time)| Sample::new(&space.lower(child).unwrap(), Millis(time)))
+                .collect();
+            let fit = LatencyFit::fit(&samples, &LatencyFit::nominal());
+            prop_assert!(fit.is_sound());
+            let biggest = fit.predict(&space.lower(&space.biggest()).unwrap()).0;
+            prop_assert!(biggest.is_finite() && biggest > 0.0);
+        }
+
+        #[test]
+        fn the_minimum_is_where_no_price_can_move(
+            rows in prop::collection::vec(prop::collection::vec(0.0f64..2.0, 4), 1..8),
+            start in prop::collection::vec(0.0f64..2.0, 4),
+        ) {
+            let trust = [0.01; 4];
+            let prices = non_negative_least_squares(&rows, &start, &trust);
+            let loss = |prices: &[f64]| -> f64 {
+                let fitted = rows.iter().map(|row| {
+                    (row.iter().zip(prices).map(|(a, p)| a * p).sum::<f64>() - 1.0).powi(2)
+                });
+                let kept = prices.iter().zip(&start).zip(&trust).map(|((p, s), t)| t * (p - s).powi(2));
+                fitted.sum::<f64>() + kept.sum::<f64>()
+            };
+            for column in 0..4 {
+                for step in [-1e-3, 1e-3] {
+                    let mut moved = prices.clone();
+                    moved[column] = (moved[column] + step).max(0.0);
+                    prop_assert!(loss(&moved) >= loss(&prices) - 1e-12);
+                }
+            }
+        }
+    }
+}

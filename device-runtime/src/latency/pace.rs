@@ -1,0 +1,118 @@
+use super::Latency;
+use crate::engine::{EngineError, PreparedChild, Supernet};
+use crate::input::Image;
+use crate::space::CalibratedChild;
+use crate::units::Millis;
+use std::time::{Duration, Instant};
+
+/// A batch of the reference lasts at least so long.
+const BATCH: Duration = Duration::from_millis(12);
+/// The reference is timed again after so many times what it takes.
+const REST: f64 = 5.0;
+
+/// How fast the device is at this moment, by a reference child that is timed again and again: the smallest, for it is the
+/// cheapest.
+///
+/// Clocks, heat and other programs change a device's speed from second to second. Times that are compared, or fitted
+/// together, are first brought to one pace.
+pub(crate) struct Pace<'a> {
+    supernet: &'a Supernet,
+    image: &'a Image<'a>,
+    reference: PreparedChild,
+    batches: Vec<Millis>,
+    timed_at: Instant,
+    took: Duration,
+}
+
+impl<'a> Pace<'a> {
+    /// Takes a slot for the reference, and warms it up.
+    pub(crate) fn new(supernet: &'a Supernet, image: &'a Image<'a>) -> Result<Self, EngineError> {
+        let network = supernet.space().lower(&supernet.space().smallest())?;
+        let reference = supernet.prepare_to_time(&CalibratedChild::neutral(&network)?)?;
+        supernet.time_whole(&reference, image, 0)?;
+        let mut pace =
+            Self { supernet, image, reference, batches: Vec::new(), timed_at: Instant::now(), took: Duration::ZERO };
+        pace.time()?;
+        Ok(pace)
+    }
+
+    /// The reference's time about now.
+    pub(crate) fn now(&mut self) -> Result<Millis, EngineError> {
+        if self.timed_at.elapsed().as_secs_f64() > REST * self.took.as_secs_f64() {
+            self.time()?;
+        }
+        Ok(self.batches.last().copied().unwrap_or_default())
+    }
+
+    fn time(&mut self) -> Result<(), EngineError> {
+        let started = Instant::now();
+        let mut runs = Vec::new();
+        while runs.is_empty() || started.elapsed() < BATCH {
+            runs.extend(self.supernet.time_runs(&self.reference, self.image, 1)?);
+        }
+        self.batches.push(Latency::of(&runs).p50);
+        (self.timed_at, self.took) = (Instant::now(), started.elapsed());
+        Ok(())
+    }
+
+    /// The reference's usual time: the median over all batches.
+    pub(crate) fn usual(&self) -> Millis {
+        Latency::of(&self.batches).p50
+    }
+}
+
+/// Batches of a child's runs, each with the reference's time beside it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Batches(Vec<(Millis, Vec<Millis>)>);
+
+impl Batches {
+    pub(crate) fn push(&mut self, reference: Millis, runs: Vec<Millis>) {
+        self.0.push((reference, runs));
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Number of runs.
+    pub(crate) fn len(&self) -> usize {
+        self.0.iter().map(|(_, runs)| runs.len()).sum()
+    }
+
+    /// Every run as it was, in order.
+    pub(crate) fn raw(&self) -> Vec<Millis> {
+        self.0.iter().flat_map(|(_, runs)| runs.iter().copied()).collect()
+    }
+
+    /// Every run as it would have been while the reference takes `usual`.
+    pub(crate) fn at_pace(&self, usual: Millis) -> Vec<Millis> {
+        let scaled = |(reference, runs): &(Millis, Vec<Millis>)| {
+            let factor = usual.0 / reference.0.max(f64::MIN_POSITIVE);
+            runs.iter().map(|run| Millis(run.0 * factor)).collect::<Vec<_>>()
+        };
+        self.0.iter().flat_map(scaled).collect()
+    }
+
+    /// The median of each batch, brought to that pace.
+    pub(crate) fn medians_at_pace(&self, usual: Millis) -> Vec<Millis> {
+        self.0
+            .iter()
+            .map(|(reference, runs)| Millis(Latency::of(runs).p50.0 * usual.0 / reference.0.max(f64::MIN_POSITIVE)))
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_device_that_slows_down_by_half_changes_no_time_at_one_pace() {
+        let mut batches = Batches::default();
+        batches.push(Millis(1.0), vec![Millis(4.0), Millis(4.2)]);
+        batches.push(Millis(2.0), vec![Millis(8.0)]);
+        assert_eq!(batches.at_pace(Millis(1.0)), [Millis(4.0), Millis(4.2), Millis(4.0)]);
+        assert_eq!(batches.medians_at_pace(Millis(2.0)), [Millis(8.0), Millis(8.0)]);
+        assert_eq!((batches.len(), batches.raw()[2]), (3, Millis(8.0)));
+    }
+}

@@ -1,0 +1,101 @@
+use crate::engine::Clock;
+use crate::latency::Latency;
+use crate::runtime::{Runtime, RuntimeError};
+use crate::space::LayerShape;
+use crate::units::{MAdds, Millis};
+use serde::Serialize;
+use std::time::{Duration, Instant};
+
+/// About how long a child's layers are timed, and the child whole.
+const PATIENCE: Duration = Duration::from_millis(500);
+/// Fewest and most runs.
+const RUNS: [f64; 2] = [5.0, 50.0];
+/// More repeats of a layer say little more.
+const MOST_REPEATS: f64 = 25.0;
+
+/// Where the time of a child goes, layer by layer.
+///
+/// Layers are timed alone: they do not add up to the child, for layers that follow each other share what starting and
+/// waiting cost, and the child's own time has an upload, a resize and a read-back too.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ChildLayers {
+    /// The child's name in the bundle.
+    pub name: String,
+    /// The child, printed.
+    pub child: String,
+    /// Quantiles of its whole inferences, timed just before its layers.
+    pub whole: Latency,
+    /// What timed the layers.
+    pub clock: Clock,
+    /// All layers, in order.
+    pub layers: Vec<LayerCost>,
+    /// All layers' times together.
+    pub sum_ms: Millis,
+    /// How much longer all layers alone take than the child's median, in percent of that; negative if shorter.
+    pub sum_over_whole_percent: f64,
+}
+
+/// One layer: its time alone, and what it must do in that.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct LayerCost {
+    /// Its name.
+    pub name: String,
+    /// Its shape.
+    pub shape: LayerShape,
+    /// Median time of one execution, alone.
+    pub ms: Millis,
+    /// Its share of all layers' times, in percent.
+    pub share_percent: f64,
+    /// Multiply-accumulates.
+    pub madds: MAdds,
+    /// The fewest bytes that must cross memory in f32.
+    pub bytes: u64,
+}
+
+/// `part` of `whole` in percent; 0 of nothing.
+pub(super) fn percent_of(part: f64, whole: f64) -> f64 {
+    if whole > 0.0 { 100.0 * part / whole } else { 0.0 }
+}
+
+/// How many runs of `each` take about [`PATIENCE`].
+fn runs(each: Duration, [fewest, most]: [f64; 2]) -> usize {
+    (PATIENCE.as_secs_f64() / each.as_secs_f64().max(1e-6)).clamp(fewest, most) as usize
+}
+
+impl ChildLayers {
+    /// Times a shipped child whole, then each of its layers.
+    ///
+    /// # Errors
+    /// [`RuntimeError::Bundle`] if no child of that name ships, [`RuntimeError::Engine`] if the GPU fails.
+    pub fn measure(runtime: &Runtime, name: &str) -> Result<Self, RuntimeError> {
+        let (supernet, prepared, image) = (runtime.supernet(), runtime.prepared(name)?, runtime.stand_in()?);
+        supernet.wait_until_ready()?;
+        let started = Instant::now();
+        supernet.infer(prepared, &image)?;
+        let whole = Latency::of(&supernet.time_whole(prepared, &image, runs(started.elapsed(), RUNS))?);
+        let started = Instant::now();
+        let once = supernet.time_layers(prepared, 1)?;
+        let repeats = runs(started.elapsed(), [1.0, MOST_REPEATS]);
+        let times = if repeats > 1 { supernet.time_layers(prepared, repeats)? } else { once };
+        let sum: f64 = times.layers.iter().map(|layer| layer.time.0).sum();
+        let layers = (times.layers.into_iter())
+            .map(|layer| LayerCost {
+                share_percent: percent_of(layer.time.0, sum),
+                madds: MAdds(layer.shape.madds()),
+                bytes: layer.shape.bytes(),
+                ms: layer.time,
+                name: layer.name,
+                shape: layer.shape,
+            })
+            .collect();
+        Ok(Self {
+            name: name.to_owned(),
+            child: prepared.to_string(),
+            sum_over_whole_percent: percent_of(sum - whole.p50.0, whole.p50.0),
+            whole,
+            clock: times.clock,
+            layers,
+            sum_ms: Millis(sum),
+        })
+    }
+}

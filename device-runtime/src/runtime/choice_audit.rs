@@ -1,0 +1,270 @@
+use super::measure::lock;
+use super::{ChooseError, Runtime, RuntimeError, WholeSpaceError, WholeSpaceOptions};
+use crate::bundle::{Bundle, Measured};
+use crate::engine::PreparedChild;
+use crate::input::Image;
+use crate::latency::{Batches, Latency, Pace, Progress};
+use crate::select::{Budget, Quantile};
+use crate::units::Millis;
+use rand::SeedableRng;
+use rand::seq::SliceRandom;
+use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+use std::fmt;
+
+/// How choices are audited.
+#[derive(Clone, Copy)]
+pub struct ChoiceAuditOptions<'a> {
+    /// Budgets for the shipped children, evenly spread (in ratio) over their times.
+    pub budgets: usize,
+    /// Budgets for the whole space, spread alike; none leaves it out.
+    pub whole_space_budgets: usize,
+    /// Which runs the budgets bind.
+    pub quantile: Quantile,
+    /// Test images and their classes: what an adopted child is really worth.
+    pub test: &'a [(Image<'a>, usize)],
+    /// Seed of the order of budgets, and of searches.
+    pub seed: u64,
+    /// Called now and then, for a progress bar.
+    pub progress: Option<&'a dyn Fn(Progress)>,
+}
+
+impl Default for ChoiceAuditOptions<'_> {
+    fn default() -> Self {
+        Self { budgets: 200, whole_space_budgets: 0, quantile: Quantile::P95, test: &[], seed: 1, progress: None }
+    }
+}
+
+impl fmt::Debug for ChoiceAuditOptions<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { budgets, whole_space_budgets, quantile, .. } = self;
+        write!(f, "ChoiceAuditOptions({budgets} budgets at {quantile}, {whole_space_budgets} for the whole space)")
+    }
+}
+
+/// What became of many budgets.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ChoiceAudit {
+    /// Budgets asked for.
+    pub budgets: usize,
+    /// Those that were refused although the fastest child usually keeps them.
+    pub refused: usize,
+    /// Budgets that the chosen child kept when it was timed again, in percent of all.
+    pub kept_percent: f64,
+    /// Points of test top-1 that the choices fall short of an oracle that knows every child's time, on average; a refusal
+    /// counts as the fastest child.
+    pub mean_regret_points: f64,
+    /// The same of the worst choice.
+    pub worst_regret_points: f64,
+    /// Every choice.
+    pub choices: Vec<AuditedChoice>,
+    /// Choices in the whole space.
+    pub whole_space: Vec<AuditedAdoption>,
+}
+
+/// One budget.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AuditedChoice {
+    /// The budget.
+    pub budget_ms: Millis,
+    /// The child that was chosen; `None` if the budget was refused.
+    pub chosen: Option<String>,
+    /// The child's time at the budget's quantile when it was timed again.
+    pub again_ms: Option<Millis>,
+    /// The child that an oracle would take at the device's pace of that moment.
+    pub oracle: Option<String>,
+    /// Points of test top-1 short of the oracle.
+    pub regret_points: f64,
+}
+
+/// One budget in the whole space.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AuditedAdoption {
+    /// The budget.
+    pub budget_ms: Millis,
+    /// The shipped child.
+    pub shipped: String,
+    /// The child that took its place, if one did.
+    pub adopted: Option<String>,
+    /// Points by which it was expected to be better.
+    pub expected_gain_points: f64,
+    /// Points of test top-1 by which it is better; 0 where the shipped child stayed.
+    pub gain_points: f64,
+    /// The adopted child's time at the budget's quantile when it was chosen.
+    pub measured_ms: Option<Millis>,
+}
+
+/// Runs of a child that is timed again.
+const RUNS: usize = 100;
+/// Rounds over the shipped children, for the oracle.
+const ROUNDS: usize = 4;
+/// The first budget over the fastest child's time, and the last over the slowest's.
+const BEYOND: (f64, f64) = (1.08, 1.15);
+
+/// What a shipped child really takes, and is worth.
+struct Known {
+    name: String,
+    time: Millis,
+    test: Measured,
+}
+
+impl Runtime {
+    /// Asks for many budgets, times each choice again, and compares with an oracle; then the same for the whole space.
+    ///
+    /// # Errors
+    /// [`WholeSpaceError`] if the GPU fails, or the bundle lacks what judges unshipped children.
+    pub fn audit_choices(
+        &self,
+        bundle: &Bundle,
+        options: &ChoiceAuditOptions<'_>,
+    ) -> Result<ChoiceAudit, WholeSpaceError> {
+        let quantile = options.quantile;
+        let total = (options.budgets + options.whole_space_budgets).max(1) as f64;
+        let say = |done: usize, doing: &'static str| {
+            if let Some(progress) = options.progress {
+                progress(Progress { done: done as f64 / total, doing });
+            }
+        };
+        drop(self.known_profile(&lock(&self.measuring))?);
+        let image = self.stand_in()?;
+        let mut pace = Pace::new(&self.supernet, &image).map_err(RuntimeError::from)?;
+        say(0, "timing shipped children");
+        let known = self.known(quantile, &mut pace)?;
+        let usual = pace.usual();
+        let times = || known.iter().map(|one| one.time.0);
+        let (first, last) = (times().fold(f64::MAX, f64::min) * BEYOND.0, times().fold(0.0, f64::max) * BEYOND.1);
+        let spread = |count: usize| -> Vec<Millis> {
+            let step = |index: usize| index as f64 / (count - 1).max(1) as f64;
+            (0..count).map(|index| Millis(first * (last / first).powf(step(index)))).collect()
+        };
+
+        let mut limits = spread(options.budgets);
+        // The device's pace must not go with the budget.
+        limits.shuffle(&mut ChaCha8Rng::seed_from_u64(options.seed));
+        let mut choices = Vec::with_capacity(limits.len());
+        for (index, limit) in limits.into_iter().enumerate() {
+            say(index, "choosing shipped children");
+            let budget =
+                Budget { limit: Millis(limit.0 * pace.now().map_err(RuntimeError::from)?.0 / usual.0), quantile };
+            choices.push(self.audit_choice(budget, &known, &mut pace, usual)?);
+        }
+        let mut whole_space = Vec::new();
+        let mut worth: HashMap<String, f64> = HashMap::new();
+        for (index, limit) in spread(options.whole_space_budgets).into_iter().enumerate() {
+            say(options.budgets + index, "searching the whole space");
+            let budget =
+                Budget { limit: Millis(limit.0 * pace.now().map_err(RuntimeError::from)?.0 / usual.0), quantile };
+            if let Some(adoption) = self.audit_adoption(bundle, budget, options, &mut worth)? {
+                whole_space.push(adoption);
+            }
+        }
+        let mean = |values: &dyn Fn(&AuditedChoice) -> f64| {
+            choices.iter().map(values).sum::<f64>() / choices.len().max(1) as f64
+        };
+        Ok(ChoiceAudit {
+            budgets: choices.len(),
+            refused: choices.iter().filter(|one| one.chosen.is_none()).count(),
+            kept_percent: 100.0 * mean(&|one| f64::from(one.again_ms.is_some_and(|ms| ms.0 <= one.budget_ms.0))),
+            mean_regret_points: mean(&|one| one.regret_points),
+            worst_regret_points: choices.iter().map(|one| one.regret_points).fold(0.0, f64::max),
+            choices,
+            whole_space,
+        })
+    }
+
+    fn known(&self, quantile: Quantile, pace: &mut Pace<'_>) -> Result<Vec<Known>, RuntimeError> {
+        let image = self.stand_in()?;
+        let shipped: Vec<_> = self.shipped.iter().filter(|one| self.may_answer(&one.entry.child)).collect();
+        let mut batches = vec![Batches::default(); shipped.len()];
+        for _ in 0..ROUNDS {
+            for (one, batches) in shipped.iter().zip(&mut batches) {
+                let reference = pace.now()?;
+                batches.push(reference, self.supernet.time_whole(one.active.prepared(), &image, RUNS / 2)?);
+            }
+        }
+        let known = |(one, batches): (&&super::Shipped, Batches)| Known {
+            name: one.entry.name.clone(),
+            time: Latency::of(&batches.at_pace(pace.usual())).at(quantile),
+            test: one.entry.test,
+        };
+        Ok(shipped.iter().zip(batches).map(known).collect())
+    }
+
+    fn audit_choice(
+        &self,
+        budget: Budget,
+        known: &[Known],
+        pace: &mut Pace<'_>,
+        usual: Millis,
+    ) -> Result<AuditedChoice, WholeSpaceError> {
+        let chosen = match self.choose(budget) {
+            Ok(choice) => Some(choice.entry().name.clone()),
+            Err(ChooseError::BelowFastest { .. }) => None,
+            Err(error) => return Err(error.into()),
+        };
+        let again_ms = match &chosen {
+            None => None,
+            Some(name) => {
+                let runs = self.supernet.time_whole(self.prepared(name)?, &self.stand_in()?, RUNS);
+                Some(Latency::of(&runs.map_err(RuntimeError::from)?).at(budget.quantile))
+            }
+        };
+        // What the oracle knows, at this moment's pace.
+        let factor = pace.now().map_err(RuntimeError::from)?.0 / usual.0.max(f64::MIN_POSITIVE);
+        let fits = known.iter().filter(|one| one.time.0 * factor <= budget.limit.0);
+        let oracle = fits.max_by(|a, b| a.test.top1_percent().total_cmp(&b.test.top1_percent()));
+        let top1 = |name: &str| known.iter().find(|one| one.name == name).map(|one| one.test.top1_percent());
+        // A refusal leaves the app with the fastest child.
+        let fastest = known.iter().min_by(|a, b| a.time.0.total_cmp(&b.time.0)).map(|one| one.name.as_str());
+        let regret_points = match (oracle, chosen.as_deref().or(fastest).and_then(top1)) {
+            (Some(oracle), Some(chosen)) => (oracle.test.top1_percent() - chosen).max(0.0),
+            _ => 0.0,
+        };
+        let oracle = oracle.map(|one| one.name.clone());
+        Ok(AuditedChoice { budget_ms: budget.limit, chosen, again_ms, oracle, regret_points })
+    }
+
+    /// `None` if the budget was refused: the device is slower than it was.
+    fn audit_adoption(
+        &self,
+        bundle: &Bundle,
+        budget: Budget,
+        options: &ChoiceAuditOptions<'_>,
+        worth: &mut HashMap<String, f64>,
+    ) -> Result<Option<AuditedAdoption>, WholeSpaceError> {
+        let search = WholeSpaceOptions { seed: options.seed, ..WholeSpaceOptions::default() };
+        let choice = match self.choose_in_whole_space(bundle, budget, &search) {
+            Ok(choice) => choice,
+            Err(WholeSpaceError::Choose(ChooseError::BelowFastest { .. })) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let mut audited = AuditedAdoption {
+            budget_ms: budget.limit,
+            shipped: choice.shipped().entry().name.clone(),
+            adopted: None,
+            expected_gain_points: 0.0,
+            gain_points: 0.0,
+            measured_ms: None,
+        };
+        if let Some(adopted) = choice.adopted() {
+            let child = adopted.prepared.to_string();
+            let top1 = match worth.get(&child) {
+                Some(&top1) => top1,
+                None => self.test_top1(&adopted.prepared, options.test)?,
+            };
+            worth.insert(child.clone(), top1);
+            audited.gain_points = top1 - choice.shipped().entry().test.top1_percent();
+            audited.expected_gain_points = adopted.expected_gain;
+            audited.measured_ms = Some(adopted.measured.at(budget.quantile));
+            audited.adopted = Some(child);
+        }
+        Ok(Some(audited))
+    }
+
+    fn test_top1(&self, child: &PreparedChild, test: &[(Image<'_>, usize)]) -> Result<f64, RuntimeError> {
+        let right = self.right_answers(child, test)?;
+        let correct = right.iter().filter(|right| **right).count() as u32;
+        Ok(Measured { correct, images: right.len() as u32 }.top1_percent())
+    }
+}

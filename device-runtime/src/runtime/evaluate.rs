@@ -1,0 +1,208 @@
+use super::measure::lock;
+use super::{Runtime, RuntimeError};
+use crate::latency::{
+    Accuracy, Batches, Evidence, Latency, LatencyFit, LatencyTable, Pace, Progress, Sample, nearest_table,
+};
+use crate::space::{CalibratedChild, Child, Network};
+use crate::units::Millis;
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
+use std::collections::HashSet;
+use std::fmt;
+use std::time::Duration;
+
+/// What is held out to be predicted.
+#[derive(Clone, Copy)]
+pub struct EvaluationOptions<'a> {
+    /// Random children, beside those that ship.
+    pub children: usize,
+    /// How often each is timed, in turns: what disturbs the device is spread over all of them.
+    pub rounds: usize,
+    /// About how long each is timed in a round.
+    pub time: Duration,
+    /// Seed of the random children.
+    pub seed: u64,
+    /// Tables of other devices, to be compared with.
+    pub tables: &'a [LatencyTable],
+    /// Called now and then, for a progress bar.
+    pub progress: Option<&'a dyn Fn(Progress)>,
+}
+
+impl Default for EvaluationOptions<'_> {
+    fn default() -> Self {
+        Self { children: 100, rounds: 5, time: Duration::from_millis(50), seed: 1, tables: &[], progress: None }
+    }
+}
+
+impl fmt::Debug for EvaluationOptions<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "EvaluationOptions({} children, {} rounds)", self.children, self.rounds)
+    }
+}
+
+/// A child that was held out.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct HeldOut {
+    /// Its name in the bundle, if it ships.
+    pub name: Option<String>,
+    /// The child, as text.
+    pub child: String,
+    /// What the fit predicts.
+    pub predicted_ms: Millis,
+    /// Median of the rounds.
+    pub measured_p50_ms: Millis,
+    /// Nineteen of twenty runs took at most this.
+    pub measured_p95_ms: Millis,
+    /// The medians of the rounds' runs, at the profile's pace: how restless the device was.
+    pub rounds_ms: Vec<Millis>,
+}
+
+/// How well a device predicts children that its fit has never seen.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Evaluation {
+    /// The fit.
+    pub fit: Accuracy,
+    /// Rank correlation of the rounds with each other, the mean over pairs: no predictor can be expected to do better
+    /// than the square root of it against a single round.
+    pub repeatability: f64,
+    /// What the reference child took now, over what it took while the profile was measured: held-out times are brought to
+    /// the profile's pace by it.
+    pub pace: f64,
+    /// Simpler predictors.
+    pub baselines: Vec<Accuracy>,
+    /// The error against the number of informative children, with no other device to start from.
+    pub curve: Vec<(usize, Accuracy)>,
+    /// The same, starting from the most similar of the other devices' tables, if there are any.
+    pub curve_from_nearest: Vec<(usize, Accuracy)>,
+    /// Every child.
+    pub children: Vec<HeldOut>,
+}
+
+/// Children that run once before they are timed: some drivers compile a kernel at its first dispatch, and these few use
+/// nearly all.
+const WARM_UP: usize = 12;
+/// Runs of which a layer's time is the median.
+const LAYER_REPEATS: usize = 3;
+
+struct Timed {
+    name: Option<String>,
+    network: Network,
+    batches: Batches,
+}
+
+impl Runtime {
+    /// Times random children and the shipped ones, none of which the current profile's fit has seen, and compares.
+    ///
+    /// # Errors
+    /// [`RuntimeError::Engine`] if the GPU fails.
+    pub fn evaluate_prediction(&self, options: &EvaluationOptions<'_>) -> Result<Evaluation, RuntimeError> {
+        let turn = lock(&self.measuring);
+        let profile = self.known_profile(&turn)?;
+        let space = self.space();
+        let seen: HashSet<&Child> = profile.informative.iter().map(|times| &times.child).collect();
+        let mut held_out = self.unseen(&seen, options.children, &mut ChaCha8Rng::seed_from_u64(options.seed))?;
+        let image = self.stand_in()?;
+        let (supernet, steps) = (&self.supernet, (options.rounds.max(1) * held_out.len() + held_out.len()) as f64);
+        let mut done = 0.0;
+        let mut progress = |doing: &'static str| {
+            done += 1.0;
+            if let Some(progress) = options.progress {
+                progress(Progress { done: done / steps, doing });
+            }
+        };
+        let mut pace = Pace::new(supernet, &image)?;
+        for round in 0..options.rounds.max(1) {
+            for (index, timed) in held_out.iter_mut().enumerate() {
+                let prepared = supernet.prepare_to_time(&CalibratedChild::neutral(&timed.network)?)?;
+                if round == 0 && index < WARM_UP {
+                    supernet.infer(&prepared, &image)?;
+                }
+                let reference = pace.now()?;
+                let mut runs = supernet.time_runs(&prepared, &image, 1)?;
+                let more = options.time.as_secs_f64() * 1e3 / runs[0].0.max(1e-3) - 1.0;
+                runs.extend(supernet.time_runs(&prepared, &image, more.clamp(0.0, 200.0) as usize)?);
+                timed.batches.push(reference, runs);
+                progress("timing held-out children");
+            }
+        }
+        let pace_now = pace.usual();
+        let mut layer_sums = Vec::with_capacity(held_out.len());
+        for timed in &held_out {
+            let prepared = supernet.prepare_to_time(&CalibratedChild::neutral(&timed.network)?)?;
+            // At the profile's pace too.
+            let factor = profile.reference_ms.0 / pace.now()?.0.max(f64::MIN_POSITIVE);
+            let layers = supernet.time_layers_of_warm(&prepared, LAYER_REPEATS)?.layers;
+            layer_sums.push(Millis(factor * layers.iter().map(|layer| layer.time.0).sum::<f64>()));
+            progress("timing layers");
+        }
+        // At the profile's pace: that the device is faster or slower now is no error of the prices.
+        let rounds: Vec<Vec<Millis>> =
+            held_out.iter().map(|timed| timed.batches.medians_at_pace(profile.reference_ms)).collect();
+        let samples: Vec<Sample> = (held_out.iter().zip(&rounds))
+            .map(|(timed, rounds)| Sample::new(&timed.network, Latency::of(rounds).p50))
+            .collect();
+        let informative: Vec<Sample> = (profile.informative.iter())
+            .map(|times| Ok(Sample::new(&space.lower(&times.child)?, times.measured_p50_ms)))
+            .collect::<Result<_, RuntimeError>>()?;
+        let evidence =
+            Evidence { informative: &informative, held_out: &samples, layer_sums: &layer_sums, tables: options.tables };
+        let measured: Vec<f64> = samples.iter().map(|sample| sample.time.0).collect();
+        let predicted: Vec<f64> = held_out.iter().map(|timed| profile.table.predict(&timed.network).0).collect();
+        let from_nearest = |table: &LatencyTable| evidence.curve(&table.fit);
+        Ok(Evaluation {
+            fit: crate::latency::accuracy("fit", &predicted, &measured),
+            repeatability: repeatability(&rounds),
+            baselines: evidence.baselines(),
+            curve: evidence.curve(&LatencyFit::nominal()),
+            curve_from_nearest: nearest_table(options.tables, &informative[..informative.len().min(3)])
+                .map(from_nearest)
+                .unwrap_or_default(),
+            pace: pace_now.0 / profile.reference_ms.0.max(f64::MIN_POSITIVE),
+            children: (held_out.into_iter().zip(predicted).zip(rounds))
+                .map(|((timed, predicted), rounds)| HeldOut {
+                    name: timed.name,
+                    child: timed.network.child.to_string(),
+                    predicted_ms: Millis(predicted),
+                    measured_p50_ms: Latency::of(&rounds).p50,
+                    measured_p95_ms: Latency::of(&timed.batches.at_pace(profile.reference_ms)).p95,
+                    rounds_ms: rounds,
+                })
+                .collect(),
+        })
+    }
+
+    /// The shipped children and random ones, without those that were seen.
+    fn unseen(&self, seen: &HashSet<&Child>, count: usize, random: &mut impl Rng) -> Result<Vec<Timed>, RuntimeError> {
+        /// A small space may have no more.
+        const TRIES: usize = 50;
+        let timed = |name: Option<String>, network: Network| Timed { name, network, batches: Batches::default() };
+        let mut taken: HashSet<Child> = HashSet::new();
+        let mut all = Vec::new();
+        for one in &self.shipped {
+            if !seen.contains(&one.entry.child) && taken.insert(one.entry.child.clone()) {
+                all.push(timed(Some(one.entry.name.clone()), one.active.prepared().network().clone()));
+            }
+        }
+        let most = all.len() + count;
+        for _ in 0..TRIES * count {
+            if all.len() == most {
+                break;
+            }
+            let child = self.space().sample(random);
+            if !seen.contains(&child) && taken.insert(child.clone()) {
+                all.push(timed(None, self.space().lower(&child)?));
+            }
+        }
+        Ok(all)
+    }
+}
+
+/// `rounds` of every child.
+fn repeatability(rounds: &[Vec<Millis>]) -> f64 {
+    let count = rounds.iter().map(Vec::len).min().unwrap_or(0);
+    let round = |index: usize| -> Vec<f64> { rounds.iter().map(|of_child| of_child[index].0).collect() };
+    let pairs = (0..count).flat_map(|a| (0..a).map(move |b| (a, b)));
+    let all: Vec<f64> = pairs.map(|(a, b)| crate::latency::spearman(&round(a), &round(b))).collect();
+    if all.is_empty() { 1.0 } else { all.iter().sum::<f64>() / all.len() as f64 }
+}
