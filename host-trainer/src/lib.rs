@@ -8,6 +8,7 @@
 //! * [`mod@calibrate`] and [`mod@evaluate`]: batch-norm statistics and accuracy of a child.
 //! * [`mod@search`]: coarse grid, fine grid, Pareto front.
 //! * [`mod@pack`]: the bundle. [`mod@parity`]: device against trainer. [`report`]: the page that shows it all.
+//! * [`fleet`]: many devices' latency tables in one bundle, where they disagree, children for one of them.
 //! * [`spaces`]: search spaces by name or from a file. [`mod@untrained`]: bundles of random weights.
 //! * [`mod@export`] and [`mod@golden`]: a child as a file of its own, and vectors to check it with.
 //! * [`run_folder`], [`time`], [`torch`]: files of a run, CPU seconds, libtorch and its devices.
@@ -19,6 +20,7 @@ pub mod calibrate;
 pub mod data;
 pub mod evaluate;
 pub mod export;
+pub mod fleet;
 pub mod golden;
 pub mod import;
 pub mod model;

@@ -1,11 +1,11 @@
 //! From a searched run to the bundle that ships.
 
-use crate::data::FASHION_LABELS;
+use crate::data::{Dataset, FASHION_LABELS};
 use crate::run_folder::SearchReport;
 use crate::search::Evaluator;
 use nestling::WeightStorage;
-use nestling::bundle::{BundleContents, ChildEntry, Manifest, PackError, Trained};
-use nestling::latency::LatencyTable;
+use nestling::bundle::{BundleContents, BundledImages, ChildEntry, Manifest, PackError, Trained};
+use nestling::input::PixelFormat;
 use nestling::space::{Child, SpaceError};
 use std::path::Path;
 
@@ -42,9 +42,22 @@ pub enum PackRunError {
     },
 }
 
+/// What ships beside the children and the weights.
+#[derive(Clone, Debug)]
+pub struct PackOptions {
+    /// A line on data and recipe.
+    pub provenance: String,
+    /// How the file stores the weights.
+    pub storage: WeightStorage,
+    /// Images to calibrate other children with: the first of those that calibrated in the search; fewer where there are fewer.
+    pub calibration_images: usize,
+    /// Images to check such children with: the first of those held out from training; fewer where there are fewer.
+    pub check_images: usize,
+}
+
 /// Calibrates the chosen children again and writes the bundle, whole or not at all.
 ///
-/// The evaluator's weights must be what `storage` gives back ([`WeightStorage::round`]): statistics and accuracy are those of
+/// The evaluator's weights must be what `options.storage` gives back ([`WeightStorage::round`]): statistics and accuracy are those of
 /// the weights that ship.
 ///
 /// # Errors
@@ -52,12 +65,11 @@ pub enum PackRunError {
 pub fn pack(
     evaluator: &Evaluator<'_>,
     report: &SearchReport,
-    provenance: String,
-    latency_tables: Vec<LatencyTable>,
-    storage: WeightStorage,
+    options: PackOptions,
     path: &Path,
     progress: &(dyn Fn(usize) + Sync),
 ) -> Result<Manifest, PackRunError> {
+    let PackOptions { provenance, storage, calibration_images, check_images } = options;
     let count = report.evaluated.len();
     let mut children: Vec<Child> = Vec::new();
     for chosen in &report.chosen {
@@ -85,6 +97,7 @@ pub fn pack(
         });
         calibrated.push(statistics);
     }
+    let (images, pixels) = bundled_images(evaluator, calibration_images, check_images);
     let manifest = Manifest {
         name: evaluator.space.name.clone(),
         provenance,
@@ -92,10 +105,28 @@ pub fn pack(
         preprocessing: evaluator.preprocessing.clone(),
         labels: FASHION_LABELS.iter().map(ToString::to_string).collect(),
         children: entries,
-        latency_tables,
+        latency_tables: Vec::new(),
         trained: Trained::WholeSpace,
         weight_storage: storage,
+        accuracy_predictor: report.accuracy_predictor.clone(),
+        images,
     };
-    BundleContents { manifest: &manifest, weights: evaluator.weights, children: &calibrated }.write(path)?;
+    let contents =
+        BundleContents { manifest: &manifest, weights: evaluator.weights, children: &calibrated, images: &pixels };
+    contents.write(path)?;
     Ok(manifest)
+}
+
+/// The first images of each kind, as the dataset has them: grey and square.
+fn bundled_images(evaluator: &Evaluator<'_>, calibration: usize, check: usize) -> (Option<BundledImages>, Vec<u8>) {
+    let first = |all: &Dataset, count: usize| all.split_at(count).0;
+    let (calibration, check) = (first(evaluator.calibration, calibration), first(evaluator.images, check));
+    let pixels = [calibration.images.pixels, check.images.pixels].concat();
+    let images = BundledImages {
+        side: evaluator.images.images.width,
+        format: PixelFormat::Grey8,
+        calibration: calibration.labels.len() as u32,
+        check_labels: check.labels.into_iter().map(u16::from).collect(),
+    };
+    ((!pixels.is_empty()).then_some(images), pixels)
 }

@@ -2,6 +2,7 @@
 
 use crate::search::Evaluated;
 use crate::train::{Checkpoint, CheckpointError, EpochReport};
+use nestling::accuracy::AccuracyPredictor;
 use nestling::atomic_file::{WriteError, write_atomically};
 use nestling::bundle::Measured;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -54,6 +55,13 @@ pub struct SearchReport {
     pub calibration_images: u32,
     /// Everything that was evaluated.
     pub evaluated: Vec<Evaluated>,
+    /// Indices of the evaluated children from which the accuracy predictor did not learn: they tell its error.
+    #[serde(default)]
+    pub kept_from_predictor: Vec<usize>,
+    /// Predicts the held-out accuracy of any child; none where too few children were evaluated, and in files of searches that
+    /// did not fit one.
+    #[serde(default)]
+    pub accuracy_predictor: Option<AccuracyPredictor>,
     /// What ships.
     pub chosen: Vec<Chosen>,
     /// CPU seconds.
@@ -90,6 +98,11 @@ impl RunFolder {
 
     fn checkpoint_path(&self) -> PathBuf {
         self.0.join("checkpoint.safetensors")
+    }
+
+    /// Whether there is a checkpoint.
+    pub fn is_trained(&self) -> bool {
+        self.checkpoint_path().exists()
     }
 
     /// The checkpoint, if there is one.

@@ -137,7 +137,9 @@ pub fn write_untrained(
         latency_tables: Vec::new(),
         trained: Trained::Only(Vec::new()),
         weight_storage,
+        accuracy_predictor: None,
+        images: None,
     };
-    BundleContents { manifest: &manifest, weights: &weights, children: &calibrated }.write(path)?;
+    BundleContents { manifest: &manifest, weights: &weights, children: &calibrated, images: &[] }.write(path)?;
     Ok(manifest)
 }

@@ -99,8 +99,10 @@ impl Import {
             latency_tables: Vec::new(),
             trained: Trained::Only(vec![child.clone()]),
             weight_storage: self.weight_storage,
+            accuracy_predictor: None,
+            images: None,
         };
-        let contents = BundleContents { manifest: &manifest, weights: &weights, children: &calibrated };
+        let contents = BundleContents { manifest: &manifest, weights: &weights, children: &calibrated, images: &[] };
         contents.write(&self.output)?;
         let bytes = std::fs::metadata(&self.output)?.len();
         let document = json!({

@@ -6,9 +6,11 @@ pub mod export;
 pub mod images;
 pub mod import;
 pub mod init;
+pub mod latency;
 pub mod parity;
 pub mod report;
 pub mod run;
+pub mod within;
 
 use anyhow::Result;
 use indicatif::{ProgressBar, ProgressStyle};

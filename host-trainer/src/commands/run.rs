@@ -1,17 +1,19 @@
 //! `train`, `search`, `pack` and `eval`: the steps of a run.
 
+use super::within::Within;
 use super::{bar, preprocessing, print, say};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use nestling::WeightStorage;
+use nestling::accuracy::AccuracyPredictor;
 use nestling::bundle::Bundle;
 use nestling_train::calibrate::calibrate;
 use nestling_train::data::{Dataset, load_fashion};
 use nestling_train::evaluate::evaluate;
 use nestling_train::model::{ImageSizes, Parameters};
-use nestling_train::pack::pack;
-use nestling_train::run_folder::{Chosen, RunFolder, SearchReport, read_json};
-use nestling_train::search::{Evaluator, SearchOptions, named, search};
+use nestling_train::pack::{PackOptions, pack};
+use nestling_train::run_folder::{Chosen, RunFolder, SearchReport};
+use nestling_train::search::{Evaluator, SearchOptions, Searched, named, search};
 use nestling_train::time::Clock;
 use nestling_train::torch;
 use nestling_train::train::{Checkpoint, TrainConfig, Trainer};
@@ -132,16 +134,16 @@ impl Train {
 }
 
 /// Everything that search and pack share.
-struct Trained {
-    checkpoint: Checkpoint,
+pub(super) struct Trained {
+    pub(super) checkpoint: Checkpoint,
     calibration: Dataset,
-    held_out: Dataset,
-    test: Dataset,
+    pub(super) held_out: Dataset,
+    pub(super) test: Dataset,
     device: Device,
 }
 
 impl Trained {
-    fn load(places: &Places, folder: &RunFolder, calibration_images: u32) -> Result<Self> {
+    pub(super) fn load(places: &Places, folder: &RunFolder, calibration_images: u32) -> Result<Self> {
         let device = torch::initialise().device;
         let checkpoint = folder.trained()?;
         let (images, test) = places.load()?;
@@ -150,7 +152,7 @@ impl Trained {
         Ok(Self { checkpoint, calibration, held_out, test, device })
     }
 
-    fn evaluator<'a>(
+    pub(super) fn evaluator<'a>(
         &'a self,
         weights: &'a [f32],
         images: &'a Dataset,
@@ -169,32 +171,54 @@ impl Trained {
     }
 }
 
-fn processors() -> usize {
+pub(super) fn processors() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// Calibrates and evaluates a grid of children on held-out images, keeps the Pareto front, reports it on the test images.
+/// Calibrates and evaluates a grid of children and random ones on held-out images, keeps the Pareto front, fits a predictor of
+/// accuracy, reports the front on the test images.
+///
+/// With a budget it searches the whole space instead, with the accuracy predictor of such a search: for the most accurate
+/// children that keep within a device's predicted latency or within MAdds. The most promising ones are calibrated and evaluated,
+/// and become part of the run's search.json. The best ships as `found-1` with the next `nestling pack`, if it is more accurate on
+/// held-out images than what ships within that budget; the next search without a budget starts anew. Without a trained run, but
+/// with a bundle, children are predicted only.
 #[derive(Args, Debug)]
+#[command(
+    after_help = "Examples:\n  nestling search\n  nestling search --device mali --budget-ms 4 --bundle my.nestling\n  nestling \
+                  search --budget-madds 2.5M --top 16"
+)]
 pub struct Search {
     #[command(flatten)]
     places: Places,
     /// Children evaluated around the front of the coarse grid
-    #[arg(long, default_value_t = 24)]
+    #[arg(long, default_value_t = 24, conflicts_with = "budget")]
     fine: usize,
+    /// Children drawn uniformly from the space; the accuracy predictor is fitted to them and to all others
+    #[arg(long, default_value_t = 200, conflicts_with = "budget")]
+    random: u32,
+    /// More such children, kept from the predictor to tell its error; with 0 there is no predictor
+    #[arg(long, default_value_t = 50, conflicts_with = "budget")]
+    random_held_out: u32,
     /// Most children that ship
-    #[arg(long, default_value_t = 10)]
+    #[arg(long, default_value_t = 10, conflicts_with = "budget")]
     children: usize,
     /// Training images that calibrate each child
-    #[arg(long, default_value_t = 2000, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, default_value_t = 2000, conflicts_with = "budget", value_parser = clap::value_parser!(u32).range(1..))]
     calibration: u32,
     /// Threads [default: one a processor]
     #[arg(long)]
     workers: Option<usize>,
+    #[command(flatten)]
+    within: Within,
 }
 
 impl Search {
     /// Runs the command.
     pub fn run(self) -> Result<()> {
+        if self.within.is_given() {
+            return self.within.run(&self.places, self.workers);
+        }
         let clock = Clock::start(0.0, 0.0);
         let folder = RunFolder::open(&self.places.run);
         let trained = Trained::load(&self.places, &folder, self.calibration)?;
@@ -207,10 +231,17 @@ impl Search {
             progress_bar.set_position(done as u64);
         };
         let weights = trained.checkpoint.shipped_weights();
-        let options = SearchOptions { fine: self.fine, seed: trained.checkpoint.config.seed };
+        let options = SearchOptions {
+            fine: self.fine,
+            random: self.random as usize,
+            random_held_out: self.random_held_out as usize,
+            seed: trained.checkpoint.config.seed,
+        };
         let evaluator = trained.evaluator(weights, &trained.held_out, &preprocessing, workers);
-        let evaluated = search(space, &evaluator, options, &progress)?;
+        let searched = search(space, &evaluator, options, &progress)?;
         progress_bar.finish_and_clear();
+        let predictor = searched.predictor(space);
+        let Searched { evaluated, kept_from_predictor } = searched;
         let names = named(space, &evaluated, self.children);
         let children: Vec<_> = names.iter().map(|(_, index)| evaluated[*index].child.clone()).collect();
         let test_bar = bar(children.len() as u64, "test");
@@ -222,7 +253,16 @@ impl Search {
             .collect();
         let (cpu_s, wall_s) = clock.elapsed();
         let calibration_images = trained.calibration.len() as u32;
-        let report = SearchReport { calibration_images, evaluated, chosen, cpu_s, wall_s };
+        let accuracy_predictor = predictor.inspect_err(|why| say(&format!("no accuracy predictor: {why}"))).ok();
+        let report = SearchReport {
+            calibration_images,
+            evaluated,
+            kept_from_predictor,
+            accuracy_predictor,
+            chosen,
+            cpu_s,
+            wall_s,
+        };
         folder.save_search(&report)?;
         let rows: Vec<_> = (report.chosen.iter())
             .map(|chosen| {
@@ -239,7 +279,13 @@ impl Search {
             .collect();
         print(
             self.places.json,
-            &json!({"evaluated": report.evaluated.len(), "children": rows, "cpu_s": cpu_s, "wall_s": wall_s}),
+            &json!({
+                "evaluated": report.evaluated.len(),
+                "children": rows,
+                "accuracy_predictor": report.accuracy_predictor.as_ref().map(AccuracyPredictor::facts),
+                "cpu_s": cpu_s,
+                "wall_s": wall_s,
+            }),
             || {
                 let mut text = format!("{} children evaluated; what ships:\n", report.evaluated.len());
                 let _ = writeln!(
@@ -260,13 +306,17 @@ impl Search {
                         found.child
                     );
                 }
+                if let Some(predictor) = &report.accuracy_predictor {
+                    let _ = writeln!(text, "accuracy predictor: {}", predictor.facts());
+                }
                 text
             },
         )
     }
 }
 
-/// Writes the bundle: shared weights, search space, calibrated children, labels, preprocessing, latency tables.
+/// Writes the bundle: shared weights, search space, calibrated children, labels, preprocessing, accuracy predictor, images that
+/// calibrate and check other children. `nestling latency add` puts device profiles into it.
 #[derive(Args, Debug)]
 pub struct Pack {
     #[command(flatten)]
@@ -274,12 +324,15 @@ pub struct Pack {
     /// File to write
     #[arg(long, default_value = "target/run/fashion.nestling")]
     output: PathBuf,
-    /// Latency table of a device (the `table` of a profile that `nestling-device profile` wrote); may be repeated
-    #[arg(long)]
-    latency_table: Vec<PathBuf>,
     /// How the file stores the weights: f32, f16 or int8; a device does the same by default
     #[arg(long, value_name = "STORAGE", default_value_t = WeightStorage::F32)]
     weight_storage: WeightStorage,
+    /// Training images that ship, so that a device can calibrate any child; the first of those that the search used
+    #[arg(long, default_value_t = 256)]
+    calibration_images: usize,
+    /// Held-out images that ship with their classes, so that a device can check a child that it calibrated
+    #[arg(long, default_value_t = 512)]
+    check_images: usize,
 }
 
 impl Pack {
@@ -289,14 +342,6 @@ impl Pack {
         let mut report = folder.searched()?;
         let trained = Trained::load(&self.places, &folder, report.calibration_images)?;
         let preprocessing = preprocessing();
-        let mut tables = Vec::new();
-        for path in &self.latency_table {
-            let profile: serde_json::Value = read_json(path, "nestling-device profile")?;
-            let table = profile.get("table").unwrap_or(&profile).clone();
-            tables.push(
-                serde_json::from_value(table).with_context(|| format!("{} has no latency table", path.display()))?,
-            );
-        }
         let Checkpoint { config, step, .. } = &trained.checkpoint;
         let provenance = format!(
             "nestling-train {}: Fashion-MNIST, {step} steps of {} images, seed {}",
@@ -322,8 +367,19 @@ impl Pack {
         let bar = bar(report.chosen.len() as u64, "calibrate");
         let progress = |done: usize| bar.set_position(done as u64);
         let evaluator = trained.evaluator(&weights, &trained.held_out, &preprocessing, processors());
-        let manifest = pack(&evaluator, &report, provenance, tables, storage, &self.output, &progress)?;
+        let options = PackOptions {
+            provenance,
+            storage,
+            calibration_images: self.calibration_images,
+            check_images: self.check_images,
+        };
+        let manifest = pack(&evaluator, &report, options, &self.output, &progress)?;
         bar.finish_and_clear();
+        if manifest.accuracy_predictor.is_none() {
+            say(
+                "the search holds no accuracy predictor, so the bundle ships without; run `nestling search` again to fit one",
+            );
+        }
         // What was written must be what a device will accept.
         let bundle = Bundle::open(&self.output)?;
         let value = json!({
@@ -333,10 +389,20 @@ impl Pack {
             "weight_storage": storage,
             "weight_bytes": bundle.weight_bytes(),
             "children": manifest.children.len(),
+            "accuracy_predictor": manifest.accuracy_predictor.as_ref().map(AccuracyPredictor::facts),
+            "calibration_images": bundle.calibration_images().len(),
+            "check_images": bundle.check_images().len(),
         });
         print(self.places.json, &value, || {
             let kib = bundle.file_bytes() as f64 / 1024.0;
-            format!("{}: {kib:.0} KiB, {} children, {}", self.output.display(), manifest.children.len(), bundle.id())
+            format!(
+                "{}: {kib:.0} KiB, {} children, {} calibration and {} check images, {}",
+                self.output.display(),
+                manifest.children.len(),
+                bundle.calibration_images().len(),
+                bundle.check_images().len(),
+                bundle.id()
+            )
         })
     }
 }

@@ -1,9 +1,10 @@
 //! The plots of a demo.
 
 use super::demo::{Budget, Demo};
-use super::markup::{grouped, maybe, percent, three};
-use super::plot::{Axis, Colour, Dot, Join, Look, Plot};
 use crate::search::{Evaluated, pareto_front};
+use nestling::page::markup::{grouped, maybe, percent, three};
+use nestling::page::plot::{Axis, Colour, Dot, Join, Look, Plot};
+use nestling::page::step_front;
 
 /// A shipped child with accuracy and latency.
 struct Point<'a> {
@@ -24,18 +25,9 @@ fn points(demo: &Demo) -> Vec<Point<'_>> {
         .collect()
 }
 
-/// What no faster child equals or beats, fastest first.
-fn front(points: &[Point<'_>]) -> Vec<(f64, f64)> {
-    let mut all: Vec<(f64, f64)> = points.iter().map(|point| (point.p50, point.top1)).collect();
-    all.sort_by(|a, b| a.0.total_cmp(&b.0).then(b.1.total_cmp(&a.1)));
-    let mut best = f64::NEG_INFINITY;
-    all.retain(|&(_, top1)| {
-        top1 > best && {
-            best = top1;
-            true
-        }
-    });
-    all
+/// One colour a budget.
+pub(super) fn colour_of_budget(index: usize) -> Colour {
+    [Colour::Orange, Colour::Green, Colour::Purple][index % 3]
 }
 
 /// Where the child of a budget is: at its dot, or at what was measured for the budget if it has none.
@@ -60,8 +52,7 @@ pub(super) fn accuracy_against_latency(demo: &Demo) -> String {
     let accuracies = points.iter().map(|point| point.top1).chain(chosen.iter().flatten().map(|place| place.1));
     let x = Axis::over("Measured latency, image to logits (median, ms)", latencies, 7);
     let y = Axis::over("Test top-1 (%)", accuracies, 6);
-    let mut line = front(&points);
-    line.extend(line.last().map(|&(_, top1)| (x.high(), top1)));
+    let line = step_front(points.iter().map(|point| (point.p50, point.top1)), x.high());
     let dots = (points.iter())
         .map(|point| Dot {
             x: point.p50,
@@ -84,7 +75,7 @@ pub(super) fn accuracy_against_latency(demo: &Demo) -> String {
         .line("best at that latency", line, Join::Steps, Colour::Blue)
         .dots("shipped child", dots, Look::Disc(5.0), Colour::Blue);
     for (index, (budget, place)) in budgets.iter().zip(chosen).enumerate() {
-        let (colour, text) = (Colour::of_budget(index), budget_text(budget));
+        let (colour, text) = (colour_of_budget(index), budget_text(budget));
         plot = plot.vertical(budget.budget_ms, &text, colour);
         if let Some((x, y)) = place {
             let title = format!(
@@ -130,8 +121,8 @@ pub(super) fn predicted_against_measured(demo: &Demo) -> String {
         .collect();
     let note = match mean_absolute_error(demo) {
         Some((ms, share)) => format!(
-            "Prediction: sum of measured layers, scaled to these very children. Mean absolute error {} ms, {:.1} % of the measured latency, over {} \
-             children.",
+            "Prediction: prices of work, fitted to informative children that do not ship (but for the smallest and the biggest). \
+             Mean absolute error {} ms, {:.1} % of the measured latency, over {} children.",
             three(ms),
             100.0 * share,
             times.len()

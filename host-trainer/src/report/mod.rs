@@ -1,13 +1,12 @@
 //! The page that shows a whole run: one HTML file with plots, tables and sample images that needs no network.
 //!
 //! [`Demo`] reads what the steps of a demo left; [`html`] turns it into the page; nothing here computes with tensors.
+//! Plots, tables and text are drawn by [`nestling::page`].
 
 mod charts;
 mod demo;
-mod markup;
 mod page;
 mod picture;
-pub mod plot;
 mod samples;
 
 pub use demo::{Answer, Budget, Demo, Device, Parity, Sample, Shipped, Summary, Switch, Times, Train};

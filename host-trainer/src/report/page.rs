@@ -1,8 +1,8 @@
 use super::charts;
 use super::demo::{Budget, Demo, Sample, Shipped};
-use super::markup::{Text, grouped, maybe, percent, three, tiny};
 use super::picture::data_uri;
-use super::plot::Colour;
+use nestling::page::document;
+use nestling::page::markup::{Text, grouped, maybe, percent, three, tiny};
 use std::fmt::Write;
 
 /// More images than this would say no more.
@@ -10,14 +10,7 @@ const MOST_SAMPLES: usize = 48;
 
 /// The page: one document that needs no script, no font and no network.
 pub fn html(demo: &Demo) -> String {
-    let mut page = String::from(
-        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\" />\n<meta name=\"viewport\" \
-         content=\"width=device-width, initial-scale=1\" />\n<meta http-equiv=\"Content-Security-Policy\" \
-         content=\"default-src 'none'; style-src 'unsafe-inline'; img-src data:\" />\n<title>Nestling: one supernet, \
-         sliced on the device</title>\n<style>\n",
-    );
-    page.push_str(include_str!("style.css"));
-    page.push_str("</style>\n</head>\n<body>\n");
+    let mut page = String::new();
     header(&mut page, demo);
     page.push_str("<main>\n<section>\n<h2>What a budget buys</h2>\n");
     page.push_str(&charts::accuracy_against_latency(demo));
@@ -36,8 +29,8 @@ pub fn html(demo: &Demo) -> String {
     page.push_str("</section>\n");
     checks(&mut page, demo);
     samples(&mut page, demo);
-    page.push_str("</main>\n</body>\n</html>\n");
-    page
+    page.push_str("</main>\n");
+    document("Nestling: one supernet, sliced on the device", include_str!("style.css"), &page)
 }
 
 fn named<'a>(demo: &'a Demo, name: &str) -> Option<&'a Shipped> {
@@ -77,7 +70,7 @@ fn header(page: &mut String, demo: &Demo) {
 }
 
 fn swatch(index: usize) -> String {
-    format!("<i class=\"disc {}\"></i>", Colour::of_budget(index).class())
+    format!("<i class=\"disc {}\"></i>", charts::colour_of_budget(index).class())
 }
 
 /// A child as text that breaks between its choices only.

@@ -2,6 +2,9 @@
 //!
 //! Coarse: a grid of whole-network presets. Fine: the children near the best ones, by changing a few choices. Both are
 //! calibrated exactly and evaluated; what no cheaper child beats is the Pareto front.
+//!
+//! Random: children drawn uniformly from the whole space. An accuracy predictor is fitted to everything that was looked at
+//! but the last of them, which tell its error.
 
 mod evaluator;
 mod grid;
@@ -12,19 +15,54 @@ pub use grid::coarse_grid;
 pub use pareto::{named, pareto_front};
 
 use crate::train::{generator, purpose};
+use nestling::accuracy::{AccuracyPredictor, PredictorError};
+use nestling::bundle::Measured;
 use nestling::space::{Child, SearchSpace, SpaceError};
 use std::collections::HashSet;
+
+/// Tries for each child that must not be known already: a small space may have nothing new.
+const TRIES: usize = 50;
 
 /// How much a search may look at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SearchOptions {
     /// Children evaluated around the front, after the coarse grid.
     pub fine: usize,
-    /// Seeds the fine part.
+    /// Children drawn uniformly from the space, to which the accuracy predictor is fitted beside the others.
+    pub random: usize,
+    /// Children drawn uniformly that only tell the predictor's error.
+    pub random_held_out: usize,
+    /// Seeds all draws.
     pub seed: u64,
 }
 
-/// Evaluates the coarse grid, then `options.fine` children around its front. Returns everything that was looked at.
+/// What a search looked at.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Searched {
+    /// Every child, in the order in which they were evaluated.
+    pub evaluated: Vec<Evaluated>,
+    /// Indices of the children from which the accuracy predictor must not learn.
+    pub kept_from_predictor: Vec<usize>,
+}
+
+impl Searched {
+    /// Fits an accuracy predictor to every child that is not kept from it.
+    ///
+    /// # Errors
+    /// [`PredictorError`] if there are too few children to fit it or to tell its error.
+    pub fn predictor(&self, space: &SearchSpace) -> Result<AccuracyPredictor, PredictorError> {
+        let pair = |one: &Evaluated| (one.child.clone(), one.held_out);
+        let (mut fitted, mut held_out): (Vec<(Child, Measured)>, Vec<_>) = (Vec::new(), Vec::new());
+        for (index, one) in self.evaluated.iter().enumerate() {
+            let kept = self.kept_from_predictor.contains(&index);
+            if kept { &mut held_out } else { &mut fitted }.push(pair(one));
+        }
+        AccuracyPredictor::fit(space, &fitted, &held_out)
+    }
+}
+
+/// Evaluates the coarse grid, then `options.fine` children around its front, then the random ones. A small space may not
+/// have so many that are new.
 ///
 /// `progress` is called with the number of children done and to do.
 ///
@@ -35,25 +73,39 @@ pub fn search(
     evaluator: &Evaluator<'_>,
     options: SearchOptions,
     progress: &(dyn Fn(usize, usize) + Sync),
-) -> Result<Vec<Evaluated>, SpaceError> {
+) -> Result<Searched, SpaceError> {
+    let SearchOptions { fine, random, random_held_out, seed } = options;
     let grid = coarse_grid(space);
-    let total = grid.len() + options.fine;
+    let total = grid.len() + fine + random + random_held_out;
     let mut all = evaluator.evaluate(&grid, &|done| progress(done, total))?;
     let front = pareto_front(&all);
     let mut known: HashSet<Child> = grid.into_iter().collect();
-    let mut random = generator(options.seed, purpose::SEARCH, 0);
-    let mut fine = Vec::new();
-    // A small space may have nothing new near its front: a bounded number of tries.
-    for attempt in 0..50 * options.fine {
-        if fine.len() == options.fine {
+    let mut random_of = generator(seed, purpose::SEARCH, 0);
+    let fine = new_children(fine, &mut known, |attempt| {
+        space.mutate(&all[front[attempt % front.len()]].child, 0.2, &mut random_of)
+    });
+    let mut random_of = generator(seed, purpose::SEARCH, 1);
+    let drawn = new_children(random + random_held_out, &mut known, |_| space.sample(&mut random_of));
+    let kept = drawn.len() * random_held_out / (random + random_held_out).max(1);
+    let rest: Vec<Child> = fine.into_iter().chain(drawn).collect();
+    let done_before = all.len();
+    let total = done_before + rest.len();
+    all.extend(evaluator.evaluate(&rest, &|done| progress(done_before + done, total))?);
+    let kept_from_predictor = (all.len() - kept..all.len()).collect();
+    Ok(Searched { evaluated: all, kept_from_predictor })
+}
+
+/// At most `count` children from `draw` that are not known yet; from then on they are.
+fn new_children(count: usize, known: &mut HashSet<Child>, mut draw: impl FnMut(usize) -> Child) -> Vec<Child> {
+    let mut children = Vec::new();
+    for attempt in 0..TRIES * count {
+        if children.len() == count {
             break;
         }
-        let parent = &all[front[attempt % front.len()]].child;
-        let child = space.mutate(parent, 0.2, &mut random);
+        let child = draw(attempt);
         if known.insert(child.clone()) {
-            fine.push(child);
+            children.push(child);
         }
     }
-    all.extend(evaluator.evaluate(&fine, &|done| progress(total - options.fine + done, total))?);
-    Ok(all)
+    children
 }

@@ -1,0 +1,232 @@
+//! `latency`: what a bundle knows of devices.
+
+use super::{bar, print};
+use anyhow::{Context, Result};
+use clap::{Args, Subcommand};
+use nestling::bundle::Bundle;
+use nestling::latency::DeviceKey;
+use nestling::units::Millis;
+use nestling_train::fleet::{Comparison, Outcome, add_profiles, compare, list, utc_date};
+use serde_json::json;
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+
+/// Adds device profiles to a bundle, lists its devices, compares them.
+#[derive(Args, Debug)]
+pub struct Latency {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Add(Add),
+    List(List),
+    Compare(Compare),
+}
+
+impl Latency {
+    /// Runs the command.
+    pub fn run(self) -> Result<()> {
+        match self.command {
+            Command::Add(command) => command.run(),
+            Command::List(command) => command.run(),
+            Command::Compare(command) => command.run(),
+        }
+    }
+}
+
+fn open(path: &Path) -> Result<Bundle> {
+    Bundle::open(path).with_context(|| format!("cannot use {}", path.display()))
+}
+
+/// Puts what devices measured into the bundle, so that other devices start from it and `search --device` can use it.
+///
+/// A device has one table: the newest. A profile must have been measured with this bundle's space, weights and children;
+/// tables that were added meanwhile do not matter, and profiles that devices keep stay fresh.
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Example:\n  nestling-device profile my.nestling --out phone.json    # on the phone\n  nestling latency \
+                  add my.nestling phone.json tablet.json"
+)]
+struct Add {
+    /// Bundle to add to
+    bundle: PathBuf,
+    /// Files that `nestling-device profile --out` wrote
+    #[arg(required = true)]
+    profiles: Vec<PathBuf>,
+    /// File to write [default: the bundle itself, replaced whole]
+    #[arg(long)]
+    output: Option<PathBuf>,
+    /// Print one JSON document instead of text
+    #[arg(long)]
+    json: bool,
+}
+
+impl Add {
+    fn run(self) -> Result<()> {
+        let output = self.output.as_ref().unwrap_or(&self.bundle);
+        let added = add_profiles(&self.bundle, &self.profiles, output)?;
+        let written = open(output)?;
+        let tables = written.manifest().latency_tables.len();
+        let document = json!({
+            "bundle": output,
+            "id": written.id().to_string(),
+            "network": written.network_id().to_string(),
+            "profiles": added,
+            "tables": tables,
+        });
+        print(self.json, &document, || {
+            let mut text = String::new();
+            for one in &added {
+                let outcome = match one.outcome {
+                    Outcome::Added => "added".to_owned(),
+                    Outcome::Replaced { measured_at } => format!("replaces that of {}", utc_date(measured_at)),
+                    Outcome::KeptNewer { measured_at } => {
+                        format!("left out: the bundle keeps a newer one of {}", utc_date(measured_at))
+                    }
+                };
+                let _ = writeln!(text, "{}, measured {}: {outcome}", one.device, utc_date(one.measured_at));
+            }
+            let _ = writeln!(text, "{}: {tables} latency tables", output.display());
+            text
+        })
+    }
+}
+
+/// Lists the devices of a bundle, and what it predicts for them.
+#[derive(Args, Debug)]
+#[command(after_help = "Example:\n  nestling latency list my.nestling")]
+struct List {
+    /// Bundle with latency tables
+    bundle: PathBuf,
+    /// Print one JSON document instead of text
+    #[arg(long)]
+    json: bool,
+}
+
+impl List {
+    fn run(self) -> Result<()> {
+        let rows = list(&open(&self.bundle)?);
+        print(self.json, &json!({ "devices": rows }), || {
+            if rows.is_empty() {
+                return "no latency tables; add device profiles with `nestling latency add`".to_owned();
+            }
+            let longest = |of: fn(&DeviceKey) -> &str, least: usize| {
+                rows.iter().map(|row| of(&row.device).chars().count()).fold(least, usize::max)
+            };
+            let width = longest(|device| &device.adapter, "adapter".len());
+            let precision = longest(|device| &device.precision, "precision".len());
+            let mut text = format!(
+                "{:width$}  {:precision$}  measured    children  residual  p95/p50    smallest     biggest  backend, driver; \
+                 features\n",
+                "adapter", "precision"
+            );
+            for row in &rows {
+                let device = &row.device;
+                let features = if device.features.is_empty() { "none".to_owned() } else { device.features.join(", ") };
+                let _ = writeln!(
+                    text,
+                    "{:width$}  {:precision$}  {}  {:>8}  {:>6.1} %  {:>7.2}  {:>10}  {:>10}  {}, {}; {features}",
+                    device.adapter,
+                    device.precision,
+                    row.date,
+                    row.children,
+                    row.residual_percent,
+                    row.spread_p95,
+                    row.smallest_ms.to_string(),
+                    row.biggest_ms.to_string(),
+                    device.backend,
+                    device.driver,
+                );
+            }
+            text
+        })
+    }
+}
+
+/// Shows where the devices of a bundle order children differently, by their predicted times.
+#[derive(Args, Debug)]
+#[command(after_help = "Example:\n  nestling latency compare my.nestling --children 500")]
+struct Compare {
+    /// Bundle with latency tables
+    bundle: PathBuf,
+    /// Random children beside those that ship
+    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(0..=2000))]
+    children: u32,
+    /// Seed of the random children
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Print one JSON document instead of text
+    #[arg(long)]
+    json: bool,
+}
+
+impl Compare {
+    fn run(self) -> Result<()> {
+        let bundle = open(&self.bundle)?;
+        let bar = bar(1, "compare");
+        let comparison = compare(&bundle, self.children as usize, self.seed, &|done, total| {
+            bar.set_length(total as u64);
+            bar.set_position(done as u64);
+        })?;
+        bar.finish_and_clear();
+        print(self.json, &comparison, || table(&comparison))
+    }
+}
+
+fn table(comparison: &Comparison) -> String {
+    let Comparison { devices, children, correlations, with_madds, reversals, shares } = comparison;
+    let mut text = String::new();
+    for (index, device) in devices.iter().enumerate() {
+        let _ = writeln!(text, "[{}] {device}", index + 1);
+    }
+    let _ = write!(text, "\nSpearman over {children} children\n{:>6}", "");
+    let numbers = |text: &mut String, width: usize| {
+        for index in 0..devices.len() {
+            let _ = write!(text, "  {:>width$}", format!("[{}]", index + 1));
+        }
+    };
+    numbers(&mut text, 6);
+    text.push('\n');
+    for a in 0..devices.len() {
+        let _ = write!(text, "{:>6}", format!("[{}]", a + 1));
+        for b in 0..devices.len() {
+            let between = correlations.iter().find(|one| one.devices == [a.min(b), a.max(b)]);
+            let _ = write!(text, "  {:>6.3}", between.map_or(1.0, |one| one.spearman));
+        }
+        text.push('\n');
+    }
+    let _ = write!(text, "{:>6}", "MAdds");
+    for spearman in with_madds {
+        let _ = write!(text, "  {spearman:>6.3}");
+    }
+    text.push('\n');
+    if !reversals.is_empty() {
+        text.push_str("\nchildren that two devices order most differently\n");
+    }
+    for one in reversals {
+        let [[a1, a2], [b1, b2]] = one.predicted_ms;
+        let [a, b] = one.devices.map(|device| device + 1);
+        let ms = |ms: Millis| format!("{:.3}", ms.0);
+        let _ = writeln!(text, "[{a}] {} < {} ms, [{b}] {} > {} ms", ms(a1), ms(a2), ms(b1), ms(b2));
+        let [first, second] = &one.children;
+        let _ = writeln!(text, "      {first}\n      {second}");
+    }
+    let _ = write!(
+        text,
+        "\nwhat each device takes of the children that ship, where so many of all children keep its budget\n{:>6}",
+        ""
+    );
+    numbers(&mut text, 24);
+    text.push('\n');
+    for row in shares {
+        let _ = write!(text, "{:>4} %", row.percent);
+        for taken in &row.taken {
+            let child = taken.child.as_deref().unwrap_or("none");
+            let _ = write!(text, "  {:>24}", format!("{child} in {}", taken.budget_ms));
+        }
+        let _ = writeln!(text, "{}", if row.differ { "  differ" } else { "" });
+    }
+    text
+}

@@ -1,0 +1,274 @@
+//! `search --device`, `search --budget-madds`: the whole space under a limit.
+
+use super::run::{Places, Trained, processors};
+use super::{bar, preprocessing, print, say};
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use nestling::bundle::Bundle;
+use nestling::select::Found;
+use nestling::space::{Child, SearchSpace};
+use nestling::units::{MAdds, Millis};
+use nestling_train::fleet::{Joined, Limit, candidates, find_device, join};
+use nestling_train::run_folder::{RunFolder, SearchReport};
+use nestling_train::time::Clock;
+use serde_json::json;
+use std::fmt::Write;
+use std::path::PathBuf;
+
+/// Draws of the search: the same every time.
+const SEED: u64 = 1;
+
+/// The limit of a search of the whole space.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Search of the whole space under a limit")]
+pub struct Within {
+    /// Latency on this device of the bundle: words that are parts of its adapter's name, precision, driver, backend or
+    /// features, in any case (`nestling latency list` shows them)
+    #[arg(long, value_name = "NAME", requires = "budget_ms")]
+    device: Option<String>,
+    /// Most milliseconds of the predicted median time, from image to logits
+    #[arg(long, value_name = "MS", requires = "device", group = "budget", value_parser = parse_millis)]
+    budget_ms: Option<Millis>,
+    /// Most multiply-accumulates: in millions, or with a suffix (2.5M, 800k, 1G)
+    #[arg(long, value_name = "MADDS", group = "budget", value_parser = parse_madds)]
+    budget_madds: Option<MAdds>,
+    /// Bundle with the latency tables [default: fashion.nestling in the run's folder]
+    #[arg(long, requires = "budget")]
+    bundle: Option<PathBuf>,
+    /// Children that are evaluated, the most promising first
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    top: u32,
+}
+
+fn positive(text: &str) -> Option<f64> {
+    text.trim().parse().ok().filter(|number: &f64| number.is_finite() && *number > 0.0)
+}
+
+fn parse_millis(text: &str) -> Result<Millis, String> {
+    positive(text).map(Millis).ok_or_else(|| "give milliseconds above zero, as 2.5".to_owned())
+}
+
+/// A bare number is in millions.
+fn parse_madds(text: &str) -> Result<MAdds, String> {
+    let text = text.trim();
+    let (number, unit) = match text.chars().last() {
+        Some('k' | 'K') => (&text[..text.len() - 1], 1e3),
+        Some('m' | 'M') => (&text[..text.len() - 1], 1e6),
+        Some('g' | 'G') => (&text[..text.len() - 1], 1e9),
+        _ => (text, 1e6),
+    };
+    positive(number)
+        .map(|number| MAdds((number * unit).round() as u64))
+        .ok_or_else(|| "give millions above zero, as 2.5, or a number with a suffix, as 2.5M or 800k".to_owned())
+}
+
+impl Within {
+    /// Whether there is a limit at all.
+    pub fn is_given(&self) -> bool {
+        self.budget_ms.is_some() || self.budget_madds.is_some()
+    }
+
+    /// Runs the search.
+    pub fn run(&self, places: &Places, workers: Option<usize>) -> Result<()> {
+        let clock = Clock::start(0.0, 0.0);
+        let folder = RunFolder::open(&places.run);
+        let run = if folder.is_trained() {
+            let search = folder.searched()?;
+            Some((Trained::load(places, &folder, search.calibration_images)?, search))
+        } else {
+            None
+        };
+        // Without a run the bundle is all there is; with one, MAdds need no bundle.
+        let path = self.bundle.clone().unwrap_or_else(|| places.run.join("fashion.nestling"));
+        let bundle = if self.device.is_some() || self.bundle.is_some() || run.is_none() {
+            Some(Bundle::open(&path).with_context(|| format!("cannot use {}", path.display()))?)
+        } else {
+            None
+        };
+        let space = match (&run, &bundle) {
+            (Some((trained, _)), Some(bundle)) if trained.checkpoint.config.space != *bundle.space() => {
+                bail!(
+                    "{} has another search space than the run in {}; give the --run that it was packed from",
+                    path.display(),
+                    places.run.display()
+                )
+            }
+            (Some((trained, _)), _) => &trained.checkpoint.config.space,
+            (None, Some(bundle)) => bundle.space(),
+            (None, None) => bail!("{} holds no trained run; give --bundle to predict only", places.run.display()),
+        };
+        let of_run = run.as_ref().and_then(|(_, search)| search.accuracy_predictor.as_ref());
+        let of_bundle = bundle.as_ref().and_then(|bundle| bundle.manifest().accuracy_predictor.as_ref());
+        let Some(predictor) = of_run.or(of_bundle) else {
+            bail!(
+                "there is no accuracy predictor; run `nestling search --run {}` again to fit one",
+                places.run.display()
+            )
+        };
+        let limit = match (&self.device, self.budget_ms, self.budget_madds, &bundle) {
+            (Some(name), Some(most), _, Some(bundle)) => {
+                let table = find_device(&bundle.manifest().latency_tables, name)
+                    .with_context(|| format!("cannot search with {}", path.display()))?;
+                Limit::Time { table, most }
+            }
+            (_, _, Some(most), _) => Limit::MAdds(most),
+            _ => bail!("give --device and --budget-ms, or --budget-madds"),
+        };
+        let starts: Vec<_> = match (&run, &bundle) {
+            (Some((_, search)), _) => search.evaluated.iter().map(|one| one.child.clone()).collect(),
+            (None, Some(bundle)) => bundle.children().iter().map(|entry| entry.child.clone()).collect(),
+            (None, None) => Vec::new(),
+        };
+        let predicted = candidates(space, predictor, &starts, &limit, self.top as usize, SEED)?;
+        let Some((trained, search)) = &run else {
+            say("no trained run: the children are predicted, none is evaluated");
+            let rows: Vec<Row> = (predicted.iter())
+                .map(|one| Row::of(space, &limit, &one.child, one.top1, None))
+                .collect::<Result<_>>()?;
+            return show(places.json, &limit, &rows, None);
+        };
+        let mut search = search.clone();
+        let workers = workers.unwrap_or_else(processors);
+        let (rows, joined) = evaluate(trained, &mut search, &predicted, &limit, workers)?;
+        let (cpu_s, wall_s) = clock.elapsed();
+        search.cpu_s += cpu_s;
+        search.wall_s += wall_s;
+        folder.save_search(&search)?;
+        let test = |name: &str| {
+            let chosen = search.chosen.iter().find(|chosen| chosen.name == name)?;
+            Some(chosen.test.top1_percent())
+        };
+        show(places.json, &limit, &rows, Some((&joined, &test)))
+    }
+}
+
+/// Calibrates and evaluates what was found, and takes it into the search; rows are the best first.
+fn evaluate(
+    trained: &Trained,
+    search: &mut SearchReport,
+    predicted: &[Found],
+    limit: &Limit<'_>,
+    workers: usize,
+) -> Result<(Vec<Row>, Joined)> {
+    let (space, preprocessing) = (&trained.checkpoint.config.space, preprocessing());
+    let weights = trained.checkpoint.shipped_weights();
+    let evaluator = trained.evaluator(weights, &trained.held_out, &preprocessing, workers);
+    let known = |child: &Child| search.evaluated.iter().find(|one| one.child == *child).cloned();
+    let new: Vec<_> = predicted.iter().map(|one| one.child.clone()).filter(|child| known(child).is_none()).collect();
+    let progress = bar(new.len() as u64, "evaluate");
+    let evaluated = evaluator.evaluate(&new, &|done| progress.set_position(done as u64))?;
+    progress.finish_and_clear();
+    let of = |child: &Child| known(child).or_else(|| evaluated.iter().find(|one| one.child == *child).cloned());
+    let mut found: Vec<_> = predicted.iter().filter_map(|one| Some((one, of(&one.child)?))).collect();
+    found.sort_by(|(a, x), (b, y)| y.held_out.correct.cmp(&x.held_out.correct).then(a.cost.total_cmp(&b.cost)));
+    let rows: Vec<Row> = (found.iter())
+        .map(|(one, measured)| Row::of(space, limit, &one.child, one.top1, Some(measured.held_out.top1_percent())))
+        .collect::<Result<_>>()?;
+    let found: Vec<_> = found.into_iter().map(|(_, measured)| measured).collect();
+    let within = |child: &Child| space.lower(child).is_ok_and(|network| limit.cost(&network) <= limit.most());
+    let joined = join(search, &found, within, |child| -> Result<_> {
+        let tester = trained.evaluator(weights, &trained.test, &preprocessing, 1);
+        let bar = bar(1, "test");
+        let tested = tester.evaluate(std::slice::from_ref(child), &|done| bar.set_position(done as u64))?;
+        bar.finish_and_clear();
+        tested.first().map(|one| one.held_out).context("the child was not evaluated: please report it")
+    })?;
+    Ok((rows, joined))
+}
+
+/// A child that was found.
+#[derive(serde::Serialize)]
+struct Row {
+    child: String,
+    predicted_ms: Option<Millis>,
+    madds: MAdds,
+    params: u64,
+    predicted_top1: f64,
+    held_out_top1: Option<f64>,
+}
+
+impl Row {
+    fn of(
+        space: &SearchSpace,
+        limit: &Limit<'_>,
+        child: &Child,
+        predicted_top1: f64,
+        held_out_top1: Option<f64>,
+    ) -> Result<Self> {
+        let network = space.lower(child)?;
+        let cost = network.cost();
+        Ok(Self {
+            child: child.to_string(),
+            predicted_ms: limit.device().map(|_| Millis(limit.cost(&network))),
+            madds: cost.madds,
+            params: cost.params,
+            predicted_top1,
+            held_out_top1,
+        })
+    }
+}
+
+type Outcome<'a> = (&'a Joined, &'a dyn Fn(&str) -> Option<f64>);
+
+fn show(json: bool, limit: &Limit<'_>, rows: &[Row], outcome: Option<Outcome<'_>>) -> Result<()> {
+    let ships = outcome.and_then(|(joined, test)| match joined {
+        Joined::Ships { name } => Some((name, test(name))),
+        _ => None,
+    });
+    let beaten = outcome.and_then(|(joined, _)| match joined {
+        Joined::Beaten { by } => Some(by),
+        _ => None,
+    });
+    let (budget_ms, budget_madds) = match limit {
+        Limit::Time { most, .. } => (Some(most), None),
+        Limit::MAdds(most) => (None, Some(most)),
+    };
+    let document = json!({
+        "device": limit.device(),
+        "budget_ms": budget_ms,
+        "budget_madds": budget_madds,
+        "children": rows,
+        "ships_as": ships.map(|(name, _)| name),
+        "test_top1": ships.and_then(|(_, test)| test),
+        "beaten_by": beaten,
+    });
+    print(json, &document, || {
+        let mut text =
+            format!("within {limit}\n{:>10} {:>9} {:>9} {:>9}  child\n", "predicted", "MAdds", "predicted", "held-out");
+        for row in rows {
+            let _ = writeln!(
+                text,
+                "{:>10} {:>9} {:>7.2} % {:>9}  {}",
+                row.predicted_ms.map(|ms| ms.to_string()).unwrap_or_default(),
+                row.madds.to_string(),
+                row.predicted_top1,
+                row.held_out_top1.map(|top1| format!("{top1:.2} %")).unwrap_or_default(),
+                row.child
+            );
+        }
+        if let Some((name, test)) = ships {
+            let test = test.map(|top1| format!(" ({top1:.2} % on the test images)")).unwrap_or_default();
+            let _ = writeln!(text, "the first ships as `{name}`{test} with the next `nestling pack`");
+        }
+        if let Some(by) = beaten {
+            let _ = writeln!(text, "`{by}` ships already, keeps the limit and is as accurate");
+        }
+        text
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn budgets_are_millions_unless_they_say_otherwise() {
+        for (text, madds) in [("2.5", 2_500_000), ("2.5M", 2_500_000), ("800k", 800_000), ("1G", 1_000_000_000)] {
+            assert_eq!(parse_madds(text), Ok(MAdds(madds)));
+        }
+        for text in ["", "M", "-1", "x", "nan", "2.5µ", "0"] {
+            assert!(parse_madds(text).unwrap_err().contains("as 2.5M"), "{text}");
+        }
+        assert!(parse_millis("inf").is_err() && parse_millis("-2").is_err());
+    }
+}

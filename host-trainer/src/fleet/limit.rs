@@ -1,0 +1,146 @@
+use nestling::accuracy::AccuracyPredictor;
+use nestling::latency::{DeviceKey, LatencyTable};
+use nestling::select::{Effort, Found, search_within};
+use nestling::space::{Child, Network, SearchSpace, SpaceError};
+use nestling::units::{MAdds, Millis};
+use rand::SeedableRng;
+use std::fmt;
+
+/// What a child may cost.
+#[derive(Clone, Copy, Debug)]
+pub enum Limit<'a> {
+    /// Predicted median time on a device.
+    Time {
+        /// The device.
+        table: &'a LatencyTable,
+        /// Most.
+        most: Millis,
+    },
+    /// Multiply-accumulates.
+    MAdds(MAdds),
+}
+
+impl Limit<'_> {
+    /// What a network costs: milliseconds, or MAdds.
+    pub fn cost(&self, network: &Network) -> f64 {
+        match self {
+            Self::Time { table, .. } => table.predict(network).0,
+            Self::MAdds(_) => network.cost().madds.0 as f64,
+        }
+    }
+
+    /// Most that a network may cost.
+    pub fn most(&self) -> f64 {
+        match self {
+            Self::Time { most, .. } => most.0,
+            Self::MAdds(most) => most.0 as f64,
+        }
+    }
+
+    /// The device, if it is one's.
+    pub fn device(&self) -> Option<&DeviceKey> {
+        match self {
+            Self::Time { table, .. } => Some(&table.device),
+            Self::MAdds(_) => None,
+        }
+    }
+
+    /// A cost with its unit.
+    pub fn text(&self, cost: f64) -> String {
+        match self {
+            Self::Time { .. } => Millis(cost).to_string(),
+            Self::MAdds(_) => format!("{} MAdds", MAdds(cost as u64)),
+        }
+    }
+}
+
+impl fmt::Display for Limit<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text(self.most()))?;
+        match self.device() {
+            Some(device) => write!(f, " on {device}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Why a search under a limit finds nothing.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LimitError {
+    /// Every child costs more.
+    #[error("no child of the space keeps within {limit}; the smallest takes {smallest}: give at least that")]
+    TooTight {
+        /// The limit.
+        limit: String,
+        /// What the smallest child costs.
+        smallest: String,
+    },
+    /// The space is impossible.
+    #[error(transparent)]
+    Space(#[from] SpaceError),
+}
+
+/// The `most` children of the space within a limit that are predicted to be most accurate, best first.
+///
+/// # Errors
+/// [`LimitError::TooTight`] if there is none.
+pub fn candidates(
+    space: &SearchSpace,
+    predictor: &AccuracyPredictor,
+    starts: &[Child],
+    limit: &Limit<'_>,
+    most: usize,
+    seed: u64,
+) -> Result<Vec<Found>, LimitError> {
+    let mut random = rand_chacha::ChaCha8Rng::seed_from_u64(seed);
+    let top1 = |child: &Child| predictor.predict(space, child);
+    let effort = Effort { most, ..Effort::default() };
+    let found = search_within(space, starts, limit.most(), effort, |network| limit.cost(network), top1, &mut random);
+    if found.is_empty() {
+        let smallest = limit.text(limit.cost(&space.lower(&space.smallest())?));
+        return Err(LimitError::TooTight { limit: limit.to_string(), smallest });
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fleet::synthetic::table;
+    use nestling::bundle::Measured;
+
+    /// Of accuracies that grow with the input size.
+    fn predictor(space: &SearchSpace) -> AccuracyPredictor {
+        let mut random = rand_chacha::ChaCha8Rng::seed_from_u64(5);
+        let mut some = |count: usize| -> Vec<(Child, Measured)> {
+            (0..count)
+                .map(|_| space.sample(&mut random))
+                .map(|child| (child.clone(), Measured { correct: 500 + 10 * child.resolution, images: 1000 }))
+                .collect()
+        };
+        AccuracyPredictor::fit(space, &some(60), &some(20)).unwrap()
+    }
+
+    #[test]
+    fn what_is_found_keeps_the_limit_and_devices_find_others() {
+        let space = SearchSpace::fashion();
+        let predictor = predictor(&space);
+        let table = table("a", 60.0);
+        let biggest = space.lower(&space.biggest()).unwrap();
+        let time = Limit::Time { table: &table, most: Millis(0.3 * table.predict(&biggest).0) };
+        let madds = Limit::MAdds(MAdds(biggest.cost().madds.0 / 3));
+        for limit in [&time, &madds] {
+            let found = candidates(&space, &predictor, &[], limit, 8, 1).unwrap();
+            assert_eq!(found.len(), 8);
+            for one in &found {
+                assert_eq!(one.cost, limit.cost(&space.lower(&one.child).unwrap()));
+                assert!(one.cost <= limit.most());
+            }
+        }
+        assert!(time.to_string().contains("ms on a (driver, vulkan, f32)"), "{time}");
+        let tight = Limit::Time { table: &table, most: Millis(0.01) };
+        let error = candidates(&space, &predictor, &[], &tight, 8, 1).unwrap_err().to_string();
+        assert!(error.contains("within 0.010 ms on a") && error.contains("give at least that"), "{error}");
+    }
+}

@@ -1,0 +1,28 @@
+//! Many devices and one bundle: their latency tables, where they disagree, and children for one of them.
+//!
+//! ```text
+//! add      device profiles become latency tables of a bundle
+//! device   which of them a name means
+//! list     a row a device
+//! compare  where devices order children differently
+//! limit    the whole space searched under one device's latency, or under MAdds
+//! join     children that such a search found, in the search of a run
+//! ```
+
+mod add;
+mod compare;
+mod date;
+mod device;
+mod join;
+mod limit;
+mod list;
+#[cfg(test)]
+mod synthetic;
+
+pub use add::{AddError, Added, Outcome, add_profiles};
+pub use compare::{Comparison, Correlation, Reversal, SameShare, Taken, compare};
+pub use date::utc_date;
+pub use device::{DeviceError, find_device};
+pub use join::{Joined, join};
+pub use limit::{Limit, LimitError, candidates};
+pub use list::{DeviceRow, list};

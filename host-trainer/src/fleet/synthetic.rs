@@ -1,0 +1,40 @@
+//! Devices that nobody measured.
+
+use nestling::latency::{DeviceKey, LatencyFit, LatencyTable, Price, Spread, Work};
+use nestling::space::{Operator, SearchSpace};
+use nestling::units::Millis;
+
+/// A device of the demo's space whose depthwise MAdds cost `depthwise` times its others.
+pub(super) fn table(adapter: &str, depthwise: f64) -> LatencyTable {
+    let space = SearchSpace::fashion();
+    let price = |&work: &Work| {
+        let ms = match work {
+            Work::Inference => 0.2,
+            Work::Layers(_) => 0.01,
+            Work::MegaMAdds(kind) if kind.operator == Operator::Depthwise => depthwise,
+            Work::MegaMAdds(_) => 1.0,
+            Work::Resize | Work::Megabytes(_) => 0.0,
+        };
+        Price { work, ms: Millis(ms) }
+    };
+    let works = [space.smallest(), space.biggest()].into_iter().flat_map(|child| match space.lower(&child) {
+        Ok(network) => Work::of(&network).into_keys().collect(),
+        Err(_) => Vec::new(),
+    });
+    let works: std::collections::BTreeSet<Work> = works.collect();
+    let text = |text: &str| text.to_owned();
+    LatencyTable {
+        device: DeviceKey {
+            adapter: text(adapter),
+            driver: text("driver"),
+            backend: text("vulkan"),
+            precision: text("f32"),
+            features: Vec::new(),
+        },
+        measured_at: 1_735_689_600,
+        fit: LatencyFit { prices: works.iter().map(price).collect(), scale: 1.0 },
+        spread: Spread { p90: 1.1, p95: 1.2 },
+        children: 30,
+        residual_percent: 2.0,
+    }
+}
