@@ -4,9 +4,15 @@
 
 use nestling::bundle::Bundle;
 use nestling::gpu::{Context, ContextOptions};
+use nestling::space::CalibratedChild;
+use nestling::{Image, Runtime, RuntimeOptions};
+use nestling_train::calibrate::calibrate;
 use nestling_train::data::load_fashion;
+use nestling_train::model::{ImageSizes, Parameters};
 use nestling_train::torch;
+use rand::SeedableRng;
 use std::path::Path;
+use tch::Device;
 
 fn asset() -> Bundle {
     Bundle::open(Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/assets/fashion.nestling")).unwrap()
@@ -26,4 +32,59 @@ fn the_device_computes_what_the_trainer_computes() {
     assert!(report.max_relative_error <= 1e-3, "{report:?}");
     assert!(report.max_relative_error_to_reference <= 1e-4, "{report:?}");
     assert!(report.top1_agreement >= 0.999, "{report:?}");
+}
+
+/// Largest difference of a mean over its size and deviation, and of a deviation over itself.
+fn deviations(device: &CalibratedChild, host: &CalibratedChild) -> (f64, f64) {
+    let (device, host) = (device.statistics(), host.statistics());
+    assert_eq!((device.means.len(), device.variances.len()), (host.means.len(), host.variances.len()));
+    let mut worst = (0.0f64, 0.0f64);
+    let of_host = host.means.iter().zip(&host.variances);
+    for ((mean, variance), (host_mean, host_variance)) in device.means.iter().zip(&device.variances).zip(of_host) {
+        let [mean, variance, host_mean, host_variance] =
+            [mean, variance, host_mean, host_variance].map(|&x| f64::from(x));
+        let deviation = host_variance.sqrt();
+        assert!(deviation > 0.0, "a channel of a trained child varies");
+        worst.0 = worst.0.max((mean - host_mean).abs() / (host_mean.abs() + deviation));
+        worst.1 = worst.1.max((variance.sqrt() - deviation).abs() / deviation);
+    }
+    worst
+}
+
+/// Smallest, biggest and a random child, over the same 512 training images: the statistics that the device finds are the
+/// trainer's, and the child answers the same with either.
+#[test]
+fn the_device_calibrates_as_the_trainer_does() {
+    torch::initialise();
+    let (training, test) = load_fashion(None).unwrap();
+    let (calibration, _) = training.split_at(512);
+    let bundle = asset();
+    let space = bundle.space();
+    let runtime = Runtime::new(&bundle, RuntimeOptions::default()).unwrap();
+    let parameters = Parameters::from_values(space, bundle.weights(), Device::Cpu);
+    let side = calibration.images.width;
+    let sizes = ImageSizes::new(space, &bundle.manifest().preprocessing, side, Device::Cpu);
+    let view = |pixels| Image::grey8(side, side, pixels).unwrap();
+    let images: Vec<Image<'_>> = calibration.images.iter().map(view).collect();
+    let unseen: Vec<Image<'_>> = test.images.iter().take(256).map(view).collect();
+    let random = space.sample(&mut rand_chacha::ChaCha8Rng::seed_from_u64(17));
+    for child in [space.smallest(), space.biggest(), random] {
+        let network = space.lower(&child).unwrap();
+        let host = calibrate(&network, &parameters, &sizes, &calibration, 128).unwrap();
+        let device = runtime.calibrate(&child, &images).unwrap();
+        let (mean, deviation) = deviations(&device, &host);
+        let [by_device, by_host] = [&device, &host].map(|calibrated| {
+            let prepared = runtime.prepare(calibrated).unwrap();
+            runtime.supernet().infer_many(&prepared, &unseen).unwrap()
+        });
+        let mut apart = 0.0f32;
+        for (device, host) in by_device.iter().zip(&by_host) {
+            let largest = host.iter().fold(0.0f32, |most, logit| most.max(logit.abs()));
+            let most = device.iter().zip(host).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            apart = apart.max(most / largest);
+        }
+        println!("{child}: means {mean:.1e}, deviations {deviation:.1e}, logits {apart:.1e} apart");
+        assert!(mean < 1e-5 && deviation < 1e-5, "{child}: {mean:e}, {deviation:e}");
+        assert!(apart < 1e-4, "{child}: {apart:e}");
+    }
 }

@@ -68,13 +68,86 @@ fn fail(command: &mut Command) -> String {
 fn train_search_pack_and_evaluate() {
     let place = Place::new(2, 500);
     succeed(&mut place.train("run"));
-    succeed(place.command("search", "run").args(["--fine", "4", "--children", "5", "--calibration", "100"]));
+    let mut search = place.command("search", "run");
+    search.args(["--fine", "4", "--random", "6", "--random-held-out", "4", "--children", "5", "--calibration", "100"]);
+    let searched = succeed(search.arg("--json"));
+    let searched: serde_json::Value = serde_json::from_slice(&searched.stdout).unwrap();
+    assert_eq!(searched["accuracy_predictor"]["held_out_children"], 4);
     let bundle = place.path("made-up.nestling");
-    let packed = succeed(place.command("pack", "run").arg("--output").arg(&bundle).arg("--json"));
+    let mut pack = place.command("pack", "run");
+    pack.args(["--calibration-images", "30", "--check-images", "1000", "--json", "--output"]);
+    let packed = succeed(pack.arg(&bundle));
     let packed: serde_json::Value = serde_json::from_slice(&packed.stdout).unwrap();
     let opened = Bundle::open(&bundle).unwrap();
     assert_eq!(packed["id"], opened.id().to_string());
     assert!(["smallest", "biggest"].iter().all(|name| opened.child_index(name).is_ok()));
+    // What a device needs for any other child: the predictor, the first calibration images, all held-out images there are.
+    let predictor = opened.manifest().accuracy_predictor.as_ref().unwrap();
+    assert_eq!(serde_json::to_value(predictor.facts()).unwrap(), searched["accuracy_predictor"]);
+    assert!((0.0..=100.0).contains(&predictor.predict(opened.space(), &opened.space().biggest())));
+    assert_eq!((opened.calibration_images().len(), opened.check_images().len()), (30, 64));
+    let (training, _) = nestling_train::data::load_fashion(Some(place.folder.path())).unwrap();
+    let grey = |image: &nestling::Image<'_>| {
+        (0..28 * 28).map(|at| image.value(at / 28, at % 28, 0, 1) as u8).collect::<Vec<_>>()
+    };
+    for (index, image) in opened.calibration_images().enumerate() {
+        assert_eq!(grey(&image), training.pixels(index));
+    }
+    for (index, (image, label)) in opened.check_images().enumerate() {
+        let index = training.len() - 64 + index;
+        assert_eq!((&grey(&image)[..], label), (training.pixels(index), usize::from(training.labels[index])));
+    }
+    // The whole space under a limit: what is found is evaluated, and ships if it is better than what does within it.
+    let report = |run: &str| -> serde_json::Value {
+        serde_json::from_slice(&std::fs::read(place.path(run).join("search.json")).unwrap()).unwrap()
+    };
+    let limited = place.path("limited");
+    std::fs::create_dir(&limited).unwrap();
+    for file in ["checkpoint.safetensors", "search.json"] {
+        std::fs::copy(place.path("run").join(file), limited.join(file)).unwrap();
+    }
+    let within = || {
+        let mut search = place.command("search", "limited");
+        let output = succeed(search.args(["--budget-madds", "1.2M", "--top", "3", "--json"]));
+        serde_json::from_slice::<serde_json::Value>(&output.stdout).unwrap()
+    };
+    let found = within();
+    let rows = found["children"].as_array().unwrap();
+    let held_out: Vec<f64> = rows.iter().map(|row| row["held_out_top1"].as_f64().unwrap()).collect();
+    assert!(held_out.len() == 3 && held_out.is_sorted_by(|a, b| a >= b), "{found}");
+    assert!(rows.iter().all(|row| row["madds"].as_u64().unwrap() <= 1_200_000));
+    let known = report("run")["evaluated"].as_array().unwrap().len();
+    let grown = report("limited");
+    assert!((known..=known + 3).contains(&grown["evaluated"].as_array().unwrap().len()));
+    assert_eq!(found["ships_as"].is_null(), found["test_top1"].is_null());
+    assert_ne!(found["ships_as"].is_null(), found["beaten_by"].is_null());
+    assert_eq!(grown["kept_from_predictor"], report("run")["kept_from_predictor"]);
+    // Once more: nothing better.
+    let again = within();
+    assert!(again["ships_as"].is_null() && again["children"][0] == found["children"][0], "{again}");
+    assert_eq!(report("limited")["evaluated"], grown["evaluated"]);
+    let with_found = place.path("with-found.nestling");
+    let mut pack = place.command("pack", "limited");
+    succeed(pack.args(["--calibration-images", "0", "--check-images", "0", "--output"]).arg(&with_found));
+    let with_found = Bundle::open(&with_found).unwrap();
+    assert_eq!(with_found.children().len(), grown["chosen"].as_array().unwrap().len());
+    assert_eq!(with_found.child_index("found-1").is_ok(), found["ships_as"] == "found-1");
+    // A search of before there was a predictor: its file still packs, without.
+    let older = place.path("older");
+    std::fs::create_dir(&older).unwrap();
+    std::fs::copy(place.path("run/checkpoint.safetensors"), older.join("checkpoint.safetensors")).unwrap();
+    let mut report: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(place.path("run/search.json")).unwrap()).unwrap();
+    for key in ["accuracy_predictor", "kept_from_predictor"] {
+        report.as_object_mut().unwrap().remove(key).unwrap();
+    }
+    std::fs::write(older.join("search.json"), report.to_string()).unwrap();
+    let without = place.path("without.nestling");
+    let mut pack = place.command("pack", "older");
+    let output = succeed(pack.args(["--calibration-images", "0", "--check-images", "0", "--output"]).arg(&without));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("run `nestling search` again to fit one"));
+    let without = Bundle::open(&without).unwrap();
+    assert!(without.manifest().accuracy_predictor.is_none() && without.images().is_none());
     // The trainer's own evaluation of the written bundle is what the manifest says.
     let evaluated = succeed(nestling().arg("eval").arg(&bundle).arg("--json").arg("--data").arg(place.folder.path()));
     let evaluated: serde_json::Value = serde_json::from_slice(&evaluated.stdout).unwrap();

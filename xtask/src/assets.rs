@@ -1,19 +1,19 @@
 //! `cargo xtask assets`: the trained bundle and the pictures that examples and tests use, made anew.
 
 use crate::{demo, process, programs::Programs, workspace};
-use anyhow::{Context, Result};
+use anyhow::Result;
 
-/// Runs the demo, which trains only where that is not done yet, and copies what it made into `examples/assets`.
+/// Images in the repository's bundle: as many as keep it below a million bytes.
+const IMAGES: [&str; 4] = ["--calibration-images", "256", "--check-images", "176"];
+
+/// Runs the demo, which trains only where that is not done yet, and packs what it found into `examples/assets`.
 pub fn run() -> Result<()> {
     demo::run(&demo::Options::default())?;
     let assets = workspace::root().join("examples/assets");
-    let bundle = workspace::target().join("demo/fashion.nestling");
     std::fs::create_dir_all(&assets)?;
-    let copy = assets.join("fashion.nestling");
-    let temporary = assets.join("fashion.nestling.tmp");
-    // By renaming: a full disk must not cost the old bundle.
-    std::fs::copy(&bundle, &temporary)
-        .and_then(|_| std::fs::rename(&temporary, &copy))
-        .with_context(|| format!("cannot copy {} to {}", bundle.display(), copy.display()))?;
-    process::run(&mut Programs::build()?.trainer(&["images", "--output", &assets.to_string_lossy()]))
+    let programs = Programs::build()?;
+    let (run, bundle) = (workspace::target().join("demo/run"), assets.join("fashion.nestling"));
+    let mut pack = programs.trainer(&["pack"]);
+    process::run(pack.arg("--run").arg(run).arg("--output").arg(bundle).args(IMAGES))?;
+    process::run(&mut programs.trainer(&["images", "--output", &assets.to_string_lossy()]))
 }

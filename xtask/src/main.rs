@@ -5,6 +5,7 @@
 mod assets;
 mod bench;
 mod demo;
+mod latency;
 mod onnx;
 mod peers;
 mod photo;
@@ -56,6 +57,12 @@ enum Command {
     ///
     /// Makes a Python of its own under target/ (52 MB to fetch, once). Leaves target/onnx/summary.json.
     Onnx(onnx::Options),
+    /// How well latency is predicted, budgets are kept and the whole space is used, on every device of this machine.
+    ///
+    /// Profiles each Vulkan adapter with and without subgroups, and SwiftShader; predicts a hundred children that no fit has
+    /// seen; asks for 200 budgets (half an hour on software drivers; --quick leaves out the large space). Leaves
+    /// target/latency/summary.json, table.md and a report of each device.
+    Latency(latency::Options),
     /// What storing the weights as f16 or int8 saves on disk and on the GPU, and what accuracy it costs.
     ///
     /// Packs the demo's run with each storage and classifies all test images with every shipped child on this device
@@ -75,6 +82,7 @@ fn main() -> ExitCode {
         Command::Bench(options) => bench::run(&options),
         Command::Photo(options) => photo::run(&options),
         Command::Onnx(options) => onnx::run(&options),
+        Command::Latency(options) => latency::run(&options),
         Command::Storage(options) => storage::run(&options),
         Command::Test(options) => test::run(&options),
     };

@@ -19,6 +19,9 @@ pub struct Options {
 
 const STORAGES: [&str; 3] = ["f32", "f16", "int8"];
 
+/// Images take as many bytes whatever the weights are stored as.
+const NO_IMAGES: [&str; 4] = ["--calibration-images", "0", "--check-images", "0"];
+
 /// Spaces of ImageNet's size, whose bundles hold random weights: only their bytes are of interest.
 const SPACES: [&str; 2] = ["table1-no-se", "table1"];
 
@@ -39,7 +42,9 @@ pub fn run(options: &Options) -> Result<()> {
     for storage in STORAGES {
         println!("\n== the run, weights {storage}");
         let bundle = file(&folder, &format!("demo-{storage}"));
-        json(programs.trainer(&["pack", "--run", &run, "--output", &bundle, "--weight-storage", storage]))?;
+        let mut pack = programs.trainer(&["pack", "--run", &run, "--output", &bundle, "--weight-storage", storage]);
+        pack.args(NO_IMAGES);
+        json(pack)?;
         let info = json(programs.device(&["info", &bundle]))?["bundle"].take();
         for child in info["children"].as_array().into_iter().flatten() {
             let name = word(&child["name"]);

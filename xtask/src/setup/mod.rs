@@ -11,6 +11,7 @@ mod photo;
 mod private_python;
 mod python;
 mod shared_library;
+mod swiftshader;
 mod vulkan;
 mod wheels;
 mod whole_folder;
@@ -20,6 +21,7 @@ use std::path::PathBuf;
 
 pub use peers::{Peers, ensure as peers};
 pub use photo::ensure as photo;
+pub use swiftshader::find_or_install as swiftshader;
 
 /// Flags of `cargo xtask setup`.
 #[derive(clap::Args, Default)]

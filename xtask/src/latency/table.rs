@@ -1,0 +1,114 @@
+//! The summary as tables for `docs/latency.md`.
+
+use serde_json::Value;
+use std::fmt::Write;
+
+fn number(value: &Value, digits: usize) -> String {
+    value.as_f64().map_or("-".to_owned(), |value| format!("{value:.digits$}"))
+}
+
+fn rows(value: &Value) -> impl Iterator<Item = &Value> {
+    value.as_array().into_iter().flatten()
+}
+
+/// Markdown.
+pub fn markdown(summary: &Value) -> String {
+    let mut out = String::new();
+    let machine = &summary["machine"];
+    let _ = writeln!(
+        out,
+        "{}, {} cores, load {} at the start and {} at the end.\n",
+        text(&machine["processor"]),
+        machine["cores"],
+        text(&machine["load_at_start"]),
+        text(&machine["load_at_end"])
+    );
+    let _ = writeln!(
+        out,
+        "| space | device | profile | predictor | MAPE, % | within 10 %, % | Spearman |\n| --- | --- | --- | --- | --- | --- | --- |"
+    );
+    for one in rows(&summary["prediction"]) {
+        let (space, adapter) = (text(&one["space"]), text(&one["adapter"]));
+        let profile = format!("{} s, {} children", number(&one["profile_seconds"], 0), one["measured_children"]);
+        let mut line = |predictor: &str, accuracy: &Value| {
+            let _ = writeln!(
+                out,
+                "| {space} | {adapter} | {profile} | {predictor} | {} | {} | {} |",
+                number(&accuracy["mape_percent"], 1),
+                number(&accuracy["within_10_percent"], 0),
+                number(&accuracy["spearman"], 3)
+            );
+        };
+        line("**fit**", one);
+        for baseline in rows(&one["baselines"]) {
+            line(text(&baseline["predictor"]), baseline);
+        }
+    }
+    let _ = writeln!(
+        out,
+        "\n| space | device | profile | measured children: MAPE, % | from the nearest table | rounds rank alike by | pace |\n| --- | --- | --- | --- | --- | --- | --- |"
+    );
+    for one in rows(&summary["prediction"]) {
+        let curve = |name: &str| -> String {
+            let points: Vec<String> = rows(&one[name])
+                .map(|point| format!("{}: {}", point[0], number(&point[1]["mape_percent"], 1)))
+                .collect();
+            points.join(", ")
+        };
+        let _ = writeln!(
+            out,
+            "| {} | {} | {} s | {} | {} | {} | {} |",
+            text(&one["space"]),
+            text(&one["adapter"]),
+            number(&one["profile_seconds"], 0),
+            curve("curve"),
+            curve("curve_from_nearest"),
+            number(&one["repeatability"], 3),
+            number(&one["pace"], 2)
+        );
+    }
+    let (choices, whole, governor, switch) =
+        (&summary["choices"], &summary["whole_space"], &summary["governor"], &summary["switch"]);
+    let _ = writeln!(out, "\n| what | figure |\n| --- | --- |");
+    let mut fact = |what: &str, figure: String| {
+        let _ = writeln!(out, "| {what} | {figure} |");
+    };
+    fact(
+        "budgets kept at p95 when timed again",
+        format!("{} % of {}, {} refused", number(&choices["kept_percent"], 1), choices["budgets"], choices["refused"]),
+    );
+    fact(
+        "top-1 short of the oracle",
+        format!(
+            "{} points on average, {} at worst",
+            number(&choices["mean_regret_points"], 2),
+            number(&choices["worst_regret_points"], 2)
+        ),
+    );
+    fact(
+        "whole space against shipped children, test top-1",
+        format!(
+            "{} points on average, {} at worst, {} of {} budgets adopted another child",
+            number(&whole["mean_gain_points"], 2),
+            number(&whole["worst_gain_points"], 2),
+            whole["adopted"],
+            whole["budgets"]
+        ),
+    );
+    fact(
+        "governor, simulated devices",
+        format!(
+            "{} traces, at most {} switches a minute at constant load ({} in the first 20 s of a load), {} % of windows kept",
+            governor["traces"],
+            governor["max_switches_per_minute"],
+            governor["max_switches_per_minute_with_settling"],
+            number(&governor["kept_percent"], 2)
+        ),
+    );
+    fact("switch", format!("p99 {} us, {} bytes of weights", number(&switch["p99_us"], 1), switch["weight_bytes"]));
+    out
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or("-")
+}
