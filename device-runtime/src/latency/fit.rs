@@ -134,10 +134,10 @@ impl LatencyFit {
 }
 
 /// The prices that minimise the sum over rows of `(row * prices - 1)^2` plus that of `trust * (price - start)^2`, none
-/// below zero. By coordinate descent, which converges for it is convex.
+/// below zero or beyond [`DEAREST`]. By coordinate descent, which converges for it is convex.
 fn non_negative_least_squares(rows: &[Vec<f64>], start: &[f64], trust: &[f64]) -> Vec<f64> {
     let count = start.len();
-    let mut prices = start.to_vec();
+    let mut prices: Vec<f64> = start.iter().map(|price| price.clamp(0.0, DEAREST)).collect();
     let mut residuals: Vec<f64> = (rows.iter())
         .map(|row| row.iter().zip(&prices).map(|(amount, price)| amount * price).sum::<f64>() - 1.0)
         .collect();
@@ -148,7 +148,7 @@ fn non_negative_least_squares(rows: &[Vec<f64>], start: &[f64], trust: &[f64]) -
         for column in (0..count).filter(|&column| curvature[column] > 0.0) {
             let slope: f64 = rows.iter().zip(&residuals).map(|(row, residual)| row[column] * residual).sum::<f64>()
                 + trust[column] * (prices[column] - start[column]);
-            let next = (prices[column] - slope / curvature[column]).max(0.0);
+            let next = (prices[column] - slope / curvature[column]).clamp(0.0, DEAREST);
             let step = next - prices[column];
             if step == 0.0 {
                 continue;
@@ -232,6 +232,21 @@ mod tests {
         assert_eq!(LatencyFit::fit(&[], &prior), prior);
         let network = space.lower(&space.smallest()).unwrap();
         assert_eq!(LatencyFit::fit(&[Sample::new(&network, Millis(0.0))], &prior), prior);
+    }
+
+    #[test]
+    fn a_very_slow_device_has_prices_that_its_own_profile_may_hold() {
+        let space = SearchSpace::fashion();
+        let times = [5436.27, 7697.57, 7041.09, 3039.8, 7388.6, 8837.57];
+        let samples: Vec<Sample> = (informative_children(&space, times.len()).iter().zip(times))
+            .map(|(child, time)| Sample::new(&space.lower(child).unwrap(), Millis(time)))
+            .collect();
+        let fit = LatencyFit::fit(&samples, &LatencyFit::nominal());
+        assert!(fit.is_sound(), "{fit:?}");
+        for sample in &samples {
+            let ratio = fit.predict_amounts(&sample.amounts).0 / sample.time.0;
+            assert!((0.5..2.0).contains(&ratio), "{ratio}");
+        }
     }
 
     proptest! {
