@@ -3,7 +3,7 @@
 use super::{Bundle, BundleContents, BundledImages, ChildEntry, Manifest, Measured, Trained, header};
 use crate::accuracy::AccuracyPredictor;
 use crate::input::{PixelFormat, Preprocessing};
-use crate::space::{CalibratedChild, Child, SearchSpace, Statistics};
+use crate::space::{CalibratedChild, Child, SearchSpace};
 use crate::weights::WeightStorage;
 use proptest::prelude::*;
 use std::sync::LazyLock;
@@ -14,8 +14,6 @@ fn good() -> Vec<u8> {
     let space = SearchSpace::fashion();
     let (child, measured) = (space.smallest(), Measured { correct: 1, images: 2 });
     let network = space.lower(&child).unwrap();
-    let channels = network.normalised_channels();
-    let statistics = Statistics { means: vec![0.0; channels], variances: vec![1.0; channels] };
     let fitted: Vec<(Child, Measured)> = vec![(child.clone(), measured); 10];
     let held_out = [(space.biggest(), measured)];
     let manifest = Manifest {
@@ -43,7 +41,7 @@ fn good() -> Vec<u8> {
         space: space.clone(),
     };
     let weights = vec![0.5; space.layout().len()];
-    let children = [CalibratedChild::new(&network, statistics).unwrap()];
+    let children = [CalibratedChild::neutral(&network).unwrap()];
     let contents = BundleContents { manifest: &manifest, weights: &weights, children: &children, images: &[7; 63] };
     contents.encode().unwrap()
 }

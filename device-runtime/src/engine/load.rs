@@ -134,8 +134,8 @@ pub(super) struct Strides {
 /// What per-layer timing needs.
 #[derive(Debug)]
 pub(super) struct Timestamps {
-    pub(super) queries: wgpu::QuerySet,
-    pub(super) resolved: wgpu::Buffer,
+    queries: wgpu::QuerySet,
+    resolved: wgpu::Buffer,
     pub(super) staging: Arc<Staging>,
 }
 
@@ -146,6 +146,21 @@ impl Timestamps {
         let usage = wgpu::BufferUsages::QUERY_RESOLVE | wgpu::BufferUsages::COPY_SRC;
         let resolved = context.buffer("timestamps", bytes, usage);
         Some(Self { queries, resolved, staging: Staging::new(context, 1, bytes) })
+    }
+
+    /// Of the pass with that number: its begin and its end.
+    pub(super) fn of_pass(&self, index: u32) -> wgpu::ComputePassTimestampWrites<'_> {
+        wgpu::ComputePassTimestampWrites {
+            query_set: &self.queries,
+            beginning_of_pass_write_index: Some(2 * index),
+            end_of_pass_write_index: Some(2 * index + 1),
+        }
+    }
+
+    /// Copies the ticks of so many passes to where they can be read.
+    pub(super) fn resolve(&self, passes: u32, commands: &mut wgpu::CommandEncoder, to: &wgpu::Buffer) {
+        commands.resolve_query_set(&self.queries, 0..2 * passes, &self.resolved, 0);
+        commands.copy_buffer_to_buffer(&self.resolved, 0, to, 0, 16 * u64::from(passes));
     }
 }
 

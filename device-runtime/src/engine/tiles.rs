@@ -1,4 +1,5 @@
 use crate::gpu::Vendor;
+pub use crate::space::OutputSize as Size;
 use nestling_shaders::Tile;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -36,32 +37,6 @@ pub enum TileChoice {
     Given(Tiles),
     /// Whatever is fastest on this adapter of what can be compiled and timed within so long. In a browser the vendor's.
     Timed(Duration),
-}
-
-/// How much output a layer has, by which its tile is chosen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Size {
-    /// At least 16,384 elements of four channels: the first stages.
-    Large,
-    /// At least 2,048.
-    Medium,
-    /// Fewer, but at least 4 pixels.
-    Small,
-}
-
-impl Size {
-    /// All sizes.
-    pub const ALL: [Self; 3] = [Self::Large, Self::Medium, Self::Small];
-
-    /// The size of an output of `pixels` times `groups` elements; `None` for a few pixels, which are never tiled.
-    pub fn of(pixels: u32, groups: u32) -> Option<Self> {
-        match u64::from(pixels) * u64::from(groups) {
-            _ if pixels < 4 => None,
-            16_384.. => Some(Self::Large),
-            2_048.. => Some(Self::Medium),
-            _ => Some(Self::Small),
-        }
-    }
 }
 
 impl Variant {
@@ -253,19 +228,6 @@ mod tests {
             let text = whole.replacen(from, to, 1);
             assert_ne!(text, whole);
             assert!(serde_json::from_str::<Tiles>(&text).unwrap_err().to_string().contains("no engine"), "{text}");
-        }
-    }
-
-    #[test]
-    fn sizes_begin_where_they_say() {
-        for (pixels, groups, size) in [
-            (3, 1000, None),
-            (4, 511, Some(Size::Small)),
-            (4, 512, Some(Size::Medium)),
-            (128, 128, Some(Size::Large)),
-            (u32::MAX, u32::MAX, Some(Size::Large)),
-        ] {
-            assert_eq!(Size::of(pixels, groups), size);
         }
     }
 }

@@ -132,16 +132,11 @@ impl Supernet {
             self.context.guarded(ACTION, || {
                 let mut commands = self.context.encoder();
                 for (index, dispatch) in (0u32..).zip(self.dispatches(child)) {
-                    let writes = wgpu::ComputePassTimestampWrites {
-                        query_set: &timestamps.queries,
-                        beginning_of_pass_write_index: Some(2 * index),
-                        end_of_pass_write_index: Some(2 * index + 1),
-                    };
-                    let descriptor = wgpu::ComputePassDescriptor { label: None, timestamp_writes: Some(writes) };
+                    let timestamp_writes = Some(timestamps.of_pass(index));
+                    let descriptor = wgpu::ComputePassDescriptor { label: None, timestamp_writes };
                     self.encode(dispatch, &mut commands.begin_compute_pass(&descriptor));
                 }
-                commands.resolve_query_set(&timestamps.queries, 0..2 * count as u32, &timestamps.resolved, 0);
-                commands.copy_buffer_to_buffer(&timestamps.resolved, 0, lease.buffer(), 0, bytes);
+                timestamps.resolve(count as u32, &mut commands, lease.buffer());
                 self.context.submit(commands)
             })
         };

@@ -198,11 +198,7 @@ impl Supernet {
                 let mut commands = self.context.encoder();
                 let pass = |index: u32| wgpu::ComputePassDescriptor {
                     label: None,
-                    timestamp_writes: timestamps.map(|timestamps| wgpu::ComputePassTimestampWrites {
-                        query_set: &timestamps.queries,
-                        beginning_of_pass_write_index: Some(2 * index),
-                        end_of_pass_write_index: Some(2 * index + 1),
-                    }),
+                    timestamp_writes: timestamps.map(|timestamps| timestamps.of_pass(index)),
                 };
                 self.encode_resize(child, &state, &mut commands.begin_compute_pass(&pass(0)))?;
                 for (index, dispatch) in (1u32..).zip(dispatches) {
@@ -210,9 +206,7 @@ impl Supernet {
                 }
                 commands.copy_buffer_to_buffer(&self.arena.block, 0, lease.buffer(), 0, logits_bytes);
                 if let (Some(timestamps), Some(lease)) = (timestamps, &ticks_lease) {
-                    let count = 2 * (dispatches.len() as u32 + 1);
-                    commands.resolve_query_set(&timestamps.queries, 0..count, &timestamps.resolved, 0);
-                    commands.copy_buffer_to_buffer(&timestamps.resolved, 0, lease.buffer(), 0, tick_bytes);
+                    timestamps.resolve(dispatches.len() as u32 + 1, &mut commands, lease.buffer());
                 }
                 laps.end(ENCODE);
                 let submission = self.context.submit(commands);

@@ -32,6 +32,7 @@ mod table;
 mod work;
 
 pub use crate::rank_correlation::spearman;
+pub use crate::space::OutputSize;
 #[cfg(feature = "gpu")]
 pub use evaluation::Accuracy;
 #[cfg(feature = "gpu")]
@@ -48,4 +49,4 @@ pub(crate) use pace::{Batches, Pace};
 pub use profile::{ChildTimes, DeviceProfile, ProfileError, Stale};
 pub use quantiles::{Latency, Spread};
 pub use table::{DeviceKey, LatencyTable, LayerTime, mean_error_percent, nearest_table};
-pub use work::{Amounts, LayerKind, OutputSize, Work};
+pub use work::{Amounts, LayerKind, Work};

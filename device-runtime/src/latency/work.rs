@@ -1,39 +1,7 @@
-use crate::space::{LayerShape, Network, Operator};
+use crate::space::{Network, Operator, OutputSize};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
-
-/// How much output a layer has: a small one leaves a GPU idle, and kernels differ.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum OutputSize {
-    /// At least 16,384 elements of four channels.
-    Large,
-    /// At least 2,048.
-    Medium,
-    /// Fewer.
-    Small,
-}
-
-impl OutputSize {
-    fn of(shape: &LayerShape) -> Self {
-        match u64::from(shape.output.pixels()) * u64::from(shape.output.channels.div_ceil(4)) {
-            16_384.. => Self::Large,
-            2_048.. => Self::Medium,
-            _ => Self::Small,
-        }
-    }
-}
-
-impl fmt::Display for OutputSize {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Large => "large",
-            Self::Medium => "medium",
-            Self::Small => "small",
-        })
-    }
-}
 
 /// Layers whose MAdds cost about the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -82,7 +50,8 @@ impl Work {
             add(Self::Megabytes(operator), shape.bytes() as f64 / 1e6);
             if shape.madds() > 0 {
                 // A depthwise kernel is the same for all sizes.
-                let size = if operator == Operator::Pointwise { OutputSize::of(shape) } else { OutputSize::Small };
+                let of_output = || OutputSize::of(shape.output.pixels(), shape.output.channels.div_ceil(4));
+                let size = (operator == Operator::Pointwise).then(of_output).flatten().unwrap_or(OutputSize::Small);
                 let kind = LayerKind { operator, kernel: shape.kernel, stride: shape.stride, size };
                 add(Self::MegaMAdds(kind), shape.madds() as f64 / 1e6);
             }

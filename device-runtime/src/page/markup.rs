@@ -79,25 +79,22 @@ pub fn bytes(count: u64) -> String {
 
 /// Seconds since 1970 as a date and time in UTC: `2026-11-24 20:52 UTC`.
 pub fn utc(seconds: u64) -> String {
-    let (mut day, minute) = (seconds / 86_400, seconds % 86_400 / 60);
-    let leap = |year: u64| year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
-    // Four hundred years have the same number of days whenever they begin.
-    const CYCLE: u64 = 146_097;
-    let mut year = 1970 + 400 * (day / CYCLE);
-    day %= CYCLE;
-    while day >= 365 + u64::from(leap(year)) {
-        day -= 365 + u64::from(leap(year));
-        year += 1;
-    }
-    let mut month = 1;
-    for days in [31, 28 + u64::from(leap(year)), 31, 30, 31, 30, 31, 31, 30, 31, 30] {
-        if day < days {
-            break;
-        }
-        day -= days;
-        month += 1;
-    }
-    format!("{year:04}-{month:02}-{:02} {:02}:{:02} UTC", day + 1, minute / 60, minute % 60)
+    let minute = seconds % 86_400 / 60;
+    format!("{} {:02}:{:02} UTC", utc_date(seconds), minute / 60, minute % 60)
+}
+
+/// Their day alone: `2026-11-24`.
+pub fn utc_date(seconds: u64) -> String {
+    // Counted from 0000-03-01, so that the leap day ends a year (H. Hinnant, chrono-compatible date algorithms).
+    let days = seconds / 86_400 + 719_468;
+    let (era, day_of_era) = (days / 146_097, days % 146_097);
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * shifted + 2) / 5 + 1;
+    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
+    let year = 400 * era + year_of_era + u64::from(month <= 2);
+    format!("{year:04}-{month:02}-{day:02}")
 }
 
 #[cfg(test)]
@@ -144,5 +141,19 @@ mod tests {
         ];
         assert_eq!(dates, expected);
         assert!(utc(u64::MAX).ends_with("UTC"));
+    }
+
+    #[test]
+    fn days_are_those_of_the_calendar() {
+        for (seconds, date) in [
+            (0, "1970-01-01"),
+            (951_782_399, "2000-02-28"),
+            (951_782_400, "2000-02-29"),
+            (951_868_800, "2000-03-01"),
+            (1_735_689_599, "2024-12-31"),
+            (4_107_542_400, "2100-03-01"),
+        ] {
+            assert_eq!(utc_date(seconds), date);
+        }
     }
 }

@@ -3,7 +3,7 @@ use super::{Runtime, RuntimeError};
 use crate::latency::{
     Accuracy, Batches, Evidence, Latency, LatencyFit, LatencyTable, Pace, Progress, Sample, nearest_table,
 };
-use crate::space::{CalibratedChild, Child, Network};
+use crate::space::{CalibratedChild, Child, Network, new_children};
 use crate::units::Millis;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -100,8 +100,8 @@ impl Runtime {
         let turn = lock(&self.measuring);
         let profile = self.known_profile(&turn)?;
         let space = self.space();
-        let seen: HashSet<&Child> = profile.informative.iter().map(|times| &times.child).collect();
-        let mut held_out = self.unseen(&seen, options.children, &mut ChaCha8Rng::seed_from_u64(options.seed))?;
+        let mut known: HashSet<Child> = profile.informative.iter().map(|times| times.child.clone()).collect();
+        let mut held_out = self.unseen(&mut known, options.children, &mut ChaCha8Rng::seed_from_u64(options.seed))?;
         let image = self.stand_in()?;
         let (supernet, steps) = (&self.supernet, (options.rounds.max(1) * held_out.len() + held_out.len()) as f64);
         let mut done = 0.0;
@@ -172,27 +172,22 @@ impl Runtime {
         })
     }
 
-    /// The shipped children and random ones, without those that were seen.
-    fn unseen(&self, seen: &HashSet<&Child>, count: usize, random: &mut impl Rng) -> Result<Vec<Timed>, RuntimeError> {
-        /// A small space may have no more.
-        const TRIES: usize = 50;
+    /// The shipped children and random ones, without those that are known; from then on they are.
+    fn unseen(
+        &self,
+        known: &mut HashSet<Child>,
+        count: usize,
+        random: &mut impl Rng,
+    ) -> Result<Vec<Timed>, RuntimeError> {
         let timed = |name: Option<String>, network: Network| Timed { name, network, batches: Batches::default() };
-        let mut taken: HashSet<Child> = HashSet::new();
         let mut all = Vec::new();
         for one in &self.shipped {
-            if !seen.contains(&one.entry.child) && taken.insert(one.entry.child.clone()) {
+            if known.insert(one.entry.child.clone()) {
                 all.push(timed(Some(one.entry.name.clone()), one.active.prepared().network().clone()));
             }
         }
-        let most = all.len() + count;
-        for _ in 0..TRIES * count {
-            if all.len() == most {
-                break;
-            }
-            let child = self.space().sample(random);
-            if !seen.contains(&child) && taken.insert(child.clone()) {
-                all.push(timed(None, self.space().lower(&child)?));
-            }
+        for child in new_children(count, known, |_| self.space().sample(random)) {
+            all.push(timed(None, self.space().lower(&child)?));
         }
         Ok(all)
     }

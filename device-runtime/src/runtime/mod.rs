@@ -301,14 +301,11 @@ mod tests {
     use crate::bundle::{BundleContents, Manifest, Measured};
     use crate::gpu::Fault;
     use crate::input::Preprocessing;
-    use crate::space::Statistics;
 
     fn bundle(weight_storage: WeightStorage) -> Bundle {
         let space = SearchSpace::fashion();
         let (child, unknown) = (space.smallest(), Measured { correct: 0, images: 0 });
         let network = space.lower(&child).unwrap();
-        let channels = network.normalised_channels();
-        let statistics = Statistics { means: vec![0.0; channels], variances: vec![1.0; channels] };
         let cost = network.cost();
         let manifest = Manifest {
             name: "fashion".into(),
@@ -324,7 +321,7 @@ mod tests {
             space: space.clone(),
         };
         let weights: Vec<f32> = (0..space.layout().len()).map(|index| (index as f32).sin() / 3.0).collect();
-        let children = [CalibratedChild::new(&network, statistics).unwrap()];
+        let children = [CalibratedChild::neutral(&network).unwrap()];
         let contents = BundleContents { manifest: &manifest, weights: &weights, children: &children, images: &[] };
         Bundle::from_bytes(&contents.encode().unwrap()).unwrap()
     }

@@ -10,7 +10,6 @@ use crate::units::Millis;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use std::fmt;
-use std::sync::Arc;
 
 /// How a whole space is searched.
 #[derive(Clone, Copy, Default)]
@@ -255,7 +254,8 @@ impl Runtime {
         tried: &[Child],
         incumbent: &Child,
     ) -> Option<Found> {
-        let table = Arc::clone(&self.current_profile()?).table.clone();
+        let profile = self.current_profile()?;
+        let table = &profile.table;
         let starts: Vec<Child> = self.children().map(|entry| entry.child.clone()).collect();
         // With the room that the measured time must have, or every candidate would just miss it.
         let limit = budget.limit.0 / (ROOM * table.spread.at(budget.quantile));

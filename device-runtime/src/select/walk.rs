@@ -62,7 +62,7 @@ pub(crate) fn walk<E>(
 
     let mut index = start;
     let mut latency = measure(index)?;
-    let mut passed_over = start.checked_sub(1).map(|better| predicted(better, expected[better]));
+    let mut passed_over = None;
     while !holds(latency) {
         if budget.holds(latency) && !(index + 1..ranked.len()).any(|next| expected[next] < expected[index]) {
             break; // nothing is faster, and it does hold

@@ -16,6 +16,7 @@ mod expand_ratio;
 mod fixed;
 mod layout;
 mod network;
+mod output_size;
 mod presets;
 mod sample;
 mod squeeze;
@@ -26,7 +27,9 @@ pub use cost::Cost;
 pub use expand_ratio::ExpandRatio;
 pub use layout::{Convolution, Parameter, ParameterLayout, Role};
 pub use network::{Layer, LayerShape, Network, Operator, Shape};
+pub use output_size::OutputSize;
 pub use presets::Preset;
+pub use sample::new_children;
 pub use squeeze::{Gate, SqueezeExcite, SqueezeOf};
 
 use serde::{Deserialize, Serialize};

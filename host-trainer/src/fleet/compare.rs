@@ -1,14 +1,12 @@
 use super::DeviceError;
 use nestling::bundle::{Bundle, ChildEntry};
 use nestling::latency::{LatencyTable, Work, spearman};
-use nestling::space::{Child, Network, SearchSpace};
+use nestling::space::{Child, Network, SearchSpace, new_children};
 use nestling::units::Millis;
 use rand::SeedableRng;
 use serde::Serialize;
-use std::collections::BTreeSet;
+use std::collections::HashSet;
 
-/// Draws for each child that must be new: a small space may have no more.
-const TRIES: usize = 50;
 /// Pairs of children shown for each pair of devices.
 const REVERSALS: usize = 3;
 /// Shares of the children that keep within a budget.
@@ -130,19 +128,12 @@ fn compare_of(
 /// The children that ship, in their order, then random ones, all different.
 fn children(space: &SearchSpace, shipped: &[ChildEntry], random: usize, seed: u64) -> (Vec<String>, Vec<Network>) {
     let mut generator = rand_chacha::ChaCha8Rng::seed_from_u64(seed);
-    let mut known: BTreeSet<Child> = shipped.iter().map(|entry| entry.child.clone()).collect();
-    let mut all: Vec<(String, Child)> = shipped.iter().map(|entry| (entry.name.clone(), entry.child.clone())).collect();
-    for _ in 0..TRIES * random {
-        if all.len() == shipped.len() + random {
-            break;
-        }
-        let child = space.sample(&mut generator);
-        if known.insert(child.clone()) {
-            all.push((child.to_string(), child));
-        }
-    }
+    let mut known: HashSet<Child> = shipped.iter().map(|entry| entry.child.clone()).collect();
+    let drawn = new_children(random, &mut known, |_| space.sample(&mut generator));
+    let named = drawn.into_iter().map(|child| (child.to_string(), child));
+    let all = shipped.iter().map(|entry| (entry.name.clone(), entry.child.clone())).chain(named);
     // All lie in the space: those that ship were verified, others were drawn from it.
-    all.into_iter().filter_map(|(name, child)| Some((name, space.lower(&child).ok()?))).unzip()
+    all.filter_map(|(name, child)| Some((name, space.lower(&child).ok()?))).unzip()
 }
 
 /// Pairs of children of which the first is faster on `a` and slower on `b`, the clearest first. Clear is a pair that both
@@ -189,6 +180,7 @@ mod tests {
     use super::*;
     use crate::fleet::synthetic::table;
     use nestling::bundle::Measured;
+    use std::collections::BTreeSet;
 
     fn shipped(space: &SearchSpace, choices: &[Child]) -> Vec<ChildEntry> {
         (choices.iter().zip(1u32..))

@@ -1,6 +1,6 @@
-use super::utc_date;
 use nestling::bundle::Bundle;
 use nestling::latency::{DeviceKey, LatencyTable};
+use nestling::page::markup::utc_date;
 use nestling::space::Network;
 use nestling::units::Millis;
 use serde::Serialize;

@@ -11,7 +11,6 @@
 
 mod add;
 mod compare;
-mod date;
 mod device;
 mod join;
 mod limit;
@@ -21,7 +20,6 @@ mod synthetic;
 
 pub use add::{AddError, Added, Outcome, add_profiles};
 pub use compare::{Comparison, Correlation, Reversal, SameShare, Taken, compare};
-pub use date::utc_date;
 pub use device::{DeviceError, find_device};
 pub use join::{Joined, join};
 pub use limit::{Limit, LimitError, candidates};

@@ -17,11 +17,8 @@ pub use pareto::{named, pareto_front};
 use crate::train::{generator, purpose};
 use nestling::accuracy::{AccuracyPredictor, PredictorError};
 use nestling::bundle::Measured;
-use nestling::space::{Child, SearchSpace, SpaceError};
+use nestling::space::{Child, SearchSpace, SpaceError, new_children};
 use std::collections::HashSet;
-
-/// Tries for each child that must not be known already: a small space may have nothing new.
-const TRIES: usize = 50;
 
 /// How much a search may look at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,19 +90,4 @@ pub fn search(
     all.extend(evaluator.evaluate(&rest, &|done| progress(done_before + done, total))?);
     let kept_from_predictor = (all.len() - kept..all.len()).collect();
     Ok(Searched { evaluated: all, kept_from_predictor })
-}
-
-/// At most `count` children from `draw` that are not known yet; from then on they are.
-fn new_children(count: usize, known: &mut HashSet<Child>, mut draw: impl FnMut(usize) -> Child) -> Vec<Child> {
-    let mut children = Vec::new();
-    for attempt in 0..TRIES * count {
-        if children.len() == count {
-            break;
-        }
-        let child = draw(attempt);
-        if known.insert(child.clone()) {
-            children.push(child);
-        }
-    }
-    children
 }

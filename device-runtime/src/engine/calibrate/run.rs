@@ -67,9 +67,7 @@ impl<'a> Calibration<'a> {
         wait: Wait,
     ) -> Result<Self, EngineError> {
         let network = supernet.space.lower(child)?;
-        let channels = network.normalised_channels();
-        let unknown = Statistics { means: vec![0.0; channels], variances: vec![1.0; channels] };
-        let prepared = supernet.prepare_async(&CalibratedChild::new(&network, unknown)?).await?;
+        let prepared = supernet.prepare_async(&CalibratedChild::neutral(&network)?).await?;
         let passes = passes(&network, &steps(&network));
 
         let bare_plans = bare_plans(supernet, &network)?;

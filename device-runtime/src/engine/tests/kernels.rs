@@ -16,10 +16,30 @@ use std::sync::{Arc, Mutex};
 const LARGEST: u64 = 1 << 20;
 
 /// Buffers for one layer, and the pipelines that earlier cases built.
-struct Bench {
-    pipelines: Pipelines,
-    arena: Arena,
-    staging: Arc<Staging>,
+pub(super) struct Bench {
+    pub(super) pipelines: Pipelines,
+    pub(super) arena: Arena,
+    pub(super) staging: Arc<Staging>,
+}
+
+/// Runs a pipeline that is built over what the buffers hold; returns so many elements of the destination.
+pub(super) fn dispatched(bench: &Bench, plan: &LayerPlan, elements: usize) -> Vec<[f32; 4]> {
+    let bytes = elements as u64 * 16;
+    let lease = bench.staging.try_take().unwrap();
+    let (submission, verdict) = CONTEXT.guarded("a case", || {
+        let mut commands = CONTEXT.encoder();
+        {
+            let mut pass = commands.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+            pass.set_pipeline(bench.pipelines.get(plan.kernel, plan.specialisation).unwrap());
+            pass.set_bind_group(0, bench.arena.bind_group(Route::FilteredToBlock), &[0]);
+            pass.dispatch_workgroups(plan.workgroups[0], plan.workgroups[1], plan.workgroups[2]);
+        }
+        commands.copy_buffer_to_buffer(&bench.arena.block, 0, lease.buffer(), 0, bytes);
+        CONTEXT.submit(commands)
+    });
+    pollster::block_on(verdict).unwrap();
+    let read = pollster::block_on(lease.read(&CONTEXT, "a case", submission, bytes, Wait::Blocking)).unwrap();
+    bytemuck::pod_collect_to_vec(&read)
 }
 
 /// One for each storage of the weights.
@@ -260,22 +280,7 @@ fn run(
         assert!(bytes.len() as u64 <= LARGEST, "{case:?}");
         CONTEXT.upload(Upload::Parameters, buffer, 0, bytes);
     }
-    let bytes = destination.len() as u64 * 16;
-    let lease = bench.staging.try_take().unwrap();
-    let (submission, verdict) = CONTEXT.guarded("a case", || {
-        let mut commands = CONTEXT.encoder();
-        {
-            let mut pass = commands.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
-            pass.set_pipeline(bench.pipelines.get(plan.kernel, plan.specialisation).unwrap());
-            pass.set_bind_group(0, arena.bind_group(Route::FilteredToBlock), &[0]);
-            pass.dispatch_workgroups(plan.workgroups[0], plan.workgroups[1], plan.workgroups[2]);
-        }
-        commands.copy_buffer_to_buffer(&arena.block, 0, lease.buffer(), 0, bytes);
-        CONTEXT.submit(commands)
-    });
-    pollster::block_on(verdict).unwrap();
-    let read = pollster::block_on(lease.read(&CONTEXT, "a case", submission, bytes, Wait::Blocking)).unwrap();
-    let values: Vec<[f32; 4]> = bytemuck::pod_collect_to_vec(&read);
+    let values = dispatched(&bench, &plan, destination.len());
     let own = &values[before..before + written];
     for (lane, value) in own.iter().flat_map(|value| value.iter().enumerate()) {
         assert!(!value.is_nan(), "lane {lane} of a group was not written: {case:?}");

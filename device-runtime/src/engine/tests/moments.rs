@@ -1,23 +1,17 @@
 //! The two kernels of calibration against plain f64.
 
-use super::kernels::packed_activation;
+use super::kernels::{Bench, dispatched, packed_activation};
 use super::*;
-use crate::engine::arena::{Arena, Route, Sizes};
+use crate::engine::arena::{Arena, Sizes};
 use crate::engine::pipelines::{Common, Pipelines};
 use crate::engine::planner::LayerPlan;
 use crate::engine::prepare::shape_parameters;
-use crate::gpu::{Staging, Upload, Wait};
+use crate::gpu::{Staging, Upload};
 use crate::reference::close;
 use crate::space::{Activation, Layer, LayerShape, Operator, Shape};
 use nestling_shaders::{Kernel, LayerParameters};
 use proptest::prelude::*;
-use std::sync::{Arc, Mutex};
-
-struct Bench {
-    pipelines: Pipelines,
-    arena: Arena,
-    staging: Arc<Staging>,
-}
+use std::sync::Mutex;
 
 static BENCH: LazyLock<Mutex<Bench>> = LazyLock::new(|| {
     let common = Common::new(&CONTEXT, WeightStorage::F32);
@@ -72,22 +66,7 @@ fn run(
     ] {
         CONTEXT.upload(Upload::Parameters, buffer, 0, bytes);
     }
-    let bytes = guarded.len() as u64 * 16;
-    let lease = bench.staging.try_take().unwrap();
-    let (submission, verdict) = CONTEXT.guarded("a case", || {
-        let mut commands = CONTEXT.encoder();
-        {
-            let mut pass = commands.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
-            pass.set_pipeline(bench.pipelines.get(plan.kernel, plan.specialisation).unwrap());
-            pass.set_bind_group(0, arena.bind_group(Route::FilteredToBlock), &[0]);
-            pass.dispatch_workgroups(plan.workgroups[0], plan.workgroups[1], plan.workgroups[2]);
-        }
-        commands.copy_buffer_to_buffer(&arena.block, 0, lease.buffer(), 0, bytes);
-        CONTEXT.submit(commands)
-    });
-    pollster::block_on(verdict).unwrap();
-    let read = pollster::block_on(lease.read(&CONTEXT, "a case", submission, bytes, Wait::Blocking)).unwrap();
-    let mut values: Vec<[f32; 4]> = bytemuck::pod_collect_to_vec(&read);
+    let mut values = dispatched(&bench, &plan, guarded.len());
     let behind = values.split_off(destination.len());
     assert!(behind.iter().flatten().all(|value| value.is_nan()), "{plan:?} wrote beside its output");
     assert!(values.iter().flatten().all(|value| !value.is_nan()), "{plan:?} left some of its output");
