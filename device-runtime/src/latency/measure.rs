@@ -1,8 +1,7 @@
 use super::fit::{LatencyFit, Sample};
 use super::informative::{MOST_INFORMATIVE, informative_children};
 use super::pace::{Batches, Pace};
-use super::table::mean_error_percent;
-use super::{ChildTimes, DeviceKey, Latency, LatencyTable, LayerTime, Spread, Work, nearest_table};
+use super::{ChildTimes, DeviceKey, Latency, LatencyTable, LayerTime, Spread, Work};
 use crate::engine::{Clock, EngineError, PreparedChild, Supernet};
 use crate::input::Image;
 use crate::space::{CalibratedChild, LayerShape, Network};
@@ -108,41 +107,29 @@ pub(crate) fn measure(
     options: &ProfileOptions<'_>,
 ) -> Result<Measurements, EngineError> {
     let timer = Timer { started: Instant::now(), options };
-    let mut bench = Bench { supernet, image, pace: Pace::new(supernet, image)?, seen: BTreeSet::new() };
+    let mut bench = Bench { supernet, image, pace: Pace::new(supernet, *image)?, seen: BTreeSet::new() };
     let informative = bench.informative(&timer)?;
     let shipped = bench.shipped(subjects, &timer)?;
     let usual = bench.pace.usual();
     let (clock, clock_note, layers) = time_layers(supernet, subjects, &shipped, &timer)?;
 
-    let latency = |timed: &Timed| Latency::of(&timed.batches.at_pace(usual));
-    let samples: Vec<Sample> =
-        informative.iter().map(|timed| Sample::new(&timed.network, latency(timed).p50)).collect();
-    let nominal = LatencyFit::nominal();
-    let prior = nearest_table(tables, &samples).map_or(&nominal, |table| &table.fit);
-    let fit = LatencyFit::fit(&samples, prior);
+    let sample = |timed: &Timed| Sample::new(&timed.network, Latency::of(&timed.batches.at_pace(usual)).p50);
+    let samples: Vec<Sample> = informative.iter().map(sample).collect();
     // As an app will see them: at any pace.
     let raw: Vec<Vec<Millis>> = informative.iter().chain(&shipped).map(|timed| timed.batches.raw()).collect();
-    let spread = Spread::of(raw.iter().map(Vec::as_slice));
     let since_1970 = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    let table = LatencyTable {
+    let mut table = LatencyTable {
         device,
         measured_at: since_1970.map_or(0, |time| time.as_secs()),
-        residual_percent: mean_error_percent(&fit, &samples),
-        children: samples.len() as u32,
-        fit,
-        spread,
+        residual_percent: 0.0,
+        children: 0,
+        fit: LatencyFit::nominal(),
+        spread: Spread::of(raw.iter().map(Vec::as_slice)),
     };
+    table.fit_to(&samples, tables);
     let times = |name: Option<&str>, timed: Timed| {
-        let Latency { p50, p90, p95 } = latency(&timed);
-        ChildTimes {
-            name: name.map(str::to_owned),
-            predicted_ms: table.predict(&timed.network),
-            child: timed.network.child,
-            measured_p50_ms: p50,
-            measured_p90_ms: p90,
-            measured_p95_ms: p95,
-            runs_ms: timed.batches.raw(),
-        }
+        let predicted = table.predict(&timed.network);
+        ChildTimes::new(name, timed.network.child, predicted, &timed.batches, usual)
     };
     let informative = informative.into_iter().map(|timed| times(None, timed)).collect();
     let children = (subjects.iter().zip(shipped))

@@ -17,7 +17,7 @@ const REST: f64 = 5.0;
 /// together, are first brought to one pace.
 pub(crate) struct Pace<'a> {
     supernet: &'a Supernet,
-    image: &'a Image<'a>,
+    image: Image<'a>,
     reference: PreparedChild,
     batches: Vec<Millis>,
     timed_at: Instant,
@@ -26,10 +26,10 @@ pub(crate) struct Pace<'a> {
 
 impl<'a> Pace<'a> {
     /// Takes a slot for the reference, and warms it up.
-    pub(crate) fn new(supernet: &'a Supernet, image: &'a Image<'a>) -> Result<Self, EngineError> {
+    pub(crate) fn new(supernet: &'a Supernet, image: Image<'a>) -> Result<Self, EngineError> {
         let network = supernet.space().lower(&supernet.space().smallest())?;
         let reference = supernet.prepare_to_time(&CalibratedChild::neutral(&network)?)?;
-        supernet.time_whole(&reference, image, 0)?;
+        supernet.time_whole(&reference, &image, 0)?;
         let mut pace =
             Self { supernet, image, reference, batches: Vec::new(), timed_at: Instant::now(), took: Duration::ZERO };
         pace.time()?;
@@ -48,7 +48,7 @@ impl<'a> Pace<'a> {
         let started = Instant::now();
         let mut runs = Vec::new();
         while runs.is_empty() || started.elapsed() < BATCH {
-            runs.extend(self.supernet.time_runs(&self.reference, self.image, 1)?);
+            runs.extend(self.supernet.time_runs(&self.reference, &self.image, 1)?);
         }
         self.batches.push(Latency::of(&runs).p50);
         (self.timed_at, self.took) = (Instant::now(), started.elapsed());

@@ -1,11 +1,11 @@
 use super::measure::Measurements;
 use super::sealed;
-use super::{DeviceKey, Latency, LatencyFit, LatencyTable, LayerTime, Sample};
+use super::{Batches, DeviceKey, Latency, LatencyTable, LayerTime, MOST_INFORMATIVE, Sample};
 use crate::atomic_file::{WriteError, write_atomically};
 use crate::bundle::NetworkId;
 use crate::engine::{Clock, TileChoice, Tiles};
 use crate::gpu::AdapterFacts;
-use crate::space::{Child, Network, SearchSpace};
+use crate::space::{Child, SearchSpace};
 use crate::units::Millis;
 use serde::{Deserialize, Serialize};
 use std::fs::File;
@@ -16,6 +16,8 @@ use std::path::{Path, PathBuf};
 const FORMAT: u32 = 4;
 /// A profile of a thousand children stays below this; more is never read.
 const MOST_BYTES: u64 = 8 << 20;
+/// Most children that prices are fitted to.
+const MOST_KNOWN: usize = 100;
 
 /// What one device measured with one bundle: enough to predict any child of the bundle's space on it.
 ///
@@ -38,9 +40,10 @@ pub struct DeviceProfile {
     pub reference_ms: Millis,
     /// The device, and prices fitted to the informative children: what predicts.
     pub table: LatencyTable,
-    /// Informative children that were timed whole, the most telling first: what the prices are fitted to.
+    /// What the prices are fitted to: informative children that were timed whole, the most telling first, then those that
+    /// were timed when a child was chosen.
     pub informative: Vec<ChildTimes>,
-    /// Shipped children that were timed whole; the fit knows nothing of them, unless they are informative too.
+    /// Shipped children that were timed whole; the fit knows nothing of them, unless they are above too.
     pub children: Vec<ChildTimes>,
     /// What timed the layers.
     pub clock: Clock,
@@ -72,6 +75,26 @@ pub struct ChildTimes {
 }
 
 impl ChildTimes {
+    /// Runs of a child, to be seen at the pace at which the reference takes `usual`.
+    pub(crate) fn new(
+        name: Option<&str>,
+        child: Child,
+        predicted_ms: Millis,
+        batches: &Batches,
+        usual: Millis,
+    ) -> Self {
+        let Latency { p50, p90, p95 } = Latency::of(&batches.at_pace(usual));
+        Self {
+            name: name.map(str::to_owned),
+            child,
+            predicted_ms,
+            measured_p50_ms: p50,
+            measured_p90_ms: p90,
+            measured_p95_ms: p95,
+            runs_ms: batches.raw(),
+        }
+    }
+
     /// The measured quantiles.
     pub fn latency(&self) -> Latency {
         Latency { p50: self.measured_p50_ms, p90: self.measured_p90_ms, p95: self.measured_p95_ms }
@@ -245,15 +268,26 @@ impl DeviceProfile {
         self.children.iter().find(|times| times.name.as_deref() == Some(name))
     }
 
-    /// This profile with more children that were timed whole: the fit goes on from where it is.
-    pub(crate) fn refined(&self, space: &SearchSpace, timed: &[(Network, Latency)]) -> Self {
-        let mut samples: Vec<Sample> =
-            (self.informative.iter().filter(|old| timed.iter().all(|new| new.0.child != old.child)))
-                .filter_map(|times| Some(Sample::new(&space.lower(&times.child).ok()?, times.measured_p50_ms)))
-                .collect();
-        samples.extend(timed.iter().map(|(network, latency)| Sample::new(network, latency.p50)));
+    /// This profile with more children that were timed whole, at its pace: prices are fitted to them too. A child that was
+    /// timed before is known by its new time.
+    pub(crate) fn refined(&self, space: &SearchSpace, tables: &[LatencyTable], learned: Vec<ChildTimes>) -> Self {
         let mut refined = self.clone();
-        refined.table.fit = LatencyFit::fit(&samples, &self.table.fit);
+        let known = &mut refined.informative;
+        known.retain(|old| learned.iter().all(|new| new.child != old.child));
+        known.extend(learned);
+        // The most informative children come first and stay, and so do the newest.
+        while known.len() > MOST_KNOWN {
+            known.remove(MOST_INFORMATIVE);
+        }
+        let sample = |times: &ChildTimes| Some(Sample::new(&space.lower(&times.child).ok()?, times.measured_p50_ms));
+        let samples: Vec<Sample> = known.iter().filter_map(sample).collect();
+        refined.table.fit_to(&samples, tables);
+        let fit = &refined.table.fit;
+        for times in refined.informative.iter_mut().chain(&mut refined.children) {
+            if let Ok(network) = space.lower(&times.child) {
+                times.predicted_ms = fit.predict(&network);
+            }
+        }
         refined
     }
 

@@ -62,6 +62,16 @@ impl LatencyTable {
         self.fit.predict(network)
     }
 
+    /// Fits the prices to children that were timed, starting from the most similar of other devices' tables, or from
+    /// nominal proportions.
+    #[cfg(feature = "gpu")]
+    pub(crate) fn fit_to(&mut self, samples: &[Sample], others: &[Self]) {
+        let nominal = LatencyFit::nominal();
+        self.fit = LatencyFit::fit(samples, nearest_table(others, samples).map_or(&nominal, |other| &other.fit));
+        self.children = samples.len() as u32;
+        self.residual_percent = mean_error_percent(&self.fit, samples);
+    }
+
     /// Whether every number is possible.
     pub fn is_sound(&self) -> bool {
         let residual = self.residual_percent;

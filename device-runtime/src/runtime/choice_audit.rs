@@ -128,7 +128,7 @@ impl Runtime {
         };
         drop(self.known_profile(&lock(&self.measuring))?);
         let image = self.stand_in()?;
-        let mut pace = Pace::new(&self.supernet, &image).map_err(RuntimeError::from)?;
+        let mut pace = Pace::new(&self.supernet, image).map_err(RuntimeError::from)?;
         say(0, "timing shipped children");
         let known = self.known(quantile, &mut pace)?;
         let usual = pace.usual();

@@ -111,7 +111,7 @@ impl Runtime {
                 progress(Progress { done: done / steps, doing });
             }
         };
-        let mut pace = Pace::new(supernet, &image)?;
+        let mut pace = Pace::new(supernet, image)?;
         for round in 0..options.rounds.max(1) {
             for (index, timed) in held_out.iter_mut().enumerate() {
                 let prepared = supernet.prepare_to_time(&CalibratedChild::neutral(&timed.network)?)?;

@@ -1,19 +1,13 @@
+use super::check::Check;
 use super::{ChooseError, Runtime, RuntimeError};
-use crate::engine::PreparedChild;
 use crate::input::{Image, PixelFormat};
-use crate::latency::{DeviceProfile, Latency, ProfileOptions, Stale, Subject, measure};
+use crate::latency::{ChildTimes, DeviceProfile, Latency, ProfileOptions, Stale, Subject, measure};
 use crate::select::{Budget, Candidate, Choice, Ladder, Outcome, Quantile, Rung, explain, rank, spread_limits, walk};
-use crate::space::{CalibratedChild, Network};
+use crate::space::{CalibratedChild, Child};
 use crate::units::Millis;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// About how long a chosen child is timed.
-const CHECK: Millis = Millis(400.0);
-/// Fewest runs that say something of a p90.
-const FEWEST_RUNS: f64 = 10.0;
-/// More runs say little more.
-const MOST_RUNS: f64 = 200.0;
 /// Children that are timed first where other devices are known.
 const FEW: usize = 3;
 /// How much a budget grows when it no longer fits.
@@ -66,7 +60,7 @@ impl Runtime {
     /// children are passed over unless [`RuntimeOptions::untrained`](super::RuntimeOptions::untrained) is set.
     ///
     /// A child is predicted from the profile (which is measured first if there is none: about two seconds, or three
-    /// children where the bundle knows other devices), then timed whole; if the budget does not hold, the next less
+    /// children where the bundle knows other devices) at the device's pace of this moment, then timed whole; if the budget does not hold, the next less
     /// accurate and faster one is tried, and if there is clear room, the next better one. What is timed refines the
     /// prediction of the others. Accuracy is that on held-out images.
     ///
@@ -79,18 +73,15 @@ impl Runtime {
         }
         let turn = lock(&self.measuring);
         let profile = self.known_profile(&turn)?;
-        let ranked = self.rank(&profile);
-        let mut timed = Vec::new();
+        let mut check = Check::new(self, &profile)?;
+        let ranked = self.rank(&profile, check.pace()?);
         let outcome = walk(&ranked, profile.table.spread, budget, |index| {
             let Candidate { entry, predicted } = &ranked[index];
-            let prepared = self.shipped(&entry.name)?.active.prepared();
-            let latency = self.time_whole(prepared, *predicted)?;
-            timed.push((prepared.network().clone(), latency));
-            Ok::<_, RuntimeError>(latency)
+            check.time(self.shipped(&entry.name)?.active.prepared(), *predicted)
         });
-        self.refine(&profile, &timed);
-        let outcome = outcome?;
-        match outcome {
+        let learned = check.learned();
+        self.refine(&profile, learned);
+        match outcome? {
             Outcome::Holds { index, latency, passed_over } => {
                 let why = explain(&ranked, index, budget, passed_over);
                 let switched_in = self.switch_to(&ranked[index])?;
@@ -109,7 +100,7 @@ impl Runtime {
     /// [`RuntimeError::Engine`] if there is no profile yet and measuring one fails.
     pub fn typical_budgets(&self, count: usize, quantile: Quantile) -> Result<Vec<Budget>, RuntimeError> {
         let profile = self.known_profile(&lock(&self.measuring))?;
-        let ranked = self.rank(&profile);
+        let ranked = self.rank(&profile, 1.0);
         let factor = profile.table.spread.at(quantile);
         let time = |candidate: &Candidate| match profile.child(&candidate.entry.name) {
             Some(times) => times.latency().at(quantile),
@@ -157,21 +148,25 @@ impl Runtime {
             predicted: profile.child(&one.entry.name).map_or(one.predicted, |times| times.measured_p50_ms),
             accuracy: one.accuracy(),
         };
-        Ok(Ladder::pareto(self.rank(&profile).iter().map(rung))?)
-    }
-
-    fn time_whole(&self, child: &PreparedChild, predicted: Millis) -> Result<Latency, RuntimeError> {
-        Ok(Latency::of(&self.supernet.time_whole(child, &self.stand_in()?, runs(CHECK, predicted))?))
+        Ok(Ladder::pareto(self.rank(&profile, 1.0).iter().map(rung))?)
     }
 
     /// Times a child that does not ship, and takes its time into the profile.
-    pub(super) fn time_and_learn(&self, child: &CalibratedChild, predicted: Millis) -> Result<Latency, RuntimeError> {
+    pub(super) fn time_and_learn(&self, child: &Child, predicted: Millis) -> Result<Latency, RuntimeError> {
         let turn = lock(&self.measuring);
         let profile = self.known_profile(&turn)?;
-        let child = self.supernet.prepare_to_time(child)?;
-        let latency = self.time_whole(&child, predicted)?;
-        self.refine(&profile, &[(child.network().clone(), latency)]);
+        let child = self.supernet.prepare_to_time(&CalibratedChild::neutral(&self.space().lower(child)?)?)?;
+        let mut check = Check::new(self, &profile)?;
+        let latency = check.time(&child, predicted)?;
+        let learned = check.learned();
+        self.refine(&profile, learned);
         Ok(latency)
+    }
+
+    /// How slow the device is now: what a reference takes, over what it took while the device was profiled.
+    pub(super) fn pace(&self) -> Result<f64, RuntimeError> {
+        let turn = lock(&self.measuring);
+        Check::new(self, &*self.known_profile(&turn)?)?.pace()
     }
 
     pub(super) fn known_profile(&self, turn: &MutexGuard<'_, ()>) -> Result<Arc<DeviceProfile>, RuntimeError> {
@@ -204,16 +199,17 @@ impl Runtime {
     }
 
     /// Takes what was timed into the profile in use.
-    fn refine(&self, profile: &Arc<DeviceProfile>, timed: &[(Network, Latency)]) {
+    fn refine(&self, profile: &Arc<DeviceProfile>, learned: Vec<ChildTimes>) {
         let mut current = lock(&self.profile);
         // Whoever gave another profile meanwhile knows better.
-        if !timed.is_empty() && current.as_ref().is_some_and(|current| Arc::ptr_eq(current, profile)) {
-            *current = Some(Arc::new(profile.refined(self.space(), timed)));
+        if !learned.is_empty() && current.as_ref().is_some_and(|current| Arc::ptr_eq(current, profile)) {
+            *current = Some(Arc::new(profile.refined(self.space(), &self.tables, learned)));
         }
     }
 
-    fn rank(&self, profile: &DeviceProfile) -> Arc<[Candidate]> {
-        let predict = |network| profile.table.predict(network);
+    /// The shipped children that may answer, the most accurate first, as they are predicted at this pace.
+    fn rank(&self, profile: &DeviceProfile, pace: f64) -> Arc<[Candidate]> {
+        let predict = |network| Millis(pace * profile.table.predict(network).0);
         let mut ranked: Vec<Candidate> = (self.shipped.iter().filter(|one| self.may_answer(&one.entry.child)))
             .map(|one| Candidate { entry: one.entry.clone(), predicted: predict(one.active.prepared().network()) })
             .collect();
@@ -233,9 +229,4 @@ impl Runtime {
     pub(super) fn format_for(input_channels: u32) -> PixelFormat {
         if input_channels == 1 { PixelFormat::Grey8 } else { PixelFormat::Rgba8 }
     }
-}
-
-/// How many runs of about `each` fit into `about`.
-fn runs(about: Millis, each: Millis) -> usize {
-    (about.0 / each.0.max(1e-3)).clamp(FEWEST_RUNS, MOST_RUNS) as usize
 }

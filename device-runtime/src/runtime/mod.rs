@@ -12,6 +12,7 @@
 mod answer;
 mod audit;
 mod calibrate;
+mod check;
 mod choice_audit;
 mod classify;
 mod error;

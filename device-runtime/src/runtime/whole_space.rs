@@ -181,13 +181,19 @@ impl Runtime {
         let mut tried: Vec<Child> = Vec::new();
         for turn in 0..CHALLENGERS {
             say(turn as f64 / CHALLENGERS as f64, "searching the space");
-            let Some(found) = self.best_untried(&judge, budget, options, &tried, &incumbent) else { break };
+            let pace = self.pace()?;
+            let Some(found) = self.best_untried(&judge, budget, pace, options, &tried, &incumbent) else { break };
             // Not even the prediction says so.
             if found.top1 <= own {
                 break;
             }
             tried.push(found.child.clone());
-            let Some(measured) = self.time_unshipped(&found, budget)? else { continue };
+            let predicted = Millis(pace * found.cost);
+            // A child that is too slow still refines the fit.
+            let measured = self.time_and_learn(&found.child, predicted)?;
+            if !budget.holds_with_room(measured) {
+                continue;
+            }
             let calibrated = {
                 let part = |done: f64| say((turn as f64 + done) / CHALLENGERS as f64, "calibrating");
                 self.supernet.calibrate(&found.child, &judge.calibration, Some(&part)).map_err(RuntimeError::from)?
@@ -219,7 +225,7 @@ impl Runtime {
                 let adopted = Adopted {
                     calibrated,
                     prepared,
-                    predicted: Millis(found.cost),
+                    predicted,
                     measured,
                     predicted_top1: found.top1,
                     expected_gain,
@@ -250,6 +256,7 @@ impl Runtime {
         &self,
         judge: &Judge<'_>,
         budget: Budget,
+        pace: f64,
         options: &WholeSpaceOptions<'_>,
         tried: &[Child],
         incumbent: &Child,
@@ -258,7 +265,7 @@ impl Runtime {
         let table = &profile.table;
         let starts: Vec<Child> = self.children().map(|entry| entry.child.clone()).collect();
         // With the room that the measured time must have, or every candidate would just miss it.
-        let limit = budget.limit.0 / (ROOM * table.spread.at(budget.quantile));
+        let limit = budget.limit.0 / (ROOM * table.spread.at(budget.quantile) * pace);
         let found = search_within(
             self.space(),
             &starts,
@@ -270,13 +277,6 @@ impl Runtime {
         );
         let allowed = |found: &Found| found.child != *incumbent && !tried.contains(&found.child);
         found.into_iter().find(|found| allowed(found) && self.may_answer(&found.child))
-    }
-
-    /// Its times if it holds the budget; a child that does not still refines the fit.
-    fn time_unshipped(&self, found: &Found, budget: Budget) -> Result<Option<Latency>, RuntimeError> {
-        let network = self.space().lower(&found.child)?;
-        let latency = self.time_and_learn(&CalibratedChild::neutral(&network)?, Millis(found.cost))?;
-        Ok(budget.holds_with_room(latency).then_some(latency))
     }
 
     /// Whether each image's most probable class is its own.
