@@ -18,7 +18,7 @@ pub struct WholeSpaceOptions<'a> {
     pub effort: Effort,
     /// Seed of the search.
     pub seed: u64,
-    /// Called now and then, for a progress bar: calibrating takes seconds.
+    /// Called now and then, for a progress bar; [`Progress`] says what it must not do.
     pub progress: Option<&'a dyn Fn(Progress)>,
 }
 
