@@ -22,7 +22,7 @@ pub enum Clock {
 pub struct LayerTime {
     /// The layer's name.
     pub name: String,
-    /// Its shape, the key of a latency table.
+    /// Its shape: layers of the same take the same time.
     pub shape: LayerShape,
     /// Median.
     pub time: Millis,
