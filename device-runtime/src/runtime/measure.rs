@@ -10,10 +10,8 @@ use std::time::Duration;
 
 /// About how long a chosen child is timed.
 const CHECK: Millis = Millis(400.0);
-/// Fewest runs that say something of a p90.
-const FEWEST_RUNS: f64 = 10.0;
-/// More runs say little more.
-const MOST_RUNS: f64 = 200.0;
+/// Fewest runs that say something of a p90, and most: more say little more.
+const RUNS: [f64; 2] = [10.0, 200.0];
 /// Children that are timed first where other devices are known.
 const FEW: usize = 3;
 /// How much a budget grows when it no longer fits.
@@ -161,7 +159,7 @@ impl Runtime {
     }
 
     fn time_whole(&self, child: &PreparedChild, predicted: Millis) -> Result<Latency, RuntimeError> {
-        Ok(Latency::of(&self.supernet.time_whole(child, &self.stand_in()?, runs(CHECK, predicted))?))
+        Ok(Latency::of(&self.supernet.time_whole(child, &self.stand_in()?, CHECK.runs_of(predicted, RUNS))?))
     }
 
     /// Times a child that does not ship, and takes its time into the profile.
@@ -233,9 +231,4 @@ impl Runtime {
     pub(super) fn format_for(input_channels: u32) -> PixelFormat {
         if input_channels == 1 { PixelFormat::Grey8 } else { PixelFormat::Rgba8 }
     }
-}
-
-/// How many runs of about `each` fit into `about`.
-fn runs(about: Millis, each: Millis) -> usize {
-    (about.0 / each.0.max(1e-3)).clamp(FEWEST_RUNS, MOST_RUNS) as usize
 }
