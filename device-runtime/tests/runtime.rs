@@ -109,7 +109,7 @@ fn a_governed_runtime_switches_by_what_it_is_told() {
     assert_eq!(governed.classify(&image).unwrap(), runtime.classify(&image).unwrap());
 
     let old = runtime.active();
-    let said = [(); 4].map(|()| governed.observe(&old, Millis(1e6)).unwrap());
+    let said = [(); 4].map(|()| governed.observe(&old, Millis(1e6)));
     // The fourth time is of a child that serves no longer.
     let down = Decision::StepDown { to: top - 1, why: Reason::Misses };
     assert_eq!(said, [Decision::Stay, Decision::Stay, down, Decision::Stay]);
@@ -126,7 +126,10 @@ fn a_governed_runtime_switches_by_what_it_is_told() {
     // A child of the app's own is none of the governor's business.
     runtime.switch_to("biggest").unwrap();
     let own = runtime.active();
-    assert!([(); 9].iter().all(|()| governed.observe(&own, Millis(1e6)).unwrap() == Decision::Stay));
+    assert!([(); 9].iter().all(|()| governed.observe(&own, Millis(1e6)) == Decision::Stay));
+    let served = governed.classify(&image).unwrap();
+    let rung = governed.governor().rung().name.clone();
+    assert_eq!(served.child(), runtime.prepared(&rung).unwrap().child(), "the governor's child answers all the same");
 
     governed.set_budget(Millis(5.0)).unwrap();
     assert!(matches!(runtime.governed(Millis(f64::NAN)), Err(ChooseError::NoDuration { .. })));
