@@ -122,7 +122,8 @@ fn a_governed_runtime_switches_by_what_it_is_told() {
             scope.spawn(|| governed.classify(&image).unwrap());
         }
     });
-    assert_eq!(governed.governor().current(), top - 2);
+    // A restless machine may have measured a ladder of two rungs only.
+    assert_eq!(governed.governor().current(), top.saturating_sub(2));
     assert_eq!(runtime.active().name(), Some(governed.governor().rung().name.as_str()));
 
     // A child of the app's own is none of the governor's business.
