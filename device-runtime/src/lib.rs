@@ -49,6 +49,7 @@ pub mod input;
 pub mod latency;
 #[cfg(feature = "page")]
 pub mod page;
+mod percentiles;
 mod rank_correlation;
 pub mod reference;
 #[cfg(all(feature = "gpu", feature = "page"))]

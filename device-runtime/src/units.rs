@@ -31,6 +31,12 @@ impl Millis {
     pub fn micros(self) -> f64 {
         self.0 * 1e3
     }
+
+    /// How many runs of about `each` fit into it, within bounds.
+    #[cfg(feature = "gpu")]
+    pub(crate) fn runs_of(self, each: Self, [fewest, most]: [f64; 2]) -> usize {
+        (self.0 / each.0.max(1e-3)).clamp(fewest, most) as usize
+    }
 }
 
 impl From<std::time::Duration> for Millis {
@@ -42,5 +48,16 @@ impl From<std::time::Duration> for Millis {
 impl fmt::Display for Millis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:.*} ms", if self.0 < 10.0 { 3 } else { 1 }, self.0)
+    }
+}
+
+#[cfg(all(test, feature = "gpu"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn runs_that_fit_stay_within_their_bounds() {
+        let runs = |each: f64| Millis(400.0).runs_of(Millis(each), [10.0, 200.0]);
+        assert_eq!([0.0, 1.0, 8.0, 9.0, 1e6].map(runs), [200, 200, 50, 44, 10]);
     }
 }

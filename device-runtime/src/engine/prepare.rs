@@ -57,6 +57,11 @@ impl PreparedChild {
     pub fn network(&self) -> &Network {
         &self.inner.network
     }
+
+    /// Whether both are clones of one preparation.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.inner, &other.inner)
+    }
 }
 
 impl fmt::Display for PreparedChild {

@@ -1,6 +1,7 @@
 use super::{EngineError, PreparedChild, Supernet};
 use crate::gpu::Wait;
 use crate::input::Image;
+use crate::percentiles::percentiles;
 use crate::space::LayerShape;
 use crate::units::Millis;
 use serde::{Deserialize, Serialize};
@@ -22,7 +23,7 @@ pub enum Clock {
 pub struct LayerTime {
     /// The layer's name.
     pub name: String,
-    /// Its shape, the key of a latency table.
+    /// Its shape: layers of the same take the same time.
     pub shape: LayerShape,
     /// Median.
     pub time: Millis,
@@ -39,9 +40,9 @@ pub struct LayerTimes {
 
 const ACTION: &str = "timing layers";
 
-fn median(mut times: Vec<f64>) -> Millis {
-    times.sort_by(f64::total_cmp);
-    Millis(times.get(times.len() / 2).copied().unwrap_or(0.0))
+fn median(times: &[Millis]) -> Millis {
+    let [median] = percentiles(times, [50]);
+    median
 }
 
 /// Why timestamps, one before and one after each layer, cannot be right; `None` if they can.
@@ -115,10 +116,10 @@ impl Supernet {
         for _ in 0..repeats.max(1) {
             let ticks = self.query_timestamps(child)?;
             for (all, pair) in times.iter_mut().zip(ticks.chunks_exact(2)) {
-                all.push(pair[1].saturating_sub(pair[0]) as f64 * self.context.tick_ms());
+                all.push(Millis(pair[1].saturating_sub(pair[0]) as f64 * self.context.tick_ms()));
             }
         }
-        Ok(times.into_iter().map(median).collect())
+        Ok(times.iter().map(|times| median(times)).collect())
     }
 
     /// Ticks before and after each layer of one run; none where the adapter has no clock.
@@ -174,9 +175,9 @@ impl Supernet {
             let mut times = Vec::with_capacity(repeats);
             for _ in 0..repeats.max(1) {
                 let (once, twice) = (run(dispatch, ONCE)?, run(dispatch, 2 * ONCE)?);
-                times.push((twice - once).max(0.0) / f64::from(ONCE));
+                times.push(Millis((twice - once).max(0.0) / f64::from(ONCE)));
             }
-            medians.push(median(times));
+            medians.push(median(&times));
         }
         Ok(medians)
     }

@@ -1,6 +1,7 @@
 //! How well children are predicted that the fit has never seen, and how well simpler predictors do.
 
 use super::fit::{LatencyFit, Price, Sample};
+use super::relative_error::{mean_percent, relative_error};
 use super::table::LatencyTable;
 use super::work::{Amounts, Work};
 use crate::rank_correlation::spearman;
@@ -22,12 +23,12 @@ pub struct Accuracy {
 
 /// A predictor and its predictions, beside the children's measured times.
 pub(crate) fn accuracy(predictor: impl Into<String>, predicted: &[f64], measured: &[f64]) -> Accuracy {
-    let errors: Vec<f64> = predicted.iter().zip(measured).map(|(a, b)| (a / b - 1.0).abs()).collect();
-    let count = errors.len().max(1) as f64;
+    let errors: Vec<f64> = predicted.iter().zip(measured).map(|(&a, &b)| relative_error(a, b)).collect();
+    let within = errors.iter().filter(|error| **error <= 0.1).count();
     Accuracy {
         predictor: predictor.into(),
-        mape_percent: 100.0 * errors.iter().sum::<f64>() / count,
-        within_10_percent: 100.0 * errors.iter().filter(|error| **error <= 0.1).count() as f64 / count,
+        mape_percent: mean_percent(&errors),
+        within_10_percent: 100.0 * within as f64 / errors.len().max(1) as f64,
         spearman: spearman(predicted, measured),
     }
 }

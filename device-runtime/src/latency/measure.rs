@@ -17,7 +17,7 @@ pub struct ProfileOptions<'a> {
     pub time: Duration,
     /// Most informative children to time: [`MOST_INFORMATIVE`] is enough.
     pub children: usize,
-    /// Called now and then, for a progress bar. It must not call back into the runtime, which is measuring.
+    /// Called now and then, for a progress bar; [`Progress`] says what it must not do.
     pub progress: Option<&'a dyn Fn(Progress)>,
 }
 
@@ -33,7 +33,13 @@ impl fmt::Debug for ProfileOptions<'_> {
     }
 }
 
-/// How far a measurement is.
+/// How far a measurement is, as a callback is told for a progress bar.
+///
+/// The callback is called by the thread that measures, in the midst of it: it must return soon, for a slow one makes
+/// the device look slow, and it must not call back into the runtime. What measures there, as [`Runtime::choose`] does,
+/// would wait for ever for the measurement that waits for the callback; what only classifies would be measured too.
+///
+/// [`Runtime::choose`]: crate::Runtime::choose
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Progress {
     /// From 0 to 1.

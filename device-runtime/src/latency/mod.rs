@@ -26,6 +26,7 @@ mod pace;
 #[cfg(feature = "gpu")]
 mod profile;
 mod quantiles;
+mod relative_error;
 #[cfg(feature = "gpu")]
 mod sealed;
 mod table;

@@ -1,3 +1,4 @@
+use crate::percentiles::percentiles;
 use crate::select::Quantile;
 use crate::units::Millis;
 use serde::{Deserialize, Serialize};
@@ -22,12 +23,8 @@ impl Latency {
     /// assert_eq!(Latency::of(&runs), Latency { p50: Millis(10.0), p90: Millis(18.0), p95: Millis(19.0) });
     /// ```
     pub fn of(runs: &[Millis]) -> Self {
-        let mut sorted = runs.to_vec();
-        sorted.sort_by(|a, b| a.0.total_cmp(&b.0));
-        // In integers: 0.9 * 10 is a little more than 9.
-        let rank = |percent: usize| (percent * sorted.len()).div_ceil(100).saturating_sub(1);
-        let at = |percent: usize| sorted.get(rank(percent)).copied().unwrap_or_default();
-        Self { p50: at(50), p90: at(90), p95: at(95) }
+        let [p50, p90, p95] = percentiles(runs, [50, 90, 95]);
+        Self { p50, p90, p95 }
     }
 
     /// One of them.

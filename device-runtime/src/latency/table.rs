@@ -1,5 +1,6 @@
 use super::fit::{LatencyFit, Sample};
 use super::quantiles::Spread;
+use super::relative_error::{mean_percent, relative_error};
 use crate::space::{LayerShape, Network};
 use crate::units::Millis;
 use serde::{Deserialize, Serialize};
@@ -81,8 +82,8 @@ impl LatencyTable {
 
 /// Mean relative error of a fit over samples, in percent; 0 for none.
 pub fn mean_error_percent(fit: &LatencyFit, samples: &[Sample]) -> f64 {
-    let error = |sample: &Sample| (fit.predict_amounts(&sample.amounts).0 / sample.time.0 - 1.0).abs();
-    100.0 * samples.iter().map(error).sum::<f64>() / samples.len().max(1) as f64
+    let error = |sample: &Sample| relative_error(fit.predict_amounts(&sample.amounts).0, sample.time.0);
+    mean_percent(&samples.iter().map(error).collect::<Vec<_>>())
 }
 
 /// The table of the device that is most like one that was measured a little: the one whose prices, scaled by one factor,

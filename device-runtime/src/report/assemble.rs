@@ -89,7 +89,7 @@ impl Errors {
 pub struct ReportOptions<'a> {
     /// Names of shipped children whose layers are shown; of the biggest and the smallest if there is none.
     pub children: &'a [String],
-    /// Called now and then, for a progress bar.
+    /// Called now and then, for a progress bar; [`Progress`] says what it must not do.
     pub progress: Option<&'a dyn Fn(Progress)>,
 }
 

@@ -4,10 +4,10 @@ use crate::runtime::{Runtime, RuntimeError};
 use crate::space::LayerShape;
 use crate::units::{MAdds, Millis};
 use serde::Serialize;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// About how long a child's layers are timed, and the child whole.
-const PATIENCE: Duration = Duration::from_millis(500);
+const PATIENCE: Millis = Millis(500.0);
 /// Fewest and most runs.
 const RUNS: [f64; 2] = [5.0, 50.0];
 /// More repeats of a layer say little more.
@@ -57,11 +57,6 @@ pub(super) fn percent_of(part: f64, whole: f64) -> f64 {
     if whole > 0.0 { 100.0 * part / whole } else { 0.0 }
 }
 
-/// How many runs of `each` take about [`PATIENCE`].
-fn runs(each: Duration, [fewest, most]: [f64; 2]) -> usize {
-    (PATIENCE.as_secs_f64() / each.as_secs_f64().max(1e-6)).clamp(fewest, most) as usize
-}
-
 impl ChildLayers {
     /// Times a shipped child whole, then each of its layers.
     ///
@@ -72,10 +67,11 @@ impl ChildLayers {
         supernet.wait_until_ready()?;
         let started = Instant::now();
         supernet.infer(prepared, &image)?;
-        let whole = Latency::of(&supernet.time_whole(prepared, &image, runs(started.elapsed(), RUNS))?);
+        let whole =
+            Latency::of(&supernet.time_whole(prepared, &image, PATIENCE.runs_of(started.elapsed().into(), RUNS))?);
         let started = Instant::now();
         let once = supernet.time_layers(prepared, 1)?;
-        let repeats = runs(started.elapsed(), [1.0, MOST_REPEATS]);
+        let repeats = PATIENCE.runs_of(started.elapsed().into(), [1.0, MOST_REPEATS]);
         let times = if repeats > 1 { supernet.time_layers(prepared, repeats)? } else { once };
         let sum: f64 = times.layers.iter().map(|layer| layer.time.0).sum();
         let layers = (times.layers.into_iter())

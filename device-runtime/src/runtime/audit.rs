@@ -2,7 +2,7 @@ use super::{Runtime, RuntimeError};
 use crate::bundle::Bundle;
 use crate::engine::{PreparedChild, Start, TileChoice};
 use crate::gpu::Counters;
-use crate::latency::Latency;
+use crate::percentiles::percentiles;
 use crate::space::CalibratedChild;
 use crate::units::Millis;
 use rand::{Rng, RngExt};
@@ -87,8 +87,7 @@ fn audit(
     let Counters { weight_bytes_uploaded, buffers, bind_groups, pipelines, .. } =
         runtime.supernet().counters() - loaded;
 
-    times.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let p99 = times.get((99 * times.len()).div_ceil(100).saturating_sub(1)).copied().unwrap_or_default();
+    let [p50, p99] = percentiles(&times, [50, 99]);
     Ok(SwitchAudit {
         switches,
         children: children.len(),
@@ -96,7 +95,7 @@ fn audit(
         buffers,
         bind_groups,
         pipelines,
-        switch_us_p50: Latency::of(&times).p50.micros(),
+        switch_us_p50: p50.micros(),
         switch_us_p99: p99.micros(),
         outputs_equal_fresh_load: equal,
     })

@@ -6,10 +6,8 @@ use crate::units::Millis;
 
 /// About how long a child is timed before it is taken.
 const TIME: Millis = Millis(400.0);
-/// Fewest runs that say something of a p90.
-const FEWEST_RUNS: f64 = 10.0;
-/// More runs say little more.
-const MOST_RUNS: f64 = 200.0;
+/// Fewest runs that say something of a p90, and most: more say little more.
+const RUNS: [f64; 2] = [10.0, 200.0];
 /// Batches of runs, each with the reference beside it.
 const BATCHES: usize = 4;
 
@@ -42,7 +40,10 @@ impl<'a> Check<'a> {
         let mut batches = Batches::default();
         for _ in 0..BATCHES {
             let reference = self.pace.now()?;
-            batches.push(reference, supernet.time_runs(child, &self.image, runs(TIME, predicted).div_ceil(BATCHES))?);
+            batches.push(
+                reference,
+                supernet.time_runs(child, &self.image, TIME.runs_of(predicted, RUNS).div_ceil(BATCHES))?,
+            );
         }
         let usual = self.profile.reference_ms;
         self.learned.push(ChildTimes::new(None, child.child().clone(), predicted, &batches, usual));
@@ -53,9 +54,4 @@ impl<'a> Check<'a> {
     pub(super) fn learned(self) -> Vec<ChildTimes> {
         self.learned
     }
-}
-
-/// How many runs of about `each` fit into `about`.
-fn runs(about: Millis, each: Millis) -> usize {
-    (about.0 / each.0.max(1e-3)).clamp(FEWEST_RUNS, MOST_RUNS) as usize
 }

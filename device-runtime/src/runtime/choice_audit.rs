@@ -26,7 +26,7 @@ pub struct ChoiceAuditOptions<'a> {
     pub test: &'a [(Image<'a>, usize)],
     /// Seed of the order of budgets, and of searches.
     pub seed: u64,
-    /// Called now and then, for a progress bar.
+    /// Called now and then, for a progress bar; [`Progress`] says what it must not do.
     pub progress: Option<&'a dyn Fn(Progress)>,
 }
 

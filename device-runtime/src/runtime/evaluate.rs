@@ -25,7 +25,7 @@ pub struct EvaluationOptions<'a> {
     pub seed: u64,
     /// Tables of other devices, to be compared with.
     pub tables: &'a [LatencyTable],
-    /// Called now and then, for a progress bar.
+    /// Called now and then, for a progress bar; [`Progress`] says what it must not do.
     pub progress: Option<&'a dyn Fn(Progress)>,
 }
 

@@ -1,8 +1,14 @@
 use super::measure::lock;
-use super::{ActiveChild, Answer, ChooseError, Runtime, RuntimeError};
+use super::{
+    ActiveChild, Answer, ChooseError, Runtime, RuntimeError, Target, WholeSpaceChoice, WholeSpaceError,
+    WholeSpaceOptions,
+};
+use crate::bundle::Bundle;
+use crate::engine::PreparedChild;
 use crate::input::Image;
-use crate::select::{Budget, Decision, Governor, GovernorError, GovernorOptions, ThermalHint};
+use crate::select::{Budget, Decision, Governor, GovernorError, GovernorOptions, Rung, ThermalHint};
 use crate::units::Millis;
+use std::collections::HashMap;
 use std::ops::Deref;
 use std::sync::Mutex;
 use std::time::Instant;
@@ -10,6 +16,29 @@ use std::time::Instant;
 /// A runtime that switches by itself, so that a budget goes on to hold while the device warms up or other apps use it.
 ///
 /// `Send + Sync` if what holds the runtime is. Any thread may classify; a switch serves from the next inference on.
+///
+/// Its ladder begins with the shipped children, which are ready from the start. A child that does not ship takes
+/// seconds to be calibrated: another thread does that while a rung serves ([`Governed::adopt`]), and the child becomes
+/// a rung when it is ready.
+///
+/// ```no_run
+/// use nestling::runtime::{Governed, WholeSpaceOptions};
+/// use nestling::select::GovernorOptions;
+/// use nestling::{Bundle, Image, Millis, Runtime};
+/// use std::sync::Arc;
+///
+/// # fn watch(runtime: Arc<Runtime>, bundle: &Bundle, frames: &[Image<'_>]) -> Result<(), Box<dyn std::error::Error>> {
+/// let governed = Governed::new(runtime, GovernorOptions::new(Millis(8.0)))?;
+/// std::thread::scope(|scope| {
+///     scope.spawn(|| match governed.adopt(bundle, &WholeSpaceOptions::default()) {
+///         Ok(choice) => println!("{choice}"),
+///         Err(error) => eprintln!("the shipped children go on alone: {error}"),
+///     });
+///     frames.iter().try_for_each(|frame| governed.classify(frame).map(|answer| println!("{}", answer.top().label)))
+/// })?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Governed<R> {
     runtime: R,
@@ -20,7 +49,16 @@ pub struct Governed<R> {
 #[derive(Debug)]
 struct State {
     governor: Governor,
+    /// The child of every rung, by its name.
+    children: HashMap<String, ActiveChild>,
     hint: ThermalHint,
+}
+
+impl State {
+    /// The child of the rung that serves.
+    fn child(&self) -> &ActiveChild {
+        &self.children[&self.governor.rung().name]
+    }
 }
 
 impl Runtime {
@@ -68,45 +106,99 @@ impl<R: Deref<Target = Runtime>> Governed<R> {
         let ladder = runtime.ladder()?;
         if options.start.is_none() {
             // A child that another one beats is no rung: the governor then starts where the prediction says.
-            let rung = |name| ladder.rungs().iter().position(|rung| rung.name == name);
-            options.start = chosen.map_or(Some(0), rung);
+            options.start = chosen.map_or(Some(0), |name| ladder.position(&name));
         }
-        let governor = Governor::new(ladder, options)?;
-        runtime.switch_to(&governor.rung().name)?;
-        let state = Mutex::new(State { governor, hint: ThermalHint::Unknown });
-        Ok(Self { runtime, started: Instant::now(), state })
+        let child = |rung: &Rung| Ok((rung.name.clone(), runtime.find(Target::Shipped(&rung.name))?));
+        let children = ladder.rungs().iter().map(child).collect::<Result<_, RuntimeError>>()?;
+        let state = State { governor: Governor::new(ladder, options)?, children, hint: ThermalHint::Unknown };
+        runtime.activate(state.child().clone());
+        Ok(Self { runtime, started: Instant::now(), state: Mutex::new(state) })
     }
 
-    /// As [`Runtime::classify`]; the time it takes is observed.
+    /// As [`Runtime::classify`], by the governor's child, whichever the app or a search has made the active one; the
+    /// time it takes is observed.
     ///
     /// # Errors
     /// As [`Runtime::classify`].
     pub fn classify(&self, image: &Image<'_>) -> Result<Answer, RuntimeError> {
-        let (child, started) = (self.runtime.active(), Instant::now());
+        let child = lock(&self.state).child().clone();
+        let started = Instant::now();
         let answer = self.runtime.classify_by(&child, image)?;
-        self.observe(&child, started.elapsed().into())?;
+        self.observe(&child, started.elapsed().into());
         Ok(answer)
+    }
+
+    /// Searches the whole space under the governor's budget, as [`Runtime::choose_in_whole_space`] does, and makes a
+    /// rung of the child that is adopted, if there is one. Its name is the child as text.
+    ///
+    /// Takes seconds: call it from a thread of its own. [`Governed::classify`] goes on with the governor's child
+    /// meanwhile, only slower where the search has the GPU, which counts as any other load; afterwards, also after an
+    /// error, the governor's child is the runtime's active one again.
+    ///
+    /// # Errors
+    /// As [`Runtime::choose_in_whole_space`]; the ladder stays.
+    pub fn adopt(&self, bundle: &Bundle, options: &WholeSpaceOptions<'_>) -> Result<WholeSpaceChoice, WholeSpaceError> {
+        let limit = lock(&self.state).governor.limit();
+        let outcome = self.runtime.choose_in_whole_space(bundle, Budget::p95(limit), options);
+        let added = outcome.as_ref().map_or(Ok(()), |choice| self.add_adopted(choice));
+        self.runtime.activate(lock(&self.state).child().clone());
+        added?;
+        outcome
+    }
+
+    fn add_adopted(&self, choice: &WholeSpaceChoice) -> Result<(), ChooseError> {
+        let Some(adopted) = choice.adopted() else { return Ok(()) };
+        let (name, ladder) = (adopted.prepared.to_string(), self.governor().ladder().clone());
+        // An earlier search may have found the same child.
+        if ladder.position(&name).is_some() {
+            return Ok(());
+        }
+        // At the ladder's pace: the search timed both children, maybe while the app had the GPU too.
+        let (shipped, now) = (&choice.shipped().entry().name, choice.shipped().measured().p50);
+        let usual = ladder.position(shipped).map_or(now, |place| ladder.rungs()[place].predicted);
+        let predicted = Millis(adopted.measured.p50.0 * usual.0 / now.0.max(f64::MIN_POSITIVE));
+        self.add(Rung { name, predicted, accuracy: adopted.accuracy }, &adopted.prepared)?;
+        Ok(())
+    }
+
+    /// Makes a rung of a child that does not ship and was prepared by [`Runtime::prepare`], as [`Governor::add`] says;
+    /// returns whether it is one. So a child that was adopted at an earlier start becomes one without a search: keep
+    /// its [`Rung`] and its [statistics](super::Adopted::calibrated).
+    ///
+    /// Steps to it cost what any other switch costs: no copy of weights, no new pipeline. The governor's child is the
+    /// runtime's active one afterwards.
+    ///
+    /// # Errors
+    /// [`ChooseError::Governor`] if it cannot be a rung, [`ChooseError::Runtime`] if another runtime prepared it or it
+    /// was never trained; the ladder stays.
+    pub fn add(&self, rung: Rung, child: &PreparedChild) -> Result<bool, ChooseError> {
+        let child = self.runtime.find(Target::Prepared(child))?;
+        let state = &mut *lock(&self.state);
+        let name = rung.name.clone();
+        let is_rung = state.governor.add(rung)?;
+        state.children.insert(name, child);
+        // What is no rung any more, this one or another, gives its slot back.
+        state.children.retain(|name, _| state.governor.ladder().position(name).is_some());
+        self.runtime.activate(state.child().clone());
+        Ok(is_rung)
     }
 
     /// Takes a time that the app measured itself, of the child that was active when it began, and switches if need be:
     /// for apps whose budget holds for more than the inference.
     ///
     /// What another child than the governor's took is not counted, be it that it was switched meanwhile, or that the
-    /// app switched the runtime to a child of its own.
-    ///
-    /// # Errors
-    /// As [`Runtime::switch_to`].
-    pub fn observe(&self, child: &ActiveChild, time: Millis) -> Result<Decision, RuntimeError> {
-        let State { governor, hint } = &mut *lock(&self.state);
-        if child.name() != Some(governor.rung().name.as_str()) {
-            return Ok(Decision::Stay);
+    /// app or a search switched the runtime to a child of its own.
+    pub fn observe(&self, child: &ActiveChild, time: Millis) -> Decision {
+        let state = &mut *lock(&self.state);
+        if !child.prepared().is(state.child().prepared()) {
+            return Decision::Stay;
         }
-        let decision = governor.observe(self.started.elapsed(), time, *hint);
+        let decision = state.governor.observe(self.started.elapsed(), time, state.hint);
         if let Decision::StepDown { .. } | Decision::StepUp { .. } = decision {
             // Under the lock, which costs microseconds: two threads must not switch in the wrong order.
-            self.runtime.switch_to(&governor.rung().name)?;
+            self.runtime.activate(state.child().clone());
         }
-        Ok(decision)
+        decision
     }
 
     /// Says what the system says of the device's heat; it holds until the next call.

@@ -91,25 +91,34 @@ impl Runtime {
     /// [`RuntimeError::Engine`] if another runtime prepared it.
     pub fn switch_to<'a>(&self, target: impl Into<Target<'a>>) -> Result<Duration, RuntimeError> {
         let started = Instant::now();
-        let next = match target.into() {
+        self.activate(self.find(target.into())?);
+        Ok(started.elapsed())
+    }
+
+    /// The child of a target, if it is this runtime's and may answer.
+    pub(super) fn find(&self, target: Target<'_>) -> Result<ActiveChild, RuntimeError> {
+        match target {
             Target::Shipped(name) => {
                 let shipped = self.shipped(name)?;
                 if !self.may_answer(&shipped.entry.child) {
                     return Err(RuntimeError::Untrained { child: format!("child `{name}`") });
                 }
-                shipped.active.clone()
+                Ok(shipped.active.clone())
             }
             Target::Prepared(prepared) => {
                 self.supernet.check_own(prepared)?;
                 if !self.may_answer(prepared.child()) {
                     return Err(RuntimeError::Untrained { child: format!("child `{prepared}`") });
                 }
-                ActiveChild::new(None, prepared.clone())
+                Ok(ActiveChild::new(None, prepared.clone()))
             }
-        };
+        }
+    }
+
+    /// Makes a child that was found the active one.
+    pub(super) fn activate(&self, next: ActiveChild) {
         let old = std::mem::replace(&mut *self.active.write().unwrap_or_else(PoisonError::into_inner), next);
         drop(old); // outside of the lock: the last clone of a prepared child frees its slot
-        Ok(started.elapsed())
     }
 
     /// The child that answers now.

@@ -18,7 +18,7 @@ pub struct WholeSpaceOptions<'a> {
     pub effort: Effort,
     /// Seed of the search.
     pub seed: u64,
-    /// Called now and then, for a progress bar: calibrating takes seconds.
+    /// Called now and then, for a progress bar; [`Progress`] says what it must not do.
     pub progress: Option<&'a dyn Fn(Progress)>,
 }
 
@@ -54,6 +54,9 @@ pub struct Adopted {
     pub predicted_top1: f64,
     /// Points of top-1 by which it is expected to be better: prediction and check together.
     pub expected_gain: f64,
+    /// Its expected top-1 accuracy on the held-out images, in percent, to be compared with that of shipped children:
+    /// that of the child whose place it took, and the expected gain.
+    pub accuracy: f64,
     /// Its accuracy on the bundle's check images.
     pub check: Measured,
     /// The shipped child's on the same images.
@@ -152,7 +155,7 @@ impl Runtime {
     /// latency fit and the bundle's accuracy predictor, times the best candidates whole, calibrates the batch norm of one
     /// that holds the budget on the GPU (BigNAS, batch norm calibration) from the bundle's calibration images, and
     /// compares it with the shipped child on the bundle's check images. It is adopted if prediction and check together
-    /// say that it is better. Takes seconds; other threads may classify meanwhile. Needs two spare slots.
+    /// say that it is better. Takes seconds; other threads may classify meanwhile. Needs a spare slot.
     ///
     /// # Errors
     /// [`WholeSpaceError::Choose`] as [`Runtime::choose`]; [`WholeSpaceError::Missing`] if the bundle has no predictor or
@@ -222,6 +225,7 @@ impl Runtime {
                     "expected to be {expected_gain:.2} (+-{uncertainty:.2}) points better than shipped `{}` within {budget}",
                     shipped.entry().name
                 );
+                let accuracy = shipped.entry().held_out.top1_percent() + expected_gain;
                 let adopted = Adopted {
                     calibrated,
                     prepared,
@@ -229,6 +233,7 @@ impl Runtime {
                     measured,
                     predicted_top1: found.top1,
                     expected_gain,
+                    accuracy,
                     check,
                     check_of_shipped,
                 };

@@ -69,7 +69,7 @@ impl fmt::Display for Shape {
     }
 }
 
-/// Everything that a layer's time depends on: the key of a latency table.
+/// Everything that a layer's time depends on: layers of the same shape take the same time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct LayerShape {
     /// What it computes.

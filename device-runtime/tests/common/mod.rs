@@ -6,7 +6,7 @@
 use nestling::bundle::{BundleContents, ChildEntry, Manifest, Measured, Trained};
 use nestling::input::Preprocessing;
 use nestling::space::{CalibratedChild, Child, ExpandRatio, Role, SearchSpace, StageChoice, Statistics};
-use nestling::{Bundle, WeightStorage};
+use nestling::{Bundle, Image, WeightStorage};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::path::{Path, PathBuf};
@@ -116,4 +116,33 @@ pub fn write_bundle(folder: &Path) -> PathBuf {
 pub fn pixels(seed: u64) -> Vec<u8> {
     let mut random = random(seed);
     (0..28 * 28).map(|_| random.random_range(0..=255)).collect()
+}
+
+/// The bundle of the examples: trained, with predictor and images.
+pub fn trained() -> Bundle {
+    Bundle::open(concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/assets/fashion.nestling")).unwrap()
+}
+
+/// A grey bundle again with another manifest, of all children or some.
+pub fn repacked(bundle: &Bundle, change: impl FnOnce(&mut Manifest)) -> Bundle {
+    let mut manifest = bundle.manifest().clone();
+    change(&mut manifest);
+    let index = |name: &str| bundle.child_index(name).unwrap();
+    let children: Vec<_> =
+        manifest.children.iter().map(|entry| bundle.calibrated(index(&entry.name)).unwrap()).collect();
+    let pixels = |image: Image<'_>| {
+        let (width, height) = (image.width(), image.height());
+        let rows = (0..height).flat_map(|row| (0..width).map(move |column| (row, column)));
+        rows.map(|(row, column)| image.value(row, column, 0, 1) as u8).collect::<Vec<u8>>()
+    };
+    let all = bundle.calibration_images().chain(bundle.check_images().map(|(image, _)| image));
+    let images: Vec<u8> = all.flat_map(pixels).collect();
+    let contents =
+        BundleContents { manifest: &manifest, weights: bundle.weights(), children: &children, images: &images };
+    Bundle::from_bytes(&contents.encode().unwrap()).unwrap()
+}
+
+/// What answers are compared by.
+pub fn bits(logits: &[f32]) -> Vec<u32> {
+    logits.iter().map(|logit| logit.to_bits()).collect()
 }

@@ -109,7 +109,7 @@ impl Options {
             report.misses += usize::from(time.0 > self.budget_ms);
             // A step clears it.
             let p95_ms = governed.governor().p95().map(|p95| p95.0);
-            let (to, why) = match governed.observe(&child, time)? {
+            let (to, why) = match governed.observe(&child, time) {
                 Decision::StepDown { to, why } => (Some(to), Some(why)),
                 Decision::StepUp { to } => (Some(to), None),
                 Decision::Stay | Decision::TooSlow => (None, None),

@@ -22,7 +22,7 @@ pub use options::{GovernorError, GovernorOptions};
 pub use thermal::ThermalHint;
 
 use crate::units::Millis;
-use options::{check_limit, check_rung};
+use options::check_limit;
 use std::time::Duration;
 use thermal::Heat;
 use window::Window;
@@ -43,7 +43,8 @@ pub const WINDOW: usize = 32;
 /// heat: what misses now and then at a constant load switches twice a minute at most.
 ///
 /// A step up that is taken back within five minutes doubles the 30 seconds for that rung, up to 16 minutes. A step goes
-/// to the next rung, and never past the ends. All numbers are [`GovernorOptions`].
+/// to the next rung, and never past the ends. A rung is a child that is ready to serve; more may [join](Governor::add)
+/// while it runs. All numbers are [`GovernorOptions`].
 ///
 /// ```
 /// use nestling::Millis;
@@ -83,16 +84,13 @@ pub struct Governor {
 }
 
 /// What a governor remembers of a rung.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 struct Known {
-    ready: bool,
     /// When it was last stepped up to.
     climbed_at: Option<Duration>,
     /// Steps up to it in a row that had to be taken back.
     taken_back: u32,
 }
-
-const NEW: Known = Known { ready: true, climbed_at: None, taken_back: 0 };
 
 impl Governor {
     /// Starts at the rung that the options name.
@@ -107,7 +105,7 @@ impl Governor {
             current: options.start.unwrap_or_else(|| ladder.best_within(roomy)),
             ladder,
             options,
-            known: vec![NEW; rungs].into(),
+            known: vec![Known::default(); rungs].into(),
             window: Window::new(),
             over_for: 0,
             too_slow: false,
@@ -157,15 +155,40 @@ impl Governor {
         Ok(())
     }
 
-    /// Says whether a rung's child can serve. All can at first; while a child is made ready in the background, no step
-    /// up goes to it, and steps down pass over it.
+    /// Adds a child that became ready while another served; until then no step goes to it. What is beaten is no rung:
+    /// the new child if a rung beats it, and every rung that it beats. Where it beats the one that serves, it serves in
+    /// its place: the next time must be of the [`rung`](Self::rung) that there is then.
+    ///
+    /// Returns whether it is a rung. What is known of the others stays; the wait for a step up begins anew.
+    ///
+    /// ```
+    /// use nestling::Millis;
+    /// use nestling::select::{Governor, GovernorOptions, Ladder, Rung};
+    ///
+    /// let rung = |name: &str, ms, accuracy| Rung { name: name.to_owned(), predicted: Millis(ms), accuracy };
+    /// let mut governor = Governor::new(Ladder::new([rung("small", 2.0, 88.0)])?, GovernorOptions::new(Millis(8.0)))?;
+    /// assert!(governor.add(rung("calibrated meanwhile", 5.0, 92.0))?);
+    /// assert!(!governor.add(rung("slower and no better", 6.0, 91.0))?);
+    /// assert_eq!((governor.rung().name.as_str(), governor.ladder().rungs().len()), ("small", 2));
+    /// # Ok::<(), nestling::select::GovernorError>(())
+    /// ```
     ///
     /// # Errors
-    /// [`GovernorError::NoSuchRung`].
-    pub fn set_ready(&mut self, index: usize, ready: bool) -> Result<(), GovernorError> {
-        check_rung(index, self.known.len())?;
-        self.known[index].ready = ready;
-        Ok(())
+    /// [`GovernorError::Rung`] if its time or accuracy is no number, or a rung has its name; the ladder stays.
+    pub fn add(&mut self, rung: Rung) -> Result<bool, GovernorError> {
+        let (added, serving) = (rung.name.clone(), self.rung().name.clone());
+        let ladder = Ladder::pareto(self.ladder.rungs().iter().cloned().chain([rung]))?;
+        let known = |rung: &Rung| self.ladder.position(&rung.name).map_or(Known::default(), |old| self.known[old]);
+        self.known = ladder.rungs().iter().map(known).collect();
+        self.ladder = ladder;
+        self.room_since = None;
+        let place = self.ladder.position(&added);
+        match self.ladder.position(&serving) {
+            Some(current) => self.current = current,
+            // Rungs do not beat each other, so it was the new one.
+            None => self.go(place.unwrap_or(0)),
+        }
+        Ok(place.is_some())
     }
 
     /// The rung that serves.
@@ -216,7 +239,7 @@ impl Governor {
     }
 
     fn next_down(&self) -> Option<usize> {
-        self.known[..self.current].iter().rposition(|known| known.ready)
+        self.current.checked_sub(1)
     }
 
     fn step_down(&mut self, to: usize, why: Reason) -> Decision {
@@ -236,7 +259,7 @@ impl Governor {
             return Decision::Stay;
         }
         let room_for = self.now - *self.room_since.get_or_insert(self.now);
-        if self.within_quiet(self.switches[0]) || room_for < self.wait(next) || !self.known[next].ready {
+        if self.within_quiet(self.switches[0]) || room_for < self.wait(next) {
             return Decision::Stay;
         }
         self.known[next].climbed_at = Some(self.now);

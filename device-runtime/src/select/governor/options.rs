@@ -57,7 +57,10 @@ impl GovernorOptions {
         if !(1..=self.among).contains(&self.misses) || self.among > WINDOW {
             return Err(GovernorError::Misses { misses: self.misses, among: self.among });
         }
-        self.start.map_or(Ok(()), |start| check_rung(start, rungs))
+        match self.start {
+            Some(index) if index >= rungs => Err(GovernorError::NoSuchRung { index, rungs }),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -65,27 +68,29 @@ pub(super) fn check_limit(limit: Millis) -> Result<(), GovernorError> {
     if limit.0 > 0.0 && limit.0.is_finite() { Ok(()) } else { Err(GovernorError::NoDuration { limit }) }
 }
 
-pub(super) fn check_rung(index: usize, rungs: usize) -> Result<(), GovernorError> {
-    if index < rungs { Ok(()) } else { Err(GovernorError::NoSuchRung { index, rungs }) }
-}
-
 /// Why there is no governor.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum GovernorError {
     /// The ladder is empty.
-    #[error("a governor needs at least one child to step among")]
+    #[error(
+        "a governor needs at least one child to step among, but the ladder is empty; give it a rung for each child"
+    )]
     NoRung,
     /// A rung does not belong where it is.
-    #[error("`{name}` is no rung of a ladder: {problem}")]
+    #[error("`{name}` is no rung of a ladder: {problem}; {remedy}")]
     Rung {
         /// Its name.
         name: String,
         /// What is wrong with it.
         problem: &'static str,
+        /// What to do about it.
+        remedy: &'static str,
     },
     /// The ladder is shorter.
-    #[error("the ladder has no rung {index}: its {rungs} rungs are counted from 0")]
+    #[error(
+        "the ladder has no rung {index}: its rungs are counted from 0; start with one below {rungs}, or with `None`"
+    )]
     NoSuchRung {
         /// What was asked for.
         index: usize,

@@ -1,16 +1,16 @@
 use super::*;
 use proptest::prelude::*;
 
-fn ladder(times: &[f64]) -> Ladder {
-    let rung = |(place, &time): (usize, &f64)| Rung {
-        name: format!("child-{place}"),
-        predicted: Millis(time),
-        accuracy: 80.0 + place as f64,
-    };
-    Ladder::new(times.iter().enumerate().map(rung)).unwrap()
+fn rung(name: &str, ms: f64, accuracy: f64) -> Rung {
+    Rung { name: name.to_owned(), predicted: Millis(ms), accuracy }
 }
 
-/// A governor of children of 2, 4, 6 and 8 ms for a limit of 10 ms, and a clock of ten inferences a second.
+fn ladder(times: &[f64]) -> Ladder {
+    let rungs = times.iter().enumerate();
+    Ladder::new(rungs.map(|(place, &time)| rung(&format!("child-{place}"), time, 80.0 + place as f64))).unwrap()
+}
+
+/// A governor for a limit of 10 ms, and a clock of ten inferences a second.
 struct Bench {
     governor: Governor,
     now: Duration,
@@ -20,13 +20,15 @@ struct Bench {
 const TIMES: [f64; 4] = [2.0, 4.0, 6.0, 8.0];
 
 impl Bench {
+    /// Of the children of [`TIMES`].
     fn at(start: usize) -> Self {
+        Self::of(&TIMES, start)
+    }
+
+    fn of(times: &[f64], start: usize) -> Self {
         let options = GovernorOptions { start: Some(start), ..GovernorOptions::new(Millis(10.0)) };
-        Self {
-            governor: Governor::new(ladder(&TIMES), options).unwrap(),
-            now: Duration::ZERO,
-            hint: ThermalHint::Unknown,
-        }
+        let governor = Governor::new(ladder(times), options).unwrap();
+        Self { governor, now: Duration::ZERO, hint: ThermalHint::Unknown }
     }
 
     fn infer(&mut self, ms: f64) -> Decision {
@@ -38,7 +40,7 @@ impl Bench {
     fn run(&mut self, seconds: u64, slow_down: impl Fn(usize) -> f64) -> Vec<(u64, Decision)> {
         let step = |_| {
             let rung = self.governor.current();
-            let said = self.infer(TIMES[rung] * slow_down(rung));
+            let said = self.infer(self.governor.rung().predicted.0 * slow_down(rung));
             (!matches!(said, Decision::Stay | Decision::TooSlow)).then_some((self.now.as_secs(), said))
         };
         (0..seconds * 10).filter_map(step).collect()
@@ -90,26 +92,18 @@ fn what_is_no_time_is_not_counted() {
 #[test]
 fn each_rule_of_a_step_up() {
     // From the child of 4 ms to that of 6 ms, whose scaled p95 must be at most 8 ms.
-    for (slow_down, seconds, hint, ready, expected) in [
-        (1.3, 40, ThermalHint::Fair, true, vec![(33, Decision::StepUp { to: 2 })]),
-        (1.3, 29, ThermalHint::Unknown, true, vec![]),
-        (1.4, 300, ThermalHint::Unknown, true, vec![]),
-        (1.3, 300, ThermalHint::Serious, true, vec![]),
-        (1.3, 300, ThermalHint::Unknown, false, vec![]),
+    for (slow_down, seconds, hint, expected) in [
+        (1.3, 40, ThermalHint::Fair, vec![(33, Decision::StepUp { to: 2 })]),
+        (1.3, 29, ThermalHint::Unknown, vec![]),
+        (1.4, 300, ThermalHint::Unknown, vec![]),
+        (1.3, 300, ThermalHint::Serious, vec![]),
         // Then it waits for a quiet minute, and the child of 8 ms would leave no margin.
-        (1.1, 300, ThermalHint::Unknown, true, vec![(33, Decision::StepUp { to: 2 })]),
-        (
-            0.9,
-            300,
-            ThermalHint::Unknown,
-            true,
-            vec![(33, Decision::StepUp { to: 2 }), (93, Decision::StepUp { to: 3 })],
-        ),
+        (1.1, 300, ThermalHint::Unknown, vec![(33, Decision::StepUp { to: 2 })]),
+        (0.9, 300, ThermalHint::Unknown, vec![(33, Decision::StepUp { to: 2 }), (93, Decision::StepUp { to: 3 })]),
     ] {
         let mut bench = Bench::at(1);
         bench.hint = hint;
-        bench.governor.set_ready(2, ready).unwrap();
-        assert_eq!(bench.run(seconds, |_| slow_down), expected, "{slow_down} {hint:?} {ready}");
+        assert_eq!(bench.run(seconds, |_| slow_down), expected, "{slow_down} {hint:?}");
     }
 }
 
@@ -139,8 +133,7 @@ fn a_rung_that_is_taken_back_waits_twice_as_long_each_time() {
 #[test]
 fn a_rung_that_held_is_tried_again_soon() {
     for (held, expected) in [(60, 64), (301, 60)] {
-        let mut bench = Bench::at(1);
-        bench.governor.set_ready(3, false).unwrap();
+        let mut bench = Bench::of(&TIMES[..3], 1);
         assert_eq!(bench.run(34, |_| 1.0).len(), 1);
         assert_eq!(bench.run(held, |_| 1.0), []);
         let gone = bench.run(1, |rung| if rung == 2 { 2.0 } else { 1.0 });
@@ -217,11 +210,74 @@ fn a_budget_may_change() {
 }
 
 #[test]
-fn children_that_are_not_ready_are_passed_over_on_the_way_down() {
-    let mut bench = Bench::at(3);
-    bench.governor.set_ready(2, false).unwrap();
-    assert_eq!(bench.run(1, |_| 2.0), [(0, down(1, Reason::Misses))]);
-    assert_eq!(bench.governor.set_ready(4, true), Err(GovernorError::NoSuchRung { index: 4, rungs: 4 }));
+fn a_child_is_passed_over_until_it_is_ready_and_added() {
+    let mut bench = Bench::of(&[2.0, 8.0], 1);
+    // From 8 ms past that of 5 ms to 2 ms, and back.
+    assert_eq!(bench.run(1, |rung| if rung == 1 { 2.0 } else { 1.0 }), [(0, down(0, Reason::Misses))]);
+    assert_eq!(bench.run(70, |_| 1.0).iter().map(|step| step.1).collect::<Vec<_>>(), [Decision::StepUp { to: 1 }]);
+    let before = bench.governor.p95();
+    assert!(bench.governor.add(rung("ready", 5.0, 80.5)).unwrap());
+    assert_eq!((bench.governor.current(), bench.governor.rung().name.as_str()), (2, "child-1"));
+    assert_eq!((bench.governor.p95(), before.is_some()), (before, true), "what was measured still counts");
+    // From then on it is a step on the way, down and up.
+    assert_eq!(bench.run(1, |rung| if rung == 2 { 2.0 } else { 1.0 })[0].1, down(1, Reason::Misses));
+    assert_eq!(bench.governor.rung().name, "ready");
+    bench.hint = ThermalHint::Critical;
+    assert_eq!(bench.infer(5.0), down(0, Reason::Heat));
+    bench.hint = ThermalHint::Unknown;
+    let ups = bench.run(300, |_| 1.0);
+    assert_eq!(ups.iter().map(|step| step.1).collect::<Vec<_>>(), [1, 2].map(|to| Decision::StepUp { to }));
+}
+
+#[test]
+fn the_ladder_keeps_only_what_nothing_beats_whatever_is_added() {
+    let mut bench = Bench::at(1);
+    bench.run(10, |_| 1.0);
+    let names = |bench: &Bench| -> Vec<String> {
+        bench.governor.ladder().rungs().iter().map(|rung| rung.name.clone()).collect()
+    };
+    let p95 = bench.governor.p95();
+    assert!(p95.is_some());
+    // Beaten, or no better than one that is there.
+    for (ms, accuracy) in [(5.0, 80.5), (4.0, 81.0), (9.0, 83.0)] {
+        assert!(!bench.governor.add(rung("new", ms, accuracy)).unwrap());
+    }
+    let taken = bench.governor.add(rung("child-2", 5.0, 81.5)).unwrap_err().to_string();
+    assert!(taken.contains("`child-2`") && taken.contains("name of its own"), "{taken}");
+    assert!(bench.governor.add(rung("new", f64::NAN, 90.0)).is_err());
+    assert_eq!(names(&bench), ["child-0", "child-1", "child-2", "child-3"]);
+    assert_eq!((bench.governor.current(), bench.governor.p95()), (1, p95));
+    // It beats the next two.
+    assert!(bench.governor.add(rung("strong", 5.5, 90.0)).unwrap());
+    assert_eq!(names(&bench), ["child-0", "child-1", "strong"]);
+    // It beats the one that serves: it serves in its place, and no time of it is known yet.
+    assert!(bench.governor.add(rung("quick", 3.0, 81.0)).unwrap());
+    assert_eq!(names(&bench), ["child-0", "quick", "strong"]);
+    assert_eq!((bench.governor.current(), bench.governor.p95()), (1, None));
+}
+
+#[test]
+fn what_is_known_of_a_rung_stays_when_others_are_added() {
+    let ups = |add: bool| {
+        let mut bench = Bench::at(1);
+        let too_much = |name: &str| if name == "child-2" { 2.0 } else { 1.0 };
+        let mut all = Vec::new();
+        for inference in 0..6000 {
+            if add && inference == 1000 {
+                assert!(bench.governor.add(rung("new", 1.0, 79.0)).unwrap());
+            }
+            let Rung { name, predicted, .. } = bench.governor.rung();
+            let ms = predicted.0 * too_much(name);
+            if let Decision::StepUp { .. } = bench.infer(ms) {
+                all.push(bench.now.as_secs());
+            }
+        }
+        all
+    };
+    // Added while it waits: that wait begins anew, but is no shorter.
+    let (without, with) = (ups(false), ups(true));
+    assert!(with.len() > 2 && with.len() <= without.len(), "{without:?} {with:?}");
+    assert!(without.iter().zip(&with).all(|(without, with)| with >= without), "{without:?} {with:?}");
 }
 
 #[test]
@@ -234,20 +290,25 @@ fn it_starts_where_the_prediction_leaves_the_margin() {
 
 #[test]
 fn what_cannot_be_is_refused() {
-    let rung = |ms, accuracy| Rung { name: "a".to_owned(), predicted: Millis(ms), accuracy };
     assert_eq!(Ladder::new([]), Err(GovernorError::NoRung));
-    for (second, problem) in [
-        ((0.0, 90.0), "positive"),
-        ((f64::NAN, 90.0), "positive"),
-        ((f64::INFINITY, 90.0), "positive"),
-        ((3.0, f64::NAN), "no number"),
-        ((2.0, 90.0), "before it"),
-        ((3.0, 80.0), "before it"),
+    assert_eq!(Ladder::pareto([]), Err(GovernorError::NoRung));
+    for (second, problem, remedy) in [
+        (rung("b", 0.0, 90.0), "positive", "a profile"),
+        (rung("b", f64::NAN, 90.0), "positive", "a profile"),
+        (rung("b", f64::INFINITY, 90.0), "positive", "a profile"),
+        (rung("b", 3.0, f64::NAN), "no number", "in percent"),
+        (rung("a", 3.0, 90.0), "this name", "name of its own"),
+        (rung("b", 2.0, 90.0), "before it", "`Ladder::pareto`"),
+        (rung("b", 3.0, 80.0), "before it", "`Ladder::pareto`"),
     ] {
-        let error = Ladder::new([rung(2.0, 80.0), rung(second.0, second.1)]).unwrap_err();
-        assert!(error.to_string().contains(problem), "{error}");
+        let both = [rung("a", 2.0, 80.0), second];
+        let error = Ladder::new(both.clone()).unwrap_err().to_string();
+        assert!(error.contains(problem) && error.contains(remedy), "{error}");
+        match Ladder::pareto(both) {
+            Ok(ladder) => assert!(problem == "before it" && ladder.rungs().len() == 1),
+            Err(same) => assert_eq!(same.to_string(), error),
+        }
     }
-    assert!(Ladder::pareto([rung(2.0, 80.0), rung(3.0, f64::NAN)]).is_err());
     let good = GovernorOptions::new(Millis(10.0));
     for wrong in [
         GovernorOptions { limit: Millis(f64::NAN), ..good },
@@ -286,7 +347,7 @@ proptest! {
         start in 0..4usize,
     ) {
         let mut bench = Bench::at(start);
-        for (any, kind, nanoseconds, state, ready) in steps {
+        for (place, (any, kind, nanoseconds, state, accuracy)) in steps.into_iter().enumerate() {
             let latency = match kind {
                 0 => any,
                 1 => f64::INFINITY,
@@ -300,10 +361,16 @@ proptest! {
                 Decision::Stay => prop_assert_eq!(bench.governor.current(), before),
                 Decision::TooSlow => prop_assert!(bench.governor.current() == before && bench.governor.is_too_slow()),
                 Decision::StepDown { to, .. } => prop_assert!(to < before && bench.governor.current() == to),
-                Decision::StepUp { to } => prop_assert!(to == before + 1 && to < 4 && bench.governor.current() == to),
+                Decision::StepUp { to } => prop_assert!(to == before + 1 && bench.governor.current() == to),
             }
             let _ = bench.governor.set_budget(Millis(if kind == 4 { latency } else { 10.0 }));
-            let _ = bench.governor.set_ready(usize::from(ready), ready % 2 == 0);
+            let added = rung(&format!("added-{place}"), latency, 78.0 + f64::from(accuracy) / 4.0);
+            let taken = bench.governor.add(added).is_ok();
+            let rungs = bench.governor.ladder().rungs();
+            let pareto = Ladder::pareto(rungs.iter().cloned()).unwrap();
+            prop_assert_eq!(pareto.rungs(), rungs);
+            prop_assert!(bench.governor.current() < rungs.len());
+            prop_assert_eq!(taken, latency > 0.0 && latency.is_finite());
         }
     }
 }
