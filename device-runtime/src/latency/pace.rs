@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 const BATCH: Duration = Duration::from_millis(12);
 /// The reference is timed again after so many times what it takes.
 const REST: f64 = 5.0;
+/// Batches that are recent.
+const FEW: usize = 5;
 
 /// How fast the device is at this moment, by a reference child that is timed again and again: the smallest, for it is the
 /// cheapest.
@@ -42,6 +44,13 @@ impl<'a> Pace<'a> {
             self.time()?;
         }
         Ok(self.batches.last().copied().unwrap_or_default())
+    }
+
+    /// The reference's time in the last second or so, one batch of now among it: a steadier figure.
+    pub(crate) fn lately(&mut self) -> Result<Millis, EngineError> {
+        self.now()?;
+        let from = self.batches.len().saturating_sub(FEW);
+        Ok(Latency::of(&self.batches[from..]).p50)
     }
 
     fn time(&mut self) -> Result<(), EngineError> {

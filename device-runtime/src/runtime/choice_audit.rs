@@ -50,8 +50,11 @@ pub struct ChoiceAudit {
     pub budgets: usize,
     /// Those that were refused although the fastest child usually keeps them.
     pub refused: usize,
-    /// Budgets that the chosen child kept when it was timed again, in percent of all.
+    /// Budgets that the chosen child kept when it was timed again, in percent of all: a refusal keeps nothing.
     pub kept_percent: f64,
+    /// The same with the times brought to the pace at which the child was chosen: what other programs and heat do
+    /// afterwards is not the choice's fault, and is what a governor is for.
+    pub kept_at_pace_percent: f64,
     /// Points of test top-1 that the choices fall short of an oracle that knows every child's time, on average; a refusal
     /// counts as the fastest child.
     pub mean_regret_points: f64,
@@ -70,8 +73,12 @@ pub struct AuditedChoice {
     pub budget_ms: Millis,
     /// The child that was chosen; `None` if the budget was refused.
     pub chosen: Option<String>,
-    /// The child's time at the budget's quantile when it was timed again.
+    /// Its time at the budget's quantile when it was chosen.
+    pub measured_ms: Option<Millis>,
+    /// The same when it was timed again.
     pub again_ms: Option<Millis>,
+    /// The same at the pace at which it was chosen.
+    pub again_at_pace_ms: Option<Millis>,
     /// The child that an oracle would take at the device's pace of that moment.
     pub oracle: Option<String>,
     /// Points of test top-1 short of the oracle.
@@ -83,22 +90,25 @@ pub struct AuditedChoice {
 pub struct AuditedAdoption {
     /// The budget.
     pub budget_ms: Millis,
-    /// The shipped child.
-    pub shipped: String,
+    /// The shipped child; `None` if the budget was refused.
+    pub shipped: Option<String>,
     /// The child that took its place, if one did.
     pub adopted: Option<String>,
     /// Points by which it was expected to be better.
     pub expected_gain_points: f64,
     /// Points of test top-1 by which it is better; 0 where the shipped child stayed.
     pub gain_points: f64,
-    /// The adopted child's time at the budget's quantile when it was chosen.
+    /// Time at the budget's quantile when the child that is active now was chosen.
     pub measured_ms: Option<Millis>,
+    /// The same when it was timed again.
+    pub again_ms: Option<Millis>,
 }
 
-/// Runs of a child that is timed again.
-const RUNS: usize = 100;
+/// Batches of runs of a child that is timed again, each with the reference beside it, and runs of each.
+const BATCHES: usize = 4;
+const RUNS: usize = 50;
 /// Rounds over the shipped children, for the oracle.
-const ROUNDS: usize = 4;
+const ROUNDS: usize = 8;
 /// The first budget over the fastest child's time, and the last over the slowest's.
 const BEYOND: (f64, f64) = (1.08, 1.15);
 
@@ -145,27 +155,26 @@ impl Runtime {
         let mut choices = Vec::with_capacity(limits.len());
         for (index, limit) in limits.into_iter().enumerate() {
             say(index, "choosing shipped children");
-            let budget =
-                Budget { limit: Millis(limit.0 * pace.now().map_err(RuntimeError::from)?.0 / usual.0), quantile };
-            choices.push(self.audit_choice(budget, &known, &mut pace, usual)?);
+            choices.push(self.audit_choice(Budget { limit, quantile }, &known, &mut pace, usual)?);
         }
         let mut whole_space = Vec::new();
         let mut worth: HashMap<String, f64> = HashMap::new();
         for (index, limit) in spread(options.whole_space_budgets).into_iter().enumerate() {
             say(options.budgets + index, "searching the whole space");
-            let budget =
-                Budget { limit: Millis(limit.0 * pace.now().map_err(RuntimeError::from)?.0 / usual.0), quantile };
-            if let Some(adoption) = self.audit_adoption(bundle, budget, options, &mut worth)? {
-                whole_space.push(adoption);
-            }
+            let budget = at_pace(Budget { limit, quantile }, &mut pace, usual)?;
+            whole_space.push(self.audit_adoption(bundle, budget, options, &mut pace, &mut worth)?);
         }
         let mean = |values: &dyn Fn(&AuditedChoice) -> f64| {
             choices.iter().map(values).sum::<f64>() / choices.len().max(1) as f64
         };
+        let kept = |time: fn(&AuditedChoice) -> Option<Millis>| {
+            100.0 * mean(&|one| f64::from(time(one).is_some_and(|ms| ms.0 <= one.budget_ms.0)))
+        };
         Ok(ChoiceAudit {
             budgets: choices.len(),
             refused: choices.iter().filter(|one| one.chosen.is_none()).count(),
-            kept_percent: 100.0 * mean(&|one| f64::from(one.again_ms.is_some_and(|ms| ms.0 <= one.budget_ms.0))),
+            kept_percent: kept(|one| one.again_ms),
+            kept_at_pace_percent: kept(|one| one.again_at_pace_ms),
             mean_regret_points: mean(&|one| one.regret_points),
             worst_regret_points: choices.iter().map(|one| one.regret_points).fold(0.0, f64::max),
             choices,
@@ -180,7 +189,7 @@ impl Runtime {
         for _ in 0..ROUNDS {
             for (one, batches) in shipped.iter().zip(&mut batches) {
                 let reference = pace.now()?;
-                batches.push(reference, self.supernet.time_whole(one.active.prepared(), &image, RUNS / 2)?);
+                batches.push(reference, self.supernet.time_whole(one.active.prepared(), &image, RUNS)?);
             }
         }
         let known = |(one, batches): (&&super::Shipped, Batches)| Known {
@@ -191,75 +200,100 @@ impl Runtime {
         Ok(shipped.iter().zip(batches).map(known).collect())
     }
 
+    /// `usual` is what the budget, and the times that are known, are for: the budget is brought to the pace of the moment.
     fn audit_choice(
         &self,
-        budget: Budget,
+        usually: Budget,
         known: &[Known],
         pace: &mut Pace<'_>,
         usual: Millis,
     ) -> Result<AuditedChoice, WholeSpaceError> {
+        let budget = at_pace(usually, pace, usual)?;
         let chosen = match self.choose(budget) {
-            Ok(choice) => Some(choice.entry().name.clone()),
+            Ok(choice) => Some(choice),
             Err(ChooseError::BelowFastest { .. }) => None,
             Err(error) => return Err(error.into()),
         };
-        let again_ms = match &chosen {
-            None => None,
-            Some(name) => {
-                let runs = self.supernet.time_whole(self.prepared(name)?, &self.stand_in()?, RUNS);
-                Some(Latency::of(&runs.map_err(RuntimeError::from)?).at(budget.quantile))
-            }
-        };
-        // What the oracle knows, at this moment's pace.
-        let factor = pace.now().map_err(RuntimeError::from)?.0 / usual.0.max(f64::MIN_POSITIVE);
-        let fits = known.iter().filter(|one| one.time.0 * factor <= budget.limit.0);
+        let name = chosen.as_ref().map(|choice| choice.entry().name.clone());
+        let again = name.as_deref().map(|name| self.time_again(self.prepared(name)?, pace)).transpose()?;
+        // What the oracle knows.
+        let fits = known.iter().filter(|one| one.time.0 <= usually.limit.0);
         let oracle = fits.max_by(|a, b| a.test.top1_percent().total_cmp(&b.test.top1_percent()));
         let top1 = |name: &str| known.iter().find(|one| one.name == name).map(|one| one.test.top1_percent());
         // A refusal leaves the app with the fastest child.
         let fastest = known.iter().min_by(|a, b| a.time.0.total_cmp(&b.time.0)).map(|one| one.name.as_str());
-        let regret_points = match (oracle, chosen.as_deref().or(fastest).and_then(top1)) {
+        let regret_points = match (oracle, name.as_deref().or(fastest).and_then(top1)) {
             (Some(oracle), Some(chosen)) => (oracle.test.top1_percent() - chosen).max(0.0),
             _ => 0.0,
         };
-        let oracle = oracle.map(|one| one.name.clone());
-        Ok(AuditedChoice { budget_ms: budget.limit, chosen, again_ms, oracle, regret_points })
+        let at = |runs: Vec<Millis>| Latency::of(&runs).at(budget.quantile);
+        // The pace at which it was chosen is that of the budget.
+        let then = Millis(usual.0 * budget.limit.0 / usually.limit.0);
+        Ok(AuditedChoice {
+            budget_ms: budget.limit,
+            chosen: name,
+            measured_ms: chosen.map(|choice| choice.measured().at(budget.quantile)),
+            again_ms: again.as_ref().map(|again| at(again.raw())),
+            again_at_pace_ms: again.map(|again| at(again.at_pace(then))),
+            oracle: oracle.map(|one| one.name.clone()),
+            regret_points,
+        })
     }
 
-    /// `None` if the budget was refused: the device is slower than it was.
+    fn time_again(&self, child: &PreparedChild, pace: &mut Pace<'_>) -> Result<Batches, RuntimeError> {
+        let image = self.stand_in()?;
+        let mut batches = Batches::default();
+        for _ in 0..BATCHES {
+            let reference = pace.now()?;
+            batches.push(reference, self.supernet.time_runs(child, &image, RUNS)?);
+        }
+        Ok(batches)
+    }
+
     fn audit_adoption(
         &self,
         bundle: &Bundle,
         budget: Budget,
         options: &ChoiceAuditOptions<'_>,
+        pace: &mut Pace<'_>,
         worth: &mut HashMap<String, f64>,
-    ) -> Result<Option<AuditedAdoption>, WholeSpaceError> {
-        let search = WholeSpaceOptions { seed: options.seed, ..WholeSpaceOptions::default() };
-        let choice = match self.choose_in_whole_space(bundle, budget, &search) {
-            Ok(choice) => choice,
-            Err(WholeSpaceError::Choose(ChooseError::BelowFastest { .. })) => return Ok(None),
-            Err(error) => return Err(error),
-        };
+    ) -> Result<AuditedAdoption, WholeSpaceError> {
         let mut audited = AuditedAdoption {
             budget_ms: budget.limit,
-            shipped: choice.shipped().entry().name.clone(),
+            shipped: None,
             adopted: None,
             expected_gain_points: 0.0,
             gain_points: 0.0,
             measured_ms: None,
+            again_ms: None,
         };
-        if let Some(adopted) = choice.adopted() {
-            let child = adopted.prepared.to_string();
-            let top1 = match worth.get(&child) {
-                Some(&top1) => top1,
-                None => self.test_top1(&adopted.prepared, options.test)?,
-            };
-            worth.insert(child.clone(), top1);
-            audited.gain_points = top1 - choice.shipped().entry().test.top1_percent();
-            audited.expected_gain_points = adopted.expected_gain;
-            audited.measured_ms = Some(adopted.measured.at(budget.quantile));
-            audited.adopted = Some(child);
-        }
-        Ok(Some(audited))
+        let search = WholeSpaceOptions { seed: options.seed, ..WholeSpaceOptions::default() };
+        let choice = match self.choose_in_whole_space(bundle, budget, &search) {
+            Ok(choice) => choice,
+            Err(WholeSpaceError::Choose(ChooseError::BelowFastest { .. })) => return Ok(audited),
+            Err(error) => return Err(error),
+        };
+        let shipped = choice.shipped();
+        audited.shipped = Some(shipped.entry().name.clone());
+        let (prepared, measured) = match choice.adopted() {
+            None => (self.prepared(&shipped.entry().name)?, shipped.measured()),
+            Some(adopted) => {
+                let child = adopted.prepared.to_string();
+                let top1 = match worth.get(&child) {
+                    Some(&top1) => top1,
+                    None => self.test_top1(&adopted.prepared, options.test)?,
+                };
+                worth.insert(child.clone(), top1);
+                audited.gain_points = top1 - shipped.entry().test.top1_percent();
+                audited.expected_gain_points = adopted.expected_gain;
+                audited.adopted = Some(child);
+                (&adopted.prepared, adopted.measured)
+            }
+        };
+        let again = self.time_again(prepared, pace)?;
+        audited.measured_ms = Some(measured.at(budget.quantile));
+        audited.again_ms = Some(Latency::of(&again.raw()).at(budget.quantile));
+        Ok(audited)
     }
 
     fn test_top1(&self, child: &PreparedChild, test: &[(Image<'_>, usize)]) -> Result<f64, RuntimeError> {
@@ -267,4 +301,9 @@ impl Runtime {
         let correct = right.iter().filter(|right| **right).count() as u32;
         Ok(Measured { correct, images: right.len() as u32 }.top1_percent())
     }
+}
+
+/// What the same child takes now where it usually takes the budget's limit.
+fn at_pace(usually: Budget, pace: &mut Pace<'_>, usual: Millis) -> Result<Budget, RuntimeError> {
+    Ok(Budget { limit: Millis(usually.limit.0 * pace.lately()?.0 / usual.0), ..usually })
 }

@@ -5,7 +5,7 @@ use crate::pixels::Pixels;
 use crate::progress::Bar;
 use anyhow::{Context as _, Result, ensure};
 use nestling::latency::{DeviceKey, Progress};
-use nestling::runtime::{ChoiceAudit, ChoiceAuditOptions};
+use nestling::runtime::{AuditedAdoption, ChoiceAudit, ChoiceAuditOptions};
 use nestling::{Image, RuntimeOptions};
 use serde::Serialize;
 use std::io::{self, Write};
@@ -51,19 +51,26 @@ pub struct Budgets {
 #[derive(Serialize)]
 struct WholeSpace {
     budgets: usize,
+    refused: usize,
     adopted: usize,
+    kept_percent: f64,
     mean_gain_points: f64,
     worst_gain_points: f64,
 }
 
 impl WholeSpace {
     fn of(audit: &ChoiceAudit) -> Option<Self> {
-        let gains: Vec<f64> = audit.whole_space.iter().map(|one| one.gain_points).collect();
-        (!gains.is_empty()).then(|| Self {
-            budgets: gains.len(),
-            adopted: audit.whole_space.iter().filter(|one| one.adopted.is_some()).count(),
-            mean_gain_points: gains.iter().sum::<f64>() / gains.len() as f64,
-            worst_gain_points: gains.iter().copied().fold(f64::INFINITY, f64::min),
+        let all = &audit.whole_space;
+        let count = |wanted: fn(&AuditedAdoption) -> bool| all.iter().filter(|one| wanted(one)).count();
+        let gains = || all.iter().map(|one| one.gain_points);
+        let kept = count(|one| one.again_ms.is_some_and(|ms| ms.0 <= one.budget_ms.0));
+        (!all.is_empty()).then(|| Self {
+            budgets: all.len(),
+            refused: count(|one| one.shipped.is_none()),
+            adopted: count(|one| one.adopted.is_some()),
+            kept_percent: 100.0 * kept as f64 / all.len() as f64,
+            mean_gain_points: gains().sum::<f64>() / all.len() as f64,
+            worst_gain_points: gains().fold(f64::INFINITY, f64::min),
         })
     }
 }
@@ -107,22 +114,32 @@ impl Report for Budgets {
         writeln!(out, "{}", self.device)?;
         writeln!(
             out,
-            "{} budgets: {:.1} % kept when timed again, {} refused; {:.2} points of top-1 short of an oracle on average, \
-             {:.2} at worst",
-            audit.budgets, audit.kept_percent, audit.refused, audit.mean_regret_points, audit.worst_regret_points
+            "{} budgets: {:.1} % kept when timed again ({:.1} % at the pace of the choice), {} refused; {:.2} points of \
+             top-1 short of an oracle on average, {:.2} at worst",
+            audit.budgets,
+            audit.kept_percent,
+            audit.kept_at_pace_percent,
+            audit.refused,
+            audit.mean_regret_points,
+            audit.worst_regret_points
         )?;
         let Some(whole) = &self.whole_space_summary else { return Ok(()) };
         writeln!(
             out,
-            "whole space: {} budgets, {} adopted a child that does not ship; {:+.2} points of test top-1 on average, \
-             {:+.2} at worst\n",
-            whole.budgets, whole.adopted, whole.mean_gain_points, whole.worst_gain_points
+            "whole space: {} budgets, {} refused, {} adopted a child that does not ship, {:.0} % kept when timed again; \
+             {:+.2} points of test top-1 on average, {:+.2} at worst\n",
+            whole.budgets,
+            whole.refused,
+            whole.adopted,
+            whole.kept_percent,
+            whole.mean_gain_points,
+            whole.worst_gain_points
         )?;
         let mut rows = vec![row(["budget ms", "shipped", "expected gain", "gain", "adopted"])];
         for one in &audit.whole_space {
             rows.push(vec![
                 format!("{:.3}", one.budget_ms.0),
-                one.shipped.clone(),
+                one.shipped.clone().unwrap_or_else(|| "refused".to_owned()),
                 format!("{:+.2}", one.expected_gain_points),
                 format!("{:+.2}", one.gain_points),
                 one.adopted.clone().unwrap_or_else(|| "-".to_owned()),
