@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! add      device profiles become latency tables of a bundle
+//! keep     latency tables of a bundle that is packed again
 //! device   which of them a name means
 //! list     a row a device
 //! compare  where devices order children differently
@@ -14,6 +15,7 @@ mod compare;
 mod device;
 mod join;
 mod limit;
+mod keep;
 mod list;
 #[cfg(test)]
 mod synthetic;
@@ -24,3 +26,4 @@ pub use device::{DeviceError, find_device};
 pub use join::{Joined, join};
 pub use limit::{Limit, LimitError, candidates};
 pub use list::{DeviceRow, list};
+pub use keep::{KeepError, tables_to_keep};
