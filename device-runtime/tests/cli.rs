@@ -299,6 +299,31 @@ fn where_the_bundle_knows_other_devices_three_children_are_enough_to_choose() {
 }
 
 #[test]
+fn a_prediction_is_compared_with_profiles_of_the_same_network_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let bundle = common::write_bundle(folder.path());
+    let (own, other) = (folder.path().join("own.json"), folder.path().join("other.json"));
+    let profile = quick_profile(&bundle, &own);
+    let predict = ["predict", text(&bundle), "--children", "2", "--rounds", "1", "--profile", text(&own)];
+    let predict = [&predict[..], &["--other", text(&other)]].concat();
+    let changed = |change: fn(&mut DeviceProfile)| {
+        let mut changed = profile.clone();
+        change(&mut changed);
+        changed.save(&other).unwrap();
+    };
+    changed(|profile| profile.table.device.adapter = "Made-up 1".into());
+    let predicted = json(&predict);
+    assert!(predicted["baselines"].to_string().contains("table of Made-up 1"), "{predicted}");
+
+    changed(|profile| profile.network = "0".repeat(32));
+    refused(&predict, 1, "other.json: it was measured with network 0000");
+    changed(|profile| profile.kernels = "0".into());
+    refused(&predict, 1, "with other kernels than this build's; measure again on");
+    changed(|profile| profile.image_side = 9);
+    refused(&predict, 1, "images of 9 pixels a side");
+}
+
+#[test]
 fn a_tensor_is_benchmarked_and_answered() {
     let folder = tempfile::tempdir().unwrap();
     let bundle = common::write_bundle(folder.path());

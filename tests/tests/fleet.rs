@@ -79,14 +79,23 @@ fn profiles_go_into_a_bundle_and_devices_are_listed_compared_and_searched_for() 
     let fresh = Runtime::new(&opened, RuntimeOptions::default()).unwrap();
     assert_eq!(fresh.staleness_of(&profile), None);
 
-    // Of another network, and damaged: refused, nothing changes.
+    // Of another network, another version, other kernels, and damaged: refused, nothing changes.
     let before = std::fs::read(&both).unwrap();
     let foreign = path("foreign.json");
-    let mut changed = DeviceProfile::clone(&profile);
-    changed.network = "0".repeat(32);
-    changed.save(Path::new(&foreign)).unwrap();
-    let message = complaint(&["latency", "add", &both, &other, &foreign]);
-    assert!(message.contains("foreign.json") && message.contains("nestling-device profile"), "{message}");
+    type Change = fn(&mut DeviceProfile);
+    let changes: [(Change, &str); 3] = [
+        (|profile| profile.network = "0".repeat(32), "with network 0000"),
+        (|profile| profile.nestling = "0.0.1".into(), "by nestling 0.0.1"),
+        (|profile| profile.kernels = "0".into(), "with other kernels"),
+    ];
+    for (change, why) in changes {
+        let mut changed = DeviceProfile::clone(&profile);
+        change(&mut changed);
+        changed.save(Path::new(&foreign)).unwrap();
+        let message = complaint(&["latency", "add", &both, &other, &foreign]);
+        assert!(message.contains("foreign.json") && message.contains(why), "{message}");
+        assert!(message.contains("measure again on") && message.contains("nestling-device profile"), "{message}");
+    }
     std::fs::write(&foreign, "{\"format\": 3}").unwrap();
     assert!(complaint(&["latency", "add", &both, &foreign]).contains("measure again"));
     assert_eq!(std::fs::read(&both).unwrap(), before);

@@ -43,8 +43,8 @@ fn open(path: &Path) -> Result<Bundle> {
 
 /// Puts what devices measured into the bundle, so that other devices start from it and `search --device` can use it.
 ///
-/// A device has one table: the newest. A profile must have been measured with this bundle's space, weights and children;
-/// tables that were added meanwhile do not matter, and profiles that devices keep stay fresh.
+/// A device has one table: the newest. A profile must have been measured by this version with this bundle's space, weights and
+/// children; tables that were added meanwhile do not matter, and profiles that devices keep stay fresh.
 #[derive(Args, Debug)]
 #[command(
     after_help = "Example:\n  nestling-device profile my.nestling --out phone.json    # on the phone\n  nestling latency \
