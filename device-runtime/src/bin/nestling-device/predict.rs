@@ -89,12 +89,13 @@ impl Report for Prediction {
         let evaluation = &self.evaluation;
         let (held_out, rounds) =
             (evaluation.children.len(), evaluation.children.first().map_or(0, |child| child.rounds_ms.len()));
+        let alike = evaluation.repeatability.map_or("-".to_owned(), |alike| format!("{alike:.3}"));
         writeln!(out, "{}, space {}", self.device, self.space)?;
         writeln!(
             out,
-            "{held_out} children that the fit to {} others has never seen, {rounds} rounds, which rank them alike by {:.3};
-             the device now takes {:.2} times what it took while the profile was measured\n",
-            self.informative, evaluation.repeatability, evaluation.pace
+            "{held_out} children that the fit to {} others has never seen, {rounds} rounds, which rank them alike by \
+             {alike}; the device now takes {:.2} times what it took while the profile was measured\n",
+            self.informative, evaluation.pace
         )?;
         let mut rows = vec![row(["predictor", "MAPE %", "within 10 %", "Spearman"])];
         let line = |name: &str, accuracy: &Accuracy| {
