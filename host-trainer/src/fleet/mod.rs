@@ -21,7 +21,7 @@ mod list;
 mod synthetic;
 
 pub use add::{AddError, Added, Outcome, add_profiles};
-pub use compare::{Comparison, Correlation, Reversal, SameShare, Taken, compare};
+pub use compare::{Comparison, Correlation, Reversal, SameBudget, SameShare, Taken, compare};
 pub use device::{DeviceError, find_device};
 pub use join::{Joined, join};
 pub use limit::{Limit, LimitError, candidates};
