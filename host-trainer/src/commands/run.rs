@@ -217,8 +217,8 @@ pub struct Search {
 impl Search {
     /// Runs the command.
     pub fn run(self) -> Result<()> {
-        if self.within.is_given() {
-            return self.within.run(&self.places, self.workers);
+        if let Some(wanted) = self.within.wanted() {
+            return self.within.run(wanted, &self.places, self.workers);
         }
         let clock = Clock::start(0.0, 0.0);
         let folder = RunFolder::open(&self.places.run);
