@@ -4,7 +4,8 @@
 
 mod common;
 
-use nestling::WeightStorage;
+use nestling::latency::DeviceProfile;
+use nestling::{Bundle, WeightStorage};
 use serde_json::Value;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
@@ -261,6 +262,69 @@ fn a_slowed_down_device_is_governed_down_the_ladder() {
     let output = run(&govern);
     let printed = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success() && printed.contains("100.00 % of them within 60000 ms"), "{printed}");
+    assert!(!String::from_utf8_lossy(&output.stderr).contains(FEW), "no other device is known");
+}
+
+/// What is said where other devices' tables are enough to begin with.
+const FEW: &str = "measuring three children only";
+
+/// The profile of this device with as little measured as there can be.
+fn quick_profile(bundle: &Path, path: &Path) -> DeviceProfile {
+    json(&["profile", text(bundle), "--seconds", "0", "--tune", "0", "--out", text(path)]);
+    DeviceProfile::load(path).unwrap()
+}
+
+#[test]
+fn where_the_bundle_knows_other_devices_three_children_are_enough_to_choose() {
+    let folder = tempfile::tempdir().unwrap();
+    let bundle = common::write_bundle(folder.path());
+    let at = |name: &str| folder.path().join(name);
+    let (own, new, known) = (at("own.json"), at("new.json"), at("known.nestling"));
+    let mut table = quick_profile(&bundle, &own).table;
+    table.device.adapter = "Made-up 1".into();
+    std::fs::write(&known, Bundle::open(&bundle).unwrap().with_latency_tables(vec![table]).unwrap()).unwrap();
+    let is_quick = |arguments: &[&str]| {
+        let output = run(arguments);
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{arguments:?}: {stderr}");
+        stderr.contains(FEW)
+    };
+    let choose = ["choose", text(&known), "--budget-ms", "5000"];
+    assert!(is_quick(&choose));
+    assert!(is_quick(&["govern", text(&known), "--budget-ms", "60000", "--seconds", "1"]));
+    // Whoever gives a profile or a time wants this device measured whole.
+    assert!(!is_quick(&[&choose[..], &["--seconds", "0"]].concat()));
+    assert!(!is_quick(&[&choose[..], &["--profile", text(&own)]].concat()));
+    assert!(!is_quick(&[&choose[..], &["--seconds", "0", "--profile", text(&new)]].concat()) && new.exists());
+}
+
+#[test]
+fn a_prediction_is_compared_with_profiles_of_the_same_network_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let bundle = common::write_bundle(folder.path());
+    let (own, other) = (folder.path().join("own.json"), folder.path().join("other.json"));
+    let profile = quick_profile(&bundle, &own);
+    let predict = ["predict", text(&bundle), "--children", "2", "--rounds", "1", "--profile", text(&own)];
+    let predict = [&predict[..], &["--other", text(&other)]].concat();
+    let changed = |change: fn(&mut DeviceProfile)| {
+        let mut changed = profile.clone();
+        change(&mut changed);
+        changed.save(&other).unwrap();
+    };
+    changed(|profile| profile.table.device.adapter = "Made-up 1".into());
+    let predicted = json(&predict);
+    assert!(predicted["baselines"].to_string().contains("table of Made-up 1"), "{predicted}");
+    // One round repeats nothing.
+    assert!(predicted["repeatability"].is_null(), "{predicted}");
+    let printed = String::from_utf8(run(&predict).stdout).unwrap();
+    assert!(printed.contains("1 rounds, which rank them alike by -;"), "{printed}");
+
+    changed(|profile| profile.network = "0".repeat(32));
+    refused(&predict, 1, "other.json: it was measured with network 0000");
+    changed(|profile| profile.kernels = "0".into());
+    refused(&predict, 1, "with other kernels than this build's; measure again on");
+    changed(|profile| profile.image_side = 9);
+    refused(&predict, 1, "images of 9 pixels a side");
 }
 
 #[test]

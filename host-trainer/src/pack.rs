@@ -6,6 +6,7 @@ use crate::search::Evaluator;
 use nestling::WeightStorage;
 use nestling::bundle::{BundleContents, BundledImages, ChildEntry, Manifest, PackError, Trained};
 use nestling::input::PixelFormat;
+use nestling::latency::LatencyTable;
 use nestling::space::{Child, SpaceError};
 use std::path::Path;
 
@@ -53,6 +54,8 @@ pub struct PackOptions {
     pub calibration_images: usize,
     /// Images to check such children with: the first of those held out from training; fewer where there are fewer.
     pub check_images: usize,
+    /// What is known of devices.
+    pub latency_tables: Vec<LatencyTable>,
 }
 
 /// Calibrates the chosen children again and writes the bundle, whole or not at all.
@@ -69,7 +72,7 @@ pub fn pack(
     path: &Path,
     progress: &(dyn Fn(usize) + Sync),
 ) -> Result<Manifest, PackRunError> {
-    let PackOptions { provenance, storage, calibration_images, check_images } = options;
+    let PackOptions { provenance, storage, calibration_images, check_images, latency_tables } = options;
     let count = report.evaluated.len();
     let mut children: Vec<Child> = Vec::new();
     for chosen in &report.chosen {
@@ -105,7 +108,7 @@ pub fn pack(
         preprocessing: evaluator.preprocessing.clone(),
         labels: FASHION_LABELS.iter().map(ToString::to_string).collect(),
         children: entries,
-        latency_tables: Vec::new(),
+        latency_tables,
         trained: Trained::WholeSpace,
         weight_storage: storage,
         accuracy_predictor: report.accuracy_predictor.clone(),

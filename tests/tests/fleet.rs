@@ -79,14 +79,23 @@ fn profiles_go_into_a_bundle_and_devices_are_listed_compared_and_searched_for() 
     let fresh = Runtime::new(&opened, RuntimeOptions::default()).unwrap();
     assert_eq!(fresh.staleness_of(&profile), None);
 
-    // Of another network, and damaged: refused, nothing changes.
+    // Of another network, another version, other kernels, and damaged: refused, nothing changes.
     let before = std::fs::read(&both).unwrap();
     let foreign = path("foreign.json");
-    let mut changed = DeviceProfile::clone(&profile);
-    changed.network = "0".repeat(32);
-    changed.save(Path::new(&foreign)).unwrap();
-    let message = complaint(&["latency", "add", &both, &other, &foreign]);
-    assert!(message.contains("foreign.json") && message.contains("nestling-device profile"), "{message}");
+    type Change = fn(&mut DeviceProfile);
+    let changes: [(Change, &str); 3] = [
+        (|profile| profile.network = "0".repeat(32), "with network 0000"),
+        (|profile| profile.nestling = "0.0.1".into(), "by nestling 0.0.1"),
+        (|profile| profile.kernels = "0".into(), "with other kernels"),
+    ];
+    for (change, why) in changes {
+        let mut changed = DeviceProfile::clone(&profile);
+        change(&mut changed);
+        changed.save(Path::new(&foreign)).unwrap();
+        let message = complaint(&["latency", "add", &both, &other, &foreign]);
+        assert!(message.contains("foreign.json") && message.contains(why), "{message}");
+        assert!(message.contains("measure again on") && message.contains("nestling-device profile"), "{message}");
+    }
     std::fs::write(&foreign, "{\"format\": 3}").unwrap();
     assert!(complaint(&["latency", "add", &both, &foreign]).contains("measure again"));
     assert_eq!(std::fs::read(&both).unwrap(), before);
@@ -102,6 +111,10 @@ fn profiles_go_into_a_bundle_and_devices_are_listed_compared_and_searched_for() 
     assert_eq!(compared["children"], 50 + opened.children().len());
     assert!(compared["with_madds"][1].as_f64().unwrap() > 0.999);
     assert_eq!(compared["shares"].as_array().unwrap().len(), 5);
+    let budgets = compared["budgets"].as_array().unwrap();
+    // The least is what the fastest child takes on the fastest device, the most is enough for all.
+    assert_eq!(budgets[0]["taken"].as_array().unwrap().iter().filter(|one| one.is_null()).count(), 1, "{compared}");
+    assert!(budgets[6]["taken"].as_array().unwrap().iter().all(|one| one["child"].is_string()), "{compared}");
     let shown = text(&["latency", "compare", &both]);
     assert!(shown.contains("Spearman over 2") && shown.contains("[2] Made-up 1"), "{shown}");
 

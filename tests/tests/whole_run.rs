@@ -4,6 +4,7 @@
 
 use nestling::WeightStorage;
 use nestling::bundle::Bundle;
+use nestling::latency::{DeviceKey, LatencyFit, LatencyTable, Spread};
 use nestling_tests::{nestling, quick_config, write_made_up_dataset};
 use nestling_train::train::{Checkpoint, TrainConfig};
 use std::path::{Path, PathBuf};
@@ -62,6 +63,25 @@ fn fail(command: &mut Command) -> String {
     assert_eq!(output.status.code(), Some(1), "{command:?}\n{error}");
     assert!(error.contains("error: ") && !error.contains("panicked"), "{error}");
     error
+}
+
+/// Of a device that nobody measured.
+fn table() -> LatencyTable {
+    let text = str::to_owned;
+    LatencyTable {
+        device: DeviceKey {
+            adapter: text("Made-up 1"),
+            driver: text("1.0"),
+            backend: text("vulkan"),
+            precision: text("f32"),
+            features: Vec::new(),
+        },
+        measured_at: 0,
+        fit: LatencyFit { prices: Vec::new(), scale: 1.0 },
+        spread: Spread { p90: 1.0, p95: 1.0 },
+        children: 3,
+        residual_percent: 0.0,
+    }
 }
 
 #[test]
@@ -156,12 +176,17 @@ fn train_search_pack_and_evaluate() {
         let difference = row["test_top1"].as_f64().unwrap() - entry.test.top1_percent();
         assert!(difference.abs() <= 1.0, "{}: {difference} points", entry.name);
     }
-    // Stored smaller, the same children ship with statistics and accuracy of the rounded weights.
+    // Stored smaller, the same children ship with statistics and accuracy of the rounded weights. What devices measured is
+    // kept of the file that is replaced.
+    let path = place.path("smaller.nestling");
+    let tables = vec![table()];
+    std::fs::write(&path, opened.with_latency_tables(tables.clone()).unwrap()).unwrap();
     for storage in [WeightStorage::F16, WeightStorage::Int8] {
-        let smaller = place.path("smaller.nestling");
         let mut pack = place.command("pack", "run");
-        succeed(pack.args(["--weight-storage", &storage.to_string(), "--output"]).arg(&smaller));
-        let smaller = Bundle::open(&smaller).unwrap();
+        let packed = succeed(pack.args(["--weight-storage", &storage.to_string(), "--output"]).arg(&path));
+        assert!(String::from_utf8_lossy(&packed.stdout).contains("1 latency tables kept"), "{packed:?}");
+        let smaller = Bundle::open(&path).unwrap();
+        assert_eq!(smaller.manifest().latency_tables, tables);
         assert_eq!(smaller.weight_storage(), storage);
         assert!(smaller.weight_bytes() * 4 < opened.weight_bytes() * if storage == WeightStorage::F16 { 3 } else { 2 });
         let names = |bundle: &Bundle| bundle.children().iter().map(|entry| entry.name.clone()).collect::<Vec<_>>();

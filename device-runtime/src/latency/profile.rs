@@ -296,18 +296,26 @@ impl DeviceProfile {
         if self.device() != device {
             return Some(Stale::Device { profile: Box::new(self.device().clone()), device: Box::new(device.clone()) });
         }
+        self.is_stale_for_network(network)
+            .or_else(|| (self.tiles != tiles).then_some(Stale::Tiles { profile: self.tiles, tiles }))
+            .or_else(|| self.is_stale_for_images(image_side))
+    }
+
+    /// Why its prices say nothing of `network` as this build computes it, on whatever device; `None` if they do: what
+    /// another device's profile must fulfil to be compared with this device's.
+    pub fn is_stale_for_network(&self, network: NetworkId) -> Option<Stale> {
         if self.nestling != this_version() {
             return Some(Stale::Version { profile: self.nestling.clone(), nestling: this_version().to_owned() });
         }
         if self.kernels != this_kernels() {
             return Some(Stale::Kernels);
         }
-        if self.tiles != tiles {
-            return Some(Stale::Tiles { profile: self.tiles, tiles });
-        }
-        if self.network != network.to_string() {
-            return Some(Stale::Network { profile: self.network.clone(), network: network.to_string() });
-        }
+        let network = network.to_string();
+        (self.network != network).then(|| Stale::Network { profile: self.network.clone(), network })
+    }
+
+    /// Why its times are not those of images of this size; `None` if they are.
+    pub fn is_stale_for_images(&self, image_side: u32) -> Option<Stale> {
         (self.image_side != image_side).then_some(Stale::ImageSide { profile: self.image_side, side: image_side })
     }
 

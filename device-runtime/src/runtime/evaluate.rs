@@ -64,8 +64,8 @@ pub struct Evaluation {
     /// The fit.
     pub fit: Accuracy,
     /// Rank correlation of the rounds with each other, the mean over pairs: no predictor can be expected to do better
-    /// than the square root of it against a single round.
-    pub repeatability: f64,
+    /// than the square root of it against a single round. `None` of one round, which says nothing of it.
+    pub repeatability: Option<f64>,
     /// What the reference child took now, over what it took while the profile was measured: held-out times are brought to
     /// the profile's pace by it.
     pub pace: f64,
@@ -194,10 +194,25 @@ impl Runtime {
 }
 
 /// `rounds` of every child.
-fn repeatability(rounds: &[Vec<Millis>]) -> f64 {
+fn repeatability(rounds: &[Vec<Millis>]) -> Option<f64> {
     let count = rounds.iter().map(Vec::len).min().unwrap_or(0);
     let round = |index: usize| -> Vec<f64> { rounds.iter().map(|of_child| of_child[index].0).collect() };
     let pairs = (0..count).flat_map(|a| (0..a).map(move |b| (a, b)));
     let all: Vec<f64> = pairs.map(|(a, b)| crate::latency::spearman(&round(a), &round(b))).collect();
-    if all.is_empty() { 1.0 } else { all.iter().sum::<f64>() / all.len() as f64 }
+    (!all.is_empty()).then(|| all.iter().sum::<f64>() / all.len() as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_round_says_nothing_of_the_next() {
+        let of =
+            |rounds: [&[f64]; 3]| repeatability(&rounds.map(|of_child| of_child.iter().copied().map(Millis).collect()));
+        assert_eq!(of([&[1.0], &[2.0], &[3.0]]), None);
+        assert_eq!(of([&[1.0, 10.0], &[2.0, 20.0], &[3.0, 30.0]]), Some(1.0));
+        assert_eq!(of([&[1.0, 30.0], &[2.0, 20.0], &[3.0, 10.0]]), Some(-1.0));
+        assert_eq!(repeatability(&[]), None);
+    }
 }

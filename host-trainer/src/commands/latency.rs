@@ -43,8 +43,8 @@ fn open(path: &Path) -> Result<Bundle> {
 
 /// Puts what devices measured into the bundle, so that other devices start from it and `search --device` can use it.
 ///
-/// A device has one table: the newest. A profile must have been measured with this bundle's space, weights and children;
-/// tables that were added meanwhile do not matter, and profiles that devices keep stay fresh.
+/// A device has one table: the newest. A profile must have been measured by this version with this bundle's space, weights and
+/// children; tables that were added meanwhile do not matter, and profiles that devices keep stay fresh.
 #[derive(Args, Debug)]
 #[command(
     after_help = "Example:\n  nestling-device profile my.nestling --out phone.json    # on the phone\n  nestling latency \
@@ -146,7 +146,8 @@ impl List {
     }
 }
 
-/// Shows where the devices of a bundle order children differently, by their predicted times.
+/// Shows where the devices of a bundle order children differently, by their predicted times, and what each takes for the same
+/// budgets.
 #[derive(Args, Debug)]
 #[command(after_help = "Example:\n  nestling latency compare my.nestling --children 500")]
 struct Compare {
@@ -176,8 +177,11 @@ impl Compare {
     }
 }
 
+/// Width of a column that says what a device takes.
+const TAKEN: usize = 24;
+
 fn table(comparison: &Comparison) -> String {
-    let Comparison { devices, children, correlations, with_madds, reversals, shares } = comparison;
+    let Comparison { devices, children, correlations, with_madds, reversals, shares, budgets } = comparison;
     let mut text = String::new();
     for (index, device) in devices.iter().enumerate() {
         let _ = writeln!(text, "[{}] {device}", index + 1);
@@ -214,20 +218,52 @@ fn table(comparison: &Comparison) -> String {
         let [first, second] = &one.children;
         let _ = writeln!(text, "      {first}\n      {second}");
     }
-    let _ = write!(
-        text,
-        "\nwhat each device takes of the children that ship, where so many of all children keep its budget\n{:>6}",
-        ""
-    );
-    numbers(&mut text, 24);
-    text.push('\n');
+    let heads = |text: &mut String, what: &str| {
+        let _ = write!(text, "\nwhat each device takes of the children that ship, {what}\n{:>10}", "");
+        numbers(text, TAKEN);
+        text.push('\n');
+    };
+    let end = |text: &mut String, differ: bool| text.push_str(if differ { "  differ\n" } else { "\n" });
+    heads(&mut text, "where so many of all children keep its budget");
     for row in shares {
-        let _ = write!(text, "{:>4} %", row.percent);
-        for taken in &row.taken {
-            let child = taken.child.as_deref().unwrap_or("none");
-            let _ = write!(text, "  {:>24}", format!("{child} in {}", taken.budget_ms));
+        let _ = write!(text, "{:>8} %", row.percent);
+        for (taken, budget) in row.taken.iter().zip(&row.budgets_ms) {
+            let child = taken.as_ref().map_or("-", |taken| &taken.child);
+            let _ = write!(text, "  {:>TAKEN$}", format!("{child} in {budget}"));
         }
-        let _ = writeln!(text, "{}", if row.differ { "  differ" } else { "" });
+        end(&mut text, row.differ);
+    }
+    heads(&mut text, "for the same budget");
+    for row in budgets {
+        let _ = write!(text, "{:>10}", row.budget_ms.to_string());
+        for taken in &row.taken {
+            let child = taken.as_ref().map(|taken| format!("{} in {}", taken.child, taken.predicted_ms));
+            let _ = write!(text, "  {:>TAKEN$}", child.as_deref().unwrap_or("-"));
+        }
+        end(&mut text, row.differ);
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nestling_train::fleet::{SameBudget, Taken};
+
+    #[test]
+    fn a_device_without_a_child_for_a_budget_shows_a_dash() {
+        let taken = |name: &str| Some(Taken { child: name.into(), predicted_ms: Millis(1.5) });
+        let comparison = Comparison {
+            devices: vec!["A".into(), "B".into()],
+            children: 2,
+            correlations: Vec::new(),
+            with_madds: vec![1.0, 1.0],
+            reversals: Vec::new(),
+            shares: Vec::new(),
+            budgets: vec![SameBudget { budget_ms: Millis(2.0), taken: vec![taken("pareto-1"), None], differ: true }],
+        };
+        let text = table(&comparison);
+        let words: Vec<&str> = text.lines().last().unwrap().split_whitespace().collect();
+        assert_eq!(words, ["2.000", "ms", "pareto-1", "in", "1.500", "ms", "-", "differ"], "{text}");
+    }
 }

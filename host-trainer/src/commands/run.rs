@@ -10,6 +10,7 @@ use nestling::bundle::Bundle;
 use nestling_train::calibrate::calibrate;
 use nestling_train::data::{Dataset, load_fashion};
 use nestling_train::evaluate::evaluate;
+use nestling_train::fleet::tables_to_keep;
 use nestling_train::model::{ImageSizes, Parameters};
 use nestling_train::pack::{PackOptions, pack};
 use nestling_train::run_folder::{Chosen, RunFolder, SearchReport};
@@ -216,8 +217,8 @@ pub struct Search {
 impl Search {
     /// Runs the command.
     pub fn run(self) -> Result<()> {
-        if self.within.is_given() {
-            return self.within.run(&self.places, self.workers);
+        if let Some(wanted) = self.within.wanted() {
+            return self.within.run(wanted, &self.places, self.workers);
         }
         let clock = Clock::start(0.0, 0.0);
         let folder = RunFolder::open(&self.places.run);
@@ -316,7 +317,8 @@ impl Search {
 }
 
 /// Writes the bundle: shared weights, search space, calibrated children, labels, preprocessing, accuracy predictor, images that
-/// calibrate and check other children. `nestling latency add` puts device profiles into it.
+/// calibrate and check other children. `nestling latency add` puts device profiles into it; what it put into the file that is
+/// replaced is kept, if the search space is the same.
 #[derive(Args, Debug)]
 pub struct Pack {
     #[command(flatten)]
@@ -367,11 +369,16 @@ impl Pack {
         let bar = bar(report.chosen.len() as u64, "calibrate");
         let progress = |done: usize| bar.set_position(done as u64);
         let evaluator = trained.evaluator(&weights, &trained.held_out, &preprocessing, processors());
+        let latency_tables = tables_to_keep(&self.output, &config.space).unwrap_or_else(|why| {
+            say(&format!("note: {why}"));
+            Vec::new()
+        });
         let options = PackOptions {
             provenance,
             storage,
             calibration_images: self.calibration_images,
             check_images: self.check_images,
+            latency_tables,
         };
         let manifest = pack(&evaluator, &report, options, &self.output, &progress)?;
         bar.finish_and_clear();
@@ -392,11 +399,16 @@ impl Pack {
             "accuracy_predictor": manifest.accuracy_predictor.as_ref().map(AccuracyPredictor::facts),
             "calibration_images": bundle.calibration_images().len(),
             "check_images": bundle.check_images().len(),
+            "latency_tables": manifest.latency_tables.len(),
         });
         print(self.places.json, &value, || {
             let kib = bundle.file_bytes() as f64 / 1024.0;
+            let kept = match manifest.latency_tables.len() {
+                0 => String::new(),
+                count => format!(", {count} latency tables kept of the file that was there"),
+            };
             format!(
-                "{}: {kib:.0} KiB, {} children, {} calibration and {} check images, {}",
+                "{}: {kib:.0} KiB, {} children, {} calibration and {} check images{kept}, {}",
                 self.output.display(),
                 manifest.children.len(),
                 bundle.calibration_images().len(),

@@ -2,21 +2,18 @@
 
 use super::run::{Places, Trained, processors};
 use super::{bar, preprocessing, print, say};
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::Args;
 use nestling::bundle::Bundle;
 use nestling::select::Found;
-use nestling::space::{Child, SearchSpace};
+use nestling::space::SearchSpace;
 use nestling::units::{MAdds, Millis};
-use nestling_train::fleet::{Joined, Limit, candidates, find_device, join};
+use nestling_train::fleet::{Joined, Known, Limit, Wanted, evaluate_found, join};
 use nestling_train::run_folder::{RunFolder, SearchReport};
 use nestling_train::time::Clock;
 use serde_json::json;
 use std::fmt::Write;
 use std::path::PathBuf;
-
-/// Draws of the search: the same every time.
-const SEED: u64 = 1;
 
 /// The limit of a search of the whole space.
 #[derive(Args, Debug)]
@@ -63,13 +60,16 @@ fn parse_madds(text: &str) -> Result<MAdds, String> {
 }
 
 impl Within {
-    /// Whether there is a limit at all.
-    pub fn is_given(&self) -> bool {
-        self.budget_ms.is_some() || self.budget_madds.is_some()
+    /// The limit, if there is one.
+    pub fn wanted(&self) -> Option<Wanted<'_>> {
+        match (&self.device, self.budget_ms, self.budget_madds) {
+            (Some(device), Some(most), _) => Some(Wanted::Time { device, most }),
+            (_, _, most) => most.map(Wanted::MAdds),
+        }
     }
 
     /// Runs the search.
-    pub fn run(&self, places: &Places, workers: Option<usize>) -> Result<()> {
+    pub fn run(&self, wanted: Wanted<'_>, places: &Places, workers: Option<usize>) -> Result<()> {
         let clock = Clock::start(0.0, 0.0);
         let folder = RunFolder::open(&places.run);
         let run = if folder.is_trained() {
@@ -85,46 +85,18 @@ impl Within {
         } else {
             None
         };
-        let space = match (&run, &bundle) {
-            (Some((trained, _)), Some(bundle)) if trained.checkpoint.config.space != *bundle.space() => {
-                bail!(
-                    "{} has another search space than the run in {}; give the --run that it was packed from",
-                    path.display(),
-                    places.run.display()
-                )
-            }
-            (Some((trained, _)), _) => &trained.checkpoint.config.space,
-            (None, Some(bundle)) => bundle.space(),
-            (None, None) => bail!("{} holds no trained run; give --bundle to predict only", places.run.display()),
-        };
-        let of_run = run.as_ref().and_then(|(_, search)| search.accuracy_predictor.as_ref());
-        let of_bundle = bundle.as_ref().and_then(|bundle| bundle.manifest().accuracy_predictor.as_ref());
-        let Some(predictor) = of_run.or(of_bundle) else {
-            bail!(
-                "there is no accuracy predictor; run `nestling search --run {}` again to fit one",
-                places.run.display()
-            )
-        };
-        let limit = match (&self.device, self.budget_ms, self.budget_madds, &bundle) {
-            (Some(name), Some(most), _, Some(bundle)) => {
-                let table = find_device(&bundle.manifest().latency_tables, name)
-                    .with_context(|| format!("cannot search with {}", path.display()))?;
-                Limit::Time { table, most }
-            }
-            (_, _, Some(most), _) => Limit::MAdds(most),
-            _ => bail!("give --device and --budget-ms, or --budget-madds"),
-        };
-        let starts: Vec<_> = match (&run, &bundle) {
-            (Some((_, search)), _) => search.evaluated.iter().map(|one| one.child.clone()).collect(),
-            (None, Some(bundle)) => bundle.children().iter().map(|entry| entry.child.clone()).collect(),
-            (None, None) => Vec::new(),
-        };
-        let predicted = candidates(space, predictor, &starts, &limit, self.top as usize, SEED)?;
+        let known = Known::new(
+            &places.run,
+            run.as_ref().map(|(trained, search)| (&trained.checkpoint.config.space, search)),
+            bundle.as_ref().map(|bundle| (path.as_path(), bundle)),
+        )?;
+        let limit = known.limit(wanted)?;
+        let predicted = known.candidates(&limit, self.top as usize)?;
+        let space = known.space();
         let Some((trained, search)) = &run else {
             say("no trained run: the children are predicted, none is evaluated");
-            let rows: Vec<Row> = (predicted.iter())
-                .map(|one| Row::of(space, &limit, &one.child, one.top1, None))
-                .collect::<Result<_>>()?;
+            let rows: Vec<Row> =
+                predicted.iter().map(|one| Row::of(space, &limit, one, None)).collect::<Result<_>>()?;
             return show(places.json, &limit, &rows, None);
         };
         let mut search = search.clone();
@@ -142,7 +114,7 @@ impl Within {
     }
 }
 
-/// Calibrates and evaluates what was found, and takes it into the search; rows are the best first.
+/// Evaluates what was found, with bars, and takes it into the search; rows are the best first.
 fn evaluate(
     trained: &Trained,
     search: &mut SearchReport,
@@ -153,26 +125,28 @@ fn evaluate(
     let (space, preprocessing) = (&trained.checkpoint.config.space, preprocessing());
     let weights = trained.checkpoint.shipped_weights();
     let evaluator = trained.evaluator(weights, &trained.held_out, &preprocessing, workers);
-    let known = |child: &Child| search.evaluated.iter().find(|one| one.child == *child).cloned();
-    let new: Vec<_> = predicted.iter().map(|one| one.child.clone()).filter(|child| known(child).is_none()).collect();
-    let progress = bar(new.len() as u64, "evaluate");
-    let evaluated = evaluator.evaluate(&new, &|done| progress.set_position(done as u64))?;
+    let progress = bar(0, "evaluate");
+    let found = evaluate_found(predicted, search, &evaluator, &|done, total| {
+        progress.set_length(total as u64);
+        progress.set_position(done as u64);
+    })?;
     progress.finish_and_clear();
-    let of = |child: &Child| known(child).or_else(|| evaluated.iter().find(|one| one.child == *child).cloned());
-    let mut found: Vec<_> = predicted.iter().filter_map(|one| Some((one, of(&one.child)?))).collect();
-    found.sort_by(|(a, x), (b, y)| y.held_out.correct.cmp(&x.held_out.correct).then(a.cost.total_cmp(&b.cost)));
     let rows: Vec<Row> = (found.iter())
-        .map(|(one, measured)| Row::of(space, limit, &one.child, one.top1, Some(measured.held_out.top1_percent())))
+        .map(|(one, measured)| Row::of(space, limit, one, Some(measured.held_out.top1_percent())))
         .collect::<Result<_>>()?;
     let found: Vec<_> = found.into_iter().map(|(_, measured)| measured).collect();
-    let within = |child: &Child| space.lower(child).is_ok_and(|network| limit.cost(&network) <= limit.most());
-    let joined = join(search, &found, within, |child| -> Result<_> {
-        let tester = trained.evaluator(weights, &trained.test, &preprocessing, 1);
-        let bar = bar(1, "test");
-        let tested = tester.evaluate(std::slice::from_ref(child), &|done| bar.set_position(done as u64))?;
-        bar.finish_and_clear();
-        tested.first().map(|one| one.held_out).context("the child was not evaluated: please report it")
-    })?;
+    let joined = join(
+        search,
+        &found,
+        |child| limit.allows(space, child),
+        |child| -> Result<_> {
+            let tester = trained.evaluator(weights, &trained.test, &preprocessing, 1);
+            let bar = bar(1, "test");
+            let tested = tester.evaluate(std::slice::from_ref(child), &|done| bar.set_position(done as u64))?;
+            bar.finish_and_clear();
+            tested.first().map(|one| one.held_out).context("the child was not evaluated: please report it")
+        },
+    )?;
     Ok((rows, joined))
 }
 
@@ -188,21 +162,15 @@ struct Row {
 }
 
 impl Row {
-    fn of(
-        space: &SearchSpace,
-        limit: &Limit<'_>,
-        child: &Child,
-        predicted_top1: f64,
-        held_out_top1: Option<f64>,
-    ) -> Result<Self> {
-        let network = space.lower(child)?;
+    fn of(space: &SearchSpace, limit: &Limit<'_>, found: &Found, held_out_top1: Option<f64>) -> Result<Self> {
+        let network = space.lower(&found.child)?;
         let cost = network.cost();
         Ok(Self {
-            child: child.to_string(),
+            child: found.child.to_string(),
             predicted_ms: limit.device().map(|_| Millis(limit.cost(&network))),
             madds: cost.madds,
             params: cost.params,
-            predicted_top1,
+            predicted_top1: found.top1,
             held_out_top1,
         })
     }

@@ -1,6 +1,6 @@
 use nestling::atomic_file::{WriteError, write_atomically};
 use nestling::bundle::{Bundle, BundleError};
-use nestling::latency::{DeviceKey, DeviceProfile, LatencyTable, ProfileError};
+use nestling::latency::{DeviceKey, DeviceProfile, LatencyTable, ProfileError, Stale};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
@@ -19,18 +19,16 @@ pub enum AddError {
     /// A profile cannot be read.
     #[error(transparent)]
     Profile(#[from] ProfileError),
-    /// A profile is of another space, other weights or other children.
+    /// A profile is of another network, or of other kernels.
     #[error(
-        "device profile {path} was measured with network {profile}, but that of the bundle is {bundle}: its space, \
-         weights or children are others; measure again on {device}: nestling-device profile BUNDLE --out FILE"
+        "device profile {path} does not fit the bundle: {stale}; measure again on {device} with this version and this \
+         bundle: nestling-device profile BUNDLE --out FILE"
     )]
-    OtherNetwork {
+    Stale {
         /// Which profile.
         path: PathBuf,
-        /// What it was measured with.
-        profile: String,
-        /// What the bundle holds.
-        bundle: String,
+        /// Why.
+        stale: Box<Stale>,
         /// What it was measured on.
         device: Box<DeviceKey>,
     },
@@ -78,15 +76,15 @@ pub struct Added {
 pub fn add_profiles(path: &Path, profiles: &[PathBuf], output: &Path) -> Result<Vec<Added>, AddError> {
     let of_bundle = |source| AddError::Bundle { path: path.to_owned(), source };
     let bundle = Bundle::open(path).map_err(of_bundle)?;
-    let own = bundle.network_id().to_string();
     let mut tables = bundle.manifest().latency_tables.clone();
     let mut all = Vec::new();
     for file in profiles {
-        let DeviceProfile { network, table, .. } = DeviceProfile::load(file)?;
-        if network != own {
-            let device = Box::new(table.device);
-            return Err(AddError::OtherNetwork { path: file.clone(), profile: network, bundle: own, device });
+        let profile = DeviceProfile::load(file)?;
+        if let Some(stale) = profile.is_stale_for_network(bundle.network_id()) {
+            let (stale, device) = (Box::new(stale), Box::new(profile.table.device));
+            return Err(AddError::Stale { path: file.clone(), stale, device });
         }
+        let table = profile.table;
         let (device, measured_at) = (table.device.clone(), table.measured_at);
         all.push(Added { profile: file.clone(), device, measured_at, outcome: merge(&mut tables, table) });
     }

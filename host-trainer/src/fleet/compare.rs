@@ -11,6 +11,8 @@ use std::collections::HashSet;
 const REVERSALS: usize = 3;
 /// Shares of the children that keep within a budget.
 const SHARES: [f64; 5] = [0.1, 0.25, 0.5, 0.75, 0.9];
+/// Budgets that all devices get alike.
+const BUDGETS: usize = 7;
 
 /// Where the devices of a bundle order children differently. Devices are numbers: the order of their tables.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -27,6 +29,9 @@ pub struct Comparison {
     pub reversals: Vec<Reversal>,
     /// What each device would take of the children that ship, for budgets that are equal shares of its own times.
     pub shares: Vec<SameShare>,
+    /// The same for budgets that are equal in milliseconds, from the fastest device's fastest child to the slowest device's
+    /// slowest.
+    pub budgets: Vec<SameBudget>,
 }
 
 /// How alike two devices order children.
@@ -54,21 +59,32 @@ pub struct Reversal {
 pub struct SameShare {
     /// Share of the children that keep within the budget, in percent.
     pub percent: f64,
-    /// One a device.
-    pub taken: Vec<Taken>,
+    /// Of each device the budget: the quantile of its own predicted times.
+    pub budgets_ms: Vec<Millis>,
+    /// Of each device what it takes; none where every child that ships is slower.
+    pub taken: Vec<Option<Taken>>,
     /// Whether they do not all take the same child.
     pub differ: bool,
 }
 
-/// What one device takes.
+/// What each device takes for one budget.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct SameBudget {
+    /// The budget.
+    pub budget_ms: Millis,
+    /// Of each device what it takes; none where every child that ships is slower.
+    pub taken: Vec<Option<Taken>>,
+    /// Whether they do not all take the same child.
+    pub differ: bool,
+}
+
+/// The most accurate shipped child that is predicted to keep a budget on one device.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Taken {
-    /// The budget: the quantile of its own predicted times.
-    pub budget_ms: Millis,
-    /// Name of the most accurate shipped child that is predicted to keep it; none if every one is slower.
-    pub child: Option<String>,
-    /// The predicted time of that child.
-    pub predicted_ms: Option<Millis>,
+    /// Its name.
+    pub child: String,
+    /// Its predicted median time.
+    pub predicted_ms: Millis,
 }
 
 /// Compares the devices of a bundle over its children and `random` others. `progress` hears of pairs of devices: how many
@@ -122,6 +138,7 @@ fn compare_of(
         with_madds: times.iter().map(|times| spearman(times, &madds)).collect(),
         reversals,
         shares: SHARES.iter().map(|&share| same_share(share, shipped, &times)).collect(),
+        budgets: same_budgets(shipped, &times),
     })
 }
 
@@ -154,25 +171,48 @@ fn reversed(a: &[f64], b: &[f64]) -> Vec<[usize; 2]> {
 
 /// `times` of each device begin with those of the children that ship.
 fn same_share(share: f64, shipped: &[ChildEntry], times: &[Vec<f64>]) -> SameShare {
-    let taken: Vec<Taken> = (times.iter())
-        .map(|times| {
-            let mut sorted = times.clone();
-            sorted.sort_by(f64::total_cmp);
-            let rank = (share * sorted.len() as f64).ceil() as usize;
-            let budget = sorted.get(rank.saturating_sub(1)).copied().unwrap_or_default();
-            // As a device chooses: the most accurate, of equals the faster.
-            let best =
-                (shipped.iter().zip(times).filter(|(_, time)| **time <= budget)).max_by(|(a, slow), (b, fast)| {
-                    a.held_out.top1_percent().total_cmp(&b.held_out.top1_percent()).then(fast.total_cmp(slow))
-                });
-            Taken {
-                budget_ms: Millis(budget),
-                child: best.map(|(entry, _)| entry.name.clone()),
-                predicted_ms: best.map(|(_, time)| Millis(*time)),
-            }
-        })
-        .collect();
-    SameShare { percent: 100.0 * share, differ: taken.windows(2).any(|pair| pair[0].child != pair[1].child), taken }
+    let budget = |times: &Vec<f64>| {
+        let mut sorted = times.clone();
+        sorted.sort_by(f64::total_cmp);
+        let rank = (share * sorted.len() as f64).ceil() as usize;
+        sorted.get(rank.saturating_sub(1)).copied().unwrap_or_default()
+    };
+    let budgets: Vec<f64> = times.iter().map(budget).collect();
+    let taken: Vec<_> = times.iter().zip(&budgets).map(|(times, &budget)| take(shipped, times, budget)).collect();
+    let budgets_ms = budgets.into_iter().map(Millis).collect();
+    SameShare { percent: 100.0 * share, budgets_ms, differ: differ(&taken), taken }
+}
+
+/// Evenly spread in ratio: at the least only the fastest device has a child, at the most every device has its best.
+fn same_budgets(shipped: &[ChildEntry], times: &[Vec<f64>]) -> Vec<SameBudget> {
+    let of_shipped = || times.iter().flat_map(|times| &times[..shipped.len()]).copied();
+    // A microsecond, where prices are made up: a ratio needs a number above zero.
+    let least = of_shipped().fold(f64::INFINITY, f64::min).max(1e-3);
+    let most = of_shipped().fold(least, f64::max);
+    let at = |place: usize| match place + 1 {
+        // Not off by a rounding.
+        BUDGETS => most,
+        _ => least * (most / least).powf(place as f64 / (BUDGETS - 1) as f64),
+    };
+    let row = |place: usize| {
+        let budget = at(place);
+        let taken: Vec<_> = times.iter().map(|times| take(shipped, times, budget)).collect();
+        SameBudget { budget_ms: Millis(budget), differ: differ(&taken), taken }
+    };
+    (0..BUDGETS).map(row).collect()
+}
+
+/// As a device chooses: the most accurate that keeps the budget, of equals the faster.
+fn take(shipped: &[ChildEntry], times: &[f64], budget: f64) -> Option<Taken> {
+    let accuracy = |entry: &ChildEntry| entry.held_out.top1_percent();
+    let best = (shipped.iter().zip(times).filter(|(_, time)| **time <= budget))
+        .max_by(|(a, slow), (b, fast)| accuracy(a).total_cmp(&accuracy(b)).then(fast.total_cmp(slow)));
+    best.map(|(entry, &time)| Taken { child: entry.name.clone(), predicted_ms: Millis(time) })
+}
+
+fn differ(taken: &[Option<Taken>]) -> bool {
+    let child = |one: &Option<Taken>| one.as_ref().map(|taken| taken.child.clone());
+    taken.windows(2).any(|pair| child(&pair[0]) != child(&pair[1]))
 }
 
 #[cfg(test)]
@@ -230,11 +270,23 @@ mod tests {
         let times =
             [[1.0, 9.0], [2.0, 1.5]].map(|own| [&own[..], &[3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 10.0, 11.0]].concat());
         let row = same_share(0.25, &shipped, &times);
-        let taken: Vec<_> = row.taken.iter().map(|one| (one.child.as_deref(), one.budget_ms.0)).collect();
-        assert_eq!(taken, [(Some("n1"), 4.0), (Some("n2"), 3.0)]);
+        let names = |taken: &[Option<Taken>]| -> Vec<Option<String>> {
+            taken.iter().map(|one| one.as_ref().map(|taken| taken.child.clone())).collect()
+        };
+        let [n1, n2] = ["n1", "n2"].map(|name| Some(name.to_owned()));
+        assert_eq!((names(&row.taken), row.budgets_ms), (vec![n1.clone(), n2.clone()], vec![Millis(4.0), Millis(3.0)]));
         assert!(row.differ && !same_share(0.9, &shipped, &times).differ);
-        assert_eq!(same_share(0.9, &shipped, &times).taken[0].child.as_deref(), Some("n2"));
-        let none = same_share(0.1, &shipped, &[[5.0, 6.0, 1.0, 1.0, 1.0].to_vec()]);
-        assert_eq!((none.taken[0].child.as_deref(), none.taken[0].predicted_ms), (None, None));
+        assert_eq!(names(&same_share(0.9, &shipped, &times).taken), [n2.clone(), n2.clone()]);
+        assert_eq!(same_share(0.1, &shipped, &[[5.0, 6.0, 1.0, 1.0, 1.0].to_vec()]).taken, [None]);
+
+        // In milliseconds: from 1, which only the first device has a child for, to 9.
+        let budgets = same_budgets(&shipped, &times);
+        assert_eq!((budgets.len(), budgets[0].budget_ms, budgets[6].budget_ms), (7, Millis(1.0), Millis(9.0)));
+        let ratio = |place: usize| budgets[place + 1].budget_ms.0 / budgets[place].budget_ms.0;
+        assert!((0..6).all(|place| (ratio(place) - 9f64.powf(1.0 / 6.0)).abs() < 1e-9), "{budgets:?}");
+        assert_eq!((names(&budgets[0].taken), budgets[0].differ), (vec![n1.clone(), None], true));
+        // 3 ms: the devices rank the two differently, and so take different ones.
+        assert_eq!((names(&budgets[3].taken), budgets[3].differ), (vec![n1, n2.clone()], true));
+        assert_eq!((names(&budgets[6].taken), budgets[6].differ), (vec![n2.clone(), n2], false));
     }
 }

@@ -37,6 +37,11 @@ impl Limit<'_> {
         }
     }
 
+    /// Whether a child of the space keeps within it.
+    pub fn allows(&self, space: &SearchSpace, child: &Child) -> bool {
+        space.lower(child).is_ok_and(|network| self.cost(&network) <= self.most())
+    }
+
     /// The device, if it is one's.
     pub fn device(&self) -> Option<&DeviceKey> {
         match self {
@@ -107,20 +112,7 @@ pub fn candidates(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fleet::synthetic::table;
-    use nestling::bundle::Measured;
-
-    /// Of accuracies that grow with the input size.
-    fn predictor(space: &SearchSpace) -> AccuracyPredictor {
-        let mut random = rand_chacha::ChaCha8Rng::seed_from_u64(5);
-        let mut some = |count: usize| -> Vec<(Child, Measured)> {
-            (0..count)
-                .map(|_| space.sample(&mut random))
-                .map(|child| (child.clone(), Measured { correct: 500 + 10 * child.resolution, images: 1000 }))
-                .collect()
-        };
-        AccuracyPredictor::fit(space, &some(60), &some(20)).unwrap()
-    }
+    use crate::fleet::synthetic::{predictor, table};
 
     #[test]
     fn what_is_found_keeps_the_limit_and_devices_find_others() {

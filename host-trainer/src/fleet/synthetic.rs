@@ -1,8 +1,11 @@
-//! Devices that nobody measured.
+//! Devices that nobody measured, and accuracies.
 
+use nestling::accuracy::AccuracyPredictor;
+use nestling::bundle::Measured;
 use nestling::latency::{DeviceKey, LatencyFit, LatencyTable, Price, Spread, Work};
-use nestling::space::{Operator, SearchSpace};
+use nestling::space::{Child, Operator, SearchSpace};
 use nestling::units::Millis;
+use rand::SeedableRng;
 
 /// A device of the demo's space whose depthwise MAdds cost `depthwise` times its others.
 pub(super) fn table(adapter: &str, depthwise: f64) -> LatencyTable {
@@ -37,4 +40,16 @@ pub(super) fn table(adapter: &str, depthwise: f64) -> LatencyTable {
         children: 30,
         residual_percent: 2.0,
     }
+}
+
+/// Of accuracies that grow with the input size.
+pub(super) fn predictor(space: &SearchSpace) -> AccuracyPredictor {
+    let mut random = rand_chacha::ChaCha8Rng::seed_from_u64(5);
+    let mut some = |count: usize| -> Vec<(Child, Measured)> {
+        (0..count)
+            .map(|_| space.sample(&mut random))
+            .map(|child| (child.clone(), Measured { correct: 500 + 10 * child.resolution, images: 1000 }))
+            .collect()
+    };
+    AccuracyPredictor::fit(space, &some(60), &some(20)).unwrap()
 }

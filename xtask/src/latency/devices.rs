@@ -12,6 +12,8 @@ pub struct Device {
     pub label: String,
     /// Which driver it is: one with and without subgroups is one device.
     pub driver: String,
+    /// `cpu` for software, as adapters say it.
+    pub device_type: String,
     /// The only driver that the loader may see.
     manifest: Option<PathBuf>,
     arguments: Vec<String>,
@@ -49,6 +51,7 @@ pub fn find(programs: &Programs) -> Result<Vec<Device>> {
         let device = |label: &str, more: &[&str]| Device {
             label: label.to_owned(),
             driver: name.to_owned(),
+            device_type: adapter["device_type"].as_str().unwrap_or_default().to_owned(),
             manifest: None,
             arguments: chosen.iter().cloned().chain(more.iter().map(ToString::to_string)).collect(),
         };
@@ -66,5 +69,6 @@ pub fn find(programs: &Programs) -> Result<Vec<Device>> {
 
 fn swiftshader(manifest: &Path) -> Device {
     let label = "SwiftShader".to_owned();
-    Device { driver: label.clone(), label, manifest: Some(manifest.to_owned()), arguments: Vec::new() }
+    let (manifest, device_type) = (Some(manifest.to_owned()), "cpu".to_owned());
+    Device { driver: label.clone(), label, device_type, manifest, arguments: Vec::new() }
 }

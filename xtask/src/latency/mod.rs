@@ -5,6 +5,7 @@
 
 mod devices;
 mod table;
+mod targets;
 
 use crate::programs::{Programs, json, write_json};
 use crate::{process, setup, workspace};
@@ -113,7 +114,7 @@ pub fn run(options: &Options) -> Result<()> {
     println!("\n== {SWITCHES} switches");
     let switch = json(devices[0].command(&programs, &["switch", &trained, "--switches", SWITCHES]))?;
 
-    let summary = json!({
+    let mut summary = json!({
         "prediction": prediction,
         "fleet": fleet,
         "choices": {
@@ -135,10 +136,14 @@ pub fn run(options: &Options) -> Result<()> {
         "machine": machine(load_at_start),
         "wall_s": started.elapsed().as_secs_f64(),
     });
+    let targets = targets::of(&summary);
+    // A measurement succeeds whatever it finds.
+    let verdict = targets::verdict(&targets);
+    summary["targets"] = targets.into();
     write_json(&folder.join("summary.json"), &summary)?;
     let written = table::markdown(&summary);
     std::fs::write(folder.join("table.md"), &written).context("cannot write the table")?;
-    println!("\n{written}\nwritten to {}", folder.join("summary.json").display());
+    println!("\n{written}\nwritten to {}\n\n{verdict}", folder.join("summary.json").display());
     Ok(())
 }
 
@@ -147,6 +152,7 @@ fn row(subject: &Subject, device: &Device, predicted: &Value) -> Value {
     json!({
         "space": subject.space,
         "adapter": device.label,
+        "device_type": device.device_type,
         "profile_seconds": subject.seconds.parse::<f64>().unwrap_or_default(),
         "measured_children": predicted["informative"],
         "children": held_out,
@@ -200,6 +206,7 @@ fn governor() -> Result<Value> {
         "max_switches_per_minute": total["most_switches_a_minute"],
         "max_switches_per_minute_with_settling": total["most_switches_a_minute_with_settling"],
         "kept_percent": total["windows_kept_percent"],
+        "traces_below_95_percent": total["traces_below_95_percent"],
     }))
 }
 

@@ -81,9 +81,9 @@ impl Options {
             Some(images) => Some(Pixels::open_idx(images, self.labels.as_deref(), self.limit)?),
             None => None,
         };
-        let Opened { runtime, bundle, .. } =
-            device.open_with(&self.bundle, RuntimeOptions::default(), self.measuring.profile())?;
-        self.measuring.prepare(&runtime)?;
+        let opened = device.open_with(&self.bundle, RuntimeOptions::default(), self.measuring.profile())?;
+        self.measuring.prepare(&opened)?;
+        let Opened { runtime, bundle, .. } = opened;
         let mut test: Vec<(Image<'_>, usize)> = Vec::new();
         for (name, class, image) in pixels.as_ref().map_or_else(|| Ok(Vec::new()), Pixels::iter)? {
             let class = class.context("test images need --labels")?;

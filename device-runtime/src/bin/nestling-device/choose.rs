@@ -41,7 +41,8 @@ pub struct Measuring {
     /// Which runs must keep within the budget: half of them, nine of ten, or nineteen of twenty.
     #[arg(long, value_enum, default_value = "p90")]
     quantile: Runs,
-    /// The device's profile: used if it is fresh, otherwise measured and written there.
+    /// The device's profile: used if it is fresh, otherwise measured and written there. With neither this nor --seconds,
+    /// three children are measured where the bundle has other devices' latency tables.
     #[arg(long, value_name = "FILE")]
     profile: Option<PathBuf>,
     #[command(flatten)]
@@ -73,8 +74,8 @@ impl Measuring {
         self.profile.as_deref()
     }
 
-    pub fn prepare(&self, runtime: &nestling::Runtime) -> Result<()> {
-        profile::prepare(runtime, self.profile.as_deref(), &self.effort)
+    pub fn prepare(&self, opened: &Opened) -> Result<()> {
+        profile::prepare_to_choose(opened, self.profile.as_deref(), &self.effort)
     }
 }
 
@@ -173,9 +174,9 @@ impl From<&Choice> for Row {
 
 impl Options {
     pub fn run(&self, device: &device::Options) -> Result<Choices> {
-        let profile = self.measuring.profile();
-        let Opened { runtime, bundle, .. } = device.open_with(&self.bundle, RuntimeOptions::default(), profile)?;
-        self.measuring.prepare(&runtime)?;
+        let opened = device.open_with(&self.bundle, RuntimeOptions::default(), self.measuring.profile())?;
+        self.measuring.prepare(&opened)?;
+        let Opened { runtime, bundle, .. } = opened;
         if self.whole_space {
             return self.in_whole_space(&runtime, &bundle);
         }

@@ -1,5 +1,5 @@
 use crate::choose::Measuring;
-use crate::device::{self, Opened};
+use crate::device;
 use crate::output::{Report, columns, row};
 use crate::pixels::Pixels;
 use crate::progress::Bar;
@@ -93,13 +93,11 @@ impl Options {
         let largest = images.iter().map(|(_, _, image)| image.width().min(image.height())).max().unwrap_or(0);
         let defaults = RuntimeOptions::default();
         let largest_image_side = largest.max(defaults.largest_image_side);
-        let Opened { runtime, .. } = device.open_with(
-            &self.bundle,
-            RuntimeOptions { largest_image_side, ..defaults },
-            self.measuring.profile(),
-        )?;
+        let options = RuntimeOptions { largest_image_side, ..defaults };
+        let opened = device.open_with(&self.bundle, options, self.measuring.profile())?;
+        let runtime = &opened.runtime;
         if let Some(ms) = self.budget_ms {
-            self.measuring.prepare(&runtime)?;
+            self.measuring.prepare(&opened)?;
             runtime.choose(self.measuring.budget(ms))?;
         } else if let Some(name) = &self.child {
             runtime.switch_to(name)?;

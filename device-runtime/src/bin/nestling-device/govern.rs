@@ -29,7 +29,8 @@ pub struct Options {
     /// Pretend that from a second on everything takes a multiple, to see what the governor does; may be repeated.
     #[arg(long, value_name = "FACTOR@SECOND")]
     slow_down: Vec<SlowDown>,
-    /// The device's profile: used if it is fresh, otherwise measured and written there.
+    /// The device's profile: used if it is fresh, otherwise measured and written there. Without one, three children are
+    /// measured where the bundle has other devices' latency tables.
     #[arg(long, value_name = "FILE")]
     profile: Option<PathBuf>,
 }
@@ -83,9 +84,10 @@ struct Switch {
 
 impl Options {
     pub fn run(&self, device: &device::Options) -> Result<Governance> {
-        let Opened { runtime, .. } =
-            device.open_with(&self.bundle, RuntimeOptions::default(), self.profile.as_deref())?;
-        profile::prepare(&runtime, self.profile.as_deref(), &Effort::default())?;
+        let profile = self.profile.as_deref();
+        let opened = device.open_with(&self.bundle, RuntimeOptions::default(), profile)?;
+        profile::prepare_to_choose(&opened, profile, &Effort::default())?;
+        let Opened { runtime, .. } = opened;
         let governed = runtime.governed(Millis(self.budget_ms))?;
         let image = runtime.stand_in()?;
         let mut report = Governance {

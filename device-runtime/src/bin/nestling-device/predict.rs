@@ -2,7 +2,7 @@ use crate::device::{self, Opened};
 use crate::output::{Report, columns, row};
 use crate::profile::{self, Effort};
 use crate::progress::Bar;
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use nestling::engine::TileChoice;
 use nestling::latency::{Accuracy, DeviceKey, DeviceProfile, LatencyTable, Progress};
 use nestling::runtime::{Evaluation, EvaluationOptions};
@@ -28,7 +28,7 @@ pub struct Options {
     /// The device's profile: used if it is fresh, otherwise measured and written there.
     #[arg(long, value_name = "FILE")]
     profile: Option<PathBuf>,
-    /// Profile of another device, to compare with; may be repeated.
+    /// Profile of another device, measured with this bundle, to compare with; may be repeated.
     #[arg(long, value_name = "FILE")]
     other: Vec<PathBuf>,
     #[command(flatten)]
@@ -46,13 +46,26 @@ pub struct Prediction {
 
 impl Options {
     pub fn run(&self, device: &device::Options) -> Result<Prediction> {
-        let mut tables: Vec<LatencyTable> = Vec::new();
-        for path in &self.other {
-            let profile = DeviceProfile::load(path).context("reading another device's profile")?;
-            tables.push(profile.table);
-        }
-        let Opened { runtime, .. } =
+        let others: Vec<DeviceProfile> = (self.other.iter())
+            .map(|path| DeviceProfile::load(path).context("reading another device's profile"))
+            .collect::<Result<_>>()?;
+        let Opened { runtime, bundle, .. } =
             device.open_to_profile(&self.bundle, TileChoice::Vendor, self.profile.as_deref())?;
+        let image_side = runtime.stand_in()?.width();
+        let mut tables: Vec<LatencyTable> = Vec::with_capacity(others.len());
+        for (path, other) in self.other.iter().zip(others) {
+            let stale = other.is_stale_for_network(bundle.network_id());
+            if let Some(stale) = stale.or_else(|| other.is_stale_for_images(image_side)) {
+                bail!(
+                    "cannot compare with {}: {stale}; measure again on {}: nestling-device profile {} --image-side \
+                     {image_side} --out FILE",
+                    path.display(),
+                    other.device(),
+                    self.bundle.display()
+                );
+            }
+            tables.push(other.table);
+        }
         profile::prepare(&runtime, self.profile.as_deref(), &self.effort)?;
         let bar = Bar::new();
         let show = |Progress { done, doing }: Progress| bar.show(done, doing);
@@ -76,12 +89,13 @@ impl Report for Prediction {
         let evaluation = &self.evaluation;
         let (held_out, rounds) =
             (evaluation.children.len(), evaluation.children.first().map_or(0, |child| child.rounds_ms.len()));
+        let alike = evaluation.repeatability.map_or("-".to_owned(), |alike| format!("{alike:.3}"));
         writeln!(out, "{}, space {}", self.device, self.space)?;
         writeln!(
             out,
-            "{held_out} children that the fit to {} others has never seen, {rounds} rounds, which rank them alike by {:.3};
-             the device now takes {:.2} times what it took while the profile was measured\n",
-            self.informative, evaluation.repeatability, evaluation.pace
+            "{held_out} children that the fit to {} others has never seen, {rounds} rounds, which rank them alike by \
+             {alike}; the device now takes {:.2} times what it took while the profile was measured\n",
+            self.informative, evaluation.pace
         )?;
         let mut rows = vec![row(["predictor", "MAPE %", "within 10 %", "Spearman"])];
         let line = |name: &str, accuracy: &Accuracy| {

@@ -45,18 +45,15 @@ pub struct Options {
 }
 
 /// How long to measure.
-#[derive(clap::Args)]
+#[derive(clap::Args, Default)]
 pub struct Effort {
-    /// About how many seconds to measure; three children are always measured.
-    #[arg(long, default_value = "10", value_parser = seconds, value_name = "SECONDS")]
-    seconds: Duration,
+    /// About how many seconds to measure [default: 10]; three children are always measured.
+    #[arg(long, value_parser = seconds, value_name = "SECONDS")]
+    seconds: Option<Duration>,
 }
 
-impl Default for Effort {
-    fn default() -> Self {
-        Self { seconds: Duration::from_secs(10) }
-    }
-}
+/// Long enough for thirty children of a space whose children take some milliseconds.
+const USUAL: Duration = Duration::from_secs(10);
 
 fn seconds(text: &str) -> Result<Duration, String> {
     let seconds: f64 = text.parse().map_err(|_| "no number: give seconds, such as 2.5".to_owned())?;
@@ -118,7 +115,8 @@ fn trace(runtime: &Runtime, name: &str, path: &Path) -> Result<LayerTrace> {
 fn measure(runtime: &Runtime, effort: &Effort) -> Result<Arc<DeviceProfile>> {
     let bar = Bar::new();
     let show = |Progress { done, doing }: Progress| bar.show(done, doing);
-    let options = ProfileOptions { time: effort.seconds, progress: Some(&show), ..ProfileOptions::default() };
+    let time = effort.seconds.unwrap_or(USUAL);
+    let options = ProfileOptions { time, progress: Some(&show), ..ProfileOptions::default() };
     runtime.profile(&options).context("measuring this device")
 }
 
@@ -153,6 +151,20 @@ pub fn prepare(runtime: &Runtime, path: Option<&Path>, effort: &Effort) -> Resul
     say(&format!("measuring a new profile {}: {why}", path.display()));
     set_aside(path)?;
     Ok(measure(runtime, effort)?.save(path)?)
+}
+
+/// As [`prepare`], for whoever chooses children next. Where neither a profile nor a time to measure is given and the bundle
+/// knows other devices, nothing is measured yet: the runtime itself then starts from the nearest of them.
+pub fn prepare_to_choose(opened: &Opened, path: Option<&Path>, effort: &Effort) -> Result<()> {
+    let tables = opened.bundle.manifest().latency_tables.len();
+    if path.is_some() || effort.seconds.is_some() || tables == 0 {
+        return prepare(&opened.runtime, path, effort);
+    }
+    say(&format!(
+        "measuring three children only: the bundle has latency tables ({tables}), the nearest of which tells the rest; \
+         with --profile FILE this device is measured whole, and that is kept"
+    ));
+    Ok(())
 }
 
 impl Report for Profile {
