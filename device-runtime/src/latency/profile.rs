@@ -268,13 +268,17 @@ impl DeviceProfile {
         self.children.iter().find(|times| times.name.as_deref() == Some(name))
     }
 
-    /// This profile with more children that were timed whole, at its pace: prices are fitted to them too. A child that was
-    /// timed before is known by its new time.
-    pub(crate) fn refined(&self, space: &SearchSpace, tables: &[LatencyTable], learned: Vec<ChildTimes>) -> Self {
+    /// This profile with more children that were timed whole: prices are fitted to them too, all at its pace. A child that
+    /// was timed before is known by its new time.
+    pub(crate) fn refined(&self, space: &SearchSpace, tables: &[LatencyTable], timed: &[(Child, Batches)]) -> Self {
         let mut refined = self.clone();
         let known = &mut refined.informative;
-        known.retain(|old| learned.iter().all(|new| new.child != old.child));
-        known.extend(learned);
+        known.retain(|old| timed.iter().all(|(child, _)| *child != old.child));
+        // Predictions follow below, for all.
+        let times = |(child, batches): &(Child, Batches)| {
+            ChildTimes::new(None, child.clone(), Millis::default(), batches, self.reference_ms)
+        };
+        known.extend(timed.iter().map(times));
         // The most informative children come first and stay, and so do the newest.
         while known.len() > MOST_KNOWN {
             known.remove(MOST_INFORMATIVE);

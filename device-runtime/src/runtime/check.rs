@@ -1,7 +1,8 @@
 use super::{Runtime, RuntimeError};
 use crate::engine::PreparedChild;
 use crate::input::Image;
-use crate::latency::{Batches, ChildTimes, DeviceProfile, Latency, Pace};
+use crate::latency::{Batches, DeviceProfile, Latency, Pace};
+use crate::space::Child;
 use crate::units::Millis;
 
 /// About how long a child is timed before it is taken.
@@ -17,7 +18,7 @@ pub(super) struct Check<'a> {
     profile: &'a DeviceProfile,
     image: Image<'a>,
     pace: Pace<'a>,
-    learned: Vec<ChildTimes>,
+    timed: Vec<(Child, Batches)>,
 }
 
 impl<'a> Check<'a> {
@@ -25,7 +26,7 @@ impl<'a> Check<'a> {
     pub(super) fn new(runtime: &'a Runtime, profile: &'a DeviceProfile) -> Result<Self, RuntimeError> {
         let image = runtime.stand_in()?;
         let pace = Pace::new(&runtime.supernet, image)?;
-        Ok(Self { runtime, profile, image, pace, learned: Vec::new() })
+        Ok(Self { runtime, profile, image, pace, timed: Vec::new() })
     }
 
     /// What the reference takes now, over what it took while the device was profiled.
@@ -33,25 +34,28 @@ impl<'a> Check<'a> {
         Ok(self.pace.now()?.0 / self.profile.reference_ms.0)
     }
 
-    /// Times a child whole.
+    /// Times a child whole; the answer is of all runs that this check has made of it.
     pub(super) fn time(&mut self, child: &PreparedChild, predicted: Millis) -> Result<Latency, RuntimeError> {
         let supernet = &self.runtime.supernet;
         supernet.time_whole(child, &self.image, 0)?; // warm-up
-        let mut batches = Batches::default();
+        let index = match self.timed.iter().position(|(timed, _)| timed == child.child()) {
+            Some(index) => index,
+            None => {
+                self.timed.push((child.child().clone(), Batches::default()));
+                self.timed.len() - 1
+            }
+        };
+        let batches = &mut self.timed[index].1;
         for _ in 0..BATCHES {
             let reference = self.pace.now()?;
-            batches.push(
-                reference,
-                supernet.time_runs(child, &self.image, TIME.runs_of(predicted, RUNS).div_ceil(BATCHES))?,
-            );
+            let runs = TIME.runs_of(predicted, RUNS).div_ceil(BATCHES);
+            batches.push(reference, supernet.time_runs(child, &self.image, runs)?);
         }
-        let usual = self.profile.reference_ms;
-        self.learned.push(ChildTimes::new(None, child.child().clone(), predicted, &batches, usual));
         Ok(Latency::of(&batches.raw()))
     }
 
-    /// The children that were timed, at the profile's pace.
-    pub(super) fn learned(self) -> Vec<ChildTimes> {
-        self.learned
+    /// The children that were timed, and their runs.
+    pub(super) fn timed(self) -> Vec<(Child, Batches)> {
+        self.timed
     }
 }

@@ -1,7 +1,7 @@
 use super::check::Check;
 use super::{ChooseError, Runtime, RuntimeError};
 use crate::input::{Image, PixelFormat};
-use crate::latency::{ChildTimes, DeviceProfile, Latency, ProfileOptions, Stale, Subject, measure};
+use crate::latency::{Batches, DeviceProfile, Latency, ProfileOptions, Stale, Subject, measure};
 use crate::select::{Budget, Candidate, Choice, Ladder, Outcome, Quantile, Rung, explain, rank, spread_limits, walk};
 use crate::space::{CalibratedChild, Child};
 use crate::units::Millis;
@@ -79,8 +79,8 @@ impl Runtime {
             let Candidate { entry, predicted } = &ranked[index];
             check.time(self.shipped(&entry.name)?.active.prepared(), *predicted)
         });
-        let learned = check.learned();
-        self.refine(&profile, learned);
+        let timed = check.timed();
+        self.refine(&profile, &timed);
         match outcome? {
             Outcome::Holds { index, latency, passed_over } => {
                 let why = explain(&ranked, index, budget, passed_over);
@@ -158,8 +158,8 @@ impl Runtime {
         let child = self.supernet.prepare_to_time(&CalibratedChild::neutral(&self.space().lower(child)?)?)?;
         let mut check = Check::new(self, &profile)?;
         let latency = check.time(&child, predicted)?;
-        let learned = check.learned();
-        self.refine(&profile, learned);
+        let timed = check.timed();
+        self.refine(&profile, &timed);
         Ok(latency)
     }
 
@@ -199,11 +199,11 @@ impl Runtime {
     }
 
     /// Takes what was timed into the profile in use.
-    fn refine(&self, profile: &Arc<DeviceProfile>, learned: Vec<ChildTimes>) {
+    fn refine(&self, profile: &Arc<DeviceProfile>, timed: &[(Child, Batches)]) {
         let mut current = lock(&self.profile);
         // Whoever gave another profile meanwhile knows better.
-        if !learned.is_empty() && current.as_ref().is_some_and(|current| Arc::ptr_eq(current, profile)) {
-            *current = Some(Arc::new(profile.refined(self.space(), &self.tables, learned)));
+        if !timed.is_empty() && current.as_ref().is_some_and(|current| Arc::ptr_eq(current, profile)) {
+            *current = Some(Arc::new(profile.refined(self.space(), &self.tables, timed)));
         }
     }
 

@@ -1,10 +1,11 @@
+use super::measure::lock;
 use super::{ChooseError, Runtime, RuntimeError};
 use crate::accuracy::AccuracyPredictor;
 use crate::bundle::{Bundle, Measured};
 use crate::engine::PreparedChild;
 use crate::input::Image;
 use crate::latency::{Latency, Progress};
-use crate::select::{Budget, Challenge, Choice, Effort, Found, ROOM, compare, search_within};
+use crate::select::{Budget, Challenge, Choice, Effort, Found, compare, search_within};
 use crate::space::{CalibratedChild, Child};
 use crate::units::Millis;
 use rand::SeedableRng;
@@ -174,6 +175,7 @@ impl Runtime {
         let judge = Judge::of(bundle)?;
         let shipped = self.choose(budget)?;
         let incumbent = shipped.entry().child.clone();
+        let spread = self.known_profile(&lock(&self.measuring))?.table.spread;
         let say = |done: f64, doing: &'static str| {
             if let Some(progress) = options.progress {
                 progress(Progress { done, doing });
@@ -194,7 +196,7 @@ impl Runtime {
             let predicted = Millis(pace * found.cost);
             // A child that is too slow still refines the fit.
             let measured = self.time_and_learn(&found.child, predicted)?;
-            if !budget.holds_with_room(measured) {
+            if !budget.holds_with_room(measured, spread) {
                 continue;
             }
             let calibrated = {
@@ -270,7 +272,7 @@ impl Runtime {
         let table = &profile.table;
         let starts: Vec<Child> = self.children().map(|entry| entry.child.clone()).collect();
         // With the room that the measured time must have, or every candidate would just miss it.
-        let limit = budget.limit.0 / (ROOM * table.spread.at(budget.quantile) * pace);
+        let limit = budget.limit.0 / (budget.room() * table.spread.at(budget.quantile) * pace);
         let found = search_within(
             self.space(),
             &starts,

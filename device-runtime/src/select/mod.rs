@@ -21,7 +21,6 @@ pub use within::{Effort, Found, search_within};
 #[cfg(feature = "gpu")]
 pub(crate) use {
     adoption::{Challenge, compare},
-    budget::ROOM,
     candidate::rank,
     choice::explain,
     spread::spread_limits,

@@ -1,6 +1,5 @@
 //! The choice as a pure function: predictions in, a few measurements asked for, a child out.
 
-use super::budget::ROOM;
 use super::{Budget, Candidate};
 use crate::latency::{Latency, Spread};
 use crate::units::Millis;
@@ -40,8 +39,9 @@ pub(crate) struct PassedOver {
 /// Finds the most accurate of the `ranked` candidates that holds `budget`, measuring as few as it can.
 ///
 /// Starts at the most accurate candidate that is predicted to fit. If that breaks the budget when measured, walks to
-/// less accurate and faster ones; if it holds with room to spare, tries the more accurate ones. `spread` is how
-/// restless this device is. A refusal is measured twice, for a single hiccup must not refuse an app.
+/// less accurate and faster ones; if it holds, tries the more accurate ones that should hold too by what was measured.
+/// `spread` is how restless this device is. A candidate that is predicted to hold, and the fastest, are looked at twice
+/// before they are passed by, for a hiccup may have hit the first look; `measure` answers by all its looks at a candidate.
 ///
 /// `ranked` must not be empty.
 pub(crate) fn walk<E>(
@@ -55,53 +55,44 @@ pub(crate) fn walk<E>(
     let limit = budget.limit.0;
     let fastest = (0..ranked.len()).min_by(|&a, &b| expected[a].total_cmp(&expected[b])).unwrap_or(0);
     let start = (0..ranked.len()).find(|&index| expected[index] <= limit).unwrap_or(fastest);
-    let predicted = |index: usize, time: f64| PassedOver { index, time: Millis(time), measured: false };
-
+    let time = |latency: Latency| budget.expected(latency, spread);
     // Timed again, a child takes a little more or less.
-    let holds = |latency: Latency| budget.holds_with_room(latency);
+    let holds = |latency: Latency| budget.holds_with_room(latency, spread);
 
     let mut index = start;
     let mut latency = measure(index)?;
     let mut passed_over = None;
     while !holds(latency) {
-        if budget.holds(latency) && !(index + 1..ranked.len()).any(|next| expected[next] < expected[index]) {
-            break; // nothing is faster, and it does hold
+        let faster = (index + 1..ranked.len()).find(|&next| expected[next] < expected[index]);
+        // Where nothing is faster, no room is needed.
+        let fits = |latency: Latency| holds(latency) || faster.is_none() && time(latency).0 <= limit;
+        if !fits(latency) && (expected[index] <= limit || faster.is_none()) {
+            latency = measure(index)?;
         }
-        passed_over = Some(PassedOver { index, time: latency.at(budget.quantile), measured: true });
-        match (index + 1..ranked.len()).find(|&next| expected[next] < expected[index]) {
-            Some(next) => {
-                index = next;
-                latency = measure(index)?;
-            }
-            None => {
-                let again = measure(index)?;
-                if budget.holds(again) {
-                    latency = again;
-                    passed_over = index.checked_sub(1).map(|better| predicted(better, expected[better]));
-                } else {
-                    let better = again.at(budget.quantile).0 < latency.at(budget.quantile).0;
-                    return Ok(Outcome::TooTight { index, latency: if better { again } else { latency } });
-                }
-            }
+        if fits(latency) {
+            break;
         }
+        let Some(next) = faster else { return Ok(Outcome::TooTight { index, latency }) };
+        passed_over = Some(PassedOver { index, time: time(latency), measured: true });
+        index = next;
+        latency = measure(index)?;
     }
-    if index == start {
-        passed_over = None;
-        for better in (0..start).rev() {
-            // What the measured child says of the prediction corrects the next one's.
-            let corrected = expected[better] * latency.at(budget.quantile).0 / expected[index].max(f64::MIN_POSITIVE);
-            if corrected * ROOM > limit {
-                // A better one beyond it may still be faster, where this one is dominated.
-                passed_over = passed_over.or(Some(predicted(better, corrected)));
-                continue;
-            }
-            let measured = measure(better)?;
-            if !holds(measured) {
-                passed_over = Some(PassedOver { index: better, time: measured.at(budget.quantile), measured: true });
-                break;
-            }
-            (index, latency, passed_over) = (better, measured, None);
+    // Whatever was walked past did not hold.
+    let more_accurate = if index == start { 0..start } else { 0..0 };
+    for better in more_accurate.rev() {
+        // What the measured child says of the prediction corrects the next one's.
+        let corrected = expected[better] * time(latency).0 / expected[index].max(f64::MIN_POSITIVE);
+        if corrected * budget.room() > limit {
+            // A better one beyond it may still be faster, where this one is dominated.
+            passed_over = passed_over.or(Some(PassedOver { index: better, time: Millis(corrected), measured: false }));
+            continue;
         }
+        let measured = measure(better)?;
+        if !holds(measured) {
+            passed_over = Some(PassedOver { index: better, time: time(measured), measured: true });
+            break;
+        }
+        (index, latency, passed_over) = (better, measured, None);
     }
     Ok(Outcome::Holds { index, latency, passed_over })
 }
@@ -169,7 +160,7 @@ mod tests {
     #[test]
     fn a_prediction_too_low_walks_to_faster_children() {
         let (outcome, asked) = walked(&[8.0, 6.0, 4.0, 2.0], &[16.0, 12.0, 8.0, 4.0], Budget::p50(Millis(5.0)));
-        assert_eq!((chosen(outcome), asked), (Some(3), vec![2, 3]));
+        assert_eq!((chosen(outcome), asked), (Some(3), vec![2, 2, 3]));
         let Outcome::Holds { passed_over, .. } = outcome else { panic!("{outcome:?}") };
         assert_eq!(passed_over, Some(PassedOver { index: 2, time: Millis(8.0), measured: true }));
     }
@@ -192,7 +183,7 @@ mod tests {
     #[test]
     fn a_child_that_is_worse_and_slower_is_passed_by() {
         let (outcome, asked) = walked(&[8.0, 4.0, 5.0, 2.0], &[8.0, 6.0, 6.0, 2.0], Budget::p50(Millis(5.0)));
-        assert_eq!((chosen(outcome), asked), (Some(3), vec![1, 3]));
+        assert_eq!((chosen(outcome), asked), (Some(3), vec![1, 1, 3]));
     }
 
     #[test]
@@ -201,6 +192,15 @@ mod tests {
         let (outcome, asked) = walked(&times, &times, Budget::p50(Millis(1.0)));
         assert!(matches!(outcome, Outcome::TooTight { index: 2, .. }));
         assert_eq!(asked, [2, 2]);
+        // A hiccup costs a second look, whether the child is the fastest or one that was predicted to hold.
+        let (mut asked, mut calls) = (Vec::new(), 0);
+        let hiccup = walk(&ranked(&times), RESTLESS, Budget::p50(Millis(7.0)), |index| {
+            asked.push(index);
+            calls += 1;
+            let time = Millis(if calls == 1 { 50.0 } else { 6.0 });
+            Ok::<_, Infallible>(Latency { p50: time, p90: time, p95: time })
+        });
+        assert_eq!((chosen(hiccup.unwrap()), asked), (Some(1), vec![1, 1]));
         let mut calls = 0;
         let hiccup = walk(&ranked(&times), RESTLESS, Budget::p50(Millis(3.0)), |_| {
             calls += 1;
