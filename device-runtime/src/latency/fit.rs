@@ -10,6 +10,13 @@ use std::collections::BTreeSet;
 ///
 /// Measured: a tenth leaves a fit of thirty children alone, and keeps one of three children sensible.
 const TRUST_IN_PRIOR: f64 = 0.1;
+/// A child counts fully up to so many usual errors away from the fit; further away, less and less (Huber's weights): a
+/// disturbance while it was timed must not set prices.
+const USUAL_ERRORS: f64 = 1.5;
+/// No device repeats itself better.
+const LEAST_ERROR: f64 = 0.01;
+/// The weights settle in a few rounds.
+const ROUNDS: usize = 4;
 /// Sweeps of coordinate descent; convergence ends it far sooner.
 const MOST_SWEEPS: usize = 20_000;
 /// No unit of work takes a quarter of an hour: what says so would only overflow.
@@ -29,7 +36,8 @@ pub struct Price {
 
 /// Prices of one device: they predict every child of the space.
 ///
-/// Fitted to whole children that were timed from image to logits, in the relative error, every price at least zero. Few
+/// Fitted to whole children that were timed from image to logits, in the relative error, every price at least zero; a child
+/// whose time is unlike all others' counts less. Few
 /// children cannot tell all prices: those are drawn to a prior's, which may be another device's.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -119,7 +127,7 @@ impl LatencyFit {
         let mean = |column: usize| rows.iter().map(|row| row[column]).sum::<f64>() / rows.len() as f64;
         // A price may leave its prior by a given share of the child's time at the same cost, whatever its unit.
         let trust: Vec<f64> = (0..works.len()).map(|column| TRUST_IN_PRIOR * mean(column).powi(2)).collect();
-        let prices = non_negative_least_squares(&rows, &start, &trust);
+        let prices = robust_least_squares(rows, &start, &trust);
         let prices = works.into_iter().zip(prices).map(|(work, ms)| Price { work, ms: Millis(ms) }).collect();
         Self { prices, scale: prior.scale }
     }
@@ -133,20 +141,44 @@ impl LatencyFit {
     }
 }
 
-/// The prices that minimise the sum over rows of `(row * prices - 1)^2` plus that of `trust * (price - start)^2`, none
+/// Rows whose error is unusual count less, from round to round.
+fn robust_least_squares(rows: Vec<Vec<f64>>, start: &[f64], trust: &[f64]) -> Vec<f64> {
+    let errors = |prices: &[f64]| -> Vec<f64> {
+        let sum = |row: &Vec<f64>| row.iter().zip(prices).map(|(amount, price)| amount * price).sum::<f64>();
+        rows.iter().map(|row| (sum(row) - 1.0).abs()).collect()
+    };
+    let mut weights = vec![1.0; rows.len()];
+    let mut prices = non_negative_least_squares(&rows, &weights, start, trust);
+    for _ in 0..ROUNDS {
+        let errors = errors(&prices);
+        let mut sorted = errors.clone();
+        sorted.sort_by(f64::total_cmp);
+        // Of normal errors, the median is 0.67 standard deviations away.
+        let usual = (sorted[sorted.len() / 2] / 0.67).max(LEAST_ERROR);
+        weights = errors.iter().map(|error| (USUAL_ERRORS * usual / error.max(f64::MIN_POSITIVE)).min(1.0)).collect();
+        prices = non_negative_least_squares(&rows, &weights, start, trust);
+    }
+    prices
+}
+
+/// The prices that minimise the weighted sum over rows of `(row * prices - 1)^2` plus that of `trust * (price - start)^2`, none
 /// below zero or beyond [`DEAREST`]. By coordinate descent, which converges for it is convex.
-fn non_negative_least_squares(rows: &[Vec<f64>], start: &[f64], trust: &[f64]) -> Vec<f64> {
+fn non_negative_least_squares(rows: &[Vec<f64>], weights: &[f64], start: &[f64], trust: &[f64]) -> Vec<f64> {
     let count = start.len();
     let mut prices: Vec<f64> = start.iter().map(|price| price.clamp(0.0, DEAREST)).collect();
     let mut residuals: Vec<f64> = (rows.iter())
         .map(|row| row.iter().zip(&prices).map(|(amount, price)| amount * price).sum::<f64>() - 1.0)
         .collect();
-    let curvature: Vec<f64> =
-        (0..count).map(|column| rows.iter().map(|row| row[column].powi(2)).sum::<f64>() + trust[column]).collect();
+    let weighted = || rows.iter().zip(weights);
+    let curvature: Vec<f64> = (0..count)
+        .map(|column| weighted().map(|(row, weight)| weight * row[column].powi(2)).sum::<f64>() + trust[column])
+        .collect();
     for _ in 0..MOST_SWEEPS {
         let mut moved: f64 = 0.0;
         for column in (0..count).filter(|&column| curvature[column] > 0.0) {
-            let slope: f64 = rows.iter().zip(&residuals).map(|(row, residual)| row[column] * residual).sum::<f64>()
+            let slope: f64 = (weighted().zip(&residuals))
+                .map(|((row, weight), residual)| weight * row[column] * residual)
+                .sum::<f64>()
                 + trust[column] * (prices[column] - start[column]);
             let next = (prices[column] - slope / curvature[column]).clamp(0.0, DEAREST);
             let step = next - prices[column];
@@ -226,6 +258,18 @@ mod tests {
     }
 
     #[test]
+    fn one_child_that_was_disturbed_while_it_was_timed_sets_no_prices() {
+        let space = SearchSpace::fashion();
+        let truth = device(|index| [3.0, 0.5, 8.0, 1.0, 2.0][index % 5], &space);
+        for (disturbed, factor) in [(25, 0.6), (4, 1.6)] {
+            let mut samples = samples(&space, &truth, 30);
+            samples[disturbed].time.0 *= factor;
+            let error = error(&space, &truth, &LatencyFit::fit(&samples, &LatencyFit::nominal()));
+            assert!(error < 0.02, "child {disturbed}: {error}");
+        }
+    }
+
+    #[test]
     fn nothing_measured_leaves_the_prior() {
         let space = SearchSpace::fashion();
         let prior = device(|_| 2.0, &space);
@@ -268,7 +312,7 @@ mod tests {
             start in prop::collection::vec(0.0f64..2.0, 4),
         ) {
             let trust = [0.01; 4];
-            let prices = non_negative_least_squares(&rows, &start, &trust);
+            let prices = non_negative_least_squares(&rows, &vec![1.0; rows.len()], &start, &trust);
             let loss = |prices: &[f64]| -> f64 {
                 let fitted = rows.iter().map(|row| {
                     (row.iter().zip(prices).map(|(a, p)| a * p).sum::<f64>() - 1.0).powi(2)

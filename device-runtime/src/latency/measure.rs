@@ -98,6 +98,8 @@ impl Timer<'_> {
 /// A child that is timed, and its runs so far.
 struct Timed {
     network: Network,
+    /// Runs of a batch.
+    count: usize,
     batches: Batches,
 }
 
@@ -146,6 +148,10 @@ pub(crate) fn measure(
 }
 
 impl Timed {
+    fn new(network: &Network) -> Self {
+        Self { network: network.clone(), count: 1, batches: Batches::default() }
+    }
+
     fn is_done(&self) -> bool {
         self.batches.len() >= ENOUGH_RUNS
     }
@@ -160,22 +166,27 @@ struct Bench<'a> {
 }
 
 impl Bench<'_> {
-    /// Runs a child until a batch lasts long enough, twice as many runs each time; the last batch counts.
-    fn batch(&mut self, child: &PreparedChild, into: &mut Batches) -> Result<(), EngineError> {
+    /// Runs a child until a batch lasts long enough, twice as many runs each time; the last batch counts, and says how many
+    /// runs the next one takes.
+    fn batch(&mut self, child: &PreparedChild, timed: &mut Timed) -> Result<(), EngineError> {
         let works = Work::of(child.network()).into_keys();
         if works.filter(|&work| self.seen.insert(work)).count() > 0 {
             self.supernet.infer(child, self.image)?;
         }
-        let mut count = 1;
         loop {
-            let reference = self.pace.now()?;
-            let started = Instant::now();
-            let runs = self.supernet.time_runs(child, self.image, count)?;
-            if started.elapsed() >= BATCH || count >= MOST_RUNS {
-                into.push(reference, runs);
+            let (supernet, image, count) = (self.supernet, self.image, timed.count);
+            let mut took = Duration::ZERO;
+            let (reference, runs) = self.pace.beside(|| {
+                let started = Instant::now();
+                let runs = supernet.time_runs(child, image, count)?;
+                took = started.elapsed();
+                Ok::<_, EngineError>(runs)
+            })?;
+            if took >= BATCH || count >= MOST_RUNS {
+                timed.batches.push(reference, runs);
                 return Ok(());
             }
-            count *= 2;
+            timed.count *= 2;
         }
     }
 
@@ -190,8 +201,8 @@ impl Bench<'_> {
                 return Ok(all);
             }
             let prepared = self.supernet.prepare_to_time(&CalibratedChild::neutral(&space.lower(&child)?)?)?;
-            let mut timed = Timed { network: prepared.network().clone(), batches: Batches::default() };
-            self.batch(&prepared, &mut timed.batches)?;
+            let mut timed = Timed::new(prepared.network());
+            self.batch(&prepared, &mut timed)?;
             all.push(timed);
         }
         loop {
@@ -203,15 +214,13 @@ impl Bench<'_> {
                     return Ok(all);
                 }
                 let prepared = self.supernet.prepare_to_time(&CalibratedChild::neutral(&timed.network)?)?;
-                self.batch(&prepared, &mut timed.batches)?;
+                self.batch(&prepared, timed)?;
             }
         }
     }
 
     fn shipped(&mut self, subjects: &[Subject<'_>], timer: &Timer<'_>) -> Result<Vec<Timed>, EngineError> {
-        let mut all: Vec<Timed> = (subjects.iter())
-            .map(|subject| Timed { network: subject.prepared.network().clone(), batches: Batches::default() })
-            .collect();
+        let mut all: Vec<Timed> = subjects.iter().map(|subject| Timed::new(subject.prepared.network())).collect();
         loop {
             if all.iter().all(Timed::is_done) {
                 return Ok(all);
@@ -220,7 +229,7 @@ impl Bench<'_> {
                 if timer.is_past(SHIPPED_SHARE, "timing shipped children") {
                     return Ok(all);
                 }
-                self.batch(subject.prepared, &mut timed.batches)?;
+                self.batch(subject.prepared, timed)?;
             }
         }
     }

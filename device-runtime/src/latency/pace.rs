@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 /// A batch of the reference lasts at least so long.
 const BATCH: Duration = Duration::from_millis(12);
 /// The reference is timed again after so many times what it takes.
-const REST: f64 = 5.0;
+const REST: f64 = 3.0;
 /// Batches that are recent.
 const FEW: usize = 5;
 
@@ -44,6 +44,17 @@ impl<'a> Pace<'a> {
             self.time()?;
         }
         Ok(self.batches.last().copied().unwrap_or_default())
+    }
+
+    /// Runs something, and says what the reference takes beside it: before and after, for the device may change meanwhile.
+    pub(crate) fn beside<T, E: From<EngineError>>(
+        &mut self,
+        run: impl FnOnce() -> Result<T, E>,
+    ) -> Result<(Millis, T), E> {
+        let before = self.now()?;
+        let result = run()?;
+        let after = self.now()?;
+        Ok((Millis((before.0 * after.0).sqrt()), result))
     }
 
     /// The reference's time in the last second or so, one batch of now among it: a steadier figure.

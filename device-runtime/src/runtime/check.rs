@@ -47,9 +47,9 @@ impl<'a> Check<'a> {
         };
         let batches = &mut self.timed[index].1;
         for _ in 0..BATCHES {
-            let reference = self.pace.now()?;
-            let runs = TIME.runs_of(predicted, RUNS).div_ceil(BATCHES);
-            batches.push(reference, supernet.time_runs(child, &self.image, runs)?);
+            let count = TIME.runs_of(predicted, RUNS).div_ceil(BATCHES);
+            let (reference, runs) = self.pace.beside(|| supernet.time_runs(child, &self.image, count))?;
+            batches.push(reference, runs);
         }
         Ok(Latency::of(&batches.raw()))
     }

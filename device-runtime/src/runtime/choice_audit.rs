@@ -188,8 +188,9 @@ impl Runtime {
         let mut batches = vec![Batches::default(); shipped.len()];
         for _ in 0..ROUNDS {
             for (one, batches) in shipped.iter().zip(&mut batches) {
-                let reference = pace.now()?;
-                batches.push(reference, self.supernet.time_whole(one.active.prepared(), &image, RUNS)?);
+                let (reference, runs) =
+                    pace.beside(|| self.supernet.time_whole(one.active.prepared(), &image, RUNS))?;
+                batches.push(reference, runs);
             }
         }
         let known = |(one, batches): (&&super::Shipped, Batches)| Known {
@@ -244,8 +245,8 @@ impl Runtime {
         let image = self.stand_in()?;
         let mut batches = Batches::default();
         for _ in 0..BATCHES {
-            let reference = pace.now()?;
-            batches.push(reference, self.supernet.time_runs(child, &image, RUNS)?);
+            let (reference, runs) = pace.beside(|| self.supernet.time_runs(child, &image, RUNS))?;
+            batches.push(reference, runs);
         }
         Ok(batches)
     }

@@ -118,10 +118,12 @@ impl Runtime {
                 if round == 0 && index < WARM_UP {
                     supernet.infer(&prepared, &image)?;
                 }
-                let reference = pace.now()?;
-                let mut runs = supernet.time_runs(&prepared, &image, 1)?;
-                let more = options.time.as_secs_f64() * 1e3 / runs[0].0.max(1e-3) - 1.0;
-                runs.extend(supernet.time_runs(&prepared, &image, more.clamp(0.0, 200.0) as usize)?);
+                let (reference, runs) = pace.beside(|| {
+                    let mut runs = supernet.time_runs(&prepared, &image, 1)?;
+                    let more = options.time.as_secs_f64() * 1e3 / runs[0].0.max(1e-3) - 1.0;
+                    runs.extend(supernet.time_runs(&prepared, &image, more.clamp(0.0, 200.0) as usize)?);
+                    Ok::<_, RuntimeError>(runs)
+                })?;
                 timed.batches.push(reference, runs);
                 progress("timing held-out children");
             }

@@ -71,7 +71,7 @@ impl Budget {
         match self.quantile {
             Quantile::P50 => 1.05,
             Quantile::P90 => 1.08,
-            Quantile::P95 => 1.12,
+            Quantile::P95 => 1.1,
         }
     }
 

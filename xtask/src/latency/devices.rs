@@ -1,7 +1,7 @@
 //! The devices of this machine: each Vulkan adapter, with and without subgroups, and SwiftShader as a second software one.
 
 use crate::programs::{Programs, json};
-use crate::setup;
+use crate::{process, setup};
 use anyhow::Result;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -16,6 +16,8 @@ pub struct Device {
     pub device_type: String,
     /// The only driver that the loader may see.
     manifest: Option<PathBuf>,
+    /// The core that a software device runs on.
+    core: Option<usize>,
     arguments: Vec<String>,
 }
 
@@ -24,10 +26,18 @@ impl Device {
     pub fn command(&self, programs: &Programs, arguments: &[&str]) -> Command {
         let mut command = programs.device(arguments);
         command.args(["--backend", "vulkan"]).args(&self.arguments);
+        if let Some(core) = self.core {
+            command = on_core(core, &command);
+        }
         if let Some(manifest) = &self.manifest {
             command.env("VK_DRIVER_FILES", manifest);
         }
         command
+    }
+
+    /// Whether it is held on one core.
+    pub fn is_held(&self) -> bool {
+        self.core.is_some()
     }
 
     /// The label as a part of a file's name.
@@ -37,9 +47,38 @@ impl Device {
     }
 }
 
+/// Software that spreads a millisecond's work over cores waits for threads to wake most of the time: its times say more of
+/// the scheduler than of a child. On one core, and without lavapipe's worker threads, it is as steady as a device whose
+/// clocks are fixed, and faster.
+fn on_core(core: usize, command: &Command) -> Command {
+    let mut pinned = Command::new("taskset");
+    pinned.args(["-c", &core.to_string()]).arg(command.get_program()).args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => pinned.env(name, value),
+            None => pinned.env_remove(name),
+        };
+    }
+    if let Some(folder) = command.get_current_dir() {
+        pinned.current_dir(folder);
+    }
+    pinned.env("LP_NUM_THREADS", "0");
+    pinned
+}
+
+/// The last core, if a program can be held on it.
+fn last_core() -> Option<usize> {
+    let core = std::thread::available_parallelism().ok()?.get().checked_sub(1)?;
+    process::answer("taskset", &["-c", &core.to_string(), "echo", "held"]).map(|_| core)
+}
+
 /// All of them, real GPUs first.
 pub fn find(programs: &Programs) -> Result<Vec<Device>> {
     let mut all = Vec::new();
+    let core = last_core();
+    if core.is_none() {
+        println!("note: no `taskset`, so software devices run on all cores and are restless");
+    }
     let info = json(programs.device(&["info", "--backend", "vulkan"]))?;
     let mut adapters: Vec<_> = info["adapters"].as_array().cloned().unwrap_or_default();
     adapters.retain(|adapter| adapter["backend"] == "vulkan");
@@ -48,11 +87,13 @@ pub fn find(programs: &Programs) -> Result<Vec<Device>> {
         let name = adapter["name"].as_str().unwrap_or_default();
         let short = if name.starts_with("llvmpipe") { "lavapipe" } else { name };
         let chosen = ["--adapter".to_owned(), name.to_owned()];
+        let device_type = adapter["device_type"].as_str().unwrap_or_default();
         let device = |label: &str, more: &[&str]| Device {
             label: label.to_owned(),
             driver: name.to_owned(),
-            device_type: adapter["device_type"].as_str().unwrap_or_default().to_owned(),
+            device_type: device_type.to_owned(),
             manifest: None,
+            core: core.filter(|_| device_type == "cpu"),
             arguments: chosen.iter().cloned().chain(more.iter().map(ToString::to_string)).collect(),
         };
         all.push(device(short, &[]));
@@ -61,14 +102,14 @@ pub fn find(programs: &Programs) -> Result<Vec<Device>> {
         }
     }
     match setup::swiftshader() {
-        Some(manifest) => all.push(swiftshader(&manifest)),
+        Some(manifest) => all.push(swiftshader(&manifest, core)),
         None => println!("note: no SwiftShader, so one device less; on Debian the package `chromium` has it"),
     }
     Ok(all)
 }
 
-fn swiftshader(manifest: &Path) -> Device {
+fn swiftshader(manifest: &Path, core: Option<usize>) -> Device {
     let label = "SwiftShader".to_owned();
     let (manifest, device_type) = (Some(manifest.to_owned()), "cpu".to_owned());
-    Device { driver: label.clone(), label, device_type, manifest, arguments: Vec::new() }
+    Device { driver: label.clone(), label, device_type, manifest, core, arguments: Vec::new() }
 }

@@ -2,6 +2,7 @@
 
 use super::targets;
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
 fn number(value: &Value, digits: usize) -> String {
@@ -24,6 +25,14 @@ pub fn markdown(summary: &Value) -> String {
         text(&machine["load_at_start"]),
         text(&machine["load_at_end"])
     );
+    let held: BTreeSet<&str> = rows(&summary["prediction"])
+        .filter(|one| one["on_one_core"] == true)
+        .map(|one| text(&one["adapter"]))
+        .collect();
+    if !held.is_empty() {
+        let names: Vec<&str> = held.into_iter().collect();
+        let _ = writeln!(out, "Held on one core, lavapipe without worker threads: {}.\n", names.join(", "));
+    }
     let _ = writeln!(
         out,
         "| space | device | profile | predictor | MAPE, % | within 10 %, % | Spearman |\n| --- | --- | --- | --- | --- | --- | --- |"
@@ -76,7 +85,13 @@ pub fn markdown(summary: &Value) -> String {
     };
     fact(
         "budgets kept at p95 when timed again",
-        format!("{} % of {}, {} refused", number(&choices["kept_percent"], 1), choices["budgets"], choices["refused"]),
+        format!(
+            "{} % of {} ({} % at the pace of the choice), {} refused",
+            number(&choices["kept_percent"], 1),
+            choices["budgets"],
+            number(&choices["kept_at_pace_percent"], 1),
+            choices["refused"]
+        ),
     );
     fact(
         "top-1 short of the oracle",
@@ -89,11 +104,12 @@ pub fn markdown(summary: &Value) -> String {
     fact(
         "whole space against shipped children, test top-1",
         format!(
-            "{} points on average, {} at worst, {} of {} budgets adopted another child",
+            "{} points on average, {} at worst; {} of {} budgets adopted another child, {} % of all kept when timed again",
             number(&whole["mean_gain_points"], 2),
             number(&whole["worst_gain_points"], 2),
             whole["adopted"],
-            whole["budgets"]
+            whole["budgets"],
+            number(&whole["kept_percent"], 0)
         ),
     );
     fact(
