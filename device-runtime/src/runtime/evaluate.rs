@@ -82,8 +82,8 @@ pub struct Evaluation {
 /// Children that run once before they are timed: some drivers compile a kernel at its first dispatch, and these few use
 /// nearly all.
 const WARM_UP: usize = 12;
-/// Runs of which a layer's time is the median.
-const LAYER_REPEATS: usize = 3;
+/// Runs of which a layer's time is the median: few of a slow child, whose layers are steadier.
+const LAYER_REPEATS: [f64; 2] = [1.0, 3.0];
 
 struct Timed {
     name: Option<String>,
@@ -134,7 +134,8 @@ impl Runtime {
             let prepared = supernet.prepare_to_time(&CalibratedChild::neutral(&timed.network)?)?;
             // At the profile's pace too.
             let factor = profile.reference_ms.0 / pace.now()?.0.max(f64::MIN_POSITIVE);
-            let layers = supernet.time_layers_of_warm(&prepared, LAYER_REPEATS)?.layers;
+            let repeats = Millis::from(options.time).runs_of(Latency::of(&timed.batches.raw()).p50, LAYER_REPEATS);
+            let layers = supernet.time_layers_of_warm(&prepared, repeats)?.layers;
             layer_sums.push(Millis(factor * layers.iter().map(|layer| layer.time.0).sum::<f64>()));
             progress("timing layers");
         }
