@@ -161,6 +161,8 @@ fn row(subject: &Subject, device: &Device, predicted: &Value) -> Value {
         "mape_percent": predicted["fit"]["mape_percent"],
         "within_10_percent": predicted["fit"]["within_10_percent"],
         "spearman": predicted["fit"]["spearman"],
+        // What knows other devices' tables too, as the predictors do that scale one.
+        "from_nearest": predicted["curve_from_nearest"].as_array().and_then(|curve| Some(curve.last()?[1].clone())),
         "repeatability": predicted["repeatability"],
         "pace": predicted["pace"],
         "baselines": predicted["baselines"],

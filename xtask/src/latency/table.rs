@@ -50,6 +50,7 @@ pub fn markdown(summary: &Value) -> String {
             );
         };
         line("**fit**", one);
+        line("**fit, from the nearest table**", &one["from_nearest"]);
         for baseline in rows(&one["baselines"]) {
             line(text(&baseline["predictor"]), baseline);
         }
