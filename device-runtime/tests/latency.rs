@@ -7,8 +7,9 @@ mod common;
 use common::bits;
 use nestling::engine::Start;
 use nestling::gpu::{Context, ContextOptions};
-use nestling::latency::{LatencyTable, ProfileOptions};
+use nestling::latency::{LatencyTable, LayerKind, OutputSize, Price, ProfileOptions, Work};
 use nestling::select::Quantile;
+use nestling::space::Operator;
 use nestling::{Budget, Bundle, Image, Millis, Runtime, RuntimeOptions};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
@@ -37,28 +38,43 @@ fn quick() -> ProfileOptions<'static> {
 fn a_device_in_no_table_starts_from_the_nearest_and_refines() {
     let _turn = alone();
     let measured = runtime(&TRAINED).profile(&quick()).unwrap();
-    let other = |factor: f64| LatencyTable {
-        device: nestling::latency::DeviceKey { adapter: format!("{factor} times"), ..measured.table.device.clone() },
-        fit: measured.table.fit.scaled(factor),
-        ..measured.table.clone()
+    // No child of the space does such work: its price can only come from the table.
+    let kind = LayerKind { operator: Operator::Dense, kernel: 11, stride: 3, size: OutputSize::Large };
+    let telling = Price { work: Work::MegaMAdds(kind), ms: Millis(1.0) };
+    let other = |factor: f64| {
+        let mut fit = measured.table.fit.clone();
+        fit.prices.push(telling);
+        fit.prices.sort_by_key(|price| price.work);
+        LatencyTable {
+            device: nestling::latency::DeviceKey {
+                adapter: format!("{factor} times"),
+                ..measured.table.device.clone()
+            },
+            fit: fit.scaled(factor),
+            ..measured.table.clone()
+        }
     };
-    let bundle = common::repacked(&TRAINED, |manifest| manifest.latency_tables = vec![other(0.1)]);
+    let bundle = common::repacked(&TRAINED, |manifest| {
+        manifest.latency_tables = vec![other(0.1)];
+        manifest.children.retain(|entry| entry.name == "pareto-5");
+    });
     let runtime = runtime(&bundle);
     let budget = Budget::p50(Millis(1e6));
-    runtime.choose(budget).unwrap();
+    let choice = runtime.choose(budget).unwrap();
     let first = runtime.current_profile().unwrap();
-    assert_eq!(first.informative.len(), 3, "three children, not thirty");
+    assert_eq!(first.informative.len(), 3 + 1, "three children, not thirty, and the one that was chosen");
+    let price = first.table.fit.prices.iter().find(|price| price.work == telling.work).unwrap();
+    assert!((0.2..5.0).contains(&price.ms.0), "a tenth, scaled to this device: {}", price.ms);
     let network = bundle.space().lower(&bundle.space().sample(&mut common::random(3))).unwrap();
     // At one pace: other programs may have come or gone between the two.
     let [then, now] = [&measured, &first].map(|profile| profile.table.predict(&network).0 / profile.reference_ms.0);
     let ratio = now / then;
     assert!((0.5..2.0).contains(&ratio), "scaled to this device: {ratio}");
-    // What `choose` timed, the biggest child, moved the prices.
-    let again = runtime.choose(budget).unwrap();
-    let biggest = bundle.space().lower(&again.entry().child).unwrap();
-    let refined = runtime.current_profile().unwrap().table.predict(&biggest).0;
-    let distance = |ms: f64| (ms / again.measured().p50.0 - 1.0).abs();
-    assert!(distance(refined) < 0.5, "{refined} for {}", again.measured().p50);
+    // What `choose` timed moved the prices.
+    let learned = first.informative.last().unwrap();
+    assert_eq!((&learned.child, first.table.children), (&choice.entry().child, 4));
+    let residual = learned.residual_percent();
+    assert!(residual.abs() < 15.0, "off by {residual} %");
 }
 
 #[test]

@@ -8,7 +8,7 @@ use common::bits;
 use nestling::engine::{EngineError, Start};
 use nestling::gpu::{Context, ContextOptions, Counters};
 use nestling::latency::ProfileOptions;
-use nestling::runtime::{ChooseError, Governed, RuntimeError, WholeSpaceError, WholeSpaceOptions};
+use nestling::runtime::{ChoiceAuditOptions, ChooseError, Governed, RuntimeError, WholeSpaceError, WholeSpaceOptions};
 use nestling::select::{Decision, GovernorError, GovernorOptions, Quantile, Reason, Rung};
 use nestling::space::CalibratedChild;
 use nestling::{Budget, Bundle, Image, Millis, Runtime, RuntimeOptions};
@@ -67,6 +67,31 @@ fn the_whole_space_is_searched_within_the_budget_or_the_shipped_child_stays() {
             }
         }
         assert!(!choice.to_string().contains('\n') && choice.to_string().contains(choice.why()));
+    }
+}
+
+#[test]
+fn choices_in_the_whole_space_are_audited() {
+    // Between the two there is room for better ones.
+    let bundle = common::repacked(&TRAINED, |manifest| {
+        manifest.children.retain(|entry| ["smallest", "biggest"].contains(&entry.name.as_str()));
+    });
+    let runtime = runtime(&bundle);
+    runtime.profile(&quick()).unwrap();
+    let test: Vec<_> = bundle.check_images().collect();
+    let options = ChoiceAuditOptions {
+        budgets: 3,
+        whole_space_budgets: 5,
+        quantile: Quantile::P50,
+        test: &test,
+        ..ChoiceAuditOptions::default()
+    };
+    let audit = runtime.audit_choices(&bundle, &options).unwrap();
+    assert_eq!((audit.choices.len(), audit.whole_space.len()), (3, 5));
+    let adopted: Vec<_> = audit.whole_space.iter().filter(|one| one.adopted.is_some()).collect();
+    assert!(!adopted.is_empty(), "{audit:?}");
+    for one in adopted {
+        assert!(one.measured_ms.unwrap().0 <= one.budget_ms.0 && one.again_ms.is_some(), "{one:?}");
     }
 }
 

@@ -77,7 +77,7 @@ fn table() -> LatencyTable {
             features: Vec::new(),
         },
         measured_at: 0,
-        fit: LatencyFit { prices: Vec::new(), scale: 1.0 },
+        fit: LatencyFit::nominal(),
         spread: Spread { p90: 1.0, p95: 1.0 },
         children: 3,
         residual_percent: 0.0,

@@ -5,12 +5,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub(super) enum Purpose {
     /// A child that an app runs.
     App,
-    /// A child that is timed, and the reference beside it.
+    /// A child that is timed, the reference beside it, and that of an audit around both.
     Measuring,
 }
 
 /// Slots that measuring has for itself.
-pub(super) const TO_MEASURE: usize = 2;
+pub(super) const TO_MEASURE: usize = 3;
 
 /// Numbers of the child slots that are free.
 #[derive(Debug)]

@@ -1,4 +1,5 @@
 use crate::gpu::Vendor;
+use crate::latency::Coverage;
 pub use crate::space::OutputSize as Size;
 use nestling_shaders::Tile;
 use serde::{Deserialize, Serialize};
@@ -138,6 +139,14 @@ impl Tiles {
     /// The variant for an output of so many pixels and groups of four channels.
     pub(super) fn for_output(&self, pixels: u32, groups: u32) -> Variant {
         Size::of(pixels, groups).map_or(Variant::ONE, |size| self.of(size))
+    }
+
+    /// How many pixels their workgroups cover.
+    pub fn coverage(&self) -> Coverage {
+        // A kernel of one pixel a thread goes through pixels and groups alike.
+        let pixels =
+            |variant: Variant| if variant.tile == Tile::ONE { 1 } else { variant.tile.pixels * variant.workgroup };
+        Coverage(self.variants.map(pixels))
     }
 
     /// Every variant that a layer can get.

@@ -1,9 +1,9 @@
 //! How well children are predicted that the fit has never seen, and how well simpler predictors do.
 
-use super::fit::{LatencyFit, Price, Sample};
+use super::fit::{LatencyFit, Sample};
 use super::relative_error::{mean_percent, relative_error};
 use super::table::LatencyTable;
-use super::work::{Amounts, Work};
+use super::work::Coverage;
 use crate::rank_correlation::spearman;
 use crate::units::Millis;
 use serde::{Deserialize, Serialize};
@@ -41,6 +41,8 @@ pub(crate) struct Evidence<'a> {
     pub(crate) held_out: &'a [Sample],
     /// Of each, the sum of its layers' times, each timed alone.
     pub(crate) layer_sums: &'a [Millis],
+    /// The device's.
+    pub(crate) coverage: Coverage,
     /// Other devices'.
     pub(crate) tables: &'a [LatencyTable],
 }
@@ -54,21 +56,24 @@ impl Evidence<'_> {
     }
 
     fn of_fit(&self, predictor: impl Into<String>, fit: &LatencyFit) -> Accuracy {
-        let predicted: Vec<f64> = self.held_out.iter().map(|sample| fit.predict_amounts(&sample.amounts).0).collect();
+        let predicted: Vec<f64> = self.held_out.iter().map(|sample| fit.predict(&sample.network).0).collect();
         accuracy(predictor, &predicted, &self.measured())
     }
 
     /// Simpler predictors, with the same informative children.
     pub(crate) fn baselines(&self) -> Vec<Accuracy> {
-        let madds = |sample: &Sample| Sample { amounts: madds_only(&sample.amounts), ..sample.clone() };
-        let informative: Vec<Sample> = self.informative.iter().map(madds).collect();
-        let per_madd = LatencyFit { prices: vec![Price { work: TOTAL, ms: Millis(1.0) }], scale: 1.0 };
-        let per_madd = per_madd.scaled_to(&informative);
-        let predicted: Vec<f64> =
-            self.held_out.iter().map(|sample| per_madd.predict_amounts(&madds(sample).amounts).0).collect();
+        let madds = |samples: &[Sample]| -> Vec<f64> {
+            samples.iter().map(|sample| sample.network.cost().madds.millions()).collect()
+        };
+        let times: Vec<f64> = self.informative.iter().map(|sample| sample.time.0).collect();
+        let (known, unseen) = (madds(self.informative), madds(self.held_out));
+        let by_madds = |[constant, per_madd]: [f64; 2]| -> Vec<f64> {
+            unseen.iter().map(|madds| constant + per_madd * madds).collect()
+        };
         let sums: Vec<f64> = self.layer_sums.iter().map(|sum| sum.0).collect();
         let mut all = vec![
-            accuracy("MAdds only", &predicted, &self.measured()),
+            accuracy("MAdds only", &by_madds(line(&known, &times, false)), &self.measured()),
+            accuracy("MAdds and a constant", &by_madds(line(&known, &times, true)), &self.measured()),
             accuracy("sum of isolated layers", &sums, &self.measured()),
         ];
         for table in self.tables {
@@ -80,28 +85,45 @@ impl Evidence<'_> {
     }
 
     /// The error against the number of informative children: pairs of that number and the accuracy.
-    pub(crate) fn curve(&self, prior: &LatencyFit) -> Vec<(usize, Accuracy)> {
+    /// Each starts from a prior that may know so many.
+    pub(crate) fn curve(&self, prior: impl Fn(usize) -> LatencyFit) -> Vec<(usize, Accuracy)> {
         let mut counts = CURVE.map(|count| count.min(self.informative.len())).to_vec();
         counts.dedup();
         let at = |count: usize| {
-            let fit = LatencyFit::fit(&self.informative[..count], prior);
+            let fit = LatencyFit::fit(&self.informative[..count], &prior(count), self.coverage);
             (count, self.of_fit(format!("fit to {count}"), &fit))
         };
         counts.into_iter().map(at).collect()
     }
 }
 
-/// All MAdds, whatever the layer.
-const TOTAL: Work = Work::Inference;
-
-fn madds_only(amounts: &Amounts) -> Amounts {
-    let madds = |(work, amount): (&Work, &f64)| if matches!(work, Work::MegaMAdds(_)) { *amount } else { 0.0 };
-    Amounts::from([(TOTAL, amounts.iter().map(madds).sum())])
+/// Constant and slope of the times over `x`, least wrong in the relative error, neither below zero.
+fn line(x: &[f64], times: &[f64], with_constant: bool) -> [f64; 2] {
+    // Of rows that should sum to one: 1 / time and x / time.
+    let sums =
+        |value: fn(f64, f64) -> f64| x.iter().zip(times).map(|(x, time)| value(1.0 / time, x / time)).sum::<f64>();
+    let (aa, ab, bb) = (sums(|a, _| a * a), sums(|a, b| a * b), sums(|_, b| b * b));
+    let (a, b) = (sums(|a, _| a), sums(|_, b| b));
+    let determinant = aa * bb - ab * ab;
+    let both = [(a * bb - b * ab) / determinant, (b * aa - a * ab) / determinant];
+    if with_constant && both.iter().all(|part| part.is_finite() && *part >= 0.0) { both } else { [0.0, b / bb] }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_line_has_a_constant_where_that_helps_and_none_below_zero() {
+        let x = [1.0, 2.0, 5.0];
+        let [constant, slope] = line(&x, &[5.0, 7.0, 13.0], true);
+        assert!((constant - 3.0).abs() < 1e-9 && (slope - 2.0).abs() < 1e-9, "{constant} {slope}");
+        let (_, without) = (line(&x, &[2.0, 4.0, 10.0], true), line(&x, &[2.0, 4.0, 10.0], false));
+        assert!(without[0] == 0.0 && (without[1] - 2.0).abs() < 1e-9, "{without:?}");
+        // It would be -1.
+        assert_eq!(line(&x, &[1.0, 3.0, 9.0], true)[0], 0.0);
+        assert_eq!(line(&[1.0], &[2.0], true), [0.0, 2.0]);
+    }
 
     #[test]
     fn errors_are_of_the_measured_time() {

@@ -1,6 +1,6 @@
 //! Non-negative least squares over whole children: `T(child) = sum of amount * price`, the inference itself included.
 
-use super::work::{Amounts, Work};
+use super::work::{Amounts, Coverage, Work};
 use crate::space::Network;
 use crate::units::Millis;
 use serde::{Deserialize, Serialize};
@@ -47,13 +47,15 @@ pub struct LatencyFit {
     pub prices: Vec<Price>,
     /// What work that has no price here costs, over its nominal price.
     pub scale: f64,
+    /// How the device covers pixels: what the prices are of.
+    pub coverage: Coverage,
 }
 
 /// A child that was timed whole.
 #[derive(Clone, Debug)]
 pub struct Sample {
-    /// What it does.
-    pub amounts: Amounts,
+    /// What was timed.
+    pub network: Network,
     /// Its median time.
     pub time: Millis,
 }
@@ -61,24 +63,19 @@ pub struct Sample {
 impl Sample {
     /// A network's time.
     pub fn new(network: &Network, time: Millis) -> Self {
-        Self { amounts: Work::of(network), time }
+        Self { network: network.clone(), time }
     }
 }
 
 impl LatencyFit {
     /// Of no device: right in its proportions, as far as that can be.
     pub fn nominal() -> Self {
-        Self { prices: Vec::new(), scale: 1.0 }
+        Self { prices: Vec::new(), scale: 1.0, coverage: Coverage::EXACT }
     }
 
     /// Predicted median time from image to logits.
     pub fn predict(&self, network: &Network) -> Millis {
-        self.predict_amounts(&Work::of(network))
-    }
-
-    /// The same for work that is counted already.
-    pub fn predict_amounts(&self, amounts: &Amounts) -> Millis {
-        Millis(amounts.iter().map(|(&work, &amount)| amount * self.price(work)).sum())
+        Millis(Work::of(network, self.coverage).into_iter().map(|(work, amount)| amount * self.price(work)).sum())
     }
 
     /// The price of one unit of a sort of work, in ms.
@@ -93,22 +90,22 @@ impl LatencyFit {
     #[must_use]
     pub fn scaled(&self, factor: f64) -> Self {
         let dearer = |price: &Price| Price { ms: Millis(price.ms.0 * factor), ..*price };
-        Self { prices: self.prices.iter().map(dearer).collect(), scale: self.scale * factor }
+        Self { prices: self.prices.iter().map(dearer).collect(), scale: self.scale * factor, ..*self }
     }
 
     /// The same scaled by the one factor that fits the samples best, in the relative error.
     #[must_use]
     pub fn scaled_to(&self, samples: &[Sample]) -> Self {
-        let ratios = || samples.iter().map(|sample| self.predict_amounts(&sample.amounts).0 / sample.time.0);
+        let ratios = || samples.iter().map(|sample| self.predict(&sample.network).0 / sample.time.0);
         let (sum, squares): (f64, f64) = (ratios().sum(), ratios().map(|ratio| ratio * ratio).sum());
         let factor = sum / squares;
         if factor.is_finite() && factor > 0.0 { self.scaled(factor) } else { self.clone() }
     }
 
-    /// Fits prices to children that were timed, starting from a prior of any scale.
+    /// Fits prices to children that were timed, starting from a prior of any scale. `coverage` is the device's.
     ///
     /// Samples without a positive time say nothing and are passed over.
-    pub fn fit(samples: &[Sample], prior: &Self) -> Self {
+    pub fn fit(samples: &[Sample], prior: &Self, coverage: Coverage) -> Self {
         let samples: Vec<Sample> =
             samples.iter().filter(|sample| sample.time.0.is_finite() && sample.time.0 > 0.0).cloned().collect();
         let prior = prior.scaled_to(&samples);
@@ -116,12 +113,13 @@ impl LatencyFit {
             return prior;
         }
         let known = prior.prices.iter().map(|price| price.work);
-        let seen = samples.iter().flat_map(|sample| sample.amounts.keys().copied());
+        let amounts: Vec<Amounts> = samples.iter().map(|sample| Work::of(&sample.network, coverage)).collect();
+        let seen = amounts.iter().flat_map(|amounts| amounts.keys().copied());
         let works: Vec<Work> = known.chain(seen).collect::<BTreeSet<_>>().into_iter().collect();
         // Relative: rows are divided by their times, so that each should sum to one.
-        let rows: Vec<Vec<f64>> = (samples.iter())
-            .map(|sample| {
-                works.iter().map(|work| sample.amounts.get(work).copied().unwrap_or(0.0) / sample.time.0).collect()
+        let rows: Vec<Vec<f64>> = (samples.iter().zip(&amounts))
+            .map(|(sample, amounts)| {
+                works.iter().map(|work| amounts.get(work).copied().unwrap_or(0.0) / sample.time.0).collect()
             })
             .collect();
         let start: Vec<f64> = works.iter().map(|&work| prior.price(work)).collect();
@@ -130,13 +128,14 @@ impl LatencyFit {
         let trust: Vec<f64> = (0..works.len()).map(|column| TRUST_IN_PRIOR * mean(column).powi(2)).collect();
         let prices = robust_least_squares(rows, &start, &trust);
         let prices = works.into_iter().zip(prices).map(|(work, ms)| Price { work, ms: Millis(ms) }).collect();
-        Self { prices, scale: prior.scale }
+        Self { prices, scale: prior.scale, coverage }
     }
 
     /// Whether every price is possible: finite, no more than a million ms and not negative (nor -0, which no fit gives), and each sort of work has one.
     pub fn is_sound(&self) -> bool {
         let sound = |number: f64| (0.0..=DEAREST).contains(&number) && !number.is_sign_negative();
         sound(self.scale)
+            && self.coverage.is_sound()
             && self.prices.iter().all(|price| sound(price.ms.0))
             && self.prices.windows(2).all(|pair| pair[0].work < pair[1].work)
     }
@@ -209,9 +208,9 @@ mod tests {
 
     /// A device whose prices are the nominal ones, each times its own factor.
     fn device(factor: impl Fn(usize) -> f64, space: &SearchSpace) -> LatencyFit {
-        let amounts = Work::of(&space.lower(&space.biggest()).unwrap());
+        let amounts = Work::of(&space.lower(&space.biggest()).unwrap(), Coverage::EXACT);
         let price = |(index, &work): (usize, &Work)| Price { work, ms: Millis(work.nominal_price() * factor(index)) };
-        LatencyFit { prices: amounts.keys().enumerate().map(price).collect(), scale: 1.0 }
+        LatencyFit { prices: amounts.keys().enumerate().map(price).collect(), ..LatencyFit::nominal() }
     }
 
     fn samples(space: &SearchSpace, truth: &LatencyFit, count: usize) -> Vec<Sample> {
@@ -238,7 +237,7 @@ mod tests {
         for space in [SearchSpace::fashion(), SearchSpace::table1()] {
             let truth = device(|index| [3.0, 0.5, 8.0, 1.0, 2.0][index % 5], &space);
             let errors = [1, 3, 10, 30].map(|count| {
-                let fit = LatencyFit::fit(&samples(&space, &truth, count), &LatencyFit::nominal());
+                let fit = LatencyFit::fit(&samples(&space, &truth, count), &LatencyFit::nominal(), Coverage::EXACT);
                 assert!(fit.is_sound());
                 error(&space, &truth, &fit)
             });
@@ -252,8 +251,8 @@ mod tests {
         let truth = device(|index| [3.0, 0.5, 8.0, 1.0, 2.0][index % 5], &space);
         let similar = device(|index| [3.3, 0.5, 7.5, 1.1, 2.0][index % 5] * 20.0, &space);
         let three = samples(&space, &truth, 3);
-        let known = error(&space, &truth, &LatencyFit::fit(&three, &similar));
-        let unknown = error(&space, &truth, &LatencyFit::fit(&three, &LatencyFit::nominal()));
+        let known = error(&space, &truth, &LatencyFit::fit(&three, &similar, Coverage::EXACT));
+        let unknown = error(&space, &truth, &LatencyFit::fit(&three, &LatencyFit::nominal(), Coverage::EXACT));
         assert!(known < 0.05 && known < unknown, "{known}, {unknown}");
         assert!(error(&space, &truth, &similar) > 10.0 && error(&space, &truth, &similar.scaled_to(&three)) < 0.06);
     }
@@ -265,7 +264,7 @@ mod tests {
         for (disturbed, factor) in [(25, 0.6), (4, 1.6)] {
             let mut samples = samples(&space, &truth, 30);
             samples[disturbed].time.0 *= factor;
-            let error = error(&space, &truth, &LatencyFit::fit(&samples, &LatencyFit::nominal()));
+            let error = error(&space, &truth, &LatencyFit::fit(&samples, &LatencyFit::nominal(), Coverage::EXACT));
             assert!(error < 0.02, "child {disturbed}: {error}");
         }
     }
@@ -274,9 +273,9 @@ mod tests {
     fn nothing_measured_leaves_the_prior() {
         let space = SearchSpace::fashion();
         let prior = device(|_| 2.0, &space);
-        assert_eq!(LatencyFit::fit(&[], &prior), prior);
+        assert_eq!(LatencyFit::fit(&[], &prior, Coverage::EXACT), prior);
         let network = space.lower(&space.smallest()).unwrap();
-        assert_eq!(LatencyFit::fit(&[Sample::new(&network, Millis(0.0))], &prior), prior);
+        assert_eq!(LatencyFit::fit(&[Sample::new(&network, Millis(0.0))], &prior, Coverage::EXACT), prior);
     }
 
     #[test]
@@ -286,10 +285,10 @@ mod tests {
         let samples: Vec<Sample> = (informative_children(&space, times.len()).iter().zip(times))
             .map(|(child, time)| Sample::new(&space.lower(child).unwrap(), Millis(time)))
             .collect();
-        let fit = LatencyFit::fit(&samples, &LatencyFit::nominal());
+        let fit = LatencyFit::fit(&samples, &LatencyFit::nominal(), Coverage::EXACT);
         assert!(fit.is_sound(), "{fit:?}");
         for sample in &samples {
-            let ratio = fit.predict_amounts(&sample.amounts).0 / sample.time.0;
+            let ratio = fit.predict(&sample.network).0 / sample.time.0;
             assert!((0.5..2.0).contains(&ratio), "{ratio}");
         }
     }
@@ -301,7 +300,7 @@ mod tests {
             let samples: Vec<Sample> = informative_children(&space, times.len()).iter().zip(&times)
                 .map(|(child, &time)| Sample::new(&space.lower(child).unwrap(), Millis(time)))
                 .collect();
-            let fit = LatencyFit::fit(&samples, &LatencyFit::nominal());
+            let fit = LatencyFit::fit(&samples, &LatencyFit::nominal(), Coverage::EXACT);
             prop_assert!(fit.is_sound());
             let biggest = fit.predict(&space.lower(&space.biggest()).unwrap()).0;
             prop_assert!(biggest.is_finite() && biggest > 0.0);

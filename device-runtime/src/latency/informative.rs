@@ -1,4 +1,4 @@
-use super::work::{Amounts, Work};
+use super::work::{Amounts, Coverage, Work};
 use crate::space::{Child, SearchSpace};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -29,7 +29,7 @@ pub fn informative_children(space: &SearchSpace, count: usize) -> Vec<Child> {
             continue;
         }
         if let Ok(network) = space.lower(&child) {
-            candidates.push((child, Work::of(&network)));
+            candidates.push((child, Work::of(&network, Coverage::EXACT)));
         }
     }
     let works: Vec<Work> = {
@@ -122,17 +122,15 @@ mod tests {
         let space = SearchSpace::table1();
         let mut random = ChaCha8Rng::seed_from_u64(1);
         let mut told = |children: Vec<Child>| {
-            let amounts: Vec<Amounts> = children.iter().map(|child| Work::of(&space.lower(child).unwrap())).collect();
+            let work = |child: &Child| Work::of(&space.lower(child).unwrap(), Coverage::EXACT);
+            let amounts: Vec<Amounts> = children.iter().map(work).collect();
             let works: BTreeSet<Work> = amounts.iter().flat_map(|amounts| amounts.keys().copied()).collect();
             let row = |amounts: &Amounts| -> Vec<f64> {
                 works.iter().map(|work| amounts.get(work).copied().unwrap_or(0.0)).collect()
             };
             let mut design = Design::new(works.len());
             amounts.iter().for_each(|amounts| design.add(&row(amounts)));
-            let unseen = (0..50).map(|_| {
-                let amounts = Work::of(&space.lower(&space.sample(&mut random)).unwrap());
-                design.uncertainty(&row(&amounts))
-            });
+            let unseen = (0..50).map(|_| design.uncertainty(&row(&work(&space.sample(&mut random)))));
             unseen.sum::<f64>()
         };
         let informative = told(informative_children(&space, 12));

@@ -50,4 +50,4 @@ pub(crate) use pace::{Batches, Pace};
 pub use profile::{ChildTimes, DeviceProfile, ProfileError, Stale};
 pub use quantiles::{Latency, Spread};
 pub use table::{DeviceKey, LatencyTable, LayerTime, mean_error_percent, nearest_table};
-pub use work::{Amounts, LayerKind, Work};
+pub use work::{Amounts, Coverage, LayerKind, Work};

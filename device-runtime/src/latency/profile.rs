@@ -268,6 +268,11 @@ impl DeviceProfile {
         self.children.iter().find(|times| times.name.as_deref() == Some(name))
     }
 
+    /// A child that the prices are fitted to.
+    pub(crate) fn learned(&self, child: &Child) -> Option<&ChildTimes> {
+        self.informative.iter().find(|times| times.child == *child)
+    }
+
     /// This profile with more children that were timed whole: prices are fitted to them too, all at its pace. A child that
     /// was timed before is known by its new time.
     pub(crate) fn refined(&self, space: &SearchSpace, tables: &[LatencyTable], timed: &[(Child, Batches)]) -> Self {
@@ -279,6 +284,12 @@ impl DeviceProfile {
             ChildTimes::new(None, child.clone(), Millis::default(), batches, self.reference_ms)
         };
         known.extend(timed.iter().map(times));
+        // Of a shipped child the newest time is what counts.
+        for (child, batches) in timed {
+            if let Some(old) = refined.children.iter_mut().find(|old| old.child == *child) {
+                *old = ChildTimes { name: old.name.clone(), ..times(&(child.clone(), batches.clone())) };
+            }
+        }
         // The most informative children come first and stay, and so do the newest.
         while known.len() > MOST_KNOWN {
             known.remove(MOST_INFORMATIVE);

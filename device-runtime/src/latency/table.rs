@@ -68,7 +68,8 @@ impl LatencyTable {
     #[cfg(feature = "gpu")]
     pub(crate) fn fit_to(&mut self, samples: &[Sample], others: &[Self]) {
         let nominal = LatencyFit::nominal();
-        self.fit = LatencyFit::fit(samples, nearest_table(others, samples).map_or(&nominal, |other| &other.fit));
+        let prior = nearest_table(others, samples).map_or(&nominal, |other| &other.fit);
+        self.fit = LatencyFit::fit(samples, prior, self.fit.coverage);
         self.children = samples.len() as u32;
         self.residual_percent = mean_error_percent(&self.fit, samples);
     }
@@ -82,7 +83,7 @@ impl LatencyTable {
 
 /// Mean relative error of a fit over samples, in percent; 0 for none.
 pub fn mean_error_percent(fit: &LatencyFit, samples: &[Sample]) -> f64 {
-    let error = |sample: &Sample| relative_error(fit.predict_amounts(&sample.amounts).0, sample.time.0);
+    let error = |sample: &Sample| relative_error(fit.predict(&sample.network).0, sample.time.0);
     mean_percent(&samples.iter().map(error).collect::<Vec<_>>())
 }
 
@@ -102,7 +103,7 @@ pub fn nearest_table<'a>(tables: &'a [LatencyTable], samples: &[Sample]) -> Opti
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::latency::{Work, informative_children};
+    use crate::latency::{Coverage, Work, informative_children};
     use crate::space::{Operator, SearchSpace};
 
     fn table(name: &str, depthwise: f64) -> LatencyTable {
@@ -111,7 +112,7 @@ mod tests {
             let dear = matches!(work, Work::MegaMAdds(kind) if kind.operator == Operator::Depthwise);
             super::super::fit::Price { work, ms: Millis(work.nominal_price() * if dear { depthwise } else { 1.0 }) }
         };
-        let works = Work::of(&space.lower(&space.biggest()).unwrap());
+        let works = Work::of(&space.lower(&space.biggest()).unwrap(), Coverage::EXACT);
         let text = |text: &str| text.to_owned();
         let device = DeviceKey {
             adapter: text(name),
@@ -120,7 +121,7 @@ mod tests {
             precision: text("f32"),
             features: vec![],
         };
-        let fit = LatencyFit { prices: works.keys().map(price).collect(), scale: 1.0 };
+        let fit = LatencyFit { prices: works.keys().map(price).collect(), ..LatencyFit::nominal() };
         let spread = Spread { p90: 1.0, p95: 1.0 };
         LatencyTable { device, measured_at: 0, fit, spread, children: 30, residual_percent: 0.0 }
     }

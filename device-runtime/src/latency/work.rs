@@ -17,6 +17,26 @@ pub struct LayerKind {
     pub size: OutputSize,
 }
 
+/// Pixels that a workgroup covers in pointwise layers with a large, a medium and a small output: the last workgroup works for
+/// pixels that are not there, up to half of all in a small layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Coverage(pub [u32; 3]);
+
+impl Coverage {
+    /// Nothing is done in vain.
+    pub const EXACT: Self = Self([1; 3]);
+
+    /// The pixels for which work is done.
+    fn pixels(self, size: OutputSize, pixels: u32) -> u32 {
+        pixels.next_multiple_of(self.0[size as usize].max(1))
+    }
+
+    /// Whether a GPU may have it.
+    pub(super) fn is_sound(self) -> bool {
+        self.0.iter().all(|pixels| (1..=1 << 16).contains(pixels))
+    }
+}
+
 /// A sort of work that an inference does, and that a device puts a price on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -27,7 +47,7 @@ pub enum Work {
     Resize,
     /// Layers of an operator.
     Layers(Operator),
-    /// Multiply-accumulates of a kind of layers, in millions.
+    /// Multiply-accumulates of a kind of layers, in millions, those that are done in vain among them.
     MegaMAdds(LayerKind),
     /// The fewest bytes that cross memory in an operator's layers, in millions.
     Megabytes(Operator),
@@ -37,8 +57,8 @@ pub enum Work {
 pub type Amounts = BTreeMap<Work, f64>;
 
 impl Work {
-    /// Counts a network's work.
-    pub fn of(network: &Network) -> Amounts {
+    /// Counts a network's work where workgroups cover so many pixels.
+    pub fn of(network: &Network, coverage: Coverage) -> Amounts {
         let mut amounts = Amounts::new();
         let mut add = |work, amount: f64| *amounts.entry(work).or_insert(0.0) += amount;
         add(Self::Inference, 1.0);
@@ -49,11 +69,14 @@ impl Work {
             add(Self::Layers(operator), 1.0);
             add(Self::Megabytes(operator), shape.bytes() as f64 / 1e6);
             if shape.madds() > 0 {
-                // A depthwise kernel is the same for all sizes.
-                let of_output = || OutputSize::of(shape.output.pixels(), shape.output.channels.div_ceil(4));
-                let size = (operator == Operator::Pointwise).then(of_output).flatten().unwrap_or(OutputSize::Small);
+                // A depthwise kernel is the same for all sizes, and nothing is tiled below four pixels.
+                let pixels = shape.output.pixels();
+                let of_output = || OutputSize::of(pixels, shape.output.channels.div_ceil(4));
+                let tiled = (operator == Operator::Pointwise).then(of_output).flatten();
+                let covered = tiled.map_or(pixels, |size| coverage.pixels(size, pixels));
+                let size = tiled.unwrap_or(OutputSize::Small);
                 let kind = LayerKind { operator, kernel: shape.kernel, stride: shape.stride, size };
-                add(Self::MegaMAdds(kind), shape.madds() as f64 / 1e6);
+                add(Self::MegaMAdds(kind), shape.madds() as f64 / 1e6 * f64::from(covered) / f64::from(pixels));
             }
         }
         amounts
@@ -103,7 +126,7 @@ mod tests {
     fn all_madds_and_bytes_are_counted_once() {
         let space = SearchSpace::fashion();
         let network = space.lower(&space.biggest()).unwrap();
-        let amounts = Work::of(&network);
+        let amounts = Work::of(&network, Coverage::EXACT);
         let total = |wanted: fn(&Work) -> bool| -> f64 {
             amounts.iter().filter(|(work, _)| wanted(work)).map(|(_, amount)| amount).sum()
         };
@@ -113,5 +136,20 @@ mod tests {
         let bytes: u64 = network.layers.iter().map(|layer| layer.shape.bytes()).sum();
         assert!((total(|work| matches!(work, Work::Megabytes(_))) - bytes as f64 / 1e6).abs() < 1e-9);
         assert_eq!(amounts[&Work::Inference], 1.0);
+    }
+
+    #[test]
+    fn the_last_workgroup_works_in_vain() {
+        let coverage = Coverage([256, 64, 32]);
+        assert_eq!([1, 32, 33, 49].map(|pixels| coverage.pixels(OutputSize::Small, pixels)), [32, 32, 64, 64]);
+        assert_eq!(coverage.pixels(OutputSize::Large, 257), 512);
+        let space = SearchSpace::fashion();
+        let network = space.lower(&space.biggest()).unwrap();
+        let (exact, covered) = (Work::of(&network, Coverage::EXACT), Work::of(&network, coverage));
+        for (work, amount) in &exact {
+            let pointwise = matches!(work, Work::MegaMAdds(kind) if kind.operator == Operator::Pointwise);
+            let more = covered[work] / amount;
+            assert!(if pointwise { (1.0..2.0).contains(&more) && more > 1.0 } else { more == 1.0 }, "{work}: {more}");
+        }
     }
 }

@@ -129,6 +129,10 @@ impl Runtime {
             }
         }
         let pace_now = pace.usual();
+        if let Some(first) = held_out.first() {
+            // Layers' times are none where the clock is wrong.
+            supernet.check_timestamps(&supernet.prepare_to_time(&CalibratedChild::neutral(&first.network)?)?)?;
+        }
         let mut layer_sums = Vec::with_capacity(held_out.len());
         for timed in &held_out {
             let prepared = supernet.prepare_to_time(&CalibratedChild::neutral(&timed.network)?)?;
@@ -148,19 +152,25 @@ impl Runtime {
         let informative: Vec<Sample> = (profile.informative.iter())
             .map(|times| Ok(Sample::new(&space.lower(&times.child)?, times.measured_p50_ms)))
             .collect::<Result<_, RuntimeError>>()?;
-        let evidence =
-            Evidence { informative: &informative, held_out: &samples, layer_sums: &layer_sums, tables: options.tables };
+        let evidence = Evidence {
+            informative: &informative,
+            held_out: &samples,
+            layer_sums: &layer_sums,
+            coverage: profile.table.fit.coverage,
+            tables: options.tables,
+        };
         let measured: Vec<f64> = samples.iter().map(|sample| sample.time.0).collect();
         let predicted: Vec<f64> = held_out.iter().map(|timed| profile.table.predict(&timed.network).0).collect();
-        let from_nearest = |table: &LatencyTable| evidence.curve(&table.fit);
+        let nearest = |count: usize| {
+            let table = nearest_table(options.tables, &informative[..count]);
+            table.map_or_else(LatencyFit::nominal, |table| table.fit.clone())
+        };
         Ok(Evaluation {
             fit: crate::latency::accuracy("fit", &predicted, &measured),
             repeatability: repeatability(&rounds),
             baselines: evidence.baselines(),
-            curve: evidence.curve(&LatencyFit::nominal()),
-            curve_from_nearest: nearest_table(options.tables, &informative[..informative.len().min(3)])
-                .map(from_nearest)
-                .unwrap_or_default(),
+            curve: evidence.curve(|_| LatencyFit::nominal()),
+            curve_from_nearest: if options.tables.is_empty() { Vec::new() } else { evidence.curve(nearest) },
             pace: pace_now.0 / profile.reference_ms.0.max(f64::MIN_POSITIVE),
             children: (held_out.into_iter().zip(predicted).zip(rounds))
                 .map(|((timed, predicted), rounds)| HeldOut {

@@ -153,10 +153,10 @@ impl<R: Deref<Target = Runtime>> Governed<R> {
         if ladder.position(&name).is_some() {
             return Ok(());
         }
-        // At the ladder's pace: the search timed both children, maybe while the app had the GPU too.
-        let (shipped, now) = (&choice.shipped().entry().name, choice.shipped().measured().p50);
-        let usual = ladder.position(shipped).map_or(now, |place| ladder.rungs()[place].predicted);
-        let predicted = Millis(adopted.measured.p50.0 * usual.0 / now.0.max(f64::MIN_POSITIVE));
+        // At the profile's pace, which is the ladder's: the app may have had the GPU too when the search timed it.
+        let profile = self.runtime.current_profile();
+        let learned = profile.as_ref().and_then(|profile| profile.learned(adopted.prepared.child()));
+        let predicted = learned.map_or(adopted.measured.p50, |times| times.measured_p50_ms);
         self.add(Rung { name, predicted, accuracy: adopted.accuracy }, &adopted.prepared)?;
         Ok(())
     }

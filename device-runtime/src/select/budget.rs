@@ -82,9 +82,9 @@ impl Budget {
         Millis((latency.at(self.quantile).0 * latency.p50.0 * spread.at(self.quantile)).sqrt())
     }
 
-    /// Whether it will still hold when the child is timed again.
+    /// Whether it holds, and will still hold when the child is timed again.
     pub(crate) fn holds_with_room(self, latency: Latency, spread: Spread) -> bool {
-        self.expected(latency, spread).0 * self.room() <= self.limit.0
+        self.holds(latency) && self.expected(latency, spread).0 * self.room() <= self.limit.0
     }
 }
 

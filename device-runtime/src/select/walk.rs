@@ -38,10 +38,11 @@ pub(crate) struct PassedOver {
 
 /// Finds the most accurate of the `ranked` candidates that holds `budget`, measuring as few as it can.
 ///
-/// Starts at the most accurate candidate that is predicted to fit. If that breaks the budget when measured, walks to
-/// less accurate and faster ones; if it holds, tries the more accurate ones that should hold too by what was measured.
-/// `spread` is how restless this device is. A candidate that is predicted to hold, and the fastest, are looked at twice
-/// before they are passed by, for a hiccup may have hit the first look; `measure` answers by all its looks at a candidate.
+/// Starts at the most accurate candidate that is predicted to fit. If that breaks the budget when measured, goes to the
+/// most accurate of the less accurate ones that should hold by what was measured; if it holds, tries the more accurate
+/// ones alike. `spread` is how restless this device is. A candidate that is predicted to hold, and the fastest, are looked
+/// at twice before they are passed by, for a hiccup may have hit the first look; `measure` answers by all its looks at a
+/// candidate.
 ///
 /// `ranked` must not be empty.
 pub(crate) fn walk<E>(
@@ -55,44 +56,56 @@ pub(crate) fn walk<E>(
     let limit = budget.limit.0;
     let fastest = (0..ranked.len()).min_by(|&a, &b| expected[a].total_cmp(&expected[b])).unwrap_or(0);
     let start = (0..ranked.len()).find(|&index| expected[index] <= limit).unwrap_or(fastest);
-    let time = |latency: Latency| budget.expected(latency, spread);
     // Timed again, a child takes a little more or less.
     let holds = |latency: Latency| budget.holds_with_room(latency, spread);
+    let measured =
+        |index: usize, latency: Latency| Some(PassedOver { index, time: latency.at(budget.quantile), measured: true });
+    // What a measured child says of the prediction corrects another one's.
+    let corrected = |index: usize, known: usize, latency: Latency| {
+        expected[index] * budget.expected(latency, spread).0 / expected[known].max(f64::MIN_POSITIVE)
+    };
 
     let mut index = start;
     let mut latency = measure(index)?;
     let mut passed_over = None;
     while !holds(latency) {
-        let faster = (index + 1..ranked.len()).find(|&next| expected[next] < expected[index]);
+        let faster = || (index + 1..ranked.len()).filter(|&next| expected[next] < expected[index]);
         // Where nothing is faster, no room is needed.
-        let fits = |latency: Latency| holds(latency) || faster.is_none() && time(latency).0 <= limit;
-        if !fits(latency) && (expected[index] <= limit || faster.is_none()) {
+        let fits = |latency: Latency| holds(latency) || faster().next().is_none() && budget.holds(latency);
+        if !fits(latency) && (expected[index] <= limit || faster().next().is_none()) {
             latency = measure(index)?;
         }
         if fits(latency) {
             break;
         }
-        let Some(next) = faster else { return Ok(Outcome::TooTight { index, latency }) };
-        passed_over = Some(PassedOver { index, time: time(latency), measured: true });
+        let should_hold = |&next: &usize| corrected(next, index, latency) * budget.room() <= limit;
+        let least = faster().min_by(|&a, &b| expected[a].total_cmp(&expected[b]));
+        let Some(next) = faster().find(should_hold).or(least) else {
+            return Ok(Outcome::TooTight { index, latency });
+        };
+        passed_over = measured(index, latency);
         index = next;
         latency = measure(index)?;
     }
     // Whatever was walked past did not hold.
     let more_accurate = if index == start { 0..start } else { 0..0 };
     for better in more_accurate.rev() {
-        // What the measured child says of the prediction corrects the next one's.
-        let corrected = expected[better] * time(latency).0 / expected[index].max(f64::MIN_POSITIVE);
-        if corrected * budget.room() > limit {
-            // A better one beyond it may still be faster, where this one is dominated.
-            passed_over = passed_over.or(Some(PassedOver { index: better, time: Millis(corrected), measured: false }));
+        let should_take = corrected(better, index, latency);
+        // A better one beyond it may still be faster, where this one is dominated.
+        if should_take * budget.room() > limit {
+            passed_over =
+                passed_over.or(Some(PassedOver { index: better, time: Millis(should_take), measured: false }));
             continue;
         }
-        let measured = measure(better)?;
-        if !holds(measured) {
-            passed_over = Some(PassedOver { index: better, time: time(measured), measured: true });
-            break;
+        let mut theirs = measure(better)?;
+        if !holds(theirs) {
+            theirs = measure(better)?;
         }
-        (index, latency, passed_over) = (better, measured, None);
+        if holds(theirs) {
+            (index, latency, passed_over) = (better, theirs, None);
+        } else {
+            passed_over = measured(better, theirs);
+        }
     }
     Ok(Outcome::Holds { index, latency, passed_over })
 }
@@ -169,6 +182,25 @@ mod tests {
     fn a_prediction_too_high_walks_to_better_children() {
         let (outcome, asked) = walked(&[8.0, 6.0, 4.0, 2.0], &[4.0, 3.0, 2.0, 1.0], Budget::p50(Millis(3.5)));
         assert_eq!((chosen(outcome), asked), (Some(1), vec![3, 2, 1]));
+    }
+
+    #[test]
+    fn a_device_that_is_twice_as_slow_as_predicted_is_asked_only_of_what_should_hold() {
+        let times = [8.0, 7.0, 6.0, 5.0, 4.0, 2.0];
+        let (outcome, asked) = walked(&times, &times.map(|time| 2.0 * time), Budget::p50(Millis(8.5)));
+        assert_eq!((chosen(outcome), asked), (Some(4), vec![0, 0, 4]));
+    }
+
+    #[test]
+    fn a_child_whose_own_slow_runs_break_the_budget_is_not_taken() {
+        let calm = Spread { p90: 1.0, p95: 1.0 };
+        let outcome = walk(&ranked(&[4.0, 2.0]), calm, Budget::p95(Millis(5.0)), |index| {
+            let p50 = [4.0, 2.0][index];
+            Ok::<_, Infallible>(Latency { p50: Millis(p50), p90: Millis(1.3 * p50), p95: Millis(1.3 * p50) })
+        });
+        let Ok(Outcome::Holds { index: 1, passed_over: Some(passed), .. }) = outcome else { panic!("{outcome:?}") };
+        // Its own time, which is what a person is told.
+        assert_eq!((passed.index, passed.measured, passed.time), (0, true, Millis(5.2)));
     }
 
     #[test]

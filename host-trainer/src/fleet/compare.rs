@@ -1,6 +1,6 @@
 use super::DeviceError;
 use nestling::bundle::{Bundle, ChildEntry};
-use nestling::latency::{LatencyTable, Work, spearman};
+use nestling::latency::{LatencyTable, spearman};
 use nestling::space::{Child, Network, SearchSpace, new_children};
 use nestling::units::Millis;
 use rand::SeedableRng;
@@ -113,9 +113,7 @@ fn compare_of(
     if tables.is_empty() {
         return Err(DeviceError::NoTables);
     }
-    let amounts: Vec<_> = networks.iter().map(Work::of).collect();
-    let predict =
-        |table: &LatencyTable| amounts.iter().map(|amounts| table.fit.predict_amounts(amounts).0).collect::<Vec<f64>>();
+    let predict = |table: &LatencyTable| networks.iter().map(|network| table.predict(network).0).collect::<Vec<f64>>();
     let times: Vec<Vec<f64>> = tables.iter().map(predict).collect();
     let madds: Vec<f64> = networks.iter().map(|network| network.cost().madds.millions()).collect();
     let pairs: Vec<[usize; 2]> = (0..tables.len()).flat_map(|a| (a + 1..tables.len()).map(move |b| [a, b])).collect();

@@ -2,7 +2,7 @@
 
 use nestling::accuracy::AccuracyPredictor;
 use nestling::bundle::Measured;
-use nestling::latency::{DeviceKey, LatencyFit, LatencyTable, Price, Spread, Work};
+use nestling::latency::{Coverage, DeviceKey, LatencyFit, LatencyTable, Price, Spread, Work};
 use nestling::space::{Child, Operator, SearchSpace};
 use nestling::units::Millis;
 use rand::SeedableRng;
@@ -21,7 +21,7 @@ pub(super) fn table(adapter: &str, depthwise: f64) -> LatencyTable {
         Price { work, ms: Millis(ms) }
     };
     let works = [space.smallest(), space.biggest()].into_iter().flat_map(|child| match space.lower(&child) {
-        Ok(network) => Work::of(&network).into_keys().collect(),
+        Ok(network) => Work::of(&network, Coverage::EXACT).into_keys().collect(),
         Err(_) => Vec::new(),
     });
     let works: std::collections::BTreeSet<Work> = works.collect();
@@ -35,7 +35,7 @@ pub(super) fn table(adapter: &str, depthwise: f64) -> LatencyTable {
             features: Vec::new(),
         },
         measured_at: 1_735_689_600,
-        fit: LatencyFit { prices: works.iter().map(price).collect(), scale: 1.0 },
+        fit: LatencyFit { prices: works.iter().map(price).collect(), ..LatencyFit::nominal() },
         spread: Spread { p90: 1.1, p95: 1.2 },
         children: 30,
         residual_percent: 2.0,
