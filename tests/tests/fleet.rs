@@ -110,7 +110,7 @@ fn profiles_go_into_a_bundle_and_devices_are_listed_compared_and_searched_for() 
     let compared = json(&["latency", "compare", &both, "--children", "50"]);
     assert_eq!(compared["children"], 50 + opened.children().len());
     assert!(compared["with_madds"][1].as_f64().unwrap() > 0.999);
-    assert_eq!(compared["shares"].as_array().unwrap().len(), 5);
+    assert_eq!(compared["shares"].as_array().unwrap().len(), 19);
     let budgets = compared["budgets"].as_array().unwrap();
     // The least is what the fastest child takes on the fastest device, the most is enough for all.
     assert_eq!(budgets[0]["taken"].as_array().unwrap().iter().filter(|one| one.is_null()).count(), 1, "{compared}");

@@ -53,7 +53,7 @@ fn open(path: &Path) -> Result<Bundle> {
 struct Add {
     /// Bundle to add to
     bundle: PathBuf,
-    /// Files that `nestling-device profile --out` wrote
+    /// Files that `nestling-device profile` wrote
     #[arg(required = true)]
     profiles: Vec<PathBuf>,
     /// File to write [default: the bundle itself, replaced whole]
@@ -254,16 +254,24 @@ mod tests {
     fn a_device_without_a_child_for_a_budget_shows_a_dash() {
         let taken = |name: &str| Some(Taken { child: name.into(), predicted_ms: Millis(1.5) });
         let comparison = Comparison {
-            devices: vec!["A".into(), "B".into()],
+            devices: vec!["A".into(), "B".into(), "C".into()],
             children: 2,
             correlations: Vec::new(),
-            with_madds: vec![1.0, 1.0],
+            with_madds: vec![1.0; 3],
             reversals: Vec::new(),
             shares: Vec::new(),
-            budgets: vec![SameBudget { budget_ms: Millis(2.0), taken: vec![taken("pareto-1"), None], differ: true }],
+            budgets: vec![SameBudget {
+                budget_ms: Millis(2.0),
+                taken: vec![taken("pareto-1"), None, taken("pareto-2")],
+                differ: true,
+            }],
         };
         let text = table(&comparison);
         let words: Vec<&str> = text.lines().last().unwrap().split_whitespace().collect();
-        assert_eq!(words, ["2.000", "ms", "pareto-1", "in", "1.500", "ms", "-", "differ"], "{text}");
+        assert_eq!(
+            words,
+            "2.000 ms pareto-1 in 1.500 ms - pareto-2 in 1.500 ms differ".split(' ').collect::<Vec<_>>(),
+            "{text}"
+        );
     }
 }

@@ -9,8 +9,8 @@ use std::collections::HashSet;
 
 /// Pairs of children shown for each pair of devices.
 const REVERSALS: usize = 3;
-/// Shares of the children that keep within a budget.
-const SHARES: [f64; 5] = [0.1, 0.25, 0.5, 0.75, 0.9];
+/// From one share of the children that keep within a budget to the next.
+const SHARES_PERCENT: usize = 5;
 /// Budgets that all devices get alike.
 const BUDGETS: usize = 7;
 
@@ -63,7 +63,7 @@ pub struct SameShare {
     pub budgets_ms: Vec<Millis>,
     /// Of each device what it takes; none where every child that ships is slower.
     pub taken: Vec<Option<Taken>>,
-    /// Whether they do not all take the same child.
+    /// Whether those that take one do not all take the same.
     pub differ: bool,
 }
 
@@ -74,7 +74,7 @@ pub struct SameBudget {
     pub budget_ms: Millis,
     /// Of each device what it takes; none where every child that ships is slower.
     pub taken: Vec<Option<Taken>>,
-    /// Whether they do not all take the same child.
+    /// Whether those that take one do not all take the same.
     pub differ: bool,
 }
 
@@ -135,7 +135,10 @@ fn compare_of(
         correlations: pairs.iter().map(correlation).collect(),
         with_madds: times.iter().map(|times| spearman(times, &madds)).collect(),
         reversals,
-        shares: SHARES.iter().map(|&share| same_share(share, shipped, &times)).collect(),
+        shares: (SHARES_PERCENT..100)
+            .step_by(SHARES_PERCENT)
+            .map(|percent| same_share(percent as f64, shipped, &times))
+            .collect(),
         budgets: same_budgets(shipped, &times),
     })
 }
@@ -168,17 +171,17 @@ fn reversed(a: &[f64], b: &[f64]) -> Vec<[usize; 2]> {
 }
 
 /// `times` of each device begin with those of the children that ship.
-fn same_share(share: f64, shipped: &[ChildEntry], times: &[Vec<f64>]) -> SameShare {
+fn same_share(percent: f64, shipped: &[ChildEntry], times: &[Vec<f64>]) -> SameShare {
     let budget = |times: &Vec<f64>| {
         let mut sorted = times.clone();
         sorted.sort_by(f64::total_cmp);
-        let rank = (share * sorted.len() as f64).ceil() as usize;
+        let rank = (percent * sorted.len() as f64 / 100.0).ceil() as usize;
         sorted.get(rank.saturating_sub(1)).copied().unwrap_or_default()
     };
     let budgets: Vec<f64> = times.iter().map(budget).collect();
     let taken: Vec<_> = times.iter().zip(&budgets).map(|(times, &budget)| take(shipped, times, budget)).collect();
     let budgets_ms = budgets.into_iter().map(Millis).collect();
-    SameShare { percent: 100.0 * share, budgets_ms, differ: differ(&taken), taken }
+    SameShare { percent, budgets_ms, differ: differ(&taken), taken }
 }
 
 /// Evenly spread in ratio: at the least only the fastest device has a child, at the most every device has its best.
@@ -208,9 +211,11 @@ fn take(shipped: &[ChildEntry], times: &[f64], budget: f64) -> Option<Taken> {
     best.map(|(entry, &time)| Taken { child: entry.name.clone(), predicted_ms: Millis(time) })
 }
 
+/// A device that is too slow for a budget ranks nothing.
 fn differ(taken: &[Option<Taken>]) -> bool {
-    let child = |one: &Option<Taken>| one.as_ref().map(|taken| taken.child.clone());
-    taken.windows(2).any(|pair| child(&pair[0]) != child(&pair[1]))
+    let mut children = taken.iter().flatten().map(|taken| &taken.child);
+    let first = children.next();
+    children.any(|child| Some(child) != first)
 }
 
 #[cfg(test)]
@@ -257,6 +262,8 @@ mod tests {
         let different: BTreeSet<&String> = reversals.iter().flat_map(|one| &one.children).collect();
         assert_eq!(different.len(), 6);
         assert_eq!(children(&space, &shipped, 100, 1).0, names);
+        let percents: Vec<f64> = comparison.shares.iter().map(|row| row.percent).collect();
+        assert_eq!((percents.len(), percents[0], percents[5], percents[18]), (19, 5.0, 30.0, 95.0));
         assert!(matches!(compared(&[]), Err(DeviceError::NoTables)));
     }
 
@@ -267,22 +274,28 @@ mod tests {
         // Two children that ship and eight others; on the second device the more accurate one is fast.
         let times =
             [[1.0, 9.0], [2.0, 1.5]].map(|own| [&own[..], &[3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 10.0, 11.0]].concat());
-        let row = same_share(0.25, &shipped, &times);
+        let row = same_share(25.0, &shipped, &times);
         let names = |taken: &[Option<Taken>]| -> Vec<Option<String>> {
             taken.iter().map(|one| one.as_ref().map(|taken| taken.child.clone())).collect()
         };
         let [n1, n2] = ["n1", "n2"].map(|name| Some(name.to_owned()));
         assert_eq!((names(&row.taken), row.budgets_ms), (vec![n1.clone(), n2.clone()], vec![Millis(4.0), Millis(3.0)]));
-        assert!(row.differ && !same_share(0.9, &shipped, &times).differ);
-        assert_eq!(names(&same_share(0.9, &shipped, &times).taken), [n2.clone(), n2.clone()]);
-        assert_eq!(same_share(0.1, &shipped, &[[5.0, 6.0, 1.0, 1.0, 1.0].to_vec()]).taken, [None]);
+        assert!(row.differ && !same_share(90.0, &shipped, &times).differ);
+        assert_eq!(names(&same_share(90.0, &shipped, &times).taken), [n2.clone(), n2.clone()]);
+        assert_eq!(same_share(10.0, &shipped, &[[5.0, 6.0, 1.0, 1.0, 1.0].to_vec()]).taken, [None]);
 
         // In milliseconds: from 1, which only the first device has a child for, to 9.
         let budgets = same_budgets(&shipped, &times);
         assert_eq!((budgets.len(), budgets[0].budget_ms, budgets[6].budget_ms), (7, Millis(1.0), Millis(9.0)));
         let ratio = |place: usize| budgets[place + 1].budget_ms.0 / budgets[place].budget_ms.0;
         assert!((0..6).all(|place| (ratio(place) - 9f64.powf(1.0 / 6.0)).abs() < 1e-9), "{budgets:?}");
-        assert_eq!((names(&budgets[0].taken), budgets[0].differ), (vec![n1.clone(), None], true));
+        assert_eq!((names(&budgets[0].taken), budgets[0].differ), (vec![n1.clone(), None], false));
+        // A device without a child says nothing of the others'.
+        let taken = |names: [Option<&str>; 3]| {
+            names.map(|name| name.map(|name| Taken { child: name.to_owned(), predicted_ms: Millis(1.0) }))
+        };
+        assert!(differ(&taken([Some("n1"), None, Some("n2")])));
+        assert!(!differ(&taken([None, Some("n1"), Some("n1")])) && !differ(&taken([None; 3])));
         // 3 ms: the devices rank the two differently, and so take different ones.
         assert_eq!((names(&budgets[3].taken), budgets[3].differ), (vec![n1, n2.clone()], true));
         assert_eq!((names(&budgets[6].taken), budgets[6].differ), (vec![n2.clone(), n2], false));
