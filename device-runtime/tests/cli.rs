@@ -213,8 +213,9 @@ fn a_profile_is_a_page_a_document_and_a_trace() {
         }
         assert!(host.len() == 6 && gpu.len() > 10);
     }
-    // Nothing is left beside what was asked for, and a name that does not ship is refused before measuring.
-    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 3);
+    // Nothing is left beside what was asked for and the two profiles, of which the first is of other features; and a name that
+    // does not ship is refused before measuring.
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 5);
     refused(&["profile", text(&bundle), "--child", "middle"], 1, "pareto-1");
     let nowhere = folder.path().join("none").join("page.html");
     refused(&["profile", text(&bundle), "--seconds", "0", "--tune", "0", "--html", text(&nowhere)], 1, "cannot write");
@@ -272,6 +273,43 @@ const FEW: &str = "measuring three children only";
 fn quick_profile(bundle: &Path, path: &Path) -> DeviceProfile {
     json(&["profile", text(bundle), "--seconds", "0", "--tune", "0", "--out", text(path)]);
     DeviceProfile::load(path).unwrap()
+}
+
+#[test]
+fn a_profile_is_stored_beside_its_bundle_and_overwrites_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let bundle = common::write_bundle(folder.path());
+    let stored = bundle.with_extension("profile.json");
+    let kept = bundle.with_extension("profile.json.old");
+    let profile = |bundle: &Path| {
+        let output = run(&["profile", text(bundle), "--seconds", "0", "--tune", "0"]);
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success() && stderr.contains(&format!("wrote {}", text(&stored))), "{stderr}");
+        (DeviceProfile::load(&stored).unwrap(), stderr)
+    };
+    profile(&bundle);
+    // Measured again: the same, only newer.
+    let (mut other, said) = profile(&bundle);
+    assert!(!kept.exists() && !said.contains("keeping"), "{said}");
+
+    other.table.device.adapter = "Made-up 1".into();
+    other.save(&stored).unwrap();
+    let (_, said) = profile(&bundle);
+    assert!(said.contains("it was measured on Made-up 1") && said.contains(text(&kept)), "{said}");
+    assert_eq!(DeviceProfile::load(&kept).unwrap(), other);
+    std::fs::write(&stored, "my notes").unwrap();
+    profile(&bundle);
+    assert_eq!(std::fs::read(&kept).unwrap(), b"my notes");
+
+    // No file can be written there: too long a name while it is written, and a folder of that name.
+    let elsewhere = folder.path().join("a".repeat(240)).with_extension("nestling");
+    std::fs::copy(&bundle, &elsewhere).unwrap();
+    std::fs::remove_file(&stored).unwrap();
+    std::fs::create_dir(&stored).unwrap();
+    for bundle in [&elsewhere, &bundle] {
+        refused(&["profile", text(bundle), "--seconds", "0", "--tune", "0"], 1, "name another file with --out FILE");
+    }
+    assert!(stored.is_dir());
 }
 
 #[test]

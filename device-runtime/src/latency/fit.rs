@@ -131,7 +131,8 @@ impl LatencyFit {
         Self { prices, scale: prior.scale, coverage }
     }
 
-    /// Whether every price is possible: finite, no more than a million ms and not negative (nor -0, which no fit gives), and each sort of work has one.
+    /// Whether every price is possible (finite, no more than a million ms and not negative, nor -0, which no fit gives), and
+    /// prices are in the order of their work, none twice. Work without a price costs [`scale`](Self::scale) times its nominal one.
     pub fn is_sound(&self) -> bool {
         let sound = |number: f64| (0.0..=DEAREST).contains(&number) && !number.is_sign_negative();
         sound(self.scale)

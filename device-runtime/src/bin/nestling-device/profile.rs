@@ -5,7 +5,7 @@ use anyhow::{Context as _, Result};
 use nestling::Runtime;
 use nestling::atomic_file::write_atomically;
 use nestling::engine::{LayerTrace, TileChoice};
-use nestling::latency::{DeviceProfile, ProfileError, ProfileOptions, Progress};
+use nestling::latency::{DeviceProfile, ProfileError, ProfileOptions, Progress, Stale};
 use nestling::report::{DeviceReport, Opening, ReportOptions, WarmUp, trace_events};
 use serde::Serialize;
 use std::io::{self, Write};
@@ -13,17 +13,19 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Measures layers and children on this device; draws a page of it, and one inference on a time line.
+/// Measures layers and children on this device and stores that; draws a page of it, and one inference on a time line.
 #[derive(clap::Args)]
 #[command(
-    after_help = "Examples:\n  nestling-device profile fashion.nestling --seconds 5 --out phone.json\n  nestling-device \
+    after_help = "Examples:\n  nestling-device profile fashion.nestling                 # stored as fashion.profile.json\n  \
+                  nestling-device profile fashion.nestling --seconds 5 --out phone.json\n  nestling-device \
                   profile fashion.nestling --html phone.html --trace phone.trace.json\n\nOpen the trace in \
                   ui.perfetto.dev or chrome://tracing."
 )]
 pub struct Options {
     /// The bundle.
     bundle: PathBuf,
-    /// Where to keep the profile, for `choose --profile` and for apps.
+    /// Where to store the profile, for `choose --profile` and for apps [default: beside the bundle, with the extension
+    /// profile.json]. What is there and is no such profile of this device is kept, with .old behind its name.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
     /// Seconds to look for the fastest tiles of pointwise layers before measuring; 0 takes the vendor's. Whoever loads
@@ -52,6 +54,9 @@ pub struct Effort {
     seconds: Option<Duration>,
 }
 
+/// What to do where the profile cannot be stored.
+const ELSEWHERE: &str = "cannot store the profile; name another file with --out FILE";
+
 /// Long enough for thirty children of a space whose children take some milliseconds.
 const USUAL: Duration = Duration::from_secs(10);
 
@@ -79,13 +84,13 @@ impl Options {
         }
         let shown = self.children.first().map(String::as_str).or(DeviceReport::biggest(&runtime));
         let shown = shown.context("no child ships")?.to_owned();
+        let out = self.out.clone().unwrap_or_else(|| self.bundle.with_extension("profile.json"));
+        make_room(&runtime, &out).context(ELSEWHERE)?;
         // Before anything else runs: the first answer is one of its own.
         let warm_up = (reported || self.html.is_some()).then(|| WarmUp::measure(&runtime, &shown)).transpose()?;
         let profile = measure(&runtime, &self.effort)?;
-        if let Some(path) = &self.out {
-            profile.save(path)?;
-            say(&format!("wrote {}", path.display()));
-        }
+        profile.save(&out).context(ELSEWHERE)?;
+        say(&format!("wrote {}", out.display()));
         let trace = self.trace.as_deref().map(|path| trace(&runtime, &shown, path)).transpose()?;
         let profile = Arc::unwrap_or_clone(profile);
         let Some(warm_up) = warm_up else { return Ok(Profile::Plain(Box::new(profile))) };
@@ -133,20 +138,51 @@ fn set_aside(path: &Path) -> Result<()> {
     Ok(())
 }
 
+/// What is where a profile is wanted.
+enum Found {
+    Nothing,
+    Profile(Box<DeviceProfile>),
+    /// Damaged, of another format, or no profile at all, as the error says.
+    Other(ProfileError),
+}
+
+impl Found {
+    fn at(path: &Path) -> Result<Self> {
+        match DeviceProfile::load(path) {
+            Ok(profile) => Ok(Self::Profile(Box::new(profile))),
+            Err(ProfileError::Open { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(Self::Nothing),
+            // Nothing is lost that can be read, and measuring makes a new one.
+            Err(error @ (ProfileError::Damaged { .. } | ProfileError::Version { .. })) => Ok(Self::Other(error)),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// Sets aside what a new profile would overwrite, unless that is only an older one of the same.
+fn make_room(runtime: &Runtime, path: &Path) -> Result<()> {
+    let why = match Found::at(path)? {
+        Found::Nothing => return Ok(()),
+        Found::Profile(old) => match runtime.staleness_of(&old) {
+            // Tiles are looked for anew each time.
+            None | Some(Stale::Tiles { .. }) => return Ok(()),
+            Some(stale) => stale.to_string(),
+        },
+        Found::Other(error) => error.to_string(),
+    };
+    say(&format!("keeping what is at {}: {why}", path.display()));
+    set_aside(path)
+}
+
 /// Gives the runtime the profile of `path` if that is fresh; otherwise measures one and writes it there, if anywhere.
 pub fn prepare(runtime: &Runtime, path: Option<&Path>, effort: &Effort) -> Result<()> {
     let Some(path) = path else { return measure(runtime, effort).map(drop) };
-    let why = match DeviceProfile::load(path) {
-        Ok(profile) => match runtime.staleness_of(&profile) {
-            None => return Ok(runtime.use_profile(profile)?),
+    let why = match Found::at(path)? {
+        Found::Profile(profile) => match runtime.staleness_of(&profile) {
+            None => return Ok(runtime.use_profile(*profile)?),
             Some(stale) => stale.to_string(),
         },
-        Err(ProfileError::Open { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
-            "there is none".to_owned()
-        }
-        // Nothing is lost that can be read, and measuring makes a new one.
-        Err(error @ (ProfileError::Damaged { .. } | ProfileError::Version { .. })) => error.to_string(),
-        Err(error) => return Err(error.into()),
+        Found::Nothing => "there is none".to_owned(),
+        Found::Other(error) => error.to_string(),
     };
     say(&format!("measuring a new profile {}: {why}", path.display()));
     set_aside(path)?;
