@@ -82,7 +82,11 @@ fn what_is_wrong_ends_with_an_error_and_no_panic() {
     refused(&["classify", text(&bundle), text(&bundle)], 1, "cannot decode picture");
     refused(&["classify", text(&bundle), "--images", text(&bundle)], 1, "no IDX file of images");
     refused(&["classify", text(&bundle)], 2, "required");
-    refused(&["govern", text(&bundle), "--budget-ms", "0"], 1, "is no duration");
+    // Before anything is measured.
+    for budget in ["0", "-1", "nan"] {
+        refused(&["govern", text(&bundle), "--budget-ms", budget], 2, "give milliseconds above zero");
+        refused(&["choose", text(&bundle), "--budget-ms", budget], 2, "give milliseconds above zero");
+    }
     refused(&["govern", text(&bundle), "--budget-ms", "8", "--slow-down", "2@x"], 2, "2.5@10");
     refused(&["choose", text(&bundle), "--arithmetic", "f16", "--without", "f16"], 1, "--arithmetic f32");
     refused(&["choose", text(&bundle), "--arithmetic", "half"], 2, "no arithmetic");

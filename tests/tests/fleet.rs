@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)] // a test's helpers may panic too
 
 use nestling::bundle::Bundle;
-use nestling::latency::{DeviceProfile, ProfileOptions, Work};
+use nestling::latency::{Coverage, DeviceProfile, ProfileOptions, Work};
 use nestling::{Millis, Runtime, RuntimeOptions};
 use nestling_tests::nestling;
 use std::path::{Path, PathBuf};
@@ -55,6 +55,8 @@ fn profiles_go_into_a_bundle_and_devices_are_listed_compared_and_searched_for() 
     let mut made_up = DeviceProfile::clone(&profile);
     made_up.table.device.adapter = "Made-up 1".into();
     made_up.table.device.precision = "f16".into();
+    // Nothing is done in vain there: what children take is their MAdds.
+    made_up.table.fit.coverage = Coverage::EXACT;
     for price in &mut made_up.table.fit.prices {
         price.ms = match price.work {
             Work::MegaMAdds(_) => Millis(1.0),

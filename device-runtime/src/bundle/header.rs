@@ -13,7 +13,7 @@ use std::ops::Range;
 use xxhash_rust::xxh3::xxh3_128;
 
 /// Version of the format that this crate writes and reads. Any change of the bytes raises it.
-pub const FORMAT_VERSION: u32 = 4;
+pub const FORMAT_VERSION: u32 = 5;
 
 /// Most bytes of a manifest (4 MiB): nothing larger is ever parsed.
 pub const MANIFEST_LIMIT: u64 = 4 << 20;

@@ -13,9 +13,12 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 /// Version of the JSON that this crate writes and reads.
-const FORMAT: u32 = 4;
+const FORMAT: u32 = 5;
 /// A profile of a thousand children stays below this; more is never read.
 const MOST_BYTES: u64 = 8 << 20;
+/// A measured time is unlikely so many usual errors of the fit away from its prediction, and no less than so much.
+const UNLIKELY: f64 = 3.0;
+const LEAST_UNLIKELY_PERCENT: f64 = 15.0;
 /// Most children that prices are fitted to.
 const MOST_KNOWN: usize = 100;
 
@@ -268,6 +271,15 @@ impl DeviceProfile {
         self.children.iter().find(|times| times.name.as_deref() == Some(name))
     }
 
+    /// A shipped child's median time: what was timed whole is known better than what is predicted, unless the two are so
+    /// unlike each other that something must have disturbed the device. A governor's ladder would lose every child that a
+    /// disturbed time seems to beat.
+    pub(crate) fn likely_time(&self, name: &str, predicted: Millis) -> Millis {
+        let most = (UNLIKELY * self.table.residual_percent).max(LEAST_UNLIKELY_PERCENT);
+        let likely = |times: &&ChildTimes| (100.0 * (times.measured_p50_ms.0 / predicted.0 - 1.0)).abs() <= most;
+        self.child(name).filter(likely).map_or(predicted, |times| times.measured_p50_ms)
+    }
+
     /// A child that the prices are fitted to.
     pub(crate) fn learned(&self, child: &Child) -> Option<&ChildTimes> {
         self.informative.iter().find(|times| times.child == *child)
@@ -413,5 +425,84 @@ impl DeviceProfile {
             Some(layer) => Err(format!("layer `{}` has an impossible time", layer.shape)),
             None => Ok(()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gpu::Vendor;
+    use crate::latency::{LatencyFit, Spread, informative_children};
+    use rand::SeedableRng;
+
+    /// Children of the demo's space that all take what is nominal, times a factor.
+    fn profile(space: &SearchSpace, factor: f64) -> DeviceProfile {
+        let device = DeviceKey {
+            adapter: "a".to_owned(),
+            driver: "d".to_owned(),
+            backend: "b".to_owned(),
+            precision: "f32".to_owned(),
+            features: Vec::new(),
+        };
+        let fit = LatencyFit::nominal().scaled(factor);
+        let times = |child: &Child, name: Option<&str>| {
+            let time = fit.predict(&space.lower(child).unwrap());
+            ChildTimes::new(name, child.clone(), time, &batches(Millis(1.0), time), Millis(1.0))
+        };
+        let informative = informative_children(space, 5).iter().map(|child| times(child, None)).collect();
+        let children = vec![times(&space.smallest(), Some("smallest")), times(&space.biggest(), Some("biggest"))];
+        let spread = Spread { p90: 1.0, p95: 1.0 };
+        DeviceProfile {
+            format: FORMAT,
+            nestling: this_version().to_owned(),
+            kernels: this_kernels(),
+            tiles: Tiles::of_vendor(Vendor::Software, false),
+            network: String::new(),
+            image_side: 28,
+            reference_ms: Millis(1.0),
+            table: LatencyTable { device, measured_at: 0, fit, spread, children: 5, residual_percent: 0.0 },
+            informative,
+            children,
+            clock: Clock::Wall,
+            clock_note: None,
+            layers: Vec::new(),
+        }
+    }
+
+    fn batches(reference: Millis, time: Millis) -> Batches {
+        let mut batches = Batches::default();
+        batches.push(reference, vec![time; 3]);
+        batches
+    }
+
+    #[test]
+    fn what_is_timed_while_the_device_is_slow_teaches_the_profiles_pace() {
+        let space = SearchSpace::fashion();
+        let old = profile(&space, 1.0);
+        // Everything takes three times as long, the reference too.
+        let time = |child: &Child, factor: f64| Millis(factor * old.table.predict(&space.lower(child).unwrap()).0);
+        let timed: Vec<(Child, Batches)> =
+            [space.biggest(), space.sample(&mut rand_chacha::ChaCha8Rng::seed_from_u64(7))]
+                .into_iter()
+                .map(|child| (child.clone(), batches(Millis(3.0), time(&child, 3.0))))
+                .collect();
+        let new = old.refined(&space, &[], &timed);
+        assert_eq!((new.informative.len(), new.table.children), (6, 6), "the biggest was known, the other was not");
+        assert!(new.table.residual_percent < 1.0, "{}", new.table.residual_percent);
+        let biggest = new.child("biggest").unwrap();
+        assert!((biggest.measured_p50_ms.0 / time(&space.biggest(), 1.0).0 - 1.0).abs() < 1e-9);
+        assert_eq!(biggest.runs_ms, [time(&space.biggest(), 3.0); 3], "as they were");
+        assert!(new.informative.iter().chain(&new.children).all(|times| times.residual_percent().abs() < 1.0));
+    }
+
+    #[test]
+    fn a_disturbed_time_is_not_believed() {
+        let mut profile = profile(&SearchSpace::fashion(), 1.0);
+        let predicted = profile.children[0].predicted_ms;
+        profile.children[0].measured_p50_ms.0 *= 1.1;
+        assert_eq!(profile.likely_time("smallest", predicted).0, 1.1 * predicted.0);
+        profile.children[0].measured_p50_ms.0 *= 2.0;
+        assert_eq!(profile.likely_time("smallest", predicted), predicted);
+        assert_eq!(profile.likely_time("unknown", predicted), predicted);
     }
 }

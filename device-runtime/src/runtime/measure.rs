@@ -144,8 +144,7 @@ impl Runtime {
         let profile = self.known_profile(&lock(&self.measuring))?;
         let rung = |one: &Candidate| Rung {
             name: one.entry.name.clone(),
-            // What was timed whole is known better than what is predicted.
-            predicted: profile.child(&one.entry.name).map_or(one.predicted, |times| times.measured_p50_ms),
+            predicted: profile.likely_time(&one.entry.name, one.predicted),
             accuracy: one.accuracy(),
         };
         Ok(Ladder::pareto(self.rank(&profile, 1.0).iter().map(rung))?)

@@ -22,7 +22,7 @@ pub struct Options {
     /// The bundle.
     bundle: PathBuf,
     /// Milliseconds from image to logits; several with commas or by repeating. Three typical ones if not given.
-    #[arg(long, value_delimiter = ',', value_name = "MS")]
+    #[arg(long, value_delimiter = ',', value_name = "MS", value_parser = milliseconds, allow_negative_numbers = true)]
     budget_ms: Vec<f64>,
     /// Search all children of the space, not only those that ship: one that is surely better is calibrated on the GPU, and
     /// checked, with the bundle's images.
@@ -30,6 +30,14 @@ pub struct Options {
     whole_space: bool,
     #[command(flatten)]
     measuring: Measuring,
+}
+
+/// A budget, refused before anything is measured.
+pub fn milliseconds(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(ms) if ms > 0.0 && f64::is_finite(ms) => Ok(ms),
+        _ => Err("no duration: give milliseconds above zero, such as 8 or 2.5".to_owned()),
+    }
 }
 
 /// Budgets if none is given.

@@ -39,7 +39,7 @@ pub struct Options {
     #[arg(long, value_name = "NAME", conflicts_with = "budget_ms")]
     child: Option<String>,
     /// Choose the child for this budget in milliseconds.
-    #[arg(long, value_name = "MS")]
+    #[arg(long, value_name = "MS", value_parser = crate::choose::milliseconds, allow_negative_numbers = true)]
     budget_ms: Option<f64>,
     #[command(flatten)]
     measuring: Measuring,

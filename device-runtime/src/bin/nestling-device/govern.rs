@@ -21,7 +21,7 @@ pub struct Options {
     /// The bundle.
     bundle: PathBuf,
     /// Milliseconds from image to logits, in 95 of 100 inferences.
-    #[arg(long, value_name = "MS")]
+    #[arg(long, value_name = "MS", value_parser = crate::choose::milliseconds, allow_negative_numbers = true)]
     budget_ms: f64,
     /// How long to classify.
     #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=86400))]
