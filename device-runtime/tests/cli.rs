@@ -303,7 +303,9 @@ fn a_profile_is_stored_beside_its_bundle_and_overwrites_nothing_else() {
     assert_eq!(DeviceProfile::load(&kept).unwrap(), other);
     std::fs::write(&stored, "my notes").unwrap();
     profile(&bundle);
-    assert_eq!(std::fs::read(&kept).unwrap(), b"my notes");
+    // What was set aside before stays, too.
+    assert_eq!(DeviceProfile::load(&kept).unwrap(), other);
+    assert_eq!(std::fs::read(bundle.with_extension("profile.json.old2")).unwrap(), b"my notes");
 
     // No file can be written there: too long a name while it is written, and a folder of that name.
     let elsewhere = folder.path().join("a".repeat(240)).with_extension("nestling");
