@@ -72,3 +72,21 @@ impl Slot {
         Arc::ptr_eq(&self.slots, slots)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_audit_its_check_and_a_child_find_slots_whatever_the_app_holds() {
+        let slots = Slots::new(1);
+        let app = slots.take(Purpose::App).unwrap();
+        assert!(slots.take(Purpose::App).is_none());
+        let measuring: Vec<Slot> = (0..3).map(|_| slots.take(Purpose::Measuring).unwrap()).collect();
+        assert!(slots.take(Purpose::Measuring).is_none());
+        drop(app);
+        assert!(slots.take(Purpose::Measuring).is_none(), "the app's slot is the app's");
+        drop(measuring);
+        assert!(slots.take(Purpose::Measuring).is_some());
+    }
+}
