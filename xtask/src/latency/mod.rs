@@ -55,7 +55,7 @@ pub fn run(options: &Options) -> Result<()> {
         let bundle = text(&folder.join("table1.nestling"));
         json(programs.trainer(&["init", "--space", "table1", "--output", &bundle]))?;
         // A child takes up to four seconds in software: in ten seconds not all informative ones would be timed.
-        subjects.push(Subject { space: "table1", bundle, seconds: "60", rounds: "2" });
+        subjects.push(Subject { space: "table1", bundle, seconds: "30", rounds: "2" });
     }
     let devices = devices::find(&programs)?;
     ensure!(!devices.is_empty(), "no Vulkan adapter; `cargo xtask setup` installs a software one");
