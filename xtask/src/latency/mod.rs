@@ -21,7 +21,7 @@ pub struct Options {
     /// A trained bundle to choose from [default: examples/assets/fashion.nestling]
     #[arg(long, value_name = "FILE")]
     bundle: Option<PathBuf>,
-    /// Leave out spaces of ImageNet's size: minutes instead of half an hour
+    /// Leave out spaces of ImageNet's size: 6 minutes instead of 17
     #[arg(long)]
     quick: bool,
 }
