@@ -92,9 +92,9 @@ impl Supernet {
         self.prepare_for(Purpose::App, child).await
     }
 
-    /// The same in a slot that apps cannot take, for as long as a child is timed.
-    pub(crate) fn prepare_to_time(&self, child: &CalibratedChild) -> Result<PreparedChild, EngineError> {
-        pollster::block_on(self.prepare_for(Purpose::Measuring, child))
+    /// A child in a slot that apps cannot take, for as long as it is timed; its time does not depend on statistics.
+    pub(crate) fn prepare_to_time(&self, network: &Network) -> Result<PreparedChild, EngineError> {
+        pollster::block_on(self.prepare_for(Purpose::Measuring, &CalibratedChild::neutral(network)?))
     }
 
     async fn prepare_for(&self, purpose: Purpose, child: &CalibratedChild) -> Result<PreparedChild, EngineError> {

@@ -4,7 +4,7 @@ use super::pace::{Batches, Pace};
 use super::{ChildTimes, Coverage, DeviceKey, Latency, LatencyTable, LayerTime, Spread, Work};
 use crate::engine::{Clock, EngineError, PreparedChild, Supernet};
 use crate::input::Image;
-use crate::space::{CalibratedChild, LayerShape, Network};
+use crate::space::{LayerShape, Network};
 use crate::units::Millis;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -200,7 +200,7 @@ impl Bench<'_> {
             if timer.is_past(INFORMATIVE_SHARE, DOING) && all.len() >= ALWAYS.min(most) {
                 return Ok(all);
             }
-            let prepared = self.supernet.prepare_to_time(&CalibratedChild::neutral(&space.lower(&child)?)?)?;
+            let prepared = self.supernet.prepare_to_time(&space.lower(&child)?)?;
             let mut timed = Timed::new(prepared.network());
             self.batch(&prepared, &mut timed)?;
             all.push(timed);
@@ -213,7 +213,7 @@ impl Bench<'_> {
                 if timer.is_past(INFORMATIVE_SHARE, DOING) {
                     return Ok(all);
                 }
-                let prepared = self.supernet.prepare_to_time(&CalibratedChild::neutral(&timed.network)?)?;
+                let prepared = self.supernet.prepare_to_time(&timed.network)?;
                 self.batch(&prepared, timed)?;
             }
         }

@@ -1,7 +1,6 @@
 use super::Latency;
 use crate::engine::{EngineError, PreparedChild, Supernet};
 use crate::input::Image;
-use crate::space::CalibratedChild;
 use crate::units::Millis;
 use std::time::{Duration, Instant};
 
@@ -30,7 +29,7 @@ impl<'a> Pace<'a> {
     /// Takes a slot for the reference, and warms it up.
     pub(crate) fn new(supernet: &'a Supernet, image: Image<'a>) -> Result<Self, EngineError> {
         let network = supernet.space().lower(&supernet.space().smallest())?;
-        let reference = supernet.prepare_to_time(&CalibratedChild::neutral(&network)?)?;
+        let reference = supernet.prepare_to_time(&network)?;
         supernet.time_whole(&reference, &image, 0)?;
         let mut pace =
             Self { supernet, image, reference, batches: Vec::new(), timed_at: Instant::now(), took: Duration::ZERO };
@@ -55,6 +54,19 @@ impl<'a> Pace<'a> {
         let result = run()?;
         let after = self.now()?;
         Ok((Millis((before.0 * after.0).sqrt()), result))
+    }
+
+    /// Times a batch of a child's runs, the reference beside it.
+    pub(crate) fn time_batch(
+        &mut self,
+        child: &PreparedChild,
+        runs: usize,
+        into: &mut Batches,
+    ) -> Result<(), EngineError> {
+        let (supernet, image) = (self.supernet, self.image);
+        let (reference, runs) = self.beside(|| supernet.time_runs(child, &image, runs))?;
+        into.push(reference, runs);
+        Ok(())
     }
 
     /// The reference's time in the last second or so, one batch of now among it: a steadier figure.

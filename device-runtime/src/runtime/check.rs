@@ -1,5 +1,5 @@
 use super::{Runtime, RuntimeError};
-use crate::engine::PreparedChild;
+use crate::engine::{PreparedChild, Supernet};
 use crate::input::Image;
 use crate::latency::{Batches, DeviceProfile, Latency, Pace};
 use crate::space::Child;
@@ -14,7 +14,7 @@ const BATCHES: usize = 4;
 
 /// Times children before they are taken: as an app would see them now, and at the profile's pace, to learn from.
 pub(super) struct Check<'a> {
-    runtime: &'a Runtime,
+    supernet: &'a Supernet,
     profile: &'a DeviceProfile,
     image: Image<'a>,
     pace: Pace<'a>,
@@ -26,7 +26,7 @@ impl<'a> Check<'a> {
     pub(super) fn new(runtime: &'a Runtime, profile: &'a DeviceProfile) -> Result<Self, RuntimeError> {
         let image = runtime.stand_in()?;
         let pace = Pace::new(&runtime.supernet, image)?;
-        Ok(Self { runtime, profile, image, pace, timed: Vec::new() })
+        Ok(Self { supernet: &runtime.supernet, profile, image, pace, timed: Vec::new() })
     }
 
     /// What the reference takes now, over what it took while the device was profiled.
@@ -36,8 +36,7 @@ impl<'a> Check<'a> {
 
     /// Times a child whole; the answer is of all runs that this check has made of it.
     pub(super) fn time(&mut self, child: &PreparedChild, predicted: Millis) -> Result<Latency, RuntimeError> {
-        let supernet = &self.runtime.supernet;
-        supernet.time_whole(child, &self.image, 0)?; // warm-up
+        self.supernet.infer(child, &self.image)?; // warm-up
         let index = match self.timed.iter().position(|(timed, _)| timed == child.child()) {
             Some(index) => index,
             None => {
@@ -47,9 +46,7 @@ impl<'a> Check<'a> {
         };
         let batches = &mut self.timed[index].1;
         for _ in 0..BATCHES {
-            let count = TIME.runs_of(predicted, RUNS).div_ceil(BATCHES);
-            let (reference, runs) = self.pace.beside(|| supernet.time_runs(child, &self.image, count))?;
-            batches.push(reference, runs);
+            self.pace.time_batch(child, TIME.runs_of(predicted, RUNS).div_ceil(BATCHES), batches)?;
         }
         Ok(Latency::of(&batches.raw()))
     }

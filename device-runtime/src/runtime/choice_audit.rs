@@ -216,7 +216,7 @@ impl Runtime {
             Err(error) => return Err(error.into()),
         };
         let name = chosen.as_ref().map(|choice| choice.entry().name.clone());
-        let again = name.as_deref().map(|name| self.time_again(self.prepared(name)?, pace)).transpose()?;
+        let again = name.as_deref().map(|name| Self::time_again(self.prepared(name)?, pace)).transpose()?;
         // What the oracle knows.
         let fits = known.iter().filter(|one| one.time.0 <= usually.limit.0);
         let oracle = fits.max_by(|a, b| a.test.top1_percent().total_cmp(&b.test.top1_percent()));
@@ -241,12 +241,10 @@ impl Runtime {
         })
     }
 
-    fn time_again(&self, child: &PreparedChild, pace: &mut Pace<'_>) -> Result<Batches, RuntimeError> {
-        let image = self.stand_in()?;
+    fn time_again(child: &PreparedChild, pace: &mut Pace<'_>) -> Result<Batches, RuntimeError> {
         let mut batches = Batches::default();
         for _ in 0..BATCHES {
-            let (reference, runs) = pace.beside(|| self.supernet.time_runs(child, &image, RUNS))?;
-            batches.push(reference, runs);
+            pace.time_batch(child, RUNS, &mut batches)?;
         }
         Ok(batches)
     }
@@ -291,7 +289,7 @@ impl Runtime {
                 (&adopted.prepared, adopted.measured)
             }
         };
-        let again = self.time_again(prepared, pace)?;
+        let again = Self::time_again(prepared, pace)?;
         audited.measured_ms = Some(measured.at(budget.quantile));
         audited.again_ms = Some(Latency::of(&again.raw()).at(budget.quantile));
         Ok(audited)

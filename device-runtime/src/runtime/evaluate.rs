@@ -3,7 +3,7 @@ use super::{Runtime, RuntimeError};
 use crate::latency::{
     Accuracy, Batches, Evidence, Latency, LatencyFit, LatencyTable, Pace, Progress, Sample, nearest_table,
 };
-use crate::space::{CalibratedChild, Child, Network, new_children};
+use crate::space::{Child, Network, new_children};
 use crate::units::Millis;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -114,7 +114,7 @@ impl Runtime {
         let mut pace = Pace::new(supernet, image)?;
         for round in 0..options.rounds.max(1) {
             for (index, timed) in held_out.iter_mut().enumerate() {
-                let prepared = supernet.prepare_to_time(&CalibratedChild::neutral(&timed.network)?)?;
+                let prepared = supernet.prepare_to_time(&timed.network)?;
                 if round == 0 && index < WARM_UP {
                     supernet.infer(&prepared, &image)?;
                 }
@@ -131,11 +131,11 @@ impl Runtime {
         let pace_now = pace.usual();
         if let Some(first) = held_out.first() {
             // Layers' times are none where the clock is wrong.
-            supernet.check_timestamps(&supernet.prepare_to_time(&CalibratedChild::neutral(&first.network)?)?)?;
+            supernet.check_timestamps(&supernet.prepare_to_time(&first.network)?)?;
         }
         let mut layer_sums = Vec::with_capacity(held_out.len());
         for timed in &held_out {
-            let prepared = supernet.prepare_to_time(&CalibratedChild::neutral(&timed.network)?)?;
+            let prepared = supernet.prepare_to_time(&timed.network)?;
             // At the profile's pace too.
             let factor = profile.reference_ms.0 / pace.now()?.0.max(f64::MIN_POSITIVE);
             let repeats = Millis::from(options.time).runs_of(Latency::of(&timed.batches.raw()).p50, LAYER_REPEATS);

@@ -3,7 +3,7 @@ use super::{ChooseError, Runtime, RuntimeError};
 use crate::input::{Image, PixelFormat};
 use crate::latency::{Batches, DeviceProfile, Latency, ProfileOptions, Stale, Subject, measure};
 use crate::select::{Budget, Candidate, Choice, Ladder, Outcome, Quantile, Rung, explain, rank, spread_limits, walk};
-use crate::space::{CalibratedChild, Child};
+use crate::space::Child;
 use crate::units::Millis;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -60,8 +60,8 @@ impl Runtime {
     /// children are passed over unless [`RuntimeOptions::untrained`](super::RuntimeOptions::untrained) is set.
     ///
     /// A child is predicted from the profile (which is measured first if there is none: about two seconds, or three
-    /// children where the bundle knows other devices) at the device's pace of this moment, then timed whole; if the budget does not hold, the next less
-    /// accurate and faster one is tried, and if there is clear room, the next better one. What is timed refines the
+    /// children where the bundle knows other devices) at the device's pace of this moment, then timed whole; if the budget
+    /// does not hold, the next less accurate and faster one is tried, and if there is clear room, the next better one. What is timed refines the
     /// prediction of the others. Accuracy is that on held-out images.
     ///
     /// # Errors
@@ -154,7 +154,7 @@ impl Runtime {
     pub(super) fn time_and_learn(&self, child: &Child, predicted: Millis) -> Result<Latency, RuntimeError> {
         let turn = lock(&self.measuring);
         let profile = self.known_profile(&turn)?;
-        let child = self.supernet.prepare_to_time(&CalibratedChild::neutral(&self.space().lower(child)?)?)?;
+        let child = self.supernet.prepare_to_time(&self.space().lower(child)?)?;
         let mut check = Check::new(self, &profile)?;
         let latency = check.time(&child, predicted)?;
         let timed = check.timed();

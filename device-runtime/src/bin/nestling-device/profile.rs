@@ -130,14 +130,17 @@ fn set_aside(path: &Path) -> Result<()> {
     if !path.exists() {
         return Ok(());
     }
+    let with = |ending: &str| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(ending);
+        PathBuf::from(name)
+    };
     // An older one that was set aside stays.
-    let names = (1..).map(|number| if number == 1 { ".old".to_owned() } else { format!(".old{number}") });
-    let kept = names.map(|ending| {
-        let mut kept = path.as_os_str().to_owned();
-        kept.push(ending);
-        PathBuf::from(kept)
-    });
-    let Some(kept) = kept.into_iter().find(|kept| !kept.exists()) else { return Ok(()) };
+    let (mut kept, mut number) = (with(".old"), 1);
+    while kept.exists() {
+        number += 1;
+        kept = with(&format!(".old{number}"));
+    }
     std::fs::rename(path, &kept).with_context(|| format!("cannot rename {} to keep it", path.display()))?;
     say(&format!("what was there is now {}", kept.display()));
     Ok(())
