@@ -6,8 +6,7 @@
 //! ```
 
 use anyhow::{Context, Result};
-use nestling::input::Picture;
-use nestling::{Bundle, Image, Runtime, RuntimeOptions};
+use nestling::{Bundle, Image, Picture, Runtime, RuntimeOptions};
 use std::path::{Path, PathBuf};
 
 fn main() -> Result<()> {

@@ -7,7 +7,7 @@
 
 use crate::data::Dataset;
 use crate::model::{ImageSizes, Parameters, layer_output, values_of};
-use nestling::space::{CalibratedChild, Network, SpaceError, Statistics};
+use nestling_core::space::{CalibratedChild, Network, SpaceError, Statistics};
 use tch::{Kind, Tensor, no_grad};
 
 /// Calibrates a child over all of `images`, `batch` at a time.
@@ -44,7 +44,7 @@ pub fn calibrate_tensors(
     no_grad(|| {
         let mut statistics = Statistics { means: Vec::new(), variances: Vec::new() };
         let last_readers = network.last_readers();
-        let last_normalised = network.layers.iter().rposition(nestling::space::Layer::is_normalised);
+        let last_normalised = network.layers.iter().rposition(nestling_core::space::Layer::is_normalised);
         // The output of every layer, one tensor a part; empty when nobody reads it any more.
         let mut outputs: Vec<Vec<Tensor>> = Vec::with_capacity(network.layers.len());
         for (index, layer) in network.layers.iter().enumerate().take(last_normalised.map_or(0, |last| last + 1)) {

@@ -2,8 +2,8 @@
 
 use crate::data::Dataset;
 use crate::model::{ImageSizes, Norm, Parameters, forward, norm_tensors};
-use nestling::bundle::Measured;
-use nestling::space::{CalibratedChild, Network};
+use nestling_core::metrics::Measured;
+use nestling_core::space::{CalibratedChild, Network};
 use tch::{Kind, Tensor, no_grad};
 
 /// Logits of all `images`, `[count][classes]`, `batch` images at a time.

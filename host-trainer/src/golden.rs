@@ -2,9 +2,9 @@
 
 use crate::model::{Norm, Parameters, forward, norm_tensors, values_of};
 use crate::untrained::noise_images;
-use nestling::bundle::{Bundle, BundleError};
 use nestling::engine::{EngineError, Supernet};
-use nestling::input::{Image, preprocess};
+use nestling_bundle::{Bundle, BundleError};
+use nestling_core::image::{Image, preprocess};
 use tch::{Tensor, no_grad};
 
 /// Why there are no golden vectors.

@@ -3,11 +3,11 @@
 use crate::data::{Dataset, FASHION_LABELS};
 use crate::run_folder::SearchReport;
 use crate::search::Evaluator;
-use nestling::WeightStorage;
-use nestling::bundle::{BundleContents, BundledImages, ChildEntry, Manifest, PackError, Trained};
-use nestling::input::PixelFormat;
-use nestling::latency::LatencyTable;
-use nestling::space::{Child, SpaceError};
+use nestling_bundle::{BundleContents, BundledImages, Manifest, PackError, Trained};
+use nestling_core::image::PixelFormat;
+use nestling_core::latency::LatencyTable;
+use nestling_core::space::{Child, ChildEntry, SpaceError};
+use nestling_core::weights::WeightStorage;
 use std::path::Path;
 
 /// Why no bundle was written.

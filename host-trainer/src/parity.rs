@@ -5,12 +5,12 @@ use crate::data::Dataset;
 use crate::evaluate::logits;
 use crate::model::{ImageSizes, Parameters, values_of};
 use crate::train::{generator, purpose};
-use nestling::bundle::Bundle;
 use nestling::engine::{EngineError, EngineOptions, Supernet};
 use nestling::gpu::Context;
-use nestling::input::{Image, preprocess};
-use nestling::reference::{SharedWeights, forward};
-use nestling::space::{CalibratedChild, Network, SpaceError};
+use nestling_bundle::Bundle;
+use nestling_core::image::{Image, preprocess};
+use nestling_core::reference::{SharedWeights, forward};
+use nestling_core::space::{CalibratedChild, Network, SpaceError};
 use serde::{Deserialize, Serialize};
 use tch::Device;
 
@@ -48,10 +48,10 @@ pub enum ParityError {
     Engine(#[from] EngineError),
     /// An image is wrong.
     #[error(transparent)]
-    Image(#[from] nestling::input::ImageError),
+    Image(#[from] nestling_core::image::ImageError),
     /// The bundle is wrong.
     #[error(transparent)]
-    Bundle(#[from] nestling::bundle::BundleError),
+    Bundle(#[from] nestling_bundle::BundleError),
 }
 
 /// Compares the bundle's smallest and biggest child and `random` children of its space, these calibrated on `calibration`, on `images`.

@@ -2,9 +2,9 @@
 
 use crate::search::Evaluated;
 use crate::train::{Checkpoint, CheckpointError, EpochReport};
-use nestling::accuracy::AccuracyPredictor;
-use nestling::atomic_file::{WriteError, write_atomically};
-use nestling::bundle::Measured;
+use nestling_bundle::atomic_file::{WriteError, write_atomically};
+use nestling_core::accuracy::AccuracyPredictor;
+use nestling_core::metrics::Measured;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::path::{Path, PathBuf};
 

@@ -1,6 +1,6 @@
 //! Search spaces by name or from a TOML file.
 
-use nestling::space::{Preset, SearchSpace, SpaceError};
+use nestling_core::space::{Preset, SearchSpace, SpaceError};
 use std::path::{Path, PathBuf};
 
 /// Why a name or file gives no search space.
@@ -108,8 +108,8 @@ mod tests {
         )
         .unwrap();
         let stage = &space.stages[0];
-        assert_eq!((stage.stride, stage.padding), (1, Some(nestling::space::Padding::Same)));
-        assert_eq!(stage.squeeze_excite.unwrap().activation, Some(nestling::space::Activation::Relu));
+        assert_eq!((stage.stride, stage.padding), (1, Some(nestling_core::space::Padding::Same)));
+        assert_eq!(stage.squeeze_excite.unwrap().activation, Some(nestling_core::space::Activation::Relu));
         assert!(space.lower(&space.biggest()).is_ok());
     }
 

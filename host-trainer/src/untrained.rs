@@ -3,10 +3,11 @@
 use crate::calibrate::calibrate_tensors;
 use crate::model::Parameters;
 use crate::train::{generator, purpose};
-use nestling::bundle::{BundleContents, ChildEntry, Manifest, Measured, PackError, Trained};
-use nestling::input::Preprocessing;
-use nestling::space::{CalibratedChild, Child, Network, Role, SearchSpace, SpaceError};
-use nestling::weights::{OutOfRange, WeightStorage};
+use nestling_bundle::{BundleContents, Manifest, PackError, Trained};
+use nestling_core::image::Preprocessing;
+use nestling_core::metrics::Measured;
+use nestling_core::space::{CalibratedChild, Child, ChildEntry, Network, Role, SearchSpace, SpaceError};
+use nestling_core::weights::{OutOfRange, WeightStorage};
 use rand::RngExt;
 use std::path::Path;
 use tch::{Device, Tensor};

@@ -2,8 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)] // a test's helpers may panic too
 
-use nestling::WeightStorage;
-use nestling::bundle::Bundle;
+use nestling_bundle::Bundle;
+use nestling_core::weights::WeightStorage;
 use std::process::{Command, Output};
 
 fn nestling(arguments: &[&str]) -> Output {

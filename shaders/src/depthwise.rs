@@ -6,7 +6,8 @@
 //! the sums of every output row that has begun are in registers, which is why they are named and not in arrays:
 //! compilers that are left to unroll give up half way.
 
-use crate::{Arithmetic, Specialisation};
+use crate::Specialisation;
+use nestling_core::arithmetic::Arithmetic;
 use std::fmt::Write;
 
 /// Columns of a strip.

@@ -1,4 +1,6 @@
-use crate::{Arithmetic, Closing, Gate, Kernel, Specialisation, Tile};
+use crate::{Closing, Gate, Kernel, Specialisation};
+use nestling_core::arithmetic::Arithmetic;
+use nestling_core::tiles::Tile;
 
 impl Kernel {
     /// Specialisations that reach every line of what is generated: each way of closing and gating a layer, odd and even

@@ -1,4 +1,5 @@
-use crate::{Kernel, WeightStorage};
+use crate::Kernel;
+use nestling_core::weights::WeightStorage;
 use std::sync::LazyLock;
 use xxhash_rust::xxh3::Xxh3;
 

@@ -1,4 +1,7 @@
-use crate::{Arithmetic, WeightStorage, dense, depthwise, sources};
+use crate::{dense, depthwise, sources};
+use nestling_core::arithmetic::Arithmetic;
+use nestling_core::tiles::Tile;
+use nestling_core::weights::WeightStorage;
 
 /// A compute kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -33,20 +36,6 @@ pub enum Kernel {
     Moments,
     /// No layer: batch norm, residual and activation over sums that a layer wrote before its statistics were known.
     Normalise,
-}
-
-/// What one thread computes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Tile {
-    /// Pixels.
-    pub pixels: u32,
-    /// Groups of four output channels.
-    pub groups: u32,
-}
-
-impl Tile {
-    /// One pixel, one group.
-    pub const ONE: Self = Self { pixels: 1, groups: 1 };
 }
 
 impl Kernel {

@@ -10,12 +10,11 @@
 //! | binding | what |
 //! | --- | --- |
 //! | 0 | source: activations, also the gate, or the 8-bit image |
-//! | 1 | weights of the whole supernet, in a [`WeightStorage`] |
+//! | 1 | weights of the whole supernet, in a [`WeightStorage`](nestling_core::weights::WeightStorage) |
 //! | 2 | norms: scales and shifts of all prepared children |
 //! | 3 | destination: activations, also the residual |
 //! | 4 | the layer's parameters ([`LayerParameters`] or [`ResizeParameters`]), at a dynamic offset |
 
-mod arithmetic;
 mod closing;
 mod dense;
 mod depthwise;
@@ -25,10 +24,7 @@ mod kernel;
 mod parameters;
 mod pointwise;
 mod sources;
-mod storage;
 
-pub use arithmetic::{Arithmetic, UnknownArithmetic};
 pub use fingerprint::fingerprint;
-pub use kernel::{Closing, Gate, Kernel, Specialisation, Tile};
+pub use kernel::{Closing, Gate, Kernel, Specialisation};
 pub use parameters::{LayerParameters, PARAMETER_BYTES, ResizeParameters};
-pub use storage::WeightStorage;

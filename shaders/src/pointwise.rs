@@ -8,7 +8,9 @@
 //!
 //! Weight: `[output group][input group][input channel of the group]`, four output channels an element.
 
-use crate::{Arithmetic, Gate, Specialisation, Tile};
+use crate::{Gate, Specialisation};
+use nestling_core::arithmetic::Arithmetic;
+use nestling_core::tiles::Tile;
 use std::fmt::Write;
 
 /// The kernel's own part.

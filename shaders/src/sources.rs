@@ -1,6 +1,7 @@
 //! The kernels' texts: written by hand in `wgsl/` where a loop will do, generated where registers must be named.
 
-use crate::{Kernel, Specialisation, WeightStorage, closing, dense, depthwise, pointwise};
+use crate::{Kernel, Specialisation, closing, dense, depthwise, pointwise};
+use nestling_core::weights::WeightStorage;
 
 /// The part that all kernels of a network's layers share.
 const LAYER: &str = include_str!("../wgsl/layer.wgsl");

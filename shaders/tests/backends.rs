@@ -4,7 +4,9 @@
 use naga::back::{glsl, hlsl, msl, spv};
 use naga::valid::{Capabilities, ModuleInfo, ShaderStages, SubgroupOperationSet, ValidationFlags, Validator};
 use naga::{Module, ShaderStage, proc::BoundsCheckPolicies};
-use nestling_shaders::{Arithmetic, Kernel, LayerParameters, ResizeParameters, Specialisation, WeightStorage};
+use nestling_core::arithmetic::Arithmetic;
+use nestling_core::weights::WeightStorage;
+use nestling_shaders::{Kernel, LayerParameters, ResizeParameters, Specialisation};
 
 fn checked(text: &str, arithmetic: Arithmetic) -> (Module, ModuleInfo) {
     let module = naga::front::wgsl::parse_str(text).unwrap_or_else(|error| panic!("{}", error.emit_to_string(text)));

@@ -1,7 +1,8 @@
 //! Made-up data for tests that cross crates.
 
-use nestling::input::{IdxImages, Preprocessing};
-use nestling::space::{Activation, Block, ExpandRatio, Padding, SearchSpace, SqueezeExcite};
+use nestling_core::image::Preprocessing;
+use nestling_core::space::{Activation, Block, ExpandRatio, Padding, SearchSpace, SqueezeExcite};
+use nestling_pictures::IdxImages;
 use nestling_train::data::{Augmentation, Dataset};
 use nestling_train::train::TrainConfig;
 use rand::{RngExt, SeedableRng};

@@ -2,10 +2,11 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)] // a test's helpers may panic too
 
-use nestling::bundle::Bundle;
 use nestling::gpu::{Context, ContextOptions};
-use nestling::space::CalibratedChild;
-use nestling::{Image, Runtime, RuntimeOptions};
+use nestling::{Runtime, RuntimeOptions};
+use nestling_bundle::Bundle;
+use nestling_core::image::Image;
+use nestling_core::space::CalibratedChild;
 use nestling_train::calibrate::calibrate;
 use nestling_train::data::load_fashion;
 use nestling_train::model::{ImageSizes, Parameters};

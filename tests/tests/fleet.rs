@@ -2,9 +2,12 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)] // a test's helpers may panic too
 
-use nestling::bundle::Bundle;
-use nestling::latency::{Coverage, DeviceProfile, ProfileOptions, Work};
-use nestling::{Millis, Runtime, RuntimeOptions};
+use nestling::profiling::ProfileOptions;
+use nestling::{Runtime, RuntimeOptions};
+use nestling_bundle::{Bundle, DeviceProfile};
+use nestling_core::latency::Work;
+use nestling_core::metrics::Millis;
+use nestling_core::tiles::Coverage;
 use nestling_tests::nestling;
 use std::path::{Path, PathBuf};
 use std::time::Duration;

@@ -2,10 +2,11 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)] // a test's helpers may panic too
 
-use nestling::bundle::{Bundle, Trained};
-use nestling::input::{Picture, preprocess};
-use nestling::runtime::RuntimeError;
+use nestling::session::RuntimeError;
 use nestling::{Runtime, RuntimeOptions};
+use nestling_bundle::{Bundle, Trained};
+use nestling_core::image::preprocess;
+use nestling_pictures::Picture;
 use nestling_tests::{nestling, set_up_file};
 use nestling_train::import::{SourceTensor, read_weights};
 use nestling_train::model::{Norm, Parameters, forward, norm_tensors};

@@ -2,8 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)] // a test's helpers may panic too
 
-use nestling::reference::{SharedWeights, forward as reference};
-use nestling::space::{Preset, SearchSpace};
+use nestling_core::reference::{SharedWeights, forward as reference};
+use nestling_core::space::{Preset, SearchSpace};
 use nestling_tests::every_option;
 use nestling_train::model::{Norm, Parameters, forward, norm_tensors};
 use nestling_train::torch;

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)] // a test's helpers may panic too
 
-use nestling::space::{Activation, Child, HeadSpace, Network, Operator, Role, SearchSpace, StageSpace, StemSpace};
+use nestling_core::space::{Activation, Child, HeadSpace, Network, Operator, Role, SearchSpace, StageSpace, StemSpace};
 use nestling_tests::{every_option, made_up_images, preprocessing, quick_config};
 use nestling_train::calibrate::calibrate;
 use nestling_train::evaluate::logits;

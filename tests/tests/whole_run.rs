@@ -2,9 +2,10 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)] // a test's helpers may panic too
 
-use nestling::WeightStorage;
-use nestling::bundle::Bundle;
-use nestling::latency::{DeviceKey, LatencyFit, LatencyTable, Spread};
+use nestling_bundle::Bundle;
+use nestling_core::latency::{DeviceKey, LatencyFit, LatencyTable};
+use nestling_core::metrics::Spread;
+use nestling_core::weights::WeightStorage;
 use nestling_tests::{nestling, quick_config, write_made_up_dataset};
 use nestling_train::train::{Checkpoint, TrainConfig};
 use std::path::{Path, PathBuf};
@@ -107,7 +108,7 @@ fn train_search_pack_and_evaluate() {
     assert!((0.0..=100.0).contains(&predictor.predict(opened.space(), &opened.space().biggest())));
     assert_eq!((opened.calibration_images().len(), opened.check_images().len()), (30, 64));
     let (training, _) = nestling_train::data::load_fashion(Some(place.folder.path())).unwrap();
-    let grey = |image: &nestling::Image<'_>| {
+    let grey = |image: &nestling_core::image::Image<'_>| {
         (0..28 * 28).map(|at| image.value(at / 28, at % 28, 0, 1) as u8).collect::<Vec<_>>()
     };
     for (index, image) in opened.calibration_images().enumerate() {

@@ -1,8 +1,7 @@
 //! `cargo xtask photo`: real photographs through somebody else's weights, imported and run on this device.
 
 use crate::programs::{Programs, json, write_json};
-use crate::setup;
-use crate::workspace;
+use crate::{setup, workspace};
 use anyhow::{Result, bail};
 use serde_json::{Value, json};
 

@@ -3,7 +3,7 @@
 use super::print;
 use anyhow::{Result, bail};
 use clap::Args;
-use nestling::space::{Child, Cost, LayerShape, Preset, SearchSpace};
+use nestling_core::space::{Child, Cost, LayerShape, Preset, SearchSpace};
 use nestling_train::spaces;
 use rand::SeedableRng;
 use serde_json::json;

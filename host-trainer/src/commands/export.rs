@@ -3,11 +3,11 @@
 use super::{bar, print};
 use anyhow::{Context as _, Result};
 use clap::{Args, ValueEnum};
-use nestling::atomic_file::write_atomically;
-use nestling::bundle::Bundle;
 use nestling::engine::{EngineOptions, Supernet};
 use nestling::gpu::{Context, ContextOptions};
-use nestling::input::Picture;
+use nestling_bundle::Bundle;
+use nestling_bundle::atomic_file::write_atomically;
+use nestling_pictures::Picture;
 use nestling_train::export::{Format, export};
 use nestling_train::golden::{GoldenInput, golden};
 use nestling_train::model::Parameters;

@@ -3,7 +3,7 @@
 use super::print;
 use anyhow::{Context, Result};
 use clap::Args;
-use nestling::atomic_file::write_atomically;
+use nestling_bundle::atomic_file::write_atomically;
 use nestling_train::data::{FASHION_LABELS, load_fashion};
 use serde_json::json;
 use std::path::PathBuf;

@@ -3,10 +3,10 @@
 use super::{bar, print};
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
-use nestling::bundle::Bundle;
-use nestling::latency::DeviceKey;
-use nestling::page::markup::utc_date;
-use nestling::units::Millis;
+use nestling_bundle::Bundle;
+use nestling_core::latency::DeviceKey;
+use nestling_core::metrics::Millis;
+use nestling_page::markup::utc_date;
 use nestling_train::fleet::{Comparison, Outcome, add_profiles, compare, list};
 use serde_json::json;
 use std::fmt::Write;

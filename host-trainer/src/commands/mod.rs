@@ -14,7 +14,7 @@ pub mod within;
 
 use anyhow::Result;
 use indicatif::{ProgressBar, ProgressStyle};
-use nestling::input::Preprocessing;
+use nestling_core::image::Preprocessing;
 use serde::Serialize;
 use std::io::Write;
 

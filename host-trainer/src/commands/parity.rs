@@ -3,8 +3,8 @@
 use super::{bar, print};
 use anyhow::Result;
 use clap::Args;
-use nestling::bundle::Bundle;
 use nestling::gpu::{Context, ContextOptions};
+use nestling_bundle::Bundle;
 use nestling_train::data::load_fashion;
 use nestling_train::torch;
 use std::path::PathBuf;

@@ -4,9 +4,9 @@ use super::within::Within;
 use super::{bar, preprocessing, print, say};
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use nestling::WeightStorage;
-use nestling::accuracy::AccuracyPredictor;
-use nestling::bundle::Bundle;
+use nestling_bundle::Bundle;
+use nestling_core::accuracy::AccuracyPredictor;
+use nestling_core::weights::WeightStorage;
 use nestling_train::calibrate::calibrate;
 use nestling_train::data::{Dataset, load_fashion};
 use nestling_train::evaluate::evaluate;
@@ -157,7 +157,7 @@ impl Trained {
         &'a self,
         weights: &'a [f32],
         images: &'a Dataset,
-        preprocessing: &'a nestling::input::Preprocessing,
+        preprocessing: &'a nestling_core::image::Preprocessing,
         workers: usize,
     ) -> Evaluator<'a> {
         Evaluator {

@@ -1,7 +1,7 @@
 //! Fashion-MNIST (Xiao, Rasul, Vollgraf, 2017): 60,000 training and 10,000 test images of 28x28 grey pixels.
 
 use super::{DataError, Dataset};
-use nestling::input::{parse_idx_images, parse_idx_labels};
+use nestling_pictures::{parse_idx_images, parse_idx_labels};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 

@@ -6,7 +6,7 @@ mod fashion;
 pub use augment::{Augmentation, augment};
 pub use fashion::{FASHION_FOLDERS, FASHION_LABELS, load_fashion};
 
-use nestling::input::IdxImages;
+use nestling_pictures::IdxImages;
 
 /// Labelled 8-bit grey images of one size, in memory.
 #[derive(Clone, Debug)]

@@ -4,11 +4,11 @@ mod onnx;
 #[allow(missing_docs, reason = "the names are the specification's")]
 mod proto;
 
-use nestling::atomic_file::{WriteError, write_atomically};
-use nestling::bundle::{Bundle, BundleError};
-use nestling::input::Preprocessing;
-use nestling::reference::SharedWeights;
-use nestling::space::{Network, SearchSpace, SpaceError, Statistics};
+use nestling_bundle::atomic_file::{WriteError, write_atomically};
+use nestling_bundle::{Bundle, BundleError};
+use nestling_core::image::Preprocessing;
+use nestling_core::reference::SharedWeights;
+use nestling_core::space::{Network, SearchSpace, SpaceError, Statistics};
 use safetensors::tensor::{Dtype, TensorView};
 use std::collections::HashMap;
 use std::path::Path;

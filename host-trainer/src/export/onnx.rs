@@ -1,6 +1,6 @@
 use super::Exported;
 use super::proto::{Attribute, Entry, Graph, Model, Node, OperatorSet, Tensor, Value};
-use nestling::space::{Activation, Layer, Operator};
+use nestling_core::space::{Activation, Layer, Operator};
 use prost::Message;
 
 /// The oldest operator set that has everything a child needs, hard swish included.
@@ -172,8 +172,8 @@ impl Builder {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use nestling::reference::SharedWeights;
-    use nestling::space::{Preset, SearchSpace, Statistics};
+    use nestling_core::reference::SharedWeights;
+    use nestling_core::space::{Preset, SearchSpace, Statistics};
 
     fn exported(space: &SearchSpace) -> (Model, usize) {
         let network = space.lower(&space.smallest()).unwrap();

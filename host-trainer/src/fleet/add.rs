@@ -1,6 +1,6 @@
-use nestling::atomic_file::{WriteError, write_atomically};
-use nestling::bundle::{Bundle, BundleError};
-use nestling::latency::{DeviceKey, DeviceProfile, LatencyTable, ProfileError, Stale};
+use nestling_bundle::atomic_file::{WriteError, write_atomically};
+use nestling_bundle::{Bundle, BundleError, DeviceProfile, ProfileError, Stale};
+use nestling_core::latency::{DeviceKey, LatencyTable};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
@@ -80,7 +80,7 @@ pub fn add_profiles(path: &Path, profiles: &[PathBuf], output: &Path) -> Result<
     let mut all = Vec::new();
     for file in profiles {
         let profile = DeviceProfile::load(file)?;
-        if let Some(stale) = profile.is_stale_for_network(bundle.network_id()) {
+        if let Some(stale) = profile.is_stale_for_network(bundle.network_id(), nestling_shaders::fingerprint()) {
             let (stale, device) = (Box::new(stale), Box::new(profile.table.device));
             return Err(AddError::Stale { path: file.clone(), stale, device });
         }

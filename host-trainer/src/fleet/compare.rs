@@ -1,8 +1,9 @@
 use super::DeviceError;
-use nestling::bundle::{Bundle, ChildEntry};
-use nestling::latency::{LatencyTable, spearman};
-use nestling::space::{Child, Network, SearchSpace, new_children};
-use nestling::units::Millis;
+use nestling_bundle::Bundle;
+use nestling_core::latency::LatencyTable;
+use nestling_core::metrics::Millis;
+use nestling_core::space::{Child, ChildEntry, Network, SearchSpace, new_children};
+use nestling_core::statistics::spearman;
 use rand::SeedableRng;
 use serde::Serialize;
 use std::collections::HashSet;
@@ -222,7 +223,7 @@ fn differ(taken: &[Option<Taken>]) -> bool {
 mod tests {
     use super::*;
     use crate::fleet::synthetic::table;
-    use nestling::bundle::Measured;
+    use nestling_core::metrics::Measured;
     use std::collections::BTreeSet;
 
     fn shipped(space: &SearchSpace, choices: &[Child]) -> Vec<ChildEntry> {

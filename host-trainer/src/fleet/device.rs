@@ -1,4 +1,4 @@
-use nestling::latency::{DeviceKey, LatencyTable};
+use nestling_core::latency::{DeviceKey, LatencyTable};
 
 /// Why a name means no device of a bundle.
 #[derive(Debug, thiserror::Error)]

@@ -1,7 +1,7 @@
 use crate::run_folder::{Chosen, SearchReport};
 use crate::search::Evaluated;
-use nestling::bundle::Measured;
-use nestling::space::Child;
+use nestling_core::metrics::Measured;
+use nestling_core::space::Child;
 
 /// What became of the best child that was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,7 +69,7 @@ pub fn join<E>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use nestling::space::SearchSpace;
+    use nestling_core::space::SearchSpace;
     use std::convert::Infallible;
 
     fn evaluated(space: &SearchSpace, child: Child, correct: u32) -> Evaluated {

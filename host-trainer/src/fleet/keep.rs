@@ -1,6 +1,6 @@
-use nestling::bundle::{Bundle, BundleError};
-use nestling::latency::LatencyTable;
-use nestling::space::SearchSpace;
+use nestling_bundle::{Bundle, BundleError};
+use nestling_core::latency::LatencyTable;
+use nestling_core::space::SearchSpace;
 use std::path::{Path, PathBuf};
 
 /// Why a bundle that is about to be replaced gives no latency tables to the new one.

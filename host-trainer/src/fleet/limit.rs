@@ -1,8 +1,8 @@
-use nestling::accuracy::AccuracyPredictor;
-use nestling::latency::{DeviceKey, LatencyTable};
-use nestling::select::{Effort, Found, search_within};
-use nestling::space::{Child, Network, SearchSpace, SpaceError};
-use nestling::units::{MAdds, Millis};
+use nestling_core::accuracy::AccuracyPredictor;
+use nestling_core::choosing::{Effort, Found, search_within};
+use nestling_core::latency::{DeviceKey, LatencyTable};
+use nestling_core::metrics::{MAdds, Millis};
+use nestling_core::space::{Child, Network, SearchSpace, SpaceError};
 use rand::SeedableRng;
 use std::fmt;
 

@@ -1,8 +1,8 @@
-use nestling::bundle::Bundle;
-use nestling::latency::{DeviceKey, LatencyTable};
-use nestling::page::markup::utc_date;
-use nestling::space::Network;
-use nestling::units::Millis;
+use nestling_bundle::Bundle;
+use nestling_core::latency::{DeviceKey, LatencyTable};
+use nestling_core::metrics::Millis;
+use nestling_core::space::Network;
+use nestling_page::markup::utc_date;
 use serde::Serialize;
 
 /// What a bundle knows of one device.
@@ -51,7 +51,7 @@ fn list_of(tables: &[LatencyTable], networks: &[Network]) -> Vec<DeviceRow> {
 mod tests {
     use super::*;
     use crate::fleet::synthetic::table;
-    use nestling::space::SearchSpace;
+    use nestling_core::space::SearchSpace;
 
     #[test]
     fn the_smallest_and_the_biggest_are_by_madds_whatever_the_order() {

@@ -1,10 +1,10 @@
 //! Devices that nobody measured, and accuracies.
 
-use nestling::accuracy::AccuracyPredictor;
-use nestling::bundle::Measured;
-use nestling::latency::{Coverage, DeviceKey, LatencyFit, LatencyTable, Price, Spread, Work};
-use nestling::space::{Child, Operator, SearchSpace};
-use nestling::units::Millis;
+use nestling_core::accuracy::AccuracyPredictor;
+use nestling_core::latency::{DeviceKey, LatencyFit, LatencyTable, Price, Work};
+use nestling_core::metrics::{Measured, Millis, Spread};
+use nestling_core::space::{Child, Operator, SearchSpace};
+use nestling_core::tiles::Coverage;
 use rand::SeedableRng;
 
 /// A device of the demo's space whose depthwise MAdds cost `depthwise` times its others.

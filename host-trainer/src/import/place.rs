@@ -1,5 +1,5 @@
 use super::{LayerValues, MappingError, SourceLayers, SourceModel, SourceTensor};
-use nestling::space::{CalibratedChild, Convolution, Layer, ParameterLayout, SpaceError, Statistics};
+use nestling_core::space::{CalibratedChild, Convolution, Layer, ParameterLayout, SpaceError, Statistics};
 use std::collections::BTreeMap;
 
 /// Why weights cannot be placed.
@@ -97,9 +97,8 @@ fn place_layer(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::import::source_model;
-    use crate::import::{LayerNames, source_names};
-    use nestling::reference::SharedWeights;
+    use crate::import::{LayerNames, source_model, source_names};
+    use nestling_core::reference::SharedWeights;
 
     /// Every tensor of the model, filled with distinct numbers.
     fn tensors(model: &'static dyn SourceModel) -> BTreeMap<String, SourceTensor> {

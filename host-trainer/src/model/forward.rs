@@ -1,6 +1,6 @@
 use super::Parameters;
 use super::kernels::{depthwise, is_fused, norm as fused_norm};
-use nestling::space::{Activation, Layer, Network, Operator, Statistics};
+use nestling_core::space::{Activation, Layer, Network, Operator, Statistics};
 use tch::{Device, Kind, Tensor};
 
 /// Where batch norm takes its statistics from. There are no running ones: they are ill-defined while the architecture

@@ -1,5 +1,5 @@
-use nestling::input::{Crop, Preprocessing, triangle_taps};
-use nestling::space::SearchSpace;
+use nestling_core::image::{Crop, Preprocessing, triangle_taps};
+use nestling_core::space::SearchSpace;
 use std::collections::BTreeMap;
 use tch::{Device, Kind, Tensor};
 

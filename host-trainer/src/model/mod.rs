@@ -1,4 +1,4 @@
-//! The supernet in tch: a [`Network`](nestling::space::Network) run over shared tensors by narrowing them. No shape is
+//! The supernet in tch: a [`Network`](nestling_core::space::Network) run over shared tensors by narrowing them. No shape is
 //! derived here; every one is read from the network.
 
 mod forward;

@@ -1,4 +1,4 @@
-use nestling::space::{Layer, Operator, ParameterLayout, Role, SearchSpace};
+use nestling_core::space::{Layer, Operator, ParameterLayout, Role, SearchSpace};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use tch::{Device, Kind, Tensor};

@@ -2,9 +2,9 @@
 
 use super::demo::{Budget, Demo};
 use crate::search::{Evaluated, pareto_front};
-use nestling::page::markup::{grouped, maybe, percent, three};
-use nestling::page::plot::{Axis, Colour, Dot, Join, Look, Plot};
-use nestling::page::step_front;
+use nestling_page::markup::{grouped, maybe, percent, three};
+use nestling_page::plot::{Axis, Colour, Dot, Join, Look, Plot};
+use nestling_page::step_front;
 
 /// A shipped child with accuracy and latency.
 struct Point<'a> {

@@ -1,7 +1,7 @@
 //! The page that shows a whole run: one HTML file with plots, tables and sample images that needs no network.
 //!
 //! [`Demo`] reads what the steps of a demo left; [`html`] turns it into the page; nothing here computes with tensors.
-//! Plots, tables and text are drawn by [`nestling::page`].
+//! Plots, tables and text are drawn by [`nestling_page`].
 
 mod charts;
 mod demo;
@@ -14,7 +14,7 @@ pub use page::html;
 pub use samples::gather;
 
 use crate::run_folder::RunError;
-use nestling::atomic_file::write_atomically;
+use nestling_bundle::atomic_file::write_atomically;
 use std::path::Path;
 
 /// Reads the demo of `folder` and writes its page to `output`, whole or not at all.

@@ -1,8 +1,8 @@
 use super::charts;
 use super::demo::{Budget, Demo, Sample, Shipped};
 use super::picture::data_uri;
-use nestling::page::document;
-use nestling::page::markup::{Text, grouped, maybe, percent, three, tiny};
+use nestling_page::document;
+use nestling_page::markup::{Text, grouped, maybe, percent, three, tiny};
 use std::fmt::Write;
 
 /// More images than this would say no more.

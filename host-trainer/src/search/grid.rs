@@ -1,4 +1,4 @@
-use nestling::space::{Child, SearchSpace, StageChoice};
+use nestling_core::space::{Child, SearchSpace, StageChoice};
 use std::collections::BTreeSet;
 
 /// Where in a list of choices a preset looks, from 0 (first) to 1 (last).

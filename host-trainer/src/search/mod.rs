@@ -15,9 +15,9 @@ pub use grid::coarse_grid;
 pub use pareto::{named, pareto_front};
 
 use crate::train::{generator, purpose};
-use nestling::accuracy::{AccuracyPredictor, PredictorError};
-use nestling::bundle::Measured;
-use nestling::space::{Child, SearchSpace, SpaceError, new_children};
+use nestling_core::accuracy::{AccuracyPredictor, PredictorError};
+use nestling_core::metrics::Measured;
+use nestling_core::space::{Child, SearchSpace, SpaceError, new_children};
 use std::collections::HashSet;
 
 /// How much a search may look at.

@@ -1,5 +1,5 @@
 use super::Evaluated;
-use nestling::space::SearchSpace;
+use nestling_core::space::SearchSpace;
 
 /// Indices of the children that no child with fewer or equal MAdds equals or beats, fewest MAdds first.
 pub fn pareto_front(all: &[Evaluated]) -> Vec<usize> {
@@ -48,7 +48,7 @@ pub fn named(space: &SearchSpace, all: &[Evaluated], most: usize) -> Vec<(String
 mod tests {
     use super::*;
     use crate::search::coarse_grid;
-    use nestling::bundle::Measured;
+    use nestling_core::metrics::Measured;
     use proptest::prelude::*;
 
     proptest! {

@@ -1,5 +1,5 @@
 use super::TrainConfig;
-use nestling::atomic_file::{WriteError, write_atomically};
+use nestling_bundle::atomic_file::{WriteError, write_atomically};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};

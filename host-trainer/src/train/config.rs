@@ -1,5 +1,5 @@
 use crate::data::Augmentation;
-use nestling::space::SearchSpace;
+use nestling_core::space::SearchSpace;
 use serde::{Deserialize, Serialize};
 
 /// Every hyper-parameter of a run. Unknown keys are refused; the resolved values are stored in each checkpoint.

@@ -2,7 +2,7 @@
 
 use super::{TrainConfig, generator, purpose};
 use crate::model::{ImageSizes, Norm, Parameters, forward};
-use nestling::space::{Network, SearchSpace, SpaceError};
+use nestling_core::space::{Network, SearchSpace, SpaceError};
 use rand::RngExt;
 use tch::{Kind, Reduction, Tensor};
 

@@ -4,9 +4,9 @@ use crate::data::Dataset;
 use crate::evaluate::evaluate;
 use crate::model::{ImageSizes, Parameters, values_of};
 use crate::time::Clock;
-use nestling::bundle::Measured;
-use nestling::input::Preprocessing;
-use nestling::space::{Child, SearchSpace, StageChoice};
+use nestling_core::image::Preprocessing;
+use nestling_core::metrics::Measured;
+use nestling_core::space::{Child, SearchSpace, StageChoice};
 use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -100,7 +100,7 @@ pub enum TrainError {
     },
     /// The space is wrong.
     #[error(transparent)]
-    Space(#[from] nestling::space::SpaceError),
+    Space(#[from] nestling_core::space::SpaceError),
 }
 
 /// A run: parameters, optimiser and data, one [`Trainer::epoch`] at a time.

@@ -1,9 +1,8 @@
 //! The engines that are compared, each run in a process of its own.
 
-use crate::process;
 use crate::programs::{Programs, without_desktop};
 use crate::setup::Peers;
-use crate::workspace;
+use crate::{process, workspace};
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 use std::path::{Path, PathBuf};

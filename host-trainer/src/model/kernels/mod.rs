@@ -9,7 +9,7 @@ mod norm;
 pub use depthwise::{DepthwiseShape, weight_gradient};
 pub use norm::{NormState, is_fused, norm_backward, norm_forward};
 
-use nestling::space::Activation;
+use nestling_core::space::Activation;
 use std::ffi::{CStr, c_char, c_void};
 use tch::Tensor;
 

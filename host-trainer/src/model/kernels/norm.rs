@@ -5,7 +5,7 @@
 //! the residual where there is one. The activation's input is recomputed, never stored.
 
 use multiversion::multiversion;
-use nestling::space::Activation;
+use nestling_core::space::Activation;
 
 /// What the forward pass leaves for the backward pass, for each channel.
 #[derive(Debug)]

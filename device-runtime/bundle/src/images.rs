@@ -1,0 +1,88 @@
+use crate::{Bundle, BundleError};
+use nestling_core::image::{Image, PixelFormat};
+use serde::{Deserialize, Serialize};
+
+/// The images of a bundle, in one square size and one format. The section `images` holds their pixels without gaps: first
+/// those that calibrate, then those that check. They are as the dataset has them: a device preprocesses them as it does its own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BundledImages {
+    /// Rows and columns of each image in pixels.
+    pub side: u32,
+    /// How the bytes of each image are ordered.
+    pub format: PixelFormat,
+    /// Number of images from the training images that calibrate the batch norm of a child that ships without statistics.
+    pub calibration: u32,
+    /// The class of each image that checks such a child, below the number of classes. These images were held out from training.
+    pub check_labels: Vec<u16>,
+}
+
+impl BundledImages {
+    /// Bytes of one image.
+    pub fn image_bytes(&self) -> u64 {
+        u64::from(self.side) * u64::from(self.side) * self.format.bytes_per_pixel() as u64
+    }
+
+    /// Checks sizes, labels and the section's length, so that whatever reads the images afterwards may rely on them.
+    pub(super) fn check(&self, classes: u32, section_bytes: usize) -> Result<(), BundleError> {
+        let fail = |problem: String| Err(BundleError::Inconsistent { problem });
+        let sides = Image::SMALLEST_SIDE..=Image::LARGEST_SIDE;
+        if !sides.contains(&self.side) {
+            return fail(format!(
+                "images of {} pixels a side: between {} and {}",
+                self.side,
+                sides.start(),
+                sides.end()
+            ));
+        }
+        let count = u64::from(self.calibration) + self.check_labels.len() as u64;
+        if count == 0 {
+            return fail("images are described, but there are none".to_owned());
+        }
+        // At most 2^30 bytes an image and 2^33 images: no overflow.
+        let needed = count * self.image_bytes();
+        if section_bytes as u64 != needed {
+            return fail(format!("{section_bytes} bytes of images where {count} images need {needed}"));
+        }
+        match self.check_labels.iter().position(|&label| u32::from(label) >= classes) {
+            Some(at) => {
+                fail(format!("check image {at} has label {}, but there are {classes} classes", self.check_labels[at]))
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+impl Bundle {
+    /// What the bundle's images are; none if it ships without.
+    pub fn images(&self) -> Option<&BundledImages> {
+        self.manifest().images.as_ref()
+    }
+
+    /// Images from the training images that calibrate children that ship without statistics; none in a bundle of random or
+    /// imported weights.
+    pub fn calibration_images(&self) -> impl ExactSizeIterator<Item = Image<'_>> {
+        self.pixels(true)
+    }
+
+    /// Images that were held out from training, each with its class, an index of the labels: they check a child that was
+    /// calibrated on the device. None in a bundle of random or imported weights.
+    pub fn check_images(&self) -> impl ExactSizeIterator<Item = (Image<'_>, usize)> {
+        let labels = self.images().map_or(&[][..], |images| &images.check_labels);
+        self.pixels(false).zip(labels.iter().map(|&label| usize::from(label)))
+    }
+
+    /// The images that calibrate, or those that check; [`BundledImages::check`] holds.
+    fn pixels(&self, calibration: bool) -> impl ExactSizeIterator<Item = Image<'_>> {
+        let (side, format, length, first) = match self.images() {
+            None => (Image::SMALLEST_SIDE, PixelFormat::Grey8, 1, 0),
+            Some(images) => {
+                let length = images.image_bytes() as usize;
+                (images.side, images.format, length, images.calibration as usize * length)
+            }
+        };
+        let (calibrating, checking) = self.image_section().split_at(first);
+        let bytes = if calibration { calibrating } else { checking };
+        bytes.chunks_exact(length).map(move |bytes| Image::square(side, format, bytes))
+    }
+}

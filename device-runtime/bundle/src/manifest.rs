@@ -1,0 +1,56 @@
+use crate::BundledImages;
+use nestling_core::accuracy::AccuracyPredictor;
+use nestling_core::image::Preprocessing;
+use nestling_core::latency::LatencyTable;
+use nestling_core::space::{Child, ChildEntry, SearchSpace};
+use nestling_core::weights::WeightStorage;
+use serde::{Deserialize, Serialize};
+
+/// Everything small in a bundle.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// A name for people.
+    pub name: String,
+    /// What trained it: crate version and a line on data and recipe.
+    pub provenance: String,
+    /// What a child may choose.
+    pub space: SearchSpace,
+    /// How pixels become a network's input.
+    pub preprocessing: Preprocessing,
+    /// One name a class.
+    pub labels: Vec<String>,
+    /// The children that ship with statistics, fewest MAdds first.
+    pub children: Vec<ChildEntry>,
+    /// Latency tables of known devices.
+    pub latency_tables: Vec<LatencyTable>,
+    /// Which children's weights were trained.
+    pub trained: Trained,
+    /// How the file stores the weights.
+    pub weight_storage: WeightStorage,
+    /// Predicts the accuracy of any child on the images held out from training; none if nothing was evaluated. It was fitted to
+    /// children of the weights before they were rounded for their storage.
+    pub accuracy_predictor: Option<AccuracyPredictor>,
+    /// What the images of the bundle are; none if it ships without.
+    pub images: Option<BundledImages>,
+}
+
+/// Which children of a supernet answer sensibly.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Trained {
+    /// All of them: a supernet that was trained as one.
+    WholeSpace,
+    /// These only: weights of single networks that were imported into their slices, or none at all.
+    Only(Vec<Child>),
+}
+
+impl Trained {
+    /// Whether this child was trained.
+    pub fn covers(&self, child: &Child) -> bool {
+        match self {
+            Self::WholeSpace => true,
+            Self::Only(children) => children.contains(child),
+        }
+    }
+}

@@ -1,0 +1,42 @@
+use crate::metrics::Measured;
+use crate::space::SpaceError;
+
+/// Why there is no accuracy predictor.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PredictorError {
+    /// Too little to learn from.
+    #[error("{given} evaluated children are too few for an accuracy predictor: evaluate {needed} or more")]
+    TooFew {
+        /// Children that were given.
+        given: usize,
+        /// Fewest children.
+        needed: usize,
+    },
+    /// Nothing tells the error.
+    #[error("no child is held out, so that nothing would tell the accuracy predictor's error: hold out some")]
+    NoneHeldOut,
+    /// A held-out child is one that the predictor learned from.
+    #[error("child `{child}` is both fitted and held out: give it to one side only")]
+    OnBothSides {
+        /// The child, printed.
+        child: String,
+    },
+    /// An accuracy that is none.
+    #[error("child `{child}` has {} hits on {} images: evaluate it again", measured.correct, measured.images)]
+    Measured {
+        /// The child, printed.
+        child: String,
+        /// Its accuracy.
+        measured: Measured,
+    },
+    /// The space is malformed, or does not offer a child.
+    #[error(transparent)]
+    Space(#[from] SpaceError),
+    /// A predictor that no fit gives.
+    #[error("the accuracy predictor does not fit the space: it has {problem}; fit it again with `nestling search`")]
+    Unsound {
+        /// What is wrong.
+        problem: String,
+    },
+}

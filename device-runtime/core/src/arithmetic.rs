@@ -1,0 +1,67 @@
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::str::FromStr;
+
+/// What products are computed in. Sums are 32-bit floats with both, but for four products of a pointwise step.
+///
+/// Independent of how weights are stored: that is a [`WeightStorage`](crate::weights::WeightStorage).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Arithmetic {
+    /// 32-bit floats.
+    #[default]
+    F32,
+    /// 16-bit floats in pointwise and depthwise convolutions, where nearly all the work is. What is multiplied and every
+    /// product must stay below 65,504.
+    F16,
+}
+
+/// The text is no [`Arithmetic`].
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{given}` is no arithmetic: it is `f32` or `f16`")]
+pub struct UnknownArithmetic {
+    /// The text.
+    pub given: String,
+}
+
+impl Arithmetic {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::F32, Self::F16];
+
+    /// Its type in WGSL.
+    pub fn wgsl(self) -> &'static str {
+        match self {
+            Self::F32 => "f32",
+            Self::F16 => "f16",
+        }
+    }
+}
+
+impl fmt::Display for Arithmetic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.wgsl())
+    }
+}
+
+impl FromStr for Arithmetic {
+    type Err = UnknownArithmetic;
+
+    fn from_str(text: &str) -> Result<Self, UnknownArithmetic> {
+        let known = Self::ALL.into_iter().find(|one| one.wgsl() == text);
+        known.ok_or_else(|| UnknownArithmetic { given: text.to_owned() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_text_comes_back_and_another_is_refused() {
+        for one in Arithmetic::ALL {
+            assert_eq!(one.to_string().parse(), Ok(one));
+        }
+        let error = "half".parse::<Arithmetic>().unwrap_err();
+        assert_eq!(error.to_string(), "`half` is no arithmetic: it is `f32` or `f16`");
+    }
+}

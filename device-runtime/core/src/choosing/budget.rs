@@ -1,0 +1,70 @@
+use crate::metrics::{Latency, Millis, Quantile, Spread};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// What an app allows an inference to take, from image to logits.
+///
+/// ```
+/// use nestling_core::choosing::Budget;
+/// use nestling_core::metrics::Millis;
+/// assert_eq!(Budget::p90(Millis(8.0)).to_string(), "8.000 ms at p90");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Budget {
+    /// At most this long.
+    pub limit: Millis,
+    /// In this many of the runs.
+    pub quantile: Quantile,
+}
+
+impl Budget {
+    /// The median run takes at most `limit`.
+    pub fn p50(limit: Millis) -> Self {
+        Self { limit, quantile: Quantile::P50 }
+    }
+
+    /// Nine runs of ten take at most `limit`.
+    pub fn p90(limit: Millis) -> Self {
+        Self { limit, quantile: Quantile::P90 }
+    }
+
+    /// Nineteen runs of twenty take at most `limit`: what a governor keeps.
+    pub fn p95(limit: Millis) -> Self {
+        Self { limit, quantile: Quantile::P95 }
+    }
+
+    /// Whether a measured latency keeps within the budget.
+    pub fn holds(self, latency: Latency) -> bool {
+        latency.at(self.quantile).0 <= self.limit.0
+    }
+}
+
+impl Budget {
+    /// How much the budget should exceed a child's time: one whose time is the budget breaks it half of the time. Slow
+    /// runs differ more from one second to the next than median ones.
+    pub fn room(self) -> f64 {
+        match self.quantile {
+            Quantile::P50 => 1.05,
+            Quantile::P90 => 1.08,
+            Quantile::P95 => 1.1,
+        }
+    }
+
+    /// What the budget binds when the child is timed again: midway (in ratio) between what a few of its runs say, which is
+    /// only of the slowest ones among them, and its median with the device's usual spread, which knows nothing of this
+    /// child. Either alone is further from the truth (docs/latency.md).
+    pub fn expected(self, latency: Latency, spread: Spread) -> Millis {
+        Millis((latency.at(self.quantile).0 * latency.p50.0 * spread.at(self.quantile)).sqrt())
+    }
+
+    /// Whether it holds, and will still hold when the child is timed again.
+    pub fn holds_with_room(self, latency: Latency, spread: Spread) -> bool {
+        self.holds(latency) && self.expected(latency, spread).0 * self.room() <= self.limit.0
+    }
+}
+
+impl fmt::Display for Budget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} at {}", self.limit, self.quantile)
+    }
+}

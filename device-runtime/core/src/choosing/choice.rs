@@ -1,0 +1,121 @@
+use crate::choosing::walk::PassedOver;
+use crate::choosing::{Budget, Candidate};
+use crate::metrics::{Latency, Millis};
+use crate::space::ChildEntry;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A child that holds a budget on this device, and why it was taken.
+///
+/// Prints as one line.
+#[derive(Clone, Debug)]
+pub struct Choice {
+    pub budget: Budget,
+    pub index: usize,
+    pub ranked: Arc<[Candidate]>,
+    pub measured: Latency,
+    pub switched_in: Duration,
+    pub why: String,
+}
+
+/// There is no other child in the wanted direction.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no shipped child is {wanted} than `{name}`; {remedy}")]
+pub struct NoOtherChild {
+    name: String,
+    wanted: &'static str,
+    remedy: &'static str,
+}
+
+impl Choice {
+    /// The budget that was asked for.
+    pub fn budget(&self) -> Budget {
+        self.budget
+    }
+
+    /// What the bundle says of the child: name, choices, cost, accuracy held-out and on the test images.
+    pub fn entry(&self) -> &ChildEntry {
+        &self.candidate().entry
+    }
+
+    /// Median time that the latency table predicted, from image to logits.
+    pub fn predicted(&self) -> Millis {
+        self.candidate().predicted
+    }
+
+    /// Time from image to logits, measured on this device before the child was taken.
+    pub fn measured(&self) -> Latency {
+        self.measured
+    }
+
+    /// How long it took to make the child the active one.
+    pub fn switched_in(&self) -> Duration {
+        self.switched_in
+    }
+
+    /// Why this child, in one sentence.
+    pub fn why(&self) -> &str {
+        &self.why
+    }
+
+    /// The most accurate shipped child that is predicted to be faster: what to fall back to when the device warms up.
+    ///
+    /// # Errors
+    /// [`NoOtherChild`] if this is the fastest.
+    pub fn next_faster(&self) -> Result<&Candidate, NoOtherChild> {
+        // The ranking is by accuracy, so the first that is faster is the most accurate one.
+        let own = self.predicted().0;
+        self.ranked.iter().find(|other| other.predicted.0 < own).ok_or_else(|| NoOtherChild {
+            name: self.entry().name.clone(),
+            wanted: "faster",
+            remedy: "search the space for smaller children and pack them",
+        })
+    }
+
+    /// The fastest shipped child that is more accurate: what to try when there is time to spare.
+    ///
+    /// # Errors
+    /// [`NoOtherChild`] if this is the most accurate.
+    pub fn next_better(&self) -> Result<&Candidate, NoOtherChild> {
+        let own = self.candidate().accuracy();
+        let better = self.ranked.iter().filter(|other| other.accuracy() > own);
+        better.min_by(|a, b| a.predicted.0.total_cmp(&b.predicted.0)).ok_or_else(|| NoOtherChild {
+            name: self.entry().name.clone(),
+            wanted: "more accurate",
+            remedy: "keep this one",
+        })
+    }
+
+    fn candidate(&self) -> &Candidate {
+        &self.ranked[self.index]
+    }
+}
+
+impl fmt::Display for Choice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ChildEntry { name, child, cost, test, .. } = self.entry();
+        let (predicted, Latency { p50, p90, p95 }, top1) = (self.predicted(), self.measured, test);
+        let (madds, params, why) = (cost.madds, cost.params as f64 / 1e3, self.why());
+        write!(
+            f,
+            "{name} ({child}): {top1} top-1, {madds} MAdds, {params:.1} k params; predicted {predicted}, measured \
+             p50 {p50}, p90 {p90}, p95 {p95}; {why}"
+        )
+    }
+}
+
+/// The sentence of [`Choice::why`].
+pub fn explain(ranked: &[Candidate], index: usize, budget: Budget, passed_over: Option<PassedOver>) -> String {
+    let Some(passed) = passed_over else {
+        return format!("the most accurate child that ships keeps within {budget}");
+    };
+    let gain = ranked[passed.index].accuracy() - ranked[index].accuracy();
+    let name = &ranked[passed.index].entry.name;
+    let verb = if passed.measured { "took" } else { "is predicted at" };
+    let count = ranked.len();
+    format!(
+        "the most accurate of {count} that keeps within {budget}: `{name}`, {gain:.2} points better, {verb} {}",
+        passed.time
+    )
+}

@@ -1,0 +1,123 @@
+use super::WINDOW;
+use crate::metrics::Millis;
+use std::time::Duration;
+
+/// What a [`Governor`](super::Governor) holds, and how patient it is.
+///
+/// ```
+/// use nestling_core::metrics::Millis;
+/// use nestling_core::governor::GovernorOptions;
+/// let options = GovernorOptions { margin: 0.3, ..GovernorOptions::new(Millis(8.0)) };
+/// assert_eq!(options.misses, 3);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct GovernorOptions {
+    /// What 95 of 100 inferences may take.
+    pub limit: Millis,
+    /// The rung that serves first. `None` takes the most accurate that is predicted to keep `limit` with `margin`.
+    pub start: Option<usize>,
+    /// So many misses ...
+    pub misses: usize,
+    /// ... among so many inferences are a step down.
+    pub among: usize,
+    /// The part of the limit that must be predicted to stay free on a slower rung: 0.2 is 20 %.
+    pub margin: f64,
+    /// How long the next rung must be predicted to fit before a step up.
+    pub up_after: Duration,
+    /// The time in which a constant load switches at most twice: nothing was switched for so long before a step up, and
+    /// a third switch within it must be a step down because most of the last inferences missed.
+    pub quiet: Duration,
+    /// A rung that was stepped up to and held for less than this was too much: the wait before it is tried again
+    /// doubles.
+    pub proven_after: Duration,
+    /// The wait before a rung is tried again grows up to this.
+    pub longest_wait: Duration,
+}
+
+impl GovernorOptions {
+    /// The usual patience for a limit: down after 3 misses in 8, up after 30 seconds with 20 % to spare.
+    pub fn new(limit: Millis) -> Self {
+        Self {
+            limit,
+            start: None,
+            misses: 3,
+            among: 8,
+            margin: 0.2,
+            up_after: Duration::from_secs(30),
+            quiet: Duration::from_secs(60),
+            proven_after: Duration::from_secs(5 * 60),
+            longest_wait: Duration::from_secs(16 * 60),
+        }
+    }
+
+    pub(super) fn check(&self, rungs: usize) -> Result<(), GovernorError> {
+        check_limit(self.limit)?;
+        if !(0.0..1.0).contains(&self.margin) {
+            return Err(GovernorError::Margin { margin: self.margin });
+        }
+        if !(1..=self.among).contains(&self.misses) || self.among > WINDOW {
+            return Err(GovernorError::Misses { misses: self.misses, among: self.among });
+        }
+        match self.start {
+            Some(index) if index >= rungs => Err(GovernorError::NoSuchRung { index, rungs }),
+            _ => Ok(()),
+        }
+    }
+}
+
+pub(super) fn check_limit(limit: Millis) -> Result<(), GovernorError> {
+    if limit.0 > 0.0 && limit.0.is_finite() { Ok(()) } else { Err(GovernorError::NoDuration { limit }) }
+}
+
+/// Why there is no governor.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum GovernorError {
+    /// The ladder is empty.
+    #[error(
+        "a governor needs at least one child to step among, but the ladder is empty; give it a rung for each child"
+    )]
+    NoRung,
+    /// A rung does not belong where it is.
+    #[error("`{name}` is no rung of a ladder: {problem}; {remedy}")]
+    Rung {
+        /// Its name.
+        name: String,
+        /// What is wrong with it.
+        problem: &'static str,
+        /// What to do about it.
+        remedy: &'static str,
+    },
+    /// The ladder is shorter.
+    #[error(
+        "the ladder has no rung {index}: its rungs are counted from 0; start with one below {rungs}, or with `None`"
+    )]
+    NoSuchRung {
+        /// What was asked for.
+        index: usize,
+        /// How many there are.
+        rungs: usize,
+    },
+    /// The budget is no duration.
+    #[error("a budget of {} ms is no duration: give a positive number of milliseconds", limit.0)]
+    NoDuration {
+        /// What was asked for.
+        limit: Millis,
+    },
+    /// The margin is no part of the budget.
+    #[error("a margin of {margin} is no part of a budget: give a number from 0 up to, not including, 1")]
+    Margin {
+        /// What was asked for.
+        margin: f64,
+    },
+    /// These misses can never be counted.
+    #[error(
+        "a step down after {misses} misses among {among} inferences cannot be: give 1 to {WINDOW} of at most {WINDOW}"
+    )]
+    Misses {
+        /// So many misses.
+        misses: usize,
+        /// Among so many inferences.
+        among: usize,
+    },
+}

@@ -1,0 +1,20 @@
+//! From an 8-bit image to the normalised tensor that a child reads: the one definition, followed by the GPU kernel and
+//! by the trainer.
+//!
+//! 1. The centred square of the image is taken, or the share of it that [`Preprocessing`] says; a camera frame's samples
+//!    become red, green and blue, a pixel at a time.
+//! 2. It is resized to the child's resolution with a triangle filter whose support grows with the scale (antialiased
+//!    bilinear, half-pixel centres), along rows and columns separately.
+//! 3. `(value / 255 - mean) / standard_deviation`, a channel at a time.
+
+mod image;
+mod resize;
+mod yuv;
+
+pub use image::{Crop, Image, ImageError, PixelFormat, Preprocessing, check_size};
+pub use resize::{Taps, preprocess, triangle_taps};
+pub use yuv::{Plane, YuvColour, YuvMatrix, YuvRange};
+pub use {
+    image::Pixels,
+    yuv::{Chroma, chroma_samples},
+};

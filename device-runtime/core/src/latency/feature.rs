@@ -1,0 +1,137 @@
+use crate::space::{Network, Operator, OutputSize};
+use crate::tiles::Coverage;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// Layers whose MAdds cost about the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LayerKind {
+    /// What they compute.
+    pub operator: Operator,
+    /// Their kernel size.
+    pub kernel: u32,
+    /// Their stride.
+    pub stride: u32,
+    /// How much they write.
+    pub size: OutputSize,
+}
+
+/// A sort of work that an inference does, and that a device puts a price on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Work {
+    /// The inference itself: upload, submission, read-back. One an inference.
+    Inference,
+    /// Pixels of the resized image, in thousands.
+    Resize,
+    /// Layers of an operator.
+    Layers(Operator),
+    /// Multiply-accumulates of a kind of layers, in millions, those that are done in vain among them.
+    MegaMAdds(LayerKind),
+    /// The fewest bytes that cross memory in an operator's layers, in millions.
+    Megabytes(Operator),
+}
+
+/// How much of each sort of work an inference does.
+pub type Amounts = BTreeMap<Work, f64>;
+
+impl Work {
+    /// Counts a network's work where workgroups cover so many pixels.
+    pub fn of(network: &Network, coverage: Coverage) -> Amounts {
+        let mut amounts = Amounts::new();
+        let mut add = |work, amount: f64| *amounts.entry(work).or_insert(0.0) += amount;
+        add(Self::Inference, 1.0);
+        add(Self::Resize, f64::from(network.input.pixels()) / 1e3);
+        for layer in &network.layers {
+            let shape = &layer.shape;
+            let operator = shape.operator;
+            add(Self::Layers(operator), 1.0);
+            add(Self::Megabytes(operator), shape.bytes() as f64 / 1e6);
+            if shape.madds() > 0 {
+                // A depthwise kernel is the same for all sizes, and nothing is tiled below four pixels.
+                let pixels = shape.output.pixels();
+                let of_output = || OutputSize::of(pixels, shape.output.channels.div_ceil(4));
+                let tiled = (operator == Operator::Pointwise).then(of_output).flatten();
+                let covered = tiled.map_or(pixels, |size| coverage.pixels(size, pixels));
+                let size = tiled.unwrap_or(OutputSize::Small);
+                let kind = LayerKind { operator, kernel: shape.kernel, stride: shape.stride, size };
+                add(Self::MegaMAdds(kind), shape.madds() as f64 / 1e6 * f64::from(covered) / f64::from(pixels));
+            }
+        }
+        amounts
+    }
+
+    /// A price in ms that is of no device, but right in its proportions: what a fit starts from where nothing is known.
+    ///
+    /// A MAdd of a depthwise layer costs a few times a pointwise one's, for it loads more; a layer costs a dispatch.
+    pub(super) fn nominal_price(self) -> f64 {
+        match self {
+            Self::Inference => 0.2,
+            Self::Resize => 0.005,
+            Self::Layers(_) => 0.01,
+            Self::MegaMAdds(kind) => match kind.operator {
+                Operator::Depthwise => 0.3,
+                Operator::Dense => 0.2,
+                _ => 0.1,
+            },
+            Self::Megabytes(_) => 0.05,
+        }
+    }
+}
+
+/// One unit of it, in words.
+impl fmt::Display for Work {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Inference => f.write_str("an inference: upload, submission, read-back"),
+            Self::Resize => f.write_str("a thousand pixels of the resized image"),
+            Self::Layers(operator) => write!(f, "a layer: {operator}"),
+            Self::MegaMAdds(LayerKind { operator, kernel, stride, size }) => {
+                write!(f, "a million MAdds: {operator} k{kernel} s{stride}")?;
+                // Only pointwise kernels differ by size.
+                if *operator == Operator::Pointwise { write!(f, ", {size} output") } else { Ok(()) }
+            }
+            Self::Megabytes(operator) => write!(f, "a megabyte that crosses memory: {operator}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::space::SearchSpace;
+    use crate::tiles::Coverage;
+
+    #[test]
+    fn all_madds_and_bytes_are_counted_once() {
+        let space = SearchSpace::fashion();
+        let network = space.lower(&space.biggest()).unwrap();
+        let amounts = Work::of(&network, Coverage::EXACT);
+        let total = |wanted: fn(&Work) -> bool| -> f64 {
+            amounts.iter().filter(|(work, _)| wanted(work)).map(|(_, amount)| amount).sum()
+        };
+        let madds = total(|work| matches!(work, Work::MegaMAdds(_)));
+        assert!((madds - network.cost().madds.millions()).abs() < 1e-9);
+        assert_eq!(total(|work| matches!(work, Work::Layers(_))), network.layers.len() as f64);
+        let bytes: u64 = network.layers.iter().map(|layer| layer.shape.bytes()).sum();
+        assert!((total(|work| matches!(work, Work::Megabytes(_))) - bytes as f64 / 1e6).abs() < 1e-9);
+        assert_eq!(amounts[&Work::Inference], 1.0);
+    }
+
+    #[test]
+    fn the_last_workgroup_works_in_vain() {
+        let coverage = Coverage([256, 64, 32]);
+        assert_eq!([1, 32, 33, 49].map(|pixels| coverage.pixels(OutputSize::Small, pixels)), [32, 32, 64, 64]);
+        assert_eq!(coverage.pixels(OutputSize::Large, 257), 512);
+        let space = SearchSpace::fashion();
+        let network = space.lower(&space.biggest()).unwrap();
+        let (exact, covered) = (Work::of(&network, Coverage::EXACT), Work::of(&network, coverage));
+        for (work, amount) in &exact {
+            let pointwise = matches!(work, Work::MegaMAdds(kind) if kind.operator == Operator::Pointwise);
+            let more = covered[work] / amount;
+            assert!(if pointwise { (1.0..2.0).contains(&more) && more > 1.0 } else { more == 1.0 }, "{work}: {more}");
+        }
+    }
+}

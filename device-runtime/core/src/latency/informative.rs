@@ -1,0 +1,142 @@
+use crate::latency::{Amounts, Work};
+use crate::space::{Child, SearchSpace};
+use crate::tiles::Coverage;
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+use std::collections::BTreeSet;
+
+/// Most children that are worth timing: see docs/latency.md.
+pub const MOST_INFORMATIVE: usize = 30;
+/// Random children among which the informative ones are looked for.
+const CANDIDATES: usize = 300;
+/// The same every time: two devices measure the same children.
+const SEED: u64 = 0x4e45_5354;
+/// What is assumed of every price before anything is measured: keeps the first steps defined.
+const RIDGE: f64 = 1e-3;
+
+/// Children whose times tell most about a device's prices, the most telling first; at most `count`, fewer if the space
+/// has no more.
+///
+/// One of medium work comes first (a single time must tell the scale), then the biggest and the smallest, then whichever
+/// of some hundred random children leaves least uncertainty (D-optimal design, greedily): what it does is least like what
+/// was measured before it.
+pub fn informative_children(space: &SearchSpace, count: usize) -> Vec<Child> {
+    let mut random = ChaCha8Rng::seed_from_u64(SEED);
+    let mut children: BTreeSet<String> = BTreeSet::new();
+    let mut candidates: Vec<(Child, Amounts)> = Vec::new();
+    let drawn = (0..CANDIDATES).map(|_| space.sample(&mut random));
+    for child in [space.smallest(), space.biggest()].into_iter().chain(drawn) {
+        if !children.insert(child.to_string()) {
+            continue;
+        }
+        if let Ok(network) = space.lower(&child) {
+            candidates.push((child, Work::of(&network, Coverage::EXACT)));
+        }
+    }
+    let works: Vec<Work> = {
+        let all: BTreeSet<Work> = candidates.iter().flat_map(|(_, amounts)| amounts.keys().copied()).collect();
+        all.into_iter().collect()
+    };
+    // Each sort of work in units of its root mean square: all are equally worth knowing.
+    let mut rows: Vec<Vec<f64>> = (candidates.iter())
+        .map(|(_, amounts)| works.iter().map(|work| amounts.get(work).copied().unwrap_or(0.0)).collect())
+        .collect();
+    for column in 0..works.len() {
+        let scale = (rows.iter().map(|row| row[column].powi(2)).sum::<f64>() / rows.len() as f64).sqrt();
+        rows.iter_mut().for_each(|row| row[column] /= scale.max(f64::MIN_POSITIVE));
+    }
+    let total = |row: &[f64]| row.iter().sum::<f64>();
+    let middle = {
+        let mut order: Vec<usize> = (0..rows.len()).collect();
+        order.sort_by(|&a, &b| total(&rows[a]).total_cmp(&total(&rows[b])));
+        order.get(order.len() / 2).copied()
+    };
+    let mut design = Design::new(works.len());
+    let mut chosen: Vec<usize> = Vec::new();
+    for index in middle.into_iter().chain([1, 0]).filter(|&index| index < rows.len()) {
+        if !chosen.contains(&index) {
+            chosen.push(index);
+            design.add(&rows[index]);
+        }
+    }
+    while chosen.len() < count.min(rows.len()) {
+        let unseen = (0..rows.len()).filter(|index| !chosen.contains(index));
+        let told = |&a: &usize, &b: &usize| design.uncertainty(&rows[a]).total_cmp(&design.uncertainty(&rows[b]));
+        let Some(next) = unseen.max_by(told) else { break };
+        chosen.push(next);
+        design.add(&rows[next]);
+    }
+    chosen.truncate(count);
+    chosen.into_iter().map(|index| candidates[index].0.clone()).collect()
+}
+
+/// The inverse of a design's information matrix, kept up to date (Sherman and Morrison).
+struct Design(Vec<Vec<f64>>);
+
+impl Design {
+    fn new(size: usize) -> Self {
+        let row = |index: usize| (0..size).map(|column| if column == index { 1.0 / RIDGE } else { 0.0 }).collect();
+        Self((0..size).map(row).collect())
+    }
+
+    fn times(&self, row: &[f64]) -> Vec<f64> {
+        self.0.iter().map(|line| line.iter().zip(row).map(|(a, b)| a * b).sum()).collect()
+    }
+
+    /// The variance of what is predicted of a row.
+    fn uncertainty(&self, row: &[f64]) -> f64 {
+        self.times(row).iter().zip(row).map(|(a, b)| a * b).sum()
+    }
+
+    fn add(&mut self, row: &[f64]) {
+        let product = self.times(row);
+        let denominator = 1.0 + product.iter().zip(row).map(|(a, b)| a * b).sum::<f64>();
+        for (line, &a) in self.0.iter_mut().zip(&product) {
+            for (value, &b) in line.iter_mut().zip(&product) {
+                *value -= a * b / denominator;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::space::Preset;
+
+    #[test]
+    fn informative_children_are_distinct_the_same_every_time_and_span_the_space() {
+        for space in Preset::ALL.iter().map(Preset::space) {
+            let children = informative_children(&space, MOST_INFORMATIVE);
+            assert_eq!(children, informative_children(&space, MOST_INFORMATIVE));
+            let distinct: BTreeSet<String> = children.iter().map(ToString::to_string).collect();
+            assert!(distinct.len() == children.len() && (1..=MOST_INFORMATIVE).contains(&children.len()));
+            if children.len() >= 3 {
+                assert!(children[..3].contains(&space.smallest()) && children[..3].contains(&space.biggest()));
+            }
+            assert_eq!(children[..1], informative_children(&space, 1));
+        }
+    }
+
+    #[test]
+    fn they_tell_more_than_random_ones() {
+        let space = SearchSpace::table1();
+        let mut random = ChaCha8Rng::seed_from_u64(1);
+        let mut told = |children: Vec<Child>| {
+            let work = |child: &Child| Work::of(&space.lower(child).unwrap(), Coverage::EXACT);
+            let amounts: Vec<Amounts> = children.iter().map(work).collect();
+            let works: BTreeSet<Work> = amounts.iter().flat_map(|amounts| amounts.keys().copied()).collect();
+            let row = |amounts: &Amounts| -> Vec<f64> {
+                works.iter().map(|work| amounts.get(work).copied().unwrap_or(0.0)).collect()
+            };
+            let mut design = Design::new(works.len());
+            amounts.iter().for_each(|amounts| design.add(&row(amounts)));
+            let unseen = (0..50).map(|_| design.uncertainty(&row(&work(&space.sample(&mut random)))));
+            unseen.sum::<f64>()
+        };
+        let informative = told(informative_children(&space, 12));
+        let mut other = ChaCha8Rng::seed_from_u64(2);
+        let drawn = told((0..12).map(|_| space.sample(&mut other)).collect());
+        assert!(informative < drawn, "{informative} {drawn}");
+    }
+}

@@ -1,0 +1,152 @@
+use crate::latency::{LatencyFit, Sample};
+use crate::metrics::{Millis, Spread};
+use crate::space::{LayerShape, Network};
+use crate::statistics::{mean_percent, relative_error};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// What a time was measured on. Times of another key say nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DeviceKey {
+    /// The adapter's own name.
+    pub adapter: String,
+    /// Driver and its version.
+    pub driver: String,
+    /// Vulkan, Metal, DX12, GLES or WebGPU.
+    pub backend: String,
+    /// `f32` or `f16`.
+    pub precision: String,
+    /// What the adapter offered and was used: `subgroups`, `timestamps`; in alphabetical order.
+    pub features: Vec<String>,
+}
+
+impl fmt::Display for DeviceKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({}, {}, {})", self.adapter, self.driver, self.backend, self.precision)?;
+        if self.features.is_empty() { Ok(()) } else { write!(f, " with {}", self.features.join(", ")) }
+    }
+}
+
+/// What measured a layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Clock {
+    /// The GPU's own, before and after the layer's pass.
+    Timestamps,
+    /// The host's, over repeated dispatches, with the cost of submitting and waiting subtracted.
+    Wall,
+}
+
+/// The time of one kind of layer, measured alone: for reports. Layers timed alone do not add up to a child.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LayerTime {
+    /// What was timed.
+    pub shape: LayerShape,
+    /// Median time of one execution.
+    pub latency_ms: Millis,
+}
+
+/// What is known of one device's latency with one search space: small enough to ship in a bundle.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LatencyTable {
+    /// Measured on.
+    pub device: DeviceKey,
+    /// When, in seconds since 1970 (UTC).
+    pub measured_at: u64,
+    /// Prices, fitted to children that were timed whole.
+    pub fit: LatencyFit,
+    /// How restless it was.
+    pub spread: Spread,
+    /// Children that were timed.
+    pub children: u32,
+    /// Mean relative error of the fit over them, in percent: a lower bound of that over others.
+    pub residual_percent: f64,
+}
+
+impl LatencyTable {
+    /// Predicted median time of a child from image to logits.
+    pub fn predict(&self, network: &Network) -> Millis {
+        self.fit.predict(network)
+    }
+
+    /// Fits the prices to children that were timed, starting from the most similar of other devices' tables, or from
+    /// nominal proportions.
+    pub fn fit_to(&mut self, samples: &[Sample], others: &[Self]) {
+        let nominal = LatencyFit::nominal();
+        let prior = nearest_table(others, samples).map_or(&nominal, |other| &other.fit);
+        self.fit = LatencyFit::fit(samples, prior, self.fit.coverage);
+        self.children = samples.len() as u32;
+        self.residual_percent = mean_error_percent(&self.fit, samples);
+    }
+
+    /// Whether every number is possible.
+    pub fn is_sound(&self) -> bool {
+        let residual = self.residual_percent;
+        self.fit.is_sound() && self.spread.is_sound() && residual.is_finite() && !residual.is_sign_negative()
+    }
+}
+
+/// Mean relative error of a fit over samples, in percent; 0 for none.
+pub fn mean_error_percent(fit: &LatencyFit, samples: &[Sample]) -> f64 {
+    let error = |sample: &Sample| relative_error(fit.predict(&sample.network).0, sample.time.0);
+    mean_percent(&samples.iter().map(error).collect::<Vec<_>>())
+}
+
+/// The table of the device that is most like one that was measured a little: the one whose prices, scaled by one factor,
+/// are least wrong of the samples.
+///
+/// ```
+/// use crate::latency::nearest_table;
+/// assert!(nearest_table(&[], &[]).is_none());
+/// ```
+pub fn nearest_table<'a>(tables: &'a [LatencyTable], samples: &[Sample]) -> Option<&'a LatencyTable> {
+    let error = |table: &LatencyTable| mean_error_percent(&table.fit.scaled_to(samples), samples);
+    let possible = tables.iter().filter(|table| error(table).is_finite());
+    possible.min_by(|a, b| error(a).total_cmp(&error(b)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::latency::{Work, informative_children};
+    use crate::space::{Operator, SearchSpace};
+    use crate::tiles::Coverage;
+
+    fn table(name: &str, depthwise: f64) -> LatencyTable {
+        let space = SearchSpace::fashion();
+        let price = |&work: &Work| {
+            let dear = matches!(work, Work::MegaMAdds(kind) if kind.operator == Operator::Depthwise);
+            super::super::Price { work, ms: Millis(work.nominal_price() * if dear { depthwise } else { 1.0 }) }
+        };
+        let works = Work::of(&space.lower(&space.biggest()).unwrap(), Coverage::EXACT);
+        let text = |text: &str| text.to_owned();
+        let device = DeviceKey {
+            adapter: text(name),
+            driver: text("d"),
+            backend: text("b"),
+            precision: text("f32"),
+            features: vec![],
+        };
+        let fit = LatencyFit { prices: works.keys().map(price).collect(), ..LatencyFit::nominal() };
+        let spread = Spread { p90: 1.0, p95: 1.0 };
+        LatencyTable { device, measured_at: 0, fit, spread, children: 30, residual_percent: 0.0 }
+    }
+
+    #[test]
+    fn the_nearest_device_is_the_one_whose_layers_cost_alike_whatever_its_speed() {
+        let tables = [table("even", 1.0), table("depthwise is dear", 20.0)];
+        assert!(tables.iter().all(LatencyTable::is_sound));
+        let space = SearchSpace::fashion();
+        for truth in &tables {
+            let samples: Vec<Sample> = (informative_children(&space, 3).iter())
+                .map(|child| space.lower(child).unwrap())
+                .map(|network| Sample::new(&network, Millis(7.0 * truth.predict(&network).0)))
+                .collect();
+            assert_eq!(nearest_table(&tables, &samples).unwrap().device.adapter, truth.device.adapter);
+            assert!(mean_error_percent(&truth.fit.scaled_to(&samples), &samples) < 1e-9);
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! Quantities whose unit is part of the type, top-1 accuracy, and quantiles of measured times.
+
+mod percentiles;
+mod quantiles;
+mod top1;
+mod units;
+
+pub use percentiles::percentiles;
+pub use quantiles::{Latency, Quantile, Spread};
+pub use top1::Measured;
+pub use units::{MAdds, Millis};

@@ -1,0 +1,62 @@
+//! Quantities whose unit is part of the type, so that a budget in millions is never compared with a count.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// Multiply-accumulate operations of one inference.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct MAdds(pub u64);
+
+impl MAdds {
+    /// The count in millions, for people.
+    pub fn millions(self) -> f64 {
+        self.0 as f64 / 1e6
+    }
+}
+
+impl fmt::Display for MAdds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:.*} M", if self.0 < 10_000_000 { 2 } else { 1 }, self.millions())
+    }
+}
+
+/// A duration in milliseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, PartialOrd, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Millis(pub f64);
+
+impl Millis {
+    /// The same duration in microseconds.
+    pub fn micros(self) -> f64 {
+        self.0 * 1e3
+    }
+
+    /// How many runs of about `each` fit into it, within bounds.
+    pub fn runs_of(self, each: Self, [fewest, most]: [f64; 2]) -> usize {
+        (self.0 / each.0.max(1e-3)).clamp(fewest, most) as usize
+    }
+}
+
+impl From<std::time::Duration> for Millis {
+    fn from(duration: std::time::Duration) -> Self {
+        Self(duration.as_secs_f64() * 1e3)
+    }
+}
+
+impl fmt::Display for Millis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:.*} ms", if self.0 < 10.0 { 3 } else { 1 }, self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn runs_that_fit_stay_within_their_bounds() {
+        let runs = |each: f64| Millis(400.0).runs_of(Millis(each), [10.0, 200.0]);
+        assert_eq!([0.0, 1.0, 8.0, 9.0, 1e6].map(runs), [200, 200, 50, 44, 10]);
+    }
+}

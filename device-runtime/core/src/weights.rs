@@ -1,0 +1,368 @@
+//! How a supernet's shared weights are stored, in a bundle and on the GPU: the one definition of the rounding.
+//!
+//! Only the weights of convolutions and matrices are rounded; gammas, betas and biases are few, and stay f32.
+//!
+//! | storage | a weight is | what cannot be held |
+//! | --- | --- | --- |
+//! | f32 | itself | |
+//! | f16 | the nearest 16-bit float, ties to even | from 65,520 on, infinities, no numbers |
+//! | int8 | -127 to 127 steps; an output channel's step is a 127th of its largest weight | the largest f32, infinities, no numbers |
+//!
+//! Rounding what was rounded changes nothing: the same codes come out, and steps at most one unit in the last place off.
+
+use crate::space::{Convolution, ParameterLayout};
+use half::f16;
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+use std::fmt;
+use std::str::FromStr;
+
+/// How the shared weights are stored; what is computed in is another choice.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum WeightStorage {
+    /// As they were trained: 4 bytes a weight.
+    #[default]
+    F32,
+    /// The nearest 16-bit float, ties to even: 2 bytes a weight.
+    F16,
+    /// Multiples of a step, from -127 to 127: 1 byte a weight. Every output channel of a tensor has its own step, a
+    /// 127th of its largest weight.
+    Int8,
+}
+
+impl WeightStorage {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::F32, Self::F16, Self::Int8];
+
+    /// Bytes of a weight.
+    pub fn bytes(self) -> usize {
+        match self {
+            Self::F32 => 4,
+            Self::F16 => 2,
+            Self::Int8 => 1,
+        }
+    }
+
+    /// The parameters as this storage gives them back: what a device will compute with.
+    ///
+    /// # Errors
+    /// [`OutOfRange`] names the first weight that the storage cannot hold.
+    ///
+    /// # Panics
+    /// If the parameters are not [`ParameterLayout::len`] values.
+    pub fn round<'a>(self, layout: &ParameterLayout, parameters: &'a [f32]) -> Result<Cow<'a, [f32]>, OutOfRange> {
+        let mut rounded = match self {
+            Self::F32 => return Ok(Cow::Borrowed(parameters)),
+            Self::F16 | Self::Int8 => parameters.to_vec(),
+        };
+        if self == Self::F16 {
+            fill_from_halves(layout, &halves(layout, parameters)?, &mut rounded);
+        } else {
+            let Steps { codes, steps } = codes_and_steps(layout, parameters)?;
+            fill_from_codes(layout, &codes, &steps, &mut rounded);
+        }
+        Ok(Cow::Owned(rounded))
+    }
+}
+
+impl fmt::Display for WeightStorage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::F32 => "f32",
+            Self::F16 => "f16",
+            Self::Int8 => "int8",
+        })
+    }
+}
+
+impl FromStr for WeightStorage {
+    type Err = UnknownStorage;
+
+    fn from_str(text: &str) -> Result<Self, UnknownStorage> {
+        let found = Self::ALL.into_iter().find(|storage| storage.to_string() == text);
+        found.ok_or_else(|| UnknownStorage { given: text.to_owned() })
+    }
+}
+
+/// No storage has that name.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{given}` is no storage of weights: f32, f16 or int8")]
+pub struct UnknownStorage {
+    /// The name that was given.
+    pub given: String,
+}
+
+/// A weight is beyond what the storage can hold.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "layer `{layer}` has the weight {value}, which {storage} cannot hold: take `WeightStorage::F32` \
+     (`--weight-storage f32`), or train with more weight decay"
+)]
+pub struct OutOfRange {
+    /// The layer's name.
+    pub layer: String,
+    /// The weight, printed.
+    pub value: String,
+    /// The storage.
+    pub storage: WeightStorage,
+}
+
+impl OutOfRange {
+    fn new(convolution: &Convolution, value: f32, storage: WeightStorage) -> Self {
+        Self { layer: convolution.name.clone(), value: value.to_string(), storage }
+    }
+}
+
+/// The largest code; its negative is the smallest.
+pub const LARGEST_CODE: i8 = 127;
+
+/// Weights as int8, with the steps that they count.
+#[derive(Debug, PartialEq)]
+pub struct Steps {
+    /// All convolutions' codes, in the layout's order.
+    pub codes: Vec<i8>,
+    /// All convolutions' steps, one an output channel; zero where all weights are.
+    pub steps: Vec<f32>,
+}
+
+/// Weights of all convolutions together.
+pub fn count(layout: &ParameterLayout) -> usize {
+    layout.convolutions.iter().map(|convolution| layout.parameters[convolution.weight].len()).sum()
+}
+
+/// Output channels of all convolutions together.
+pub fn count_of_outputs(layout: &ParameterLayout) -> usize {
+    layout.convolutions.iter().map(|convolution| convolution.outputs as usize).sum()
+}
+
+/// Each convolution with its part of `codes`, which hold the weights of all, one after the other.
+pub fn by_convolution<'a, T>(
+    layout: &'a ParameterLayout,
+    codes: &'a [T],
+) -> impl Iterator<Item = (&'a Convolution, &'a [T])> {
+    layout.convolutions.iter().scan(codes, |rest, convolution| {
+        let (own, after) = rest.split_at(layout.parameters[convolution.weight].len());
+        *rest = after;
+        Some((convolution, own))
+    })
+}
+
+/// Each convolution with its part of `values`, which hold one for each output channel of all.
+pub fn by_outputs<'a, T>(
+    layout: &'a ParameterLayout,
+    values: &'a [T],
+) -> impl Iterator<Item = (&'a Convolution, &'a [T])> {
+    layout.convolutions.iter().scan(values, |rest, convolution| {
+        let (own, after) = rest.split_at(convolution.outputs as usize);
+        *rest = after;
+        Some((convolution, own))
+    })
+}
+
+/// Length of an output channel's row.
+pub fn row_length(convolution: &Convolution, weights: usize) -> usize {
+    (weights / convolution.outputs.max(1) as usize).max(1)
+}
+
+/// Every convolution's weights as bits of 16-bit floats.
+pub fn halves(layout: &ParameterLayout, parameters: &[f32]) -> Result<Vec<u16>, OutOfRange> {
+    let mut codes = Vec::with_capacity(count(layout));
+    for convolution in &layout.convolutions {
+        for &weight in &parameters[layout.parameters[convolution.weight].range()] {
+            let nearest = f16::from_f32(weight); // ties to even
+            if !nearest.is_finite() {
+                return Err(OutOfRange::new(convolution, weight, WeightStorage::F16));
+            }
+            codes.push(nearest.to_bits());
+        }
+    }
+    Ok(codes)
+}
+
+/// Every convolution's weights as int8.
+pub fn codes_and_steps(layout: &ParameterLayout, parameters: &[f32]) -> Result<Steps, OutOfRange> {
+    let mut codes = Vec::with_capacity(count(layout));
+    let mut steps = Vec::with_capacity(count_of_outputs(layout));
+    for convolution in &layout.convolutions {
+        let weights = &parameters[layout.parameters[convolution.weight].range()];
+        // Over the supernet's whole row, so that every child's slice has the same step.
+        for row in weights.chunks_exact(row_length(convolution, weights.len())) {
+            let step = step(row).map_err(|weight| OutOfRange::new(convolution, weight, WeightStorage::Int8))?;
+            steps.push(step);
+            codes.extend(row.iter().map(|&weight| code(weight, step)));
+        }
+    }
+    Ok(Steps { codes, steps })
+}
+
+/// The step of a row, or the weight that forbids one.
+fn step(row: &[f32]) -> Result<f32, f32> {
+    if let Some(&weight) = row.iter().find(|weight| !weight.is_finite()) {
+        return Err(weight);
+    }
+    let largest = row.iter().fold(0.0, |most: f32, &weight| if weight.abs() > most.abs() { weight } else { most });
+    let step = largest.abs() / f32::from(LARGEST_CODE);
+    if step < f32::MIN_POSITIVE {
+        return Ok(0.0); // too coarse to count with, and some adapters take it for zero
+    }
+    if is_step(step) { Ok(step) } else { Err(largest) }
+}
+
+/// Whether a step is one that [`step`] can give.
+pub fn is_step(step: f32) -> bool {
+    step.to_bits() == 0 || step.is_sign_positive() && step.is_normal() && (step * f32::from(LARGEST_CODE)).is_finite()
+}
+
+fn code(weight: f32, step: f32) -> i8 {
+    let largest = f32::from(LARGEST_CODE);
+    if step > 0.0 { (weight / step).round_ties_even().clamp(-largest, largest) as i8 } else { 0 }
+}
+
+/// Puts the values of 16-bit floats where the convolutions' weights belong.
+pub fn fill_from_halves(layout: &ParameterLayout, codes: &[u16], parameters: &mut [f32]) {
+    for (convolution, codes) in by_convolution(layout, codes) {
+        let weights = &mut parameters[layout.parameters[convolution.weight].range()];
+        for (weight, &bits) in weights.iter_mut().zip(codes) {
+            *weight = f16::from_bits(bits).to_f32();
+        }
+    }
+}
+
+/// Puts the values of codes where the convolutions' weights belong.
+pub fn fill_from_codes(layout: &ParameterLayout, codes: &[i8], steps: &[f32], parameters: &mut [f32]) {
+    for ((convolution, codes), (_, steps)) in by_convolution(layout, codes).zip(by_outputs(layout, steps)) {
+        let weights = &mut parameters[layout.parameters[convolution.weight].range()];
+        let row = row_length(convolution, weights.len());
+        for ((weights, codes), &step) in weights.chunks_exact_mut(row).zip(codes.chunks_exact(row)).zip(steps) {
+            for (weight, &code) in weights.iter_mut().zip(codes) {
+                *weight = f32::from(code) * step;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::space::SearchSpace;
+    use proptest::prelude::*;
+
+    /// Any finite number, and often one of a size that weights have.
+    fn weight() -> impl Strategy<Value = f32> {
+        prop_oneof![
+            4 => -2.0f32..2.0,
+            1 => -1e-3f32..1e-3,
+            1 => Just(0.0),
+            1 => any::<f32>().prop_filter("a number", |weight| weight.is_finite()),
+        ]
+    }
+
+    fn parameters(layout: &ParameterLayout, some: &[f32]) -> Vec<f32> {
+        // Not a whole number of rows, so that rows differ.
+        some.iter().copied().cycle().take(layout.len()).collect()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
+        #[test]
+        fn int8_is_near_and_rounding_again_gives_the_same_codes(
+            some in proptest::collection::vec(weight(), 1..997)
+        ) {
+            let layout = SearchSpace::fashion().layout();
+            let exact = parameters(&layout, &some);
+            let Ok(once) = codes_and_steps(&layout, &exact) else {
+                let largest = some.iter().fold(0.0, |most: f32, weight| most.max(weight.abs()));
+                prop_assert!(largest > 3.4e38, "{} is refused", largest);
+                return Ok(());
+            };
+            let rounded = WeightStorage::Int8.round(&layout, &exact).unwrap();
+            let again = codes_and_steps(&layout, &rounded).unwrap();
+            prop_assert!(once.codes == again.codes);
+            for (one, other) in once.steps.iter().zip(&again.steps) {
+                prop_assert!(is_step(*one) && one.to_bits().abs_diff(other.to_bits()) <= 1, "{} {}", one, other);
+            }
+            for ((convolution, codes), (_, steps)) in
+                by_convolution(&layout, &once.codes).zip(by_outputs(&layout, &once.steps))
+            {
+                let range = layout.parameters[convolution.weight].range();
+                let row = row_length(convolution, range.len());
+                let rows = exact[range.clone()].chunks(row).zip(rounded[range].chunks(row)).zip(codes.chunks(row));
+                for (((exact, rounded), codes), &step) in rows.zip(steps) {
+                    let most = codes.iter().map(|code| code.unsigned_abs()).max();
+                    prop_assert_eq!(most, Some(if step > 0.0 { 127 } else { 0 }));
+                    for (exact, rounded) in exact.iter().zip(rounded) {
+                        let bound = 0.5001 * f64::from(step) + 127.0 * f64::from(f32::MIN_POSITIVE);
+                        prop_assert!((f64::from(*exact) - f64::from(*rounded)).abs() <= bound, "{} {}", exact, rounded);
+                    }
+                }
+            }
+        }
+
+        #[test]
+        fn f16_is_near_and_rounding_again_gives_the_same_codes(
+            some in proptest::collection::vec(-65_519f32..65_519.0, 1..997)
+        ) {
+            let layout = SearchSpace::fashion().layout();
+            let exact = parameters(&layout, &some);
+            let once = halves(&layout, &exact).unwrap();
+            let rounded = WeightStorage::F16.round(&layout, &exact).unwrap();
+            prop_assert!(once == halves(&layout, &rounded).unwrap());
+            for (exact, rounded) in exact.iter().zip(rounded.iter()) {
+                prop_assert!((exact - rounded).abs() <= exact.abs() / 2048.0 + 6e-8, "{} {}", exact, rounded);
+            }
+        }
+    }
+
+    #[test]
+    fn a_step_that_was_rounded_is_within_one_unit_in_the_last_place() {
+        // Every mantissa; between the ends of the exponents scaling by two is exact.
+        for exponent in [1, 127, 247] {
+            for mantissa in (0..1 << 23).step_by(if exponent == 127 { 1 } else { 97 }) {
+                let one = f32::from_bits((exponent << 23) | mantissa);
+                if !is_step(one) {
+                    continue;
+                }
+                let again = step(&[-127.0 * one]).unwrap();
+                assert!(is_step(again) && one.to_bits().abs_diff(again.to_bits()) <= 1, "{one:e} {again:e}");
+            }
+        }
+    }
+
+    #[test]
+    fn only_sound_steps_are_steps() {
+        assert!([0.0, f32::MIN_POSITIVE, 1.0, 2.6e36].into_iter().all(is_step));
+        let unsound = [-0.0, -1.0, 1e-39, f32::MAX / 127.0, f32::MAX, f32::INFINITY, f32::NAN];
+        assert!(!unsound.into_iter().any(is_step));
+        assert_eq!(step(&[0.5, -f32::MAX]), Err(-f32::MAX));
+        assert_eq!(step(&[1e-37, -1e-40]), Ok(0.0));
+        assert_eq!(step(&[]), Ok(0.0));
+    }
+
+    #[test]
+    fn norms_are_never_rounded_and_f32_is_not_copied() {
+        let layout = SearchSpace::fashion().layout();
+        let exact = vec![1.0 / 3.0; layout.len()];
+        for storage in WeightStorage::ALL {
+            let rounded = storage.round(&layout, &exact).unwrap();
+            assert_eq!(matches!(rounded, Cow::Borrowed(_)), storage == WeightStorage::F32);
+            for parameter in &layout.parameters {
+                let same = rounded[parameter.range()] == exact[parameter.range()];
+                // A row of equal weights is 127 steps each, whose product may be a unit off.
+                let may_differ = parameter.role == crate::space::Role::Weight && storage != WeightStorage::F32;
+                assert!(same || may_differ, "{storage}, {}", parameter.name);
+            }
+        }
+    }
+
+    #[test]
+    fn names_are_read_back_and_others_refused() {
+        for storage in WeightStorage::ALL {
+            assert_eq!(storage.to_string().parse(), Ok(storage));
+            assert_eq!(serde_json::to_value(storage).unwrap(), storage.to_string());
+        }
+        let error = "f64".parse::<WeightStorage>().unwrap_err().to_string();
+        assert_eq!(error, "`f64` is no storage of weights: f32, f16 or int8");
+    }
+}

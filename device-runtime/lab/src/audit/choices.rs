@@ -1,0 +1,319 @@
+use nestling::engine::PreparedChild;
+use nestling::profiling::{Pace, Progress};
+use nestling::session::{ChooseError, Runtime, RuntimeError, WholeSpaceError, WholeSpaceOptions};
+use nestling_bundle::Bundle;
+use nestling_core::choosing::Budget;
+use nestling_core::image::Image;
+use nestling_core::latency::Batches;
+use nestling_core::metrics::{Latency, Measured, Millis, Quantile};
+use nestling_core::space::ChildEntry;
+use rand::SeedableRng;
+use rand::seq::SliceRandom;
+use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+use std::fmt;
+
+/// How choices are audited.
+#[derive(Clone, Copy)]
+pub struct ChoiceAuditOptions<'a> {
+    /// Budgets for the shipped children, evenly spread (in ratio) over their times.
+    pub budgets: usize,
+    /// Budgets for the whole space, spread alike; none leaves it out.
+    pub whole_space_budgets: usize,
+    /// Which runs the budgets bind.
+    pub quantile: Quantile,
+    /// Test images and their classes: what an adopted child is really worth.
+    pub test: &'a [(Image<'a>, usize)],
+    /// Seed of the order of budgets, and of searches.
+    pub seed: u64,
+    /// Called now and then, for a progress bar; [`Progress`] says what it must not do.
+    pub progress: Option<&'a dyn Fn(Progress)>,
+}
+
+impl Default for ChoiceAuditOptions<'_> {
+    fn default() -> Self {
+        Self { budgets: 200, whole_space_budgets: 0, quantile: Quantile::P95, test: &[], seed: 1, progress: None }
+    }
+}
+
+impl fmt::Debug for ChoiceAuditOptions<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { budgets, whole_space_budgets, quantile, .. } = self;
+        write!(f, "ChoiceAuditOptions({budgets} budgets at {quantile}, {whole_space_budgets} for the whole space)")
+    }
+}
+
+/// What became of many budgets.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ChoiceAudit {
+    /// Budgets asked for.
+    pub budgets: usize,
+    /// Those that were refused although the fastest child usually keeps them.
+    pub refused: usize,
+    /// Budgets that the chosen child kept when it was timed again, in percent of all: a refusal keeps nothing.
+    pub kept_percent: f64,
+    /// The same with the times brought to the pace at which the child was chosen: what other programs and heat do
+    /// afterwards is not the choice's fault, and is what a governor is for.
+    pub kept_at_pace_percent: f64,
+    /// Points of test top-1 that the choices fall short of an oracle that knows every child's time, on average; a refusal
+    /// counts as the fastest child.
+    pub mean_regret_points: f64,
+    /// The same of the worst choice.
+    pub worst_regret_points: f64,
+    /// Every choice.
+    pub choices: Vec<AuditedChoice>,
+    /// Choices in the whole space.
+    pub whole_space: Vec<AuditedAdoption>,
+}
+
+/// One budget.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AuditedChoice {
+    /// The budget.
+    pub budget_ms: Millis,
+    /// The child that was chosen; `None` if the budget was refused.
+    pub chosen: Option<String>,
+    /// Its time at the budget's quantile when it was chosen.
+    pub measured_ms: Option<Millis>,
+    /// The same when it was timed again.
+    pub again_ms: Option<Millis>,
+    /// The same at the pace at which it was chosen.
+    pub again_at_pace_ms: Option<Millis>,
+    /// The child that an oracle would take at the device's pace of that moment.
+    pub oracle: Option<String>,
+    /// Points of test top-1 short of the oracle.
+    pub regret_points: f64,
+}
+
+/// One budget in the whole space.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AuditedAdoption {
+    /// The budget.
+    pub budget_ms: Millis,
+    /// The shipped child; `None` if the budget was refused.
+    pub shipped: Option<String>,
+    /// The child that took its place, if one did.
+    pub adopted: Option<String>,
+    /// Points by which it was expected to be better.
+    pub expected_gain_points: f64,
+    /// Points of test top-1 by which it is better; 0 where the shipped child stayed.
+    pub gain_points: f64,
+    /// Time at the budget's quantile when the child that is active now was chosen.
+    pub measured_ms: Option<Millis>,
+    /// The same when it was timed again.
+    pub again_ms: Option<Millis>,
+}
+
+/// Batches of runs of a child that is timed again, each with the reference beside it, and runs of each.
+const BATCHES: usize = 4;
+const RUNS: usize = 50;
+/// Rounds over the shipped children, for the oracle.
+const ROUNDS: usize = 8;
+/// The first budget over the fastest child's time, and the last over the slowest's.
+const BEYOND: (f64, f64) = (1.08, 1.15);
+
+/// What a shipped child really takes, and is worth.
+struct Known {
+    name: String,
+    time: Millis,
+    test: Measured,
+}
+
+/// Asks for many budgets, times each choice again, and compares with an oracle; then the same for the whole space.
+///
+/// # Errors
+/// [`WholeSpaceError`] if the GPU fails, or the bundle lacks what judges unshipped children.
+pub fn audit_choices(
+    runtime: &Runtime,
+    bundle: &Bundle,
+    options: &ChoiceAuditOptions<'_>,
+) -> Result<ChoiceAudit, WholeSpaceError> {
+    let quantile = options.quantile;
+    let total = (options.budgets + options.whole_space_budgets).max(1) as f64;
+    let say = |done: usize, doing: &'static str| {
+        if let Some(progress) = options.progress {
+            progress(Progress { done: done as f64 / total, doing });
+        }
+    };
+    drop(runtime.ensure_profile()?);
+    let image = runtime.stand_in()?;
+    let mut pace = Pace::new(runtime.supernet(), image).map_err(RuntimeError::from)?;
+    say(0, "timing shipped children");
+    let known = known(runtime, quantile, &mut pace)?;
+    let usual = pace.usual();
+    let times = || known.iter().map(|one| one.time.0);
+    let (first, last) = (times().fold(f64::MAX, f64::min) * BEYOND.0, times().fold(0.0, f64::max) * BEYOND.1);
+    let spread = |count: usize| -> Vec<Millis> {
+        let step = |index: usize| index as f64 / (count - 1).max(1) as f64;
+        (0..count).map(|index| Millis(first * (last / first).powf(step(index)))).collect()
+    };
+
+    let mut limits = spread(options.budgets);
+    // The device's pace must not go with the budget.
+    limits.shuffle(&mut ChaCha8Rng::seed_from_u64(options.seed));
+    let mut choices = Vec::with_capacity(limits.len());
+    for (index, limit) in limits.into_iter().enumerate() {
+        say(index, "choosing shipped children");
+        choices.push(audit_choice(runtime, Budget { limit, quantile }, &known, &mut pace, usual)?);
+    }
+    let mut whole_space = Vec::new();
+    let mut worth: HashMap<String, f64> = HashMap::new();
+    for (index, limit) in spread(options.whole_space_budgets).into_iter().enumerate() {
+        say(options.budgets + index, "searching the whole space");
+        let budget = at_pace(Budget { limit, quantile }, &mut pace, usual)?;
+        whole_space.push(audit_adoption(runtime, bundle, budget, options, &mut pace, &mut worth)?);
+    }
+    let mean =
+        |values: &dyn Fn(&AuditedChoice) -> f64| choices.iter().map(values).sum::<f64>() / choices.len().max(1) as f64;
+    let kept = |time: fn(&AuditedChoice) -> Option<Millis>| {
+        100.0 * mean(&|one| f64::from(time(one).is_some_and(|ms| ms.0 <= one.budget_ms.0)))
+    };
+    Ok(ChoiceAudit {
+        budgets: choices.len(),
+        refused: choices.iter().filter(|one| one.chosen.is_none()).count(),
+        kept_percent: kept(|one| one.again_ms),
+        kept_at_pace_percent: kept(|one| one.again_at_pace_ms),
+        mean_regret_points: mean(&|one| one.regret_points),
+        worst_regret_points: choices.iter().map(|one| one.regret_points).fold(0.0, f64::max),
+        choices,
+        whole_space,
+    })
+}
+
+fn known(runtime: &Runtime, quantile: Quantile, pace: &mut Pace<'_>) -> Result<Vec<Known>, RuntimeError> {
+    let image = runtime.stand_in()?;
+    let shipped: Vec<_> = runtime.children().filter(|entry| runtime.may_answer(&entry.child)).collect();
+    let mut batches = vec![Batches::default(); shipped.len()];
+    for _ in 0..ROUNDS {
+        for (one, batches) in shipped.iter().zip(&mut batches) {
+            let (reference, runs) = pace.beside(|| {
+                Ok::<_, RuntimeError>(runtime.supernet().time_whole(runtime.prepared(&one.name)?, &image, RUNS)?)
+            })?;
+            batches.push(reference, runs);
+        }
+    }
+    let known = |(one, batches): (&&ChildEntry, Batches)| Known {
+        name: one.name.clone(),
+        time: Latency::of(&batches.at_pace(pace.usual())).at(quantile),
+        test: one.test,
+    };
+    Ok(shipped.iter().zip(batches).map(known).collect())
+}
+
+/// `usual` is what the budget, and the times that are known, are for: the budget is brought to the pace of the moment.
+fn audit_choice(
+    runtime: &Runtime,
+    usually: Budget,
+    known: &[Known],
+    pace: &mut Pace<'_>,
+    usual: Millis,
+) -> Result<AuditedChoice, WholeSpaceError> {
+    let budget = at_pace(usually, pace, usual)?;
+    let chosen = match runtime.choose(budget) {
+        Ok(choice) => Some(choice),
+        Err(ChooseError::BelowFastest { .. }) => None,
+        Err(error) => return Err(error.into()),
+    };
+    let name = chosen.as_ref().map(|choice| choice.entry().name.clone());
+    let again = name.as_deref().map(|name| time_again(runtime.prepared(name)?, pace)).transpose()?;
+    // What the oracle knows.
+    let fits = known.iter().filter(|one| one.time.0 <= usually.limit.0);
+    let oracle = fits.max_by(|a, b| a.test.top1_percent().total_cmp(&b.test.top1_percent()));
+    let top1 = |name: &str| known.iter().find(|one| one.name == name).map(|one| one.test.top1_percent());
+    // A refusal leaves the app with the fastest child.
+    let fastest = known.iter().min_by(|a, b| a.time.0.total_cmp(&b.time.0)).map(|one| one.name.as_str());
+    let regret_points = match (oracle, name.as_deref().or(fastest).and_then(top1)) {
+        (Some(oracle), Some(chosen)) => (oracle.test.top1_percent() - chosen).max(0.0),
+        _ => 0.0,
+    };
+    let at = |runs: Vec<Millis>| Latency::of(&runs).at(budget.quantile);
+    // The pace at which it was chosen is that of the budget.
+    let then = Millis(usual.0 * budget.limit.0 / usually.limit.0);
+    Ok(AuditedChoice {
+        budget_ms: budget.limit,
+        chosen: name,
+        measured_ms: chosen.map(|choice| choice.measured().at(budget.quantile)),
+        again_ms: again.as_ref().map(|again| at(again.raw())),
+        again_at_pace_ms: again.map(|again| at(again.at_pace(then))),
+        oracle: oracle.map(|one| one.name.clone()),
+        regret_points,
+    })
+}
+
+fn time_again(child: &PreparedChild, pace: &mut Pace<'_>) -> Result<Batches, RuntimeError> {
+    let mut batches = Batches::default();
+    for _ in 0..BATCHES {
+        pace.time_batch(child, RUNS, &mut batches)?;
+    }
+    Ok(batches)
+}
+
+fn audit_adoption(
+    runtime: &Runtime,
+    bundle: &Bundle,
+    budget: Budget,
+    options: &ChoiceAuditOptions<'_>,
+    pace: &mut Pace<'_>,
+    worth: &mut HashMap<String, f64>,
+) -> Result<AuditedAdoption, WholeSpaceError> {
+    let mut audited = AuditedAdoption {
+        budget_ms: budget.limit,
+        shipped: None,
+        adopted: None,
+        expected_gain_points: 0.0,
+        gain_points: 0.0,
+        measured_ms: None,
+        again_ms: None,
+    };
+    let search = WholeSpaceOptions { seed: options.seed, ..WholeSpaceOptions::default() };
+    let choice = match runtime.choose_in_whole_space(bundle, budget, &search) {
+        Ok(choice) => choice,
+        Err(WholeSpaceError::Choose(ChooseError::BelowFastest { .. })) => return Ok(audited),
+        Err(error) => return Err(error),
+    };
+    let shipped = choice.shipped();
+    audited.shipped = Some(shipped.entry().name.clone());
+    let (prepared, measured) = match choice.adopted() {
+        None => (runtime.prepared(&shipped.entry().name)?, shipped.measured()),
+        Some(adopted) => {
+            let child = adopted.prepared.to_string();
+            let top1 = match worth.get(&child) {
+                Some(&top1) => top1,
+                None => test_top1(runtime, &adopted.prepared, options.test)?,
+            };
+            worth.insert(child.clone(), top1);
+            audited.gain_points = top1 - shipped.entry().test.top1_percent();
+            audited.expected_gain_points = adopted.expected_gain;
+            audited.adopted = Some(child);
+            (&adopted.prepared, adopted.measured)
+        }
+    };
+    let again = time_again(prepared, pace)?;
+    audited.measured_ms = Some(measured.at(budget.quantile));
+    audited.again_ms = Some(Latency::of(&again.raw()).at(budget.quantile));
+    Ok(audited)
+}
+
+fn test_top1(runtime: &Runtime, child: &PreparedChild, test: &[(Image<'_>, usize)]) -> Result<f64, RuntimeError> {
+    let right = right_answers(runtime, child, test)?;
+    let correct = right.iter().filter(|right| **right).count() as u32;
+    Ok(Measured { correct, images: right.len() as u32 }.top1_percent())
+}
+
+/// Whether each image's most probable class is its own.
+fn right_answers(
+    runtime: &Runtime,
+    child: &PreparedChild,
+    labelled: &[(Image<'_>, usize)],
+) -> Result<Vec<bool>, RuntimeError> {
+    let images: Vec<Image<'_>> = labelled.iter().map(|(image, _)| *image).collect();
+    let logits = runtime.supernet().infer_many(child, &images)?;
+    let best = |logits: &Vec<f32>| (0..logits.len()).max_by(|&a, &b| logits[a].total_cmp(&logits[b]));
+    Ok(logits.iter().zip(labelled).map(|(logits, (_, label))| best(logits) == Some(*label)).collect())
+}
+
+/// What the same child takes now where it usually takes the budget's limit.
+fn at_pace(usually: Budget, pace: &mut Pace<'_>, usual: Millis) -> Result<Budget, RuntimeError> {
+    Ok(Budget { limit: Millis(usually.limit.0 * pace.lately()?.0 / usual.0), ..usually })
+}

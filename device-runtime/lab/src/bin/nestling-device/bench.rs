@@ -1,0 +1,295 @@
+use crate::clock::{Clock, Spent};
+use crate::device;
+use crate::device::Opened;
+use crate::output::{Report, columns, row};
+use crate::progress::Bar;
+use anyhow::{Context as _, Result, ensure};
+use nestling::engine::{MemoryUse, PreparedChild};
+use nestling::{Runtime, engine};
+use nestling_bundle::atomic_file::write_atomically;
+use nestling_core::image::Image;
+use nestling_core::latency::DeviceKey;
+use nestling_core::metrics::{Latency, Millis};
+use nestling_core::space::{LayerShape, Operator};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// Times shipped children: opening, switching, layers and whole.
+#[derive(clap::Args)]
+#[command(after_help = "Example:\n  nestling-device bench fashion.nestling --seconds 4 --json")]
+pub struct Options {
+    /// The bundle.
+    bundle: PathBuf,
+    /// Name of a child to time; may be repeated. The smallest and the biggest that ship if not given.
+    #[arg(long = "child")]
+    children: Vec<String>,
+    /// About how many seconds to time each child.
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    seconds: u64,
+    /// Time whole inferences only, not layer by layer.
+    #[arg(long)]
+    whole_only: bool,
+    /// Run the child on this tensor in place of an image: raw little-endian f32, normalised, as `nestling export
+    /// --golden` writes it. Needs one --child.
+    #[arg(long, value_name = "FILE.f32")]
+    input: Option<PathBuf>,
+    /// Write what the child answers to --input, as raw little-endian f32.
+    #[arg(long, value_name = "FILE.f32", requires = "input")]
+    logits: Option<PathBuf>,
+}
+
+#[derive(Serialize)]
+pub struct Bench {
+    device: DeviceKey,
+    /// `cpu` is a software adapter.
+    device_type: String,
+    /// Whether subgroup operations are used.
+    subgroups: bool,
+    /// What became of --pipeline-cache; none without.
+    pipeline_cache: Option<String>,
+    /// Mapping and verifying the file.
+    open_ms: f64,
+    open_cpu_ms: Option<f64>,
+    /// From no adapter to all children ready.
+    load_ms: f64,
+    load_cpu_ms: Option<f64>,
+    /// Of these, building pipelines.
+    pipeline_ms: f64,
+    pipelines: usize,
+    /// Of these, packing and sending weights.
+    upload_ms: f64,
+    memory: MemoryUse,
+    children: Vec<Child>,
+}
+
+#[derive(Serialize)]
+struct Child {
+    name: String,
+    child: String,
+    madds: u64,
+    params: u64,
+    /// The very first inference: some drivers compile in it.
+    first_result_ms: f64,
+    first_result_cpu_ms: Option<f64>,
+    /// From then until the fast kernels were compiled; the plain ones answer meanwhile.
+    ready_after_ms: f64,
+    p50_ms: f64,
+    p90_ms: f64,
+    /// CPU time of all threads of this process for one inference, median: on a software adapter, what it costs.
+    cpu_ms: Option<f64>,
+    runs: usize,
+    switch_us: f64,
+    /// `None` if layers were not timed.
+    layers_timed_by: Option<nestling_core::latency::Clock>,
+    operators: Vec<Work>,
+    layers: Vec<Layer>,
+}
+
+/// All layers of one kind.
+#[derive(Serialize)]
+struct Work {
+    operator: Operator,
+    layers: usize,
+    ms: f64,
+    gflops: f64,
+}
+
+#[derive(Serialize)]
+struct Layer {
+    name: String,
+    shape: LayerShape,
+    /// The shape in words.
+    description: String,
+    ms: f64,
+    gflops: f64,
+}
+
+const LAYER_REPEATS: usize = 25;
+const SWITCHES: usize = 101;
+const WARM_UPS: usize = 2;
+const FEWEST_RUNS: usize = 3;
+
+/// What a child runs on.
+enum Input<'a> {
+    /// As apps pass it.
+    Image(Image<'a>),
+    /// As other engines take it.
+    Tensor(&'a [f32]),
+}
+
+/// Two floating-point operations a multiply-accumulate.
+fn gflops(madds: u64, ms: f64) -> f64 {
+    if ms > 0.0 { 2.0 * madds as f64 / (ms * 1e6) } else { 0.0 }
+}
+
+fn read_tensor(path: &Path) -> Result<Vec<f32>> {
+    let shown = path.display();
+    let bytes = std::fs::read(path).with_context(|| format!("cannot read tensor {shown}"))?;
+    let (words, rest) = bytes.as_chunks::<4>();
+    ensure!(rest.is_empty(), "{shown} has {} bytes: f32 values take four each", bytes.len());
+    Ok(words.iter().map(|&word| f32::from_le_bytes(word)).collect())
+}
+
+fn once(runtime: &Runtime, child: &PreparedChild, input: &Input<'_>) -> Result<(Vec<f32>, Spent)> {
+    let clock = Clock::start();
+    let logits = match input {
+        Input::Image(image) => runtime.supernet().infer(child, image)?,
+        Input::Tensor(tensor) => runtime.supernet().infer_tensor(child, tensor)?,
+    };
+    Ok((logits, clock.elapsed()))
+}
+
+impl Options {
+    pub fn run(&self, device: &device::Options) -> Result<Bench> {
+        let tensor = self.input.as_deref().map(read_tensor).transpose()?;
+        ensure!(tensor.is_none() || self.children.len() == 1, "--input is for one child: name it with --child");
+        let Opened { runtime, open, load, .. } = device.open_to_time(&self.bundle)?;
+        let mut names = self.children.clone();
+        if names.is_empty() {
+            names = runtime.children().map(|entry| entry.name.clone()).collect();
+            if names.len() > 2 {
+                names.drain(1..names.len() - 1);
+            }
+        }
+        let bar = Bar::new();
+        let mut children = Vec::new();
+        for (name, other) in names.iter().zip(names.iter().rev()) {
+            bar.show(children.len() as f64 / names.len() as f64, "timing children");
+            children.push(self.child(&runtime, name, other, tensor.as_deref())?);
+        }
+        let set_up = runtime.supernet().set_up();
+        Ok(Bench {
+            device: runtime.device().clone(),
+            device_type: runtime.adapter().device_type.clone(),
+            subgroups: runtime.adapter().subgroups,
+            pipeline_cache: (device.cache_folder()).map(|_| runtime.supernet().context().pipeline_cache().to_string()),
+            open_ms: open.wall.0,
+            open_cpu_ms: open.cpu.map(|cpu| cpu.0),
+            load_ms: load.wall.0,
+            load_cpu_ms: load.cpu.map(|cpu| cpu.0),
+            pipeline_ms: set_up.pipeline_time.0,
+            pipelines: set_up.pipelines,
+            upload_ms: set_up.upload_time.0,
+            memory: runtime.supernet().memory(),
+            children,
+        })
+    }
+
+    fn child(&self, runtime: &Runtime, name: &str, other: &str, tensor: Option<&[f32]>) -> Result<Child> {
+        let prepared = runtime.prepared(name)?;
+        let cost = prepared.network().cost();
+        let input = match tensor {
+            Some(tensor) => Input::Tensor(tensor),
+            None => Input::Image(runtime.stand_in()?),
+        };
+        let (logits, first) = once(runtime, prepared, &input)?;
+        // What follows is of the fast kernels, which were compiled while the plain ones gave the first result.
+        let clock = Clock::start();
+        runtime.supernet().wait_until_ready()?;
+        let ready = clock.elapsed();
+        if let Some(path) = &self.logits {
+            write_atomically(path, |file| logits.iter().try_for_each(|value| file.write_all(&value.to_le_bytes())))?;
+        }
+
+        let mut switches = Vec::with_capacity(SWITCHES);
+        for _ in 0..SWITCHES {
+            runtime.switch_to(other)?;
+            switches.push(Millis::from(runtime.switch_to(name)?));
+        }
+        let whole = self.whole(runtime, prepared, &input)?;
+        let walls: Vec<Millis> = whole.iter().map(|spent| spent.wall).collect();
+        let cpus: Option<Vec<Millis>> = whole.iter().map(|spent| spent.cpu).collect();
+        let Latency { p50, p90, .. } = Latency::of(&walls);
+        let (clock, layers) = if self.whole_only {
+            (None, Vec::new())
+        } else {
+            let times = runtime.supernet().time_layers(prepared, LAYER_REPEATS)?;
+            (Some(times.clock), times.layers)
+        };
+        let mut by_operator: BTreeMap<Operator, (usize, f64, u64)> = BTreeMap::new();
+        for layer in &layers {
+            let sum = by_operator.entry(layer.shape.operator).or_default();
+            *sum = (sum.0 + 1, sum.1 + layer.latency_ms.0, sum.2 + layer.shape.madds());
+        }
+        Ok(Child {
+            name: name.to_owned(),
+            child: prepared.to_string(),
+            madds: cost.madds.0,
+            params: cost.params,
+            first_result_ms: first.wall.0,
+            first_result_cpu_ms: first.cpu.map(|cpu| cpu.0),
+            ready_after_ms: ready.wall.0,
+            p50_ms: p50.0,
+            p90_ms: p90.0,
+            cpu_ms: cpus.map(|cpus| Latency::of(&cpus).p50.0),
+            runs: whole.len(),
+            switch_us: Latency::of(&switches).p50.micros(),
+            layers_timed_by: clock,
+            operators: (by_operator.into_iter())
+                .map(|(operator, (layers, ms, madds))| Work { operator, layers, ms, gflops: gflops(madds, ms) })
+                .collect(),
+            layers: (layers.into_iter().zip(&prepared.network().layers))
+                .map(|(layer, of)| Layer {
+                    gflops: gflops(layer.shape.madds(), layer.latency_ms.0),
+                    name: of.name.clone(),
+                    description: layer.shape.to_string(),
+                    shape: layer.shape,
+                    ms: layer.latency_ms.0,
+                })
+                .collect(),
+        })
+    }
+
+    fn whole(&self, runtime: &Runtime, child: &PreparedChild, input: &Input<'_>) -> Result<Vec<Spent>> {
+        for _ in 0..WARM_UPS {
+            once(runtime, child, input)?;
+        }
+        let (started, enough) = (Instant::now(), Duration::from_secs(self.seconds));
+        let mut whole = Vec::new();
+        while whole.len() < FEWEST_RUNS || started.elapsed() < enough {
+            whole.push(once(runtime, child, input)?.1);
+        }
+        Ok(whole)
+    }
+}
+
+impl Report for Bench {
+    fn print(&self, out: &mut dyn Write) -> io::Result<()> {
+        writeln!(out, "{}", self.device)?;
+        writeln!(
+            out,
+            "bundle opened in {:.2} ms; loaded in {:.1} ms ({} pipelines {:.1} ms, weights {:.1} ms)\n{}",
+            self.open_ms, self.load_ms, self.pipelines, self.pipeline_ms, self.upload_ms, self.memory
+        )?;
+        if let Some(cache) = &self.pipeline_cache {
+            writeln!(out, "pipeline cache: {cache}")?;
+        }
+        for child in &self.children {
+            let (madds, params) = (child.madds as f64 / 1e6, child.params as f64 / 1e3);
+            writeln!(out, "\n{} ({}): {madds:.2} M MAdds, {params:.1} k params", child.name, child.child)?;
+            let cpu = child.cpu_ms.map(|ms| format!(", CPU {ms:.3} ms")).unwrap_or_default();
+            writeln!(
+                out,
+                "whole p50 {:.3} ms, p90 {:.3} ms{cpu} ({} runs); first result {:.1} ms; switch {:.2} us",
+                child.p50_ms, child.p90_ms, child.runs, child.first_result_ms, child.switch_us
+            )?;
+            let Some(clock) = &child.layers_timed_by else { continue };
+            let mut rows = vec![row(["layer", "ms", "GFLOP/s", "shape"])];
+            for layer in &child.layers {
+                let (ms, rate) = (format!("{:.4}", layer.ms), format!("{:.1}", layer.gflops));
+                rows.push(vec![layer.name.clone(), ms, rate, layer.shape.to_string()]);
+            }
+            for work in &child.operators {
+                let name = format!("all {:?}", work.operator).to_lowercase();
+                let (ms, rate) = (format!("{:.4}", work.ms), format!("{:.1}", work.gflops));
+                rows.push(vec![name, ms, rate, format!("{} layers", work.layers)]);
+            }
+            columns(out, &rows)?;
+            writeln!(out, "layers timed by {clock:?}")?;
+        }
+        Ok(())
+    }
+}

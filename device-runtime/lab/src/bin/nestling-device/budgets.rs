@@ -1,0 +1,154 @@
+use crate::choose::Measuring;
+use crate::device;
+use crate::device::Opened;
+use crate::output::{Report, columns, row};
+use crate::pixels::Pixels;
+use crate::progress::Bar;
+use anyhow::{Context as _, Result, ensure};
+use nestling::RuntimeOptions;
+use nestling::profiling::Progress;
+use nestling_core::image::Image;
+use nestling_core::latency::DeviceKey;
+use nestling_lab::audit::{AuditedAdoption, ChoiceAudit, ChoiceAuditOptions, audit_choices};
+use serde::Serialize;
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+/// Asks for many budgets and checks that the choices keep them, and how much better an oracle would choose.
+#[derive(clap::Args)]
+#[command(after_help = "Example:\n  nestling-device budgets fashion.nestling --budgets 200 --whole-space 20 --images \
+                        t10k-images-idx3-ubyte.gz --labels t10k-labels-idx1-ubyte.gz")]
+pub struct Options {
+    /// The bundle.
+    bundle: PathBuf,
+    /// Budgets for the shipped children, spread over their times.
+    #[arg(long, default_value_t = 200, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    budgets: u32,
+    /// Budgets for the whole space; each takes seconds.
+    #[arg(long, default_value_t = 0, value_name = "COUNT", requires = "images")]
+    whole_space: u32,
+    /// Test images in IDX format, gzip or plain: what children that do not ship are worth.
+    #[arg(long, value_name = "FILE", requires = "labels")]
+    images: Option<PathBuf>,
+    /// Their classes.
+    #[arg(long, value_name = "FILE", requires = "images")]
+    labels: Option<PathBuf>,
+    /// Only the first test images.
+    #[arg(long, requires = "images", value_name = "COUNT")]
+    limit: Option<usize>,
+    /// Seed of everything random.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    #[command(flatten)]
+    measuring: Measuring,
+}
+
+#[derive(Serialize)]
+pub struct Budgets {
+    device: DeviceKey,
+    #[serde(flatten)]
+    audit: ChoiceAudit,
+    whole_space_summary: Option<WholeSpace>,
+}
+
+#[derive(Serialize)]
+struct WholeSpace {
+    budgets: usize,
+    refused: usize,
+    adopted: usize,
+    kept_percent: f64,
+    mean_gain_points: f64,
+    worst_gain_points: f64,
+}
+
+impl WholeSpace {
+    fn of(audit: &ChoiceAudit) -> Option<Self> {
+        let all = &audit.whole_space;
+        let count = |wanted: fn(&AuditedAdoption) -> bool| all.iter().filter(|one| wanted(one)).count();
+        let gains = || all.iter().map(|one| one.gain_points);
+        let kept = count(|one| one.again_ms.is_some_and(|ms| ms.0 <= one.budget_ms.0));
+        (!all.is_empty()).then(|| Self {
+            budgets: all.len(),
+            refused: count(|one| one.shipped.is_none()),
+            adopted: count(|one| one.adopted.is_some()),
+            kept_percent: 100.0 * kept as f64 / all.len() as f64,
+            mean_gain_points: gains().sum::<f64>() / all.len() as f64,
+            worst_gain_points: gains().fold(f64::INFINITY, f64::min),
+        })
+    }
+}
+
+impl Options {
+    pub fn run(&self, device: &device::Options) -> Result<Budgets> {
+        let pixels = match &self.images {
+            Some(images) => Some(Pixels::open_idx(images, self.labels.as_deref(), self.limit)?),
+            None => None,
+        };
+        let opened = device.open_with(&self.bundle, RuntimeOptions::default(), self.measuring.profile())?;
+        self.measuring.prepare(&opened)?;
+        let Opened { runtime, bundle, .. } = opened;
+        let mut test: Vec<(Image<'_>, usize)> = Vec::new();
+        for (name, class, image) in pixels.as_ref().map_or_else(|| Ok(Vec::new()), Pixels::iter)? {
+            let class = class.context("test images need --labels")?;
+            ensure!(class < runtime.labels().len(), "{name} has class {class}, which the bundle does not know");
+            test.push((image, class));
+        }
+        let bar = Bar::new();
+        let show = |Progress { done, doing }: Progress| bar.show(done, doing);
+        let audit = audit_choices(
+            &runtime,
+            &bundle,
+            &ChoiceAuditOptions {
+                budgets: self.budgets as usize,
+                whole_space_budgets: self.whole_space as usize,
+                quantile: self.measuring.quantile(),
+                test: &test,
+                seed: self.seed,
+                progress: Some(&show),
+            },
+        )?;
+        let whole_space_summary = WholeSpace::of(&audit);
+        Ok(Budgets { device: runtime.device().clone(), audit, whole_space_summary })
+    }
+}
+
+impl Report for Budgets {
+    fn print(&self, out: &mut dyn Write) -> io::Result<()> {
+        let audit = &self.audit;
+        writeln!(out, "{}", self.device)?;
+        writeln!(
+            out,
+            "{} budgets: {:.1} % kept when timed again ({:.1} % at the pace of the choice), {} refused; {:.2} points of \
+             top-1 short of an oracle on average, {:.2} at worst",
+            audit.budgets,
+            audit.kept_percent,
+            audit.kept_at_pace_percent,
+            audit.refused,
+            audit.mean_regret_points,
+            audit.worst_regret_points
+        )?;
+        let Some(whole) = &self.whole_space_summary else { return Ok(()) };
+        writeln!(
+            out,
+            "whole space: {} budgets, {} refused, {} adopted a child that does not ship, {:.0} % kept when timed again; \
+             {:+.2} points of test top-1 on average, {:+.2} at worst\n",
+            whole.budgets,
+            whole.refused,
+            whole.adopted,
+            whole.kept_percent,
+            whole.mean_gain_points,
+            whole.worst_gain_points
+        )?;
+        let mut rows = vec![row(["budget ms", "shipped", "expected gain", "gain", "adopted"])];
+        for one in &audit.whole_space {
+            rows.push(vec![
+                format!("{:.3}", one.budget_ms.0),
+                one.shipped.clone().unwrap_or_else(|| "refused".to_owned()),
+                format!("{:+.2}", one.expected_gain_points),
+                format!("{:+.2}", one.gain_points),
+                one.adopted.clone().unwrap_or_else(|| "-".to_owned()),
+            ]);
+        }
+        columns(out, &rows)
+    }
+}

@@ -1,0 +1,160 @@
+//! The options that all commands share, and what they open.
+
+use crate::clock::{Clock, Spent};
+use crate::output::say;
+use anyhow::{Context as _, Result};
+use clap::{Args, ValueEnum};
+use nestling::engine::TileChoice;
+use nestling::gpu::{Backends, Context, ContextOptions};
+use nestling::{Runtime, RuntimeOptions};
+use nestling_bundle::{Bundle, DeviceProfile};
+use nestling_core::arithmetic::Arithmetic;
+use nestling_core::weights::WeightStorage;
+use std::path::{Path, PathBuf};
+
+/// Which GPU, and for which images.
+#[derive(Args)]
+#[command(next_help_heading = "Device")]
+pub struct Options {
+    /// Part of the adapter's name, in any case; `nestling-device info` lists them.
+    #[arg(long, global = true, value_name = "NAME")]
+    adapter: Option<String>,
+    /// The only backend to try.
+    #[arg(long, global = true)]
+    backend: Option<Backend>,
+    /// Side in pixels of the images that times are measured with; the space's largest resolution if not given.
+    #[arg(long, global = true, value_name = "PIXELS", value_parser = clap::value_parser!(u32).range(2..=8192))]
+    image_side: Option<u32>,
+    /// Allow children whose weights were never trained: their times are true, their answers are noise.
+    #[arg(long, global = true)]
+    untrained: bool,
+    /// How the GPU stores the shared weights: f32, f16 or int8; as the bundle does if not given.
+    #[arg(long, global = true, value_name = "STORAGE")]
+    weight_storage: Option<WeightStorage>,
+    /// What products are computed in: f32 or f16. f16 needs an adapter that offers it and passes a self-test.
+    #[arg(long, global = true, value_name = "ARITHMETIC", default_value_t)]
+    arithmetic: Arithmetic,
+    /// Keep compiled pipelines in this folder, made if missing: the next start need not compile them (Vulkan
+    /// only).
+    #[arg(long, global = true, value_name = "DIR")]
+    pipeline_cache: Option<PathBuf>,
+    /// Leave out what the adapter offers, to see what it is worth or how a device without it does.
+    #[arg(long, global = true, value_name = "FEATURE", value_delimiter = ',')]
+    without: Vec<Feature>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Feature {
+    Subgroups,
+    Timestamps,
+    PipelineCache,
+    F16,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Backend {
+    Vulkan,
+    Gl,
+    Metal,
+    Dx12,
+}
+
+/// A bundle on a device, and what opening took.
+pub struct Opened {
+    pub bundle: Bundle,
+    pub runtime: Runtime,
+    /// Mapping and verifying the file.
+    pub open: Spent,
+    /// From no adapter to all children ready.
+    pub load: Spent,
+}
+
+impl Options {
+    pub fn context(&self) -> ContextOptions {
+        let backends = match self.backend {
+            None => Backends::all(),
+            Some(Backend::Vulkan) => Backends::VULKAN,
+            Some(Backend::Gl) => Backends::GL,
+            Some(Backend::Metal) => Backends::METAL,
+            Some(Backend::Dx12) => Backends::DX12,
+        };
+        ContextOptions {
+            backends,
+            adapter_name: self.adapter.clone(),
+            use_subgroups: !self.without.contains(&Feature::Subgroups),
+            use_f16: !self.without.contains(&Feature::F16),
+            use_timestamps: !self.without.contains(&Feature::Timestamps),
+            pipeline_cache: self.cache_folder().map(Path::to_owned),
+            ..ContextOptions::default()
+        }
+    }
+
+    /// Where compiled pipelines are kept, if that was asked for.
+    pub fn cache_folder(&self) -> Option<&Path> {
+        self.pipeline_cache.as_deref().filter(|_| !self.without.contains(&Feature::PipelineCache))
+    }
+
+    /// The storage that was asked for.
+    pub fn weight_storage(&self) -> Option<WeightStorage> {
+        self.weight_storage
+    }
+
+    pub fn open_bundle(path: &Path) -> Result<Bundle> {
+        Bundle::open(path).with_context(|| format!("cannot use bundle {}", path.display()))
+    }
+
+    /// For commands that time children and print no answer: they take untrained children too.
+    pub fn open_to_time(&self, path: &Path) -> Result<Opened> {
+        self.open_with(path, RuntimeOptions { untrained: true, ..RuntimeOptions::default() }, None)
+    }
+
+    /// For a profile: of the children that can be chosen, or of all where none was trained.
+    pub fn open_to_profile(&self, path: &Path, tiles: TileChoice, profile: Option<&Path>) -> Result<Opened> {
+        self.open_as(path, profile, |bundle| {
+            let trained = bundle.children().iter().any(|entry| bundle.manifest().trained.covers(&entry.child));
+            RuntimeOptions { untrained: !trained, tiles, ..RuntimeOptions::default() }
+        })
+    }
+
+    /// With the tiles of a profile where it is of this adapter; whether it holds is found out later.
+    pub fn open_with(&self, path: &Path, options: RuntimeOptions, profile: Option<&Path>) -> Result<Opened> {
+        self.open_as(path, profile, |_| options)
+    }
+
+    fn open_as(
+        &self,
+        path: &Path,
+        profile: Option<&Path>,
+        options: impl FnOnce(&Bundle) -> RuntimeOptions,
+    ) -> Result<Opened> {
+        let clock = Clock::start();
+        let bundle = Self::open_bundle(path)?;
+        let (open, clock) = (clock.elapsed(), Clock::start());
+        let options = options(&bundle);
+        let largest_image_side = options.largest_image_side.max(self.image_side.unwrap_or(0));
+        let options = RuntimeOptions {
+            context: self.context(),
+            image_side: self.image_side,
+            largest_image_side,
+            untrained: self.untrained || options.untrained,
+            weight_storage: self.weight_storage,
+            arithmetic: self.arithmetic,
+            ..options
+        };
+        let context = Context::new(&options.context)?;
+        let profile = profile.and_then(|path| DeviceProfile::load(path).ok());
+        let tiles = profile.map_or(options.tiles, |profile| TileChoice::of_profile(&profile, context.facts()));
+        let runtime = Runtime::with_context(&context, &bundle, &RuntimeOptions { tiles, ..options })?;
+        let cache = runtime.supernet().context().pipeline_cache();
+        if self.cache_folder().is_some() && cache.is_trouble() {
+            say(&format!("pipeline cache: {cache}"));
+        }
+        if let Some(fault) = runtime.storage_fault() {
+            say(&format!(
+                "note: the weights are f32 on the GPU, not {} as in the bundle: {fault}",
+                bundle.weight_storage()
+            ));
+        }
+        Ok(Opened { bundle, runtime, open, load: clock.elapsed() })
+    }
+}

@@ -1,0 +1,133 @@
+use crate::device;
+use crate::output::{Report, columns, row};
+use anyhow::Result;
+use nestling::engine::weight_bytes;
+use nestling::gpu::{AdapterFacts, list_adapters};
+use nestling_core::space::{ChildEntry, SearchSpace};
+use nestling_core::weights::WeightStorage;
+use serde::Serialize;
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+/// Lists the adapters, and what a bundle holds.
+#[derive(clap::Args)]
+#[command(after_help = "Example:\n  nestling-device info fashion.nestling")]
+pub struct Options {
+    /// A bundle to look into.
+    bundle: Option<PathBuf>,
+}
+
+#[derive(Serialize)]
+pub struct Info {
+    adapters: Vec<AdapterFacts>,
+    bundle: Option<BundleInfo>,
+}
+
+#[derive(Serialize)]
+struct BundleInfo {
+    name: String,
+    id: String,
+    file_bytes: usize,
+    provenance: String,
+    space: SearchSpace,
+    weights: usize,
+    weight_storage: WeightStorage,
+    /// Of the file.
+    weight_bytes: usize,
+    /// With the storage that was asked for, or the bundle's.
+    gpu_weight_storage: WeightStorage,
+    gpu_weight_bytes: u64,
+    labels: Vec<String>,
+    children: Vec<Child>,
+}
+
+#[derive(Serialize)]
+struct Child {
+    name: String,
+    child: String,
+    params: u64,
+    madds: u64,
+    /// In percent; none if it was not measured.
+    top1: Option<f64>,
+    held_out_top1: Option<f64>,
+    trained: bool,
+}
+
+impl Child {
+    fn new(entry: &ChildEntry, trained: bool) -> Self {
+        Self {
+            trained,
+            name: entry.name.clone(),
+            child: entry.child.to_string(),
+            params: entry.cost.params,
+            madds: entry.cost.madds.0,
+            top1: entry.test.known_percent(),
+            held_out_top1: entry.held_out.known_percent(),
+        }
+    }
+}
+
+impl Options {
+    pub fn run(&self, device: &device::Options) -> Result<Info> {
+        let bundle = match &self.bundle {
+            None => None,
+            Some(path) => {
+                let bundle = device::Options::open_bundle(path)?;
+                let manifest = bundle.manifest();
+                let gpu_weight_storage = device.weight_storage().unwrap_or(manifest.weight_storage);
+                Some(BundleInfo {
+                    name: manifest.name.clone(),
+                    id: bundle.id().to_string(),
+                    file_bytes: bundle.file_bytes(),
+                    provenance: manifest.provenance.clone(),
+                    space: manifest.space.clone(),
+                    weights: bundle.weights().len(),
+                    weight_storage: manifest.weight_storage,
+                    weight_bytes: bundle.weight_bytes(),
+                    gpu_weight_storage,
+                    gpu_weight_bytes: weight_bytes(bundle.layout(), gpu_weight_storage),
+                    labels: manifest.labels.clone(),
+                    children: (bundle.children().iter())
+                        .map(|entry| Child::new(entry, manifest.trained.covers(&entry.child)))
+                        .collect(),
+                })
+            }
+        };
+        Ok(Info { adapters: list_adapters(&device.context()), bundle })
+    }
+}
+
+impl Report for Info {
+    fn print(&self, out: &mut dyn Write) -> io::Result<()> {
+        writeln!(out, "adapters")?;
+        for adapter in &self.adapters {
+            writeln!(out, "  {adapter}")?;
+        }
+        if self.adapters.is_empty() {
+            writeln!(out, "  none: install a Vulkan driver (on Debian and Ubuntu: mesa-vulkan-drivers)")?;
+        }
+        let Some(bundle) = &self.bundle else { return Ok(()) };
+        let (name, space, weights) = (&bundle.name, &bundle.space.name, bundle.weights);
+        let kilobytes = bundle.file_bytes as f64 / 1e3;
+        writeln!(out, "\nbundle {name}: {kilobytes:.0} kB, {weights} weights, search space `{space}`")?;
+        let (on_disk, on_gpu) = (bundle.weight_bytes as f64 / 1e3, bundle.gpu_weight_bytes as f64 / 1e3);
+        let (file, gpu) = (bundle.weight_storage, bundle.gpu_weight_storage);
+        writeln!(out, "  weights {file}, {on_disk:.0} kB of the file; {gpu} on the GPU, {on_gpu:.0} kB")?;
+        writeln!(out, "  id {}\n  from {}\n  labels {}\n", bundle.id, bundle.provenance, bundle.labels.join(", "))?;
+        let mut rows = vec![row(["child", "M MAdds", "k params", "top-1 %", "choices"])];
+        for child in &bundle.children {
+            rows.push(vec![
+                child.name.clone(),
+                format!("{:.2}", child.madds as f64 / 1e6),
+                format!("{:.1}", child.params as f64 / 1e3),
+                match child.top1 {
+                    _ if !child.trained => "untrained".to_owned(),
+                    Some(top1) => format!("{top1:.2}"),
+                    None => "unmeasured".to_owned(),
+                },
+                child.child.clone(),
+            ]);
+        }
+        columns(out, &rows)
+    }
+}

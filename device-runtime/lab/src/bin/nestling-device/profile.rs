@@ -1,0 +1,250 @@
+use crate::device;
+use crate::device::Opened;
+use crate::output::{Report, columns, row, say};
+use crate::progress::Bar;
+use anyhow::{Context as _, Result};
+use nestling::Runtime;
+use nestling::engine::TileChoice;
+use nestling::profiling::{ProfileOptions, Progress};
+use nestling_bundle::atomic_file::write_atomically;
+use nestling_bundle::{DeviceProfile, ProfileError, Stale};
+use nestling_lab::report::{DeviceReport, Opening, ReportOptions, WarmUp, trace_events};
+use nestling_lab::trace::{LayerTrace, trace_layers};
+use serde::Serialize;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Measures layers and children on this device and stores that; draws a page of it, and one inference on a time line.
+#[derive(clap::Args)]
+#[command(
+    after_help = "Examples:\n  nestling-device profile fashion.nestling                 # stored as fashion.profile.json\n  \
+                  nestling-device profile fashion.nestling --seconds 5 --out phone.json\n  nestling-device \
+                  profile fashion.nestling --html phone.html --trace phone.trace.json\n\nOpen the trace in \
+                  ui.perfetto.dev or chrome://tracing."
+)]
+pub struct Options {
+    /// The bundle.
+    bundle: PathBuf,
+    /// Where to store the profile, for `choose --profile` and for apps [default: beside the bundle, with the extension
+    /// profile.json]. What is there and is no such profile of this device is kept, with .old behind its name.
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// Seconds to look for the fastest tiles of pointwise layers before measuring; 0 takes the vendor's. Whoever loads
+    /// with this profile gets the same tiles.
+    #[arg(long, default_value = "0.5", value_parser = seconds, value_name = "SECONDS")]
+    tune: Duration,
+    /// Write a page with plots and tables: predictions, latency and accuracy, layers, memory, start, prices.
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
+    /// Write one inference, layer by layer, as Chrome and Perfetto read it.
+    #[arg(long, value_name = "FILE")]
+    trace: Option<PathBuf>,
+    /// Name of a shipped child whose layers the page shows; may be repeated. The biggest and the smallest if not given.
+    /// The first one is traced.
+    #[arg(long = "child", value_name = "NAME")]
+    children: Vec<String>,
+    #[command(flatten)]
+    effort: Effort,
+}
+
+/// How long to measure.
+#[derive(clap::Args, Default)]
+pub struct Effort {
+    /// About how many seconds to measure [default: 10]; three children are always measured.
+    #[arg(long, value_parser = seconds, value_name = "SECONDS")]
+    seconds: Option<Duration>,
+}
+
+/// What to do where the profile cannot be stored.
+const ELSEWHERE: &str = "cannot store the profile; name another file with --out FILE";
+
+/// Long enough for thirty children of a space whose children take some milliseconds.
+const USUAL: Duration = Duration::from_secs(10);
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "no number: give seconds, such as 2.5".to_owned())?;
+    let allowed = 0.0..=3600.0;
+    if allowed.contains(&seconds) { Ok(Duration::from_secs_f64(seconds)) } else { Err("0 to 3600 seconds".to_owned()) }
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+pub enum Profile {
+    Plain(Box<DeviceProfile>),
+    /// With all that the page shows.
+    Reported(Box<DeviceReport>),
+}
+
+impl Options {
+    /// `reported`: whether all that the page shows is wanted, page or not.
+    pub fn run(&self, device: &device::Options, reported: bool) -> Result<Profile> {
+        let tiles = if self.tune.is_zero() { TileChoice::Vendor } else { TileChoice::Timed(self.tune) };
+        let Opened { bundle, runtime, open, load } = device.open_to_profile(&self.bundle, tiles, None)?;
+        for name in &self.children {
+            runtime.prepared(name)?;
+        }
+        let shown = self.children.first().map(String::as_str).or(DeviceReport::biggest(&runtime));
+        let shown = shown.context("no child ships")?.to_owned();
+        let out = self.out.clone().unwrap_or_else(|| self.bundle.with_extension("profile.json"));
+        make_room(&runtime, &out).context(ELSEWHERE)?;
+        // Before anything else runs: the first answer is one of its own.
+        let warm_up = (reported || self.html.is_some()).then(|| WarmUp::measure(&runtime, &shown)).transpose()?;
+        let profile = measure(&runtime, &self.effort)?;
+        profile.save(&out).context(ELSEWHERE)?;
+        say(&format!("wrote {}", out.display()));
+        let trace = self.trace.as_deref().map(|path| trace(&runtime, &shown, path)).transpose()?;
+        let profile = Arc::unwrap_or_clone(profile);
+        let Some(warm_up) = warm_up else { return Ok(Profile::Plain(Box::new(profile))) };
+        let bar = Bar::new();
+        let show = |Progress { done, doing }: Progress| bar.show(done, doing);
+        let options = ReportOptions { children: &self.children, progress: Some(&show) };
+        let opening = Opening { open_ms: open.wall, load_ms: load.wall };
+        let report = DeviceReport::assemble(&runtime, &bundle, opening, warm_up, profile, &options)?;
+        let report = DeviceReport { trace, ..report };
+        if let Some(path) = &self.html {
+            report.write_html(path)?;
+            say(&format!("wrote {}", path.display()));
+        }
+        Ok(Profile::Reported(Box::new(report)))
+    }
+}
+
+/// Traces an inference of a shipped child and writes that.
+fn trace(runtime: &Runtime, name: &str, path: &Path) -> Result<LayerTrace> {
+    let trace = trace_layers(runtime.supernet(), runtime.prepared(name)?, &runtime.stand_in()?)?;
+    let events = trace_events(&trace, runtime.device(), name);
+    write_atomically(path, |file| file.write_all(events.to_string().as_bytes()))?;
+    say(&format!("wrote {}", path.display()));
+    Ok(trace)
+}
+
+fn measure(runtime: &Runtime, effort: &Effort) -> Result<Arc<DeviceProfile>> {
+    let bar = Bar::new();
+    let show = |Progress { done, doing }: Progress| bar.show(done, doing);
+    let time = effort.seconds.unwrap_or(USUAL);
+    let options = ProfileOptions { time, progress: Some(&show), ..ProfileOptions::default() };
+    runtime.profile(&options).context("measuring this device")
+}
+
+/// Keeps what is there under another name: it may be another device's profile, or no profile at all.
+fn set_aside(path: &Path) -> Result<()> {
+    if !path.exists() {
+        return Ok(());
+    }
+    let with = |ending: &str| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(ending);
+        PathBuf::from(name)
+    };
+    // An older one that was set aside stays.
+    let (mut kept, mut number) = (with(".old"), 1);
+    while kept.exists() {
+        number += 1;
+        kept = with(&format!(".old{number}"));
+    }
+    std::fs::rename(path, &kept).with_context(|| format!("cannot rename {} to keep it", path.display()))?;
+    say(&format!("what was there is now {}", kept.display()));
+    Ok(())
+}
+
+/// What is where a profile is wanted.
+enum Found {
+    Nothing,
+    Profile(Box<DeviceProfile>),
+    /// Damaged, of another format, or no profile at all, as the error says.
+    Other(ProfileError),
+}
+
+impl Found {
+    fn at(path: &Path) -> Result<Self> {
+        match DeviceProfile::load(path) {
+            Ok(profile) => Ok(Self::Profile(Box::new(profile))),
+            Err(ProfileError::Open { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(Self::Nothing),
+            // Nothing is lost that can be read, and measuring makes a new one.
+            Err(error @ (ProfileError::Damaged { .. } | ProfileError::Version { .. })) => Ok(Self::Other(error)),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// Sets aside what a new profile would overwrite, unless that is only an older one of the same.
+fn make_room(runtime: &Runtime, path: &Path) -> Result<()> {
+    let why = match Found::at(path)? {
+        Found::Nothing => return Ok(()),
+        Found::Profile(old) => match runtime.staleness_of(&old) {
+            // Tiles are looked for anew each time.
+            None | Some(Stale::Tiles { .. }) => return Ok(()),
+            Some(stale) => stale.to_string(),
+        },
+        Found::Other(error) => error.to_string(),
+    };
+    say(&format!("keeping what is at {}: {why}", path.display()));
+    set_aside(path)
+}
+
+/// Gives the runtime the profile of `path` if that is fresh; otherwise measures one and writes it there, if anywhere.
+pub fn prepare(runtime: &Runtime, path: Option<&Path>, effort: &Effort) -> Result<()> {
+    let Some(path) = path else { return measure(runtime, effort).map(drop) };
+    let why = match Found::at(path)? {
+        Found::Profile(profile) => match runtime.staleness_of(&profile) {
+            None => return Ok(runtime.use_profile(*profile)?),
+            Some(stale) => stale.to_string(),
+        },
+        Found::Nothing => "there is none".to_owned(),
+        Found::Other(error) => error.to_string(),
+    };
+    say(&format!("measuring a new profile {}: {why}", path.display()));
+    set_aside(path)?;
+    Ok(measure(runtime, effort)?.save(path)?)
+}
+
+/// As [`prepare`], for whoever chooses children next. Where neither a profile nor a time to measure is given and the bundle
+/// knows other devices, nothing is measured yet: the runtime itself then starts from the nearest of them.
+pub fn prepare_to_choose(opened: &Opened, path: Option<&Path>, effort: &Effort) -> Result<()> {
+    let tables = opened.bundle.manifest().latency_tables.len();
+    if path.is_some() || effort.seconds.is_some() || tables == 0 {
+        return prepare(&opened.runtime, path, effort);
+    }
+    say(&format!(
+        "measuring three children only: the bundle has latency tables ({tables}), the nearest of which tells the rest; \
+         with --profile FILE this device is measured whole, and that is kept"
+    ));
+    Ok(())
+}
+
+impl Report for Profile {
+    fn print(&self, out: &mut dyn Write) -> io::Result<()> {
+        let profile = match self {
+            Self::Plain(profile) => profile,
+            Self::Reported(report) => &report.profile,
+        };
+        let table = &profile.table;
+        writeln!(out, "{}, images of {} x {1} pixels", table.device, profile.image_side)?;
+        writeln!(out, "tiles of large, medium and small pointwise layers (pixels x channels): {}", profile.tiles)?;
+        writeln!(
+            out,
+            "prices fitted to {} children, mean error over them {:.1} %; p90 is {:.2} x p50, p95 {:.2} x",
+            table.children, table.residual_percent, table.spread.p90, table.spread.p95
+        )?;
+        write!(out, "{} distinct layers timed by {:?}", profile.layers.len(), profile.clock)?;
+        match &profile.clock_note {
+            Some(note) => writeln!(out, ": {note}\n")?,
+            None => writeln!(out, "\n")?,
+        }
+        let mut rows = vec![row(["child", "predicted ms", "p50 ms", "p90 ms", "p95 ms", "runs", "choices"])];
+        for times in profile.children.iter().chain(&profile.informative) {
+            rows.push(vec![
+                times.name.clone().unwrap_or_else(|| "informative".to_owned()),
+                format!("{:.3}", times.predicted_ms.0),
+                format!("{:.3}", times.measured_p50_ms.0),
+                format!("{:.3}", times.measured_p90_ms.0),
+                format!("{:.3}", times.measured_p95_ms.0),
+                times.runs_ms.len().to_string(),
+                times.child.to_string(),
+            ]);
+        }
+        columns(out, &rows)
+    }
+}

@@ -1,0 +1,233 @@
+//! How well a device predicts children that its latency model has never seen, beside simpler predictors.
+
+mod baselines;
+
+pub use baselines::Accuracy;
+pub(crate) use baselines::{Evidence, accuracy};
+
+use nestling::profiling::{Pace, Progress};
+use nestling::session::{Runtime, RuntimeError};
+use nestling_core::latency::{Batches, LatencyFit, LatencyTable, Sample, nearest_table};
+use nestling_core::metrics::{Latency, Millis};
+use nestling_core::space::{Child, Network, new_children};
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
+use std::collections::HashSet;
+use std::fmt;
+use std::time::Duration;
+
+/// What is held out to be predicted.
+#[derive(Clone, Copy)]
+pub struct EvaluationOptions<'a> {
+    /// Random children, beside those that ship.
+    pub children: usize,
+    /// How often each is timed, in turns: what disturbs the device is spread over all of them.
+    pub rounds: usize,
+    /// About how long each is timed in a round.
+    pub time: Duration,
+    /// Seed of the random children.
+    pub seed: u64,
+    /// Tables of other devices, to be compared with.
+    pub tables: &'a [LatencyTable],
+    /// Called now and then, for a progress bar; [`Progress`] says what it must not do.
+    pub progress: Option<&'a dyn Fn(Progress)>,
+}
+
+impl Default for EvaluationOptions<'_> {
+    fn default() -> Self {
+        Self { children: 100, rounds: 5, time: Duration::from_millis(50), seed: 1, tables: &[], progress: None }
+    }
+}
+
+impl fmt::Debug for EvaluationOptions<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "EvaluationOptions({} children, {} rounds)", self.children, self.rounds)
+    }
+}
+
+/// A child that was held out.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct HeldOut {
+    /// Its name in the bundle, if it ships.
+    pub name: Option<String>,
+    /// The child, as text.
+    pub child: String,
+    /// What the fit predicts.
+    pub predicted_ms: Millis,
+    /// Median of the rounds.
+    pub measured_p50_ms: Millis,
+    /// Nineteen of twenty runs took at most this.
+    pub measured_p95_ms: Millis,
+    /// The medians of the rounds' runs, at the profile's pace: how restless the device was.
+    pub rounds_ms: Vec<Millis>,
+}
+
+/// How well a device predicts children that its fit has never seen.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Evaluation {
+    /// The fit.
+    pub fit: Accuracy,
+    /// Rank correlation of the rounds with each other, the mean over pairs: no predictor can be expected to do better
+    /// than the square root of it against a single round. `None` of one round, which says nothing of it.
+    pub repeatability: Option<f64>,
+    /// What the reference child took now, over what it took while the profile was measured: held-out times are brought to
+    /// the profile's pace by it.
+    pub pace: f64,
+    /// Simpler predictors.
+    pub baselines: Vec<Accuracy>,
+    /// The error against the number of informative children, with no other device to start from.
+    pub curve: Vec<(usize, Accuracy)>,
+    /// The same, starting from the most similar of the other devices' tables, if there are any.
+    pub curve_from_nearest: Vec<(usize, Accuracy)>,
+    /// Every child.
+    pub children: Vec<HeldOut>,
+}
+
+/// Children that run once before they are timed: some drivers compile a kernel at its first dispatch, and these few use
+/// nearly all.
+const WARM_UP: usize = 12;
+/// Runs of which a layer's time is the median: few of a slow child, whose layers are steadier.
+const LAYER_REPEATS: [f64; 2] = [1.0, 3.0];
+
+struct Timed {
+    name: Option<String>,
+    network: Network,
+    batches: Batches,
+}
+
+/// Times random children and the shipped ones, none of which the current profile's fit has seen, and compares.
+///
+/// # Errors
+/// [`RuntimeError::Engine`] if the GPU fails.
+pub fn evaluate_prediction(runtime: &Runtime, options: &EvaluationOptions<'_>) -> Result<Evaluation, RuntimeError> {
+    let profile = runtime.ensure_profile()?;
+    let space = runtime.space();
+    let mut known: HashSet<Child> = profile.informative.iter().map(|times| times.child.clone()).collect();
+    let mut held_out = unseen(runtime, &mut known, options.children, &mut ChaCha8Rng::seed_from_u64(options.seed))?;
+    let image = runtime.stand_in()?;
+    let (supernet, steps) = (runtime.supernet(), (options.rounds.max(1) * held_out.len() + held_out.len()) as f64);
+    let mut done = 0.0;
+    let mut progress = |doing: &'static str| {
+        done += 1.0;
+        if let Some(progress) = options.progress {
+            progress(Progress { done: done / steps, doing });
+        }
+    };
+    let mut pace = Pace::new(supernet, image)?;
+    for round in 0..options.rounds.max(1) {
+        for (index, timed) in held_out.iter_mut().enumerate() {
+            let prepared = supernet.prepare_to_time(&timed.network)?;
+            if round == 0 && index < WARM_UP {
+                supernet.infer(&prepared, &image)?;
+            }
+            let (reference, runs) = pace.beside(|| {
+                let mut runs = supernet.time_runs(&prepared, &image, 1)?;
+                let more = options.time.as_secs_f64() * 1e3 / runs[0].0.max(1e-3) - 1.0;
+                runs.extend(supernet.time_runs(&prepared, &image, more.clamp(0.0, 200.0) as usize)?);
+                Ok::<_, RuntimeError>(runs)
+            })?;
+            timed.batches.push(reference, runs);
+            progress("timing held-out children");
+        }
+    }
+    let pace_now = pace.usual();
+    if let Some(first) = held_out.first() {
+        // Layers' times are none where the clock is wrong.
+        supernet.check_timestamps(&supernet.prepare_to_time(&first.network)?)?;
+    }
+    let mut layer_sums = Vec::with_capacity(held_out.len());
+    for timed in &held_out {
+        let prepared = supernet.prepare_to_time(&timed.network)?;
+        // At the profile's pace too.
+        let factor = profile.reference_ms.0 / pace.now()?.0.max(f64::MIN_POSITIVE);
+        let repeats = Millis::from(options.time).runs_of(Latency::of(&timed.batches.raw()).p50, LAYER_REPEATS);
+        let layers = supernet.time_layers_of_warm(&prepared, repeats)?.layers;
+        layer_sums.push(Millis(factor * layers.iter().map(|layer| layer.latency_ms.0).sum::<f64>()));
+        progress("timing layers");
+    }
+    // At the profile's pace: that the device is faster or slower now is no error of the prices.
+    let rounds: Vec<Vec<Millis>> =
+        held_out.iter().map(|timed| timed.batches.medians_at_pace(profile.reference_ms)).collect();
+    let samples: Vec<Sample> = (held_out.iter().zip(&rounds))
+        .map(|(timed, rounds)| Sample::new(&timed.network, Latency::of(rounds).p50))
+        .collect();
+    let informative: Vec<Sample> = (profile.informative.iter())
+        .map(|times| Ok(Sample::new(&space.lower(&times.child)?, times.measured_p50_ms)))
+        .collect::<Result<_, RuntimeError>>()?;
+    let evidence = Evidence {
+        informative: &informative,
+        held_out: &samples,
+        layer_sums: &layer_sums,
+        coverage: profile.table.fit.coverage,
+        tables: options.tables,
+    };
+    let measured: Vec<f64> = samples.iter().map(|sample| sample.time.0).collect();
+    let predicted: Vec<f64> = held_out.iter().map(|timed| profile.table.predict(&timed.network).0).collect();
+    let nearest = |count: usize| {
+        let table = nearest_table(options.tables, &informative[..count]);
+        table.map_or_else(LatencyFit::nominal, |table| table.fit.clone())
+    };
+    Ok(Evaluation {
+        fit: crate::evaluation::accuracy("fit", &predicted, &measured),
+        repeatability: repeatability(&rounds),
+        baselines: evidence.baselines(),
+        curve: evidence.curve(|_| LatencyFit::nominal()),
+        curve_from_nearest: if options.tables.is_empty() { Vec::new() } else { evidence.curve(nearest) },
+        pace: pace_now.0 / profile.reference_ms.0.max(f64::MIN_POSITIVE),
+        children: (held_out.into_iter().zip(predicted).zip(rounds))
+            .map(|((timed, predicted), rounds)| HeldOut {
+                name: timed.name,
+                child: timed.network.child.to_string(),
+                predicted_ms: Millis(predicted),
+                measured_p50_ms: Latency::of(&rounds).p50,
+                measured_p95_ms: Latency::of(&timed.batches.at_pace(profile.reference_ms)).p95,
+                rounds_ms: rounds,
+            })
+            .collect(),
+    })
+}
+
+/// The shipped children and random ones, without those that are known; from then on they are.
+fn unseen(
+    runtime: &Runtime,
+    known: &mut HashSet<Child>,
+    count: usize,
+    random: &mut impl Rng,
+) -> Result<Vec<Timed>, RuntimeError> {
+    let timed = |name: Option<String>, network: Network| Timed { name, network, batches: Batches::default() };
+    let mut all = Vec::new();
+    for entry in runtime.children() {
+        if known.insert(entry.child.clone()) {
+            all.push(timed(Some(entry.name.clone()), runtime.prepared(&entry.name)?.network().clone()));
+        }
+    }
+    for child in new_children(count, known, |_| runtime.space().sample(random)) {
+        all.push(timed(None, runtime.space().lower(&child)?));
+    }
+    Ok(all)
+}
+
+/// `rounds` of every child.
+fn repeatability(rounds: &[Vec<Millis>]) -> Option<f64> {
+    let count = rounds.iter().map(Vec::len).min().unwrap_or(0);
+    let round = |index: usize| -> Vec<f64> { rounds.iter().map(|of_child| of_child[index].0).collect() };
+    let pairs = (0..count).flat_map(|a| (0..a).map(move |b| (a, b)));
+    let all: Vec<f64> = pairs.map(|(a, b)| nestling_core::statistics::spearman(&round(a), &round(b))).collect();
+    (!all.is_empty()).then(|| all.iter().sum::<f64>() / all.len() as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_round_says_nothing_of_the_next() {
+        let of =
+            |rounds: [&[f64]; 3]| repeatability(&rounds.map(|of_child| of_child.iter().copied().map(Millis).collect()));
+        assert_eq!(of([&[1.0], &[2.0], &[3.0]]), None);
+        assert_eq!(of([&[1.0, 10.0], &[2.0, 20.0], &[3.0, 30.0]]), Some(1.0));
+        assert_eq!(of([&[1.0, 30.0], &[2.0, 20.0], &[3.0, 10.0]]), Some(-1.0));
+        assert_eq!(repeatability(&[]), None);
+    }
+}

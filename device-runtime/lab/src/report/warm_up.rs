@@ -1,0 +1,48 @@
+use nestling::session::{Runtime, RuntimeError};
+use nestling_core::metrics::{Latency, Millis};
+use serde::Serialize;
+use std::time::{Duration, Instant};
+
+/// About how long later inferences are timed.
+const PATIENCE: Duration = Duration::from_millis(250);
+/// More runs say little more.
+const MOST_RUNS: usize = 50;
+/// Fewer say nothing of a p90.
+const FEWEST_RUNS: usize = 5;
+
+/// How much longer the first answer takes than later ones: some drivers compile in it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct WarmUp {
+    /// The child's name in the bundle.
+    pub child: String,
+    /// The very first inference after loading, from image to logits.
+    pub first_ms: Millis,
+    /// From its end until all answers came from the fast kernels; the plain ones answer meanwhile.
+    pub ready_after_ms: Millis,
+    /// Quantiles of the inferences after that.
+    pub later: Latency,
+    /// How many these were.
+    pub runs: usize,
+}
+
+impl WarmUp {
+    /// Times a shipped child's first inference and some later ones. Says something only of a runtime that was just made.
+    ///
+    /// # Errors
+    /// [`RuntimeError::Bundle`] if no child of that name ships, [`RuntimeError::Engine`] if the GPU fails.
+    pub fn measure(runtime: &Runtime, child: &str) -> Result<Self, RuntimeError> {
+        let (supernet, prepared, image) = (runtime.supernet(), runtime.prepared(child)?, runtime.stand_in()?);
+        let started = Instant::now();
+        supernet.infer(prepared, &image)?;
+        let first_ms = started.elapsed().into();
+        let started = Instant::now();
+        supernet.wait_until_ready()?;
+        let ready_after_ms = started.elapsed().into();
+        let started = Instant::now();
+        let mut runs = Vec::new();
+        while runs.len() < FEWEST_RUNS || runs.len() < MOST_RUNS && started.elapsed() < PATIENCE {
+            runs.extend(supernet.time_runs(prepared, &image, 1)?);
+        }
+        Ok(Self { child: child.to_owned(), first_ms, ready_after_ms, later: Latency::of(&runs), runs: runs.len() })
+    }
+}

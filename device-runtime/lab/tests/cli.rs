@@ -1,0 +1,473 @@
+//! The program as a user runs it.
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests too")]
+
+#[path = "../../bundle/tests/common/mod.rs"]
+mod common;
+
+use nestling_bundle::{Bundle, DeviceProfile};
+use nestling_core::weights::WeightStorage;
+use serde_json::Value;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+fn run(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_nestling-device")).args(arguments).output().unwrap()
+}
+
+fn json(arguments: &[&str]) -> Value {
+    let output = run(&[arguments, &["--json"]].concat());
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+fn refused(arguments: &[&str], code: i32, expected: &str) {
+    let output = run(arguments);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{arguments:?}: {stderr}");
+    // Drivers write to stderr too, hence any line.
+    let said = stderr.lines().any(|line| line.starts_with("error: ") && line.contains(expected));
+    assert!(
+        (said || code == 2 && stderr.contains(expected)) && !stderr.contains("panicked"),
+        "{arguments:?}: {stderr}"
+    );
+    assert!(output.stdout.is_empty());
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+/// A colour picture and a data set of two images.
+fn write_images(folder: &Path) {
+    let rgb: Vec<u8> = (0..3).flat_map(common::pixels).collect();
+    for name in ["noise.png", "noise.jpg"] {
+        image::save_buffer(folder.join(name), &rgb, 28, 28, image::ColorType::Rgb8).unwrap();
+    }
+    // Larger than what is set aside by default.
+    image::GrayImage::new(2000, 1300).save(folder.join("large.jpg")).unwrap();
+    let mut images = [&[0u8, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 28, 0, 0, 0, 28][..]].concat();
+    images.extend((0..2).flat_map(common::pixels));
+    std::fs::write(folder.join("images"), images).unwrap();
+    std::fs::write(folder.join("labels"), [0, 0, 8, 1, 0, 0, 0, 2, 3, 9]).unwrap();
+}
+
+#[test]
+fn help_teaches_with_an_example() {
+    for command in ["info", "profile", "choose", "classify", "run", "govern", "switch", "bench"] {
+        let output = run(&[command, "--help"]);
+        let help = String::from_utf8(output.stdout).unwrap();
+        assert!(output.status.success() && help.contains(&format!("nestling-device {command} ")), "{help}");
+    }
+    assert!(run(&["--version"]).status.success());
+}
+
+#[test]
+fn what_is_wrong_ends_with_an_error_and_no_panic() {
+    let folder = tempfile::tempdir().unwrap();
+    let bundle = common::write_bundle(folder.path());
+    let cut = folder.path().join("cut.nestling");
+    std::fs::write(&cut, &common::bundle_bytes()[..5000]).unwrap();
+    let missing = folder.path().join("none");
+    refused(&["choose", text(&missing)], 1, "check the path");
+    refused(&["info", text(&cut)], 1, "cut off after 5000 bytes");
+    refused(&["choose", text(&cut)], 1, "cut.nestling");
+    refused(&["choose", text(&bundle), "--adapter", "Voodoo 2"], 1, "no GPU adapter");
+    refused(
+        &["choose", text(&bundle), "--seconds", "0", "--budget-ms", "0.000001"],
+        1,
+        "no shipped child keeps within",
+    );
+    refused(&["choose", text(&bundle), "--seconds", "0", "--budget-ms", "-1"], 2, "");
+    refused(&["classify", text(&bundle), text(&missing)], 1, "cannot open picture");
+    refused(&["classify", text(&bundle), text(&bundle)], 1, "cannot decode picture");
+    refused(&["classify", text(&bundle), "--images", text(&bundle)], 1, "no IDX file of images");
+    refused(&["classify", text(&bundle)], 2, "required");
+    // Before anything is measured.
+    for budget in ["0", "-1", "nan"] {
+        refused(&["govern", text(&bundle), "--budget-ms", budget], 2, "give milliseconds above zero");
+        refused(&["choose", text(&bundle), "--budget-ms", budget], 2, "give milliseconds above zero");
+    }
+    refused(&["govern", text(&bundle), "--budget-ms", "8", "--slow-down", "2@x"], 2, "2.5@10");
+    refused(&["choose", text(&bundle), "--arithmetic", "f16", "--without", "f16"], 1, "--arithmetic f32");
+    refused(&["choose", text(&bundle), "--arithmetic", "half"], 2, "no arithmetic");
+    refused(&["dance"], 2, "dance");
+}
+
+#[test]
+fn every_command_prints_json() {
+    let folder = tempfile::tempdir().unwrap();
+    let bundle = common::write_bundle(folder.path());
+    write_images(folder.path());
+    let (bundle, profile) = (text(&bundle), folder.path().join("profile.json"));
+    let at = |name: &str| text(&folder.path().join(name)).to_owned();
+
+    let info = json(&["info", bundle]);
+    assert_eq!(info["bundle"]["children"].as_array().unwrap().len(), 5);
+    assert_eq!(
+        (&info["bundle"]["weight_storage"], &info["bundle"]["gpu_weight_storage"]),
+        (&"f32".into(), &"f32".into())
+    );
+    assert!(!info["adapters"].as_array().unwrap().is_empty());
+
+    let measured = json(&["profile", bundle, "--seconds", "0.2", "--out", text(&profile)]);
+    let written: Value = serde_json::from_slice(&std::fs::read(&profile).unwrap()).unwrap();
+    let sealed = |mut value: Value| {
+        value.as_object_mut().unwrap().remove("checksum");
+        value
+    };
+    // The report's keys are beside the profile's.
+    for (key, value) in sealed(written).as_object().unwrap() {
+        assert_eq!(&measured[key], value, "{key}");
+    }
+    assert!(measured["informative"][0]["measured_p90_ms"].as_f64().unwrap() > 0.0);
+
+    let choices =
+        json(&["choose", bundle, "--budget-ms", "5000,6000", "--quantile", "p50", "--profile", text(&profile)]);
+    assert_eq!(choices["budgets"][1]["name"], "biggest");
+    assert_eq!(choices["budgets"][1]["budget_ms"], 6000.0);
+    for key in
+        ["predicted_ms", "measured_p50_ms", "measured_p90_ms", "top1", "held_out_top1", "madds", "params", "switch_us"]
+    {
+        assert!(choices["budgets"][0][key].as_f64().is_some(), "{key}: {choices}");
+    }
+    for key in ["adapter", "backend", "driver", "precision"] {
+        assert!(choices["device"][key].is_string(), "{key}: {choices}");
+    }
+
+    let seen = json(&["classify", bundle, &at("noise.png"), "--child", "pareto-2"]);
+    assert_eq!((&seen["name"], &seen["top1"]), (&Value::from("pareto-2"), &Value::Null));
+    assert!(common::LABELS.contains(&seen["images"][0]["label"].as_str().unwrap()));
+    let seen = json(&["run", bundle, &at("noise.jpg"), &at("large.jpg"), "--top", "3", "--child", "biggest"]);
+    assert_eq!((&seen["name"], seen["images"].as_array().unwrap().len()), (&Value::from("biggest"), 2));
+    assert_eq!(seen["images"][1]["top"].as_array().unwrap().len(), 3);
+    let seen = json(&["classify", bundle, "--images", &at("images"), "--labels", &at("labels")]);
+    assert_eq!((&seen["labelled"], &seen["images"][1]["expected"]), (&Value::from(2), &Value::from(common::LABELS[9])));
+
+    let smaller = json(&["choose", bundle, "--budget-ms", "5000", "--seconds", "0", "--weight-storage", "int8"]);
+    assert_eq!(smaller["device"]["precision"], "f32, weights int8");
+    if json(&["info"])["adapters"][0]["f16"] == true {
+        let halves = json(&["classify", bundle, &at("noise.png"), "--arithmetic", "f16"]);
+        assert_eq!(halves["device"]["precision"], "f16");
+    }
+    let audit = json(&["switch", bundle, "--switches", "20"]);
+    for key in ["weight_bytes", "buffers", "bind_groups", "pipelines"] {
+        assert_eq!(audit[key], 0, "{audit}");
+    }
+    assert_eq!(audit["outputs_equal_fresh_load"], true);
+
+    let bench = json(&["bench", bundle, "--seconds", "1"]);
+    assert_eq!(bench["children"][1]["name"], "biggest");
+    assert!(bench["children"][0]["operators"][0]["gflops"].as_f64().unwrap() > 0.0);
+}
+
+/// Chrome's trace events of one thread, as start and end in microseconds.
+fn spans(trace: &Value, thread: u32) -> Vec<(f64, f64)> {
+    let events = trace["traceEvents"].as_array().unwrap().iter();
+    (events.filter(|event| event["ph"] == "X" && event["tid"] == thread))
+        .map(|event| {
+            let (start, duration) = (event["ts"].as_f64().unwrap(), event["dur"].as_f64().unwrap());
+            assert!(start >= 0.0 && duration >= 0.0 && event["name"].is_string(), "{event}");
+            (start, start + duration)
+        })
+        .collect()
+}
+
+#[test]
+fn a_profile_is_a_page_a_document_and_a_trace() {
+    let folder = tempfile::tempdir().unwrap();
+    let bundle = common::write_bundle(folder.path());
+    let (page, traced) = (folder.path().join("page.html"), folder.path().join("trace.json"));
+    let profile = ["profile", text(&bundle), "--seconds", "1", "--tune", "0", "--trace", text(&traced)];
+    let report = json(&[&profile[..], &["--html", text(&page)]].concat());
+    for key in ["children", "informative", "bundle_name", "memory", "set_up", "opening", "warm_up", "errors", "trace"] {
+        assert!(!report[key].is_null(), "{key}");
+    }
+    assert!(report["memory"]["weights"].as_u64().unwrap() > 0);
+    assert_eq!(
+        (&report["layers_of"][0]["name"], &report["layers_of"][1]["name"]),
+        (&"biggest".into(), &"smallest".into())
+    );
+    assert_eq!(report["shipped"][4]["test_top1"], 94.0);
+    let html = std::fs::read_to_string(&page).unwrap();
+    assert_eq!(nestling_page::markup_fault(&html), None);
+    assert!(html.contains("Layers of smallest") && !html.contains("NaN") && html.len() < 1 << 20);
+
+    for without in [None, Some("timestamps")] {
+        if let Some(feature) = without {
+            let output = run(&[&profile[..], &["--without", feature, "--child", "pareto-1"]].concat());
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        }
+        let trace: Value = serde_json::from_slice(&std::fs::read(&traced).unwrap()).unwrap();
+        assert_eq!(trace["displayTimeUnit"], "ms");
+        let about = &trace["otherData"];
+        assert_eq!(about["child"], if without.is_none() { "biggest" } else { "pareto-1" });
+        if without.is_some() {
+            assert_eq!(about["clock"], "wall");
+            assert!(about["layers"].as_str().unwrap().contains("laid end to end"), "{about}");
+        }
+        let (host, gpu) = (spans(&trace, 1), spans(&trace, 2));
+        let whole = host[0];
+        // A millionth of a microsecond for rounding.
+        for track in [&host[1..], &gpu] {
+            let mut end = whole.0;
+            for span in track {
+                assert!(span.0 >= end - 1e-6 && span.1 <= whole.1 + 1e-6, "{span:?} in {whole:?} after {end}");
+                end = span.1;
+            }
+        }
+        assert!(host.len() == 6 && gpu.len() > 10);
+    }
+    // Nothing is left beside what was asked for and the two profiles, of which the first is of other features; and a name that
+    // does not ship is refused before measuring.
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 5);
+    refused(&["profile", text(&bundle), "--child", "middle"], 1, "pareto-1");
+    let nowhere = folder.path().join("none").join("page.html");
+    refused(&["profile", text(&bundle), "--seconds", "0", "--tune", "0", "--html", text(&nowhere)], 1, "cannot write");
+}
+
+#[test]
+fn the_bundles_storage_is_the_devices_unless_another_is_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("int8.nestling");
+    std::fs::write(&path, common::bundle_bytes_as(WeightStorage::Int8)).unwrap();
+    let layout = common::bundle_as(WeightStorage::Int8).layout().clone();
+    let choose = ["choose", text(&path), "--budget-ms", "5000", "--seconds", "0"];
+    for (asked, storage) in
+        [(None, WeightStorage::Int8), (Some("f16"), WeightStorage::F16), (Some("f32"), WeightStorage::F32)]
+    {
+        let flag = asked.map_or(Vec::new(), |asked| vec!["--weight-storage", asked]);
+        let bundle = json(&[&["info", text(&path)][..], &flag].concat())["bundle"].take();
+        assert_eq!(
+            (&bundle["weight_storage"], &bundle["gpu_weight_storage"]),
+            (&"int8".into(), &storage.to_string().into())
+        );
+        assert_eq!(bundle["gpu_weight_bytes"], nestling::engine::weight_bytes(&layout, storage));
+        assert!(bundle["weight_bytes"].as_u64().unwrap() < bundle["file_bytes"].as_u64().unwrap());
+        let precision = json(&[&choose[..], &flag].concat())["device"]["precision"].take();
+        assert_eq!(precision, if asked == Some("f32") { "f32".to_owned() } else { format!("f32, weights {storage}") });
+    }
+    let printed = String::from_utf8(run(&["info", text(&path)]).stdout).unwrap();
+    assert!(printed.contains("weights int8, ") && printed.contains("int8 on the GPU, "), "{printed}");
+    refused(&["info", text(&path), "--weight-storage", "f64"], 2, "no storage of weights: f32, f16 or int8");
+}
+
+#[test]
+fn a_slowed_down_device_is_governed_down_the_ladder() {
+    let folder = tempfile::tempdir().unwrap();
+    let bundle = common::write_bundle(folder.path());
+    let govern = ["govern", text(&bundle), "--budget-ms", "60000", "--seconds", "3"];
+    let slow = json(&[&govern[..], &["--slow-down", "1e9@1"]].concat());
+    let ladder = slow["ladder"].as_array().unwrap();
+    assert_eq!((&slow["started_with"], &slow["ended_with"]), (&Value::from("biggest"), &ladder[0]["name"]));
+    let switches = slow["switches"].as_array().unwrap();
+    assert_eq!((switches.len(), &switches[0]["why"]), (ladder.len() - 1, &Value::from("misses")));
+    assert_eq!(slow["too_slow"], true);
+    assert!(switches[0]["at_s"].as_f64().unwrap() >= 1.0, "{slow}");
+
+    let output = run(&govern);
+    let printed = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success() && printed.contains("100.00 % of them within 60000 ms"), "{printed}");
+    assert!(!String::from_utf8_lossy(&output.stderr).contains(FEW), "no other device is known");
+}
+
+/// What is said where other devices' tables are enough to begin with.
+const FEW: &str = "measuring three children only";
+
+/// The profile of this device with as little measured as there can be.
+fn quick_profile(bundle: &Path, path: &Path) -> DeviceProfile {
+    json(&["profile", text(bundle), "--seconds", "0", "--tune", "0", "--out", text(path)]);
+    DeviceProfile::load(path).unwrap()
+}
+
+#[test]
+fn a_profile_is_stored_beside_its_bundle_and_overwrites_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let bundle = common::write_bundle(folder.path());
+    let stored = bundle.with_extension("profile.json");
+    let kept = bundle.with_extension("profile.json.old");
+    let profile = |bundle: &Path| {
+        let output = run(&["profile", text(bundle), "--seconds", "0", "--tune", "0"]);
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success() && stderr.contains(&format!("wrote {}", text(&stored))), "{stderr}");
+        (DeviceProfile::load(&stored).unwrap(), stderr)
+    };
+    profile(&bundle);
+    // Measured again: the same, only newer.
+    let (mut other, said) = profile(&bundle);
+    assert!(!kept.exists() && !said.contains("keeping"), "{said}");
+
+    other.table.device.adapter = "Made-up 1".into();
+    other.save(&stored).unwrap();
+    let (_, said) = profile(&bundle);
+    assert!(said.contains("it was measured on Made-up 1") && said.contains(text(&kept)), "{said}");
+    assert_eq!(DeviceProfile::load(&kept).unwrap(), other);
+    std::fs::write(&stored, "my notes").unwrap();
+    profile(&bundle);
+    // What was set aside before stays, too.
+    assert_eq!(DeviceProfile::load(&kept).unwrap(), other);
+    assert_eq!(std::fs::read(bundle.with_extension("profile.json.old2")).unwrap(), b"my notes");
+
+    // No file can be written there: too long a name while it is written, and a folder of that name.
+    let elsewhere = folder.path().join("a".repeat(240)).with_extension("nestling");
+    std::fs::copy(&bundle, &elsewhere).unwrap();
+    std::fs::remove_file(&stored).unwrap();
+    std::fs::create_dir(&stored).unwrap();
+    for bundle in [&elsewhere, &bundle] {
+        refused(&["profile", text(bundle), "--seconds", "0", "--tune", "0"], 1, "name another file with --out FILE");
+    }
+    assert!(stored.is_dir());
+}
+
+#[test]
+fn where_the_bundle_knows_other_devices_three_children_are_enough_to_choose() {
+    let folder = tempfile::tempdir().unwrap();
+    let bundle = common::write_bundle(folder.path());
+    let at = |name: &str| folder.path().join(name);
+    let (own, new, known) = (at("own.json"), at("new.json"), at("known.nestling"));
+    let mut table = quick_profile(&bundle, &own).table;
+    table.device.adapter = "Made-up 1".into();
+    std::fs::write(&known, Bundle::open(&bundle).unwrap().with_latency_tables(vec![table]).unwrap()).unwrap();
+    let is_quick = |arguments: &[&str]| {
+        let output = run(arguments);
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{arguments:?}: {stderr}");
+        stderr.contains(FEW)
+    };
+    let choose = ["choose", text(&known), "--budget-ms", "5000"];
+    assert!(is_quick(&choose));
+    assert!(is_quick(&["govern", text(&known), "--budget-ms", "60000", "--seconds", "1"]));
+    // Whoever gives a profile or a time wants this device measured whole.
+    assert!(!is_quick(&[&choose[..], &["--seconds", "0"]].concat()));
+    assert!(!is_quick(&[&choose[..], &["--profile", text(&own)]].concat()));
+    assert!(!is_quick(&[&choose[..], &["--seconds", "0", "--profile", text(&new)]].concat()) && new.exists());
+}
+
+#[test]
+fn a_prediction_is_compared_with_profiles_of_the_same_network_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let bundle = common::write_bundle(folder.path());
+    let (own, other) = (folder.path().join("own.json"), folder.path().join("other.json"));
+    let profile = quick_profile(&bundle, &own);
+    let predict = ["predict", text(&bundle), "--children", "2", "--rounds", "1", "--profile", text(&own)];
+    let predict = [&predict[..], &["--other", text(&other)]].concat();
+    let changed = |change: fn(&mut DeviceProfile)| {
+        let mut changed = profile.clone();
+        change(&mut changed);
+        changed.save(&other).unwrap();
+    };
+    changed(|profile| profile.table.device.adapter = "Made-up 1".into());
+    let predicted = json(&predict);
+    assert!(predicted["baselines"].to_string().contains("table of Made-up 1"), "{predicted}");
+    // One round repeats nothing.
+    assert!(predicted["repeatability"].is_null(), "{predicted}");
+    let printed = String::from_utf8(run(&predict).stdout).unwrap();
+    assert!(printed.contains("1 rounds, which rank them alike by -;"), "{printed}");
+
+    changed(|profile| profile.network = "0".repeat(32));
+    refused(&predict, 1, "other.json: it was measured with network 0000");
+    changed(|profile| profile.kernels = "0".into());
+    refused(&predict, 1, "with other kernels than this build's; measure again on");
+    changed(|profile| profile.image_side = 9);
+    refused(&predict, 1, "images of 9 pixels a side");
+}
+
+#[test]
+fn a_tensor_is_benchmarked_and_answered() {
+    let folder = tempfile::tempdir().unwrap();
+    let bundle = common::write_bundle(folder.path());
+    let at = |name: &str| text(&folder.path().join(name)).to_owned();
+    let floats = |count: usize| (0..count).flat_map(|i| (i as f32 / count as f32).to_le_bytes()).collect::<Vec<u8>>();
+    std::fs::write(at("input"), floats(24 * 24)).unwrap();
+    std::fs::write(at("short"), floats(24 * 23)).unwrap();
+    std::fs::write(at("odd"), [0; 7]).unwrap();
+    let bench = ["bench", text(&bundle), "--seconds", "1", "--whole-only", "--child", "pareto-1"];
+
+    let whole = json(&[&bench[..], &["--input", &at("input"), "--logits", &at("logits")]].concat());
+    let child = &whole["children"][0];
+    assert_eq!((child["layers"].as_array().unwrap().len(), &child["layers_timed_by"]), (0, &Value::Null));
+    let plain = json(
+        &[&bench[..], &["--input", &at("input"), "--logits", &at("plain"), "--without", "subgroups,timestamps"]]
+            .concat(),
+    );
+    assert_eq!(plain["subgroups"], false);
+    if cfg!(unix) {
+        for key in ["first_result_cpu_ms", "cpu_ms"] {
+            assert!(child[key].as_f64().unwrap() > 0.0, "{key}: {child}");
+        }
+        assert!(whole["load_cpu_ms"].as_f64().unwrap() > 0.0, "{whole}");
+    }
+    let logits = |name: &str| {
+        let bytes = std::fs::read(at(name)).unwrap();
+        bytes.chunks(4).map(|word| f32::from_le_bytes(word.try_into().unwrap())).collect::<Vec<f32>>()
+    };
+    let (logits, plain) = (logits("logits"), logits("plain"));
+    assert_eq!(logits.len(), 10);
+    assert!(logits.iter().zip(&plain).all(|(one, other)| (one - other).abs() < 1e-3), "{logits:?} {plain:?}");
+
+    refused(&[&bench[..], &["--input", &at("short")]].concat(), 1, "552");
+    refused(&[&bench[..], &["--input", &at("odd")]].concat(), 1, "7 bytes");
+    refused(&[&bench[..], &["--input", &at("input"), "--child", "biggest"]].concat(), 1, "one child");
+    refused(&[&bench[..], &["--logits", &at("logits")]].concat(), 2, "--input");
+}
+
+#[test]
+fn compiled_pipelines_are_kept_where_asked() {
+    let folder = tempfile::tempdir().unwrap();
+    let bundle = common::write_bundle(folder.path());
+    let cache = folder.path().join("cache");
+    let bench = ["bench", text(&bundle), "--seconds", "1", "--whole-only", "--child", "pareto-1"];
+    let with_cache = [&bench[..], &["--pipeline-cache", text(&cache)]].concat();
+
+    let without = json(&[&with_cache[..], &["--without", "pipeline-cache"]].concat());
+    assert!(without["pipeline_cache"].is_null() && !cache.exists());
+    let starts =
+        [json(&with_cache), json(&with_cache)].map(|start| start["pipeline_cache"].as_str().unwrap().to_owned());
+    if !starts[0].starts_with("unused") {
+        assert!(starts[0].starts_with("cold; ") && starts[0].ends_with(" bytes saved"), "{starts:?}");
+        assert!(starts[1].starts_with("warm, "), "{starts:?}");
+        assert_eq!(std::fs::read_dir(&cache).unwrap().count(), 1);
+    }
+}
+
+#[test]
+fn photographs_get_their_five_labels() {
+    let folder = tempfile::tempdir().unwrap();
+    let bundle = common::write_bundle(folder.path());
+    write_images(folder.path());
+    let picture = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let output = run(&["run", text(&bundle), &picture("noise.jpg"), &picture("noise.png")]);
+    let printed = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let heads = printed.lines().filter(|line| line.ends_with("noise.jpg") || line.ends_with("noise.png"));
+    let guesses = printed
+        .lines()
+        .filter(|line| line.ends_with(" %") && common::LABELS.iter().any(|label| line.trim_start().starts_with(label)));
+    assert_eq!((heads.count(), guesses.count()), (2, 10), "{printed}");
+
+    // Bad pictures say what is wrong with them, before a device is opened.
+    let whole = std::fs::read(picture("noise.jpg")).unwrap();
+    std::fs::write(picture("cut.jpg"), &whole[..whole.len() / 2]).unwrap();
+    image::GrayImage::new(20_000, 2).save(picture("wide.png")).unwrap();
+    image::GrayImage::new(1, 1).save(picture("dot.png")).unwrap();
+    refused(&["run", text(&bundle), &picture("cut.jpg")], 1, "JPEG file is cut off");
+    refused(&["run", text(&bundle), &picture("wide.png")], 1, "20000x2 pixels: each side must be between 2 and 16384");
+    refused(&["run", text(&bundle), &picture("dot.png")], 1, "1x1 pixels: each side must be");
+    refused(&["run", text(&bundle), &picture("noise.jpg"), "--top", "0"], 2, "--top");
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_panic() {
+    let folder = tempfile::tempdir().unwrap();
+    let bundle = common::write_bundle(folder.path());
+    let mut child = Command::new(env!("CARGO_BIN_EXE_nestling-device"))
+        .args(["info", text(&bundle)])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    // Drivers write to stderr too: only a panic is looked for.
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && !stderr.contains("panicked"), "{stderr}");
+}

@@ -1,0 +1,230 @@
+//! Children that do not ship: found in the whole space, adopted, governed.
+#![allow(clippy::unwrap_used, reason = "a test's panic is its message")]
+
+#[path = "../../bundle/tests/common/mod.rs"]
+mod common;
+
+use common::bits;
+use nestling::engine::{EngineError, Start};
+use nestling::gpu::{Context, ContextOptions, Counters};
+use nestling::profiling::ProfileOptions;
+use nestling::session::{ChooseError, Governed, RuntimeError, WholeSpaceError, WholeSpaceOptions};
+use nestling::{Runtime, RuntimeOptions};
+use nestling_bundle::Bundle;
+use nestling_core::choosing::Budget;
+use nestling_core::governor::{Decision, GovernorError, GovernorOptions, Reason, Rung};
+use nestling_core::image::Image;
+use nestling_core::metrics::{Millis, Quantile};
+use nestling_core::space::CalibratedChild;
+use nestling_lab::audit::{ChoiceAuditOptions, audit_choices};
+use std::sync::LazyLock;
+use std::time::Duration;
+
+static CONTEXT: LazyLock<Context> = LazyLock::new(|| Context::new(&ContextOptions::default()).unwrap());
+static TRAINED: LazyLock<Bundle> = LazyLock::new(common::trained);
+
+fn options(spare_children: usize) -> RuntimeOptions {
+    // One set of kernels: answers are compared bit for bit.
+    RuntimeOptions { spare_children, largest_image_side: 64, start: Start::Tuned, ..RuntimeOptions::default() }
+}
+
+fn runtime(bundle: &Bundle) -> Runtime {
+    Runtime::with_context(&CONTEXT, bundle, &options(8)).unwrap()
+}
+
+fn quick() -> ProfileOptions<'static> {
+    ProfileOptions { time: Duration::from_millis(500), ..ProfileOptions::default() }
+}
+
+/// A bundle whose only child is far from the best of the space.
+fn smallest_alone() -> Bundle {
+    common::repacked(&TRAINED, |manifest| manifest.children.retain(|entry| entry.name == "smallest"))
+}
+
+/// What a child answers on a runtime that was loaded for it.
+fn fresh_logits(bundle: &Bundle, child: &CalibratedChild, images: &[Image<'_>]) -> Vec<Vec<u32>> {
+    let fresh = runtime(bundle);
+    let prepared = fresh.prepare(child).unwrap();
+    images.iter().map(|image| bits(&fresh.supernet().infer(&prepared, image).unwrap())).collect()
+}
+
+#[test]
+fn the_whole_space_is_searched_within_the_budget_or_the_shipped_child_stays() {
+    let runtime = runtime(&TRAINED);
+    runtime.profile(&quick()).unwrap();
+    for budget in runtime.typical_budgets(3, Quantile::P50).unwrap() {
+        let budget = Budget { limit: Millis(1.3 * budget.limit.0), ..budget };
+        let choice = match runtime.choose_in_whole_space(&TRAINED, budget, &WholeSpaceOptions::default()) {
+            Ok(choice) => choice,
+            // A machine whose load grows is allowed to refuse.
+            Err(error) => {
+                assert!(error.to_string().contains("fastest"), "{error}");
+                continue;
+            }
+        };
+        assert_eq!(runtime.active().child(), choice.child());
+        match choice.adopted() {
+            None => assert_eq!(runtime.active().name(), Some(choice.shipped().entry().name.as_str())),
+            Some(adopted) => {
+                assert!(budget.holds(adopted.measured) && adopted.expected_gain > 0.0, "{choice}");
+                assert_eq!((runtime.active().name(), adopted.calibrated.child()), (None, choice.child()));
+                assert!(adopted.check.images > 100 && adopted.check.top1_percent() > 80.0, "{}", adopted.check);
+            }
+        }
+        assert!(!choice.to_string().contains('\n') && choice.to_string().contains(choice.why()));
+    }
+}
+
+#[test]
+fn choices_in_the_whole_space_are_audited() {
+    // Between the two there is room for better ones.
+    let bundle = common::repacked(&TRAINED, |manifest| {
+        manifest.children.retain(|entry| ["smallest", "biggest"].contains(&entry.name.as_str()));
+    });
+    let runtime = runtime(&bundle);
+    runtime.profile(&quick()).unwrap();
+    let test: Vec<_> = bundle.check_images().collect();
+    let options = ChoiceAuditOptions {
+        budgets: 3,
+        whole_space_budgets: 5,
+        quantile: Quantile::P50,
+        test: &test,
+        ..ChoiceAuditOptions::default()
+    };
+    let audit = audit_choices(&runtime, &bundle, &options).unwrap();
+    assert_eq!((audit.choices.len(), audit.whole_space.len()), (3, 5));
+    // Which budgets hold is the machine's affair; a refusal has no child and no times, anything else has both.
+    for one in &audit.whole_space {
+        let known = (one.measured_ms.is_some(), one.again_ms.is_some(), one.adopted.is_none() || one.shipped.is_some());
+        assert_eq!(known, (one.shipped.is_some(), one.shipped.is_some(), true), "{one:?}");
+        if one.adopted.is_some() {
+            assert!(one.measured_ms.unwrap().0 <= one.budget_ms.0, "{one:?}");
+        }
+    }
+}
+
+#[test]
+fn a_bundle_that_ships_only_its_smallest_child_adopts_a_better_one() {
+    let bundle = smallest_alone();
+    // One spare slot is enough for a search.
+    let runtime = Runtime::with_context(&CONTEXT, &bundle, &options(1)).unwrap();
+    let profile = runtime.profile(&quick()).unwrap();
+    // Far more than any child takes.
+    let budget = Budget::p50(Millis(100.0 * profile.table.predict(&bundle.networks()[0]).0));
+    let choice = runtime.choose_in_whole_space(&bundle, budget, &WholeSpaceOptions::default()).unwrap();
+    let adopted = choice.adopted().unwrap_or_else(|| panic!("{choice}"));
+    assert_eq!(choice.shipped().entry().name, "smallest");
+    assert!(adopted.check.images > 100 && adopted.check.images == adopted.check_of_shipped.images);
+    assert!(adopted.check.correct >= adopted.check_of_shipped.correct, "{choice}");
+    assert!(adopted.expected_gain > 1.0 && budget.holds(adopted.measured), "{choice}");
+    let shipped_top1 = choice.shipped().entry().held_out.top1_percent();
+    assert_eq!(adopted.accuracy, shipped_top1 + adopted.expected_gain);
+
+    let images: Vec<Image<'_>> = bundle.check_images().take(20).map(|(image, _)| image).collect();
+    let ours: Vec<Vec<u32>> = images.iter().map(|image| bits(&runtime.logits(image).unwrap())).collect();
+    assert_eq!(ours, fresh_logits(&bundle, &adopted.calibrated, &images));
+}
+
+#[test]
+fn an_adopted_child_becomes_a_rung_while_another_serves() {
+    let bundle = smallest_alone();
+    // A device of its own, so that no other test is counted.
+    let runtime = Runtime::new(&bundle, options(2)).unwrap();
+    runtime.profile(&quick()).unwrap();
+    let patience =
+        GovernorOptions { up_after: Duration::ZERO, quiet: Duration::ZERO, ..GovernorOptions::new(Millis(60_000.0)) };
+    let governed = Governed::new(&runtime, patience).unwrap();
+    let images: Vec<Image<'_>> = bundle.check_images().take(8).map(|(image, _)| image).collect();
+    let (choice, answers) = std::thread::scope(|scope| {
+        let search = scope.spawn(|| governed.adopt(&bundle, &WholeSpaceOptions::default()));
+        let mut answers = Vec::new();
+        while !search.is_finished() {
+            answers.push(governed.classify(&images[answers.len() % images.len()]).unwrap());
+        }
+        (search.join().unwrap().unwrap(), answers)
+    });
+    let adopted = choice.adopted().unwrap_or_else(|| panic!("{choice}"));
+    let name = adopted.prepared.to_string();
+    let rungs = governed.governor().ladder().rungs().to_vec();
+    assert_eq!(rungs.iter().map(|rung| rung.name.as_str()).collect::<Vec<_>>(), ["smallest", name.as_str()]);
+    assert_eq!(
+        (rungs[0].accuracy, rungs[1].accuracy),
+        (bundle.children()[0].held_out.top1_percent(), adopted.accuracy)
+    );
+    let of_smallest = fresh_logits(&bundle, &bundle.calibrated(0).unwrap(), &images);
+    let of_adopted = fresh_logits(&bundle, &adopted.calibrated, &images);
+    for (place, answer) in answers.iter().enumerate() {
+        let image = place % images.len();
+        let own = if *answer.child() == bundle.children()[0].child { &of_smallest } else { &of_adopted };
+        assert_eq!(bits(answer.logits()), own[image], "{place}");
+    }
+
+    // Down, up, and every answer as after a fresh load; nothing is made or sent for it.
+    let loaded = runtime.supernet().counters();
+    let until = |rung: usize| {
+        for _ in 0..200 {
+            if governed.governor().current() == rung {
+                return;
+            }
+            governed.classify(&images[0]).unwrap();
+        }
+        panic!("rung {rung} is never reached");
+    };
+    until(1);
+    let of_top = runtime.active();
+    assert_eq!((of_top.name(), of_top.child()), (None, adopted.calibrated.child()));
+    let said = [(); 3].map(|()| governed.observe(&of_top, Millis(1e6)));
+    assert_eq!(said[2], Decision::StepDown { to: 0, why: Reason::Misses });
+    assert_eq!(runtime.active().name(), Some("smallest"));
+    until(1);
+    for (image, own) in images.iter().zip(&of_adopted) {
+        assert_eq!(bits(governed.classify(image).unwrap().logits()), *own);
+    }
+    let Counters { weight_bytes_uploaded, buffers, bind_groups, pipelines, .. } =
+        runtime.supernet().counters() - loaded;
+    assert_eq!([weight_bytes_uploaded, buffers, bind_groups, pipelines], [0; 4]);
+    // The same child is found again, and is a rung already.
+    assert!(governed.adopt(&bundle, &WholeSpaceOptions::default()).is_ok());
+    assert_eq!(governed.governor().ladder().rungs(), rungs);
+}
+
+#[test]
+fn only_what_nothing_beats_is_a_rung_and_holds_a_slot() {
+    let bundle = smallest_alone();
+    let runtime = Runtime::with_context(&CONTEXT, &bundle, &options(1)).unwrap();
+    runtime.profile(&quick()).unwrap();
+    let governed = runtime.governed(Millis(60_000.0)).unwrap();
+    let child = bundle.space().sample(&mut common::random(5));
+    let calibrated = common::calibrated(bundle.space(), &child, &mut common::random(6));
+    let prepare = || runtime.prepare(&calibrated).unwrap();
+    let rung = |name: &str, ms: f64, accuracy: f64| Rung { name: name.to_owned(), predicted: Millis(ms), accuracy };
+    let rungs = || governed.governor().ladder().rungs().to_vec();
+    let before = rungs();
+    // One spare slot: each time it is free again.
+    assert!(!governed.add(rung("beaten", 1e6, 1.0), &prepare()).unwrap());
+    let error = governed.add(rung("smallest", 1e6, 99.0), &prepare()).unwrap_err();
+    assert!(matches!(error, ChooseError::Governor(GovernorError::Rung { .. })), "{error}");
+    assert_eq!((rungs(), runtime.active().name()), (before, Some("smallest")));
+    let other = self::runtime(&bundle);
+    let error = governed.add(rung("foreign", 1.0, 99.0), &other.prepare(&calibrated).unwrap()).unwrap_err();
+    assert!(matches!(error, ChooseError::Runtime(RuntimeError::Engine(EngineError::Foreign { .. }))), "{error}");
+
+    // What beats the one that serves serves in its place.
+    assert!(governed.add(rung("best", 1e-3, 99.0), &prepare()).unwrap());
+    assert_eq!((rungs().len(), governed.governor().rung().name.as_str()), (1, "best"));
+    let image = bundle.check_images().next().unwrap().0;
+    assert_eq!((runtime.active().child(), governed.classify(&image).unwrap().child()), (&child, &child));
+    assert!(matches!(runtime.prepare(&calibrated), Err(RuntimeError::Engine(EngineError::SlotsInUse { .. }))));
+}
+
+#[test]
+fn a_bundle_that_cannot_judge_unshipped_children_says_what_it_lacks() {
+    let options = WholeSpaceOptions::default();
+    let silent = common::bundle();
+    let error = runtime(&silent).choose_in_whole_space(&silent, Budget::p50(Millis(1e6)), &options).unwrap_err();
+    assert!(matches!(error, WholeSpaceError::Missing { missing: "accuracy predictor" }), "{error}");
+    let error = runtime(&silent).choose_in_whole_space(&TRAINED, Budget::p50(Millis(1e6)), &options).unwrap_err();
+    assert!(matches!(error, WholeSpaceError::OtherBundle { .. }), "{error}");
+    let error = runtime(&TRAINED).choose_in_whole_space(&TRAINED, Budget::p50(Millis(1e-6)), &options).unwrap_err();
+    assert!(error.to_string().contains("fastest"), "{error}");
+}

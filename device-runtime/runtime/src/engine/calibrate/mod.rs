@@ -1,0 +1,130 @@
+//! Exact batch-norm calibration on the device (BigNAS, batch norm calibration): so that any child of the space can run,
+//! not only those that ship with statistics.
+//!
+//! As the trainer does it: each layer's moments are taken over all images, with every layer before it already normalised
+//! by its final statistics. So layers come one after the other, and each takes a pass over all images ([`plan`]): from
+//! what is kept of an image (the input of its block, [`kept`]) through the block up to that layer, whose sums go without
+//! batch norm to a kernel that finds their mean and centred sum of squares. The host joins images in f64 ([`moments`]),
+//! folds the layer, and the next pass runs it as it will ship.
+//!
+//! A block of three layers so takes its expand convolution three times, its depthwise twice, its projection once: the
+//! projection's sums are kept too, and become the next block's input once their statistics are known.
+//!
+//! Other threads go on classifying between submissions, in the same three buffers: every submission begins with a copy
+//! of what it needs, and leaves nothing there that it will look for.
+
+mod encode;
+mod kept;
+mod moments;
+mod plan;
+mod progress;
+mod run;
+
+use crate::engine::arithmetic::check_arithmetic;
+use crate::engine::infer::Input;
+use crate::engine::pipelines::{Pipelines, Wanted};
+use crate::engine::{EngineError, Supernet};
+use crate::gpu::Wait;
+use nestling_core::image::Image;
+use nestling_core::space::{CalibratedChild, Child};
+use run::Calibration;
+use std::sync::PoisonError;
+
+#[cfg(test)]
+pub(super) use plan::forwards;
+
+const ACTION: &str = "a calibration";
+
+impl Supernet {
+    /// Computes a child's batch-norm statistics on this device, over `images` as the network will meet them: some hundred
+    /// from where it will be used, no labels needed.
+    ///
+    /// Exact: each layer's mean and biased variance over all images, with every layer before it normalised by its final
+    /// statistics, which is what one batch of all images would give. The trainer's statistics over the same images are the
+    /// same but for rounding, and how the work is divided changes no bit.
+    ///
+    /// `progress` is called with the share that is done, from 0 to 1, by this thread. Blocks for two to three times what
+    /// inferring every image takes. Other threads may infer and prepare meanwhile; an inference waits for up to two
+    /// submissions, of some 10 ms or of one image, whichever is longer. Takes a free slot, and on the GPU two block tensors
+    /// for every image, until it returns; the first call for a kind of layer also builds a pipeline or two.
+    ///
+    /// # Errors
+    /// [`EngineError::NoImages`] if there is none, [`EngineError::Space`] if the space does not offer the child or the
+    /// weights are so broken that a statistic is not finite, [`EngineError::SlotsInUse`] if no slot is free,
+    /// [`EngineError::ImageTooLarge`] for an image beyond the options' side, [`EngineError::CalibrationMemory`] if the
+    /// images need more memory than there is, [`EngineError::Background`] if the driver refused the fast pipelines,
+    /// [`EngineError::Gpu`] otherwise. The supernet is as before then.
+    pub fn calibrate(
+        &self,
+        child: &Child,
+        images: &[Image<'_>],
+        progress: Option<&dyn Fn(f64)>,
+    ) -> Result<CalibratedChild, EngineError> {
+        let inputs: Vec<Input<'_>> = images.iter().map(Input::Image).collect();
+        pollster::block_on(self.calibrate_inputs(child, &inputs, progress, Wait::Blocking))
+    }
+
+    /// The same without blocking: the only way in a browser.
+    ///
+    /// # Errors
+    /// As [`Supernet::calibrate`].
+    pub async fn calibrate_async(
+        &self,
+        child: &Child,
+        images: &[Image<'_>],
+        progress: Option<&dyn Fn(f64)>,
+    ) -> Result<CalibratedChild, EngineError> {
+        let inputs: Vec<Input<'_>> = images.iter().map(Input::Image).collect();
+        self.calibrate_inputs(child, &inputs, progress, Wait::Suspending).await
+    }
+
+    /// The same over tensors that are resized and normalised already, each `[channels][height][width]` at the child's
+    /// resolution.
+    ///
+    /// # Errors
+    /// [`EngineError::Tensor`] if a length is wrong; otherwise as [`Supernet::calibrate`].
+    pub fn calibrate_tensors(
+        &self,
+        child: &Child,
+        tensors: &[&[f32]],
+        progress: Option<&dyn Fn(f64)>,
+    ) -> Result<CalibratedChild, EngineError> {
+        let inputs: Vec<Input<'_>> = tensors.iter().map(|tensor| Input::Tensor(tensor)).collect();
+        pollster::block_on(self.calibrate_inputs(child, &inputs, progress, Wait::Blocking))
+    }
+
+    async fn calibrate_inputs(
+        &self,
+        child: &Child,
+        inputs: &[Input<'_>],
+        progress: Option<&dyn Fn(f64)>,
+        wait: Wait,
+    ) -> Result<CalibratedChild, EngineError> {
+        if inputs.is_empty() {
+            return Err(EngineError::NoImages { child: child.to_string() });
+        }
+        self.context.check(ACTION)?;
+        self.wait_until_ready()?;
+        let mut calibration = Calibration::new(self, child, inputs.len(), progress, wait).await?;
+        calibration.keep_inputs(inputs).await?;
+        calibration.finish().await
+    }
+
+    /// What only calibration runs, with all that earlier ones built.
+    async fn calibration_pipelines(&self, wanted: &Wanted) -> Result<Pipelines, EngineError> {
+        let mut all = self.calibration.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let shipped = self.current_pipelines();
+        let there = |all: &Pipelines, (kernel, specialisation)| {
+            shipped.get(kernel, specialisation).or(all.get(kernel, specialisation)).cloned()
+        };
+        let missing: Wanted = wanted.iter().copied().filter(|&one| there(&all, one).is_none()).collect();
+        if !missing.is_empty() {
+            all.adopt(check_arithmetic(&self.context, self.pipelines.common(), &missing).await?);
+            all.add_all(&self.context, &missing).await?;
+            self.context.save_pipelines();
+            self.calibration.lock().unwrap_or_else(PoisonError::into_inner).adopt(all.clone());
+        }
+        all.adopt(shipped.clone());
+        Ok(all)
+    }
+}

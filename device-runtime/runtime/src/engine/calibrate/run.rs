@@ -1,0 +1,283 @@
+use crate::engine::arena::{Location, steps};
+use crate::engine::calibrate::ACTION;
+use crate::engine::calibrate::kept::{ImageBytes, Kept, tensor_bytes};
+use crate::engine::calibrate::moments::{Moments, moment_bytes, most_moment_bytes};
+use crate::engine::calibrate::plan::{Pass, passes};
+use crate::engine::calibrate::progress::Progress;
+use crate::engine::infer::Input;
+use crate::engine::pipelines::Wanted;
+use crate::engine::planner::{LayerPlan, activation_number};
+use crate::engine::prepare::{Dispatch, norm_elements, pairs, shape_parameters};
+use crate::engine::{EngineError, PreparedChild, Supernet};
+use crate::gpu::{GpuError, Lease, Staging, Upload, Wait};
+use nestling_core::space::{Activation, CalibratedChild, Child, LayerShape, Network, Statistics};
+use nestling_shaders::{Closing, Kernel, LayerParameters};
+use std::collections::VecDeque;
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Most images of one submission.
+const MOST_TOGETHER: usize = 64;
+/// How long the GPU should have to do with one submission: long against handing it over, short for who wants to classify.
+const AIM: Duration = Duration::from_millis(10);
+/// Submissions on their way: one runs while the other is read.
+const IN_FLIGHT: usize = 2;
+/// Most bytes of images that wait to be sent.
+const MOST_WAITING: usize = 16 << 20;
+
+/// A calibration under way.
+pub(super) struct Calibration<'a> {
+    pub(super) supernet: &'a Supernet,
+    /// In its slot, scales and shifts are final for layers whose statistics are known.
+    pub(super) prepared: PreparedChild,
+    passes: Vec<Pass>,
+    /// Of every layer, as it ships.
+    pub(super) shipped: Vec<Dispatch>,
+    /// Of every normalised layer, without what closes it.
+    pub(super) bare: Vec<Option<Dispatch>>,
+    pub(super) moments: wgpu::ComputePipeline,
+    /// And threads of its workgroup.
+    pub(super) normalise: (wgpu::ComputePipeline, u32),
+    /// The first element of every layer's scales and shifts.
+    norms: Vec<u64>,
+    pub(super) kept: Kept,
+    staging: Arc<Staging>,
+    images: usize,
+    /// Images of the next submission.
+    together: usize,
+    progress: Progress<'a>,
+    wait: Wait,
+}
+
+/// Moments on their way.
+struct Pending {
+    lease: Lease,
+    submission: wgpu::SubmissionIndex,
+    images: usize,
+}
+
+impl<'a> Calibration<'a> {
+    /// Takes a slot, and makes buffers for so many images.
+    pub(super) async fn new(
+        supernet: &'a Supernet,
+        child: &Child,
+        images: usize,
+        progress: Option<&'a dyn Fn(f64)>,
+        wait: Wait,
+    ) -> Result<Self, EngineError> {
+        let network = supernet.space.lower(child)?;
+        let prepared = supernet.prepare_async(&CalibratedChild::neutral(&network)?).await?;
+        let passes = passes(&network, &steps(&network));
+
+        let bare_plans = bare_plans(supernet, &network)?;
+        let [moments, normalise] =
+            [Kernel::Moments, Kernel::Normalise].map(|kernel| (kernel, supernet.planner.unspecialised(kernel)));
+        let mut wanted: Wanted = bare_plans.iter().flatten().map(|plan| (plan.kernel, plan.specialisation)).collect();
+        wanted.extend([moments, normalise]);
+        let pipelines = supernet.calibration_pipelines(&wanted).await?;
+        let shipped = supernet.dispatches(&prepared).to_vec();
+        let bare: Result<Vec<Option<Dispatch>>, EngineError> = (bare_plans.iter().zip(&shipped))
+            .map(|(plan, shipped)| {
+                let Some(plan) = plan else { return Ok(None) };
+                let pipeline = pipelines.require(plan.kernel, plan.specialisation)?.clone();
+                Ok(Some(Dispatch { pipeline, workgroups: plan.workgroups, ..shipped.clone() }))
+            })
+            .collect();
+        let mut next = supernet.first_norm(&prepared);
+        let norms = (network.layers.iter())
+            .map(|layer| {
+                let first = next;
+                next += norm_elements(layer);
+                first
+            })
+            .collect();
+
+        let bytes = ImageBytes::of(&network, &passes);
+        let most_moments = most_moment_bytes(&network);
+        let together = MOST_TOGETHER.min(images);
+        let ((kept, staging), verdict) = supernet.context.guarded("making buffers for a calibration", || {
+            let kept = Kept::new(supernet, images, bytes, most_moments);
+            (kept, Staging::new(&supernet.context, IN_FLIGHT, together as u64 * most_moments))
+        });
+        verdict.await.map_err(|error| match error {
+            GpuError::OutOfMemory { .. } => {
+                EngineError::CalibrationMemory { child: child.to_string(), images, bytes: bytes.total(images) }
+            }
+            other => other.into(),
+        })?;
+        Ok(Self {
+            supernet,
+            progress: Progress::new(progress, &network, &passes, images),
+            prepared,
+            passes,
+            shipped,
+            bare: bare?,
+            moments: pipelines.require(moments.0, moments.1)?.clone(),
+            normalise: (pipelines.require(normalise.0, normalise.1)?.clone(), normalise.1.workgroup),
+            norms,
+            kept,
+            staging,
+            images,
+            together: 1,
+            wait,
+        })
+    }
+
+    /// Brings every image to the network's input tensor, and keeps that.
+    pub(super) async fn keep_inputs(&mut self, inputs: &[Input<'_>]) -> Result<(), EngineError> {
+        let supernet = self.supernet;
+        let bytes = tensor_bytes(self.prepared.network(), None);
+        let mut waiting = 0;
+        for (index, &input) in inputs.iter().enumerate() {
+            let (submission, verdict) = {
+                let mut state = supernet.lock();
+                let must_resize = supernet.upload(&self.prepared, input, &mut state)?;
+                supernet.context.guarded(ACTION, || {
+                    let mut commands = supernet.context.encoder();
+                    if must_resize {
+                        let mut pass = commands.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+                        supernet.encode_resize(&self.prepared, &state, &mut pass)?;
+                    }
+                    let (buffer, offset) = self.kept.bases.of(index);
+                    let from = supernet.arena.buffer(Location::INPUT.place);
+                    commands.copy_buffer_to_buffer(from, 0, buffer, offset, bytes);
+                    Ok::<_, EngineError>(supernet.context.submit(commands))
+                })
+            };
+            verdict.await?;
+            let submission = submission?;
+            waiting += upload_bytes(input);
+            if waiting > MOST_WAITING {
+                waiting = 0;
+                self.settle(submission).await?;
+            }
+            self.progress.input(self.prepared.network());
+        }
+        Ok(())
+    }
+
+    /// Takes one layer after the other.
+    pub(super) async fn finish(mut self) -> Result<CalibratedChild, EngineError> {
+        let mut statistics = Statistics { means: Vec::new(), variances: Vec::new() };
+        for pass in std::mem::take(&mut self.passes) {
+            let (means, variances) = self.layer(&pass).await?;
+            statistics.means.extend(means);
+            statistics.variances.extend(variances);
+        }
+        let calibrated = CalibratedChild::new(self.prepared.network(), statistics)?;
+        self.progress.end();
+        Ok(calibrated)
+    }
+
+    /// Waits for a submission.
+    async fn settle(&self, submission: wgpu::SubmissionIndex) -> Result<(), EngineError> {
+        // Reading nothing of interest is the one wait that also works in a browser.
+        let lease = self.staging.take().await;
+        lease.read(&self.supernet.context, ACTION, submission, 4, self.wait).await?;
+        Ok(())
+    }
+
+    /// Finds one layer's means and variances over all images, and folds them: from now on the layer runs as it ships.
+    async fn layer(&mut self, pass: &Pass) -> Result<(Vec<f32>, Vec<f32>), EngineError> {
+        let network = self.prepared.inner.network.clone();
+        let layer = &network.layers[pass.layer];
+        self.write(pass.layer, &bare(&layer.shape), &pairs(layer, |_| (1.0, 0.0))).await?;
+        let mut moments = Moments::new(layer);
+        let mut pending: VecDeque<Pending> = VecDeque::new();
+        let mut first = 0;
+        let mut since = Instant::now();
+        while first < self.images || !pending.is_empty() {
+            if first < self.images && pending.len() < IN_FLIGHT {
+                let range = first..self.images.min(first + self.together);
+                first = range.end;
+                pending.push_back(self.submit(pass, range).await?);
+            } else if let Some(Pending { lease, submission, images }) = pending.pop_front() {
+                let bytes = moment_bytes(layer);
+                let all = bytes * images as u64;
+                let read = lease.read(&self.supernet.context, ACTION, submission, all, self.wait).await?;
+                let values: Vec<[f32; 4]> = bytemuck::pod_collect_to_vec(&read);
+                values.chunks_exact(bytes as usize / 16).for_each(|image| moments.add(image));
+                self.together = suitable(self.together, images, since.elapsed());
+                since = Instant::now();
+                self.progress.pass(&network, pass, images);
+            }
+        }
+        let steps = layer.convolution.map_or(&[][..], |convolution| &self.supernet.steps[convolution]);
+        let (means, variances) = moments.finish(steps);
+        self.write(pass.layer, &layer.shape, &self.supernet.fold_layer(layer, &means, &variances)).await?;
+        Ok((means, variances))
+    }
+
+    /// Writes a layer's scales and shifts, and its parameters, of which `closing` says how it ends.
+    async fn write(&self, index: usize, closing: &LayerShape, norms: &[[f32; 4]]) -> Result<(), EngineError> {
+        let supernet = self.supernet;
+        let network = self.prepared.network();
+        let norm = self.norms[index];
+        let parameters = LayerParameters {
+            how: shape_parameters(closing).how,
+            ..supernet.layer_parameters(&network.layers[index], &steps(network)[index], norm as u32)
+        };
+        let ((), verdict) = supernet.context.guarded(ACTION, || {
+            let at = u64::from(self.shipped[index].parameters);
+            let arena = &supernet.arena;
+            supernet.context.upload(Upload::Parameters, &arena.norms, norm * 16, bytemuck::cast_slice(norms));
+            supernet.context.upload(Upload::Parameters, &arena.parameters, at, bytemuck::bytes_of(&parameters));
+        });
+        Ok(verdict.await?)
+    }
+
+    async fn submit(&self, pass: &Pass, images: Range<usize>) -> Result<Pending, EngineError> {
+        let supernet = self.supernet;
+        let lease = self.staging.take().await;
+        let count = images.len();
+        let bytes = moment_bytes(&self.prepared.network().layers[pass.layer]);
+        let (submission, verdict) = {
+            let _state = supernet.lock();
+            supernet.context.guarded(ACTION, || {
+                let mut commands = supernet.context.encoder();
+                for (position, image) in (0u64..).zip(images) {
+                    self.encode_image(pass, image, &mut commands);
+                    commands.copy_buffer_to_buffer(&self.kept.moments, 0, lease.buffer(), position * bytes, bytes);
+                }
+                supernet.context.submit(commands)
+            })
+        };
+        verdict.await?;
+        Ok(Pending { lease, submission, images: count })
+    }
+}
+
+/// The same layer without activation and residual.
+fn bare(shape: &LayerShape) -> LayerShape {
+    LayerShape { activation: Activation::Identity, residual: false, ..*shape }
+}
+
+/// How the normalised layers are computed without what closes them: as they ship, but where that is built in.
+fn bare_plans(supernet: &Supernet, network: &Network) -> Result<Vec<Option<LayerPlan>>, EngineError> {
+    let plan = |shape: &LayerShape| {
+        let mut plan = supernet.planner.plan(shape)?;
+        for kernel in [Kernel::Moments, Kernel::Normalise] {
+            supernet.planner.plan_kernel(kernel, shape)?; // no loop or grid is too large for them either
+        }
+        if let Closing::Fixed(_) = plan.specialisation.closing {
+            plan.specialisation.closing = Closing::Fixed(activation_number(Activation::Identity));
+        }
+        Ok(plan)
+    };
+    network.layers.iter().map(|layer| layer.is_normalised().then(|| plan(&layer.shape)).transpose()).collect()
+}
+
+/// How many images the next submission should hold, after one of `images` took so long.
+fn suitable(together: usize, images: usize, took: Duration) -> usize {
+    let fit = AIM.as_secs_f64() / took.as_secs_f64().max(1e-6) * images as f64;
+    (fit as usize).clamp(1, MOST_TOGETHER.min(2 * together))
+}
+
+/// At most so many bytes are sent for an input.
+fn upload_bytes(input: Input<'_>) -> usize {
+    match input {
+        Input::Image(image) => 4 * image.width() as usize * image.height() as usize,
+        Input::Tensor(tensor) => 16 * tensor.len(),
+    }
+}

@@ -1,0 +1,173 @@
+use crate::engine::arena::{Route, activation_bytes};
+use crate::engine::{EngineError, PreparedChild, Supernet};
+use crate::gpu::{Lease, Staging, Wait};
+use nestling_core::image::Image;
+use nestling_shaders::{Kernel, ResizeParameters};
+use std::collections::VecDeque;
+use std::sync::{MutexGuard, PoisonError};
+
+/// The resize parameters that the GPU holds: written again only when they change.
+pub(super) type ResizeState = ResizeParameters;
+
+/// What an inference starts from.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Input<'a> {
+    /// An 8-bit image of any size.
+    Image(&'a Image<'a>),
+    /// A normalised tensor, `[channels][height][width]`.
+    Tensor(&'a [f32]),
+}
+
+/// An inference on its way.
+pub(super) struct Pending {
+    lease: Lease,
+    submission: wgpu::SubmissionIndex,
+}
+
+const ACTION: &str = "an inference";
+
+impl Supernet {
+    /// Classifies one image: resizes and normalises it on the GPU, runs the child, and returns the logits, one a class.
+    ///
+    /// Blocks until the answer is there. May be called from several threads at once.
+    ///
+    /// # Errors
+    /// [`EngineError::ImageTooLarge`], [`EngineError::Foreign`], or [`EngineError::Gpu`] if the device is lost or does
+    /// not answer in time.
+    pub fn infer(&self, child: &PreparedChild, image: &Image<'_>) -> Result<Vec<f32>, EngineError> {
+        pollster::block_on(self.run(child, Input::Image(image), Wait::Blocking))
+    }
+
+    /// The same without blocking: the only way in a browser. Natively a short-lived thread waits for the GPU.
+    ///
+    /// # Errors
+    /// As [`Supernet::infer`].
+    pub async fn infer_async(&self, child: &PreparedChild, image: &Image<'_>) -> Result<Vec<f32>, EngineError> {
+        self.run(child, Input::Image(image), Wait::Suspending).await
+    }
+
+    /// Runs the child on a tensor that is resized and normalised already, `[channels][height][width]` at the child's
+    /// resolution, and returns the logits.
+    ///
+    /// # Errors
+    /// [`EngineError::Tensor`] if the length is wrong; otherwise as [`Supernet::infer`].
+    pub fn infer_tensor(&self, child: &PreparedChild, tensor: &[f32]) -> Result<Vec<f32>, EngineError> {
+        pollster::block_on(self.run(child, Input::Tensor(tensor), Wait::Blocking))
+    }
+
+    /// Classifies many images, and keeps the GPU busy while answers are read. Logits are in the images' order.
+    ///
+    /// # Errors
+    /// As [`Supernet::infer`], of the first image that fails.
+    pub fn infer_many(&self, child: &PreparedChild, images: &[Image<'_>]) -> Result<Vec<Vec<f32>>, EngineError> {
+        let mut answers = Vec::with_capacity(images.len());
+        let mut pending: VecDeque<Pending> = VecDeque::new();
+        for image in images {
+            // Waiting for another thread's buffer while holding some could wait for ever: finish one's own instead.
+            let lease = loop {
+                if let Some(lease) = self.answers.try_take() {
+                    break Some(lease);
+                }
+                match pending.pop_front() {
+                    Some(oldest) => answers.push(pollster::block_on(self.finish(oldest, Wait::Blocking))?),
+                    None => break None,
+                }
+            };
+            let next = async {
+                let lease = match lease {
+                    Some(lease) => lease,
+                    None => self.answers.take().await,
+                };
+                self.submit(child, Input::Image(image), lease).await
+            };
+            pending.push_back(pollster::block_on(next)?);
+        }
+        for one in pending {
+            answers.push(pollster::block_on(self.finish(one, Wait::Blocking))?);
+        }
+        Ok(answers)
+    }
+
+    pub(super) async fn run(
+        &self,
+        child: &PreparedChild,
+        input: Input<'_>,
+        wait: Wait,
+    ) -> Result<Vec<f32>, EngineError> {
+        let lease = Staging::take(&self.answers).await;
+        let pending = self.submit(child, input, lease).await?;
+        self.finish(pending, wait).await
+    }
+
+    async fn submit(&self, child: &PreparedChild, input: Input<'_>, lease: Lease) -> Result<Pending, EngineError> {
+        self.check_own(child)?;
+        self.context.check(ACTION)?;
+        let bytes = activation_bytes(self.space.classes, 1);
+        let (submission, verdict) = {
+            let mut state = self.lock();
+            let prologue = self.upload(child, input, &mut state)?;
+            self.context.guarded(ACTION, || {
+                let mut commands = self.context.encoder();
+                {
+                    let mut pass = commands.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+                    if prologue {
+                        self.encode_resize(child, &state, &mut pass)?;
+                    }
+                    self.encode_layers(child, &mut pass);
+                }
+                commands.copy_buffer_to_buffer(&self.arena.block, 0, lease.buffer(), 0, bytes);
+                Ok::<_, EngineError>(self.context.submit(commands))
+            })
+        };
+        verdict.await?;
+        Ok(Pending { lease, submission: submission? })
+    }
+
+    async fn finish(&self, pending: Pending, wait: Wait) -> Result<Vec<f32>, EngineError> {
+        let bytes = activation_bytes(self.space.classes, 1);
+        let read = pending.lease.read(&self.context, ACTION, pending.submission, bytes, wait).await?;
+        let mut logits: Vec<f32> = bytemuck::pod_collect_to_vec(&read);
+        logits.truncate(self.space.classes as usize);
+        if let Some(background) = &self.background {
+            background.release();
+        }
+        Ok(logits)
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, ResizeState> {
+        self.submitting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Both passes of the resize, for the image that [`Supernet::upload`] wrote.
+    pub(super) fn encode_resize(
+        &self,
+        child: &PreparedChild,
+        resize: &ResizeState,
+        pass: &mut wgpu::ComputePass<'_>,
+    ) -> Result<(), EngineError> {
+        let target = child.network().input.width;
+        for (kernel, route, rows) in [
+            (Kernel::ResizeColumns, Route::ImageToExpanded, resize.source_side),
+            (Kernel::ResizeRows, Route::ExpandedToFiltered, target),
+        ] {
+            let specialisation = self.planner.unspecialised(kernel);
+            pass.set_pipeline(self.current_pipelines().require(kernel, specialisation)?);
+            pass.set_bind_group(0, self.arena.bind_group(route), &[0]);
+            pass.dispatch_workgroups(target.div_ceil(specialisation.workgroup), rows, 1);
+        }
+        Ok(())
+    }
+
+    pub(super) fn encode_layers(&self, child: &PreparedChild, pass: &mut wgpu::ComputePass<'_>) {
+        for dispatch in self.dispatches(child) {
+            self.encode(dispatch, pass);
+        }
+    }
+
+    pub(super) fn encode(&self, dispatch: &super::prepare::Dispatch, pass: &mut wgpu::ComputePass<'_>) {
+        let [x, y, z] = dispatch.workgroups;
+        pass.set_pipeline(&dispatch.pipeline);
+        pass.set_bind_group(0, self.arena.bind_group(dispatch.route), &[dispatch.parameters]);
+        pass.dispatch_workgroups(x, y, z);
+    }
+}

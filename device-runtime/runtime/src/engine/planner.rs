@@ -1,0 +1,385 @@
+use crate::engine::EngineError;
+use crate::engine::tiles::vendor_tiles;
+use crate::gpu::{AdapterFacts, Vendor};
+use nestling_core::arithmetic::Arithmetic;
+use nestling_core::space::{Activation, Block, ExpandRatio, LayerShape, Operator, SearchSpace, Shape, Skip};
+use nestling_core::tiles::{Tile, Tiles, Variant};
+use nestling_shaders::{Closing, Gate, Kernel, Specialisation};
+use std::collections::BTreeSet;
+
+/// What the choice of a kernel depends on, of the adapter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Traits {
+    /// Software on the CPU: a thread is a SIMD lane, and a workgroup a task of one core.
+    pub software: bool,
+    /// How pointwise layers are tiled.
+    pub tiles: Tiles,
+    /// What products are computed in.
+    pub arithmetic: Arithmetic,
+}
+
+/// How a layer is computed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LayerPlan {
+    /// The kernel.
+    pub kernel: Kernel,
+    /// What its pipeline is specialised to.
+    pub specialisation: Specialisation,
+    /// Workgroups along x, y and z.
+    pub workgroups: [u32; 3],
+}
+
+/// Chooses kernel, specialisation and workgroups of a space's layers. Pure: numbers in, plan out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Planner {
+    traits: Traits,
+    /// The activation of the pipelines that layers without one share.
+    activation: Activation,
+}
+
+/// Most iterations of a loop in a kernel: lavapipe ends every loop after 65,535, silently.
+const MOST_ITERATIONS: u64 = 65_535;
+/// Most workgroups along one axis: WebGPU's limit.
+const MOST_WORKGROUPS: u64 = 65_535;
+/// The tile of what answers first: loads little, compiles quickly.
+const PLAIN_TILE: Tile = Tile { pixels: 8, groups: 2 };
+
+impl Traits {
+    /// The traits of an adapter, with its vendor's tiles and the arithmetic that every adapter has.
+    pub fn of(facts: &AdapterFacts) -> Self {
+        let vendor = facts.vendor_family();
+        Self {
+            software: vendor == Vendor::Software,
+            tiles: vendor_tiles(vendor, facts.subgroups),
+            arithmetic: Arithmetic::F32,
+        }
+    }
+
+    /// Threads of a workgroup of any kernel but [`Kernel::Pointwise`]; a power of two, which halving sums needs.
+    fn workgroup(self, kernel: Kernel) -> u32 {
+        match kernel {
+            Kernel::LinearWide | Kernel::PoolWide => 64, // their workgroup memory is as large
+            _ if self.software => 8,                     // one SIMD vector: more only makes tasks coarser
+            _ => 64,
+        }
+    }
+
+    /// Rows of a depthwise thread's strip: many save loads, few make more threads.
+    fn rows(self) -> u32 {
+        if self.software { 16 } else { 4 }
+    }
+}
+
+pub(super) fn activation_number(activation: Activation) -> u32 {
+    match activation {
+        Activation::Identity => 0,
+        Activation::Relu => 1,
+        Activation::Relu6 => 2,
+        Activation::Swish => 3,
+        Activation::HardSwish => 4,
+        Activation::Sigmoid => 5,
+        Activation::HardSigmoid => 6,
+    }
+}
+
+impl Planner {
+    /// For the layers of a space.
+    pub fn new(space: &SearchSpace, traits: Traits) -> Self {
+        Self { traits, activation: space.activation }
+    }
+
+    /// The adapter's traits.
+    pub fn traits(&self) -> Traits {
+        self.traits
+    }
+
+    /// Plans a layer.
+    ///
+    /// # Errors
+    /// [`EngineError::TooLarge`] if a loop or the grid would be larger than every adapter allows.
+    pub fn plan(&self, shape: &LayerShape) -> Result<LayerPlan, EngineError> {
+        let software = self.traits.software;
+        let kernel = match shape.operator {
+            Operator::Dense => Kernel::Dense,
+            Operator::Depthwise => Kernel::Depthwise,
+            Operator::Pool if software => Kernel::Pool,
+            Operator::Pool => Kernel::PoolWide,
+            Operator::AveragePool => Kernel::AveragePool,
+            Operator::Linear if software => Kernel::PointwiseSmall,
+            Operator::Linear => Kernel::LinearWide,
+            Operator::Pointwise => {
+                let variant = self.traits.tiles.for_output(shape.output.pixels(), shape.output.channels.div_ceil(4));
+                return self.plan_tile(variant, shape);
+            }
+        };
+        self.plan_kernel(kernel, shape)
+    }
+
+    /// How a layer is computed until the pipelines of [`Planner::plan`] are compiled: by few kernels that are quick to
+    /// compile.
+    ///
+    /// # Errors
+    /// As [`Planner::plan`].
+    pub(super) fn plan_plainly(&self, shape: &LayerShape) -> Result<LayerPlan, EngineError> {
+        match shape.operator {
+            Operator::Pool | Operator::AveragePool => self.plan(shape),
+            Operator::Pointwise => grid(Kernel::Pointwise, self.plain_pointwise(), shape),
+            _ => grid(Kernel::Plain, self.unspecialised(Kernel::Plain), shape),
+        }
+    }
+
+    /// The same, for a given kernel that can run the layer, but not [`Kernel::Pointwise`].
+    pub(super) fn plan_kernel(&self, kernel: Kernel, shape: &LayerShape) -> Result<LayerPlan, EngineError> {
+        grid(kernel, self.specialise(kernel, shape), shape)
+    }
+
+    /// The same, for a given tile of a pointwise layer.
+    pub(super) fn plan_tile(&self, variant: Variant, shape: &LayerShape) -> Result<LayerPlan, EngineError> {
+        let (kernel, specialisation) = self.specialise_tile(variant, shape);
+        grid(kernel, specialisation, shape)
+    }
+
+    fn specialise_tile(&self, variant: Variant, shape: &LayerShape) -> (Kernel, Specialisation) {
+        if variant.tile == Tile::ONE {
+            return (Kernel::PointwiseSmall, self.specialise(Kernel::PointwiseSmall, shape));
+        }
+        // One that has no activation takes the pipeline of those that have.
+        let activation = if shape.activation == Activation::Identity { self.activation } else { shape.activation };
+        let specialisation = Specialisation {
+            closing: Closing::Mixed(activation_number(activation)),
+            gate: gate(shape),
+            workgroup: variant.workgroup,
+            tile: variant.tile,
+            broadcast: variant.broadcast,
+            arithmetic: self.traits.arithmetic,
+            ..Specialisation::plain(variant.workgroup)
+        };
+        (Kernel::Pointwise, specialisation)
+    }
+
+    /// What a kernel does not read is set to one value, so that layers share its pipeline.
+    fn specialise(&self, kernel: Kernel, shape: &LayerShape) -> Specialisation {
+        let plain = self.unspecialised(kernel);
+        let closing = Closing::Fixed(activation_number(shape.activation));
+        let (size, stride) = (shape.kernel, shape.stride);
+        match kernel {
+            Kernel::Dense => {
+                let input_channels = shape.input.channels;
+                Specialisation { closing, gate: Gate::None, kernel: size, stride, input_channels, ..plain }
+            }
+            Kernel::Depthwise => {
+                let (rows, arithmetic) = (self.traits.rows(), self.traits.arithmetic);
+                Specialisation { closing, gate: Gate::None, kernel: size, stride, rows, arithmetic, ..plain }
+            }
+            Kernel::AveragePool => Specialisation { kernel: size, stride, ..plain },
+            // Their outputs are few: any activation costs little. A gate is read as often as a pixel.
+            Kernel::PointwiseSmall | Kernel::LinearWide => Specialisation { gate: gate(shape), ..plain },
+            _ => plain,
+        }
+    }
+
+    /// The specialisation of what is specialised to no layer: a pass of the resize, or a kernel that serves all layers.
+    pub(super) fn unspecialised(&self, kernel: Kernel) -> Specialisation {
+        Specialisation::plain(self.traits.workgroup(kernel))
+    }
+
+    fn plain_pointwise(&self) -> Specialisation {
+        let workgroup = if self.traits.software { 8 } else { 32 };
+        Specialisation { tile: PLAIN_TILE, ..Specialisation::plain(workgroup) }
+    }
+
+    /// The few pipelines that answer first: of [`Planner::plan_plainly`] and of the resize.
+    pub(super) fn plain_pipelines(
+        &self,
+        all: &BTreeSet<(Kernel, Specialisation)>,
+    ) -> BTreeSet<(Kernel, Specialisation)> {
+        use Kernel::{AveragePool, Plain, Pointwise, Pool, PoolWide, ResizeColumns, ResizeRows};
+        let kept = [Pool, PoolWide, AveragePool, ResizeColumns, ResizeRows];
+        let plain = [(Plain, self.unspecialised(Plain)), (Pointwise, self.plain_pointwise())];
+        all.iter().copied().filter(|(kernel, _)| kept.contains(kernel)).chain(plain).collect()
+    }
+
+    /// Every pipeline that any child of the space can need: all kernels, tiles, sizes, strides, activations and gates
+    /// that [`Planner::plan`] may choose.
+    pub(super) fn all_pipelines(&self, space: &SearchSpace) -> BTreeSet<(Kernel, Specialisation)> {
+        let mut all = BTreeSet::new();
+        let one = Shape { channels: space.input_channels, height: 1, width: 1 };
+        let plain = |operator: Operator, activation: Activation| LayerShape {
+            operator,
+            kernel: 1,
+            stride: 1,
+            activation,
+            residual: false,
+            gated: false,
+            input: one,
+            output: one,
+        };
+        let mut add = |shape: LayerShape| match (shape.operator, self.plan(&shape)) {
+            (Operator::Pointwise, _) => {
+                all.extend(self.traits.tiles.all().map(|variant| self.specialise_tile(variant, &shape)));
+            }
+            (_, Ok(plan)) => {
+                all.insert((plan.kernel, plan.specialisation));
+            }
+            (_, Err(_)) => {}
+        };
+        let identity = Activation::Identity;
+        add(LayerShape {
+            kernel: space.stem.kernel,
+            stride: space.stem.stride,
+            ..plain(Operator::Dense, space.activation)
+        });
+        for (index, stage) in space.stages.iter().enumerate() {
+            let activation = stage.activation.unwrap_or(space.activation);
+            if stage.expand_ratios.iter().any(|&ratio| ratio > ExpandRatio::ONE) {
+                add(plain(Operator::Pointwise, activation));
+            }
+            if let Some(squeeze) = &stage.squeeze_excite {
+                add(plain(Operator::Linear, squeeze.activation.unwrap_or(activation)));
+                add(plain(Operator::Linear, squeeze.gate.activation()));
+            }
+            for block in 0..stage.depths.last().copied().unwrap_or(1) {
+                let stride = if block == 0 { stage.stride } else { 1 };
+                for &kernel in &stage.kernels {
+                    add(LayerShape { kernel, stride, ..plain(Operator::Depthwise, activation) });
+                }
+                let skip = space.skip(index, block);
+                if skip == Skip::Transition {
+                    add(LayerShape { kernel: stride, stride, ..plain(Operator::AveragePool, identity) });
+                    add(plain(Operator::Pointwise, identity));
+                }
+                let closing = if stage.block == Block::Separable { activation } else { identity };
+                let gated = stage.squeeze_excite.is_some();
+                add(LayerShape { residual: skip != Skip::None, gated, ..plain(Operator::Pointwise, closing) });
+            }
+        }
+        add(plain(Operator::Pool, identity));
+        if let Some(head) = &space.head {
+            add(plain(Operator::Pointwise, space.activation));
+            if head.expand_ratio.is_some() {
+                add(plain(Operator::Linear, space.activation));
+            }
+        }
+        add(plain(Operator::Linear, identity)); // the classifier
+        all.extend([Kernel::ResizeColumns, Kernel::ResizeRows].map(|kernel| (kernel, self.unspecialised(kernel))));
+        all
+    }
+}
+
+fn gate(shape: &LayerShape) -> Gate {
+    if shape.gated { Gate::Every } else { Gate::None }
+}
+
+/// The workgroups that cover a layer's output.
+pub(super) fn grid(
+    kernel: Kernel,
+    specialisation: Specialisation,
+    shape: &LayerShape,
+) -> Result<LayerPlan, EngineError> {
+    let (tile, workgroup) = (specialisation.tile(kernel), u64::from(specialisation.workgroup));
+    let [pixels, groups] = [shape.output.pixels(), shape.output.channels.div_ceil(4)].map(u64::from);
+    let row_tiles =
+        |rows: u32| u64::from(shape.output.width.div_ceil(tile.pixels)) * u64::from(shape.output.height.div_ceil(rows));
+    let input_groups = u64::from(shape.input.channels.div_ceil(4));
+    let (x, y, iterations) = match kernel {
+        Kernel::Dense => {
+            (row_tiles(1).div_ceil(workgroup), groups.div_ceil(u64::from(tile.groups)), u64::from(shape.kernel))
+        }
+        Kernel::Depthwise => {
+            let steps = u64::from(specialisation.rows + shape.kernel);
+            ((row_tiles(specialisation.rows) * groups).div_ceil(workgroup), 1, steps)
+        }
+        Kernel::Plain => {
+            let taps = if shape.operator == Operator::Depthwise { 1 } else { input_groups };
+            (pixels.div_ceil(workgroup), groups, taps)
+        }
+        Kernel::Pool => (groups.div_ceil(workgroup), 1, u64::from(shape.input.pixels())),
+        Kernel::LinearWide => (groups, 1, input_groups.div_ceil(workgroup)),
+        Kernel::PoolWide => (groups, 1, u64::from(shape.input.pixels()).div_ceil(workgroup)),
+        Kernel::AveragePool => ((pixels * groups).div_ceil(workgroup), 1, u64::from(shape.kernel)),
+        Kernel::PointwiseSmall => ((pixels * groups).div_ceil(workgroup), 1, input_groups),
+        Kernel::Moments => (groups, 1, pixels.div_ceil(4 * workgroup) + 3), // four at a time, then the rest
+        Kernel::Normalise => (pixels.div_ceil(workgroup), groups, 1),
+        Kernel::Pointwise | Kernel::ResizeColumns | Kernel::ResizeRows | Kernel::ReadWeights => {
+            (pixels.div_ceil(workgroup * u64::from(tile.pixels)), groups.div_ceil(u64::from(tile.groups)), input_groups)
+        }
+    };
+    for (quantity, value, limit) in [
+        ("iterations of a loop", iterations, MOST_ITERATIONS - 1),
+        ("workgroups along x", x, MOST_WORKGROUPS),
+        ("workgroups along y", y, MOST_WORKGROUPS),
+    ] {
+        if value > limit {
+            return Err(EngineError::TooLarge { place: format!("layer `{shape}`"), quantity, value, limit });
+        }
+    }
+    Ok(LayerPlan { kernel, specialisation, workgroups: [x as u32, y as u32, 1] })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nestling_core::space::Preset;
+    use rand::SeedableRng;
+
+    fn all_traits() -> impl Iterator<Item = Traits> {
+        let of = |vendor, subgroups| Traits {
+            software: vendor == Vendor::Software,
+            tiles: vendor_tiles(vendor, subgroups),
+            arithmetic: Arithmetic::F32,
+        };
+        Vendor::ALL.into_iter().flat_map(move |vendor| [of(vendor, false), of(vendor, true)])
+    }
+
+    #[test]
+    fn the_pipeline_set_serves_every_child() {
+        let mut random = rand_chacha::ChaCha8Rng::seed_from_u64(1);
+        for space in Preset::ALL.iter().map(Preset::space) {
+            for traits in all_traits() {
+                let planner = Planner::new(&space, traits);
+                let all = planner.all_pipelines(&space);
+                // MobileNetV3 has most: two activations, each with both kernel sizes and strides, and projections with
+                // and without gate, times the vendor's tiles.
+                assert!(all.len() <= 24, "{}: {} pipelines", space.name, all.len());
+                let children = [space.smallest(), space.biggest()];
+                let sampled = (0..20).map(|_| space.sample(&mut random)).collect::<Vec<_>>();
+                for child in children.iter().chain(&sampled) {
+                    for layer in &space.lower(child).unwrap().layers {
+                        let plan = planner.plan(&layer.shape).unwrap();
+                        assert!(all.contains(&(plan.kernel, plan.specialisation)), "{}: {plan:?}", layer.shape);
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_grid_covers_every_output() {
+        let space = SearchSpace::table1();
+        for traits in all_traits() {
+            for layer in &space.lower(&space.biggest()).unwrap().layers {
+                let plan = Planner::new(&space, traits).plan(&layer.shape).unwrap();
+                let tile = plan.specialisation.tile(plan.kernel);
+                let threads = u64::from(plan.workgroups[0] * plan.workgroups[1] * plan.specialisation.workgroup);
+                let outputs = layer.shape.output.len() as u64;
+                let one_writes = matches!(plan.kernel, Kernel::LinearWide | Kernel::PoolWide);
+                let threads = threads / if one_writes { u64::from(plan.specialisation.workgroup) } else { 1 };
+                let covered = threads * u64::from(tile.pixels * tile.groups * plan.specialisation.rows * 4);
+                assert!(covered >= outputs, "{}: {covered} of {outputs}", layer.shape);
+            }
+        }
+    }
+
+    #[test]
+    fn one_pixel_gets_the_small_tile_and_a_loop_too_long_an_error() {
+        let space = SearchSpace::table1();
+        let network = space.lower(&space.biggest()).unwrap();
+        let tiles = vendor_tiles(Vendor::Software, true);
+        let planner = Planner::new(&space, Traits { software: true, tiles, arithmetic: Arithmetic::F32 });
+        let classifier = network.layers.last().unwrap().shape;
+        assert_eq!(planner.plan(&classifier).unwrap().kernel, Kernel::PointwiseSmall);
+        let mut pool = network.layers[network.layers.len() - 2].shape;
+        (pool.input.height, pool.input.width) = (256, 256);
+        assert!(matches!(planner.plan(&pool), Err(EngineError::TooLarge { value: 65_536, .. })));
+    }
+}

@@ -1,0 +1,121 @@
+//! On a real adapter (in continuous integration: lavapipe), against the f64 reference.
+
+mod calibrate;
+mod downlevel;
+mod halves;
+mod kernels;
+mod moments;
+mod networks;
+mod pipeline_cache;
+mod resize;
+mod start;
+mod storage;
+mod trouble;
+mod tune;
+
+pub(super) use networks::mixed;
+
+use super::*;
+use crate::engine::tiles::vendor_tiles;
+use crate::gpu::{Context, ContextOptions, Vendor};
+use nestling_core::arithmetic::Arithmetic;
+use nestling_core::image::Preprocessing;
+use nestling_core::reference::{SharedWeights, forward};
+use nestling_core::space::{CalibratedChild, Child, ParameterLayout, SearchSpace, Statistics};
+use nestling_core::weights::WeightStorage;
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use std::sync::LazyLock;
+
+static CONTEXT: LazyLock<Context> = LazyLock::new(|| Context::new(&ContextOptions::default()).unwrap());
+/// No subgroups, timestamps or 16-bit floats: what the plainest adapter gets.
+static PLAIN_CONTEXT: LazyLock<Context> = LazyLock::new(|| {
+    let without = ContextOptions { use_subgroups: false, use_timestamps: false, ..ContextOptions::default() };
+    Context::new(&ContextOptions { use_f16: false, ..without }).unwrap()
+});
+
+/// The traits of any kind of adapter: a test runs a real GPU's kernels on software.
+fn traits(vendor: Vendor, subgroups: bool) -> Traits {
+    Traits { software: vendor == Vendor::Software, tiles: vendor_tiles(vendor, subgroups), arithmetic: Arithmetic::F32 }
+}
+
+fn random(seed: u64) -> ChaCha8Rng {
+    ChaCha8Rng::seed_from_u64(seed)
+}
+
+/// Parameters that keep a deep network's activations near one.
+fn random_weights(space: &SearchSpace, random: &mut ChaCha8Rng) -> Vec<f32> {
+    use nestling_core::space::Role;
+    let layout = space.layout();
+    let mut values = Vec::with_capacity(layout.len());
+    for parameter in &layout.parameters {
+        let fan_in = parameter.shape.iter().skip(1).product::<u32>().max(1) as f32;
+        for _ in 0..parameter.len() {
+            values.push(match parameter.role {
+                Role::Weight => random.random_range(-1.0..1.0) * (6.0 / fan_in).sqrt(),
+                Role::Gamma => random.random_range(0.5..1.5),
+                Role::Beta | Role::Bias => random.random_range(-0.5..0.5),
+            });
+        }
+    }
+    values
+}
+
+fn random_statistics(space: &SearchSpace, child: &Child, random: &mut ChaCha8Rng) -> CalibratedChild {
+    let network = space.lower(child).unwrap();
+    let count = network.normalised_channels();
+    let means = (0..count).map(|_| random.random_range(-0.5..0.5)).collect();
+    let variances = (0..count).map(|_| random.random_range(0.5..2.0)).collect();
+    CalibratedChild::new(&network, Statistics { means, variances }).unwrap()
+}
+
+fn random_tensor(len: usize, random: &mut ChaCha8Rng) -> Vec<f32> {
+    (0..len).map(|_| random.random_range(-1.0..1.0)).collect()
+}
+
+fn preprocessing(space: &SearchSpace) -> Preprocessing {
+    let count = space.input_channels as usize;
+    Preprocessing { means: vec![0.45; count], standard_deviations: vec![0.25; count], centre_fraction: 1.0 }
+}
+
+fn load(context: &Context, space: &SearchSpace, weights: &[f32], options: &EngineOptions) -> Supernet {
+    Supernet::load(context, space, weights, &preprocessing(space), options).unwrap()
+}
+
+fn reference_logits(space: &SearchSpace, weights: &[f32], child: &CalibratedChild, tensor: &[f32]) -> Vec<f64> {
+    let layout = space.layout();
+    let shared = SharedWeights { layout: &layout, values: weights };
+    let image: Vec<f64> = tensor.iter().map(|&value| f64::from(value)).collect();
+    forward(&space.lower(child.child()).unwrap(), &shared, child.statistics(), &image).pop().unwrap()
+}
+
+/// The parameters with every weight as its storage holds it: what the reference must be given.
+fn dequantised(layout: &ParameterLayout, parameters: &[f32], storage: WeightStorage) -> Vec<f32> {
+    let mut values = parameters.to_vec();
+    for convolution in &layout.convolutions {
+        let range = layout.parameters[convolution.weight].range();
+        let row = range.len() / convolution.outputs as usize;
+        for row in values[range].chunks_exact_mut(row) {
+            let most = row.iter().fold(0.0, |most: f32, weight| most.max(weight.abs()));
+            for weight in row {
+                *weight = match storage {
+                    WeightStorage::F32 => *weight,
+                    WeightStorage::F16 => half::f16::from_f32(*weight).to_f32(),
+                    WeightStorage::Int8 => {
+                        let step = most / 127.0;
+                        (*weight / step).round_ties_even() * step
+                    }
+                };
+            }
+        }
+    }
+    values
+}
+
+/// Largest difference over largest expected value.
+fn relative_error(given: &[f32], expected: &[f64]) -> f64 {
+    assert_eq!(given.len(), expected.len());
+    let largest = expected.iter().fold(0.0, |most: f64, value| most.max(value.abs()));
+    let difference = given.iter().zip(expected).map(|(&a, &b)| (f64::from(a) - b).abs());
+    difference.fold(0.0, |most: f64, one| if one.is_nan() { f64::INFINITY } else { most.max(one) }) / largest
+}

@@ -1,0 +1,164 @@
+use crate::gpu::{ContextOptions, GpuError, Vendor};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// What is known of an adapter, and what of it is used: stored in every device profile.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AdapterFacts {
+    /// Name, as the driver gives it.
+    pub name: String,
+    /// Vendor's PCI number.
+    pub vendor: u32,
+    /// Device's PCI number.
+    pub device: u32,
+    /// `cpu` (software), `integrated`, `discrete`, `virtual` or `other`.
+    pub device_type: String,
+    /// `vulkan`, `metal`, `dx12`, `gl` or `webgpu`.
+    pub backend: String,
+    /// Driver's name.
+    pub driver: String,
+    /// Driver's version and build.
+    pub driver_info: String,
+    /// Smallest and largest subgroup in threads.
+    pub subgroup_sizes: (u32, u32),
+    /// Whether subgroup operations are used.
+    pub subgroups: bool,
+    /// Whether timestamp queries are used.
+    pub timestamps: bool,
+    /// Whether compiled pipelines are kept on disk.
+    #[serde(default)] // older files do not say
+    pub pipeline_cache: bool,
+    /// Whether 16-bit floats may be used in the arithmetic; whether they are is said by
+    /// [`EngineOptions::arithmetic`](crate::engine::EngineOptions::arithmetic).
+    #[serde(default)] // older files do not say
+    pub f16: bool,
+}
+
+impl AdapterFacts {
+    pub(super) fn new(adapter: &wgpu::Adapter, used: wgpu::Features) -> Self {
+        let info = adapter.get_info();
+        let device_type = match info.device_type {
+            wgpu::DeviceType::Cpu => "cpu",
+            wgpu::DeviceType::IntegratedGpu => "integrated",
+            wgpu::DeviceType::DiscreteGpu => "discrete",
+            wgpu::DeviceType::VirtualGpu => "virtual",
+            wgpu::DeviceType::Other => "other",
+        };
+        Self {
+            name: info.name,
+            vendor: info.vendor,
+            device: info.device,
+            device_type: device_type.to_owned(),
+            backend: info.backend.to_string(),
+            driver: info.driver,
+            driver_info: info.driver_info,
+            subgroup_sizes: (info.subgroup_min_size, info.subgroup_max_size),
+            subgroups: used.contains(wgpu::Features::SUBGROUP),
+            timestamps: used.contains(wgpu::Features::TIMESTAMP_QUERY),
+            pipeline_cache: used.contains(wgpu::Features::PIPELINE_CACHE),
+            f16: used.contains(wgpu::Features::SHADER_F16),
+        }
+    }
+
+    /// Whether the adapter is software on the CPU.
+    pub fn is_software(&self) -> bool {
+        self.device_type == "cpu"
+    }
+
+    /// The driver's name, version and build.
+    pub fn driver_text(&self) -> String {
+        format!("{} {}", self.driver, self.driver_info).trim().to_owned()
+    }
+
+    /// Optional features that are used and that times depend on, in alphabetical order.
+    pub fn features(&self) -> Vec<String> {
+        let used = [(self.f16, "f16"), (self.subgroups, "subgroups"), (self.timestamps, "timestamps")];
+        used.into_iter().filter(|(used, _)| *used).map(|(_, name)| name.to_owned()).collect()
+    }
+
+    /// Whose GPU it is.
+    pub fn vendor_family(&self) -> Vendor {
+        if self.is_software() { Vendor::Software } else { Vendor::of(self.vendor, &self.name) }
+    }
+}
+
+impl fmt::Display for AdapterFacts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({}, {}", self.name, self.device_type, self.backend)?;
+        for part in [&self.driver, &self.driver_info] {
+            if !part.is_empty() {
+                write!(f, ", {part}")?;
+            }
+        }
+        write!(f, ", f32")?;
+        for (used, name) in [
+            (self.f16, "f16"),
+            (self.subgroups, "subgroups"),
+            (self.timestamps, "timestamps"),
+            (self.pipeline_cache, "pipeline cache"),
+        ] {
+            if used {
+                write!(f, ", {name}")?;
+            }
+        }
+        write!(f, ")")
+    }
+}
+
+fn instance(backends: wgpu::Backends) -> wgpu::Instance {
+    wgpu::Instance::new(wgpu::InstanceDescriptor { backends, ..wgpu::InstanceDescriptor::new_without_display_handle() })
+}
+
+/// The optional features that the engine has a use for.
+pub(super) fn useful_features(adapter: &wgpu::Adapter, options: &ContextOptions) -> wgpu::Features {
+    let mut wanted = wgpu::Features::empty();
+    wanted.set(wgpu::Features::TIMESTAMP_QUERY, options.use_timestamps);
+    wanted.set(wgpu::Features::SHADER_F16, options.use_f16);
+    // Fewer than 8 lanes cannot hold a step's weights; drivers with 128 have crashed.
+    let info = adapter.get_info();
+    let usual = info.subgroup_min_size >= 8 && info.subgroup_max_size <= 64;
+    wanted.set(wgpu::Features::SUBGROUP, options.use_subgroups && usual);
+    let asked = options.cache_folder().is_some() && wgpu::util::pipeline_cache_key(&info).is_some();
+    wanted.set(wgpu::Features::PIPELINE_CACHE, asked);
+    wanted & adapter.features()
+}
+
+/// All adapters that the options allow, with the features that would be used.
+pub fn list_adapters(options: &ContextOptions) -> Vec<AdapterFacts> {
+    let adapters = pollster::block_on(instance(options.backends).enumerate_adapters(options.backends));
+    adapters.iter().map(|adapter| AdapterFacts::new(adapter, useful_features(adapter, options))).collect()
+}
+
+/// Finds the adapter that the options describe.
+pub(super) async fn find_adapter(options: &ContextOptions) -> Result<wgpu::Adapter, GpuError> {
+    let instance = instance(options.backends);
+    let mut wanted = String::from("at all");
+    if let Some(part) = &options.adapter_name {
+        let part = part.to_lowercase();
+        let named = instance.enumerate_adapters(options.backends).await;
+        let fits = |adapter: &wgpu::Adapter| adapter.get_info().name.to_lowercase().contains(&part);
+        if let Some(adapter) = named.into_iter().find(fits) {
+            return Ok(adapter);
+        }
+        wanted = format!("whose name contains `{part}`");
+    } else {
+        let request = wgpu::RequestAdapterOptions {
+            power_preference: options.power_preference,
+            force_fallback_adapter: options.force_software,
+            ..Default::default()
+        };
+        if let Ok(adapter) = instance.request_adapter(&request).await {
+            return Ok(adapter);
+        }
+        if options.force_software {
+            wanted = "in software".to_owned();
+        }
+    }
+    let found: Vec<String> = (instance.enumerate_adapters(options.backends).await.iter())
+        .map(|adapter| AdapterFacts::new(adapter, wgpu::Features::empty()).to_string())
+        .collect();
+    let tried = options.backends & wgpu::Instance::enabled_backend_features();
+    let names: Vec<String> = tried.iter_names().map(|(name, _)| name.to_lowercase()).collect();
+    let or_none = |list: Vec<String>| if list.is_empty() { "none".to_owned() } else { list.join(", ") };
+    Err(GpuError::NoAdapter { wanted, tried: or_none(names), found: or_none(found) })
+}

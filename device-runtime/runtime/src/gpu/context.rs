@@ -1,0 +1,366 @@
+use crate::gpu::adapter::{find_adapter, useful_features};
+use crate::gpu::counters::Tally;
+use crate::gpu::pipeline_cache::{PipelineCache, PipelineCacheState};
+use crate::gpu::{AdapterFacts, Backends, Counters, GpuError, PowerPreference, Upload};
+use std::collections::BTreeMap;
+use std::path::Path;
+#[cfg(not(target_arch = "wasm32"))]
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// Which adapter to open, and how.
+#[derive(Clone, Debug)]
+pub struct ContextOptions {
+    /// Backends to try.
+    pub backends: Backends,
+    /// Part of the adapter's name, in any case; the first that fits is taken. `None` leaves the choice to wgpu.
+    pub adapter_name: Option<String>,
+    /// Take a software adapter.
+    pub force_software: bool,
+    /// Battery or speed, where there are two GPUs.
+    pub power_preference: PowerPreference,
+    /// Use timestamp queries where they are offered.
+    pub use_timestamps: bool,
+    /// Use subgroup operations where they are offered.
+    pub use_subgroups: bool,
+    /// Make 16-bit floats in the arithmetic possible where they are offered. They are used only where
+    /// [`EngineOptions::arithmetic`](crate::engine::EngineOptions::arithmetic) asks for them.
+    pub use_f16: bool,
+    /// Largest buffer in bytes; more than WebGPU's 128 MiB only where the adapter has it.
+    pub largest_buffer: u64,
+    /// Folder in which compiled pipelines are kept, so that the next start need not compile them; made if missing.
+    /// Used where the adapter offers it (Vulkan). They are written once all of a supernet's are compiled: a start that
+    /// ends before that leaves nothing.
+    ///
+    /// Only this app may write into it: the driver trusts what a file of the right form and checksum holds.
+    /// [`Context::pipeline_cache`] says what became of it; no trouble with it fails anything else.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub pipeline_cache: Option<PathBuf>,
+    /// How long any wait for the GPU may last.
+    pub timeout: Duration,
+}
+
+impl Default for ContextOptions {
+    fn default() -> Self {
+        Self {
+            backends: Backends::all(),
+            adapter_name: None,
+            force_software: false,
+            power_preference: PowerPreference::HighPerformance,
+            use_timestamps: true,
+            use_subgroups: true,
+            use_f16: true,
+            largest_buffer: 128 << 20,
+            #[cfg(not(target_arch = "wasm32"))]
+            pipeline_cache: None,
+            timeout: Duration::from_secs(30),
+        }
+    }
+}
+
+impl ContextOptions {
+    /// Where compiled pipelines are kept; a browser has no such place.
+    pub(super) fn cache_folder(&self) -> Option<&Path> {
+        #[cfg(not(target_arch = "wasm32"))]
+        return self.pipeline_cache.as_deref();
+        #[cfg(target_arch = "wasm32")]
+        None
+    }
+}
+
+/// An open device. Cheap to clone; clones share it.
+#[derive(Clone, Debug)]
+pub struct Context {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    device: wgpu::Device,
+    queue: wgpu::Queue,
+    facts: AdapterFacts,
+    timeout: Duration,
+    health: Arc<Health>,
+    tally: Tally,
+    unpacks_f16: bool,
+    pipeline_cache: PipelineCache,
+    /// Of self-tests that ran, by name.
+    verdicts: Mutex<BTreeMap<String, Option<Fault>>>,
+}
+
+/// What a self-test found wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Fault {
+    pub(crate) found: String,
+    pub(crate) expected: String,
+}
+
+/// What went wrong outside of any call that could have reported it.
+#[derive(Debug, Default)]
+struct Health {
+    lost: Mutex<Option<String>>,
+    refused: Mutex<Option<String>>,
+}
+
+fn note(place: &Mutex<Option<String>>, message: String) {
+    place.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(message);
+}
+
+fn read(place: &Mutex<Option<String>>) -> Option<String> {
+    place.lock().unwrap_or_else(PoisonError::into_inner).clone()
+}
+
+/// Whether the GPU found an error in what was done. Ready at once, except in a browser.
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) type Verdict = Pin<Box<dyn Future<Output = Result<(), GpuError>> + Send>>;
+#[cfg(target_arch = "wasm32")]
+pub(crate) type Verdict = Pin<Box<dyn Future<Output = Result<(), GpuError>>>>;
+
+impl Context {
+    /// Opens the adapter that `options` describe.
+    ///
+    /// # Errors
+    /// [`GpuError::NoAdapter`], [`GpuError::NoDevice`] or [`GpuError::MissingLimit`].
+    pub fn new(options: &ContextOptions) -> Result<Self, GpuError> {
+        pollster::block_on(Self::open(options))
+    }
+
+    /// The same without blocking: the only way in a browser.
+    ///
+    /// # Errors
+    /// As [`Context::new`].
+    pub async fn open(options: &ContextOptions) -> Result<Self, GpuError> {
+        let adapter = find_adapter(options).await?;
+        let features = useful_features(&adapter, options);
+        let mut facts = AdapterFacts::new(&adapter, features);
+        let offered = adapter.limits();
+        let mut limits = wgpu::Limits::downlevel_defaults();
+        limits.max_storage_buffer_binding_size = limits.max_storage_buffer_binding_size.max(options.largest_buffer);
+        limits.max_buffer_size = limits.max_buffer_size.max(options.largest_buffer);
+        // Textures and the like may fall short of the downlevel limits: only what the kernels use is demanded.
+        let limits = limits.or_worse_values_from(&offered);
+        for (limit, needed, offered) in [
+            ("maxStorageBuffersPerShaderStage", 4, u64::from(limits.max_storage_buffers_per_shader_stage)),
+            ("maxComputeInvocationsPerWorkgroup", 128, u64::from(limits.max_compute_invocations_per_workgroup)),
+            ("maxComputeWorkgroupSizeX", 128, u64::from(limits.max_compute_workgroup_size_x)),
+            ("maxComputeWorkgroupsPerDimension", 65_535, u64::from(limits.max_compute_workgroups_per_dimension)),
+        ] {
+            if offered < needed {
+                let remedy = "choose another adapter or backend";
+                return Err(GpuError::MissingLimit { adapter: facts.name, limit, needed, offered, remedy });
+            }
+        }
+        let descriptor = wgpu::DeviceDescriptor {
+            label: Some("nestling"),
+            required_features: features,
+            required_limits: limits,
+            ..Default::default()
+        };
+        let (device, queue) = (adapter.request_device(&descriptor).await)
+            .map_err(|error| GpuError::NoDevice { adapter: facts.name.clone(), reason: error.to_string() })?;
+        let health = Arc::new(Health::default());
+        let seen = Arc::clone(&health);
+        device.on_uncaptured_error(Arc::new(move |error| note(&seen.refused, error.to_string())));
+        let seen = Arc::clone(&health);
+        device.set_device_lost_callback(move |reason, message| note(&seen.lost, format!("{reason:?}: {message}")));
+        let pipeline_cache = PipelineCache::open(&device, &adapter.get_info(), options.cache_folder());
+        facts.pipeline_cache = pipeline_cache.handle().is_some();
+        let (timeout, tally) = (options.timeout, Tally::default());
+        let unpacks_f16 = adapter.get_downlevel_capabilities().flags.contains(wgpu::DownlevelFlags::SHADER_F16_IN_F32);
+        let verdicts = Mutex::default();
+        let inner = Inner { device, queue, facts, timeout, health, tally, unpacks_f16, pipeline_cache, verdicts };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// The adapter, and what of it is used.
+    pub fn facts(&self) -> &AdapterFacts {
+        &self.inner.facts
+    }
+
+    /// What has been made and sent so far.
+    pub fn counters(&self) -> Counters {
+        self.inner.tally.snapshot()
+    }
+
+    /// What became of [`ContextOptions::pipeline_cache`] so far.
+    pub fn pipeline_cache(&self) -> PipelineCacheState {
+        self.inner.pipeline_cache.state()
+    }
+
+    /// Writes compiled pipelines to disk if that was asked for and there are others than before. Never fails: the state
+    /// says why it could not.
+    pub(crate) fn save_pipelines(&self) {
+        self.inner.pipeline_cache.save();
+    }
+
+    /// Gives the device up; every later use is [`GpuError::Lost`].
+    pub fn destroy(&self) {
+        self.inner.device.destroy();
+        note(&self.inner.health.lost, "it was destroyed".to_owned());
+    }
+
+    pub(crate) fn limits(&self) -> wgpu::Limits {
+        self.inner.device.limits()
+    }
+
+    /// Whether WGSL's `unpack2x16float` may be used: everywhere but on lavapipe on an old processor.
+    pub(crate) fn unpacks_f16(&self) -> bool {
+        self.inner.unpacks_f16
+    }
+
+    /// Milliseconds of one tick of a timestamp query.
+    pub(crate) fn tick_ms(&self) -> f64 {
+        f64::from(self.inner.queue.get_timestamp_period()) * 1e-6
+    }
+
+    /// Fails if the device is lost or an error was seen that no call reported.
+    pub(crate) fn check(&self, action: &str) -> Result<(), GpuError> {
+        if let Some(reason) = read(&self.inner.health.lost) {
+            return Err(GpuError::Lost { reason });
+        }
+        // Reported once: it may have been about something that is gone.
+        match self.inner.health.refused.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            Some(reason) => Err(GpuError::Refused { action: action.to_owned(), reason }),
+            None => Ok(()),
+        }
+    }
+
+    /// What the self-test of this name found, if it ran: a fault or none.
+    pub(crate) fn verdict(&self, test: &str) -> Option<Option<Fault>> {
+        self.inner.verdicts.lock().unwrap_or_else(PoisonError::into_inner).get(test).cloned()
+    }
+
+    pub(crate) fn remember_verdict(&self, test: &str, fault: Option<Fault>) {
+        self.inner.verdicts.lock().unwrap_or_else(PoisonError::into_inner).insert(test.to_owned(), fault);
+    }
+
+    /// Runs `work`; the verdict says whether the GPU found an error in it.
+    pub(crate) fn guarded<T>(&self, action: &str, work: impl FnOnce() -> T) -> (T, Verdict) {
+        let device = &self.inner.device;
+        let memory = device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
+        let internal = device.push_error_scope(wgpu::ErrorFilter::Internal);
+        let validation = device.push_error_scope(wgpu::ErrorFilter::Validation);
+        let result = work();
+        let errors = (validation.pop(), internal.pop(), memory.pop());
+        let (context, action) = (self.clone(), action.to_owned());
+        let verdict = async move {
+            let (validation, internal, memory) = (errors.0.await, errors.1.await, errors.2.await);
+            if let Some(reason) = read(&context.inner.health.lost) {
+                return Err(GpuError::Lost { reason });
+            }
+            if memory.is_some() {
+                return Err(GpuError::OutOfMemory { action });
+            }
+            match validation.or(internal) {
+                Some(error) => Err(GpuError::Refused { action, reason: error.to_string() }),
+                None => context.check(&action),
+            }
+        };
+        (result, Box::pin(verdict))
+    }
+
+    pub(crate) fn buffer(&self, label: &str, bytes: u64, usage: wgpu::BufferUsages) -> wgpu::Buffer {
+        self.inner.tally.buffers.fetch_add(1, Ordering::Relaxed);
+        let size = bytes.max(4).next_multiple_of(4);
+        self.inner.device.create_buffer(&wgpu::BufferDescriptor {
+            label: Some(label),
+            size,
+            usage,
+            mapped_at_creation: false,
+        })
+    }
+
+    pub(crate) fn layout(
+        &self,
+        entries: &[wgpu::BindGroupLayoutEntry],
+    ) -> (wgpu::BindGroupLayout, wgpu::PipelineLayout) {
+        let device = &self.inner.device;
+        let groups =
+            device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label: Some("nestling"), entries });
+        let pipelines = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
+            label: Some("nestling"),
+            bind_group_layouts: &[Some(&groups)],
+            immediate_size: 0,
+        });
+        (groups, pipelines)
+    }
+
+    pub(crate) fn bind_group(
+        &self,
+        label: &str,
+        layout: &wgpu::BindGroupLayout,
+        entries: &[wgpu::BindGroupEntry<'_>],
+    ) -> wgpu::BindGroup {
+        self.inner.tally.bind_groups.fetch_add(1, Ordering::Relaxed);
+        self.inner.device.create_bind_group(&wgpu::BindGroupDescriptor { label: Some(label), layout, entries })
+    }
+
+    pub(crate) fn shader(&self, label: &str, wgsl: &str) -> wgpu::ShaderModule {
+        self.inner.device.create_shader_module(wgpu::ShaderModuleDescriptor {
+            label: Some(label),
+            source: wgpu::ShaderSource::Wgsl(wgsl.into()),
+        })
+    }
+
+    pub(crate) fn pipeline(
+        &self,
+        label: &str,
+        layout: &wgpu::PipelineLayout,
+        module: &wgpu::ShaderModule,
+    ) -> wgpu::ComputePipeline {
+        self.inner.tally.pipelines.fetch_add(1, Ordering::Relaxed);
+        self.inner.device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+            label: Some(label),
+            layout: Some(layout),
+            module,
+            entry_point: None,
+            compilation_options: wgpu::PipelineCompilationOptions {
+                zero_initialize_workgroup_memory: false,
+                ..wgpu::PipelineCompilationOptions::default()
+            },
+            cache: self.inner.pipeline_cache.handle(),
+        })
+    }
+
+    /// Room for `count` timestamps, if the adapter has them.
+    pub(crate) fn timestamps(&self, count: u32) -> Option<wgpu::QuerySet> {
+        let kind = wgpu::QueryType::Timestamp;
+        let descriptor = wgpu::QuerySetDescriptor { label: Some("layer times"), ty: kind, count };
+        self.inner.facts.timestamps.then(|| self.inner.device.create_query_set(&descriptor))
+    }
+
+    pub(crate) fn upload(&self, kind: Upload, buffer: &wgpu::Buffer, offset: u64, bytes: &[u8]) {
+        self.inner.tally.uploaded(kind, bytes.len() as u64);
+        self.inner.queue.write_buffer(buffer, offset, bytes);
+    }
+
+    pub(crate) fn encoder(&self) -> wgpu::CommandEncoder {
+        self.inner.device.create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some("nestling") })
+    }
+
+    pub(crate) fn submit(&self, commands: wgpu::CommandEncoder) -> wgpu::SubmissionIndex {
+        self.inner.tally.submissions.fetch_add(1, Ordering::Relaxed);
+        self.inner.queue.submit([commands.finish()])
+    }
+
+    /// Blocks until a submission is done and its callbacks have run; at most for the options' timeout. Does nothing in
+    /// a browser.
+    pub(crate) fn wait(&self, action: &str, submission: wgpu::SubmissionIndex) -> Result<(), GpuError> {
+        let timeout = self.inner.timeout;
+        let wait = wgpu::PollType::Wait { submission_index: Some(submission), timeout: Some(timeout) };
+        match self.inner.device.poll(wait) {
+            Ok(_) => self.check(action),
+            Err(wgpu::PollError::Timeout) => {
+                self.check(action)?;
+                Err(GpuError::Timeout { action: action.to_owned(), waited: timeout })
+            }
+            Err(error) => {
+                self.check(action)?;
+                Err(GpuError::Refused { action: action.to_owned(), reason: error.to_string() })
+            }
+        }
+    }
+}

@@ -1,0 +1,160 @@
+use crate::gpu::{Context, GpuError};
+use std::future::poll_fn;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Poll, Waker};
+
+/// How to wait for the GPU.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wait {
+    /// Block this thread.
+    Blocking,
+    /// Suspend the future. Natively a short-lived thread polls the device; a browser does it from its event loop.
+    Suspending,
+}
+
+/// A fixed number of buffers that results are copied into and read from.
+#[derive(Debug)]
+pub(crate) struct Staging {
+    buffers: Vec<wgpu::Buffer>,
+    bytes: u64,
+    free: Mutex<Free>,
+}
+
+#[derive(Debug, Default)]
+struct Free {
+    buffers: Vec<usize>,
+    waiting: Vec<Waker>,
+}
+
+/// A staging buffer, taken. Goes back when dropped.
+#[derive(Debug)]
+pub(crate) struct Lease {
+    staging: Arc<Staging>,
+    index: usize,
+    mapped: bool,
+}
+
+#[derive(Debug, Default)]
+struct Signal {
+    result: Option<Result<(), GpuError>>,
+    waker: Option<Waker>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn answer(signal: &Mutex<Signal>, result: Result<(), GpuError>) {
+    let mut signal = lock(signal);
+    signal.result.get_or_insert(result);
+    if let Some(waker) = signal.waker.take() {
+        waker.wake();
+    }
+}
+
+impl Staging {
+    pub(crate) fn new(context: &Context, count: usize, bytes: u64) -> Arc<Self> {
+        let usage = wgpu::BufferUsages::COPY_DST | wgpu::BufferUsages::MAP_READ;
+        let buffers = (0..count).map(|_| context.buffer("staging", bytes, usage)).collect();
+        let free = Mutex::new(Free { buffers: (0..count).collect(), waiting: Vec::new() });
+        Arc::new(Self { buffers, bytes, free })
+    }
+
+    /// Bytes of all buffers.
+    pub(crate) fn total_bytes(&self) -> u64 {
+        self.bytes * self.buffers.len() as u64
+    }
+
+    pub(crate) fn try_take(self: &Arc<Self>) -> Option<Lease> {
+        let index = lock(&self.free).buffers.pop()?;
+        Some(Lease { staging: Arc::clone(self), index, mapped: false })
+    }
+
+    /// Waits until one is free.
+    pub(crate) async fn take(self: &Arc<Self>) -> Lease {
+        poll_fn(|task| {
+            let mut free = lock(&self.free);
+            match free.buffers.pop() {
+                Some(index) => Poll::Ready(Lease { staging: Arc::clone(self), index, mapped: false }),
+                None => {
+                    free.waiting.push(task.waker().clone());
+                    Poll::Pending
+                }
+            }
+        })
+        .await
+    }
+}
+
+impl Lease {
+    pub(crate) fn buffer(&self) -> &wgpu::Buffer {
+        &self.staging.buffers[self.index]
+    }
+
+    /// Reads the first `bytes` bytes, once `submission` has written them.
+    pub(crate) async fn read(
+        mut self,
+        context: &Context,
+        action: &str,
+        submission: wgpu::SubmissionIndex,
+        bytes: u64,
+        wait: Wait,
+    ) -> Result<Vec<u8>, GpuError> {
+        let signal = Arc::new(Mutex::new(Signal::default()));
+        let done = Arc::clone(&signal);
+        let refused = |reason: String| GpuError::Refused { action: action.to_owned(), reason };
+        let to_error = {
+            let action = action.to_owned();
+            move |error: wgpu::BufferAsyncError| GpuError::Refused { action, reason: error.to_string() }
+        };
+        self.mapped = true;
+        self.buffer().map_async(wgpu::MapMode::Read, 0..bytes, move |result| answer(&done, result.map_err(to_error)));
+        match wait {
+            Wait::Blocking => context.wait(action, submission)?,
+            Wait::Suspending => poll_in_background(context, action, submission, &signal),
+        }
+        let mapped = poll_fn(|task| {
+            let mut signal = lock(&signal);
+            match signal.result.take() {
+                Some(result) => Poll::Ready(result),
+                None => {
+                    signal.waker = Some(task.waker().clone());
+                    Poll::Pending
+                }
+            }
+        });
+        if let Err(error) = mapped.await {
+            context.check(action)?;
+            return Err(error);
+        }
+        let view = self.buffer().get_mapped_range(0..bytes).map_err(|error| refused(error.to_string()))?;
+        let values = view.to_vec();
+        drop(view);
+        Ok(values)
+    }
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+fn poll_in_background(context: &Context, action: &str, submission: wgpu::SubmissionIndex, signal: &Arc<Mutex<Signal>>) {
+    let (context, action, signal) = (context.clone(), action.to_owned(), Arc::clone(signal));
+    std::thread::spawn(move || {
+        if let Err(error) = context.wait(&action, submission) {
+            answer(&signal, Err(error)); // in place of the callback, which may never run
+        }
+    });
+}
+
+#[cfg(target_arch = "wasm32")]
+fn poll_in_background(_: &Context, _: &str, _: wgpu::SubmissionIndex, _: &Arc<Mutex<Signal>>) {}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        if self.mapped {
+            self.buffer().unmap(); // also cancels a mapping that is still pending
+        }
+        let mut free = lock(&self.staging.free);
+        free.buffers.push(self.index);
+        // All of them: one may belong to a future that was dropped meanwhile.
+        free.waiting.drain(..).for_each(Waker::wake);
+    }
+}

@@ -1,0 +1,58 @@
+use crate::engine::{EngineError, PreparedChild, Supernet};
+use crate::profiling::Pace;
+use nestling_bundle::DeviceProfile;
+use nestling_core::image::Image;
+use nestling_core::latency::Batches;
+use nestling_core::metrics::{Latency, Millis};
+use nestling_core::space::Child;
+
+/// About how long a child is timed before it is taken.
+const TIME: Millis = Millis(400.0);
+/// Fewest runs that say something of a p90, and most: more say little more.
+const RUNS: [f64; 2] = [10.0, 200.0];
+/// Batches of runs, each with the reference beside it.
+const BATCHES: usize = 4;
+
+/// Times children before they are taken: as an app would see them now, and at the profile's pace, to learn from.
+pub struct Check<'a> {
+    supernet: &'a Supernet,
+    profile: &'a DeviceProfile,
+    image: Image<'a>,
+    pace: Pace<'a>,
+    timed: Vec<(Child, Batches)>,
+}
+
+impl<'a> Check<'a> {
+    /// Takes a slot for measuring.
+    pub fn new(supernet: &'a Supernet, image: Image<'a>, profile: &'a DeviceProfile) -> Result<Self, EngineError> {
+        let pace = Pace::new(supernet, image)?;
+        Ok(Self { supernet, profile, image, pace, timed: Vec::new() })
+    }
+
+    /// What the reference takes now, over what it took while the device was profiled.
+    pub fn pace(&mut self) -> Result<f64, EngineError> {
+        Ok(self.pace.now()?.0 / self.profile.reference_ms.0)
+    }
+
+    /// Times a child whole; the answer is of all runs that this check has made of it.
+    pub fn time(&mut self, child: &PreparedChild, predicted: Millis) -> Result<Latency, EngineError> {
+        self.supernet.infer(child, &self.image)?; // warm-up
+        let index = match self.timed.iter().position(|(timed, _)| timed == child.child()) {
+            Some(index) => index,
+            None => {
+                self.timed.push((child.child().clone(), Batches::default()));
+                self.timed.len() - 1
+            }
+        };
+        let batches = &mut self.timed[index].1;
+        for _ in 0..BATCHES {
+            self.pace.time_batch(child, TIME.runs_of(predicted, RUNS).div_ceil(BATCHES), batches)?;
+        }
+        Ok(Latency::of(&batches.raw()))
+    }
+
+    /// The children that were timed, and their runs.
+    pub fn timed(self) -> Vec<(Child, Batches)> {
+        self.timed
+    }
+}

@@ -1,0 +1,270 @@
+use crate::engine::{EngineError, PreparedChild, Supernet};
+use crate::profiling::Pace;
+use nestling_bundle::{ChildTimes, Measurements};
+use nestling_core::image::Image;
+use nestling_core::latency::{
+    Batches, Clock, DeviceKey, LatencyFit, LatencyTable, LayerTime, MOST_INFORMATIVE, Sample, Work,
+    informative_children,
+};
+use nestling_core::metrics::{Latency, Millis, Spread};
+use nestling_core::space::{LayerShape, Network};
+use nestling_core::tiles::Coverage;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::time::{Duration, Instant};
+
+/// How a device is measured.
+#[derive(Clone, Copy)]
+pub struct ProfileOptions<'a> {
+    /// About how long to measure. Three children are always measured, however slow they are.
+    pub time: Duration,
+    /// Most informative children to time: [`MOST_INFORMATIVE`] is enough.
+    pub children: usize,
+    /// Called now and then, for a progress bar; [`Progress`] says what it must not do.
+    pub progress: Option<&'a dyn Fn(Progress)>,
+}
+
+impl Default for ProfileOptions<'_> {
+    fn default() -> Self {
+        Self { time: Duration::from_secs(2), children: MOST_INFORMATIVE, progress: None }
+    }
+}
+
+impl fmt::Debug for ProfileOptions<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ProfileOptions({:?}, {} children)", self.time, self.children)
+    }
+}
+
+/// How far a measurement is, as a callback is told for a progress bar.
+///
+/// The callback is called by the thread that measures, in the midst of it: it must return soon, for a slow one makes
+/// the device look slow, and it must not call back into the runtime. What measures there, as [`Runtime::choose`] does,
+/// would wait for ever for the measurement that waits for the callback; what only classifies would be measured too.
+///
+/// [`Runtime::choose`]: crate::Runtime::choose
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Progress {
+    /// From 0 to 1.
+    pub done: f64,
+    /// What is being timed.
+    pub doing: &'static str,
+}
+
+/// A shipped child to be measured.
+#[derive(Clone, Copy, Debug)]
+pub struct Subject<'a> {
+    pub name: &'a str,
+    pub prepared: &'a PreparedChild,
+}
+
+/// Share of the time until which informative children are timed, and then shipped ones; layers take the rest.
+const INFORMATIVE_SHARE: f64 = 0.7;
+const SHIPPED_SHARE: f64 = 0.9;
+/// More runs of a child in one batch say little more.
+const MOST_RUNS: usize = 200;
+/// Nor do more of them altogether: a few batches, at different moments.
+const ENOUGH_RUNS: usize = 1000;
+/// Children that are always timed: one tells the scale, two the range.
+const ALWAYS: usize = 3;
+/// A batch of runs lasts at least so long: a hiccup is a small part of it.
+const BATCH: Duration = Duration::from_millis(50);
+
+struct Timer<'a> {
+    started: Instant,
+    options: &'a ProfileOptions<'a>,
+}
+
+impl Timer<'_> {
+    /// Says how far it is; returns whether `share` of the time has passed.
+    fn is_past(&self, share: f64, doing: &'static str) -> bool {
+        let done = self.started.elapsed().as_secs_f64() / self.options.time.as_secs_f64().max(1e-3);
+        if let Some(progress) = self.options.progress {
+            progress(Progress { done: done.min(1.0), doing });
+        }
+        done >= share
+    }
+}
+
+/// A child that is timed, and its runs so far.
+struct Timed {
+    network: Network,
+    /// Runs of a batch.
+    count: usize,
+    batches: Batches,
+}
+
+/// Times informative children of the space whole and fits prices to them, then the subjects whole, then layers.
+///
+/// Needs two free slots. `tables` are other devices': the most similar one is where the fit starts.
+pub fn measure(
+    supernet: &Supernet,
+    subjects: &[Subject<'_>],
+    image: &Image<'_>,
+    device: DeviceKey,
+    tables: &[LatencyTable],
+    options: &ProfileOptions<'_>,
+) -> Result<Measurements, EngineError> {
+    let timer = Timer { started: Instant::now(), options };
+    let mut bench = Bench { supernet, image, pace: Pace::new(supernet, *image)?, seen: BTreeSet::new() };
+    let informative = bench.informative(&timer)?;
+    let shipped = bench.shipped(subjects, &timer)?;
+    let usual = bench.pace.usual();
+    let (clock, clock_note, layers) = time_layers(supernet, subjects, &shipped, &timer)?;
+
+    let sample = |timed: &Timed| Sample::new(&timed.network, Latency::of(&timed.batches.at_pace(usual)).p50);
+    let samples: Vec<Sample> = informative.iter().map(sample).collect();
+    // As an app will see them: at any pace.
+    let raw: Vec<Vec<Millis>> = informative.iter().chain(&shipped).map(|timed| timed.batches.raw()).collect();
+    let since_1970 = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let mut table = LatencyTable {
+        device,
+        measured_at: since_1970.map_or(0, |time| time.as_secs()),
+        residual_percent: 0.0,
+        children: 0,
+        fit: LatencyFit { coverage: supernet.tiles().coverage(), ..LatencyFit::nominal() },
+        spread: Spread::of(raw.iter().map(Vec::as_slice)),
+    };
+    table.fit_to(&samples, tables);
+    let times = |name: Option<&str>, timed: Timed| {
+        let predicted = table.predict(&timed.network);
+        ChildTimes::new(name, timed.network.child, predicted, &timed.batches, usual)
+    };
+    let informative = informative.into_iter().map(|timed| times(None, timed)).collect();
+    let children = (subjects.iter().zip(shipped))
+        .filter(|(_, timed)| !timed.batches.is_empty())
+        .map(|(subject, timed)| times(Some(subject.name), timed))
+        .collect();
+    Ok(Measurements { reference_ms: usual, table, informative, children, clock, clock_note, layers })
+}
+
+impl Timed {
+    fn new(network: &Network) -> Self {
+        Self { network: network.clone(), count: 1, batches: Batches::default() }
+    }
+
+    fn is_done(&self) -> bool {
+        self.batches.len() >= ENOUGH_RUNS
+    }
+}
+
+struct Bench<'a> {
+    supernet: &'a Supernet,
+    image: &'a Image<'a>,
+    pace: Pace<'a>,
+    /// Work that the device has done once: drivers may compile a kernel when it first runs.
+    seen: BTreeSet<Work>,
+}
+
+impl Bench<'_> {
+    /// Runs a child until a batch lasts long enough, twice as many runs each time; the last batch counts, and says how many
+    /// runs the next one takes.
+    fn batch(&mut self, child: &PreparedChild, timed: &mut Timed) -> Result<(), EngineError> {
+        let works = Work::of(child.network(), Coverage::EXACT).into_keys();
+        if works.filter(|&work| self.seen.insert(work)).count() > 0 {
+            self.supernet.infer(child, self.image)?;
+        }
+        loop {
+            let (supernet, image, count) = (self.supernet, self.image, timed.count);
+            let mut took = Duration::ZERO;
+            let (reference, runs) = self.pace.beside(|| {
+                let started = Instant::now();
+                let runs = supernet.time_runs(child, image, count)?;
+                took = started.elapsed();
+                Ok::<_, EngineError>(runs)
+            })?;
+            if took >= BATCH || count >= MOST_RUNS {
+                timed.batches.push(reference, runs);
+                return Ok(());
+            }
+            timed.count *= 2;
+        }
+    }
+
+    /// In turns, which spread what disturbs a device over all children.
+    fn informative(&mut self, timer: &Timer<'_>) -> Result<Vec<Timed>, EngineError> {
+        const DOING: &str = "timing informative children";
+        let space = self.supernet.space();
+        let most = timer.options.children.clamp(1, MOST_INFORMATIVE);
+        let mut all: Vec<Timed> = Vec::new();
+        for child in informative_children(space, most) {
+            if timer.is_past(INFORMATIVE_SHARE, DOING) && all.len() >= ALWAYS.min(most) {
+                return Ok(all);
+            }
+            let prepared = self.supernet.prepare_to_time(&space.lower(&child)?)?;
+            let mut timed = Timed::new(prepared.network());
+            self.batch(&prepared, &mut timed)?;
+            all.push(timed);
+        }
+        loop {
+            if all.iter().all(Timed::is_done) {
+                return Ok(all);
+            }
+            for timed in all.iter_mut().filter(|timed| !timed.is_done()) {
+                if timer.is_past(INFORMATIVE_SHARE, DOING) {
+                    return Ok(all);
+                }
+                let prepared = self.supernet.prepare_to_time(&timed.network)?;
+                self.batch(&prepared, timed)?;
+            }
+        }
+    }
+
+    fn shipped(&mut self, subjects: &[Subject<'_>], timer: &Timer<'_>) -> Result<Vec<Timed>, EngineError> {
+        let mut all: Vec<Timed> = subjects.iter().map(|subject| Timed::new(subject.prepared.network())).collect();
+        loop {
+            if all.iter().all(Timed::is_done) {
+                return Ok(all);
+            }
+            for (timed, subject) in all.iter_mut().zip(subjects).filter(|(timed, _)| !timed.is_done()) {
+                if timer.is_past(SHIPPED_SHARE, "timing shipped children") {
+                    return Ok(all);
+                }
+                self.batch(subject.prepared, timed)?;
+            }
+        }
+    }
+}
+
+/// The slowest subject's layers first for which there is time, then others' that are new.
+fn time_layers(
+    supernet: &Supernet,
+    subjects: &[Subject<'_>],
+    shipped: &[Timed],
+    timer: &Timer<'_>,
+) -> Result<(Clock, Option<String>, Vec<LayerTime>), EngineError> {
+    /// More repeats say little more.
+    const MOST_REPEATS: f64 = 30.0;
+    let mut times: BTreeMap<LayerShape, Millis> = BTreeMap::new();
+    let (mut clock, mut note) = (Clock::Wall, None);
+    let left = || timer.options.time.saturating_sub(timer.started.elapsed()).as_secs_f64();
+    // Checking the clock, and the layers once, take four runs and more; for what is not timed there was no time.
+    let too_slow = |timed: &&Timed| timed.batches.is_empty() || 6e-3 * Latency::of(&timed.batches.raw()).p50.0 > left();
+    let passed_by = shipped.iter().rev().take_while(too_slow).count().min(subjects.len().saturating_sub(1));
+    // Whoever gave no time asks for no report.
+    let subjects = if timer.options.time.is_zero() { &[] } else { subjects };
+    for (turn, subject) in subjects.iter().rev().skip(passed_by).enumerate() {
+        if timer.is_past(1.0, "timing layers") && turn > 0 {
+            break;
+        }
+        let is_new = |layer: &nestling_core::space::Layer| !times.contains_key(&layer.shape);
+        if !subject.prepared.network().layers.iter().any(is_new) {
+            continue;
+        }
+        if turn == 0 {
+            note = supernet.check_timestamps(subject.prepared)?;
+        }
+        let before = Instant::now();
+        let once = supernet.time_layers(subject.prepared, 1)?;
+        // As many repeats as a share of what is left of the time allows.
+        let share = left() / (subjects.len() - turn) as f64 / before.elapsed().as_secs_f64().max(1e-6);
+        let measured =
+            if share >= 2.0 { supernet.time_layers(subject.prepared, share.min(MOST_REPEATS) as usize)? } else { once };
+        clock = measured.clock;
+        for layer in measured.layers {
+            times.entry(layer.shape).or_insert(layer.latency_ms);
+        }
+    }
+    let layers = times.into_iter().map(|(shape, latency_ms)| LayerTime { shape, latency_ms }).collect();
+    Ok((clock, note, layers))
+}

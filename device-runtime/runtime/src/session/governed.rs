@@ -1,0 +1,237 @@
+use crate::engine::PreparedChild;
+use crate::session::measure::lock;
+use crate::session::{
+    ActiveChild, Answer, ChooseError, Runtime, RuntimeError, Target, WholeSpaceChoice, WholeSpaceError,
+    WholeSpaceOptions,
+};
+use nestling_bundle::Bundle;
+use nestling_core::choosing::Budget;
+use nestling_core::governor::{Decision, Governor, GovernorError, GovernorOptions, Rung, ThermalHint};
+use nestling_core::image::Image;
+use nestling_core::metrics::Millis;
+use std::collections::HashMap;
+use std::ops::Deref;
+use std::sync::Mutex;
+use std::time::Instant;
+
+/// A runtime that switches by itself, so that a budget goes on to hold while the device warms up or other apps use it.
+///
+/// `Send + Sync` if what holds the runtime is. Any thread may classify; a switch serves from the next inference on.
+///
+/// Its ladder begins with the shipped children, which are ready from the start. A child that does not ship takes
+/// seconds to be calibrated: another thread does that while a rung serves ([`Governed::adopt`]), and the child becomes
+/// a rung when it is ready.
+///
+/// ```no_run
+/// use crate::session::{Governed, WholeSpaceOptions};
+/// use nestling_core::governor::GovernorOptions;
+/// use nestling_bundle::Bundle;
+/// use nestling_core::image::Image;
+/// use nestling_core::metrics::Millis;
+/// use nestling::Runtime;
+/// use std::sync::Arc;
+///
+/// # fn watch(runtime: Arc<Runtime>, bundle: &Bundle, frames: &[Image<'_>]) -> Result<(), Box<dyn std::error::Error>> {
+/// let governed = Governed::new(runtime, GovernorOptions::new(Millis(8.0)))?;
+/// std::thread::scope(|scope| {
+///     scope.spawn(|| match governed.adopt(bundle, &WholeSpaceOptions::default()) {
+///         Ok(choice) => println!("{choice}"),
+///         Err(error) => eprintln!("the shipped children go on alone: {error}"),
+///     });
+///     frames.iter().try_for_each(|frame| governed.classify(frame).map(|answer| println!("{}", answer.top().label)))
+/// })?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Governed<R> {
+    runtime: R,
+    started: Instant,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    governor: Governor,
+    /// The child of every rung, by its name.
+    children: HashMap<String, ActiveChild>,
+    hint: ThermalHint,
+}
+
+impl State {
+    /// The child of the rung that serves.
+    fn child(&self) -> &ActiveChild {
+        &self.children[&self.governor.rung().name]
+    }
+}
+
+impl Runtime {
+    /// Chooses a child that keeps 95 of 100 inferences within `limit`, and keeps choosing: see [`Governor`].
+    ///
+    /// ```no_run
+    /// use nestling_core::governor::ThermalHint;
+    /// use nestling_core::image::Image;
+    /// use nestling_core::metrics::Millis;
+    /// use nestling::Runtime;
+    ///
+    /// # fn watch(runtime: &Runtime, frames: &[Image<'_>], headroom: f32) -> Result<(), Box<dyn std::error::Error>> {
+    /// let governed = runtime.governed(Millis(8.0))?;
+    /// for frame in frames {
+    ///     governed.set_thermal_hint(ThermalHint::from_android_headroom(headroom)); // about once a second
+    ///     println!("{}", governed.classify(frame)?.top().label); // timed; the next frame may be another child's
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Governed::new`].
+    pub fn governed(&self, limit: Millis) -> Result<Governed<&Self>, ChooseError> {
+        Governed::new(self, GovernorOptions::new(limit))
+    }
+}
+
+impl<R: Deref<Target = Runtime>> Governed<R> {
+    /// Takes a `&Runtime` or an `Arc<Runtime>`. Starts with the child that [`Runtime::choose`] takes, unless the options
+    /// name a rung; a budget that no child keeps starts with the fastest. Measures a profile first if there is none.
+    ///
+    /// # Errors
+    /// [`ChooseError::NoDuration`] if the budget is not positive, [`ChooseError::Governor`] if the options are otherwise
+    /// wrong, [`ChooseError::Runtime`] if the GPU fails.
+    pub fn new(runtime: R, mut options: GovernorOptions) -> Result<Self, ChooseError> {
+        let chosen = if options.start.is_some() {
+            None
+        } else {
+            match runtime.choose(Budget::p95(options.limit)) {
+                Ok(choice) => Some(choice.entry().name.clone()),
+                Err(ChooseError::BelowFastest { .. }) => None,
+                Err(error) => return Err(error),
+            }
+        };
+        // One look: what others choose refines the predictions.
+        let ladder = runtime.ladder()?;
+        if options.start.is_none() {
+            // A child that another one beats is no rung: the governor then starts where the prediction says.
+            options.start = chosen.map_or(Some(0), |name| ladder.position(&name));
+        }
+        let child = |rung: &Rung| Ok((rung.name.clone(), runtime.find(Target::Shipped(&rung.name))?));
+        let children = ladder.rungs().iter().map(child).collect::<Result<_, RuntimeError>>()?;
+        let state = State { governor: Governor::new(ladder, options)?, children, hint: ThermalHint::Unknown };
+        runtime.activate(state.child().clone());
+        Ok(Self { runtime, started: Instant::now(), state: Mutex::new(state) })
+    }
+
+    /// As [`Runtime::classify`], by the governor's child, whichever the app or a search has made the active one; the
+    /// time it takes is observed.
+    ///
+    /// # Errors
+    /// As [`Runtime::classify`].
+    pub fn classify(&self, image: &Image<'_>) -> Result<Answer, RuntimeError> {
+        let child = lock(&self.state).child().clone();
+        let started = Instant::now();
+        let answer = self.runtime.classify_by(&child, image)?;
+        self.observe(&child, started.elapsed().into());
+        Ok(answer)
+    }
+
+    /// Searches the whole space under the governor's budget, as [`Runtime::choose_in_whole_space`] does, and makes a
+    /// rung of the child that is adopted, if there is one. Its name is the child as text.
+    ///
+    /// Takes seconds: call it from a thread of its own. [`Governed::classify`] goes on with the governor's child
+    /// meanwhile, only slower where the search has the GPU, which counts as any other load; afterwards, also after an
+    /// error, the governor's child is the runtime's active one again.
+    ///
+    /// # Errors
+    /// As [`Runtime::choose_in_whole_space`]; the ladder stays.
+    pub fn adopt(&self, bundle: &Bundle, options: &WholeSpaceOptions<'_>) -> Result<WholeSpaceChoice, WholeSpaceError> {
+        let limit = lock(&self.state).governor.limit();
+        let outcome = self.runtime.choose_in_whole_space(bundle, Budget::p95(limit), options);
+        let added = outcome.as_ref().map_or(Ok(()), |choice| self.add_adopted(choice));
+        self.runtime.activate(lock(&self.state).child().clone());
+        added?;
+        outcome
+    }
+
+    fn add_adopted(&self, choice: &WholeSpaceChoice) -> Result<(), ChooseError> {
+        let Some(adopted) = choice.adopted() else { return Ok(()) };
+        let (name, ladder) = (adopted.prepared.to_string(), self.governor().ladder().clone());
+        // An earlier search may have found the same child.
+        if ladder.position(&name).is_some() {
+            return Ok(());
+        }
+        // At the profile's pace, which is the ladder's: the app may have had the GPU too when the search timed it.
+        let profile = self.runtime.current_profile();
+        let learned = profile.as_ref().and_then(|profile| profile.learned(adopted.prepared.child()));
+        let predicted = learned.map_or(adopted.measured.p50, |times| times.measured_p50_ms);
+        self.add(Rung { name, predicted, accuracy: adopted.accuracy }, &adopted.prepared)?;
+        Ok(())
+    }
+
+    /// Makes a rung of a child that does not ship and was prepared by [`Runtime::prepare`], as [`Governor::add`] says;
+    /// returns whether it is one. So a child that was adopted at an earlier start becomes one without a search: keep
+    /// its [`Rung`] and its [statistics](super::Adopted::calibrated).
+    ///
+    /// Steps to it cost what any other switch costs: no copy of weights, no new pipeline. The governor's child is the
+    /// runtime's active one afterwards.
+    ///
+    /// # Errors
+    /// [`ChooseError::Governor`] if it cannot be a rung, [`ChooseError::Runtime`] if another runtime prepared it or it
+    /// was never trained; the ladder stays.
+    pub fn add(&self, rung: Rung, child: &PreparedChild) -> Result<bool, ChooseError> {
+        let child = self.runtime.find(Target::Prepared(child))?;
+        let state = &mut *lock(&self.state);
+        let name = rung.name.clone();
+        let is_rung = state.governor.add(rung)?;
+        state.children.insert(name, child);
+        // What is no rung any more, this one or another, gives its slot back.
+        state.children.retain(|name, _| state.governor.ladder().position(name).is_some());
+        self.runtime.activate(state.child().clone());
+        Ok(is_rung)
+    }
+
+    /// Takes a time that the app measured itself, of the child that was active when it began, and switches if need be:
+    /// for apps whose budget holds for more than the inference.
+    ///
+    /// What another child than the governor's took is not counted, be it that it was switched meanwhile, or that the
+    /// app or a search switched the runtime to a child of its own.
+    pub fn observe(&self, child: &ActiveChild, time: Millis) -> Decision {
+        let state = &mut *lock(&self.state);
+        if !child.prepared().is(state.child().prepared()) {
+            return Decision::Stay;
+        }
+        let decision = state.governor.observe(self.started.elapsed(), time, state.hint);
+        if let Decision::StepDown { .. } | Decision::StepUp { .. } = decision {
+            // Under the lock, which costs microseconds: two threads must not switch in the wrong order.
+            self.runtime.activate(state.child().clone());
+        }
+        decision
+    }
+
+    /// Says what the system says of the device's heat; it holds until the next call.
+    pub fn set_thermal_hint(&self, hint: ThermalHint) {
+        lock(&self.state).hint = hint;
+    }
+
+    /// Changes what 95 of 100 inferences may take.
+    ///
+    /// # Errors
+    /// [`GovernorError::NoDuration`]; the old budget stays.
+    pub fn set_budget(&self, limit: Millis) -> Result<(), GovernorError> {
+        lock(&self.state).governor.set_budget(limit)
+    }
+
+    /// Whether even the fastest child breaks the budget.
+    pub fn is_too_slow(&self) -> bool {
+        lock(&self.state).governor.is_too_slow()
+    }
+
+    /// The governor as it is now: its rung, its ladder, its p95.
+    pub fn governor(&self) -> Governor {
+        lock(&self.state).governor.clone()
+    }
+
+    /// The runtime underneath.
+    pub fn runtime(&self) -> &Runtime {
+        &self.runtime
+    }
+}

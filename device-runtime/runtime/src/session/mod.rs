@@ -1,0 +1,349 @@
+//! What an app links: open a bundle, choose a child for a budget, classify, switch.
+//!
+//! ```text
+//! Runtime::new      adapter, shared weights uploaded once, every shipped child prepared
+//!   .profile        measures this device            .use_profile   takes an earlier measurement
+//!   .choose         the best child for a budget     .switch_to     another child, in microseconds
+//!   .choose_in_whole_space   beyond the shipped children     .calibrate   makes any child ready
+//!   .classify       an image to labels and probabilities, from any thread
+//!   .governed       classifies, and switches so that a budget goes on to hold; adopts more children meanwhile
+//! ```
+
+mod answer;
+mod calibrate;
+mod classify;
+mod error;
+mod governed;
+mod measure;
+mod switch;
+mod whole_space;
+
+pub use answer::{Answer, Guess};
+pub use error::{ChooseError, RuntimeError};
+pub use governed::Governed;
+pub use switch::{ActiveChild, Target};
+pub use whole_space::{Adopted, WholeSpaceChoice, WholeSpaceError, WholeSpaceOptions};
+
+use crate::engine::{EngineError, EngineOptions, PreparedChild, Start, Supernet, TileChoice};
+use crate::gpu::{AdapterFacts, Context, ContextOptions};
+use nestling_bundle::{Bundle, BundleError, DeviceProfile, NetworkId, Trained};
+use nestling_core::arithmetic::Arithmetic;
+use nestling_core::image::PixelFormat;
+use nestling_core::latency::{DeviceKey, LatencyTable};
+use nestling_core::space::{CalibratedChild, Child, ChildEntry, SearchSpace};
+use nestling_core::weights::WeightStorage;
+use std::sync::{Arc, Mutex, RwLock};
+use std::time::Duration;
+
+/// What a [`Runtime`] runs on, and what it is made ready for.
+#[derive(Clone, Debug)]
+pub struct RuntimeOptions {
+    /// Which adapter to open, and how.
+    pub context: ContextOptions,
+    /// Children that can be prepared beside those that ship.
+    pub spare_children: usize,
+    /// Side, in pixels, of the square images that the app will mostly classify: latencies are measured with it, for
+    /// upload and resize count. `None` takes the space's largest resolution.
+    pub image_side: Option<u32>,
+    /// Largest side of an image's centre square in pixels.
+    pub largest_image_side: u32,
+    /// Classifications whose answers can be on their way at the same time.
+    pub answers_in_flight: usize,
+    /// Whether children whose weights were never trained may be chosen and answer: their times are true, their answers
+    /// are noise.
+    pub untrained: bool,
+    /// How the shared weights are stored on the GPU: less than [`WeightStorage::F32`] saves memory and loads, and costs
+    /// some accuracy. Times are another's: a profile belongs to its storage.
+    ///
+    /// `None` takes the bundle's own, or f32 on an adapter that fails the self-test of that
+    /// ([`Runtime::storage_fault`]); the values are the same.
+    pub weight_storage: Option<WeightStorage>,
+    /// What products are computed in. [`Arithmetic::F16`] can be faster where the adapter offers it, costs some accuracy,
+    /// and is refused unless the adapter passes a self-test. A profile belongs to its arithmetic too.
+    pub arithmetic: Arithmetic,
+    /// What must be there before the first answer. By default, where the driver has no compiled kernels in its cache, a
+    /// handful that are quick to compile answers while the fast ones are compiled; measuring waits for those.
+    pub start: Start,
+    /// How pointwise layers are tiled: as a [profile says](DeviceProfile::tile_choice), or
+    /// [`TileChoice::Timed`] before measuring one.
+    pub tiles: TileChoice,
+}
+
+impl Default for RuntimeOptions {
+    fn default() -> Self {
+        let engine = EngineOptions::default();
+        Self {
+            context: ContextOptions::default(),
+            spare_children: 8,
+            image_side: None,
+            largest_image_side: engine.largest_image_side,
+            answers_in_flight: engine.answers_in_flight,
+            untrained: false,
+            weight_storage: None,
+            arithmetic: engine.arithmetic,
+            start: Start::Within(Duration::from_secs(1)),
+            tiles: engine.tiles,
+        }
+    }
+}
+
+/// A bundle on a GPU: the shared weights once, every shipped child ready, one of them active.
+///
+/// `Send + Sync`: share it by reference or in an `Arc`; any thread may classify, switch or choose.
+#[derive(Debug)]
+pub struct Runtime {
+    supernet: Supernet,
+    storage_fault: Option<EngineError>,
+    device: DeviceKey,
+    network: NetworkId,
+    labels: Arc<[String]>,
+    trained: Trained,
+    untrained_may_answer: bool,
+    /// Fewest MAdds first; never empty.
+    shipped: Vec<Shipped>,
+    active: RwLock<ActiveChild>,
+    profile: Mutex<Option<Arc<DeviceProfile>>>,
+    /// Of other devices: where the first fit starts.
+    tables: Vec<LatencyTable>,
+    /// Held while timing: two measurements at once would measure each other.
+    measuring: Mutex<()>,
+    image_side: u32,
+    image_format: PixelFormat,
+    stand_in: Vec<u8>,
+}
+
+/// A child that ships, ready to run.
+#[derive(Debug)]
+struct Shipped {
+    entry: ChildEntry,
+    active: ActiveChild,
+}
+
+impl Runtime {
+    /// Opens an adapter, uploads the shared weights, builds all pipelines and prepares every shipped child. The child
+    /// with the fewest MAdds (of those that may answer) is active at first.
+    ///
+    /// # Errors
+    /// [`RuntimeError::Engine`] if there is no adapter, the bundle is too large for it, or it fails the self-test of
+    /// the storage or the arithmetic that the options ask for; [`RuntimeError::Untrained`] if no child was trained and
+    /// [`RuntimeOptions::untrained`] is not set.
+    pub fn new(bundle: &Bundle, options: RuntimeOptions) -> Result<Self, RuntimeError> {
+        Self::with_context(&Context::new(&options.context)?, bundle, &options)
+    }
+
+    /// The same on a device that is open already; `options.context` is not read.
+    ///
+    /// # Errors
+    /// As [`Runtime::new`].
+    pub fn with_context(context: &Context, bundle: &Bundle, options: &RuntimeOptions) -> Result<Self, RuntimeError> {
+        pollster::block_on(Self::with_context_async(context, bundle, options))
+    }
+
+    /// The same without blocking: the only way in a browser.
+    ///
+    /// # Errors
+    /// As [`Runtime::new`].
+    pub async fn with_context_async(
+        context: &Context,
+        bundle: &Bundle,
+        options: &RuntimeOptions,
+    ) -> Result<Self, RuntimeError> {
+        let manifest = bundle.manifest();
+        let engine_options = EngineOptions {
+            child_slots: bundle.children().len() + options.spare_children,
+            largest_image_side: options.largest_image_side,
+            answers_in_flight: options.answers_in_flight,
+            weight_storage: options.weight_storage.unwrap_or(manifest.weight_storage),
+            arithmetic: options.arithmetic,
+            start: options.start,
+            tiles: options.tiles,
+        };
+        let (space, preprocessing) = (&manifest.space, &manifest.preprocessing);
+        let load = async |engine_options: &EngineOptions| {
+            Supernet::load_async(context, space, bundle.weights(), preprocessing, engine_options).await
+        };
+        let (supernet, storage_fault) = match load(&engine_options).await {
+            // Nobody insists on the storage: what the file holds has the same values as f32.
+            Err(fault @ EngineError::SelfTest { .. })
+                if options.weight_storage.is_none() && manifest.weight_storage != WeightStorage::F32 =>
+            {
+                let whole = EngineOptions { weight_storage: WeightStorage::F32, ..engine_options };
+                (load(&whole).await?, Some(fault))
+            }
+            loaded => (loaded?, None),
+        };
+        let mut shipped = Vec::with_capacity(bundle.children().len());
+        for (index, entry) in bundle.children().iter().enumerate() {
+            let prepared = supernet.prepare_async(&bundle.calibrated(index)?).await?;
+            let active = ActiveChild::new(Some(entry.name.as_str().into()), prepared);
+            shipped.push(Shipped { entry: entry.clone(), active });
+        }
+        let usable = shipped.iter().filter(|one| options.untrained || manifest.trained.covers(&one.entry.child));
+        let Some(first) = usable.min_by_key(|one| one.entry.cost.madds) else {
+            return Err(RuntimeError::Untrained { child: "every child of the bundle".to_owned() });
+        };
+        let largest_resolution = space.resolutions.iter().copied().max().unwrap_or(1);
+        let image_side = options.image_side.unwrap_or(largest_resolution).clamp(2, options.largest_image_side.max(2));
+        let image_format = Self::format_for(space.input_channels);
+        Ok(Self {
+            device: device_key(context.facts(), options.arithmetic, supernet.weight_storage()),
+            network: bundle.network_id(),
+            labels: manifest.labels.iter().cloned().collect(),
+            trained: manifest.trained.clone(),
+            untrained_may_answer: options.untrained,
+            active: RwLock::new(first.active.clone()),
+            shipped,
+            supernet,
+            storage_fault,
+            profile: Mutex::new(None),
+            tables: manifest.latency_tables.clone(),
+            measuring: Mutex::new(()),
+            image_side,
+            image_format,
+            // Not one grey: every pixel matters where answers are compared.
+            stand_in: (0..image_side as usize * image_side as usize * image_format.bytes_per_pixel())
+                .map(|index| (index * 37 % 251) as u8)
+                .collect(),
+        })
+    }
+
+    /// The adapter that really runs.
+    pub fn adapter(&self) -> &AdapterFacts {
+        self.supernet.context().facts()
+    }
+
+    /// Adapter, driver, backend, precision and features: what times belong to.
+    pub fn device(&self) -> &DeviceKey {
+        &self.device
+    }
+
+    /// The search space.
+    pub fn space(&self) -> &SearchSpace {
+        self.supernet.space()
+    }
+
+    /// One name a class.
+    pub fn labels(&self) -> &[String] {
+        &self.labels
+    }
+
+    /// The children that ship, fewest MAdds first.
+    pub fn children(&self) -> impl ExactSizeIterator<Item = &ChildEntry> {
+        self.shipped.iter().map(|one| &one.entry)
+    }
+
+    /// The engine underneath: counters, memory, layer times, raw tensors.
+    pub fn supernet(&self) -> &Supernet {
+        &self.supernet
+    }
+
+    /// Why the GPU holds the weights as f32 and not as the bundle does: the adapter's failure in the self-test.
+    ///
+    /// Only where [`RuntimeOptions::weight_storage`] asked for nothing; otherwise that failure is an error.
+    pub fn storage_fault(&self) -> Option<&EngineError> {
+        self.storage_fault.as_ref()
+    }
+
+    /// Makes a child ready that does not ship; give it to [`Runtime::switch_to`].
+    ///
+    /// Writes a few kilobytes into one of the spare slots; the slot is free again when the last clone is dropped.
+    ///
+    /// # Errors
+    /// [`RuntimeError::Engine`] if the space does not offer the child, or every spare slot is in use.
+    pub fn prepare(&self, child: &CalibratedChild) -> Result<PreparedChild, RuntimeError> {
+        Ok(self.supernet.prepare(child)?)
+    }
+
+    /// Whether a child may be chosen and answer: it was trained, or [`RuntimeOptions::untrained`] is set.
+    pub fn may_answer(&self, child: &Child) -> bool {
+        self.untrained_may_answer || self.trained.covers(child)
+    }
+
+    /// The shipped child called `name`, as the engine runs it: to be timed, whether it was trained or not.
+    ///
+    /// # Errors
+    /// [`RuntimeError::Bundle`] lists the names that exist.
+    pub fn prepared(&self, name: &str) -> Result<&PreparedChild, RuntimeError> {
+        Ok(self.shipped(name)?.active.prepared())
+    }
+
+    fn shipped(&self, name: &str) -> Result<&Shipped, RuntimeError> {
+        self.shipped.iter().find(|one| one.entry.name == name).ok_or_else(|| {
+            let known: Vec<&str> = self.shipped.iter().map(|one| one.entry.name.as_str()).collect();
+            BundleError::UnknownChild { name: name.to_owned(), known: known.join(", ") }.into()
+        })
+    }
+}
+
+/// What times on an adapter belong to.
+fn device_key(facts: &AdapterFacts, arithmetic: Arithmetic, storage: WeightStorage) -> DeviceKey {
+    DeviceKey {
+        adapter: facts.name.clone(),
+        driver: facts.driver_text(),
+        backend: facts.backend.clone(),
+        // Of the arithmetic; then of the weights, if they are stored otherwise than they were trained.
+        precision: match storage {
+            WeightStorage::F32 => arithmetic.to_string(),
+            WeightStorage::F16 | WeightStorage::Int8 => format!("{arithmetic}, weights {storage}"),
+        },
+        features: facts.features(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gpu::Fault;
+    use nestling_bundle::{BundleContents, Manifest};
+    use nestling_core::image::Preprocessing;
+    use nestling_core::metrics::Measured;
+
+    fn bundle(weight_storage: WeightStorage) -> Bundle {
+        let space = SearchSpace::fashion();
+        let (child, unknown) = (space.smallest(), Measured { correct: 0, images: 0 });
+        let network = space.lower(&child).unwrap();
+        let cost = network.cost();
+        let manifest = Manifest {
+            name: "fashion".into(),
+            provenance: "test".into(),
+            preprocessing: Preprocessing { means: vec![0.3], standard_deviations: vec![0.4], centre_fraction: 1.0 },
+            labels: (0..space.classes).map(|class| class.to_string()).collect(),
+            children: vec![ChildEntry { name: "smallest".into(), child, cost, held_out: unknown, test: unknown }],
+            latency_tables: Vec::new(),
+            trained: Trained::WholeSpace,
+            weight_storage,
+            accuracy_predictor: None,
+            images: None,
+            space: space.clone(),
+        };
+        let weights: Vec<f32> = (0..space.layout().len()).map(|index| (index as f32).sin() / 3.0).collect();
+        let children = [CalibratedChild::neutral(&network).unwrap()];
+        let contents = BundleContents { manifest: &manifest, weights: &weights, children: &children, images: &[] };
+        Bundle::from_bytes(&contents.encode().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn an_adapter_that_misreads_the_bundles_storage_gets_f32_unless_that_was_asked_for() {
+        for (storage, test) in
+            [(WeightStorage::F16, "weights stored as f16"), (WeightStorage::Int8, "weights stored as int8")]
+        {
+            // Of its own: the verdict stays with the context.
+            let context = Context::new(&ContextOptions::default()).unwrap();
+            let fault = Fault { found: "1e0 in lane 2".to_owned(), expected: "2e0".to_owned() };
+            context.remember_verdict(test, Some(fault));
+            let bundle = bundle(storage);
+            let load = |weight_storage| {
+                let options = RuntimeOptions { weight_storage, start: Start::Tuned, ..RuntimeOptions::default() };
+                Runtime::with_context(&context, &bundle, &options)
+            };
+            let runtime = load(None).unwrap();
+            let fault = runtime.storage_fault().unwrap().to_string();
+            assert!(fault.contains(test) && fault.contains("lane 2"), "{fault}");
+            assert_eq!(runtime.supernet().weight_storage(), WeightStorage::F32);
+            assert_eq!(runtime.device().precision, "f32");
+            let error = load(Some(storage)).unwrap_err();
+            assert!(matches!(error, RuntimeError::Engine(EngineError::SelfTest { .. })), "{error}");
+            assert_eq!(load(Some(WeightStorage::F32)).unwrap().storage_fault(), None);
+        }
+    }
+}

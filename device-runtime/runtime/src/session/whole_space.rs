@@ -1,0 +1,300 @@
+use crate::engine::PreparedChild;
+use crate::profiling::Progress;
+use crate::session::measure::lock;
+use crate::session::{ChooseError, Runtime, RuntimeError};
+use nestling_bundle::Bundle;
+use nestling_core::accuracy::AccuracyPredictor;
+use nestling_core::choosing::{Budget, Challenge, Choice, Effort, Found, compare, search_within};
+use nestling_core::image::Image;
+use nestling_core::metrics::{Latency, Measured, Millis};
+use nestling_core::space::{CalibratedChild, Child};
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+use std::fmt;
+
+/// How a whole space is searched.
+#[derive(Clone, Copy, Default)]
+pub struct WholeSpaceOptions<'a> {
+    /// How many children are looked at, by prediction.
+    pub effort: Effort,
+    /// Seed of the search.
+    pub seed: u64,
+    /// Called now and then, for a progress bar; [`Progress`] says what it must not do.
+    pub progress: Option<&'a dyn Fn(Progress)>,
+}
+
+impl fmt::Debug for WholeSpaceOptions<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "WholeSpaceOptions({:?}, seed {})", self.effort, self.seed)
+    }
+}
+
+/// Children that are timed, calibrated and checked before the search gives up.
+const CHALLENGERS: usize = 4;
+
+/// What a search of the whole space came to.
+#[derive(Clone, Debug)]
+pub struct WholeSpaceChoice {
+    shipped: Choice,
+    adopted: Option<Adopted>,
+    why: String,
+}
+
+/// A child that does not ship, and took the place of one that does.
+#[derive(Clone, Debug)]
+pub struct Adopted {
+    /// Its statistics, computed on this device: keep them, and the next start need not search.
+    pub calibrated: CalibratedChild,
+    /// The child, ready; it is the active one.
+    pub prepared: PreparedChild,
+    /// What the latency fit predicted.
+    pub predicted: Millis,
+    /// What was measured.
+    pub measured: Latency,
+    /// Top-1 accuracy that is predicted of it, in percent.
+    pub predicted_top1: f64,
+    /// Points of top-1 by which it is expected to be better: prediction and check together.
+    pub expected_gain: f64,
+    /// Its expected top-1 accuracy on the held-out images, in percent, to be compared with that of shipped children:
+    /// that of the child whose place it took, and the expected gain.
+    pub accuracy: f64,
+    /// Its accuracy on the bundle's check images.
+    pub check: Measured,
+    /// The shipped child's on the same images.
+    pub check_of_shipped: Measured,
+}
+
+/// Why a whole space cannot be searched.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum WholeSpaceError {
+    /// Nothing holds the budget.
+    #[error(transparent)]
+    Choose(#[from] ChooseError),
+    /// The GPU failed, or a child cannot be made ready.
+    #[error(transparent)]
+    Runtime(#[from] RuntimeError),
+    /// Another bundle than the runtime's.
+    #[error("this is bundle {given}, but the runtime was made from {own}; give the one it was made from")]
+    OtherBundle {
+        /// The one that was given.
+        given: String,
+        /// The runtime's.
+        own: String,
+    },
+    /// The bundle says nothing of children that do not ship.
+    #[error(
+        "the bundle has no {missing}, so children that do not ship cannot be judged; pack it from a search with this \
+         version, or use `choose`, which takes shipped children"
+    )]
+    Missing {
+        /// What it lacks.
+        missing: &'static str,
+    },
+}
+
+impl WholeSpaceChoice {
+    /// The best of the shipped children for the budget.
+    pub fn shipped(&self) -> &Choice {
+        &self.shipped
+    }
+
+    /// The child that took its place, if one did.
+    pub fn adopted(&self) -> Option<&Adopted> {
+        self.adopted.as_ref()
+    }
+
+    /// The child that is active now.
+    pub fn child(&self) -> &Child {
+        self.adopted.as_ref().map_or(&self.shipped.entry().child, |adopted| adopted.prepared.child())
+    }
+
+    /// Why this child, in one sentence.
+    pub fn why(&self) -> &str {
+        &self.why
+    }
+}
+
+impl fmt::Display for WholeSpaceChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.adopted {
+            None => write!(f, "{}; {}", self.shipped, self.why),
+            Some(Adopted { prepared, predicted, measured: Latency { p50, p95, .. }, predicted_top1, .. }) => write!(
+                f,
+                "{prepared}: {predicted_top1:.2} % top-1 predicted; predicted {predicted}, measured p50 {p50}, p95 {p95}; {}",
+                self.why
+            ),
+        }
+    }
+}
+
+/// What judges children that do not ship.
+struct Judge<'a> {
+    predictor: &'a AccuracyPredictor,
+    calibration: Vec<Image<'a>>,
+    check: Vec<(Image<'a>, usize)>,
+}
+
+impl<'a> Judge<'a> {
+    fn of(bundle: &'a Bundle) -> Result<Self, WholeSpaceError> {
+        let Some(predictor) = &bundle.manifest().accuracy_predictor else {
+            return Err(WholeSpaceError::Missing { missing: "accuracy predictor" });
+        };
+        let calibration: Vec<Image<'a>> = bundle.calibration_images().collect();
+        if calibration.is_empty() {
+            return Err(WholeSpaceError::Missing { missing: "calibration images" });
+        }
+        Ok(Self { predictor, calibration, check: bundle.check_images().collect() })
+    }
+}
+
+impl Runtime {
+    /// The best child of the whole space that keeps within a budget on this device, or the best shipped one where none is
+    /// clearly better; it becomes the active one.
+    ///
+    /// First chooses among the shipped children, as [`Runtime::choose`] does. Then searches the space with this device's
+    /// latency fit and the bundle's accuracy predictor, times the best candidates whole, calibrates the batch norm of one
+    /// that holds the budget on the GPU (BigNAS, batch norm calibration) from the bundle's calibration images, and
+    /// compares it with the shipped child on the bundle's check images. It is adopted if prediction and check together
+    /// say that it is better. Takes seconds; other threads may classify meanwhile. Needs a spare slot.
+    ///
+    /// # Errors
+    /// [`WholeSpaceError::Choose`] as [`Runtime::choose`]; [`WholeSpaceError::Missing`] if the bundle has no predictor or
+    /// no calibration images; [`WholeSpaceError::OtherBundle`]; [`WholeSpaceError::Runtime`] if the GPU fails or no slot
+    /// is spare. After an error the shipped choice, if there was one, is active.
+    pub fn choose_in_whole_space(
+        &self,
+        bundle: &Bundle,
+        budget: Budget,
+        options: &WholeSpaceOptions<'_>,
+    ) -> Result<WholeSpaceChoice, WholeSpaceError> {
+        if bundle.network_id() != self.network {
+            let (given, own) = (bundle.network_id().to_string(), self.network.to_string());
+            return Err(WholeSpaceError::OtherBundle { given, own });
+        }
+        let judge = Judge::of(bundle)?;
+        let shipped = self.choose(budget)?;
+        let incumbent = shipped.entry().child.clone();
+        let spread = self.known_profile(&lock(&self.measuring))?.table.spread;
+        let say = |done: f64, doing: &'static str| {
+            if let Some(progress) = options.progress {
+                progress(Progress { done, doing });
+            }
+        };
+        let (error, own) = (judge.predictor.facts().root_mean_square_error, self.worth(&judge, &shipped));
+        let mut right_of_shipped = None;
+        let mut tried: Vec<Child> = Vec::new();
+        for turn in 0..CHALLENGERS {
+            say(turn as f64 / CHALLENGERS as f64, "searching the space");
+            let pace = self.pace()?;
+            let Some(found) = self.best_untried(&judge, budget, pace, options, &tried, &incumbent) else { break };
+            // Not even the prediction says so.
+            if found.top1 <= own {
+                break;
+            }
+            tried.push(found.child.clone());
+            let predicted = Millis(pace * found.cost);
+            // A child that is too slow still refines the fit.
+            let measured = self.time_and_learn(&found.child, predicted)?;
+            if !budget.holds_with_room(measured, spread) {
+                continue;
+            }
+            let calibrated = {
+                let part = |done: f64| say((turn as f64 + done) / CHALLENGERS as f64, "calibrating");
+                self.supernet.calibrate(&found.child, &judge.calibration, Some(&part)).map_err(RuntimeError::from)?
+            };
+            let prepared = self.prepare(&calibrated)?;
+            let theirs = match &right_of_shipped {
+                Some(right) => right,
+                None => {
+                    let right = self.right_answers(self.prepared(&shipped.entry().name)?, &judge.check)?;
+                    right_of_shipped.insert(right)
+                }
+            };
+            let ours = self.right_answers(&prepared, &judge.check)?;
+            let (check, check_of_shipped, only_challenger, only_other) = compare(&ours, theirs);
+            let challenge = Challenge {
+                predicted_gain: found.top1 - own,
+                prediction_error: error,
+                only_challenger,
+                only_other,
+                images: check.images,
+            };
+            if challenge.is_won() {
+                self.switch_to(&prepared)?;
+                let (expected_gain, uncertainty) = challenge.expected_gain();
+                let why = format!(
+                    "expected to be {expected_gain:.2} (+-{uncertainty:.2}) points better than shipped `{}` within {budget}",
+                    shipped.entry().name
+                );
+                let accuracy = shipped.entry().held_out.top1_percent() + expected_gain;
+                let adopted = Adopted {
+                    calibrated,
+                    prepared,
+                    predicted,
+                    measured,
+                    predicted_top1: found.top1,
+                    expected_gain,
+                    accuracy,
+                    check,
+                    check_of_shipped,
+                };
+                return Ok(WholeSpaceChoice { shipped, adopted: Some(adopted), why });
+            }
+        }
+        let why = match tried.len() {
+            0 => "no other child of the space is predicted to be better within the budget".to_owned(),
+            count => format!(
+                "of the {count} best other children of the space none both keeps the budget and is surely better"
+            ),
+        };
+        Ok(WholeSpaceChoice { shipped, adopted: None, why })
+    }
+
+    /// What the shipped child is worth in percent: the better of what was measured on held-out images and what is
+    /// predicted, so that nothing is adopted for the predictor's sake.
+    fn worth(&self, judge: &Judge<'_>, shipped: &Choice) -> f64 {
+        let entry = shipped.entry();
+        let predicted = judge.predictor.predict(self.space(), &entry.child);
+        entry.held_out.known_percent().map_or(predicted, |measured| measured.max(predicted))
+    }
+
+    fn best_untried(
+        &self,
+        judge: &Judge<'_>,
+        budget: Budget,
+        pace: f64,
+        options: &WholeSpaceOptions<'_>,
+        tried: &[Child],
+        incumbent: &Child,
+    ) -> Option<Found> {
+        let profile = self.current_profile()?;
+        let table = &profile.table;
+        let starts: Vec<Child> = self.children().map(|entry| entry.child.clone()).collect();
+        // With the room that the measured time must have, or every candidate would just miss it.
+        let limit = budget.limit.0 / (budget.room() * table.spread.at(budget.quantile) * pace);
+        let found = search_within(
+            self.space(),
+            &starts,
+            limit,
+            options.effort,
+            |network| table.predict(network).0,
+            |child| judge.predictor.predict(self.space(), child),
+            &mut ChaCha8Rng::seed_from_u64(options.seed),
+        );
+        let allowed = |found: &Found| found.child != *incumbent && !tried.contains(&found.child);
+        found.into_iter().find(|found| allowed(found) && self.may_answer(&found.child))
+    }
+
+    /// Whether each image's most probable class is its own.
+    pub(super) fn right_answers(
+        &self,
+        child: &PreparedChild,
+        labelled: &[(Image<'_>, usize)],
+    ) -> Result<Vec<bool>, RuntimeError> {
+        let images: Vec<Image<'_>> = labelled.iter().map(|(image, _)| *image).collect();
+        let logits = self.supernet.infer_many(child, &images)?;
+        let best = |logits: &Vec<f32>| (0..logits.len()).max_by(|&a, &b| logits[a].total_cmp(&logits[b]));
+        Ok(logits.iter().zip(labelled).map(|(logits, (_, label))| best(logits) == Some(*label)).collect())
+    }
+}
