@@ -2,7 +2,7 @@
 
 use crate::data::Dataset;
 use crate::model::{ImageSizes, Norm, Parameters, forward, norm_tensors};
-use nestling_core::metrics::Measured;
+use nestling_core::metrics::Top1;
 use nestling_core::space::{CalibratedChild, Network};
 use tch::{Kind, Tensor, no_grad};
 
@@ -35,9 +35,9 @@ pub fn evaluate(
     sizes: &ImageSizes,
     images: &Dataset,
     batch: usize,
-) -> Measured {
+) -> Top1 {
     let logits = logits(calibrated, network, parameters, sizes, images, batch);
     let classes: Vec<i64> = images.labels.iter().map(|&label| i64::from(label)).collect();
     let right = logits.argmax(-1, false).eq_tensor(&Tensor::from_slice(&classes).to_device(logits.device()));
-    Measured { correct: right.sum(Kind::Int64).int64_value(&[]) as u32, images: images.len() as u32 }
+    Top1 { correct: right.sum(Kind::Int64).int64_value(&[]) as u32, images: images.len() as u32 }
 }

@@ -4,7 +4,7 @@ use crate::search::Evaluated;
 use crate::train::{Checkpoint, CheckpointError, EpochReport};
 use nestling_bundle::atomic_file::{WriteError, write_atomically};
 use nestling_core::accuracy::AccuracyPredictor;
-use nestling_core::metrics::Measured;
+use nestling_core::metrics::Top1;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::path::{Path, PathBuf};
 
@@ -78,7 +78,7 @@ pub struct Chosen {
     /// Which of the evaluated children.
     pub index: usize,
     /// Accuracy on the test images, looked at once, after the choice.
-    pub test: Measured,
+    pub test: Top1,
 }
 
 impl RunFolder {

@@ -5,7 +5,7 @@ use crate::model::Parameters;
 use crate::train::{generator, purpose};
 use nestling_bundle::{BundleContents, Manifest, PackError, Trained};
 use nestling_core::image::Preprocessing;
-use nestling_core::metrics::Measured;
+use nestling_core::metrics::Top1;
 use nestling_core::space::{CalibratedChild, Child, ChildEntry, Network, Role, SearchSpace, SpaceError};
 use nestling_core::weights::{OutOfRange, WeightStorage};
 use rand::RngExt;
@@ -85,7 +85,7 @@ pub fn untrained_children(
     mut progress: impl FnMut(),
 ) -> Result<Vec<(ChildEntry, CalibratedChild)>, SpaceError> {
     let parameters = Parameters::from_values(space, weights, Device::Cpu);
-    let unknown = Measured { correct: 0, images: 0 };
+    let unknown = Top1 { correct: 0, images: 0 };
     (children.iter())
         .map(|(name, child)| {
             let network = space.lower(child)?;

@@ -71,8 +71,8 @@ fn dense(@builtin(global_invocation_id) thread: vec3<u32>) {{
     line("let shift = norms[norm + 1u];".to_owned());
     line("let to = ((group + g) * layer.output_height + row) * layer.output_width + column;".to_owned());
     for p in 0..PIXELS {
-        let close = format!("close(sum0_{p}, scale, shift, to + {p}u);");
-        line(format!("if column + {p}u < layer.output_width {{ {close} }}"));
+        let call = format!("epilogue(sum0_{p}, scale, shift, to + {p}u);");
+        line(format!("if column + {p}u < layer.output_width {{ {call} }}"));
         for g in 1..GROUPS {
             line(format!("sum{}_{p} = sum{g}_{p};", g - 1));
         }

@@ -82,10 +82,10 @@ fn depthwise(@builtin(global_invocation_id) thread: vec3<u32>) {{
     }
     line(format!("if step >= {last_age}u {{"));
     line(format!("let to = (group * layer.output_height + row + step - {last_age}u) * layer.output_width + column;"));
-    line(format!("close(sum{last_age}_0, scale, shift, to);"));
+    line(format!("epilogue(sum{last_age}_0, scale, shift, to);"));
     for c in 1..COLUMNS {
-        let close = format!("close(sum{last_age}_{c}, scale, shift, to + {c}u);");
-        line(format!("if column + {c}u < layer.output_width {{ {close} }}"));
+        let call = format!("epilogue(sum{last_age}_{c}, scale, shift, to + {c}u);");
+        line(format!("if column + {c}u < layer.output_width {{ {call} }}"));
     }
     line("}".to_owned());
     for age in (1..ages).rev() {

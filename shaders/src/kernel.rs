@@ -28,7 +28,7 @@ pub enum Kernel {
     ResizeRows,
     /// Any convolution or matrix, one pixel and 4 output channels a thread, specialised to nothing: slow to run, quick to
     /// compile.
-    Plain,
+    Fallback,
     /// No layer: writes weights as the others read them, for the self-test of a storage.
     ReadWeights,
     /// No layer: mean and centred sum of squares of each channel of what a layer wrote, one group of channels a workgroup
@@ -51,7 +51,7 @@ impl Kernel {
         Self::AveragePool,
         Self::ResizeColumns,
         Self::ResizeRows,
-        Self::Plain,
+        Self::Fallback,
         Self::ReadWeights,
         Self::Moments,
         Self::Normalise,
@@ -70,7 +70,7 @@ impl Kernel {
             Self::AveragePool => "average_pool",
             Self::ResizeColumns => "resize_columns",
             Self::ResizeRows => "resize_rows",
-            Self::Plain => "plain",
+            Self::Fallback => "fallback",
             Self::ReadWeights => "read_weights",
             Self::Moments => "moments",
             Self::Normalise => "normalise",
@@ -92,7 +92,7 @@ impl Kernel {
     }
 
     /// Whether it ends as a layer does: batch norm, residual, activation.
-    pub(crate) fn closes(self) -> bool {
+    pub(crate) fn has_epilogue(self) -> bool {
         self.reads_weights() || self == Self::Normalise
     }
 
@@ -103,7 +103,7 @@ impl Kernel {
 
 /// How a layer ends: batch norm always, then what a pipeline is built for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Closing {
+pub enum Epilogue {
     /// One activation, by [number](Specialisation#activations), and never a residual.
     Fixed(u32),
     /// That activation or none, with or without a residual, as the layer's parameters say: expand and projection
@@ -131,7 +131,7 @@ pub enum Gate {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Specialisation {
     /// How the layer ends.
-    pub closing: Closing,
+    pub epilogue: Epilogue,
     /// Whether its input has a gate.
     pub gate: Gate,
     /// Kernel size.
@@ -154,9 +154,9 @@ pub struct Specialisation {
 
 impl Specialisation {
     /// What is specialised to nothing, in workgroups of so many threads.
-    pub fn plain(workgroup: u32) -> Self {
+    pub fn generic(workgroup: u32) -> Self {
         Self {
-            closing: Closing::AsLayer,
+            epilogue: Epilogue::AsLayer,
             gate: Gate::AsLayer,
             kernel: 1,
             stride: 1,

@@ -15,9 +15,9 @@
 //! | 3 | destination: activations, also the residual |
 //! | 4 | the layer's parameters ([`LayerParameters`] or [`ResizeParameters`]), at a dynamic offset |
 
-mod closing;
 mod dense;
 mod depthwise;
+mod epilogue;
 mod examples;
 mod fingerprint;
 mod kernel;
@@ -26,5 +26,5 @@ mod pointwise;
 mod sources;
 
 pub use fingerprint::fingerprint;
-pub use kernel::{Closing, Gate, Kernel, Specialisation};
+pub use kernel::{Epilogue, Gate, Kernel, Specialisation};
 pub use parameters::{LayerParameters, PARAMETER_BYTES, ResizeParameters};

@@ -34,17 +34,17 @@ pub struct LayerParameters {
     pub destination_offset: u32,
     /// First element of the gate in the source. Only gated pointwise kernels look.
     pub gate_offset: u32,
-    /// The child's kernel size. Only [`Kernel::Plain`](crate::Kernel::Plain) looks.
+    /// The child's kernel size. Only [`Kernel::Fallback`](crate::Kernel::Fallback) looks.
     pub kernel: u32,
     /// Bits 0 to 7 stride, 8 to 15 activation, 16 residual, 17 gated, 18 depthwise: what the pipeline's
-    /// [`Closing`](crate::Closing) and [`Gate`](crate::Gate) leave open, and what [`Kernel::Plain`](crate::Kernel::Plain)
+    /// [`Epilogue`](crate::Epilogue) and [`Gate`](crate::Gate) leave open, and what [`Kernel::Fallback`](crate::Kernel::Fallback)
     /// needs.
-    pub how: u32,
+    pub flags: u32,
 }
 
 impl LayerParameters {
     /// What a kernel reads of a layer that is not specialised to it.
-    pub fn how(stride: u32, activation: u32, residual: bool, gated: bool, depthwise: bool) -> u32 {
+    pub fn flags(stride: u32, activation: u32, residual: bool, gated: bool, depthwise: bool) -> u32 {
         stride | activation << 8 | u32::from(residual) << 16 | u32::from(gated) << 17 | u32::from(depthwise) << 18
     }
 }

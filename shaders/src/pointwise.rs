@@ -131,7 +131,7 @@ fn write(group: u32, first: u32, pixels: u32"
     var pixel = first;
 ";
     for p in 0..pixels {
-        let _ = writeln!(text, "    if pixel < pixels {{ close(sum{p}, scale, shift, group * pixels + pixel); }}");
+        let _ = writeln!(text, "    if pixel < pixels {{ epilogue(sum{p}, scale, shift, group * pixels + pixel); }}");
         text += "    pixel += WORKGROUP;\n";
     }
     text + "}\n"

@@ -1,6 +1,6 @@
 //! The kernels' texts: written by hand in `wgsl/` where a loop will do, generated where registers must be named.
 
-use crate::{Kernel, Specialisation, closing, dense, depthwise, pointwise};
+use crate::{Kernel, Specialisation, dense, depthwise, epilogue, pointwise};
 use nestling_core::weights::WeightStorage;
 
 /// The part that all kernels of a network's layers share.
@@ -21,7 +21,7 @@ pub(crate) fn text(kernel: Kernel, specialisation: &Specialisation, storage: Wei
         Kernel::AveragePool => include_str!("../wgsl/average_pool.wgsl").to_owned(),
         Kernel::ResizeColumns => include_str!("../wgsl/resize_columns.wgsl").to_owned(),
         Kernel::ResizeRows => include_str!("../wgsl/resize_rows.wgsl").to_owned(),
-        Kernel::Plain => include_str!("../wgsl/plain.wgsl").to_owned(),
+        Kernel::Fallback => include_str!("../wgsl/fallback.wgsl").to_owned(),
         Kernel::ReadWeights => include_str!("../wgsl/read_weights.wgsl").to_owned(),
         Kernel::Moments => include_str!("../wgsl/moments.wgsl").to_owned(),
         Kernel::Normalise => include_str!("../wgsl/normalise.wgsl").to_owned(),
@@ -38,6 +38,6 @@ pub(crate) fn text(kernel: Kernel, specialisation: &Specialisation, storage: Wei
         WeightStorage::F16 => include_str!("../wgsl/weights_f16.wgsl"),
         WeightStorage::Int8 => include_str!("../wgsl/weights_int8.wgsl"),
     };
-    let closing = if kernel.closes() { closing::text(specialisation) } else { String::new() };
-    [&constants, LAYER, &closing, weights, &own].join("\n")
+    let ending = if kernel.has_epilogue() { epilogue::text(specialisation) } else { String::new() };
+    [&constants, LAYER, &ending, weights, &own].join("\n")
 }

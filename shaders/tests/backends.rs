@@ -74,7 +74,8 @@ fn every_kernel_is_written_for_every_backend() {
 #[test]
 fn parameters_mirror_the_structs_in_wgsl() {
     let layout = |kernel: Kernel, structure: &str| -> (u32, Vec<(String, u32)>) {
-        let module = naga::front::wgsl::parse_str(&Specialisation::plain(64).wgsl(kernel, WeightStorage::F32)).unwrap();
+        let module =
+            naga::front::wgsl::parse_str(&Specialisation::generic(64).wgsl(kernel, WeightStorage::F32)).unwrap();
         let (_, kind) = module.types.iter().find(|(_, kind)| kind.name.as_deref() == Some(structure)).unwrap();
         let naga::TypeInner::Struct { members, span } = &kind.inner else { panic!("{structure} is no struct") };
         let offsets = members.iter().map(|member| (member.name.clone().unwrap(), member.offset)).collect();
@@ -101,7 +102,7 @@ fn parameters_mirror_the_structs_in_wgsl() {
         destination_offset,
         gate_offset,
         kernel,
-        how
+        flags
     });
     assert_eq!(layout(Kernel::Depthwise, "Layer"), expected);
     let expected = mirror!(ResizeParameters {

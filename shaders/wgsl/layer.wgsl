@@ -32,7 +32,7 @@ struct Layer {
     kernel: u32,
     // Bits 0 to 7 stride, 8 to 15 activation, 16 residual, 17 gated, 18 depthwise; what a kernel is specialised to it does
     // not look up.
-    how: u32,
+    flags: u32,
 }
 
 @group(0) @binding(0) var<storage, read> source: array<vec4<f32>>;
@@ -40,7 +40,7 @@ struct Layer {
 @group(0) @binding(3) var<storage, read_write> destination: array<vec4<f32>>;
 @group(0) @binding(4) var<uniform> layer: Layer;
 
-// Bits of `layer.how`.
+// Bits of `layer.flags`.
 const RESIDUAL_OUTPUT: u32 = 65536u;
 const GATED_INPUT: u32 = 131072u;
 const DEPTHWISE: u32 = 262144u;

@@ -24,6 +24,6 @@ fn linear_wide(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invoc
     }
     if lane == 0u {
         let norm = layer.norm_offset + 2u * group;
-        close(sums[0], norms[norm], norms[norm + 1u], layer.destination_offset + group);
+        epilogue(sums[0], norms[norm], norms[norm + 1u], layer.destination_offset + group);
     }
 }

@@ -10,5 +10,5 @@ fn normalise(@builtin(global_invocation_id) thread: vec3<u32>) {
     let group = thread.y;
     let index = group * pixels + thread.x;
     let norm = layer.norm_offset + 2u * group;
-    close(source[index], norms[norm], norms[norm + 1u], index);
+    epilogue(source[index], norms[norm], norms[norm + 1u], index);
 }

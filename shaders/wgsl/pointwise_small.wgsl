@@ -21,5 +21,5 @@ fn pointwise_small(@builtin(global_invocation_id) thread: vec3<u32>) {
         read += pixels;
     }
     let norm = layer.norm_offset + 2u * group;
-    close(sum, norms[norm], norms[norm + 1u], layer.destination_offset + group * pixels + pixel);
+    epilogue(sum, norms[norm], norms[norm + 1u], layer.destination_offset + group * pixels + pixel);
 }

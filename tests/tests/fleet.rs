@@ -5,7 +5,7 @@
 use nestling::profiling::ProfileOptions;
 use nestling::{Runtime, RuntimeOptions};
 use nestling_bundle::{Bundle, DeviceProfile};
-use nestling_core::latency::Work;
+use nestling_core::latency::CostFeature;
 use nestling_core::metrics::Millis;
 use nestling_core::tiles::Coverage;
 use nestling_tests::nestling;
@@ -59,10 +59,10 @@ fn profiles_go_into_a_bundle_and_devices_are_listed_compared_and_searched_for() 
     made_up.table.device.adapter = "Made-up 1".into();
     made_up.table.device.precision = "f16".into();
     // Nothing is done in vain there: what children take is their MAdds.
-    made_up.table.fit.coverage = Coverage::EXACT;
-    for price in &mut made_up.table.fit.prices {
-        price.ms = match price.work {
-            Work::MegaMAdds(_) => Millis(1.0),
+    made_up.table.model.coverage = Coverage::EXACT;
+    for price in &mut made_up.table.model.coefficients {
+        price.ms = match price.feature {
+            CostFeature::MegaMAdds(_) => Millis(1.0),
             _ => Millis(0.0),
         };
     }

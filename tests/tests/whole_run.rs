@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)] // a test's helpers may panic too
 
 use nestling_bundle::Bundle;
-use nestling_core::latency::{DeviceKey, LatencyFit, LatencyTable};
+use nestling_core::latency::{DeviceKey, LatencyModel, LatencyTable};
 use nestling_core::metrics::Spread;
 use nestling_core::weights::WeightStorage;
 use nestling_tests::{nestling, quick_config, write_made_up_dataset};
@@ -78,7 +78,7 @@ fn table() -> LatencyTable {
             features: Vec::new(),
         },
         measured_at: 0,
-        fit: LatencyFit::nominal(),
+        model: LatencyModel::nominal(),
         spread: Spread { p90: 1.0, p95: 1.0 },
         children: 3,
         residual_percent: 0.0,
@@ -104,7 +104,7 @@ fn train_search_pack_and_evaluate() {
     assert!(["smallest", "biggest"].iter().all(|name| opened.child_index(name).is_ok()));
     // What a device needs for any other child: the predictor, the first calibration images, all held-out images there are.
     let predictor = opened.manifest().accuracy_predictor.as_ref().unwrap();
-    assert_eq!(serde_json::to_value(predictor.facts()).unwrap(), searched["accuracy_predictor"]);
+    assert_eq!(serde_json::to_value(predictor.prediction_error()).unwrap(), searched["accuracy_predictor"]);
     assert!((0.0..=100.0).contains(&predictor.predict(opened.space(), &opened.space().biggest())));
     assert_eq!((opened.calibration_images().len(), opened.check_images().len()), (30, 64));
     let (training, _) = nestling_train::data::load_fashion(Some(place.folder.path())).unwrap();
@@ -174,7 +174,7 @@ fn train_search_pack_and_evaluate() {
     let evaluated: serde_json::Value = serde_json::from_slice(&evaluated.stdout).unwrap();
     for (entry, row) in opened.children().iter().zip(evaluated["children"].as_array().unwrap()) {
         assert_eq!(row["name"], entry.name);
-        let difference = row["test_top1"].as_f64().unwrap() - entry.test.top1_percent();
+        let difference = row["test_top1"].as_f64().unwrap() - entry.test.percent();
         assert!(difference.abs() <= 1.0, "{}: {difference} points", entry.name);
     }
     // Stored smaller, the same children ship with statistics and accuracy of the rounded weights. What devices measured is

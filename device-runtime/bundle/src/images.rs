@@ -26,7 +26,7 @@ impl BundledImages {
     /// Checks sizes, labels and the section's length, so that whatever reads the images afterwards may rely on them.
     pub(super) fn check(&self, classes: u32, section_bytes: usize) -> Result<(), BundleError> {
         let fail = |problem: String| Err(BundleError::Inconsistent { problem });
-        let sides = Image::SMALLEST_SIDE..=Image::LARGEST_SIDE;
+        let sides = Image::MIN_SIDE..=Image::MAX_SIDE;
         if !sides.contains(&self.side) {
             return fail(format!(
                 "images of {} pixels a side: between {} and {}",
@@ -75,7 +75,7 @@ impl Bundle {
     /// The images that calibrate, or those that check; [`BundledImages::check`] holds.
     fn pixels(&self, calibration: bool) -> impl ExactSizeIterator<Item = Image<'_>> {
         let (side, format, length, first) = match self.images() {
-            None => (Image::SMALLEST_SIDE, PixelFormat::Grey8, 1, 0),
+            None => (Image::MIN_SIDE, PixelFormat::Grey8, 1, 0),
             Some(images) => {
                 let length = images.image_bytes() as usize;
                 (images.side, images.format, length, images.calibration as usize * length)

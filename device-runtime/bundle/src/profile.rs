@@ -1,6 +1,6 @@
 use crate::atomic_file::{WriteError, write_atomically};
 use crate::{NetworkId, canonical};
-use nestling_core::latency::{Batches, Clock, DeviceKey, LatencyTable, LayerTime, MOST_INFORMATIVE, Sample};
+use nestling_core::latency::{Batches, Clock, DeviceKey, LatencyTable, LayerTime, MAX_INFORMATIVE, Sample};
 use nestling_core::metrics::{Latency, Millis};
 use nestling_core::space::{Child, SearchSpace};
 use nestling_core::tiles::Tiles;
@@ -12,12 +12,12 @@ use std::path::{Path, PathBuf};
 /// Version of the JSON that this crate writes and reads.
 const FORMAT: u32 = 6;
 /// A profile of a thousand children stays below this; more is never read.
-const MOST_BYTES: u64 = 8 << 20;
+const MAX_BYTES: u64 = 8 << 20;
 /// A measured time is unlikely so many usual errors of the fit away from its prediction, and no less than so much.
 const UNLIKELY: f64 = 3.0;
-const LEAST_UNLIKELY_PERCENT: f64 = 15.0;
+const MIN_UNLIKELY_PERCENT: f64 = 15.0;
 /// Most children that prices are fitted to.
-const MOST_KNOWN: usize = 100;
+const MAX_KNOWN: usize = 100;
 
 /// What one device measured with one bundle: enough to predict any child of the bundle's space on it.
 ///
@@ -76,7 +76,7 @@ pub struct ChildTimes {
 impl ChildTimes {
     /// Runs of a child, to be seen at the pace at which the reference takes `usual`.
     pub fn new(name: Option<&str>, child: Child, predicted_ms: Millis, batches: &Batches, usual: Millis) -> Self {
-        let Latency { p50, p90, p95 } = Latency::of(&batches.at_pace(usual));
+        let Latency { p50, p90, p95 } = Latency::of(&batches.drift_corrected(usual));
         Self {
             name: name.map(str::to_owned),
             child,
@@ -249,7 +249,7 @@ impl DeviceProfile {
         }
     }
 
-    /// Measured on.
+    /// Top1 on.
     pub fn device(&self) -> &DeviceKey {
         &self.table.device
     }
@@ -268,7 +268,7 @@ impl DeviceProfile {
     /// unlike each other that something must have disturbed the device. A governor's ladder would lose every child that a
     /// disturbed time seems to beat.
     pub fn likely_time(&self, name: &str, predicted: Millis) -> Millis {
-        let most = (UNLIKELY * self.table.residual_percent).max(LEAST_UNLIKELY_PERCENT);
+        let most = (UNLIKELY * self.table.residual_percent).max(MIN_UNLIKELY_PERCENT);
         let likely = |times: &&ChildTimes| (100.0 * (times.measured_p50_ms.0 / predicted.0 - 1.0)).abs() <= most;
         self.child(name).filter(likely).map_or(predicted, |times| times.measured_p50_ms)
     }
@@ -296,13 +296,13 @@ impl DeviceProfile {
             }
         }
         // The most informative children come first and stay, and so do the newest.
-        while known.len() > MOST_KNOWN {
-            known.remove(MOST_INFORMATIVE);
+        while known.len() > MAX_KNOWN {
+            known.remove(MAX_INFORMATIVE);
         }
         let sample = |times: &ChildTimes| Some(Sample::new(&space.lower(&times.child).ok()?, times.measured_p50_ms));
         let samples: Vec<Sample> = known.iter().filter_map(sample).collect();
         refined.table.fit_to(&samples, tables);
-        let fit = &refined.table.fit;
+        let fit = &refined.table.model;
         for times in refined.informative.iter_mut().chain(&mut refined.children) {
             if let Ok(network) = space.lower(&times.child) {
                 times.predicted_ms = fit.predict(&network);
@@ -359,7 +359,7 @@ impl DeviceProfile {
     pub fn load(path: &Path) -> Result<Self, ProfileError> {
         let open = |source| ProfileError::Open { path: path.to_owned(), source };
         let mut text = String::new();
-        match File::open(path).map_err(open)?.take(MOST_BYTES + 1).read_to_string(&mut text) {
+        match File::open(path).map_err(open)?.take(MAX_BYTES + 1).read_to_string(&mut text) {
             Ok(_) => Self::parse(path, &text),
             Err(error) if error.kind() == std::io::ErrorKind::InvalidData => {
                 Err(ProfileError::Damaged { path: path.to_owned(), problem: "it is no text".to_owned() })
@@ -370,8 +370,8 @@ impl DeviceProfile {
 
     fn parse(path: &Path, text: &str) -> Result<Self, ProfileError> {
         let damaged = |problem: String| ProfileError::Damaged { path: path.to_owned(), problem };
-        if text.len() as u64 > MOST_BYTES {
-            return Err(damaged(format!("it has more than {MOST_BYTES} bytes")));
+        if text.len() as u64 > MAX_BYTES {
+            return Err(damaged(format!("it has more than {MAX_BYTES} bytes")));
         }
         let mut value: serde_json::Value = serde_json::from_str(text).map_err(|error| damaged(error.to_string()))?;
         // Before the checksum: another format may keep its own otherwise.
@@ -415,7 +415,7 @@ impl DeviceProfile {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use nestling_core::latency::{LatencyFit, informative_children};
+    use nestling_core::latency::{LatencyModel, informative_children};
     use nestling_core::metrics::Spread;
     use rand::SeedableRng;
 
@@ -428,7 +428,7 @@ mod tests {
             precision: "f32".to_owned(),
             features: Vec::new(),
         };
-        let fit = LatencyFit::nominal().scaled(factor);
+        let fit = LatencyModel::nominal().scaled(factor);
         let times = |child: &Child, name: Option<&str>| {
             let time = fit.predict(&space.lower(child).unwrap());
             ChildTimes::new(name, child.clone(), time, &batches(Millis(1.0), time), Millis(1.0))
@@ -440,11 +440,11 @@ mod tests {
             format: FORMAT,
             nestling: String::new(),
             kernels: String::new(),
-            tiles: Tiles::new([nestling_core::tiles::Variant::ONE; 3]),
+            tiles: Tiles::new([nestling_core::tiles::TileVariant::ONE; 3]),
             network: String::new(),
             image_side: 28,
             reference_ms: Millis(1.0),
-            table: LatencyTable { device, measured_at: 0, fit, spread, children: 5, residual_percent: 0.0 },
+            table: LatencyTable { device, measured_at: 0, model: fit, spread, children: 5, residual_percent: 0.0 },
             informative,
             children,
             clock: Clock::Wall,

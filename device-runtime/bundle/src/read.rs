@@ -95,7 +95,7 @@ impl Storage {
 /// use crate::Bundle;
 /// let bundle = Bundle::open("fashion.nestling")?;
 /// for entry in bundle.children() {
-///     println!("{} {} {:.2} %", entry.name, entry.cost.madds, entry.test.top1_percent());
+///     println!("{} {} {:.2} %", entry.name, entry.cost.madds, entry.test.percent());
 /// }
 /// # Ok::<(), crate::BundleError>(())
 /// ```

@@ -4,7 +4,7 @@ use crate::BundleError;
 use half::f16;
 use nestling_core::space::{Convolution, ParameterLayout, Role};
 use nestling_core::weights;
-use nestling_core::weights::{LARGEST_CODE, OutOfRange, Steps, WeightStorage};
+use nestling_core::weights::{MAX_CODE, OutOfRange, Steps, WeightStorage};
 use std::borrow::Cow;
 
 /// Bytes that the weights of a space take.
@@ -91,7 +91,7 @@ fn check_codes(layout: &ParameterLayout, codes: &[i8], steps: &[f32]) -> Result<
                 return Err(unsound(convolution, &format!("{step} as an int8 step")));
             }
             let most = row.iter().map(|code| code.unsigned_abs()).max().unwrap_or(0);
-            let expected = if step > 0.0 { LARGEST_CODE.unsigned_abs() } else { 0 };
+            let expected = if step > 0.0 { MAX_CODE.unsigned_abs() } else { 0 };
             if most != expected {
                 let problem = format!("an int8 row whose largest code is {most}, not {expected}");
                 return Err(unsound(convolution, &problem));

@@ -3,7 +3,7 @@
 use crate::{Bundle, BundleContents, BundledImages, Manifest, Trained, header};
 use nestling_core::accuracy::AccuracyPredictor;
 use nestling_core::image::{PixelFormat, Preprocessing};
-use nestling_core::metrics::Measured;
+use nestling_core::metrics::Top1;
 use nestling_core::space::{CalibratedChild, Child, ChildEntry, SearchSpace};
 use nestling_core::weights::WeightStorage;
 use proptest::prelude::*;
@@ -13,9 +13,9 @@ static GOOD: LazyLock<Vec<u8>> = LazyLock::new(good);
 
 fn good() -> Vec<u8> {
     let space = SearchSpace::fashion();
-    let (child, measured) = (space.smallest(), Measured { correct: 1, images: 2 });
+    let (child, measured) = (space.smallest(), Top1 { correct: 1, images: 2 });
     let network = space.lower(&child).unwrap();
-    let fitted: Vec<(Child, Measured)> = vec![(child.clone(), measured); 10];
+    let fitted: Vec<(Child, Top1)> = vec![(child.clone(), measured); 10];
     let held_out = [(space.biggest(), measured)];
     let manifest = Manifest {
         name: "fashion".into(),

@@ -6,7 +6,7 @@ use nestling_core::space::{CalibratedChild, ChildEntry, Network, ParameterLayout
 use std::path::Path;
 
 /// Most children that ship in one bundle.
-const MOST_CHILDREN: usize = 4096;
+const MAX_CHILDREN: usize = 4096;
 
 impl Manifest {
     /// Checks that everything fits: labels, preprocessing, children, predictor, images and the lengths of the
@@ -31,7 +31,7 @@ impl Manifest {
             format!("the preprocessing does not fit {} input channels", space.input_channels)
         })?;
         let count = self.children.len();
-        require((1..=MOST_CHILDREN).contains(&count), &|| format!("{count} children: between 1 and {MOST_CHILDREN}"))?;
+        require((1..=MAX_CHILDREN).contains(&count), &|| format!("{count} children: between 1 and {MAX_CHILDREN}"))?;
         let names: std::collections::HashSet<&str> = self.children.iter().map(|entry| entry.name.as_str()).collect();
         require(names.len() == count, &|| "two children have the same name".to_owned())?;
         let mut networks = Vec::with_capacity(count);

@@ -5,8 +5,8 @@
 use nestling_bundle::{Bundle, BundleContents, BundleError, BundledImages, FORMAT_VERSION, Manifest, Trained};
 use nestling_core::accuracy::AccuracyPredictor;
 use nestling_core::image::{Image, PixelFormat, Preprocessing};
-use nestling_core::latency::{DeviceKey, LatencyFit, LatencyTable};
-use nestling_core::metrics::{Measured, Spread};
+use nestling_core::latency::{DeviceKey, LatencyModel, LatencyTable};
+use nestling_core::metrics::{Spread, Top1};
 use nestling_core::space::{
     CalibratedChild, Child, ChildEntry, HeadSpace, SearchSpace, StageSpace, Statistics, StemSpace,
 };
@@ -26,7 +26,7 @@ fn tiny_space() -> SearchSpace {
 
 /// Fitted to as many made-up children as it needs: the space's own, again and again.
 fn predictor(space: &SearchSpace) -> AccuracyPredictor {
-    let measured = |child: Child, correct| (child, Measured { correct, images: 100 });
+    let measured = |child: Child, correct| (child, Top1 { correct, images: 100 });
     let children = vec![measured(space.smallest(), 60); 10];
     AccuracyPredictor::fit(space, &children, &[measured(space.biggest(), 70)]).unwrap()
 }
@@ -45,7 +45,7 @@ impl Parts {
 
     fn tiny_as(weight_storage: WeightStorage) -> Self {
         let space = tiny_space();
-        let measured = Measured { correct: 1, images: 2 };
+        let measured = Top1 { correct: 1, images: 2 };
         let mut manifest = Manifest {
             name: "tiny".into(),
             provenance: "test".into(),
@@ -116,7 +116,7 @@ fn latency_tables_come_and_go_and_nothing_that_computes_changes() {
             features: Vec::new(),
         },
         measured_at: 7,
-        fit: LatencyFit::nominal(),
+        model: LatencyModel::nominal(),
         spread: Spread { p90: 1.0, p95: 1.0 },
         children: 30,
         residual_percent: 1.0,
@@ -334,11 +334,11 @@ fn the_trained_bundle_holds_a_predictor_and_images() {
     let bundle = Bundle::open(path).unwrap();
     assert!(bundle.file_bytes() < 1_000_000, "{} bytes", bundle.file_bytes());
     let predictor = bundle.manifest().accuracy_predictor.as_ref().unwrap();
-    let facts = predictor.facts();
+    let facts = predictor.prediction_error();
     assert!(facts.mean_absolute_error < 0.25 && facts.spearman > 0.9, "{facts}");
     // It learned from these children too.
     for entry in bundle.children() {
-        let error = predictor.predict(bundle.space(), &entry.child) - entry.held_out.top1_percent();
+        let error = predictor.predict(bundle.space(), &entry.child) - entry.held_out.percent();
         assert!(error.abs() < 1.0, "{}: {error} points", entry.name);
     }
     assert!(bundle.calibration_images().len() >= 192);

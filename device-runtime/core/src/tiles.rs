@@ -40,7 +40,7 @@ impl Tile {
 
 /// How one kind of pointwise layer is tiled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Variant {
+pub struct TileVariant {
     /// What a thread computes; [`Tile::ONE`] is a kernel of its own.
     pub tile: Tile,
     /// Threads of a workgroup.
@@ -56,10 +56,10 @@ pub struct Variant {
 #[serde(into = "[StoredVariant; 3]", try_from = "[StoredVariant; 3]")]
 pub struct Tiles {
     /// Of [`OutputSize::Large`], [`OutputSize::Medium`] and [`OutputSize::Small`] outputs.
-    variants: [Variant; 3],
+    variants: [TileVariant; 3],
 }
 
-impl Variant {
+impl TileVariant {
     /// One pixel and one group a thread.
     pub const ONE: Self = Self { tile: Tile::ONE, workgroup: 64, broadcast: false };
 
@@ -82,7 +82,7 @@ impl Variant {
     }
 }
 
-impl fmt::Display for Variant {
+impl fmt::Display for TileVariant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}x{}", self.tile.pixels, 4 * self.tile.groups)?;
         if self.broadcast { write!(f, " broadcast") } else { Ok(()) }
@@ -91,7 +91,7 @@ impl fmt::Display for Variant {
 
 impl Tiles {
     /// Of large, medium and small outputs.
-    pub const fn new(variants: [Variant; 3]) -> Self {
+    pub const fn new(variants: [TileVariant; 3]) -> Self {
         Self { variants }
     }
 
@@ -101,32 +101,32 @@ impl Tiles {
     }
 
     /// The variant of outputs of one size.
-    pub fn of(&self, size: OutputSize) -> Variant {
+    pub fn of(&self, size: OutputSize) -> TileVariant {
         self.variants[size as usize]
     }
 
     /// The same with another variant for one size.
-    pub fn with(mut self, size: OutputSize, variant: Variant) -> Self {
+    pub fn with(mut self, size: OutputSize, variant: TileVariant) -> Self {
         self.variants[size as usize] = variant;
         self
     }
 
     /// The variant for an output of so many pixels and groups of four channels.
-    pub fn for_output(&self, pixels: u32, groups: u32) -> Variant {
-        OutputSize::of(pixels, groups).map_or(Variant::ONE, |size| self.of(size))
+    pub fn for_output(&self, pixels: u32, groups: u32) -> TileVariant {
+        OutputSize::of(pixels, groups).map_or(TileVariant::ONE, |size| self.of(size))
     }
 
     /// How many pixels their workgroups cover.
     pub fn coverage(&self) -> Coverage {
         // A kernel of one pixel a thread goes through pixels and groups alike.
         let pixels =
-            |variant: Variant| if variant.tile == Tile::ONE { 1 } else { variant.tile.pixels * variant.workgroup };
+            |variant: TileVariant| if variant.tile == Tile::ONE { 1 } else { variant.tile.pixels * variant.workgroup };
         Coverage(self.variants.map(pixels))
     }
 
     /// Every variant that a layer can get.
-    pub fn all(&self) -> impl Iterator<Item = Variant> {
-        self.variants.into_iter().chain([Variant::ONE])
+    pub fn all(&self) -> impl Iterator<Item = TileVariant> {
+        self.variants.into_iter().chain([TileVariant::ONE])
     }
 }
 
@@ -148,7 +148,7 @@ struct StoredVariant {
 
 impl From<Tiles> for [StoredVariant; 3] {
     fn from(tiles: Tiles) -> Self {
-        tiles.variants.map(|Variant { tile: Tile { pixels, groups }, workgroup, broadcast }| StoredVariant {
+        tiles.variants.map(|TileVariant { tile: Tile { pixels, groups }, workgroup, broadcast }| StoredVariant {
             pixels,
             groups,
             workgroup,
@@ -161,12 +161,12 @@ impl TryFrom<[StoredVariant; 3]> for Tiles {
     type Error = &'static str;
 
     fn try_from(stored: [StoredVariant; 3]) -> Result<Self, Self::Error> {
-        let variants = stored.map(|one| Variant {
+        let variants = stored.map(|one| TileVariant {
             tile: Tile { pixels: one.pixels, groups: one.groups },
             workgroup: one.workgroup,
             broadcast: one.broadcast,
         });
-        let sound = variants.iter().all(Variant::is_sound);
+        let sound = variants.iter().all(TileVariant::is_sound);
         sound.then_some(Self { variants }).ok_or("a tile that no engine builds")
     }
 }

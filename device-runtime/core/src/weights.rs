@@ -115,7 +115,7 @@ impl OutOfRange {
 }
 
 /// The largest code; its negative is the smallest.
-pub const LARGEST_CODE: i8 = 127;
+pub const MAX_CODE: i8 = 127;
 
 /// Weights as int8, with the steps that they count.
 #[derive(Debug, PartialEq)]
@@ -202,7 +202,7 @@ fn step(row: &[f32]) -> Result<f32, f32> {
         return Err(weight);
     }
     let largest = row.iter().fold(0.0, |most: f32, &weight| if weight.abs() > most.abs() { weight } else { most });
-    let step = largest.abs() / f32::from(LARGEST_CODE);
+    let step = largest.abs() / f32::from(MAX_CODE);
     if step < f32::MIN_POSITIVE {
         return Ok(0.0); // too coarse to count with, and some adapters take it for zero
     }
@@ -211,11 +211,11 @@ fn step(row: &[f32]) -> Result<f32, f32> {
 
 /// Whether a step is one that [`step`] can give.
 pub fn is_step(step: f32) -> bool {
-    step.to_bits() == 0 || step.is_sign_positive() && step.is_normal() && (step * f32::from(LARGEST_CODE)).is_finite()
+    step.to_bits() == 0 || step.is_sign_positive() && step.is_normal() && (step * f32::from(MAX_CODE)).is_finite()
 }
 
 fn code(weight: f32, step: f32) -> i8 {
-    let largest = f32::from(LARGEST_CODE);
+    let largest = f32::from(MAX_CODE);
     if step > 0.0 { (weight / step).round_ties_even().clamp(-largest, largest) as i8 } else { 0 }
 }
 

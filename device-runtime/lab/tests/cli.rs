@@ -292,7 +292,7 @@ fn a_profile_is_stored_beside_its_bundle_and_overwrites_nothing_else() {
         (DeviceProfile::load(&stored).unwrap(), stderr)
     };
     profile(&bundle);
-    // Measured again: the same, only newer.
+    // Top1 again: the same, only newer.
     let (mut other, said) = profile(&bundle);
     assert!(!kept.exists() && !said.contains("keeping"), "{said}");
 

@@ -13,7 +13,7 @@ use nestling::{Runtime, RuntimeOptions};
 use nestling_bundle::Bundle;
 use nestling_core::choosing::Budget;
 use nestling_core::image::Image;
-use nestling_core::latency::{LatencyTable, LayerKind, Price, Work};
+use nestling_core::latency::{Coefficient, CostFeature, LatencyTable, LayerKind};
 use nestling_core::metrics::{Millis, Quantile};
 use nestling_core::space::{Operator, OutputSize};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -45,17 +45,17 @@ fn a_device_in_no_table_starts_from_the_nearest_and_refines() {
     let measured = runtime(&TRAINED).profile(&quick()).unwrap();
     // No child of the space does such work: its price can only come from the table.
     let kind = LayerKind { operator: Operator::Dense, kernel: 11, stride: 3, size: OutputSize::Large };
-    let telling = Price { work: Work::MegaMAdds(kind), ms: Millis(1.0) };
+    let telling = Coefficient { feature: CostFeature::MegaMAdds(kind), ms: Millis(1.0) };
     let other = |factor: f64| {
-        let mut fit = measured.table.fit.clone();
-        fit.prices.push(telling);
-        fit.prices.sort_by_key(|price| price.work);
+        let mut fit = measured.table.model.clone();
+        fit.coefficients.push(telling);
+        fit.coefficients.sort_by_key(|price| price.feature);
         LatencyTable {
             device: nestling_core::latency::DeviceKey {
                 adapter: format!("{factor} times"),
                 ..measured.table.device.clone()
             },
-            fit: fit.scaled(factor),
+            model: fit.scaled(factor),
             ..measured.table.clone()
         }
     };
@@ -68,7 +68,7 @@ fn a_device_in_no_table_starts_from_the_nearest_and_refines() {
     let choice = runtime.choose(budget).unwrap();
     let first = runtime.current_profile().unwrap();
     assert_eq!(first.informative.len(), 3 + 1, "three children, not thirty, and the one that was chosen");
-    let price = first.table.fit.prices.iter().find(|price| price.work == telling.work).unwrap();
+    let price = first.table.model.coefficients.iter().find(|price| price.feature == telling.feature).unwrap();
     assert!((0.2..5.0).contains(&price.ms.0), "a tenth, scaled to this device: {}", price.ms);
     let network = bundle.space().lower(&bundle.space().sample(&mut common::random(3))).unwrap();
     // At one pace: other programs may have come or gone between the two.

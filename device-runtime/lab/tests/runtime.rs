@@ -326,7 +326,7 @@ fn a_damaged_profile_is_a_typed_error() {
     let profile = runtime().profile(&quick()).unwrap();
     // A small one: every truncation and every single-bit flip of it is tried.
     let mut small = (*profile).clone();
-    small.table.fit.prices.truncate(1);
+    small.table.model.coefficients.truncate(1);
     small.layers.truncate(1);
     small.informative.truncate(1);
     small.informative[0].runs_ms.truncate(2);

@@ -16,7 +16,7 @@ fn an_inference_is_traced_in_order_and_within_itself_with_timestamps_and_without
         let options = ContextOptions { use_timestamps, ..ContextOptions::default() };
         let context = Context::new(&options).unwrap();
         let runtime = Runtime::with_context(&context, &bundle, &RuntimeOptions::default()).unwrap();
-        let (supernet, image) = (runtime.supernet(), runtime.stand_in().unwrap());
+        let (supernet, image) = (runtime.supernet(), runtime.probe_image().unwrap());
         let prepared = runtime.prepared("smallest").unwrap();
         supernet.wait_until_ready().unwrap();
         let expected = supernet.infer(prepared, &image).unwrap();

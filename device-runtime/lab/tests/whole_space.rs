@@ -68,7 +68,7 @@ fn the_whole_space_is_searched_within_the_budget_or_the_shipped_child_stays() {
             Some(adopted) => {
                 assert!(budget.holds(adopted.measured) && adopted.expected_gain > 0.0, "{choice}");
                 assert_eq!((runtime.active().name(), adopted.calibrated.child()), (None, choice.child()));
-                assert!(adopted.check.images > 100 && adopted.check.top1_percent() > 80.0, "{}", adopted.check);
+                assert!(adopted.check.images > 100 && adopted.check.percent() > 80.0, "{}", adopted.check);
             }
         }
         assert!(!choice.to_string().contains('\n') && choice.to_string().contains(choice.why()));
@@ -117,7 +117,7 @@ fn a_bundle_that_ships_only_its_smallest_child_adopts_a_better_one() {
     assert!(adopted.check.images > 100 && adopted.check.images == adopted.check_of_shipped.images);
     assert!(adopted.check.correct >= adopted.check_of_shipped.correct, "{choice}");
     assert!(adopted.expected_gain > 1.0 && budget.holds(adopted.measured), "{choice}");
-    let shipped_top1 = choice.shipped().entry().held_out.top1_percent();
+    let shipped_top1 = choice.shipped().entry().held_out.percent();
     assert_eq!(adopted.accuracy, shipped_top1 + adopted.expected_gain);
 
     let images: Vec<Image<'_>> = bundle.check_images().take(20).map(|(image, _)| image).collect();
@@ -147,10 +147,7 @@ fn an_adopted_child_becomes_a_rung_while_another_serves() {
     let name = adopted.prepared.to_string();
     let rungs = governed.governor().ladder().rungs().to_vec();
     assert_eq!(rungs.iter().map(|rung| rung.name.as_str()).collect::<Vec<_>>(), ["smallest", name.as_str()]);
-    assert_eq!(
-        (rungs[0].accuracy, rungs[1].accuracy),
-        (bundle.children()[0].held_out.top1_percent(), adopted.accuracy)
-    );
+    assert_eq!((rungs[0].accuracy, rungs[1].accuracy), (bundle.children()[0].held_out.percent(), adopted.accuracy));
     let of_smallest = fresh_logits(&bundle, &bundle.calibrated(0).unwrap(), &images);
     let of_adopted = fresh_logits(&bundle, &adopted.calibrated, &images);
     for (place, answer) in answers.iter().enumerate() {

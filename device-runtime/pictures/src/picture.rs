@@ -7,9 +7,9 @@ use std::io::{Cursor, Read};
 use std::path::{Path, PathBuf};
 
 /// Most bytes of a file, and of the pixels in it: enough for the largest phone cameras.
-const MOST_BYTES: u64 = 512 << 20;
+const MAX_BYTES: u64 = 512 << 20;
 /// Pictures whose centred square is larger are halved until it is not: 64 MiB on the GPU are what every adapter binds.
-const LARGEST_SQUARE: u32 = 4096;
+const MAX_SQUARE: u32 = 4096;
 
 /// An image that owns its pixels, read from a JPEG or PNG file and turned upright.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -103,7 +103,7 @@ impl Picture {
         let path = path.as_ref();
         let mut bytes = Vec::new();
         File::open(path)
-            .and_then(|file| file.take(MOST_BYTES).read_to_end(&mut bytes))
+            .and_then(|file| file.take(MAX_BYTES).read_to_end(&mut bytes))
             .map_err(|source| PictureError::Open { path: path.to_owned(), source })?;
         Self::decode(&bytes).map_err(|source| PictureError::Decode { path: path.to_owned(), source })
     }
@@ -171,7 +171,7 @@ fn decode_png(bytes: &[u8]) -> Result<(DynamicImage, Orientation), DecodeError> 
         return Err(DecodeError::CutOff { format, bytes: bytes.len() });
     }
     let mut limits = Limits::no_limits();
-    limits.max_alloc = Some(MOST_BYTES);
+    limits.max_alloc = Some(MAX_BYTES);
     let decoder = PngDecoder::with_limits(Cursor::new(bytes), limits).map_err(damaged(format))?;
     // Deflate shrinks to 1/1032 at best, and a pixel may be one bit.
     check(&decoder, format, bytes, 8 * 1032)?;
@@ -200,7 +200,7 @@ fn check(
         return Err(DecodeError::Implausible { format, bytes: bytes.len(), width, height });
     }
     match decoder.total_bytes() {
-        bytes if bytes > MOST_BYTES => Err(DecodeError::TooLarge { width, height, bytes, limit: MOST_BYTES }),
+        bytes if bytes > MAX_BYTES => Err(DecodeError::TooLarge { width, height, bytes, limit: MAX_BYTES }),
         _ => Ok(()),
     }
 }
@@ -239,7 +239,7 @@ fn png_chunks(bytes: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
 }
 
 fn halved<P: Pixel<Subpixel = u8>>(mut image: ImageBuffer<P, Vec<u8>>) -> ImageBuffer<P, Vec<u8>> {
-    while image.width().min(image.height()) > LARGEST_SQUARE {
+    while image.width().min(image.height()) > MAX_SQUARE {
         image = ImageBuffer::from_fn(image.width() / 2, image.height() / 2, |x, y| {
             let four =
                 [(0, 0), (1, 0), (0, 1), (1, 1)].map(|(right, down)| image.get_pixel(2 * x + right, 2 * y + down));

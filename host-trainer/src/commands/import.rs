@@ -5,7 +5,7 @@ use super::{bar, print};
 use anyhow::{Context, Result, ensure};
 use clap::Args;
 use nestling_bundle::{BundleContents, Manifest, Trained};
-use nestling_core::metrics::Measured;
+use nestling_core::metrics::Top1;
 use nestling_core::space::ChildEntry;
 use nestling_core::weights::WeightStorage;
 use nestling_train::import::{place, read_weights, source_model};
@@ -80,7 +80,7 @@ impl Import {
         let weights = self.weight_storage.round(&space.layout(), &imported.weights)?;
         let mut shipped = untrained_children(&space, &weights, &others, self.seed, || bar.inc(1))?;
         bar.finish_and_clear();
-        let (child, unknown) = (model.child(), Measured { correct: 0, images: 0 });
+        let (child, unknown) = (model.child(), Top1 { correct: 0, images: 0 });
         let cost = space.lower(&child)?.cost();
         let entry = ChildEntry { name: name.clone(), child: child.clone(), cost, held_out: unknown, test: unknown };
         shipped.push((entry, imported.child));

@@ -66,7 +66,7 @@ pub fn labels(path: Option<&Path>, classes: u32) -> Result<Vec<String>> {
 }
 
 /// Each takes a forward pass, and a slot on the device.
-const MOST_RANDOM: u64 = 1000;
+const MAX_RANDOM: u64 = 1000;
 
 /// Names the children asked for: `smallest`, `biggest`, `random-1`, or `child-3` for the third text.
 pub fn named(space: &SearchSpace, wanted: &[String], seed: u64) -> Result<Vec<(String, Child)>> {
@@ -74,7 +74,7 @@ pub fn named(space: &SearchSpace, wanted: &[String], seed: u64) -> Result<Vec<(S
     for (index, text) in wanted.iter().enumerate() {
         if let Some(count) = text.strip_prefix("random:") {
             let count: u64 = count.parse().with_context(|| format!("`{text}`: write `random:10`"))?;
-            ensure!(count <= MOST_RANDOM, "`{text}`: at most {MOST_RANDOM} random children");
+            ensure!(count <= MAX_RANDOM, "`{text}`: at most {MAX_RANDOM} random children");
             for number in 1..=count {
                 children.push((format!("random-{number}"), parse_child(space, "random", seed + number)?));
             }

@@ -114,7 +114,7 @@ impl Train {
             })?;
             bar.finish_and_clear();
             let probes: Vec<String> = (report.probes.iter())
-                .map(|probe| format!("{} {:.2} %", probe.name, probe.held_out.top1_percent()))
+                .map(|probe| format!("{} {:.2} %", probe.name, probe.held_out.percent()))
                 .collect();
             say(&format!("{label}: {}, {:.0} CPU-seconds so far", probes.join(", "), report.cpu_s));
             epochs.push(report);
@@ -273,8 +273,8 @@ impl Search {
                     "child": found.child.to_string(),
                     "params": found.cost.params,
                     "madds": found.cost.madds,
-                    "held_out_top1": found.held_out.top1_percent(),
-                    "test_top1": chosen.test.top1_percent(),
+                    "held_out_top1": found.held_out.percent(),
+                    "test_top1": chosen.test.percent(),
                 })
             })
             .collect();
@@ -283,7 +283,7 @@ impl Search {
             &json!({
                 "evaluated": report.evaluated.len(),
                 "children": rows,
-                "accuracy_predictor": report.accuracy_predictor.as_ref().map(AccuracyPredictor::facts),
+                "accuracy_predictor": report.accuracy_predictor.as_ref().map(AccuracyPredictor::prediction_error),
                 "cpu_s": cpu_s,
                 "wall_s": wall_s,
             }),
@@ -302,13 +302,13 @@ impl Search {
                         chosen.name,
                         found.cost.params,
                         found.cost.madds.to_string(),
-                        found.held_out.top1_percent(),
-                        chosen.test.top1_percent(),
+                        found.held_out.percent(),
+                        chosen.test.percent(),
                         found.child
                     );
                 }
                 if let Some(predictor) = &report.accuracy_predictor {
-                    let _ = writeln!(text, "accuracy predictor: {}", predictor.facts());
+                    let _ = writeln!(text, "accuracy predictor: {}", predictor.prediction_error());
                 }
                 text
             },
@@ -396,7 +396,7 @@ impl Pack {
             "weight_storage": storage,
             "weight_bytes": bundle.weight_bytes(),
             "children": manifest.children.len(),
-            "accuracy_predictor": manifest.accuracy_predictor.as_ref().map(AccuracyPredictor::facts),
+            "accuracy_predictor": manifest.accuracy_predictor.as_ref().map(AccuracyPredictor::prediction_error),
             "calibration_images": bundle.calibration_images().len(),
             "check_images": bundle.check_images().len(),
             "latency_tables": manifest.latency_tables.len(),
@@ -471,7 +471,7 @@ impl Eval {
                 "child": network.child.to_string(),
                 "params": cost.params,
                 "madds": cost.madds,
-                "test_top1": measured.top1_percent(),
+                "test_top1": measured.percent(),
                 "images": measured.images,
             }));
             bar.inc(1);

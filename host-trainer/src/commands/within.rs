@@ -5,7 +5,7 @@ use super::{bar, preprocessing, print, say};
 use anyhow::{Context, Result};
 use clap::Args;
 use nestling_bundle::Bundle;
-use nestling_core::choosing::Found;
+use nestling_core::choosing::FoundChild;
 use nestling_core::metrics::{MAdds, Millis};
 use nestling_core::space::SearchSpace;
 use nestling_train::fleet::{Joined, Known, Limit, Wanted, evaluate_found, join};
@@ -108,7 +108,7 @@ impl Within {
         folder.save_search(&search)?;
         let test = |name: &str| {
             let chosen = search.chosen.iter().find(|chosen| chosen.name == name)?;
-            Some(chosen.test.top1_percent())
+            Some(chosen.test.percent())
         };
         show(places.json, &limit, &rows, Some((&joined, &test)))
     }
@@ -118,7 +118,7 @@ impl Within {
 fn evaluate(
     trained: &Trained,
     search: &mut SearchReport,
-    predicted: &[Found],
+    predicted: &[FoundChild],
     limit: &Limit<'_>,
     workers: usize,
 ) -> Result<(Vec<Row>, Joined)> {
@@ -132,7 +132,7 @@ fn evaluate(
     })?;
     progress.finish_and_clear();
     let rows: Vec<Row> = (found.iter())
-        .map(|(one, measured)| Row::of(space, limit, one, Some(measured.held_out.top1_percent())))
+        .map(|(one, measured)| Row::of(space, limit, one, Some(measured.held_out.percent())))
         .collect::<Result<_>>()?;
     let found: Vec<_> = found.into_iter().map(|(_, measured)| measured).collect();
     let joined = join(
@@ -162,7 +162,7 @@ struct Row {
 }
 
 impl Row {
-    fn of(space: &SearchSpace, limit: &Limit<'_>, found: &Found, held_out_top1: Option<f64>) -> Result<Self> {
+    fn of(space: &SearchSpace, limit: &Limit<'_>, found: &FoundChild, held_out_top1: Option<f64>) -> Result<Self> {
         let network = space.lower(&found.child)?;
         let cost = network.cost();
         Ok(Self {

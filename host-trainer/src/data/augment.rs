@@ -18,10 +18,10 @@ impl Default for Augmentation {
 }
 
 /// Appends a randomly changed copy of a grey image of `width` columns to `out`.
-pub fn augment(pixels: &[u8], width: usize, how: Augmentation, random: &mut impl Rng, out: &mut Vec<u8>) {
+pub fn augment(pixels: &[u8], width: usize, options: Augmentation, random: &mut impl Rng, out: &mut Vec<u8>) {
     let height = pixels.len() / width;
-    let flip = how.flip && random.random_bool(0.5);
-    let shift = i32::from(how.shift);
+    let flip = options.flip && random.random_bool(0.5);
+    let shift = i32::from(options.shift);
     let mut draw = || random.random_range(-shift..=shift) as isize;
     let (down, right) = (draw(), draw());
     for row in 0..height as isize {

@@ -206,7 +206,7 @@ fn same_budgets(shipped: &[ChildEntry], times: &[Vec<f64>]) -> Vec<SameBudget> {
 
 /// As a device chooses: the most accurate that keeps the budget, of equals the faster.
 fn take(shipped: &[ChildEntry], times: &[f64], budget: f64) -> Option<Taken> {
-    let accuracy = |entry: &ChildEntry| entry.held_out.top1_percent();
+    let accuracy = |entry: &ChildEntry| entry.held_out.percent();
     let best = (shipped.iter().zip(times).filter(|(_, time)| **time <= budget))
         .max_by(|(a, slow), (b, fast)| accuracy(a).total_cmp(&accuracy(b)).then(fast.total_cmp(slow)));
     best.map(|(entry, &time)| Taken { child: entry.name.clone(), predicted_ms: Millis(time) })
@@ -223,13 +223,13 @@ fn differ(taken: &[Option<Taken>]) -> bool {
 mod tests {
     use super::*;
     use crate::fleet::synthetic::table;
-    use nestling_core::metrics::Measured;
+    use nestling_core::metrics::Top1;
     use std::collections::BTreeSet;
 
     fn shipped(space: &SearchSpace, choices: &[Child]) -> Vec<ChildEntry> {
         (choices.iter().zip(1u32..))
             .map(|(child, rank)| {
-                let measured = Measured { correct: rank, images: 100 };
+                let measured = Top1 { correct: rank, images: 100 };
                 let cost = space.lower(child).unwrap().cost();
                 ChildEntry { name: format!("n{rank}"), child: child.clone(), cost, held_out: measured, test: measured }
             })
@@ -242,7 +242,7 @@ mod tests {
         let shipped = shipped(&space, &[space.smallest(), space.biggest()]);
         let even = table("even", 1.0);
         let mut slow = table("slow", 1.0);
-        slow.fit = even.fit.scaled(7.0);
+        slow.model = even.model.scaled(7.0);
         let tables = [even, slow, table("depthwise is dear", 60.0)];
         let (names, networks) = children(&space, &shipped, 100, 1);
         let compared = |tables: &[LatencyTable]| compare_of(&shipped, tables, &names, &networks, &|_, _| ());

@@ -1,6 +1,6 @@
 use crate::run_folder::{Chosen, SearchReport};
 use crate::search::Evaluated;
-use nestling_core::metrics::Measured;
+use nestling_core::metrics::Top1;
 use nestling_core::space::Child;
 
 /// What became of the best child that was found.
@@ -32,7 +32,7 @@ pub fn join<E>(
     search: &mut SearchReport,
     found: &[Evaluated],
     within: impl Fn(&Child) -> bool,
-    test: impl FnOnce(&Child) -> Result<Measured, E>,
+    test: impl FnOnce(&Child) -> Result<Top1, E>,
 ) -> Result<Joined, E> {
     let Some(best) = found.first() else { return Ok(Joined::Nothing) };
     let beats = |chosen: &&Chosen| {
@@ -74,13 +74,13 @@ mod tests {
 
     fn evaluated(space: &SearchSpace, child: Child, correct: u32) -> Evaluated {
         let cost = space.lower(&child).unwrap().cost();
-        Evaluated { child, cost, held_out: Measured { correct, images: 100 } }
+        Evaluated { child, cost, held_out: Top1 { correct, images: 100 } }
     }
 
     #[test]
     fn the_best_ships_only_if_it_is_better_than_what_ships_within_the_limit() {
         let space = SearchSpace::fashion();
-        let test = Measured { correct: 5, images: 10 };
+        let test = Top1 { correct: 5, images: 10 };
         let chosen = |name: &str, index| Chosen { name: name.into(), index, test };
         let mut search = SearchReport {
             calibration_images: 9,
@@ -104,7 +104,7 @@ mod tests {
         assert_eq!((names, search.evaluated.len()), (vec!["smallest", "found-1", "biggest"], 4));
         assert_eq!(search.evaluated[search.chosen[1].index].child, middle);
         // Again: it ships already. Nothing is doubled, no test image looked at.
-        let unseen = |_: &Child| -> Result<Measured, Infallible> { panic!("the test images stay unseen") };
+        let unseen = |_: &Child| -> Result<Top1, Infallible> { panic!("the test images stay unseen") };
         assert_eq!(join(&mut search, &found, small, unseen).unwrap(), Joined::Beaten { by: "found-1".into() });
         assert_eq!((search.chosen.len(), search.evaluated.len()), (3, 4));
         // The biggest is within this limit, and better.

@@ -1,5 +1,5 @@
 use nestling_core::accuracy::AccuracyPredictor;
-use nestling_core::choosing::{Effort, Found, search_within};
+use nestling_core::choosing::{FoundChild, SearchBudget, search_under_limit};
 use nestling_core::latency::{DeviceKey, LatencyTable};
 use nestling_core::metrics::{MAdds, Millis};
 use nestling_core::space::{Child, Network, SearchSpace, SpaceError};
@@ -97,11 +97,12 @@ pub fn candidates(
     limit: &Limit<'_>,
     most: usize,
     seed: u64,
-) -> Result<Vec<Found>, LimitError> {
+) -> Result<Vec<FoundChild>, LimitError> {
     let mut random = rand_chacha::ChaCha8Rng::seed_from_u64(seed);
     let top1 = |child: &Child| predictor.predict(space, child);
-    let effort = Effort { most, ..Effort::default() };
-    let found = search_within(space, starts, limit.most(), effort, |network| limit.cost(network), top1, &mut random);
+    let effort = SearchBudget { max_results: most, ..SearchBudget::default() };
+    let found =
+        search_under_limit(space, starts, limit.most(), effort, |network| limit.cost(network), top1, &mut random);
     if found.is_empty() {
         let smallest = limit.text(limit.cost(&space.lower(&space.smallest())?));
         return Err(LimitError::TooTight { limit: limit.to_string(), smallest });

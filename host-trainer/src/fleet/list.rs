@@ -8,7 +8,7 @@ use serde::Serialize;
 /// What a bundle knows of one device.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct DeviceRow {
-    /// Measured on.
+    /// Top1 on.
     pub device: DeviceKey,
     /// When: `yyyy-mm-dd` (UTC).
     pub date: String,

@@ -1,8 +1,8 @@
 //! Devices that nobody measured, and accuracies.
 
 use nestling_core::accuracy::AccuracyPredictor;
-use nestling_core::latency::{DeviceKey, LatencyFit, LatencyTable, Price, Work};
-use nestling_core::metrics::{Measured, Millis, Spread};
+use nestling_core::latency::{Coefficient, CostFeature, DeviceKey, LatencyModel, LatencyTable};
+use nestling_core::metrics::{Millis, Spread, Top1};
 use nestling_core::space::{Child, Operator, SearchSpace};
 use nestling_core::tiles::Coverage;
 use rand::SeedableRng;
@@ -10,21 +10,21 @@ use rand::SeedableRng;
 /// A device of the demo's space whose depthwise MAdds cost `depthwise` times its others.
 pub(super) fn table(adapter: &str, depthwise: f64) -> LatencyTable {
     let space = SearchSpace::fashion();
-    let price = |&work: &Work| {
-        let ms = match work {
-            Work::Inference => 0.2,
-            Work::Layers(_) => 0.01,
-            Work::MegaMAdds(kind) if kind.operator == Operator::Depthwise => depthwise,
-            Work::MegaMAdds(_) => 1.0,
-            Work::Resize | Work::Megabytes(_) => 0.0,
+    let price = |&feature: &CostFeature| {
+        let ms = match feature {
+            CostFeature::Inference => 0.2,
+            CostFeature::Layers(_) => 0.01,
+            CostFeature::MegaMAdds(kind) if kind.operator == Operator::Depthwise => depthwise,
+            CostFeature::MegaMAdds(_) => 1.0,
+            CostFeature::Resize | CostFeature::Megabytes(_) => 0.0,
         };
-        Price { work, ms: Millis(ms) }
+        Coefficient { feature, ms: Millis(ms) }
     };
     let works = [space.smallest(), space.biggest()].into_iter().flat_map(|child| match space.lower(&child) {
-        Ok(network) => Work::of(&network, Coverage::EXACT).into_keys().collect(),
+        Ok(network) => CostFeature::of(&network, Coverage::EXACT).into_keys().collect(),
         Err(_) => Vec::new(),
     });
-    let works: std::collections::BTreeSet<Work> = works.collect();
+    let works: std::collections::BTreeSet<CostFeature> = works.collect();
     let text = |text: &str| text.to_owned();
     LatencyTable {
         device: DeviceKey {
@@ -35,7 +35,7 @@ pub(super) fn table(adapter: &str, depthwise: f64) -> LatencyTable {
             features: Vec::new(),
         },
         measured_at: 1_735_689_600,
-        fit: LatencyFit { prices: works.iter().map(price).collect(), ..LatencyFit::nominal() },
+        model: LatencyModel { coefficients: works.iter().map(price).collect(), ..LatencyModel::nominal() },
         spread: Spread { p90: 1.1, p95: 1.2 },
         children: 30,
         residual_percent: 2.0,
@@ -45,10 +45,10 @@ pub(super) fn table(adapter: &str, depthwise: f64) -> LatencyTable {
 /// Of accuracies that grow with the input size.
 pub(super) fn predictor(space: &SearchSpace) -> AccuracyPredictor {
     let mut random = rand_chacha::ChaCha8Rng::seed_from_u64(5);
-    let mut some = |count: usize| -> Vec<(Child, Measured)> {
+    let mut some = |count: usize| -> Vec<(Child, Top1)> {
         (0..count)
             .map(|_| space.sample(&mut random))
-            .map(|child| (child.clone(), Measured { correct: 500 + 10 * child.resolution, images: 1000 }))
+            .map(|child| (child.clone(), Top1 { correct: 500 + 10 * child.resolution, images: 1000 }))
             .collect()
     };
     AccuracyPredictor::fit(space, &some(60), &some(20)).unwrap()

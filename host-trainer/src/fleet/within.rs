@@ -3,7 +3,7 @@ use crate::run_folder::SearchReport;
 use crate::search::{Evaluated, Evaluator};
 use nestling_bundle::Bundle;
 use nestling_core::accuracy::AccuracyPredictor;
-use nestling_core::choosing::Found;
+use nestling_core::choosing::FoundChild;
 use nestling_core::metrics::{MAdds, Millis};
 use nestling_core::space::{Child, SearchSpace, SpaceError};
 use std::path::{Path, PathBuf};
@@ -126,7 +126,7 @@ impl<'a> Known<'a> {
     ///
     /// # Errors
     /// [`LimitError`] if there is none.
-    pub fn candidates(&self, limit: &Limit<'_>, most: usize) -> Result<Vec<Found>, LimitError> {
+    pub fn candidates(&self, limit: &Limit<'_>, most: usize) -> Result<Vec<FoundChild>, LimitError> {
         candidates(self.space, self.predictor, &self.starts, limit, most, SEED)
     }
 }
@@ -137,11 +137,11 @@ impl<'a> Known<'a> {
 /// # Errors
 /// [`SpaceError`] if the weights are broken.
 pub fn evaluate_found(
-    found: &[Found],
+    found: &[FoundChild],
     search: &SearchReport,
     evaluator: &Evaluator<'_>,
     progress: &(dyn Fn(usize, usize) + Sync),
-) -> Result<Vec<(Found, Evaluated)>, SpaceError> {
+) -> Result<Vec<(FoundChild, Evaluated)>, SpaceError> {
     let known = |child: &Child| search.evaluated.iter().find(|one| one.child == *child);
     let new: Vec<_> = found.iter().map(|one| one.child.clone()).filter(|child| known(child).is_none()).collect();
     let evaluated = evaluator.evaluate(&new, &|done| progress(done, new.len()))?;
@@ -155,7 +155,7 @@ pub fn evaluate_found(
 mod tests {
     use super::*;
     use crate::fleet::synthetic::{predictor, table};
-    use nestling_core::metrics::Measured;
+    use nestling_core::metrics::Top1;
 
     /// The bundle of this repository, with a device.
     fn bundle() -> Bundle {
@@ -165,7 +165,7 @@ mod tests {
     }
 
     fn search(space: &SearchSpace, accuracy_predictor: Option<AccuracyPredictor>) -> SearchReport {
-        let (child, held_out) = (space.biggest(), Measured { correct: 9, images: 10 });
+        let (child, held_out) = (space.biggest(), Top1 { correct: 9, images: 10 });
         let cost = space.lower(&child).unwrap().cost();
         SearchReport {
             calibration_images: 1,

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 pub(super) type Id = usize;
 
 /// Most values in one pickle: a large model has some tens of thousands, and one-byte opcodes cost fifty bytes each here.
-const MOST_VALUES: usize = 1 << 20;
+const MAX_VALUES: usize = 1 << 20;
 
 #[derive(Debug)]
 pub(super) enum Value<'a> {
@@ -109,8 +109,8 @@ impl<'a> Machine<'a> {
     fn run(mut self) -> Result<Pickle<'a>, SourceProblem> {
         loop {
             self.opcode_at = self.at;
-            if self.values.len() + self.stack.len() + self.marks.len() > MOST_VALUES {
-                return Err(self.unsupported(format!("a pickle of more than {MOST_VALUES} values")));
+            if self.values.len() + self.stack.len() + self.marks.len() > MAX_VALUES {
+                return Err(self.unsupported(format!("a pickle of more than {MAX_VALUES} values")));
             }
             match self.byte()? {
                 0x80 => match self.byte()? {

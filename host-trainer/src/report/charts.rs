@@ -50,7 +50,7 @@ pub(super) fn accuracy_against_latency(demo: &Demo) -> String {
         .chain(budgets.iter().map(|budget| budget.budget_ms))
         .chain(chosen.iter().flatten().map(|place| place.0));
     let accuracies = points.iter().map(|point| point.top1).chain(chosen.iter().flatten().map(|place| place.1));
-    let x = Axis::over("Measured latency, image to logits (median, ms)", latencies, 7);
+    let x = Axis::over("Top1 latency, image to logits (median, ms)", latencies, 7);
     let y = Axis::over("Test top-1 (%)", accuracies, 6);
     let line = step_front(points.iter().map(|point| (point.p50, point.top1)), x.high());
     let dots = (points.iter())
@@ -102,7 +102,7 @@ pub(super) fn predicted_against_measured(demo: &Demo) -> String {
     let times = &demo.times;
     let both = times.iter().flat_map(|times| [times.predicted_ms, times.measured_p50_ms]);
     let axis = |title| Axis::over(title, both.clone(), 7);
-    let (x, y) = (axis("Predicted latency (ms)"), axis("Measured latency (median, ms)"));
+    let (x, y) = (axis("Predicted latency (ms)"), axis("Top1 latency (median, ms)"));
     let (low, high) = (x.low(), x.high());
     let dots = (times.iter())
         .map(|times| Dot {
@@ -151,7 +151,7 @@ const CURVES_SHOW: f64 = 12.0;
 /// Held-out accuracy of the followed children over the run.
 pub(super) fn training_curves(demo: &Demo) -> String {
     let epochs = &demo.epochs;
-    let all = || epochs.iter().flat_map(|epoch| &epoch.probes).map(|probe| probe.held_out.top1_percent());
+    let all = || epochs.iter().flat_map(|epoch| &epoch.probes).map(|probe| probe.held_out.percent());
     let best = all().fold(0.0, f64::max);
     let y = Axis::over("Held-out top-1 (%)", all().filter(|top1| *top1 >= best - CURVES_SHOW), 6);
     let below = all().filter(|top1| *top1 < y.low()).count();
@@ -179,11 +179,11 @@ pub(super) fn training_curves(demo: &Demo) -> String {
             .filter(|(_, probe)| probe.name == *name)
             .map(|(epoch, probe)| Dot {
                 x: epoch.cpu_s,
-                y: probe.held_out.top1_percent(),
+                y: probe.held_out.percent(),
                 title: format!(
                     "{name}: {}\n{} % held-out top-1 after epoch {}, {} CPU-seconds",
                     probe.child,
-                    percent(probe.held_out.top1_percent()),
+                    percent(probe.held_out.percent()),
                     epoch.epoch,
                     grouped(epoch.cpu_s)
                 ),
@@ -226,7 +226,7 @@ fn cpu_axis(demo: &Demo) -> Axis {
 /// Held-out accuracy of all evaluated children against MAdds, with the front.
 pub(super) fn search(demo: &Demo) -> String {
     let all = &demo.search.evaluated;
-    let place = |child: &Evaluated| (child.cost.madds.millions(), child.held_out.top1_percent());
+    let place = |child: &Evaluated| (child.cost.madds.millions(), child.held_out.percent());
     let x = Axis::over("Multiply-accumulates of one image (millions)", all.iter().map(|child| place(child).0), 7);
     let y = Axis::over("Held-out top-1 (%)", all.iter().map(|child| place(child).1), 6);
     let shipped = |index: usize| demo.search.chosen.iter().find(|chosen| chosen.index == index);
@@ -238,7 +238,7 @@ pub(super) fn search(demo: &Demo) -> String {
             format!("{}\n{top1} % held-out top-1, {} MAdds, {params} k parameters", child.child, child.cost.madds);
         match shipped(index) {
             Some(chosen) => {
-                let title = format!("{}: {text}; {} % test top-1", chosen.name, percent(chosen.test.top1_percent()));
+                let title = format!("{}: {text}; {} % test top-1", chosen.name, percent(chosen.test.percent()));
                 Dot { x, y, title, label: Some(chosen.name.clone()), reach: None }
             }
             None => Dot { x, y, title: text, label: None, reach: None },

@@ -6,7 +6,7 @@ use nestling_page::markup::{Text, grouped, maybe, percent, three, tiny};
 use std::fmt::Write;
 
 /// More images than this would say no more.
-const MOST_SAMPLES: usize = 48;
+const MAX_SAMPLES: usize = 48;
 
 /// The page: one document that needs no script, no font and no network.
 pub fn html(demo: &Demo) -> String {
@@ -64,7 +64,7 @@ fn header(page: &mut String, demo: &Demo) {
     page.push_str("</dl>\n");
     if let Some(device) = &summary.device {
         let (adapter, backend, precision) = (Text(&device.adapter), Text(&device.backend), Text(&device.precision));
-        let _ = writeln!(page, "<p class=\"note\">Measured on <b>{adapter}</b> ({backend}, {precision}).</p>");
+        let _ = writeln!(page, "<p class=\"note\">Top1 on <b>{adapter}</b> ({backend}, {precision}).</p>");
     }
     page.push_str("</header>\n");
 }
@@ -201,7 +201,7 @@ fn samples(page: &mut String, demo: &Demo) {
         let _ = write!(page, "<li>{}{}: {name}</li>", swatch(index), Text(&text));
     }
     page.push_str("<li><b class=\"bad\">✗</b> wrong answer</li></ul>\n<ul class=\"samples\">\n");
-    for sample in demo.samples.iter().take(MOST_SAMPLES) {
+    for sample in demo.samples.iter().take(MAX_SAMPLES) {
         write_sample(page, sample);
     }
     page.push_str("</ul>\n</section>\n");

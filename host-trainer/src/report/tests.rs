@@ -2,15 +2,15 @@ use super::{Demo, html, write};
 use crate::run_folder::{Chosen, RunError, RunFolder, SearchReport, write_json};
 use crate::search::{Evaluated, coarse_grid, named};
 use crate::train::{EpochReport, Probe};
-use nestling_core::metrics::Measured;
+use nestling_core::metrics::Top1;
 use nestling_core::space::SearchSpace;
 use nestling_page::markup_fault;
 use serde_json::json;
 use std::io::Write;
 use std::path::Path;
 
-fn measured(share: f64) -> Measured {
-    Measured { correct: (10_000.0 * share) as u32, images: 10_000 }
+fn measured(share: f64) -> Top1 {
+    Top1 { correct: (10_000.0 * share) as u32, images: 10_000 }
 }
 
 /// A demo with made-up numbers that look like real ones.
@@ -25,14 +25,14 @@ fn made_up(folder: &Path) {
         })
         .collect();
     let chosen: Vec<Chosen> = (named(&space, &evaluated, 8).into_iter())
-        .map(|(name, index)| Chosen { name, index, test: measured(evaluated[index].held_out.top1_percent() / 100.5) })
+        .map(|(name, index)| Chosen { name, index, test: measured(evaluated[index].held_out.percent() / 100.5) })
         .collect();
     let found = |chosen: &Chosen| evaluated[chosen.index].clone();
     let ms = |chosen: &Chosen| 1.1 + 1.35 * found(chosen).cost.madds.millions();
     let child = |chosen: &Chosen| {
         let Evaluated { child, cost, held_out } = found(chosen);
         json!({"name": chosen.name, "child": child.to_string(), "params": cost.params, "madds": cost.madds,
-               "test_top1": chosen.test.top1_percent(), "held_out_top1": held_out.top1_percent()})
+               "test_top1": chosen.test.percent(), "held_out_top1": held_out.percent()})
     };
     let times = |(index, chosen): (usize, &Chosen)| {
         json!({"name": chosen.name, "child": found(chosen).child.to_string(), "predicted_ms": ms(chosen),

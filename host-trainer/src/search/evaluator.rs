@@ -3,7 +3,7 @@ use crate::data::Dataset;
 use crate::evaluate::evaluate;
 use crate::model::{ImageSizes, Parameters};
 use nestling_core::image::Preprocessing;
-use nestling_core::metrics::Measured;
+use nestling_core::metrics::Top1;
 use nestling_core::space::{CalibratedChild, Child, Cost, SearchSpace, SpaceError};
 use serde::{Deserialize, Serialize};
 use std::sync::Mutex;
@@ -21,7 +21,7 @@ pub struct Evaluated {
     /// What it costs.
     pub cost: Cost,
     /// Its accuracy on the images of the evaluator.
-    pub held_out: Measured,
+    pub held_out: Top1,
 }
 
 /// Calibrates and evaluates children of one supernet, on several threads.
@@ -75,8 +75,8 @@ impl Evaluator<'_> {
             let evaluated = Evaluated { child: child.clone(), cost: network.cost(), held_out };
             Ok::<_, SpaceError>((calibrated, evaluated))
         };
-        type Found = (usize, (CalibratedChild, Evaluated));
-        let work = || -> Result<Vec<Found>, SpaceError> {
+        type FoundChild = (usize, (CalibratedChild, Evaluated));
+        let work = || -> Result<Vec<FoundChild>, SpaceError> {
             tch::set_num_threads(1);
             let parameters = Parameters::from_values(self.space, self.weights, self.device);
             let sizes = ImageSizes::new(self.space, self.preprocessing, self.images.images.width, self.device);

@@ -16,7 +16,7 @@ pub use pareto::{named, pareto_front};
 
 use crate::train::{generator, purpose};
 use nestling_core::accuracy::{AccuracyPredictor, PredictorError};
-use nestling_core::metrics::Measured;
+use nestling_core::metrics::Top1;
 use nestling_core::space::{Child, SearchSpace, SpaceError, new_children};
 use std::collections::HashSet;
 
@@ -49,7 +49,7 @@ impl Searched {
     /// [`PredictorError`] if there are too few children to fit it or to tell its error.
     pub fn predictor(&self, space: &SearchSpace) -> Result<AccuracyPredictor, PredictorError> {
         let pair = |one: &Evaluated| (one.child.clone(), one.held_out);
-        let (mut fitted, mut held_out): (Vec<(Child, Measured)>, Vec<_>) = (Vec::new(), Vec::new());
+        let (mut fitted, mut held_out): (Vec<(Child, Top1)>, Vec<_>) = (Vec::new(), Vec::new());
         for (index, one) in self.evaluated.iter().enumerate() {
             let kept = self.kept_from_predictor.contains(&index);
             if kept { &mut held_out } else { &mut fitted }.push(pair(one));

@@ -48,7 +48,7 @@ pub fn named(space: &SearchSpace, all: &[Evaluated], most: usize) -> Vec<(String
 mod tests {
     use super::*;
     use crate::search::coarse_grid;
-    use nestling_core::metrics::Measured;
+    use nestling_core::metrics::Top1;
     use proptest::prelude::*;
 
     proptest! {
@@ -58,7 +58,7 @@ mod tests {
             let all: Vec<Evaluated> = (coarse_grid(&space).into_iter().zip(&hits))
                 .map(|(child, &correct)| {
                     let cost = space.lower(&child).unwrap().cost();
-                    Evaluated { child, cost, held_out: Measured { correct, images: 100 } }
+                    Evaluated { child, cost, held_out: Top1 { correct, images: 100 } }
                 })
                 .collect();
             let front = pareto_front(&all);

@@ -5,7 +5,7 @@ use crate::evaluate::evaluate;
 use crate::model::{ImageSizes, Parameters, values_of};
 use crate::time::Clock;
 use nestling_core::image::Preprocessing;
-use nestling_core::metrics::Measured;
+use nestling_core::metrics::Top1;
 use nestling_core::space::{Child, SearchSpace, StageChoice};
 use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
@@ -20,7 +20,7 @@ pub struct Probe {
     /// The child.
     pub child: Child,
     /// Right answers on held-out images, with the averaged weights.
-    pub held_out: Measured,
+    pub held_out: Top1,
 }
 
 /// What one epoch did: a line of `train.jsonl`.

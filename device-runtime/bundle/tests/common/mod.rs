@@ -5,7 +5,7 @@
 
 use nestling_bundle::{Bundle, BundleContents, Manifest, Trained};
 use nestling_core::image::{Image, Preprocessing};
-use nestling_core::metrics::Measured;
+use nestling_core::metrics::Top1;
 use nestling_core::space::{
     CalibratedChild, Child, ChildEntry, ExpandRatio, Role, SearchSpace, StageChoice, Statistics,
 };
@@ -92,7 +92,7 @@ pub fn bundle_bytes_as(weight_storage: WeightStorage) -> Vec<u8> {
     let mut all = Vec::new();
     for (place, (name, child)) in children(&space).into_iter().enumerate() {
         // Made up, but rising with the cost, as on a Pareto front.
-        let measured = Measured { correct: 900 + 10 * place as u32, images: 1000 };
+        let measured = Top1 { correct: 900 + 10 * place as u32, images: 1000 };
         let cost = space.lower(&child).unwrap().cost();
         all.push(calibrated(&space, &child, &mut random));
         manifest.children.push(ChildEntry { name, child, cost, held_out: measured, test: measured });

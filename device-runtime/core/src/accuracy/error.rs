@@ -1,4 +1,4 @@
-use crate::metrics::Measured;
+use crate::metrics::Top1;
 use crate::space::SpaceError;
 
 /// Why there is no accuracy predictor.
@@ -28,7 +28,7 @@ pub enum PredictorError {
         /// The child, printed.
         child: String,
         /// Its accuracy.
-        measured: Measured,
+        measured: Top1,
     },
     /// The space is malformed, or does not offer a child.
     #[error(transparent)]

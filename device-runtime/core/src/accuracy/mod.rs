@@ -5,13 +5,13 @@
 //! know of each how accurate it would be, in microseconds.
 
 mod error;
-mod facts;
 mod features;
+mod prediction_error;
 mod predictor;
 
 pub use error::PredictorError;
-pub use facts::PredictorFacts;
-pub use predictor::{AccuracyPredictor, FEWEST_CHILDREN};
+pub use prediction_error::PredictionError;
+pub use predictor::{AccuracyPredictor, MIN_CHILDREN};
 
 #[cfg(test)]
 mod tests;

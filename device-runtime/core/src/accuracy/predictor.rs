@@ -1,12 +1,12 @@
 use crate::accuracy::features::features;
-use crate::accuracy::{PredictorError, PredictorFacts};
-use crate::metrics::Measured;
+use crate::accuracy::{PredictionError, PredictorError};
+use crate::metrics::Top1;
 use crate::space::{Child, SearchSpace};
 use crate::statistics::ridge::{Linear, Sums};
 use serde::{Deserialize, Serialize};
 
 /// Fewest children that a predictor is fitted to.
-pub const FEWEST_CHILDREN: usize = 10;
+pub const MIN_CHILDREN: usize = 10;
 
 /// Parts of the cross-validation that chooses the penalties.
 const PARTS: usize = 5;
@@ -15,7 +15,7 @@ const PENALTIES: [f64; 9] = [1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-
 /// How much more a coefficient of a square or a product costs.
 const SECOND_ORDER: [f64; 5] = [1.0, 3.0, 10.0, 30.0, 100.0];
 /// Largest coefficient that a file may hold: far beyond any that is fitted, and far from overflow.
-const LARGEST_COEFFICIENT: f64 = 1e6;
+const MAX_COEFFICIENT: f64 = 1e6;
 
 /// Predicts the top-1 accuracy of any child of a search space from its choices.
 ///
@@ -27,7 +27,7 @@ const LARGEST_COEFFICIENT: f64 = 1e6;
 pub struct AccuracyPredictor {
     constant: f64,
     coefficients: Vec<f64>,
-    facts: PredictorFacts,
+    prediction_error: PredictionError,
 }
 
 /// A child's features and its log odds.
@@ -40,15 +40,15 @@ impl AccuracyPredictor {
     /// Fits a predictor to measured children, and measures it on `held_out`, from which it learns nothing.
     ///
     /// # Errors
-    /// [`PredictorError`] if fewer than [`FEWEST_CHILDREN`] children are given or none is held out, a child is not in the space, was
+    /// [`PredictorError`] if fewer than [`MIN_CHILDREN`] children are given or none is held out, a child is not in the space, was
     /// evaluated on no image, has more hits than images, or is on both sides.
     pub fn fit(
         space: &SearchSpace,
-        children: &[(Child, Measured)],
-        held_out: &[(Child, Measured)],
+        children: &[(Child, Top1)],
+        held_out: &[(Child, Top1)],
     ) -> Result<Self, PredictorError> {
-        if children.len() < FEWEST_CHILDREN {
-            return Err(PredictorError::TooFew { given: children.len(), needed: FEWEST_CHILDREN });
+        if children.len() < MIN_CHILDREN {
+            return Err(PredictorError::TooFew { given: children.len(), needed: MIN_CHILDREN });
         }
         if held_out.is_empty() {
             return Err(PredictorError::NoneHeldOut);
@@ -72,12 +72,14 @@ impl AccuracyPredictor {
             .collect();
         let positions = features(space, &children[0].0).positions;
         let linear = fit(&observations, positions);
-        let mut predictor =
-            Self { constant: linear.constant, coefficients: linear.coefficients, facts: PredictorFacts::default() };
-        let pairs: Vec<(f64, f64)> = (held_out.iter())
-            .map(|(child, measured)| (predictor.predict(space, child), measured.top1_percent()))
-            .collect();
-        predictor.facts = PredictorFacts::measure(children.len(), &pairs);
+        let mut predictor = Self {
+            constant: linear.constant,
+            coefficients: linear.coefficients,
+            prediction_error: PredictionError::default(),
+        };
+        let pairs: Vec<(f64, f64)> =
+            (held_out.iter()).map(|(child, measured)| (predictor.predict(space, child), measured.percent())).collect();
+        predictor.prediction_error = PredictionError::measure(children.len(), &pairs);
         Ok(predictor)
     }
 
@@ -92,8 +94,8 @@ impl AccuracyPredictor {
     }
 
     /// What it was fitted to, and how far it was off.
-    pub fn facts(&self) -> &PredictorFacts {
-        &self.facts
+    pub fn prediction_error(&self) -> &PredictionError {
+        &self.prediction_error
     }
 
     /// Checks a predictor that was read from a file against the space that it is for.
@@ -107,15 +109,15 @@ impl AccuracyPredictor {
             return unsound(format!("{} coefficients where the space has {needed} features", self.coefficients.len()));
         }
         let all = std::iter::once(&self.constant).chain(&self.coefficients);
-        if let Some(bad) = all.into_iter().find(|one| one.is_nan() || one.abs() > LARGEST_COEFFICIENT) {
+        if let Some(bad) = all.into_iter().find(|one| one.is_nan() || one.abs() > MAX_COEFFICIENT) {
             return unsound(format!("{bad} as a coefficient"));
         }
-        self.facts.check()
+        self.prediction_error.check()
     }
 }
 
 /// The logarithm of hits over misses, finite also where one of them is 0.
-fn log_odds(measured: Measured) -> f64 {
+fn log_odds(measured: Top1) -> f64 {
     let (hits, images) = (f64::from(measured.correct), f64::from(measured.images));
     ((hits + 0.5) / (images - hits + 0.5)).ln()
 }

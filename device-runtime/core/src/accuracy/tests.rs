@@ -1,5 +1,5 @@
 use super::*;
-use crate::metrics::Measured;
+use crate::metrics::Top1;
 use crate::space::{Child, SearchSpace};
 use proptest::prelude::*;
 use rand::SeedableRng;
@@ -23,8 +23,8 @@ fn children(space: &SearchSpace, count: usize, seed: u64) -> Vec<Child> {
 }
 
 /// Of a million images, so that rounding to whole images is no noise.
-fn measured(percent: f64) -> Measured {
-    Measured { correct: (1e4 * percent).round() as u32, images: 1_000_000 }
+fn measured(percent: f64) -> Top1 {
+    Top1 { correct: (1e4 * percent).round() as u32, images: 1_000_000 }
 }
 
 /// Accuracy that saturates with size, with a hump in the resolution and deeper stages that profit from wider ones.
@@ -37,7 +37,7 @@ fn truth(child: &Child) -> f64 {
     100.0 / (1.0 + (-(capacity + kernels + resolution - 1.5)).exp())
 }
 
-fn with_truth(children: &[Child]) -> Vec<(Child, Measured)> {
+fn with_truth(children: &[Child]) -> Vec<(Child, Top1)> {
     children.iter().map(|child| (child.clone(), measured(truth(child)))).collect()
 }
 
@@ -47,7 +47,7 @@ fn a_known_accuracy_is_predicted_for_children_that_were_not_seen() {
         let all = children(&space, 350, 3);
         let (fitted, held_out) = all.split_at(300);
         let predictor = AccuracyPredictor::fit(&space, &with_truth(fitted), &with_truth(held_out)).unwrap();
-        let facts = predictor.facts();
+        let facts = predictor.prediction_error();
         assert_eq!((facts.fitted_children, facts.held_out_children), (300, 50));
         assert!(facts.mean_absolute_error < 0.1 && facts.spearman > 0.99, "{}: {facts}", space.name);
         for child in held_out {
@@ -60,14 +60,14 @@ fn a_known_accuracy_is_predicted_for_children_that_were_not_seen() {
 #[test]
 fn noise_is_not_learned() {
     let space = SearchSpace::fashion();
-    let noisy = |children: &[Child]| -> Vec<(Child, Measured)> {
+    let noisy = |children: &[Child]| -> Vec<(Child, Top1)> {
         let jitter = |index: usize| ((index * 7919) % 101) as f64 / 50.0 - 1.0;
         children.iter().enumerate().map(|(index, child)| (child.clone(), measured(80.0 + jitter(index)))).collect()
     };
     let all = children(&space, 150, 5);
     let predictor = AccuracyPredictor::fit(&space, &noisy(&all[..100]), &noisy(&all[100..])).unwrap();
     // The best that can be known is the mean of all: off by half a point on average.
-    assert!(predictor.facts().mean_absolute_error < 0.7, "{}", predictor.facts());
+    assert!(predictor.prediction_error().mean_absolute_error < 0.7, "{}", predictor.prediction_error());
 }
 
 #[test]
@@ -85,7 +85,7 @@ fn what_cannot_be_fitted_is_named() {
     );
     assert!(message(fitted, &[]).contains("no child is held out"));
     assert!(message(fitted, &fitted[3..4]).contains("both fitted and held out"));
-    for wrong in [Measured { correct: 0, images: 0 }, Measured { correct: 3, images: 2 }] {
+    for wrong in [Top1 { correct: 0, images: 0 }, Top1 { correct: 3, images: 2 }] {
         assert!(message(fitted, &[(held_out[0].0.clone(), wrong)]).contains("evaluate it again"));
     }
     let foreign = SearchSpace::table1().smallest();
@@ -129,8 +129,8 @@ proptest! {
         seed in 0u64..1000, count in 12usize..40, hits in prop::collection::vec(0u32..=20, 40), preset in 0usize..3
     ) {
         let space = [SearchSpace::fashion, SearchSpace::table1, SearchSpace::table1_relu6][preset]();
-        let all: Vec<(Child, Measured)> = (children(&space, count, seed).into_iter().zip(hits))
-            .map(|(child, correct)| (child, Measured { correct, images: 20 }))
+        let all: Vec<(Child, Top1)> = (children(&space, count, seed).into_iter().zip(hits))
+            .map(|(child, correct)| (child, Top1 { correct, images: 20 }))
             .collect();
         let (fitted, held_out) = all.split_at(count - 2);
         let predictor = AccuracyPredictor::fit(&space, fitted, held_out).unwrap();

@@ -1,6 +1,6 @@
 //! Whether a child that was only predicted is better than one that was measured: a pure decision.
 
-use crate::metrics::Measured;
+use crate::metrics::Top1;
 
 /// What is known of a child that wants to take another's place.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -57,11 +57,11 @@ impl Challenge {
 }
 
 /// Right answers of two children on the same images, by image.
-pub fn compare(challenger: &[bool], other: &[bool]) -> (Measured, Measured, u32, u32) {
+pub fn compare(challenger: &[bool], other: &[bool]) -> (Top1, Top1, u32, u32) {
     let count =
         |wanted: fn(bool, bool) -> bool| challenger.iter().zip(other).filter(|&(&a, &b)| wanted(a, b)).count() as u32;
     let images = challenger.len() as u32;
-    let right = |correct| Measured { correct, images };
+    let right = |correct| Top1 { correct, images };
     (right(count(|a, _| a)), right(count(|_, b| b)), count(|a, b| a && !b), count(|a, b| b && !a))
 }
 

@@ -13,7 +13,7 @@ pub struct Candidate {
 impl Candidate {
     /// Accuracy on held-out images in percent: children are chosen by it, so that test images stay unseen.
     pub fn accuracy(&self) -> f64 {
-        self.entry.held_out.top1_percent()
+        self.entry.held_out.percent()
     }
 }
 

@@ -12,6 +12,6 @@ pub use adoption::{Challenge, compare};
 pub use budget::Budget;
 pub use candidate::{Candidate, rank};
 pub use choice::{Choice, NoOtherChild, explain};
-pub use search::{Effort, Found, search_within};
+pub use search::{FoundChild, SearchBudget, search_under_limit};
 pub use spread::spread_limits;
 pub use walk::{Outcome, PassedOver, walk};

@@ -7,7 +7,7 @@ use std::collections::HashSet;
 
 /// A child that keeps within the limit.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Found {
+pub struct FoundChild {
     /// The child.
     pub child: Child,
     /// Its predicted cost, in whatever the limit is in.
@@ -18,16 +18,16 @@ pub struct Found {
 
 /// What a search looks at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Effort {
+pub struct SearchBudget {
     /// Children looked at.
     pub children: usize,
     /// Most that are returned.
-    pub most: usize,
+    pub max_results: usize,
 }
 
-impl Default for Effort {
+impl Default for SearchBudget {
     fn default() -> Self {
-        Self { children: 4000, most: 32 }
+        Self { children: 4000, max_results: 32 }
     }
 }
 
@@ -40,14 +40,14 @@ const GENERATION: usize = 96;
 /// How likely a dimension is drawn anew.
 const RATES: [f64; 3] = [0.05, 0.15, 0.4];
 /// How often a child may be one that was seen before.
-const MOST_REPEATS: usize = 20;
+const MAX_REPEATS: usize = 20;
 
 /// Children of a space with `cost` at most `limit`, the most accurate first, of equals the cheapest first.
 ///
 /// `starts` are looked at first; children that the space does not offer are passed over.
 ///
 /// ```
-/// use crate::choosing::{Effort, search_within};
+/// use crate::choosing::{SearchBudget, search_under_limit};
 /// use crate::space::SearchSpace;
 /// use rand::SeedableRng;
 ///
@@ -56,46 +56,46 @@ const MOST_REPEATS: usize = 20;
 /// // Whatever accuracy is predicted by: here, larger images are better.
 /// let top1 = |child: &crate::space::Child| f64::from(child.resolution);
 /// let mut random = rand_chacha::ChaCha8Rng::seed_from_u64(1);
-/// let found = search_within(&space, &[], 1.0, Effort::default(), madds, top1, &mut random);
+/// let found = search_under_limit(&space, &[], 1.0, SearchBudget::default(), madds, top1, &mut random);
 /// assert!(found[0].cost <= 1.0);
 /// ```
-pub fn search_within(
+pub fn search_under_limit(
     space: &SearchSpace,
     starts: &[Child],
     limit: f64,
-    effort: Effort,
+    budget: SearchBudget,
     mut cost: impl FnMut(&Network) -> f64,
     mut top1: impl FnMut(&Child) -> f64,
     random: &mut impl Rng,
-) -> Vec<Found> {
+) -> Vec<FoundChild> {
     let mut seen: HashSet<Child> = HashSet::new();
-    let mut found: Vec<Found> = Vec::new();
-    let mut look = |child: Child, found: &mut Vec<Found>| {
+    let mut found: Vec<FoundChild> = Vec::new();
+    let mut look = |child: Child, found: &mut Vec<FoundChild>| {
         if seen.contains(&child) {
             return false;
         }
         if let Ok(network) = space.lower(&child) {
             let cost = cost(&network);
             if cost <= limit {
-                found.push(Found { top1: top1(&child), cost, child: child.clone() });
+                found.push(FoundChild { top1: top1(&child), cost, child: child.clone() });
             }
         }
         seen.insert(child)
     };
-    let order = |a: &Found, b: &Found| b.top1.total_cmp(&a.top1).then(a.cost.total_cmp(&b.cost));
+    let order = |a: &FoundChild, b: &FoundChild| b.top1.total_cmp(&a.top1).then(a.cost.total_cmp(&b.cost));
     let mut looked = 0;
     for child in starts.iter().cloned().chain([space.smallest(), space.biggest()]) {
         looked += usize::from(look(child, &mut found));
     }
-    for _ in 0..(DRAWN * effort.children as f64) as usize {
+    for _ in 0..(DRAWN * budget.children as f64) as usize {
         looked += usize::from(look(space.sample(random), &mut found));
     }
     let mut repeats = 0;
-    while looked < effort.children && repeats < MOST_REPEATS && !found.is_empty() {
+    while looked < budget.children && repeats < MAX_REPEATS && !found.is_empty() {
         found.sort_by(order);
         let parents: Vec<Child> = found.iter().take(PARENTS).map(|one| one.child.clone()).collect();
         let before = looked;
-        for _ in 0..GENERATION.min(effort.children - looked) {
+        for _ in 0..GENERATION.min(budget.children - looked) {
             let parent = &parents[random.random_range(0..parents.len())];
             let rate = RATES[random.random_range(0..RATES.len())];
             looked += usize::from(look(space.mutate(parent, rate, random), &mut found));
@@ -104,7 +104,7 @@ pub fn search_within(
         repeats = if looked == before { repeats + 1 } else { 0 };
     }
     found.sort_by(order);
-    found.truncate(effort.most);
+    found.truncate(budget.max_results);
     found
 }
 
@@ -126,10 +126,11 @@ mod tests {
             for share in [0.2, 0.5, 0.9] {
                 let mut random = rand_chacha::ChaCha8Rng::seed_from_u64(3);
                 let limit = share * biggest;
-                let found = search_within(&space, &[], limit, Effort::default(), madds, top1(&space), &mut random);
+                let found =
+                    search_under_limit(&space, &[], limit, SearchBudget::default(), madds, top1(&space), &mut random);
                 assert!(found.iter().all(|one| one.cost <= limit) && found.len() <= 32);
                 assert!(found.windows(2).all(|pair| pair[0].top1 >= pair[1].top1));
-                let drawn = (0..Effort::default().children)
+                let drawn = (0..SearchBudget::default().children)
                     .map(|_| space.sample(&mut random))
                     .filter(|child| madds(&space.lower(child).unwrap()) <= limit)
                     .map(|child| top1(&space)(&child))
@@ -143,7 +144,7 @@ mod tests {
     fn a_limit_below_the_smallest_finds_nothing() {
         let space = SearchSpace::fashion();
         let mut random = rand_chacha::ChaCha8Rng::seed_from_u64(3);
-        let none = search_within(&space, &[], 0.0, Effort::default(), |_| 1.0, |_| 90.0, &mut random);
+        let none = search_under_limit(&space, &[], 0.0, SearchBudget::default(), |_| 1.0, |_| 90.0, &mut random);
         assert!(none.is_empty());
     }
 
@@ -153,8 +154,15 @@ mod tests {
         let mut random = rand_chacha::ChaCha8Rng::seed_from_u64(3);
         let start = space.sample(&mut random);
         let accuracy = |child: &Child| if *child == start { 99.0 } else { 90.0 };
-        let found =
-            search_within(&space, std::slice::from_ref(&start), 1.0, Effort::default(), |_| 1.0, accuracy, &mut random);
+        let found = search_under_limit(
+            &space,
+            std::slice::from_ref(&start),
+            1.0,
+            SearchBudget::default(),
+            |_| 1.0,
+            accuracy,
+            &mut random,
+        );
         assert_eq!(found[0].child, start);
     }
 }

@@ -112,7 +112,7 @@ pub fn walk<E>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metrics::Measured;
+    use crate::metrics::Top1;
     use crate::space::{ChildEntry, SearchSpace};
     use std::convert::Infallible;
 
@@ -122,7 +122,7 @@ mod tests {
         let child = space.smallest();
         let cost = space.lower(&child).unwrap().cost();
         let candidate = |(place, &time): (usize, &f64)| {
-            let measured = Measured { correct: 95 - place as u32, images: 100 };
+            let measured = Top1 { correct: 95 - place as u32, images: 100 };
             let name = format!("child-{place}");
             let entry = ChildEntry { name, child: child.clone(), cost, held_out: measured, test: measured };
             Candidate { entry, predicted: Millis(time) }

@@ -108,15 +108,15 @@ pub enum ImageError {
 
 impl ImageError {
     fn size(width: u32, height: u32) -> Self {
-        Self::Size { width, height, smallest: Image::SMALLEST_SIDE, largest: Image::LARGEST_SIDE }
+        Self::Size { width, height, smallest: Image::MIN_SIDE, largest: Image::MAX_SIDE }
     }
 }
 
 impl<'a> Image<'a> {
     /// Smallest side of an image in pixels: one pixel is no picture, but a sign of a mistake.
-    pub const SMALLEST_SIDE: u32 = 2;
+    pub const MIN_SIDE: u32 = 2;
     /// Largest side of an image in pixels.
-    pub const LARGEST_SIDE: u32 = 16_384;
+    pub const MAX_SIDE: u32 = 16_384;
 
     /// Whole pixels whose size and number were checked already.
     pub fn square(side: u32, format: PixelFormat, bytes: &'a [u8]) -> Self {
@@ -281,7 +281,7 @@ impl<'a> Image<'a> {
 }
 
 pub fn check_size(width: u32, height: u32) -> Result<(), ImageError> {
-    let sides = Image::SMALLEST_SIDE..=Image::LARGEST_SIDE;
+    let sides = Image::MIN_SIDE..=Image::MAX_SIDE;
     if sides.contains(&width) && sides.contains(&height) { Ok(()) } else { Err(ImageError::size(width, height)) }
 }
 

@@ -24,7 +24,7 @@ impl Batches {
     }
 
     /// Every run as it would have been while the reference takes `usual`.
-    pub fn at_pace(&self, usual: Millis) -> Vec<Millis> {
+    pub fn drift_corrected(&self, usual: Millis) -> Vec<Millis> {
         let scaled = |(reference, runs): &(Millis, Vec<Millis>)| {
             let factor = usual.0 / reference.0.max(f64::MIN_POSITIVE);
             runs.iter().map(|run| Millis(run.0 * factor)).collect::<Vec<_>>()
@@ -33,7 +33,7 @@ impl Batches {
     }
 
     /// The median of each batch, brought to that pace.
-    pub fn medians_at_pace(&self, usual: Millis) -> Vec<Millis> {
+    pub fn drift_corrected_medians(&self, usual: Millis) -> Vec<Millis> {
         self.0
             .iter()
             .map(|(reference, runs)| Millis(Latency::of(runs).p50.0 * usual.0 / reference.0.max(f64::MIN_POSITIVE)))
@@ -50,8 +50,8 @@ mod tests {
         let mut batches = Batches::default();
         batches.push(Millis(1.0), vec![Millis(4.0), Millis(4.2)]);
         batches.push(Millis(2.0), vec![Millis(8.0)]);
-        assert_eq!(batches.at_pace(Millis(1.0)), [Millis(4.0), Millis(4.2), Millis(4.0)]);
-        assert_eq!(batches.medians_at_pace(Millis(2.0)), [Millis(8.0), Millis(8.0)]);
+        assert_eq!(batches.drift_corrected(Millis(1.0)), [Millis(4.0), Millis(4.2), Millis(4.0)]);
+        assert_eq!(batches.drift_corrected_medians(Millis(2.0)), [Millis(8.0), Millis(8.0)]);
         assert_eq!((batches.len(), batches.raw()[2]), (3, Millis(8.0)));
     }
 }

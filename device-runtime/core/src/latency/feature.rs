@@ -18,10 +18,10 @@ pub struct LayerKind {
     pub size: OutputSize,
 }
 
-/// A sort of work that an inference does, and that a device puts a price on.
+/// A sort of feature that an inference does, and that a device puts a coefficient on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Work {
+pub enum CostFeature {
     /// The inference itself: upload, submission, read-back. One an inference.
     Inference,
     /// Pixels of the resized image, in thousands.
@@ -34,14 +34,14 @@ pub enum Work {
     Megabytes(Operator),
 }
 
-/// How much of each sort of work an inference does.
-pub type Amounts = BTreeMap<Work, f64>;
+/// How much of each sort of feature an inference does.
+pub type CostFeatures = BTreeMap<CostFeature, f64>;
 
-impl Work {
-    /// Counts a network's work where workgroups cover so many pixels.
-    pub fn of(network: &Network, coverage: Coverage) -> Amounts {
-        let mut amounts = Amounts::new();
-        let mut add = |work, amount: f64| *amounts.entry(work).or_insert(0.0) += amount;
+impl CostFeature {
+    /// Counts a network's feature where workgroups cover so many pixels.
+    pub fn of(network: &Network, coverage: Coverage) -> CostFeatures {
+        let mut counts = CostFeatures::new();
+        let mut add = |feature, count: f64| *counts.entry(feature).or_insert(0.0) += count;
         add(Self::Inference, 1.0);
         add(Self::Resize, f64::from(network.input.pixels()) / 1e3);
         for layer in &network.layers {
@@ -60,10 +60,10 @@ impl Work {
                 add(Self::MegaMAdds(kind), shape.madds() as f64 / 1e6 * f64::from(covered) / f64::from(pixels));
             }
         }
-        amounts
+        counts
     }
 
-    /// A price in ms that is of no device, but right in its proportions: what a fit starts from where nothing is known.
+    /// A coefficient in ms that is of no device, but right in its proportions: what a fit starts from where nothing is known.
     ///
     /// A MAdd of a depthwise layer costs a few times a pointwise one's, for it loads more; a layer costs a dispatch.
     pub(super) fn nominal_price(self) -> f64 {
@@ -82,7 +82,7 @@ impl Work {
 }
 
 /// One unit of it, in words.
-impl fmt::Display for Work {
+impl fmt::Display for CostFeature {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Inference => f.write_str("an inference: upload, submission, read-back"),
@@ -108,16 +108,16 @@ mod tests {
     fn all_madds_and_bytes_are_counted_once() {
         let space = SearchSpace::fashion();
         let network = space.lower(&space.biggest()).unwrap();
-        let amounts = Work::of(&network, Coverage::EXACT);
-        let total = |wanted: fn(&Work) -> bool| -> f64 {
-            amounts.iter().filter(|(work, _)| wanted(work)).map(|(_, amount)| amount).sum()
+        let counts = CostFeature::of(&network, Coverage::EXACT);
+        let total = |wanted: fn(&CostFeature) -> bool| -> f64 {
+            counts.iter().filter(|(feature, _)| wanted(feature)).map(|(_, count)| count).sum()
         };
-        let madds = total(|work| matches!(work, Work::MegaMAdds(_)));
+        let madds = total(|feature| matches!(feature, CostFeature::MegaMAdds(_)));
         assert!((madds - network.cost().madds.millions()).abs() < 1e-9);
-        assert_eq!(total(|work| matches!(work, Work::Layers(_))), network.layers.len() as f64);
+        assert_eq!(total(|feature| matches!(feature, CostFeature::Layers(_))), network.layers.len() as f64);
         let bytes: u64 = network.layers.iter().map(|layer| layer.shape.bytes()).sum();
-        assert!((total(|work| matches!(work, Work::Megabytes(_))) - bytes as f64 / 1e6).abs() < 1e-9);
-        assert_eq!(amounts[&Work::Inference], 1.0);
+        assert!((total(|feature| matches!(feature, CostFeature::Megabytes(_))) - bytes as f64 / 1e6).abs() < 1e-9);
+        assert_eq!(counts[&CostFeature::Inference], 1.0);
     }
 
     #[test]
@@ -127,11 +127,14 @@ mod tests {
         assert_eq!(coverage.pixels(OutputSize::Large, 257), 512);
         let space = SearchSpace::fashion();
         let network = space.lower(&space.biggest()).unwrap();
-        let (exact, covered) = (Work::of(&network, Coverage::EXACT), Work::of(&network, coverage));
-        for (work, amount) in &exact {
-            let pointwise = matches!(work, Work::MegaMAdds(kind) if kind.operator == Operator::Pointwise);
-            let more = covered[work] / amount;
-            assert!(if pointwise { (1.0..2.0).contains(&more) && more > 1.0 } else { more == 1.0 }, "{work}: {more}");
+        let (exact, covered) = (CostFeature::of(&network, Coverage::EXACT), CostFeature::of(&network, coverage));
+        for (feature, count) in &exact {
+            let pointwise = matches!(feature, CostFeature::MegaMAdds(kind) if kind.operator == Operator::Pointwise);
+            let more = covered[feature] / count;
+            assert!(
+                if pointwise { (1.0..2.0).contains(&more) && more > 1.0 } else { more == 1.0 },
+                "{feature}: {more}"
+            );
         }
     }
 }

@@ -1,4 +1,4 @@
-use crate::latency::{Amounts, Work};
+use crate::latency::{CostFeature, CostFeatures};
 use crate::space::{Child, SearchSpace};
 use crate::tiles::Coverage;
 use rand::SeedableRng;
@@ -6,42 +6,42 @@ use rand_chacha::ChaCha8Rng;
 use std::collections::BTreeSet;
 
 /// Most children that are worth timing: see docs/latency.md.
-pub const MOST_INFORMATIVE: usize = 30;
+pub const MAX_INFORMATIVE: usize = 30;
 /// Random children among which the informative ones are looked for.
 const CANDIDATES: usize = 300;
 /// The same every time: two devices measure the same children.
 const SEED: u64 = 0x4e45_5354;
-/// What is assumed of every price before anything is measured: keeps the first steps defined.
+/// What is assumed of every coefficient before anything is measured: keeps the first steps defined.
 const RIDGE: f64 = 1e-3;
 
-/// Children whose times tell most about a device's prices, the most telling first; at most `count`, fewer if the space
+/// Children whose times tell most about a device's coefficients, the most telling first; at most `count`, fewer if the space
 /// has no more.
 ///
-/// One of medium work comes first (a single time must tell the scale), then the biggest and the smallest, then whichever
+/// One of medium feature comes first (a single time must tell the scale), then the biggest and the smallest, then whichever
 /// of some hundred random children leaves least uncertainty (D-optimal design, greedily): what it does is least like what
 /// was measured before it.
 pub fn informative_children(space: &SearchSpace, count: usize) -> Vec<Child> {
     let mut random = ChaCha8Rng::seed_from_u64(SEED);
     let mut children: BTreeSet<String> = BTreeSet::new();
-    let mut candidates: Vec<(Child, Amounts)> = Vec::new();
+    let mut candidates: Vec<(Child, CostFeatures)> = Vec::new();
     let drawn = (0..CANDIDATES).map(|_| space.sample(&mut random));
     for child in [space.smallest(), space.biggest()].into_iter().chain(drawn) {
         if !children.insert(child.to_string()) {
             continue;
         }
         if let Ok(network) = space.lower(&child) {
-            candidates.push((child, Work::of(&network, Coverage::EXACT)));
+            candidates.push((child, CostFeature::of(&network, Coverage::EXACT)));
         }
     }
-    let works: Vec<Work> = {
-        let all: BTreeSet<Work> = candidates.iter().flat_map(|(_, amounts)| amounts.keys().copied()).collect();
+    let features: Vec<CostFeature> = {
+        let all: BTreeSet<CostFeature> = candidates.iter().flat_map(|(_, counts)| counts.keys().copied()).collect();
         all.into_iter().collect()
     };
-    // Each sort of work in units of its root mean square: all are equally worth knowing.
+    // Each sort of feature in units of its root mean square: all are equally worth knowing.
     let mut rows: Vec<Vec<f64>> = (candidates.iter())
-        .map(|(_, amounts)| works.iter().map(|work| amounts.get(work).copied().unwrap_or(0.0)).collect())
+        .map(|(_, counts)| features.iter().map(|feature| counts.get(feature).copied().unwrap_or(0.0)).collect())
         .collect();
-    for column in 0..works.len() {
+    for column in 0..features.len() {
         let scale = (rows.iter().map(|row| row[column].powi(2)).sum::<f64>() / rows.len() as f64).sqrt();
         rows.iter_mut().for_each(|row| row[column] /= scale.max(f64::MIN_POSITIVE));
     }
@@ -51,7 +51,7 @@ pub fn informative_children(space: &SearchSpace, count: usize) -> Vec<Child> {
         order.sort_by(|&a, &b| total(&rows[a]).total_cmp(&total(&rows[b])));
         order.get(order.len() / 2).copied()
     };
-    let mut design = Design::new(works.len());
+    let mut design = Design::new(features.len());
     let mut chosen: Vec<usize> = Vec::new();
     for index in middle.into_iter().chain([1, 0]).filter(|&index| index < rows.len()) {
         if !chosen.contains(&index) {
@@ -107,10 +107,10 @@ mod tests {
     #[test]
     fn informative_children_are_distinct_the_same_every_time_and_span_the_space() {
         for space in Preset::ALL.iter().map(Preset::space) {
-            let children = informative_children(&space, MOST_INFORMATIVE);
-            assert_eq!(children, informative_children(&space, MOST_INFORMATIVE));
+            let children = informative_children(&space, MAX_INFORMATIVE);
+            assert_eq!(children, informative_children(&space, MAX_INFORMATIVE));
             let distinct: BTreeSet<String> = children.iter().map(ToString::to_string).collect();
-            assert!(distinct.len() == children.len() && (1..=MOST_INFORMATIVE).contains(&children.len()));
+            assert!(distinct.len() == children.len() && (1..=MAX_INFORMATIVE).contains(&children.len()));
             if children.len() >= 3 {
                 assert!(children[..3].contains(&space.smallest()) && children[..3].contains(&space.biggest()));
             }
@@ -123,15 +123,15 @@ mod tests {
         let space = SearchSpace::table1();
         let mut random = ChaCha8Rng::seed_from_u64(1);
         let mut told = |children: Vec<Child>| {
-            let work = |child: &Child| Work::of(&space.lower(child).unwrap(), Coverage::EXACT);
-            let amounts: Vec<Amounts> = children.iter().map(work).collect();
-            let works: BTreeSet<Work> = amounts.iter().flat_map(|amounts| amounts.keys().copied()).collect();
-            let row = |amounts: &Amounts| -> Vec<f64> {
-                works.iter().map(|work| amounts.get(work).copied().unwrap_or(0.0)).collect()
+            let feature = |child: &Child| CostFeature::of(&space.lower(child).unwrap(), Coverage::EXACT);
+            let counts: Vec<CostFeatures> = children.iter().map(feature).collect();
+            let features: BTreeSet<CostFeature> = counts.iter().flat_map(|counts| counts.keys().copied()).collect();
+            let row = |counts: &CostFeatures| -> Vec<f64> {
+                features.iter().map(|feature| counts.get(feature).copied().unwrap_or(0.0)).collect()
             };
-            let mut design = Design::new(works.len());
-            amounts.iter().for_each(|amounts| design.add(&row(amounts)));
-            let unseen = (0..50).map(|_| design.uncertainty(&row(&work(&space.sample(&mut random)))));
+            let mut design = Design::new(features.len());
+            counts.iter().for_each(|counts| design.add(&row(counts)));
+            let unseen = (0..50).map(|_| design.uncertainty(&row(&feature(&space.sample(&mut random)))));
             unseen.sum::<f64>()
         };
         let informative = told(informative_children(&space, 12));

@@ -1,7 +1,7 @@
 //! Latency: what a device measured, and what that says about a child it has not measured.
 //!
 //! Whole children are the truth: a few informative ones are timed from image to logits, and a linear model of their
-//! [`Work`] is fitted to those times ([`LatencyFit`]). Layers are timed too, but only to report where a child's time
+//! [`CostFeature`] is fitted to those times ([`LatencyModel`]). Layers are timed too, but only to report where a child's time
 //! goes: they do not add up to it. `docs/latency.md` has the figures.
 
 mod batches;
@@ -11,7 +11,7 @@ mod model;
 mod table;
 
 pub use batches::Batches;
-pub use feature::{Amounts, LayerKind, Work};
-pub use informative::{MOST_INFORMATIVE, informative_children};
-pub use model::{LatencyFit, Price, Sample};
+pub use feature::{CostFeature, CostFeatures, LayerKind};
+pub use informative::{MAX_INFORMATIVE, informative_children};
+pub use model::{Coefficient, LatencyModel, Sample};
 pub use table::{Clock, DeviceKey, LatencyTable, LayerTime, mean_error_percent, nearest_table};

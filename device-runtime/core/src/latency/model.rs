@@ -1,6 +1,6 @@
-//! Non-negative least squares over whole children: `T(child) = sum of amount * price`, the inference itself included.
+//! Non-negative least squares over whole children: `T(child) = sum of count * coefficient`, the inference itself included.
 
-use crate::latency::{Amounts, Work};
+use crate::latency::{CostFeature, CostFeatures};
 use crate::metrics::Millis;
 use crate::space::Network;
 use crate::statistics::robust_non_negative_least_squares;
@@ -8,37 +8,37 @@ use crate::tiles::Coverage;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
-/// How strongly a price is drawn to where it started from, over how strongly one child's time draws it.
+/// How strongly a coefficient is drawn to where it started from, over how strongly one child's time draws it.
 ///
-/// Measured on three software devices: a tenth still draws a fit of ten children away from them, half of this changes no fit
+/// Top1 on three software devices: a tenth still draws a fit of ten children away from them, half of this changes no fit
 /// of thirty, and three children are predicted from alike by all three.
 const TRUST_IN_PRIOR: f64 = 0.02;
-/// No unit of work takes a quarter of an hour: what says so would only overflow.
-const DEAREST: f64 = 1e6;
+/// No unit of feature takes a quarter of an hour: what says so would only overflow.
+const MAX_COEFFICIENT: f64 = 1e6;
 
-/// What one unit of a sort of work costs on a device.
+/// What one unit of a sort of feature costs on a device.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Price {
-    /// The sort of work.
-    pub work: Work,
-    /// Its price.
+pub struct Coefficient {
+    /// The sort of feature.
+    pub feature: CostFeature,
+    /// Its coefficient.
     pub ms: Millis,
 }
 
 /// Prices of one device: they predict every child of the space.
 ///
-/// Fitted to whole children that were timed from image to logits, in the relative error, every price at least zero; a child
+/// Fitted to whole children that were timed from image to logits, in the relative error, every coefficient at least zero; a child
 /// whose time is unlike all others' counts less. Few
-/// children cannot tell all prices: those are drawn to a prior's, which may be another device's.
+/// children cannot tell all coefficients: those are drawn to a prior's, which may be another device's.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct LatencyFit {
-    /// One a sort of work, in order.
-    pub prices: Vec<Price>,
-    /// What work that has no price here costs, over its nominal price.
+pub struct LatencyModel {
+    /// One a sort of feature, in order.
+    pub coefficients: Vec<Coefficient>,
+    /// What feature that has no coefficient here costs, over its nominal coefficient.
     pub scale: f64,
-    /// How the device covers pixels: what the prices are of.
+    /// How the device covers pixels: what the coefficients are of.
     pub coverage: Coverage,
 }
 
@@ -58,30 +58,35 @@ impl Sample {
     }
 }
 
-impl LatencyFit {
+impl LatencyModel {
     /// Of no device: right in its proportions, as far as that can be.
     pub fn nominal() -> Self {
-        Self { prices: Vec::new(), scale: 1.0, coverage: Coverage::EXACT }
+        Self { coefficients: Vec::new(), scale: 1.0, coverage: Coverage::EXACT }
     }
 
     /// Predicted median time from image to logits.
     pub fn predict(&self, network: &Network) -> Millis {
-        Millis(Work::of(network, self.coverage).into_iter().map(|(work, amount)| amount * self.price(work)).sum())
+        Millis(
+            CostFeature::of(network, self.coverage)
+                .into_iter()
+                .map(|(feature, count)| count * self.coefficient(feature))
+                .sum(),
+        )
     }
 
-    /// The price of one unit of a sort of work, in ms.
-    fn price(&self, work: Work) -> f64 {
-        match self.prices.binary_search_by_key(&work, |price| price.work) {
-            Ok(index) => self.prices[index].ms.0,
-            Err(_) => self.scale * work.nominal_price(),
+    /// The coefficient of one unit of a sort of feature, in ms.
+    fn coefficient(&self, feature: CostFeature) -> f64 {
+        match self.coefficients.binary_search_by_key(&feature, |coefficient| coefficient.feature) {
+            Ok(index) => self.coefficients[index].ms.0,
+            Err(_) => self.scale * feature.nominal_price(),
         }
     }
 
-    /// All prices times one factor.
+    /// All coefficients times one factor.
     #[must_use]
     pub fn scaled(&self, factor: f64) -> Self {
-        let dearer = |price: &Price| Price { ms: Millis(price.ms.0 * factor), ..*price };
-        Self { prices: self.prices.iter().map(dearer).collect(), scale: self.scale * factor, ..*self }
+        let dearer = |coefficient: &Coefficient| Coefficient { ms: Millis(coefficient.ms.0 * factor), ..*coefficient };
+        Self { coefficients: self.coefficients.iter().map(dearer).collect(), scale: self.scale * factor, ..*self }
     }
 
     /// The same scaled by the one factor that fits the samples best, in the relative error.
@@ -93,7 +98,7 @@ impl LatencyFit {
         if factor.is_finite() && factor > 0.0 { self.scaled(factor) } else { self.clone() }
     }
 
-    /// Fits prices to children that were timed, starting from a prior of any scale. `coverage` is the device's.
+    /// Fits coefficients to children that were timed, starting from a prior of any scale. `coverage` is the device's.
     ///
     /// Samples without a positive time say nothing and are passed over.
     pub fn fit(samples: &[Sample], prior: &Self, coverage: Coverage) -> Self {
@@ -103,33 +108,38 @@ impl LatencyFit {
         if samples.is_empty() {
             return prior;
         }
-        let known = prior.prices.iter().map(|price| price.work);
-        let amounts: Vec<Amounts> = samples.iter().map(|sample| Work::of(&sample.network, coverage)).collect();
-        let seen = amounts.iter().flat_map(|amounts| amounts.keys().copied());
-        let works: Vec<Work> = known.chain(seen).collect::<BTreeSet<_>>().into_iter().collect();
+        let known = prior.coefficients.iter().map(|coefficient| coefficient.feature);
+        let counts: Vec<CostFeatures> =
+            samples.iter().map(|sample| CostFeature::of(&sample.network, coverage)).collect();
+        let seen = counts.iter().flat_map(|counts| counts.keys().copied());
+        let features: Vec<CostFeature> = known.chain(seen).collect::<BTreeSet<_>>().into_iter().collect();
         // Relative: rows are divided by their times, so that each should sum to one.
-        let rows: Vec<Vec<f64>> = (samples.iter().zip(&amounts))
-            .map(|(sample, amounts)| {
-                works.iter().map(|work| amounts.get(work).copied().unwrap_or(0.0) / sample.time.0).collect()
+        let rows: Vec<Vec<f64>> = (samples.iter().zip(&counts))
+            .map(|(sample, counts)| {
+                features.iter().map(|feature| counts.get(feature).copied().unwrap_or(0.0) / sample.time.0).collect()
             })
             .collect();
-        let start: Vec<f64> = works.iter().map(|&work| prior.price(work)).collect();
+        let start: Vec<f64> = features.iter().map(|&feature| prior.coefficient(feature)).collect();
         let mean = |column: usize| rows.iter().map(|row| row[column]).sum::<f64>() / rows.len() as f64;
-        // A price may leave its prior by a given share of the child's time at the same cost, whatever its unit.
-        let trust: Vec<f64> = (0..works.len()).map(|column| TRUST_IN_PRIOR * mean(column).powi(2)).collect();
-        let prices = robust_non_negative_least_squares(&rows, &start, &trust, DEAREST);
-        let prices = works.into_iter().zip(prices).map(|(work, ms)| Price { work, ms: Millis(ms) }).collect();
-        Self { prices, scale: prior.scale, coverage }
+        // A coefficient may leave its prior by a given share of the child's time at the same cost, whatever its unit.
+        let trust: Vec<f64> = (0..features.len()).map(|column| TRUST_IN_PRIOR * mean(column).powi(2)).collect();
+        let coefficients = robust_non_negative_least_squares(&rows, &start, &trust, MAX_COEFFICIENT);
+        let coefficients = features
+            .into_iter()
+            .zip(coefficients)
+            .map(|(feature, ms)| Coefficient { feature, ms: Millis(ms) })
+            .collect();
+        Self { coefficients, scale: prior.scale, coverage }
     }
 
-    /// Whether every price is possible (finite, no more than a million ms and not negative, nor -0, which no fit gives), and
-    /// prices are in the order of their work, none twice. Work without a price costs [`scale`](Self::scale) times its nominal one.
+    /// Whether every coefficient is possible (finite, no more than a million ms and not negative, nor -0, which no fit gives), and
+    /// coefficients are in the order of their feature, none twice. CostFeature without a coefficient costs [`scale`](Self::scale) times its nominal one.
     pub fn is_sound(&self) -> bool {
-        let sound = |number: f64| (0.0..=DEAREST).contains(&number) && !number.is_sign_negative();
+        let sound = |number: f64| (0.0..=MAX_COEFFICIENT).contains(&number) && !number.is_sign_negative();
         sound(self.scale)
             && self.coverage.is_sound()
-            && self.prices.iter().all(|price| sound(price.ms.0))
-            && self.prices.windows(2).all(|pair| pair[0].work < pair[1].work)
+            && self.coefficients.iter().all(|coefficient| sound(coefficient.ms.0))
+            && self.coefficients.windows(2).all(|pair| pair[0].feature < pair[1].feature)
     }
 }
 
@@ -141,14 +151,17 @@ mod tests {
     use proptest::prelude::*;
     use rand::SeedableRng;
 
-    /// A device whose prices are the nominal ones, each times its own factor.
-    fn device(factor: impl Fn(usize) -> f64, space: &SearchSpace) -> LatencyFit {
-        let amounts = Work::of(&space.lower(&space.biggest()).unwrap(), Coverage::EXACT);
-        let price = |(index, &work): (usize, &Work)| Price { work, ms: Millis(work.nominal_price() * factor(index)) };
-        LatencyFit { prices: amounts.keys().enumerate().map(price).collect(), ..LatencyFit::nominal() }
+    /// A device whose coefficients are the nominal ones, each times its own factor.
+    fn device(factor: impl Fn(usize) -> f64, space: &SearchSpace) -> LatencyModel {
+        let counts = CostFeature::of(&space.lower(&space.biggest()).unwrap(), Coverage::EXACT);
+        let coefficient = |(index, &feature): (usize, &CostFeature)| Coefficient {
+            feature,
+            ms: Millis(feature.nominal_price() * factor(index)),
+        };
+        LatencyModel { coefficients: counts.keys().enumerate().map(coefficient).collect(), ..LatencyModel::nominal() }
     }
 
-    fn samples(space: &SearchSpace, truth: &LatencyFit, count: usize) -> Vec<Sample> {
+    fn samples(space: &SearchSpace, truth: &LatencyModel, count: usize) -> Vec<Sample> {
         (informative_children(space, count).iter())
             .map(|child| {
                 let network = space.lower(child).unwrap();
@@ -158,7 +171,7 @@ mod tests {
     }
 
     /// Mean relative error over random children.
-    fn error(space: &SearchSpace, truth: &LatencyFit, fit: &LatencyFit) -> f64 {
+    fn error(space: &SearchSpace, truth: &LatencyModel, fit: &LatencyModel) -> f64 {
         let mut random = rand_chacha::ChaCha8Rng::seed_from_u64(9);
         let errors = (0..100).map(|_| {
             let network = space.lower(&space.sample(&mut random)).unwrap();
@@ -172,7 +185,7 @@ mod tests {
         for space in [SearchSpace::fashion(), SearchSpace::table1()] {
             let truth = device(|index| [3.0, 0.5, 8.0, 1.0, 2.0][index % 5], &space);
             let errors = [1, 3, 10, 30].map(|count| {
-                let fit = LatencyFit::fit(&samples(&space, &truth, count), &LatencyFit::nominal(), Coverage::EXACT);
+                let fit = LatencyModel::fit(&samples(&space, &truth, count), &LatencyModel::nominal(), Coverage::EXACT);
                 assert!(fit.is_sound());
                 error(&space, &truth, &fit)
             });
@@ -186,8 +199,8 @@ mod tests {
         let truth = device(|index| [3.0, 0.5, 8.0, 1.0, 2.0][index % 5], &space);
         let similar = device(|index| [3.3, 0.5, 7.5, 1.1, 2.0][index % 5] * 20.0, &space);
         let three = samples(&space, &truth, 3);
-        let known = error(&space, &truth, &LatencyFit::fit(&three, &similar, Coverage::EXACT));
-        let unknown = error(&space, &truth, &LatencyFit::fit(&three, &LatencyFit::nominal(), Coverage::EXACT));
+        let known = error(&space, &truth, &LatencyModel::fit(&three, &similar, Coverage::EXACT));
+        let unknown = error(&space, &truth, &LatencyModel::fit(&three, &LatencyModel::nominal(), Coverage::EXACT));
         assert!(known < 0.05 && known < unknown, "{known}, {unknown}");
         assert!(error(&space, &truth, &similar) > 10.0 && error(&space, &truth, &similar.scaled_to(&three)) < 0.06);
     }
@@ -199,7 +212,7 @@ mod tests {
         for (disturbed, factor) in [(25, 0.6), (4, 1.6)] {
             let mut samples = samples(&space, &truth, 30);
             samples[disturbed].time.0 *= factor;
-            let error = error(&space, &truth, &LatencyFit::fit(&samples, &LatencyFit::nominal(), Coverage::EXACT));
+            let error = error(&space, &truth, &LatencyModel::fit(&samples, &LatencyModel::nominal(), Coverage::EXACT));
             assert!(error < 0.02, "child {disturbed}: {error}");
         }
     }
@@ -208,9 +221,9 @@ mod tests {
     fn nothing_measured_leaves_the_prior() {
         let space = SearchSpace::fashion();
         let prior = device(|_| 2.0, &space);
-        assert_eq!(LatencyFit::fit(&[], &prior, Coverage::EXACT), prior);
+        assert_eq!(LatencyModel::fit(&[], &prior, Coverage::EXACT), prior);
         let network = space.lower(&space.smallest()).unwrap();
-        assert_eq!(LatencyFit::fit(&[Sample::new(&network, Millis(0.0))], &prior, Coverage::EXACT), prior);
+        assert_eq!(LatencyModel::fit(&[Sample::new(&network, Millis(0.0))], &prior, Coverage::EXACT), prior);
     }
 
     #[test]
@@ -220,7 +233,7 @@ mod tests {
         let samples: Vec<Sample> = (informative_children(&space, times.len()).iter().zip(times))
             .map(|(child, time)| Sample::new(&space.lower(child).unwrap(), Millis(time)))
             .collect();
-        let fit = LatencyFit::fit(&samples, &LatencyFit::nominal(), Coverage::EXACT);
+        let fit = LatencyModel::fit(&samples, &LatencyModel::nominal(), Coverage::EXACT);
         assert!(fit.is_sound(), "{fit:?}");
         for sample in &samples {
             let ratio = fit.predict(&sample.network).0 / sample.time.0;
@@ -235,7 +248,7 @@ mod tests {
             let samples: Vec<Sample> = informative_children(&space, times.len()).iter().zip(&times)
                 .map(|(child, &time)| Sample::new(&space.lower(child).unwrap(), Millis(time)))
                 .collect();
-            let fit = LatencyFit::fit(&samples, &LatencyFit::nominal(), Coverage::EXACT);
+            let fit = LatencyModel::fit(&samples, &LatencyModel::nominal(), Coverage::EXACT);
             prop_assert!(fit.is_sound());
             let biggest = fit.predict(&space.lower(&space.biggest()).unwrap()).0;
             prop_assert!(biggest.is_finite() && biggest > 0.0);

@@ -1,4 +1,4 @@
-use crate::latency::{LatencyFit, Sample};
+use crate::latency::{LatencyModel, Sample};
 use crate::metrics::{Millis, Spread};
 use crate::space::{LayerShape, Network};
 use crate::statistics::{mean_percent, relative_error};
@@ -52,12 +52,12 @@ pub struct LayerTime {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LatencyTable {
-    /// Measured on.
+    /// Top1 on.
     pub device: DeviceKey,
     /// When, in seconds since 1970 (UTC).
     pub measured_at: u64,
     /// Prices, fitted to children that were timed whole.
-    pub fit: LatencyFit,
+    pub model: LatencyModel,
     /// How restless it was.
     pub spread: Spread,
     /// Children that were timed.
@@ -69,33 +69,33 @@ pub struct LatencyTable {
 impl LatencyTable {
     /// Predicted median time of a child from image to logits.
     pub fn predict(&self, network: &Network) -> Millis {
-        self.fit.predict(network)
+        self.model.predict(network)
     }
 
-    /// Fits the prices to children that were timed, starting from the most similar of other devices' tables, or from
+    /// Fits the coefficients to children that were timed, starting from the most similar of other devices' tables, or from
     /// nominal proportions.
     pub fn fit_to(&mut self, samples: &[Sample], others: &[Self]) {
-        let nominal = LatencyFit::nominal();
-        let prior = nearest_table(others, samples).map_or(&nominal, |other| &other.fit);
-        self.fit = LatencyFit::fit(samples, prior, self.fit.coverage);
+        let nominal = LatencyModel::nominal();
+        let prior = nearest_table(others, samples).map_or(&nominal, |other| &other.model);
+        self.model = LatencyModel::fit(samples, prior, self.model.coverage);
         self.children = samples.len() as u32;
-        self.residual_percent = mean_error_percent(&self.fit, samples);
+        self.residual_percent = mean_error_percent(&self.model, samples);
     }
 
     /// Whether every number is possible.
     pub fn is_sound(&self) -> bool {
         let residual = self.residual_percent;
-        self.fit.is_sound() && self.spread.is_sound() && residual.is_finite() && !residual.is_sign_negative()
+        self.model.is_sound() && self.spread.is_sound() && residual.is_finite() && !residual.is_sign_negative()
     }
 }
 
 /// Mean relative error of a fit over samples, in percent; 0 for none.
-pub fn mean_error_percent(fit: &LatencyFit, samples: &[Sample]) -> f64 {
+pub fn mean_error_percent(fit: &LatencyModel, samples: &[Sample]) -> f64 {
     let error = |sample: &Sample| relative_error(fit.predict(&sample.network).0, sample.time.0);
     mean_percent(&samples.iter().map(error).collect::<Vec<_>>())
 }
 
-/// The table of the device that is most like one that was measured a little: the one whose prices, scaled by one factor,
+/// The table of the device that is most like one that was measured a little: the one whose coefficients, scaled by one factor,
 /// are least wrong of the samples.
 ///
 /// ```
@@ -103,7 +103,7 @@ pub fn mean_error_percent(fit: &LatencyFit, samples: &[Sample]) -> f64 {
 /// assert!(nearest_table(&[], &[]).is_none());
 /// ```
 pub fn nearest_table<'a>(tables: &'a [LatencyTable], samples: &[Sample]) -> Option<&'a LatencyTable> {
-    let error = |table: &LatencyTable| mean_error_percent(&table.fit.scaled_to(samples), samples);
+    let error = |table: &LatencyTable| mean_error_percent(&table.model.scaled_to(samples), samples);
     let possible = tables.iter().filter(|table| error(table).is_finite());
     possible.min_by(|a, b| error(a).total_cmp(&error(b)))
 }
@@ -111,17 +111,20 @@ pub fn nearest_table<'a>(tables: &'a [LatencyTable], samples: &[Sample]) -> Opti
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::latency::{Work, informative_children};
+    use crate::latency::{CostFeature, informative_children};
     use crate::space::{Operator, SearchSpace};
     use crate::tiles::Coverage;
 
     fn table(name: &str, depthwise: f64) -> LatencyTable {
         let space = SearchSpace::fashion();
-        let price = |&work: &Work| {
-            let dear = matches!(work, Work::MegaMAdds(kind) if kind.operator == Operator::Depthwise);
-            super::super::Price { work, ms: Millis(work.nominal_price() * if dear { depthwise } else { 1.0 }) }
+        let coefficient = |&feature: &CostFeature| {
+            let dear = matches!(feature, CostFeature::MegaMAdds(kind) if kind.operator == Operator::Depthwise);
+            super::super::Coefficient {
+                feature,
+                ms: Millis(feature.nominal_price() * if dear { depthwise } else { 1.0 }),
+            }
         };
-        let works = Work::of(&space.lower(&space.biggest()).unwrap(), Coverage::EXACT);
+        let features = CostFeature::of(&space.lower(&space.biggest()).unwrap(), Coverage::EXACT);
         let text = |text: &str| text.to_owned();
         let device = DeviceKey {
             adapter: text(name),
@@ -130,9 +133,9 @@ mod tests {
             precision: text("f32"),
             features: vec![],
         };
-        let fit = LatencyFit { prices: works.keys().map(price).collect(), ..LatencyFit::nominal() };
+        let fit = LatencyModel { coefficients: features.keys().map(coefficient).collect(), ..LatencyModel::nominal() };
         let spread = Spread { p90: 1.0, p95: 1.0 };
-        LatencyTable { device, measured_at: 0, fit, spread, children: 30, residual_percent: 0.0 }
+        LatencyTable { device, measured_at: 0, model: fit, spread, children: 30, residual_percent: 0.0 }
     }
 
     #[test]
@@ -146,7 +149,7 @@ mod tests {
                 .map(|network| Sample::new(&network, Millis(7.0 * truth.predict(&network).0)))
                 .collect();
             assert_eq!(nearest_table(&tables, &samples).unwrap().device.adapter, truth.device.adapter);
-            assert!(mean_error_percent(&truth.fit.scaled_to(&samples), &samples) < 1e-9);
+            assert!(mean_error_percent(&truth.model.scaled_to(&samples), &samples) < 1e-9);
         }
     }
 }

@@ -7,5 +7,5 @@ mod units;
 
 pub use percentiles::percentiles;
 pub use quantiles::{Latency, Quantile, Spread};
-pub use top1::Measured;
+pub use top1::Top1;
 pub use units::{MAdds, Millis};

@@ -4,26 +4,26 @@ use std::fmt;
 /// A measured accuracy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Measured {
+pub struct Top1 {
     /// Images whose most probable class was right.
     pub correct: u32,
     /// Images looked at.
     pub images: u32,
 }
 
-impl Measured {
+impl Top1 {
     /// Share of right answers in percent; `None` if nothing was looked at.
     pub fn known_percent(self) -> Option<f64> {
-        (self.images > 0).then(|| self.top1_percent())
+        (self.images > 0).then(|| self.percent())
     }
 
     /// Share of right answers in percent; 0 if nothing was looked at.
-    pub fn top1_percent(self) -> f64 {
+    pub fn percent(self) -> f64 {
         100.0 * f64::from(self.correct) / f64::from(self.images.max(1))
     }
 }
 
-impl fmt::Display for Measured {
+impl fmt::Display for Top1 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.known_percent() {
             Some(percent) => write!(f, "{percent:.2} %"),

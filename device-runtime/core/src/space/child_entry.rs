@@ -1,5 +1,5 @@
 use super::{Child, Cost};
-use crate::metrics::Measured;
+use crate::metrics::Top1;
 use serde::{Deserialize, Serialize};
 
 /// A child that ships.
@@ -13,7 +13,7 @@ pub struct ChildEntry {
     /// What it costs.
     pub cost: Cost,
     /// Accuracy on images held out from training, by which it was chosen; of no images if it was not measured.
-    pub held_out: Measured,
+    pub held_out: Top1,
     /// Accuracy on the test images, by which nothing was chosen; of no images if it was not measured.
-    pub test: Measured,
+    pub test: Top1,
 }

@@ -21,7 +21,7 @@ impl ExpandRatio {
     /// No expansion: the block has no expand convolution.
     pub const ONE: Self = Self(100);
     /// Largest ratio that a space may name.
-    pub const LARGEST: Self = Self(1200);
+    pub const MAX: Self = Self(1200);
 
     /// A whole ratio.
     pub const fn whole(ratio: u32) -> Self {

@@ -235,7 +235,7 @@ pub enum SpaceError {
 const LARGEST: u32 = 16_384;
 
 /// Most weights of a supernet (4 GiB in f32): a bound for untrusted spaces.
-const MOST_WEIGHTS: u64 = 1 << 30;
+const MAX_WEIGHTS: u64 = 1 << 30;
 
 impl SearchSpace {
     /// Checks every number of the space.
@@ -274,8 +274,8 @@ impl SearchSpace {
                 let given = given.join(", ");
                 return fail(place, format!("is [{given}]: list at least one expand ratio, in rising order"));
             }
-            match list.iter().find(|one| !(ExpandRatio::ONE..=ExpandRatio::LARGEST).contains(one)) {
-                Some(bad) => fail(place, format!("holds {bad}: between 1 and {}", ExpandRatio::LARGEST)),
+            match list.iter().find(|one| !(ExpandRatio::ONE..=ExpandRatio::MAX).contains(one)) {
+                Some(bad) => fail(place, format!("holds {bad}: between 1 and {}", ExpandRatio::MAX)),
                 None => Ok(()),
             }
         };
@@ -326,8 +326,8 @@ impl SearchSpace {
             }
         }
         match self.weights_at_most() {
-            count if count <= MOST_WEIGHTS => Ok(()),
-            count => fail("the supernet", format!("has {count} weights: at most {MOST_WEIGHTS}")),
+            count if count <= MAX_WEIGHTS => Ok(()),
+            count => fail("the supernet", format!("has {count} weights: at most {MAX_WEIGHTS}")),
         }
     }
 

@@ -332,8 +332,8 @@ impl SearchSpace {
                         Some(to.push(name("shortcut"), shortcut, common))
                     }
                 };
-                let closing = if stage.block == Block::Separable { activation } else { identity };
-                let project = Plan { gate, residual, ..Plan::new(Pointwise, choice.width, closing, Some(at)) };
+                let last_activation = if stage.block == Block::Separable { activation } else { identity };
+                let project = Plan { gate, residual, ..Plan::new(Pointwise, choice.width, last_activation, Some(at)) };
                 at = to.push(name("project"), project, common);
             }
         }

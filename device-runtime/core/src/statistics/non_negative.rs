@@ -4,11 +4,11 @@
 /// disturbance while it was timed must not set prices.
 const USUAL_ERRORS: f64 = 1.5;
 /// No device repeats itself better.
-const LEAST_ERROR: f64 = 0.01;
+const MIN_ERROR: f64 = 0.01;
 /// The weights settle in a few rounds.
 const ROUNDS: usize = 4;
 /// Sweeps of coordinate descent; convergence ends it far sooner.
-const MOST_SWEEPS: usize = 20_000;
+const MAX_SWEEPS: usize = 20_000;
 /// Relative to the mean time.
 const CONVERGED: f64 = 1e-10;
 
@@ -25,7 +25,7 @@ pub fn robust_non_negative_least_squares(rows: &[Vec<f64>], start: &[f64], trust
         let mut sorted = errors.clone();
         sorted.sort_by(f64::total_cmp);
         // Of normal errors, the median is 0.67 standard deviations away.
-        let usual = (sorted[sorted.len() / 2] / 0.67).max(LEAST_ERROR);
+        let usual = (sorted[sorted.len() / 2] / 0.67).max(MIN_ERROR);
         weights = errors.iter().map(|error| (USUAL_ERRORS * usual / error.max(f64::MIN_POSITIVE)).min(1.0)).collect();
         solution = non_negative_least_squares(rows, &weights, start, trust, max);
     }
@@ -44,7 +44,7 @@ fn non_negative_least_squares(rows: &[Vec<f64>], weights: &[f64], start: &[f64],
     let curvature: Vec<f64> = (0..count)
         .map(|column| weighted().map(|(row, weight)| weight * row[column].powi(2)).sum::<f64>() + trust[column])
         .collect();
-    for _ in 0..MOST_SWEEPS {
+    for _ in 0..MAX_SWEEPS {
         let mut moved: f64 = 0.0;
         for column in (0..count).filter(|&column| curvature[column] > 0.0) {
             let slope: f64 = (weighted().zip(&residuals))

@@ -1,11 +1,11 @@
 use nestling::engine::PreparedChild;
-use nestling::profiling::{Pace, Progress};
+use nestling::profiling::{DriftMeter, Progress};
 use nestling::session::{ChooseError, Runtime, RuntimeError, WholeSpaceError, WholeSpaceOptions};
 use nestling_bundle::Bundle;
 use nestling_core::choosing::Budget;
 use nestling_core::image::Image;
 use nestling_core::latency::Batches;
-use nestling_core::metrics::{Latency, Measured, Millis, Quantile};
+use nestling_core::metrics::{Latency, Millis, Quantile, Top1};
 use nestling_core::space::ChildEntry;
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
@@ -117,7 +117,7 @@ const BEYOND: (f64, f64) = (1.08, 1.15);
 struct Known {
     name: String,
     time: Millis,
-    test: Measured,
+    test: Top1,
 }
 
 /// Asks for many budgets, times each choice again, and compares with an oracle; then the same for the whole space.
@@ -137,8 +137,8 @@ pub fn audit_choices(
         }
     };
     drop(runtime.ensure_profile()?);
-    let image = runtime.stand_in()?;
-    let mut pace = Pace::new(runtime.supernet(), image).map_err(RuntimeError::from)?;
+    let image = runtime.probe_image()?;
+    let mut pace = DriftMeter::new(runtime.supernet(), image).map_err(RuntimeError::from)?;
     say(0, "timing shipped children");
     let known = known(runtime, quantile, &mut pace)?;
     let usual = pace.usual();
@@ -181,8 +181,8 @@ pub fn audit_choices(
     })
 }
 
-fn known(runtime: &Runtime, quantile: Quantile, pace: &mut Pace<'_>) -> Result<Vec<Known>, RuntimeError> {
-    let image = runtime.stand_in()?;
+fn known(runtime: &Runtime, quantile: Quantile, pace: &mut DriftMeter<'_>) -> Result<Vec<Known>, RuntimeError> {
+    let image = runtime.probe_image()?;
     let shipped: Vec<_> = runtime.children().filter(|entry| runtime.may_answer(&entry.child)).collect();
     let mut batches = vec![Batches::default(); shipped.len()];
     for _ in 0..ROUNDS {
@@ -195,7 +195,7 @@ fn known(runtime: &Runtime, quantile: Quantile, pace: &mut Pace<'_>) -> Result<V
     }
     let known = |(one, batches): (&&ChildEntry, Batches)| Known {
         name: one.name.clone(),
-        time: Latency::of(&batches.at_pace(pace.usual())).at(quantile),
+        time: Latency::of(&batches.drift_corrected(pace.usual())).at(quantile),
         test: one.test,
     };
     Ok(shipped.iter().zip(batches).map(known).collect())
@@ -206,7 +206,7 @@ fn audit_choice(
     runtime: &Runtime,
     usually: Budget,
     known: &[Known],
-    pace: &mut Pace<'_>,
+    pace: &mut DriftMeter<'_>,
     usual: Millis,
 ) -> Result<AuditedChoice, WholeSpaceError> {
     let budget = at_pace(usually, pace, usual)?;
@@ -219,12 +219,12 @@ fn audit_choice(
     let again = name.as_deref().map(|name| time_again(runtime.prepared(name)?, pace)).transpose()?;
     // What the oracle knows.
     let fits = known.iter().filter(|one| one.time.0 <= usually.limit.0);
-    let oracle = fits.max_by(|a, b| a.test.top1_percent().total_cmp(&b.test.top1_percent()));
-    let top1 = |name: &str| known.iter().find(|one| one.name == name).map(|one| one.test.top1_percent());
+    let oracle = fits.max_by(|a, b| a.test.percent().total_cmp(&b.test.percent()));
+    let top1 = |name: &str| known.iter().find(|one| one.name == name).map(|one| one.test.percent());
     // A refusal leaves the app with the fastest child.
     let fastest = known.iter().min_by(|a, b| a.time.0.total_cmp(&b.time.0)).map(|one| one.name.as_str());
     let regret_points = match (oracle, name.as_deref().or(fastest).and_then(top1)) {
-        (Some(oracle), Some(chosen)) => (oracle.test.top1_percent() - chosen).max(0.0),
+        (Some(oracle), Some(chosen)) => (oracle.test.percent() - chosen).max(0.0),
         _ => 0.0,
     };
     let at = |runs: Vec<Millis>| Latency::of(&runs).at(budget.quantile);
@@ -235,13 +235,13 @@ fn audit_choice(
         chosen: name,
         measured_ms: chosen.map(|choice| choice.measured().at(budget.quantile)),
         again_ms: again.as_ref().map(|again| at(again.raw())),
-        again_at_pace_ms: again.map(|again| at(again.at_pace(then))),
+        again_at_pace_ms: again.map(|again| at(again.drift_corrected(then))),
         oracle: oracle.map(|one| one.name.clone()),
         regret_points,
     })
 }
 
-fn time_again(child: &PreparedChild, pace: &mut Pace<'_>) -> Result<Batches, RuntimeError> {
+fn time_again(child: &PreparedChild, pace: &mut DriftMeter<'_>) -> Result<Batches, RuntimeError> {
     let mut batches = Batches::default();
     for _ in 0..BATCHES {
         pace.time_batch(child, RUNS, &mut batches)?;
@@ -254,7 +254,7 @@ fn audit_adoption(
     bundle: &Bundle,
     budget: Budget,
     options: &ChoiceAuditOptions<'_>,
-    pace: &mut Pace<'_>,
+    pace: &mut DriftMeter<'_>,
     worth: &mut HashMap<String, f64>,
 ) -> Result<AuditedAdoption, WholeSpaceError> {
     let mut audited = AuditedAdoption {
@@ -283,7 +283,7 @@ fn audit_adoption(
                 None => test_top1(runtime, &adopted.prepared, options.test)?,
             };
             worth.insert(child.clone(), top1);
-            audited.gain_points = top1 - shipped.entry().test.top1_percent();
+            audited.gain_points = top1 - shipped.entry().test.percent();
             audited.expected_gain_points = adopted.expected_gain;
             audited.adopted = Some(child);
             (&adopted.prepared, adopted.measured)
@@ -298,7 +298,7 @@ fn audit_adoption(
 fn test_top1(runtime: &Runtime, child: &PreparedChild, test: &[(Image<'_>, usize)]) -> Result<f64, RuntimeError> {
     let right = right_answers(runtime, child, test)?;
     let correct = right.iter().filter(|right| **right).count() as u32;
-    Ok(Measured { correct, images: right.len() as u32 }.top1_percent())
+    Ok(Top1 { correct, images: right.len() as u32 }.percent())
 }
 
 /// Whether each image's most probable class is its own.
@@ -314,6 +314,6 @@ fn right_answers(
 }
 
 /// What the same child takes now where it usually takes the budget's limit.
-fn at_pace(usually: Budget, pace: &mut Pace<'_>, usual: Millis) -> Result<Budget, RuntimeError> {
+fn at_pace(usually: Budget, pace: &mut DriftMeter<'_>, usual: Millis) -> Result<Budget, RuntimeError> {
     Ok(Budget { limit: Millis(usually.limit.0 * pace.lately()?.0 / usual.0), ..usually })
 }

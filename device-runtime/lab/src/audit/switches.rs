@@ -73,7 +73,7 @@ fn audit(
     // From here on one set of kernels answers, and no thread makes anything.
     runtime.supernet().wait_until_ready()?;
     let expected = fresh(runtime, bundle, &calibrated)?;
-    let image = runtime.stand_in()?;
+    let image = runtime.probe_image()?;
     let mut equal = true;
     // Loaded and prepared: from here on nothing may be made.
     let loaded = runtime.supernet().counters();
@@ -119,14 +119,14 @@ fn spare(runtime: &Runtime, random: &mut impl Rng) -> Result<Option<(CalibratedC
 fn fresh(runtime: &Runtime, bundle: &Bundle, children: &[CalibratedChild]) -> Result<Vec<Vec<u32>>, RuntimeError> {
     let options = nestling::engine::EngineOptions {
         child_slots: 1,
-        largest_image_side: runtime.stand_in()?.width(),
+        largest_image_side: runtime.probe_image()?.width(),
         answers_in_flight: 1,
         weight_storage: runtime.supernet().weight_storage(),
         arithmetic: runtime.supernet().arithmetic(),
         start: Start::Tuned,
         tiles: TileChoice::Given(runtime.supernet().tiles()),
     };
-    let (supernet, image) = (runtime.supernet(), runtime.stand_in()?);
+    let (supernet, image) = (runtime.supernet(), runtime.probe_image()?);
     let (context, preprocessing) = (supernet.context(), supernet.preprocessing());
     let alone = nestling::engine::Supernet::load(context, bundle.space(), bundle.weights(), preprocessing, &options)?;
     (children.iter()).map(|child| Ok(bits(&alone.infer(&alone.prepare(child)?, &image)?))).collect()

@@ -1,6 +1,6 @@
 //! How well children are predicted that the fit has never seen, and how well simpler predictors do.
 
-use nestling_core::latency::{LatencyFit, LatencyTable, Sample};
+use nestling_core::latency::{LatencyModel, LatencyTable, Sample};
 use nestling_core::metrics::Millis;
 use nestling_core::statistics::{mean_percent, relative_error, spearman};
 use nestling_core::tiles::Coverage;
@@ -53,7 +53,7 @@ impl Evidence<'_> {
         self.held_out.iter().map(|sample| sample.time.0).collect()
     }
 
-    fn of_fit(&self, predictor: impl Into<String>, fit: &LatencyFit) -> Accuracy {
+    fn of_fit(&self, predictor: impl Into<String>, fit: &LatencyModel) -> Accuracy {
         let predicted: Vec<f64> = self.held_out.iter().map(|sample| fit.predict(&sample.network).0).collect();
         accuracy(predictor, &predicted, &self.measured())
     }
@@ -76,19 +76,19 @@ impl Evidence<'_> {
         ];
         for table in self.tables {
             let name = format!("table of {}", table.device);
-            all.push(self.of_fit(format!("{name}, unscaled"), &table.fit));
-            all.push(self.of_fit(format!("{name}, one factor"), &table.fit.scaled_to(self.informative)));
+            all.push(self.of_fit(format!("{name}, unscaled"), &table.model));
+            all.push(self.of_fit(format!("{name}, one factor"), &table.model.scaled_to(self.informative)));
         }
         all
     }
 
     /// The error against the number of informative children: pairs of that number and the accuracy.
     /// Each starts from a prior that may know so many.
-    pub(crate) fn curve(&self, prior: impl Fn(usize) -> LatencyFit) -> Vec<(usize, Accuracy)> {
+    pub(crate) fn curve(&self, prior: impl Fn(usize) -> LatencyModel) -> Vec<(usize, Accuracy)> {
         let mut counts = CURVE.map(|count| count.min(self.informative.len())).to_vec();
         counts.dedup();
         let at = |count: usize| {
-            let fit = LatencyFit::fit(&self.informative[..count], &prior(count), self.coverage);
+            let fit = LatencyModel::fit(&self.informative[..count], &prior(count), self.coverage);
             (count, self.of_fit(format!("fit to {count}"), &fit))
         };
         counts.into_iter().map(at).collect()

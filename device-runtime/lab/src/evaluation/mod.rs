@@ -5,9 +5,9 @@ mod baselines;
 pub use baselines::Accuracy;
 pub(crate) use baselines::{Evidence, accuracy};
 
-use nestling::profiling::{Pace, Progress};
+use nestling::profiling::{DriftMeter, Progress};
 use nestling::session::{Runtime, RuntimeError};
-use nestling_core::latency::{Batches, LatencyFit, LatencyTable, Sample, nearest_table};
+use nestling_core::latency::{Batches, LatencyModel, LatencyTable, Sample, nearest_table};
 use nestling_core::metrics::{Latency, Millis};
 use nestling_core::space::{Child, Network, new_children};
 use rand::{Rng, SeedableRng};
@@ -105,7 +105,7 @@ pub fn evaluate_prediction(runtime: &Runtime, options: &EvaluationOptions<'_>) -
     let space = runtime.space();
     let mut known: HashSet<Child> = profile.informative.iter().map(|times| times.child.clone()).collect();
     let mut held_out = unseen(runtime, &mut known, options.children, &mut ChaCha8Rng::seed_from_u64(options.seed))?;
-    let image = runtime.stand_in()?;
+    let image = runtime.probe_image()?;
     let (supernet, steps) = (runtime.supernet(), (options.rounds.max(1) * held_out.len() + held_out.len()) as f64);
     let mut done = 0.0;
     let mut progress = |doing: &'static str| {
@@ -114,7 +114,7 @@ pub fn evaluate_prediction(runtime: &Runtime, options: &EvaluationOptions<'_>) -
             progress(Progress { done: done / steps, doing });
         }
     };
-    let mut pace = Pace::new(supernet, image)?;
+    let mut pace = DriftMeter::new(supernet, image)?;
     for round in 0..options.rounds.max(1) {
         for (index, timed) in held_out.iter_mut().enumerate() {
             let prepared = supernet.prepare_to_time(&timed.network)?;
@@ -148,7 +148,7 @@ pub fn evaluate_prediction(runtime: &Runtime, options: &EvaluationOptions<'_>) -
     }
     // At the profile's pace: that the device is faster or slower now is no error of the prices.
     let rounds: Vec<Vec<Millis>> =
-        held_out.iter().map(|timed| timed.batches.medians_at_pace(profile.reference_ms)).collect();
+        held_out.iter().map(|timed| timed.batches.drift_corrected_medians(profile.reference_ms)).collect();
     let samples: Vec<Sample> = (held_out.iter().zip(&rounds))
         .map(|(timed, rounds)| Sample::new(&timed.network, Latency::of(rounds).p50))
         .collect();
@@ -159,20 +159,20 @@ pub fn evaluate_prediction(runtime: &Runtime, options: &EvaluationOptions<'_>) -
         informative: &informative,
         held_out: &samples,
         layer_sums: &layer_sums,
-        coverage: profile.table.fit.coverage,
+        coverage: profile.table.model.coverage,
         tables: options.tables,
     };
     let measured: Vec<f64> = samples.iter().map(|sample| sample.time.0).collect();
     let predicted: Vec<f64> = held_out.iter().map(|timed| profile.table.predict(&timed.network).0).collect();
     let nearest = |count: usize| {
         let table = nearest_table(options.tables, &informative[..count]);
-        table.map_or_else(LatencyFit::nominal, |table| table.fit.clone())
+        table.map_or_else(LatencyModel::nominal, |table| table.model.clone())
     };
     Ok(Evaluation {
         fit: crate::evaluation::accuracy("fit", &predicted, &measured),
         repeatability: repeatability(&rounds),
         baselines: evidence.baselines(),
-        curve: evidence.curve(|_| LatencyFit::nominal()),
+        curve: evidence.curve(|_| LatencyModel::nominal()),
         curve_from_nearest: if options.tables.is_empty() { Vec::new() } else { evidence.curve(nearest) },
         pace: pace_now.0 / profile.reference_ms.0.max(f64::MIN_POSITIVE),
         children: (held_out.into_iter().zip(predicted).zip(rounds))
@@ -181,7 +181,7 @@ pub fn evaluate_prediction(runtime: &Runtime, options: &EvaluationOptions<'_>) -
                 child: timed.network.child.to_string(),
                 predicted_ms: Millis(predicted),
                 measured_p50_ms: Latency::of(&rounds).p50,
-                measured_p95_ms: Latency::of(&timed.batches.at_pace(profile.reference_ms)).p95,
+                measured_p95_ms: Latency::of(&timed.batches.drift_corrected(profile.reference_ms)).p95,
                 rounds_ms: rounds,
             })
             .collect(),

@@ -3,7 +3,7 @@ use crate::report::layers::ChildLayers;
 use crate::report::page::html;
 use crate::report::warm_up::WarmUp;
 use crate::trace::LayerTrace;
-use nestling::engine::{MemoryUse, SetUp};
+use nestling::engine::{LoadTimes, MemoryUse};
 use nestling::profiling::Progress;
 use nestling::session::{Runtime, RuntimeError};
 use nestling_bundle::atomic_file::{WriteError, write_atomically};
@@ -28,7 +28,7 @@ pub struct DeviceReport {
     /// What opening took.
     pub opening: Opening,
     /// What loading the weights and building pipelines took, of [`Opening::load_ms`].
-    pub set_up: SetUp,
+    pub set_up: LoadTimes,
     /// Bytes held.
     pub memory: MemoryUse,
     /// The first answer after loading, and later ones.
@@ -151,7 +151,7 @@ impl DeviceReport {
             bundle_name: bundle.manifest().name.clone(),
             shipped,
             opening,
-            set_up: runtime.supernet().set_up(),
+            set_up: runtime.supernet().load_times(),
             memory: runtime.supernet().memory(),
             warm_up,
             layers_of,

@@ -10,7 +10,7 @@ const PATIENCE: Millis = Millis(500.0);
 /// Fewest and most runs.
 const RUNS: [f64; 2] = [5.0, 50.0];
 /// More repeats of a layer say little more.
-const MOST_REPEATS: f64 = 25.0;
+const MAX_REPEATS: f64 = 25.0;
 
 /// Where the time of a child goes, layer by layer.
 ///
@@ -62,7 +62,7 @@ impl ChildLayers {
     /// # Errors
     /// [`RuntimeError::Bundle`] if no child of that name ships, [`RuntimeError::Engine`] if the GPU fails.
     pub fn measure(runtime: &Runtime, name: &str) -> Result<Self, RuntimeError> {
-        let (supernet, prepared, image) = (runtime.supernet(), runtime.prepared(name)?, runtime.stand_in()?);
+        let (supernet, prepared, image) = (runtime.supernet(), runtime.prepared(name)?, runtime.probe_image()?);
         supernet.wait_until_ready()?;
         let started = Instant::now();
         supernet.infer(prepared, &image)?;
@@ -70,7 +70,7 @@ impl ChildLayers {
             Latency::of(&supernet.time_whole(prepared, &image, PATIENCE.runs_of(started.elapsed().into(), RUNS))?);
         let started = Instant::now();
         let once = supernet.time_layers(prepared, 1)?;
-        let repeats = PATIENCE.runs_of(started.elapsed().into(), [1.0, MOST_REPEATS]);
+        let repeats = PATIENCE.runs_of(started.elapsed().into(), [1.0, MAX_REPEATS]);
         let times = if repeats > 1 { supernet.time_layers(prepared, repeats)? } else { once };
         let sum: f64 = times.layers.iter().map(|layer| layer.latency_ms.0).sum();
         let layers = (times.layers.into_iter().zip(&prepared.network().layers))

@@ -217,8 +217,8 @@ fn device(report: &DeviceReport) -> String {
 }
 
 fn prices(report: &DeviceReport) -> String {
-    let fit = &report.profile.table.fit;
-    let rows = fit.prices.iter().map(|price| vec![price.work.to_string(), three(price.ms.micros())]);
+    let fit = &report.profile.table.model;
+    let rows = fit.coefficients.iter().map(|one| vec![one.feature.to_string(), three(one.ms.micros())]);
     Table::new("Prices of work on this device", &["one unit of", "price µs"])
         .note("A child's predicted time is the sum of what it does, each times its price. No price is below zero.")
         .rows(rows)

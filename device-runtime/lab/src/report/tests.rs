@@ -4,7 +4,7 @@ use nestling::profiling::ProfileOptions;
 use nestling::session::{Runtime, RuntimeOptions};
 use nestling_bundle::{Bundle, BundleContents, Manifest, Trained};
 use nestling_core::image::Preprocessing;
-use nestling_core::metrics::{Measured, Millis};
+use nestling_core::metrics::{Millis, Top1};
 use nestling_core::space::{CalibratedChild, ChildEntry, SearchSpace};
 use nestling_core::weights::WeightStorage;
 use nestling_page::markup_fault;
@@ -24,8 +24,8 @@ fn bundle() -> Bundle {
         name: format!("{HOSTILE}{index}"),
         child: child.child().clone(),
         cost: space.lower(child.child()).unwrap().cost(),
-        held_out: Measured { correct: 90 + index as u32, images: 100 },
-        test: Measured { correct: 0, images: 0 },
+        held_out: Top1 { correct: 90 + index as u32, images: 100 },
+        test: Top1 { correct: 0, images: 0 },
     };
     let manifest = Manifest {
         accuracy_predictor: None,
@@ -125,7 +125,7 @@ fn a_device_that_measured_nothing_still_has_a_page() {
     let mut report = REPORT.clone();
     report.profile.children.clear();
     report.profile.informative.clear();
-    report.profile.table.fit.prices.clear();
+    report.profile.table.model.coefficients.clear();
     // What was timed with its layers is known all the same.
     assert_eq!(report.latency_of(&report.layers_of[0].name), Some(report.layers_of[0].whole));
     report.layers_of.iter_mut().for_each(|child| child.layers.clear());

@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 /// About how long later inferences are timed.
 const PATIENCE: Duration = Duration::from_millis(250);
 /// More runs say little more.
-const MOST_RUNS: usize = 50;
+const MAX_RUNS: usize = 50;
 /// Fewer say nothing of a p90.
-const FEWEST_RUNS: usize = 5;
+const MIN_RUNS: usize = 5;
 
 /// How much longer the first answer takes than later ones: some drivers compile in it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -31,7 +31,7 @@ impl WarmUp {
     /// # Errors
     /// [`RuntimeError::Bundle`] if no child of that name ships, [`RuntimeError::Engine`] if the GPU fails.
     pub fn measure(runtime: &Runtime, child: &str) -> Result<Self, RuntimeError> {
-        let (supernet, prepared, image) = (runtime.supernet(), runtime.prepared(child)?, runtime.stand_in()?);
+        let (supernet, prepared, image) = (runtime.supernet(), runtime.prepared(child)?, runtime.probe_image()?);
         let started = Instant::now();
         supernet.infer(prepared, &image)?;
         let first_ms = started.elapsed().into();
@@ -40,7 +40,7 @@ impl WarmUp {
         let ready_after_ms = started.elapsed().into();
         let started = Instant::now();
         let mut runs = Vec::new();
-        while runs.len() < FEWEST_RUNS || runs.len() < MOST_RUNS && started.elapsed() < PATIENCE {
+        while runs.len() < MIN_RUNS || runs.len() < MAX_RUNS && started.elapsed() < PATIENCE {
             runs.extend(supernet.time_runs(prepared, &image, 1)?);
         }
         Ok(Self { child: child.to_owned(), first_ms, ready_after_ms, later: Latency::of(&runs), runs: runs.len() })

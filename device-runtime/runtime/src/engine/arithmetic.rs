@@ -11,7 +11,7 @@ use nestling_core::arithmetic::Arithmetic;
 use nestling_core::space::{Activation, LayerShape, Operator, Shape};
 use nestling_core::tiles::Tile;
 use nestling_core::weights::WeightStorage;
-use nestling_shaders::{Closing, Gate, Kernel, LayerParameters, PARAMETER_BYTES, Specialisation};
+use nestling_shaders::{Epilogue, Gate, Kernel, LayerParameters, PARAMETER_BYTES, Specialisation};
 
 const ACTION: &str = "the self-test of 16-bit arithmetic";
 
@@ -74,10 +74,10 @@ pub(super) async fn broadcast_is_right(context: &Context) -> Result<bool, Engine
     if let Some(known) = context.verdict(WHAT) {
         return Ok(known.is_none());
     }
-    let plain = Specialisation::plain(16);
+    let plain = Specialisation::generic(16);
     let tile = Tile { pixels: 1, groups: 2 };
-    let (closing, gate) = (Closing::Mixed(activation_number(Activation::Relu6)), Gate::None);
-    let smallest = Specialisation { tile, broadcast: true, closing, gate, ..plain };
+    let (epilogue, gate) = (Epilogue::Mixed(activation_number(Activation::Relu6)), Gate::None);
+    let smallest = Specialisation { tile, broadcast: true, epilogue, gate, ..plain };
     let mut pipelines = Pipelines::new(&Common::new(context, WeightStorage::F32));
     let fault = test(context, &mut pipelines, Kernel::Pointwise, smallest).await?;
     context.remember_verdict(WHAT, fault.clone());
@@ -211,10 +211,10 @@ impl Golden {
         let padding = (size - 1) / 2;
         let out = |length: u32| (length + 2 * padding - size) / stride + 1;
         let output = Shape { channels: outputs, height: out(input.height), width: out(input.width) };
-        let activation = match specialisation.closing {
-            Closing::Fixed(number) => activation(number),
+        let activation = match specialisation.epilogue {
+            Epilogue::Fixed(number) => activation(number),
             // As the layer says, and it says that it has none.
-            Closing::Mixed(_) | Closing::AsLayer => Activation::Identity,
+            Epilogue::Mixed(_) | Epilogue::AsLayer => Activation::Identity,
         };
         let gated = specialisation.gate != Gate::None;
         let operator = if depthwise { Operator::Depthwise } else { Operator::Pointwise };

@@ -74,7 +74,7 @@ pub enum Start {
 
 /// What loading took.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct SetUp {
+pub struct LoadTimes {
     /// Pipelines that the first answer can use.
     pub pipelines: usize,
     /// Building them, or waiting for the thread that did, beside the weights. Some drivers compile only when a
@@ -120,7 +120,7 @@ pub struct Supernet {
     /// Held from an inference's first write until its submission: the arena is one.
     pub(super) submitting: Mutex<ResizeState>,
     pub(super) options: EngineOptions,
-    set_up: SetUp,
+    load_times: LoadTimes,
 }
 
 /// Distances in the buffers of slots.
@@ -248,7 +248,7 @@ impl Supernet {
         for layer in &biggest.layers {
             // Every other child's loops and grids are smaller.
             planner.plan(&layer.shape)?;
-            planner.plan_plainly(&layer.shape)?;
+            planner.plan_fallback(&layer.shape)?;
         }
 
         let strides = Strides {
@@ -326,7 +326,7 @@ impl Supernet {
                 pipeline_time = spawned_at.elapsed().into();
             } else {
                 let before = Instant::now();
-                pipelines = Pipelines::build(context, &common, &planner.plain_pipelines(&wanted)).await?;
+                pipelines = Pipelines::build(context, &common, &planner.fallback_pipelines(&wanted)).await?;
                 pipeline_time = before.elapsed().into();
                 built = pipelines.len();
             }
@@ -345,7 +345,7 @@ impl Supernet {
             norms,
             steps: packed.steps,
             planner,
-            set_up: SetUp { pipelines: built, pipeline_time, upload_time, total_time },
+            load_times: LoadTimes { pipelines: built, pipeline_time, upload_time, total_time },
             pipelines,
             background,
             calibration: Mutex::new(Pipelines::new(&common)),
@@ -420,8 +420,8 @@ impl Supernet {
     }
 
     /// What loading took.
-    pub fn set_up(&self) -> SetUp {
-        self.set_up
+    pub fn load_times(&self) -> LoadTimes {
+        self.load_times
     }
 
     /// Bytes held.

@@ -44,7 +44,7 @@ mod upload;
 
 pub use background::Readiness;
 pub use error::EngineError;
-pub use load::{EngineOptions, SetUp, Start, Supernet};
+pub use load::{EngineOptions, LoadTimes, Start, Supernet};
 pub use memory::MemoryUse;
 pub use nestling_shaders::fingerprint as kernels_fingerprint;
 pub use planner::{LayerPlan, Planner, Traits};

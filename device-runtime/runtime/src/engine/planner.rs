@@ -1,10 +1,10 @@
 use crate::engine::EngineError;
 use crate::engine::tiles::vendor_tiles;
-use crate::gpu::{AdapterFacts, Vendor};
+use crate::gpu::{AdapterInfo, Vendor};
 use nestling_core::arithmetic::Arithmetic;
 use nestling_core::space::{Activation, Block, ExpandRatio, LayerShape, Operator, SearchSpace, Shape, Skip};
-use nestling_core::tiles::{Tile, Tiles, Variant};
-use nestling_shaders::{Closing, Gate, Kernel, Specialisation};
+use nestling_core::tiles::{Tile, TileVariant, Tiles};
+use nestling_shaders::{Epilogue, Gate, Kernel, Specialisation};
 use std::collections::BTreeSet;
 
 /// What the choice of a kernel depends on, of the adapter.
@@ -38,15 +38,15 @@ pub struct Planner {
 }
 
 /// Most iterations of a loop in a kernel: lavapipe ends every loop after 65,535, silently.
-const MOST_ITERATIONS: u64 = 65_535;
+const MAX_ITERATIONS: u64 = 65_535;
 /// Most workgroups along one axis: WebGPU's limit.
-const MOST_WORKGROUPS: u64 = 65_535;
+const MAX_WORKGROUPS: u64 = 65_535;
 /// The tile of what answers first: loads little, compiles quickly.
-const PLAIN_TILE: Tile = Tile { pixels: 8, groups: 2 };
+const FALLBACK_TILE: Tile = Tile { pixels: 8, groups: 2 };
 
 impl Traits {
     /// The traits of an adapter, with its vendor's tiles and the arithmetic that every adapter has.
-    pub fn of(facts: &AdapterFacts) -> Self {
+    pub fn of(facts: &AdapterInfo) -> Self {
         let vendor = facts.vendor_family();
         Self {
             software: vendor == Vendor::Software,
@@ -120,11 +120,11 @@ impl Planner {
     ///
     /// # Errors
     /// As [`Planner::plan`].
-    pub(super) fn plan_plainly(&self, shape: &LayerShape) -> Result<LayerPlan, EngineError> {
+    pub(super) fn plan_fallback(&self, shape: &LayerShape) -> Result<LayerPlan, EngineError> {
         match shape.operator {
             Operator::Pool | Operator::AveragePool => self.plan(shape),
-            Operator::Pointwise => grid(Kernel::Pointwise, self.plain_pointwise(), shape),
-            _ => grid(Kernel::Plain, self.unspecialised(Kernel::Plain), shape),
+            Operator::Pointwise => grid(Kernel::Pointwise, self.fallback_pointwise(), shape),
+            _ => grid(Kernel::Fallback, self.unspecialised(Kernel::Fallback), shape),
         }
     }
 
@@ -134,25 +134,25 @@ impl Planner {
     }
 
     /// The same, for a given tile of a pointwise layer.
-    pub(super) fn plan_tile(&self, variant: Variant, shape: &LayerShape) -> Result<LayerPlan, EngineError> {
+    pub(super) fn plan_tile(&self, variant: TileVariant, shape: &LayerShape) -> Result<LayerPlan, EngineError> {
         let (kernel, specialisation) = self.specialise_tile(variant, shape);
         grid(kernel, specialisation, shape)
     }
 
-    fn specialise_tile(&self, variant: Variant, shape: &LayerShape) -> (Kernel, Specialisation) {
+    fn specialise_tile(&self, variant: TileVariant, shape: &LayerShape) -> (Kernel, Specialisation) {
         if variant.tile == Tile::ONE {
             return (Kernel::PointwiseSmall, self.specialise(Kernel::PointwiseSmall, shape));
         }
         // One that has no activation takes the pipeline of those that have.
         let activation = if shape.activation == Activation::Identity { self.activation } else { shape.activation };
         let specialisation = Specialisation {
-            closing: Closing::Mixed(activation_number(activation)),
+            epilogue: Epilogue::Mixed(activation_number(activation)),
             gate: gate(shape),
             workgroup: variant.workgroup,
             tile: variant.tile,
             broadcast: variant.broadcast,
             arithmetic: self.traits.arithmetic,
-            ..Specialisation::plain(variant.workgroup)
+            ..Specialisation::generic(variant.workgroup)
         };
         (Kernel::Pointwise, specialisation)
     }
@@ -160,16 +160,16 @@ impl Planner {
     /// What a kernel does not read is set to one value, so that layers share its pipeline.
     fn specialise(&self, kernel: Kernel, shape: &LayerShape) -> Specialisation {
         let plain = self.unspecialised(kernel);
-        let closing = Closing::Fixed(activation_number(shape.activation));
+        let epilogue = Epilogue::Fixed(activation_number(shape.activation));
         let (size, stride) = (shape.kernel, shape.stride);
         match kernel {
             Kernel::Dense => {
                 let input_channels = shape.input.channels;
-                Specialisation { closing, gate: Gate::None, kernel: size, stride, input_channels, ..plain }
+                Specialisation { epilogue, gate: Gate::None, kernel: size, stride, input_channels, ..plain }
             }
             Kernel::Depthwise => {
                 let (rows, arithmetic) = (self.traits.rows(), self.traits.arithmetic);
-                Specialisation { closing, gate: Gate::None, kernel: size, stride, rows, arithmetic, ..plain }
+                Specialisation { epilogue, gate: Gate::None, kernel: size, stride, rows, arithmetic, ..plain }
             }
             Kernel::AveragePool => Specialisation { kernel: size, stride, ..plain },
             // Their outputs are few: any activation costs little. A gate is read as often as a pixel.
@@ -180,22 +180,22 @@ impl Planner {
 
     /// The specialisation of what is specialised to no layer: a pass of the resize, or a kernel that serves all layers.
     pub(super) fn unspecialised(&self, kernel: Kernel) -> Specialisation {
-        Specialisation::plain(self.traits.workgroup(kernel))
+        Specialisation::generic(self.traits.workgroup(kernel))
     }
 
-    fn plain_pointwise(&self) -> Specialisation {
+    fn fallback_pointwise(&self) -> Specialisation {
         let workgroup = if self.traits.software { 8 } else { 32 };
-        Specialisation { tile: PLAIN_TILE, ..Specialisation::plain(workgroup) }
+        Specialisation { tile: FALLBACK_TILE, ..Specialisation::generic(workgroup) }
     }
 
-    /// The few pipelines that answer first: of [`Planner::plan_plainly`] and of the resize.
-    pub(super) fn plain_pipelines(
+    /// The few pipelines that answer first: of [`Planner::plan_fallback`] and of the resize.
+    pub(super) fn fallback_pipelines(
         &self,
         all: &BTreeSet<(Kernel, Specialisation)>,
     ) -> BTreeSet<(Kernel, Specialisation)> {
-        use Kernel::{AveragePool, Plain, Pointwise, Pool, PoolWide, ResizeColumns, ResizeRows};
+        use Kernel::{AveragePool, Fallback, Pointwise, Pool, PoolWide, ResizeColumns, ResizeRows};
         let kept = [Pool, PoolWide, AveragePool, ResizeColumns, ResizeRows];
-        let plain = [(Plain, self.unspecialised(Plain)), (Pointwise, self.plain_pointwise())];
+        let plain = [(Fallback, self.unspecialised(Fallback)), (Pointwise, self.fallback_pointwise())];
         all.iter().copied().filter(|(kernel, _)| kept.contains(kernel)).chain(plain).collect()
     }
 
@@ -248,9 +248,9 @@ impl Planner {
                     add(LayerShape { kernel: stride, stride, ..plain(Operator::AveragePool, identity) });
                     add(plain(Operator::Pointwise, identity));
                 }
-                let closing = if stage.block == Block::Separable { activation } else { identity };
+                let epilogue = if stage.block == Block::Separable { activation } else { identity };
                 let gated = stage.squeeze_excite.is_some();
-                add(LayerShape { residual: skip != Skip::None, gated, ..plain(Operator::Pointwise, closing) });
+                add(LayerShape { residual: skip != Skip::None, gated, ..plain(Operator::Pointwise, epilogue) });
             }
         }
         add(plain(Operator::Pool, identity));
@@ -289,7 +289,7 @@ pub(super) fn grid(
             let steps = u64::from(specialisation.rows + shape.kernel);
             ((row_tiles(specialisation.rows) * groups).div_ceil(workgroup), 1, steps)
         }
-        Kernel::Plain => {
+        Kernel::Fallback => {
             let taps = if shape.operator == Operator::Depthwise { 1 } else { input_groups };
             (pixels.div_ceil(workgroup), groups, taps)
         }
@@ -305,9 +305,9 @@ pub(super) fn grid(
         }
     };
     for (quantity, value, limit) in [
-        ("iterations of a loop", iterations, MOST_ITERATIONS - 1),
-        ("workgroups along x", x, MOST_WORKGROUPS),
-        ("workgroups along y", y, MOST_WORKGROUPS),
+        ("iterations of a loop", iterations, MAX_ITERATIONS - 1),
+        ("workgroups along x", x, MAX_WORKGROUPS),
+        ("workgroups along y", y, MAX_WORKGROUPS),
     ] {
         if value > limit {
             return Err(EngineError::TooLarge { place: format!("layer `{shape}`"), quantity, value, limit });

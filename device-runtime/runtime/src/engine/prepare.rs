@@ -122,7 +122,7 @@ impl Supernet {
             places.push(Place { route: step.route, parameters: first_byte as u32 + at as u32 });
             plans.push(self.planner.plan(&layer.shape)?);
             if at_once {
-                plain.push(self.planner.plan_plainly(&layer.shape)?);
+                plain.push(self.planner.plan_fallback(&layer.shape)?);
             }
         }
         let ((), verdict) = self.context.guarded("preparing a child", || {
@@ -231,7 +231,7 @@ pub(super) fn shape_parameters(shape: &LayerShape) -> LayerParameters {
         output_groups: shape.output.channels.div_ceil(4),
         weight_kernel: shape.kernel,
         kernel: shape.kernel,
-        how: LayerParameters::how(
+        flags: LayerParameters::flags(
             shape.stride,
             activation_number(shape.activation),
             shape.residual,

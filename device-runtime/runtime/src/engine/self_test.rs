@@ -70,7 +70,7 @@ async fn run(context: &Context, storage: WeightStorage) -> Result<Option<Fault>,
     let values = values(storage);
     let stored: Vec<u8> =
         elements(&values).flatten().flat_map(|one| one.bits.to_le_bytes().into_iter().take(storage.bytes())).collect();
-    let specialisation = Specialisation::plain(64);
+    let specialisation = Specialisation::generic(64);
     let wanted = BTreeSet::from([(Kernel::ReadWeights, specialisation)]);
     let common = Common::new(context, storage);
     let pipelines = Pipelines::build(context, &common, &wanted).await?;

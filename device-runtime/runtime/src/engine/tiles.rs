@@ -1,5 +1,5 @@
-use crate::gpu::{AdapterFacts, Vendor};
-use nestling_core::tiles::{Tiles, Variant};
+use crate::gpu::{AdapterInfo, Vendor};
+use nestling_core::tiles::{TileVariant, Tiles};
 use std::time::Duration;
 
 /// Where the tiles of a supernet come from.
@@ -17,7 +17,7 @@ pub enum TileChoice {
 
 impl TileChoice {
     /// The tiles of a profile if it was measured on this adapter with these kernels; the vendor's otherwise.
-    pub fn of_profile(profile: &nestling_bundle::DeviceProfile, facts: &AdapterFacts) -> Self {
+    pub fn of_profile(profile: &nestling_bundle::DeviceProfile, facts: &AdapterInfo) -> Self {
         let device = profile.device();
         let same = device.adapter == facts.name
             && device.driver == facts.driver_text()
@@ -37,41 +37,41 @@ pub fn vendor_tiles(vendor: Vendor, subgroups: bool) -> Tiles {
         // Hundreds of sums a thread: too many registers for a GPU, right where a load costs as much as a hundred
         // multiplications. A workgroup is one SIMD vector.
         Vendor::Software if subgroups => {
-            let large = Variant::new(8, 8, 8).broadcasting();
-            (large, large, Variant::new(2, 8, 8).broadcasting())
+            let large = TileVariant::new(8, 8, 8).broadcasting();
+            (large, large, TileVariant::new(2, 8, 8).broadcasting())
         }
-        Vendor::Software => (Variant::new(8, 4, 8), Variant::new(8, 4, 8), Variant::new(4, 4, 8)),
-        Vendor::Adreno => (Variant::new(4, 2, 16), Variant::new(2, 2, 16), Variant::ONE),
-        Vendor::Mali => (Variant::new(4, 2, 16), Variant::new(2, 2, 16), Variant::new(2, 1, 16)),
-        Vendor::PowerVr => (Variant::new(1, 8, 32), Variant::new(1, 4, 32), Variant::new(1, 2, 32)),
-        Vendor::Apple => (Variant::new(4, 2, 32), Variant::new(2, 2, 32), Variant::ONE),
-        Vendor::Nvidia => (Variant::new(2, 4, 32), Variant::new(2, 2, 32), Variant::ONE),
-        Vendor::Amd => (Variant::new(4, 2, 64), Variant::new(2, 2, 64), Variant::ONE),
+        Vendor::Software => (TileVariant::new(8, 4, 8), TileVariant::new(8, 4, 8), TileVariant::new(4, 4, 8)),
+        Vendor::Adreno => (TileVariant::new(4, 2, 16), TileVariant::new(2, 2, 16), TileVariant::ONE),
+        Vendor::Mali => (TileVariant::new(4, 2, 16), TileVariant::new(2, 2, 16), TileVariant::new(2, 1, 16)),
+        Vendor::PowerVr => (TileVariant::new(1, 8, 32), TileVariant::new(1, 4, 32), TileVariant::new(1, 2, 32)),
+        Vendor::Apple => (TileVariant::new(4, 2, 32), TileVariant::new(2, 2, 32), TileVariant::ONE),
+        Vendor::Nvidia => (TileVariant::new(2, 4, 32), TileVariant::new(2, 2, 32), TileVariant::ONE),
+        Vendor::Amd => (TileVariant::new(4, 2, 64), TileVariant::new(2, 2, 64), TileVariant::ONE),
         Vendor::Intel if subgroups => {
-            let large = Variant::new(1, 4, 16).broadcasting();
-            (large, large, Variant::new(1, 2, 16).broadcasting())
+            let large = TileVariant::new(1, 4, 16).broadcasting();
+            (large, large, TileVariant::new(1, 2, 16).broadcasting())
         }
-        Vendor::Intel => (Variant::new(1, 4, 16), Variant::new(1, 4, 16), Variant::new(1, 2, 16)),
+        Vendor::Intel => (TileVariant::new(1, 4, 16), TileVariant::new(1, 4, 16), TileVariant::new(1, 2, 16)),
         // Few registers a lane.
-        Vendor::V3d => (Variant::new(2, 2, 16), Variant::new(1, 2, 16), Variant::ONE),
-        Vendor::Other => (Variant::new(1, 4, 16), Variant::new(1, 2, 16), Variant::ONE),
+        Vendor::V3d => (TileVariant::new(2, 2, 16), TileVariant::new(1, 2, 16), TileVariant::ONE),
+        Vendor::Other => (TileVariant::new(1, 4, 16), TileVariant::new(1, 2, 16), TileVariant::ONE),
     };
     Tiles::new([large, medium, small])
 }
 
 /// What [`TileChoice::Timed`] tries beside the vendor's.
-pub(super) fn tile_candidates(software: bool, subgroups: bool) -> Vec<Variant> {
+pub(super) fn tile_candidates(software: bool, subgroups: bool) -> Vec<TileVariant> {
     let tiles: &[(u32, u32)] =
         if software { &[(8, 2), (4, 4), (8, 4)] } else { &[(1, 2), (1, 4), (2, 2), (2, 4), (4, 2), (4, 4), (8, 2)] };
     let workgroup = if software { 8 } else { 32 };
-    let plain = tiles.iter().map(|&(pixels, groups)| Variant::new(pixels, groups, workgroup));
+    let plain = tiles.iter().map(|&(pixels, groups)| TileVariant::new(pixels, groups, workgroup));
     let broadcast: &[(u32, u32)] = match (software, subgroups) {
         (_, false) => &[],
         (true, true) => &[(2, 8), (4, 8), (6, 8), (8, 8)],
         (false, true) => &[(1, 4), (2, 4), (4, 4)],
     };
-    let broadcast = broadcast.iter().map(|&(p, g)| Variant::new(p, g, workgroup).broadcasting());
-    plain.chain(broadcast).chain([Variant::ONE]).collect()
+    let broadcast = broadcast.iter().map(|&(p, g)| TileVariant::new(p, g, workgroup).broadcasting());
+    plain.chain(broadcast).chain([TileVariant::ONE]).collect()
 }
 
 #[cfg(test)]
@@ -97,7 +97,7 @@ mod tests {
     fn candidates_are_sound() {
         for (software, subgroups) in [(false, false), (false, true), (true, false), (true, true)] {
             let candidates = tile_candidates(software, subgroups);
-            assert!(candidates.iter().all(Variant::is_sound));
+            assert!(candidates.iter().all(TileVariant::is_sound));
             assert!(subgroups || candidates.iter().all(|variant| !variant.broadcast));
         }
     }

@@ -26,7 +26,7 @@ fn median(times: &[Millis]) -> Millis {
 /// Why timestamps, one before and one after each layer, cannot be right; `None` if they can.
 pub(super) fn timestamp_fault(ticks: &[u64], tick_ms: f64, wall: Millis) -> Option<String> {
     /// Host and GPU clocks drift apart by a little.
-    const MOST_OF_WALL: f64 = 1.05;
+    const MAX_OF_WALL: f64 = 1.05;
     let (Some(&first), Some(&last)) = (ticks.first(), ticks.last()) else {
         return Some("the GPU wrote no timestamp".to_owned());
     };
@@ -37,7 +37,7 @@ pub(super) fn timestamp_fault(ticks: &[u64], tick_ms: f64, wall: Millis) -> Opti
         return Some(format!("timestamp {} is earlier than the one before it", index + 1));
     }
     let gpu = Millis((last - first) as f64 * tick_ms);
-    if !(gpu.0 > 0.0 && gpu.0 <= MOST_OF_WALL * wall.0) {
+    if !(gpu.0 > 0.0 && gpu.0 <= MAX_OF_WALL * wall.0) {
         return Some(format!("timestamps say {gpu} for a run that took {wall} by the host's clock"));
     }
     None

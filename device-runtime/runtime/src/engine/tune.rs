@@ -8,7 +8,7 @@ use crate::engine::prepare::shape_parameters;
 use crate::engine::tiles::tile_candidates;
 use crate::gpu::{Context, Upload};
 use nestling_core::space::{LayerShape, Operator, OutputSize as Size, SearchSpace};
-use nestling_core::tiles::{Tiles, Variant};
+use nestling_core::tiles::{TileVariant, Tiles};
 use nestling_core::weights::WeightStorage;
 use nestling_shaders::{LayerParameters, PARAMETER_BYTES};
 use std::time::{Duration, Instant};
@@ -17,7 +17,7 @@ const ACTION: &str = "timing tiles";
 /// A measurement lasts at least so long: waiting for the GPU costs tens of microseconds.
 const LEAST: Duration = Duration::from_millis(2);
 /// Most dispatches of a measurement.
-const MOST_DISPATCHES: u32 = 4096;
+const MAX_DISPATCHES: u32 = 4096;
 /// How often two variants are timed in turn.
 const ROUNDS: usize = 3;
 /// A variant that is so much slower is not timed again.
@@ -50,7 +50,7 @@ pub(super) async fn tune(
             continue;
         }
         let planner = Planner::new(space, traits);
-        let plans = |variant: Variant| -> Result<Vec<LayerPlan>, EngineError> {
+        let plans = |variant: TileVariant| -> Result<Vec<LayerPlan>, EngineError> {
             own.iter().map(|shape| planner.plan_tile(variant, shape)).collect()
         };
         for &candidate in candidates.iter().filter(|&&candidate| candidate != traits.tiles.of(size)) {
@@ -138,7 +138,7 @@ impl Bench {
             let mut count = 1;
             loop {
                 let time = self.run(context, plan, count).await?;
-                if time >= LEAST || count >= MOST_DISPATCHES {
+                if time >= LEAST || count >= MAX_DISPATCHES {
                     sum += time.as_secs_f64() * 1e3 / f64::from(count);
                     break;
                 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 /// What is known of an adapter, and what of it is used: stored in every device profile.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AdapterFacts {
+pub struct AdapterInfo {
     /// Name, as the driver gives it.
     pub name: String,
     /// Vendor's PCI number.
@@ -34,7 +34,7 @@ pub struct AdapterFacts {
     pub f16: bool,
 }
 
-impl AdapterFacts {
+impl AdapterInfo {
     pub(super) fn new(adapter: &wgpu::Adapter, used: wgpu::Features) -> Self {
         let info = adapter.get_info();
         let device_type = match info.device_type {
@@ -82,7 +82,7 @@ impl AdapterFacts {
     }
 }
 
-impl fmt::Display for AdapterFacts {
+impl fmt::Display for AdapterInfo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ({}, {}", self.name, self.device_type, self.backend)?;
         for part in [&self.driver, &self.driver_info] {
@@ -124,9 +124,9 @@ pub(super) fn useful_features(adapter: &wgpu::Adapter, options: &ContextOptions)
 }
 
 /// All adapters that the options allow, with the features that would be used.
-pub fn list_adapters(options: &ContextOptions) -> Vec<AdapterFacts> {
+pub fn list_adapters(options: &ContextOptions) -> Vec<AdapterInfo> {
     let adapters = pollster::block_on(instance(options.backends).enumerate_adapters(options.backends));
-    adapters.iter().map(|adapter| AdapterFacts::new(adapter, useful_features(adapter, options))).collect()
+    adapters.iter().map(|adapter| AdapterInfo::new(adapter, useful_features(adapter, options))).collect()
 }
 
 /// Finds the adapter that the options describe.
@@ -155,7 +155,7 @@ pub(super) async fn find_adapter(options: &ContextOptions) -> Result<wgpu::Adapt
         }
     }
     let found: Vec<String> = (instance.enumerate_adapters(options.backends).await.iter())
-        .map(|adapter| AdapterFacts::new(adapter, wgpu::Features::empty()).to_string())
+        .map(|adapter| AdapterInfo::new(adapter, wgpu::Features::empty()).to_string())
         .collect();
     let tried = options.backends & wgpu::Instance::enabled_backend_features();
     let names: Vec<String> = tried.iter_names().map(|(name, _)| name.to_lowercase()).collect();

@@ -1,7 +1,7 @@
 use crate::gpu::adapter::{find_adapter, useful_features};
 use crate::gpu::counters::Tally;
 use crate::gpu::pipeline_cache::{PipelineCache, PipelineCacheState};
-use crate::gpu::{AdapterFacts, Backends, Counters, GpuError, PowerPreference, Upload};
+use crate::gpu::{AdapterInfo, Backends, Counters, GpuError, PowerPreference, Upload};
 use std::collections::BTreeMap;
 use std::path::Path;
 #[cfg(not(target_arch = "wasm32"))]
@@ -81,7 +81,7 @@ pub struct Context {
 struct Inner {
     device: wgpu::Device,
     queue: wgpu::Queue,
-    facts: AdapterFacts,
+    facts: AdapterInfo,
     timeout: Duration,
     health: Arc<Health>,
     tally: Tally,
@@ -135,7 +135,7 @@ impl Context {
     pub async fn open(options: &ContextOptions) -> Result<Self, GpuError> {
         let adapter = find_adapter(options).await?;
         let features = useful_features(&adapter, options);
-        let mut facts = AdapterFacts::new(&adapter, features);
+        let mut facts = AdapterInfo::new(&adapter, features);
         let offered = adapter.limits();
         let mut limits = wgpu::Limits::downlevel_defaults();
         limits.max_storage_buffer_binding_size = limits.max_storage_buffer_binding_size.max(options.largest_buffer);
@@ -176,7 +176,7 @@ impl Context {
     }
 
     /// The adapter, and what of it is used.
-    pub fn facts(&self) -> &AdapterFacts {
+    pub fn facts(&self) -> &AdapterInfo {
         &self.inner.facts
     }
 

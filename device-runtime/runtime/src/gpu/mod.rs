@@ -10,7 +10,7 @@ mod pipeline_cache;
 mod readback;
 mod vendor;
 
-pub use adapter::{AdapterFacts, list_adapters};
+pub use adapter::{AdapterInfo, list_adapters};
 pub use cache_file::CacheFault;
 pub use context::{Context, ContextOptions};
 pub use counters::Counters;

@@ -1,9 +1,9 @@
 use crate::engine::{EngineError, PreparedChild, Supernet};
-use crate::profiling::Pace;
+use crate::profiling::DriftMeter;
 use nestling_bundle::{ChildTimes, Measurements};
 use nestling_core::image::Image;
 use nestling_core::latency::{
-    Batches, Clock, DeviceKey, LatencyFit, LatencyTable, LayerTime, MOST_INFORMATIVE, Sample, Work,
+    Batches, Clock, CostFeature, DeviceKey, LatencyModel, LatencyTable, LayerTime, MAX_INFORMATIVE, Sample,
     informative_children,
 };
 use nestling_core::metrics::{Latency, Millis, Spread};
@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 pub struct ProfileOptions<'a> {
     /// About how long to measure. Three children are always measured, however slow they are.
     pub time: Duration,
-    /// Most informative children to time: [`MOST_INFORMATIVE`] is enough.
+    /// Most informative children to time: [`MAX_INFORMATIVE`] is enough.
     pub children: usize,
     /// Called now and then, for a progress bar; [`Progress`] says what it must not do.
     pub progress: Option<&'a dyn Fn(Progress)>,
@@ -26,7 +26,7 @@ pub struct ProfileOptions<'a> {
 
 impl Default for ProfileOptions<'_> {
     fn default() -> Self {
-        Self { time: Duration::from_secs(2), children: MOST_INFORMATIVE, progress: None }
+        Self { time: Duration::from_secs(2), children: MAX_INFORMATIVE, progress: None }
     }
 }
 
@@ -62,7 +62,7 @@ pub struct Subject<'a> {
 const INFORMATIVE_SHARE: f64 = 0.7;
 const SHIPPED_SHARE: f64 = 0.9;
 /// More runs of a child in one batch say little more.
-const MOST_RUNS: usize = 200;
+const MAX_RUNS: usize = 200;
 /// Nor do more of them altogether: a few batches, at different moments.
 const ENOUGH_RUNS: usize = 1000;
 /// Children that are always timed: one tells the scale, two the range.
@@ -106,13 +106,13 @@ pub fn measure(
     options: &ProfileOptions<'_>,
 ) -> Result<Measurements, EngineError> {
     let timer = Timer { started: Instant::now(), options };
-    let mut bench = Bench { supernet, image, pace: Pace::new(supernet, *image)?, seen: BTreeSet::new() };
+    let mut bench = Bench { supernet, image, pace: DriftMeter::new(supernet, *image)?, seen: BTreeSet::new() };
     let informative = bench.informative(&timer)?;
     let shipped = bench.shipped(subjects, &timer)?;
     let usual = bench.pace.usual();
     let (clock, clock_note, layers) = time_layers(supernet, subjects, &shipped, &timer)?;
 
-    let sample = |timed: &Timed| Sample::new(&timed.network, Latency::of(&timed.batches.at_pace(usual)).p50);
+    let sample = |timed: &Timed| Sample::new(&timed.network, Latency::of(&timed.batches.drift_corrected(usual)).p50);
     let samples: Vec<Sample> = informative.iter().map(sample).collect();
     // As an app will see them: at any pace.
     let raw: Vec<Vec<Millis>> = informative.iter().chain(&shipped).map(|timed| timed.batches.raw()).collect();
@@ -122,7 +122,7 @@ pub fn measure(
         measured_at: since_1970.map_or(0, |time| time.as_secs()),
         residual_percent: 0.0,
         children: 0,
-        fit: LatencyFit { coverage: supernet.tiles().coverage(), ..LatencyFit::nominal() },
+        model: LatencyModel { coverage: supernet.tiles().coverage(), ..LatencyModel::nominal() },
         spread: Spread::of(raw.iter().map(Vec::as_slice)),
     };
     table.fit_to(&samples, tables);
@@ -151,16 +151,16 @@ impl Timed {
 struct Bench<'a> {
     supernet: &'a Supernet,
     image: &'a Image<'a>,
-    pace: Pace<'a>,
-    /// Work that the device has done once: drivers may compile a kernel when it first runs.
-    seen: BTreeSet<Work>,
+    pace: DriftMeter<'a>,
+    /// CostFeature that the device has done once: drivers may compile a kernel when it first runs.
+    seen: BTreeSet<CostFeature>,
 }
 
 impl Bench<'_> {
     /// Runs a child until a batch lasts long enough, twice as many runs each time; the last batch counts, and says how many
     /// runs the next one takes.
     fn batch(&mut self, child: &PreparedChild, timed: &mut Timed) -> Result<(), EngineError> {
-        let works = Work::of(child.network(), Coverage::EXACT).into_keys();
+        let works = CostFeature::of(child.network(), Coverage::EXACT).into_keys();
         if works.filter(|&work| self.seen.insert(work)).count() > 0 {
             self.supernet.infer(child, self.image)?;
         }
@@ -173,7 +173,7 @@ impl Bench<'_> {
                 took = started.elapsed();
                 Ok::<_, EngineError>(runs)
             })?;
-            if took >= BATCH || count >= MOST_RUNS {
+            if took >= BATCH || count >= MAX_RUNS {
                 timed.batches.push(reference, runs);
                 return Ok(());
             }
@@ -185,7 +185,7 @@ impl Bench<'_> {
     fn informative(&mut self, timer: &Timer<'_>) -> Result<Vec<Timed>, EngineError> {
         const DOING: &str = "timing informative children";
         let space = self.supernet.space();
-        let most = timer.options.children.clamp(1, MOST_INFORMATIVE);
+        let most = timer.options.children.clamp(1, MAX_INFORMATIVE);
         let mut all: Vec<Timed> = Vec::new();
         for child in informative_children(space, most) {
             if timer.is_past(INFORMATIVE_SHARE, DOING) && all.len() >= ALWAYS.min(most) {
@@ -234,7 +234,7 @@ fn time_layers(
     timer: &Timer<'_>,
 ) -> Result<(Clock, Option<String>, Vec<LayerTime>), EngineError> {
     /// More repeats say little more.
-    const MOST_REPEATS: f64 = 30.0;
+    const MAX_REPEATS: f64 = 30.0;
     let mut times: BTreeMap<LayerShape, Millis> = BTreeMap::new();
     let (mut clock, mut note) = (Clock::Wall, None);
     let left = || timer.options.time.saturating_sub(timer.started.elapsed()).as_secs_f64();
@@ -259,7 +259,7 @@ fn time_layers(
         // As many repeats as a share of what is left of the time allows.
         let share = left() / (subjects.len() - turn) as f64 / before.elapsed().as_secs_f64().max(1e-6);
         let measured =
-            if share >= 2.0 { supernet.time_layers(subject.prepared, share.min(MOST_REPEATS) as usize)? } else { once };
+            if share >= 2.0 { supernet.time_layers(subject.prepared, share.min(MAX_REPEATS) as usize)? } else { once };
         clock = measured.clock;
         for layer in measured.layers {
             times.entry(layer.shape).or_insert(layer.latency_ms);

@@ -1,9 +1,9 @@
 //! Measures children on this device.
 
-mod check;
+mod choice_timer;
+mod drift;
 mod measure;
-mod pace;
 
-pub use check::Check;
+pub use choice_timer::ChoiceTimer;
+pub use drift::DriftMeter;
 pub use measure::{ProfileOptions, Progress, Subject, measure};
-pub use pace::Pace;

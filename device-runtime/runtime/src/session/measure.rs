@@ -1,4 +1,4 @@
-use crate::profiling::{Check, ProfileOptions, Subject, measure};
+use crate::profiling::{ChoiceTimer, ProfileOptions, Subject, measure};
 use crate::session::{ChooseError, Runtime, RuntimeError};
 use nestling_bundle::{DeviceProfile, ProfileKey, Stale};
 use nestling_core::choosing::{Budget, Candidate, Choice, Outcome, explain, rank, spread_limits, walk};
@@ -94,7 +94,7 @@ impl Runtime {
         }
         let turn = lock(&self.measuring);
         let profile = self.known_profile(&turn)?;
-        let mut check = Check::new(&self.supernet, self.stand_in()?, &profile)?;
+        let mut check = ChoiceTimer::new(&self.supernet, self.probe_image()?, &profile)?;
         let ranked = self.rank(&profile, check.pace()?);
         let outcome = walk(&ranked, profile.table.spread, budget, |index| {
             let Candidate { entry, predicted } = &ranked[index];
@@ -176,7 +176,7 @@ impl Runtime {
         let turn = lock(&self.measuring);
         let profile = self.known_profile(&turn)?;
         let child = self.supernet.prepare_to_time(&self.space().lower(child)?)?;
-        let mut check = Check::new(&self.supernet, self.stand_in()?, &profile)?;
+        let mut check = ChoiceTimer::new(&self.supernet, self.probe_image()?, &profile)?;
         let latency = check.time(&child, predicted)?;
         let timed = check.timed();
         self.refine(&profile, &timed);
@@ -186,7 +186,7 @@ impl Runtime {
     /// How slow the device is now: what a reference takes, over what it took while the device was profiled.
     pub(super) fn pace(&self) -> Result<f64, RuntimeError> {
         let turn = lock(&self.measuring);
-        Ok(Check::new(&self.supernet, self.stand_in()?, &*self.known_profile(&turn)?)?.pace()?)
+        Ok(ChoiceTimer::new(&self.supernet, self.probe_image()?, &*self.known_profile(&turn)?)?.pace()?)
     }
 
     pub(super) fn known_profile(&self, turn: &MutexGuard<'_, ()>) -> Result<Arc<DeviceProfile>, RuntimeError> {
@@ -212,7 +212,7 @@ impl Runtime {
             .map(|one| Subject { name: &one.entry.name, prepared: one.active.prepared() })
             .collect();
         let device = self.device.clone();
-        let measured = measure(&self.supernet, &subjects, &self.stand_in()?, device, &self.tables, options)?;
+        let measured = measure(&self.supernet, &subjects, &self.probe_image()?, device, &self.tables, options)?;
         let profile = Arc::new(DeviceProfile::new(&self.profile_key(), measured));
         *lock(&self.profile) = Some(Arc::clone(&profile));
         Ok(profile)
@@ -242,8 +242,8 @@ impl Runtime {
     ///
     /// # Errors
     /// None in practice: the size was checked when the runtime was made.
-    pub fn stand_in(&self) -> Result<Image<'_>, RuntimeError> {
-        Ok(Image::new(self.image_side, self.image_side, self.image_format, &self.stand_in)?)
+    pub fn probe_image(&self) -> Result<Image<'_>, RuntimeError> {
+        Ok(Image::new(self.image_side, self.image_side, self.image_format, &self.probe_image)?)
     }
 
     pub(super) fn format_for(input_channels: u32) -> PixelFormat {

@@ -25,7 +25,7 @@ pub use switch::{ActiveChild, Target};
 pub use whole_space::{Adopted, WholeSpaceChoice, WholeSpaceError, WholeSpaceOptions};
 
 use crate::engine::{EngineError, EngineOptions, PreparedChild, Start, Supernet, TileChoice};
-use crate::gpu::{AdapterFacts, Context, ContextOptions};
+use crate::gpu::{AdapterInfo, Context, ContextOptions};
 use nestling_bundle::{Bundle, BundleError, DeviceProfile, NetworkId, Trained};
 use nestling_core::arithmetic::Arithmetic;
 use nestling_core::image::PixelFormat;
@@ -109,7 +109,7 @@ pub struct Runtime {
     measuring: Mutex<()>,
     image_side: u32,
     image_format: PixelFormat,
-    stand_in: Vec<u8>,
+    probe_image: Vec<u8>,
 }
 
 /// A child that ships, ready to run.
@@ -201,14 +201,14 @@ impl Runtime {
             image_side,
             image_format,
             // Not one grey: every pixel matters where answers are compared.
-            stand_in: (0..image_side as usize * image_side as usize * image_format.bytes_per_pixel())
+            probe_image: (0..image_side as usize * image_side as usize * image_format.bytes_per_pixel())
                 .map(|index| (index * 37 % 251) as u8)
                 .collect(),
         })
     }
 
     /// The adapter that really runs.
-    pub fn adapter(&self) -> &AdapterFacts {
+    pub fn adapter(&self) -> &AdapterInfo {
         self.supernet.context().facts()
     }
 
@@ -276,7 +276,7 @@ impl Runtime {
 }
 
 /// What times on an adapter belong to.
-fn device_key(facts: &AdapterFacts, arithmetic: Arithmetic, storage: WeightStorage) -> DeviceKey {
+fn device_key(facts: &AdapterInfo, arithmetic: Arithmetic, storage: WeightStorage) -> DeviceKey {
     DeviceKey {
         adapter: facts.name.clone(),
         driver: facts.driver_text(),
@@ -296,11 +296,11 @@ mod tests {
     use crate::gpu::Fault;
     use nestling_bundle::{BundleContents, Manifest};
     use nestling_core::image::Preprocessing;
-    use nestling_core::metrics::Measured;
+    use nestling_core::metrics::Top1;
 
     fn bundle(weight_storage: WeightStorage) -> Bundle {
         let space = SearchSpace::fashion();
-        let (child, unknown) = (space.smallest(), Measured { correct: 0, images: 0 });
+        let (child, unknown) = (space.smallest(), Top1 { correct: 0, images: 0 });
         let network = space.lower(&child).unwrap();
         let cost = network.cost();
         let manifest = Manifest {

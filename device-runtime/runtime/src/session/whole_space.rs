@@ -4,9 +4,9 @@ use crate::session::measure::lock;
 use crate::session::{ChooseError, Runtime, RuntimeError};
 use nestling_bundle::Bundle;
 use nestling_core::accuracy::AccuracyPredictor;
-use nestling_core::choosing::{Budget, Challenge, Choice, Effort, Found, compare, search_within};
+use nestling_core::choosing::{Budget, Challenge, Choice, FoundChild, SearchBudget, compare, search_under_limit};
 use nestling_core::image::Image;
-use nestling_core::metrics::{Latency, Measured, Millis};
+use nestling_core::metrics::{Latency, Millis, Top1};
 use nestling_core::space::{CalibratedChild, Child};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -16,7 +16,7 @@ use std::fmt;
 #[derive(Clone, Copy, Default)]
 pub struct WholeSpaceOptions<'a> {
     /// How many children are looked at, by prediction.
-    pub effort: Effort,
+    pub search: SearchBudget,
     /// Seed of the search.
     pub seed: u64,
     /// Called now and then, for a progress bar; [`Progress`] says what it must not do.
@@ -25,7 +25,7 @@ pub struct WholeSpaceOptions<'a> {
 
 impl fmt::Debug for WholeSpaceOptions<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "WholeSpaceOptions({:?}, seed {})", self.effort, self.seed)
+        write!(f, "WholeSpaceOptions({:?}, seed {})", self.search, self.seed)
     }
 }
 
@@ -59,9 +59,9 @@ pub struct Adopted {
     /// that of the child whose place it took, and the expected gain.
     pub accuracy: f64,
     /// Its accuracy on the bundle's check images.
-    pub check: Measured,
+    pub check: Top1,
     /// The shipped child's on the same images.
-    pub check_of_shipped: Measured,
+    pub check_of_shipped: Top1,
 }
 
 /// Why a whole space cannot be searched.
@@ -181,7 +181,7 @@ impl Runtime {
                 progress(Progress { done, doing });
             }
         };
-        let (error, own) = (judge.predictor.facts().root_mean_square_error, self.worth(&judge, &shipped));
+        let (error, own) = (judge.predictor.prediction_error().root_mean_square_error, self.worth(&judge, &shipped));
         let mut right_of_shipped = None;
         let mut tried: Vec<Child> = Vec::new();
         for turn in 0..CHALLENGERS {
@@ -227,7 +227,7 @@ impl Runtime {
                     "expected to be {expected_gain:.2} (+-{uncertainty:.2}) points better than shipped `{}` within {budget}",
                     shipped.entry().name
                 );
-                let accuracy = shipped.entry().held_out.top1_percent() + expected_gain;
+                let accuracy = shipped.entry().held_out.percent() + expected_gain;
                 let adopted = Adopted {
                     calibrated,
                     prepared,
@@ -267,22 +267,22 @@ impl Runtime {
         options: &WholeSpaceOptions<'_>,
         tried: &[Child],
         incumbent: &Child,
-    ) -> Option<Found> {
+    ) -> Option<FoundChild> {
         let profile = self.current_profile()?;
         let table = &profile.table;
         let starts: Vec<Child> = self.children().map(|entry| entry.child.clone()).collect();
         // With the room that the measured time must have, or every candidate would just miss it.
         let limit = budget.limit.0 / (budget.room() * table.spread.at(budget.quantile) * pace);
-        let found = search_within(
+        let found = search_under_limit(
             self.space(),
             &starts,
             limit,
-            options.effort,
+            options.search,
             |network| table.predict(network).0,
             |child| judge.predictor.predict(self.space(), child),
             &mut ChaCha8Rng::seed_from_u64(options.seed),
         );
-        let allowed = |found: &Found| found.child != *incumbent && !tried.contains(&found.child);
+        let allowed = |found: &FoundChild| found.child != *incumbent && !tried.contains(&found.child);
         found.into_iter().find(|found| allowed(found) && self.may_answer(&found.child))
     }
 

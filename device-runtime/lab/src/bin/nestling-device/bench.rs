@@ -110,7 +110,7 @@ struct Layer {
 const LAYER_REPEATS: usize = 25;
 const SWITCHES: usize = 101;
 const WARM_UPS: usize = 2;
-const FEWEST_RUNS: usize = 3;
+const MIN_RUNS: usize = 3;
 
 /// What a child runs on.
 enum Input<'a> {
@@ -160,7 +160,7 @@ impl Options {
             bar.show(children.len() as f64 / names.len() as f64, "timing children");
             children.push(self.child(&runtime, name, other, tensor.as_deref())?);
         }
-        let set_up = runtime.supernet().set_up();
+        let set_up = runtime.supernet().load_times();
         Ok(Bench {
             device: runtime.device().clone(),
             device_type: runtime.adapter().device_type.clone(),
@@ -183,7 +183,7 @@ impl Options {
         let cost = prepared.network().cost();
         let input = match tensor {
             Some(tensor) => Input::Tensor(tensor),
-            None => Input::Image(runtime.stand_in()?),
+            None => Input::Image(runtime.probe_image()?),
         };
         let (logits, first) = once(runtime, prepared, &input)?;
         // What follows is of the fast kernels, which were compiled while the plain ones gave the first result.
@@ -249,7 +249,7 @@ impl Options {
         }
         let (started, enough) = (Instant::now(), Duration::from_secs(self.seconds));
         let mut whole = Vec::new();
-        while whole.len() < FEWEST_RUNS || started.elapsed() < enough {
+        while whole.len() < MIN_RUNS || started.elapsed() < enough {
             whole.push(once(runtime, child, input)?.1);
         }
         Ok(whole)

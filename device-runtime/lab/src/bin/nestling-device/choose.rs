@@ -152,8 +152,8 @@ impl Row {
                 shipped: shipped.name.clone(),
                 predicted_top1: adopted.predicted_top1,
                 expected_gain_points: adopted.expected_gain,
-                check_top1: adopted.check.top1_percent(),
-                check_top1_of_shipped: adopted.check_of_shipped.top1_percent(),
+                check_top1: adopted.check.percent(),
+                check_top1_of_shipped: adopted.check_of_shipped.percent(),
                 check_images: adopted.check.images,
             }),
             ..shipped

@@ -2,7 +2,7 @@ use crate::device;
 use crate::output::{Report, columns, row};
 use anyhow::Result;
 use nestling::engine::weight_bytes;
-use nestling::gpu::{AdapterFacts, list_adapters};
+use nestling::gpu::{AdapterInfo, list_adapters};
 use nestling_core::space::{ChildEntry, SearchSpace};
 use nestling_core::weights::WeightStorage;
 use serde::Serialize;
@@ -19,7 +19,7 @@ pub struct Options {
 
 #[derive(Serialize)]
 pub struct Info {
-    adapters: Vec<AdapterFacts>,
+    adapters: Vec<AdapterInfo>,
     bundle: Option<BundleInfo>,
 }
 

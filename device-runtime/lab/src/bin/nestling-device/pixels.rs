@@ -8,7 +8,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 /// Larger files are no data set that this program can hold.
-const MOST_BYTES: u64 = 2 << 30;
+const MAX_BYTES: u64 = 2 << 30;
 
 /// What is to be classified.
 pub enum Pixels {
@@ -62,12 +62,12 @@ impl Pixels {
 fn read(path: &Path) -> Result<Vec<u8>> {
     let context = || format!("cannot read {}; check the path", path.display());
     let mut raw = Vec::new();
-    File::open(path).with_context(context)?.take(MOST_BYTES).read_to_end(&mut raw).with_context(context)?;
+    File::open(path).with_context(context)?.take(MAX_BYTES).read_to_end(&mut raw).with_context(context)?;
     if !raw.starts_with(&[0x1f, 0x8b]) {
         return Ok(raw);
     }
     let mut bytes = Vec::new();
-    let unpacked = flate2::read::GzDecoder::new(raw.as_slice()).take(MOST_BYTES).read_to_end(&mut bytes);
+    let unpacked = flate2::read::GzDecoder::new(raw.as_slice()).take(MAX_BYTES).read_to_end(&mut bytes);
     unpacked.with_context(|| format!("{} is damaged gzip; download it again", path.display()))?;
     Ok(bytes)
 }

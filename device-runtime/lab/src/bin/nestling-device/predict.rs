@@ -54,7 +54,7 @@ impl Options {
             .collect::<Result<_>>()?;
         let Opened { runtime, bundle, .. } =
             device.open_to_profile(&self.bundle, TileChoice::Vendor, self.profile.as_deref())?;
-        let image_side = runtime.stand_in()?.width();
+        let image_side = runtime.probe_image()?.width();
         let mut tables: Vec<LatencyTable> = Vec::with_capacity(others.len());
         for (path, other) in self.other.iter().zip(others) {
             let stale = other.is_stale_for_network(bundle.network_id(), kernels_fingerprint());

@@ -113,7 +113,7 @@ impl Options {
 
 /// Traces an inference of a shipped child and writes that.
 fn trace(runtime: &Runtime, name: &str, path: &Path) -> Result<LayerTrace> {
-    let trace = trace_layers(runtime.supernet(), runtime.prepared(name)?, &runtime.stand_in()?)?;
+    let trace = trace_layers(runtime.supernet(), runtime.prepared(name)?, &runtime.probe_image()?)?;
     let events = trace_events(&trace, runtime.device(), name);
     write_atomically(path, |file| file.write_all(events.to_string().as_bytes()))?;
     say(&format!("wrote {}", path.display()));

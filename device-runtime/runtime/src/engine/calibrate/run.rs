@@ -11,20 +11,20 @@ use crate::engine::prepare::{Dispatch, norm_elements, pairs, shape_parameters};
 use crate::engine::{EngineError, PreparedChild, Supernet};
 use crate::gpu::{GpuError, Lease, Staging, Upload, Wait};
 use nestling_core::space::{Activation, CalibratedChild, Child, LayerShape, Network, Statistics};
-use nestling_shaders::{Closing, Kernel, LayerParameters};
+use nestling_shaders::{Epilogue, Kernel, LayerParameters};
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Most images of one submission.
-const MOST_TOGETHER: usize = 64;
+const MAX_TOGETHER: usize = 64;
 /// How long the GPU should have to do with one submission: long against handing it over, short for who wants to classify.
 const AIM: Duration = Duration::from_millis(10);
 /// Submissions on their way: one runs while the other is read.
 const IN_FLIGHT: usize = 2;
 /// Most bytes of images that wait to be sent.
-const MOST_WAITING: usize = 16 << 20;
+const MAX_WAITING: usize = 16 << 20;
 
 /// A calibration under way.
 pub(super) struct Calibration<'a> {
@@ -95,7 +95,7 @@ impl<'a> Calibration<'a> {
 
         let bytes = ImageBytes::of(&network, &passes);
         let most_moments = most_moment_bytes(&network);
-        let together = MOST_TOGETHER.min(images);
+        let together = MAX_TOGETHER.min(images);
         let ((kept, staging), verdict) = supernet.context.guarded("making buffers for a calibration", || {
             let kept = Kept::new(supernet, images, bytes, most_moments);
             (kept, Staging::new(&supernet.context, IN_FLIGHT, together as u64 * most_moments))
@@ -148,7 +148,7 @@ impl<'a> Calibration<'a> {
             verdict.await?;
             let submission = submission?;
             waiting += upload_bytes(input);
-            if waiting > MOST_WAITING {
+            if waiting > MAX_WAITING {
                 waiting = 0;
                 self.settle(submission).await?;
             }
@@ -209,13 +209,13 @@ impl<'a> Calibration<'a> {
         Ok((means, variances))
     }
 
-    /// Writes a layer's scales and shifts, and its parameters, of which `closing` says how it ends.
-    async fn write(&self, index: usize, closing: &LayerShape, norms: &[[f32; 4]]) -> Result<(), EngineError> {
+    /// Writes a layer's scales and shifts, and its parameters, of which `epilogue` says how it ends.
+    async fn write(&self, index: usize, epilogue: &LayerShape, norms: &[[f32; 4]]) -> Result<(), EngineError> {
         let supernet = self.supernet;
         let network = self.prepared.network();
         let norm = self.norms[index];
         let parameters = LayerParameters {
-            how: shape_parameters(closing).how,
+            flags: shape_parameters(epilogue).flags,
             ..supernet.layer_parameters(&network.layers[index], &steps(network)[index], norm as u32)
         };
         let ((), verdict) = supernet.context.guarded(ACTION, || {
@@ -260,8 +260,8 @@ fn bare_plans(supernet: &Supernet, network: &Network) -> Result<Vec<Option<Layer
         for kernel in [Kernel::Moments, Kernel::Normalise] {
             supernet.planner.plan_kernel(kernel, shape)?; // no loop or grid is too large for them either
         }
-        if let Closing::Fixed(_) = plan.specialisation.closing {
-            plan.specialisation.closing = Closing::Fixed(activation_number(Activation::Identity));
+        if let Epilogue::Fixed(_) = plan.specialisation.epilogue {
+            plan.specialisation.epilogue = Epilogue::Fixed(activation_number(Activation::Identity));
         }
         Ok(plan)
     };
@@ -271,7 +271,7 @@ fn bare_plans(supernet: &Supernet, network: &Network) -> Result<Vec<Option<Layer
 /// How many images the next submission should hold, after one of `images` took so long.
 fn suitable(together: usize, images: usize, took: Duration) -> usize {
     let fit = AIM.as_secs_f64() / took.as_secs_f64().max(1e-6) * images as f64;
-    (fit as usize).clamp(1, MOST_TOGETHER.min(2 * together))
+    (fit as usize).clamp(1, MAX_TOGETHER.min(2 * together))
 }
 
 /// At most so many bytes are sent for an input.

@@ -96,7 +96,7 @@ fn what_answers_first_is_exact_and_what_was_tested_is_compiled_once() {
     supernet.wait_until_ready().unwrap();
     let made = context.counters().pipelines;
     let wanted = supernet.planner.all_pipelines(&space);
-    let plain = supernet.planner.plain_pipelines(&wanted);
+    let plain = supernet.planner.fallback_pipelines(&wanted);
     let broadcasts = 1; // the self-test of subgroups
     assert!(made <= (wanted.len() + plain.len() + broadcasts) as u64, "{made}");
     let last = supernet.infer_tensor(&prepared, &tensor).unwrap();

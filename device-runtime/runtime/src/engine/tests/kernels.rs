@@ -12,7 +12,7 @@ use nestling_core::space::{
     Activation, Convolution, Layer, LayerShape, Operator, OutputSize as Size, Padding, Parameter, ParameterLayout,
     Role, Shape,
 };
-use nestling_core::tiles::{Tiles, Variant};
+use nestling_core::tiles::{TileVariant, Tiles};
 use nestling_core::weights::WeightStorage;
 use nestling_shaders::{Kernel, LayerParameters};
 use proptest::prelude::*;
@@ -76,7 +76,7 @@ fn bench(storage: WeightStorage) -> Mutex<Bench> {
 struct Case {
     kernel: Kernel,
     /// Of [`Kernel::Pointwise`].
-    variant: Variant,
+    variant: TileVariant,
     layer: Layer,
     layout: ParameterLayout,
     seed: u64,
@@ -364,9 +364,9 @@ fn check(case: &Case) -> Result<(), TestCaseError> {
         Kernel::Pointwise => planner.plan_tile(case.variant, &shape).unwrap(),
         kernel => planner.plan_kernel(kernel, &shape).unwrap(),
     };
-    let plain = planner.plan_plainly(&shape).unwrap();
+    let plain = planner.plan_fallback(&shape).unwrap();
     // The plain kernel of pointwise layers looks for no offset: they have none but where they are matrices.
-    let plain_too = case.layer.convolution.is_some() && (plain.kernel == Kernel::Plain || case.offsets == (0, 0));
+    let plain_too = case.layer.convolution.is_some() && (plain.kernel == Kernel::Fallback || case.offsets == (0, 0));
     for plan in [Some(own), plain_too.then_some(plain)].into_iter().flatten() {
         let (output, behind) = run(case, plan, &weights, &input, &gate, &residual, &folded);
         for (index, (&given, &wanted)) in output.iter().zip(&expected).enumerate() {
@@ -401,7 +401,7 @@ fn paddings() -> impl Strategy<Value = Padding> {
 }
 
 /// Tiles of a pointwise layer: every vendor's, and every one that tuning tries.
-fn all_variants() -> Vec<Variant> {
+fn all_variants() -> Vec<TileVariant> {
     let mut all = Vec::new();
     let subgroups = CONTEXT.facts().subgroups;
     for software in [false, true] {
@@ -415,7 +415,7 @@ fn all_variants() -> Vec<Variant> {
     all
 }
 
-fn variants() -> impl Strategy<Value = Variant> {
+fn variants() -> impl Strategy<Value = TileVariant> {
     prop::sample::select(all_variants())
 }
 

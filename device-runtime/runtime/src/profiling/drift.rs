@@ -16,7 +16,7 @@ const FEW: usize = 5;
 ///
 /// Clocks, heat and other programs change a device's speed from second to second. Times that are compared, or fitted
 /// together, are first brought to one pace.
-pub struct Pace<'a> {
+pub struct DriftMeter<'a> {
     supernet: &'a Supernet,
     image: Image<'a>,
     reference: PreparedChild,
@@ -25,7 +25,7 @@ pub struct Pace<'a> {
     took: Duration,
 }
 
-impl<'a> Pace<'a> {
+impl<'a> DriftMeter<'a> {
     /// Takes a slot for the reference, and warms it up.
     pub fn new(supernet: &'a Supernet, image: Image<'a>) -> Result<Self, EngineError> {
         let network = supernet.space().lower(&supernet.space().smallest())?;

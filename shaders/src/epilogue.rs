@@ -1,6 +1,6 @@
 //! What opens and closes a layer: the gate, batch norm, residual and activation, as much of it as a pipeline needs.
 
-use crate::{Closing, Gate, Specialisation};
+use crate::{Epilogue, Gate, Specialisation};
 
 /// exp(-x), kept finite: WGSL does not promise infinities.
 const EXP_MINUS: &str = "
@@ -12,7 +12,7 @@ fn exp_minus(x: vec4<f32>) -> vec4<f32> {
 /// Any activation without a branch: quick to compile, and software would run all branches anyway.
 const ANY: &str = "
 fn activate(x: vec4<f32>) -> vec4<f32> {
-    let activation = (layer.how >> 8u) & 255u;
+    let activation = (layer.flags >> 8u) & 255u;
     let most = select(3.0e38, 6.0, activation == 2u);
     let least = select(-3.0e38, 0.0, activation == 1u || activation == 2u);
     let soft = 1.0 / (1.0 + exp_minus(x));
@@ -39,14 +39,14 @@ fn one(activation: u32) -> &'static str {
 /// The functions `gate_of`, `gated` and `close`.
 pub(crate) fn text(specialisation: &Specialisation) -> String {
     // The residual is what the destination holds: every thread reads only what it then overwrites.
-    let residual = "if (layer.how & RESIDUAL_OUTPUT) != 0u { value += destination[index]; }";
-    let (activate, residual, result) = match specialisation.closing {
-        Closing::Fixed(activation) => (Some(activation), "", "activate(value)"),
-        Closing::Mixed(activation) => {
-            let is_identity = "select(activate(value), value, (layer.how & 65280u) == 0u)";
+    let residual = "if (layer.flags & RESIDUAL_OUTPUT) != 0u { value += destination[index]; }";
+    let (activate, residual, result) = match specialisation.epilogue {
+        Epilogue::Fixed(activation) => (Some(activation), "", "activate(value)"),
+        Epilogue::Mixed(activation) => {
+            let is_identity = "select(activate(value), value, (layer.flags & 65280u) == 0u)";
             (Some(activation), residual, is_identity)
         }
-        Closing::AsLayer => (None, residual, "activate(value)"),
+        Epilogue::AsLayer => (None, residual, "activate(value)"),
     };
     let mut text = EXP_MINUS.to_owned();
     match activate {
@@ -60,7 +60,7 @@ pub(crate) fn text(specialisation: &Specialisation) -> String {
         Gate::None => ("vec4<f32>(1.0)", "x"),
         Gate::Every => ("source[layer.gate_offset + input_group]", "x * gate"),
         Gate::AsLayer => (
-            "select(vec4<f32>(1.0), source[layer.gate_offset + input_group], (layer.how & GATED_INPUT) != 0u)",
+            "select(vec4<f32>(1.0), source[layer.gate_offset + input_group], (layer.flags & GATED_INPUT) != 0u)",
             "x * gate",
         ),
     };
@@ -70,7 +70,7 @@ pub(crate) fn text(specialisation: &Specialisation) -> String {
 fn gate_of(input_group: u32) -> vec4<f32> {{ return {gate}; }}
 fn gated(x: vec4<f32>, gate: vec4<f32>) -> vec4<f32> {{ return {gated}; }}
 // Batch norm, residual and activation.
-fn close(sum: vec4<f32>, scale: vec4<f32>, shift: vec4<f32>, index: u32) {{
+fn epilogue(sum: vec4<f32>, scale: vec4<f32>, shift: vec4<f32>, index: u32) {{
     var value = sum * scale + shift;
     {residual}
     destination[index] = {result};

@@ -4,19 +4,19 @@
 // Written with few branches: software runs both sides of each.
 
 @compute @workgroup_size(WORKGROUP)
-fn plain(@builtin(global_invocation_id) thread: vec3<u32>) {
+fn fallback(@builtin(global_invocation_id) thread: vec3<u32>) {
     let pixel = thread.x;
     let group = thread.y;
     if pixel >= layer.output_width * layer.output_height {
         return;
     }
-    let stride = layer.how & 255u;
+    let stride = layer.flags & 255u;
     let top = i32(pixel / layer.output_width * stride) - i32(layer.padding);
     let left = i32(pixel % layer.output_width * stride) - i32(layer.padding);
     let crop = (layer.weight_kernel - layer.kernel) / 2u;
     let plane = layer.input_width * layer.input_height;
     let base = layer.weight_offset + group * layer.weight_stride;
-    let depthwise = (layer.how & DEPTHWISE) != 0u;
+    let depthwise = (layer.flags & DEPTHWISE) != 0u;
     let inputs = select(layer.input_groups, 0u, depthwise);
     var sum = vec4<f32>();
     for (var y = 0u; y < layer.kernel; y++) {
@@ -47,5 +47,5 @@ fn plain(@builtin(global_invocation_id) thread: vec3<u32>) {
     }
     let norm = layer.norm_offset + 2u * group;
     let to = layer.destination_offset + group * layer.output_width * layer.output_height + pixel;
-    close(sum, norms[norm], norms[norm + 1u], to);
+    epilogue(sum, norms[norm], norms[norm + 1u], to);
 }

@@ -7,7 +7,7 @@ use std::fmt;
 /// accuracy.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct PredictorFacts {
+pub struct PredictionError {
     /// Children that it was fitted to.
     pub fitted_children: u32,
     /// Children that it was measured on.
@@ -20,7 +20,7 @@ pub struct PredictorFacts {
     pub spearman: f64,
 }
 
-impl PredictorFacts {
+impl PredictionError {
     /// Compares pairs of predicted and measured accuracy in percent.
     pub(super) fn measure(fitted_children: usize, pairs: &[(f64, f64)]) -> Self {
         let mean = |of: fn(f64) -> f64| {
@@ -48,7 +48,7 @@ impl PredictorFacts {
     }
 }
 
-impl fmt::Display for PredictorFacts {
+impl fmt::Display for PredictionError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
@@ -70,13 +70,13 @@ mod tests {
     fn errors_and_ranks_are_those_of_the_textbook() {
         // Ranks 0 1 2.5 2.5 against 1 0 2 3; by hand: covariance 3.5, variances 4.5 and 5.
         let pairs = [(10.0, 30.0), (20.0, 20.0), (50.0, 40.0), (50.0, 60.0)];
-        let facts = PredictorFacts::measure(7, &pairs);
+        let facts = PredictionError::measure(7, &pairs);
         assert_eq!((facts.fitted_children, facts.held_out_children), (7, 4));
         assert!((facts.mean_absolute_error - 10.0).abs() < 1e-12);
         assert!((facts.root_mean_square_error - 150f64.sqrt()).abs() < 1e-12);
         assert!((facts.spearman - 3.5 / 22.5f64.sqrt()).abs() < 1e-12, "{}", facts.spearman);
-        assert_eq!(PredictorFacts::measure(7, &[(1.0, 2.0), (1.0, 3.0)]).spearman, 0.0);
-        assert_eq!(PredictorFacts::measure(7, &[(1.0, 2.0), (1.5, 3.0)]).spearman, 1.0);
-        assert!(facts.check().is_ok() && PredictorFacts::default().check().is_err());
+        assert_eq!(PredictionError::measure(7, &[(1.0, 2.0), (1.0, 3.0)]).spearman, 0.0);
+        assert_eq!(PredictionError::measure(7, &[(1.0, 2.0), (1.5, 3.0)]).spearman, 1.0);
+        assert!(facts.check().is_ok() && PredictionError::default().check().is_err());
     }
 }

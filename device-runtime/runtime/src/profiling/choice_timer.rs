@@ -1,5 +1,5 @@
 use crate::engine::{EngineError, PreparedChild, Supernet};
-use crate::profiling::Pace;
+use crate::profiling::DriftMeter;
 use nestling_bundle::DeviceProfile;
 use nestling_core::image::Image;
 use nestling_core::latency::Batches;
@@ -14,18 +14,18 @@ const RUNS: [f64; 2] = [10.0, 200.0];
 const BATCHES: usize = 4;
 
 /// Times children before they are taken: as an app would see them now, and at the profile's pace, to learn from.
-pub struct Check<'a> {
+pub struct ChoiceTimer<'a> {
     supernet: &'a Supernet,
     profile: &'a DeviceProfile,
     image: Image<'a>,
-    pace: Pace<'a>,
+    pace: DriftMeter<'a>,
     timed: Vec<(Child, Batches)>,
 }
 
-impl<'a> Check<'a> {
+impl<'a> ChoiceTimer<'a> {
     /// Takes a slot for measuring.
     pub fn new(supernet: &'a Supernet, image: Image<'a>, profile: &'a DeviceProfile) -> Result<Self, EngineError> {
-        let pace = Pace::new(supernet, image)?;
+        let pace = DriftMeter::new(supernet, image)?;
         Ok(Self { supernet, profile, image, pace, timed: Vec::new() })
     }
 
