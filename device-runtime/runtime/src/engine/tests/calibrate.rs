@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::engine::tests::networks::preset;
-use crate::gpu::{Counters, GpuError};
+use crate::gpu::Counters;
 use nestling_core::arithmetic::Arithmetic;
 use nestling_core::image::Image;
 use nestling_core::reference::{close, convolve};
@@ -309,24 +309,24 @@ fn what_cannot_be_calibrated_is_said_and_leaves_nothing() {
     assert!(error.to_string().contains("some hundred"), "{error}");
     let stranger = SearchSpace { resolutions: vec![36], ..space.clone() }.smallest();
     let error = supernet.calibrate_tensors(&stranger, &[&good], None).unwrap_err();
-    assert!(matches!(error, EngineError::Space(SpaceError::NotInSpace { .. })), "{error}");
+    assert!(matches!(error, Error::Space(SpaceError::NotInSpace { .. })), "{error}");
     let error = supernet.calibrate_tensors(&child, &[&good, &good[1..]], None).unwrap_err();
-    assert!(matches!(error, EngineError::Tensor { .. }), "{error}");
+    assert!(matches!(error, Error::Tensor { .. }), "{error}");
     let pixels = vec![0; 65 * 65];
     let error = supernet.calibrate(&child, &[Image::grey8(65, 65, &pixels).unwrap()], None).unwrap_err();
-    assert_eq!(error, EngineError::ImageTooLarge { side: 65, largest: 64 });
+    assert_eq!(error, Error::ImageTooLarge { side: 65, largest: 64 });
     let noise = vec![f32::NAN; good.len()];
     let error = supernet.calibrate_tensors(&child, &[&noise], None).unwrap_err();
-    assert!(matches!(error, EngineError::Space(SpaceError::Statistics { .. })), "{error}");
+    assert!(matches!(error, Error::Space(SpaceError::Statistics { .. })), "{error}");
 
     let calibrated = supernet.calibrate_tensors(&child, &[&good], None).expect("the slot is free after every error");
     let prepared = supernet.prepare(&calibrated).unwrap();
     let error = supernet.calibrate_tensors(&child, &[&good], None).unwrap_err();
-    assert_eq!(error, EngineError::SlotsInUse { slots: 1 });
+    assert_eq!(error, Error::SlotsInUse { slots: 1 });
     drop(prepared);
     context.destroy();
     let error = supernet.calibrate_tensors(&child, &[&good], None).unwrap_err();
-    assert!(matches!(error, EngineError::Gpu(GpuError::Lost { .. })), "{error}");
-    let error = EngineError::CalibrationMemory { child: child.to_string(), images: 1000, bytes: 1 << 40 };
+    assert!(matches!(error, Error::Lost { .. }), "{error}");
+    let error = Error::CalibrationMemory { child: child.to_string(), images: 1000, bytes: 1 << 40 };
     assert!(error.to_string().contains("fewer images"), "{error}");
 }
