@@ -63,10 +63,12 @@ impl TileVariant {
     /// One pixel and one group a thread.
     pub const ONE: Self = Self { tile: Tile::ONE, workgroup: 64, broadcast: false };
 
+    /// So many pixels by so many groups a thread; weights come from the buffer.
     pub const fn new(pixels: u32, groups: u32, workgroup: u32) -> Self {
         Self { tile: Tile { pixels, groups }, workgroup, broadcast: false }
     }
 
+    /// The same with weights broadcast in the subgroup.
     pub const fn broadcasting(self) -> Self {
         Self { broadcast: true, ..self }
     }
