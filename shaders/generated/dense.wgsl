@@ -1,9 +1,8 @@
 // kernel      dense, workgroups of 64
 // window      3x3 pixels of 3 channels, stride 2
 // epilogue    hard_swish, no residual
-// gate        none
-// products    f32
 // weights     f32
+// products    f32
 
 const WORKGROUP: u32 = 64u;
 const KERNEL: u32 = 3u;
@@ -63,15 +62,6 @@ fn activate(x: vec4<f32>) -> vec4<f32> {
     return x * clamp(x + 3.0, vec4<f32>(0.0), vec4<f32>(6.0)) * (1.0 / 6.0);
 }
 
-// The factors of an input group.
-fn gate_of(input_group: u32) -> vec4<f32> {
-    return vec4<f32>(1.0);
-}
-
-fn gated(x: vec4<f32>, gate: vec4<f32>) -> vec4<f32> {
-    return x;
-}
-
 // Batch norm (or bias), residual and activation of one element of the output.
 fn epilogue(sum: vec4<f32>, scale: vec4<f32>, shift: vec4<f32>, index: u32) {
     var value = sum * scale + shift;
@@ -86,20 +76,29 @@ fn weight(index: u32) -> vec4<f32> {
     return stored;
 }
 
-// 8 neighbouring outputs of 2 groups of output channels a thread.
+const TILE_PIXELS: u32 = 8u;
+const TILE_GROUPS: u32 = 2u;
+
+// A pixel of an input row; zero beside the image.
+fn input_at(row_start: u32, column: i32) -> vec4<f32> {
+    let last_column = i32(layer.input_width) - 1;
+    let value = source[row_start + u32(clamp(column, 0, last_column))];
+    return select(vec4<f32>(), value, column >= 0 && column <= last_column);
+}
+
+// A thread computes TILE_PIXELS neighbouring pixels of TILE_GROUPS groups of output channels.
 @compute @workgroup_size(WORKGROUP)
 fn dense(@builtin(global_invocation_id) thread: vec3<u32>) {
-    let tiles_per_row = (layer.output_width + 8u - 1u) / 8u;
+    let tiles_per_row = (layer.output_width + TILE_PIXELS - 1u) / TILE_PIXELS;
     let row = thread.x / tiles_per_row;
-    let column = thread.x % tiles_per_row * 8u;
-    let group = thread.y * 2u;
+    let column = thread.x % tiles_per_row * TILE_PIXELS;
+    let group = thread.y * TILE_GROUPS;
     let last_group = layer.output_groups - 1u;
     if row >= layer.output_height {
         return;
     }
     let left = i32(column * STRIDE) - i32(layer.padding);
-    let last_column = i32(layer.input_width) - 1;
-    let weights_g0 = layer.weight_offset + min(group + 0u, last_group) * layer.weight_stride;
+    let weights_g0 = layer.weight_offset + min(group, last_group) * layer.weight_stride;
     let weights_g1 = layer.weight_offset + min(group + 1u, last_group) * layer.weight_stride;
     var sum_g0_p0 = vec4<f32>();
     var sum_g0_p1 = vec4<f32>();
@@ -124,27 +123,27 @@ fn dense(@builtin(global_invocation_id) thread: vec3<u32>) {
         }
         let row_start = u32(input_row) * layer.input_width;
         // The pixels under the first column of the kernel and to their right; zero beside the image.
-        var input0 = select(vec4<f32>(), source[row_start + u32(clamp(left + 0, 0, last_column))], left + 0 >= 0 && left + 0 <= last_column);
-        var input1 = select(vec4<f32>(), source[row_start + u32(clamp(left + 1, 0, last_column))], left + 1 >= 0 && left + 1 <= last_column);
-        var input2 = select(vec4<f32>(), source[row_start + u32(clamp(left + 2, 0, last_column))], left + 2 >= 0 && left + 2 <= last_column);
-        var input3 = select(vec4<f32>(), source[row_start + u32(clamp(left + 3, 0, last_column))], left + 3 >= 0 && left + 3 <= last_column);
-        var input4 = select(vec4<f32>(), source[row_start + u32(clamp(left + 4, 0, last_column))], left + 4 >= 0 && left + 4 <= last_column);
-        var input5 = select(vec4<f32>(), source[row_start + u32(clamp(left + 5, 0, last_column))], left + 5 >= 0 && left + 5 <= last_column);
-        var input6 = select(vec4<f32>(), source[row_start + u32(clamp(left + 6, 0, last_column))], left + 6 >= 0 && left + 6 <= last_column);
-        var input7 = select(vec4<f32>(), source[row_start + u32(clamp(left + 7, 0, last_column))], left + 7 >= 0 && left + 7 <= last_column);
-        var input8 = select(vec4<f32>(), source[row_start + u32(clamp(left + 8, 0, last_column))], left + 8 >= 0 && left + 8 <= last_column);
-        var input9 = select(vec4<f32>(), source[row_start + u32(clamp(left + 9, 0, last_column))], left + 9 >= 0 && left + 9 <= last_column);
-        var input10 = select(vec4<f32>(), source[row_start + u32(clamp(left + 10, 0, last_column))], left + 10 >= 0 && left + 10 <= last_column);
-        var input11 = select(vec4<f32>(), source[row_start + u32(clamp(left + 11, 0, last_column))], left + 11 >= 0 && left + 11 <= last_column);
-        var input12 = select(vec4<f32>(), source[row_start + u32(clamp(left + 12, 0, last_column))], left + 12 >= 0 && left + 12 <= last_column);
-        var input13 = select(vec4<f32>(), source[row_start + u32(clamp(left + 13, 0, last_column))], left + 13 >= 0 && left + 13 <= last_column);
-        var input14 = select(vec4<f32>(), source[row_start + u32(clamp(left + 14, 0, last_column))], left + 14 >= 0 && left + 14 <= last_column);
-        var input15 = select(vec4<f32>(), source[row_start + u32(clamp(left + 15, 0, last_column))], left + 15 >= 0 && left + 15 <= last_column);
-        var input16 = select(vec4<f32>(), source[row_start + u32(clamp(left + 16, 0, last_column))], left + 16 >= 0 && left + 16 <= last_column);
+        var input0 = input_at(row_start, left);
+        var input1 = input_at(row_start, left + 1);
+        var input2 = input_at(row_start, left + 2);
+        var input3 = input_at(row_start, left + 3);
+        var input4 = input_at(row_start, left + 4);
+        var input5 = input_at(row_start, left + 5);
+        var input6 = input_at(row_start, left + 6);
+        var input7 = input_at(row_start, left + 7);
+        var input8 = input_at(row_start, left + 8);
+        var input9 = input_at(row_start, left + 9);
+        var input10 = input_at(row_start, left + 10);
+        var input11 = input_at(row_start, left + 11);
+        var input12 = input_at(row_start, left + 12);
+        var input13 = input_at(row_start, left + 13);
+        var input14 = input_at(row_start, left + 14);
+        var input15 = input_at(row_start, left + 15);
+        var input16 = input_at(row_start, left + 16);
         // A loop, under which the line of pixels moves on: one text loads the weights of all columns.
         for (var kernel_column = 0u; kernel_column < KERNEL; kernel_column++) {
             let tap = 4u * (kernel_row * KERNEL + kernel_column);
-            let weight_g0_c0 = weight(weights_g0 + tap + 0u);
+            let weight_g0_c0 = weight(weights_g0 + tap);
             sum_g0_p0 += weight_g0_c0 * input0[0];
             sum_g0_p1 += weight_g0_c0 * input2[0];
             sum_g0_p2 += weight_g0_c0 * input4[0];
@@ -153,7 +152,7 @@ fn dense(@builtin(global_invocation_id) thread: vec3<u32>) {
             sum_g0_p5 += weight_g0_c0 * input10[0];
             sum_g0_p6 += weight_g0_c0 * input12[0];
             sum_g0_p7 += weight_g0_c0 * input14[0];
-            let weight_g1_c0 = weight(weights_g1 + tap + 0u);
+            let weight_g1_c0 = weight(weights_g1 + tap);
             sum_g1_p0 += weight_g1_c0 * input0[0];
             sum_g1_p1 += weight_g1_c0 * input2[0];
             sum_g1_p2 += weight_g1_c0 * input4[0];
@@ -217,13 +216,13 @@ fn dense(@builtin(global_invocation_id) thread: vec3<u32>) {
         }
     }
     // A loop over groups, for the epilogue is long: compilers take longer over it than over the sums.
-    for (var g = 0u; g < 2u && group + g <= last_group; g++) {
+    for (var g = 0u; g < TILE_GROUPS && group + g <= last_group; g++) {
         let norm = layer.norm_offset + 2u * (group + g);
         let scale = norms[norm];
         let shift = norms[norm + 1u];
         let output = ((group + g) * layer.output_height + row) * layer.output_width + column;
-        if column + 0u < layer.output_width {
-            epilogue(sum_g0_p0, scale, shift, output + 0u);
+        if column < layer.output_width {
+            epilogue(sum_g0_p0, scale, shift, output);
         }
         if column + 1u < layer.output_width {
             epilogue(sum_g0_p1, scale, shift, output + 1u);

@@ -1,9 +1,8 @@
 // kernel      depthwise, workgroups of 64
 // window      3x3 pixels, stride 2, 4 rows a thread
 // epilogue    relu6, no residual
-// gate        none
-// products    f16
 // weights     f32
+// products    f16
 
 enable f16;
 
@@ -65,15 +64,6 @@ fn activate(x: vec4<f32>) -> vec4<f32> {
     return clamp(x, vec4<f32>(0.0), vec4<f32>(6.0));
 }
 
-// The factors of an input group.
-fn gate_of(input_group: u32) -> vec4<f32> {
-    return vec4<f32>(1.0);
-}
-
-fn gated(x: vec4<f32>, gate: vec4<f32>) -> vec4<f32> {
-    return x;
-}
-
 // Batch norm (or bias), residual and activation of one element of the output.
 fn epilogue(sum: vec4<f32>, scale: vec4<f32>, shift: vec4<f32>, index: u32) {
     var value = sum * scale + shift;
@@ -88,14 +78,24 @@ fn weight(index: u32) -> vec4<f32> {
     return stored;
 }
 
-// A strip of 4 columns by at most 4 rows of one group of channels a thread.
+const STRIP_COLUMNS: u32 = 4u;
+const STRIP_ROWS: u32 = 4u;
+
+// A pixel of an input row; zero beside the image.
+fn input_at(row_start: u32, column: i32) -> vec4<f32> {
+    let last_column = i32(layer.input_width) - 1;
+    let value = source[row_start + u32(clamp(column, 0, last_column))];
+    return select(vec4<f32>(), value, column >= 0 && column <= last_column);
+}
+
+// A thread computes a strip of STRIP_COLUMNS columns by at most STRIP_ROWS rows of one group of channels.
 @compute @workgroup_size(WORKGROUP)
 fn depthwise(@builtin(global_invocation_id) thread: vec3<u32>) {
-    let strips_per_row = (layer.output_width + 4u - 1u) / 4u;
-    let strips = strips_per_row * ((layer.output_height + 4u - 1u) / 4u);
+    let strips_per_row = (layer.output_width + STRIP_COLUMNS - 1u) / STRIP_COLUMNS;
+    let strips = strips_per_row * ((layer.output_height + STRIP_ROWS - 1u) / STRIP_ROWS);
     let group = thread.x / strips;
-    let column = thread.x % strips_per_row * 4u;
-    let row = thread.x % strips / strips_per_row * 4u;
+    let column = thread.x % strips_per_row * STRIP_COLUMNS;
+    let row = thread.x % strips / strips_per_row * STRIP_ROWS;
     if group >= layer.output_groups {
         return;
     }
@@ -108,16 +108,15 @@ fn depthwise(@builtin(global_invocation_id) thread: vec3<u32>) {
     let plane = group * layer.input_width * layer.input_height;
     let left = i32(column * STRIDE) - i32(layer.padding);
     let top = i32(row * STRIDE) - i32(layer.padding);
-    let last_column = i32(layer.input_width) - 1;
-    let rows = min(4u, layer.output_height - row);
+    let rows = min(STRIP_ROWS, layer.output_height - row);
     // The taps: the centre of the supernet's kernel.
-    let tap_y0_x0 = vec4<f16>(weight(first_tap + 0u * layer.weight_kernel + 0u));
+    let tap_y0_x0 = vec4<f16>(weight(first_tap + 0u * layer.weight_kernel));
     let tap_y0_x1 = vec4<f16>(weight(first_tap + 0u * layer.weight_kernel + 1u));
     let tap_y0_x2 = vec4<f16>(weight(first_tap + 0u * layer.weight_kernel + 2u));
-    let tap_y1_x0 = vec4<f16>(weight(first_tap + 1u * layer.weight_kernel + 0u));
+    let tap_y1_x0 = vec4<f16>(weight(first_tap + 1u * layer.weight_kernel));
     let tap_y1_x1 = vec4<f16>(weight(first_tap + 1u * layer.weight_kernel + 1u));
     let tap_y1_x2 = vec4<f16>(weight(first_tap + 1u * layer.weight_kernel + 2u));
-    let tap_y2_x0 = vec4<f16>(weight(first_tap + 2u * layer.weight_kernel + 0u));
+    let tap_y2_x0 = vec4<f16>(weight(first_tap + 2u * layer.weight_kernel));
     let tap_y2_x1 = vec4<f16>(weight(first_tap + 2u * layer.weight_kernel + 1u));
     let tap_y2_x2 = vec4<f16>(weight(first_tap + 2u * layer.weight_kernel + 2u));
     // Sums of the output rows that have begun; those of age `a` began `a` steps ago.
@@ -133,15 +132,15 @@ fn depthwise(@builtin(global_invocation_id) thread: vec3<u32>) {
         var input_row = top + i32(step * STRIDE);
         if input_row >= 0 && input_row < i32(layer.input_height) {
             let row_start = plane + u32(input_row) * layer.input_width;
-            let input0 = vec4<f16>(select(vec4<f32>(), source[row_start + u32(clamp(left + 0, 0, last_column))], left + 0 >= 0 && left + 0 <= last_column));
-            let input1 = vec4<f16>(select(vec4<f32>(), source[row_start + u32(clamp(left + 1, 0, last_column))], left + 1 >= 0 && left + 1 <= last_column));
-            let input2 = vec4<f16>(select(vec4<f32>(), source[row_start + u32(clamp(left + 2, 0, last_column))], left + 2 >= 0 && left + 2 <= last_column));
-            let input3 = vec4<f16>(select(vec4<f32>(), source[row_start + u32(clamp(left + 3, 0, last_column))], left + 3 >= 0 && left + 3 <= last_column));
-            let input4 = vec4<f16>(select(vec4<f32>(), source[row_start + u32(clamp(left + 4, 0, last_column))], left + 4 >= 0 && left + 4 <= last_column));
-            let input5 = vec4<f16>(select(vec4<f32>(), source[row_start + u32(clamp(left + 5, 0, last_column))], left + 5 >= 0 && left + 5 <= last_column));
-            let input6 = vec4<f16>(select(vec4<f32>(), source[row_start + u32(clamp(left + 6, 0, last_column))], left + 6 >= 0 && left + 6 <= last_column));
-            let input7 = vec4<f16>(select(vec4<f32>(), source[row_start + u32(clamp(left + 7, 0, last_column))], left + 7 >= 0 && left + 7 <= last_column));
-            let input8 = vec4<f16>(select(vec4<f32>(), source[row_start + u32(clamp(left + 8, 0, last_column))], left + 8 >= 0 && left + 8 <= last_column));
+            let input0 = vec4<f16>(input_at(row_start, left));
+            let input1 = vec4<f16>(input_at(row_start, left + 1));
+            let input2 = vec4<f16>(input_at(row_start, left + 2));
+            let input3 = vec4<f16>(input_at(row_start, left + 3));
+            let input4 = vec4<f16>(input_at(row_start, left + 4));
+            let input5 = vec4<f16>(input_at(row_start, left + 5));
+            let input6 = vec4<f16>(input_at(row_start, left + 6));
+            let input7 = vec4<f16>(input_at(row_start, left + 7));
+            let input8 = vec4<f16>(input_at(row_start, left + 8));
             sum_a0_c0 += vec4<f32>(tap_y0_x0 * input0);
             sum_a0_c1 += vec4<f32>(tap_y0_x0 * input2);
             sum_a0_c2 += vec4<f32>(tap_y0_x0 * input4);
@@ -170,15 +169,15 @@ fn depthwise(@builtin(global_invocation_id) thread: vec3<u32>) {
         input_row += 1;
         if input_row >= 0 && input_row < i32(layer.input_height) {
             let row_start = plane + u32(input_row) * layer.input_width;
-            let input0 = vec4<f16>(select(vec4<f32>(), source[row_start + u32(clamp(left + 0, 0, last_column))], left + 0 >= 0 && left + 0 <= last_column));
-            let input1 = vec4<f16>(select(vec4<f32>(), source[row_start + u32(clamp(left + 1, 0, last_column))], left + 1 >= 0 && left + 1 <= last_column));
-            let input2 = vec4<f16>(select(vec4<f32>(), source[row_start + u32(clamp(left + 2, 0, last_column))], left + 2 >= 0 && left + 2 <= last_column));
-            let input3 = vec4<f16>(select(vec4<f32>(), source[row_start + u32(clamp(left + 3, 0, last_column))], left + 3 >= 0 && left + 3 <= last_column));
-            let input4 = vec4<f16>(select(vec4<f32>(), source[row_start + u32(clamp(left + 4, 0, last_column))], left + 4 >= 0 && left + 4 <= last_column));
-            let input5 = vec4<f16>(select(vec4<f32>(), source[row_start + u32(clamp(left + 5, 0, last_column))], left + 5 >= 0 && left + 5 <= last_column));
-            let input6 = vec4<f16>(select(vec4<f32>(), source[row_start + u32(clamp(left + 6, 0, last_column))], left + 6 >= 0 && left + 6 <= last_column));
-            let input7 = vec4<f16>(select(vec4<f32>(), source[row_start + u32(clamp(left + 7, 0, last_column))], left + 7 >= 0 && left + 7 <= last_column));
-            let input8 = vec4<f16>(select(vec4<f32>(), source[row_start + u32(clamp(left + 8, 0, last_column))], left + 8 >= 0 && left + 8 <= last_column));
+            let input0 = vec4<f16>(input_at(row_start, left));
+            let input1 = vec4<f16>(input_at(row_start, left + 1));
+            let input2 = vec4<f16>(input_at(row_start, left + 2));
+            let input3 = vec4<f16>(input_at(row_start, left + 3));
+            let input4 = vec4<f16>(input_at(row_start, left + 4));
+            let input5 = vec4<f16>(input_at(row_start, left + 5));
+            let input6 = vec4<f16>(input_at(row_start, left + 6));
+            let input7 = vec4<f16>(input_at(row_start, left + 7));
+            let input8 = vec4<f16>(input_at(row_start, left + 8));
             sum_a0_c0 += vec4<f32>(tap_y1_x0 * input0);
             sum_a0_c1 += vec4<f32>(tap_y1_x0 * input2);
             sum_a0_c2 += vec4<f32>(tap_y1_x0 * input4);

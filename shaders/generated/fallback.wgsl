@@ -1,8 +1,8 @@
 // kernel      fallback, workgroups of 64
 // epilogue    activation and residual: as the layer says
 // gate        as the layer says
-// products    f32
 // weights     f32
+// products    f32
 
 const WORKGROUP: u32 = 64u;
 const KERNEL: u32 = 1u;
@@ -57,6 +57,15 @@ struct Layer {
 @group(0) @binding(3) var<storage, read_write> destination: array<vec4<f32>>;
 @group(0) @binding(4) var<uniform> layer: Layer;
 
+// The factors of an input group.
+fn gate_of(input_group: u32) -> vec4<f32> {
+    return select(vec4<f32>(1.0), source[layer.gate_offset + input_group], (layer.flags & GATED_INPUT) != 0u);
+}
+
+fn gated(x: vec4<f32>, gate: vec4<f32>) -> vec4<f32> {
+    return x * gate;
+}
+
 // exp(-x), kept finite: WGSL does not promise infinities.
 fn exp_minus(x: vec4<f32>) -> vec4<f32> {
     return exp(min(-x, vec4<f32>(80.0)));
@@ -73,15 +82,6 @@ fn activate(x: vec4<f32>) -> vec4<f32> {
     y = select(y, 1.0 / (1.0 + exp_minus(x)), activation == 5u); // sigmoid
     y = select(y, clamp(x + 3.0, vec4<f32>(0.0), vec4<f32>(6.0)) * (1.0 / 6.0), activation == 6u); // hard_sigmoid
     return y;
-}
-
-// The factors of an input group.
-fn gate_of(input_group: u32) -> vec4<f32> {
-    return select(vec4<f32>(1.0), source[layer.gate_offset + input_group], (layer.flags & GATED_INPUT) != 0u);
-}
-
-fn gated(x: vec4<f32>, gate: vec4<f32>) -> vec4<f32> {
-    return x * gate;
 }
 
 // Batch norm (or bias), residual and activation of one element of the output.
@@ -102,9 +102,9 @@ fn weight(index: u32) -> vec4<f32> {
     return stored;
 }
 
-// The fallback kernel: any convolution or matrix, specialised to nothing. A thread computes one pixel of one group of output
-// channels; kernel size and stride are the layer's parameters. It is slow to run and quick to compile, and answers while
-// the other kernels are compiled.
+// The fallback kernel: any convolution or matrix, specialised to nothing. A thread computes one pixel of one group of
+// output channels; kernel size and stride are the layer's parameters. It is slow to run and quick to compile, and
+// answers while the other kernels are compiled.
 //
 // It has few branches: software runs both sides of each.
 

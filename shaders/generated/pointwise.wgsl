@@ -2,8 +2,8 @@
 // tile        4 pixels by 2 groups of 4 output channels, weights from the buffer
 // epilogue    swish or identity, residual: as the layer says
 // gate        always
-// products    f32
 // weights     f32
+// products    f32
 
 const WORKGROUP: u32 = 64u;
 const KERNEL: u32 = 1u;
@@ -58,6 +58,15 @@ struct Layer {
 @group(0) @binding(3) var<storage, read_write> destination: array<vec4<f32>>;
 @group(0) @binding(4) var<uniform> layer: Layer;
 
+// The factors of an input group.
+fn gate_of(input_group: u32) -> vec4<f32> {
+    return source[layer.gate_offset + input_group];
+}
+
+fn gated(x: vec4<f32>, gate: vec4<f32>) -> vec4<f32> {
+    return x * gate;
+}
+
 // exp(-x), kept finite: WGSL does not promise infinities.
 fn exp_minus(x: vec4<f32>) -> vec4<f32> {
     return exp(min(-x, vec4<f32>(80.0)));
@@ -68,15 +77,6 @@ fn activate(x: vec4<f32>) -> vec4<f32> {
     return x / (1.0 + exp_minus(x));
 }
 
-// The factors of an input group.
-fn gate_of(input_group: u32) -> vec4<f32> {
-    return source[layer.gate_offset + input_group];
-}
-
-fn gated(x: vec4<f32>, gate: vec4<f32>) -> vec4<f32> {
-    return x * gate;
-}
-
 // Batch norm (or bias), residual and activation of one element of the output.
 fn epilogue(sum: vec4<f32>, scale: vec4<f32>, shift: vec4<f32>, index: u32) {
     var value = sum * scale + shift;
@@ -84,7 +84,8 @@ fn epilogue(sum: vec4<f32>, scale: vec4<f32>, shift: vec4<f32>, index: u32) {
     if (layer.flags & RESIDUAL_OUTPUT) != 0u {
         value += destination[index];
     }
-    destination[index] = select(activate(value), value, ((layer.flags >> ACTIVATION_SHIFT) & ACTIVATION_MASK) == IDENTITY);
+    let is_identity = ((layer.flags >> ACTIVATION_SHIFT) & ACTIVATION_MASK) == IDENTITY;
+    destination[index] = select(activate(value), value, is_identity);
 }
 
 @group(0) @binding(1) var<storage, read> weights: array<vec4<f32>>;
@@ -95,7 +96,10 @@ fn weight(index: u32) -> vec4<f32> {
     return stored;
 }
 
-// 4 pixels by 2 groups of four output channels a thread.
+const TILE_PIXELS: u32 = 4u;
+const TILE_GROUPS: u32 = 2u;
+
+// A thread computes TILE_PIXELS pixels, WORKGROUP apart, of TILE_GROUPS groups of four output channels.
 @compute @workgroup_size(WORKGROUP)
 fn pointwise(
     @builtin(workgroup_id) workgroup: vec3<u32>,
@@ -103,14 +107,14 @@ fn pointwise(
 ) {
     let pixels = layer.output_width * layer.output_height;
     let last_group = layer.output_groups - 1u;
-    let group = workgroup.y * 2u;
-    let first_pixel = workgroup.x * WORKGROUP * 4u + lane;
+    let group = workgroup.y * TILE_GROUPS;
+    let first_pixel = workgroup.x * WORKGROUP * TILE_PIXELS + lane;
     // Threads past the end read the last pixel and write nothing. They stay, for their lanes hold weights.
-    var source_p0 = min(first_pixel + 0u * WORKGROUP, pixels - 1u);
+    var source_p0 = min(first_pixel, pixels - 1u);
     var source_p1 = min(first_pixel + 1u * WORKGROUP, pixels - 1u);
     var source_p2 = min(first_pixel + 2u * WORKGROUP, pixels - 1u);
     var source_p3 = min(first_pixel + 3u * WORKGROUP, pixels - 1u);
-    var column_g0 = layer.weight_offset + min(group + 0u, last_group) * layer.weight_stride;
+    var column_g0 = layer.weight_offset + min(group, last_group) * layer.weight_stride;
     var column_g1 = layer.weight_offset + min(group + 1u, last_group) * layer.weight_stride;
     var sum_g0_p0 = vec4<f32>();
     var sum_g0_p1 = vec4<f32>();
@@ -123,14 +127,14 @@ fn pointwise(
     for (var i = 0u; i < layer.input_groups; i++) {
         let gate = gate_of(i);
         let matrix_g0 = mat4x4<f32>(
-            weight(column_g0 + 0u),
+            weight(column_g0),
             weight(column_g0 + 1u),
             weight(column_g0 + 2u),
             weight(column_g0 + 3u),
         );
         column_g0 += 4u;
         let matrix_g1 = mat4x4<f32>(
-            weight(column_g1 + 0u),
+            weight(column_g1),
             weight(column_g1 + 1u),
             weight(column_g1 + 2u),
             weight(column_g1 + 3u),
@@ -154,7 +158,7 @@ fn pointwise(
         sum_g1_p3 += matrix_g1 * input_p3;
     }
     // A loop over groups, for the epilogue is long: compilers take longer over it than over the sums.
-    for (var g = 0u; g < 2u && group + g <= last_group; g++) {
+    for (var g = 0u; g < TILE_GROUPS && group + g <= last_group; g++) {
         write(group + g, first_pixel, pixels, sum_g0_p0, sum_g0_p1, sum_g0_p2, sum_g0_p3);
         // The next group's sums become the first's.
         sum_g0_p0 = sum_g1_p0;
@@ -164,7 +168,16 @@ fn pointwise(
     }
 }
 
-fn write(group: u32, first_pixel: u32, pixels: u32, sum_p0: vec4<f32>, sum_p1: vec4<f32>, sum_p2: vec4<f32>, sum_p3: vec4<f32>) {
+// Ends one group of a thread's pixels.
+fn write(
+    group: u32,
+    first_pixel: u32,
+    pixels: u32,
+    sum_p0: vec4<f32>,
+    sum_p1: vec4<f32>,
+    sum_p2: vec4<f32>,
+    sum_p3: vec4<f32>,
+) {
     let norm = layer.norm_offset + 2u * group;
     let scale = norms[norm];
     let shift = norms[norm + 1u];
@@ -184,5 +197,4 @@ fn write(group: u32, first_pixel: u32, pixels: u32, sum_p0: vec4<f32>, sum_p1: v
     if pixel < pixels {
         epilogue(sum_p3, scale, shift, group * pixels + pixel);
     }
-    pixel += WORKGROUP;
 }

@@ -3,8 +3,8 @@
 const WORKGROUP: u32 = 64u;
 const CAMERA_FRAME: u32 = 255u;
 
-// Parameters and filter of the resize: a triangle with half-pixel centres that widens when the image shrinks (antialiased).
-// Weights are normalised over the pixels inside the image.
+// Parameters and filter of the resize: a triangle with half-pixel centres that widens when the image shrinks
+// (antialiased). Weights are normalised over the pixels inside the image.
 
 struct Resize {
     // Rows and columns of the square that is read.
@@ -94,8 +94,8 @@ fn byte(index: u32) -> f32 {
     return f32((image[index / 4u] >> (8u * (index % 4u))) & 255u);
 }
 
-// The network's channels of a pixel: grey becomes three equal ones, colour one luma where there is one channel (a camera
-// frame's own luma).
+// The network's channels of a pixel: grey becomes three equal ones, colour one luma where there is one channel (a
+// camera frame's own luma).
 fn value(row: u32, column: u32) -> vec4<f32> {
     let pixel = row * resize.source_side + column;
     var colour = packed_colour(pixel);

@@ -1,13 +1,13 @@
-//! Depthwise convolution. A thread computes a strip of 4 columns by at most ROWS rows of one group of channels. The strip
-//! slides down the input: every input value is read once, and serves all output rows that it touches. Threads run along
-//! strips, then groups, so that small images keep them busy.
+//! Depthwise convolution. A thread computes a strip of 4 columns by at most ROWS rows of one group of channels. The
+//! strip slides down the input: every input value is read once, and serves all output rows that it touches. Threads run
+//! along strips, then groups, so that small images keep them busy.
 //!
-//! Weight: `[group][row of the kernel][column of the kernel]`, four channels an element. All taps, a line of the input and
-//! the sums of every output row that has begun are in registers. That is why they are named and not in arrays: compilers
-//! that are left to unroll give up half way.
+//! Weight: `[group][row of the kernel][column of the kernel]`, four channels an element. All taps, a line of the input
+//! and the sums of every output row that has begun are in registers. That is why they are named and not in arrays:
+//! compilers that are left to unroll give up half way.
 
 use crate::Specialisation;
-use crate::writer::Writer;
+use crate::writer::{Writer, plus};
 use nestling_core::arithmetic::Arithmetic;
 
 /// Columns of a strip.
@@ -21,12 +21,19 @@ pub(crate) fn text(specialisation: &Specialisation) -> String {
     let Specialisation { kernel, rows, .. } = *specialisation;
     let oldest = oldest(specialisation);
     let mut to = Writer::default();
-    to.comment(format_args!("A strip of {COLUMNS} columns by at most {rows} rows of one group of channels a thread."));
+    to.line(format_args!("const STRIP_COLUMNS: u32 = {COLUMNS}u;"));
+    to.line(format_args!("const STRIP_ROWS: u32 = {rows}u;"));
+    to.line("");
+    to.input_at();
+    to.comment(
+        "A thread computes a strip of STRIP_COLUMNS columns by at most STRIP_ROWS rows of one group of channels.",
+    );
     to.block(HEAD, |to| {
-        write_position(rows, to);
+        write_position(to);
         to.comment("The taps: the centre of the supernet's kernel.");
         for (y, x) in (0..kernel).flat_map(|y| (0..kernel).map(move |x| (y, x))) {
-            let tap = narrowed(specialisation, format!("weight(first_tap + {y}u * layer.weight_kernel + {x}u)"));
+            let index = plus(format!("first_tap + {y}u * layer.weight_kernel"), x, "u");
+            let tap = narrowed(specialisation, format!("weight({index})"));
             to.line(format_args!("let tap_y{y}_x{x} = {tap};"));
         }
         to.comment("Sums of the output rows that have begun; those of age `a` began `a` steps ago.");
@@ -59,12 +66,12 @@ fn narrowed(specialisation: &Specialisation, value: String) -> String {
     }
 }
 
-fn write_position(rows: u32, to: &mut Writer) {
-    to.line(format_args!("let strips_per_row = (layer.output_width + {COLUMNS}u - 1u) / {COLUMNS}u;"));
-    to.line(format_args!("let strips = strips_per_row * ((layer.output_height + {rows}u - 1u) / {rows}u);"));
+fn write_position(to: &mut Writer) {
+    to.line("let strips_per_row = (layer.output_width + STRIP_COLUMNS - 1u) / STRIP_COLUMNS;");
+    to.line("let strips = strips_per_row * ((layer.output_height + STRIP_ROWS - 1u) / STRIP_ROWS);");
     to.line("let group = thread.x / strips;");
-    to.line(format_args!("let column = thread.x % strips_per_row * {COLUMNS}u;"));
-    to.line(format_args!("let row = thread.x % strips / strips_per_row * {rows}u;"));
+    to.line("let column = thread.x % strips_per_row * STRIP_COLUMNS;");
+    to.line("let row = thread.x % strips / strips_per_row * STRIP_ROWS;");
     to.block("if group >= layer.output_groups", |to| to.line("return;"));
     to.line("let crop = (layer.weight_kernel - KERNEL) / 2u;");
     to.line("let first_weight = layer.weight_offset + group * layer.weight_stride;");
@@ -75,8 +82,7 @@ fn write_position(rows: u32, to: &mut Writer) {
     to.line("let plane = group * layer.input_width * layer.input_height;");
     to.line("let left = i32(column * STRIDE) - i32(layer.padding);");
     to.line("let top = i32(row * STRIDE) - i32(layer.padding);");
-    to.line("let last_column = i32(layer.input_width) - 1;");
-    to.line(format_args!("let rows = min({rows}u, layer.output_height - row);"));
+    to.line("let rows = min(STRIP_ROWS, layer.output_height - row);");
 }
 
 /// The input rows of a step, as many as the stride, and their products with every output row that they touch.
@@ -87,9 +93,7 @@ fn write_input_rows(specialisation: &Specialisation, to: &mut Writer) {
         to.block("if input_row >= 0 && input_row < i32(layer.input_height)", |to| {
             to.line("let row_start = plane + u32(input_row) * layer.input_width;");
             for x in 0..(COLUMNS - 1) * stride + kernel {
-                let value = format!("source[row_start + u32(clamp(left + {x}, 0, last_column))]");
-                let inside = format!("left + {x} >= 0 && left + {x} <= last_column");
-                let value = narrowed(specialisation, format!("select(vec4<f32>(), {value}, {inside})"));
+                let value = narrowed(specialisation, format!("input_at(row_start, {})", plus("left", x, "")));
                 to.line(format_args!("let input{x} = {value};"));
             }
             for age in 0..=oldest(specialisation) {

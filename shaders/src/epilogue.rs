@@ -1,15 +1,14 @@
-//! The start and the end of a layer: the gate of its input, then batch norm, residual and activation of its sums. A module
-//! holds as much of them as its pipeline needs.
+//! The start and the end of a layer: the gate of its input, then batch norm, residual and activation of its sums. A
+//! module holds as much of them as its pipeline needs.
 
 use crate::writer::Writer;
-use crate::{Epilogue, Gate, Specialisation};
+use crate::{Epilogue, Gate};
 use nestling_core::space::Activation;
 
-/// The functions `activate`, `gate_of`, `gated` and `epilogue`.
-pub(crate) fn write(specialisation: &Specialisation, to: &mut Writer) {
-    write_activation(specialisation.epilogue, to);
-    write_gate(specialisation.gate, to);
-    write_epilogue(specialisation.epilogue, to);
+/// The functions `activate` and `epilogue`.
+pub(crate) fn write(epilogue: Epilogue, to: &mut Writer) {
+    write_activation(epilogue, to);
+    write_epilogue(epilogue, to);
 }
 
 fn write_activation(epilogue: Epilogue, to: &mut Writer) {
@@ -49,7 +48,8 @@ fn write_any_activation(to: &mut Writer) {
     });
 }
 
-fn write_gate(gate: Gate, to: &mut Writer) {
+/// The functions `gate_of` and `gated`.
+pub(crate) fn write_gate(gate: Gate, to: &mut Writer) {
     let factors = "source[layer.gate_offset + input_group]";
     let (factors, gated) = match gate {
         Gate::None => ("vec4<f32>(1.0)".to_owned(), "x"),
@@ -67,12 +67,10 @@ fn write_gate(gate: Gate, to: &mut Writer) {
 }
 
 fn write_epilogue(epilogue: Epilogue, to: &mut Writer) {
-    let (may_add, result) = match epilogue {
-        Epilogue::Fixed(_) => (false, "activate(value)"),
-        Epilogue::Mixed(_) => {
-            (true, "select(activate(value), value, ((layer.flags >> ACTIVATION_SHIFT) & ACTIVATION_MASK) == IDENTITY)")
-        }
-        Epilogue::AsLayer => (true, "activate(value)"),
+    let (may_add, may_be_identity) = match epilogue {
+        Epilogue::Fixed(_) => (false, false),
+        Epilogue::Mixed(_) => (true, true),
+        Epilogue::AsLayer => (true, false),
     };
     to.comment("Batch norm (or bias), residual and activation of one element of the output.");
     let head = "fn epilogue(sum: vec4<f32>, scale: vec4<f32>, shift: vec4<f32>, index: u32)";
@@ -82,7 +80,12 @@ fn write_epilogue(epilogue: Epilogue, to: &mut Writer) {
             to.comment("The destination holds the residual; no other thread reads or writes this element.");
             to.block("if (layer.flags & RESIDUAL_OUTPUT) != 0u", |to| to.line("value += destination[index];"));
         }
-        to.line(format_args!("destination[index] = {result};"));
+        if may_be_identity {
+            to.line("let is_identity = ((layer.flags >> ACTIVATION_SHIFT) & ACTIVATION_MASK) == IDENTITY;");
+            to.line("destination[index] = select(activate(value), value, is_identity);");
+        } else {
+            to.line("destination[index] = activate(value);");
+        }
     });
     to.line("");
 }

@@ -4,8 +4,8 @@ use nestling_core::space::Activation;
 use nestling_core::tiles::Tile;
 
 impl Kernel {
-    /// Specialisations that reach every line of the generated text: every epilogue and gate, odd and even sizes, tiles of
-    /// every kind. Tests and the [`fingerprint`](crate::fingerprint) go through them.
+    /// Specialisations that reach every line of the generated text: every epilogue and gate, odd and even sizes, tiles
+    /// of every kind. Tests and the [`fingerprint`](crate::fingerprint) go through them.
     pub fn examples(self) -> Vec<Specialisation> {
         let generic = Specialisation::generic(64);
         let mut all = vec![generic];

@@ -25,8 +25,8 @@ nestling_core::listed_enum! {
         ResizeColumns,
         /// Second pass of the resize: rows and normalisation.
         ResizeRows,
-        /// Any convolution or matrix, one pixel and 4 output channels a thread, specialised to nothing: slow to run, quick
-        /// to compile.
+        /// Any convolution or matrix, one pixel and 4 output channels a thread, specialised to nothing: slow to run,
+        /// quick to compile.
         Fallback,
         /// No layer: writes weights as the others read them, for the self-test of a storage.
         ReadWeights,
@@ -47,6 +47,8 @@ pub(crate) struct KernelRow {
     pub(crate) parameters: Parameters,
     /// Whether it reads the shared weights: if not, its module is the same for every storage.
     pub(crate) reads_weights: bool,
+    /// Whether it multiplies its input by a gate where the layer has one.
+    pub(crate) reads_gate: bool,
     /// Whether it ends as a layer does: batch norm, residual, activation.
     pub(crate) has_epilogue: bool,
     /// The kernel's own text.
@@ -71,15 +73,12 @@ pub(crate) enum Source {
     Generated(fn(&Specialisation) -> String),
 }
 
-/// The row of a kernel whose text is `wgsl/<name>.wgsl`.
+/// The row of a kernel whose text is `wgsl/<name>.wgsl`, with what it has of weights, gate and epilogue.
 macro_rules! file {
-    ($name:literal, $parameters:ident, reads_weights: $reads_weights:literal, has_epilogue: $has_epilogue:literal) => {
+    ($name:literal, $parameters:ident $(, $has:ident)*) => {
         KernelRow {
-            entry_point: $name,
-            parameters: Parameters::$parameters,
-            reads_weights: $reads_weights,
-            has_epilogue: $has_epilogue,
-            source: Source::File(include_str!(concat!("../wgsl/", $name, ".wgsl"))),
+            $($has: true,)*
+            ..file_row($name, Parameters::$parameters, include_str!(concat!("../wgsl/", $name, ".wgsl")))
         }
     };
 }
@@ -88,20 +87,20 @@ impl Kernel {
     /// Its row.
     pub(crate) const fn row(self) -> KernelRow {
         match self {
-            Self::Dense => generated("dense", dense::text),
-            Self::Depthwise => generated("depthwise", depthwise::text),
-            Self::Pointwise => generated("pointwise", pointwise::text),
-            Self::PointwiseSmall => file!("pointwise_small", Layer, reads_weights: true, has_epilogue: true),
-            Self::LinearWide => file!("linear_wide", Layer, reads_weights: true, has_epilogue: true),
-            Self::Pool => file!("pool", Layer, reads_weights: false, has_epilogue: false),
-            Self::PoolWide => file!("pool_wide", Layer, reads_weights: false, has_epilogue: false),
-            Self::AveragePool => file!("average_pool", Layer, reads_weights: false, has_epilogue: false),
-            Self::ResizeColumns => file!("resize_columns", Resize, reads_weights: false, has_epilogue: false),
-            Self::ResizeRows => file!("resize_rows", Resize, reads_weights: false, has_epilogue: false),
-            Self::Fallback => file!("fallback", Layer, reads_weights: true, has_epilogue: true),
-            Self::ReadWeights => file!("read_weights", Layer, reads_weights: true, has_epilogue: false),
-            Self::Moments => file!("moments", Layer, reads_weights: false, has_epilogue: false),
-            Self::Normalise => file!("normalise", Layer, reads_weights: false, has_epilogue: true),
+            Self::Dense => generated("dense", false, dense::text),
+            Self::Depthwise => generated("depthwise", false, depthwise::text),
+            Self::Pointwise => generated("pointwise", true, pointwise::text),
+            Self::PointwiseSmall => file!("pointwise_small", Layer, reads_weights, reads_gate, has_epilogue),
+            Self::LinearWide => file!("linear_wide", Layer, reads_weights, has_epilogue),
+            Self::Pool => file!("pool", Layer),
+            Self::PoolWide => file!("pool_wide", Layer),
+            Self::AveragePool => file!("average_pool", Layer),
+            Self::ResizeColumns => file!("resize_columns", Resize),
+            Self::ResizeRows => file!("resize_rows", Resize),
+            Self::Fallback => file!("fallback", Layer, reads_weights, reads_gate, has_epilogue),
+            Self::ReadWeights => file!("read_weights", Layer, reads_weights),
+            Self::Moments => file!("moments", Layer),
+            Self::Normalise => file!("normalise", Layer, has_epilogue),
         }
     }
 
@@ -116,12 +115,12 @@ impl Kernel {
     }
 }
 
-const fn generated(entry_point: &'static str, text: fn(&Specialisation) -> String) -> KernelRow {
-    KernelRow {
-        entry_point,
-        parameters: Parameters::Layer,
-        reads_weights: true,
-        has_epilogue: true,
-        source: Source::Generated(text),
-    }
+const fn file_row(entry_point: &'static str, parameters: Parameters, text: &'static str) -> KernelRow {
+    let source = Source::File(text);
+    KernelRow { entry_point, parameters, reads_weights: false, reads_gate: false, has_epilogue: false, source }
+}
+
+const fn generated(entry_point: &'static str, reads_gate: bool, text: fn(&Specialisation) -> String) -> KernelRow {
+    let (parameters, source) = (Parameters::Layer, Source::Generated(text));
+    KernelRow { entry_point, parameters, reads_weights: true, reads_gate, has_epilogue: true, source }
 }

@@ -1,6 +1,6 @@
 //! 1x1 convolution. A thread computes a tile of pixels by groups of four output channels, all sums in registers: each
-//! weight that it loads serves the tile's pixels, each pixel serves the tile's channels. A thread's pixels lie WORKGROUP
-//! apart, so that neighbouring threads read neighbouring pixels.
+//! weight that it loads serves the tile's pixels, each pixel serves the tile's channels. A thread's pixels lie
+//! WORKGROUP apart, so that neighbouring threads read neighbouring pixels.
 //!
 //! Weights come from the buffer, or through the subgroup: each of 8 neighbouring lanes loads one element of every two
 //! groups and broadcasts it, so that a thread loads an eighth of them. That needs subgroups of at least 8 lanes and a
@@ -8,7 +8,7 @@
 //!
 //! Weight: `[output group][input group][input channel of the group]`, four output channels an element.
 
-use crate::writer::Writer;
+use crate::writer::{Writer, plus};
 use crate::{Gate, Specialisation};
 use nestling_core::arithmetic::Arithmetic;
 use nestling_core::tiles::Tile;
@@ -25,12 +25,15 @@ fn pointwise(
 )"
     );
     let mut to = Writer::default();
-    to.comment(format_args!("{pixels} pixels by {groups} groups of four output channels a thread."));
+    to.line(format_args!("const TILE_PIXELS: u32 = {pixels}u;"));
+    to.line(format_args!("const TILE_GROUPS: u32 = {groups}u;"));
+    to.line("");
+    to.comment("A thread computes TILE_PIXELS pixels, WORKGROUP apart, of TILE_GROUPS groups of four output channels.");
     to.block(head, |to| {
         to.line("let pixels = layer.output_width * layer.output_height;");
         to.line("let last_group = layer.output_groups - 1u;");
-        to.line(format_args!("let group = workgroup.y * {groups}u;"));
-        to.line(format_args!("let first_pixel = workgroup.x * WORKGROUP * {pixels}u + lane;"));
+        to.line("let group = workgroup.y * TILE_GROUPS;");
+        to.line("let first_pixel = workgroup.x * WORKGROUP * TILE_PIXELS + lane;");
         write_places(specialisation, to);
         for (g, p) in tile_of(pixels, groups) {
             to.line(format_args!("var sum_g{g}_p{p} = vec4<f32>();"));
@@ -48,19 +51,20 @@ fn write_places(specialisation: &Specialisation, to: &mut Writer) {
     let Specialisation { tile: Tile { pixels, groups }, broadcast, .. } = *specialisation;
     to.comment("Threads past the end read the last pixel and write nothing. They stay, for their lanes hold weights.");
     for p in 0..pixels {
-        to.line(format_args!("var source_p{p} = min(first_pixel + {p}u * WORKGROUP, pixels - 1u);"));
+        let own = if p == 0 { "first_pixel".to_owned() } else { format!("first_pixel + {p}u * WORKGROUP") };
+        to.line(format_args!("var source_p{p} = min({own}, pixels - 1u);"));
     }
     if broadcast {
         to.comment("Lane 4g + c of the first 8 loads column c of group g, and of every second group after it.");
         to.line("let slot = subgroup_lane & 7u;");
         to.line("let first_column = layer.weight_offset + (slot & 3u);");
         for pair in 0..groups.div_ceil(2) {
-            let own = format!("min(group + (slot >> 2u) + {}u, last_group)", 2 * pair);
+            let own = format!("min({}, last_group)", plus("group + (slot >> 2u)", 2 * pair, "u"));
             to.line(format_args!("var column_pair{pair} = first_column + {own} * layer.weight_stride;"));
         }
     } else {
         for g in 0..groups {
-            let own = format!("min(group + {g}u, last_group)");
+            let own = format!("min({}, last_group)", plus("group", g, "u"));
             to.line(format_args!("var column_g{g} = layer.weight_offset + {own} * layer.weight_stride;"));
         }
     }
@@ -85,7 +89,7 @@ fn write_input_group(specialisation: &Specialisation, to: &mut Writer) {
         }
     } else {
         for g in 0..groups {
-            write_matrix(arithmetic, g, |c| format!("weight(column_g{g} + {c}u)"), to);
+            write_matrix(arithmetic, g, |c| format!("weight({})", plus(format!("column_g{g}"), c, "u")), to);
             to.line(format_args!("column_g{g} += 4u;"));
         }
         for p in 0..pixels {
@@ -140,7 +144,7 @@ fn write_calls(Tile { pixels, groups }: Tile, to: &mut Writer) {
         return;
     }
     to.comment("A loop over groups, for the epilogue is long: compilers take longer over it than over the sums.");
-    to.block(format_args!("for (var g = 0u; g < {groups}u && group + g <= last_group; g++)"), |to| {
+    to.block("for (var g = 0u; g < TILE_GROUPS && group + g <= last_group; g++)", |to| {
         to.line(format_args!("write(group + g, first_pixel, pixels{sums});"));
         to.comment("The next group's sums become the first's.");
         for (g, p) in tile_of(pixels, groups - 1) {
@@ -151,8 +155,11 @@ fn write_calls(Tile { pixels, groups }: Tile, to: &mut Writer) {
 
 /// The function that ends one group of a thread's pixels.
 fn write_output(pixels: u32, to: &mut Writer) {
-    let sums: String = (0..pixels).map(|p| format!(", sum_p{p}: vec4<f32>")).collect();
-    to.block(format_args!("fn write(group: u32, first_pixel: u32, pixels: u32{sums})"), |to| {
+    let sums = (0..pixels).map(|p| format!("sum_p{p}: vec4<f32>"));
+    let parameters = ["group", "first_pixel", "pixels"].map(|name| format!("{name}: u32")).into_iter().chain(sums);
+    to.comment("Ends one group of a thread's pixels.");
+    let head = format!("fn write(\n    {},\n)", parameters.collect::<Vec<_>>().join(",\n    "));
+    to.block(head, |to| {
         to.line("let norm = layer.norm_offset + 2u * group;");
         to.line("let scale = norms[norm];");
         to.line("let shift = norms[norm + 1u];");
@@ -161,7 +168,9 @@ fn write_output(pixels: u32, to: &mut Writer) {
             to.block("if pixel < pixels", |to| {
                 to.line(format_args!("epilogue(sum_p{p}, scale, shift, group * pixels + pixel);"));
             });
-            to.line("pixel += WORKGROUP;");
+            if p + 1 < pixels {
+                to.line("pixel += WORKGROUP;");
+            }
         }
     });
 }

@@ -1,5 +1,5 @@
-//! Puts a kernel's module together: header, constants, the parts that kernels share, and the kernel's own text. That is a
-//! file in `wgsl/` where a loop will do, and generated where registers must be named.
+//! Puts a kernel's module together: header, constants, the parts that kernels share, and the kernel's own text. That is
+//! a file in `wgsl/` where a loop will do, and generated where registers must be named.
 
 use crate::kernel::{Parameters, Source};
 use crate::parameters::{CAMERA_FRAME, flags};
@@ -30,8 +30,11 @@ pub(crate) fn module(kernel: Kernel, specialisation: &Specialisation, storage: W
         Parameters::Layer => {
             to.lines(LAYER);
             to.line("");
+            if row.reads_gate {
+                epilogue::write_gate(specialisation.gate, &mut to);
+            }
             if row.has_epilogue {
-                epilogue::write(specialisation, &mut to);
+                epilogue::write(specialisation.epilogue, &mut to);
             }
             if row.reads_weights {
                 write_weight(storage, &mut to);

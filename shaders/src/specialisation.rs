@@ -131,11 +131,13 @@ impl Specialisation {
         }
         if row.has_epilogue {
             fact("epilogue", &self.epilogue);
+        }
+        if row.reads_gate {
             fact("gate", &self.gate);
-            fact("products", &self.arithmetic);
         }
         if row.reads_weights {
             fact("weights", &storage);
+            fact("products", &self.arithmetic);
         }
     }
 }

@@ -1,5 +1,10 @@
 use std::fmt::Display;
 
+/// `base + offset`, or `base` alone where the offset is zero; `unit` is `u` for unsigned numbers.
+pub(crate) fn plus(base: impl Display, offset: u32, unit: &str) -> String {
+    if offset == 0 { base.to_string() } else { format!("{base} + {offset}{unit}") }
+}
+
 /// Writes indented WGSL.
 #[derive(Debug, Default)]
 pub(crate) struct Writer {
@@ -49,6 +54,17 @@ impl Writer {
         items.into_iter().for_each(|item| self.line(format_args!("{item},")));
         self.depth -= 1;
         self.line(tail);
+    }
+
+    /// The function `input_at`, which two generators call.
+    pub(crate) fn input_at(&mut self) {
+        self.comment("A pixel of an input row; zero beside the image.");
+        self.block("fn input_at(row_start: u32, column: i32) -> vec4<f32>", |to| {
+            to.line("let last_column = i32(layer.input_width) - 1;");
+            to.line("let value = source[row_start + u32(clamp(column, 0, last_column))];");
+            to.line("return select(vec4<f32>(), value, column >= 0 && column <= last_column);");
+        });
+        self.line("");
     }
 
     /// The text.

@@ -1,6 +1,6 @@
-// The fallback kernel: any convolution or matrix, specialised to nothing. A thread computes one pixel of one group of output
-// channels; kernel size and stride are the layer's parameters. It is slow to run and quick to compile, and answers while
-// the other kernels are compiled.
+// The fallback kernel: any convolution or matrix, specialised to nothing. A thread computes one pixel of one group of
+// output channels; kernel size and stride are the layer's parameters. It is slow to run and quick to compile, and
+// answers while the other kernels are compiled.
 //
 // It has few branches: software runs both sides of each.
 

@@ -1,5 +1,5 @@
-// A matrix over one pixel, one group of output channels a workgroup. A thread adds every 64th input group, then threads add
-// each other's sums. That keeps a real GPU busy where a matrix is small; software is faster with pointwise_small.
+// A matrix over one pixel, one group of output channels a workgroup. A thread adds every 64th input group, then threads
+// add each other's sums. That keeps a real GPU busy where a matrix is small; software is faster with pointwise_small.
 //
 // Weight: [output group][input group][input channel of the group], four output channels an element.
 

@@ -1,6 +1,6 @@
-// Mean and centred sum of squares of every channel of one image, one group of channels a workgroup. A thread takes every
-// WORKGROUPth pixel, four at a time. Parts are joined by Chan's formula, in threads and then between them: it adds squares
-// of differences and never of values, so that a mean far from zero costs no digits of the variance.
+// Mean and centred sum of squares of every channel of one image, one group of channels a workgroup. A thread takes
+// every WORKGROUPth pixel, four at a time. Parts are joined by Chan's formula, in threads and then between them: it
+// adds squares of differences and never of values, so that a mean far from zero costs no digits of the variance.
 //
 // Destination: [group][mean, centred sum of squares].
 
@@ -35,7 +35,8 @@ fn moments(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocatio
         let c = source[read + 2u * WORKGROUP];
         let d = source[read + 3u * WORKGROUP];
         let mean = 0.25 * ((a + b) + (c + d));
-        let squares = (a - mean) * (a - mean) + (b - mean) * (b - mean) + (c - mean) * (c - mean) + (d - mean) * (d - mean);
+        let first_two = (a - mean) * (a - mean) + (b - mean) * (b - mean);
+        let squares = first_two + (c - mean) * (c - mean) + (d - mean) * (d - mean);
         part = join(part, Part(mean, squares, 4.0));
     }
     for (; pixel < pixels; pixel += WORKGROUP) {

@@ -1,5 +1,5 @@
-// 1x1 convolution or matrix, one pixel of one group of output channels a thread. Threads run along pixels, then groups: no
-// larger tile keeps threads busy when there are few pixels (one, for a matrix).
+// 1x1 convolution or matrix, one pixel of one group of output channels a thread. Threads run along pixels, then groups:
+// no larger tile keeps threads busy when there are few pixels (one, for a matrix).
 //
 // Weight: [output group][input group][input channel of the group], four output channels an element.
 

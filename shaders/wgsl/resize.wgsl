@@ -1,5 +1,5 @@
-// Parameters and filter of the resize: a triangle with half-pixel centres that widens when the image shrinks (antialiased).
-// Weights are normalised over the pixels inside the image.
+// Parameters and filter of the resize: a triangle with half-pixel centres that widens when the image shrinks
+// (antialiased). Weights are normalised over the pixels inside the image.
 
 struct Resize {
     // Rows and columns of the square that is read.

@@ -26,8 +26,8 @@ fn byte(index: u32) -> f32 {
     return f32((image[index / 4u] >> (8u * (index % 4u))) & 255u);
 }
 
-// The network's channels of a pixel: grey becomes three equal ones, colour one luma where there is one channel (a camera
-// frame's own luma).
+// The network's channels of a pixel: grey becomes three equal ones, colour one luma where there is one channel (a
+// camera frame's own luma).
 fn value(row: u32, column: u32) -> vec4<f32> {
     let pixel = row * resize.source_side + column;
     var colour = packed_colour(pixel);

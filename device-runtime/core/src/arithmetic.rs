@@ -14,8 +14,8 @@ crate::listed_enum! {
         /// 32-bit floats.
         #[default]
         F32,
-        /// 16-bit floats in pointwise and depthwise convolutions, where nearly all the work is. Factors and products must
-        /// stay below 65,504.
+        /// 16-bit floats in pointwise and depthwise convolutions, where nearly all the work is. Factors and products
+        /// must stay below 65,504.
         F16,
     }
 }

@@ -1,4 +1,5 @@
-/// Declares an enum of unit variants together with `ALL`, the list of them: a new variant cannot be left out of the list.
+/// Declares an enum of unit variants together with `ALL`, the list of them: a new variant cannot be left out of the
+/// list.
 #[macro_export]
 macro_rules! listed_enum {
     (

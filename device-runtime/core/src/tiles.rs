@@ -4,8 +4,8 @@ use crate::space::OutputSize;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// Pixels that a workgroup covers in pointwise layers with a large, a medium and a small output: the last workgroup works for
-/// pixels that are not there, up to half of all in a small layer.
+/// Pixels that a workgroup covers in pointwise layers with a large, a medium and a small output: the last workgroup
+/// works for pixels that are not there, up to half of all in a small layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Coverage(pub [u32; 3]);
 

@@ -8,10 +8,11 @@
 //! | f16 | the nearest 16-bit float, ties to even | from 65,520 on, infinities, no numbers |
 //! | int8 | a code from -127 to 127 times the scale of its output channel, a 127th of the channel's largest weight | the largest f32, infinities, no numbers |
 //!
-//! Rounding what was rounded changes nothing: the same codes come out, and scales at most one unit in the last place off.
+//! Rounding what was rounded changes nothing: the same codes come out, and scales at most one unit in the last place
+//! off.
 //!
-//! To add a storage, append its variant and write its [`StorageRow`]; the compiler then names the four places that round,
-//! pack, write and read it. `CONTRIBUTING.md` shows the whole walk.
+//! To add a storage, append its variant and write its [`StorageRow`]; the compiler then names the four places that
+//! round, pack, write and read it. `CONTRIBUTING.md` shows the whole walk.
 
 use crate::space::{Convolution, ParameterLayout};
 use crate::words::any_of;
@@ -33,8 +34,8 @@ crate::listed_enum! {
         F32,
         /// The nearest 16-bit float, ties to even: 2 bytes a weight.
         F16,
-        /// Multiples of a scale, from -127 to 127: 1 byte a weight. Every output channel of a tensor has its own scale, a
-        /// 127th of its largest weight.
+        /// Multiples of a scale, from -127 to 127: 1 byte a weight. Every output channel of a tensor has its own scale,
+        /// a 127th of its largest weight.
         Int8,
     }
 }

@@ -2,14 +2,15 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 
 crate::listed_enum! {
-    /// What a layer computes. Its row says the rest; each of trainer, reference, exporter and GPU planner has one `match`
-    /// over all of them.
+    /// What a layer computes. Its row says the rest; each of trainer, reference, exporter and GPU planner has one
+    /// `match` over all of them.
     ///
     /// Append only: files hold a variant's number.
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
     #[serde(rename_all = "snake_case")]
     pub enum Operator {
-        /// A convolution in which every output channel reads every input channel, with a kernel larger than 1: the stem.
+        /// A convolution in which every output channel reads every input channel, with a kernel larger than 1: the
+        /// stem.
         Dense,
         /// A 1x1 convolution.
         Pointwise,
