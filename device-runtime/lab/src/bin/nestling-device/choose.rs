@@ -6,6 +6,7 @@ use crate::{device, profile};
 use anyhow::Result;
 use clap::ValueEnum;
 use nestling::Progress;
+use nestling::gpu::block_on;
 use nestling::session::{WholeSpaceChoice, WholeSpaceOptions};
 use nestling::{Runtime, RuntimeOptions};
 use nestling_bundle::Bundle;
@@ -194,7 +195,11 @@ impl Options {
         }
         let choices = match self.budget_ms.as_slice() {
             [] => runtime.choose_spread(TYPICAL, self.measuring.quantile())?,
-            given => given.iter().map(|&ms| runtime.choose(self.measuring.budget(ms))).collect::<Result<_, _>>()?,
+            given => {
+                let bar = Bar::new();
+                let choose = |&ms: &f64| block_on(runtime.choose_async(self.measuring.budget(ms), Some(&bar.follow())));
+                given.iter().map(choose).collect::<Result<_, _>>()?
+            }
         };
         let budgets = choices.iter().map(Row::from).collect();
         Ok(Choices { device: runtime.device().clone(), budgets })
