@@ -6,6 +6,8 @@ mod assets;
 mod bench;
 mod demo;
 mod latency;
+mod layers;
+mod metadata;
 mod onnx;
 mod peers;
 mod photo;
@@ -14,6 +16,7 @@ mod programs;
 mod setup;
 mod storage;
 mod test;
+mod wasm;
 mod workspace;
 
 use clap::{Parser, Subcommand};
@@ -68,6 +71,11 @@ enum Command {
     /// Packs the demo's run with each storage and classifies all test images with every shipped child on this device
     /// (about ten minutes on a software driver). Leaves target/storage/summary.json.
     Storage(storage::Options),
+    /// Structure of the code: sizes, public items, circles, and uses against the picture in docs/architecture.md.
+    ///
+    /// Fails where rooms (crates, modules, folders) use each other in a circle, where a use goes another way than the
+    /// picture's arrows, and where the picture lacks a room.
+    Layers(layers::Options),
     /// Everything that CI checks: formatting, lints, documentation, licences, tests.
     ///
     /// Stops at the first step that fails, and ends with one line a step and cargo's test results.
@@ -84,6 +92,7 @@ fn main() -> ExitCode {
         Command::Onnx(options) => onnx::run(&options),
         Command::Latency(options) => latency::run(&options),
         Command::Storage(options) => storage::run(&options),
+        Command::Layers(options) => layers::run(&options),
         Command::Test(options) => test::run(&options),
     };
     match outcome {

@@ -1,6 +1,7 @@
 //! Running other programs: their output passes through, and a failure says which command it was.
 
 use anyhow::{Context, Result, bail};
+use serde_json::Value;
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
@@ -40,7 +41,24 @@ pub fn run_watched(command: &mut Command, mut each_line: impl FnMut(&str)) -> Re
     Ok(())
 }
 
-/// What a command prints, or `None` where it is missing or fails: for questions such as "is pip there?".
+/// Runs to the end and returns standard output; errors and progress go to the terminal.
+pub fn output(command: &mut Command) -> Result<String> {
+    let shown = display(command);
+    let output = command.stdin(Stdio::null()).stderr(Stdio::inherit()).output();
+    let output = output.with_context(|| format!("could not start `{shown}`"))?;
+    if !output.status.success() {
+        bail!("`{shown}` failed ({})", output.status);
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// Runs to the end and parses standard output as one JSON document.
+pub fn json(command: &mut Command) -> Result<Value> {
+    let text = output(command)?;
+    serde_json::from_str(&text).with_context(|| format!("`{}` printed no JSON", display(command)))
+}
+
+/// Returns the output of a command, or `None` where it is missing or fails: for questions such as "is pip there?".
 pub fn answer(program: &str, arguments: &[&str]) -> Option<String> {
     let output = Command::new(program).args(arguments).stdin(Stdio::null()).output().ok()?;
     output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())

@@ -2,7 +2,6 @@
 
 use crate::{process, setup, workspace};
 use anyhow::Result;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 /// Flags of `cargo xtask test`.
@@ -30,28 +29,32 @@ fn steps(options: &Options, report: &mut Report) -> Result<()> {
         setup::photo()?;
         setup::onnx_python().map(drop)
     })?;
-    report.step("format", || process::run(&mut cargo(&["fmt", "--all", "--check"])))?;
+    report.step("format", || process::run(&mut workspace::cargo(&["fmt", "--all", "--check"])))?;
     report.step("clippy", || {
         let lint = ["clippy", "--workspace", "--all-targets", "--all-features", "--", "--deny", "warnings"];
-        process::run(&mut cargo(&lint))
+        process::run(&mut workspace::cargo(&lint))
     })?;
     // Right after clippy: it reads the same metadata of the dependencies, so it compiles little.
     report.step("doc", || {
-        let mut doc = cargo(&["doc", "--workspace", "--no-deps", "--all-features"]);
+        let mut doc = workspace::cargo(&["doc", "--workspace", "--no-deps", "--all-features"]);
         process::run(doc.env("RUSTDOCFLAGS", "--deny warnings"))
     })?;
     if process::answer("cargo", &["deny", "--version"]).is_some() {
-        report.step("licences", || process::run(&mut cargo(&["deny", "--all-features", "check", "licenses"])))?;
+        report.step("licences", || {
+            process::run(&mut workspace::cargo(&["deny", "--all-features", "check", "licenses"]))
+        })?;
     } else {
         report.skip("licences", "cargo-deny is not installed: cargo install cargo-deny");
     }
     if options.full {
-        report.step("no GPU", || process::run(&mut cargo(&["check", "-p", "nestling", "--no-default-features"])))?;
+        report.step("no GPU", || {
+            process::run(&mut workspace::cargo(&["check", "-p", "nestling", "--no-default-features"]))
+        })?;
     }
     let mut results = Vec::new();
     let tested = report.step("tests", || {
         // All binaries even when one fails: one run then tells all.
-        let mut test = cargo(&["test", "--workspace", "--all-features", "--no-fail-fast"]);
+        let mut test = workspace::cargo(&["test", "--workspace", "--all-features", "--no-fail-fast"]);
         if options.full {
             test.args(["--", "--include-ignored"]);
         }
@@ -63,13 +66,6 @@ fn steps(options: &Options, report: &mut Report) -> Result<()> {
     });
     report.results = results;
     tested
-}
-
-/// The cargo that runs this program, in the repository's root.
-fn cargo(arguments: &[&str]) -> Command {
-    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command.args(arguments).current_dir(workspace::root());
-    command
 }
 
 /// What ran so far and how it ended.

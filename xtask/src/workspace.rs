@@ -1,6 +1,7 @@
 //! Where things are in this checkout.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// The repository's root.
 ///
@@ -14,4 +15,11 @@ pub fn root() -> PathBuf {
 /// The repository's own `target`, whatever `CARGO_TARGET_DIR` says: `.cargo/config.toml` looks for libtorch here.
 pub fn target() -> PathBuf {
     root().join("target")
+}
+
+/// The cargo that runs this program, in the repository's root.
+pub fn cargo(arguments: &[&str]) -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.args(arguments).current_dir(root());
+    command
 }

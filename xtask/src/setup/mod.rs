@@ -63,6 +63,14 @@ pub fn onnx_python() -> Result<PathBuf> {
     onnx::python()
 }
 
+/// Debian's compiler for the web and the sources of its standard library, which it builds itself.
+pub const WEB_PACKAGES: [&str; 3] = ["rustc-web", "cargo-web", "rust-web-src"];
+
+/// Installs Debian's compiler for the web.
+pub fn web_compiler() -> Result<()> {
+    packages::install(&WEB_PACKAGES)
+}
+
 /// What the other commands call first.
 pub fn ensure() -> Result<()> {
     run(&Options::default())
