@@ -9,6 +9,7 @@ mod latency;
 mod layers;
 mod metadata;
 mod onnx;
+mod package;
 mod peers;
 mod photo;
 mod process;
@@ -76,9 +77,22 @@ enum Command {
     /// Fails where rooms (crates, modules, folders) use each other in a circle, where a use goes another way than the
     /// picture's arrows, and where the picture lacks a room.
     Layers(layers::Options),
-    /// Everything that CI checks: formatting, lints, documentation, licences, tests.
+    /// Check that the runtime compiles for the web, with all its features.
+    ///
+    /// Takes rustup's target wasm32-unknown-unknown where it is installed, otherwise Debian's rustc-web, which it
+    /// installs and which builds the standard library too (5 minutes the first time). Builds in target/wasm.
+    Wasm,
+    /// Package every crate that may be published, and build each from its package.
+    ///
+    /// Needs the package index, unless CARGO_NET_OFFLINE=true and everything was built before. Leaves target/package.
+    Package,
+    /// Everything that CI checks: formatting, structure, lints, documentation, licences, WebAssembly, tests.
     ///
     /// Stops at the first step that fails, and ends with one line a step and cargo's test results.
+    ///
+    /// Tests of what an adapter may lack are skipped on adapters that lack it. NESTLING_REQUIRE names what must be
+    /// there, separated by commas, so that such a test fails instead. Where Mesa's lavapipe is the only adapter, this
+    /// command sets it to f16,subgroups,timestamps,pipeline-cache, unless it is set already.
     Test(test::Options),
 }
 
@@ -93,6 +107,8 @@ fn main() -> ExitCode {
         Command::Latency(options) => latency::run(&options),
         Command::Storage(options) => storage::run(&options),
         Command::Layers(options) => layers::run(&options),
+        Command::Wasm => wasm::check(),
+        Command::Package => package::run(),
         Command::Test(options) => test::run(&options),
     };
     match outcome {

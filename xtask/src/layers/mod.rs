@@ -39,6 +39,13 @@ pub struct Options {
     picture: Option<PathBuf>,
 }
 
+impl Options {
+    /// Only what is read from the sources.
+    pub fn quick() -> Self {
+        Self { quick: true, ..Self::default() }
+    }
+}
+
 /// The name of the file that draws the allowed directions.
 const PICTURE: &str = "docs/architecture.md";
 

@@ -22,6 +22,7 @@ use std::path::PathBuf;
 pub use peers::{Peers, ensure as peers};
 pub use photo::ensure as photo;
 pub use swiftshader::find_or_install as swiftshader;
+pub use vulkan::has_only_lavapipe;
 
 /// Flags of `cargo xtask setup`.
 #[derive(clap::Args, Default)]

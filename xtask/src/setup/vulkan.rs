@@ -22,6 +22,15 @@ pub fn find() -> Option<String> {
     (!drivers.is_empty()).then(|| format!("drivers: {}", drivers.join(", ")))
 }
 
+/// Whether Mesa's software driver is the only one that has something to run on.
+pub fn has_only_lavapipe() -> bool {
+    let names: Vec<String> = manifests().iter().map(|path| driver_name(path)).collect();
+    let has = |name: &str| names.iter().any(|other| other == name);
+    // Mesa brings drivers for hardware along, which find none without these.
+    let has_gpu = ["/dev/dri", "/dev/nvidia0", "/dev/dxg"].iter().any(|device| Path::new(device).exists());
+    has("lavapipe") && !has("vk_swiftshader") && !has_gpu
+}
+
 /// The drivers found, or what to do to have one.
 pub fn require() -> Result<String> {
     match find() {
