@@ -1,4 +1,4 @@
-//! The system's packages, where it has apt; elsewhere a message says what is needed.
+//! The system's packages: installed where it has apt, elsewhere named in a message.
 
 use crate::process;
 use anyhow::{Context, Result, bail};
@@ -11,8 +11,8 @@ pub fn install(names: &[&str]) -> Result<()> {
     }
     let list = names.join(" ");
     if process::answer("apt-get", &["--version"]).is_none() {
-        // The caller's own check says what each of them is for.
-        println!("setup: no apt on this system; Debian calls what is missing: {list}");
+        // The caller's own check says why each of them is needed.
+        println!("setup: no apt on this system; under Debian's names, these packages are missing: {list}");
         return Ok(());
     }
     if process::answer("id", &["-u"]).as_deref() != Some("0") {
