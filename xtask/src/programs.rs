@@ -1,4 +1,4 @@
-//! The two programs of this repository, built once in release mode and run for their JSON.
+//! The two programs of this repository, built in release mode and run for their JSON output.
 
 use crate::{process, workspace};
 use anyhow::{Context, Result};
@@ -12,7 +12,7 @@ pub struct Programs {
 }
 
 impl Programs {
-    /// Builds both.
+    /// Builds both programs.
     pub fn build() -> Result<Self> {
         let build = ["build", "--release", "--bins", "-p", "nestling-train", "-p", "nestling-lab"];
         process::run(&mut workspace::cargo(&build))?;
@@ -20,12 +20,12 @@ impl Programs {
         Ok(Self { folder: workspace::root().join(target).join("release") })
     }
 
-    /// The trainer.
+    /// Returns a command that runs the trainer.
     pub fn trainer(&self, arguments: &[&str]) -> Command {
         self.command("nestling", arguments)
     }
 
-    /// The device program.
+    /// Returns a command that runs the device program.
     pub fn device(&self, arguments: &[&str]) -> Command {
         self.command("nestling-device", arguments)
     }
@@ -38,14 +38,14 @@ impl Programs {
     }
 }
 
-/// Without a desktop session EGL complains at every start, although Vulkan is what is used.
+/// Sets a folder for EGL, which warns at every start outside of a desktop session although Vulkan is used.
 pub fn without_desktop(command: &mut Command) {
     if std::env::var_os("XDG_RUNTIME_DIR").is_none() {
         command.env("XDG_RUNTIME_DIR", workspace::target());
     }
 }
 
-/// Runs a command with `--json`, its progress on the terminal, and returns the document.
+/// Runs a command with `--json` and returns the document; progress goes to the terminal.
 pub fn json(mut command: Command) -> Result<Value> {
     process::json(command.arg("--json"))
 }

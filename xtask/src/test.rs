@@ -1,4 +1,4 @@
-//! `cargo xtask test`: what CI checks, in the order in which it is cheapest to learn of a mistake.
+//! `cargo xtask test`: the checks of CI, the cheapest ones first.
 
 use crate::{layers, package, process, setup, wasm, workspace};
 use anyhow::Result;
@@ -12,7 +12,7 @@ pub struct Options {
     full: bool,
 }
 
-/// Runs every check; the last lines are one a step and the result lines of `cargo test`.
+/// Runs every check and prints the outcome of each step and the result lines of `cargo test` last.
 pub fn run(options: &Options) -> Result<()> {
     let mut report = Report::default();
     let outcome = steps(options, &mut report);
@@ -22,8 +22,8 @@ pub fn run(options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// What lavapipe can do, so that no test of it may be skipped there.
-const LAVAPIPE_HAS: &str = "f16,subgroups,timestamps,pipeline-cache";
+/// Optional features that lavapipe has; no test of them may be skipped there.
+const LAVAPIPE_FEATURES: &str = "f16,subgroups,timestamps,pipeline-cache";
 
 fn steps(options: &Options, report: &mut Report) -> Result<()> {
     report.step("setup", || {
@@ -38,7 +38,7 @@ fn steps(options: &Options, report: &mut Report) -> Result<()> {
         let lint = ["clippy", "--workspace", "--all-targets", "--all-features", "--", "--deny", "warnings"];
         process::run(&mut workspace::cargo(&lint))
     })?;
-    // Right after clippy: it reads the same metadata of the dependencies, so it compiles little.
+    // Right after clippy, whose metadata of the dependencies it reads too, so that it compiles little.
     report.step("doc", || {
         let mut doc = workspace::cargo(&["doc", "--workspace", "--no-deps", "--all-features"]);
         process::run(doc.env("RUSTDOCFLAGS", "--deny warnings"))
@@ -62,14 +62,14 @@ fn steps(options: &Options, report: &mut Report) -> Result<()> {
 
 /// Runs all tests and collects cargo's result lines.
 fn test(options: &Options, results: &mut Vec<String>) -> Result<()> {
-    // All binaries even when one fails: one run then tells all.
+    // A test binary that fails does not stop the others, so that one run shows every failure.
     let mut test = workspace::cargo(&["test", "--workspace", "--all-features", "--no-fail-fast"]);
     if options.full {
         test.args(["--", "--include-ignored"]);
     }
     if std::env::var_os("NESTLING_REQUIRE").is_none() && setup::has_only_lavapipe() {
-        println!("lavapipe is the only adapter: NESTLING_REQUIRE={LAVAPIPE_HAS}");
-        test.env("NESTLING_REQUIRE", LAVAPIPE_HAS);
+        println!("lavapipe is the only adapter: NESTLING_REQUIRE={LAVAPIPE_FEATURES}");
+        test.env("NESTLING_REQUIRE", LAVAPIPE_FEATURES);
     }
     process::run_watched(&mut test, |line| {
         if line.starts_with("test result:") {
@@ -78,7 +78,7 @@ fn test(options: &Options, results: &mut Vec<String>) -> Result<()> {
     })
 }
 
-/// What ran so far and how it ended.
+/// The outcome of every step so far.
 #[derive(Default)]
 struct Report {
     steps: Vec<Step>,

@@ -14,7 +14,7 @@ mod whole_folder;
 use anyhow::Result;
 
 pub use environments::{Peers, onnx as onnx_python, peers};
-pub use photo::ensure as photo;
+pub use photo::{Photo, ensure as photo};
 pub use vulkan::{has_only_lavapipe, swiftshader};
 
 /// Flags of `cargo xtask setup`.
