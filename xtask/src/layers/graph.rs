@@ -1,4 +1,4 @@
-//! Circles in a graph of names.
+//! Cycles in a graph of names.
 
 use std::collections::{BTreeMap, BTreeSet};
 

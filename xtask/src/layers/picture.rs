@@ -56,7 +56,7 @@ impl Picture {
         self.arrows = graph(arrows);
     }
 
-    /// Every room must be drawn, and no arrows may form a circle.
+    /// Every room must be drawn, and no arrows may form a cycle.
     fn check(&mut self, tree: &Tree) {
         for (index, package) in tree.packages.iter().enumerate() {
             let has_drawn_room =
@@ -68,8 +68,8 @@ impl Picture {
         }
         let all = self.arrows.iter().flat_map(|(from, all)| all.iter().map(move |to| (crate_of(from), crate_of(to))));
         let of_crates = graph(all.filter(|(from, to)| from != to));
-        let circles = cycles(&self.arrows).into_iter().chain(cycles(&of_crates));
-        self.faults.extend(circles.map(|circle| format!("the arrows form a circle: {}", circle.join(", "))));
+        let found = cycles(&self.arrows).into_iter().chain(cycles(&of_crates));
+        self.faults.extend(found.map(|cycle| format!("the arrows form a cycle: {}", cycle.join(", "))));
     }
 
     /// Whether a room may use another one.
@@ -110,7 +110,7 @@ fn outwards(room: &str) -> impl Iterator<Item = &str> {
     std::iter::successors(Some(room), |room| Some(room.rsplit_once('/')?.0))
 }
 
-/// What labels may name.
+/// The names that labels may give.
 struct Names<'a> {
     tree: &'a Tree,
     rooms: BTreeSet<&'a str>,
@@ -140,7 +140,7 @@ impl<'a> Names<'a> {
         [of_package, Some(label.to_owned())].into_iter().flatten().find(|room| self.rooms.contains(room.as_str()))
     }
 
-    /// A subgraph around crates: a mere frame.
+    /// Whether a node is a subgraph around crates, such as a folder of them.
     fn is_group(&self, node: &Node) -> bool {
         let inside = |folder: &str| folder != name_of(&node.label) && is_within(folder, name_of(&node.label));
         node.is_subgraph && self.tree.packages.iter().any(|package| inside(&package.folder))

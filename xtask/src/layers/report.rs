@@ -35,8 +35,9 @@ pub fn print(structure: &Structure, measured: &Measured) {
         let (items, errors) = (one.surface.public_items, one.surface.error_types);
         println!("{:20} {:>7} {items:>13} {errors:>12}", one.name, one.lines);
     }
-    let wrong = structure.wrong_way.as_ref().map_or("unknown".to_owned(), |all| all.len().to_string());
-    println!("\ncycles           {}\nwrong-way edges  {wrong}", structure.cycles.len());
+    let count = |known: Option<usize>| known.map_or("unknown".to_owned(), |count| count.to_string());
+    println!("\ncycles           {}", count(structure.cycles.as_ref().map(Vec::len)));
+    println!("wrong-way edges  {}", count(structure.wrong_way.as_ref().map(Vec::len)));
     if let Some(one) = &structure.longest_function {
         println!("longest function {} lines: {} in {}", one.lines, one.name, one.file);
     }

@@ -42,7 +42,7 @@ impl Tree {
 
 struct Resolver<'a> {
     tree: &'a Tree,
-    /// Names that are being looked up: glob imports may form a circle.
+    /// Names that are being looked up: glob imports may form a cycle.
     under_way: Vec<(ModuleId, String)>,
 }
 

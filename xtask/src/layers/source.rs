@@ -48,7 +48,7 @@ pub struct Tree {
     pub faults: Vec<String>,
 }
 
-/// What a module has from where it is declared.
+/// The position of a module in the tree.
 #[derive(Clone)]
 struct Place {
     package: usize,

@@ -58,7 +58,7 @@ impl Walk<'_> {
                 // A module of this crate, or the names of a glob.
                 (Some(Found::Module(other)), name) if name.is_none() || self.is_own(other) => self.module(other),
                 (Some(Found::Module(other)), Some(name)) => drop(self.items.insert((other, name))),
-                // Of a crate outside of the workspace.
+                // An item of a crate outside of the workspace.
                 (None, Some(name)) => drop(self.items.insert((id, name))),
                 (_, None) => {}
             }

@@ -29,7 +29,7 @@ impl Environment {
         let interpreter = folder.join("bin/python");
         if !self.works(&folder) {
             if folder.exists() {
-                println!("setup: {} is damaged or of another version; making it anew", folder.display());
+                println!("setup: {} is damaged or of another version; it is made again", folder.display());
                 fs::remove_dir_all(&folder).with_context(|| format!("could not remove {}", folder.display()))?;
             }
             whole_folder::make(&folder, |part| self.fill(part))?;
