@@ -262,3 +262,19 @@ fn machine(load_at_start: Option<String>) -> Value {
 fn text(path: &Path) -> String {
     path.to_string_lossy().into_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missed_target_is_an_error_after_the_files_are_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let message = finish(folder.path(), json!({ "governor": { "traces": 1000 } })).unwrap_err().to_string();
+        assert!(message.contains("targets are missed:\n") && message.contains("switch: p99, us"), "{message}");
+        assert!(!message.contains("governor: traces"), "{message}");
+        let written = std::fs::read_to_string(folder.path().join("summary.json")).unwrap();
+        assert_eq!(serde_json::from_str::<Value>(&written).unwrap()["targets"][0]["met"], false);
+        assert!(std::fs::read_to_string(folder.path().join("table.md")).unwrap().contains("**no**"));
+    }
+}

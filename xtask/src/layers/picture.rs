@@ -1,4 +1,20 @@
 //! The allowed directions, as the picture in `docs/architecture.md` draws them.
+//!
+//! The picture is the document's first Mermaid block that begins with `graph` or `flowchart`:
+//!
+//! ```text
+//! graph TD
+//!   subgraph core["device-runtime/core: nestling-core"]
+//!     space["core/space"]
+//!     latency --> space & metrics
+//!   end
+//!   page["device-runtime/page"]
+//!   runtime["device-runtime/runtime"] --> core
+//! ```
+//!
+//! A label names a crate (by its folder, the folder's last component or its package) or a room (`core/space`; inside of the
+//! crate's subgraph also `space`). Text after a colon or a line break (`<br/>`) is free. Without a label the id counts.
+//! `a --> b` says that `a` may use `b` and all that `b` may use.
 
 use super::edges::{Edge, crate_of, is_within};
 use super::graph::{Graph, cycles, graph};
@@ -74,9 +90,9 @@ impl Picture {
 
     /// Whether a room may use another one.
     ///
-    /// A room may use what the rooms around it and its crate may use, and whatever those may use. An arrow to a crate or
-    /// room stands for all that is in it. A crate's root file, its programs and, in a crate without drawn rooms, all
-    /// its rooms may use every room of that crate.
+    /// A room may also use everything that its crate and the rooms around it may use. An arrow to a crate or a room covers
+    /// everything inside. A crate's root file and its programs may use every room of the crate; so may all rooms of a crate
+    /// that is drawn without rooms.
     pub fn allows(&self, edge: &Edge) -> bool {
         let is_inside = crate_of(&edge.from) == crate_of(&edge.to);
         let Some(from) = self.nearest(&edge.from) else { return is_inside };
