@@ -105,14 +105,16 @@ impl Chart {
 
     /// A node is known from its first mention; its label and its subgraph may come later.
     fn add(&mut self, id: &str, label: Option<String>, frame: Option<&String>, is_subgraph: bool, line: usize) {
-        let named = label.is_some() || is_subgraph;
-        let node = Node { label: label.unwrap_or_else(|| id.to_owned()), frame: frame.cloned(), is_subgraph, line };
-        if named {
-            self.nodes.insert(id.to_owned(), node);
-        } else {
-            let known = self.nodes.entry(id.to_owned()).or_insert(node);
-            known.frame = known.frame.take().or_else(|| frame.cloned());
+        let known = self.nodes.remove(id);
+        let is_named = label.is_some() || is_subgraph;
+        let mut node = Node { label: label.unwrap_or_else(|| id.to_owned()), frame: frame.cloned(), is_subgraph, line };
+        if let Some(known) = known {
+            node.frame = known.frame.or(node.frame);
+            if !is_named {
+                node = Node { frame: node.frame, ..known };
+            }
         }
+        self.nodes.insert(id.to_owned(), node);
     }
 }
 
@@ -198,6 +200,7 @@ mod tests {
         assert_eq!(nodes["core"].label, "x/core: nestling-core");
         assert_eq!((nodes["s"].label.as_str(), nodes["s"].frame.as_deref()), ("core/space", Some("core")));
         assert_eq!((nodes["t"].label.as_str(), nodes["u"].label.as_str()), ("T", "u"));
+        assert_eq!(nodes["t"].frame.as_deref(), Some("core"));
         assert_eq!(nodes["core"].line, 8);
         let nodes = chart("a --> b\nsubgraph core\nb\nend").unwrap().nodes;
         assert_eq!(nodes["b"].frame.as_deref(), Some("core"));
