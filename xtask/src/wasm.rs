@@ -1,7 +1,7 @@
 //! Whether the runtime compiles for the web: `cargo check --target wasm32-unknown-unknown -p nestling`.
 
 use crate::{process, setup, workspace};
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use std::path::Path;
 use std::process::Command;
 
@@ -41,7 +41,7 @@ fn command() -> Result<Option<Command>> {
         return Ok(Some(command));
     }
     if !has_debian_sources() {
-        setup::web_compiler()?;
+        setup::web_compiler().with_context(|| format!("`rustup target add {TARGET}` will do as well"))?;
     }
     Ok(has_debian_sources().then(debian))
 }
