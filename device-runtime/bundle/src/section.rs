@@ -4,14 +4,14 @@ use crate::BundleError;
 use half::f16;
 use nestling_core::space::{Convolution, ParameterLayout, Role};
 use nestling_core::weights;
-use nestling_core::weights::{MAX_CODE, OutOfRange, Steps, WeightStorage};
+use nestling_core::weights::{MAX_CODE, OutOfRange, QuantisedWeights, WeightStorage};
 use std::borrow::Cow;
 
 /// Bytes that the weights of a space take.
 pub(super) fn length(layout: &ParameterLayout, storage: WeightStorage) -> usize {
     let weights = weights::count(layout);
-    let steps = if storage == WeightStorage::Int8 { weights::count_of_outputs(layout) } else { 0 };
-    4 * (layout.len() - weights + steps) + storage.bytes() * weights
+    let scales = if storage.row().has_scales { weights::count_of_outputs(layout) } else { 0 };
+    4 * (layout.len() - weights + scales) + storage.bytes() * weights
 }
 
 /// The section's bytes; the parameters must fit the layout.
@@ -20,21 +20,28 @@ pub(super) fn encode<'a>(
     parameters: &'a [f32],
     storage: WeightStorage,
 ) -> Result<Cow<'a, [u8]>, OutOfRange> {
-    if storage == WeightStorage::F32 {
-        return Ok(Cow::Borrowed(bytemuck::cast_slice(parameters)));
+    let norms = || {
+        let mut bytes = Vec::with_capacity(length(layout, storage));
+        for parameter in layout.parameters.iter().filter(|parameter| parameter.role != Role::Weight) {
+            bytes.extend_from_slice(bytemuck::cast_slice(&parameters[parameter.range()]));
+        }
+        bytes
+    };
+    match storage {
+        WeightStorage::F32 => Ok(Cow::Borrowed(bytemuck::cast_slice(parameters))),
+        WeightStorage::F16 => {
+            let mut bytes = norms();
+            bytes.extend_from_slice(bytemuck::cast_slice(&weights::halves(layout, parameters)?));
+            Ok(Cow::Owned(bytes))
+        }
+        WeightStorage::Int8 => {
+            let mut bytes = norms();
+            let QuantisedWeights { codes, scales } = weights::quantise(layout, parameters)?;
+            bytes.extend_from_slice(bytemuck::cast_slice(&scales));
+            bytes.extend_from_slice(bytemuck::cast_slice(&codes));
+            Ok(Cow::Owned(bytes))
+        }
     }
-    let mut bytes = Vec::with_capacity(length(layout, storage));
-    for parameter in layout.parameters.iter().filter(|parameter| parameter.role != Role::Weight) {
-        bytes.extend_from_slice(bytemuck::cast_slice(&parameters[parameter.range()]));
-    }
-    if storage == WeightStorage::F16 {
-        bytes.extend_from_slice(bytemuck::cast_slice(&weights::halves(layout, parameters)?));
-    } else {
-        let Steps { codes, steps } = weights::codes_and_steps(layout, parameters)?;
-        bytes.extend_from_slice(bytemuck::cast_slice(&steps));
-        bytes.extend_from_slice(bytemuck::cast_slice(&codes));
-    }
-    Ok(Cow::Owned(bytes))
 }
 
 /// All parameters, from a section whose length is right; nothing for f32, where the section is the parameters.
@@ -43,29 +50,37 @@ pub(super) fn decode(
     section: &[u8],
     storage: WeightStorage,
 ) -> Result<Option<Vec<f32>>, BundleError> {
-    if storage == WeightStorage::F32 {
-        return Ok(None);
+    let (norms, codes) = section.split_at(4 * (layout.len() - weights::count(layout)));
+    match storage {
+        WeightStorage::F32 => Ok(None),
+        WeightStorage::F16 => {
+            let mut parameters = with_norms(layout, norms);
+            let codes: &[u16] = bytemuck::cast_slice(codes);
+            check_halves(layout, codes)?;
+            weights::fill_from_halves(layout, codes, &mut parameters);
+            Ok(Some(parameters))
+        }
+        WeightStorage::Int8 => {
+            let mut parameters = with_norms(layout, norms);
+            let (scales, codes) = codes.split_at(4 * weights::count_of_outputs(layout));
+            let (scales, codes): (&[f32], &[i8]) = (bytemuck::cast_slice(scales), bytemuck::cast_slice(codes));
+            check_codes(layout, codes, scales)?;
+            weights::dequantise(layout, codes, scales, &mut parameters);
+            Ok(Some(parameters))
+        }
     }
+}
+
+/// All parameters, of which only gammas, betas and biases are filled in.
+fn with_norms(layout: &ParameterLayout, norms: &[u8]) -> Vec<f32> {
     let mut parameters = vec![0.0; layout.len()];
-    let (norms, mut codes) = section.split_at(4 * (layout.len() - weights::count(layout)));
     let mut norms: &[f32] = bytemuck::cast_slice(norms);
     for parameter in layout.parameters.iter().filter(|parameter| parameter.role != Role::Weight) {
         let (own, rest) = norms.split_at(parameter.len());
         parameters[parameter.range()].copy_from_slice(own);
         norms = rest;
     }
-    if storage == WeightStorage::F16 {
-        let codes: &[u16] = bytemuck::cast_slice(codes);
-        check_halves(layout, codes)?;
-        weights::fill_from_halves(layout, codes, &mut parameters);
-    } else {
-        let steps;
-        (steps, codes) = codes.split_at(4 * weights::count_of_outputs(layout));
-        let (steps, codes): (&[f32], &[i8]) = (bytemuck::cast_slice(steps), bytemuck::cast_slice(codes));
-        check_codes(layout, codes, steps)?;
-        weights::fill_from_codes(layout, codes, steps, &mut parameters);
-    }
-    Ok(Some(parameters))
+    parameters
 }
 
 fn unsound(convolution: &Convolution, problem: &str) -> BundleError {
@@ -81,17 +96,17 @@ fn check_halves(layout: &ParameterLayout, codes: &[u16]) -> Result<(), BundleErr
     Ok(())
 }
 
-/// Only what rounding gives is taken, so that rounding for the GPU gives the very same codes.
-fn check_codes(layout: &ParameterLayout, codes: &[i8], steps: &[f32]) -> Result<(), BundleError> {
-    for ((convolution, codes), (_, steps)) in
-        weights::by_convolution(layout, codes).zip(weights::by_outputs(layout, steps))
+/// Accepts only codes and scales that rounding gives, so that rounding for the GPU gives the very same codes.
+fn check_codes(layout: &ParameterLayout, codes: &[i8], scales: &[f32]) -> Result<(), BundleError> {
+    for ((convolution, codes), (_, scales)) in
+        weights::by_convolution(layout, codes).zip(weights::by_outputs(layout, scales))
     {
-        for (row, &step) in codes.chunks_exact(weights::row_length(convolution, codes.len())).zip(steps) {
-            if !weights::is_step(step) {
-                return Err(unsound(convolution, &format!("{step} as an int8 step")));
+        for (row, &scale) in codes.chunks_exact(weights::row_length(convolution, codes.len())).zip(scales) {
+            if !weights::is_scale(scale) {
+                return Err(unsound(convolution, &format!("{scale} as an int8 scale")));
             }
             let most = row.iter().map(|code| code.unsigned_abs()).max().unwrap_or(0);
-            let expected = if step > 0.0 { MAX_CODE.unsigned_abs() } else { 0 };
+            let expected = if scale > 0.0 { MAX_CODE.unsigned_abs() } else { 0 };
             if most != expected {
                 let problem = format!("an int8 row whose largest code is {most}, not {expected}");
                 return Err(unsound(convolution, &problem));
@@ -162,10 +177,10 @@ mod tests {
                 assert!(error.to_string().contains(&format!("layer `{layer}` has the f16 weight")), "{error}");
             }
         }
-        for step in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, -1.0, -0.0, 1e-40, f32::MAX] {
-            let error = damaged(WeightStorage::Int8, norms, &step.to_le_bytes()).unwrap_err();
+        for scale in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, -1.0, -0.0, 1e-40, f32::MAX] {
+            let error = damaged(WeightStorage::Int8, norms, &scale.to_le_bytes()).unwrap_err();
             assert!(matches!(&error, BundleError::Inconsistent { .. }), "{error}");
-            assert!(error.to_string().contains("as an int8 step"), "{error}");
+            assert!(error.to_string().contains("as an int8 scale"), "{error}");
         }
         let first = norms + 4 * weights::count_of_outputs(&layout);
         let rows = [(norms, 0u32.to_le_bytes().to_vec(), "127, not 0"), (first, vec![128], "128, not 127")];

@@ -3,14 +3,13 @@
 
 use crate::engine::EngineError;
 use crate::engine::pipelines::{Common, Pipelines, Wanted};
-use crate::engine::planner::{activation_number, grid};
+use crate::engine::planner::grid;
 use crate::engine::prepare::shape_parameters;
 use crate::gpu::{Context, Fault, GpuError, Staging, Upload, Wait};
-use half::f16;
 use nestling_core::arithmetic::Arithmetic;
 use nestling_core::space::{Activation, LayerShape, Operator, Shape};
 use nestling_core::tiles::Tile;
-use nestling_core::weights::WeightStorage;
+use nestling_core::weights::{StorageRow, WeightStorage};
 use nestling_shaders::{Epilogue, Gate, Kernel, LayerParameters, PARAMETER_BYTES, Specialisation};
 
 const ACTION: &str = "the self-test of 16-bit arithmetic";
@@ -21,9 +20,7 @@ const HALF: f64 = 1.0 / 1024.0;
 /// The same of 32 bits.
 const SINGLE: f64 = 1.0 / (1 << 23) as f64;
 /// Batch norm and activation in 32 bits, of values up to 3; a WGSL `exp` may be off by some ten units in the last place.
-const CLOSING: f64 = 1.0 / (1 << 16) as f64;
-/// The steepest slope of any activation: of a hard swish at 3.
-const STEEPEST: f64 = 1.5;
+const EPILOGUE: f64 = 1.0 / (1 << 16) as f64;
 /// Elements behind an output that must stay as they are.
 const GUARD: usize = 4;
 
@@ -76,7 +73,7 @@ pub(super) async fn broadcast_is_right(context: &Context) -> Result<bool, Engine
     }
     let plain = Specialisation::generic(16);
     let tile = Tile { pixels: 1, groups: 2 };
-    let (epilogue, gate) = (Epilogue::Mixed(activation_number(Activation::Relu6)), Gate::None);
+    let (epilogue, gate) = (Epilogue::Mixed(Activation::Relu6), Gate::None);
     let smallest = Specialisation { tile, broadcast: true, epilogue, gate, ..plain };
     let mut pipelines = Pipelines::new(&Common::new(context, WeightStorage::F32));
     let fault = test(context, &mut pipelines, Kernel::Pointwise, smallest).await?;
@@ -212,7 +209,7 @@ impl Golden {
         let out = |length: u32| (length + 2 * padding - size) / stride + 1;
         let output = Shape { channels: outputs, height: out(input.height), width: out(input.width) };
         let activation = match specialisation.epilogue {
-            Epilogue::Fixed(number) => activation(number),
+            Epilogue::Fixed(activation) => activation,
             // As the layer says, and it says that it has none.
             Epilogue::Mixed(_) | Epilogue::AsLayer => Activation::Identity,
         };
@@ -246,11 +243,7 @@ impl Golden {
             .map(|element| {
                 let column = element % stride_of_groups as usize;
                 std::array::from_fn(|lane| match values {
-                    Values::Any => match storage {
-                        WeightStorage::F32 => scattered(4 * element + lane, 3),
-                        WeightStorage::F16 => f16::from_f32(scattered(4 * element + lane, 3)).to_f32(),
-                        WeightStorage::Int8 => (127.0 * scattered(4 * element + lane, 3)).round(),
-                    },
+                    Values::Any => (storage.row().nearest)(scattered(4 * element + lane, 3)),
                     Values::Swamped if depthwise && column == centre => 64.0,
                     Values::Swamped if !depthwise && column < 4 => 32.0,
                     Values::Swamped => 1.0,
@@ -292,7 +285,7 @@ impl Golden {
             .map(|(sum, magnitude, length)| {
                 let error = (roundings * HALF + length as f64 * SINGLE) * magnitude * f64::from(scale);
                 let value = activation.forward(sum * f64::from(scale) + f64::from(shift));
-                Answer { value, tolerance: STEEPEST * error + CLOSING }
+                Answer { value, tolerance: activation.row().max_slope * error + EPILOGUE }
             })
             .collect();
     }
@@ -344,11 +337,9 @@ impl Golden {
             buffer
         };
         let values = self.weights.as_flattened();
-        let stored: Vec<u8> = match self.storage {
-            WeightStorage::F32 => values.iter().flat_map(|value| value.to_le_bytes()).collect(),
-            WeightStorage::F16 => values.iter().flat_map(|&value| f16::from_f32(value).to_le_bytes()).collect(),
-            WeightStorage::Int8 => values.iter().flat_map(|&value| (value as i8).to_le_bytes()).collect(),
-        };
+        let StorageRow { bits, bytes: stored_bytes, .. } = *self.storage.row();
+        let stored: Vec<u8> =
+            values.iter().flat_map(|&value| bits(value).to_le_bytes().into_iter().take(stored_bytes)).collect();
         let mut parameters = vec![0; PARAMETER_BYTES as usize];
         parameters[..size_of::<LayerParameters>()].copy_from_slice(bytemuck::bytes_of(&self.parameters));
         let poison = vec![f32::NAN; bytes as usize / 4];
@@ -392,18 +383,13 @@ impl Golden {
     }
 }
 
-fn activation(number: u32) -> Activation {
-    use Activation::{HardSigmoid, HardSwish, Identity, Relu, Relu6, Sigmoid, Swish};
-    let all = [Identity, Relu, Relu6, Swish, HardSwish, Sigmoid, HardSigmoid];
-    all.into_iter().find(|&one| activation_number(one) == number).unwrap_or(Identity)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::engine::tiles::vendor_tiles;
     use crate::engine::{Planner, Traits};
     use crate::gpu::{ContextOptions, Vendor};
+    use half::f16;
     use nestling_core::space::SearchSpace;
     use nestling_core::tiles::Tiles;
 
@@ -436,8 +422,8 @@ mod tests {
                 add(sum, products.fold(0.0, |sum, product| half(sum + product)))
             })
         };
-        let close = |sum: f32| golden.shape.activation.forward(f64::from(sum * scale + shift)) as f32;
-        let mut values: Vec<f32> = golden.terms().iter().map(|terms| close(sum(terms))).collect();
+        let epilogue = |sum: f32| golden.shape.activation.forward(f64::from(sum * scale + shift)) as f32;
+        let mut values: Vec<f32> = golden.terms().iter().map(|terms| epilogue(sum(terms))).collect();
         values.extend([f32::NAN; 4 * GUARD]);
         values
     }
@@ -455,8 +441,8 @@ mod tests {
             // An adapter that computes everything in 32 bits is right too.
             let [[scale, ..], [shift, ..]] = golden.norms;
             let exact = |terms: &Vec<[f32; 2]>| terms.iter().map(|[weight, value]| weight * value).sum::<f32>();
-            let close = |sum: f32| golden.shape.activation.forward(f64::from(sum * scale + shift)) as f32;
-            let mut whole: Vec<f32> = golden.terms().iter().map(|terms| close(exact(terms))).collect();
+            let epilogue = |sum: f32| golden.shape.activation.forward(f64::from(sum * scale + shift)) as f32;
+            let mut whole: Vec<f32> = golden.terms().iter().map(|terms| epilogue(exact(terms))).collect();
             whole.extend([f32::NAN; 4 * GUARD]);
             assert_eq!(golden.compare(&whole), None);
 

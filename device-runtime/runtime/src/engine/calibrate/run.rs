@@ -6,7 +6,7 @@ use crate::engine::calibrate::plan::{Pass, passes};
 use crate::engine::calibrate::progress::Progress;
 use crate::engine::infer::Input;
 use crate::engine::pipelines::Wanted;
-use crate::engine::planner::{LayerPlan, activation_number};
+use crate::engine::planner::LayerPlan;
 use crate::engine::prepare::{Dispatch, norm_elements, pairs, shape_parameters};
 use crate::engine::{EngineError, PreparedChild, Supernet};
 use crate::gpu::{GpuError, Lease, Staging, Upload, Wait};
@@ -34,7 +34,7 @@ pub(super) struct Calibration<'a> {
     passes: Vec<Pass>,
     /// Of every layer, as it ships.
     pub(super) shipped: Vec<Dispatch>,
-    /// Of every normalised layer, without what closes it.
+    /// Every normalised layer without its epilogue.
     pub(super) bare: Vec<Option<Dispatch>>,
     pub(super) moments: wgpu::ComputePipeline,
     /// And threads of its workgroup.
@@ -203,8 +203,8 @@ impl<'a> Calibration<'a> {
                 self.progress.pass(&network, pass, images);
             }
         }
-        let steps = layer.convolution.map_or(&[][..], |convolution| &self.supernet.steps[convolution]);
-        let (means, variances) = moments.finish(steps);
+        let scales = layer.convolution.map_or(&[][..], |convolution| &self.supernet.weight_scales[convolution]);
+        let (means, variances) = moments.finish(scales);
         self.write(pass.layer, &layer.shape, &self.supernet.fold_layer(layer, &means, &variances)).await?;
         Ok((means, variances))
     }
@@ -253,7 +253,7 @@ fn bare(shape: &LayerShape) -> LayerShape {
     LayerShape { activation: Activation::Identity, residual: false, ..*shape }
 }
 
-/// How the normalised layers are computed without what closes them: as they ship, but where that is built in.
+/// How the normalised layers are computed without their epilogue: as they ship, but for an activation that is built in.
 fn bare_plans(supernet: &Supernet, network: &Network) -> Result<Vec<Option<LayerPlan>>, EngineError> {
     let plan = |shape: &LayerShape| {
         let mut plan = supernet.planner.plan(shape)?;
@@ -261,7 +261,7 @@ fn bare_plans(supernet: &Supernet, network: &Network) -> Result<Vec<Option<Layer
             supernet.planner.plan_kernel(kernel, shape)?; // no loop or grid is too large for them either
         }
         if let Epilogue::Fixed(_) = plan.specialisation.epilogue {
-            plan.specialisation.epilogue = Epilogue::Fixed(activation_number(Activation::Identity));
+            plan.specialisation.epilogue = Epilogue::Fixed(Activation::Identity);
         }
         Ok(plan)
     };
