@@ -277,7 +277,7 @@ impl Supernet {
         let wanted = planner.all_pipelines(space);
         let patience = match options.start {
             Start::Within(patience) if cfg!(not(target_arch = "wasm32")) => Some(patience),
-            _ => None,
+            Start::Within(_) | Start::Tuned => None,
         };
         // All pipelines, or the fallback ones later, when the others turn out to take long.
         let mut pipelines = check_arithmetic(context, &common, &wanted).await?;
