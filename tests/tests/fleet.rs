@@ -63,7 +63,9 @@ fn profiles_go_into_a_bundle_and_devices_are_listed_compared_and_searched_for() 
     for price in &mut made_up.table.model.coefficients {
         price.ms = match price.feature {
             CostFeature::MegaMAdds(_) => Millis(1.0),
-            _ => Millis(0.0),
+            CostFeature::Inference | CostFeature::Resize | CostFeature::Layers(_) | CostFeature::Megabytes(_) => {
+                Millis(0.0)
+            }
         };
     }
     made_up.save(Path::new(&other)).unwrap();

@@ -181,11 +181,11 @@ type Outcome<'a> = (&'a Joined, &'a dyn Fn(&str) -> Option<f64>);
 fn show(json: bool, limit: &Limit<'_>, rows: &[Row], outcome: Option<Outcome<'_>>) -> Result<()> {
     let ships = outcome.and_then(|(joined, test)| match joined {
         Joined::Ships { name } => Some((name, test(name))),
-        _ => None,
+        Joined::Beaten { .. } | Joined::Nothing => None,
     });
     let beaten = outcome.and_then(|(joined, _)| match joined {
         Joined::Beaten { by } => Some(by),
-        _ => None,
+        Joined::Ships { .. } | Joined::Nothing => None,
     });
     let (budget_ms, budget_madds) = match limit {
         Limit::Time { most, .. } => (Some(most), None),

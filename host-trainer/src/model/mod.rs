@@ -6,8 +6,7 @@ mod images;
 pub mod kernels;
 mod parameters;
 
-pub(crate) use forward::activate;
-pub use forward::{Norm, forward, layer_output, norm_tensors};
+pub use forward::{Norm, activate, forward, layer_output, norm_tensors};
 pub use images::ImageSizes;
 pub use parameters::Parameters;
 pub(crate) use parameters::values_of;
