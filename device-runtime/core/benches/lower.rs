@@ -12,7 +12,7 @@ use std::time::Instant;
 const RUNS: usize = 20_000;
 
 fn main() -> Result<(), SpaceError> {
-    let space = SearchSpace::table1();
+    let space = SearchSpace::table1().validated().unwrap();
     let child = space.biggest();
     let mut micros = Vec::with_capacity(RUNS);
     for run in 0..RUNS + RUNS / 10 {

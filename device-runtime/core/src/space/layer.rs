@@ -1,0 +1,178 @@
+use crate::space::Activation;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::sync::Arc;
+
+/// The computation of a layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Operator {
+    /// A convolution in which every output channel reads every input channel, with a kernel larger than 1: the stem.
+    Dense,
+    /// A 1x1 convolution.
+    Pointwise,
+    /// A convolution of each channel with its own kernel.
+    Depthwise,
+    /// The mean over all pixels of each channel.
+    Pool,
+    /// A matrix and a bias over one pixel: the classifier, and both halves of squeeze-and-excite.
+    Linear,
+    /// The mean of each channel over squares of `kernel` pixels at distances of `stride`; a square that the image cuts
+    /// off is the mean of what is left of it. A kernel of 1 copies.
+    AveragePool,
+}
+
+impl Operator {
+    /// Whether batch norm follows: every convolution, but no matrix and no pool.
+    pub fn is_normalised(self) -> bool {
+        match self {
+            Self::Dense | Self::Pointwise | Self::Depthwise => true,
+            Self::Pool | Self::Linear | Self::AveragePool => false,
+        }
+    }
+
+    /// Whether it has weights: every convolution and matrix, but no pool.
+    pub fn has_weights(self) -> bool {
+        match self {
+            Self::Dense | Self::Pointwise | Self::Depthwise | Self::Linear => true,
+            Self::Pool | Self::AveragePool => false,
+        }
+    }
+}
+
+impl fmt::Display for Operator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Dense => "dense",
+            Self::Pointwise => "pointwise",
+            Self::Depthwise => "depthwise",
+            Self::Pool => "pool",
+            Self::Linear => "linear",
+            Self::AveragePool => "average pool",
+        })
+    }
+}
+
+/// Channels, height and width of one image's activation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Shape {
+    /// Channels.
+    pub channels: u32,
+    /// Rows of pixels.
+    pub height: u32,
+    /// Columns of pixels.
+    pub width: u32,
+}
+
+impl Shape {
+    /// Pixels of one channel.
+    pub fn pixels(self) -> u32 {
+        self.height * self.width
+    }
+
+    /// Elements of all channels.
+    pub fn len(self) -> usize {
+        self.channels as usize * self.pixels() as usize
+    }
+
+    /// Whether any side is zero.
+    pub fn is_empty(self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl fmt::Display for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}x{}x{}", self.channels, self.height, self.width)
+    }
+}
+
+/// Everything that a layer's time depends on: layers of the same shape take the same time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct LayerShape {
+    /// Its computation.
+    pub operator: Operator,
+    /// Kernel size.
+    pub kernel: u32,
+    /// Stride.
+    pub stride: u32,
+    /// The function that closes it.
+    pub activation: Activation,
+    /// Whether it adds another layer's output.
+    pub residual: bool,
+    /// Whether its input is first multiplied by a factor of each channel.
+    pub gated: bool,
+    /// The shape that it reads.
+    pub input: Shape,
+    /// The shape that it writes.
+    pub output: Shape,
+}
+
+impl LayerShape {
+    /// Multiply-accumulate operations.
+    pub fn madds(&self) -> u64 {
+        self.output.len() as u64 * self.weights_per_output()
+    }
+
+    /// Weights that the layer reads, batch norm and bias not counted.
+    pub fn weights(&self) -> u64 {
+        u64::from(self.output.channels) * self.weights_per_output()
+    }
+
+    /// Weights of one output channel.
+    fn weights_per_output(&self) -> u64 {
+        let taps = u64::from(self.kernel) * u64::from(self.kernel);
+        match self.operator {
+            Operator::Pool | Operator::AveragePool => 0,
+            Operator::Depthwise => taps,
+            Operator::Dense | Operator::Pointwise | Operator::Linear => taps * u64::from(self.input.channels),
+        }
+    }
+
+    /// The fewest bytes that must cross memory in f32: input, gate, weights and output once, and the residual once more.
+    pub fn bytes(&self) -> u64 {
+        let outputs = self.output.len() as u64 * if self.residual { 2 } else { 1 };
+        let gate = if self.gated { u64::from(self.input.channels) } else { 0 };
+        4 * (self.input.len() as u64 + gate + self.weights() + outputs)
+    }
+}
+
+impl fmt::Display for LayerShape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let operator = self.operator;
+        write!(f, "{operator} k{} s{} {} -> {}", self.kernel, self.stride, self.input, self.output)?;
+        if self.gated {
+            write!(f, ", gated")?;
+        }
+        if self.residual { write!(f, " + residual") } else { Ok(()) }
+    }
+}
+
+/// One layer of a [`Network`]: `activation(norm(operator(input * gate)) + residual)`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Layer {
+    /// `stage2.block1.expand`; the same as its convolution's name where it has one. Shared with the space: cheap to clone.
+    pub name: Arc<str>,
+    /// Operator, sizes and activation.
+    pub shape: LayerShape,
+    /// Rows and columns of zeros before the image.
+    pub padding: u32,
+    /// Index into [`ParameterLayout::convolutions`](crate::space::ParameterLayout::convolutions); `None` for a pool. The layer reads the first `output.channels`
+    /// rows and the first `input.channels` columns of its weight, and the centre `kernel x kernel` of each kernel.
+    pub convolution: Option<usize>,
+    /// The epsilon in batch norm's square root; `None` if no batch norm follows.
+    pub norm_epsilon: Option<f32>,
+    /// Index of the layer that it reads; `None` for the image. Always an earlier one.
+    pub input: Option<usize>,
+    /// Index of the layer whose one pixel multiplies the input, channel by channel.
+    pub gate: Option<usize>,
+    /// Index of the layer whose output is added to this one's after batch norm.
+    pub residual: Option<usize>,
+}
+
+impl Layer {
+    /// Whether batch norm follows: every convolution, but no matrix.
+    pub fn is_normalised(&self) -> bool {
+        self.norm_epsilon.is_some()
+    }
+}
