@@ -99,7 +99,7 @@ pub fn mean_error_percent(fit: &LatencyModel, samples: &[Sample]) -> f64 {
 /// are least wrong of the samples.
 ///
 /// ```
-/// use crate::latency::nearest_table;
+/// use nestling_core::latency::nearest_table;
 /// assert!(nearest_table(&[], &[]).is_none());
 /// ```
 pub fn nearest_table<'a>(tables: &'a [LatencyTable], samples: &[Sample]) -> Option<&'a LatencyTable> {
