@@ -109,6 +109,12 @@ pub struct LayerShape {
 }
 
 impl LayerShape {
+    /// The same without its sizes: equal for all layers that differ in nothing else.
+    pub fn kind(&self) -> Self {
+        let none = Shape { channels: 0, height: 0, width: 0 };
+        Self { input: none, output: none, ..*self }
+    }
+
     /// Multiply-accumulate operations.
     pub fn madds(&self) -> u64 {
         self.output.len() as u64 * self.weights_per_output()

@@ -1,5 +1,6 @@
 use crate::space::walk::{Place, PlacedLayer, walk};
-use crate::space::{Child, Layer, Network, ParameterLayout, SearchSpace, Shape, SpaceError};
+use crate::space::{Child, Layer, LayerShape, Network, ParameterLayout, SearchSpace, Shape, SpaceError};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
@@ -21,6 +22,7 @@ struct Shared {
     layout: ParameterLayout,
     /// The layers of the biggest child, in order.
     slots: Vec<Slot>,
+    kinds: Vec<LayerShape>,
 }
 
 /// A layer of the supernet.
@@ -32,7 +34,7 @@ struct Slot {
 }
 
 impl ValidatedSpace {
-    /// Lays out the shared tensors. The numbers of the space must have been checked.
+    /// Lays out the shared tensors and collects the kinds of layers. The numbers of the space must have been checked.
     pub(super) fn new(space: SearchSpace) -> Result<Self, SpaceError> {
         let mut layout = ParameterLayout::default();
         let mut slots = Vec::new();
@@ -44,7 +46,8 @@ impl ValidatedSpace {
             slots.push(Slot { place: layer.place, name, convolution });
             Ok(())
         })?;
-        Ok(Self(Arc::new(Shared { space, layout, slots })))
+        let kinds = layer_kinds(&space)?;
+        Ok(Self(Arc::new(Shared { space, layout, slots, kinds })))
     }
 
     /// The space as plain data.
@@ -82,34 +85,41 @@ impl ValidatedSpace {
         Ok(Network { child: child.clone(), input, layers })
     }
 
-    /// A few children whose layers together have every kind of layer in the space: every combination of operator, kernel
-    /// size, stride, activation, gate and residual that any child has.
-    ///
-    /// They have full depth, so that every block occurs, and there is one for each kernel size with the smallest and with
-    /// the largest expand ratios.
-    pub fn covering_children(&self) -> Vec<Child> {
-        let kernels = self.stages.iter().map(|stage| stage.kernels.len()).max().unwrap_or(1);
-        let mut children = Vec::new();
-        for kernel in 0..kernels {
-            let largest = self.with_kernels(&self.biggest(), kernel);
-            let mut smallest = largest.clone();
-            for (choice, stage) in smallest.stages.iter_mut().zip(&self.stages) {
-                choice.expand_ratio = stage.expand_ratios[0];
-            }
-            children.extend([smallest, largest]);
-        }
-        children.dedup();
-        children
+    /// One layer of each kind that any child has. Two layers are of one kind if they differ in nothing but their sizes.
+    pub fn layer_kinds(&self) -> &[LayerShape] {
+        &self.0.kinds
     }
+}
 
-    /// A child with the kernel size of this index in every stage; the largest where a stage offers fewer.
-    fn with_kernels(&self, child: &Child, index: usize) -> Child {
-        let mut child = child.clone();
-        for (choice, stage) in child.stages.iter_mut().zip(&self.stages) {
+/// One layer of each kind, from a walk of the covering children.
+fn layer_kinds(space: &SearchSpace) -> Result<Vec<LayerShape>, SpaceError> {
+    let mut kinds = BTreeMap::new();
+    for child in covering_children(space) {
+        walk(space, &child, |layer| {
+            kinds.entry(layer.shape.kind()).or_insert(layer.shape);
+            Ok(())
+        })?;
+    }
+    Ok(kinds.into_values().collect())
+}
+
+/// A few children that together have every kind of layer. Full depth shows every block; each kernel size comes with the
+/// smallest and with the largest expand ratios.
+fn covering_children(space: &SearchSpace) -> Vec<Child> {
+    let kernel_choices = space.stages.iter().map(|stage| stage.kernels.len()).max().unwrap_or(1);
+    let mut children = Vec::new();
+    for index in 0..kernel_choices {
+        let mut largest = space.last_choices();
+        for (choice, stage) in largest.stages.iter_mut().zip(&space.stages) {
             choice.kernel = stage.kernels[index.min(stage.kernels.len() - 1)];
         }
-        child
+        let mut smallest = largest.clone();
+        for (choice, stage) in smallest.stages.iter_mut().zip(&space.stages) {
+            choice.expand_ratio = stage.expand_ratios[0];
+        }
+        children.extend([smallest, largest]);
     }
+    children
 }
 
 impl Deref for ValidatedSpace {
