@@ -1,57 +1,7 @@
-use crate::space::Activation;
+use crate::space::{Activation, Operator};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::sync::Arc;
-
-/// The computation of a layer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Operator {
-    /// A convolution in which every output channel reads every input channel, with a kernel larger than 1: the stem.
-    Dense,
-    /// A 1x1 convolution.
-    Pointwise,
-    /// A convolution of each channel with its own kernel.
-    Depthwise,
-    /// The mean over all pixels of each channel.
-    Pool,
-    /// A matrix and a bias over one pixel: the classifier, and both halves of squeeze-and-excite.
-    Linear,
-    /// The mean of each channel over squares of `kernel` pixels at distances of `stride`; a square that the image cuts
-    /// off is the mean of what is left of it. A kernel of 1 copies.
-    AveragePool,
-}
-
-impl Operator {
-    /// Whether batch norm follows: every convolution, but no matrix and no pool.
-    pub fn is_normalised(self) -> bool {
-        match self {
-            Self::Dense | Self::Pointwise | Self::Depthwise => true,
-            Self::Pool | Self::Linear | Self::AveragePool => false,
-        }
-    }
-
-    /// Whether it has weights: every convolution and matrix, but no pool.
-    pub fn has_weights(self) -> bool {
-        match self {
-            Self::Dense | Self::Pointwise | Self::Depthwise | Self::Linear => true,
-            Self::Pool | Self::AveragePool => false,
-        }
-    }
-}
-
-impl fmt::Display for Operator {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Dense => "dense",
-            Self::Pointwise => "pointwise",
-            Self::Depthwise => "depthwise",
-            Self::Pool => "pool",
-            Self::Linear => "linear",
-            Self::AveragePool => "average pool",
-        })
-    }
-}
 
 /// Channels, height and width of one image's activation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -96,7 +46,7 @@ pub struct LayerShape {
     pub kernel: u32,
     /// Stride.
     pub stride: u32,
-    /// The function that closes it.
+    /// The activation at its end.
     pub activation: Activation,
     /// Whether it adds another layer's output.
     pub residual: bool,
@@ -127,12 +77,11 @@ impl LayerShape {
 
     /// Weights of one output channel.
     fn weights_per_output(&self) -> u64 {
-        let taps = u64::from(self.kernel) * u64::from(self.kernel);
-        match self.operator {
-            Operator::Pool | Operator::AveragePool => 0,
-            Operator::Depthwise => taps,
-            Operator::Dense | Operator::Pointwise | Operator::Linear => taps * u64::from(self.input.channels),
+        if !self.operator.row().has_weights {
+            return 0;
         }
+        let taps = u64::from(self.kernel) * u64::from(self.kernel);
+        taps * u64::from(self.operator.channels_read(self.input.channels))
     }
 
     /// The fewest bytes that must cross memory in f32: input, gate, weights and output once, and the residual once more.

@@ -96,9 +96,8 @@ impl ParameterLayout {
             self.parameters.push(Parameter { name: format!("{name}.{suffix}"), role, shape, offset });
             self.parameters.len() - 1
         };
-        let per_output = if operator == Operator::Depthwise { 1 } else { inputs };
-        let weight = parameter("weight", Role::Weight, vec![outputs, per_output, kernel, kernel]);
-        let (scale_or_bias, shift) = if operator.is_normalised() {
+        let weight = parameter("weight", Role::Weight, vec![outputs, operator.channels_read(inputs), kernel, kernel]);
+        let (scale_or_bias, shift) = if operator.row().is_normalised {
             let gamma = parameter("gamma", Role::Gamma, vec![outputs]);
             (gamma, Some(parameter("beta", Role::Beta, vec![outputs])))
         } else {

@@ -41,8 +41,8 @@ impl ValidatedSpace {
         walk(&space, &space.last_choices(), |layer| {
             let name: Arc<str> = layer.place.to_string().into();
             let shape = &layer.shape;
-            let convolution =
-                (shape.operator.has_weights()).then(|| layout.push(Arc::clone(&name), shape, layer.residual.is_some()));
+            let convolution = (shape.operator.row().has_weights)
+                .then(|| layout.push(Arc::clone(&name), shape, layer.residual.is_some()));
             slots.push(Slot { place: layer.place, name, convolution });
             Ok(())
         })?;

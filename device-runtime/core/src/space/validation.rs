@@ -126,7 +126,7 @@ impl Check<'_> {
     }
 
     fn activation(&self, place: &str, given: Option<Activation>) -> Result<(), SpaceError> {
-        match given.filter(|activation| activation.is_gate()) {
+        match given.filter(|activation| activation.row().is_gate) {
             Some(gate) => {
                 let problem = format!("is {gate:?}, a gate: choose identity, relu, relu6, swish or hard_swish");
                 Err(self.fail(place, problem))

@@ -220,7 +220,7 @@ impl<V: FnMut(PlacedLayer) -> Result<(), SpaceError>> Walk<V> {
             input: input.shape,
             output,
         };
-        let norm_epsilon = operator.is_normalised().then_some(scope.norm_epsilon);
+        let norm_epsilon = operator.row().is_normalised.then_some(scope.norm_epsilon);
         let place = Place { block: scope.block, part };
         (self.visit)(PlacedLayer { place, shape, padding, norm_epsilon, input: input.layer, gate, residual })?;
         self.visited += 1;

@@ -287,7 +287,7 @@ impl Golden {
         self.answers = (sums.into_iter())
             .map(|(sum, magnitude, length)| {
                 let error = (roundings * HALF + length as f64 * SINGLE) * magnitude * f64::from(scale);
-                let value = activation.apply(sum * f64::from(scale) + f64::from(shift));
+                let value = activation.forward(sum * f64::from(scale) + f64::from(shift));
                 Answer { value, tolerance: STEEPEST * error + CLOSING }
             })
             .collect();
@@ -432,7 +432,7 @@ mod tests {
                 add(sum, products.fold(0.0, |sum, product| half(sum + product)))
             })
         };
-        let close = |sum: f32| golden.shape.activation.apply(f64::from(sum * scale + shift)) as f32;
+        let close = |sum: f32| golden.shape.activation.forward(f64::from(sum * scale + shift)) as f32;
         let mut values: Vec<f32> = golden.terms().iter().map(|terms| close(sum(terms))).collect();
         values.extend([f32::NAN; 4 * GUARD]);
         values
@@ -451,7 +451,7 @@ mod tests {
             // An adapter that computes everything in 32 bits is right too.
             let [[scale, ..], [shift, ..]] = golden.norms;
             let exact = |terms: &Vec<[f32; 2]>| terms.iter().map(|[weight, value]| weight * value).sum::<f32>();
-            let close = |sum: f32| golden.shape.activation.apply(f64::from(sum * scale + shift)) as f32;
+            let close = |sum: f32| golden.shape.activation.forward(f64::from(sum * scale + shift)) as f32;
             let mut whole: Vec<f32> = golden.terms().iter().map(|terms| close(exact(terms))).collect();
             whole.extend([f32::NAN; 4 * GUARD]);
             assert_eq!(golden.compare(&whole), None);

@@ -33,7 +33,7 @@ use crate::engine::{EngineOptions, PreparedChild, Start, Supernet, TileChoice};
 #[cfg(not(target_arch = "wasm32"))]
 use crate::gpu::block_on;
 use crate::gpu::{AdapterInfo, Context, ContextOptions};
-use nestling_bundle::{Bundle, BundleError, DeviceProfile, NetworkId, Trained};
+use nestling_bundle::{Bundle, DeviceProfile, NetworkId, Trained};
 use nestling_core::arithmetic::Arithmetic;
 use nestling_core::image::PixelFormat;
 use nestling_core::latency::{DeviceKey, LatencyTable};

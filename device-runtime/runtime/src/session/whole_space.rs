@@ -2,7 +2,6 @@ use crate::engine::PreparedChild;
 #[cfg(not(target_arch = "wasm32"))]
 use crate::gpu::block_on;
 use crate::session::Runtime;
-use crate::session::turn::TurnGuard;
 use crate::{Error, OnProgress, Phase, Progress};
 use nestling_bundle::Bundle;
 use nestling_core::accuracy::AccuracyPredictor;

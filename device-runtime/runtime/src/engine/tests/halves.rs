@@ -1,6 +1,7 @@
 //! Whole networks whose products are computed in 16 bits.
 
 use super::*;
+use crate::Error;
 use crate::gpu::Counters;
 use nestling_core::arithmetic::Arithmetic;
 use nestling_core::weights::WeightStorage;

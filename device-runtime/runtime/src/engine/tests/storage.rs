@@ -1,6 +1,7 @@
 //! Whole networks whose weights are stored as f16 and int8.
 
 use super::*;
+use crate::Error;
 use crate::gpu::Counters;
 use nestling_core::weights::WeightStorage;
 
