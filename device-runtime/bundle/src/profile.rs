@@ -2,7 +2,7 @@ use crate::atomic_file::{WriteError, write_atomically};
 use crate::{NetworkId, canonical};
 use nestling_core::latency::{Batches, Clock, DeviceKey, LatencyTable, LayerTime, MAX_INFORMATIVE, Sample};
 use nestling_core::metrics::{Latency, Millis};
-use nestling_core::space::{Child, SearchSpace};
+use nestling_core::space::{Child, ValidatedSpace};
 use nestling_core::tiles::Tiles;
 use serde::{Deserialize, Serialize};
 use std::fs::File;
@@ -280,7 +280,7 @@ impl DeviceProfile {
 
     /// This profile with more children that were timed whole: prices are fitted to them too, all at its pace. A child that
     /// was timed before is known by its new time.
-    pub fn refined(&self, space: &SearchSpace, tables: &[LatencyTable], timed: &[(Child, Batches)]) -> Self {
+    pub fn refined(&self, space: &ValidatedSpace, tables: &[LatencyTable], timed: &[(Child, Batches)]) -> Self {
         let mut refined = self.clone();
         let known = &mut refined.informative;
         known.retain(|old| timed.iter().all(|(child, _)| *child != old.child));
@@ -417,10 +417,11 @@ mod tests {
     use super::*;
     use nestling_core::latency::{LatencyModel, informative_children};
     use nestling_core::metrics::Spread;
+    use nestling_core::space::SearchSpace;
     use rand::SeedableRng;
 
     /// Children of the demo's space that all take what is nominal, times a factor.
-    fn profile(space: &SearchSpace, factor: f64) -> DeviceProfile {
+    fn profile(space: &ValidatedSpace, factor: f64) -> DeviceProfile {
         let device = DeviceKey {
             adapter: "a".to_owned(),
             driver: "d".to_owned(),
@@ -461,7 +462,7 @@ mod tests {
 
     #[test]
     fn what_is_timed_while_the_device_is_slow_teaches_the_profiles_pace() {
-        let space = SearchSpace::fashion();
+        let space = SearchSpace::fashion().validated().unwrap();
         let old = profile(&space, 1.0);
         // Everything takes three times as long, the reference too.
         let time = |child: &Child, factor: f64| Millis(factor * old.table.predict(&space.lower(child).unwrap()).0);
@@ -481,7 +482,7 @@ mod tests {
 
     #[test]
     fn a_disturbed_time_is_not_believed() {
-        let mut profile = profile(&SearchSpace::fashion(), 1.0);
+        let mut profile = profile(&SearchSpace::fashion().validated().unwrap(), 1.0);
         let predicted = profile.children[0].predicted_ms;
         profile.children[0].measured_p50_ms.0 *= 1.1;
         assert_eq!(profile.likely_time("smallest", predicted).0, 1.1 * predicted.0);

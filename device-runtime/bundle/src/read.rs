@@ -1,7 +1,7 @@
 use crate::header::{Sections, Verified};
 use crate::{BundleId, Manifest, NetworkId, header, section};
 use nestling_core::space::{
-    CalibratedChild, ChildEntry, Network, ParameterLayout, SearchSpace, SpaceError, Statistics,
+    CalibratedChild, ChildEntry, Network, ParameterLayout, SpaceError, Statistics, ValidatedSpace,
 };
 use nestling_core::weights::{OutOfRange, WeightStorage};
 use std::fmt;
@@ -107,7 +107,7 @@ pub struct Bundle {
     id: BundleId,
     network_id: NetworkId,
     manifest: Manifest,
-    layout: ParameterLayout,
+    space: ValidatedSpace,
     networks: Vec<Network>,
 }
 
@@ -156,15 +156,14 @@ impl Bundle {
         if !rest.is_empty() {
             return Err(inconsistent(format!("{} bytes follow the manifest", rest.len())));
         }
-        manifest.space.validate()?;
-        let layout = manifest.space.layout();
-        let networks = manifest.check(&layout, [1, 2, 3].map(|section: usize| sections[section].len()))?;
+        let space = manifest.space.clone().validated()?;
+        let networks = manifest.check(&space, [1, 2, 3].map(|section: usize| sections[section].len()))?;
         let section = &storage.bytes()[sections[1].clone()];
-        let decoded = section::decode(&layout, section, manifest.weight_storage)?;
+        let decoded = section::decode(space.layout(), section, manifest.weight_storage)?;
         let network_id = NetworkId::of(&manifest, checksums[1], checksums[2])
             .map_err(|error| inconsistent(format!("the manifest cannot be encoded ({error})")))?;
         let id = BundleId(identity);
-        let bundle = Self { storage, sections, decoded, id, network_id, manifest, layout, networks };
+        let bundle = Self { storage, sections, decoded, id, network_id, manifest, space, networks };
         for index in 0..bundle.networks.len() {
             bundle.calibrated(index)?;
         }
@@ -206,13 +205,13 @@ impl Bundle {
     }
 
     /// What a child may choose.
-    pub fn space(&self) -> &SearchSpace {
-        &self.manifest.space
+    pub fn space(&self) -> &ValidatedSpace {
+        &self.space
     }
 
     /// Where each shared tensor is in [`Bundle::weights`].
     pub fn layout(&self) -> &ParameterLayout {
-        &self.layout
+        self.space.layout()
     }
 
     /// The flat vector of all shared parameters, as values whatever the storage.

@@ -145,7 +145,7 @@ mod tests {
         fn what_is_decoded_is_what_rounding_gives_and_encodes_to_the_same_codes(
             some in proptest::collection::vec(-3.0f32..3.0, 1..997)
         ) {
-            let layout = SearchSpace::fashion().layout();
+            let layout = SearchSpace::fashion().validated().unwrap().layout().clone();
             let exact: Vec<f32> = some.iter().copied().cycle().take(layout.len()).collect();
             for storage in WeightStorage::ALL {
                 let section = encode(&layout, &exact, storage).unwrap();
@@ -160,7 +160,7 @@ mod tests {
 
     #[test]
     fn what_rounding_cannot_give_is_refused_with_the_layer() {
-        let layout = SearchSpace::fashion().layout();
+        let layout = SearchSpace::fashion().validated().unwrap().layout().clone();
         let exact: Vec<f32> = (0..layout.len()).map(|index| (index as f32).sin()).collect();
         let norms = 4 * (layout.len() - weights::count(&layout));
         let damaged = |storage, at: usize, with: &[u8]| {

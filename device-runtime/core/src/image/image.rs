@@ -107,7 +107,7 @@ impl<'a> Image<'a> {
     /// Borrows pixels as an image.
     ///
     /// ```
-    /// use crate::image::{Image, PixelFormat};
+    /// use nestling_core::image::{Image, PixelFormat};
     /// assert!(Image::new(28, 28, PixelFormat::Grey8, &[0; 784]).is_ok());
     /// let error = Image::new(28, 28, PixelFormat::Grey8, &[0; 100]).unwrap_err();
     /// assert!(error.to_string().contains("784 bytes, but 100 were given"));
@@ -144,7 +144,7 @@ impl<'a> Image<'a> {
     /// up.
     ///
     /// ```
-    /// use crate::image::{Image, Plane, YuvColour, YuvMatrix, YuvRange};
+    /// use nestling_core::image::{Image, Plane, YuvColour, YuvMatrix, YuvRange};
     /// // 6x4 pixels whose rows are padded to 8 bytes.
     /// let (luma, chroma) = ([128; 8 * 4], [128; 8 * 2]);
     /// let colour = YuvColour { matrix: YuvMatrix::Bt601, range: YuvRange::Full };

@@ -298,10 +298,10 @@ impl Arena {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use nestling_core::space::{ExpandRatio, Preset, SearchSpace};
+    use nestling_core::space::{ExpandRatio, Preset, SearchSpace, ValidatedSpace};
     use rand::SeedableRng;
 
-    fn sampled_spaces() -> Vec<SearchSpace> {
+    fn sampled_spaces() -> Vec<ValidatedSpace> {
         let mut spaces: Vec<SearchSpace> = Preset::ALL.iter().map(Preset::space).collect();
         for mut space in [SearchSpace::fashion(), SearchSpace::table1()] {
             space.stages[1].expand_ratios = [1, 4].map(ExpandRatio::whole).to_vec();
@@ -310,7 +310,7 @@ mod tests {
             }
             spaces.push(space);
         }
-        spaces
+        spaces.into_iter().map(|space| space.validated().unwrap()).collect()
     }
 
     /// The last layer that reads each layer's output: as input, gate or residual.

@@ -390,7 +390,7 @@ mod tests {
 
     /// Every layer of the test of a vendor's pipelines, of each storage.
     fn goldens() -> impl Iterator<Item = Golden> {
-        let space = SearchSpace::table1();
+        let space = SearchSpace::table1().validated().unwrap();
         let wanted = [Vendor::Software, Vendor::Mali, Vendor::PowerVr].into_iter().flat_map(move |vendor| {
             let tiles = vendor_tiles(vendor, false);
             let traits = Traits { software: vendor == Vendor::Software, tiles, arithmetic: Arithmetic::F16 };
@@ -490,7 +490,7 @@ mod tests {
         if !context.facts().f16 {
             return;
         }
-        let space = SearchSpace::fashion();
+        let space = SearchSpace::fashion().validated().unwrap();
         let traits = Traits { arithmetic: Arithmetic::F16, ..Traits::of(context.facts()) };
         let wanted = Planner::new(&space, traits).all_pipelines(&space);
         let halves = wanted.iter().filter(|(_, one)| one.arithmetic == Arithmetic::F16).count();

@@ -19,7 +19,7 @@ use crate::gpu::{Context, Counters, Staging, Upload};
 use nestling_core::arithmetic::Arithmetic;
 use nestling_core::image::Preprocessing;
 use nestling_core::metrics::Millis;
-use nestling_core::space::{ParameterLayout, SearchSpace};
+use nestling_core::space::{ParameterLayout, ValidatedSpace};
 use nestling_core::tiles::Tiles;
 use nestling_core::weights::WeightStorage;
 use nestling_shaders::{PARAMETER_BYTES, ResizeParameters};
@@ -97,8 +97,7 @@ pub struct LoadTimes {
 #[derive(Debug)]
 pub struct Supernet {
     pub(super) context: Context,
-    pub(super) space: SearchSpace,
-    pub(super) layout: ParameterLayout,
+    pub(super) space: ValidatedSpace,
     pub(super) preprocessing: Preprocessing,
     pub(super) packed: Vec<Packed>,
     /// Gamma and beta, or the bias, of every convolution.
@@ -187,7 +186,7 @@ impl Supernet {
     #[cfg(not(target_arch = "wasm32"))]
     pub fn load(
         context: &Context,
-        space: &SearchSpace,
+        space: &ValidatedSpace,
         weights: &[f32],
         preprocessing: &Preprocessing,
         options: &EngineOptions,
@@ -201,7 +200,7 @@ impl Supernet {
     /// As [`Supernet::load`].
     pub async fn load_async(
         context: &Context,
-        space: &SearchSpace,
+        space: &ValidatedSpace,
         weights: &[f32],
         preprocessing: &Preprocessing,
         options: &EngineOptions,
@@ -232,7 +231,7 @@ impl Supernet {
     /// The same with the kernels of any kind of adapter: a test runs a real GPU's on software.
     pub(super) async fn load_planned(
         context: &Context,
-        space: &SearchSpace,
+        space: &ValidatedSpace,
         weights: &[f32],
         preprocessing: &Preprocessing,
         options: &EngineOptions,
@@ -269,7 +268,7 @@ impl Supernet {
         let storage = options.weight_storage;
         let largest_image_side = options.largest_image_side.max(2); // as `Image` demands
         let sizes = Sizes {
-            weights: weight_bytes(&layout, storage),
+            weights: weight_bytes(layout, storage),
             norms: slots * strides.norms * 16,
             // The first place belongs to the resize, and the last stays zero.
             parameters: (2 + slots * strides.layers) * strides.layer,
@@ -320,7 +319,7 @@ impl Supernet {
         };
 
         let before_upload = Instant::now();
-        let packed = pack(&layout, weights, storage)?;
+        let packed = pack(layout, weights, storage)?;
         let (submission, verdict) = context.guarded("uploading weights", || {
             context.upload(Upload::Weights, &arena.weights, 0, packed.values.bytes());
             context.submit(context.encoder())
@@ -376,12 +375,11 @@ impl Supernet {
                 start: options.start,
                 tiles: TileChoice::Given(traits.tiles),
             },
-            layout,
         })
     }
 
     /// The search space.
-    pub fn space(&self) -> &SearchSpace {
+    pub fn space(&self) -> &ValidatedSpace {
         &self.space
     }
 

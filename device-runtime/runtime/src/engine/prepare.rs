@@ -101,7 +101,7 @@ impl Supernet {
     /// # Errors
     /// As [`Supernet::prepare`].
     pub async fn prepare_to_time(&self, network: &Network) -> Result<PreparedChild, Error> {
-        self.prepare_for(Purpose::Measuring, &CalibratedChild::neutral(network)?).await
+        self.prepare_for(Purpose::Measuring, &CalibratedChild::neutral(network)).await
     }
 
     async fn prepare_for(&self, purpose: Purpose, child: &CalibratedChild) -> Result<PreparedChild, Error> {
@@ -164,7 +164,7 @@ impl Supernet {
     pub(super) fn layer_parameters(&self, layer: &Layer, step: &Step, norm_offset: u32) -> LayerParameters {
         let (weight_offset, weight_stride, weight_kernel) = layer.convolution.map_or((0, 0, 1), |index| {
             let packed = self.packed[index];
-            (packed.offset, packed.stride, self.layout.convolutions[index].kernel)
+            (packed.offset, packed.stride, self.space.layout().convolutions[index].kernel)
         });
         LayerParameters {
             weight_offset,

@@ -143,7 +143,7 @@ mod tests {
     #[test]
     fn every_weight_has_one_place() {
         for space in [SearchSpace::fashion(), SearchSpace { classes: 10, ..SearchSpace::table1() }] {
-            let layout = space.layout();
+            let layout = space.validated().unwrap().layout().clone();
             let (_, values, _) = numbered(&layout);
             assert_eq!(values.len() as u64, packed_len(&layout));
             let mut found: Vec<u32> = values.iter().flatten().filter(|&&v| v != 0.0).map(|&v| v as u32).collect();
@@ -158,7 +158,7 @@ mod tests {
 
     #[test]
     fn a_pointwise_weight_is_where_the_kernel_looks() {
-        let layout = SearchSpace::fashion().layout();
+        let layout = SearchSpace::fashion().validated().unwrap().layout().clone();
         let (parameters, values, convolutions) = numbered(&layout);
         let index = layout.convolutions.iter().position(|one| one.operator == Operator::Pointwise).unwrap();
         let (convolution, place) = (&layout.convolutions[index], convolutions[index]);
@@ -170,7 +170,7 @@ mod tests {
 
     #[test]
     fn a_scale_spans_the_row_and_a_row_of_zeros_stays_zero() {
-        let layout = SearchSpace::fashion().layout();
+        let layout = SearchSpace::fashion().validated().unwrap().layout().clone();
         let mut parameters = vec![0.0; layout.len()];
         let index = layout.convolutions.iter().position(|one| one.operator == Operator::Pointwise).unwrap();
         let first = layout.parameters[layout.convolutions[index].weight].offset;
@@ -190,7 +190,7 @@ mod tests {
 
     #[test]
     fn halves_are_the_nearest_and_what_has_none_is_named() {
-        let layout = SearchSpace::fashion().layout();
+        let layout = SearchSpace::fashion().validated().unwrap().layout().clone();
         let mut parameters = vec![0.0; layout.len()];
         let stem = layout.parameters[layout.convolutions[0].weight].offset;
         // The tie above one goes to the even one; then the largest that rounds to something finite.
@@ -207,14 +207,14 @@ mod tests {
         ] {
             parameters[layout.parameters[layer.weight].offset + 1] = value;
             let error = pack(&layout, &parameters, storage).err().unwrap();
-            let (layer, value) = (layer.name.clone(), value.to_string());
+            let (layer, value) = (layer.name.to_string(), value.to_string());
             assert_eq!(error, OutOfRange { layer, value, storage });
         }
     }
 
     #[test]
     fn packing_what_a_storage_gives_back_gives_the_same_bytes() {
-        let layout = SearchSpace::fashion().layout();
+        let layout = SearchSpace::fashion().validated().unwrap().layout().clone();
         let parameters: Vec<f32> = (0..layout.len()).map(|index| (index as f32 * 0.7).sin() / 3.0).collect();
         for storage in WeightStorage::ALL {
             let once = pack(&layout, &parameters, storage).unwrap();

@@ -67,7 +67,7 @@ impl<'a> Calibration<'a> {
         progress: Option<&'a (dyn Fn(f64) + Sync)>,
     ) -> Result<Self, Error> {
         let network = supernet.space.lower(child)?;
-        let prepared = supernet.prepare_async(&CalibratedChild::neutral(&network)?).await?;
+        let prepared = supernet.prepare_async(&CalibratedChild::neutral(&network)).await?;
         let passes = passes(&network, &steps(&network));
 
         let bare_plans = bare_plans(supernet, &network)?;
