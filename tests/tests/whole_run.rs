@@ -5,8 +5,10 @@
 use nestling_bundle::Bundle;
 use nestling_core::latency::{DeviceKey, LatencyModel, LatencyTable};
 use nestling_core::metrics::Spread;
+use nestling_core::space::SearchSpace;
 use nestling_core::weights::WeightStorage;
 use nestling_tests::{nestling, quick_config, write_made_up_dataset};
+use nestling_train::data::FASHION_MNIST;
 use nestling_train::train::{Checkpoint, TrainConfig};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -66,7 +68,7 @@ fn fail(command: &mut Command) -> String {
     error
 }
 
-/// Of a device that nobody measured.
+/// The latency table of a device that nobody measured.
 fn table() -> LatencyTable {
     let text = str::to_owned;
     LatencyTable {
@@ -102,12 +104,12 @@ fn train_search_pack_and_evaluate() {
     let opened = Bundle::open(&bundle).unwrap();
     assert_eq!(packed["id"], opened.id().to_string());
     assert!(["smallest", "biggest"].iter().all(|name| opened.child_index(name).is_ok()));
-    // What a device needs for any other child: the predictor, the first calibration images, all held-out images there are.
+    // A device needs for any other child: the predictor, the first calibration images, all held-out images there are.
     let predictor = opened.manifest().accuracy_predictor.as_ref().unwrap();
     assert_eq!(serde_json::to_value(predictor.prediction_error()).unwrap(), searched["accuracy_predictor"]);
     assert!((0.0..=100.0).contains(&predictor.predict(opened.space(), &opened.space().biggest())));
     assert_eq!((opened.calibration_images().len(), opened.check_images().len()), (30, 64));
-    let (training, _) = nestling_train::data::load_fashion(Some(place.folder.path())).unwrap();
+    let (training, _) = FASHION_MNIST.load(Some(place.folder.path())).unwrap();
     let grey = |image: &nestling_core::image::Image<'_>| {
         (0..28 * 28).map(|at| image.value(at / 28, at % 28, 0, 1) as u8).collect::<Vec<_>>()
     };
@@ -118,7 +120,7 @@ fn train_search_pack_and_evaluate() {
         let index = training.len() - 64 + index;
         assert_eq!((&grey(&image)[..], label), (training.pixels(index), usize::from(training.labels[index])));
     }
-    // The whole space under a limit: what is found is evaluated, and ships if it is better than what does within it.
+    // The whole space under a limit: found children are evaluated, and the best ships if it beats the shipped ones.
     let report = |run: &str| -> serde_json::Value {
         serde_json::from_slice(&std::fs::read(place.path(run).join("search.json")).unwrap()).unwrap()
     };
@@ -127,12 +129,12 @@ fn train_search_pack_and_evaluate() {
     for file in ["checkpoint.safetensors", "search.json"] {
         std::fs::copy(place.path("run").join(file), limited.join(file)).unwrap();
     }
-    let within = || {
+    let under_limit = || {
         let mut search = place.command("search", "limited");
         let output = succeed(search.args(["--budget-madds", "1.2M", "--top", "3", "--json"]));
         serde_json::from_slice::<serde_json::Value>(&output.stdout).unwrap()
     };
-    let found = within();
+    let found = under_limit();
     let rows = found["children"].as_array().unwrap();
     let held_out: Vec<f64> = rows.iter().map(|row| row["held_out_top1"].as_f64().unwrap()).collect();
     assert!(held_out.len() == 3 && held_out.is_sorted_by(|a, b| a >= b), "{found}");
@@ -144,7 +146,7 @@ fn train_search_pack_and_evaluate() {
     assert_ne!(found["ships_as"].is_null(), found["beaten_by"].is_null());
     assert_eq!(grown["kept_from_predictor"], report("run")["kept_from_predictor"]);
     // Once more: nothing better.
-    let again = within();
+    let again = under_limit();
     assert!(again["ships_as"].is_null() && again["children"][0] == found["children"][0], "{again}");
     assert_eq!(report("limited")["evaluated"], grown["evaluated"]);
     let with_found = place.path("with-found.nestling");
@@ -153,7 +155,7 @@ fn train_search_pack_and_evaluate() {
     let with_found = Bundle::open(&with_found).unwrap();
     assert_eq!(with_found.children().len(), grown["chosen"].as_array().unwrap().len());
     assert_eq!(with_found.child_index("found-1").is_ok(), found["ships_as"] == "found-1");
-    // A search of before there was a predictor: its file still packs, without.
+    // An older search without a predictor still packs, and its bundle has none.
     let older = place.path("older");
     std::fs::create_dir(&older).unwrap();
     std::fs::copy(place.path("run/checkpoint.safetensors"), older.join("checkpoint.safetensors")).unwrap();
@@ -169,7 +171,7 @@ fn train_search_pack_and_evaluate() {
     assert!(String::from_utf8_lossy(&output.stderr).contains("run `nestling search` again to fit one"));
     let without = Bundle::open(&without).unwrap();
     assert!(without.manifest().accuracy_predictor.is_none() && without.images().is_none());
-    // The trainer's own evaluation of the written bundle is what the manifest says.
+    // The trainer's own evaluation of the written bundle agrees with the manifest.
     let evaluated = succeed(nestling().arg("eval").arg(&bundle).arg("--json").arg("--data").arg(place.folder.path()));
     let evaluated: serde_json::Value = serde_json::from_slice(&evaluated.stdout).unwrap();
     for (entry, row) in opened.children().iter().zip(evaluated["children"].as_array().unwrap()) {
@@ -177,8 +179,8 @@ fn train_search_pack_and_evaluate() {
         let difference = row["test_top1"].as_f64().unwrap() - entry.test.percent();
         assert!(difference.abs() <= 1.0, "{}: {difference} points", entry.name);
     }
-    // Stored smaller, the same children ship with statistics and accuracy of the rounded weights. What devices measured is
-    // kept of the file that is replaced.
+    // Stored smaller, the same children ship with statistics and accuracy of the rounded weights. The latency tables of the
+    // replaced file are kept.
     let path = place.path("smaller.nestling");
     let tables = vec![table()];
     std::fs::write(&path, opened.with_latency_tables(tables.clone()).unwrap()).unwrap();
@@ -251,6 +253,19 @@ fn errors_say_what_to_do() {
     std::fs::write(place.path("config.toml"), "").unwrap();
     let error = fail(&mut place.train("run"));
     assert!(error.contains("cannot read") && error.contains("train-labels-idx1-ubyte"), "{error}");
+    // A bundle for colour images: refused before libtorch sees a wrong shape.
+    let space = SearchSpace { name: "colour".into(), input_channels: 3, classes: 5, ..SearchSpace::fashion() };
+    std::fs::write(place.path("colour.toml"), toml::to_string(&space).unwrap()).unwrap();
+    let bundle = place.path("colour.nestling");
+    succeed(nestling().args(["init", "--space"]).arg(place.path("colour.toml")).arg("--output").arg(&bundle));
+    let place = Place::new(1, 500);
+    for command in ["eval", "parity"] {
+        let error = fail(nestling().arg(command).arg(&bundle).arg("--data").arg(place.folder.path()));
+        assert!(error.contains("the images are grey") && error.contains("3 input channels"), "{error}");
+    }
+    std::fs::write(place.path("config.toml"), "held_out = 500\nbatch_size = 32").unwrap();
+    let error = fail(&mut place.train("run"));
+    assert!(error.contains("500 training images leave none after 500 are held out"), "{error}");
     let error = fail(nestling().arg("eval").arg(Path::new("/nowhere/none.nestling")));
     assert!(error.contains("cannot open bundle"), "{error}");
 }
