@@ -119,7 +119,7 @@ fn profiles_go_into_a_bundle_and_devices_are_listed_compared_and_searched_for() 
     assert!(compared["with_madds"][1].as_f64().unwrap() > 0.999);
     assert_eq!(compared["shares"].as_array().unwrap().len(), 19);
     let budgets = compared["budgets"].as_array().unwrap();
-    // The least is what the fastest child takes on the fastest device, the most is enough for all.
+    // Only the fastest device has a child for the smallest budget; the largest is enough for all.
     assert_eq!(budgets[0]["taken"].as_array().unwrap().iter().filter(|one| one.is_null()).count(), 1, "{compared}");
     assert!(budgets[6]["taken"].as_array().unwrap().iter().all(|one| one["child"].is_string()), "{compared}");
     let shown = text(&["latency", "compare", &both]);

@@ -305,7 +305,7 @@ fn calibration_does_not_depend_on_batch_size() {
                 }
             }
         }
-        // And it is what one training batch of all images normalises with.
+        // And one training batch of all images has the same statistics.
         let input = resizer.resize(&resizer.upload(&images.images.pixels), network.child.resolution);
         let trained = forward(&network, &parameters, &input, Norm::Batch, None);
         let shipped = logits(&whole, &network, &parameters, &resizer, &images, 50);

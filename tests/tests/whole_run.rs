@@ -23,7 +23,7 @@ impl Place {
         let folder = tempfile::tempdir().unwrap();
         write_made_up_dataset(folder.path(), training, 100).unwrap();
         let config = TrainConfig { epochs, ..quick_config() };
-        // The file is what a user would write: a part of the keys.
+        // A part of the keys, as a user would write them.
         let text = format!(
             "epochs = {}\nbatch_size = {}\nheld_out = {}\nprobe_calibration = 64\nprobe_images = 64\n",
             config.epochs, config.batch_size, config.held_out

@@ -295,7 +295,7 @@ fn errors_name_the_file() {
     assert!(error.starts_with("cannot read weights from /nowhere/lite0.pth: "), "{error}");
 }
 
-/// What any bytes may do: be refused, or give no more numbers than they have bytes.
+/// Any bytes are either refused or give at most as many numbers as bytes.
 fn read_anything(bytes: &[u8]) -> Result<(), TestCaseError> {
     if let Ok(tensors) = parse_weights(bytes) {
         let numbers: usize = tensors.values().map(|tensor| tensor.values.len()).sum();

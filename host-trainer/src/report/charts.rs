@@ -142,7 +142,7 @@ pub(super) fn predicted_against_measured(demo: &Demo) -> String {
         .figure()
 }
 
-/// Mean absolute error of the predictions, in ms and as a share of what was measured.
+/// Mean absolute error of the predictions, in ms and as a share of the measured latency.
 fn mean_absolute_error(demo: &Demo) -> Option<(f64, f64)> {
     let count = demo.times.len() as f64;
     let errors = (demo.times.iter()).map(|times| {

@@ -10,7 +10,7 @@
 //! accuracy predictor is fitted to all children but the last random ones, which tell its error.
 //!
 //! Under a limit in MAdds or in milliseconds on one device, the accuracy predictor searches the whole space
-//! (`under_limit.rs`). The most promising children are evaluated, and the best is merged into what ships.
+//! (`under_limit.rs`). The most promising children are evaluated, and the best joins the children that ship.
 
 mod error;
 mod evaluator;
