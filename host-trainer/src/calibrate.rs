@@ -54,14 +54,9 @@ pub fn calibrate_tensors(
                     layer_output(layer, parameters, input, layer.gate.map(|from| &outputs[from][part]))
                 })
                 .collect();
-            if let Some(epsilon) = layer.norm_epsilon.map(f64::from) {
+            if let Some(epsilon) = layer.norm_epsilon {
                 let (means, variances) = moments(&values);
-                let (gamma, beta) = parameters.scale_and_shift(layer);
-                for value in &mut values {
-                    let (means, variances) = (Some(&means), Some(&variances));
-                    *value =
-                        value.batch_norm(Some(&gamma), beta.as_ref(), means, variances, false, 0.0, epsilon, false);
-                }
+                normalise(layer, parameters, [&means, &variances], f64::from(epsilon), &mut values);
                 statistics.means.extend(values_of(&means));
                 statistics.variances.extend(values_of(&variances));
             }
@@ -80,6 +75,15 @@ pub fn calibrate_tensors(
         }
         CalibratedChild::new(network, statistics)
     })
+}
+
+/// Batch norm of all parts by given statistics.
+fn normalise(layer: &Layer, parameters: &Parameters, statistics: [&Tensor; 2], epsilon: f64, parts: &mut [Tensor]) {
+    let (gamma, beta) = parameters.scale_and_shift(layer);
+    let [means, variances] = statistics.map(Some);
+    for part in parts {
+        *part = part.batch_norm(Some(&gamma), beta.as_ref(), means, variances, false, 0.0, epsilon, false);
+    }
 }
 
 /// Mean and biased variance of each channel over all parts, accumulated in f64, the variance around the final mean.

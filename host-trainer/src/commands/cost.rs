@@ -75,12 +75,16 @@ impl CostCommand {
                 layers.len()
             );
             if self.layers {
-                let _ = writeln!(text, "{:>12} {:>9}  layer", "MAdds", "weights");
-                for (name, shape) in &layers {
-                    let _ = writeln!(text, "{:>12} {:>9}  {name}: {shape}", shape.madds(), shape.weights());
-                }
+                list_layers(&mut text, &layers);
             }
             text
         })
+    }
+}
+
+fn list_layers(text: &mut String, layers: &[(&str, LayerShape)]) {
+    let _ = writeln!(text, "{:>12} {:>9}  layer", "MAdds", "weights");
+    for (name, shape) in layers {
+        let _ = writeln!(text, "{:>12} {:>9}  {name}: {shape}", shape.madds(), shape.weights());
     }
 }

@@ -4,7 +4,7 @@ use super::new_bundle::{NewBundleArguments, parse_children};
 use super::{bar, print};
 use anyhow::{Context, Result, ensure};
 use clap::Args;
-use nestling_train::import::{place, read_weights, source_model};
+use nestling_train::import::{SourceModel, place, read_weights, source_model};
 use nestling_train::model::Parameters;
 use nestling_train::pack::{ImportedOptions, pack_imported};
 use nestling_train::torch;
@@ -49,28 +49,12 @@ impl Import {
         torch::initialise();
         let model = source_model(&self.model)?;
         let tensors = read_weights(&self.weights)?;
-        let space = model.space();
-        let rest = Parameters::initial_values(&space, self.seed);
+        let rest = Parameters::initial_values(&model.space(), self.seed);
         let imported = place(model, &tensors, rest)
             .with_context(|| format!("cannot import {} as {}", self.weights.display(), model.name()))?;
-        let mut preprocessing = model.preprocessing();
-        preprocessing.centre_fraction = self.centre_fraction.unwrap_or(preprocessing.centre_fraction);
-        ensure!(preprocessing.fits(space.input_channels), "--centre-fraction must be above 0 and at most 1");
-        let short = model.name().rsplit('-').next().unwrap_or(model.name());
-        let name = self.name.clone().unwrap_or_else(|| short.to_owned());
-        let others = parse_children(&space, &self.children, self.seed)?;
-        ensure!(others.iter().all(|(other, _)| *other != name), "--name {name} is another child's: choose another");
-        let bar = bar(others.len() as u64, "calibrate");
-        let (placed, parameters) = (imported.placed, imported.weights.len());
-        let options = ImportedOptions {
-            name: name.clone(),
-            others,
-            labels: self.bundle.labels(space.classes)?,
-            preprocessing,
-            seed: self.seed,
-            weight_storage: self.bundle.weight_storage,
-            file: self.weights.file_name().map_or_else(String::new, |file| file.to_string_lossy().into_owned()),
-        };
+        let options = self.options(model)?;
+        let (name, placed, parameters) = (options.name.clone(), imported.placed, imported.weights.len());
+        let bar = bar(options.others.len() as u64, "calibrate");
         let manifest = pack_imported(model, imported, options, &self.bundle.output, || bar.inc(1))?;
         bar.finish_and_clear();
         let (child, bytes) = (model.child(), self.bundle.written_bytes()?);
@@ -95,5 +79,20 @@ impl Import {
                 bytes as f64 / 1e6,
             )
         })
+    }
+
+    fn options(&self, model: &dyn SourceModel) -> Result<ImportedOptions> {
+        let space = model.space();
+        let mut preprocessing = model.preprocessing();
+        preprocessing.centre_fraction = self.centre_fraction.unwrap_or(preprocessing.centre_fraction);
+        ensure!(preprocessing.fits(space.input_channels), "--centre-fraction must be above 0 and at most 1");
+        let short = model.name().rsplit('-').next().unwrap_or(model.name());
+        let name = self.name.clone().unwrap_or_else(|| short.to_owned());
+        let others = parse_children(&space, &self.children, self.seed)?;
+        ensure!(others.iter().all(|(other, _)| *other != name), "--name {name} is another child's: choose another");
+        let file = self.weights.file_name().map_or_else(String::new, |file| file.to_string_lossy().into_owned());
+        let labels = self.bundle.labels(space.classes)?;
+        let weight_storage = self.bundle.weight_storage;
+        Ok(ImportedOptions { name, others, labels, preprocessing, seed: self.seed, weight_storage, file })
     }
 }

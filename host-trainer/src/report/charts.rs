@@ -81,26 +81,32 @@ pub(super) fn accuracy_against_latency(demo: &Demo) -> String {
         .line("best at that latency", line, Join::Steps, Colour::Blue)
         .dots("shipped child", dots, Look::Disc(5.0), Colour::Blue);
     for (index, (budget, place)) in budgets.iter().zip(chosen).enumerate() {
-        let (colour, text) = (colour_of_budget(index), budget_text(budget));
-        plot = plot.vertical(budget.budget_ms.0, &text, colour);
-        if let Some((x, y)) = place {
-            let title = format!(
-                "budget {text}: {} ({})\npredicted {} ms, then measured {} ms (90th percentile {} ms); {} % top-1",
-                budget.name,
-                budget.child,
-                three(budget.predicted_ms.0),
-                three(budget.measured_p50_ms.0),
-                three(budget.measured_p90_ms.0),
-                maybe(budget.top1, percent)
-            );
-            // Two budgets may choose one child: rings around rings.
-            let inside = budgets[..index].iter().filter(|other| other.name == budget.name).count();
-            let ring = Look::Ring(9.0 + 3.5 * inside as f64);
-            let name = format!("{text}: {}", budget.name);
-            plot = plot.dots(&name, vec![Dot { x, y, title, label: None, reach: None }], ring, colour);
+        plot = plot.vertical(budget.budget_ms.0, &budget_text(budget), colour_of_budget(index));
+        if let Some(place) = place {
+            plot = ring(plot, budgets, index, place);
         }
     }
     plot.figure()
+}
+
+/// Draws a ring around the child of a budget.
+fn ring(plot: Plot, budgets: &[ChosenChild], index: usize, (x, y): (f64, f64)) -> Plot {
+    let budget = &budgets[index];
+    let text = budget_text(budget);
+    let title = format!(
+        "budget {text}: {} ({})\npredicted {} ms, then measured {} ms (90th percentile {} ms); {} % top-1",
+        budget.name,
+        budget.child,
+        three(budget.predicted_ms.0),
+        three(budget.measured_p50_ms.0),
+        three(budget.measured_p90_ms.0),
+        maybe(budget.top1, percent)
+    );
+    // Two budgets may choose one child: the second ring is larger.
+    let inside = budgets[..index].iter().filter(|other| other.name == budget.name).count();
+    let look = Look::Ring(9.0 + 3.5 * inside as f64);
+    let dot = Dot { x, y, title, label: None, reach: None };
+    plot.dots(&format!("{text}: {}", budget.name), vec![dot], look, colour_of_budget(index))
 }
 
 /// Predicted against measured latency, with the diagonal.
