@@ -330,7 +330,7 @@ fn parts_that_contradict_each_other_are_refused() {
 /// What the repository ships: small enough to be cloned, with all that a device needs for children that do not ship.
 #[test]
 fn the_trained_bundle_holds_a_predictor_and_images() {
-    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/assets/fashion.nestling");
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/assets/fashion.nestling");
     let bundle = Bundle::open(path).unwrap();
     assert!(bundle.file_bytes() < 1_000_000, "{} bytes", bundle.file_bytes());
     let predictor = bundle.manifest().accuracy_predictor.as_ref().unwrap();

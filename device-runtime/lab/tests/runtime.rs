@@ -5,10 +5,11 @@
 mod common;
 
 use common::bits;
-use nestling::engine::{EngineError, Start};
-use nestling::gpu::{Context, ContextOptions, GpuError};
+use nestling::Error;
+use nestling::engine::Start;
+use nestling::gpu::{Context, ContextOptions};
 use nestling::profiling::ProfileOptions;
-use nestling::session::{ChooseError, Governed, RuntimeError};
+use nestling::session::Governed;
 use nestling::{Runtime, RuntimeOptions};
 use nestling_bundle::{Bundle, BundleError, DeviceProfile, ProfileError, Stale};
 use nestling_core::arithmetic::Arithmetic;
@@ -29,12 +30,13 @@ static BUNDLE: LazyLock<Bundle> = LazyLock::new(common::bundle);
 fn runtime() -> Runtime {
     // One set of kernels: answers are compared bit for bit.
     let options = RuntimeOptions { largest_image_side: 64, start: Start::Tuned, ..RuntimeOptions::default() };
-    Runtime::with_context(&CONTEXT, &BUNDLE, &options).unwrap()
+    Runtime::open_on(&CONTEXT, &BUNDLE, &options).unwrap()
 }
 
 /// A device of its own, so that no other test is counted.
 fn lone_runtime(spare_children: usize) -> Runtime {
-    Runtime::new(&BUNDLE, RuntimeOptions { spare_children, start: Start::Tuned, ..RuntimeOptions::default() }).unwrap()
+    Runtime::open(&BUNDLE, &RuntimeOptions { spare_children, start: Start::Tuned, ..RuntimeOptions::default() })
+        .unwrap()
 }
 
 /// Measures as little as a profile can be made of.
@@ -141,7 +143,7 @@ fn a_governed_runtime_switches_by_what_it_is_told() {
     assert_eq!(served.child(), runtime.prepared(&rung).unwrap().child(), "the governor's child answers all the same");
 
     governed.set_budget(Millis(5.0)).unwrap();
-    assert!(matches!(runtime.governed(Millis(f64::NAN)), Err(ChooseError::NoDuration { .. })));
+    assert!(matches!(runtime.governed(Millis(f64::NAN)), Err(Error::InvalidBudget { .. })));
     // What no child keeps starts with the fastest.
     let governed = runtime.governed(Millis(1e-6)).unwrap();
     assert_eq!((governed.governor().current(), governed.is_too_slow()), (0, false));
@@ -169,7 +171,7 @@ fn images_that_do_not_fit_are_typed_errors() {
     let runtime = runtime();
     let wide = vec![0; 65 * 65];
     let error = runtime.classify(&Image::grey8(65, 65, &wide).unwrap()).unwrap_err();
-    assert!(matches!(error, RuntimeError::Engine(EngineError::ImageTooLarge { side: 65, largest: 64 })), "{error}");
+    assert!(matches!(error, Error::ImageTooLarge { side: 65, max: 64 }), "{error}");
     assert!(Image::grey8(28, 28, &wide).unwrap_err().to_string().contains("784 bytes, but 4225 were given"));
     assert!(Image::grey8(1, 28, &[0; 28]).unwrap_err().to_string().contains("each side must be between 2 and"));
 }
@@ -177,8 +179,8 @@ fn images_that_do_not_fit_are_typed_errors() {
 #[test]
 fn an_adapter_that_does_not_exist_is_a_typed_error() {
     let context = ContextOptions { adapter_name: Some("Voodoo 2".into()), ..ContextOptions::default() };
-    let error = Runtime::new(&BUNDLE, RuntimeOptions { context, ..RuntimeOptions::default() }).unwrap_err();
-    assert!(matches!(error, RuntimeError::Engine(EngineError::Gpu(GpuError::NoAdapter { .. }))), "{error}");
+    let error = Runtime::open(&BUNDLE, &RuntimeOptions { context, ..RuntimeOptions::default() }).unwrap_err();
+    assert!(matches!(error, Error::NoAdapter { .. }), "{error}");
 }
 
 #[test]
@@ -187,13 +189,13 @@ fn a_budget_below_the_fastest_child_is_a_typed_error_and_changes_nothing() {
     runtime.switch_to("pareto-1").unwrap();
     runtime.profile(&quick()).unwrap();
     let error = runtime.choose(Budget::p50(Millis(1e-9))).unwrap_err();
-    let ChooseError::BelowFastest { fastest, measured, .. } = &error else { panic!("{error}") };
+    let Error::BelowFastest { fastest, measured, .. } = &error else { panic!("{error}") };
     assert!(runtime.prepared(fastest).is_ok() && measured.p50.0 > 0.0);
     assert!(error.to_string().contains(fastest) && error.to_string().contains("allow more time"), "{error}");
     assert_eq!(runtime.active().name(), Some("pareto-1"));
     for wrong in [0.0, -1.0, f64::NAN, f64::INFINITY] {
         let error = runtime.choose(Budget::p90(Millis(wrong))).unwrap_err();
-        assert!(matches!(error, ChooseError::NoDuration { .. }), "{wrong}: {error}");
+        assert!(matches!(error, Error::InvalidBudget { .. }), "{wrong}: {error}");
     }
 }
 
@@ -203,10 +205,10 @@ fn an_ample_budget_takes_the_most_accurate_child_and_its_neighbours_are_known() 
     let choice = runtime.choose(Budget::p90(Millis(1e6))).unwrap();
     assert_eq!(choice.entry().name, "biggest");
     assert_eq!(runtime.active().name(), Some("biggest"));
-    assert!(choice.next_better().unwrap_err().to_string().contains("more accurate than `biggest`"));
+    assert!(choice.next_better().is_none());
     let line = choice.to_string();
     assert!(line.contains("94.00 % top-1") && line.contains("1000000.0 ms at p90") && !line.contains('\n'), "{line}");
-    if let Ok(faster) = choice.next_faster() {
+    if let Some(faster) = choice.next_faster() {
         runtime.switch_to(faster).unwrap();
         assert_eq!(runtime.active().name(), Some(faster.entry.name.as_str()));
     }
@@ -216,7 +218,7 @@ fn an_ample_budget_takes_the_most_accurate_child_and_its_neighbours_are_known() 
             assert!(spread.iter().all(|choice| choice.budget().holds(choice.measured())));
         }
         // A machine whose load keeps growing is allowed to refuse.
-        Err(error) => assert!(matches!(error, ChooseError::BelowFastest { .. }), "{error}"),
+        Err(error) => assert!(matches!(error, Error::BelowFastest { .. }), "{error}"),
     }
     runtime.switch_to(&choice).unwrap();
     assert_eq!(runtime.active().name(), Some("biggest"));
@@ -232,16 +234,16 @@ fn children_that_do_not_ship_run_too_and_strangers_do_not() {
     assert_eq!((runtime.active().name(), runtime.active().child()), (None, &child));
     let other = self::runtime();
     let error = other.switch_to(&prepared).unwrap_err();
-    assert!(matches!(error, RuntimeError::Engine(EngineError::Foreign { .. })), "{error}");
+    assert!(matches!(error, Error::Foreign { .. }), "{error}");
     let error = runtime.switch_to("huge").unwrap_err();
-    assert!(matches!(&error, RuntimeError::Bundle(BundleError::UnknownChild { .. })), "{error}");
+    assert!(matches!(&error, Error::Bundle(BundleError::UnknownChild { .. })), "{error}");
     assert!(error.to_string().contains("it has: smallest, pareto-1"), "{error}");
 }
 
 #[test]
 fn an_app_prepares_children_in_its_one_spare_slot_while_another_thread_measures() {
     let options = RuntimeOptions { spare_children: 1, start: Start::Tuned, ..RuntimeOptions::default() };
-    let runtime = Runtime::with_context(&CONTEXT, &BUNDLE, &options).unwrap();
+    let runtime = Runtime::open_on(&CONTEXT, &BUNDLE, &options).unwrap();
     let space = BUNDLE.space();
     let children: Vec<CalibratedChild> = (0..3)
         .map(|seed| common::calibrated(space, &space.sample(&mut common::random(seed)), &mut common::random(seed)))
@@ -261,7 +263,7 @@ fn an_app_prepares_children_in_its_one_spare_slot_while_another_thread_measures(
             for budget in runtime.typical_budgets(3, Quantile::P50).unwrap() {
                 // A restless machine may refuse, but only for its time.
                 let outcome = runtime.choose(budget);
-                assert!(matches!(outcome, Ok(_) | Err(ChooseError::BelowFastest { .. })), "{outcome:?}");
+                assert!(matches!(outcome, Ok(_) | Err(Error::BelowFastest { .. })), "{outcome:?}");
             }
             (profile.informative.len(), ample.entry().name.clone())
         });
@@ -345,10 +347,10 @@ fn a_damaged_profile_is_a_typed_error() {
     let mut bytes = text.clone().into_bytes();
     for bit in 0..8 * bytes.len() {
         bytes[bit / 8] ^= 1 << (bit % 8);
-        // A flip in the space between values changes nothing, or breaks the document; one in the format's number says so.
+        // A flip that changes no value (white space, `e` to `E`) is no damage; one in the format's number says so.
         let outcome = load(&bytes);
         let harmless = match &outcome {
-            Ok(loaded) => *loaded == small && text.as_bytes()[bit / 8].is_ascii_whitespace(),
+            Ok(loaded) => *loaded == small,
             Err(ProfileError::Damaged { .. } | ProfileError::Version { .. }) => true,
             Err(_) => false,
         };
@@ -369,7 +371,7 @@ fn tiles_of_a_profile_are_for_its_own_adapter_and_kernels() {
     profile.tiles = vendor_tiles(Vendor::Mali, false); // as if they had been found
     assert_eq!(TileChoice::of_profile(&profile, facts), TileChoice::Given(profile.tiles));
     let error = runtime().use_profile(profile.clone()).unwrap_err();
-    assert!(matches!(error, RuntimeError::StaleProfile(Stale::Tiles { .. })), "{error}");
+    assert!(matches!(error, Error::StaleProfile(Stale::Tiles { .. })), "{error}");
     let changed = |change: &dyn Fn(&mut DeviceProfile)| {
         let mut other = profile.clone();
         change(&mut other);
@@ -386,7 +388,7 @@ fn a_profile_belongs_to_the_storage_of_the_weights() {
     let stored = |weight_storage| {
         let options =
             RuntimeOptions { weight_storage: Some(weight_storage), spare_children: 2, ..RuntimeOptions::default() };
-        Runtime::new(&BUNDLE, options).unwrap()
+        Runtime::open(&BUNDLE, &options).unwrap()
     };
     let half = stored(WeightStorage::F16);
     assert_eq!(half.device().precision, "f32, weights f16");
@@ -395,7 +397,7 @@ fn a_profile_belongs_to_the_storage_of_the_weights() {
     let whole = stored(WeightStorage::F32);
     assert_eq!(whole.device().precision, "f32");
     let error = whole.use_profile((*profile).clone()).unwrap_err();
-    assert!(matches!(error, RuntimeError::StaleProfile(_)), "{error}");
+    assert!(matches!(error, Error::StaleProfile(_)), "{error}");
 
     let audit = audit_switches(&half, &BUNDLE, 20, &mut common::random(4)).unwrap();
     assert_eq!([audit.weight_bytes, audit.buffers, audit.bind_groups, audit.pipelines], [0; 4]);
@@ -412,8 +414,9 @@ fn the_gpu_holds_what_the_file_holds_unless_told_otherwise() {
     let pixels = common::pixels(3);
     let image = Image::grey8(28, 28, &pixels).unwrap();
     let logits = |bundle: &Bundle, options: &RuntimeOptions, expected: WeightStorage| {
-        let runtime = Runtime::with_context(&CONTEXT, bundle, options).unwrap();
-        assert_eq!((runtime.supernet().weight_storage(), runtime.storage_fault()), (expected, None));
+        let runtime = Runtime::open_on(&CONTEXT, bundle, options).unwrap();
+        assert_eq!(runtime.supernet().weight_storage(), expected);
+        assert!(runtime.storage_fault().is_none());
         let memory = runtime.supernet().memory().weights;
         assert_eq!(memory, nestling::engine::weight_bytes(bundle.layout(), expected));
         runtime.switch_to("biggest").unwrap();
@@ -444,33 +447,32 @@ fn a_profile_belongs_to_the_arithmetic() {
     }
     let precision = |arithmetic, weight_storage| {
         let options = RuntimeOptions { arithmetic, weight_storage, ..RuntimeOptions::default() };
-        Runtime::with_context(&CONTEXT, &BUNDLE, &options).unwrap().device().precision.clone()
+        Runtime::open_on(&CONTEXT, &BUNDLE, &options).unwrap().device().precision.clone()
     };
     assert_eq!(precision(Arithmetic::F16, Some(WeightStorage::Int8)), "f16, weights int8");
     let options = RuntimeOptions { arithmetic: Arithmetic::F16, ..RuntimeOptions::default() };
     // On a context of its own: the audit counts what is made on it.
-    let half = Runtime::new(&BUNDLE, options).unwrap();
+    let half = Runtime::open(&BUNDLE, &options).unwrap();
     assert_eq!(half.device().precision, "f16");
     let profile = half.profile(&quick()).unwrap();
-    let whole = Runtime::with_context(&CONTEXT, &BUNDLE, &RuntimeOptions::default()).unwrap();
+    let whole = Runtime::open_on(&CONTEXT, &BUNDLE, &RuntimeOptions::default()).unwrap();
     let error = whole.use_profile((*profile).clone()).unwrap_err();
-    assert!(matches!(error, RuntimeError::StaleProfile(_)), "{error}");
+    assert!(matches!(error, Error::StaleProfile(_)), "{error}");
     let audit = audit_switches(&half, &BUNDLE, 20, &mut common::random(5)).unwrap();
     assert_eq!([audit.weight_bytes, audit.buffers, audit.bind_groups, audit.pipelines], [0; 4]);
     assert!(audit.outputs_equal_fresh_load);
 }
 
-#[cfg(feature = "pictures")]
 #[test]
 fn a_trained_network_sees_the_same_in_pictures_with_less_precision() {
-    let assets = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/assets");
+    let assets = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/assets");
     let bundle = Bundle::open(assets.join("fashion.nestling")).unwrap();
     let mut paths: Vec<_> = std::fs::read_dir(&assets).unwrap().map(|entry| entry.unwrap().path()).collect();
     paths.retain(|path| path.extension().is_some_and(|extension| extension == "png"));
     assert_eq!(paths.len(), 10);
     let answers = |arithmetic, weight_storage| -> Vec<_> {
         let options = RuntimeOptions { arithmetic, ..stored_as(Some(weight_storage)) };
-        let runtime = Runtime::with_context(&CONTEXT, &bundle, &options).unwrap();
+        let runtime = Runtime::open_on(&CONTEXT, &bundle, &options).unwrap();
         runtime.switch_to("biggest").unwrap();
         let picture = |path| nestling_pictures::Picture::open(path).unwrap();
         paths.iter().map(|path| runtime.classify(&picture(path).image().unwrap()).unwrap()).collect()

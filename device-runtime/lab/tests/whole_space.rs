@@ -5,10 +5,11 @@
 mod common;
 
 use common::bits;
-use nestling::engine::{EngineError, Start};
+use nestling::Error;
+use nestling::engine::Start;
 use nestling::gpu::{Context, ContextOptions, Counters};
 use nestling::profiling::ProfileOptions;
-use nestling::session::{ChooseError, Governed, RuntimeError, WholeSpaceError, WholeSpaceOptions};
+use nestling::session::{Governed, WholeSpaceOptions};
 use nestling::{Runtime, RuntimeOptions};
 use nestling_bundle::Bundle;
 use nestling_core::choosing::Budget;
@@ -29,7 +30,7 @@ fn options(spare_children: usize) -> RuntimeOptions {
 }
 
 fn runtime(bundle: &Bundle) -> Runtime {
-    Runtime::with_context(&CONTEXT, bundle, &options(8)).unwrap()
+    Runtime::open_on(&CONTEXT, bundle, &options(8)).unwrap()
 }
 
 fn quick() -> ProfileOptions<'static> {
@@ -107,7 +108,7 @@ fn choices_in_the_whole_space_are_audited() {
 fn a_bundle_that_ships_only_its_smallest_child_adopts_a_better_one() {
     let bundle = smallest_alone();
     // One spare slot is enough for a search.
-    let runtime = Runtime::with_context(&CONTEXT, &bundle, &options(1)).unwrap();
+    let runtime = Runtime::open_on(&CONTEXT, &bundle, &options(1)).unwrap();
     let profile = runtime.profile(&quick()).unwrap();
     // Far more than any child takes.
     let budget = Budget::p50(Millis(100.0 * profile.table.predict(&bundle.networks()[0]).0));
@@ -129,7 +130,7 @@ fn a_bundle_that_ships_only_its_smallest_child_adopts_a_better_one() {
 fn an_adopted_child_becomes_a_rung_while_another_serves() {
     let bundle = smallest_alone();
     // A device of its own, so that no other test is counted.
-    let runtime = Runtime::new(&bundle, options(2)).unwrap();
+    let runtime = Runtime::open(&bundle, &options(2)).unwrap();
     runtime.profile(&quick()).unwrap();
     let patience =
         GovernorOptions { up_after: Duration::ZERO, quiet: Duration::ZERO, ..GovernorOptions::new(Millis(60_000.0)) };
@@ -188,7 +189,7 @@ fn an_adopted_child_becomes_a_rung_while_another_serves() {
 #[test]
 fn only_what_nothing_beats_is_a_rung_and_holds_a_slot() {
     let bundle = smallest_alone();
-    let runtime = Runtime::with_context(&CONTEXT, &bundle, &options(1)).unwrap();
+    let runtime = Runtime::open_on(&CONTEXT, &bundle, &options(1)).unwrap();
     runtime.profile(&quick()).unwrap();
     let governed = runtime.governed(Millis(60_000.0)).unwrap();
     let child = bundle.space().sample(&mut common::random(5));
@@ -200,18 +201,18 @@ fn only_what_nothing_beats_is_a_rung_and_holds_a_slot() {
     // One spare slot: each time it is free again.
     assert!(!governed.add(rung("beaten", 1e6, 1.0), &prepare()).unwrap());
     let error = governed.add(rung("smallest", 1e6, 99.0), &prepare()).unwrap_err();
-    assert!(matches!(error, ChooseError::Governor(GovernorError::Rung { .. })), "{error}");
+    assert!(matches!(error, Error::Governor(GovernorError::Rung { .. })), "{error}");
     assert_eq!((rungs(), runtime.active().name()), (before, Some("smallest")));
     let other = self::runtime(&bundle);
     let error = governed.add(rung("foreign", 1.0, 99.0), &other.prepare(&calibrated).unwrap()).unwrap_err();
-    assert!(matches!(error, ChooseError::Runtime(RuntimeError::Engine(EngineError::Foreign { .. }))), "{error}");
+    assert!(matches!(error, Error::Foreign { .. }), "{error}");
 
     // What beats the one that serves serves in its place.
     assert!(governed.add(rung("best", 1e-3, 99.0), &prepare()).unwrap());
     assert_eq!((rungs().len(), governed.governor().rung().name.as_str()), (1, "best"));
     let image = bundle.check_images().next().unwrap().0;
     assert_eq!((runtime.active().child(), governed.classify(&image).unwrap().child()), (&child, &child));
-    assert!(matches!(runtime.prepare(&calibrated), Err(RuntimeError::Engine(EngineError::SlotsInUse { .. }))));
+    assert!(matches!(runtime.prepare(&calibrated), Err(Error::SlotsInUse { .. })));
 }
 
 #[test]
@@ -219,9 +220,9 @@ fn a_bundle_that_cannot_judge_unshipped_children_says_what_it_lacks() {
     let options = WholeSpaceOptions::default();
     let silent = common::bundle();
     let error = runtime(&silent).choose_in_whole_space(&silent, Budget::p50(Millis(1e6)), &options).unwrap_err();
-    assert!(matches!(error, WholeSpaceError::Missing { missing: "accuracy predictor" }), "{error}");
+    assert!(matches!(error, Error::CannotJudge { missing: "accuracy predictor" }), "{error}");
     let error = runtime(&silent).choose_in_whole_space(&TRAINED, Budget::p50(Millis(1e6)), &options).unwrap_err();
-    assert!(matches!(error, WholeSpaceError::OtherBundle { .. }), "{error}");
+    assert!(matches!(error, Error::OtherBundle { .. }), "{error}");
     let error = runtime(&TRAINED).choose_in_whole_space(&TRAINED, Budget::p50(Millis(1e-6)), &options).unwrap_err();
     assert!(error.to_string().contains("fastest"), "{error}");
 }

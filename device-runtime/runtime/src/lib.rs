@@ -12,7 +12,7 @@
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let (width, height, bytes) = (28, 28, vec![0; 28 * 28 * 4]);
 //! let bundle = Bundle::open("fashion.nestling")?; // mapped, verified, nothing trusted
-//! let runtime = Runtime::new(&bundle, RuntimeOptions::default())?; // adapter, shared weights uploaded once, pipelines
+//! let runtime = Runtime::open(&bundle, &RuntimeOptions::default())?; // adapter, shared weights uploaded once, pipelines
 //! let choice = runtime.choose(Budget::p90(Millis(8.0)))?; // measured on this device; active from now on
 //! println!("{choice}"); // child, predicted and measured ms, accuracy, why
 //! let answer = runtime.classify(&Image::rgba8(width, height, &bytes)?)?;
@@ -43,10 +43,13 @@
 //! | `cli` | the program `nestling-device` |
 
 pub mod engine;
+mod error;
 pub mod gpu;
 pub mod profiling;
+mod progress;
 pub mod session;
 
+pub use error::Error;
 pub use nestling_bundle::Bundle;
 pub use nestling_core::choosing::{Budget, Choice};
 pub use nestling_core::image::Image;
@@ -54,4 +57,5 @@ pub use nestling_core::metrics::{MAdds, Millis};
 pub use nestling_core::weights::WeightStorage;
 #[cfg(feature = "pictures")]
 pub use nestling_pictures::Picture;
+pub use progress::{OnProgress, Phase, Progress};
 pub use session::{Runtime, RuntimeOptions};

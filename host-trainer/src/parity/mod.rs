@@ -13,8 +13,6 @@ use crate::evaluate::logits;
 use crate::model::{Parameters, Resizer, values_of};
 use crate::random::{Purpose, generator};
 use device::Device;
-use nestling::engine::EngineError;
-use nestling::gpu::GpuError;
 use nestling_bundle::{Bundle, BundleError};
 use nestling_core::image::{Image, ImageError, preprocess};
 use nestling_core::reference::{SharedWeights, forward};
@@ -53,12 +51,9 @@ pub enum ParityError {
     /// A child cannot be calibrated.
     #[error(transparent)]
     Space(#[from] SpaceError),
-    /// There is no usable adapter.
+    /// There is no usable adapter, or the device refused.
     #[error(transparent)]
-    Gpu(#[from] GpuError),
-    /// The device refused.
-    #[error(transparent)]
-    Engine(#[from] EngineError),
+    Device(#[from] nestling::Error),
     /// An image is wrong.
     #[error(transparent)]
     Image(#[from] ImageError),

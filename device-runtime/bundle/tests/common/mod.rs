@@ -123,7 +123,7 @@ pub fn pixels(seed: u64) -> Vec<u8> {
 
 /// The bundle of the examples: trained, with predictor and images.
 pub fn trained() -> Bundle {
-    Bundle::open(concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/assets/fashion.nestling")).unwrap()
+    Bundle::open(concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/assets/fashion.nestling")).unwrap()
 }
 
 /// A grey bundle again with another manifest, of all children or some.

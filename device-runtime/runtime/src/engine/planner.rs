@@ -1,4 +1,4 @@
-use crate::engine::EngineError;
+use crate::Error;
 use crate::engine::tiles::vendor_tiles;
 use crate::gpu::{AdapterInfo, Vendor};
 use nestling_core::arithmetic::Arithmetic;
@@ -70,18 +70,6 @@ impl Traits {
     }
 }
 
-pub(super) fn activation_number(activation: Activation) -> u32 {
-    match activation {
-        Activation::Identity => 0,
-        Activation::Relu => 1,
-        Activation::Relu6 => 2,
-        Activation::Swish => 3,
-        Activation::HardSwish => 4,
-        Activation::Sigmoid => 5,
-        Activation::HardSigmoid => 6,
-    }
-}
-
 impl Planner {
     /// For the layers of a space.
     pub fn new(space: &SearchSpace, traits: Traits) -> Self {
@@ -96,8 +84,8 @@ impl Planner {
     /// Plans a layer.
     ///
     /// # Errors
-    /// [`EngineError::TooLarge`] if a loop or the grid would be larger than every adapter allows.
-    pub fn plan(&self, shape: &LayerShape) -> Result<LayerPlan, EngineError> {
+    /// [`Error::TooLarge`] if a loop or the grid would be larger than every adapter allows.
+    pub fn plan(&self, shape: &LayerShape) -> Result<LayerPlan, Error> {
         let software = self.traits.software;
         let kernel = match shape.operator {
             Operator::Dense => Kernel::Dense,
@@ -120,7 +108,7 @@ impl Planner {
     ///
     /// # Errors
     /// As [`Planner::plan`].
-    pub(super) fn plan_fallback(&self, shape: &LayerShape) -> Result<LayerPlan, EngineError> {
+    pub(super) fn plan_fallback(&self, shape: &LayerShape) -> Result<LayerPlan, Error> {
         match shape.operator {
             Operator::Pool | Operator::AveragePool => self.plan(shape),
             Operator::Pointwise => grid(Kernel::Pointwise, self.fallback_pointwise(), shape),
@@ -129,12 +117,12 @@ impl Planner {
     }
 
     /// The same, for a given kernel that can run the layer, but not [`Kernel::Pointwise`].
-    pub(super) fn plan_kernel(&self, kernel: Kernel, shape: &LayerShape) -> Result<LayerPlan, EngineError> {
+    pub(super) fn plan_kernel(&self, kernel: Kernel, shape: &LayerShape) -> Result<LayerPlan, Error> {
         grid(kernel, self.specialise(kernel, shape), shape)
     }
 
     /// The same, for a given tile of a pointwise layer.
-    pub(super) fn plan_tile(&self, variant: TileVariant, shape: &LayerShape) -> Result<LayerPlan, EngineError> {
+    pub(super) fn plan_tile(&self, variant: TileVariant, shape: &LayerShape) -> Result<LayerPlan, Error> {
         let (kernel, specialisation) = self.specialise_tile(variant, shape);
         grid(kernel, specialisation, shape)
     }
@@ -146,7 +134,7 @@ impl Planner {
         // One that has no activation takes the pipeline of those that have.
         let activation = if shape.activation == Activation::Identity { self.activation } else { shape.activation };
         let specialisation = Specialisation {
-            epilogue: Epilogue::Mixed(activation_number(activation)),
+            epilogue: Epilogue::Mixed(activation),
             gate: gate(shape),
             workgroup: variant.workgroup,
             tile: variant.tile,
@@ -160,7 +148,7 @@ impl Planner {
     /// What a kernel does not read is set to one value, so that layers share its pipeline.
     fn specialise(&self, kernel: Kernel, shape: &LayerShape) -> Specialisation {
         let plain = self.unspecialised(kernel);
-        let epilogue = Epilogue::Fixed(activation_number(shape.activation));
+        let epilogue = Epilogue::Fixed(shape.activation);
         let (size, stride) = (shape.kernel, shape.stride);
         match kernel {
             Kernel::Dense => {
@@ -271,11 +259,7 @@ fn gate(shape: &LayerShape) -> Gate {
 }
 
 /// The workgroups that cover a layer's output.
-pub(super) fn grid(
-    kernel: Kernel,
-    specialisation: Specialisation,
-    shape: &LayerShape,
-) -> Result<LayerPlan, EngineError> {
+pub(super) fn grid(kernel: Kernel, specialisation: Specialisation, shape: &LayerShape) -> Result<LayerPlan, Error> {
     let (tile, workgroup) = (specialisation.tile(kernel), u64::from(specialisation.workgroup));
     let [pixels, groups] = [shape.output.pixels(), shape.output.channels.div_ceil(4)].map(u64::from);
     let row_tiles =
@@ -310,7 +294,7 @@ pub(super) fn grid(
         ("workgroups along y", y, MAX_WORKGROUPS),
     ] {
         if value > limit {
-            return Err(EngineError::TooLarge { place: format!("layer `{shape}`"), quantity, value, limit });
+            return Err(Error::TooLarge { place: format!("layer `{shape}`"), quantity, value, limit });
         }
     }
     Ok(LayerPlan { kernel, specialisation, workgroups: [x as u32, y as u32, 1] })
@@ -380,6 +364,6 @@ mod tests {
         assert_eq!(planner.plan(&classifier).unwrap().kernel, Kernel::PointwiseSmall);
         let mut pool = network.layers[network.layers.len() - 2].shape;
         (pool.input.height, pool.input.width) = (256, 256);
-        assert!(matches!(planner.plan(&pool), Err(EngineError::TooLarge { value: 65_536, .. })));
+        assert!(matches!(planner.plan(&pool), Err(Error::TooLarge { value: 65_536, .. })));
     }
 }

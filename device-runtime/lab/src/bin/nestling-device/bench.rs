@@ -3,8 +3,8 @@ use crate::device::Opened;
 use crate::output::{Report, columns, row};
 use crate::progress::Bar;
 use anyhow::{Context as _, Result, ensure};
+use nestling::Runtime;
 use nestling::engine::{MemoryUse, PreparedChild};
-use nestling::{Runtime, engine};
 use nestling_bundle::atomic_file::write_atomically;
 use nestling_core::image::Image;
 use nestling_core::latency::DeviceKey;
@@ -183,7 +183,7 @@ impl Options {
         let cost = prepared.network().cost();
         let input = match tensor {
             Some(tensor) => Input::Tensor(tensor),
-            None => Input::Image(runtime.probe_image()?),
+            None => Input::Image(runtime.probe_image()),
         };
         let (logits, first) = once(runtime, prepared, &input)?;
         // What follows is of the fast kernels, which were compiled while the plain ones gave the first result.

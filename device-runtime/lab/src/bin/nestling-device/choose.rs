@@ -5,7 +5,8 @@ use crate::progress::Bar;
 use crate::{device, profile};
 use anyhow::Result;
 use clap::ValueEnum;
-use nestling::profiling::Progress;
+use nestling::Progress;
+use nestling::gpu::block_on;
 use nestling::session::WholeSpaceOptions;
 use nestling::{Runtime, RuntimeOptions};
 use nestling_bundle::Bundle;
@@ -99,7 +100,11 @@ impl Options {
         }
         let choices = match self.budget_ms.as_slice() {
             [] => runtime.choose_spread(TYPICAL, self.measuring.quantile())?,
-            given => given.iter().map(|&ms| runtime.choose(self.measuring.budget(ms))).collect::<Result<_, _>>()?,
+            given => {
+                let bar = Bar::new();
+                let choose = |&ms: &f64| block_on(runtime.choose_async(self.measuring.budget(ms), Some(&bar.follow())));
+                given.iter().map(choose).collect::<Result<_, _>>()?
+            }
         };
         let budgets = choices.iter().map(ChosenChild::from).collect();
         Ok(Choices { device: runtime.device().clone(), budgets })
@@ -113,8 +118,8 @@ impl Options {
         let bar = Bar::new();
         let mut rows = Vec::with_capacity(budgets.len());
         for (turn, &budget) in budgets.iter().enumerate() {
-            let show = |Progress { done, doing }: Progress| {
-                bar.show((turn as f64 + done) / budgets.len() as f64, doing);
+            let show = |Progress { fraction, phase }: Progress| {
+                bar.show((turn as f64 + fraction) / budgets.len() as f64, phase);
             };
             let options = WholeSpaceOptions { progress: Some(&show), ..WholeSpaceOptions::default() };
             let choice = runtime.choose_in_whole_space(bundle, budget, &options)?;
