@@ -3,8 +3,9 @@ use super::kernels::{depthwise, is_fused, norm as fused_norm};
 use nestling_core::space::{Activation, Layer, Network, Operator, Statistics};
 use tch::{Device, Kind, Tensor};
 
-/// Where batch norm takes its statistics from. There are no running ones: they are ill-defined while the architecture
-/// varies (BigNAS, batch norm calibration).
+/// The source of batch norm's statistics.
+///
+/// There are no running statistics: they are ill-defined while the architecture varies (BigNAS, batch norm calibration).
 #[derive(Clone, Copy, Debug)]
 pub enum Norm<'a> {
     /// From this batch of this child: training.
@@ -85,20 +86,21 @@ pub fn activate(x: Tensor, activation: Activation) -> Tensor {
 /// Runs a child on a batch of normalised images `[count, channels, resolution, resolution]`; returns logits
 /// `[count, classes]`.
 ///
-/// `keep` is multiplied into the classifier's input where given: a dropout mask, already divided by the survival rate.
-/// The child is an argument, never a hidden state of the model.
+/// `dropout` is a mask for the classifier's input, already divided by the survival rate. The child is an argument, never
+/// a hidden state of the model.
 pub fn forward(
     network: &Network,
     parameters: &Parameters,
     images: &Tensor,
     norm: Norm<'_>,
-    keep: Option<&Tensor>,
+    dropout: Option<&Tensor>,
 ) -> Tensor {
     let mut outputs: Vec<Tensor> = Vec::with_capacity(network.layers.len());
     let mut normalised = 0;
     for (index, layer) in network.layers.iter().enumerate() {
         let input = layer.input.map_or(images, |from| &outputs[from]);
-        let dropped = keep.filter(|_| index + 1 == network.layers.len()).map(|keep| input.flatten(1, -1) * keep);
+        let mask = dropout.filter(|_| index + 1 == network.layers.len());
+        let dropped = mask.map(|mask| input.flatten(1, -1) * mask);
         let gate = layer.gate.map(|from| &outputs[from]);
         let mut x = layer_output(layer, parameters, dropped.as_ref().unwrap_or(input), gate);
         if let Some(epsilon) = layer.norm_epsilon {

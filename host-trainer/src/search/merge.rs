@@ -1,11 +1,10 @@
-use crate::run_folder::{Chosen, SearchReport};
-use crate::search::Evaluated;
+use super::{Chosen, Evaluated, SearchReport};
 use nestling_core::metrics::Top1;
 use nestling_core::space::Child;
 
-/// What became of the best child that was found.
+/// The outcome for the best child that was found under a limit.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Joined {
+pub enum MergeOutcome {
     /// It ships from now on, under this name.
     Ships {
         /// The name.
@@ -20,42 +19,42 @@ pub enum Joined {
     Nothing,
 }
 
-/// Takes children that were found and evaluated into a search: all of them become evaluated children, and the best ships
-/// as `found-1`, `found-2` and so on, if every child that ships and costs no more than the limit is less accurate on
-/// held-out images. `found` is the best first; `test` looks at the test images, for the child that ships only.
+/// Merges children that were found under a limit and evaluated into the report of a search.
 ///
-/// The accuracy predictor stays what it was.
+/// All of them become evaluated children. The best ships as `found-1`, `found-2` and so on, if it is more accurate on
+/// held-out images than every shipped child within the limit. `found` holds the best first. `test` evaluates the child
+/// that ships, and no other, on the test images. The accuracy predictor does not change.
 ///
 /// # Errors
-/// Those of `test`; the search is as it was then.
-pub fn join<E>(
+/// The errors of `test`; the report is then unchanged.
+pub fn merge_found<E>(
     search: &mut SearchReport,
     found: &[Evaluated],
-    within: impl Fn(&Child) -> bool,
+    keeps_limit: impl Fn(&Child) -> bool,
     test: impl FnOnce(&Child) -> Result<Top1, E>,
-) -> Result<Joined, E> {
-    let Some(best) = found.first() else { return Ok(Joined::Nothing) };
+) -> Result<MergeOutcome, E> {
+    let Some(best) = found.first() else { return Ok(MergeOutcome::Nothing) };
     let beats = |chosen: &&Chosen| {
         search.evaluated.get(chosen.index).is_some_and(|one| {
-            one.child == best.child || (one.held_out.correct >= best.held_out.correct && within(&one.child))
+            one.child == best.child || (one.held_out.correct >= best.held_out.correct && keeps_limit(&one.child))
         })
     };
-    let joined = match search.chosen.iter().find(beats) {
-        Some(chosen) => Joined::Beaten { by: chosen.name.clone() },
+    let outcome = match search.chosen.iter().find(beats) {
+        Some(chosen) => MergeOutcome::Beaten { by: chosen.name.clone() },
         None => {
             let taken = |name: &String| search.chosen.iter().any(|chosen| chosen.name == *name);
             let mut names = (1..).map(|number| format!("found-{number}"));
-            let Some(name) = names.find(|name| !taken(name)) else { return Ok(Joined::Nothing) };
-            Joined::Ships { name }
+            let Some(name) = names.find(|name| !taken(name)) else { return Ok(MergeOutcome::Nothing) };
+            MergeOutcome::Ships { name }
         }
     };
-    let test = if matches!(joined, Joined::Ships { .. }) { Some(test(&best.child)?) } else { None };
+    let test = if matches!(outcome, MergeOutcome::Ships { .. }) { Some(test(&best.child)?) } else { None };
     for one in found {
         if search.evaluated.iter().all(|known| known.child != one.child) {
             search.evaluated.push(one.clone());
         }
     }
-    if let (Joined::Ships { name }, Some(test)) = (&joined, test) {
+    if let (MergeOutcome::Ships { name }, Some(test)) = (&outcome, test) {
         if let Some(index) = search.evaluated.iter().position(|known| known.child == best.child) {
             search.chosen.push(Chosen { name: name.clone(), index, test });
         }
@@ -63,7 +62,7 @@ pub fn join<E>(
         let SearchReport { evaluated, chosen, .. } = search;
         chosen.sort_by_key(|chosen| evaluated.get(chosen.index).map(|one| one.cost.madds));
     }
-    Ok(joined)
+    Ok(outcome)
 }
 
 #[cfg(test)]
@@ -95,21 +94,27 @@ mod tests {
         middle.stages[2].kernel = *space.stages[2].kernels.last().unwrap();
         other.stages[1].kernel = *space.stages[1].kernels.last().unwrap();
         let found = [evaluated(&space, middle.clone(), 70), evaluated(&space, other.clone(), 60)];
-        let looked = |_: &Child| Ok::<_, Infallible>(test);
+        let tested = |_: &Child| Ok::<_, Infallible>(test);
         // Only the smallest keeps the limit: the new one is better than it.
         let small = |child: &Child| *child != space.biggest();
-        let joined = join(&mut search, &found, small, looked).unwrap();
-        assert_eq!(joined, Joined::Ships { name: "found-1".into() });
+        let outcome = merge_found(&mut search, &found, small, tested).unwrap();
+        assert_eq!(outcome, MergeOutcome::Ships { name: "found-1".into() });
         let names: Vec<&str> = search.chosen.iter().map(|chosen| chosen.name.as_str()).collect();
         assert_eq!((names, search.evaluated.len()), (vec!["smallest", "found-1", "biggest"], 4));
         assert_eq!(search.evaluated[search.chosen[1].index].child, middle);
         // Again: it ships already. Nothing is doubled, no test image looked at.
         let unseen = |_: &Child| -> Result<Top1, Infallible> { panic!("the test images stay unseen") };
-        assert_eq!(join(&mut search, &found, small, unseen).unwrap(), Joined::Beaten { by: "found-1".into() });
+        assert_eq!(
+            merge_found(&mut search, &found, small, unseen).unwrap(),
+            MergeOutcome::Beaten { by: "found-1".into() }
+        );
         assert_eq!((search.chosen.len(), search.evaluated.len()), (3, 4));
-        // The biggest is within this limit, and better.
+        // The biggest keeps this limit and is more accurate.
         let worse = [evaluated(&space, other, 80)];
-        assert_eq!(join(&mut search, &worse, |_| true, unseen).unwrap(), Joined::Beaten { by: "biggest".into() });
-        assert_eq!(join(&mut search, &[], |_| true, unseen).unwrap(), Joined::Nothing);
+        assert_eq!(
+            merge_found(&mut search, &worse, |_| true, unseen).unwrap(),
+            MergeOutcome::Beaten { by: "biggest".into() }
+        );
+        assert_eq!(merge_found(&mut search, &[], |_| true, unseen).unwrap(), MergeOutcome::Nothing);
     }
 }

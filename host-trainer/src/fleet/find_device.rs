@@ -1,39 +1,14 @@
+use super::FleetError;
 use nestling_core::latency::{DeviceKey, LatencyTable};
-
-/// Why a name means no device of a bundle.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum DeviceError {
-    /// The bundle knows no device.
-    #[error(
-        "the bundle has no latency tables; measure a device with `nestling-device profile` and add it with `nestling \
-         latency add`"
-    )]
-    NoTables,
-    /// No device matches.
-    #[error("no device matches `{name}`; the bundle has tables of:\n{known}")]
-    Unknown {
-        /// The name asked for.
-        name: String,
-        /// The devices that exist, one a line.
-        known: String,
-    },
-    /// Several devices match.
-    #[error("`{name}` matches several devices; add another word, or give a whole line of these:\n{matching}")]
-    Ambiguous {
-        /// The name asked for.
-        name: String,
-        /// The devices that match, one a line.
-        matching: String,
-    },
-}
 
 fn lines<'a>(tables: impl Iterator<Item = &'a LatencyTable>) -> String {
     tables.map(|table| table.device.to_string()).collect::<Vec<_>>().join("\n")
 }
 
-/// Whether each word of a name is part of something that the key says, in any case. A word that is the whole precision of
-/// one of the tables means that precision: `f16` is also a feature of adapters that offer it, used or not.
+/// Whether each word of a name is part of a fact of the key, in any case.
+///
+/// A word that equals the precision of one of the tables means that precision: `f16` is also the name of a feature, which
+/// an adapter may have without using it.
 fn matches(tables: &[LatencyTable], device: &DeviceKey, name: &str) -> bool {
     let DeviceKey { adapter, driver, backend, precision, features } = device;
     let facts: Vec<String> =
@@ -48,14 +23,15 @@ fn matches(tables: &[LatencyTable], device: &DeviceKey, name: &str) -> bool {
     })
 }
 
-/// The table of the device that a name means: words that are parts of what its key says, or all of its adapter's name, or
-/// the key as it is printed.
+/// The table of the device that a name means.
+///
+/// A name is the adapter's whole name, the key as it is printed, or words that are parts of the key's facts.
 ///
 /// # Errors
-/// [`DeviceError`] if none or several match; it lists them.
-pub fn find_device<'a>(tables: &'a [LatencyTable], name: &str) -> Result<&'a LatencyTable, DeviceError> {
+/// [`FleetError`] lists the devices if none or several match.
+pub fn find_device<'a>(tables: &'a [LatencyTable], name: &str) -> Result<&'a LatencyTable, FleetError> {
     if tables.is_empty() {
-        return Err(DeviceError::NoTables);
+        return Err(FleetError::NoTables);
     }
     let whole = |table: &&LatencyTable| {
         let name = name.trim().to_lowercase();
@@ -68,15 +44,15 @@ pub fn find_device<'a>(tables: &'a [LatencyTable], name: &str) -> Result<&'a Lat
     let matching: Vec<&LatencyTable> = tables.iter().filter(|table| matches(tables, &table.device, name)).collect();
     match matching[..] {
         [one] => Ok(one),
-        [] => Err(DeviceError::Unknown { name: name.to_owned(), known: lines(tables.iter()) }),
-        _ => Err(DeviceError::Ambiguous { name: name.to_owned(), matching: lines(matching.into_iter()) }),
+        [] => Err(FleetError::UnknownDevice { name: name.to_owned(), known: lines(tables.iter()) }),
+        _ => Err(FleetError::AmbiguousDevice { name: name.to_owned(), matching: lines(matching.into_iter()) }),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fleet::synthetic::table;
+    use crate::synthetic::table;
 
     #[test]
     fn a_name_means_one_device_or_the_error_lists_them() {
@@ -100,7 +76,7 @@ mod tests {
             ambiguous.contains("Mali-G78 (") && ambiguous.contains("Mali-G78AE (") && !ambiguous.contains("Adreno")
         );
         let unknown = found("apple").unwrap_err();
-        assert!(matches!(&unknown, DeviceError::Unknown { known, .. } if known.lines().count() == 3), "{unknown}");
-        assert!(matches!(find_device(&[], "x"), Err(DeviceError::NoTables)));
+        assert!(matches!(&unknown, FleetError::UnknownDevice { known, .. } if known.lines().count() == 3), "{unknown}");
+        assert!(matches!(find_device(&[], "x"), Err(FleetError::NoTables)));
     }
 }

@@ -1,19 +1,20 @@
+use super::SearchError;
 use nestling_core::accuracy::AccuracyPredictor;
 use nestling_core::choosing::{FoundChild, SearchBudget, search_under_limit};
 use nestling_core::latency::{DeviceKey, LatencyTable};
 use nestling_core::metrics::{MAdds, Millis};
-use nestling_core::space::{Child, Network, SearchSpace, SpaceError};
+use nestling_core::space::{Child, Network, SearchSpace};
 use rand::SeedableRng;
 use std::fmt;
 
-/// What a child may cost.
+/// The most that a child may cost.
 #[derive(Clone, Copy, Debug)]
 pub enum Limit<'a> {
     /// Predicted median time on a device.
-    Time {
-        /// The device.
+    Latency {
+        /// Latency table of the device.
         table: &'a LatencyTable,
-        /// Most.
+        /// Upper bound of the time.
         most: Millis,
     },
     /// Multiply-accumulates.
@@ -21,18 +22,18 @@ pub enum Limit<'a> {
 }
 
 impl Limit<'_> {
-    /// What a network costs: milliseconds, or MAdds.
+    /// Cost of a network, in milliseconds or MAdds.
     pub fn cost(&self, network: &Network) -> f64 {
         match self {
-            Self::Time { table, .. } => table.predict(network).0,
+            Self::Latency { table, .. } => table.predict(network).0,
             Self::MAdds(_) => network.cost().madds.0 as f64,
         }
     }
 
-    /// Most that a network may cost.
+    /// The most that a network may cost.
     pub fn most(&self) -> f64 {
         match self {
-            Self::Time { most, .. } => most.0,
+            Self::Latency { most, .. } => most.0,
             Self::MAdds(most) => most.0 as f64,
         }
     }
@@ -42,10 +43,10 @@ impl Limit<'_> {
         space.lower(child).is_ok_and(|network| self.cost(&network) <= self.most())
     }
 
-    /// The device, if it is one's.
+    /// The device whose latency is limited; `None` for a limit in MAdds.
     pub fn device(&self) -> Option<&DeviceKey> {
         match self {
-            Self::Time { table, .. } => Some(&table.device),
+            Self::Latency { table, .. } => Some(&table.device),
             Self::MAdds(_) => None,
         }
     }
@@ -53,7 +54,7 @@ impl Limit<'_> {
     /// A cost with its unit.
     pub fn text(&self, cost: f64) -> String {
         match self {
-            Self::Time { .. } => Millis(cost).to_string(),
+            Self::Latency { .. } => Millis(cost).to_string(),
             Self::MAdds(_) => format!("{} MAdds", MAdds(cost as u64)),
         }
     }
@@ -69,43 +70,26 @@ impl fmt::Display for Limit<'_> {
     }
 }
 
-/// Why a search under a limit finds nothing.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum LimitError {
-    /// Every child costs more.
-    #[error("no child of the space keeps within {limit}; the smallest takes {smallest}: give at least that")]
-    TooTight {
-        /// The limit.
-        limit: String,
-        /// What the smallest child costs.
-        smallest: String,
-    },
-    /// The space is impossible.
-    #[error(transparent)]
-    Space(#[from] SpaceError),
-}
-
 /// The `most` children of the space within a limit that are predicted to be most accurate, best first.
 ///
 /// # Errors
-/// [`LimitError::TooTight`] if there is none.
-pub fn candidates(
+/// [`SearchError::TooTight`] if every child costs more.
+pub(super) fn most_accurate_within(
     space: &SearchSpace,
     predictor: &AccuracyPredictor,
     starts: &[Child],
     limit: &Limit<'_>,
     most: usize,
     seed: u64,
-) -> Result<Vec<FoundChild>, LimitError> {
+) -> Result<Vec<FoundChild>, SearchError> {
     let mut random = rand_chacha::ChaCha8Rng::seed_from_u64(seed);
     let top1 = |child: &Child| predictor.predict(space, child);
-    let effort = SearchBudget { max_results: most, ..SearchBudget::default() };
+    let budget = SearchBudget { max_results: most, ..SearchBudget::default() };
     let found =
-        search_under_limit(space, starts, limit.most(), effort, |network| limit.cost(network), top1, &mut random);
+        search_under_limit(space, starts, limit.most(), budget, |network| limit.cost(network), top1, &mut random);
     if found.is_empty() {
         let smallest = limit.text(limit.cost(&space.lower(&space.smallest())?));
-        return Err(LimitError::TooTight { limit: limit.to_string(), smallest });
+        return Err(SearchError::TooTight { limit: limit.to_string(), smallest });
     }
     Ok(found)
 }
@@ -113,27 +97,27 @@ pub fn candidates(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fleet::synthetic::{predictor, table};
+    use crate::synthetic::{predictor, table};
 
     #[test]
-    fn what_is_found_keeps_the_limit_and_devices_find_others() {
+    fn every_child_that_is_found_keeps_the_limit() {
         let space = SearchSpace::fashion();
         let predictor = predictor(&space);
         let table = table("a", 60.0);
         let biggest = space.lower(&space.biggest()).unwrap();
-        let time = Limit::Time { table: &table, most: Millis(0.3 * table.predict(&biggest).0) };
+        let latency = Limit::Latency { table: &table, most: Millis(0.3 * table.predict(&biggest).0) };
         let madds = Limit::MAdds(MAdds(biggest.cost().madds.0 / 3));
-        for limit in [&time, &madds] {
-            let found = candidates(&space, &predictor, &[], limit, 8, 1).unwrap();
+        for limit in [&latency, &madds] {
+            let found = most_accurate_within(&space, &predictor, &[], limit, 8, 1).unwrap();
             assert_eq!(found.len(), 8);
             for one in &found {
                 assert_eq!(one.cost, limit.cost(&space.lower(&one.child).unwrap()));
                 assert!(one.cost <= limit.most());
             }
         }
-        assert!(time.to_string().contains("ms on a (driver, vulkan, f32)"), "{time}");
-        let tight = Limit::Time { table: &table, most: Millis(0.01) };
-        let error = candidates(&space, &predictor, &[], &tight, 8, 1).unwrap_err().to_string();
+        assert!(latency.to_string().contains("ms on a (driver, vulkan, f32)"), "{latency}");
+        let tight = Limit::Latency { table: &table, most: Millis(0.01) };
+        let error = most_accurate_within(&space, &predictor, &[], &tight, 8, 1).unwrap_err().to_string();
         assert!(error.contains("within 0.010 ms on a") && error.contains("give at least that"), "{error}");
     }
 }

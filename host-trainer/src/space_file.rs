@@ -1,16 +1,16 @@
-//! Search spaces by name or from a TOML file.
+//! Search spaces: a preset by its name, or a TOML file.
 
 use nestling_core::space::{Preset, SearchSpace, SpaceError};
 use std::path::{Path, PathBuf};
 
-/// Why a name or file gives no search space.
+/// The reason why a name or file gives no search space.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SpaceFileError {
     /// Neither a preset nor a file.
     #[error("`{name}` is neither a preset nor a file; presets are: {known}")]
     Unknown {
-        /// What was asked for.
+        /// The name asked for.
         name: String,
         /// The names that exist.
         known: String,
@@ -18,36 +18,36 @@ pub enum SpaceFileError {
     /// The file cannot be read.
     #[error("cannot read search space {path}: {source}")]
     Read {
-        /// Which file.
+        /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's message.
         source: std::io::Error,
     },
-    /// The file is no space: broken TOML, an unknown key, a wrong type.
-    #[error("{path} is no search space; `nestling spaces table1` prints one to start from\n{problem}")]
+    /// The file is not a space: broken TOML, an unknown key, a wrong type.
+    #[error("{path} is not a search space; start from a preset in TOML\n{problem}")]
     Parse {
-        /// Which file.
+        /// The file.
         path: PathBuf,
-        /// Line, column and what is wrong.
+        /// Line, column and the fault.
         problem: String,
     },
-    /// The numbers make no sense.
+    /// The space is contradictory.
     #[error(transparent)]
     Invalid(#[from] SpaceError),
 }
 
-/// The preset of this name, or the space in this TOML file: valid, and with nothing left to inherit.
+/// The preset of this name, or the space in this TOML file, checked and with every option spelt out.
 ///
 /// ```
-/// let space = nestling_train::spaces::find("efficientnet-b0")?;
+/// let space = nestling_train::space_file::preset_or_file("efficientnet-b0")?;
 /// assert_eq!(space.lower(&space.smallest())?.cost().params, 5_288_548);
-/// assert!(nestling_train::spaces::find("efficientnet-b00").is_err());
+/// assert!(nestling_train::space_file::preset_or_file("efficientnet-b00").is_err());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
 /// # Errors
-/// [`SpaceFileError`] says whether the name is unknown, or what in the file is wrong.
-pub fn find(name: &str) -> Result<SearchSpace, SpaceFileError> {
+/// [`SpaceFileError`] says whether the name is unknown, or names the fault in the file.
+pub fn preset_or_file(name: &str) -> Result<SearchSpace, SpaceFileError> {
     if let Some(preset) = Preset::find(name) {
         return Ok(preset.space().resolved());
     }
@@ -72,13 +72,13 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("my.toml");
         std::fs::write(&path, text).unwrap();
-        find(&path.to_string_lossy())
+        preset_or_file(&path.to_string_lossy())
     }
 
     #[test]
     fn every_preset_survives_its_own_toml() {
         for preset in Preset::ALL {
-            let space = find(preset.name).unwrap();
+            let space = preset_or_file(preset.name).unwrap();
             assert_eq!(parse(&toml::to_string(&space).unwrap()).unwrap(), space, "{}", preset.name);
         }
     }
@@ -114,8 +114,8 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_said() {
-        let text = toml::to_string(&find("fashion").unwrap()).unwrap();
+    fn faults_are_named() {
+        let text = toml::to_string(&preset_or_file("fashion").unwrap()).unwrap();
         for (from, to, expected) in [
             ("name = ", "colour = 1\nname = ", "unknown field `colour`"),
             ("stride = 2\n", "stride = 2\nstrides = 2\n", "unknown field `strides`"),
@@ -128,6 +128,6 @@ mod tests {
             let message = parse(&text.replacen(from, to, 1)).unwrap_err().to_string();
             assert!(message.contains(expected), "{message}");
         }
-        assert!(find("tabel1").unwrap_err().to_string().contains("presets are: table1,"));
+        assert!(preset_or_file("tabel1").unwrap_err().to_string().contains("presets are: table1,"));
     }
 }

@@ -5,10 +5,10 @@ use tch::{Device, Kind, Tensor};
 
 /// Turns 8-bit square images into normalised tensors of any resolution of a space.
 ///
-/// Resizing is two small matrices made of the device's own filter weights ([`triangle_taps`]), so that trainer and
-/// device read the same pixels.
+/// Resizing is two small matrices made of the device's own filter weights ([`triangle_taps`]). Trainer and device
+/// therefore read the same pixels.
 #[derive(Debug)]
-pub struct ImageSizes {
+pub struct Resizer {
     side: u32,
     crop: Crop,
     means: Vec<f32>,
@@ -17,7 +17,7 @@ pub struct ImageSizes {
     device: Device,
 }
 
-impl ImageSizes {
+impl Resizer {
     /// Prepares for images of `side` pixels and every resolution of `space`.
     pub fn new(space: &SearchSpace, preprocessing: &Preprocessing, side: u32, device: Device) -> Self {
         let crop = Crop::centred(side, side, preprocessing.centre_fraction, 1);
@@ -47,7 +47,7 @@ impl ImageSizes {
         Tensor::from_slice(pixels).to_device(self.device).to_kind(Kind::Float).view([-1, 1, side, side])
     }
 
-    /// Resizes and normalises what [`ImageSizes::upload`] returned.
+    /// Resizes and normalises images that [`Resizer::upload`] returned.
     ///
     /// # Panics
     /// If `resolution` is not one of the space's.

@@ -1,4 +1,4 @@
-//! Devices that nobody measured, and accuracies.
+//! Made-up latency tables and accuracies for tests.
 
 use nestling_core::accuracy::AccuracyPredictor;
 use nestling_core::latency::{Coefficient, CostFeature, DeviceKey, LatencyModel, LatencyTable};
@@ -8,9 +8,9 @@ use nestling_core::tiles::Coverage;
 use rand::SeedableRng;
 
 /// A device of the demo's space whose depthwise MAdds cost `depthwise` times its others.
-pub(super) fn table(adapter: &str, depthwise: f64) -> LatencyTable {
+pub(crate) fn table(adapter: &str, depthwise: f64) -> LatencyTable {
     let space = SearchSpace::fashion();
-    let price = |&feature: &CostFeature| {
+    let coefficient = |&feature: &CostFeature| {
         let ms = match feature {
             CostFeature::Inference => 0.2,
             CostFeature::Layers(_) => 0.01,
@@ -20,11 +20,11 @@ pub(super) fn table(adapter: &str, depthwise: f64) -> LatencyTable {
         };
         Coefficient { feature, ms: Millis(ms) }
     };
-    let works = [space.smallest(), space.biggest()].into_iter().flat_map(|child| match space.lower(&child) {
+    let features = [space.smallest(), space.biggest()].into_iter().flat_map(|child| match space.lower(&child) {
         Ok(network) => CostFeature::of(&network, Coverage::EXACT).into_keys().collect(),
         Err(_) => Vec::new(),
     });
-    let works: std::collections::BTreeSet<CostFeature> = works.collect();
+    let features: std::collections::BTreeSet<CostFeature> = features.collect();
     let text = |text: &str| text.to_owned();
     LatencyTable {
         device: DeviceKey {
@@ -35,15 +35,15 @@ pub(super) fn table(adapter: &str, depthwise: f64) -> LatencyTable {
             features: Vec::new(),
         },
         measured_at: 1_735_689_600,
-        model: LatencyModel { coefficients: works.iter().map(price).collect(), ..LatencyModel::nominal() },
+        model: LatencyModel { coefficients: features.iter().map(coefficient).collect(), ..LatencyModel::nominal() },
         spread: Spread { p90: 1.1, p95: 1.2 },
         children: 30,
         residual_percent: 2.0,
     }
 }
 
-/// Of accuracies that grow with the input size.
-pub(super) fn predictor(space: &SearchSpace) -> AccuracyPredictor {
+/// An accuracy predictor of children whose accuracy grows with the input size.
+pub(crate) fn predictor(space: &SearchSpace) -> AccuracyPredictor {
     let mut random = rand_chacha::ChaCha8Rng::seed_from_u64(5);
     let mut some = |count: usize| -> Vec<(Child, Top1)> {
         (0..count)
