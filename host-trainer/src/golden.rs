@@ -2,7 +2,8 @@
 
 use crate::model::{Norm, Parameters, forward, norm_tensors, values_of};
 use crate::untrained::noise_images;
-use nestling::engine::{EngineError, Supernet};
+use nestling::Error;
+use nestling::engine::Supernet;
 use nestling_bundle::{Bundle, BundleError};
 use nestling_core::image::{Image, preprocess};
 use tch::{Tensor, no_grad};
@@ -16,7 +17,7 @@ pub enum GoldenError {
     Bundle(#[from] BundleError),
     /// The device refused.
     #[error(transparent)]
-    Engine(#[from] EngineError),
+    Engine(#[from] Error),
 }
 
 /// An input and two answers.

@@ -5,7 +5,8 @@ use crate::data::Dataset;
 use crate::evaluate::logits;
 use crate::model::{ImageSizes, Parameters, values_of};
 use crate::train::{generator, purpose};
-use nestling::engine::{EngineError, EngineOptions, Supernet};
+use nestling::Error;
+use nestling::engine::{EngineOptions, Supernet};
 use nestling::gpu::Context;
 use nestling_bundle::Bundle;
 use nestling_core::image::{Image, preprocess};
@@ -45,7 +46,7 @@ pub enum ParityError {
     Space(#[from] SpaceError),
     /// The device refused.
     #[error(transparent)]
-    Engine(#[from] EngineError),
+    Engine(#[from] Error),
     /// An image is wrong.
     #[error(transparent)]
     Image(#[from] nestling_core::image::ImageError),

@@ -1,81 +1,91 @@
-//! What opens and closes a layer: the gate, batch norm, residual and activation, as much of it as a pipeline needs.
+//! The start and the end of a layer: the gate of its input, then batch norm, residual and activation of its sums. A
+//! module holds as much of them as its pipeline needs.
 
-use crate::{Epilogue, Gate, Specialisation};
+use crate::writer::Writer;
+use crate::{Epilogue, Gate};
+use nestling_core::space::Activation;
 
-/// exp(-x), kept finite: WGSL does not promise infinities.
-const EXP_MINUS: &str = "
-fn exp_minus(x: vec4<f32>) -> vec4<f32> {
-    return exp(min(-x, vec4<f32>(80.0)));
-}
-";
-
-/// Any activation without a branch: quick to compile, and software would run all branches anyway.
-const ANY: &str = "
-fn activate(x: vec4<f32>) -> vec4<f32> {
-    let activation = (layer.flags >> 8u) & 255u;
-    let most = select(3.0e38, 6.0, activation == 2u);
-    let least = select(-3.0e38, 0.0, activation == 1u || activation == 2u);
-    let soft = 1.0 / (1.0 + exp_minus(x));
-    let hard = clamp(x + 3.0, vec4<f32>(0.0), vec4<f32>(6.0)) * (1.0 / 6.0);
-    let factor = select(soft, hard, activation == 4u || activation == 6u);
-    let cut = clamp(x, vec4<f32>(least), vec4<f32>(most));
-    let shaped = factor * select(x, vec4<f32>(1.0), activation >= 5u);
-    return select(cut, shaped, activation >= 3u);
-}
-";
-
-fn one(activation: u32) -> &'static str {
-    match activation {
-        0 => "x",
-        1 => "max(x, vec4<f32>(0.0))",
-        2 => "clamp(x, vec4<f32>(0.0), vec4<f32>(6.0))",
-        3 => "x / (1.0 + exp_minus(x))",
-        4 => "x * clamp(x + 3.0, vec4<f32>(0.0), vec4<f32>(6.0)) * (1.0 / 6.0)",
-        5 => "1.0 / (1.0 + exp_minus(x))",
-        _ => "clamp(x + 3.0, vec4<f32>(0.0), vec4<f32>(6.0)) * (1.0 / 6.0)",
-    }
+/// The functions `activate` and `epilogue`.
+pub(crate) fn write(epilogue: Epilogue, to: &mut Writer) {
+    write_activation(epilogue, to);
+    write_epilogue(epilogue, to);
 }
 
-/// The functions `gate_of`, `gated` and `close`.
-pub(crate) fn text(specialisation: &Specialisation) -> String {
-    // The residual is what the destination holds: every thread reads only what it then overwrites.
-    let residual = "if (layer.flags & RESIDUAL_OUTPUT) != 0u { value += destination[index]; }";
-    let (activate, residual, result) = match specialisation.epilogue {
-        Epilogue::Fixed(activation) => (Some(activation), "", "activate(value)"),
-        Epilogue::Mixed(activation) => {
-            let is_identity = "select(activate(value), value, (layer.flags & 65280u) == 0u)";
-            (Some(activation), residual, is_identity)
-        }
-        Epilogue::AsLayer => (None, residual, "activate(value)"),
+fn write_activation(epilogue: Epilogue, to: &mut Writer) {
+    let uses_exp = match epilogue {
+        Epilogue::Fixed(activation) | Epilogue::Mixed(activation) => activation.row().uses_exp,
+        Epilogue::AsLayer => true,
     };
-    let mut text = EXP_MINUS.to_owned();
-    match activate {
-        Some(activation) => {
-            let value = one(activation);
-            text += &format!("fn activate(x: vec4<f32>) -> vec4<f32> {{ return {value}; }}\n");
-        }
-        None => text += ANY,
+    if uses_exp {
+        to.comment("exp(-x), kept finite: WGSL does not promise infinities.");
+        to.block("fn exp_minus(x: vec4<f32>) -> vec4<f32>", |to| {
+            to.line("return exp(min(-x, vec4<f32>(80.0)));");
+        });
+        to.line("");
     }
-    let (gate, gated) = match specialisation.gate {
-        Gate::None => ("vec4<f32>(1.0)", "x"),
-        Gate::Every => ("source[layer.gate_offset + input_group]", "x * gate"),
-        Gate::AsLayer => (
-            "select(vec4<f32>(1.0), source[layer.gate_offset + input_group], (layer.flags & GATED_INPUT) != 0u)",
-            "x * gate",
-        ),
+    match epilogue {
+        Epilogue::Fixed(activation) | Epilogue::Mixed(activation) => {
+            to.comment(activation.row().name);
+            to.block("fn activate(x: vec4<f32>) -> vec4<f32>", |to| {
+                to.line(format_args!("return {};", activation.row().wgsl));
+            });
+        }
+        Epilogue::AsLayer => write_any_activation(to),
+    }
+    to.line("");
+}
+
+fn write_any_activation(to: &mut Writer) {
+    to.comment("Any activation, without a branch: quick to compile, and software would run all branches anyway.");
+    to.block("fn activate(x: vec4<f32>) -> vec4<f32>", |to| {
+        to.line("let activation = (layer.flags >> ACTIVATION_SHIFT) & ACTIVATION_MASK;");
+        to.line("var y = x;");
+        for activation in Activation::ALL.into_iter().filter(|&one| one != Activation::Identity) {
+            let (row, number) = (activation.row(), activation.number());
+            to.line(format_args!("y = select(y, {}, activation == {number}u); // {}", row.wgsl, row.name));
+        }
+        to.line("return y;");
+    });
+}
+
+/// The functions `gate_of` and `gated`.
+pub(crate) fn write_gate(gate: Gate, to: &mut Writer) {
+    let factors = "source[layer.gate_offset + input_group]";
+    let (factors, gated) = match gate {
+        Gate::None => ("vec4<f32>(1.0)".to_owned(), "x"),
+        Gate::Every => (factors.to_owned(), "x * gate"),
+        Gate::AsLayer => {
+            let one = "vec4<f32>(1.0)";
+            (format!("select({one}, {factors}, (layer.flags & GATED_INPUT) != 0u)"), "x * gate")
+        }
     };
-    text += &format!(
-        "
-// The factors of an input group; read once a step.
-fn gate_of(input_group: u32) -> vec4<f32> {{ return {gate}; }}
-fn gated(x: vec4<f32>, gate: vec4<f32>) -> vec4<f32> {{ return {gated}; }}
-// Batch norm, residual and activation.
-fn epilogue(sum: vec4<f32>, scale: vec4<f32>, shift: vec4<f32>, index: u32) {{
-    var value = sum * scale + shift;
-    {residual}
-    destination[index] = {result};
-}}
-"
-    );
-    text
+    to.comment("The factors of an input group.");
+    to.block("fn gate_of(input_group: u32) -> vec4<f32>", |to| to.line(format_args!("return {factors};")));
+    to.line("");
+    to.block("fn gated(x: vec4<f32>, gate: vec4<f32>) -> vec4<f32>", |to| to.line(format_args!("return {gated};")));
+    to.line("");
+}
+
+fn write_epilogue(epilogue: Epilogue, to: &mut Writer) {
+    let (may_add, may_be_identity) = match epilogue {
+        Epilogue::Fixed(_) => (false, false),
+        Epilogue::Mixed(_) => (true, true),
+        Epilogue::AsLayer => (true, false),
+    };
+    to.comment("Batch norm (or bias), residual and activation of one element of the output.");
+    let head = "fn epilogue(sum: vec4<f32>, scale: vec4<f32>, shift: vec4<f32>, index: u32)";
+    to.block(head, |to| {
+        to.line("var value = sum * scale + shift;");
+        if may_add {
+            to.comment("The destination holds the residual; no other thread reads or writes this element.");
+            to.block("if (layer.flags & RESIDUAL_OUTPUT) != 0u", |to| to.line("value += destination[index];"));
+        }
+        if may_be_identity {
+            to.line("let is_identity = ((layer.flags >> ACTIVATION_SHIFT) & ACTIVATION_MASK) == IDENTITY;");
+            to.line("destination[index] = select(activate(value), value, is_identity);");
+        } else {
+            to.line("destination[index] = activate(value);");
+        }
+    });
+    to.line("");
 }

@@ -3,7 +3,7 @@ use nestling_core::weights::WeightStorage;
 use std::sync::LazyLock;
 use xxhash_rust::xxh3::Xxh3;
 
-/// Texts are generated once: profiles are compared with it at every start.
+/// Texts are generated once: every start compares a profile with it.
 static FINGERPRINT: LazyLock<u128> = LazyLock::new(|| {
     let variants = (Kernel::ALL.into_iter())
         .flat_map(|kernel| kernel.examples().into_iter().map(move |example| (kernel, example)))
@@ -11,8 +11,7 @@ static FINGERPRINT: LazyLock<u128> = LazyLock::new(|| {
     of(variants)
 });
 
-/// Fingerprint of the WGSL of all kernels with every storage of the weights: what was compiled from other texts has
-/// another.
+/// Fingerprint of the WGSL of all kernels with every storage of the weights: other texts have another.
 pub fn fingerprint() -> u128 {
     *FINGERPRINT
 }

@@ -1,4 +1,6 @@
 use bytemuck::{Pod, Zeroable};
+use nestling_core::image::PixelFormat;
+use nestling_core::space::Activation;
 
 /// Uniform parameters of one layer: the mirror of `struct Layer` in `layer.wgsl`.
 ///
@@ -28,26 +30,49 @@ pub struct LayerParameters {
     pub norm_offset: u32,
     /// Rows and columns of zeros before the image.
     pub padding: u32,
-    /// First element of the input in the source. Only `PointwiseSmall` and `LinearWide` look.
+    /// First element of the input in the source. Read only by `PointwiseSmall`, `LinearWide` and `Fallback`.
     pub source_offset: u32,
-    /// First element of the output in the destination. Only pools over all pixels, `PointwiseSmall` and `LinearWide` look.
+    /// First element of the output in the destination. Read only by pools over all
+    /// pixels, `PointwiseSmall`, `LinearWide` and `Fallback`.
     pub destination_offset: u32,
-    /// First element of the gate in the source. Only gated pointwise kernels look.
+    /// First element of the gate in the source. Read only by gated pointwise kernels.
     pub gate_offset: u32,
-    /// The child's kernel size. Only [`Kernel::Fallback`](crate::Kernel::Fallback) looks.
+    /// The child's kernel size. Read only by [`Kernel::Fallback`](crate::Kernel::Fallback).
     pub kernel: u32,
-    /// Bits 0 to 7 stride, 8 to 15 activation, 16 residual, 17 gated, 18 depthwise: what the pipeline's
-    /// [`Epilogue`](crate::Epilogue) and [`Gate`](crate::Gate) leave open, and what [`Kernel::Fallback`](crate::Kernel::Fallback)
-    /// needs.
+    /// Bits 0 to 7 stride, 8 to 15 activation, 16 residual, 17 gated, 18 depthwise: all that the pipeline's
+    /// [`Epilogue`](crate::Epilogue) and [`Gate`](crate::Gate) leave open, and all that
+    /// [`Kernel::Fallback`](crate::Kernel::Fallback) needs.
     pub flags: u32,
 }
 
+/// Bits of [`LayerParameters::flags`]; modules get them as constants of the same names.
+pub(crate) mod flags {
+    pub(crate) const STRIDE_MASK: u32 = 0xff;
+    pub(crate) const ACTIVATION_SHIFT: u32 = 8;
+    pub(crate) const ACTIVATION_MASK: u32 = 0xff;
+    pub(crate) const RESIDUAL_OUTPUT: u32 = 1 << 16;
+    pub(crate) const GATED_INPUT: u32 = 1 << 17;
+    pub(crate) const DEPTHWISE: u32 = 1 << 18;
+}
+
+const _: () = assert!(Activation::ALL.len() <= 1 + flags::ACTIVATION_MASK as usize);
+
 impl LayerParameters {
-    /// What a kernel reads of a layer that is not specialised to it.
-    pub fn flags(stride: u32, activation: u32, residual: bool, gated: bool, depthwise: bool) -> u32 {
-        stride | activation << 8 | u32::from(residual) << 16 | u32::from(gated) << 17 | u32::from(depthwise) << 18
+    /// The [`flags`](Self::flags) of a layer.
+    pub fn flags(stride: u32, activation: Activation, residual: bool, gated: bool, depthwise: bool) -> u32 {
+        let bit = |is_set: bool, bit: u32| if is_set { bit } else { 0 };
+        stride & flags::STRIDE_MASK
+            | activation.number() << flags::ACTIVATION_SHIFT
+            | bit(residual, flags::RESIDUAL_OUTPUT)
+            | bit(gated, flags::GATED_INPUT)
+            | bit(depthwise, flags::DEPTHWISE)
     }
 }
+
+/// The format of a camera frame, which is none of the packed [`PixelFormat`]s.
+pub(crate) const CAMERA_FRAME: u32 = 255;
+
+const _: () = assert!(PixelFormat::ALL.len() <= CAMERA_FRAME as usize);
 
 /// Uniform parameters of both passes of the resize: the mirror of `struct Resize` in `resize.wgsl`.
 #[repr(C)]
@@ -57,7 +82,7 @@ pub struct ResizeParameters {
     pub source_side: u32,
     /// Rows and columns of the square that is written, in pixels.
     pub target_side: u32,
-    /// 0 grey, 1 RGBA, 2 a camera frame.
+    /// The number of a [`PixelFormat`], or [`ResizeParameters::CAMERA_FRAME`].
     pub format: u32,
     /// Channels that the network reads: 1 or 3.
     pub channels: u32,
@@ -65,7 +90,7 @@ pub struct ResizeParameters {
     pub scale: [f32; 4],
     /// Added after the factor.
     pub shift: [f32; 4],
-    /// Of a camera frame: byte of the first cb sample; the luma plane comes first.
+    /// Byte of a camera frame's first cb sample; the luma plane comes first.
     pub cb_first: u32,
     /// Byte of the first cr sample.
     pub cr_first: u32,
@@ -77,6 +102,11 @@ pub struct ResizeParameters {
     pub chroma: [f32; 4],
     /// Factor of a luma sample and what is added, twice zero.
     pub luma: [f32; 4],
+}
+
+impl ResizeParameters {
+    /// The format of a camera frame.
+    pub const CAMERA_FRAME: u32 = CAMERA_FRAME;
 }
 
 /// Bytes of a uniform binding that holds either parameter struct.

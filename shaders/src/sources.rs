@@ -1,43 +1,118 @@
-//! The kernels' texts: written by hand in `wgsl/` where a loop will do, generated where registers must be named.
+//! Puts a kernel's module together: header, constants, the parts that kernels share, and the kernel's own text. That is
+//! a file in `wgsl/` where a loop will do, and generated where registers must be named.
 
-use crate::{Kernel, Specialisation, dense, depthwise, epilogue, pointwise};
+use crate::kernel::{Parameters, Source};
+use crate::parameters::{CAMERA_FRAME, flags};
+use crate::writer::Writer;
+use crate::{Kernel, Specialisation, epilogue};
+use nestling_core::arithmetic::Arithmetic;
+use nestling_core::image::PixelFormat;
+use nestling_core::space::Activation;
 use nestling_core::weights::WeightStorage;
 
-/// The part that all kernels of a network's layers share.
+/// The struct and the bindings of a network's layers.
 const LAYER: &str = include_str!("../wgsl/layer.wgsl");
-/// The part that both passes of the resize share.
+/// The struct of the resize, and its filter.
 const RESIZE: &str = include_str!("../wgsl/resize.wgsl");
 
 /// The whole module of a kernel.
-pub(crate) fn text(kernel: Kernel, specialisation: &Specialisation, storage: WeightStorage) -> String {
-    let own = match kernel {
-        Kernel::Dense => dense::text(specialisation),
-        Kernel::Depthwise => depthwise::text(specialisation),
-        Kernel::Pointwise => pointwise::text(specialisation),
-        Kernel::PointwiseSmall => include_str!("../wgsl/pointwise_small.wgsl").to_owned(),
-        Kernel::LinearWide => include_str!("../wgsl/linear_wide.wgsl").to_owned(),
-        Kernel::Pool => include_str!("../wgsl/pool.wgsl").to_owned(),
-        Kernel::PoolWide => include_str!("../wgsl/pool_wide.wgsl").to_owned(),
-        Kernel::AveragePool => include_str!("../wgsl/average_pool.wgsl").to_owned(),
-        Kernel::ResizeColumns => include_str!("../wgsl/resize_columns.wgsl").to_owned(),
-        Kernel::ResizeRows => include_str!("../wgsl/resize_rows.wgsl").to_owned(),
-        Kernel::Fallback => include_str!("../wgsl/fallback.wgsl").to_owned(),
-        Kernel::ReadWeights => include_str!("../wgsl/read_weights.wgsl").to_owned(),
-        Kernel::Moments => include_str!("../wgsl/moments.wgsl").to_owned(),
-        Kernel::Normalise => include_str!("../wgsl/normalise.wgsl").to_owned(),
-    };
-    let Specialisation { workgroup, kernel: size, stride, .. } = specialisation;
-    let constants =
-        format!("const WORKGROUP: u32 = {workgroup}u;\nconst KERNEL: u32 = {size}u;\nconst STRIDE: u32 = {stride}u;\n");
-    if kernel.is_resize() {
-        return [&constants, RESIZE, &own].join("\n");
+pub(crate) fn module(kernel: Kernel, specialisation: &Specialisation, storage: WeightStorage) -> String {
+    let row = kernel.row();
+    let mut to = Writer::default();
+    specialisation.write_header(kernel, storage, &mut to);
+    to.line("");
+    if specialisation.arithmetic == Arithmetic::F16 {
+        to.line("enable f16;");
+        to.line("");
     }
-    let weights = match storage {
-        _ if !kernel.reads_weights() => "",
-        WeightStorage::F32 => include_str!("../wgsl/weights_f32.wgsl"),
-        WeightStorage::F16 => include_str!("../wgsl/weights_f16.wgsl"),
-        WeightStorage::Int8 => include_str!("../wgsl/weights_int8.wgsl"),
+    write_constants(specialisation, row.parameters, &mut to);
+    match row.parameters {
+        Parameters::Layer => {
+            to.lines(LAYER);
+            to.line("");
+            if row.reads_gate {
+                epilogue::write_gate(specialisation.gate, &mut to);
+            }
+            if row.has_epilogue {
+                epilogue::write(specialisation.epilogue, &mut to);
+            }
+            if row.reads_weights {
+                write_weight(storage, &mut to);
+            }
+        }
+        Parameters::Resize => {
+            to.lines(RESIZE);
+            to.line("");
+            if kernel == Kernel::ResizeColumns {
+                write_pixel_formats(&mut to);
+            }
+        }
+    }
+    match row.source {
+        Source::File(text) => to.lines(text),
+        Source::Generated(text) => to.lines(&text(specialisation)),
+    }
+    to.finish()
+}
+
+fn write_constants(specialisation: &Specialisation, parameters: Parameters, to: &mut Writer) {
+    let Specialisation { workgroup, kernel, stride, .. } = *specialisation;
+    let constants: &[(&str, u32)] = match parameters {
+        Parameters::Layer => &[
+            ("WORKGROUP", workgroup),
+            ("KERNEL", kernel),
+            ("STRIDE", stride),
+            ("STRIDE_MASK", flags::STRIDE_MASK),
+            ("ACTIVATION_SHIFT", flags::ACTIVATION_SHIFT),
+            ("ACTIVATION_MASK", flags::ACTIVATION_MASK),
+            ("RESIDUAL_OUTPUT", flags::RESIDUAL_OUTPUT),
+            ("GATED_INPUT", flags::GATED_INPUT),
+            ("DEPTHWISE", flags::DEPTHWISE),
+            ("IDENTITY", Activation::Identity.number()),
+        ],
+        Parameters::Resize => &[("WORKGROUP", workgroup), ("CAMERA_FRAME", CAMERA_FRAME)],
     };
-    let ending = if kernel.has_epilogue() { epilogue::text(specialisation) } else { String::new() };
-    [&constants, LAYER, &ending, weights, &own].join("\n")
+    for (name, value) in constants {
+        to.line(format_args!("const {name}: u32 = {value}u;"));
+    }
+    to.line("");
+}
+
+/// The function `weight`, by which every kernel reads the shared weights.
+fn write_weight(storage: WeightStorage, to: &mut Writer) {
+    let row = storage.row();
+    to.line(format_args!("@group(0) @binding(1) var<storage, read> weights: array<{}>;", row.wgsl_element));
+    to.line("");
+    to.comment(format_args!("Four output channels' weights, stored as {}.", row.name));
+    if row.has_scales {
+        to.comment("Their scales are in the norms, which multiply every output channel anyway.");
+    }
+    to.block("fn weight(index: u32) -> vec4<f32>", |to| {
+        to.line("let stored = weights[index];");
+        to.line(format_args!("return {};", row.wgsl_numbers));
+    });
+    to.line("");
+}
+
+/// The functions `packed_colour` and `packed_luma`. Anything but a packed format is read as the first.
+fn write_pixel_formats(to: &mut Writer) {
+    let mut write = |comment: &str, head: &str, expression: &dyn Fn(PixelFormat) -> &'static str| {
+        to.comment(comment);
+        to.block(head, |to| {
+            for format in PixelFormat::ALL.into_iter().skip(1) {
+                to.block(format_args!("if resize.format == {}u", format.number()), |to| {
+                    to.line(format_args!("return {}; // {format:?}", expression(format)));
+                });
+            }
+            let first = PixelFormat::ALL[0];
+            to.line(format_args!("return {}; // {first:?}", expression(first)));
+        });
+        to.line("");
+    };
+    write("Red, green and blue of a pixel, 0 to 255.", "fn packed_colour(pixel: u32) -> vec3<f32>", &|format| {
+        format.row().wgsl_colour
+    });
+    write("The one channel that a grey network reads.", "fn packed_luma(colour: vec3<f32>) -> f32", &|format| {
+        format.row().wgsl_luma
+    });
 }

@@ -1,5 +1,5 @@
-// The mean over squares of KERNEL pixels at distances of STRIDE, one pixel of one group of channels a thread. A square
-// that the image cuts off is the mean of what is left of it.
+// The mean over squares of KERNEL pixels at distances of STRIDE. A thread computes one pixel of one group of channels.
+// A square that the image cuts off is the mean of the pixels that are left.
 
 @compute @workgroup_size(WORKGROUP)
 fn average_pool(@builtin(global_invocation_id) thread: vec3<u32>) {

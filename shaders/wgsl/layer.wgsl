@@ -1,5 +1,4 @@
-// What the kernels of a network's layers share: buffers and a layer's parameters. Constants stand before it, what closes a
-// layer behind it; both are generated.
+// Buffers and parameters of a layer.
 //
 // Activations are planar groups of four channels: channels 4g..4g+3 of pixel p are element g * pixels + p.
 
@@ -22,16 +21,17 @@ struct Layer {
     norm_offset: u32,
     // Rows and columns of zeros before the image.
     padding: u32,
-    // First element of the input in the source; only pointwise_small and linear_wide look.
+    // First element of the input in the source; read only by pointwise_small, linear_wide and fallback.
     source_offset: u32,
-    // First element of the output in the destination; only pools over all pixels, pointwise_small and linear_wide look.
+    // First element of the output in the destination; read only by pools over all pixels, pointwise_small, linear_wide
+    // and fallback.
     destination_offset: u32,
-    // First element of the gate in the source; only gated pointwise kernels look.
+    // First element of the gate in the source; read only by gated pointwise kernels.
     gate_offset: u32,
-    // The child's kernel size; only plain looks, for it is specialised to nothing.
+    // The child's kernel size; read only by fallback, which is specialised to nothing.
     kernel: u32,
-    // Bits 0 to 7 stride, 8 to 15 activation, 16 residual, 17 gated, 18 depthwise; what a kernel is specialised to it does
-    // not look up.
+    // Bits 0 to 7 stride, 8 to 15 activation, 16 residual, 17 gated, 18 depthwise. A kernel reads only those that it is
+    // not specialised to.
     flags: u32,
 }
 
@@ -39,8 +39,3 @@ struct Layer {
 @group(0) @binding(2) var<storage, read> norms: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read_write> destination: array<vec4<f32>>;
 @group(0) @binding(4) var<uniform> layer: Layer;
-
-// Bits of `layer.flags`.
-const RESIDUAL_OUTPUT: u32 = 65536u;
-const GATED_INPUT: u32 = 131072u;
-const DEPTHWISE: u32 = 262144u;

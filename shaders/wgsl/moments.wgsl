@@ -1,6 +1,6 @@
-// Mean and centred sum of squares of every channel of one image, one group of channels a workgroup. A thread takes every
-// WORKGROUPth pixel, four at a time; parts are joined by Chan's formula, in threads and then between them, so that a mean
-// far from zero costs no digits of the variance: no square of a value is ever added, only squares of differences.
+// Mean and centred sum of squares of every channel of one image, one group of channels a workgroup. A thread takes
+// every WORKGROUPth pixel, four at a time. Parts are joined by Chan's formula, in threads and then between them: it
+// adds squares of differences and never of values, so that a mean far from zero costs no digits of the variance.
 //
 // Destination: [group][mean, centred sum of squares].
 
@@ -12,12 +12,13 @@ struct Part {
 
 var<workgroup> parts: array<Part, WORKGROUP>;
 
-// Either may be of no pixel.
+// Joins two parts, either of which may be of no pixel.
 fn join(a: Part, b: Part) -> Part {
     let count = a.count + b.count;
     let share = b.count / max(count, 1.0);
-    let apart = b.mean - a.mean;
-    return Part(a.mean + apart * share, a.squares + b.squares + apart * apart * (a.count * share), count);
+    let difference = b.mean - a.mean;
+    let squares = a.squares + b.squares + difference * difference * (a.count * share);
+    return Part(a.mean + difference * share, squares, count);
 }
 
 @compute @workgroup_size(WORKGROUP)
@@ -34,7 +35,8 @@ fn moments(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocatio
         let c = source[read + 2u * WORKGROUP];
         let d = source[read + 3u * WORKGROUP];
         let mean = 0.25 * ((a + b) + (c + d));
-        let squares = (a - mean) * (a - mean) + (b - mean) * (b - mean) + (c - mean) * (c - mean) + (d - mean) * (d - mean);
+        let first_two = (a - mean) * (a - mean) + (b - mean) * (b - mean);
+        let squares = first_two + (c - mean) * (c - mean) + (d - mean) * (d - mean);
         part = join(part, Part(mean, squares, 4.0));
     }
     for (; pixel < pixels; pixel += WORKGROUP) {

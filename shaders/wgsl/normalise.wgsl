@@ -1,5 +1,5 @@
-// What closes a layer, over sums that were kept: batch norm, residual and activation, one pixel of one group of channels a
-// thread. Calibration runs it where the statistics were not known when the sums were made.
+// The epilogue over sums that were kept, one pixel of one group of channels a thread. Calibration runs it where the
+// statistics were not known when the sums were made.
 
 @compute @workgroup_size(WORKGROUP)
 fn normalise(@builtin(global_invocation_id) thread: vec3<u32>) {

@@ -1,5 +1,5 @@
-// 1x1 convolution or matrix, one pixel and one group of output channels a thread. Threads run along pixels, then
-// groups: the only tile that keeps threads busy when there are few pixels (one, for a matrix).
+// 1x1 convolution or matrix, one pixel of one group of output channels a thread. Threads run along pixels, then groups:
+// no larger tile keeps threads busy when there are few pixels (one, for a matrix).
 //
 // Weight: [output group][input group][input channel of the group], four output channels an element.
 
@@ -12,13 +12,13 @@ fn pointwise_small(@builtin(global_invocation_id) thread: vec3<u32>) {
         return;
     }
     var column = layer.weight_offset + group * layer.weight_stride;
-    var read = layer.source_offset + pixel;
+    var source_index = layer.source_offset + pixel;
     var sum = vec4<f32>();
     for (var i = 0u; i < layer.input_groups; i++) {
-        let w = mat4x4<f32>(weight(column), weight(column + 1u), weight(column + 2u), weight(column + 3u));
-        sum += w * gated(source[read], gate_of(i));
+        let matrix = mat4x4<f32>(weight(column), weight(column + 1u), weight(column + 2u), weight(column + 3u));
+        sum += matrix * gated(source[source_index], gate_of(i));
         column += 4u;
-        read += pixels;
+        source_index += pixels;
     }
     let norm = layer.norm_offset + 2u * group;
     epilogue(sum, norms[norm], norms[norm + 1u], layer.destination_offset + group * pixels + pixel);

@@ -1,5 +1,5 @@
-// The mean over all pixels, one group of channels a workgroup: a thread adds every 64th pixel, then threads add each
-// other's sums. What keeps a real GPU busy where a large image has few channels; software wants pool.
+// The mean over all pixels, one group of channels a workgroup. A thread adds every 64th pixel, then threads add each
+// other's sums. That keeps a real GPU busy where a large image has few channels; software is faster with pool.
 
 var<workgroup> sums: array<vec4<f32>, 64>;
 

@@ -1,4 +1,4 @@
-// Writes weights as every other kernel reads them, one element a thread: what the self-test of a storage runs.
+// Writes weights as every other kernel reads them, one element a thread: for the self-test of a storage.
 
 @compute @workgroup_size(WORKGROUP)
 fn read_weights(@builtin(global_invocation_id) thread: vec3<u32>) {

@@ -1,12 +1,12 @@
-// What both passes of the resize share: a triangle filter that widens by the scale when it shrinks (antialiased), with
-// half-pixel centres, weights normalised over the pixels inside the image.
+// Parameters and filter of the resize: a triangle with half-pixel centres that widens when the image shrinks
+// (antialiased). Weights are normalised over the pixels inside the image.
 
 struct Resize {
     // Rows and columns of the square that is read.
     source_side: u32,
     // Rows and columns of the square that is written.
     target_side: u32,
-    // 0 grey, 1 RGBA, 2 a camera frame: luma, then chroma for every 2x2 pixels.
+    // The number of a packed pixel format, or CAMERA_FRAME: luma, then chroma for every 2x2 pixels.
     format: u32,
     // Channels that the network reads: 1 or 3.
     channels: u32,
@@ -18,12 +18,11 @@ struct Resize {
     cr_first: u32,
     chroma_stride: u32,
     chroma_step: u32,
-    // Red from cr, green from cb, green from cr, blue from cb, each less 128.
+    // Factors of samples less 128: red from cr, green from cb, green from cr, blue from cb.
     chroma: vec4<f32>,
     // Luma is sample * x + y.
     luma: vec4<f32>,
 }
-
 
 struct Taps {
     first: u32,
@@ -32,6 +31,7 @@ struct Taps {
     support: f32,
 }
 
+// The pixels that an output pixel reads.
 fn taps(index: u32, source_side: u32, target_side: u32) -> Taps {
     let scale = f32(source_side) / f32(target_side);
     let support = max(scale, 1.0);

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)] // a test's helpers may panic too
 
-use nestling::session::RuntimeError;
+use nestling::Error;
 use nestling::{Runtime, RuntimeOptions};
 use nestling_bundle::{Bundle, Trained};
 use nestling_core::image::preprocess;
@@ -79,7 +79,7 @@ fn photographs_are_named_and_the_child_is_exactly_efficientnet_lite0() {
     let runtime = Runtime::new(&bundle, RuntimeOptions::default()).unwrap();
     assert_eq!(runtime.active().name(), Some("lite0"), "the only child that may answer");
     let refused = runtime.switch_to("smallest").unwrap_err();
-    assert!(matches!(refused, RuntimeError::Untrained { .. }), "{refused}");
+    assert!(matches!(refused, Error::Untrained { .. }), "{refused}");
 
     let tensors = read_weights(&weights()).unwrap();
     let parameters = Parameters::from_values(bundle.space(), bundle.weights(), Device::Cpu);

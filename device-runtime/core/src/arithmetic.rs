@@ -1,33 +1,34 @@
+use crate::words::any_of;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 
-/// What products are computed in. Sums are 32-bit floats with both, but for four products of a pointwise step.
-///
-/// Independent of how weights are stored: that is a [`WeightStorage`](crate::weights::WeightStorage).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Arithmetic {
-    /// 32-bit floats.
-    #[default]
-    F32,
-    /// 16-bit floats in pointwise and depthwise convolutions, where nearly all the work is. What is multiplied and every
-    /// product must stay below 65,504.
-    F16,
+crate::listed_enum! {
+    /// The number type of products. Sums are 32-bit floats with both, but for the four products of one pointwise
+    /// matrix-vector product.
+    ///
+    /// Independent of how weights are stored: that is a [`WeightStorage`](crate::weights::WeightStorage).
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+    #[serde(rename_all = "lowercase")]
+    pub enum Arithmetic {
+        /// 32-bit floats.
+        #[default]
+        F32,
+        /// 16-bit floats in pointwise and depthwise convolutions, where nearly all the work is. Factors and products
+        /// must stay below 65,504.
+        F16,
+    }
 }
 
 /// The text is no [`Arithmetic`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{given}` is no arithmetic: it is `f32` or `f16`")]
+#[error("`{given}` is no arithmetic: it is {}", any_of(Arithmetic::ALL.map(|one| format!("`{one}`"))))]
 pub struct UnknownArithmetic {
     /// The text.
     pub given: String,
 }
 
 impl Arithmetic {
-    /// All of them.
-    pub const ALL: [Self; 2] = [Self::F32, Self::F16];
-
     /// Its type in WGSL.
     pub fn wgsl(self) -> &'static str {
         match self {

@@ -23,9 +23,8 @@ impl SharedWeights<'_> {
         let Some(convolution) = layer.convolution.map(|index| &self.layout.convolutions[index]) else {
             return Vec::new();
         };
-        let depthwise = layer.shape.operator == Operator::Depthwise;
-        let (all_inputs, inputs) =
-            if depthwise { (1, 1) } else { (convolution.inputs as usize, layer.shape.input.channels as usize) };
+        let reads = |inputs: u32| layer.shape.operator.channels_read(inputs) as usize;
+        let (all_inputs, inputs) = (reads(convolution.inputs), reads(layer.shape.input.channels));
         let (kernel, full) = (layer.shape.kernel as usize, convolution.kernel as usize);
         let crop = (full - kernel) / 2;
         let first = self.layout.parameters[convolution.weight].offset;
@@ -78,10 +77,10 @@ pub fn convolve(layer: &Layer, weights: &SharedWeights<'_>, input: &[f64]) -> Ve
     let Some(convolution) = layer.convolution.map(|index| &weights.layout.convolutions[index]) else {
         return input.chunks_exact(pixels).flat_map(|channel| pool(layer, channel)).collect();
     };
-    let depthwise = layer.shape.operator == Operator::Depthwise;
+    let operator = layer.shape.operator;
     let (kernel, full) = (layer.shape.kernel as usize, convolution.kernel as usize);
     let crop = (full - kernel) / 2; // the centre of the supernet's kernel
-    let (columns, inputs) = if depthwise { (1, 1) } else { (convolution.inputs as usize, from.channels as usize) };
+    let [columns, inputs] = [convolution.inputs, from.channels].map(|inputs| operator.channels_read(inputs) as usize);
     let mut output = Vec::with_capacity(to.len());
     for out in 0..to.channels as usize {
         for row in 0..to.height {
@@ -99,7 +98,7 @@ pub fn convolve(layer: &Layer, weights: &SharedWeights<'_>, input: &[f64]) -> Ve
                     let pixel = source_row as usize * from.width as usize + source_column as usize;
                     for inner in 0..inputs {
                         let weight = ((out * columns + inner) * full + y + crop) * full + x + crop;
-                        let channel = if depthwise { out } else { inner };
+                        let channel = if operator.is_per_channel() { out } else { inner };
                         sum += weights.at(convolution.weight, weight) * input[channel * pixels + pixel];
                     }
                 }
@@ -115,7 +114,10 @@ fn pool(layer: &Layer, channel: &[f64]) -> Vec<f64> {
     let (from, to) = (layer.shape.input, layer.shape.output);
     let (kernel, stride) = match layer.shape.operator {
         Operator::AveragePool => (layer.shape.kernel, layer.shape.stride),
-        _ => (from.height.max(from.width), 1),
+        Operator::Pool => (from.height.max(from.width), 1),
+        operator @ (Operator::Dense | Operator::Pointwise | Operator::Depthwise | Operator::Linear) => {
+            unreachable!("{operator} has weights, and a convolution in every layout")
+        }
     };
     let mut means = Vec::with_capacity(to.pixels() as usize);
     for row in 0..to.height {
@@ -131,13 +133,13 @@ fn pool(layer: &Layer, channel: &[f64]) -> Vec<f64> {
     means
 }
 
-/// Batch norm (or bias), then the residual, then the activation: what closes every layer.
-pub fn close(layer: &Layer, folded: &[(f64, f64)], values: &mut [f64], residual: Option<&[f64]>) {
+/// Batch norm (or bias), then the residual, then the activation: the end of every layer.
+pub fn epilogue(layer: &Layer, folded: &[(f64, f64)], values: &mut [f64], residual: Option<&[f64]>) {
     let pixels = layer.shape.output.pixels() as usize;
     for (index, value) in values.iter_mut().enumerate() {
         let (scale, shift) = folded[index / pixels];
         let sum = *value * scale + shift + residual.map_or(0.0, |residual| residual[index]);
-        *value = layer.shape.activation.apply(sum);
+        *value = layer.shape.activation.forward(sum);
     }
 }
 
@@ -164,7 +166,7 @@ pub fn forward(
         let range = first..first + count;
         let folded = weights.fold(layer, &statistics.means[range.clone()], &statistics.variances[range]);
         first += count;
-        close(layer, &folded, &mut values, layer.residual.map(|index| outputs[index].as_slice()));
+        epilogue(layer, &folded, &mut values, layer.residual.map(|index| outputs[index].as_slice()));
         outputs.push(values);
     }
     outputs

@@ -4,8 +4,8 @@ use crate::space::OutputSize;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// Pixels that a workgroup covers in pointwise layers with a large, a medium and a small output: the last workgroup works for
-/// pixels that are not there, up to half of all in a small layer.
+/// Pixels that a workgroup covers in pointwise layers with a large, a medium and a small output: the last workgroup
+/// works for pixels that are not there, up to half of all in a small layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Coverage(pub [u32; 3]);
 
@@ -63,10 +63,12 @@ impl TileVariant {
     /// One pixel and one group a thread.
     pub const ONE: Self = Self { tile: Tile::ONE, workgroup: 64, broadcast: false };
 
+    /// So many pixels by so many groups a thread; weights come from the buffer.
     pub const fn new(pixels: u32, groups: u32, workgroup: u32) -> Self {
         Self { tile: Tile { pixels, groups }, workgroup, broadcast: false }
     }
 
+    /// The same with weights broadcast in the subgroup.
     pub const fn broadcasting(self) -> Self {
         Self { broadcast: true, ..self }
     }

@@ -6,42 +6,131 @@
 //! | --- | --- | --- |
 //! | f32 | itself | |
 //! | f16 | the nearest 16-bit float, ties to even | from 65,520 on, infinities, no numbers |
-//! | int8 | -127 to 127 steps; an output channel's step is a 127th of its largest weight | the largest f32, infinities, no numbers |
+//! | int8 | a code from -127 to 127 times the scale of its output channel, a 127th of the channel's largest weight | the largest f32, infinities, no numbers |
 //!
-//! Rounding what was rounded changes nothing: the same codes come out, and steps at most one unit in the last place off.
+//! Rounding what was rounded changes nothing: the same codes come out, and scales at most one unit in the last place
+//! off.
+//!
+//! To add a storage, append its variant and write its [`StorageRow`]; the compiler then names the four places that
+//! round, pack, write and read it. `CONTRIBUTING.md` shows the whole walk.
 
 use crate::space::{Convolution, ParameterLayout};
+use crate::words::any_of;
 use half::f16;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
-/// How the shared weights are stored; what is computed in is another choice.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum WeightStorage {
-    /// As they were trained: 4 bytes a weight.
-    #[default]
-    F32,
-    /// The nearest 16-bit float, ties to even: 2 bytes a weight.
-    F16,
-    /// Multiples of a step, from -127 to 127: 1 byte a weight. Every output channel of a tensor has its own step, a
-    /// 127th of its largest weight.
-    Int8,
+crate::listed_enum! {
+    /// How the shared weights are stored; the arithmetic is another choice.
+    ///
+    /// Append only: files hold a variant's number.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+    #[serde(rename_all = "lowercase")]
+    pub enum WeightStorage {
+        /// As they were trained: 4 bytes a weight.
+        #[default]
+        F32,
+        /// The nearest 16-bit float, ties to even: 2 bytes a weight.
+        F16,
+        /// Multiples of a scale, from -127 to 127: 1 byte a weight. Every output channel of a tensor has its own scale,
+        /// a 127th of its largest weight.
+        Int8,
+    }
 }
 
+/// The facts of a storage. A stored number is the weight, or the weight divided by its output channel's scale.
+#[derive(Clone, Copy, Debug)]
+pub struct StorageRow {
+    /// Its name in files and on command lines.
+    pub name: &'static str,
+    /// Bytes of a weight.
+    pub bytes: usize,
+    /// Whether every output channel has a scale, which kernels multiply into batch norm.
+    pub has_scales: bool,
+    /// The stored number nearest to a share of a channel's largest number, -1 to 1.
+    pub nearest: fn(share: f32) -> f32,
+    /// The bits of a stored number, of which the lowest [`bytes`](Self::bytes) are stored.
+    pub bits: fn(number: f32) -> u32,
+    /// Every stored number for the self-test of an adapter; none where nothing is converted.
+    pub test_numbers: fn() -> Vec<StoredNumber>,
+    /// The WGSL type that holds four numbers.
+    pub wgsl_element: &'static str,
+    /// A WGSL expression that makes a `vec4<f32>` of `stored`, one such element.
+    pub wgsl_numbers: &'static str,
+}
+
+/// A number that a weight can be stored as.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct StoredNumber {
+    /// Its bits.
+    pub bits: u32,
+    /// What they stand for.
+    pub number: f32,
+    /// WGSL lets adapters flush what is denormal to zero, and lose zero's sign.
+    pub may_be_zero: bool,
+}
+
+const F32: StorageRow = StorageRow {
+    name: "f32",
+    bytes: 4,
+    has_scales: false,
+    nearest: |share| share,
+    bits: f32::to_bits,
+    test_numbers: Vec::new,
+    wgsl_element: "vec4<f32>",
+    wgsl_numbers: "stored",
+};
+
+// Unpacking is core WGSL: no adapter needs to offer 16-bit floats in the arithmetic.
+const F16: StorageRow = StorageRow {
+    name: "f16",
+    bytes: 2,
+    has_scales: false,
+    nearest: |share| f16::from_f32(share).to_f32(),
+    bits: |number| u32::from(f16::from_f32(number).to_bits()),
+    test_numbers: || {
+        (0..=u16::MAX)
+            .map(|bits| (u32::from(bits), f16::from_bits(bits)))
+            .filter(|(_, number)| number.is_finite())
+            .map(|(bits, number)| StoredNumber { bits, number: number.to_f32(), may_be_zero: !number.is_normal() })
+            .collect()
+    },
+    wgsl_element: "vec2<u32>",
+    wgsl_numbers: "vec4<f32>(unpack2x16float(stored.x), unpack2x16float(stored.y))",
+};
+
+// By shifts, to the top of a word and back down with the sign. They are exact everywhere: WGSL lets `unpack4x8snorm`,
+// which divides by 127, be off by three units in the last place, and `unpack4xI8` is no core WGSL.
+const INT8: StorageRow = StorageRow {
+    name: "int8",
+    bytes: 1,
+    has_scales: true,
+    nearest: |share| (f32::from(MAX_CODE) * share).round(),
+    bits: |number| u32::from(number as i8 as u8),
+    test_numbers: || {
+        (i8::MIN..=i8::MAX)
+            .map(|code| StoredNumber { bits: u32::from(code as u8), number: f32::from(code), may_be_zero: false })
+            .collect()
+    },
+    wgsl_element: "u32",
+    wgsl_numbers: "vec4<f32>((vec4<i32>(bitcast<i32>(stored)) << vec4<u32>(24u, 16u, 8u, 0u)) >> vec4<u32>(24u))",
+};
+
 impl WeightStorage {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::F32, Self::F16, Self::Int8];
+    /// Its row.
+    pub const fn row(self) -> &'static StorageRow {
+        match self {
+            Self::F32 => &F32,
+            Self::F16 => &F16,
+            Self::Int8 => &INT8,
+        }
+    }
 
     /// Bytes of a weight.
     pub fn bytes(self) -> usize {
-        match self {
-            Self::F32 => 4,
-            Self::F16 => 2,
-            Self::Int8 => 1,
-        }
+        self.row().bytes
     }
 
     /// The parameters as this storage gives them back: what a device will compute with.
@@ -52,27 +141,26 @@ impl WeightStorage {
     /// # Panics
     /// If the parameters are not [`ParameterLayout::len`] values.
     pub fn round<'a>(self, layout: &ParameterLayout, parameters: &'a [f32]) -> Result<Cow<'a, [f32]>, OutOfRange> {
-        let mut rounded = match self {
-            Self::F32 => return Ok(Cow::Borrowed(parameters)),
-            Self::F16 | Self::Int8 => parameters.to_vec(),
-        };
-        if self == Self::F16 {
-            fill_from_halves(layout, &halves(layout, parameters)?, &mut rounded);
-        } else {
-            let Steps { codes, steps } = codes_and_steps(layout, parameters)?;
-            fill_from_codes(layout, &codes, &steps, &mut rounded);
+        match self {
+            Self::F32 => Ok(Cow::Borrowed(parameters)),
+            Self::F16 => {
+                let mut rounded = parameters.to_vec();
+                fill_from_halves(layout, &halves(layout, parameters)?, &mut rounded);
+                Ok(Cow::Owned(rounded))
+            }
+            Self::Int8 => {
+                let mut rounded = parameters.to_vec();
+                let QuantisedWeights { codes, scales } = quantise(layout, parameters)?;
+                dequantise(layout, &codes, &scales, &mut rounded);
+                Ok(Cow::Owned(rounded))
+            }
         }
-        Ok(Cow::Owned(rounded))
     }
 }
 
 impl fmt::Display for WeightStorage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::F32 => "f32",
-            Self::F16 => "f16",
-            Self::Int8 => "int8",
-        })
+        f.write_str(self.row().name)
     }
 }
 
@@ -80,14 +168,14 @@ impl FromStr for WeightStorage {
     type Err = UnknownStorage;
 
     fn from_str(text: &str) -> Result<Self, UnknownStorage> {
-        let found = Self::ALL.into_iter().find(|storage| storage.to_string() == text);
+        let found = Self::ALL.into_iter().find(|storage| storage.row().name == text);
         found.ok_or_else(|| UnknownStorage { given: text.to_owned() })
     }
 }
 
 /// No storage has that name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{given}` is no storage of weights: f32, f16 or int8")]
+#[error("`{given}` is no storage of weights: {}", any_of(WeightStorage::ALL.map(|one| one.row().name)))]
 pub struct UnknownStorage {
     /// The name that was given.
     pub given: String,
@@ -129,13 +217,13 @@ impl OutOfRange {
 /// The largest code; its negative is the smallest.
 pub const MAX_CODE: i8 = 127;
 
-/// Weights as int8, with the steps that they count.
+/// Weights as int8 codes and their scales: a weight is its code times its output channel's scale.
 #[derive(Debug, PartialEq)]
-pub struct Steps {
+pub struct QuantisedWeights {
     /// All convolutions' codes, in the layout's order.
     pub codes: Vec<i8>,
-    /// All convolutions' steps, one an output channel; zero where all weights are.
-    pub steps: Vec<f32>,
+    /// All convolutions' scales, one an output channel; zero where all weights are.
+    pub scales: Vec<f32>,
 }
 
 /// Weights of all convolutions together.
@@ -178,6 +266,9 @@ pub fn row_length(convolution: &Convolution, weights: usize) -> usize {
 }
 
 /// Every convolution's weights as bits of 16-bit floats.
+///
+/// # Errors
+/// [`OutOfRange`] names the first weight beyond 16-bit floats.
 pub fn halves(layout: &ParameterLayout, parameters: &[f32]) -> Result<Vec<u16>, OutOfRange> {
     let mut codes = Vec::with_capacity(count(layout));
     for convolution in &layout.convolutions {
@@ -193,42 +284,45 @@ pub fn halves(layout: &ParameterLayout, parameters: &[f32]) -> Result<Vec<u16>, 
 }
 
 /// Every convolution's weights as int8.
-pub fn codes_and_steps(layout: &ParameterLayout, parameters: &[f32]) -> Result<Steps, OutOfRange> {
+///
+/// # Errors
+/// [`OutOfRange`] names the first weight that has no finite scale.
+pub fn quantise(layout: &ParameterLayout, parameters: &[f32]) -> Result<QuantisedWeights, OutOfRange> {
     let mut codes = Vec::with_capacity(count(layout));
-    let mut steps = Vec::with_capacity(count_of_outputs(layout));
+    let mut scales = Vec::with_capacity(count_of_outputs(layout));
     for convolution in &layout.convolutions {
         let weights = &parameters[layout.parameters[convolution.weight].range()];
-        // Over the supernet's whole row, so that every child's slice has the same step.
+        // Over the supernet's whole row, so that every child's slice has the same scale.
         for row in weights.chunks_exact(row_length(convolution, weights.len())) {
-            let step = step(row).map_err(|weight| OutOfRange::new(convolution, weight, WeightStorage::Int8))?;
-            steps.push(step);
-            codes.extend(row.iter().map(|&weight| code(weight, step)));
+            let scale = scale_of(row).map_err(|weight| OutOfRange::new(convolution, weight, WeightStorage::Int8))?;
+            scales.push(scale);
+            codes.extend(row.iter().map(|&weight| code(weight, scale)));
         }
     }
-    Ok(Steps { codes, steps })
+    Ok(QuantisedWeights { codes, scales })
 }
 
-/// The step of a row, or the weight that forbids one.
-fn step(row: &[f32]) -> Result<f32, f32> {
+/// The scale of a row, or the weight that forbids one.
+fn scale_of(row: &[f32]) -> Result<f32, f32> {
     if let Some(&weight) = row.iter().find(|weight| !weight.is_finite()) {
         return Err(weight);
     }
     let largest = row.iter().fold(0.0, |most: f32, &weight| if weight.abs() > most.abs() { weight } else { most });
-    let step = largest.abs() / f32::from(MAX_CODE);
-    if step < f32::MIN_POSITIVE {
-        return Ok(0.0); // too coarse to count with, and some adapters take it for zero
+    let scale = largest.abs() / f32::from(MAX_CODE);
+    if scale < f32::MIN_POSITIVE {
+        return Ok(0.0); // denormal, which some adapters take for zero
     }
-    if is_step(step) { Ok(step) } else { Err(largest) }
+    if is_scale(scale) { Ok(scale) } else { Err(largest) }
 }
 
-/// Whether a step is one that [`step`] can give.
-pub fn is_step(step: f32) -> bool {
-    step.to_bits() == 0 || step.is_sign_positive() && step.is_normal() && (step * f32::from(MAX_CODE)).is_finite()
+/// Whether [`quantise`] can give a scale: zero, or positive and normal with a finite largest weight.
+pub fn is_scale(scale: f32) -> bool {
+    scale.to_bits() == 0 || scale.is_sign_positive() && scale.is_normal() && (scale * f32::from(MAX_CODE)).is_finite()
 }
 
-fn code(weight: f32, step: f32) -> i8 {
+fn code(weight: f32, scale: f32) -> i8 {
     let largest = f32::from(MAX_CODE);
-    if step > 0.0 { (weight / step).round_ties_even().clamp(-largest, largest) as i8 } else { 0 }
+    if scale > 0.0 { (weight / scale).round_ties_even().clamp(-largest, largest) as i8 } else { 0 }
 }
 
 /// Puts the values of 16-bit floats where the convolutions' weights belong.
@@ -241,14 +335,14 @@ pub fn fill_from_halves(layout: &ParameterLayout, codes: &[u16], parameters: &mu
     }
 }
 
-/// Puts the values of codes where the convolutions' weights belong.
-pub fn fill_from_codes(layout: &ParameterLayout, codes: &[i8], steps: &[f32], parameters: &mut [f32]) {
-    for ((convolution, codes), (_, steps)) in by_convolution(layout, codes).zip(by_outputs(layout, steps)) {
+/// Puts what codes and scales stand for where the convolutions' weights belong.
+pub fn dequantise(layout: &ParameterLayout, codes: &[i8], scales: &[f32], parameters: &mut [f32]) {
+    for ((convolution, codes), (_, scales)) in by_convolution(layout, codes).zip(by_outputs(layout, scales)) {
         let weights = &mut parameters[layout.parameters[convolution.weight].range()];
         let row = row_length(convolution, weights.len());
-        for ((weights, codes), &step) in weights.chunks_exact_mut(row).zip(codes.chunks_exact(row)).zip(steps) {
+        for ((weights, codes), &scale) in weights.chunks_exact_mut(row).zip(codes.chunks_exact(row)).zip(scales) {
             for (weight, &code) in weights.iter_mut().zip(codes) {
-                *weight = f32::from(code) * step;
+                *weight = f32::from(code) * scale;
             }
         }
     }
@@ -284,28 +378,28 @@ mod tests {
         ) {
             let layout = SearchSpace::fashion().layout();
             let exact = parameters(&layout, &some);
-            let Ok(once) = codes_and_steps(&layout, &exact) else {
+            let Ok(once) = quantise(&layout, &exact) else {
                 let largest = some.iter().fold(0.0, |most: f32, weight| most.max(weight.abs()));
                 prop_assert!(largest > 3.4e38, "{} is refused", largest);
                 return Ok(());
             };
             let rounded = WeightStorage::Int8.round(&layout, &exact).unwrap();
-            let again = codes_and_steps(&layout, &rounded).unwrap();
+            let again = quantise(&layout, &rounded).unwrap();
             prop_assert!(once.codes == again.codes);
-            for (one, other) in once.steps.iter().zip(&again.steps) {
-                prop_assert!(is_step(*one) && one.to_bits().abs_diff(other.to_bits()) <= 1, "{} {}", one, other);
+            for (one, other) in once.scales.iter().zip(&again.scales) {
+                prop_assert!(is_scale(*one) && one.to_bits().abs_diff(other.to_bits()) <= 1, "{} {}", one, other);
             }
-            for ((convolution, codes), (_, steps)) in
-                by_convolution(&layout, &once.codes).zip(by_outputs(&layout, &once.steps))
+            for ((convolution, codes), (_, scales)) in
+                by_convolution(&layout, &once.codes).zip(by_outputs(&layout, &once.scales))
             {
                 let range = layout.parameters[convolution.weight].range();
                 let row = row_length(convolution, range.len());
                 let rows = exact[range.clone()].chunks(row).zip(rounded[range].chunks(row)).zip(codes.chunks(row));
-                for (((exact, rounded), codes), &step) in rows.zip(steps) {
+                for (((exact, rounded), codes), &scale) in rows.zip(scales) {
                     let most = codes.iter().map(|code| code.unsigned_abs()).max();
-                    prop_assert_eq!(most, Some(if step > 0.0 { 127 } else { 0 }));
+                    prop_assert_eq!(most, Some(if scale > 0.0 { 127 } else { 0 }));
                     for (exact, rounded) in exact.iter().zip(rounded) {
-                        let bound = 0.5001 * f64::from(step) + 127.0 * f64::from(f32::MIN_POSITIVE);
+                        let bound = 0.5001 * f64::from(scale) + 127.0 * f64::from(f32::MIN_POSITIVE);
                         prop_assert!((f64::from(*exact) - f64::from(*rounded)).abs() <= bound, "{} {}", exact, rounded);
                     }
                 }
@@ -328,28 +422,28 @@ mod tests {
     }
 
     #[test]
-    fn a_step_that_was_rounded_is_within_one_unit_in_the_last_place() {
+    fn a_scale_that_was_rounded_is_within_one_unit_in_the_last_place() {
         // Every mantissa; between the ends of the exponents scaling by two is exact.
         for exponent in [1, 127, 247] {
             for mantissa in (0..1 << 23).step_by(if exponent == 127 { 1 } else { 97 }) {
                 let one = f32::from_bits((exponent << 23) | mantissa);
-                if !is_step(one) {
+                if !is_scale(one) {
                     continue;
                 }
-                let again = step(&[-127.0 * one]).unwrap();
-                assert!(is_step(again) && one.to_bits().abs_diff(again.to_bits()) <= 1, "{one:e} {again:e}");
+                let again = scale_of(&[-127.0 * one]).unwrap();
+                assert!(is_scale(again) && one.to_bits().abs_diff(again.to_bits()) <= 1, "{one:e} {again:e}");
             }
         }
     }
 
     #[test]
-    fn only_sound_steps_are_steps() {
-        assert!([0.0, f32::MIN_POSITIVE, 1.0, 2.6e36].into_iter().all(is_step));
+    fn only_sound_scales_are_scales() {
+        assert!([0.0, f32::MIN_POSITIVE, 1.0, 2.6e36].into_iter().all(is_scale));
         let unsound = [-0.0, -1.0, 1e-39, f32::MAX / 127.0, f32::MAX, f32::INFINITY, f32::NAN];
-        assert!(!unsound.into_iter().any(is_step));
-        assert_eq!(step(&[0.5, -f32::MAX]), Err(-f32::MAX));
-        assert_eq!(step(&[1e-37, -1e-40]), Ok(0.0));
-        assert_eq!(step(&[]), Ok(0.0));
+        assert!(!unsound.into_iter().any(is_scale));
+        assert_eq!(scale_of(&[0.5, -f32::MAX]), Err(-f32::MAX));
+        assert_eq!(scale_of(&[1e-37, -1e-40]), Ok(0.0));
+        assert_eq!(scale_of(&[]), Ok(0.0));
     }
 
     #[test]
@@ -361,9 +455,26 @@ mod tests {
             assert_eq!(matches!(rounded, Cow::Borrowed(_)), storage == WeightStorage::F32);
             for parameter in &layout.parameters {
                 let same = rounded[parameter.range()] == exact[parameter.range()];
-                // A row of equal weights is 127 steps each, whose product may be a unit off.
+                // A row of equal weights is 127 times its scale, whose product may be a unit off.
                 let may_differ = parameter.role == crate::space::Role::Weight && storage != WeightStorage::F32;
                 assert!(same || may_differ, "{storage}, {}", parameter.name);
+            }
+        }
+    }
+
+    #[test]
+    fn every_stored_number_comes_back_from_its_bits() {
+        for storage in WeightStorage::ALL {
+            let row = storage.row();
+            for StoredNumber { bits, number, .. } in (row.test_numbers)() {
+                assert_eq!((row.bits)(number), bits, "{storage}: {number}");
+                assert!(bits < 1 << (8 * row.bytes), "{storage}: {bits:#x}");
+            }
+            for share in [-1.0, -0.3, 0.0, 0.7, 1.0] {
+                let number = (row.nearest)(share);
+                let largest = (row.nearest)(1.0);
+                assert!((number / largest - share).abs() <= 0.5 / 127.0, "{storage}: {number} of {largest}");
+                assert_eq!((row.nearest)(number / largest), number, "{storage}");
             }
         }
     }

@@ -1,6 +1,7 @@
 //! One inference on a time line: what the host did, and when the GPU ran each layer.
 
-use nestling::engine::{EngineError, PreparedChild, Supernet, Timeline};
+use nestling::Error;
+use nestling::engine::{PreparedChild, Supernet, Timeline};
 use nestling_core::image::Image;
 use nestling_core::latency::Clock;
 use nestling_core::metrics::Millis;
@@ -115,7 +116,7 @@ fn end_to_end(durations: &[Millis]) -> Vec<(f64, f64)> {
 ///
 /// # Errors
 /// As [`Supernet::infer`].
-pub fn trace_layers(supernet: &Supernet, child: &PreparedChild, image: &Image<'_>) -> Result<LayerTrace, EngineError> {
+pub fn trace_layers(supernet: &Supernet, child: &PreparedChild, image: &Image<'_>) -> Result<LayerTrace, Error> {
     let Timeline { host, ticks, clock_note, tick_ms } = supernet.timeline(child, image)?;
     let host: Vec<HostSpan> = (host.into_iter())
         .map(|span| HostSpan { name: span.name.to_owned(), start_ms: span.start, duration_ms: span.duration })

@@ -5,10 +5,11 @@
 mod common;
 
 use common::bits;
-use nestling::engine::{EngineError, Start};
-use nestling::gpu::{Context, ContextOptions, GpuError};
+use nestling::Error;
+use nestling::engine::Start;
+use nestling::gpu::{Context, ContextOptions};
 use nestling::profiling::ProfileOptions;
-use nestling::session::{ChooseError, Governed, RuntimeError};
+use nestling::session::Governed;
 use nestling::{Runtime, RuntimeOptions};
 use nestling_bundle::{Bundle, BundleError, DeviceProfile, ProfileError, Stale};
 use nestling_core::arithmetic::Arithmetic;
@@ -141,7 +142,7 @@ fn a_governed_runtime_switches_by_what_it_is_told() {
     assert_eq!(served.child(), runtime.prepared(&rung).unwrap().child(), "the governor's child answers all the same");
 
     governed.set_budget(Millis(5.0)).unwrap();
-    assert!(matches!(runtime.governed(Millis(f64::NAN)), Err(ChooseError::NoDuration { .. })));
+    assert!(matches!(runtime.governed(Millis(f64::NAN)), Err(Error::InvalidBudget { .. })));
     // What no child keeps starts with the fastest.
     let governed = runtime.governed(Millis(1e-6)).unwrap();
     assert_eq!((governed.governor().current(), governed.is_too_slow()), (0, false));
@@ -169,7 +170,7 @@ fn images_that_do_not_fit_are_typed_errors() {
     let runtime = runtime();
     let wide = vec![0; 65 * 65];
     let error = runtime.classify(&Image::grey8(65, 65, &wide).unwrap()).unwrap_err();
-    assert!(matches!(error, RuntimeError::Engine(EngineError::ImageTooLarge { side: 65, largest: 64 })), "{error}");
+    assert!(matches!(error, Error::ImageTooLarge { side: 65, largest: 64 }), "{error}");
     assert!(Image::grey8(28, 28, &wide).unwrap_err().to_string().contains("784 bytes, but 4225 were given"));
     assert!(Image::grey8(1, 28, &[0; 28]).unwrap_err().to_string().contains("each side must be between 2 and"));
 }
@@ -178,7 +179,7 @@ fn images_that_do_not_fit_are_typed_errors() {
 fn an_adapter_that_does_not_exist_is_a_typed_error() {
     let context = ContextOptions { adapter_name: Some("Voodoo 2".into()), ..ContextOptions::default() };
     let error = Runtime::new(&BUNDLE, RuntimeOptions { context, ..RuntimeOptions::default() }).unwrap_err();
-    assert!(matches!(error, RuntimeError::Engine(EngineError::Gpu(GpuError::NoAdapter { .. }))), "{error}");
+    assert!(matches!(error, Error::NoAdapter { .. }), "{error}");
 }
 
 #[test]
@@ -187,13 +188,13 @@ fn a_budget_below_the_fastest_child_is_a_typed_error_and_changes_nothing() {
     runtime.switch_to("pareto-1").unwrap();
     runtime.profile(&quick()).unwrap();
     let error = runtime.choose(Budget::p50(Millis(1e-9))).unwrap_err();
-    let ChooseError::BelowFastest { fastest, measured, .. } = &error else { panic!("{error}") };
+    let Error::BelowFastest { fastest, measured, .. } = &error else { panic!("{error}") };
     assert!(runtime.prepared(fastest).is_ok() && measured.p50.0 > 0.0);
     assert!(error.to_string().contains(fastest) && error.to_string().contains("allow more time"), "{error}");
     assert_eq!(runtime.active().name(), Some("pareto-1"));
     for wrong in [0.0, -1.0, f64::NAN, f64::INFINITY] {
         let error = runtime.choose(Budget::p90(Millis(wrong))).unwrap_err();
-        assert!(matches!(error, ChooseError::NoDuration { .. }), "{wrong}: {error}");
+        assert!(matches!(error, Error::InvalidBudget { .. }), "{wrong}: {error}");
     }
 }
 
@@ -216,7 +217,7 @@ fn an_ample_budget_takes_the_most_accurate_child_and_its_neighbours_are_known() 
             assert!(spread.iter().all(|choice| choice.budget().holds(choice.measured())));
         }
         // A machine whose load keeps growing is allowed to refuse.
-        Err(error) => assert!(matches!(error, ChooseError::BelowFastest { .. }), "{error}"),
+        Err(error) => assert!(matches!(error, Error::BelowFastest { .. }), "{error}"),
     }
     runtime.switch_to(&choice).unwrap();
     assert_eq!(runtime.active().name(), Some("biggest"));
@@ -232,9 +233,9 @@ fn children_that_do_not_ship_run_too_and_strangers_do_not() {
     assert_eq!((runtime.active().name(), runtime.active().child()), (None, &child));
     let other = self::runtime();
     let error = other.switch_to(&prepared).unwrap_err();
-    assert!(matches!(error, RuntimeError::Engine(EngineError::Foreign { .. })), "{error}");
+    assert!(matches!(error, Error::Foreign { .. }), "{error}");
     let error = runtime.switch_to("huge").unwrap_err();
-    assert!(matches!(&error, RuntimeError::Bundle(BundleError::UnknownChild { .. })), "{error}");
+    assert!(matches!(&error, Error::Bundle(BundleError::UnknownChild { .. })), "{error}");
     assert!(error.to_string().contains("it has: smallest, pareto-1"), "{error}");
 }
 
@@ -261,7 +262,7 @@ fn an_app_prepares_children_in_its_one_spare_slot_while_another_thread_measures(
             for budget in runtime.typical_budgets(3, Quantile::P50).unwrap() {
                 // A restless machine may refuse, but only for its time.
                 let outcome = runtime.choose(budget);
-                assert!(matches!(outcome, Ok(_) | Err(ChooseError::BelowFastest { .. })), "{outcome:?}");
+                assert!(matches!(outcome, Ok(_) | Err(Error::BelowFastest { .. })), "{outcome:?}");
             }
             (profile.informative.len(), ample.entry().name.clone())
         });
@@ -345,10 +346,10 @@ fn a_damaged_profile_is_a_typed_error() {
     let mut bytes = text.clone().into_bytes();
     for bit in 0..8 * bytes.len() {
         bytes[bit / 8] ^= 1 << (bit % 8);
-        // A flip in the space between values changes nothing, or breaks the document; one in the format's number says so.
+        // A flip that changes no value (white space, `e` to `E`) is no damage; one in the format's number says so.
         let outcome = load(&bytes);
         let harmless = match &outcome {
-            Ok(loaded) => *loaded == small && text.as_bytes()[bit / 8].is_ascii_whitespace(),
+            Ok(loaded) => *loaded == small,
             Err(ProfileError::Damaged { .. } | ProfileError::Version { .. }) => true,
             Err(_) => false,
         };
@@ -369,7 +370,7 @@ fn tiles_of_a_profile_are_for_its_own_adapter_and_kernels() {
     profile.tiles = vendor_tiles(Vendor::Mali, false); // as if they had been found
     assert_eq!(TileChoice::of_profile(&profile, facts), TileChoice::Given(profile.tiles));
     let error = runtime().use_profile(profile.clone()).unwrap_err();
-    assert!(matches!(error, RuntimeError::StaleProfile(Stale::Tiles { .. })), "{error}");
+    assert!(matches!(error, Error::StaleProfile(Stale::Tiles { .. })), "{error}");
     let changed = |change: &dyn Fn(&mut DeviceProfile)| {
         let mut other = profile.clone();
         change(&mut other);
@@ -395,7 +396,7 @@ fn a_profile_belongs_to_the_storage_of_the_weights() {
     let whole = stored(WeightStorage::F32);
     assert_eq!(whole.device().precision, "f32");
     let error = whole.use_profile((*profile).clone()).unwrap_err();
-    assert!(matches!(error, RuntimeError::StaleProfile(_)), "{error}");
+    assert!(matches!(error, Error::StaleProfile(_)), "{error}");
 
     let audit = audit_switches(&half, &BUNDLE, 20, &mut common::random(4)).unwrap();
     assert_eq!([audit.weight_bytes, audit.buffers, audit.bind_groups, audit.pipelines], [0; 4]);
@@ -454,7 +455,7 @@ fn a_profile_belongs_to_the_arithmetic() {
     let profile = half.profile(&quick()).unwrap();
     let whole = Runtime::with_context(&CONTEXT, &BUNDLE, &RuntimeOptions::default()).unwrap();
     let error = whole.use_profile((*profile).clone()).unwrap_err();
-    assert!(matches!(error, RuntimeError::StaleProfile(_)), "{error}");
+    assert!(matches!(error, Error::StaleProfile(_)), "{error}");
     let audit = audit_switches(&half, &BUNDLE, 20, &mut common::random(5)).unwrap();
     assert_eq!([audit.weight_bytes, audit.buffers, audit.bind_groups, audit.pipelines], [0; 4]);
     assert!(audit.outputs_equal_fresh_load);
@@ -463,7 +464,7 @@ fn a_profile_belongs_to_the_arithmetic() {
 #[cfg(feature = "pictures")]
 #[test]
 fn a_trained_network_sees_the_same_in_pictures_with_less_precision() {
-    let assets = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/assets");
+    let assets = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/assets");
     let bundle = Bundle::open(assets.join("fashion.nestling")).unwrap();
     let mut paths: Vec<_> = std::fs::read_dir(&assets).unwrap().map(|entry| entry.unwrap().path()).collect();
     paths.retain(|path| path.extension().is_some_and(|extension| extension == "png"));

@@ -5,10 +5,11 @@
 mod common;
 
 use common::bits;
-use nestling::engine::{EngineError, Start};
+use nestling::Error;
+use nestling::engine::Start;
 use nestling::gpu::{Context, ContextOptions, Counters};
 use nestling::profiling::ProfileOptions;
-use nestling::session::{ChooseError, Governed, RuntimeError, WholeSpaceError, WholeSpaceOptions};
+use nestling::session::{Governed, WholeSpaceOptions};
 use nestling::{Runtime, RuntimeOptions};
 use nestling_bundle::Bundle;
 use nestling_core::choosing::Budget;
@@ -200,18 +201,18 @@ fn only_what_nothing_beats_is_a_rung_and_holds_a_slot() {
     // One spare slot: each time it is free again.
     assert!(!governed.add(rung("beaten", 1e6, 1.0), &prepare()).unwrap());
     let error = governed.add(rung("smallest", 1e6, 99.0), &prepare()).unwrap_err();
-    assert!(matches!(error, ChooseError::Governor(GovernorError::Rung { .. })), "{error}");
+    assert!(matches!(error, Error::Governor(GovernorError::Rung { .. })), "{error}");
     assert_eq!((rungs(), runtime.active().name()), (before, Some("smallest")));
     let other = self::runtime(&bundle);
     let error = governed.add(rung("foreign", 1.0, 99.0), &other.prepare(&calibrated).unwrap()).unwrap_err();
-    assert!(matches!(error, ChooseError::Runtime(RuntimeError::Engine(EngineError::Foreign { .. }))), "{error}");
+    assert!(matches!(error, Error::Foreign { .. }), "{error}");
 
     // What beats the one that serves serves in its place.
     assert!(governed.add(rung("best", 1e-3, 99.0), &prepare()).unwrap());
     assert_eq!((rungs().len(), governed.governor().rung().name.as_str()), (1, "best"));
     let image = bundle.check_images().next().unwrap().0;
     assert_eq!((runtime.active().child(), governed.classify(&image).unwrap().child()), (&child, &child));
-    assert!(matches!(runtime.prepare(&calibrated), Err(RuntimeError::Engine(EngineError::SlotsInUse { .. }))));
+    assert!(matches!(runtime.prepare(&calibrated), Err(Error::SlotsInUse { .. })));
 }
 
 #[test]
@@ -219,9 +220,9 @@ fn a_bundle_that_cannot_judge_unshipped_children_says_what_it_lacks() {
     let options = WholeSpaceOptions::default();
     let silent = common::bundle();
     let error = runtime(&silent).choose_in_whole_space(&silent, Budget::p50(Millis(1e6)), &options).unwrap_err();
-    assert!(matches!(error, WholeSpaceError::Missing { missing: "accuracy predictor" }), "{error}");
+    assert!(matches!(error, Error::CannotJudge { missing: "accuracy predictor" }), "{error}");
     let error = runtime(&silent).choose_in_whole_space(&TRAINED, Budget::p50(Millis(1e6)), &options).unwrap_err();
-    assert!(matches!(error, WholeSpaceError::OtherBundle { .. }), "{error}");
+    assert!(matches!(error, Error::OtherBundle { .. }), "{error}");
     let error = runtime(&TRAINED).choose_in_whole_space(&TRAINED, Budget::p50(Millis(1e-6)), &options).unwrap_err();
     assert!(error.to_string().contains("fastest"), "{error}");
 }

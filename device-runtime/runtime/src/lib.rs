@@ -43,10 +43,13 @@
 //! | `cli` | the program `nestling-device` |
 
 pub mod engine;
+mod error;
 pub mod gpu;
 pub mod profiling;
+mod progress;
 pub mod session;
 
+pub use error::Error;
 pub use nestling_bundle::Bundle;
 pub use nestling_core::choosing::{Budget, Choice};
 pub use nestling_core::image::Image;
@@ -54,4 +57,5 @@ pub use nestling_core::metrics::{MAdds, Millis};
 pub use nestling_core::weights::WeightStorage;
 #[cfg(feature = "pictures")]
 pub use nestling_pictures::Picture;
+pub use progress::{OnProgress, Phase, Progress};
 pub use session::{Runtime, RuntimeOptions};

@@ -11,24 +11,35 @@ use std::time::Duration;
 /// Prints as one line.
 #[derive(Clone, Debug)]
 pub struct Choice {
-    pub budget: Budget,
-    pub index: usize,
-    pub ranked: Arc<[Candidate]>,
-    pub measured: Latency,
-    pub switched_in: Duration,
-    pub why: String,
-}
-
-/// There is no other child in the wanted direction.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("no shipped child is {wanted} than `{name}`; {remedy}")]
-pub struct NoOtherChild {
-    name: String,
-    wanted: &'static str,
-    remedy: &'static str,
+    budget: Budget,
+    index: usize,
+    ranked: Arc<[Candidate]>,
+    measured: Latency,
+    switched_in: Duration,
+    why: String,
 }
 
 impl Choice {
+    /// The candidate of `ranked` (the most accurate first) at `index`, which holds `budget` and took `measured`.
+    ///
+    /// # Panics
+    /// If `index`, or that of `passed_over`, is none of `ranked`.
+    pub fn new(
+        ranked: Arc<[Candidate]>,
+        index: usize,
+        budget: Budget,
+        measured: Latency,
+        passed_over: Option<PassedOver>,
+    ) -> Self {
+        let why = explain(&ranked, index, budget, passed_over);
+        Self { budget, index, ranked, measured, switched_in: Duration::ZERO, why }
+    }
+
+    /// Says how long the switch to it took.
+    pub fn with_switch_time(self, switched_in: Duration) -> Self {
+        Self { switched_in, ..self }
+    }
+
     /// The budget that was asked for.
     pub fn budget(&self) -> Budget {
         self.budget
@@ -59,32 +70,20 @@ impl Choice {
         &self.why
     }
 
-    /// The most accurate shipped child that is predicted to be faster: what to fall back to when the device warms up.
-    ///
-    /// # Errors
-    /// [`NoOtherChild`] if this is the fastest.
-    pub fn next_faster(&self) -> Result<&Candidate, NoOtherChild> {
+    /// The most accurate shipped child that is predicted to be faster: the one to fall back to when the device warms up.
+    /// `None` if this is the fastest.
+    pub fn next_faster(&self) -> Option<&Candidate> {
         // The ranking is by accuracy, so the first that is faster is the most accurate one.
         let own = self.predicted().0;
-        self.ranked.iter().find(|other| other.predicted.0 < own).ok_or_else(|| NoOtherChild {
-            name: self.entry().name.clone(),
-            wanted: "faster",
-            remedy: "search the space for smaller children and pack them",
-        })
+        self.ranked.iter().find(|other| other.predicted.0 < own)
     }
 
-    /// The fastest shipped child that is more accurate: what to try when there is time to spare.
-    ///
-    /// # Errors
-    /// [`NoOtherChild`] if this is the most accurate.
-    pub fn next_better(&self) -> Result<&Candidate, NoOtherChild> {
+    /// The fastest shipped child that is more accurate: the one to try when there is time to spare. `None` if this is the
+    /// most accurate.
+    pub fn next_better(&self) -> Option<&Candidate> {
         let own = self.candidate().accuracy();
         let better = self.ranked.iter().filter(|other| other.accuracy() > own);
-        better.min_by(|a, b| a.predicted.0.total_cmp(&b.predicted.0)).ok_or_else(|| NoOtherChild {
-            name: self.entry().name.clone(),
-            wanted: "more accurate",
-            remedy: "keep this one",
-        })
+        better.min_by(|a, b| a.predicted.0.total_cmp(&b.predicted.0))
     }
 
     fn candidate(&self) -> &Candidate {
@@ -106,7 +105,7 @@ impl fmt::Display for Choice {
 }
 
 /// The sentence of [`Choice::why`].
-pub fn explain(ranked: &[Candidate], index: usize, budget: Budget, passed_over: Option<PassedOver>) -> String {
+fn explain(ranked: &[Candidate], index: usize, budget: Budget, passed_over: Option<PassedOver>) -> String {
     let Some(passed) = passed_over else {
         return format!("the most accurate child that ships keeps within {budget}");
     };

@@ -11,7 +11,7 @@ mod walk;
 pub use adoption::{Challenge, compare};
 pub use budget::Budget;
 pub use candidate::{Candidate, rank};
-pub use choice::{Choice, NoOtherChild, explain};
+pub use choice::Choice;
 pub use search::{FoundChild, SearchBudget, search_under_limit};
 pub use spread::spread_limits;
 pub use walk::{Outcome, PassedOver, walk};

@@ -1,25 +1,6 @@
+use crate::image::PixelFormat;
 use crate::image::yuv::{Chroma, Plane, Yuv420, YuvColour};
 use serde::{Deserialize, Serialize};
-
-/// How the bytes of an [`Image`] without planes are ordered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum PixelFormat {
-    /// One byte a pixel.
-    Grey8,
-    /// Red, green, blue, alpha (ignored): four bytes a pixel.
-    Rgba8,
-}
-
-impl PixelFormat {
-    /// Bytes of one pixel.
-    pub fn bytes_per_pixel(self) -> usize {
-        match self {
-            Self::Grey8 => 1,
-            Self::Rgba8 => 4,
-        }
-    }
-}
 
 /// A borrowed 8-bit image, rows from top to bottom: whole pixels without gaps, or a camera frame's planes.
 #[derive(Clone, Copy, Debug)]
@@ -273,10 +254,9 @@ impl<'a> Image<'a> {
     pub fn value(&self, row: u32, column: u32, channel: u32, channels: u32) -> f64 {
         let pixel = row as usize * self.width as usize + column as usize;
         match self.pixels {
-            Pixels::Packed(PixelFormat::Grey8, bytes) => f64::from(bytes[pixel]),
-            Pixels::Packed(PixelFormat::Rgba8, bytes) => {
-                let part = |i: usize| f64::from(bytes[4 * pixel + i]);
-                if channels == 1 { 0.299 * part(0) + 0.587 * part(1) + 0.114 * part(2) } else { part(channel as usize) }
+            Pixels::Packed(format, bytes) => {
+                let size = format.bytes_per_pixel();
+                format.value(&bytes[size * pixel..size * (pixel + 1)], channel, channels)
             }
             Pixels::Yuv420(frame) => frame.value(row, column, channel, channels),
         }

@@ -8,10 +8,12 @@
 //! 3. `(value / 255 - mean) / standard_deviation`, a channel at a time.
 
 mod image;
+mod pixel_format;
 mod resize;
 mod yuv;
 
-pub use image::{Crop, Image, ImageError, PixelFormat, Preprocessing, check_size};
+pub use image::{Crop, Image, ImageError, Preprocessing, check_size};
+pub use pixel_format::{PixelFormat, PixelFormatRow};
 pub use resize::{Taps, preprocess, triangle_taps};
 pub use yuv::{Plane, YuvColour, YuvMatrix, YuvRange};
 pub use {

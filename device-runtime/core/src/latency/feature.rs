@@ -74,7 +74,7 @@ impl CostFeature {
             Self::MegaMAdds(kind) => match kind.operator {
                 Operator::Depthwise => 0.3,
                 Operator::Dense => 0.2,
-                _ => 0.1,
+                Operator::Pointwise | Operator::Linear | Operator::Pool | Operator::AveragePool => 0.1,
             },
             Self::Megabytes(_) => 0.05,
         }

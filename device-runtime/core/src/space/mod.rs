@@ -9,6 +9,7 @@
 //! [`SearchSpace::lower`] is the only place where a shape is derived. The trainer, the GPU engine, the CPU reference,
 //! the cost model and the latency table all read its [`Network`].
 
+mod activation;
 mod calibrated;
 mod child;
 mod child_entry;
@@ -17,59 +18,27 @@ mod expand_ratio;
 mod fixed;
 mod layout;
 mod network;
+mod operator;
 mod output_size;
 mod presets;
 mod sample;
 mod squeeze;
 
+pub use activation::{Activation, ActivationFunction, ActivationRow, OnnxInput, OnnxNode, PerActivation, Real};
 pub use calibrated::{CalibratedChild, Statistics};
 pub use child::{Child, ParseChildError, StageChoice};
 pub use child_entry::ChildEntry;
 pub use cost::Cost;
 pub use expand_ratio::ExpandRatio;
 pub use layout::{Convolution, Parameter, ParameterLayout, Role};
-pub use network::{Layer, LayerShape, Network, Operator, Shape};
+pub use network::{Layer, LayerShape, Network, Shape};
+pub use operator::{Operator, OperatorRow, Reads};
 pub use output_size::OutputSize;
 pub use presets::Preset;
 pub use sample::new_children;
 pub use squeeze::{Gate, SqueezeExcite, SqueezeOf};
 
 use serde::{Deserialize, Serialize};
-
-/// The element-wise function that closes a layer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Activation {
-    /// `x`
-    Identity,
-    /// `max(x, 0)`
-    Relu,
-    /// `min(max(x, 0), 6)`
-    Relu6,
-    /// `x * sigmoid(x)` (also called SiLU)
-    Swish,
-    /// `x * relu6(x + 3) / 6`
-    HardSwish,
-    /// `1 / (1 + exp(-x))`: a gate, never a block's own function.
-    Sigmoid,
-    /// `relu6(x + 3) / 6`: a gate, never a block's own function.
-    HardSigmoid,
-}
-
-impl Activation {
-    /// Applies the function.
-    pub fn apply(self, x: f64) -> f64 {
-        match self {
-            Self::Identity => x,
-            Self::Relu => x.max(0.0),
-            Self::Relu6 => x.clamp(0.0, 6.0),
-            Self::Swish => x / (1.0 + (-x).exp()),
-            Self::HardSwish => x * (x + 3.0).clamp(0.0, 6.0) / 6.0,
-            Self::Sigmoid => 1.0 / (1.0 + (-x).exp()),
-            Self::HardSigmoid => (x + 3.0).clamp(0.0, 6.0) / 6.0,
-        }
-    }
-}
 
 fn one() -> u32 {
     1

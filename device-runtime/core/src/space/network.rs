@@ -1,39 +1,7 @@
 use crate::space::layout::{ParameterLayout, block_name};
-use crate::space::{Activation, Block, Child, ExpandRatio, Padding, SearchSpace, Skip, SpaceError};
+use crate::space::{Activation, Block, Child, ExpandRatio, Operator, Padding, SearchSpace, Skip, SpaceError};
 use serde::{Deserialize, Serialize};
 use std::fmt;
-
-/// What a layer computes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Operator {
-    /// A convolution in which every output channel reads every input channel, with a kernel larger than 1: the stem.
-    Dense,
-    /// A 1x1 convolution.
-    Pointwise,
-    /// A convolution of each channel with its own kernel.
-    Depthwise,
-    /// The mean over all pixels of each channel.
-    Pool,
-    /// A matrix and a bias over one pixel: the classifier, and both halves of squeeze-and-excite.
-    Linear,
-    /// The mean of each channel over squares of `kernel` pixels at distances of `stride`; a square that the image cuts
-    /// off is the mean of what is left of it. A kernel of 1 copies.
-    AveragePool,
-}
-
-impl fmt::Display for Operator {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Dense => "dense",
-            Self::Pointwise => "pointwise",
-            Self::Depthwise => "depthwise",
-            Self::Pool => "pool",
-            Self::Linear => "linear",
-            Self::AveragePool => "average pool",
-        })
-    }
-}
 
 /// Channels, height and width of one image's activation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -78,7 +46,7 @@ pub struct LayerShape {
     pub kernel: u32,
     /// Stride.
     pub stride: u32,
-    /// What closes it.
+    /// The activation at its end.
     pub activation: Activation,
     /// Whether it adds another layer's output.
     pub residual: bool,
@@ -93,21 +61,19 @@ pub struct LayerShape {
 impl LayerShape {
     /// Multiply-accumulate operations.
     pub fn madds(&self) -> u64 {
-        let reads = match self.operator {
-            Operator::Depthwise => 1,
-            Operator::Pool | Operator::AveragePool => return 0,
-            _ => u64::from(self.input.channels),
-        };
-        self.output.len() as u64 * reads * u64::from(self.kernel * self.kernel)
+        self.output.len() as u64 * self.weights_per_output()
     }
 
     /// Weights that the layer reads, batch norm and bias not counted.
     pub fn weights(&self) -> u64 {
-        match self.operator {
-            Operator::Pool | Operator::AveragePool => 0,
-            Operator::Depthwise => u64::from(self.output.channels * self.kernel * self.kernel),
-            _ => u64::from(self.output.channels) * u64::from(self.input.channels * self.kernel * self.kernel),
+        u64::from(self.output.channels) * self.weights_per_output()
+    }
+
+    fn weights_per_output(&self) -> u64 {
+        if !self.operator.row().has_weights {
+            return 0;
         }
+        u64::from(self.operator.channels_read(self.input.channels) * self.kernel * self.kernel)
     }
 
     /// The fewest bytes that must cross memory in f32: input, gate, weights and output once, and the residual once more.
@@ -259,8 +225,7 @@ impl Lowering<'_> {
             input,
             output: Shape { channels, height, width },
         };
-        let normalised = matches!(operator, Operator::Dense | Operator::Pointwise | Operator::Depthwise);
-        let norm_epsilon = normalised.then_some(common.norm_epsilon);
+        let norm_epsilon = operator.row().is_normalised.then_some(common.norm_epsilon);
         let layer = Layer { name, shape, padding, convolution, norm_epsilon, input: from, gate, residual };
         self.network.layers.push(layer);
         self.network.layers.len() - 1

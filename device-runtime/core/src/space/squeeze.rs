@@ -43,7 +43,7 @@ pub enum Gate {
 }
 
 impl Gate {
-    /// The same as a layer's closing function.
+    /// The same as a layer's activation.
     pub fn activation(self) -> Activation {
         match self {
             Self::Sigmoid => Activation::Sigmoid,

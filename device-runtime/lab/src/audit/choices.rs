@@ -1,6 +1,7 @@
+use nestling::Error;
 use nestling::engine::PreparedChild;
 use nestling::profiling::{DriftMeter, Progress};
-use nestling::session::{ChooseError, Runtime, RuntimeError, WholeSpaceError, WholeSpaceOptions};
+use nestling::session::{Runtime, WholeSpaceOptions};
 use nestling_bundle::Bundle;
 use nestling_core::choosing::Budget;
 use nestling_core::image::Image;
@@ -123,12 +124,12 @@ struct Known {
 /// Asks for many budgets, times each choice again, and compares with an oracle; then the same for the whole space.
 ///
 /// # Errors
-/// [`WholeSpaceError`] if the GPU fails, or the bundle lacks what judges unshipped children.
+/// [`Error`] if the GPU fails, or the bundle lacks what judges unshipped children.
 pub fn audit_choices(
     runtime: &Runtime,
     bundle: &Bundle,
     options: &ChoiceAuditOptions<'_>,
-) -> Result<ChoiceAudit, WholeSpaceError> {
+) -> Result<ChoiceAudit, Error> {
     let quantile = options.quantile;
     let total = (options.budgets + options.whole_space_budgets).max(1) as f64;
     let say = |done: usize, doing: &'static str| {
@@ -138,7 +139,7 @@ pub fn audit_choices(
     };
     drop(runtime.ensure_profile()?);
     let image = runtime.probe_image()?;
-    let mut pace = DriftMeter::new(runtime.supernet(), image).map_err(RuntimeError::from)?;
+    let mut pace = DriftMeter::new(runtime.supernet(), image)?;
     say(0, "timing shipped children");
     let known = known(runtime, quantile, &mut pace)?;
     let usual = pace.usual();
@@ -181,14 +182,14 @@ pub fn audit_choices(
     })
 }
 
-fn known(runtime: &Runtime, quantile: Quantile, pace: &mut DriftMeter<'_>) -> Result<Vec<Known>, RuntimeError> {
+fn known(runtime: &Runtime, quantile: Quantile, pace: &mut DriftMeter<'_>) -> Result<Vec<Known>, Error> {
     let image = runtime.probe_image()?;
     let shipped: Vec<_> = runtime.children().filter(|entry| runtime.may_answer(&entry.child)).collect();
     let mut batches = vec![Batches::default(); shipped.len()];
     for _ in 0..ROUNDS {
         for (one, batches) in shipped.iter().zip(&mut batches) {
             let (reference, runs) = pace.beside(|| {
-                Ok::<_, RuntimeError>(runtime.supernet().time_whole(runtime.prepared(&one.name)?, &image, RUNS)?)
+                Ok::<_, Error>(runtime.supernet().time_whole(runtime.prepared(&one.name)?, &image, RUNS)?)
             })?;
             batches.push(reference, runs);
         }
@@ -208,11 +209,11 @@ fn audit_choice(
     known: &[Known],
     pace: &mut DriftMeter<'_>,
     usual: Millis,
-) -> Result<AuditedChoice, WholeSpaceError> {
+) -> Result<AuditedChoice, Error> {
     let budget = at_pace(usually, pace, usual)?;
     let chosen = match runtime.choose(budget) {
         Ok(choice) => Some(choice),
-        Err(ChooseError::BelowFastest { .. }) => None,
+        Err(Error::BelowFastest { .. }) => None,
         Err(error) => return Err(error.into()),
     };
     let name = chosen.as_ref().map(|choice| choice.entry().name.clone());
@@ -241,7 +242,7 @@ fn audit_choice(
     })
 }
 
-fn time_again(child: &PreparedChild, pace: &mut DriftMeter<'_>) -> Result<Batches, RuntimeError> {
+fn time_again(child: &PreparedChild, pace: &mut DriftMeter<'_>) -> Result<Batches, Error> {
     let mut batches = Batches::default();
     for _ in 0..BATCHES {
         pace.time_batch(child, RUNS, &mut batches)?;
@@ -256,7 +257,7 @@ fn audit_adoption(
     options: &ChoiceAuditOptions<'_>,
     pace: &mut DriftMeter<'_>,
     worth: &mut HashMap<String, f64>,
-) -> Result<AuditedAdoption, WholeSpaceError> {
+) -> Result<AuditedAdoption, Error> {
     let mut audited = AuditedAdoption {
         budget_ms: budget.limit,
         shipped: None,
@@ -269,7 +270,7 @@ fn audit_adoption(
     let search = WholeSpaceOptions { seed: options.seed, ..WholeSpaceOptions::default() };
     let choice = match runtime.choose_in_whole_space(bundle, budget, &search) {
         Ok(choice) => choice,
-        Err(WholeSpaceError::Choose(ChooseError::BelowFastest { .. })) => return Ok(audited),
+        Err(Error::BelowFastest { .. }) => return Ok(audited),
         Err(error) => return Err(error),
     };
     let shipped = choice.shipped();
@@ -295,7 +296,7 @@ fn audit_adoption(
     Ok(audited)
 }
 
-fn test_top1(runtime: &Runtime, child: &PreparedChild, test: &[(Image<'_>, usize)]) -> Result<f64, RuntimeError> {
+fn test_top1(runtime: &Runtime, child: &PreparedChild, test: &[(Image<'_>, usize)]) -> Result<f64, Error> {
     let right = right_answers(runtime, child, test)?;
     let correct = right.iter().filter(|right| **right).count() as u32;
     Ok(Top1 { correct, images: right.len() as u32 }.percent())
@@ -306,7 +307,7 @@ fn right_answers(
     runtime: &Runtime,
     child: &PreparedChild,
     labelled: &[(Image<'_>, usize)],
-) -> Result<Vec<bool>, RuntimeError> {
+) -> Result<Vec<bool>, Error> {
     let images: Vec<Image<'_>> = labelled.iter().map(|(image, _)| *image).collect();
     let logits = runtime.supernet().infer_many(child, &images)?;
     let best = |logits: &Vec<f32>| (0..logits.len()).max_by(|&a, &b| logits[a].total_cmp(&logits[b]));
@@ -314,6 +315,6 @@ fn right_answers(
 }
 
 /// What the same child takes now where it usually takes the budget's limit.
-fn at_pace(usually: Budget, pace: &mut DriftMeter<'_>, usual: Millis) -> Result<Budget, RuntimeError> {
+fn at_pace(usually: Budget, pace: &mut DriftMeter<'_>, usual: Millis) -> Result<Budget, Error> {
     Ok(Budget { limit: Millis(usually.limit.0 * pace.lately()?.0 / usual.0), ..usually })
 }

@@ -1,6 +1,7 @@
+use nestling::Error;
 use nestling::engine::{PreparedChild, Start, TileChoice};
 use nestling::gpu::Counters;
-use nestling::session::{Runtime, RuntimeError};
+use nestling::session::Runtime;
 use nestling_bundle::Bundle;
 use nestling_core::metrics::{Millis, percentiles};
 use nestling_core::space::CalibratedChild;
@@ -37,13 +38,13 @@ pub struct SwitchAudit {
 /// child is the same afterwards.
 ///
 /// # Errors
-/// [`RuntimeError::Engine`] if the GPU fails.
+/// [`Error`] if the GPU fails.
 pub fn audit_switches(
     runtime: &Runtime,
     bundle: &Bundle,
     switches: usize,
     random: &mut impl Rng,
-) -> Result<SwitchAudit, RuntimeError> {
+) -> Result<SwitchAudit, Error> {
     let before = runtime.active();
     let audit = audit(runtime, bundle, switches, random);
     runtime.switch_to(before.prepared())?;
@@ -53,18 +54,11 @@ pub fn audit_switches(
     audit
 }
 
-fn audit(
-    runtime: &Runtime,
-    bundle: &Bundle,
-    switches: usize,
-    random: &mut impl Rng,
-) -> Result<SwitchAudit, RuntimeError> {
+fn audit(runtime: &Runtime, bundle: &Bundle, switches: usize, random: &mut impl Rng) -> Result<SwitchAudit, Error> {
     let mut calibrated: Vec<CalibratedChild> =
         (0..bundle.children().len()).map(|index| bundle.calibrated(index)).collect::<Result<_, _>>()?;
-    let mut children: Vec<PreparedChild> = runtime
-        .children()
-        .map(|entry| Ok(runtime.prepared(&entry.name)?.clone()))
-        .collect::<Result<_, RuntimeError>>()?;
+    let mut children: Vec<PreparedChild> =
+        runtime.children().map(|entry| Ok(runtime.prepared(&entry.name)?.clone())).collect::<Result<_, Error>>()?;
     let names: Vec<String> = runtime.children().map(|entry| entry.name.clone()).collect();
     while let Some(slot) = spare(runtime, random)? {
         calibrated.push(slot.0);
@@ -105,18 +99,18 @@ fn audit(
 }
 
 /// A random child in a spare slot; `None` if there is no slot left.
-fn spare(runtime: &Runtime, random: &mut impl Rng) -> Result<Option<(CalibratedChild, PreparedChild)>, RuntimeError> {
+fn spare(runtime: &Runtime, random: &mut impl Rng) -> Result<Option<(CalibratedChild, PreparedChild)>, Error> {
     let child = runtime.space().sample(random);
     let calibrated = CalibratedChild::neutral(&runtime.space().lower(&child)?)?;
     match runtime.prepare(&calibrated) {
         Ok(prepared) => Ok(Some((calibrated, prepared))),
-        Err(RuntimeError::Engine(nestling::engine::EngineError::SlotsInUse { .. })) => Ok(None),
+        Err(Error::Engine(nestling::engine::Error::SlotsInUse { .. })) => Ok(None),
         Err(error) => Err(error),
     }
 }
 
 /// What each child answers on a supernet that was loaded afresh on the same device, one child in it at a time.
-fn fresh(runtime: &Runtime, bundle: &Bundle, children: &[CalibratedChild]) -> Result<Vec<Vec<u32>>, RuntimeError> {
+fn fresh(runtime: &Runtime, bundle: &Bundle, children: &[CalibratedChild]) -> Result<Vec<Vec<u32>>, Error> {
     let options = nestling::engine::EngineOptions {
         child_slots: 1,
         largest_image_side: runtime.probe_image()?.width(),

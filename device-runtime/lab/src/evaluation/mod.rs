@@ -5,8 +5,9 @@ mod baselines;
 pub use baselines::Accuracy;
 pub(crate) use baselines::{Evidence, accuracy};
 
+use nestling::Error;
 use nestling::profiling::{DriftMeter, Progress};
-use nestling::session::{Runtime, RuntimeError};
+use nestling::session::Runtime;
 use nestling_core::latency::{Batches, LatencyModel, LatencyTable, Sample, nearest_table};
 use nestling_core::metrics::{Latency, Millis};
 use nestling_core::space::{Child, Network, new_children};
@@ -99,8 +100,8 @@ struct Timed {
 /// Times random children and the shipped ones, none of which the current profile's fit has seen, and compares.
 ///
 /// # Errors
-/// [`RuntimeError::Engine`] if the GPU fails.
-pub fn evaluate_prediction(runtime: &Runtime, options: &EvaluationOptions<'_>) -> Result<Evaluation, RuntimeError> {
+/// [`Error`] if the GPU fails.
+pub fn evaluate_prediction(runtime: &Runtime, options: &EvaluationOptions<'_>) -> Result<Evaluation, Error> {
     let profile = runtime.ensure_profile()?;
     let space = runtime.space();
     let mut known: HashSet<Child> = profile.informative.iter().map(|times| times.child.clone()).collect();
@@ -125,7 +126,7 @@ pub fn evaluate_prediction(runtime: &Runtime, options: &EvaluationOptions<'_>) -
                 let mut runs = supernet.time_runs(&prepared, &image, 1)?;
                 let more = options.time.as_secs_f64() * 1e3 / runs[0].0.max(1e-3) - 1.0;
                 runs.extend(supernet.time_runs(&prepared, &image, more.clamp(0.0, 200.0) as usize)?);
-                Ok::<_, RuntimeError>(runs)
+                Ok::<_, Error>(runs)
             })?;
             timed.batches.push(reference, runs);
             progress("timing held-out children");
@@ -154,7 +155,7 @@ pub fn evaluate_prediction(runtime: &Runtime, options: &EvaluationOptions<'_>) -
         .collect();
     let informative: Vec<Sample> = (profile.informative.iter())
         .map(|times| Ok(Sample::new(&space.lower(&times.child)?, times.measured_p50_ms)))
-        .collect::<Result<_, RuntimeError>>()?;
+        .collect::<Result<_, Error>>()?;
     let evidence = Evidence {
         informative: &informative,
         held_out: &samples,
@@ -194,7 +195,7 @@ fn unseen(
     known: &mut HashSet<Child>,
     count: usize,
     random: &mut impl Rng,
-) -> Result<Vec<Timed>, RuntimeError> {
+) -> Result<Vec<Timed>, Error> {
     let timed = |name: Option<String>, network: Network| Timed { name, network, batches: Batches::default() };
     let mut all = Vec::new();
     for entry in runtime.children() {

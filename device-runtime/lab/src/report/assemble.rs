@@ -3,9 +3,10 @@ use crate::report::layers::ChildLayers;
 use crate::report::page::html;
 use crate::report::warm_up::WarmUp;
 use crate::trace::LayerTrace;
+use nestling::Error;
 use nestling::engine::{LoadTimes, MemoryUse};
 use nestling::profiling::Progress;
-use nestling::session::{Runtime, RuntimeError};
+use nestling::session::Runtime;
 use nestling_bundle::atomic_file::{WriteError, write_atomically};
 use nestling_bundle::{Bundle, ChildTimes, DeviceProfile};
 use nestling_core::metrics::{Latency, MAdds, Millis};
@@ -112,7 +113,7 @@ impl DeviceReport {
     /// `warm_up` was measured right after loading, before the profile.
     ///
     /// # Errors
-    /// [`RuntimeError::Bundle`] if a child that was asked for does not ship, [`RuntimeError::Engine`] if the GPU fails.
+    /// [`Error::Bundle`] if a child that was asked for does not ship, [`Error`] if the GPU fails.
     pub fn assemble(
         runtime: &Runtime,
         bundle: &Bundle,
@@ -120,7 +121,7 @@ impl DeviceReport {
         warm_up: WarmUp,
         profile: DeviceProfile,
         options: &ReportOptions<'_>,
-    ) -> Result<Self, RuntimeError> {
+    ) -> Result<Self, Error> {
         let mut names: Vec<&str> = options.children.iter().map(String::as_str).collect();
         if names.is_empty() {
             names.extend(Self::biggest(runtime));

@@ -1,4 +1,5 @@
-use nestling::session::{Runtime, RuntimeError};
+use nestling::Error;
+use nestling::session::Runtime;
 use nestling_core::latency::Clock;
 use nestling_core::metrics::{Latency, MAdds, Millis};
 use nestling_core::space::LayerShape;
@@ -60,8 +61,8 @@ impl ChildLayers {
     /// Times a shipped child whole, then each of its layers.
     ///
     /// # Errors
-    /// [`RuntimeError::Bundle`] if no child of that name ships, [`RuntimeError::Engine`] if the GPU fails.
-    pub fn measure(runtime: &Runtime, name: &str) -> Result<Self, RuntimeError> {
+    /// [`Error::Bundle`] if no child of that name ships, [`Error`] if the GPU fails.
+    pub fn measure(runtime: &Runtime, name: &str) -> Result<Self, Error> {
         let (supernet, prepared, image) = (runtime.supernet(), runtime.prepared(name)?, runtime.probe_image()?);
         supernet.wait_until_ready()?;
         let started = Instant::now();

@@ -1,4 +1,5 @@
-use nestling::session::{Runtime, RuntimeError};
+use nestling::Error;
+use nestling::session::Runtime;
 use nestling_core::metrics::{Latency, Millis};
 use serde::Serialize;
 use std::time::{Duration, Instant};
@@ -29,8 +30,8 @@ impl WarmUp {
     /// Times a shipped child's first inference and some later ones. Says something only of a runtime that was just made.
     ///
     /// # Errors
-    /// [`RuntimeError::Bundle`] if no child of that name ships, [`RuntimeError::Engine`] if the GPU fails.
-    pub fn measure(runtime: &Runtime, child: &str) -> Result<Self, RuntimeError> {
+    /// [`Error::Bundle`] if no child of that name ships, [`Error`] if the GPU fails.
+    pub fn measure(runtime: &Runtime, child: &str) -> Result<Self, Error> {
         let (supernet, prepared, image) = (runtime.supernet(), runtime.prepared(child)?, runtime.probe_image()?);
         let started = Instant::now();
         supernet.infer(prepared, &image)?;

@@ -1,4 +1,4 @@
-use crate::engine::EngineError;
+use crate::Error;
 use crate::gpu::Context;
 use nestling_core::space::{Network, Operator};
 use nestling_shaders::PARAMETER_BYTES;
@@ -176,14 +176,14 @@ impl Sizes {
     }
 
     /// Checks every binding against the device.
-    pub(super) fn check(&self, context: &Context) -> Result<(), EngineError> {
+    pub(super) fn check(&self, context: &Context) -> Result<(), Error> {
         let limits = context.limits();
         let limit = limits.max_storage_buffer_binding_size.min(limits.max_buffer_size);
         let names = ["image", "block", "expanded", "filtered", "weights", "norms"];
         let sizes = [self.image, self.block, self.expanded, self.filtered, self.weights, self.norms];
         match names.into_iter().zip(sizes).find(|&(_, size)| size > limit) {
             None => Ok(()),
-            Some((name, value)) => Err(EngineError::TooLarge {
+            Some((name, value)) => Err(Error::TooLarge {
                 place: format!("buffer `{name}` (raise `ContextOptions::largest_buffer` if the adapter has more)"),
                 quantity: "bytes",
                 value,

@@ -1,11 +1,11 @@
 //! The self-tests of 16-bit arithmetic and of broadcast weights: layers whose answers are known, through the very pipelines
 //! that will answer in 16 bits, and the smallest that broadcasts.
 
-use crate::engine::EngineError;
+use crate::Error;
 use crate::engine::pipelines::{Common, Pipelines, Wanted};
 use crate::engine::planner::{activation_number, grid};
 use crate::engine::prepare::shape_parameters;
-use crate::gpu::{Context, Fault, GpuError, Staging, Upload, Wait};
+use crate::gpu::{Context, Fault, Staging, Upload};
 use half::f16;
 use nestling_core::arithmetic::Arithmetic;
 use nestling_core::space::{Activation, LayerShape, Operator, Shape};
@@ -29,11 +29,7 @@ const GUARD: usize = 4;
 
 /// Fails unless every wanted pipeline that computes in 16 bits gets layers right whose answers are known. Returns those
 /// that it built: each is tested once a context.
-pub(super) async fn check_arithmetic(
-    context: &Context,
-    common: &Common,
-    wanted: &Wanted,
-) -> Result<Pipelines, EngineError> {
+pub(super) async fn check_arithmetic(context: &Context, common: &Common, wanted: &Wanted) -> Result<Pipelines, Error> {
     let mut pipelines = Pipelines::new(common);
     let adapter = || context.facts().name.clone();
     for &(kernel, specialisation) in wanted.iter().filter(|(_, one)| one.arithmetic == Arithmetic::F16) {
@@ -52,24 +48,24 @@ pub(super) async fn check_arithmetic(
             }
         };
         if let Some(Fault { found, expected }) = fault {
-            let instead = "`Arithmetic::F32` (`--arithmetic f32`)";
-            return Err(EngineError::SelfTest { what, adapter: adapter(), found, expected, instead });
+            let instead = "`Arithmetic::F32`";
+            return Err(Error::SelfTest { test: what, adapter: adapter(), found, expected, instead });
         }
     }
     Ok(pipelines)
 }
 
 /// Fails if the adapter does not compute in this arithmetic.
-pub(super) fn check_offered(context: &Context, arithmetic: Arithmetic) -> Result<(), EngineError> {
+pub(super) fn check_offered(context: &Context, arithmetic: Arithmetic) -> Result<(), Error> {
     if arithmetic == Arithmetic::F32 || context.facts().f16 {
         return Ok(());
     }
-    Err(EngineError::NoArithmetic { adapter: context.facts().name.clone(), arithmetic })
+    Err(Error::NoArithmetic { adapter: context.facts().name.clone(), arithmetic })
 }
 
 /// Whether weights that are broadcast in the subgroup arrive where they should: the smallest tile that does it, once a
 /// context. An adapter that gets it wrong gets tiles without.
-pub(super) async fn broadcast_is_right(context: &Context) -> Result<bool, EngineError> {
+pub(super) async fn broadcast_is_right(context: &Context) -> Result<bool, Error> {
     const WHAT: &str = "weights broadcast in the subgroup";
     if let Some(known) = context.verdict(WHAT) {
         return Ok(known.is_none());
@@ -89,11 +85,11 @@ async fn test(
     pipelines: &mut Pipelines,
     kernel: Kernel,
     specialisation: Specialisation,
-) -> Result<Option<Fault>, EngineError> {
+) -> Result<Option<Fault>, Error> {
     let common = pipelines.common().clone();
     let pipeline = match pipelines.add(context, kernel, specialisation).await {
         Ok(pipeline) => pipeline,
-        Err(EngineError::Gpu(GpuError::Refused { reason, .. })) => {
+        Err(Error::Refused { reason, .. }) => {
             return Ok(Some(Fault { found: reason, expected: "a driver that compiles it".to_owned() }));
         }
         Err(error) => return Err(error),
@@ -115,7 +111,7 @@ async fn test(
             context.submit(commands)
         });
         verdict.await?;
-        let read = lease.read(context, ACTION, submission, bytes, Wait::Suspending).await?;
+        let read = lease.read(context, ACTION, submission, bytes).await?;
         if let Some(fault) = golden.compare(&bytemuck::pod_collect_to_vec::<u8, f32>(&read)) {
             return Ok(Some(fault));
         }
@@ -291,7 +287,7 @@ impl Golden {
         self.answers = (sums.into_iter())
             .map(|(sum, magnitude, length)| {
                 let error = (roundings * HALF + length as f64 * SINGLE) * magnitude * f64::from(scale);
-                let value = activation.apply(sum * f64::from(scale) + f64::from(shift));
+                let value = activation.forward(sum * f64::from(scale) + f64::from(shift));
                 Answer { value, tolerance: STEEPEST * error + CLOSING }
             })
             .collect();
@@ -436,7 +432,7 @@ mod tests {
                 add(sum, products.fold(0.0, |sum, product| half(sum + product)))
             })
         };
-        let close = |sum: f32| golden.shape.activation.apply(f64::from(sum * scale + shift)) as f32;
+        let close = |sum: f32| golden.shape.activation.forward(f64::from(sum * scale + shift)) as f32;
         let mut values: Vec<f32> = golden.terms().iter().map(|terms| close(sum(terms))).collect();
         values.extend([f32::NAN; 4 * GUARD]);
         values
@@ -455,7 +451,7 @@ mod tests {
             // An adapter that computes everything in 32 bits is right too.
             let [[scale, ..], [shift, ..]] = golden.norms;
             let exact = |terms: &Vec<[f32; 2]>| terms.iter().map(|[weight, value]| weight * value).sum::<f32>();
-            let close = |sum: f32| golden.shape.activation.apply(f64::from(sum * scale + shift)) as f32;
+            let close = |sum: f32| golden.shape.activation.forward(f64::from(sum * scale + shift)) as f32;
             let mut whole: Vec<f32> = golden.terms().iter().map(|terms| close(exact(terms))).collect();
             whole.extend([f32::NAN; 4 * GUARD]);
             assert_eq!(golden.compare(&whole), None);
@@ -528,9 +524,9 @@ mod tests {
         );
         context.remember_verdict(&what, Some(Fault { found: "1e0 in value 2".into(), expected: "2e0".into() }));
         let error = check(WeightStorage::F32).unwrap_err();
-        assert!(matches!(&error, EngineError::SelfTest { .. }), "{error}");
+        assert!(matches!(&error, Error::SelfTest { .. }), "{error}");
         let text = error.to_string();
-        for part in ["16-bit arithmetic", "`depthwise`", "value 2", "Arithmetic::F32", "--arithmetic f32"] {
+        for part in ["16-bit arithmetic", "`depthwise`", "value 2", "Arithmetic::F32"] {
             assert!(text.contains(part), "{text}");
         }
         assert!(check(WeightStorage::F16).is_ok(), "another's pipelines");

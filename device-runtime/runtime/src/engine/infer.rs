@@ -1,6 +1,9 @@
+use crate::Error;
 use crate::engine::arena::{Route, activation_bytes};
-use crate::engine::{EngineError, PreparedChild, Supernet};
-use crate::gpu::{Lease, Staging, Wait};
+use crate::engine::{PreparedChild, Supernet};
+#[cfg(not(target_arch = "wasm32"))]
+use crate::gpu::block_on;
+use crate::gpu::{Lease, Staging};
 use nestling_core::image::Image;
 use nestling_shaders::{Kernel, ResizeParameters};
 use std::collections::VecDeque;
@@ -32,74 +35,73 @@ impl Supernet {
     /// Blocks until the answer is there. May be called from several threads at once.
     ///
     /// # Errors
-    /// [`EngineError::ImageTooLarge`], [`EngineError::Foreign`], or [`EngineError::Gpu`] if the device is lost or does
+    /// [`Error::ImageTooLarge`], [`Error::Foreign`], or [`Error`] if the device is lost or does
     /// not answer in time.
-    pub fn infer(&self, child: &PreparedChild, image: &Image<'_>) -> Result<Vec<f32>, EngineError> {
-        pollster::block_on(self.run(child, Input::Image(image), Wait::Blocking))
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn infer(&self, child: &PreparedChild, image: &Image<'_>) -> Result<Vec<f32>, Error> {
+        block_on(self.run(child, Input::Image(image)))
     }
 
-    /// The same without blocking: the only way in a browser. Natively a short-lived thread waits for the GPU.
+    /// The same without blocking.
     ///
     /// # Errors
     /// As [`Supernet::infer`].
-    pub async fn infer_async(&self, child: &PreparedChild, image: &Image<'_>) -> Result<Vec<f32>, EngineError> {
-        self.run(child, Input::Image(image), Wait::Suspending).await
+    pub async fn infer_async(&self, child: &PreparedChild, image: &Image<'_>) -> Result<Vec<f32>, Error> {
+        self.run(child, Input::Image(image)).await
     }
 
     /// Runs the child on a tensor that is resized and normalised already, `[channels][height][width]` at the child's
     /// resolution, and returns the logits.
     ///
     /// # Errors
-    /// [`EngineError::Tensor`] if the length is wrong; otherwise as [`Supernet::infer`].
-    pub fn infer_tensor(&self, child: &PreparedChild, tensor: &[f32]) -> Result<Vec<f32>, EngineError> {
-        pollster::block_on(self.run(child, Input::Tensor(tensor), Wait::Blocking))
+    /// [`Error::Tensor`] if the length is wrong; otherwise as [`Supernet::infer`].
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn infer_tensor(&self, child: &PreparedChild, tensor: &[f32]) -> Result<Vec<f32>, Error> {
+        block_on(self.run(child, Input::Tensor(tensor)))
     }
 
     /// Classifies many images, and keeps the GPU busy while answers are read. Logits are in the images' order.
     ///
     /// # Errors
     /// As [`Supernet::infer`], of the first image that fails.
-    pub fn infer_many(&self, child: &PreparedChild, images: &[Image<'_>]) -> Result<Vec<Vec<f32>>, EngineError> {
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn infer_many(&self, child: &PreparedChild, images: &[Image<'_>]) -> Result<Vec<Vec<f32>>, Error> {
+        block_on(self.infer_many_async(child, images))
+    }
+
+    /// The same without blocking.
+    ///
+    /// # Errors
+    /// As [`Supernet::infer`], of the first image that fails.
+    pub async fn infer_many_async(&self, child: &PreparedChild, images: &[Image<'_>]) -> Result<Vec<Vec<f32>>, Error> {
         let mut answers = Vec::with_capacity(images.len());
         let mut pending: VecDeque<Pending> = VecDeque::new();
         for image in images {
             // Waiting for another thread's buffer while holding some could wait for ever: finish one's own instead.
             let lease = loop {
                 if let Some(lease) = self.answers.try_take() {
-                    break Some(lease);
+                    break lease;
                 }
                 match pending.pop_front() {
-                    Some(oldest) => answers.push(pollster::block_on(self.finish(oldest, Wait::Blocking))?),
-                    None => break None,
+                    Some(oldest) => answers.push(self.finish(oldest).await?),
+                    None => break self.answers.take().await,
                 }
             };
-            let next = async {
-                let lease = match lease {
-                    Some(lease) => lease,
-                    None => self.answers.take().await,
-                };
-                self.submit(child, Input::Image(image), lease).await
-            };
-            pending.push_back(pollster::block_on(next)?);
+            pending.push_back(self.submit(child, Input::Image(image), lease).await?);
         }
         for one in pending {
-            answers.push(pollster::block_on(self.finish(one, Wait::Blocking))?);
+            answers.push(self.finish(one).await?);
         }
         Ok(answers)
     }
 
-    pub(super) async fn run(
-        &self,
-        child: &PreparedChild,
-        input: Input<'_>,
-        wait: Wait,
-    ) -> Result<Vec<f32>, EngineError> {
+    pub(super) async fn run(&self, child: &PreparedChild, input: Input<'_>) -> Result<Vec<f32>, Error> {
         let lease = Staging::take(&self.answers).await;
         let pending = self.submit(child, input, lease).await?;
-        self.finish(pending, wait).await
+        self.finish(pending).await
     }
 
-    async fn submit(&self, child: &PreparedChild, input: Input<'_>, lease: Lease) -> Result<Pending, EngineError> {
+    async fn submit(&self, child: &PreparedChild, input: Input<'_>, lease: Lease) -> Result<Pending, Error> {
         self.check_own(child)?;
         self.context.check(ACTION)?;
         let bytes = activation_bytes(self.space.classes, 1);
@@ -116,16 +118,16 @@ impl Supernet {
                     self.encode_layers(child, &mut pass);
                 }
                 commands.copy_buffer_to_buffer(&self.arena.block, 0, lease.buffer(), 0, bytes);
-                Ok::<_, EngineError>(self.context.submit(commands))
+                Ok::<_, Error>(self.context.submit(commands))
             })
         };
         verdict.await?;
         Ok(Pending { lease, submission: submission? })
     }
 
-    async fn finish(&self, pending: Pending, wait: Wait) -> Result<Vec<f32>, EngineError> {
+    async fn finish(&self, pending: Pending) -> Result<Vec<f32>, Error> {
         let bytes = activation_bytes(self.space.classes, 1);
-        let read = pending.lease.read(&self.context, ACTION, pending.submission, bytes, wait).await?;
+        let read = pending.lease.read(&self.context, ACTION, pending.submission, bytes).await?;
         let mut logits: Vec<f32> = bytemuck::pod_collect_to_vec(&read);
         logits.truncate(self.space.classes as usize);
         if let Some(background) = &self.background {
@@ -144,7 +146,7 @@ impl Supernet {
         child: &PreparedChild,
         resize: &ResizeState,
         pass: &mut wgpu::ComputePass<'_>,
-    ) -> Result<(), EngineError> {
+    ) -> Result<(), Error> {
         let target = child.network().input.width;
         for (kernel, route, rows) in [
             (Kernel::ResizeColumns, Route::ImageToExpanded, resize.source_side),

@@ -1,7 +1,9 @@
-use crate::engine::EngineError;
+use crate::Error;
 use crate::engine::arena::{Arena, Route, Sizes};
 use crate::engine::arithmetic::{broadcast_is_right, check_arithmetic, check_offered};
-use crate::engine::background::{Background, FirstRun, Readiness};
+#[cfg(not(target_arch = "wasm32"))]
+use crate::engine::background::FirstRun;
+use crate::engine::background::{Background, Readiness};
 use crate::engine::infer::ResizeState;
 use crate::engine::memory::{MemoryUse, floor};
 use crate::engine::pipelines::{Common, Pipelines};
@@ -11,6 +13,8 @@ use crate::engine::self_test::check_storage;
 use crate::engine::slots::{Slots, TO_MEASURE};
 use crate::engine::tiles::{TileChoice, vendor_tiles};
 use crate::engine::tune::tune;
+#[cfg(not(target_arch = "wasm32"))]
+use crate::gpu::block_on;
 use crate::gpu::{Context, Counters, Staging, Upload};
 use nestling_core::arithmetic::Arithmetic;
 use nestling_core::image::Preprocessing;
@@ -22,7 +26,8 @@ use nestling_shaders::{PARAMETER_BYTES, ResizeParameters};
 use serde::{Deserialize, Serialize};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use web_time::Instant;
 
 /// What is set aside at load.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -174,19 +179,20 @@ impl Supernet {
     /// become this network's input.
     ///
     /// # Errors
-    /// [`EngineError::Space`], [`EngineError::Weights`] or [`EngineError::Preprocessing`] if the three do not belong
-    /// together, [`EngineError::WeightRange`] if the storage cannot hold a weight, [`EngineError::NoArithmetic`] if
-    /// the adapter does not have the arithmetic, [`EngineError::SelfTest`] if it gets storage or arithmetic wrong,
-    /// [`EngineError::TooLarge`] if the adapter cannot bind a buffer, [`EngineError::Gpu`]
+    /// [`Error::Space`], [`Error::Weights`] or [`Error::Preprocessing`] if the three do not belong
+    /// together, [`Error::WeightRange`] if the storage cannot hold a weight, [`Error::NoArithmetic`] if
+    /// the adapter does not have the arithmetic, [`Error::SelfTest`] if it gets storage or arithmetic wrong,
+    /// [`Error::TooLarge`] if the adapter cannot bind a buffer, [`Error`]
     /// otherwise.
+    #[cfg(not(target_arch = "wasm32"))]
     pub fn load(
         context: &Context,
         space: &SearchSpace,
         weights: &[f32],
         preprocessing: &Preprocessing,
         options: &EngineOptions,
-    ) -> Result<Self, EngineError> {
-        pollster::block_on(Self::load_async(context, space, weights, preprocessing, options))
+    ) -> Result<Self, Error> {
+        block_on(Self::load_async(context, space, weights, preprocessing, options))
     }
 
     /// The same without blocking: the only way in a browser.
@@ -199,7 +205,7 @@ impl Supernet {
         weights: &[f32],
         preprocessing: &Preprocessing,
         options: &EngineOptions,
-    ) -> Result<Self, EngineError> {
+    ) -> Result<Self, Error> {
         let facts = context.facts();
         check_offered(context, options.arithmetic)?;
         let mut traits = Traits { arithmetic: options.arithmetic, ..Traits::of(facts) };
@@ -231,17 +237,17 @@ impl Supernet {
         preprocessing: &Preprocessing,
         options: &EngineOptions,
         traits: Traits,
-    ) -> Result<Self, EngineError> {
+    ) -> Result<Self, Error> {
         let started = Instant::now();
         context.check("loading a supernet")?;
         let biggest = space.lower(&space.biggest())?;
         let layout = space.layout();
         if weights.len() != layout.len() {
             let (space, expected, given) = (space.name.clone(), layout.len(), weights.len());
-            return Err(EngineError::Weights { space, expected, given });
+            return Err(Error::Weights { space, expected, given });
         }
         if !preprocessing.fits(space.input_channels) {
-            return Err(EngineError::Preprocessing { channels: space.input_channels });
+            return Err(Error::Preprocessing { channels: space.input_channels });
         }
         let traits = Traits { arithmetic: options.arithmetic, ..traits };
         let planner = Planner::new(space, traits);
@@ -299,14 +305,16 @@ impl Supernet {
         verdict.await?;
 
         let spawned_at = Instant::now();
+        #[cfg(target_arch = "wasm32")]
+        let background: Option<Background> = None;
+        #[cfg(not(target_arch = "wasm32"))]
         let background = if patience.is_some() {
             // Real drivers compile when a pipeline is made.
             let first_run = traits.software.then(|| FirstRun {
                 group: arena.bind_group(Route::FilteredToBlock).clone(),
                 parameters: (sizes.parameters - strides.layer) as u32,
             });
-            let spawned = Background::spawn(context, pipelines.clone(), wanted.clone(), first_run);
-            Some(spawned.map_err(|error| EngineError::Background { reason: error.to_string() })?)
+            Some(Background::spawn(context, pipelines.clone(), wanted.clone(), first_run)?)
         } else {
             None
         };
@@ -318,11 +326,12 @@ impl Supernet {
             context.submit(context.encoder())
         });
         verdict.await?;
-        context.wait("the upload of the weights", submission)?;
+        context.settle("the upload of the weights", submission).await?;
         let upload_time = before_upload.elapsed().into();
         let mut built = wanted.len();
+        #[cfg(not(target_arch = "wasm32"))]
         if let (Some(background), Some(patience)) = (&background, patience) {
-            if background.ready_within(patience, spawned_at) {
+            if background.ready_by(context, spawned_at + patience).await {
                 pipeline_time = spawned_at.elapsed().into();
             } else {
                 let before = Instant::now();
@@ -414,9 +423,21 @@ impl Supernet {
     /// Blocks until every answer comes from the fast pipelines; at once after [`Start::Tuned`].
     ///
     /// # Errors
-    /// [`EngineError::Background`] if the driver refused one: the plain kernel goes on answering.
-    pub fn wait_until_ready(&self) -> Result<(), EngineError> {
-        self.background.as_ref().map_or(Ok(()), Background::wait)
+    /// [`Error::FastKernels`] if the driver refused one: the fallback kernels go on answering.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn wait_until_ready(&self) -> Result<(), Error> {
+        block_on(self.ready())
+    }
+
+    /// The same without blocking.
+    ///
+    /// # Errors
+    /// As [`Supernet::wait_until_ready`].
+    pub async fn ready(&self) -> Result<(), Error> {
+        match &self.background {
+            Some(background) => background.wait().await,
+            None => Ok(()),
+        }
     }
 
     /// What loading took.

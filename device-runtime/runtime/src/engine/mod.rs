@@ -24,7 +24,6 @@ mod arena;
 mod arithmetic;
 mod background;
 mod calibrate;
-mod error;
 mod infer;
 mod load;
 mod memory;
@@ -43,7 +42,7 @@ mod tune;
 mod upload;
 
 pub use background::Readiness;
-pub use error::EngineError;
+
 pub use load::{EngineOptions, LoadTimes, Start, Supernet};
 pub use memory::MemoryUse;
 pub use nestling_shaders::fingerprint as kernels_fingerprint;

@@ -1,6 +1,6 @@
-use crate::engine::EngineError;
+use crate::Error;
 use crate::engine::arena::bind_group_layout;
-use crate::gpu::{Context, GpuError};
+use crate::gpu::Context;
 use nestling_core::weights::WeightStorage;
 use nestling_shaders::{Kernel, Specialisation};
 use std::collections::{BTreeMap, BTreeSet};
@@ -35,14 +35,14 @@ impl Pipelines {
         Self { common: common.clone(), pipelines: BTreeMap::new() }
     }
 
-    pub(super) async fn build(context: &Context, common: &Common, wanted: &Wanted) -> Result<Self, EngineError> {
+    pub(super) async fn build(context: &Context, common: &Common, wanted: &Wanted) -> Result<Self, Error> {
         let mut all = Self::new(common);
         all.add_all(context, wanted).await?;
         Ok(all)
     }
 
     /// Builds those that are not there.
-    pub(super) async fn add_all(&mut self, context: &Context, wanted: &Wanted) -> Result<(), EngineError> {
+    pub(super) async fn add_all(&mut self, context: &Context, wanted: &Wanted) -> Result<(), Error> {
         for &(kernel, specialisation) in wanted {
             if self.get(kernel, specialisation).is_none() {
                 self.add(context, kernel, specialisation).await?;
@@ -66,7 +66,7 @@ impl Pipelines {
         context: &Context,
         kernel: Kernel,
         specialisation: Specialisation,
-    ) -> Result<&wgpu::ComputePipeline, EngineError> {
+    ) -> Result<&wgpu::ComputePipeline, Error> {
         let name = kernel.entry_point();
         let (pipeline, verdict) = context.guarded(&format!("the kernel `{name}` with {specialisation:?}"), || {
             let module = context.shader(name, &specialisation.wgsl(kernel, self.common.storage));
@@ -86,11 +86,11 @@ impl Pipelines {
         &self,
         kernel: Kernel,
         specialisation: Specialisation,
-    ) -> Result<&wgpu::ComputePipeline, EngineError> {
+    ) -> Result<&wgpu::ComputePipeline, Error> {
         self.get(kernel, specialisation).ok_or_else(|| {
             let action = format!("kernel `{}` with {specialisation:?}", kernel.entry_point());
             let reason = "it was not built at load; this is a bug in nestling's planner".to_owned();
-            EngineError::Gpu(GpuError::Refused { action, reason })
+            Error::Refused { action, reason }
         })
     }
 

@@ -1,4 +1,4 @@
-use crate::engine::EngineError;
+use crate::Error;
 use crate::engine::tiles::vendor_tiles;
 use crate::gpu::{AdapterInfo, Vendor};
 use nestling_core::arithmetic::Arithmetic;
@@ -96,8 +96,8 @@ impl Planner {
     /// Plans a layer.
     ///
     /// # Errors
-    /// [`EngineError::TooLarge`] if a loop or the grid would be larger than every adapter allows.
-    pub fn plan(&self, shape: &LayerShape) -> Result<LayerPlan, EngineError> {
+    /// [`Error::TooLarge`] if a loop or the grid would be larger than every adapter allows.
+    pub fn plan(&self, shape: &LayerShape) -> Result<LayerPlan, Error> {
         let software = self.traits.software;
         let kernel = match shape.operator {
             Operator::Dense => Kernel::Dense,
@@ -120,7 +120,7 @@ impl Planner {
     ///
     /// # Errors
     /// As [`Planner::plan`].
-    pub(super) fn plan_fallback(&self, shape: &LayerShape) -> Result<LayerPlan, EngineError> {
+    pub(super) fn plan_fallback(&self, shape: &LayerShape) -> Result<LayerPlan, Error> {
         match shape.operator {
             Operator::Pool | Operator::AveragePool => self.plan(shape),
             Operator::Pointwise => grid(Kernel::Pointwise, self.fallback_pointwise(), shape),
@@ -129,12 +129,12 @@ impl Planner {
     }
 
     /// The same, for a given kernel that can run the layer, but not [`Kernel::Pointwise`].
-    pub(super) fn plan_kernel(&self, kernel: Kernel, shape: &LayerShape) -> Result<LayerPlan, EngineError> {
+    pub(super) fn plan_kernel(&self, kernel: Kernel, shape: &LayerShape) -> Result<LayerPlan, Error> {
         grid(kernel, self.specialise(kernel, shape), shape)
     }
 
     /// The same, for a given tile of a pointwise layer.
-    pub(super) fn plan_tile(&self, variant: TileVariant, shape: &LayerShape) -> Result<LayerPlan, EngineError> {
+    pub(super) fn plan_tile(&self, variant: TileVariant, shape: &LayerShape) -> Result<LayerPlan, Error> {
         let (kernel, specialisation) = self.specialise_tile(variant, shape);
         grid(kernel, specialisation, shape)
     }
@@ -271,11 +271,7 @@ fn gate(shape: &LayerShape) -> Gate {
 }
 
 /// The workgroups that cover a layer's output.
-pub(super) fn grid(
-    kernel: Kernel,
-    specialisation: Specialisation,
-    shape: &LayerShape,
-) -> Result<LayerPlan, EngineError> {
+pub(super) fn grid(kernel: Kernel, specialisation: Specialisation, shape: &LayerShape) -> Result<LayerPlan, Error> {
     let (tile, workgroup) = (specialisation.tile(kernel), u64::from(specialisation.workgroup));
     let [pixels, groups] = [shape.output.pixels(), shape.output.channels.div_ceil(4)].map(u64::from);
     let row_tiles =
@@ -310,7 +306,7 @@ pub(super) fn grid(
         ("workgroups along y", y, MAX_WORKGROUPS),
     ] {
         if value > limit {
-            return Err(EngineError::TooLarge { place: format!("layer `{shape}`"), quantity, value, limit });
+            return Err(Error::TooLarge { place: format!("layer `{shape}`"), quantity, value, limit });
         }
     }
     Ok(LayerPlan { kernel, specialisation, workgroups: [x as u32, y as u32, 1] })
@@ -380,6 +376,6 @@ mod tests {
         assert_eq!(planner.plan(&classifier).unwrap().kernel, Kernel::PointwiseSmall);
         let mut pool = network.layers[network.layers.len() - 2].shape;
         (pool.input.height, pool.input.width) = (256, 256);
-        assert!(matches!(planner.plan(&pool), Err(EngineError::TooLarge { value: 65_536, .. })));
+        assert!(matches!(planner.plan(&pool), Err(Error::TooLarge { value: 65_536, .. })));
     }
 }

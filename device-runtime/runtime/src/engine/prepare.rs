@@ -1,10 +1,13 @@
+use crate::Error;
+use crate::engine::Supernet;
 use crate::engine::arena::{Route, Step, steps};
 use crate::engine::background::Background;
 use crate::engine::pipelines::Pipelines;
 use crate::engine::planner::{LayerPlan, activation_number};
 use crate::engine::slots::{Purpose, Slot};
-use crate::engine::{EngineError, Supernet};
 use crate::gpu::Upload;
+#[cfg(not(target_arch = "wasm32"))]
+use crate::gpu::block_on;
 use nestling_core::space::{CalibratedChild, Child, Layer, LayerShape, Network, Operator, Statistics};
 use nestling_shaders::LayerParameters;
 use std::fmt;
@@ -78,17 +81,18 @@ impl Supernet {
     /// nothing at all on the GPU: pass the other one to [`Supernet::infer`].
     ///
     /// # Errors
-    /// [`EngineError::Space`] if the space does not offer the child or the statistics are another child's,
-    /// [`EngineError::SlotsInUse`] if no slot is free, [`EngineError::Gpu`] if the device is lost.
-    pub fn prepare(&self, child: &CalibratedChild) -> Result<PreparedChild, EngineError> {
-        pollster::block_on(self.prepare_async(child))
+    /// [`Error::Space`] if the space does not offer the child or the statistics are another child's,
+    /// [`Error::SlotsInUse`] if no slot is free, [`Error`] if the device is lost.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn prepare(&self, child: &CalibratedChild) -> Result<PreparedChild, Error> {
+        block_on(self.prepare_async(child))
     }
 
     /// The same without blocking: the only way in a browser.
     ///
     /// # Errors
     /// As [`Supernet::prepare`].
-    pub async fn prepare_async(&self, child: &CalibratedChild) -> Result<PreparedChild, EngineError> {
+    pub async fn prepare_async(&self, child: &CalibratedChild) -> Result<PreparedChild, Error> {
         self.prepare_for(Purpose::App, child).await
     }
 
@@ -96,15 +100,15 @@ impl Supernet {
     ///
     /// # Errors
     /// As [`Supernet::prepare`].
-    pub fn prepare_to_time(&self, network: &Network) -> Result<PreparedChild, EngineError> {
-        pollster::block_on(self.prepare_for(Purpose::Measuring, &CalibratedChild::neutral(network)?))
+    pub async fn prepare_to_time(&self, network: &Network) -> Result<PreparedChild, Error> {
+        self.prepare_for(Purpose::Measuring, &CalibratedChild::neutral(network)?).await
     }
 
-    async fn prepare_for(&self, purpose: Purpose, child: &CalibratedChild) -> Result<PreparedChild, EngineError> {
+    async fn prepare_for(&self, purpose: Purpose, child: &CalibratedChild) -> Result<PreparedChild, Error> {
         let network = self.space.lower(child.child())?;
         // Calibrated for a child of the same choices in another space, it could have other lengths.
         CalibratedChild::new(&network, child.statistics().clone())?;
-        let slot = self.slots.take(purpose).ok_or(EngineError::SlotsInUse { slots: self.slots.count() })?;
+        let slot = self.slots.take(purpose).ok_or(Error::SlotsInUse { slots: self.slots.count() })?;
         let first_norm = slot.index as u64 * self.strides.norms;
         let first_byte = (1 + slot.index as u64 * self.strides.layers) * self.strides.layer;
 
@@ -212,11 +216,11 @@ impl Supernet {
     }
 
     /// Fails if another supernet prepared the child.
-    pub(crate) fn check_own(&self, child: &PreparedChild) -> Result<(), EngineError> {
+    pub(crate) fn check_own(&self, child: &PreparedChild) -> Result<(), Error> {
         if child.inner.slot.belongs_to(&self.slots) {
             return Ok(());
         }
-        Err(EngineError::Foreign { child: child.to_string() })
+        Err(Error::Foreign { child: child.to_string() })
     }
 }
 
@@ -242,7 +246,7 @@ pub(super) fn shape_parameters(shape: &LayerShape) -> LayerParameters {
     }
 }
 
-fn dispatches(places: &[Place], plans: &[LayerPlan], pipelines: &Pipelines) -> Result<Vec<Dispatch>, EngineError> {
+fn dispatches(places: &[Place], plans: &[LayerPlan], pipelines: &Pipelines) -> Result<Vec<Dispatch>, Error> {
     (places.iter().zip(plans))
         .map(|(place, plan)| {
             let pipeline = pipelines.require(plan.kernel, plan.specialisation)?.clone();

@@ -1,6 +1,6 @@
-use crate::engine::EngineError;
+use crate::Error;
 use crate::engine::pipelines::{Common, Pipelines};
-use crate::gpu::{Context, Fault, Staging, Upload, Wait};
+use crate::gpu::{Context, Fault, Staging, Upload};
 use half::f16;
 use nestling_core::weights::WeightStorage;
 use nestling_shaders::{Kernel, LayerParameters, PARAMETER_BYTES, Specialisation};
@@ -11,7 +11,7 @@ const ACTION: &str = "the self-test of a weight storage";
 /// Fails if the adapter reads a stored weight as anything but its value. Runs once a context.
 ///
 /// Drivers have been seen to get 16-bit floats wrong, on PowerVR, Mali and Adreno.
-pub(super) async fn check_storage(context: &Context, storage: WeightStorage) -> Result<(), EngineError> {
+pub(super) async fn check_storage(context: &Context, storage: WeightStorage) -> Result<(), Error> {
     let name = match storage {
         WeightStorage::F32 => return Ok(()), // nothing is converted
         WeightStorage::F16 => "weights stored as f16",
@@ -27,8 +27,8 @@ pub(super) async fn check_storage(context: &Context, storage: WeightStorage) -> 
     };
     fault.map_or(Ok(()), |Fault { found, expected }| {
         let (what, adapter) = (name.to_owned(), context.facts().name.clone());
-        let instead = "`WeightStorage::F32` (`--weight-storage f32`)";
-        Err(EngineError::SelfTest { what, adapter, found, expected, instead })
+        let instead = "`WeightStorage::F32`";
+        Err(Error::SelfTest { test: what, adapter, found, expected, instead })
     })
 }
 
@@ -62,7 +62,7 @@ fn elements<T: Copy>(values: &[T]) -> impl Iterator<Item = [T; 4]> {
 }
 
 /// Reads every value through the kernels' `weight()`, and compares.
-async fn run(context: &Context, storage: WeightStorage) -> Result<Option<Fault>, EngineError> {
+async fn run(context: &Context, storage: WeightStorage) -> Result<Option<Fault>, Error> {
     if storage == WeightStorage::F16 && !context.unpacks_f16() {
         let (found, expected) = ("no `unpack2x16float`".to_owned(), "it, for it is core WGSL".to_owned());
         return Ok(Some(Fault { found, expected }));
@@ -92,7 +92,7 @@ async fn run(context: &Context, storage: WeightStorage) -> Result<Option<Fault>,
         context.submit(commands)
     });
     verdict.await?;
-    let read = lease.read(context, ACTION, submission, bytes, Wait::Suspending).await?;
+    let read = lease.read(context, ACTION, submission, bytes).await?;
     Ok(compare(&values, &bytemuck::pod_collect_to_vec::<u8, [f32; 4]>(&read)))
 }
 
@@ -195,9 +195,9 @@ mod tests {
         let fault = Fault { found: "1e0 in lane 2".to_owned(), expected: "2e0".to_owned() };
         context.remember_verdict("weights stored as f16", Some(fault));
         let error = pollster::block_on(check_storage(&context, WeightStorage::F16)).unwrap_err();
-        assert!(matches!(&error, EngineError::SelfTest { .. }), "{error}");
+        assert!(matches!(&error, Error::SelfTest { .. }), "{error}");
         let text = error.to_string();
-        for part in ["weights stored as f16", "lane 2", "WeightStorage::F32", "--weight-storage f32"] {
+        for part in ["weights stored as f16", "lane 2", "WeightStorage::F32"] {
             assert!(text.contains(part), "{text}");
         }
     }

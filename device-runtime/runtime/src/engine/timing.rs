@@ -1,11 +1,14 @@
-use crate::engine::{EngineError, PreparedChild, Supernet};
-use crate::gpu::Wait;
+use crate::Error;
+use crate::engine::infer::Input;
+use crate::engine::{PreparedChild, Supernet};
+#[cfg(not(target_arch = "wasm32"))]
+use crate::gpu::block_on;
 use nestling_core::image::Image;
 use nestling_core::latency::{Clock, LayerTime};
 use nestling_core::metrics::{Millis, percentiles};
 use serde::{Deserialize, Serialize};
 use std::sync::atomic::Ordering;
-use std::time::Instant;
+use web_time::Instant;
 
 /// How long each layer of a child took.
 #[derive(Clone, Debug, PartialEq)]
@@ -48,20 +51,32 @@ impl Supernet {
     ///
     /// # Errors
     /// As [`Supernet::infer`].
-    pub fn time_layers(&self, child: &PreparedChild, repeats: usize) -> Result<LayerTimes, EngineError> {
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn time_layers(&self, child: &PreparedChild, repeats: usize) -> Result<LayerTimes, Error> {
+        block_on(self.time_layers_async(child, repeats))
+    }
+
+    /// The same without blocking.
+    ///
+    /// # Errors
+    /// As [`Supernet::infer`].
+    pub async fn time_layers_async(&self, child: &PreparedChild, repeats: usize) -> Result<LayerTimes, Error> {
         self.check_own(child)?;
-        self.wait_until_ready()?;
+        self.ready().await?;
         let zeros = vec![0.0; child.network().input.len()];
-        self.infer_tensor(child, &zeros)?; // warm-up: some drivers compile at the first dispatch
-        self.time_layers_of_warm(child, repeats)
+        self.run(child, Input::Tensor(&zeros)).await?; // warm-up: some drivers compile at the first dispatch
+        self.time_layers_of_warm(child, repeats).await
     }
 
     /// The same of a child that has run: no warm-up.
-    pub fn time_layers_of_warm(&self, child: &PreparedChild, repeats: usize) -> Result<LayerTimes, EngineError> {
+    ///
+    /// # Errors
+    /// As [`Supernet::infer`].
+    pub async fn time_layers_of_warm(&self, child: &PreparedChild, repeats: usize) -> Result<LayerTimes, Error> {
         let (clock, times) = if self.timestamps.is_some() && !self.timestamps_are_wrong.load(Ordering::Relaxed) {
-            (Clock::Timestamps, self.time_by_timestamps(child, repeats)?)
+            (Clock::Timestamps, self.time_by_timestamps(child, repeats).await?)
         } else {
-            (Clock::Wall, self.time_layers_by_wall(child, repeats)?)
+            (Clock::Wall, self.time_layers_by_wall(child, repeats).await?)
         };
         let layers = (child.network().layers.iter().zip(times))
             .map(|(layer, time)| LayerTime { shape: layer.shape, latency_ms: time })
@@ -76,23 +91,23 @@ impl Supernet {
     ///
     /// # Errors
     /// As [`Supernet::infer`].
-    pub fn check_timestamps(&self, child: &PreparedChild) -> Result<Option<String>, EngineError> {
+    pub async fn check_timestamps(&self, child: &PreparedChild) -> Result<Option<String>, Error> {
         self.check_own(child)?;
-        self.wait_until_ready()?;
+        self.ready().await?;
         if self.timestamps.is_none() {
             return Ok(None);
         }
         let started = Instant::now();
-        let ticks = self.query_timestamps(child)?;
+        let ticks = self.query_timestamps(child).await?;
         let fault = timestamp_fault(&ticks, self.context.tick_ms(), started.elapsed().into());
         self.timestamps_are_wrong.store(fault.is_some(), Ordering::Relaxed);
         Ok(fault)
     }
 
-    fn time_by_timestamps(&self, child: &PreparedChild, repeats: usize) -> Result<Vec<Millis>, EngineError> {
+    async fn time_by_timestamps(&self, child: &PreparedChild, repeats: usize) -> Result<Vec<Millis>, Error> {
         let mut times = vec![Vec::with_capacity(repeats); self.dispatches(child).len()];
         for _ in 0..repeats.max(1) {
-            let ticks = self.query_timestamps(child)?;
+            let ticks = self.query_timestamps(child).await?;
             for (all, pair) in times.iter_mut().zip(ticks.chunks_exact(2)) {
                 all.push(Millis(pair[1].saturating_sub(pair[0]) as f64 * self.context.tick_ms()));
             }
@@ -101,11 +116,11 @@ impl Supernet {
     }
 
     /// Ticks before and after each layer of one run; none where the adapter has no clock.
-    fn query_timestamps(&self, child: &PreparedChild) -> Result<Vec<u64>, EngineError> {
+    async fn query_timestamps(&self, child: &PreparedChild) -> Result<Vec<u64>, Error> {
         let Some(timestamps) = &self.timestamps else { return Ok(Vec::new()) };
         let count = self.dispatches(child).len();
         let bytes = count as u64 * 16;
-        let lease = pollster::block_on(timestamps.staging.take());
+        let lease = timestamps.staging.take().await;
         let (submission, verdict) = {
             let _state = self.lock();
             self.context.guarded(ACTION, || {
@@ -119,48 +134,49 @@ impl Supernet {
                 self.context.submit(commands)
             })
         };
-        let read = async {
-            verdict.await?;
-            lease.read(&self.context, ACTION, submission, bytes, Wait::Blocking).await
-        };
-        Ok(bytemuck::pod_collect_to_vec(&pollster::block_on(read)?))
+        verdict.await?;
+        let read = lease.read(&self.context, ACTION, submission, bytes).await?;
+        Ok(bytemuck::pod_collect_to_vec(&read))
     }
 
     /// Twice as many dispatches cost twice the work and the same overhead: the difference is the work.
     ///
     /// # Errors
     /// As [`Supernet::infer`].
-    pub fn time_layers_by_wall(&self, child: &PreparedChild, repeats: usize) -> Result<Vec<Millis>, EngineError> {
+    pub async fn time_layers_by_wall(&self, child: &PreparedChild, repeats: usize) -> Result<Vec<Millis>, Error> {
         const ONCE: u32 = 8;
-        let run = |dispatch: &super::prepare::Dispatch, count: u32| -> Result<f64, EngineError> {
-            let started = Instant::now();
-            let (submission, verdict) = {
-                let _state = self.lock();
-                self.context.guarded(ACTION, || {
-                    let mut commands = self.context.encoder();
-                    {
-                        let mut pass = commands.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
-                        for _ in 0..count {
-                            self.encode(dispatch, &mut pass);
-                        }
-                    }
-                    self.context.submit(commands)
-                })
-            };
-            pollster::block_on(verdict)?;
-            self.context.wait(ACTION, submission)?;
-            Ok(started.elapsed().as_secs_f64() * 1e3)
-        };
         let mut medians = Vec::with_capacity(self.dispatches(child).len());
         for dispatch in self.dispatches(child) {
             let mut times = Vec::with_capacity(repeats);
             for _ in 0..repeats.max(1) {
-                let (once, twice) = (run(dispatch, ONCE)?, run(dispatch, 2 * ONCE)?);
+                let once = self.time_dispatches(dispatch, ONCE).await?;
+                let twice = self.time_dispatches(dispatch, 2 * ONCE).await?;
                 times.push(Millis((twice - once).max(0.0) / f64::from(ONCE)));
             }
             medians.push(median(&times));
         }
         Ok(medians)
+    }
+
+    /// Milliseconds of one dispatch, so many times in one submission.
+    async fn time_dispatches(&self, dispatch: &super::prepare::Dispatch, count: u32) -> Result<f64, Error> {
+        let started = Instant::now();
+        let (submission, verdict) = {
+            let _state = self.lock();
+            self.context.guarded(ACTION, || {
+                let mut commands = self.context.encoder();
+                {
+                    let mut pass = commands.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+                    for _ in 0..count {
+                        self.encode(dispatch, &mut pass);
+                    }
+                }
+                self.context.submit(commands)
+            })
+        };
+        verdict.await?;
+        self.context.settle(ACTION, submission).await?;
+        Ok(started.elapsed().as_secs_f64() * 1e3)
     }
 
     /// Times whole inferences, from the image's upload to the logits' read-back, after one warm-up: one wall time a run.
@@ -169,29 +185,39 @@ impl Supernet {
     ///
     /// # Errors
     /// As [`Supernet::infer`].
-    pub fn time_whole(
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn time_whole(&self, child: &PreparedChild, image: &Image<'_>, runs: usize) -> Result<Vec<Millis>, Error> {
+        block_on(self.time_whole_async(child, image, runs))
+    }
+
+    /// The same without blocking.
+    ///
+    /// # Errors
+    /// As [`Supernet::infer`].
+    pub async fn time_whole_async(
         &self,
         child: &PreparedChild,
         image: &Image<'_>,
         runs: usize,
-    ) -> Result<Vec<Millis>, EngineError> {
-        self.wait_until_ready()?;
-        self.infer(child, image)?;
-        self.time_runs(child, image, runs)
+    ) -> Result<Vec<Millis>, Error> {
+        self.ready().await?;
+        self.infer_async(child, image).await?;
+        self.time_runs(child, image, runs).await
     }
 
     /// The same without warm-up.
     ///
     /// # Errors
     /// As [`Supernet::infer`].
-    pub fn time_runs(&self, child: &PreparedChild, image: &Image<'_>, runs: usize) -> Result<Vec<Millis>, EngineError> {
-        self.wait_until_ready()?;
-        let once = |_| {
+    pub async fn time_runs(&self, child: &PreparedChild, image: &Image<'_>, runs: usize) -> Result<Vec<Millis>, Error> {
+        self.ready().await?;
+        let mut times = Vec::with_capacity(runs);
+        for _ in 0..runs {
             let started = Instant::now();
-            self.infer(child, image)?;
-            Ok(started.elapsed().into())
-        };
-        (0..runs).map(once).collect()
+            self.infer_async(child, image).await?;
+            times.push(started.elapsed().into());
+        }
+        Ok(times)
     }
 }
 

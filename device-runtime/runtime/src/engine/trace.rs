@@ -2,12 +2,13 @@
 
 use super::infer::Input;
 use super::timing::timestamp_fault;
-use super::{EngineError, PreparedChild, Supernet};
-use crate::gpu::{Staging, Wait};
+use super::{PreparedChild, Supernet};
+use crate::Error;
+use crate::gpu::Staging;
 use nestling_core::image::Image;
 use nestling_core::metrics::Millis;
 use std::sync::atomic::Ordering;
-use std::time::Instant;
+use web_time::Instant;
 
 const ACTION: &str = "tracing an inference";
 
@@ -62,10 +63,10 @@ impl Supernet {
     ///
     /// # Errors
     /// As [`Supernet::infer`].
-    pub fn timeline(&self, child: &PreparedChild, image: &Image<'_>) -> Result<Timeline, EngineError> {
-        self.wait_until_ready()?;
-        self.infer(child, image)?; // warm-up: some drivers compile at the first dispatch
-        let (laps, ticks) = pollster::block_on(self.trace_once(child, image))?;
+    pub async fn timeline(&self, child: &PreparedChild, image: &Image<'_>) -> Result<Timeline, Error> {
+        self.ready().await?;
+        self.infer_async(child, image).await?; // warm-up: some drivers compile at the first dispatch
+        let (laps, ticks) = self.trace_once(child, image).await?;
         let host = laps.spans;
         let span = |name: &str| host.iter().find(|span| span.name == name);
         let begin = span(SUBMIT).map_or(0.0, |span| span.start.0);
@@ -79,11 +80,7 @@ impl Supernet {
     }
 
     /// The host's steps, and the GPU's ticks before and after the resize and each layer if its clock may be right.
-    async fn trace_once(
-        &self,
-        child: &PreparedChild,
-        image: &Image<'_>,
-    ) -> Result<(Laps, Option<Vec<u64>>), EngineError> {
+    async fn trace_once(&self, child: &PreparedChild, image: &Image<'_>) -> Result<(Laps, Option<Vec<u64>>), Error> {
         self.check_own(child)?;
         self.context.check(ACTION)?;
         let timestamps = self.timestamps.as_ref().filter(|_| !self.timestamps_are_wrong.load(Ordering::Relaxed));
@@ -117,18 +114,18 @@ impl Supernet {
                 laps.end(ENCODE);
                 let submission = self.context.submit(commands);
                 laps.end(SUBMIT);
-                Ok::<_, EngineError>(submission)
+                Ok::<_, Error>(submission)
             })
         };
         verdict.await?;
         let submission = submission?;
-        self.context.wait(ACTION, submission.clone())?;
+        self.context.settle(ACTION, submission.clone()).await?;
         laps.end(WAIT);
-        lease.read(&self.context, ACTION, submission.clone(), logits_bytes, Wait::Blocking).await?;
+        lease.read(&self.context, ACTION, submission.clone(), logits_bytes).await?;
         laps.end(READ_BACK);
         let ticks = match ticks_lease {
             Some(lease) => {
-                let bytes = lease.read(&self.context, ACTION, submission, tick_bytes, Wait::Blocking).await?;
+                let bytes = lease.read(&self.context, ACTION, submission, tick_bytes).await?;
                 Some(bytemuck::pod_collect_to_vec(&bytes))
             }
             None => None,

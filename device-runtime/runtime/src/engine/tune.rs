@@ -1,6 +1,6 @@
 //! Times tiles of pointwise layers on this adapter: vendors' defaults are only a start.
 
-use crate::engine::EngineError;
+use crate::Error;
 use crate::engine::arena::{Arena, Route, Sizes, activation_bytes};
 use crate::engine::pipelines::{Common, Pipelines};
 use crate::engine::planner::{LayerPlan, Planner, Traits};
@@ -11,7 +11,8 @@ use nestling_core::space::{LayerShape, Operator, OutputSize as Size, SearchSpace
 use nestling_core::tiles::{TileVariant, Tiles};
 use nestling_core::weights::WeightStorage;
 use nestling_shaders::{LayerParameters, PARAMETER_BYTES};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use web_time::Instant;
 
 const ACTION: &str = "timing tiles";
 /// A measurement lasts at least so long: waiting for the GPU costs tens of microseconds.
@@ -36,7 +37,7 @@ pub(super) async fn tune(
     traits: Traits,
     subgroups: bool,
     patience: Duration,
-) -> Result<Tiles, EngineError> {
+) -> Result<Tiles, Error> {
     let started = Instant::now();
     let layers = typical_layers(space)?;
     let common = Common::new(context, storage);
@@ -50,7 +51,7 @@ pub(super) async fn tune(
             continue;
         }
         let planner = Planner::new(space, traits);
-        let plans = |variant: TileVariant| -> Result<Vec<LayerPlan>, EngineError> {
+        let plans = |variant: TileVariant| -> Result<Vec<LayerPlan>, Error> {
             own.iter().map(|shape| planner.plan_tile(variant, shape)).collect()
         };
         for &candidate in candidates.iter().filter(|&&candidate| candidate != traits.tiles.of(size)) {
@@ -77,7 +78,7 @@ pub(super) async fn tune(
 }
 
 /// For each size of output, the pointwise layers with most MAdds of the smallest and of the biggest child.
-fn typical_layers(space: &SearchSpace) -> Result<Vec<(Size, LayerShape)>, EngineError> {
+fn typical_layers(space: &SearchSpace) -> Result<Vec<(Size, LayerShape)>, Error> {
     let mut chosen = Vec::new();
     for child in [space.smallest(), space.biggest()] {
         let network = space.lower(&child)?;
@@ -119,12 +120,7 @@ impl Bench {
     }
 
     /// Milliseconds of one run of every layer by its plan.
-    async fn time(
-        &mut self,
-        context: &Context,
-        layers: &[LayerShape],
-        plans: &[LayerPlan],
-    ) -> Result<f64, EngineError> {
+    async fn time(&mut self, context: &Context, layers: &[LayerShape], plans: &[LayerPlan]) -> Result<f64, Error> {
         let mut sum = 0.0;
         for (shape, plan) in layers.iter().zip(plans) {
             let new = self.pipelines.get(plan.kernel, plan.specialisation).is_none();
@@ -148,7 +144,7 @@ impl Bench {
         Ok(sum)
     }
 
-    async fn run(&self, context: &Context, plan: &LayerPlan, count: u32) -> Result<Duration, EngineError> {
+    async fn run(&self, context: &Context, plan: &LayerPlan, count: u32) -> Result<Duration, Error> {
         let pipeline = self.pipelines.require(plan.kernel, plan.specialisation)?;
         let started = Instant::now();
         let (submission, verdict) = context.guarded(ACTION, || {
@@ -164,7 +160,7 @@ impl Bench {
             context.submit(commands)
         });
         verdict.await?;
-        context.wait(ACTION, submission)?;
+        context.settle(ACTION, submission).await?;
         Ok(started.elapsed())
     }
 }

@@ -1,5 +1,6 @@
+use crate::Error;
 use crate::engine::infer::{Input, ResizeState};
-use crate::engine::{EngineError, PreparedChild, Supernet};
+use crate::engine::{PreparedChild, Supernet};
 use crate::gpu::Upload;
 use nestling_core::image::{Chroma, Crop, Image, PixelFormat, Pixels, Plane, chroma_samples};
 use nestling_shaders::ResizeParameters;
@@ -12,7 +13,7 @@ impl Supernet {
         child: &PreparedChild,
         input: Input<'_>,
         state: &mut ResizeState,
-    ) -> Result<bool, EngineError> {
+    ) -> Result<bool, Error> {
         match input {
             Input::Tensor(tensor) => {
                 self.upload_tensor(child, tensor)?;
@@ -25,11 +26,11 @@ impl Supernet {
         }
     }
 
-    fn upload_tensor(&self, child: &PreparedChild, tensor: &[f32]) -> Result<(), EngineError> {
+    fn upload_tensor(&self, child: &PreparedChild, tensor: &[f32]) -> Result<(), Error> {
         let shape = child.network().input;
         if tensor.len() != shape.len() {
             let (child, shape, expected) = (child.to_string(), shape.to_string(), shape.len());
-            return Err(EngineError::Tensor { child, shape, expected, given: tensor.len() });
+            return Err(Error::Tensor { child, shape, expected, given: tensor.len() });
         }
         let pixels = shape.pixels() as usize;
         let value = |pixel: usize, lane: usize| tensor.get(lane * pixels + pixel).copied().unwrap_or(0.0);
@@ -38,16 +39,11 @@ impl Supernet {
         Ok(())
     }
 
-    fn upload_image(
-        &self,
-        child: &PreparedChild,
-        image: &Image<'_>,
-        state: &mut ResizeState,
-    ) -> Result<(), EngineError> {
+    fn upload_image(&self, child: &PreparedChild, image: &Image<'_>, state: &mut ResizeState) -> Result<(), Error> {
         let crop = image.crop(self.preprocessing.centre_fraction);
         let largest = self.options.largest_image_side;
         if crop.side > largest {
-            return Err(EngineError::ImageTooLarge { side: crop.side, largest });
+            return Err(Error::ImageTooLarge { side: crop.side, max: largest });
         }
         let wanted = self.resize_parameters(child, image, crop.side);
         if *state != wanted {

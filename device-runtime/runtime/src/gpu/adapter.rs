@@ -1,4 +1,5 @@
-use crate::gpu::{ContextOptions, GpuError, Vendor};
+use crate::Error;
+use crate::gpu::{ContextOptions, Vendor};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -124,13 +125,19 @@ pub(super) fn useful_features(adapter: &wgpu::Adapter, options: &ContextOptions)
 }
 
 /// All adapters that the options allow, with the features that would be used.
+#[cfg(not(target_arch = "wasm32"))]
 pub fn list_adapters(options: &ContextOptions) -> Vec<AdapterInfo> {
-    let adapters = pollster::block_on(instance(options.backends).enumerate_adapters(options.backends));
+    super::block_on(list_adapters_async(options))
+}
+
+/// The same without blocking.
+pub async fn list_adapters_async(options: &ContextOptions) -> Vec<AdapterInfo> {
+    let adapters = instance(options.backends).enumerate_adapters(options.backends).await;
     adapters.iter().map(|adapter| AdapterInfo::new(adapter, useful_features(adapter, options))).collect()
 }
 
 /// Finds the adapter that the options describe.
-pub(super) async fn find_adapter(options: &ContextOptions) -> Result<wgpu::Adapter, GpuError> {
+pub(super) async fn find_adapter(options: &ContextOptions) -> Result<wgpu::Adapter, Error> {
     let instance = instance(options.backends);
     let mut wanted = String::from("at all");
     if let Some(part) = &options.adapter_name {
@@ -160,5 +167,5 @@ pub(super) async fn find_adapter(options: &ContextOptions) -> Result<wgpu::Adapt
     let tried = options.backends & wgpu::Instance::enabled_backend_features();
     let names: Vec<String> = tried.iter_names().map(|(name, _)| name.to_lowercase()).collect();
     let or_none = |list: Vec<String>| if list.is_empty() { "none".to_owned() } else { list.join(", ") };
-    Err(GpuError::NoAdapter { wanted, tried: or_none(names), found: or_none(found) })
+    Err(Error::NoAdapter { wanted, tried: or_none(names), found: or_none(found) })
 }

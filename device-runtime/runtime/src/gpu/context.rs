@@ -1,7 +1,10 @@
+use crate::Error;
 use crate::gpu::adapter::{find_adapter, useful_features};
 use crate::gpu::counters::Tally;
 use crate::gpu::pipeline_cache::{PipelineCache, PipelineCacheState};
-use crate::gpu::{AdapterInfo, Backends, Counters, GpuError, PowerPreference, Upload};
+#[cfg(not(target_arch = "wasm32"))]
+use crate::gpu::wait::{Service, Worker, block_on};
+use crate::gpu::{AdapterInfo, Backends, Counters, PowerPreference, Upload};
 use std::collections::BTreeMap;
 use std::path::Path;
 #[cfg(not(target_arch = "wasm32"))]
@@ -87,6 +90,10 @@ struct Inner {
     tally: Tally,
     unpacks_f16: bool,
     pipeline_cache: PipelineCache,
+    #[cfg(not(target_arch = "wasm32"))]
+    service: Service,
+    #[cfg(not(target_arch = "wasm32"))]
+    worker: Worker,
     /// Of self-tests that ran, by name.
     verdicts: Mutex<BTreeMap<String, Option<Fault>>>,
 }
@@ -115,24 +122,25 @@ fn read(place: &Mutex<Option<String>>) -> Option<String> {
 
 /// Whether the GPU found an error in what was done. Ready at once, except in a browser.
 #[cfg(not(target_arch = "wasm32"))]
-pub(crate) type Verdict = Pin<Box<dyn Future<Output = Result<(), GpuError>> + Send>>;
+pub(crate) type Verdict = Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>;
 #[cfg(target_arch = "wasm32")]
-pub(crate) type Verdict = Pin<Box<dyn Future<Output = Result<(), GpuError>>>>;
+pub(crate) type Verdict = Pin<Box<dyn Future<Output = Result<(), Error>>>>;
 
 impl Context {
     /// Opens the adapter that `options` describe.
     ///
     /// # Errors
-    /// [`GpuError::NoAdapter`], [`GpuError::NoDevice`] or [`GpuError::MissingLimit`].
-    pub fn new(options: &ContextOptions) -> Result<Self, GpuError> {
-        pollster::block_on(Self::open(options))
+    /// [`Error::NoAdapter`], [`Error::NoDevice`] or [`Error::MissingLimit`].
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn new(options: &ContextOptions) -> Result<Self, Error> {
+        block_on(Self::new_async(options))
     }
 
     /// The same without blocking: the only way in a browser.
     ///
     /// # Errors
     /// As [`Context::new`].
-    pub async fn open(options: &ContextOptions) -> Result<Self, GpuError> {
+    pub async fn new_async(options: &ContextOptions) -> Result<Self, Error> {
         let adapter = find_adapter(options).await?;
         let features = useful_features(&adapter, options);
         let mut facts = AdapterInfo::new(&adapter, features);
@@ -150,7 +158,7 @@ impl Context {
         ] {
             if offered < needed {
                 let remedy = "choose another adapter or backend";
-                return Err(GpuError::MissingLimit { adapter: facts.name, limit, needed, offered, remedy });
+                return Err(Error::MissingLimit { adapter: facts.name, limit, needed, offered, remedy });
             }
         }
         let descriptor = wgpu::DeviceDescriptor {
@@ -160,7 +168,7 @@ impl Context {
             ..Default::default()
         };
         let (device, queue) = (adapter.request_device(&descriptor).await)
-            .map_err(|error| GpuError::NoDevice { adapter: facts.name.clone(), reason: error.to_string() })?;
+            .map_err(|error| Error::NoDevice { adapter: facts.name.clone(), reason: error.to_string() })?;
         let health = Arc::new(Health::default());
         let seen = Arc::clone(&health);
         device.on_uncaptured_error(Arc::new(move |error| note(&seen.refused, error.to_string())));
@@ -171,7 +179,21 @@ impl Context {
         let (timeout, tally) = (options.timeout, Tally::default());
         let unpacks_f16 = adapter.get_downlevel_capabilities().flags.contains(wgpu::DownlevelFlags::SHADER_F16_IN_F32);
         let verdicts = Mutex::default();
-        let inner = Inner { device, queue, facts, timeout, health, tally, unpacks_f16, pipeline_cache, verdicts };
+        let inner = Inner {
+            device,
+            queue,
+            facts,
+            timeout,
+            health,
+            tally,
+            unpacks_f16,
+            pipeline_cache,
+            #[cfg(not(target_arch = "wasm32"))]
+            service: Service::default(),
+            #[cfg(not(target_arch = "wasm32"))]
+            worker: Worker::default(),
+            verdicts,
+        };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -196,10 +218,35 @@ impl Context {
         self.inner.pipeline_cache.save();
     }
 
-    /// Gives the device up; every later use is [`GpuError::Lost`].
+    /// Gives the device up; every later use is [`Error::Lost`].
     pub fn destroy(&self) {
         self.inner.device.destroy();
         note(&self.inner.health.lost, "it was destroyed".to_owned());
+    }
+
+    pub(crate) fn device(&self) -> &wgpu::Device {
+        &self.inner.device
+    }
+
+    pub(crate) fn queue(&self) -> &wgpu::Queue {
+        &self.inner.queue
+    }
+
+    /// How long a wait for the GPU may last.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(crate) fn timeout(&self) -> Duration {
+        self.inner.timeout
+    }
+
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(crate) fn service(&self) -> &Service {
+        &self.inner.service
+    }
+
+    /// The thread that compiles pipelines in the background.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(crate) fn worker(&self) -> &Worker {
+        &self.inner.worker
     }
 
     pub(crate) fn limits(&self) -> wgpu::Limits {
@@ -217,13 +264,13 @@ impl Context {
     }
 
     /// Fails if the device is lost or an error was seen that no call reported.
-    pub(crate) fn check(&self, action: &str) -> Result<(), GpuError> {
+    pub(crate) fn check(&self, action: &str) -> Result<(), Error> {
         if let Some(reason) = read(&self.inner.health.lost) {
-            return Err(GpuError::Lost { reason });
+            return Err(Error::Lost { reason });
         }
         // Reported once: it may have been about something that is gone.
         match self.inner.health.refused.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            Some(reason) => Err(GpuError::Refused { action: action.to_owned(), reason }),
+            Some(reason) => Err(Error::Refused { action: action.to_owned(), reason }),
             None => Ok(()),
         }
     }
@@ -249,13 +296,13 @@ impl Context {
         let verdict = async move {
             let (validation, internal, memory) = (errors.0.await, errors.1.await, errors.2.await);
             if let Some(reason) = read(&context.inner.health.lost) {
-                return Err(GpuError::Lost { reason });
+                return Err(Error::Lost { reason });
             }
             if memory.is_some() {
-                return Err(GpuError::OutOfMemory { action });
+                return Err(Error::OutOfMemory { action });
             }
             match validation.or(internal) {
-                Some(error) => Err(GpuError::Refused { action, reason: error.to_string() }),
+                Some(error) => Err(Error::Refused { action, reason: error.to_string() }),
                 None => context.check(&action),
             }
         };
@@ -344,23 +391,5 @@ impl Context {
     pub(crate) fn submit(&self, commands: wgpu::CommandEncoder) -> wgpu::SubmissionIndex {
         self.inner.tally.submissions.fetch_add(1, Ordering::Relaxed);
         self.inner.queue.submit([commands.finish()])
-    }
-
-    /// Blocks until a submission is done and its callbacks have run; at most for the options' timeout. Does nothing in
-    /// a browser.
-    pub(crate) fn wait(&self, action: &str, submission: wgpu::SubmissionIndex) -> Result<(), GpuError> {
-        let timeout = self.inner.timeout;
-        let wait = wgpu::PollType::Wait { submission_index: Some(submission), timeout: Some(timeout) };
-        match self.inner.device.poll(wait) {
-            Ok(_) => self.check(action),
-            Err(wgpu::PollError::Timeout) => {
-                self.check(action)?;
-                Err(GpuError::Timeout { action: action.to_owned(), waited: timeout })
-            }
-            Err(error) => {
-                self.check(action)?;
-                Err(GpuError::Refused { action: action.to_owned(), reason: error.to_string() })
-            }
-        }
     }
 }

@@ -5,20 +5,25 @@ mod adapter;
 mod cache_file;
 mod context;
 mod counters;
-mod error;
 mod pipeline_cache;
 mod readback;
 mod vendor;
+mod wait;
 
-pub use adapter::{AdapterInfo, list_adapters};
+#[cfg(not(target_arch = "wasm32"))]
+pub use adapter::list_adapters;
+pub use adapter::{AdapterInfo, list_adapters_async};
 pub use cache_file::CacheFault;
 pub use context::{Context, ContextOptions};
 pub use counters::Counters;
-pub use error::GpuError;
+
 pub use pipeline_cache::{CacheSave, CacheStart, CacheUnused, PipelineCacheState};
 pub use vendor::Vendor;
+#[cfg(not(target_arch = "wasm32"))]
+pub use wait::block_on;
 pub use wgpu::{Backends, PowerPreference};
 
 pub(crate) use context::Fault;
 pub(crate) use counters::Upload;
-pub(crate) use readback::{Lease, Staging, Wait};
+pub(crate) use readback::{Lease, Staging};
+pub(crate) use wait::Latch;

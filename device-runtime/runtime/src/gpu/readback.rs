@@ -1,16 +1,9 @@
-use crate::gpu::{Context, GpuError};
+use super::Context;
+use super::wait::Signal;
+use crate::Error;
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
-
-/// How to wait for the GPU.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Wait {
-    /// Block this thread.
-    Blocking,
-    /// Suspend the future. Natively a short-lived thread polls the device; a browser does it from its event loop.
-    Suspending,
-}
 
 /// A fixed number of buffers that results are copied into and read from.
 #[derive(Debug)]
@@ -34,22 +27,8 @@ pub(crate) struct Lease {
     mapped: bool,
 }
 
-#[derive(Debug, Default)]
-struct Signal {
-    result: Option<Result<(), GpuError>>,
-    waker: Option<Waker>,
-}
-
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn answer(signal: &Mutex<Signal>, result: Result<(), GpuError>) {
-    let mut signal = lock(signal);
-    signal.result.get_or_insert(result);
-    if let Some(waker) = signal.waker.take() {
-        waker.wake();
-    }
 }
 
 impl Staging {
@@ -98,32 +77,18 @@ impl Lease {
         action: &str,
         submission: wgpu::SubmissionIndex,
         bytes: u64,
-        wait: Wait,
-    ) -> Result<Vec<u8>, GpuError> {
-        let signal = Arc::new(Mutex::new(Signal::default()));
+    ) -> Result<Vec<u8>, Error> {
+        let signal = Arc::new(Signal::default());
         let done = Arc::clone(&signal);
-        let refused = |reason: String| GpuError::Refused { action: action.to_owned(), reason };
+        let refused = |reason: String| Error::Refused { action: action.to_owned(), reason };
         let to_error = {
             let action = action.to_owned();
-            move |error: wgpu::BufferAsyncError| GpuError::Refused { action, reason: error.to_string() }
+            move |error: wgpu::BufferAsyncError| Error::Refused { action, reason: error.to_string() }
         };
         self.mapped = true;
-        self.buffer().map_async(wgpu::MapMode::Read, 0..bytes, move |result| answer(&done, result.map_err(to_error)));
-        match wait {
-            Wait::Blocking => context.wait(action, submission)?,
-            Wait::Suspending => poll_in_background(context, action, submission, &signal),
-        }
-        let mapped = poll_fn(|task| {
-            let mut signal = lock(&signal);
-            match signal.result.take() {
-                Some(result) => Poll::Ready(result),
-                None => {
-                    signal.waker = Some(task.waker().clone());
-                    Poll::Pending
-                }
-            }
-        });
-        if let Err(error) = mapped.await {
+        self.buffer().map_async(wgpu::MapMode::Read, 0..bytes, move |result| done.answer(result.map_err(to_error)));
+        context.drive(action, submission, &signal)?;
+        if let Err(error) = signal.wait().await {
             context.check(action)?;
             return Err(error);
         }
@@ -133,19 +98,6 @@ impl Lease {
         Ok(values)
     }
 }
-
-#[cfg(not(target_arch = "wasm32"))]
-fn poll_in_background(context: &Context, action: &str, submission: wgpu::SubmissionIndex, signal: &Arc<Mutex<Signal>>) {
-    let (context, action, signal) = (context.clone(), action.to_owned(), Arc::clone(signal));
-    std::thread::spawn(move || {
-        if let Err(error) = context.wait(&action, submission) {
-            answer(&signal, Err(error)); // in place of the callback, which may never run
-        }
-    });
-}
-
-#[cfg(target_arch = "wasm32")]
-fn poll_in_background(_: &Context, _: &str, _: wgpu::SubmissionIndex, _: &Arc<Mutex<Signal>>) {}
 
 impl Drop for Lease {
     fn drop(&mut self) {

@@ -1,4 +1,5 @@
-use crate::engine::{EngineError, PreparedChild, Supernet};
+use crate::Error;
+use crate::engine::{PreparedChild, Supernet};
 use crate::profiling::DriftMeter;
 use nestling_bundle::DeviceProfile;
 use nestling_core::image::Image;
@@ -13,30 +14,39 @@ const RUNS: [f64; 2] = [10.0, 200.0];
 /// Batches of runs, each with the reference beside it.
 const BATCHES: usize = 4;
 
-/// Times children before they are taken: as an app would see them now, and at the profile's pace, to learn from.
+/// Times children before they are taken: as an app would see them now, and corrected for drift, to learn from.
 pub struct ChoiceTimer<'a> {
     supernet: &'a Supernet,
     profile: &'a DeviceProfile,
     image: Image<'a>,
-    pace: DriftMeter<'a>,
+    drift: DriftMeter<'a>,
     timed: Vec<(Child, Batches)>,
 }
 
 impl<'a> ChoiceTimer<'a> {
     /// Takes a slot for measuring.
-    pub fn new(supernet: &'a Supernet, image: Image<'a>, profile: &'a DeviceProfile) -> Result<Self, EngineError> {
-        let pace = DriftMeter::new(supernet, image)?;
-        Ok(Self { supernet, profile, image, pace, timed: Vec::new() })
+    ///
+    /// # Errors
+    /// As [`Supernet::infer`].
+    pub async fn new(supernet: &'a Supernet, image: Image<'a>, profile: &'a DeviceProfile) -> Result<Self, Error> {
+        let drift = DriftMeter::new(supernet, image).await?;
+        Ok(Self { supernet, profile, image, drift, timed: Vec::new() })
     }
 
-    /// What the reference takes now, over what it took while the device was profiled.
-    pub fn pace(&mut self) -> Result<f64, EngineError> {
-        Ok(self.pace.now()?.0 / self.profile.reference_ms.0)
+    /// The device's drift: the reference's time now, over that while the device was profiled.
+    ///
+    /// # Errors
+    /// As [`Supernet::infer`].
+    pub async fn drift(&mut self) -> Result<f64, Error> {
+        Ok(self.drift.now().await?.0 / self.profile.reference_ms.0)
     }
 
-    /// Times a child whole; the answer is of all runs that this check has made of it.
-    pub fn time(&mut self, child: &PreparedChild, predicted: Millis) -> Result<Latency, EngineError> {
-        self.supernet.infer(child, &self.image)?; // warm-up
+    /// Times a child whole; the result is of all runs that this timer has made of it.
+    ///
+    /// # Errors
+    /// As [`Supernet::infer`].
+    pub async fn time(&mut self, child: &PreparedChild, predicted: Millis) -> Result<Latency, Error> {
+        self.supernet.infer_async(child, &self.image).await?; // warm-up
         let index = match self.timed.iter().position(|(timed, _)| timed == child.child()) {
             Some(index) => index,
             None => {
@@ -46,7 +56,7 @@ impl<'a> ChoiceTimer<'a> {
         };
         let batches = &mut self.timed[index].1;
         for _ in 0..BATCHES {
-            self.pace.time_batch(child, TIME.runs_of(predicted, RUNS).div_ceil(BATCHES), batches)?;
+            self.drift.time_batch(child, TIME.runs_of(predicted, RUNS).div_ceil(BATCHES), batches).await?;
         }
         Ok(Latency::of(&batches.raw()))
     }

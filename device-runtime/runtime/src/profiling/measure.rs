@@ -1,5 +1,7 @@
-use crate::engine::{EngineError, PreparedChild, Supernet};
+use crate::Error;
+use crate::engine::{PreparedChild, Supernet};
 use crate::profiling::DriftMeter;
+use crate::progress::{OnProgress, Phase, Progress};
 use nestling_bundle::{ChildTimes, Measurements};
 use nestling_core::image::Image;
 use nestling_core::latency::{
@@ -11,7 +13,8 @@ use nestling_core::space::{LayerShape, Network};
 use nestling_core::tiles::Coverage;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use web_time::{Instant, SystemTime, UNIX_EPOCH};
 
 /// How a device is measured.
 #[derive(Clone, Copy)]
@@ -20,8 +23,8 @@ pub struct ProfileOptions<'a> {
     pub time: Duration,
     /// Most informative children to time: [`MAX_INFORMATIVE`] is enough.
     pub children: usize,
-    /// Called now and then, for a progress bar; [`Progress`] says what it must not do.
-    pub progress: Option<&'a dyn Fn(Progress)>,
+    /// Called now and then, for a progress bar; [`Progress`](crate::Progress) says what it must not do.
+    pub progress: Option<OnProgress<'a>>,
 }
 
 impl Default for ProfileOptions<'_> {
@@ -36,25 +39,12 @@ impl fmt::Debug for ProfileOptions<'_> {
     }
 }
 
-/// How far a measurement is, as a callback is told for a progress bar.
-///
-/// The callback is called by the thread that measures, in the midst of it: it must return soon, for a slow one makes
-/// the device look slow, and it must not call back into the runtime. What measures there, as [`Runtime::choose`] does,
-/// would wait for ever for the measurement that waits for the callback; what only classifies would be measured too.
-///
-/// [`Runtime::choose`]: crate::Runtime::choose
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Progress {
-    /// From 0 to 1.
-    pub done: f64,
-    /// What is being timed.
-    pub doing: &'static str,
-}
-
 /// A shipped child to be measured.
 #[derive(Clone, Copy, Debug)]
 pub struct Subject<'a> {
+    /// Its name in the bundle.
     pub name: &'a str,
+    /// The child, ready to run.
     pub prepared: &'a PreparedChild,
 }
 
@@ -77,10 +67,10 @@ struct Timer<'a> {
 
 impl Timer<'_> {
     /// Says how far it is; returns whether `share` of the time has passed.
-    fn is_past(&self, share: f64, doing: &'static str) -> bool {
+    fn is_past(&self, share: f64, phase: Phase) -> bool {
         let done = self.started.elapsed().as_secs_f64() / self.options.time.as_secs_f64().max(1e-3);
         if let Some(progress) = self.options.progress {
-            progress(Progress { done: done.min(1.0), doing });
+            progress(Progress { fraction: done.min(1.0), phase });
         }
         done >= share
     }
@@ -96,27 +86,27 @@ struct Timed {
 
 /// Times informative children of the space whole and fits prices to them, then the subjects whole, then layers.
 ///
-/// Needs two free slots. `tables` are other devices': the most similar one is where the fit starts.
-pub fn measure(
+/// Needs two free measuring slots. `tables` are other devices': the most similar one is where the fit starts.
+pub async fn measure(
     supernet: &Supernet,
     subjects: &[Subject<'_>],
     image: &Image<'_>,
     device: DeviceKey,
     tables: &[LatencyTable],
     options: &ProfileOptions<'_>,
-) -> Result<Measurements, EngineError> {
+) -> Result<Measurements, Error> {
     let timer = Timer { started: Instant::now(), options };
-    let mut bench = Bench { supernet, image, pace: DriftMeter::new(supernet, *image)?, seen: BTreeSet::new() };
-    let informative = bench.informative(&timer)?;
-    let shipped = bench.shipped(subjects, &timer)?;
-    let usual = bench.pace.usual();
-    let (clock, clock_note, layers) = time_layers(supernet, subjects, &shipped, &timer)?;
+    let mut bench = Bench { supernet, image, drift: DriftMeter::new(supernet, *image).await?, seen: BTreeSet::new() };
+    let informative = bench.informative(&timer).await?;
+    let shipped = bench.shipped(subjects, &timer).await?;
+    let usual = bench.drift.usual();
+    let (clock, clock_note, layers) = time_layers(supernet, subjects, &shipped, &timer).await?;
 
     let sample = |timed: &Timed| Sample::new(&timed.network, Latency::of(&timed.batches.drift_corrected(usual)).p50);
     let samples: Vec<Sample> = informative.iter().map(sample).collect();
     // As an app will see them: at any pace.
     let raw: Vec<Vec<Millis>> = informative.iter().chain(&shipped).map(|timed| timed.batches.raw()).collect();
-    let since_1970 = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH);
     let mut table = LatencyTable {
         device,
         measured_at: since_1970.map_or(0, |time| time.as_secs()),
@@ -151,7 +141,7 @@ impl Timed {
 struct Bench<'a> {
     supernet: &'a Supernet,
     image: &'a Image<'a>,
-    pace: DriftMeter<'a>,
+    drift: DriftMeter<'a>,
     /// CostFeature that the device has done once: drivers may compile a kernel when it first runs.
     seen: BTreeSet<CostFeature>,
 }
@@ -159,21 +149,15 @@ struct Bench<'a> {
 impl Bench<'_> {
     /// Runs a child until a batch lasts long enough, twice as many runs each time; the last batch counts, and says how many
     /// runs the next one takes.
-    fn batch(&mut self, child: &PreparedChild, timed: &mut Timed) -> Result<(), EngineError> {
+    async fn batch(&mut self, child: &PreparedChild, timed: &mut Timed) -> Result<(), Error> {
         let works = CostFeature::of(child.network(), Coverage::EXACT).into_keys();
         if works.filter(|&work| self.seen.insert(work)).count() > 0 {
-            self.supernet.infer(child, self.image)?;
+            self.supernet.infer_async(child, self.image).await?;
         }
         loop {
-            let (supernet, image, count) = (self.supernet, self.image, timed.count);
-            let mut took = Duration::ZERO;
-            let (reference, runs) = self.pace.beside(|| {
-                let started = Instant::now();
-                let runs = supernet.time_runs(child, image, count)?;
-                took = started.elapsed();
-                Ok::<_, EngineError>(runs)
-            })?;
-            if took >= BATCH || count >= MAX_RUNS {
+            let (reference, runs) = self.drift.time_beside(child, timed.count).await?;
+            let took = Duration::from_secs_f64(runs.iter().map(|run| run.0).sum::<f64>() * 1e-3);
+            if took >= BATCH || timed.count >= MAX_RUNS {
                 timed.batches.push(reference, runs);
                 return Ok(());
             }
@@ -182,18 +166,17 @@ impl Bench<'_> {
     }
 
     /// In turns, which spread what disturbs a device over all children.
-    fn informative(&mut self, timer: &Timer<'_>) -> Result<Vec<Timed>, EngineError> {
-        const DOING: &str = "timing informative children";
+    async fn informative(&mut self, timer: &Timer<'_>) -> Result<Vec<Timed>, Error> {
         let space = self.supernet.space();
         let most = timer.options.children.clamp(1, MAX_INFORMATIVE);
         let mut all: Vec<Timed> = Vec::new();
         for child in informative_children(space, most) {
-            if timer.is_past(INFORMATIVE_SHARE, DOING) && all.len() >= ALWAYS.min(most) {
+            if timer.is_past(INFORMATIVE_SHARE, Phase::InformativeChildren) && all.len() >= ALWAYS.min(most) {
                 return Ok(all);
             }
-            let prepared = self.supernet.prepare_to_time(&space.lower(&child)?)?;
+            let prepared = self.supernet.prepare_to_time(&space.lower(&child)?).await?;
             let mut timed = Timed::new(prepared.network());
-            self.batch(&prepared, &mut timed)?;
+            self.batch(&prepared, &mut timed).await?;
             all.push(timed);
         }
         loop {
@@ -201,38 +184,38 @@ impl Bench<'_> {
                 return Ok(all);
             }
             for timed in all.iter_mut().filter(|timed| !timed.is_done()) {
-                if timer.is_past(INFORMATIVE_SHARE, DOING) {
+                if timer.is_past(INFORMATIVE_SHARE, Phase::InformativeChildren) {
                     return Ok(all);
                 }
-                let prepared = self.supernet.prepare_to_time(&timed.network)?;
-                self.batch(&prepared, timed)?;
+                let prepared = self.supernet.prepare_to_time(&timed.network).await?;
+                self.batch(&prepared, timed).await?;
             }
         }
     }
 
-    fn shipped(&mut self, subjects: &[Subject<'_>], timer: &Timer<'_>) -> Result<Vec<Timed>, EngineError> {
+    async fn shipped(&mut self, subjects: &[Subject<'_>], timer: &Timer<'_>) -> Result<Vec<Timed>, Error> {
         let mut all: Vec<Timed> = subjects.iter().map(|subject| Timed::new(subject.prepared.network())).collect();
         loop {
             if all.iter().all(Timed::is_done) {
                 return Ok(all);
             }
             for (timed, subject) in all.iter_mut().zip(subjects).filter(|(timed, _)| !timed.is_done()) {
-                if timer.is_past(SHIPPED_SHARE, "timing shipped children") {
+                if timer.is_past(SHIPPED_SHARE, Phase::ShippedChildren) {
                     return Ok(all);
                 }
-                self.batch(subject.prepared, timed)?;
+                self.batch(subject.prepared, timed).await?;
             }
         }
     }
 }
 
 /// The slowest subject's layers first for which there is time, then others' that are new.
-fn time_layers(
+async fn time_layers(
     supernet: &Supernet,
     subjects: &[Subject<'_>],
     shipped: &[Timed],
     timer: &Timer<'_>,
-) -> Result<(Clock, Option<String>, Vec<LayerTime>), EngineError> {
+) -> Result<(Clock, Option<String>, Vec<LayerTime>), Error> {
     /// More repeats say little more.
     const MAX_REPEATS: f64 = 30.0;
     let mut times: BTreeMap<LayerShape, Millis> = BTreeMap::new();
@@ -244,7 +227,7 @@ fn time_layers(
     // Whoever gave no time asks for no report.
     let subjects = if timer.options.time.is_zero() { &[] } else { subjects };
     for (turn, subject) in subjects.iter().rev().skip(passed_by).enumerate() {
-        if timer.is_past(1.0, "timing layers") && turn > 0 {
+        if timer.is_past(1.0, Phase::Layers) && turn > 0 {
             break;
         }
         let is_new = |layer: &nestling_core::space::Layer| !times.contains_key(&layer.shape);
@@ -252,14 +235,17 @@ fn time_layers(
             continue;
         }
         if turn == 0 {
-            note = supernet.check_timestamps(subject.prepared)?;
+            note = supernet.check_timestamps(subject.prepared).await?;
         }
         let before = Instant::now();
-        let once = supernet.time_layers(subject.prepared, 1)?;
+        let once = supernet.time_layers_async(subject.prepared, 1).await?;
         // As many repeats as a share of what is left of the time allows.
         let share = left() / (subjects.len() - turn) as f64 / before.elapsed().as_secs_f64().max(1e-6);
-        let measured =
-            if share >= 2.0 { supernet.time_layers(subject.prepared, share.min(MAX_REPEATS) as usize)? } else { once };
+        let measured = if share >= 2.0 {
+            supernet.time_layers_async(subject.prepared, share.min(MAX_REPEATS) as usize).await?
+        } else {
+            once
+        };
         clock = measured.clock;
         for layer in measured.layers {
             times.entry(layer.shape).or_insert(layer.latency_ms);

@@ -6,4 +6,4 @@ mod measure;
 
 pub use choice_timer::ChoiceTimer;
 pub use drift::DriftMeter;
-pub use measure::{ProfileOptions, Progress, Subject, measure};
+pub use measure::{ProfileOptions, Subject, measure};

@@ -1,4 +1,7 @@
-use crate::session::{Runtime, RuntimeError};
+#[cfg(not(target_arch = "wasm32"))]
+use crate::gpu::block_on;
+use crate::session::Runtime;
+use crate::{Error, OnProgress, Phase, Progress};
 use nestling_core::image::Image;
 use nestling_core::space::{CalibratedChild, Child};
 
@@ -20,9 +23,29 @@ impl Runtime {
     /// ```
     ///
     /// # Errors
-    /// [`RuntimeError::Engine`] if the space does not offer the child, there is no image or too many for the GPU's memory,
-    /// every spare slot is in use, or the GPU fails.
-    pub fn calibrate(&self, child: &Child, images: &[Image<'_>]) -> Result<CalibratedChild, RuntimeError> {
-        Ok(self.supernet.calibrate(child, images, None)?)
+    /// [`Error`] if the space does not offer the child, there is no image or too many for the GPU's memory,
+    /// every spare slot is in use, or the GPU fails; [`Error::Busy`] while another call measures, chooses or calibrates.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn calibrate(&self, child: &Child, images: &[Image<'_>]) -> Result<CalibratedChild, Error> {
+        block_on(self.calibrate_async(child, images, None))
+    }
+
+    /// As [`Runtime::calibrate`], without blocking.
+    ///
+    /// # Errors
+    /// As [`Runtime::calibrate`].
+    pub async fn calibrate_async(
+        &self,
+        child: &Child,
+        images: &[Image<'_>],
+        progress: Option<OnProgress<'_>>,
+    ) -> Result<CalibratedChild, Error> {
+        let _turn = self.turn.take("a calibration")?;
+        let say = |fraction: f64| {
+            if let Some(progress) = progress {
+                progress(Progress { fraction, phase: Phase::Calibrating });
+            }
+        };
+        self.supernet.calibrate_async(child, images, Some(&say)).await
     }
 }

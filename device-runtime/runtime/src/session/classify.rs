@@ -1,5 +1,8 @@
+use crate::Error;
 use crate::engine::PreparedChild;
-use crate::session::{ActiveChild, Answer, Runtime, RuntimeError};
+#[cfg(not(target_arch = "wasm32"))]
+use crate::gpu::block_on;
+use crate::session::{ActiveChild, Answer, Runtime};
 use nestling_core::image::Image;
 use std::sync::Arc;
 
@@ -9,47 +12,56 @@ impl Runtime {
     /// Blocks until the answer is there. May be called from several threads at once, and while another thread switches.
     ///
     /// # Errors
-    /// [`RuntimeError::Engine`] if the image is larger than the runtime was made for or the GPU fails,
-    /// [`RuntimeError::NotFinite`] if the answer is no number.
-    pub fn classify(&self, image: &Image<'_>) -> Result<Answer, RuntimeError> {
-        self.classify_by(&self.active(), image)
+    /// [`Error`] if the image is larger than the runtime was made for or the GPU fails,
+    /// [`Error::NotFinite`] if the answer is no number.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn classify(&self, image: &Image<'_>) -> Result<Answer, Error> {
+        block_on(self.classify_async(image))
     }
 
-    pub(super) fn classify_by(&self, child: &ActiveChild, image: &Image<'_>) -> Result<Answer, RuntimeError> {
-        let logits = self.supernet.infer(child.prepared(), image)?;
-        self.answer(child.prepared(), logits)
-    }
-
-    /// The same without blocking: the only way in a browser.
+    /// As [`Runtime::classify`], without blocking.
     ///
     /// # Errors
     /// As [`Runtime::classify`].
-    pub async fn classify_async(&self, image: &Image<'_>) -> Result<Answer, RuntimeError> {
-        let active = self.active();
-        let logits = self.supernet.infer_async(active.prepared(), image).await?;
-        self.answer(active.prepared(), logits)
+    pub async fn classify_async(&self, image: &Image<'_>) -> Result<Answer, Error> {
+        self.classify_by(&self.active(), image).await
+    }
+
+    pub(super) async fn classify_by(&self, child: &ActiveChild, image: &Image<'_>) -> Result<Answer, Error> {
+        let logits = self.supernet.infer_async(child.prepared(), image).await?;
+        self.answer(child.prepared(), logits)
     }
 
     /// Classifies many images with one child and keeps the GPU busy meanwhile. Answers are in the images' order.
     ///
     /// # Errors
     /// As [`Runtime::classify`], of the first image that fails.
-    pub fn classify_many(&self, images: &[Image<'_>]) -> Result<Vec<Answer>, RuntimeError> {
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn classify_many(&self, images: &[Image<'_>]) -> Result<Vec<Answer>, Error> {
+        block_on(self.classify_many_async(images))
+    }
+
+    /// As [`Runtime::classify_many`], without blocking.
+    ///
+    /// # Errors
+    /// As [`Runtime::classify_many`].
+    pub async fn classify_many_async(&self, images: &[Image<'_>]) -> Result<Vec<Answer>, Error> {
         let active = self.active();
-        let all = self.supernet.infer_many(active.prepared(), images)?;
+        let all = self.supernet.infer_many_async(active.prepared(), images).await?;
         all.into_iter().map(|logits| self.answer(active.prepared(), logits)).collect()
     }
 
     /// The active child's raw output for an image, one value a class.
     ///
     /// # Errors
-    /// [`RuntimeError::Engine`], as [`Runtime::classify`].
-    pub fn logits(&self, image: &Image<'_>) -> Result<Vec<f32>, RuntimeError> {
-        Ok(self.supernet.infer(self.active().prepared(), image)?)
+    /// [`Error`], as [`Runtime::classify`].
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn logits(&self, image: &Image<'_>) -> Result<Vec<f32>, Error> {
+        self.supernet.infer(self.active().prepared(), image)
     }
 
-    fn answer(&self, child: &PreparedChild, logits: Vec<f32>) -> Result<Answer, RuntimeError> {
+    fn answer(&self, child: &PreparedChild, logits: Vec<f32>) -> Result<Answer, Error> {
         Answer::new(Arc::clone(&self.labels), child.child().clone(), logits)
-            .ok_or_else(|| RuntimeError::NotFinite { child: child.to_string() })
+            .ok_or_else(|| Error::NotFinite { child: child.to_string() })
     }
 }

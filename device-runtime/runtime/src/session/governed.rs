@@ -1,18 +1,18 @@
+use crate::Error;
 use crate::engine::PreparedChild;
+#[cfg(not(target_arch = "wasm32"))]
+use crate::gpu::block_on;
 use crate::session::measure::lock;
-use crate::session::{
-    ActiveChild, Answer, ChooseError, Runtime, RuntimeError, Target, WholeSpaceChoice, WholeSpaceError,
-    WholeSpaceOptions,
-};
+use crate::session::{ActiveChild, Answer, Runtime, Target, WholeSpaceChoice, WholeSpaceOptions};
 use nestling_bundle::Bundle;
 use nestling_core::choosing::Budget;
-use nestling_core::governor::{Decision, Governor, GovernorError, GovernorOptions, Rung, ThermalHint};
+use nestling_core::governor::{Decision, Governor, GovernorOptions, Rung, ThermalHint};
 use nestling_core::image::Image;
 use nestling_core::metrics::Millis;
 use std::collections::HashMap;
 use std::ops::Deref;
 use std::sync::Mutex;
-use std::time::Instant;
+use web_time::Instant;
 
 /// A runtime that switches by itself, so that a budget goes on to hold while the device warms up or other apps use it.
 ///
@@ -23,7 +23,7 @@ use std::time::Instant;
 /// a rung when it is ready.
 ///
 /// ```no_run
-/// use crate::session::{Governed, WholeSpaceOptions};
+/// use nestling::{Governed, WholeSpaceOptions};
 /// use nestling_core::governor::GovernorOptions;
 /// use nestling_bundle::Bundle;
 /// use nestling_core::image::Image;
@@ -48,6 +48,15 @@ pub struct Governed<R> {
     runtime: R,
     started: Instant,
     state: Mutex<State>,
+}
+
+/// Makes the governor's child the active one when dropped.
+struct Restored<'a, R: Deref<Target = Runtime>>(&'a Governed<R>);
+
+impl<R: Deref<Target = Runtime>> Drop for Restored<'_, R> {
+    fn drop(&mut self) {
+        self.0.runtime.activate(lock(&self.0.state).child().clone());
+    }
 }
 
 #[derive(Debug)]
@@ -86,7 +95,8 @@ impl Runtime {
     ///
     /// # Errors
     /// As [`Governed::new`].
-    pub fn governed(&self, limit: Millis) -> Result<Governed<&Self>, ChooseError> {
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn governed(&self, limit: Millis) -> Result<Governed<&Self>, Error> {
         Governed::new(self, GovernorOptions::new(limit))
     }
 }
@@ -96,26 +106,35 @@ impl<R: Deref<Target = Runtime>> Governed<R> {
     /// name a rung; a budget that no child keeps starts with the fastest. Measures a profile first if there is none.
     ///
     /// # Errors
-    /// [`ChooseError::NoDuration`] if the budget is not positive, [`ChooseError::Governor`] if the options are otherwise
-    /// wrong, [`ChooseError::Runtime`] if the GPU fails.
-    pub fn new(runtime: R, mut options: GovernorOptions) -> Result<Self, ChooseError> {
+    /// [`Error::InvalidBudget`] if the budget is not positive, [`Error::Governor`] if the options are otherwise
+    /// wrong, [`Error`] if the GPU fails.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn new(runtime: R, options: GovernorOptions) -> Result<Self, Error> {
+        block_on(Self::new_async(runtime, options))
+    }
+
+    /// As [`Governed::new`], without blocking.
+    ///
+    /// # Errors
+    /// As [`Governed::new`].
+    pub async fn new_async(runtime: R, mut options: GovernorOptions) -> Result<Self, Error> {
         let chosen = if options.start.is_some() {
             None
         } else {
-            match runtime.choose(Budget::p95(options.limit)) {
+            match runtime.choose_async(Budget::p95(options.limit), None).await {
                 Ok(choice) => Some(choice.entry().name.clone()),
-                Err(ChooseError::BelowFastest { .. }) => None,
+                Err(Error::BelowFastest { .. }) => None,
                 Err(error) => return Err(error),
             }
         };
-        // One look: what others choose refines the predictions.
-        let ladder = runtime.ladder()?;
+        // One look: another choice refines the predictions.
+        let ladder = runtime.ladder().await?;
         if options.start.is_none() {
             // A child that another one beats is no rung: the governor then starts where the prediction says.
             options.start = chosen.map_or(Some(0), |name| ladder.position(&name));
         }
         let child = |rung: &Rung| Ok((rung.name.clone(), runtime.find(Target::Shipped(&rung.name))?));
-        let children = ladder.rungs().iter().map(child).collect::<Result<_, RuntimeError>>()?;
+        let children = ladder.rungs().iter().map(child).collect::<Result<_, Error>>()?;
         let state = State { governor: Governor::new(ladder, options)?, children, hint: ThermalHint::Unknown };
         runtime.activate(state.child().clone());
         Ok(Self { runtime, started: Instant::now(), state: Mutex::new(state) })
@@ -126,10 +145,19 @@ impl<R: Deref<Target = Runtime>> Governed<R> {
     ///
     /// # Errors
     /// As [`Runtime::classify`].
-    pub fn classify(&self, image: &Image<'_>) -> Result<Answer, RuntimeError> {
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn classify(&self, image: &Image<'_>) -> Result<Answer, Error> {
+        block_on(self.classify_async(image))
+    }
+
+    /// As [`Governed::classify`], without blocking.
+    ///
+    /// # Errors
+    /// As [`Runtime::classify`].
+    pub async fn classify_async(&self, image: &Image<'_>) -> Result<Answer, Error> {
         let child = lock(&self.state).child().clone();
         let started = Instant::now();
-        let answer = self.runtime.classify_by(&child, image)?;
+        let answer = self.runtime.classify_by(&child, image).await?;
         self.observe(&child, started.elapsed().into());
         Ok(answer)
     }
@@ -143,16 +171,30 @@ impl<R: Deref<Target = Runtime>> Governed<R> {
     ///
     /// # Errors
     /// As [`Runtime::choose_in_whole_space`]; the ladder stays.
-    pub fn adopt(&self, bundle: &Bundle, options: &WholeSpaceOptions<'_>) -> Result<WholeSpaceChoice, WholeSpaceError> {
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn adopt(&self, bundle: &Bundle, options: &WholeSpaceOptions<'_>) -> Result<WholeSpaceChoice, Error> {
+        block_on(self.adopt_async(bundle, options))
+    }
+
+    /// As [`Governed::adopt`], without blocking. Dropping the future leaves the ladder, and the governor's child active.
+    ///
+    /// # Errors
+    /// As [`Governed::adopt`].
+    pub async fn adopt_async(
+        &self,
+        bundle: &Bundle,
+        options: &WholeSpaceOptions<'_>,
+    ) -> Result<WholeSpaceChoice, Error> {
         let limit = lock(&self.state).governor.limit();
-        let outcome = self.runtime.choose_in_whole_space(bundle, Budget::p95(limit), options);
+        let restored = Restored(self);
+        let outcome = self.runtime.choose_in_whole_space_async(bundle, Budget::p95(limit), options).await;
         let added = outcome.as_ref().map_or(Ok(()), |choice| self.add_adopted(choice));
-        self.runtime.activate(lock(&self.state).child().clone());
+        drop(restored);
         added?;
         outcome
     }
 
-    fn add_adopted(&self, choice: &WholeSpaceChoice) -> Result<(), ChooseError> {
+    fn add_adopted(&self, choice: &WholeSpaceChoice) -> Result<(), Error> {
         let Some(adopted) = choice.adopted() else { return Ok(()) };
         let (name, ladder) = (adopted.prepared.to_string(), self.governor().ladder().clone());
         // An earlier search may have found the same child.
@@ -175,9 +217,9 @@ impl<R: Deref<Target = Runtime>> Governed<R> {
     /// runtime's active one afterwards.
     ///
     /// # Errors
-    /// [`ChooseError::Governor`] if it cannot be a rung, [`ChooseError::Runtime`] if another runtime prepared it or it
+    /// [`Error::Governor`] if it cannot be a rung, [`Error`] if another runtime prepared it or it
     /// was never trained; the ladder stays.
-    pub fn add(&self, rung: Rung, child: &PreparedChild) -> Result<bool, ChooseError> {
+    pub fn add(&self, rung: Rung, child: &PreparedChild) -> Result<bool, Error> {
         let child = self.runtime.find(Target::Prepared(child))?;
         let state = &mut *lock(&self.state);
         let name = rung.name.clone();
@@ -215,9 +257,9 @@ impl<R: Deref<Target = Runtime>> Governed<R> {
     /// Changes what 95 of 100 inferences may take.
     ///
     /// # Errors
-    /// [`GovernorError::NoDuration`]; the old budget stays.
-    pub fn set_budget(&self, limit: Millis) -> Result<(), GovernorError> {
-        lock(&self.state).governor.set_budget(limit)
+    /// [`Error::Governor`] if it is no duration; the old budget stays.
+    pub fn set_budget(&self, limit: Millis) -> Result<(), Error> {
+        Ok(lock(&self.state).governor.set_budget(limit)?)
     }
 
     /// Whether even the fastest child breaks the budget.

@@ -1,7 +1,11 @@
+#[cfg(not(target_arch = "wasm32"))]
+use crate::gpu::block_on;
 use crate::profiling::{ChoiceTimer, ProfileOptions, Subject, measure};
-use crate::session::{ChooseError, Runtime, RuntimeError};
+use crate::session::Runtime;
+use crate::session::turn::TurnGuard;
+use crate::{Error, OnProgress, Phase, Progress};
 use nestling_bundle::{DeviceProfile, ProfileKey, Stale};
-use nestling_core::choosing::{Budget, Candidate, Choice, Outcome, explain, rank, spread_limits, walk};
+use nestling_core::choosing::{Budget, Candidate, Choice, Outcome, rank, spread_limits, walk};
 use nestling_core::governor::{Ladder, Rung};
 use nestling_core::image::{Image, PixelFormat};
 use nestling_core::latency::Batches;
@@ -29,18 +33,27 @@ impl Runtime {
     /// the next start. Other threads should not classify meanwhile: they would be measured too.
     ///
     /// # Errors
-    /// [`RuntimeError::Engine`] if the GPU fails.
-    pub fn profile(&self, options: &ProfileOptions<'_>) -> Result<Arc<DeviceProfile>, RuntimeError> {
-        let turn = lock(&self.measuring);
-        self.measure_profile(options, &turn)
+    /// [`Error`] if the GPU fails.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn profile(&self, options: &ProfileOptions<'_>) -> Result<Arc<DeviceProfile>, Error> {
+        block_on(self.profile_async(options))
+    }
+
+    /// As [`Runtime::profile`], without blocking.
+    ///
+    /// # Errors
+    /// As [`Runtime::profile`].
+    pub async fn profile_async(&self, options: &ProfileOptions<'_>) -> Result<Arc<DeviceProfile>, Error> {
+        let turn = self.turn.take("a measurement")?;
+        self.measure_profile(options, &turn).await
     }
 
     /// Takes a profile that was measured before.
     ///
     /// # Errors
-    /// [`RuntimeError::StaleProfile`] if it was measured on another device, with another bundle, by another version of
+    /// [`Error::StaleProfile`] if it was measured on another device, with another bundle, by another version of
     /// this crate or with images of another size.
-    pub fn use_profile(&self, profile: DeviceProfile) -> Result<(), RuntimeError> {
+    pub fn use_profile(&self, profile: DeviceProfile) -> Result<(), Error> {
         if let Some(stale) = self.staleness_of(&profile) {
             return Err(stale.into());
         }
@@ -67,9 +80,21 @@ impl Runtime {
     /// The profile in use; measured first if there is none.
     ///
     /// # Errors
-    /// [`RuntimeError::Engine`] if the GPU fails.
-    pub fn ensure_profile(&self) -> Result<Arc<DeviceProfile>, RuntimeError> {
-        self.known_profile(&lock(&self.measuring))
+    /// As [`Runtime::profile`].
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn ensure_profile(&self) -> Result<Arc<DeviceProfile>, Error> {
+        block_on(self.ensure_profile_async())
+    }
+
+    /// As [`Runtime::ensure_profile`], without blocking.
+    ///
+    /// # Errors
+    /// As [`Runtime::profile`].
+    pub async fn ensure_profile_async(&self) -> Result<Arc<DeviceProfile>, Error> {
+        match self.current_profile() {
+            Some(profile) => Ok(profile),
+            None => self.known_profile(&self.turn.take("a measurement")?, None).await,
+        }
     }
 
     /// The profile in use, measured or given.
@@ -81,36 +106,78 @@ impl Runtime {
     /// children are passed over unless [`RuntimeOptions::untrained`](super::RuntimeOptions::untrained) is set.
     ///
     /// A child is predicted from the profile (which is measured first if there is none: about two seconds, or three
-    /// children where the bundle knows other devices) at the device's pace of this moment, then timed whole; if the budget
+    /// children where the bundle knows other devices) under the drift of this moment, then timed whole; if the budget
     /// does not hold, the next less accurate and faster one is tried, and if there is clear room, the next better one. What is timed refines the
     /// prediction of the others. Accuracy is that on held-out images.
     ///
     /// # Errors
-    /// [`ChooseError::BelowFastest`] names the fastest child and its time; the active child stays.
-    /// [`ChooseError::NoDuration`] if the budget is not positive, [`ChooseError::Runtime`] if the GPU fails.
-    pub fn choose(&self, budget: Budget) -> Result<Choice, ChooseError> {
+    /// [`Error::BelowFastest`] names the fastest child and its time; the active child stays.
+    /// [`Error::InvalidBudget`] if the budget is not positive, [`Error`] if the GPU fails.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn choose(&self, budget: Budget) -> Result<Choice, Error> {
+        block_on(self.choose_async(budget, None))
+    }
+
+    /// As [`Runtime::choose`], without blocking. Dropping the future leaves the active child as it was.
+    ///
+    /// # Errors
+    /// As [`Runtime::choose`].
+    pub async fn choose_async(&self, budget: Budget, progress: Option<OnProgress<'_>>) -> Result<Choice, Error> {
+        let turn = self.turn.take("a choice")?;
+        self.choose_in_turn(budget, progress, &turn).await
+    }
+
+    pub(super) async fn choose_in_turn(
+        &self,
+        budget: Budget,
+        progress: Option<OnProgress<'_>>,
+        turn: &TurnGuard<'_>,
+    ) -> Result<Choice, Error> {
         if !(budget.limit.0 > 0.0 && budget.limit.0.is_finite()) {
-            return Err(ChooseError::NoDuration { budget });
+            return Err(Error::InvalidBudget { budget });
         }
-        let turn = lock(&self.measuring);
-        let profile = self.known_profile(&turn)?;
-        let mut check = ChoiceTimer::new(&self.supernet, self.probe_image()?, &profile)?;
-        let ranked = self.rank(&profile, check.pace()?);
-        let outcome = walk(&ranked, profile.table.spread, budget, |index| {
-            let Candidate { entry, predicted } = &ranked[index];
-            Ok::<_, RuntimeError>(check.time(self.shipped(&entry.name)?.active.prepared(), *predicted)?)
-        });
-        let timed = check.timed();
-        self.refine(&profile, &timed);
+        let profile = self.known_profile(turn, progress).await?;
+        let mut timer = ChoiceTimer::new(&self.supernet, self.probe_image(), &profile).await?;
+        let ranked = self.rank(&profile, timer.drift().await?);
+        let outcome = self.walk(&ranked, &mut timer, &profile, budget, progress).await;
+        // A failure in the midst of it keeps the times that it had.
+        self.refine(&profile, &timer.timed());
         match outcome? {
             Outcome::Holds { index, latency, passed_over } => {
-                let why = explain(&ranked, index, budget, passed_over);
                 let switched_in = self.switch_to(&ranked[index])?;
-                Ok(Choice { budget, index, ranked, measured: latency, switched_in, why })
+                Ok(Choice::new(ranked, index, budget, latency, passed_over).with_switch_time(switched_in))
             }
             Outcome::TooTight { index, latency } => {
                 let fastest = ranked[index].entry.name.clone();
-                Err(ChooseError::BelowFastest { budget, fastest, measured: latency })
+                Err(Error::BelowFastest { budget, fastest, measured: latency })
+            }
+        }
+    }
+
+    /// Times candidates as [`walk`] asks for them: it starts anew with every time that has come in, because it cannot
+    /// wait for one.
+    async fn walk(
+        &self,
+        ranked: &[Candidate],
+        timer: &mut ChoiceTimer<'_>,
+        profile: &DeviceProfile,
+        budget: Budget,
+        progress: Option<OnProgress<'_>>,
+    ) -> Result<Outcome, Error> {
+        let mut looks: Vec<Latency> = Vec::new();
+        loop {
+            if let Some(progress) = progress {
+                // How many looks it takes is not known before; a few are usual.
+                progress(Progress { fraction: 1.0 - 0.5_f64.powi(looks.len() as i32), phase: Phase::Choosing });
+            }
+            let mut known = looks.iter();
+            let asked = walk(ranked, profile.table.spread, budget, |index| known.next().copied().ok_or(index));
+            match asked {
+                Ok(outcome) => return Ok(outcome),
+                Err(index) => {
+                    let Candidate { entry, predicted } = &ranked[index];
+                    looks.push(timer.time(self.shipped(&entry.name)?.active.prepared(), *predicted).await?);
+                }
             }
         }
     }
@@ -118,39 +185,45 @@ impl Runtime {
     /// Up to `count` budgets between the fastest and the slowest child on this device, each meant for another child.
     ///
     /// # Errors
-    /// [`RuntimeError::Engine`] if there is no profile yet and measuring one fails.
-    pub fn typical_budgets(&self, count: usize, quantile: Quantile) -> Result<Vec<Budget>, RuntimeError> {
-        let profile = self.known_profile(&lock(&self.measuring))?;
-        let ranked = self.rank(&profile, 1.0);
+    /// [`Error`] if there is no profile yet and measuring one fails.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn typical_budgets(&self, count: usize, quantile: Quantile) -> Result<Vec<Budget>, Error> {
+        Ok(self.spread_budgets(&*self.ensure_profile()?, count, quantile))
+    }
+
+    fn spread_budgets(&self, profile: &DeviceProfile, count: usize, quantile: Quantile) -> Vec<Budget> {
+        let ranked = self.rank(profile, 1.0);
         let factor = profile.table.spread.at(quantile);
         let time = |candidate: &Candidate| match profile.child(&candidate.entry.name) {
             Some(times) => times.latency().at(quantile),
             None => Millis(candidate.predicted.0 * factor),
         };
         let children: Vec<(f64, Millis)> = ranked.iter().map(|one| (one.accuracy(), time(one))).collect();
-        Ok(spread_limits(&children, count).into_iter().map(|limit| Budget { limit, quantile }).collect())
+        spread_limits(&children, count).into_iter().map(|limit| Budget { limit, quantile }).collect()
     }
 
-    /// Up to `count` choices for typical budgets, each another child where the device can tell them apart: what to show
-    /// of a device that nobody has asked anything of yet.
+    /// Up to `count` choices for typical budgets, each another child where the device can tell them apart: the first
+    /// things to show of a device.
     ///
     /// Other work on the device may have grown since it was profiled: a budget that no longer fits is widened.
     ///
     /// # Errors
     /// As [`Runtime::choose`], if the device stays too restless.
-    pub fn choose_spread(&self, count: usize, quantile: Quantile) -> Result<Vec<Choice>, ChooseError> {
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn choose_spread(&self, count: usize, quantile: Quantile) -> Result<Vec<Choice>, Error> {
         let mut choices: Vec<Choice> = Vec::new();
         for mut budget in self.typical_budgets(count, quantile)? {
-            let before = choices.last().map_or(0.0, |choice| choice.budget.limit.0);
+            let before = choices.last().map_or(0.0, |choice| choice.budget().limit.0);
             budget.limit.0 = budget.limit.0.max(before * WIDER);
             for attempt in 0..=ATTEMPTS {
+                let is_new = |choice: &Choice| choices.iter().all(|other| other.entry().name != choice.entry().name);
                 match self.choose(budget) {
-                    Ok(choice) if attempt == ATTEMPTS || choices.iter().all(|other| other.index != choice.index) => {
+                    Ok(choice) if attempt == ATTEMPTS || is_new(&choice) => {
                         choices.push(choice);
                         break;
                     }
                     Ok(_) => budget.limit.0 *= WIDER,
-                    Err(ChooseError::BelowFastest { measured, .. }) if attempt < ATTEMPTS => {
+                    Err(Error::BelowFastest { measured, .. }) if attempt < ATTEMPTS => {
                         budget.limit.0 = measured.at(quantile).0 * WIDER;
                     }
                     Err(error) => return Err(error),
@@ -161,8 +234,8 @@ impl Runtime {
     }
 
     /// The shipped children that may answer and that none beats, as a governor steps among them.
-    pub(super) fn ladder(&self) -> Result<Ladder, ChooseError> {
-        let profile = self.known_profile(&lock(&self.measuring))?;
+    pub(super) async fn ladder(&self) -> Result<Ladder, Error> {
+        let profile = self.ensure_profile_async().await?;
         let rung = |one: &Candidate| Rung {
             name: one.entry.name.clone(),
             predicted: profile.likely_time(&one.entry.name, one.predicted),
@@ -172,47 +245,53 @@ impl Runtime {
     }
 
     /// Times a child that does not ship, and takes its time into the profile.
-    pub(super) fn time_and_learn(&self, child: &Child, predicted: Millis) -> Result<Latency, RuntimeError> {
-        let turn = lock(&self.measuring);
-        let profile = self.known_profile(&turn)?;
-        let child = self.supernet.prepare_to_time(&self.space().lower(child)?)?;
-        let mut check = ChoiceTimer::new(&self.supernet, self.probe_image()?, &profile)?;
-        let latency = check.time(&child, predicted)?;
-        let timed = check.timed();
-        self.refine(&profile, &timed);
+    pub(super) async fn time_and_learn(
+        &self,
+        child: &Child,
+        predicted: Millis,
+        turn: &TurnGuard<'_>,
+    ) -> Result<Latency, Error> {
+        let profile = self.known_profile(turn, None).await?;
+        let child = self.supernet.prepare_to_time(&self.space().lower(child)?).await?;
+        let mut timer = ChoiceTimer::new(&self.supernet, self.probe_image(), &profile).await?;
+        let latency = timer.time(&child, predicted).await?;
+        self.refine(&profile, &timer.timed());
         Ok(latency)
     }
 
-    /// How slow the device is now: what a reference takes, over what it took while the device was profiled.
-    pub(super) fn pace(&self) -> Result<f64, RuntimeError> {
-        let turn = lock(&self.measuring);
-        Ok(ChoiceTimer::new(&self.supernet, self.probe_image()?, &*self.known_profile(&turn)?)?.pace()?)
+    /// The device's drift: the time that a reference takes, over that while the device was profiled.
+    pub(super) async fn drift(&self, turn: &TurnGuard<'_>) -> Result<f64, Error> {
+        let profile = self.known_profile(turn, None).await?;
+        ChoiceTimer::new(&self.supernet, self.probe_image(), &profile).await?.drift().await
     }
 
-    pub(super) fn known_profile(&self, turn: &MutexGuard<'_, ()>) -> Result<Arc<DeviceProfile>, RuntimeError> {
+    pub(super) async fn known_profile(
+        &self,
+        turn: &TurnGuard<'_>,
+        progress: Option<OnProgress<'_>>,
+    ) -> Result<Arc<DeviceProfile>, Error> {
         match self.current_profile() {
             Some(profile) => Ok(profile),
-            // Another device's prices, scaled: three children are enough to begin with.
+            // Another device's coefficients, scaled: three children are enough to begin with.
             None if !self.tables.is_empty() => {
-                let few = ProfileOptions { time: Duration::ZERO, children: FEW, progress: None };
-                self.measure_profile(&few, turn)
+                self.measure_profile(&ProfileOptions { time: Duration::ZERO, children: FEW, progress }, turn).await
             }
-            None => self.measure_profile(&ProfileOptions::default(), turn),
+            None => self.measure_profile(&ProfileOptions { progress, ..ProfileOptions::default() }, turn).await,
         }
     }
 
     /// `_turn` proves that nobody else measures.
-    fn measure_profile(
+    async fn measure_profile(
         &self,
         options: &ProfileOptions<'_>,
-        _turn: &MutexGuard<'_, ()>,
-    ) -> Result<Arc<DeviceProfile>, RuntimeError> {
-        // What may never be chosen need not be timed.
+        _turn: &TurnGuard<'_>,
+    ) -> Result<Arc<DeviceProfile>, Error> {
+        // A child that may never be chosen need not be timed.
         let subjects: Vec<Subject<'_>> = (self.shipped.iter().filter(|one| self.may_answer(&one.entry.child)))
             .map(|one| Subject { name: &one.entry.name, prepared: one.active.prepared() })
             .collect();
         let device = self.device.clone();
-        let measured = measure(&self.supernet, &subjects, &self.probe_image()?, device, &self.tables, options)?;
+        let measured = measure(&self.supernet, &subjects, &self.probe_image(), device, &self.tables, options).await?;
         let profile = Arc::new(DeviceProfile::new(&self.profile_key(), measured));
         *lock(&self.profile) = Some(Arc::clone(&profile));
         Ok(profile)
@@ -227,9 +306,9 @@ impl Runtime {
         }
     }
 
-    /// The shipped children that may answer, the most accurate first, as they are predicted at this pace.
-    fn rank(&self, profile: &DeviceProfile, pace: f64) -> Arc<[Candidate]> {
-        let predict = |network| Millis(pace * profile.table.predict(network).0);
+    /// The shipped children that may answer, the most accurate first, as they are predicted under this drift.
+    fn rank(&self, profile: &DeviceProfile, drift: f64) -> Arc<[Candidate]> {
+        let predict = |network| Millis(drift * profile.table.predict(network).0);
         let mut ranked: Vec<Candidate> = (self.shipped.iter().filter(|one| self.may_answer(&one.entry.child)))
             .map(|one| Candidate { entry: one.entry.clone(), predicted: predict(one.active.prepared().network()) })
             .collect();
@@ -237,13 +316,9 @@ impl Runtime {
         ranked.into()
     }
 
-    /// The image that times are measured with, of the size that the app will pass: its upload and resize are part of a
-    /// child's time.
-    ///
-    /// # Errors
-    /// None in practice: the size was checked when the runtime was made.
-    pub fn probe_image(&self) -> Result<Image<'_>, RuntimeError> {
-        Ok(Image::new(self.image_side, self.image_side, self.image_format, &self.probe_image)?)
+    /// The image that times are measured with, as large as the app's: its upload and resize are part of a child's time.
+    pub fn probe_image(&self) -> Image<'_> {
+        Image::square(self.image_side, self.image_format, &self.probe_image)
     }
 
     pub(super) fn format_for(input_channels: u32) -> PixelFormat {

@@ -1,32 +1,39 @@
 //! What an app links: open a bundle, choose a child for a budget, classify, switch.
 //!
 //! ```text
-//! Runtime::new      adapter, shared weights uploaded once, every shipped child prepared
+//! Runtime::open     adapter, shared weights uploaded once, every shipped child prepared
 //!   .profile        measures this device            .use_profile   takes an earlier measurement
 //!   .choose         the best child for a budget     .switch_to     another child, in microseconds
 //!   .choose_in_whole_space   beyond the shipped children     .calibrate   makes any child ready
 //!   .classify       an image to labels and probabilities, from any thread
 //!   .governed       classifies, and switches so that a budget goes on to hold; adopts more children meanwhile
 //! ```
+//!
+//! Everything that waits for the GPU has an `_async` form. It never sleeps, and dropping its future cancels it. The
+//! blocking forms exist on native targets.
 
 mod answer;
 mod calibrate;
 mod classify;
-mod error;
 mod governed;
 mod measure;
 mod switch;
+mod turn;
 mod whole_space;
 
 pub use answer::{Answer, Guess};
-pub use error::{ChooseError, RuntimeError};
+
 pub use governed::Governed;
 pub use switch::{ActiveChild, Target};
-pub use whole_space::{Adopted, WholeSpaceChoice, WholeSpaceError, WholeSpaceOptions};
+use turn::Turn;
+pub use whole_space::{Adopted, WholeSpaceChoice, WholeSpaceOptions};
 
-use crate::engine::{EngineError, EngineOptions, PreparedChild, Start, Supernet, TileChoice};
+use crate::Error;
+use crate::engine::{EngineOptions, PreparedChild, Start, Supernet, TileChoice};
+#[cfg(not(target_arch = "wasm32"))]
+use crate::gpu::block_on;
 use crate::gpu::{AdapterInfo, Context, ContextOptions};
-use nestling_bundle::{Bundle, BundleError, DeviceProfile, NetworkId, Trained};
+use nestling_bundle::{Bundle, DeviceProfile, NetworkId, Trained};
 use nestling_core::arithmetic::Arithmetic;
 use nestling_core::image::PixelFormat;
 use nestling_core::latency::{DeviceKey, LatencyTable};
@@ -93,7 +100,7 @@ impl Default for RuntimeOptions {
 #[derive(Debug)]
 pub struct Runtime {
     supernet: Supernet,
-    storage_fault: Option<EngineError>,
+    storage_fault: Option<Error>,
     device: DeviceKey,
     network: NetworkId,
     labels: Arc<[String]>,
@@ -105,8 +112,8 @@ pub struct Runtime {
     profile: Mutex<Option<Arc<DeviceProfile>>>,
     /// Of other devices: where the first fit starts.
     tables: Vec<LatencyTable>,
-    /// Held while timing: two measurements at once would measure each other.
-    measuring: Mutex<()>,
+    /// Taken while timing: two measurements at once would measure each other.
+    turn: Turn,
     image_side: u32,
     image_format: PixelFormat,
     probe_image: Vec<u8>,
@@ -124,30 +131,37 @@ impl Runtime {
     /// with the fewest MAdds (of those that may answer) is active at first.
     ///
     /// # Errors
-    /// [`RuntimeError::Engine`] if there is no adapter, the bundle is too large for it, or it fails the self-test of
-    /// the storage or the arithmetic that the options ask for; [`RuntimeError::Untrained`] if no child was trained and
+    /// [`Error`] if there is no adapter, the bundle is too large for it, or it fails the self-test of
+    /// the storage or the arithmetic that the options ask for; [`Error::Untrained`] if no child was trained and
     /// [`RuntimeOptions::untrained`] is not set.
-    pub fn new(bundle: &Bundle, options: RuntimeOptions) -> Result<Self, RuntimeError> {
-        Self::with_context(&Context::new(&options.context)?, bundle, &options)
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn open(bundle: &Bundle, options: &RuntimeOptions) -> Result<Self, Error> {
+        block_on(Self::open_async(bundle, options))
     }
 
-    /// The same on a device that is open already; `options.context` is not read.
+    /// As [`Runtime::open`], without blocking.
     ///
     /// # Errors
-    /// As [`Runtime::new`].
-    pub fn with_context(context: &Context, bundle: &Bundle, options: &RuntimeOptions) -> Result<Self, RuntimeError> {
-        pollster::block_on(Self::with_context_async(context, bundle, options))
+    /// As [`Runtime::open`].
+    pub async fn open_async(bundle: &Bundle, options: &RuntimeOptions) -> Result<Self, Error> {
+        let context = Context::new_async(&options.context).await?;
+        Self::open_on_async(&context, bundle, options).await
     }
 
-    /// The same without blocking: the only way in a browser.
+    /// As [`Runtime::open`], on a device that is open already; `options.context` is not read.
     ///
     /// # Errors
-    /// As [`Runtime::new`].
-    pub async fn with_context_async(
-        context: &Context,
-        bundle: &Bundle,
-        options: &RuntimeOptions,
-    ) -> Result<Self, RuntimeError> {
+    /// As [`Runtime::open`].
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn open_on(context: &Context, bundle: &Bundle, options: &RuntimeOptions) -> Result<Self, Error> {
+        block_on(Self::open_on_async(context, bundle, options))
+    }
+
+    /// As [`Runtime::open_on`], without blocking.
+    ///
+    /// # Errors
+    /// As [`Runtime::open`].
+    pub async fn open_on_async(context: &Context, bundle: &Bundle, options: &RuntimeOptions) -> Result<Self, Error> {
         let manifest = bundle.manifest();
         let engine_options = EngineOptions {
             child_slots: bundle.children().len() + options.spare_children,
@@ -164,7 +178,7 @@ impl Runtime {
         };
         let (supernet, storage_fault) = match load(&engine_options).await {
             // Nobody insists on the storage: what the file holds has the same values as f32.
-            Err(fault @ EngineError::SelfTest { .. })
+            Err(fault @ Error::SelfTest { .. })
                 if options.weight_storage.is_none() && manifest.weight_storage != WeightStorage::F32 =>
             {
                 let whole = EngineOptions { weight_storage: WeightStorage::F32, ..engine_options };
@@ -180,7 +194,7 @@ impl Runtime {
         }
         let usable = shipped.iter().filter(|one| options.untrained || manifest.trained.covers(&one.entry.child));
         let Some(first) = usable.min_by_key(|one| one.entry.cost.madds) else {
-            return Err(RuntimeError::Untrained { child: "every child of the bundle".to_owned() });
+            return Err(Error::Untrained { child: "every child of the bundle".to_owned() });
         };
         let largest_resolution = space.resolutions.iter().copied().max().unwrap_or(1);
         let image_side = options.image_side.unwrap_or(largest_resolution).clamp(2, options.largest_image_side.max(2));
@@ -197,7 +211,7 @@ impl Runtime {
             storage_fault,
             profile: Mutex::new(None),
             tables: manifest.latency_tables.clone(),
-            measuring: Mutex::new(()),
+            turn: Turn::default(),
             image_side,
             image_format,
             // Not one grey: every pixel matters where answers are compared.
@@ -240,7 +254,7 @@ impl Runtime {
     /// Why the GPU holds the weights as f32 and not as the bundle does: the adapter's failure in the self-test.
     ///
     /// Only where [`RuntimeOptions::weight_storage`] asked for nothing; otherwise that failure is an error.
-    pub fn storage_fault(&self) -> Option<&EngineError> {
+    pub fn storage_fault(&self) -> Option<&Error> {
         self.storage_fault.as_ref()
     }
 
@@ -249,9 +263,18 @@ impl Runtime {
     /// Writes a few kilobytes into one of the spare slots; the slot is free again when the last clone is dropped.
     ///
     /// # Errors
-    /// [`RuntimeError::Engine`] if the space does not offer the child, or every spare slot is in use.
-    pub fn prepare(&self, child: &CalibratedChild) -> Result<PreparedChild, RuntimeError> {
-        Ok(self.supernet.prepare(child)?)
+    /// [`Error`] if the space does not offer the child, or every spare slot is in use.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn prepare(&self, child: &CalibratedChild) -> Result<PreparedChild, Error> {
+        block_on(self.prepare_async(child))
+    }
+
+    /// As [`Runtime::prepare`], without blocking.
+    ///
+    /// # Errors
+    /// As [`Runtime::prepare`].
+    pub async fn prepare_async(&self, child: &CalibratedChild) -> Result<PreparedChild, Error> {
+        self.supernet.prepare_async(child).await
     }
 
     /// Whether a child may be chosen and answer: it was trained, or [`RuntimeOptions::untrained`] is set.
@@ -262,15 +285,15 @@ impl Runtime {
     /// The shipped child called `name`, as the engine runs it: to be timed, whether it was trained or not.
     ///
     /// # Errors
-    /// [`RuntimeError::Bundle`] lists the names that exist.
-    pub fn prepared(&self, name: &str) -> Result<&PreparedChild, RuntimeError> {
+    /// [`Error::UnknownChild`] lists the names that exist.
+    pub fn prepared(&self, name: &str) -> Result<&PreparedChild, Error> {
         Ok(self.shipped(name)?.active.prepared())
     }
 
-    fn shipped(&self, name: &str) -> Result<&Shipped, RuntimeError> {
+    fn shipped(&self, name: &str) -> Result<&Shipped, Error> {
         self.shipped.iter().find(|one| one.entry.name == name).ok_or_else(|| {
             let known: Vec<&str> = self.shipped.iter().map(|one| one.entry.name.as_str()).collect();
-            BundleError::UnknownChild { name: name.to_owned(), known: known.join(", ") }.into()
+            Error::UnknownChild { name: name.to_owned(), known: known.join(", ") }
         })
     }
 }
@@ -334,7 +357,7 @@ mod tests {
             let bundle = bundle(storage);
             let load = |weight_storage| {
                 let options = RuntimeOptions { weight_storage, start: Start::Tuned, ..RuntimeOptions::default() };
-                Runtime::with_context(&context, &bundle, &options)
+                Runtime::open_on(&context, &bundle, &options)
             };
             let runtime = load(None).unwrap();
             let fault = runtime.storage_fault().unwrap().to_string();
@@ -342,8 +365,8 @@ mod tests {
             assert_eq!(runtime.supernet().weight_storage(), WeightStorage::F32);
             assert_eq!(runtime.device().precision, "f32");
             let error = load(Some(storage)).unwrap_err();
-            assert!(matches!(error, RuntimeError::Engine(EngineError::SelfTest { .. })), "{error}");
-            assert_eq!(load(Some(WeightStorage::F32)).unwrap().storage_fault(), None);
+            assert!(matches!(error, Error::SelfTest { .. }), "{error}");
+            assert!(load(Some(WeightStorage::F32)).unwrap().storage_fault().is_none());
         }
     }
 }

@@ -1,9 +1,11 @@
+use crate::Error;
 use crate::engine::PreparedChild;
-use crate::session::{Runtime, RuntimeError};
+use crate::session::Runtime;
 use nestling_core::choosing::{Candidate, Choice};
 use nestling_core::space::Child;
 use std::sync::{Arc, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use web_time::Instant;
 
 /// The child that answers.
 #[derive(Clone, Debug)]
@@ -79,7 +81,7 @@ impl Runtime {
     /// Sends nothing to the GPU and makes nothing on it. Classifications that have begun finish with the old child.
     ///
     /// ```no_run
-    /// # fn switch(runtime: &crate::Runtime) -> Result<(), crate::session::RuntimeError> {
+    /// # fn switch(runtime: &nestling::Runtime) -> Result<(), nestling::Error> {
     /// runtime.switch_to("smallest")?;
     /// assert_eq!(runtime.active().name(), Some("smallest"));
     /// # Ok(())
@@ -87,28 +89,28 @@ impl Runtime {
     /// ```
     ///
     /// # Errors
-    /// [`RuntimeError::Bundle`] if no child of that name ships, [`RuntimeError::Untrained`] if the child was never trained,
-    /// [`RuntimeError::Engine`] if another runtime prepared it.
-    pub fn switch_to<'a>(&self, target: impl Into<Target<'a>>) -> Result<Duration, RuntimeError> {
+    /// [`Error::UnknownChild`] if no child of that name ships, [`Error::Untrained`] if the child was never trained,
+    /// [`Error`] if another runtime prepared it.
+    pub fn switch_to<'a>(&self, target: impl Into<Target<'a>>) -> Result<Duration, Error> {
         let started = Instant::now();
         self.activate(self.find(target.into())?);
         Ok(started.elapsed())
     }
 
     /// The child of a target, if it is this runtime's and may answer.
-    pub(super) fn find(&self, target: Target<'_>) -> Result<ActiveChild, RuntimeError> {
+    pub(super) fn find(&self, target: Target<'_>) -> Result<ActiveChild, Error> {
         match target {
             Target::Shipped(name) => {
                 let shipped = self.shipped(name)?;
                 if !self.may_answer(&shipped.entry.child) {
-                    return Err(RuntimeError::Untrained { child: format!("child `{name}`") });
+                    return Err(Error::Untrained { child: format!("child `{name}`") });
                 }
                 Ok(shipped.active.clone())
             }
             Target::Prepared(prepared) => {
                 self.supernet.check_own(prepared)?;
                 if !self.may_answer(prepared.child()) {
-                    return Err(RuntimeError::Untrained { child: format!("child `{prepared}`") });
+                    return Err(Error::Untrained { child: format!("child `{prepared}`") });
                 }
                 Ok(ActiveChild::new(None, prepared.clone()))
             }

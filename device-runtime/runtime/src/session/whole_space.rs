@@ -1,7 +1,8 @@
 use crate::engine::PreparedChild;
-use crate::profiling::Progress;
-use crate::session::measure::lock;
-use crate::session::{ChooseError, Runtime, RuntimeError};
+#[cfg(not(target_arch = "wasm32"))]
+use crate::gpu::block_on;
+use crate::session::Runtime;
+use crate::{Error, OnProgress, Phase, Progress};
 use nestling_bundle::Bundle;
 use nestling_core::accuracy::AccuracyPredictor;
 use nestling_core::choosing::{Budget, Challenge, Choice, FoundChild, SearchBudget, compare, search_under_limit};
@@ -20,7 +21,7 @@ pub struct WholeSpaceOptions<'a> {
     /// Seed of the search.
     pub seed: u64,
     /// Called now and then, for a progress bar; [`Progress`] says what it must not do.
-    pub progress: Option<&'a dyn Fn(Progress)>,
+    pub progress: Option<OnProgress<'a>>,
 }
 
 impl fmt::Debug for WholeSpaceOptions<'_> {
@@ -62,35 +63,6 @@ pub struct Adopted {
     pub check: Top1,
     /// The shipped child's on the same images.
     pub check_of_shipped: Top1,
-}
-
-/// Why a whole space cannot be searched.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum WholeSpaceError {
-    /// Nothing holds the budget.
-    #[error(transparent)]
-    Choose(#[from] ChooseError),
-    /// The GPU failed, or a child cannot be made ready.
-    #[error(transparent)]
-    Runtime(#[from] RuntimeError),
-    /// Another bundle than the runtime's.
-    #[error("this is bundle {given}, but the runtime was made from {own}; give the one it was made from")]
-    OtherBundle {
-        /// The one that was given.
-        given: String,
-        /// The runtime's.
-        own: String,
-    },
-    /// The bundle says nothing of children that do not ship.
-    #[error(
-        "the bundle has no {missing}, so children that do not ship cannot be judged; pack it from a search with this \
-         version, or use `choose`, which takes shipped children"
-    )]
-    Missing {
-        /// What it lacks.
-        missing: &'static str,
-    },
 }
 
 impl WholeSpaceChoice {
@@ -136,15 +108,38 @@ struct Judge<'a> {
 }
 
 impl<'a> Judge<'a> {
-    fn of(bundle: &'a Bundle) -> Result<Self, WholeSpaceError> {
+    fn of(bundle: &'a Bundle) -> Result<Self, Error> {
         let Some(predictor) = &bundle.manifest().accuracy_predictor else {
-            return Err(WholeSpaceError::Missing { missing: "accuracy predictor" });
+            return Err(Error::CannotJudge { missing: "accuracy predictor" });
         };
         let calibration: Vec<Image<'a>> = bundle.calibration_images().collect();
         if calibration.is_empty() {
-            return Err(WholeSpaceError::Missing { missing: "calibration images" });
+            return Err(Error::CannotJudge { missing: "calibration images" });
         }
         Ok(Self { predictor, calibration, check: bundle.check_images().collect() })
+    }
+}
+
+/// One search for the best child that was not tried yet.
+struct Search<'a> {
+    judge: &'a Judge<'a>,
+    budget: Budget,
+    drift: f64,
+    options: &'a WholeSpaceOptions<'a>,
+    tried: &'a [Child],
+}
+
+/// Progress within a challenger's round.
+struct RoundProgress<'a> {
+    round: usize,
+    progress: Option<OnProgress<'a>>,
+}
+
+impl RoundProgress<'_> {
+    fn say(&self, done: f64, phase: Phase) {
+        if let Some(progress) = self.progress {
+            progress(Progress { fraction: (self.round as f64 + done) / CHALLENGERS as f64, phase });
+        }
     }
 }
 
@@ -159,88 +154,97 @@ impl Runtime {
     /// say that it is better. Takes seconds; other threads may classify meanwhile. Needs a spare slot.
     ///
     /// # Errors
-    /// [`WholeSpaceError::Choose`] as [`Runtime::choose`]; [`WholeSpaceError::Missing`] if the bundle has no predictor or
-    /// no calibration images; [`WholeSpaceError::OtherBundle`]; [`WholeSpaceError::Runtime`] if the GPU fails or no slot
+    /// [`Error`] as [`Runtime::choose`]; [`Error::CannotJudge`] if the bundle has no predictor or
+    /// no calibration images; [`Error::OtherBundle`]; [`Error`] if the GPU fails or no slot
     /// is spare. After an error the shipped choice, if there was one, is active.
+    #[cfg(not(target_arch = "wasm32"))]
     pub fn choose_in_whole_space(
         &self,
         bundle: &Bundle,
         budget: Budget,
         options: &WholeSpaceOptions<'_>,
-    ) -> Result<WholeSpaceChoice, WholeSpaceError> {
+    ) -> Result<WholeSpaceChoice, Error> {
+        block_on(self.choose_in_whole_space_async(bundle, budget, options))
+    }
+
+    /// As [`Runtime::choose_in_whole_space`], without blocking, but for the search itself, which computes some tens of
+    /// milliseconds at a time. Dropping the future leaves the shipped choice, if it was made, active.
+    ///
+    /// # Errors
+    /// As [`Runtime::choose_in_whole_space`].
+    pub async fn choose_in_whole_space_async(
+        &self,
+        bundle: &Bundle,
+        budget: Budget,
+        options: &WholeSpaceOptions<'_>,
+    ) -> Result<WholeSpaceChoice, Error> {
         if bundle.network_id() != self.network {
             let (given, own) = (bundle.network_id().to_string(), self.network.to_string());
-            return Err(WholeSpaceError::OtherBundle { given, own });
+            return Err(Error::OtherBundle { given, own });
         }
         let judge = Judge::of(bundle)?;
-        let shipped = self.choose(budget)?;
-        let incumbent = shipped.entry().child.clone();
-        let spread = self.known_profile(&lock(&self.measuring))?.table.spread;
-        let say = |done: f64, doing: &'static str| {
-            if let Some(progress) = options.progress {
-                progress(Progress { done, doing });
-            }
-        };
-        let (error, own) = (judge.predictor.prediction_error().root_mean_square_error, self.worth(&judge, &shipped));
+        let turn = self.turn.take("a search of the whole space")?;
+        let shipped = self.choose_in_turn(budget, options.progress, &turn).await?;
+        let spread = self.known_profile(&turn, None).await?.table.spread;
+        let own = self.worth(&judge, &shipped);
         let mut right_of_shipped = None;
         let mut tried: Vec<Child> = Vec::new();
-        for turn in 0..CHALLENGERS {
-            say(turn as f64 / CHALLENGERS as f64, "searching the space");
-            let pace = self.pace()?;
-            let Some(found) = self.best_untried(&judge, budget, pace, options, &tried, &incumbent) else { break };
-            // Not even the prediction says so.
+        for round in 0..CHALLENGERS {
+            let part = RoundProgress { round, progress: options.progress };
+            part.say(0.0, Phase::Searching);
+            let drift = self.drift(&turn).await?;
+            let search = Search { judge: &judge, budget, drift, options, tried: &tried };
+            let Some(found) = self.best_untried(&search, &shipped.entry().child) else { break };
+            // Not even the prediction says that it is better.
             if found.top1 <= own {
                 break;
             }
             tried.push(found.child.clone());
-            let predicted = Millis(pace * found.cost);
-            // A child that is too slow still refines the fit.
-            let measured = self.time_and_learn(&found.child, predicted)?;
+            let predicted = Millis(drift * found.cost);
+            // A child that is too slow still refines the model.
+            let measured = self.time_and_learn(&found.child, predicted, &turn).await?;
             if !budget.holds_with_room(measured, spread) {
                 continue;
             }
-            let calibrated = {
-                let part = |done: f64| say((turn as f64 + done) / CHALLENGERS as f64, "calibrating");
-                self.supernet.calibrate(&found.child, &judge.calibration, Some(&part)).map_err(RuntimeError::from)?
-            };
-            let prepared = self.prepare(&calibrated)?;
-            let theirs = match &right_of_shipped {
-                Some(right) => right,
-                None => {
-                    let right = self.right_answers(self.prepared(&shipped.entry().name)?, &judge.check)?;
-                    right_of_shipped.insert(right)
-                }
-            };
-            let ours = self.right_answers(&prepared, &judge.check)?;
+            let calibrating = |done: f64| part.say(done, Phase::Calibrating);
+            let calibrated =
+                self.supernet.calibrate_async(&found.child, &judge.calibration, Some(&calibrating)).await?;
+            let prepared = self.prepare_async(&calibrated).await?;
+            if right_of_shipped.is_none() {
+                let incumbent = self.prepared(&shipped.entry().name)?;
+                right_of_shipped = Some(self.right_answers(incumbent, &judge.check).await?);
+            }
+            let theirs = right_of_shipped.as_deref().unwrap_or_default();
+            let ours = self.right_answers(&prepared, &judge.check).await?;
             let (check, check_of_shipped, only_challenger, only_other) = compare(&ours, theirs);
             let challenge = Challenge {
                 predicted_gain: found.top1 - own,
-                prediction_error: error,
+                prediction_error: judge.predictor.prediction_error().root_mean_square_error,
                 only_challenger,
                 only_other,
                 images: check.images,
             };
-            if challenge.is_won() {
-                self.switch_to(&prepared)?;
-                let (expected_gain, uncertainty) = challenge.expected_gain();
-                let why = format!(
-                    "expected to be {expected_gain:.2} (+-{uncertainty:.2}) points better than shipped `{}` within {budget}",
-                    shipped.entry().name
-                );
-                let accuracy = shipped.entry().held_out.percent() + expected_gain;
-                let adopted = Adopted {
-                    calibrated,
-                    prepared,
-                    predicted,
-                    measured,
-                    predicted_top1: found.top1,
-                    expected_gain,
-                    accuracy,
-                    check,
-                    check_of_shipped,
-                };
-                return Ok(WholeSpaceChoice { shipped, adopted: Some(adopted), why });
+            if !challenge.is_won() {
+                continue;
             }
+            self.switch_to(&prepared)?;
+            let (expected_gain, uncertainty) = challenge.expected_gain();
+            let why = format!(
+                "expected to be {expected_gain:.2} (+-{uncertainty:.2}) points better than shipped `{}` within {budget}",
+                shipped.entry().name
+            );
+            let adopted = Adopted {
+                calibrated,
+                prepared,
+                predicted,
+                measured,
+                predicted_top1: found.top1,
+                expected_gain,
+                accuracy: shipped.entry().held_out.percent() + expected_gain,
+                check,
+                check_of_shipped,
+            };
+            return Ok(WholeSpaceChoice { shipped, adopted: Some(adopted), why });
         }
         let why = match tried.len() {
             0 => "no other child of the space is predicted to be better within the budget".to_owned(),
@@ -259,20 +263,13 @@ impl Runtime {
         entry.held_out.known_percent().map_or(predicted, |measured| measured.max(predicted))
     }
 
-    fn best_untried(
-        &self,
-        judge: &Judge<'_>,
-        budget: Budget,
-        pace: f64,
-        options: &WholeSpaceOptions<'_>,
-        tried: &[Child],
-        incumbent: &Child,
-    ) -> Option<FoundChild> {
+    fn best_untried(&self, search: &Search<'_>, incumbent: &Child) -> Option<FoundChild> {
+        let Search { judge, budget, drift, options, tried } = *search;
         let profile = self.current_profile()?;
         let table = &profile.table;
         let starts: Vec<Child> = self.children().map(|entry| entry.child.clone()).collect();
         // With the room that the measured time must have, or every candidate would just miss it.
-        let limit = budget.limit.0 / (budget.room() * table.spread.at(budget.quantile) * pace);
+        let limit = budget.limit.0 / (budget.room() * table.spread.at(budget.quantile) * drift);
         let found = search_under_limit(
             self.space(),
             &starts,
@@ -287,13 +284,9 @@ impl Runtime {
     }
 
     /// Whether each image's most probable class is its own.
-    pub(super) fn right_answers(
-        &self,
-        child: &PreparedChild,
-        labelled: &[(Image<'_>, usize)],
-    ) -> Result<Vec<bool>, RuntimeError> {
+    async fn right_answers(&self, child: &PreparedChild, labelled: &[(Image<'_>, usize)]) -> Result<Vec<bool>, Error> {
         let images: Vec<Image<'_>> = labelled.iter().map(|(image, _)| *image).collect();
-        let logits = self.supernet.infer_many(child, &images)?;
+        let logits = self.supernet.infer_many_async(child, &images).await?;
         let best = |logits: &Vec<f32>| (0..logits.len()).max_by(|&a, &b| logits[a].total_cmp(&logits[b]));
         Ok(logits.iter().zip(labelled).map(|(logits, (_, label))| best(logits) == Some(*label)).collect())
     }

@@ -20,11 +20,13 @@ mod plan;
 mod progress;
 mod run;
 
+use crate::Error;
+use crate::engine::Supernet;
 use crate::engine::arithmetic::check_arithmetic;
 use crate::engine::infer::Input;
 use crate::engine::pipelines::{Pipelines, Wanted};
-use crate::engine::{EngineError, Supernet};
-use crate::gpu::Wait;
+#[cfg(not(target_arch = "wasm32"))]
+use crate::gpu::block_on;
 use nestling_core::image::Image;
 use nestling_core::space::{CalibratedChild, Child};
 use run::Calibration;
@@ -49,19 +51,20 @@ impl Supernet {
     /// for every image, until it returns; the first call for a kind of layer also builds a pipeline or two.
     ///
     /// # Errors
-    /// [`EngineError::NoImages`] if there is none, [`EngineError::Space`] if the space does not offer the child or the
-    /// weights are so broken that a statistic is not finite, [`EngineError::SlotsInUse`] if no slot is free,
-    /// [`EngineError::ImageTooLarge`] for an image beyond the options' side, [`EngineError::CalibrationMemory`] if the
-    /// images need more memory than there is, [`EngineError::Background`] if the driver refused the fast pipelines,
-    /// [`EngineError::Gpu`] otherwise. The supernet is as before then.
+    /// [`Error::NoImages`] if there is none, [`Error::Space`] if the space does not offer the child or the
+    /// weights are so broken that a statistic is not finite, [`Error::SlotsInUse`] if no slot is free,
+    /// [`Error::ImageTooLarge`] for an image beyond the options' side, [`Error::CalibrationMemory`] if the
+    /// images need more memory than there is, [`Error::FastKernels`] if the driver refused the fast pipelines,
+    /// [`Error`] otherwise. The supernet is as before then.
+    #[cfg(not(target_arch = "wasm32"))]
     pub fn calibrate(
         &self,
         child: &Child,
         images: &[Image<'_>],
-        progress: Option<&dyn Fn(f64)>,
-    ) -> Result<CalibratedChild, EngineError> {
+        progress: Option<&(dyn Fn(f64) + Sync)>,
+    ) -> Result<CalibratedChild, Error> {
         let inputs: Vec<Input<'_>> = images.iter().map(Input::Image).collect();
-        pollster::block_on(self.calibrate_inputs(child, &inputs, progress, Wait::Blocking))
+        block_on(self.calibrate_inputs(child, &inputs, progress))
     }
 
     /// The same without blocking: the only way in a browser.
@@ -72,46 +75,46 @@ impl Supernet {
         &self,
         child: &Child,
         images: &[Image<'_>],
-        progress: Option<&dyn Fn(f64)>,
-    ) -> Result<CalibratedChild, EngineError> {
+        progress: Option<&(dyn Fn(f64) + Sync)>,
+    ) -> Result<CalibratedChild, Error> {
         let inputs: Vec<Input<'_>> = images.iter().map(Input::Image).collect();
-        self.calibrate_inputs(child, &inputs, progress, Wait::Suspending).await
+        self.calibrate_inputs(child, &inputs, progress).await
     }
 
     /// The same over tensors that are resized and normalised already, each `[channels][height][width]` at the child's
     /// resolution.
     ///
     /// # Errors
-    /// [`EngineError::Tensor`] if a length is wrong; otherwise as [`Supernet::calibrate`].
+    /// [`Error::Tensor`] if a length is wrong; otherwise as [`Supernet::calibrate`].
+    #[cfg(not(target_arch = "wasm32"))]
     pub fn calibrate_tensors(
         &self,
         child: &Child,
         tensors: &[&[f32]],
-        progress: Option<&dyn Fn(f64)>,
-    ) -> Result<CalibratedChild, EngineError> {
+        progress: Option<&(dyn Fn(f64) + Sync)>,
+    ) -> Result<CalibratedChild, Error> {
         let inputs: Vec<Input<'_>> = tensors.iter().map(|tensor| Input::Tensor(tensor)).collect();
-        pollster::block_on(self.calibrate_inputs(child, &inputs, progress, Wait::Blocking))
+        block_on(self.calibrate_inputs(child, &inputs, progress))
     }
 
     async fn calibrate_inputs(
         &self,
         child: &Child,
         inputs: &[Input<'_>],
-        progress: Option<&dyn Fn(f64)>,
-        wait: Wait,
-    ) -> Result<CalibratedChild, EngineError> {
+        progress: Option<&(dyn Fn(f64) + Sync)>,
+    ) -> Result<CalibratedChild, Error> {
         if inputs.is_empty() {
-            return Err(EngineError::NoImages { child: child.to_string() });
+            return Err(Error::NoImages { child: child.to_string() });
         }
         self.context.check(ACTION)?;
-        self.wait_until_ready()?;
-        let mut calibration = Calibration::new(self, child, inputs.len(), progress, wait).await?;
+        self.ready().await?;
+        let mut calibration = Calibration::new(self, child, inputs.len(), progress).await?;
         calibration.keep_inputs(inputs).await?;
         calibration.finish().await
     }
 
     /// What only calibration runs, with all that earlier ones built.
-    async fn calibration_pipelines(&self, wanted: &Wanted) -> Result<Pipelines, EngineError> {
+    async fn calibration_pipelines(&self, wanted: &Wanted) -> Result<Pipelines, Error> {
         let mut all = self.calibration.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let shipped = self.current_pipelines();
         let there = |all: &Pipelines, (kernel, specialisation)| {

@@ -17,13 +17,18 @@ fn input_work(network: &Network) -> f64 {
 
 /// Says how much is done.
 pub(super) struct Progress<'a> {
-    tell: Option<&'a dyn Fn(f64)>,
+    tell: Option<&'a (dyn Fn(f64) + Sync)>,
     done: f64,
     all: f64,
 }
 
 impl<'a> Progress<'a> {
-    pub(super) fn new(tell: Option<&'a dyn Fn(f64)>, network: &Network, passes: &[Pass], images: usize) -> Self {
+    pub(super) fn new(
+        tell: Option<&'a (dyn Fn(f64) + Sync)>,
+        network: &Network,
+        passes: &[Pass],
+        images: usize,
+    ) -> Self {
         let each = input_work(network) + passes.iter().map(|pass| work(network, pass)).sum::<f64>();
         Self { tell, done: 0.0, all: each * images as f64 }
     }

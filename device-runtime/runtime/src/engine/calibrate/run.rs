@@ -1,3 +1,4 @@
+use crate::Error;
 use crate::engine::arena::{Location, steps};
 use crate::engine::calibrate::ACTION;
 use crate::engine::calibrate::kept::{ImageBytes, Kept, tensor_bytes};
@@ -8,14 +9,15 @@ use crate::engine::infer::Input;
 use crate::engine::pipelines::Wanted;
 use crate::engine::planner::{LayerPlan, activation_number};
 use crate::engine::prepare::{Dispatch, norm_elements, pairs, shape_parameters};
-use crate::engine::{EngineError, PreparedChild, Supernet};
-use crate::gpu::{GpuError, Lease, Staging, Upload, Wait};
+use crate::engine::{PreparedChild, Supernet};
+use crate::gpu::{Lease, Staging, Upload};
 use nestling_core::space::{Activation, CalibratedChild, Child, LayerShape, Network, Statistics};
 use nestling_shaders::{Epilogue, Kernel, LayerParameters};
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use web_time::Instant;
 
 /// Most images of one submission.
 const MAX_TOGETHER: usize = 64;
@@ -47,7 +49,6 @@ pub(super) struct Calibration<'a> {
     /// Images of the next submission.
     together: usize,
     progress: Progress<'a>,
-    wait: Wait,
 }
 
 /// Moments on their way.
@@ -63,9 +64,8 @@ impl<'a> Calibration<'a> {
         supernet: &'a Supernet,
         child: &Child,
         images: usize,
-        progress: Option<&'a dyn Fn(f64)>,
-        wait: Wait,
-    ) -> Result<Self, EngineError> {
+        progress: Option<&'a (dyn Fn(f64) + Sync)>,
+    ) -> Result<Self, Error> {
         let network = supernet.space.lower(child)?;
         let prepared = supernet.prepare_async(&CalibratedChild::neutral(&network)?).await?;
         let passes = passes(&network, &steps(&network));
@@ -77,7 +77,7 @@ impl<'a> Calibration<'a> {
         wanted.extend([moments, normalise]);
         let pipelines = supernet.calibration_pipelines(&wanted).await?;
         let shipped = supernet.dispatches(&prepared).to_vec();
-        let bare: Result<Vec<Option<Dispatch>>, EngineError> = (bare_plans.iter().zip(&shipped))
+        let bare: Result<Vec<Option<Dispatch>>, Error> = (bare_plans.iter().zip(&shipped))
             .map(|(plan, shipped)| {
                 let Some(plan) = plan else { return Ok(None) };
                 let pipeline = pipelines.require(plan.kernel, plan.specialisation)?.clone();
@@ -101,8 +101,8 @@ impl<'a> Calibration<'a> {
             (kept, Staging::new(&supernet.context, IN_FLIGHT, together as u64 * most_moments))
         });
         verdict.await.map_err(|error| match error {
-            GpuError::OutOfMemory { .. } => {
-                EngineError::CalibrationMemory { child: child.to_string(), images, bytes: bytes.total(images) }
+            Error::OutOfMemory { .. } => {
+                Error::CalibrationMemory { child: child.to_string(), images, bytes: bytes.total(images) }
             }
             other => other.into(),
         })?;
@@ -120,12 +120,11 @@ impl<'a> Calibration<'a> {
             staging,
             images,
             together: 1,
-            wait,
         })
     }
 
     /// Brings every image to the network's input tensor, and keeps that.
-    pub(super) async fn keep_inputs(&mut self, inputs: &[Input<'_>]) -> Result<(), EngineError> {
+    pub(super) async fn keep_inputs(&mut self, inputs: &[Input<'_>]) -> Result<(), Error> {
         let supernet = self.supernet;
         let bytes = tensor_bytes(self.prepared.network(), None);
         let mut waiting = 0;
@@ -142,7 +141,7 @@ impl<'a> Calibration<'a> {
                     let (buffer, offset) = self.kept.bases.of(index);
                     let from = supernet.arena.buffer(Location::INPUT.place);
                     commands.copy_buffer_to_buffer(from, 0, buffer, offset, bytes);
-                    Ok::<_, EngineError>(supernet.context.submit(commands))
+                    Ok::<_, Error>(supernet.context.submit(commands))
                 })
             };
             verdict.await?;
@@ -150,7 +149,7 @@ impl<'a> Calibration<'a> {
             waiting += upload_bytes(input);
             if waiting > MAX_WAITING {
                 waiting = 0;
-                self.settle(submission).await?;
+                supernet.context.settle(ACTION, submission).await?;
             }
             self.progress.input(self.prepared.network());
         }
@@ -158,7 +157,7 @@ impl<'a> Calibration<'a> {
     }
 
     /// Takes one layer after the other.
-    pub(super) async fn finish(mut self) -> Result<CalibratedChild, EngineError> {
+    pub(super) async fn finish(mut self) -> Result<CalibratedChild, Error> {
         let mut statistics = Statistics { means: Vec::new(), variances: Vec::new() };
         for pass in std::mem::take(&mut self.passes) {
             let (means, variances) = self.layer(&pass).await?;
@@ -170,16 +169,8 @@ impl<'a> Calibration<'a> {
         Ok(calibrated)
     }
 
-    /// Waits for a submission.
-    async fn settle(&self, submission: wgpu::SubmissionIndex) -> Result<(), EngineError> {
-        // Reading nothing of interest is the one wait that also works in a browser.
-        let lease = self.staging.take().await;
-        lease.read(&self.supernet.context, ACTION, submission, 4, self.wait).await?;
-        Ok(())
-    }
-
     /// Finds one layer's means and variances over all images, and folds them: from now on the layer runs as it ships.
-    async fn layer(&mut self, pass: &Pass) -> Result<(Vec<f32>, Vec<f32>), EngineError> {
+    async fn layer(&mut self, pass: &Pass) -> Result<(Vec<f32>, Vec<f32>), Error> {
         let network = self.prepared.inner.network.clone();
         let layer = &network.layers[pass.layer];
         self.write(pass.layer, &bare(&layer.shape), &pairs(layer, |_| (1.0, 0.0))).await?;
@@ -195,7 +186,7 @@ impl<'a> Calibration<'a> {
             } else if let Some(Pending { lease, submission, images }) = pending.pop_front() {
                 let bytes = moment_bytes(layer);
                 let all = bytes * images as u64;
-                let read = lease.read(&self.supernet.context, ACTION, submission, all, self.wait).await?;
+                let read = lease.read(&self.supernet.context, ACTION, submission, all).await?;
                 let values: Vec<[f32; 4]> = bytemuck::pod_collect_to_vec(&read);
                 values.chunks_exact(bytes as usize / 16).for_each(|image| moments.add(image));
                 self.together = suitable(self.together, images, since.elapsed());
@@ -210,7 +201,7 @@ impl<'a> Calibration<'a> {
     }
 
     /// Writes a layer's scales and shifts, and its parameters, of which `epilogue` says how it ends.
-    async fn write(&self, index: usize, epilogue: &LayerShape, norms: &[[f32; 4]]) -> Result<(), EngineError> {
+    async fn write(&self, index: usize, epilogue: &LayerShape, norms: &[[f32; 4]]) -> Result<(), Error> {
         let supernet = self.supernet;
         let network = self.prepared.network();
         let norm = self.norms[index];
@@ -227,7 +218,7 @@ impl<'a> Calibration<'a> {
         Ok(verdict.await?)
     }
 
-    async fn submit(&self, pass: &Pass, images: Range<usize>) -> Result<Pending, EngineError> {
+    async fn submit(&self, pass: &Pass, images: Range<usize>) -> Result<Pending, Error> {
         let supernet = self.supernet;
         let lease = self.staging.take().await;
         let count = images.len();
@@ -254,7 +245,7 @@ fn bare(shape: &LayerShape) -> LayerShape {
 }
 
 /// How the normalised layers are computed without what closes them: as they ship, but where that is built in.
-fn bare_plans(supernet: &Supernet, network: &Network) -> Result<Vec<Option<LayerPlan>>, EngineError> {
+fn bare_plans(supernet: &Supernet, network: &Network) -> Result<Vec<Option<LayerPlan>>, Error> {
     let plan = |shape: &LayerShape| {
         let mut plan = supernet.planner.plan(shape)?;
         for kernel in [Kernel::Moments, Kernel::Normalise] {

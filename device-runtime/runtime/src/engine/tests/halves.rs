@@ -1,6 +1,7 @@
 //! Whole networks whose products are computed in 16 bits.
 
 use super::*;
+use crate::Error;
 use crate::gpu::Counters;
 use nestling_core::arithmetic::Arithmetic;
 use nestling_core::weights::WeightStorage;
@@ -71,7 +72,7 @@ fn a_context_without_16_bit_floats_refuses_them_and_says_what_to_do() {
     assert!(!PLAIN_CONTEXT.facts().f16);
     let options = in_halves(WeightStorage::F32);
     let error = Supernet::load(&PLAIN_CONTEXT, &space, &weights, &preprocessing(&space), &options).unwrap_err();
-    assert!(matches!(&error, EngineError::NoArithmetic { arithmetic: Arithmetic::F16, .. }), "{error}");
+    assert!(matches!(&error, Error::NoArithmetic { arithmetic: Arithmetic::F16, .. }), "{error}");
     for part in ["f16", "Arithmetic::F32", "--arithmetic f32", "ContextOptions::use_f16"] {
         assert!(error.to_string().contains(part), "{error}");
     }

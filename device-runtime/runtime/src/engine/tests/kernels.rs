@@ -5,7 +5,7 @@ use crate::engine::planner::LayerPlan;
 use crate::engine::prepare::shape_parameters;
 use crate::engine::repack::pack;
 use crate::engine::tiles::{tile_candidates, vendor_tiles};
-use crate::gpu::{Staging, Upload, Wait};
+use crate::gpu::{Staging, Upload, block_on};
 use nestling_core::arithmetic::Arithmetic;
 use nestling_core::reference::{close, convolve};
 use nestling_core::space::{
@@ -42,8 +42,8 @@ pub(super) fn dispatched(bench: &Bench, plan: &LayerPlan, elements: usize) -> Ve
         commands.copy_buffer_to_buffer(&bench.arena.block, 0, lease.buffer(), 0, bytes);
         CONTEXT.submit(commands)
     });
-    pollster::block_on(verdict).unwrap();
-    let read = pollster::block_on(lease.read(&CONTEXT, "a case", submission, bytes, Wait::Blocking)).unwrap();
+    block_on(verdict).unwrap();
+    let read = block_on(lease.read(&CONTEXT, "a case", submission, bytes)).unwrap();
     bytemuck::pod_collect_to_vec(&read)
 }
 
@@ -234,7 +234,7 @@ fn run(
     let shape = case.layer.shape;
     let mut bench = BENCHES[case.storage as usize].lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     if bench.pipelines.get(plan.kernel, plan.specialisation).is_none() {
-        pollster::block_on(bench.pipelines.add(&CONTEXT, plan.kernel, plan.specialisation)).unwrap();
+        block_on(bench.pipelines.add(&CONTEXT, plan.kernel, plan.specialisation)).unwrap();
     }
     let packed = pack(&case.layout, weights, case.storage).unwrap();
     let steps = packed.steps.first();

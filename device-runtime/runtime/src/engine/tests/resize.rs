@@ -1,6 +1,6 @@
 use super::*;
 use crate::engine::infer::Input;
-use crate::gpu::{Staging, Wait};
+use crate::gpu::{Staging, block_on};
 use nestling_core::image::{Image, PixelFormat, Plane, YuvColour, YuvMatrix, YuvRange, preprocess};
 use proptest::prelude::*;
 
@@ -23,8 +23,8 @@ fn resized(supernet: &Supernet, child: &PreparedChild, image: &Image<'_>) -> Vec
             context.submit(commands)
         })
     };
-    pollster::block_on(verdict).unwrap();
-    let read = pollster::block_on(lease.read(context, "a resize", submission, bytes, Wait::Blocking)).unwrap();
+    block_on(verdict).unwrap();
+    let read = block_on(lease.read(context, "a resize", submission, bytes)).unwrap();
     let values: Vec<[f32; 4]> = bytemuck::pod_collect_to_vec(&read);
     let channels = shape.channels as usize;
     assert!(values.iter().all(|value| value[channels..].iter().all(|&padding| padding == 0.0)));

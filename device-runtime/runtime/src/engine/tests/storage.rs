@@ -1,6 +1,7 @@
 //! Whole networks whose weights are stored as f16 and int8.
 
 use super::*;
+use crate::Error;
 use crate::gpu::Counters;
 use nestling_core::weights::WeightStorage;
 
@@ -79,7 +80,7 @@ fn a_weight_that_a_half_cannot_hold_is_refused_by_its_layer() {
         Supernet::load(&CONTEXT, &space, &weights, &preprocessing(&space), &options)
     };
     let error = load(WeightStorage::F16).unwrap_err();
-    assert!(matches!(&error, EngineError::WeightRange(range) if range.layer == "classifier"), "{error}");
+    assert!(matches!(&error, Error::WeightRange(range) if range.layer == "classifier"), "{error}");
     assert!(error.to_string().contains("-100000, which f16 cannot hold"), "{error}");
     assert!(load(WeightStorage::Int8).is_ok(), "its step grows with it");
 }

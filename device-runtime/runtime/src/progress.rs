@@ -1,0 +1,47 @@
+use std::fmt;
+
+/// How far a measurement, a choice or a calibration is.
+///
+/// The callback runs in the midst of it, on the thread that does it: it must return soon, for a slow one makes the device
+/// look slow. It may classify and switch; a call that measures, chooses or calibrates gets [`Error::Busy`](crate::Error).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Progress {
+    /// Part that is done, from 0 to 1.
+    pub fraction: f64,
+    /// Part of the work that is under way.
+    pub phase: Phase,
+}
+
+/// A part of a measurement, a choice or a calibration. Prints in words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Phase {
+    /// Children that tell most about the device are timed.
+    InformativeChildren,
+    /// Shipped children are timed.
+    ShippedChildren,
+    /// Layers are timed alone.
+    Layers,
+    /// A child is chosen for a budget.
+    Choosing,
+    /// The search space is searched by prediction.
+    Searching,
+    /// Batch-norm statistics are computed.
+    Calibrating,
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::InformativeChildren => "timing informative children",
+            Self::ShippedChildren => "timing shipped children",
+            Self::Layers => "timing layers",
+            Self::Choosing => "choosing a child",
+            Self::Searching => "searching the space",
+            Self::Calibrating => "calibrating",
+        })
+    }
+}
+
+/// A progress callback.
+pub type OnProgress<'a> = &'a (dyn Fn(Progress) + Sync);
