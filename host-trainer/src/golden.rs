@@ -43,7 +43,10 @@ pub enum GoldenInput<'a> {
 /// Runs the child at `index` of a bundle on one input, in the trainer and on the device.
 ///
 /// # Errors
-/// [`GoldenError`] if there is no such child, or the device refuses it.
+/// [`GoldenError`] if the device refuses the child.
+///
+/// # Panics
+/// If `index` is no place in [`Bundle::children`].
 pub fn golden(
     bundle: &Bundle,
     supernet: &Supernet,
@@ -51,9 +54,9 @@ pub fn golden(
     index: usize,
     from: GoldenInput<'_>,
 ) -> Result<Golden, GoldenError> {
-    let calibrated = bundle.calibrated(index)?;
+    let calibrated = &bundle.calibrated()[index];
     let network = &bundle.networks()[index];
-    let prepared = supernet.prepare(&calibrated)?;
+    let prepared = supernet.prepare(calibrated)?;
     let (input, device) = match from {
         GoldenInput::Noise(seed) => {
             let input = values_of(&noise_images(network, seed, 1));

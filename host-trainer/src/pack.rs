@@ -3,7 +3,7 @@
 use crate::data::{Dataset, FASHION_LABELS};
 use crate::run_folder::SearchReport;
 use crate::search::Evaluator;
-use nestling_bundle::{BundleContents, BundledImages, Manifest, PackError, Trained};
+use nestling_bundle::{BundleContents, BundleError, BundledImages, Manifest, Trained};
 use nestling_core::image::PixelFormat;
 use nestling_core::latency::LatencyTable;
 use nestling_core::space::{Child, ChildEntry, SpaceError};
@@ -19,7 +19,7 @@ pub enum PackRunError {
     Space(#[from] SpaceError),
     /// The bundle is contradictory or the disk does not take it.
     #[error(transparent)]
-    Pack(#[from] PackError),
+    Pack(#[from] BundleError),
     /// The search names a child that it does not hold.
     #[error("the search chose child number {index}, but holds {count}; run `nestling search` again")]
     Index {

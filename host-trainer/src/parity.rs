@@ -74,8 +74,8 @@ pub fn parity(
     let supernet = Supernet::load(context, space, bundle.weights(), preprocessing, &EngineOptions::default())?;
     let mut children: Vec<(Network, CalibratedChild)> = Vec::new();
     for name in ["smallest", "biggest"] {
-        let index = bundle.child_index(name)?;
-        children.push((bundle.networks()[index].clone(), bundle.calibrated(index)?));
+        let child = bundle.child(name)?;
+        children.push((child.network.clone(), child.calibrated.clone()));
     }
     let mut draw = generator(0, purpose::PARITY, 0);
     for _ in 0..random {

@@ -3,7 +3,7 @@
 use crate::calibrate::calibrate_tensors;
 use crate::model::Parameters;
 use crate::train::{generator, purpose};
-use nestling_bundle::{BundleContents, Manifest, PackError, Trained};
+use nestling_bundle::{BundleContents, BundleError, Manifest, Trained};
 use nestling_core::image::Preprocessing;
 use nestling_core::metrics::Top1;
 use nestling_core::space::{CalibratedChild, Child, ChildEntry, Network, Role, SearchSpace, SpaceError};
@@ -29,7 +29,7 @@ pub enum UntrainedError {
     WeightRange(#[from] OutOfRange),
     /// The disk does not take the file.
     #[error(transparent)]
-    Pack(#[from] PackError),
+    Pack(#[from] BundleError),
 }
 
 /// Random weights in which no path is silent: initial values, but with every gamma between 0.5 and 1.5, and every beta

@@ -4,14 +4,14 @@ use crate::BundleError;
 use half::f16;
 use nestling_core::space::{Convolution, ParameterLayout, Role};
 use nestling_core::weights;
-use nestling_core::weights::{MAX_CODE, OutOfRange, Steps, WeightStorage};
+use nestling_core::weights::{MAX_CODE, OutOfRange, QuantisedWeights, WeightStorage};
 use std::borrow::Cow;
 
 /// Bytes that the weights of a space take.
 pub(super) fn length(layout: &ParameterLayout, storage: WeightStorage) -> usize {
     let weights = weights::count(layout);
-    let steps = if storage == WeightStorage::Int8 { weights::count_of_outputs(layout) } else { 0 };
-    4 * (layout.len() - weights + steps) + storage.bytes() * weights
+    let scales = if storage == WeightStorage::Int8 { weights::count_of_outputs(layout) } else { 0 };
+    4 * (layout.len() - weights + scales) + storage.bytes() * weights
 }
 
 /// The section's bytes; the parameters must fit the layout.
@@ -30,8 +30,8 @@ pub(super) fn encode<'a>(
     if storage == WeightStorage::F16 {
         bytes.extend_from_slice(bytemuck::cast_slice(&weights::halves(layout, parameters)?));
     } else {
-        let Steps { codes, steps } = weights::codes_and_steps(layout, parameters)?;
-        bytes.extend_from_slice(bytemuck::cast_slice(&steps));
+        let QuantisedWeights { codes, scales } = weights::quantise(layout, parameters)?;
+        bytes.extend_from_slice(bytemuck::cast_slice(&scales));
         bytes.extend_from_slice(bytemuck::cast_slice(&codes));
     }
     Ok(Cow::Owned(bytes))
@@ -59,11 +59,11 @@ pub(super) fn decode(
         check_halves(layout, codes)?;
         weights::fill_from_halves(layout, codes, &mut parameters);
     } else {
-        let steps;
-        (steps, codes) = codes.split_at(4 * weights::count_of_outputs(layout));
-        let (steps, codes): (&[f32], &[i8]) = (bytemuck::cast_slice(steps), bytemuck::cast_slice(codes));
-        check_codes(layout, codes, steps)?;
-        weights::fill_from_codes(layout, codes, steps, &mut parameters);
+        let scales;
+        (scales, codes) = codes.split_at(4 * weights::count_of_outputs(layout));
+        let (scales, codes): (&[f32], &[i8]) = (bytemuck::cast_slice(scales), bytemuck::cast_slice(codes));
+        check_codes(layout, codes, scales)?;
+        weights::dequantise(layout, codes, scales, &mut parameters);
     }
     Ok(Some(parameters))
 }
@@ -82,16 +82,16 @@ fn check_halves(layout: &ParameterLayout, codes: &[u16]) -> Result<(), BundleErr
 }
 
 /// Only what rounding gives is taken, so that rounding for the GPU gives the very same codes.
-fn check_codes(layout: &ParameterLayout, codes: &[i8], steps: &[f32]) -> Result<(), BundleError> {
-    for ((convolution, codes), (_, steps)) in
-        weights::by_convolution(layout, codes).zip(weights::by_outputs(layout, steps))
+fn check_codes(layout: &ParameterLayout, codes: &[i8], scales: &[f32]) -> Result<(), BundleError> {
+    for ((convolution, codes), (_, scales)) in
+        weights::by_convolution(layout, codes).zip(weights::by_outputs(layout, scales))
     {
-        for (row, &step) in codes.chunks_exact(weights::row_length(convolution, codes.len())).zip(steps) {
-            if !weights::is_step(step) {
-                return Err(unsound(convolution, &format!("{step} as an int8 step")));
+        for (row, &scale) in codes.chunks_exact(weights::row_length(convolution, codes.len())).zip(scales) {
+            if !weights::is_scale(scale) {
+                return Err(unsound(convolution, &format!("{scale} as an int8 scale")));
             }
             let most = row.iter().map(|code| code.unsigned_abs()).max().unwrap_or(0);
-            let expected = if step > 0.0 { MAX_CODE.unsigned_abs() } else { 0 };
+            let expected = if scale > 0.0 { MAX_CODE.unsigned_abs() } else { 0 };
             if most != expected {
                 let problem = format!("an int8 row whose largest code is {most}, not {expected}");
                 return Err(unsound(convolution, &problem));
@@ -162,10 +162,10 @@ mod tests {
                 assert!(error.to_string().contains(&format!("layer `{layer}` has the f16 weight")), "{error}");
             }
         }
-        for step in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, -1.0, -0.0, 1e-40, f32::MAX] {
-            let error = damaged(WeightStorage::Int8, norms, &step.to_le_bytes()).unwrap_err();
+        for scale in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, -1.0, -0.0, 1e-40, f32::MAX] {
+            let error = damaged(WeightStorage::Int8, norms, &scale.to_le_bytes()).unwrap_err();
             assert!(matches!(&error, BundleError::Inconsistent { .. }), "{error}");
-            assert!(error.to_string().contains("as an int8 step"), "{error}");
+            assert!(error.to_string().contains("as an int8 scale"), "{error}");
         }
         let first = norms + 4 * weights::count_of_outputs(&layout);
         let rows = [(norms, 0u32.to_le_bytes().to_vec(), "127, not 0"), (first, vec![128], "128, not 127")];

@@ -68,7 +68,7 @@ impl Export {
         };
         let all = self.child == "all";
         let indices: Vec<usize> =
-            if all { (0..bundle.children().len()).collect() } else { vec![bundle.child_index(&self.child)?] };
+            if all { (0..bundle.children().len()).collect() } else { vec![bundle.child(&self.child)?.index] };
         if all && let Some(folder) = &self.output {
             std::fs::create_dir_all(folder).with_context(|| format!("cannot make folder {}", folder.display()))?;
         }
@@ -79,7 +79,7 @@ impl Export {
             let mut options = EngineOptions::default();
             let fraction = bundle.manifest().preprocessing.centre_fraction;
             for picture in &pictures {
-                options.largest_image_side = options.largest_image_side.max(picture.image()?.crop(fraction).side);
+                options.largest_image_side = options.largest_image_side.max(picture.image().crop(fraction).side);
             }
             let supernet = Supernet::load(&context, bundle.space(), bundle.weights(), preprocessing, &options)?;
             Some((supernet, Parameters::from_values(bundle.space(), bundle.weights(), Device::Cpu)))
@@ -109,7 +109,7 @@ impl Export {
             if let Some((supernet, parameters)) = &device {
                 let mut inputs = vec![(None, golden(&bundle, supernet, parameters, index, GoldenInput::Noise(1))?)];
                 for (path, picture) in self.pictures.iter().zip(&pictures) {
-                    let image = picture.image()?;
+                    let image = picture.image();
                     let vectors = golden(&bundle, supernet, parameters, index, GoldenInput::Picture(&image))?;
                     inputs.push((path.file_stem().map(|stem| stem.to_string_lossy().into_owned()), vectors));
                 }

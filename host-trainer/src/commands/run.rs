@@ -455,8 +455,8 @@ impl Eval {
         let mut rows = Vec::new();
         let bar = bar(names.len() as u64, "test");
         for name in &names {
-            let (network, calibrated) = match bundle.child_index(name) {
-                Ok(index) => (bundle.networks()[index].clone(), bundle.calibrated(index)?),
+            let (network, calibrated) = match bundle.child(name) {
+                Ok(child) => (child.network.clone(), child.calibrated.clone()),
                 Err(unknown) => {
                     let Ok(child) = bundle.space().parse_child(name) else { return Err(unknown.into()) };
                     let network = bundle.space().lower(&child)?;

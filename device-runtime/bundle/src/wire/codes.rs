@@ -20,8 +20,25 @@ pub(crate) trait Coded: Sized {
     }
 }
 
-/// One row for each value: a value without a row does not compile.
-macro_rules! codes {
+/// Enumerations whose values are numbered in the order of their list, to which values are only appended.
+macro_rules! listed {
+    ($($name:ident, $what:literal;)+) => {$(
+        impl Coded for $name {
+            const WHAT: &'static str = $what;
+
+            fn code(self) -> u32 {
+                self as u32
+            }
+
+            fn known(code: u32) -> Option<Self> {
+                Self::ALL.get(code as usize).copied()
+            }
+        }
+    )+};
+}
+
+/// Enumerations that are numbered here: a value without a number does not compile.
+macro_rules! numbered {
     ($($name:ident, $what:literal: $($variant:ident = $code:literal),+;)+) => {$(
         impl Coded for $name {
             const WHAT: &'static str = $what;
@@ -42,43 +59,48 @@ macro_rules! codes {
     )+};
 }
 
-codes! {
-    Activation, "activation":
-        Identity = 0, Relu = 1, Relu6 = 2, Swish = 3, HardSwish = 4, Sigmoid = 5, HardSigmoid = 6;
+listed! {
+    Activation, "activation";
+    Operator, "operator";
+    PixelFormat, "pixel format";
+    WeightStorage, "weight storage";
+}
+
+numbered! {
     Block, "kind of block": InvertedResidual = 0, Separable = 1;
     Gate, "gate": Sigmoid = 0, HardSigmoid = 1;
-    Operator, "operator": Dense = 0, Pointwise = 1, Depthwise = 2, Pool = 3, Linear = 4, AveragePool = 5;
     OutputSize, "output size": Large = 0, Medium = 1, Small = 2;
     Padding, "padding": Symmetric = 0, Same = 1;
-    PixelFormat, "pixel format": Grey8 = 0, Rgba8 = 1;
     SqueezeOf, "rule for squeezed widths": BlockInput = 0, Expanded = 1;
-    WeightStorage, "weight storage": F32 = 0, F16 = 1, Int8 = 2;
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fmt::Debug;
 
-    fn checked<T: Coded + Copy + PartialEq + std::fmt::Debug>(count: u32) {
-        for code in 0..count {
+    /// The values from 0 on have these names for ever; more may follow them.
+    fn numbered<T: Coded + Copy + Debug>(names: &[&str]) {
+        for (code, name) in (0..).zip(names) {
             let value = T::from_code(code).unwrap();
-            assert_eq!(value.code(), code, "{value:?}");
+            assert_eq!((value.code(), format!("{value:?}")), (code, (*name).to_owned()));
         }
-        let error = T::from_code(count).unwrap_err();
+        let unknown = (0..).find(|&code| T::known(code).is_none()).unwrap();
+        let error = T::from_code(unknown).unwrap_err();
         assert!(matches!(&error, BundleError::Unsupported { .. }), "{error}");
         assert!(error.to_string().contains(T::WHAT), "{error}");
     }
 
     #[test]
-    fn every_number_is_a_value_and_the_next_one_is_of_a_newer_version() {
-        checked::<Activation>(7);
-        checked::<Block>(2);
-        checked::<Gate>(2);
-        checked::<Operator>(6);
-        checked::<OutputSize>(3);
-        checked::<Padding>(2);
-        checked::<PixelFormat>(2);
-        checked::<SqueezeOf>(2);
-        checked::<WeightStorage>(3);
+    fn numbers_stay_and_one_beyond_them_is_of_a_newer_version() {
+        numbered::<Activation>(&["Identity", "Relu", "Relu6", "Swish", "HardSwish", "Sigmoid", "HardSigmoid"]);
+        numbered::<Block>(&["InvertedResidual", "Separable"]);
+        numbered::<Gate>(&["Sigmoid", "HardSigmoid"]);
+        numbered::<Operator>(&["Dense", "Pointwise", "Depthwise", "Pool", "Linear", "AveragePool"]);
+        numbered::<OutputSize>(&["Large", "Medium", "Small"]);
+        numbered::<Padding>(&["Symmetric", "Same"]);
+        numbered::<PixelFormat>(&["Grey8", "Rgba8"]);
+        numbered::<SqueezeOf>(&["BlockInput", "Expanded"]);
+        numbered::<WeightStorage>(&["F32", "F16", "Int8"]);
     }
 }

@@ -74,7 +74,7 @@ impl Runtime {
 
     /// Why a profile says nothing about this runtime; `None` if it is fresh.
     pub fn staleness_of(&self, profile: &DeviceProfile) -> Option<Stale> {
-        profile.is_stale_for(&self.profile_key())
+        profile.staleness(&self.profile_key())
     }
 
     /// The profile in use; measured first if there is none.
