@@ -22,7 +22,7 @@ fn main() -> Result<()> {
     let bytes: Vec<u8> = (0..width * height * 4).map(|index| (index % 251) as u8).collect();
 
     let bundle = Bundle::open(&path).with_context(|| format!("opening {}", path.display()))?;
-    let runtime = Runtime::new(&bundle, RuntimeOptions::default())?;
+    let runtime = Runtime::open(&bundle, &RuntimeOptions::default())?;
     let choice = runtime.choose(Budget::p90(Millis(limit)))?;
     println!("{choice}");
     let answer = runtime.classify(&Image::rgba8(width, height, &bytes)?)?;

@@ -25,7 +25,7 @@ fn main() -> Result<()> {
     let largest = images.iter().map(|image| image.width().min(image.height())).max().unwrap_or(0);
     let mut options = RuntimeOptions::default();
     options.largest_image_side = options.largest_image_side.max(largest);
-    let runtime = Runtime::new(&bundle, options)?;
+    let runtime = Runtime::open(&bundle, &options)?;
     // Children come fewest multiply-adds first, and the first is active. No budget here, so take the best that was trained.
     let trained = bundle.children().iter().filter(|entry| bundle.manifest().trained.covers(&entry.child));
     if let Some(best) = trained.max_by_key(|entry| entry.held_out.correct) {

@@ -61,7 +61,7 @@ fn the_device_calibrates_as_the_trainer_does() {
     let (calibration, _) = training.split_at(512);
     let bundle = asset();
     let space = bundle.space();
-    let runtime = Runtime::new(&bundle, RuntimeOptions::default()).unwrap();
+    let runtime = Runtime::open(&bundle, &RuntimeOptions::default()).unwrap();
     let parameters = Parameters::from_values(space, bundle.weights(), Device::Cpu);
     let side = calibration.images.width;
     let sizes = ImageSizes::new(space, &bundle.manifest().preprocessing, side, Device::Cpu);

@@ -51,7 +51,7 @@ fn profiles_go_into_a_bundle_and_devices_are_listed_compared_and_searched_for() 
     std::fs::copy(asset(), &bundle).unwrap();
 
     // One device is this one; the other is made up: layers cost nothing there, MAdds much.
-    let runtime = Runtime::new(&Bundle::open(&bundle).unwrap(), RuntimeOptions::default()).unwrap();
+    let runtime = Runtime::open(&Bundle::open(&bundle).unwrap(), &RuntimeOptions::default()).unwrap();
     let options = ProfileOptions { time: Duration::from_millis(100), ..ProfileOptions::default() };
     let profile = runtime.profile(&options).unwrap();
     profile.save(Path::new(&own)).unwrap();
@@ -81,7 +81,7 @@ fn profiles_go_into_a_bundle_and_devices_are_listed_compared_and_searched_for() 
     assert!(again.contains("replaces that of") && again.contains("2 latency tables"), "{again}");
     let opened = Bundle::open(&both).unwrap();
     assert_eq!(opened.manifest().latency_tables.len(), 2);
-    let fresh = Runtime::new(&opened, RuntimeOptions::default()).unwrap();
+    let fresh = Runtime::open(&opened, &RuntimeOptions::default()).unwrap();
     assert_eq!(fresh.staleness_of(&profile), None);
 
     // Of another network, another version, other kernels, and damaged: refused, nothing changes.

@@ -76,7 +76,7 @@ fn photographs_are_named_and_the_child_is_exactly_efficientnet_lite0() {
     assert_eq!((bundle.networks()[index].cost().params, bundle.layout().len()), (4_652_008, 9_241_632));
     assert_eq!(bundle.manifest().trained, Trained::Only(vec![bundle.children()[index].child.clone()]));
 
-    let runtime = Runtime::new(&bundle, RuntimeOptions::default()).unwrap();
+    let runtime = Runtime::open(&bundle, &RuntimeOptions::default()).unwrap();
     assert_eq!(runtime.active().name(), Some("lite0"), "the only child that may answer");
     let refused = runtime.switch_to("smallest").unwrap_err();
     assert!(matches!(refused, Error::Untrained { .. }), "{refused}");

@@ -2,6 +2,7 @@
 
 use nestling::Error;
 use nestling::engine::{PreparedChild, Supernet, Timeline};
+use nestling::gpu::block_on;
 use nestling_core::image::Image;
 use nestling_core::latency::Clock;
 use nestling_core::metrics::Millis;
@@ -117,7 +118,7 @@ fn end_to_end(durations: &[Millis]) -> Vec<(f64, f64)> {
 /// # Errors
 /// As [`Supernet::infer`].
 pub fn trace_layers(supernet: &Supernet, child: &PreparedChild, image: &Image<'_>) -> Result<LayerTrace, Error> {
-    let Timeline { host, ticks, clock_note, tick_ms } = supernet.timeline(child, image)?;
+    let Timeline { host, ticks, clock_note, tick_ms } = block_on(supernet.timeline(child, image))?;
     let host: Vec<HostSpan> = (host.into_iter())
         .map(|span| HostSpan { name: span.name.to_owned(), start_ms: span.start, duration_ms: span.duration })
         .collect();
@@ -132,7 +133,7 @@ pub fn trace_layers(supernet: &Supernet, child: &PreparedChild, image: &Image<'_
             (Clock::Timestamps, resize.chain(layers.iter().map(named)).collect(), spans_of_ticks(&ticks, tick_ms))
         }
         None => {
-            let times = supernet.time_layers_by_wall(child, WALL_REPEATS)?;
+            let times = block_on(supernet.time_layers_by_wall(child, WALL_REPEATS))?;
             (Clock::Wall, layers.iter().map(named).collect(), end_to_end(&times))
         }
     };

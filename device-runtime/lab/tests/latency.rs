@@ -26,7 +26,7 @@ static TRAINED: LazyLock<Bundle> = LazyLock::new(common::trained);
 
 fn runtime(bundle: &Bundle) -> Runtime {
     let options = RuntimeOptions { largest_image_side: 64, start: Start::Tuned, ..RuntimeOptions::default() };
-    Runtime::with_context(&CONTEXT, bundle, &options).unwrap()
+    Runtime::open_on(&CONTEXT, bundle, &options).unwrap()
 }
 
 /// One test at a time: what one measures must not be another's load.
@@ -71,7 +71,7 @@ fn a_device_in_no_table_starts_from_the_nearest_and_refines() {
     let price = first.table.model.coefficients.iter().find(|price| price.feature == telling.feature).unwrap();
     assert!((0.2..5.0).contains(&price.ms.0), "a tenth, scaled to this device: {}", price.ms);
     let network = bundle.space().lower(&bundle.space().sample(&mut common::random(3))).unwrap();
-    // At one pace: other programs may have come or gone between the two.
+    // At one drift: other programs may have come or gone between the two.
     let [then, now] = [&measured, &first].map(|profile| profile.table.predict(&network).0 / profile.reference_ms.0);
     let ratio = now / then;
     assert!((0.5..2.0).contains(&ratio), "scaled to this device: {ratio}");

@@ -30,12 +30,13 @@ static BUNDLE: LazyLock<Bundle> = LazyLock::new(common::bundle);
 fn runtime() -> Runtime {
     // One set of kernels: answers are compared bit for bit.
     let options = RuntimeOptions { largest_image_side: 64, start: Start::Tuned, ..RuntimeOptions::default() };
-    Runtime::with_context(&CONTEXT, &BUNDLE, &options).unwrap()
+    Runtime::open_on(&CONTEXT, &BUNDLE, &options).unwrap()
 }
 
 /// A device of its own, so that no other test is counted.
 fn lone_runtime(spare_children: usize) -> Runtime {
-    Runtime::new(&BUNDLE, RuntimeOptions { spare_children, start: Start::Tuned, ..RuntimeOptions::default() }).unwrap()
+    Runtime::open(&BUNDLE, &RuntimeOptions { spare_children, start: Start::Tuned, ..RuntimeOptions::default() })
+        .unwrap()
 }
 
 /// Measures as little as a profile can be made of.
@@ -178,7 +179,7 @@ fn images_that_do_not_fit_are_typed_errors() {
 #[test]
 fn an_adapter_that_does_not_exist_is_a_typed_error() {
     let context = ContextOptions { adapter_name: Some("Voodoo 2".into()), ..ContextOptions::default() };
-    let error = Runtime::new(&BUNDLE, RuntimeOptions { context, ..RuntimeOptions::default() }).unwrap_err();
+    let error = Runtime::open(&BUNDLE, &RuntimeOptions { context, ..RuntimeOptions::default() }).unwrap_err();
     assert!(matches!(error, Error::NoAdapter { .. }), "{error}");
 }
 
@@ -242,7 +243,7 @@ fn children_that_do_not_ship_run_too_and_strangers_do_not() {
 #[test]
 fn an_app_prepares_children_in_its_one_spare_slot_while_another_thread_measures() {
     let options = RuntimeOptions { spare_children: 1, start: Start::Tuned, ..RuntimeOptions::default() };
-    let runtime = Runtime::with_context(&CONTEXT, &BUNDLE, &options).unwrap();
+    let runtime = Runtime::open_on(&CONTEXT, &BUNDLE, &options).unwrap();
     let space = BUNDLE.space();
     let children: Vec<CalibratedChild> = (0..3)
         .map(|seed| common::calibrated(space, &space.sample(&mut common::random(seed)), &mut common::random(seed)))
@@ -387,7 +388,7 @@ fn a_profile_belongs_to_the_storage_of_the_weights() {
     let stored = |weight_storage| {
         let options =
             RuntimeOptions { weight_storage: Some(weight_storage), spare_children: 2, ..RuntimeOptions::default() };
-        Runtime::new(&BUNDLE, options).unwrap()
+        Runtime::open(&BUNDLE, &options).unwrap()
     };
     let half = stored(WeightStorage::F16);
     assert_eq!(half.device().precision, "f32, weights f16");
@@ -413,7 +414,7 @@ fn the_gpu_holds_what_the_file_holds_unless_told_otherwise() {
     let pixels = common::pixels(3);
     let image = Image::grey8(28, 28, &pixels).unwrap();
     let logits = |bundle: &Bundle, options: &RuntimeOptions, expected: WeightStorage| {
-        let runtime = Runtime::with_context(&CONTEXT, bundle, options).unwrap();
+        let runtime = Runtime::open_on(&CONTEXT, bundle, options).unwrap();
         assert_eq!((runtime.supernet().weight_storage(), runtime.storage_fault()), (expected, None));
         let memory = runtime.supernet().memory().weights;
         assert_eq!(memory, nestling::engine::weight_bytes(bundle.layout(), expected));
@@ -445,15 +446,15 @@ fn a_profile_belongs_to_the_arithmetic() {
     }
     let precision = |arithmetic, weight_storage| {
         let options = RuntimeOptions { arithmetic, weight_storage, ..RuntimeOptions::default() };
-        Runtime::with_context(&CONTEXT, &BUNDLE, &options).unwrap().device().precision.clone()
+        Runtime::open_on(&CONTEXT, &BUNDLE, &options).unwrap().device().precision.clone()
     };
     assert_eq!(precision(Arithmetic::F16, Some(WeightStorage::Int8)), "f16, weights int8");
     let options = RuntimeOptions { arithmetic: Arithmetic::F16, ..RuntimeOptions::default() };
     // On a context of its own: the audit counts what is made on it.
-    let half = Runtime::new(&BUNDLE, options).unwrap();
+    let half = Runtime::open(&BUNDLE, &options).unwrap();
     assert_eq!(half.device().precision, "f16");
     let profile = half.profile(&quick()).unwrap();
-    let whole = Runtime::with_context(&CONTEXT, &BUNDLE, &RuntimeOptions::default()).unwrap();
+    let whole = Runtime::open_on(&CONTEXT, &BUNDLE, &RuntimeOptions::default()).unwrap();
     let error = whole.use_profile((*profile).clone()).unwrap_err();
     assert!(matches!(error, Error::StaleProfile(_)), "{error}");
     let audit = audit_switches(&half, &BUNDLE, 20, &mut common::random(5)).unwrap();
@@ -471,7 +472,7 @@ fn a_trained_network_sees_the_same_in_pictures_with_less_precision() {
     assert_eq!(paths.len(), 10);
     let answers = |arithmetic, weight_storage| -> Vec<_> {
         let options = RuntimeOptions { arithmetic, ..stored_as(Some(weight_storage)) };
-        let runtime = Runtime::with_context(&CONTEXT, &bundle, &options).unwrap();
+        let runtime = Runtime::open_on(&CONTEXT, &bundle, &options).unwrap();
         runtime.switch_to("biggest").unwrap();
         let picture = |path| nestling_pictures::Picture::open(path).unwrap();
         paths.iter().map(|path| runtime.classify(&picture(path).image()).unwrap()).collect()

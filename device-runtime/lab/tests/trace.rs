@@ -15,8 +15,8 @@ fn an_inference_is_traced_in_order_and_within_itself_with_timestamps_and_without
     for use_timestamps in [true, false] {
         let options = ContextOptions { use_timestamps, ..ContextOptions::default() };
         let context = Context::new(&options).unwrap();
-        let runtime = Runtime::with_context(&context, &bundle, &RuntimeOptions::default()).unwrap();
-        let (supernet, image) = (runtime.supernet(), runtime.probe_image().unwrap());
+        let runtime = Runtime::open_on(&context, &bundle, &RuntimeOptions::default()).unwrap();
+        let (supernet, image) = (runtime.supernet(), runtime.probe_image());
         let prepared = runtime.prepared("smallest").unwrap();
         supernet.wait_until_ready().unwrap();
         let expected = supernet.infer(prepared, &image).unwrap();

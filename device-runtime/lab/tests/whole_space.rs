@@ -30,7 +30,7 @@ fn options(spare_children: usize) -> RuntimeOptions {
 }
 
 fn runtime(bundle: &Bundle) -> Runtime {
-    Runtime::with_context(&CONTEXT, bundle, &options(8)).unwrap()
+    Runtime::open_on(&CONTEXT, bundle, &options(8)).unwrap()
 }
 
 fn quick() -> ProfileOptions<'static> {
@@ -108,7 +108,7 @@ fn choices_in_the_whole_space_are_audited() {
 fn a_bundle_that_ships_only_its_smallest_child_adopts_a_better_one() {
     let bundle = smallest_alone();
     // One spare slot is enough for a search.
-    let runtime = Runtime::with_context(&CONTEXT, &bundle, &options(1)).unwrap();
+    let runtime = Runtime::open_on(&CONTEXT, &bundle, &options(1)).unwrap();
     let profile = runtime.profile(&quick()).unwrap();
     // Far more than any child takes.
     let budget = Budget::p50(Millis(100.0 * profile.table.predict(&bundle.networks()[0]).0));
@@ -130,7 +130,7 @@ fn a_bundle_that_ships_only_its_smallest_child_adopts_a_better_one() {
 fn an_adopted_child_becomes_a_rung_while_another_serves() {
     let bundle = smallest_alone();
     // A device of its own, so that no other test is counted.
-    let runtime = Runtime::new(&bundle, options(2)).unwrap();
+    let runtime = Runtime::open(&bundle, &options(2)).unwrap();
     runtime.profile(&quick()).unwrap();
     let patience =
         GovernorOptions { up_after: Duration::ZERO, quiet: Duration::ZERO, ..GovernorOptions::new(Millis(60_000.0)) };
@@ -189,7 +189,7 @@ fn an_adopted_child_becomes_a_rung_while_another_serves() {
 #[test]
 fn only_what_nothing_beats_is_a_rung_and_holds_a_slot() {
     let bundle = smallest_alone();
-    let runtime = Runtime::with_context(&CONTEXT, &bundle, &options(1)).unwrap();
+    let runtime = Runtime::open_on(&CONTEXT, &bundle, &options(1)).unwrap();
     runtime.profile(&quick()).unwrap();
     let governed = runtime.governed(Millis(60_000.0)).unwrap();
     let child = bundle.space().sample(&mut common::random(5));

@@ -1,6 +1,8 @@
+use crate::Progress;
 use nestling::Error;
 use nestling::engine::PreparedChild;
-use nestling::profiling::{DriftMeter, Progress};
+use nestling::gpu::block_on;
+use nestling::profiling::DriftMeter;
 use nestling::session::{Runtime, WholeSpaceOptions};
 use nestling_bundle::Bundle;
 use nestling_core::choosing::Budget;
@@ -28,7 +30,7 @@ pub struct ChoiceAuditOptions<'a> {
     pub test: &'a [(Image<'a>, usize)],
     /// Seed of the order of budgets, and of searches.
     pub seed: u64,
-    /// Called now and then, for a progress bar; [`Progress`] says what it must not do.
+    /// Called now and then, for a progress bar; it must return soon.
     pub progress: Option<&'a dyn Fn(Progress)>,
 }
 
@@ -54,9 +56,9 @@ pub struct ChoiceAudit {
     pub refused: usize,
     /// Budgets that the chosen child kept when it was timed again, in percent of all: a refusal keeps nothing.
     pub kept_percent: f64,
-    /// The same with the times brought to the pace at which the child was chosen: what other programs and heat do
+    /// The same with the times corrected for the drift since the child was chosen: what other programs and heat do
     /// afterwards is not the choice's fault, and is what a governor is for.
-    pub kept_at_pace_percent: f64,
+    pub kept_without_drift_percent: f64,
     /// Points of test top-1 that the choices fall short of an oracle that knows every child's time, on average; a refusal
     /// counts as the fastest child.
     pub mean_regret_points: f64,
@@ -79,9 +81,9 @@ pub struct AuditedChoice {
     pub measured_ms: Option<Millis>,
     /// The same when it was timed again.
     pub again_ms: Option<Millis>,
-    /// The same at the pace at which it was chosen.
-    pub again_at_pace_ms: Option<Millis>,
-    /// The child that an oracle would take at the device's pace of that moment.
+    /// The same, corrected for the drift since it was chosen.
+    pub again_without_drift_ms: Option<Millis>,
+    /// The child that an oracle would take under the drift of that moment.
     pub oracle: Option<String>,
     /// Points of test top-1 short of the oracle.
     pub regret_points: f64,
@@ -134,15 +136,15 @@ pub fn audit_choices(
     let total = (options.budgets + options.whole_space_budgets).max(1) as f64;
     let say = |done: usize, doing: &'static str| {
         if let Some(progress) = options.progress {
-            progress(Progress { done: done as f64 / total, doing });
+            progress(Progress { fraction: done as f64 / total, doing });
         }
     };
     drop(runtime.ensure_profile()?);
-    let image = runtime.probe_image()?;
-    let mut pace = DriftMeter::new(runtime.supernet(), image)?;
+    let image = runtime.probe_image();
+    let mut drift = block_on(DriftMeter::new(runtime.supernet(), image))?;
     say(0, "timing shipped children");
-    let known = known(runtime, quantile, &mut pace)?;
-    let usual = pace.usual();
+    let known = known(runtime, quantile, &mut drift)?;
+    let usual = drift.usual();
     let times = || known.iter().map(|one| one.time.0);
     let (first, last) = (times().fold(f64::MAX, f64::min) * BEYOND.0, times().fold(0.0, f64::max) * BEYOND.1);
     let spread = |count: usize| -> Vec<Millis> {
@@ -151,19 +153,19 @@ pub fn audit_choices(
     };
 
     let mut limits = spread(options.budgets);
-    // The device's pace must not go with the budget.
+    // The device's drift must not go with the budget.
     limits.shuffle(&mut ChaCha8Rng::seed_from_u64(options.seed));
     let mut choices = Vec::with_capacity(limits.len());
     for (index, limit) in limits.into_iter().enumerate() {
         say(index, "choosing shipped children");
-        choices.push(audit_choice(runtime, Budget { limit, quantile }, &known, &mut pace, usual)?);
+        choices.push(audit_choice(runtime, Budget { limit, quantile }, &known, &mut drift, usual)?);
     }
     let mut whole_space = Vec::new();
     let mut worth: HashMap<String, f64> = HashMap::new();
     for (index, limit) in spread(options.whole_space_budgets).into_iter().enumerate() {
         say(options.budgets + index, "searching the whole space");
-        let budget = at_pace(Budget { limit, quantile }, &mut pace, usual)?;
-        whole_space.push(audit_adoption(runtime, bundle, budget, options, &mut pace, &mut worth)?);
+        let budget = at_present(Budget { limit, quantile }, &mut drift, usual)?;
+        whole_space.push(audit_adoption(runtime, bundle, budget, options, &mut drift, &mut worth)?);
     }
     let mean =
         |values: &dyn Fn(&AuditedChoice) -> f64| choices.iter().map(values).sum::<f64>() / choices.len().max(1) as f64;
@@ -174,7 +176,7 @@ pub fn audit_choices(
         budgets: choices.len(),
         refused: choices.iter().filter(|one| one.chosen.is_none()).count(),
         kept_percent: kept(|one| one.again_ms),
-        kept_at_pace_percent: kept(|one| one.again_at_pace_ms),
+        kept_without_drift_percent: kept(|one| one.again_without_drift_ms),
         mean_regret_points: mean(&|one| one.regret_points),
         worst_regret_points: choices.iter().map(|one| one.regret_points).fold(0.0, f64::max),
         choices,
@@ -182,42 +184,38 @@ pub fn audit_choices(
     })
 }
 
-fn known(runtime: &Runtime, quantile: Quantile, pace: &mut DriftMeter<'_>) -> Result<Vec<Known>, Error> {
-    let image = runtime.probe_image()?;
+fn known(runtime: &Runtime, quantile: Quantile, drift: &mut DriftMeter<'_>) -> Result<Vec<Known>, Error> {
     let shipped: Vec<_> = runtime.children().filter(|entry| runtime.may_answer(&entry.child)).collect();
     let mut batches = vec![Batches::default(); shipped.len()];
     for _ in 0..ROUNDS {
         for (one, batches) in shipped.iter().zip(&mut batches) {
-            let (reference, runs) = pace.beside(|| {
-                Ok::<_, Error>(runtime.supernet().time_whole(runtime.prepared(&one.name)?, &image, RUNS)?)
-            })?;
-            batches.push(reference, runs);
+            block_on(drift.time_batch(runtime.prepared(&one.name)?, RUNS, batches))?;
         }
     }
     let known = |(one, batches): (&&ChildEntry, Batches)| Known {
         name: one.name.clone(),
-        time: Latency::of(&batches.drift_corrected(pace.usual())).at(quantile),
+        time: Latency::of(&batches.drift_corrected(drift.usual())).at(quantile),
         test: one.test,
     };
     Ok(shipped.iter().zip(batches).map(known).collect())
 }
 
-/// `usual` is what the budget, and the times that are known, are for: the budget is brought to the pace of the moment.
+/// `usual` is what the budget, and the times that are known, are for: the budget is brought to the drift of the moment.
 fn audit_choice(
     runtime: &Runtime,
     usually: Budget,
     known: &[Known],
-    pace: &mut DriftMeter<'_>,
+    drift: &mut DriftMeter<'_>,
     usual: Millis,
 ) -> Result<AuditedChoice, Error> {
-    let budget = at_pace(usually, pace, usual)?;
+    let budget = at_present(usually, drift, usual)?;
     let chosen = match runtime.choose(budget) {
         Ok(choice) => Some(choice),
         Err(Error::BelowFastest { .. }) => None,
         Err(error) => return Err(error.into()),
     };
     let name = chosen.as_ref().map(|choice| choice.entry().name.clone());
-    let again = name.as_deref().map(|name| time_again(runtime.prepared(name)?, pace)).transpose()?;
+    let again = name.as_deref().map(|name| time_again(runtime.prepared(name)?, drift)).transpose()?;
     // What the oracle knows.
     let fits = known.iter().filter(|one| one.time.0 <= usually.limit.0);
     let oracle = fits.max_by(|a, b| a.test.percent().total_cmp(&b.test.percent()));
@@ -229,23 +227,23 @@ fn audit_choice(
         _ => 0.0,
     };
     let at = |runs: Vec<Millis>| Latency::of(&runs).at(budget.quantile);
-    // The pace at which it was chosen is that of the budget.
+    // The drift at which it was chosen is that of the budget.
     let then = Millis(usual.0 * budget.limit.0 / usually.limit.0);
     Ok(AuditedChoice {
         budget_ms: budget.limit,
         chosen: name,
         measured_ms: chosen.map(|choice| choice.measured().at(budget.quantile)),
         again_ms: again.as_ref().map(|again| at(again.raw())),
-        again_at_pace_ms: again.map(|again| at(again.drift_corrected(then))),
+        again_without_drift_ms: again.map(|again| at(again.drift_corrected(then))),
         oracle: oracle.map(|one| one.name.clone()),
         regret_points,
     })
 }
 
-fn time_again(child: &PreparedChild, pace: &mut DriftMeter<'_>) -> Result<Batches, Error> {
+fn time_again(child: &PreparedChild, drift: &mut DriftMeter<'_>) -> Result<Batches, Error> {
     let mut batches = Batches::default();
     for _ in 0..BATCHES {
-        pace.time_batch(child, RUNS, &mut batches)?;
+        block_on(drift.time_batch(child, RUNS, &mut batches))?;
     }
     Ok(batches)
 }
@@ -255,7 +253,7 @@ fn audit_adoption(
     bundle: &Bundle,
     budget: Budget,
     options: &ChoiceAuditOptions<'_>,
-    pace: &mut DriftMeter<'_>,
+    drift: &mut DriftMeter<'_>,
     worth: &mut HashMap<String, f64>,
 ) -> Result<AuditedAdoption, Error> {
     let mut audited = AuditedAdoption {
@@ -290,7 +288,7 @@ fn audit_adoption(
             (&adopted.prepared, adopted.measured)
         }
     };
-    let again = time_again(prepared, pace)?;
+    let again = time_again(prepared, drift)?;
     audited.measured_ms = Some(measured.at(budget.quantile));
     audited.again_ms = Some(Latency::of(&again.raw()).at(budget.quantile));
     Ok(audited)
@@ -315,6 +313,6 @@ fn right_answers(
 }
 
 /// What the same child takes now where it usually takes the budget's limit.
-fn at_pace(usually: Budget, pace: &mut DriftMeter<'_>, usual: Millis) -> Result<Budget, Error> {
-    Ok(Budget { limit: Millis(usually.limit.0 * pace.lately()?.0 / usual.0), ..usually })
+fn at_present(usually: Budget, drift: &mut DriftMeter<'_>, usual: Millis) -> Result<Budget, Error> {
+    Ok(Budget { limit: Millis(usually.limit.0 * block_on(drift.recent())?.0 / usual.0), ..usually })
 }

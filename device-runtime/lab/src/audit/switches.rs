@@ -66,7 +66,7 @@ fn audit(runtime: &Runtime, bundle: &Bundle, switches: usize, random: &mut impl 
     // From here on one set of kernels answers, and no thread makes anything.
     runtime.supernet().wait_until_ready()?;
     let expected = fresh(runtime, bundle, &calibrated)?;
-    let image = runtime.probe_image()?;
+    let image = runtime.probe_image();
     let mut equal = true;
     // Loaded and prepared: from here on nothing may be made.
     let loaded = runtime.supernet().counters();
@@ -103,7 +103,7 @@ fn spare(runtime: &Runtime, random: &mut impl Rng) -> Result<Option<(CalibratedC
     let calibrated = CalibratedChild::neutral(&runtime.space().lower(&child)?)?;
     match runtime.prepare(&calibrated) {
         Ok(prepared) => Ok(Some((calibrated, prepared))),
-        Err(Error::Engine(nestling::engine::Error::SlotsInUse { .. })) => Ok(None),
+        Err(Error::SlotsInUse { .. }) => Ok(None),
         Err(error) => Err(error),
     }
 }
@@ -112,14 +112,14 @@ fn spare(runtime: &Runtime, random: &mut impl Rng) -> Result<Option<(CalibratedC
 fn fresh(runtime: &Runtime, bundle: &Bundle, children: &[CalibratedChild]) -> Result<Vec<Vec<u32>>, Error> {
     let options = nestling::engine::EngineOptions {
         child_slots: 1,
-        largest_image_side: runtime.probe_image()?.width(),
+        largest_image_side: runtime.probe_image().width(),
         answers_in_flight: 1,
         weight_storage: runtime.supernet().weight_storage(),
         arithmetic: runtime.supernet().arithmetic(),
         start: Start::Tuned,
         tiles: TileChoice::Given(runtime.supernet().tiles()),
     };
-    let (supernet, image) = (runtime.supernet(), runtime.probe_image()?);
+    let (supernet, image) = (runtime.supernet(), runtime.probe_image());
     let (context, preprocessing) = (supernet.context(), supernet.preprocessing());
     let alone = nestling::engine::Supernet::load(context, bundle.space(), bundle.weights(), preprocessing, &options)?;
     (children.iter()).map(|child| Ok(bits(&alone.infer(&alone.prepare(child)?, &image)?))).collect()

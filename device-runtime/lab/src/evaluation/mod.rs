@@ -5,8 +5,10 @@ mod baselines;
 pub use baselines::Accuracy;
 pub(crate) use baselines::{Evidence, accuracy};
 
+use crate::Progress;
 use nestling::Error;
-use nestling::profiling::{DriftMeter, Progress};
+use nestling::gpu::block_on;
+use nestling::profiling::DriftMeter;
 use nestling::session::Runtime;
 use nestling_core::latency::{Batches, LatencyModel, LatencyTable, Sample, nearest_table};
 use nestling_core::metrics::{Latency, Millis};
@@ -31,7 +33,7 @@ pub struct EvaluationOptions<'a> {
     pub seed: u64,
     /// Tables of other devices, to be compared with.
     pub tables: &'a [LatencyTable],
-    /// Called now and then, for a progress bar; [`Progress`] says what it must not do.
+    /// Called now and then, for a progress bar; it must return soon.
     pub progress: Option<&'a dyn Fn(Progress)>,
 }
 
@@ -60,7 +62,7 @@ pub struct HeldOut {
     pub measured_p50_ms: Millis,
     /// Nineteen of twenty runs took at most this.
     pub measured_p95_ms: Millis,
-    /// The medians of the rounds' runs, at the profile's pace: how restless the device was.
+    /// The medians of the rounds' runs, corrected for drift: how restless the device was.
     pub rounds_ms: Vec<Millis>,
 }
 
@@ -73,8 +75,8 @@ pub struct Evaluation {
     /// than the square root of it against a single round. `None` of one round, which says nothing of it.
     pub repeatability: Option<f64>,
     /// What the reference child took now, over what it took while the profile was measured: held-out times are brought to
-    /// the profile's pace by it.
-    pub pace: f64,
+    /// the profile's times by it.
+    pub drift: f64,
     /// Simpler predictors.
     pub baselines: Vec<Accuracy>,
     /// The error against the number of informative children, with no other device to start from.
@@ -90,6 +92,8 @@ pub struct Evaluation {
 const WARM_UP: usize = 12;
 /// Runs of which a layer's time is the median: few of a slow child, whose layers are steadier.
 const LAYER_REPEATS: [f64; 2] = [1.0, 3.0];
+/// Fewest runs of a child in one round, and most.
+const RUNS: [f64; 2] = [1.0, 200.0];
 
 struct Timed {
     name: Option<String>,
@@ -106,48 +110,44 @@ pub fn evaluate_prediction(runtime: &Runtime, options: &EvaluationOptions<'_>) -
     let space = runtime.space();
     let mut known: HashSet<Child> = profile.informative.iter().map(|times| times.child.clone()).collect();
     let mut held_out = unseen(runtime, &mut known, options.children, &mut ChaCha8Rng::seed_from_u64(options.seed))?;
-    let image = runtime.probe_image()?;
+    let image = runtime.probe_image();
     let (supernet, steps) = (runtime.supernet(), (options.rounds.max(1) * held_out.len() + held_out.len()) as f64);
     let mut done = 0.0;
     let mut progress = |doing: &'static str| {
         done += 1.0;
         if let Some(progress) = options.progress {
-            progress(Progress { done: done / steps, doing });
+            progress(Progress { fraction: done / steps, doing });
         }
     };
-    let mut pace = DriftMeter::new(supernet, image)?;
+    let mut drift = block_on(DriftMeter::new(supernet, image))?;
     for round in 0..options.rounds.max(1) {
         for (index, timed) in held_out.iter_mut().enumerate() {
-            let prepared = supernet.prepare_to_time(&timed.network)?;
+            let prepared = block_on(supernet.prepare_to_time(&timed.network))?;
             if round == 0 && index < WARM_UP {
                 supernet.infer(&prepared, &image)?;
             }
-            let (reference, runs) = pace.beside(|| {
-                let mut runs = supernet.time_runs(&prepared, &image, 1)?;
-                let more = options.time.as_secs_f64() * 1e3 / runs[0].0.max(1e-3) - 1.0;
-                runs.extend(supernet.time_runs(&prepared, &image, more.clamp(0.0, 200.0) as usize)?);
-                Ok::<_, Error>(runs)
-            })?;
-            timed.batches.push(reference, runs);
+            let once = block_on(supernet.time_runs(&prepared, &image, 1))?;
+            let count = Millis::from(options.time).runs_of(Latency::of(&once).p50, RUNS);
+            block_on(drift.time_batch(&prepared, count, &mut timed.batches))?;
             progress("timing held-out children");
         }
     }
-    let pace_now = pace.usual();
+    let drift_now = drift.usual();
     if let Some(first) = held_out.first() {
         // Layers' times are none where the clock is wrong.
-        supernet.check_timestamps(&supernet.prepare_to_time(&first.network)?)?;
+        block_on(async { supernet.check_timestamps(&supernet.prepare_to_time(&first.network).await?).await })?;
     }
     let mut layer_sums = Vec::with_capacity(held_out.len());
     for timed in &held_out {
-        let prepared = supernet.prepare_to_time(&timed.network)?;
-        // At the profile's pace too.
-        let factor = profile.reference_ms.0 / pace.now()?.0.max(f64::MIN_POSITIVE);
+        let prepared = block_on(supernet.prepare_to_time(&timed.network))?;
+        // Corrected for drift too.
+        let factor = profile.reference_ms.0 / block_on(drift.now())?.0.max(f64::MIN_POSITIVE);
         let repeats = Millis::from(options.time).runs_of(Latency::of(&timed.batches.raw()).p50, LAYER_REPEATS);
-        let layers = supernet.time_layers_of_warm(&prepared, repeats)?.layers;
+        let layers = block_on(supernet.time_layers_of_warm(&prepared, repeats))?.layers;
         layer_sums.push(Millis(factor * layers.iter().map(|layer| layer.latency_ms.0).sum::<f64>()));
         progress("timing layers");
     }
-    // At the profile's pace: that the device is faster or slower now is no error of the prices.
+    // Corrected for drift: that the device is faster or slower now is no error of the prices.
     let rounds: Vec<Vec<Millis>> =
         held_out.iter().map(|timed| timed.batches.drift_corrected_medians(profile.reference_ms)).collect();
     let samples: Vec<Sample> = (held_out.iter().zip(&rounds))
@@ -175,7 +175,7 @@ pub fn evaluate_prediction(runtime: &Runtime, options: &EvaluationOptions<'_>) -
         baselines: evidence.baselines(),
         curve: evidence.curve(|_| LatencyModel::nominal()),
         curve_from_nearest: if options.tables.is_empty() { Vec::new() } else { evidence.curve(nearest) },
-        pace: pace_now.0 / profile.reference_ms.0.max(f64::MIN_POSITIVE),
+        drift: drift_now.0 / profile.reference_ms.0.max(f64::MIN_POSITIVE),
         children: (held_out.into_iter().zip(predicted).zip(rounds))
             .map(|((timed, predicted), rounds)| HeldOut {
                 name: timed.name,

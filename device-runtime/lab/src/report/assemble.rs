@@ -1,3 +1,4 @@
+use crate::Progress;
 use crate::evaluation::{Accuracy, accuracy};
 use crate::report::layers::ChildLayers;
 use crate::report::page::html;
@@ -5,7 +6,6 @@ use crate::report::warm_up::WarmUp;
 use crate::trace::LayerTrace;
 use nestling::Error;
 use nestling::engine::{LoadTimes, MemoryUse};
-use nestling::profiling::Progress;
 use nestling::session::Runtime;
 use nestling_bundle::atomic_file::{WriteError, write_atomically};
 use nestling_bundle::{Bundle, ChildTimes, DeviceProfile};
@@ -92,7 +92,7 @@ impl Errors {
 pub struct ReportOptions<'a> {
     /// Names of shipped children whose layers are shown; of the biggest and the smallest if there is none.
     pub children: &'a [String],
-    /// Called now and then, for a progress bar; [`Progress`] says what it must not do.
+    /// Called now and then, for a progress bar; it must return soon.
     pub progress: Option<&'a dyn Fn(Progress)>,
 }
 
@@ -132,7 +132,7 @@ impl DeviceReport {
         for name in &names {
             if let Some(progress) = options.progress {
                 let done = layers_of.len() as f64 / names.len() as f64;
-                progress(Progress { done, doing: "timing layers of children" });
+                progress(Progress { fraction: done, doing: "timing layers of children" });
             }
             layers_of.push(ChildLayers::measure(runtime, name)?);
         }

@@ -63,7 +63,7 @@ impl ChildLayers {
     /// # Errors
     /// [`Error::Bundle`] if no child of that name ships, [`Error`] if the GPU fails.
     pub fn measure(runtime: &Runtime, name: &str) -> Result<Self, Error> {
-        let (supernet, prepared, image) = (runtime.supernet(), runtime.prepared(name)?, runtime.probe_image()?);
+        let (supernet, prepared, image) = (runtime.supernet(), runtime.prepared(name)?, runtime.probe_image());
         supernet.wait_until_ready()?;
         let started = Instant::now();
         supernet.infer(prepared, &image)?;

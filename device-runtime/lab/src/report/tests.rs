@@ -47,7 +47,7 @@ fn bundle() -> Bundle {
 static REPORT: LazyLock<DeviceReport> = LazyLock::new(|| {
     let bundle = bundle();
     let options = RuntimeOptions { start: Start::Tuned, ..RuntimeOptions::default() };
-    let runtime = Runtime::new(&bundle, options).unwrap();
+    let runtime = Runtime::open(&bundle, &options).unwrap();
     let warm_up = WarmUp::measure(&runtime, DeviceReport::biggest(&runtime).unwrap()).unwrap();
     let profiling = ProfileOptions { time: Duration::from_secs(1), ..ProfileOptions::default() };
     let profile = Arc::unwrap_or_clone(runtime.profile(&profiling).unwrap());

@@ -1,4 +1,5 @@
 use nestling::Error;
+use nestling::gpu::block_on;
 use nestling::session::Runtime;
 use nestling_core::metrics::{Latency, Millis};
 use serde::Serialize;
@@ -32,7 +33,7 @@ impl WarmUp {
     /// # Errors
     /// [`Error::Bundle`] if no child of that name ships, [`Error`] if the GPU fails.
     pub fn measure(runtime: &Runtime, child: &str) -> Result<Self, Error> {
-        let (supernet, prepared, image) = (runtime.supernet(), runtime.prepared(child)?, runtime.probe_image()?);
+        let (supernet, prepared, image) = (runtime.supernet(), runtime.prepared(child)?, runtime.probe_image());
         let started = Instant::now();
         supernet.infer(prepared, &image)?;
         let first_ms = started.elapsed().into();
@@ -42,7 +43,7 @@ impl WarmUp {
         let started = Instant::now();
         let mut runs = Vec::new();
         while runs.len() < MIN_RUNS || runs.len() < MAX_RUNS && started.elapsed() < PATIENCE {
-            runs.extend(supernet.time_runs(prepared, &image, 1)?);
+            runs.extend(block_on(supernet.time_runs(prepared, &image, 1))?);
         }
         Ok(Self { child: child.to_owned(), first_ms, ready_after_ms, later: Latency::of(&runs), runs: runs.len() })
     }

@@ -3,7 +3,7 @@
 
 use crate::Error;
 use crate::engine::pipelines::{Common, Pipelines, Wanted};
-use crate::engine::planner::{activation_number, grid};
+use crate::engine::planner::grid;
 use crate::engine::prepare::shape_parameters;
 use crate::gpu::{Context, Fault, Staging, Upload};
 use half::f16;
@@ -72,7 +72,7 @@ pub(super) async fn broadcast_is_right(context: &Context) -> Result<bool, Error>
     }
     let plain = Specialisation::generic(16);
     let tile = Tile { pixels: 1, groups: 2 };
-    let (epilogue, gate) = (Epilogue::Mixed(activation_number(Activation::Relu6)), Gate::None);
+    let (epilogue, gate) = (Epilogue::Mixed(Activation::Relu6), Gate::None);
     let smallest = Specialisation { tile, broadcast: true, epilogue, gate, ..plain };
     let mut pipelines = Pipelines::new(&Common::new(context, WeightStorage::F32));
     let fault = test(context, &mut pipelines, Kernel::Pointwise, smallest).await?;
@@ -208,7 +208,7 @@ impl Golden {
         let out = |length: u32| (length + 2 * padding - size) / stride + 1;
         let output = Shape { channels: outputs, height: out(input.height), width: out(input.width) };
         let activation = match specialisation.epilogue {
-            Epilogue::Fixed(number) => activation(number),
+            Epilogue::Fixed(activation) => activation,
             // As the layer says, and it says that it has none.
             Epilogue::Mixed(_) | Epilogue::AsLayer => Activation::Identity,
         };
@@ -386,12 +386,6 @@ impl Golden {
         let found = format!("{written:e} behind the output of `{shape}`");
         Some(Fault { found, expected: "nothing written there".to_owned() })
     }
-}
-
-fn activation(number: u32) -> Activation {
-    use Activation::{HardSigmoid, HardSwish, Identity, Relu, Relu6, Sigmoid, Swish};
-    let all = [Identity, Relu, Relu6, Swish, HardSwish, Sigmoid, HardSigmoid];
-    all.into_iter().find(|&one| activation_number(one) == number).unwrap_or(Identity)
 }
 
 #[cfg(test)]

@@ -104,7 +104,7 @@ pub struct Supernet {
     /// Gamma and beta, or the bias, of every convolution.
     pub(super) norms: Vec<(Vec<f32>, Vec<f32>)>,
     /// What a stored weight of one is worth, of every convolution's output channels; empty where it is one.
-    pub(super) steps: Vec<Vec<f32>>,
+    pub(super) scales: Vec<Vec<f32>>,
     pub(super) planner: Planner,
     /// What answers first: all pipelines, or the plain ones.
     pub(super) pipelines: Pipelines,
@@ -352,7 +352,7 @@ impl Supernet {
             preprocessing: preprocessing.clone(),
             packed: packed.convolutions,
             norms,
-            steps: packed.steps,
+            scales: packed.scales,
             planner,
             load_times: LoadTimes { pipelines: built, pipeline_time, upload_time, total_time },
             pipelines,
@@ -449,7 +449,7 @@ impl Supernet {
     pub fn memory(&self) -> MemoryUse {
         let sizes = &self.sizes;
         let norm_values: usize = self.norms.iter().map(|(first, second)| first.len() + second.len()).sum();
-        let step_values: usize = self.steps.iter().map(Vec::len).sum();
+        let step_values: usize = self.scales.iter().map(Vec::len).sum();
         let times = self.timestamps.as_ref().map_or(0, |timestamps| 2 * timestamps.staging.total_bytes());
         MemoryUse {
             weights: sizes.weights,

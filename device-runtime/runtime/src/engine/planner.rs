@@ -70,18 +70,6 @@ impl Traits {
     }
 }
 
-pub(super) fn activation_number(activation: Activation) -> u32 {
-    match activation {
-        Activation::Identity => 0,
-        Activation::Relu => 1,
-        Activation::Relu6 => 2,
-        Activation::Swish => 3,
-        Activation::HardSwish => 4,
-        Activation::Sigmoid => 5,
-        Activation::HardSigmoid => 6,
-    }
-}
-
 impl Planner {
     /// For the layers of a space.
     pub fn new(space: &SearchSpace, traits: Traits) -> Self {
@@ -146,7 +134,7 @@ impl Planner {
         // One that has no activation takes the pipeline of those that have.
         let activation = if shape.activation == Activation::Identity { self.activation } else { shape.activation };
         let specialisation = Specialisation {
-            epilogue: Epilogue::Mixed(activation_number(activation)),
+            epilogue: Epilogue::Mixed(activation),
             gate: gate(shape),
             workgroup: variant.workgroup,
             tile: variant.tile,
@@ -160,7 +148,7 @@ impl Planner {
     /// What a kernel does not read is set to one value, so that layers share its pipeline.
     fn specialise(&self, kernel: Kernel, shape: &LayerShape) -> Specialisation {
         let plain = self.unspecialised(kernel);
-        let epilogue = Epilogue::Fixed(activation_number(shape.activation));
+        let epilogue = Epilogue::Fixed(shape.activation);
         let (size, stride) = (shape.kernel, shape.stride);
         match kernel {
             Kernel::Dense => {

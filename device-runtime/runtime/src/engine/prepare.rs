@@ -3,7 +3,7 @@ use crate::engine::Supernet;
 use crate::engine::arena::{Route, Step, steps};
 use crate::engine::background::Background;
 use crate::engine::pipelines::Pipelines;
-use crate::engine::planner::{LayerPlan, activation_number};
+use crate::engine::planner::LayerPlan;
 use crate::engine::slots::{Purpose, Slot};
 use crate::gpu::Upload;
 #[cfg(not(target_arch = "wasm32"))]
@@ -197,7 +197,7 @@ impl Supernet {
     pub(super) fn fold_layer(&self, layer: &Layer, means: &[f32], variances: &[f32]) -> Vec<[f32; 4]> {
         let Some(convolution) = layer.convolution else { return Vec::new() };
         let (gamma_or_bias, beta) = &self.norms[convolution];
-        let steps = &self.steps[convolution];
+        let steps = &self.scales[convolution];
         pairs(layer, |channel| {
             let gamma_or_bias = f64::from(gamma_or_bias[channel]);
             let step = steps.get(channel).copied().map_or(1.0, f64::from);
@@ -237,7 +237,7 @@ pub(super) fn shape_parameters(shape: &LayerShape) -> LayerParameters {
         kernel: shape.kernel,
         flags: LayerParameters::flags(
             shape.stride,
-            activation_number(shape.activation),
+            shape.activation,
             shape.residual,
             shape.gated,
             shape.operator == Operator::Depthwise,

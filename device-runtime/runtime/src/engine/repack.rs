@@ -1,5 +1,7 @@
 use nestling_core::space::{Convolution, Operator, ParameterLayout};
-use nestling_core::weights::{OutOfRange, Steps, WeightStorage, by_convolution, by_outputs, codes_and_steps, halves};
+use nestling_core::weights::{
+    OutOfRange, QuantisedWeights, WeightStorage, by_convolution, by_outputs, halves, quantise,
+};
 
 /// Where a convolution's weight is in the packed vector, in elements of four values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,7 +23,7 @@ pub(super) struct PackedWeights {
     pub(super) values: Values,
     pub(super) convolutions: Vec<Packed>,
     /// For each convolution what a stored one is worth in each output channel; empty where it is one.
-    pub(super) steps: Vec<Vec<f32>>,
+    pub(super) scales: Vec<Vec<f32>>,
 }
 
 /// Elements as they are stored.
@@ -73,7 +75,7 @@ pub(super) fn pack(
         convolutions.push(Packed { offset, stride });
         offset += stride * convolution.outputs.div_ceil(4);
     }
-    let mut steps = vec![Vec::new(); layout.convolutions.len()];
+    let mut scales = vec![Vec::new(); layout.convolutions.len()];
     let values = match storage {
         WeightStorage::F32 => {
             let weights = |convolution: &Convolution| &parameters[layout.parameters[convolution.weight].range()];
@@ -81,12 +83,12 @@ pub(super) fn pack(
         }
         WeightStorage::F16 => Values::F16(arrange(layout, by_convolution(layout, &halves(layout, parameters)?))),
         WeightStorage::Int8 => {
-            let Steps { codes, steps: flat } = codes_and_steps(layout, parameters)?;
-            steps = by_outputs(layout, &flat).map(|(_, own)| own.to_vec()).collect();
+            let QuantisedWeights { codes, scales: flat } = quantise(layout, parameters)?;
+            scales = by_outputs(layout, &flat).map(|(_, own)| own.to_vec()).collect();
             Values::Int8(arrange(layout, by_convolution(layout, &codes)))
         }
     };
-    Ok(PackedWeights { values, convolutions, steps })
+    Ok(PackedWeights { values, convolutions, scales })
 }
 
 /// Every convolution's weights in the kernels' order.
@@ -176,10 +178,10 @@ mod tests {
         parameters[first..first + 4].copy_from_slice(&[0.5, -2.54, 0.03, 0.05]);
         parameters[first + 2 * row] = -1e30;
         let packed = pack(&layout, &parameters, WeightStorage::Int8).unwrap();
-        let steps = &packed.steps[index];
+        let scales = &packed.scales[index];
         assert!(
-            (steps[0] - 0.02).abs() < 1e-8 && steps[1] == 0.0 && (steps[2] * 127e-30 - 1.0).abs() < 1e-6,
-            "{steps:?}"
+            (scales[0] - 0.02).abs() < 1e-8 && scales[1] == 0.0 && (scales[2] * 127e-30 - 1.0).abs() < 1e-6,
+            "{scales:?}"
         );
         let Values::Int8(values) = &packed.values else { panic!("stored as int8") };
         let place = packed.convolutions[index].offset as usize;
@@ -219,7 +221,7 @@ mod tests {
             let again = pack(&layout, &storage.round(&layout, &parameters).unwrap(), storage).unwrap();
             assert_eq!(once.values.bytes(), again.values.bytes(), "{storage}");
             assert_eq!(once.values.bytes().len() as u64, weight_bytes(&layout, storage));
-            for (one, other) in once.steps.iter().flatten().zip(again.steps.iter().flatten()) {
+            for (one, other) in once.scales.iter().flatten().zip(again.scales.iter().flatten()) {
                 assert!(one.to_bits().abs_diff(other.to_bits()) <= 1, "{one:e} {other:e}");
             }
         }

@@ -6,7 +6,6 @@ use crate::gpu::block_on;
 use nestling_core::image::Image;
 use nestling_core::latency::{Clock, LayerTime};
 use nestling_core::metrics::{Millis, percentiles};
-use serde::{Deserialize, Serialize};
 use std::sync::atomic::Ordering;
 use web_time::Instant;
 

@@ -183,7 +183,7 @@ impl Options {
         let cost = prepared.network().cost();
         let input = match tensor {
             Some(tensor) => Input::Tensor(tensor),
-            None => Input::Image(runtime.probe_image()?),
+            None => Input::Image(runtime.probe_image()),
         };
         let (logits, first) = once(runtime, prepared, &input)?;
         // What follows is of the fast kernels, which were compiled while the plain ones gave the first result.

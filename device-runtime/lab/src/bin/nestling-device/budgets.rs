@@ -6,9 +6,9 @@ use crate::pixels::Pixels;
 use crate::progress::Bar;
 use anyhow::{Context as _, Result, ensure};
 use nestling::RuntimeOptions;
-use nestling::profiling::Progress;
 use nestling_core::image::Image;
 use nestling_core::latency::DeviceKey;
+use nestling_lab::Progress;
 use nestling_lab::audit::{AuditedAdoption, ChoiceAudit, ChoiceAuditOptions, audit_choices};
 use serde::Serialize;
 use std::io::{self, Write};
@@ -94,7 +94,7 @@ impl Options {
             test.push((image, class));
         }
         let bar = Bar::new();
-        let show = |Progress { done, doing }: Progress| bar.show(done, doing);
+        let show = |Progress { fraction, doing }: Progress| bar.show(fraction, doing);
         let audit = audit_choices(
             &runtime,
             &bundle,
@@ -118,11 +118,11 @@ impl Report for Budgets {
         writeln!(out, "{}", self.device)?;
         writeln!(
             out,
-            "{} budgets: {:.1} % kept when timed again ({:.1} % at the pace of the choice), {} refused; {:.2} points of \
+            "{} budgets: {:.1} % kept when timed again ({:.1} % at the drift of the choice), {} refused; {:.2} points of \
              top-1 short of an oracle on average, {:.2} at worst",
             audit.budgets,
             audit.kept_percent,
-            audit.kept_at_pace_percent,
+            audit.kept_without_drift_percent,
             audit.refused,
             audit.mean_regret_points,
             audit.worst_regret_points

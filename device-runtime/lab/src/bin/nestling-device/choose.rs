@@ -5,7 +5,7 @@ use crate::progress::Bar;
 use crate::{device, profile};
 use anyhow::Result;
 use clap::ValueEnum;
-use nestling::profiling::Progress;
+use nestling::Progress;
 use nestling::session::{WholeSpaceChoice, WholeSpaceOptions};
 use nestling::{Runtime, RuntimeOptions};
 use nestling_bundle::Bundle;
@@ -208,8 +208,8 @@ impl Options {
         let bar = Bar::new();
         let mut rows = Vec::with_capacity(budgets.len());
         for (turn, &budget) in budgets.iter().enumerate() {
-            let show = |Progress { done, doing }: Progress| {
-                bar.show((turn as f64 + done) / budgets.len() as f64, doing);
+            let show = |Progress { fraction, phase }: Progress| {
+                bar.show((turn as f64 + fraction) / budgets.len() as f64, phase);
             };
             let options = WholeSpaceOptions { progress: Some(&show), ..WholeSpaceOptions::default() };
             let choice = runtime.choose_in_whole_space(bundle, budget, &options)?;

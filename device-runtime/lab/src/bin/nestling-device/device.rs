@@ -144,7 +144,7 @@ impl Options {
         let context = Context::new(&options.context)?;
         let profile = profile.and_then(|path| DeviceProfile::load(path).ok());
         let tiles = profile.map_or(options.tiles, |profile| TileChoice::of_profile(&profile, context.facts()));
-        let runtime = Runtime::with_context(&context, &bundle, &RuntimeOptions { tiles, ..options })?;
+        let runtime = Runtime::open_on(&context, &bundle, &RuntimeOptions { tiles, ..options })?;
         let cache = runtime.supernet().context().pipeline_cache();
         if self.cache_folder().is_some() && cache.is_trouble() {
             say(&format!("pipeline cache: {cache}"));

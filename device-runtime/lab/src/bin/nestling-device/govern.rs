@@ -91,7 +91,7 @@ impl Options {
         profile::prepare_to_choose(&opened, profile, &Effort::default())?;
         let Opened { runtime, .. } = opened;
         let governed = runtime.governed(Millis(self.budget_ms))?;
-        let image = runtime.probe_image()?;
+        let image = runtime.probe_image();
         let mut report = Governance {
             device: runtime.device().clone(),
             budget_ms: self.budget_ms,

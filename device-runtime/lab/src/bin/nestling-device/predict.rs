@@ -5,9 +5,9 @@ use crate::progress::Bar;
 use crate::{device, profile};
 use anyhow::{Context as _, Result, bail};
 use nestling::engine::{TileChoice, kernels_fingerprint};
-use nestling::profiling::Progress;
 use nestling_bundle::DeviceProfile;
 use nestling_core::latency::{DeviceKey, LatencyTable};
+use nestling_lab::Progress;
 use nestling_lab::evaluation::{Accuracy, Evaluation, EvaluationOptions, evaluate_prediction};
 use serde::Serialize;
 use std::io::{self, Write};
@@ -54,7 +54,7 @@ impl Options {
             .collect::<Result<_>>()?;
         let Opened { runtime, bundle, .. } =
             device.open_to_profile(&self.bundle, TileChoice::Vendor, self.profile.as_deref())?;
-        let image_side = runtime.probe_image()?.width();
+        let image_side = runtime.probe_image().width();
         let mut tables: Vec<LatencyTable> = Vec::with_capacity(others.len());
         for (path, other) in self.other.iter().zip(others) {
             let stale = other.staleness_for_network(bundle.network_id(), kernels_fingerprint());
@@ -71,7 +71,7 @@ impl Options {
         }
         profile::prepare(&runtime, self.profile.as_deref(), &self.effort)?;
         let bar = Bar::new();
-        let show = |Progress { done, doing }: Progress| bar.show(done, doing);
+        let show = |Progress { fraction, doing }: Progress| bar.show(fraction, doing);
         let options = EvaluationOptions {
             children: self.children as usize,
             rounds: self.rounds as usize,
@@ -98,7 +98,7 @@ impl Report for Prediction {
             out,
             "{held_out} children that the fit to {} others has never seen, {rounds} rounds, which rank them alike by \
              {alike}; the device now takes {:.2} times what it took while the profile was measured\n",
-            self.informative, evaluation.pace
+            self.informative, evaluation.drift
         )?;
         let mut rows = vec![row(["predictor", "MAPE %", "within 10 %", "Spearman"])];
         let line = |name: &str, accuracy: &Accuracy| {

@@ -5,9 +5,10 @@ use crate::progress::Bar;
 use anyhow::{Context as _, Result};
 use nestling::Runtime;
 use nestling::engine::TileChoice;
-use nestling::profiling::{ProfileOptions, Progress};
+use nestling::profiling::ProfileOptions;
 use nestling_bundle::atomic_file::write_atomically;
 use nestling_bundle::{DeviceProfile, ProfileError, Stale};
+use nestling_lab::Progress;
 use nestling_lab::report::{DeviceReport, Opening, ReportOptions, WarmUp, trace_events};
 use nestling_lab::trace::{LayerTrace, trace_layers};
 use serde::Serialize;
@@ -98,7 +99,7 @@ impl Options {
         let profile = Arc::unwrap_or_clone(profile);
         let Some(warm_up) = warm_up else { return Ok(Profile::Plain(Box::new(profile))) };
         let bar = Bar::new();
-        let show = |Progress { done, doing }: Progress| bar.show(done, doing);
+        let show = |Progress { fraction, doing }: Progress| bar.show(fraction, doing);
         let options = ReportOptions { children: &self.children, progress: Some(&show) };
         let opening = Opening { open_ms: open.wall, load_ms: load.wall };
         let report = DeviceReport::assemble(&runtime, &bundle, opening, warm_up, profile, &options)?;
@@ -113,7 +114,7 @@ impl Options {
 
 /// Traces an inference of a shipped child and writes that.
 fn trace(runtime: &Runtime, name: &str, path: &Path) -> Result<LayerTrace> {
-    let trace = trace_layers(runtime.supernet(), runtime.prepared(name)?, &runtime.probe_image()?)?;
+    let trace = trace_layers(runtime.supernet(), runtime.prepared(name)?, &runtime.probe_image())?;
     let events = trace_events(&trace, runtime.device(), name);
     write_atomically(path, |file| file.write_all(events.to_string().as_bytes()))?;
     say(&format!("wrote {}", path.display()));
@@ -122,7 +123,7 @@ fn trace(runtime: &Runtime, name: &str, path: &Path) -> Result<LayerTrace> {
 
 fn measure(runtime: &Runtime, effort: &Effort) -> Result<Arc<DeviceProfile>> {
     let bar = Bar::new();
-    let show = |Progress { done, doing }: Progress| bar.show(done, doing);
+    let show = bar.follow();
     let time = effort.seconds.unwrap_or(USUAL);
     let options = ProfileOptions { time, progress: Some(&show), ..ProfileOptions::default() };
     runtime.profile(&options).context("measuring this device")

@@ -33,6 +33,7 @@ use run::Calibration;
 use std::sync::PoisonError;
 
 #[cfg(test)]
+#[cfg(test)]
 pub(super) use plan::forwards;
 
 const ACTION: &str = "a calibration";

@@ -44,9 +44,9 @@ impl Moments {
         self.count = together;
     }
 
-    /// Means and biased variances of what is `steps` times as large, a channel; steps that are not there are one.
-    pub(super) fn finish(self, steps: &[f32]) -> (Vec<f32>, Vec<f32>) {
-        let step = |channel: usize| steps.get(channel).copied().map_or(1.0, f64::from);
+    /// Means and biased variances of what is `scales` times as large, a channel; scales that are not there are one.
+    pub(super) fn finish(self, scales: &[f32]) -> (Vec<f32>, Vec<f32>) {
+        let step = |channel: usize| scales.get(channel).copied().map_or(1.0, f64::from);
         let means = self.means.iter().enumerate().map(|(channel, mean)| (mean * step(channel)) as f32);
         let variances = (self.squares.iter().enumerate())
             .map(|(channel, squares)| (squares / self.count.max(1.0) * step(channel).powi(2)) as f32);

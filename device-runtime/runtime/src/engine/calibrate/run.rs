@@ -7,7 +7,7 @@ use crate::engine::calibrate::plan::{Pass, passes};
 use crate::engine::calibrate::progress::Progress;
 use crate::engine::infer::Input;
 use crate::engine::pipelines::Wanted;
-use crate::engine::planner::{LayerPlan, activation_number};
+use crate::engine::planner::LayerPlan;
 use crate::engine::prepare::{Dispatch, norm_elements, pairs, shape_parameters};
 use crate::engine::{PreparedChild, Supernet};
 use crate::gpu::{Lease, Staging, Upload};
@@ -194,7 +194,7 @@ impl<'a> Calibration<'a> {
                 self.progress.pass(&network, pass, images);
             }
         }
-        let steps = layer.convolution.map_or(&[][..], |convolution| &self.supernet.steps[convolution]);
+        let steps = layer.convolution.map_or(&[][..], |convolution| &self.supernet.scales[convolution]);
         let (means, variances) = moments.finish(steps);
         self.write(pass.layer, &layer.shape, &self.supernet.fold_layer(layer, &means, &variances)).await?;
         Ok((means, variances))
@@ -252,7 +252,7 @@ fn bare_plans(supernet: &Supernet, network: &Network) -> Result<Vec<Option<Layer
             supernet.planner.plan_kernel(kernel, shape)?; // no loop or grid is too large for them either
         }
         if let Epilogue::Fixed(_) = plan.specialisation.epilogue {
-            plan.specialisation.epilogue = Epilogue::Fixed(activation_number(Activation::Identity));
+            plan.specialisation.epilogue = Epilogue::Fixed(Activation::Identity);
         }
         Ok(plan)
     };

@@ -6,7 +6,7 @@ use crate::engine::tests::networks::preset;
 use crate::gpu::Counters;
 use nestling_core::arithmetic::Arithmetic;
 use nestling_core::image::Image;
-use nestling_core::reference::{close, convolve};
+use nestling_core::reference::{convolve, epilogue};
 use nestling_core::space::{Activation, Padding, SpaceError};
 use nestling_core::weights::WeightStorage;
 use std::sync::Mutex;
@@ -46,7 +46,7 @@ fn calibrated_by_reference(
         let [means, variances] = [0, 1].map(|index| own.iter().map(|pair| pair[index] as f32).collect::<Vec<f32>>());
         let folded = shared.fold(layer, &means, &variances);
         for (image, values) in values.iter_mut().enumerate() {
-            close(layer, &folded, values, layer.residual.map(|from| outputs[from][image].as_slice()));
+            epilogue(layer, &folded, values, layer.residual.map(|from| outputs[from][image].as_slice()));
         }
         all.extend(own);
         outputs.push(values);

@@ -7,12 +7,12 @@ use crate::engine::repack::pack;
 use crate::engine::tiles::{tile_candidates, vendor_tiles};
 use crate::gpu::{Staging, Upload, block_on};
 use nestling_core::arithmetic::Arithmetic;
-use nestling_core::reference::{close, convolve};
+use nestling_core::reference::{convolve, epilogue};
 use nestling_core::space::{
     Activation, Convolution, Layer, LayerShape, Operator, OutputSize as Size, Padding, Parameter, ParameterLayout,
     Role, Shape,
 };
-use nestling_core::tiles::{TileVariant, Tiles};
+use nestling_core::tiles::TileVariant;
 use nestling_core::weights::WeightStorage;
 use nestling_shaders::{Kernel, LayerParameters};
 use proptest::prelude::*;
@@ -237,7 +237,7 @@ fn run(
         block_on(bench.pipelines.add(&CONTEXT, plan.kernel, plan.specialisation)).unwrap();
     }
     let packed = pack(&case.layout, weights, case.storage).unwrap();
-    let steps = packed.steps.first();
+    let steps = packed.scales.first();
     let mut source = vec![[f32::NAN; 4]; case.offsets.0 as usize];
     source.extend(packed_activation(input, shape.input));
     // Something between, for a gate is not just behind its own layer's input.
@@ -348,7 +348,7 @@ fn check(case: &Case) -> Result<(), TestCaseError> {
     }
     let mut expected = convolve(&case.layer, &shared, &gated_input);
     let residual_wide = wide(&residual);
-    close(&case.layer, &folded, &mut expected, shape.residual.then_some(residual_wide.as_slice()));
+    epilogue(&case.layer, &folded, &mut expected, shape.residual.then_some(residual_wide.as_slice()));
 
     let sum_length = match shape.operator {
         Operator::Pool => shape.input.pixels(),

@@ -7,7 +7,7 @@ use crate::engine::planner::LayerPlan;
 use crate::engine::prepare::shape_parameters;
 use crate::engine::tests::kernels::{Bench, dispatched, packed_activation};
 use crate::gpu::{Staging, Upload};
-use nestling_core::reference::close;
+use nestling_core::reference::epilogue;
 use nestling_core::space::{Activation, Layer, LayerShape, Operator, Shape};
 use nestling_core::weights::WeightStorage;
 use nestling_shaders::{Kernel, LayerParameters};
@@ -149,7 +149,7 @@ proptest! {
         let wide = |values: &[f32]| values.iter().map(|&value| f64::from(value)).collect::<Vec<f64>>();
         let mut expected = wide(&sums);
         let wide_added = wide(&added);
-        close(&layer, &folded, &mut expected, residual.then_some(wide_added.as_slice()));
+        epilogue(&layer, &folded, &mut expected, residual.then_some(wide_added.as_slice()));
         let source = packed_activation(&sums, output);
         let before = if residual { packed_activation(&added, output) } else { vec![[f32::NAN; 4]; source.len()] };
         let parameters = shape_parameters(&shape);
