@@ -318,7 +318,7 @@ impl Runtime {
 
     /// The image that times are measured with, as large as the app's: its upload and resize are part of a child's time.
     pub fn probe_image(&self) -> Image<'_> {
-        Image::square(self.image_side, self.image_format, &self.probe_image)
+        Image::of_checked(self.image_side, self.image_side, self.image_format, &self.probe_image)
     }
 
     pub(super) fn format_for(input_channels: u32) -> PixelFormat {
