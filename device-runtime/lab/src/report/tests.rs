@@ -1,7 +1,7 @@
 use super::*;
-use nestling::engine::Start;
-use nestling::profiling::ProfileOptions;
-use nestling::session::{Runtime, RuntimeOptions};
+use nestling::ProfileOptions;
+use nestling::Start;
+use nestling::{Runtime, RuntimeOptions};
 use nestling_bundle::{Bundle, BundleContents, Manifest, Trained};
 use nestling_core::image::Preprocessing;
 use nestling_core::metrics::{Millis, Top1};
@@ -46,10 +46,10 @@ fn bundle() -> Bundle {
 
 static REPORT: LazyLock<DeviceReport> = LazyLock::new(|| {
     let bundle = bundle();
-    let options = RuntimeOptions { start: Start::Tuned, ..RuntimeOptions::default() };
+    let options = RuntimeOptions::default().start(Start::Tuned);
     let runtime = Runtime::open(&bundle, &options).unwrap();
     let warm_up = WarmUp::measure(&runtime, DeviceReport::biggest(&runtime).unwrap()).unwrap();
-    let profiling = ProfileOptions { time: Duration::from_secs(1), ..ProfileOptions::default() };
+    let profiling = ProfileOptions::default().time(Duration::from_secs(1));
     let profile = Arc::unwrap_or_clone(runtime.profile(&profiling).unwrap());
     let opening = Opening { open_ms: Millis(1.0), load_ms: Millis(50.0) };
     let options = ReportOptions { children: &[], progress: None };
