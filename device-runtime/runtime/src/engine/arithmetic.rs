@@ -395,7 +395,6 @@ mod tests {
     use crate::engine::{Planner, Traits};
     use crate::gpu::{ContextOptions, Vendor};
     use nestling_core::space::SearchSpace;
-    use nestling_core::tiles::Tiles;
 
     /// Every layer of the test of a vendor's pipelines, of each storage.
     fn goldens() -> impl Iterator<Item = Golden> {

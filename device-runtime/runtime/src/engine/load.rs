@@ -19,7 +19,7 @@ use crate::gpu::{Context, Counters, Staging, Upload};
 use nestling_core::arithmetic::Arithmetic;
 use nestling_core::image::Preprocessing;
 use nestling_core::metrics::Millis;
-use nestling_core::space::{ParameterLayout, ValidatedSpace};
+use nestling_core::space::ValidatedSpace;
 use nestling_core::tiles::Tiles;
 use nestling_core::weights::WeightStorage;
 use nestling_shaders::{PARAMETER_BYTES, ResizeParameters};
@@ -174,7 +174,7 @@ impl Timestamps {
 impl Supernet {
     /// Uploads the shared weights and builds every pipeline that any child of the space can need.
     ///
-    /// `weights` is the flat vector of all parameters, [`ParameterLayout::len`] values; `preprocessing` is how images
+    /// `weights` is the flat vector of all parameters, as many as the space's layout has; `preprocessing` is how images
     /// become this network's input.
     ///
     /// # Errors
