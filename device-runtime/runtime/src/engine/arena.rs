@@ -105,9 +105,13 @@ pub(super) fn steps(network: &Network) -> Vec<Step> {
             (Operator::Pool | Operator::Linear, None, Place::Expanded) if !ends_in_block => Route::ExpandedToFiltered,
             (Operator::Depthwise, _, Place::Block) => Route::BlockToFiltered,
             (Operator::Depthwise, ..) => Route::ExpandedToFiltered,
-            (_, _, Place::Block) => Route::BlockToExpanded,
-            (_, _, Place::Expanded) => Route::ExpandedToBlock,
-            (_, _, Place::Filtered) => Route::FilteredToBlock,
+            (Operator::Dense | Operator::Pointwise, _, Place::Block) => Route::BlockToExpanded,
+            (Operator::Dense | Operator::Pointwise | Operator::Pool | Operator::Linear, _, Place::Expanded) => {
+                Route::ExpandedToBlock
+            }
+            (Operator::Dense | Operator::Pointwise | Operator::Pool | Operator::Linear, _, Place::Filtered) => {
+                Route::FilteredToBlock
+            }
         };
         let behind = matches!(to_gate[index], Some(ToGate::Mean | ToGate::Gate));
         let gate = layer.gate.map(|gate| steps[gate].destination);

@@ -102,10 +102,10 @@ pub struct Supernet {
     pub(super) packed: Vec<Packed>,
     /// Gamma and beta, or the bias, of every convolution.
     pub(super) norms: Vec<(Vec<f32>, Vec<f32>)>,
-    /// What a stored weight of one is worth, of every convolution's output channels; empty where it is one.
-    pub(super) scales: Vec<Vec<f32>>,
+    /// The quantisation scale of every convolution's output channels; empty where a weight is stored as itself.
+    pub(super) weight_scales: Vec<Vec<f32>>,
     pub(super) planner: Planner,
-    /// What answers first: all pipelines, or the plain ones.
+    /// What answers first: all pipelines, or the fallback ones.
     pub(super) pipelines: Pipelines,
     /// What answers once it is there.
     pub(super) background: Option<Background>,
@@ -282,9 +282,9 @@ impl Supernet {
         let wanted = planner.all_pipelines(space);
         let patience = match options.start {
             Start::Within(patience) if cfg!(not(target_arch = "wasm32")) => Some(patience),
-            _ => None,
+            Start::Within(_) | Start::Tuned => None,
         };
-        // All pipelines, or the plain ones later, when the others turn out to take long.
+        // All pipelines, or the fallback ones later, when the others turn out to take long.
         let mut pipelines = check_arithmetic(context, &common, &wanted).await?;
         if patience.is_none() {
             pipelines.add_all(context, &wanted).await?;
@@ -351,7 +351,7 @@ impl Supernet {
             preprocessing: preprocessing.clone(),
             packed: packed.convolutions,
             norms,
-            scales: packed.scales,
+            weight_scales: packed.scales,
             planner,
             load_times: LoadTimes { pipelines: built, pipeline_time, upload_time, total_time },
             pipelines,
@@ -447,7 +447,7 @@ impl Supernet {
     pub fn memory(&self) -> MemoryUse {
         let sizes = &self.sizes;
         let norm_values: usize = self.norms.iter().map(|(first, second)| first.len() + second.len()).sum();
-        let step_values: usize = self.scales.iter().map(Vec::len).sum();
+        let scale_values: usize = self.weight_scales.iter().map(Vec::len).sum();
         let times = self.timestamps.as_ref().map_or(0, |timestamps| 2 * timestamps.staging.total_bytes());
         MemoryUse {
             weights: sizes.weights,
@@ -460,7 +460,7 @@ impl Supernet {
             image: sizes.image,
             children: sizes.norms + sizes.parameters,
             staging: self.answers.total_bytes() + times,
-            host: (norm_values + step_values) as u64 * 4,
+            host: (norm_values + scale_values) as u64 * 4,
         }
     }
 }

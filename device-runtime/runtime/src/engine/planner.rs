@@ -59,8 +59,21 @@ impl Traits {
     fn workgroup(self, kernel: Kernel) -> u32 {
         match kernel {
             Kernel::LinearWide | Kernel::PoolWide => 64, // their workgroup memory is as large
-            _ if self.software => 8,                     // one SIMD vector: more only makes tasks coarser
-            _ => 64,
+            Kernel::Dense
+            | Kernel::Depthwise
+            | Kernel::Pointwise
+            | Kernel::PointwiseSmall
+            | Kernel::Pool
+            | Kernel::AveragePool
+            | Kernel::ResizeColumns
+            | Kernel::ResizeRows
+            | Kernel::Fallback
+            | Kernel::ReadWeights
+            | Kernel::Moments
+            | Kernel::Normalise => {
+                // Software: one SIMD vector, for more only makes tasks coarser.
+                if self.software { 8 } else { 64 }
+            }
         }
     }
 
@@ -153,22 +166,30 @@ impl Planner {
 
     /// What a kernel does not read is set to one value, so that layers share its pipeline.
     fn specialise(&self, kernel: Kernel, shape: &LayerShape) -> Specialisation {
-        let plain = self.unspecialised(kernel);
+        let generic = self.unspecialised(kernel);
         let epilogue = Epilogue::Fixed(shape.activation);
         let (size, stride) = (shape.kernel, shape.stride);
         match kernel {
             Kernel::Dense => {
                 let input_channels = shape.input.channels;
-                Specialisation { epilogue, gate: Gate::None, kernel: size, stride, input_channels, ..plain }
+                Specialisation { epilogue, gate: Gate::None, kernel: size, stride, input_channels, ..generic }
             }
             Kernel::Depthwise => {
                 let (rows, arithmetic) = (self.traits.rows(), self.traits.arithmetic);
-                Specialisation { epilogue, gate: Gate::None, kernel: size, stride, rows, arithmetic, ..plain }
+                Specialisation { epilogue, gate: Gate::None, kernel: size, stride, rows, arithmetic, ..generic }
             }
-            Kernel::AveragePool => Specialisation { kernel: size, stride, ..plain },
+            Kernel::AveragePool => Specialisation { kernel: size, stride, ..generic },
             // Their outputs are few: any activation costs little. A gate is read as often as a pixel.
-            Kernel::PointwiseSmall | Kernel::LinearWide => Specialisation { gate: gate(shape), ..plain },
-            _ => plain,
+            Kernel::PointwiseSmall | Kernel::LinearWide => Specialisation { gate: gate(shape), ..generic },
+            Kernel::Pointwise
+            | Kernel::Pool
+            | Kernel::PoolWide
+            | Kernel::ResizeColumns
+            | Kernel::ResizeRows
+            | Kernel::Fallback
+            | Kernel::ReadWeights
+            | Kernel::Moments
+            | Kernel::Normalise => generic,
         }
     }
 
@@ -189,8 +210,8 @@ impl Planner {
     ) -> BTreeSet<(Kernel, Specialisation)> {
         use Kernel::{AveragePool, Fallback, Pointwise, Pool, PoolWide, ResizeColumns, ResizeRows};
         let kept = [Pool, PoolWide, AveragePool, ResizeColumns, ResizeRows];
-        let plain = [(Fallback, self.unspecialised(Fallback)), (Pointwise, self.fallback_pointwise())];
-        all.iter().copied().filter(|(kernel, _)| kept.contains(kernel)).chain(plain).collect()
+        let generic = [(Fallback, self.unspecialised(Fallback)), (Pointwise, self.fallback_pointwise())];
+        all.iter().copied().filter(|(kernel, _)| kept.contains(kernel)).chain(generic).collect()
     }
 
     /// Every pipeline that any child of the space can need: each kind of layer with all tiles that [`Planner::plan`] may
@@ -222,7 +243,7 @@ pub(super) fn grid(kernel: Kernel, specialisation: Specialisation, shape: &Layer
             ((row_tiles(specialisation.rows) * groups).div_ceil(workgroup), 1, steps)
         }
         Kernel::Fallback => {
-            let taps = if shape.operator == Operator::Depthwise { 1 } else { input_groups };
+            let taps = if shape.operator.is_per_channel() { 1 } else { input_groups };
             (pixels.div_ceil(workgroup), groups, taps)
         }
         Kernel::Pool => (groups.div_ceil(workgroup), 1, u64::from(shape.input.pixels())),

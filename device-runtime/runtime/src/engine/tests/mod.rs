@@ -102,8 +102,8 @@ fn dequantised(layout: &ParameterLayout, parameters: &[f32], storage: WeightStor
                     WeightStorage::F32 => *weight,
                     WeightStorage::F16 => half::f16::from_f32(*weight).to_f32(),
                     WeightStorage::Int8 => {
-                        let step = most / 127.0;
-                        (*weight / step).round_ties_even() * step
+                        let scale = most / 127.0;
+                        (*weight / scale).round_ties_even() * scale
                     }
                 };
             }

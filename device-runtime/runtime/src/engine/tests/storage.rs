@@ -83,5 +83,5 @@ fn a_weight_that_a_half_cannot_hold_is_refused_by_its_layer() {
     let error = load(WeightStorage::F16).unwrap_err();
     assert!(matches!(&error, Error::WeightRange(range) if range.layer == "classifier"), "{error}");
     assert!(error.to_string().contains("-100000, which f16 cannot hold"), "{error}");
-    assert!(load(WeightStorage::Int8).is_ok(), "its step grows with it");
+    assert!(load(WeightStorage::Int8).is_ok(), "its scale grows with it");
 }
