@@ -2,7 +2,7 @@ use nestling::session::WholeSpaceChoice;
 use nestling_core::choosing::Choice;
 use nestling_core::latency::DeviceKey;
 use nestling_core::metrics::{MAdds, Millis, Quantile};
-use nestling_core::space::{ValidatedSpace, SpaceError};
+use nestling_core::space::{SpaceError, ValidatedSpace};
 use serde::{Deserialize, Serialize};
 
 /// The document of `nestling-device choose`: one chosen child for each budget.
