@@ -15,10 +15,10 @@ const HOSTILE: &str = "</title><script>alert(1)</script>\"'&";
 
 /// A small bundle whose every text is hostile.
 fn bundle() -> Bundle {
-    let space = SearchSpace::fashion();
+    let space = SearchSpace::fashion().validated().unwrap();
     let weights: Vec<f32> = (0..space.layout().len()).map(|index| (index as f32).sin() / 3.0).collect();
     let children: Vec<CalibratedChild> = [space.smallest(), space.biggest()]
-        .map(|child| CalibratedChild::neutral(&space.lower(&child).unwrap()).unwrap())
+        .map(|child| CalibratedChild::neutral(&space.lower(&child).unwrap()))
         .to_vec();
     let entry = |(index, child): (usize, &CalibratedChild)| ChildEntry {
         name: format!("{HOSTILE}{index}"),
@@ -38,7 +38,7 @@ fn bundle() -> Bundle {
         latency_tables: Vec::new(),
         trained: Trained::WholeSpace,
         weight_storage: WeightStorage::F32,
-        space: space.clone(),
+        space: space.definition().clone(),
     };
     let contents = BundleContents { manifest: &manifest, weights: &weights, children: &children, images: &[] };
     Bundle::from_bytes(&contents.encode().unwrap()).unwrap()

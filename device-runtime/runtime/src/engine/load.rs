@@ -182,7 +182,7 @@ impl Timestamps {
 impl Supernet {
     /// Uploads the shared weights and builds every pipeline that any child of the space can need.
     ///
-    /// `weights` is the flat vector of all parameters, [`ParameterLayout::len`] values; `preprocessing` is how images
+    /// `weights` is the flat vector of all parameters, as many as the space's layout has; `preprocessing` is how images
     /// become this network's input.
     ///
     /// # Errors

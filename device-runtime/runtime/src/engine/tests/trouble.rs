@@ -43,8 +43,7 @@ fn what_does_not_belong_together_is_refused() {
     let other = load(&CONTEXT, &space, &weights, &options);
     let error = other.infer_tensor(&prepared, &[0.0; 400]).unwrap_err();
     assert!(matches!(error, Error::Foreign { .. }), "{error}");
-    let mut elsewhere = space.clone();
-    elsewhere.resolutions = vec![36];
+    let elsewhere = SearchSpace { resolutions: vec![36], ..SearchSpace::fashion() }.validated().unwrap();
     let stranger = random_statistics(&elsewhere, &elsewhere.smallest(), &mut random(1));
     drop(prepared);
     assert!(matches!(supernet.prepare(&stranger).unwrap_err(), Error::Space(_)));
