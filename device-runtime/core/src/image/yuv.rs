@@ -40,6 +40,7 @@ pub struct YuvFactors {
 }
 
 impl YuvColour {
+    /// The factors from samples to red, green and blue.
     pub fn factors(self) -> YuvFactors {
         let (red, blue) = match self.matrix {
             YuvMatrix::Bt601 => (0.299, 0.114),

@@ -1,6 +1,7 @@
 use nestling::Error;
 use nestling::Runtime;
 use nestling::low_level::Counters;
+use nestling::low_level::{EngineOptions, Supernet};
 use nestling::{PreparedChild, Start, TileChoice};
 use nestling_bundle::Bundle;
 use nestling_core::metrics::{Millis, percentiles};
@@ -120,8 +121,7 @@ fn fresh(runtime: &Runtime, bundle: &Bundle, children: &[CalibratedChild]) -> Re
         .tiles(TileChoice::Given(runtime.supernet().tiles()));
     let (supernet, image) = (runtime.supernet(), runtime.probe_image());
     let (context, preprocessing) = (supernet.context(), supernet.preprocessing());
-    let alone =
-        nestling::low_level::Supernet::load(context, bundle.space(), bundle.weights(), preprocessing, &options)?;
+    let alone = Supernet::load(context, bundle.space(), bundle.weights(), preprocessing, &options)?;
     (children.iter()).map(|child| Ok(bits(&alone.infer(&alone.prepare(child)?, &image)?))).collect()
 }
 
