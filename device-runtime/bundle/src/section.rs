@@ -2,7 +2,7 @@
 
 use crate::BundleError;
 use half::f16;
-use nestling_core::space::{Convolution, ParameterLayout, Role};
+use nestling_core::space::{Convolution, Parameter, ParameterLayout, Role};
 use nestling_core::weights;
 use nestling_core::weights::{MAX_CODE, OutOfRange, QuantisedWeights, WeightStorage};
 use std::borrow::Cow;
@@ -10,8 +10,13 @@ use std::borrow::Cow;
 /// Bytes that the weights of a space take.
 pub(super) fn length(layout: &ParameterLayout, storage: WeightStorage) -> usize {
     let weights = weights::count(layout);
-    let scales = if storage == WeightStorage::Int8 { weights::count_of_outputs(layout) } else { 0 };
+    let scales = if storage.row().has_scales { weights::count_of_outputs(layout) } else { 0 };
     4 * (layout.len() - weights + scales) + storage.bytes() * weights
+}
+
+/// Gammas, betas and biases, which are f32 in every storage.
+fn norms(layout: &ParameterLayout) -> impl Iterator<Item = &Parameter> {
+    layout.parameters.iter().filter(|parameter| parameter.role != Role::Weight)
 }
 
 /// The section's bytes; the parameters must fit the layout.
@@ -20,21 +25,20 @@ pub(super) fn encode<'a>(
     parameters: &'a [f32],
     storage: WeightStorage,
 ) -> Result<Cow<'a, [u8]>, OutOfRange> {
-    if storage == WeightStorage::F32 {
-        return Ok(Cow::Borrowed(bytemuck::cast_slice(parameters)));
+    let norms = || norms(layout).flat_map(|norm| &parameters[norm.range()]).copied().collect::<Vec<f32>>();
+    let owned = |parts: &[&[u8]]| Ok(Cow::Owned(parts.concat()));
+    match storage {
+        WeightStorage::F32 => Ok(Cow::Borrowed(bytemuck::cast_slice(parameters))),
+        WeightStorage::F16 => {
+            let codes = weights::halves(layout, parameters)?;
+            owned(&[bytemuck::cast_slice(&norms()), bytemuck::cast_slice(&codes)])
+        }
+        WeightStorage::Int8 => {
+            let QuantisedWeights { codes, scales } = weights::quantise(layout, parameters)?;
+            let (norms, scales, codes) = (norms(), bytemuck::cast_slice(&scales), bytemuck::cast_slice(&codes));
+            owned(&[bytemuck::cast_slice(&norms), scales, codes])
+        }
     }
-    let mut bytes = Vec::with_capacity(length(layout, storage));
-    for parameter in layout.parameters.iter().filter(|parameter| parameter.role != Role::Weight) {
-        bytes.extend_from_slice(bytemuck::cast_slice(&parameters[parameter.range()]));
-    }
-    if storage == WeightStorage::F16 {
-        bytes.extend_from_slice(bytemuck::cast_slice(&weights::halves(layout, parameters)?));
-    } else {
-        let QuantisedWeights { codes, scales } = weights::quantise(layout, parameters)?;
-        bytes.extend_from_slice(bytemuck::cast_slice(&scales));
-        bytes.extend_from_slice(bytemuck::cast_slice(&codes));
-    }
-    Ok(Cow::Owned(bytes))
 }
 
 /// All parameters, from a section whose length is right; nothing for f32, where the section is the parameters.
@@ -43,29 +47,36 @@ pub(super) fn decode(
     section: &[u8],
     storage: WeightStorage,
 ) -> Result<Option<Vec<f32>>, BundleError> {
-    if storage == WeightStorage::F32 {
-        return Ok(None);
+    let (norms, codes) = section.split_at(4 * (layout.len() - weights::count(layout)));
+    match storage {
+        WeightStorage::F32 => Ok(None),
+        WeightStorage::F16 => {
+            let codes: &[u16] = bytemuck::cast_slice(codes);
+            check_halves(layout, codes)?;
+            let mut parameters = with_norms(layout, bytemuck::cast_slice(norms));
+            weights::fill_from_halves(layout, codes, &mut parameters);
+            Ok(Some(parameters))
+        }
+        WeightStorage::Int8 => {
+            let (scales, codes) = codes.split_at(4 * weights::count_of_outputs(layout));
+            let (scales, codes): (&[f32], &[i8]) = (bytemuck::cast_slice(scales), bytemuck::cast_slice(codes));
+            check_codes(layout, codes, scales)?;
+            let mut parameters = with_norms(layout, bytemuck::cast_slice(norms));
+            weights::dequantise(layout, codes, scales, &mut parameters);
+            Ok(Some(parameters))
+        }
     }
+}
+
+/// All parameters, the weights still zero.
+fn with_norms(layout: &ParameterLayout, mut values: &[f32]) -> Vec<f32> {
     let mut parameters = vec![0.0; layout.len()];
-    let (norms, mut codes) = section.split_at(4 * (layout.len() - weights::count(layout)));
-    let mut norms: &[f32] = bytemuck::cast_slice(norms);
-    for parameter in layout.parameters.iter().filter(|parameter| parameter.role != Role::Weight) {
-        let (own, rest) = norms.split_at(parameter.len());
-        parameters[parameter.range()].copy_from_slice(own);
-        norms = rest;
+    for norm in norms(layout) {
+        let (own, rest) = values.split_at(norm.len());
+        parameters[norm.range()].copy_from_slice(own);
+        values = rest;
     }
-    if storage == WeightStorage::F16 {
-        let codes: &[u16] = bytemuck::cast_slice(codes);
-        check_halves(layout, codes)?;
-        weights::fill_from_halves(layout, codes, &mut parameters);
-    } else {
-        let scales;
-        (scales, codes) = codes.split_at(4 * weights::count_of_outputs(layout));
-        let (scales, codes): (&[f32], &[i8]) = (bytemuck::cast_slice(scales), bytemuck::cast_slice(codes));
-        check_codes(layout, codes, scales)?;
-        weights::dequantise(layout, codes, scales, &mut parameters);
-    }
-    Ok(Some(parameters))
+    parameters
 }
 
 fn unsound(convolution: &Convolution, problem: &str) -> BundleError {
