@@ -1,11 +1,11 @@
-//! How fast a step is, and how far from what its operations predict.
+//! Speed of a training step, and its distance from the speed that its operations predict.
 
 use crate::data::Dataset;
 use crate::model::Parameters;
-use crate::time::Clock;
-use crate::train::{TrainConfig, Workers, step_children};
+use crate::train::{TrainConfig, TrainError, Workers, step_children};
 use nestling_core::image::Preprocessing;
-use nestling_core::space::Network;
+use nestling_core::space::{Network, SpaceError};
+use nestling_stopwatch::Stopwatch;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ pub struct BenchReport {
     pub sandwich_images_per_cpu_s: f64,
     /// How many times longer the sandwich step takes.
     pub sandwich_over_biggest: f64,
-    /// What the MAdds of its children predict for that.
+    /// The same ratio as the MAdds of its children predict it.
     pub predicted_sandwich_over_biggest: f64,
     /// Images per wall-second of the sandwich step, one worker.
     pub one_worker_images_per_s: f64,
@@ -30,8 +30,8 @@ pub struct BenchReport {
     pub two_workers_images_per_s: f64,
     /// The last over the one before.
     pub two_workers_over_one: f64,
-    /// What a CPU core does in matrix products of pointwise layers' shapes: what a software adapter's kernels can be
-    /// held against. GFLOP per CPU-second, median of [`SGEMM_SHAPES`].
+    /// GFLOP per CPU-second of matrix products in the shapes of pointwise layers, median of [`SGEMM_SHAPES`]. The kernels of a
+    /// software adapter can be compared with it.
     pub sgemm_gflops: f64,
 }
 
@@ -46,11 +46,11 @@ fn sgemm_gflops() -> f64 {
             (tch::Tensor::rand([pixels, inputs], options), tch::Tensor::rand([inputs, outputs], options));
         let mut result = tch::Tensor::empty([pixels, outputs], options);
         let mut run = |count: u32| {
-            let clock = Clock::start(0.0, 0.0);
+            let stopwatch = Stopwatch::start();
             for _ in 0..count {
                 result = left.matmul(&right);
             }
-            clock.elapsed().0
+            stopwatch.elapsed().cpu_s()
         };
         run(20); // warm
         let mut count = 100;
@@ -89,10 +89,10 @@ fn median(mut values: Vec<f64>) -> f64 {
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
-/// Measures `steps` steps of each kind in each of `rounds` rounds. Nothing is updated.
+/// Measures `steps` steps of each kind in each of `rounds` rounds. No weight is updated.
 ///
 /// # Errors
-/// If the configuration is wrong or a worker dies.
+/// [`TrainError`] if the configuration is wrong, the images do not fit it, or a worker ends.
 pub fn bench(
     config: &TrainConfig,
     images: &Dataset,
@@ -101,8 +101,9 @@ pub fn bench(
     rounds: u32,
     steps: u64,
     mut progress: impl FnMut(),
-) -> Result<BenchReport, crate::train::TrainError> {
+) -> Result<BenchReport, TrainError> {
     config.validate()?;
+    images.check_fits(&config.space)?;
     let values = Parameters::initial_values(&config.space, config.seed);
     let parameters = Parameters::from_values(&config.space, &values, device);
     let data = Arc::new(images.clone());
@@ -111,32 +112,15 @@ pub fn bench(
         Workers::start(config, &parameters, data.clone(), preprocessing, device)
     };
     let (one, two) = (start(1), start(2));
-    let sandwich = |step| step_children(&config.space, config.seed, step, config.random_children).map(Arc::new);
-    let biggest: Arc<Vec<Network>> = Arc::new(vec![config.space.lower(&config.space.biggest())?]);
-    let mut predicted = 0.0;
-    for step in 0..steps {
-        let madds: u64 = sandwich(step)?.iter().map(|network| network.cost().madds.0).sum();
-        predicted += madds as f64 / biggest[0].cost().madds.0 as f64 / steps as f64;
-    }
-    let measure = |workers: &Workers, count: u64, alone: bool| -> Result<(f64, f64), crate::train::TrainError> {
-        let total = count * u64::from(config.batch_size);
-        let indices: Vec<u32> = (0..total as u32).map(|index| index % data.len() as u32).collect();
-        let children = |step| if alone { Ok(biggest.clone()) } else { sandwich(step) };
-        workers.step_of(0, 0, &indices, children(0)?)?; // warm: kernels are compiled, memory is there
-        let clock = Clock::start(0.0, 0.0);
-        for step in 0..steps {
-            workers.step_of(step, 0, &indices, children(step)?)?;
-        }
-        let (cpu_s, wall_s) = clock.elapsed();
-        let seen = (steps * total) as f64;
-        Ok((seen / cpu_s, seen / wall_s))
-    };
+    let biggest = Arc::new(vec![config.space.lower(&config.space.biggest())?]);
+    let measurement = Measurement { config, images: images.len(), biggest, steps };
+    let predicted = measurement.predicted_ratio()?;
     let mut rates: [Vec<f64>; 4] = Default::default();
     for _ in 0..rounds.max(1) {
-        let alone = measure(&one, 1, true)?;
-        let four = measure(&one, 1, false)?;
-        let both = measure(&two, 2, false)?;
-        for (rates, rate) in rates.iter_mut().zip([alone.0, four.0, four.1, both.1]) {
+        let alone = measurement.rates(&one, 1, true)?;
+        let four = measurement.rates(&one, 1, false)?;
+        let both = measurement.rates(&two, 2, false)?;
+        for (rates, rate) in rates.iter_mut().zip([alone.cpu, four.cpu, four.wall, both.wall]) {
             rates.push(rate);
         }
         progress();
@@ -153,4 +137,48 @@ pub fn bench(
         two_workers_over_one: two_wall / one_wall,
         sgemm_gflops: sgemm_gflops(),
     })
+}
+
+struct Measurement<'a> {
+    config: &'a TrainConfig,
+    images: usize,
+    /// The biggest child alone.
+    biggest: Arc<Vec<Network>>,
+    steps: u64,
+}
+
+/// Images per second.
+struct Rates {
+    cpu: f64,
+    wall: f64,
+}
+
+impl Measurement<'_> {
+    fn sandwich(&self, step: u64) -> Result<Arc<Vec<Network>>, SpaceError> {
+        step_children(&self.config.space, self.config.seed, step, self.config.random_children).map(Arc::new)
+    }
+
+    /// Mean MAdds of a sandwich over those of the biggest child.
+    fn predicted_ratio(&self) -> Result<f64, SpaceError> {
+        let mut ratio = 0.0;
+        for step in 0..self.steps {
+            let madds: u64 = self.sandwich(step)?.iter().map(|network| network.cost().madds.0).sum();
+            ratio += madds as f64 / self.biggest[0].cost().madds.0 as f64 / self.steps as f64;
+        }
+        Ok(ratio)
+    }
+
+    /// Runs all steps, each over `count` batches: of the biggest child alone, or of a sandwich.
+    fn rates(&self, workers: &Workers, count: u64, alone: bool) -> Result<Rates, TrainError> {
+        let total = count * u64::from(self.config.batch_size);
+        let indices: Vec<u32> = (0..total as u32).map(|index| index % self.images as u32).collect();
+        let children = |step| if alone { Ok(self.biggest.clone()) } else { self.sandwich(step) };
+        workers.step_of(0, 0, &indices, children(0)?)?; // warm: kernels are compiled, memory is there
+        let stopwatch = Stopwatch::start();
+        for step in 0..self.steps {
+            workers.step_of(step, 0, &indices, children(step)?)?;
+        }
+        let (seen, elapsed) = ((self.steps * total) as f64, stopwatch.elapsed());
+        Ok(Rates { cpu: seen / elapsed.cpu_s(), wall: seen / elapsed.wall_s() })
+    }
 }

@@ -1,38 +1,38 @@
 //! Exact batch-norm calibration (BigNAS, batch norm calibration).
 //!
-//! Peers average the statistics of batches, which depends on the batch size twice over: the variance between batch means
-//! is lost, and every layer is fed by layers normalised with other statistics than the ones that ship. Here each layer's
-//! moments are taken over all calibration images, with every layer before it already normalised by its final statistics:
-//! the result does not depend on the batch size, and it is what one batch of all images would give.
+//! Each layer's mean and variance are taken over all calibration images. Every layer before it is already normalised by
+//! its final statistics. The result equals that of one batch of all images, and does not depend on the batch size.
+//!
+//! The usual average over batches depends on the batch size twice. It loses the variance between the batches' means, and
+//! it feeds each layer from layers whose statistics are not the ones that ship.
 
 use crate::data::Dataset;
-use crate::model::{ImageSizes, Parameters, layer_output, values_of};
-use nestling_core::space::{CalibratedChild, Network, SpaceError, Statistics};
+use crate::model::{Parameters, Resizer, layer_output, values_of};
+use nestling_core::space::{CalibratedChild, Layer, Network, SpaceError, Statistics};
 use tch::{Kind, Tensor, no_grad};
 
 /// Calibrates a child over all of `images`, `batch` at a time.
 ///
-/// Holds, of all images, the activations that a later layer still reads.
+/// Holds the activations of all images that a later layer still reads.
 ///
 /// # Errors
 /// [`SpaceError::Statistics`] if the weights are so broken that a mean or variance is not finite.
 pub fn calibrate(
     network: &Network,
     parameters: &Parameters,
-    sizes: &ImageSizes,
+    resizer: &Resizer,
     images: &Dataset,
     batch: usize,
 ) -> Result<CalibratedChild, SpaceError> {
     no_grad(|| {
-        let length = images.images.image_len();
-        let parts = (images.images.pixels.chunks(batch.max(1) * length))
-            .map(|pixels| sizes.resize(&sizes.upload(pixels), network.child.resolution))
+        let parts = (images.batches(batch))
+            .map(|pixels| resizer.resize(&resizer.upload(pixels), network.child.resolution))
             .collect();
         calibrate_tensors(network, parameters, parts)
     })
 }
 
-/// The same over images that are resized and normalised already, in parts of any size.
+/// Calibrates a child over images that are resized and normalised already, in parts of any size.
 ///
 /// # Errors
 /// As [`calibrate`].
@@ -44,7 +44,7 @@ pub fn calibrate_tensors(
     no_grad(|| {
         let mut statistics = Statistics { means: Vec::new(), variances: Vec::new() };
         let last_readers = network.last_readers();
-        let last_normalised = network.layers.iter().rposition(nestling_core::space::Layer::is_normalised);
+        let last_normalised = network.layers.iter().rposition(Layer::is_normalised);
         // The output of every layer, one tensor a part; empty when nobody reads it any more.
         let mut outputs: Vec<Vec<Tensor>> = Vec::with_capacity(network.layers.len());
         for (index, layer) in network.layers.iter().enumerate().take(last_normalised.map_or(0, |last| last + 1)) {
@@ -54,14 +54,9 @@ pub fn calibrate_tensors(
                     layer_output(layer, parameters, input, layer.gate.map(|from| &outputs[from][part]))
                 })
                 .collect();
-            if let Some(epsilon) = layer.norm_epsilon.map(f64::from) {
+            if let Some(epsilon) = layer.norm_epsilon {
                 let (means, variances) = moments(&values);
-                let (gamma, beta) = parameters.scale_and_shift(layer);
-                for value in &mut values {
-                    let (means, variances) = (Some(&means), Some(&variances));
-                    *value =
-                        value.batch_norm(Some(&gamma), beta.as_ref(), means, variances, false, 0.0, epsilon, false);
-                }
+                normalise(layer, parameters, [&means, &variances], f64::from(epsilon), &mut values);
                 statistics.means.extend(values_of(&means));
                 statistics.variances.extend(values_of(&variances));
             }
@@ -80,6 +75,15 @@ pub fn calibrate_tensors(
         }
         CalibratedChild::new(network, statistics)
     })
+}
+
+/// Batch norm of all parts by given statistics.
+fn normalise(layer: &Layer, parameters: &Parameters, statistics: [&Tensor; 2], epsilon: f64, parts: &mut [Tensor]) {
+    let (gamma, beta) = parameters.scale_and_shift(layer);
+    let [means, variances] = statistics.map(Some);
+    for part in parts {
+        *part = part.batch_norm(Some(&gamma), beta.as_ref(), means, variances, false, 0.0, epsilon, false);
+    }
 }
 
 /// Mean and biased variance of each channel over all parts, accumulated in f64, the variance around the final mean.

@@ -1,7 +1,7 @@
 //! Accuracy and logits of a calibrated child.
 
 use crate::data::Dataset;
-use crate::model::{ImageSizes, Norm, Parameters, forward, norm_tensors};
+use crate::model::{Norm, Parameters, Resizer, forward, norm_tensors};
 use nestling_core::metrics::Top1;
 use nestling_core::space::{CalibratedChild, Network};
 use tch::{Kind, Tensor, no_grad};
@@ -11,15 +11,15 @@ pub fn logits(
     calibrated: &CalibratedChild,
     network: &Network,
     parameters: &Parameters,
-    sizes: &ImageSizes,
+    resizer: &Resizer,
     images: &Dataset,
     batch: usize,
 ) -> Tensor {
     no_grad(|| {
         let statistics = norm_tensors(network, calibrated.statistics(), parameters.flat());
-        let parts: Vec<Tensor> = (images.images.pixels.chunks(batch.max(1) * images.images.image_len()))
+        let parts: Vec<Tensor> = (images.batches(batch))
             .map(|pixels| {
-                let input = sizes.resize(&sizes.upload(pixels), network.child.resolution);
+                let input = resizer.resize(&resizer.upload(pixels), network.child.resolution);
                 forward(network, parameters, &input, Norm::Calibrated(&statistics), None)
             })
             .collect();
@@ -32,11 +32,11 @@ pub fn evaluate(
     calibrated: &CalibratedChild,
     network: &Network,
     parameters: &Parameters,
-    sizes: &ImageSizes,
+    resizer: &Resizer,
     images: &Dataset,
     batch: usize,
 ) -> Top1 {
-    let logits = logits(calibrated, network, parameters, sizes, images, batch);
+    let logits = logits(calibrated, network, parameters, resizer, images, batch);
     let classes: Vec<i64> = images.labels.iter().map(|&label| i64::from(label)).collect();
     let right = logits.argmax(-1, false).eq_tensor(&Tensor::from_slice(&classes).to_device(logits.device()));
     Top1 { correct: right.sum(Kind::Int64).int64_value(&[]) as u32, images: images.len() as u32 }

@@ -1,19 +1,22 @@
 //! Nestling's host trainer: one supernet trained once, searched, and packed into the bundle that devices slice.
 //!
-//! The rooms, in the order in which data passes through them:
+//! The rooms, each after those that it uses:
 //!
-//! * [`data`]: images with labels. [`import`]: weights that somebody else trained.
-//! * [`model`]: a network of the search space run over shared tensors by narrowing them.
-//! * [`mod@train`]: the sandwich step and the loop around it.
+//! * [`torch`] and `random`: libtorch and its devices; one seeded generator for each purpose.
+//! * [`data`]: images with labels. `data/catalogue.rs` has one row for each data set.
+//! * [`space_file`]: a search space by its name or from a TOML file.
+//! * [`model`]: a network that runs over the shared tensors by narrowing them.
 //! * [`mod@calibrate`] and [`mod@evaluate`]: batch-norm statistics and accuracy of a child.
-//! * [`mod@search`]: coarse grid, fine grid, Pareto front.
-//! * [`mod@pack`]: the bundle. [`mod@parity`]: device against trainer. [`report`]: the page that shows it all.
-//! * [`fleet`]: many devices' latency tables in one bundle, where they disagree, children for one of them.
-//! * [`spaces`]: search spaces by name or from a file. [`mod@untrained`]: bundles of random weights.
-//! * [`mod@export`] and [`mod@golden`]: a child as a file of its own, and vectors to check it with.
-//! * [`run_folder`], [`time`], [`torch`]: files of a run, CPU seconds, libtorch and its devices.
+//! * [`untrained`]: random weights, and children calibrated on noise.
+//! * [`mod@train`]: the sandwich step and the loop around it. [`mod@bench`]: its speed.
+//! * [`fleet`]: the latency tables of many devices in one bundle.
+//! * [`mod@search`]: the children that ship, and the whole space under a limit.
+//! * [`run_folder`]: the files of a run.
+//! * [`mod@import`] and [`mod@export`]: published weights in, ONNX and safetensors out.
+//! * [`mod@pack`]: bundles. [`mod@parity`]: device against trainer. [`report`]: the page of a whole run.
 //!
-//! The search space, its children and their shapes are defined once, in the `nestling` crate.
+//! Each room uses only rooms above it; a test compares the `use` lines with the picture in `docs/architecture.md`. The
+//! search space, its children and their shapes are defined once, in the crate `nestling-core`. Only `parity` runs a device.
 
 pub mod bench;
 pub mod calibrate;
@@ -21,16 +24,17 @@ pub mod data;
 pub mod evaluate;
 pub mod export;
 pub mod fleet;
-pub mod golden;
 pub mod import;
 pub mod model;
 pub mod pack;
 pub mod parity;
+mod random;
 pub mod report;
 pub mod run_folder;
 pub mod search;
-pub mod spaces;
-pub mod time;
+pub mod space_file;
+#[cfg(test)]
+mod synthetic;
 pub mod torch;
 pub mod train;
 pub mod untrained;

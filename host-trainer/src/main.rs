@@ -15,7 +15,7 @@ use std::process::ExitCode;
 ///
 ///   nestling pack --output my.nestling  # the file that ships
 ///
-///   nestling parity my.nestling         # the device computes what the trainer computes
+///   nestling parity my.nestling         # the device's answers against the trainer's
 #[derive(Parser)]
 #[command(version, about, max_term_width = 100)]
 struct Arguments {
@@ -25,17 +25,17 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    Train(commands::run::Train),
-    Search(commands::run::Search),
-    Pack(commands::run::Pack),
+    Train(commands::train::Train),
+    Search(commands::search::Search),
+    Pack(commands::pack::Pack),
     Latency(commands::latency::Latency),
-    Eval(commands::run::Eval),
+    Eval(commands::eval::Eval),
     Parity(commands::parity::Parity),
     Bench(commands::bench::Bench),
     Images(commands::images::Images),
     Report(commands::report::Report),
     Cost(commands::cost::CostCommand),
-    Spaces(commands::cost::Spaces),
+    Spaces(commands::spaces::Spaces),
     Init(commands::init::Init),
     Export(commands::export::Export),
     Import(commands::import::Import),
@@ -61,7 +61,7 @@ fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            commands::say(&format!("error: {}", commands::causes(&error)));
+            commands::complain(&error);
             ExitCode::FAILURE
         }
     }

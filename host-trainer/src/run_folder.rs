@@ -1,43 +1,64 @@
-//! The files of one run: what each step leaves for the next.
+//! The files of one run. Each step leaves its result for the next one.
 
-use crate::search::Evaluated;
+use crate::search::SearchReport;
 use crate::train::{Checkpoint, CheckpointError, EpochReport};
+use nestling_bundle::ProfileError;
 use nestling_bundle::atomic_file::{WriteError, write_atomically};
-use nestling_core::accuracy::AccuracyPredictor;
-use nestling_core::metrics::Top1;
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::{Serialize, de::DeserializeOwned};
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 /// A folder with `checkpoint.safetensors`, `train.jsonl`, `search.json`.
 #[derive(Clone, Debug)]
 pub struct RunFolder(PathBuf);
 
-/// Why a file of a run cannot be used.
+/// A step that writes files for later steps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Training.
+    Train,
+    /// The search without a limit.
+    Search,
+    /// The demo, which runs all steps.
+    Demo,
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Train => "training",
+            Self::Search => "the search",
+            Self::Demo => "the demo",
+        })
+    }
+}
+
+/// The reason why a file of a run cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RunError {
     /// A step was left out.
-    #[error("{path} is missing; run `{command}` first")]
+    #[error("{path} is missing; {step} writes it")]
     Missing {
-        /// Which file.
+        /// The file.
         path: PathBuf,
-        /// What makes it.
-        command: &'static str,
+        /// The step that writes it.
+        step: Step,
     },
     /// The file is damaged.
     #[error("cannot read {path}: {problem}; remove it and run the step again")]
     Damaged {
-        /// Which file.
+        /// The file.
         path: PathBuf,
-        /// What is wrong.
+        /// The fault.
         problem: String,
     },
     /// The folder cannot be made.
     #[error("cannot make folder {path}: {source}")]
     Folder {
-        /// Which folder.
+        /// The folder.
         path: PathBuf,
-        /// What the system said.
+        /// The system's message.
         source: std::io::Error,
     },
     /// The disk did not take a file.
@@ -46,39 +67,9 @@ pub enum RunError {
     /// The checkpoint is damaged.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
-}
-
-/// What a search found.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct SearchReport {
-    /// Training images that calibrated each child.
-    pub calibration_images: u32,
-    /// Everything that was evaluated.
-    pub evaluated: Vec<Evaluated>,
-    /// Indices of the evaluated children from which the accuracy predictor did not learn: they tell its error.
-    #[serde(default)]
-    pub kept_from_predictor: Vec<usize>,
-    /// Predicts the held-out accuracy of any child; none where too few children were evaluated, and in files of searches that
-    /// did not fit one.
-    #[serde(default)]
-    pub accuracy_predictor: Option<AccuracyPredictor>,
-    /// What ships.
-    pub chosen: Vec<Chosen>,
-    /// CPU seconds.
-    pub cpu_s: f64,
-    /// Wall seconds.
-    pub wall_s: f64,
-}
-
-/// A child that ships.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Chosen {
-    /// Its name in the bundle.
-    pub name: String,
-    /// Which of the evaluated children.
-    pub index: usize,
-    /// Accuracy on the test images, looked at once, after the choice.
-    pub test: Top1,
+    /// The device's profile is damaged.
+    #[error(transparent)]
+    Profile(#[from] ProfileError),
 }
 
 impl RunFolder {
@@ -91,7 +82,7 @@ impl RunFolder {
         Ok(Self(path.to_owned()))
     }
 
-    /// Uses `path` to read from; makes nothing.
+    /// Uses `path` to read from, and makes nothing.
     pub fn open(path: &Path) -> Self {
         Self(path.to_owned())
     }
@@ -119,7 +110,7 @@ impl RunFolder {
     /// # Errors
     /// [`RunError::Missing`] if there is none.
     pub fn trained(&self) -> Result<Checkpoint, RunError> {
-        let missing = RunError::Missing { path: self.checkpoint_path(), command: "nestling train" };
+        let missing = RunError::Missing { path: self.checkpoint_path(), step: Step::Train };
         self.checkpoint()?.ok_or(missing)
     }
 
@@ -139,7 +130,7 @@ impl RunFolder {
         Ok(checkpoint.write(&self.checkpoint_path())?)
     }
 
-    /// The epochs up to `step`: lines after it belong to a checkpoint that was never written.
+    /// The epochs up to `step`. Later lines belong to a checkpoint that was never written.
     ///
     /// # Errors
     /// [`RunError::Damaged`] if a line cannot be read.
@@ -157,7 +148,7 @@ impl RunFolder {
         Ok(epochs)
     }
 
-    /// Writes what a search found.
+    /// Writes the report of a search.
     ///
     /// # Errors
     /// [`RunError::Write`] if the disk does not take it.
@@ -165,12 +156,12 @@ impl RunFolder {
         Ok(write_json(&self.0.join("search.json"), report)?)
     }
 
-    /// What the search found.
+    /// The report of the search.
     ///
     /// # Errors
     /// [`RunError::Missing`] if no search was run, [`RunError::Damaged`] if its file cannot be read.
     pub fn searched(&self) -> Result<SearchReport, RunError> {
-        read_json(&self.0.join("search.json"), "nestling search")
+        read_json(&self.0.join("search.json"), Step::Search)
     }
 }
 
@@ -185,16 +176,16 @@ pub fn write_json(path: &Path, value: &impl Serialize) -> Result<(), WriteError>
     })
 }
 
-/// Reads a JSON file that `command` makes.
+/// Reads a JSON file that `step` writes.
 ///
 /// # Errors
 /// [`RunError::Missing`] or [`RunError::Damaged`].
-pub fn read_json<T: DeserializeOwned>(path: &Path, command: &'static str) -> Result<T, RunError> {
+pub fn read_json<T: DeserializeOwned>(path: &Path, step: Step) -> Result<T, RunError> {
     let damaged = |problem: String| RunError::Damaged { path: path.to_owned(), problem };
     match std::fs::read_to_string(path) {
         Ok(text) => serde_json::from_str(&text).map_err(|error| damaged(error.to_string())),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            Err(RunError::Missing { path: path.to_owned(), command })
+            Err(RunError::Missing { path: path.to_owned(), step })
         }
         Err(error) => Err(damaged(error.to_string())),
     }

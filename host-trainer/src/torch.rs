@@ -1,7 +1,7 @@
 //! libtorch at start-up: which device computes, and how CUDA comes in without being linked.
 //!
-//! The binary links `libtorch_cpu` only, so it starts on any machine. Loading `libtorch_cuda` registers CUDA with
-//! libtorch, which looks for it once, at its first question about CUDA: hence "call [`initialise`] first".
+//! The binary links `libtorch_cpu` only, so it starts on any machine. Loading `libtorch_cuda` registers CUDA with libtorch.
+//! libtorch looks for CUDA once, at the first question about it. Call [`initialise`] therefore before anything else.
 
 #![allow(unsafe_code)] // loads shared libraries and calls three functions of the NVIDIA driver; reasons at each
 
@@ -13,14 +13,14 @@ use std::path::PathBuf;
 use std::sync::OnceLock;
 use tch::Device;
 
-/// Where this process computes, and why there.
+/// The device that this process computes on, and the reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeviceChoice {
-    /// What tensors are made on.
+    /// The device of all tensors.
     pub device: Device,
-    /// The device as its maker calls it.
+    /// The name of the device.
     pub name: String,
-    /// Why this one, in words.
+    /// The reason of the choice.
     pub reason: String,
 }
 
@@ -28,7 +28,7 @@ impl fmt::Display for DeviceChoice {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kind = match self.device {
             Device::Cuda(index) => format!("CUDA device {index}"),
-            _ => "CPU".to_owned(),
+            Device::Cpu | Device::Mps | Device::Vulkan => "CPU".to_owned(),
         };
         write!(out, "{kind}, {} ({})", self.name, self.reason)
     }
@@ -36,7 +36,7 @@ impl fmt::Display for DeviceChoice {
 
 /// Prepares libtorch and chooses the device: CUDA where it works, else the CPU.
 ///
-/// Call it before anything else of `tch`; later calls return the first one's answer. One libtorch thread a worker:
+/// Call it before anything else of `tch`; later calls return the first one's answer. Each worker has one libtorch thread:
 /// the trainer parallelises over workers, and small layers lose by being split.
 pub fn initialise() -> DeviceChoice {
     static CHOICE: OnceLock<DeviceChoice> = OnceLock::new();

@@ -16,8 +16,8 @@ fn json(arguments: &[&str]) -> serde_json::Value {
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
-/// What a command that must fail says.
-fn complaint(arguments: &[&str]) -> String {
+/// The message of a command that must fail.
+fn message_of_failure(arguments: &[&str]) -> String {
     let output = nestling(arguments);
     let message = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(!output.status.success() && output.stdout.is_empty(), "{arguments:?} passed");
@@ -49,7 +49,7 @@ fn a_printed_space_can_be_read_back() {
 }
 
 #[test]
-fn what_is_wrong_is_said_in_one_line_and_nothing_is_written() {
+fn faults_are_named_and_nothing_is_written() {
     let folder = tempfile::tempdir().unwrap();
     let output = folder.path().join("never.nestling");
     let never = output.to_string_lossy();
@@ -68,7 +68,7 @@ fn what_is_wrong_is_said_in_one_line_and_nothing_is_written() {
         (&["init", "--space", "fashion", "--weight-storage", "f64", "--output", &never], "no storage of weights: f32"),
         (&["export", &few, "--child", "all"], "not a Nestling bundle"),
     ] {
-        let message = complaint(arguments);
+        let message = message_of_failure(arguments);
         assert!(message.contains(expected), "{arguments:?}: {message}");
         assert!(!output.exists());
     }

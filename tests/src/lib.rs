@@ -3,14 +3,14 @@
 use nestling_core::image::Preprocessing;
 use nestling_core::space::{Activation, Block, ExpandRatio, Padding, SearchSpace, SqueezeExcite};
 use nestling_pictures::IdxImages;
-use nestling_train::data::{Augmentation, Dataset};
+use nestling_train::data::{Augmentation, Dataset, FASHION_MNIST};
 use nestling_train::train::TrainConfig;
 use rand::{RngExt, SeedableRng};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Grey images of 28x28 pixels in ten classes that can be learned: a bright square whose place says the class, in noise.
+/// Grey images of 28x28 pixels in ten classes that can be learned: the place of a bright square in noise is the class.
 pub fn made_up_images(count: usize, seed: u64) -> Dataset {
     let mut random = rand_chacha::ChaCha8Rng::seed_from_u64(seed);
     let mut pixels = Vec::with_capacity(count * 784);
@@ -86,13 +86,15 @@ pub fn every_option() -> SearchSpace {
     space
 }
 
-/// What every test normalises with.
+/// The normalisation of every test.
 pub fn preprocessing() -> Preprocessing {
-    Preprocessing { means: vec![0.286], standard_deviations: vec![0.353], centre_fraction: 1.0 }
+    FASHION_MNIST.preprocessing()
 }
 
-/// The `nestling` program beside the test that asks. `cargo test --workspace` has built it of the same sources, for the
-/// trainer's own tests; alone, run that or `cargo build -p nestling-train` first.
+/// The `nestling` program beside the calling test.
+///
+/// `cargo test --workspace` builds it for the trainer's own tests. Before a single test, run `cargo build -p
+/// nestling-train`.
 ///
 /// # Panics
 /// If it is not there.

@@ -1,4 +1,4 @@
-//! Many devices and one bundle: a device's profile goes through files and programs into the bundle, and stays fresh.
+//! Many devices and one bundle: a device's profile goes through files and programs into the bundle, and stays valid.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)] // a test's helpers may panic too
 
@@ -50,7 +50,7 @@ fn profiles_go_into_a_bundle_and_devices_are_listed_compared_and_searched_for() 
     let (bundle, own, other) = (path("my.nestling"), path("own.json"), path("other.json"));
     std::fs::copy(asset(), &bundle).unwrap();
 
-    // One device is this one; the other is made up: layers cost nothing there, MAdds much.
+    // One device is this machine. The other is made up: layers cost nothing there, MAdds much.
     let runtime = Runtime::open(&Bundle::open(&bundle).unwrap(), &RuntimeOptions::default()).unwrap();
     let options = ProfileOptions { time: Duration::from_millis(100), ..ProfileOptions::default() };
     let profile = runtime.profile(&options).unwrap();
@@ -58,12 +58,14 @@ fn profiles_go_into_a_bundle_and_devices_are_listed_compared_and_searched_for() 
     let mut made_up = DeviceProfile::clone(&profile);
     made_up.table.device.adapter = "Made-up 1".into();
     made_up.table.device.precision = "f16".into();
-    // Nothing is done in vain there: what children take is their MAdds.
+    // No thread is idle there: the time of a child is its MAdds.
     made_up.table.model.coverage = Coverage::EXACT;
-    for price in &mut made_up.table.model.coefficients {
-        price.ms = match price.feature {
+    for coefficient in &mut made_up.table.model.coefficients {
+        coefficient.ms = match coefficient.feature {
             CostFeature::MegaMAdds(_) => Millis(1.0),
-            _ => Millis(0.0),
+            CostFeature::Inference | CostFeature::Layers(_) | CostFeature::Resize | CostFeature::Megabytes(_) => {
+                Millis(0.0)
+            }
         };
     }
     made_up.save(Path::new(&other)).unwrap();
@@ -76,7 +78,7 @@ fn profiles_go_into_a_bundle_and_devices_are_listed_compared_and_searched_for() 
     assert_eq!(std::fs::read(&bundle).unwrap(), std::fs::read(asset()).unwrap());
     assert_eq!(after_manifest(Path::new(&both)), after_manifest(&asset()));
 
-    // Again, in place: it was measured before the tables were there, and is a device's still.
+    // Again, in place: the profile was measured before the tables were there, and still holds.
     let again = text(&["latency", "add", &both, &own]);
     assert!(again.contains("replaces that of") && again.contains("2 latency tables"), "{again}");
     let opened = Bundle::open(&both).unwrap();
@@ -84,7 +86,7 @@ fn profiles_go_into_a_bundle_and_devices_are_listed_compared_and_searched_for() 
     let fresh = Runtime::open(&opened, &RuntimeOptions::default()).unwrap();
     assert_eq!(fresh.staleness_of(&profile), None);
 
-    // Of another network, another version, other kernels, and damaged: refused, nothing changes.
+    // A profile of another network, of other kernels, and a damaged one are refused, and nothing changes.
     let before = std::fs::read(&both).unwrap();
     let foreign = path("foreign.json");
     type Change = fn(&mut DeviceProfile);
@@ -117,13 +119,13 @@ fn profiles_go_into_a_bundle_and_devices_are_listed_compared_and_searched_for() 
     assert!(compared["with_madds"][1].as_f64().unwrap() > 0.999);
     assert_eq!(compared["shares"].as_array().unwrap().len(), 19);
     let budgets = compared["budgets"].as_array().unwrap();
-    // The least is what the fastest child takes on the fastest device, the most is enough for all.
+    // Only the fastest device has a child for the smallest budget; the largest is enough for all.
     assert_eq!(budgets[0]["taken"].as_array().unwrap().iter().filter(|one| one.is_null()).count(), 1, "{compared}");
     assert!(budgets[6]["taken"].as_array().unwrap().iter().all(|one| one["child"].is_string()), "{compared}");
     let shown = text(&["latency", "compare", &both]);
     assert!(shown.contains("Spearman over 2") && shown.contains("[2] Made-up 1"), "{shown}");
 
-    // Without a run: predicted only. On the made-up device a millisecond is a million MAdds.
+    // Without a run children are predicted only. On the made-up device a millisecond is a million MAdds.
     let none = path("no-run");
     let search = |more: &[&str]| json(&[&["search", "--run", &none, "--bundle", &both, "--top", "3"], more].concat());
     let by_time = search(&["--device", "MADE-UP", "--budget-ms", "1.5"]);

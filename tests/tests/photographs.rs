@@ -31,7 +31,7 @@ fn import(folder: &tempfile::TempDir) -> PathBuf {
     output
 }
 
-/// EfficientNet-Lite0 as its authors' code reads, from the tensors by their own names; no line of the trainer's model.
+/// EfficientNet-Lite0 as its authors' code reads, from the tensors by their own names, without a line of the trainer's model.
 fn by_hand(tensors: &BTreeMap<String, SourceTensor>, image: &Tensor) -> Tensor {
     let tensor = |name: String| {
         let source = &tensors[&name];
@@ -108,7 +108,7 @@ fn photographs_are_named_and_the_child_is_exactly_efficientnet_lite0() {
 }
 
 #[test]
-fn what_is_no_weights_is_said() {
+fn other_files_are_refused_by_name() {
     let folder = tempfile::tempdir().unwrap();
     let bytes = std::fs::read(weights()).unwrap();
     let cut = folder.path().join("cut.pth");

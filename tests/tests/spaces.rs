@@ -1,4 +1,4 @@
-//! Every preset, and every option of a space: trainer, device and ONNX Runtime compute what the f64 reference does.
+//! Every preset, and every option of a space: the trainer computes the same as the f64 reference.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)] // a test's helpers may panic too
 

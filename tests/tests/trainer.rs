@@ -1,4 +1,4 @@
-//! What the paper's method promises of the trainer, each promise as a test.
+//! The promises of the paper's method, each as a test of the trainer.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)] // a test's helpers may panic too
 
@@ -6,9 +6,9 @@ use nestling_core::space::{Activation, Child, HeadSpace, Network, Operator, Role
 use nestling_tests::{every_option, made_up_images, preprocessing, quick_config};
 use nestling_train::calibrate::calibrate;
 use nestling_train::evaluate::logits;
-use nestling_train::model::{ImageSizes, Norm, Parameters, forward, kernels};
+use nestling_train::model::{Norm, Parameters, Resizer, activate, forward, kernels};
 use nestling_train::torch;
-use nestling_train::train::{Batch, Optimiser, Rules, TrainConfig, Trainer, sandwich_step, step_children};
+use nestling_train::train::{Batch, Optimiser, StepOptions, TrainConfig, Trainer, sandwich_step, step_children};
 use rand::SeedableRng;
 use tch::{Device, Kind, Tensor};
 
@@ -100,8 +100,8 @@ fn check_stand_alone(space: SearchSpace) {
             continue; // a first block whose widths happen to be equal: another net, by definition of the space
         }
         compared += 1;
-        let sizes = ImageSizes::new(&space, &preprocessing(), 28, Device::Cpu);
-        let input = sizes.resize(&sizes.upload(&images.images.pixels), network.child.resolution);
+        let resizer = Resizer::new(&space, &preprocessing(), 28, Device::Cpu);
+        let input = resizer.resize(&resizer.upload(&images.images.pixels), network.child.resolution);
         let sliced = forward(&network, &parameters, &input, Norm::Batch, None);
         let copied = forward(&own_network, &own, &input, Norm::Batch, None);
         let error = (&sliced - &copied).abs().max().double_value(&[]) / sliced.abs().max().double_value(&[]);
@@ -110,10 +110,10 @@ fn check_stand_alone(space: SearchSpace) {
     assert_eq!(compared, 6);
 }
 
-fn batch(count: usize, sizes: &ImageSizes) -> Batch {
+fn batch(count: usize, resizer: &Resizer) -> Batch {
     let images = made_up_images(count, 11);
     let classes: Vec<i64> = images.labels.iter().map(|&label| i64::from(label)).collect();
-    Batch { images: sizes.upload(&images.images.pixels), classes: Tensor::from_slice(&classes), keep: None }
+    Batch { images: resizer.upload(&images.images.pixels), classes: Tensor::from_slice(&classes), dropout: None }
 }
 
 #[test]
@@ -125,12 +125,12 @@ fn weights_outside_every_sampled_child_get_exactly_zero_gradient() {
 fn check_zero_gradient(space: SearchSpace) {
     let values = lively_weights(&space);
     let parameters = Parameters::from_values(&space, &values, Device::Cpu);
-    let sizes = ImageSizes::new(&space, &preprocessing(), 28, Device::Cpu);
+    let resizer = Resizer::new(&space, &preprocessing(), 28, Device::Cpu);
     // Two small children: much of the supernet is outside both.
     let children =
         [space.lower(&space.smallest()).unwrap(), space.lower(&Child { resolution: 24, ..space.smallest() }).unwrap()];
-    let rules = Rules { label_smoothing: 0.1, share: 1.0 };
-    sandwich_step(&parameters, &children, &sizes, &batch(16, &sizes), rules);
+    let options = StepOptions { label_smoothing: 0.1, share: 1.0 };
+    sandwich_step(&parameters, &children, &resizer, &batch(16, &resizer), options);
     let gradient = parameters.gradient();
     let mut got = vec![0.0f32; values.len()];
     gradient.copy_data(&mut got, values.len());
@@ -158,24 +158,27 @@ fn a_step_sums_the_gradients_of_its_children_and_matches_finite_differences() {
 
 fn check_slope(space: SearchSpace) {
     let values = lively_weights(&space);
-    let sizes = ImageSizes::new(&space, &preprocessing(), 28, Device::Cpu);
-    let batch = batch(16, &sizes);
+    let resizer = Resizer::new(&space, &preprocessing(), 28, Device::Cpu);
+    let batch = batch(16, &resizer);
     let children = step_children(&space, 3, 5, 2).unwrap();
     assert_eq!(children.len(), 4);
     assert_eq!((&children[0].child, &children[3].child), (&space.biggest(), &space.smallest()));
     let parameters = Parameters::from_values(&space, &values, Device::Cpu);
-    sandwich_step(&parameters, &children, &sizes, &batch, Rules { label_smoothing: 0.1, share: 1.0 });
+    let options = StepOptions { label_smoothing: 0.1, share: 1.0 };
+    let losses = sandwich_step(&parameters, &children, &resizer, &batch, options);
     let gradient = parameters.gradient();
+    // Cross entropy of the biggest, then divergences from it, which are never negative.
+    assert!(losses.len() == 4 && losses[0] > 0.1 && losses[1..].iter().all(|&loss| loss > -1e-5), "{losses:?}");
 
     // The summed loss with the teacher's soft labels held fixed, as inplace distillation has it.
     let soft = {
-        let images = sizes.resize(&batch.images, children[0].child.resolution);
+        let images = resizer.resize(&batch.images, children[0].child.resolution);
         forward(&children[0], &parameters, &images, Norm::Batch, None).detach().softmax(-1, Kind::Float)
     };
     let loss = |values: &[f32]| -> f64 {
         let parameters = Parameters::from_values(&space, values, Device::Cpu);
         let of = |network: &Network| {
-            let images = sizes.resize(&batch.images, network.child.resolution);
+            let images = resizer.resize(&batch.images, network.child.resolution);
             forward(network, &parameters, &images, Norm::Batch, None).to_kind(Kind::Double)
         };
         let hard =
@@ -226,13 +229,8 @@ fn own_kernels_give_libtorchs_results_and_gradients() {
             close(ours, theirs, &format!("depthwise gradient, {channels} channels, kernel {kernel}, stride {stride}"));
         }
     }
-    for (activation, added) in [
-        (Activation::Identity, false),
-        (Activation::Identity, true),
-        (Activation::Relu, false),
-        (Activation::Relu6, false),
-        (Activation::HardSwish, false),
-    ] {
+    let alone = Activation::ALL.map(|activation| (activation, false));
+    for (activation, added) in alone.into_iter().chain([(Activation::Identity, true)]) {
         for channels in [4i64, 12, 40, 192] {
             let input = last([5, channels, 6, 5]).set_requires_grad(true);
             let residual = last([5, channels, 6, 5]).set_requires_grad(true);
@@ -244,12 +242,7 @@ fn own_kernels_give_libtorchs_results_and_gradients() {
             if added {
                 theirs += &residual;
             }
-            let theirs = match activation {
-                Activation::Relu => theirs.relu(),
-                Activation::Relu6 => theirs.clamp(0.0, 6.0),
-                Activation::HardSwish => theirs.hardswish(),
-                _ => theirs,
-            };
+            let theirs = activate(theirs, activation);
             close(&ours, &theirs, "batch norm");
             let outer = ours.detach().randn_like();
             let mut leaves = vec![&input, &gamma, &beta];
@@ -282,13 +275,13 @@ fn calibration_does_not_depend_on_batch_size() {
     torch::initialise();
     let space = SearchSpace::fashion();
     let parameters = Parameters::from_values(&space, &lively_weights(&space), Device::Cpu);
-    let sizes = ImageSizes::new(&space, &preprocessing(), 28, Device::Cpu);
+    let resizer = Resizer::new(&space, &preprocessing(), 28, Device::Cpu);
     let images = made_up_images(150, 9);
     for seed in 0..3 {
         let network = child(&space, seed);
-        let whole = calibrate(&network, &parameters, &sizes, &images, 150).unwrap();
+        let whole = calibrate(&network, &parameters, &resizer, &images, 150).unwrap();
         for batch in [1, 7, 64] {
-            let parts = calibrate(&network, &parameters, &sizes, &images, batch).unwrap();
+            let parts = calibrate(&network, &parameters, &resizer, &images, batch).unwrap();
             let pairs = [
                 (&whole.statistics().means, &parts.statistics().means),
                 (&whole.statistics().variances, &parts.statistics().variances),
@@ -299,10 +292,10 @@ fn calibration_does_not_depend_on_batch_size() {
                 }
             }
         }
-        // And it is what one training batch of all images normalises with.
-        let input = sizes.resize(&sizes.upload(&images.images.pixels), network.child.resolution);
+        // And one training batch of all images has the same statistics.
+        let input = resizer.resize(&resizer.upload(&images.images.pixels), network.child.resolution);
         let trained = forward(&network, &parameters, &input, Norm::Batch, None);
-        let shipped = logits(&whole, &network, &parameters, &sizes, &images, 50);
+        let shipped = logits(&whole, &network, &parameters, &resizer, &images, 50);
         let error = (&trained - &shipped).abs().max().double_value(&[]) / trained.abs().max().double_value(&[]);
         assert!(error < 1e-4, "{error:e}");
     }
@@ -355,13 +348,13 @@ fn only_the_biggest_child_is_regularised() {
         }
     }
     // Dropout: a mask that drops everything stops the biggest child's gradient before the classifier, and no other's.
-    let sizes = ImageSizes::new(&space, &preprocessing(), 28, Device::Cpu);
+    let resizer = Resizer::new(&space, &preprocessing(), 28, Device::Cpu);
     let stem_gradient = |children: &[Network]| {
         let parameters = Parameters::from_values(&space, &values, Device::Cpu);
-        let mut batch = batch(8, &sizes);
+        let mut batch = batch(8, &resizer);
         let width = i64::from(space.lower(&space.biggest()).unwrap().classifier_inputs());
-        batch.keep = Some(Tensor::zeros([8, width], (Kind::Float, Device::Cpu)));
-        sandwich_step(&parameters, children, &sizes, &batch, Rules { label_smoothing: 0.1, share: 1.0 });
+        batch.dropout = Some(Tensor::zeros([8, width], (Kind::Float, Device::Cpu)));
+        sandwich_step(&parameters, children, &resizer, &batch, StepOptions { label_smoothing: 0.1, share: 1.0 });
         parameters.gradient().narrow(0, 0, 9).abs().max().double_value(&[])
     };
     let (biggest, smallest) = (space.lower(&space.biggest()).unwrap(), space.lower(&space.smallest()).unwrap());

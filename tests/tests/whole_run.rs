@@ -5,8 +5,10 @@
 use nestling_bundle::Bundle;
 use nestling_core::latency::{DeviceKey, LatencyModel, LatencyTable};
 use nestling_core::metrics::Spread;
+use nestling_core::space::SearchSpace;
 use nestling_core::weights::WeightStorage;
 use nestling_tests::{nestling, quick_config, write_made_up_dataset};
+use nestling_train::data::FASHION_MNIST;
 use nestling_train::train::{Checkpoint, TrainConfig};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -21,7 +23,7 @@ impl Place {
         let folder = tempfile::tempdir().unwrap();
         write_made_up_dataset(folder.path(), training, 100).unwrap();
         let config = TrainConfig { epochs, ..quick_config() };
-        // The file is what a user would write: a part of the keys.
+        // A part of the keys, as a user would write them.
         let text = format!(
             "epochs = {}\nbatch_size = {}\nheld_out = {}\nprobe_calibration = 64\nprobe_images = 64\n",
             config.epochs, config.batch_size, config.held_out
@@ -47,6 +49,10 @@ impl Place {
         command
     }
 
+    fn search_report(&self, run: &str) -> serde_json::Value {
+        serde_json::from_slice(&std::fs::read(self.path(run).join("search.json")).unwrap()).unwrap()
+    }
+
     fn checkpoint(&self, run: &str) -> Checkpoint {
         Checkpoint::read(&self.path(run).join("checkpoint.safetensors")).unwrap()
     }
@@ -58,6 +64,10 @@ fn succeed(command: &mut Command) -> Output {
     output
 }
 
+fn json(command: &mut Command) -> serde_json::Value {
+    serde_json::from_slice(&succeed(command).stdout).unwrap()
+}
+
 fn fail(command: &mut Command) -> String {
     let output = command.output().unwrap();
     let error = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -66,7 +76,7 @@ fn fail(command: &mut Command) -> String {
     error
 }
 
-/// Of a device that nobody measured.
+/// The latency table of a device that nobody measured.
 fn table() -> LatencyTable {
     let text = str::to_owned;
     LatencyTable {
@@ -91,94 +101,109 @@ fn train_search_pack_and_evaluate() {
     succeed(&mut place.train("run"));
     let mut search = place.command("search", "run");
     search.args(["--fine", "4", "--random", "6", "--random-held-out", "4", "--children", "5", "--calibration", "100"]);
-    let searched = succeed(search.arg("--json"));
-    let searched: serde_json::Value = serde_json::from_slice(&searched.stdout).unwrap();
+    let searched = json(search.arg("--json"));
     assert_eq!(searched["accuracy_predictor"]["held_out_children"], 4);
     let bundle = place.path("made-up.nestling");
     let mut pack = place.command("pack", "run");
     pack.args(["--calibration-images", "30", "--check-images", "1000", "--json", "--output"]);
-    let packed = succeed(pack.arg(&bundle));
-    let packed: serde_json::Value = serde_json::from_slice(&packed.stdout).unwrap();
+    let packed = json(pack.arg(&bundle));
     let opened = Bundle::open(&bundle).unwrap();
     assert_eq!(packed["id"], opened.id().to_string());
     assert!(["smallest", "biggest"].iter().all(|name| opened.child(name).is_ok()));
-    // What a device needs for any other child: the predictor, the first calibration images, all held-out images there are.
     let predictor = opened.manifest().accuracy_predictor.as_ref().unwrap();
     assert_eq!(serde_json::to_value(predictor.prediction_error()).unwrap(), searched["accuracy_predictor"]);
     assert!((0.0..=100.0).contains(&predictor.predict(opened.space(), &opened.space().biggest())));
-    assert_eq!((opened.calibration_images().len(), opened.check_images().len()), (30, 64));
-    let (training, _) = nestling_train::data::load_fashion(Some(place.folder.path())).unwrap();
+    check_images(&place, &opened);
+    check_evaluation(&place, &bundle, &opened);
+    check_search_under_limit(&place);
+    check_older_search(&place);
+    check_storages(&place, &opened);
+    check_full_disk(&place, &bundle);
+}
+
+/// A device calibrates and checks any other child with the first calibration images and all held-out images there are.
+fn check_images(place: &Place, bundle: &Bundle) {
+    assert_eq!((bundle.calibration_images().len(), bundle.check_images().len()), (30, 64));
+    let (training, _) = FASHION_MNIST.load(Some(place.folder.path())).unwrap();
     let grey = |image: &nestling_core::image::Image<'_>| {
         (0..28 * 28).map(|at| image.value(at / 28, at % 28, 0, 1) as u8).collect::<Vec<_>>()
     };
-    for (index, image) in opened.calibration_images().enumerate() {
+    for (index, image) in bundle.calibration_images().enumerate() {
         assert_eq!(grey(&image), training.pixels(index));
     }
-    for (index, (image, label)) in opened.check_images().enumerate() {
+    for (index, (image, label)) in bundle.check_images().enumerate() {
         let index = training.len() - 64 + index;
         assert_eq!((&grey(&image)[..], label), (training.pixels(index), usize::from(training.labels[index])));
     }
-    // The whole space under a limit: what is found is evaluated, and ships if it is better than what does within it.
-    let report = |run: &str| -> serde_json::Value {
-        serde_json::from_slice(&std::fs::read(place.path(run).join("search.json")).unwrap()).unwrap()
-    };
+}
+
+/// The trainer's own evaluation of the written bundle agrees with the manifest.
+fn check_evaluation(place: &Place, path: &Path, bundle: &Bundle) {
+    let evaluated = json(nestling().arg("eval").arg(path).arg("--json").arg("--data").arg(place.folder.path()));
+    let rows = evaluated["children"].as_array().unwrap();
+    assert_eq!(rows.len(), bundle.children().len());
+    for (entry, row) in bundle.children().iter().zip(rows) {
+        assert_eq!(row["name"], entry.name);
+        let difference = row["test_top1"].as_f64().unwrap() - entry.test.percent();
+        assert!(difference.abs() <= 1.0, "{}: {difference} points", entry.name);
+    }
+}
+
+/// The whole space under a limit: found children are evaluated, and the best ships if it beats the shipped ones.
+fn check_search_under_limit(place: &Place) {
     let limited = place.path("limited");
     std::fs::create_dir(&limited).unwrap();
     for file in ["checkpoint.safetensors", "search.json"] {
         std::fs::copy(place.path("run").join(file), limited.join(file)).unwrap();
     }
-    let within = || {
+    let under_limit = || {
         let mut search = place.command("search", "limited");
-        let output = succeed(search.args(["--budget-madds", "1.2M", "--top", "3", "--json"]));
-        serde_json::from_slice::<serde_json::Value>(&output.stdout).unwrap()
+        json(search.args(["--budget-madds", "1.2M", "--top", "3", "--json"]))
     };
-    let found = within();
+    let found = under_limit();
     let rows = found["children"].as_array().unwrap();
     let held_out: Vec<f64> = rows.iter().map(|row| row["held_out_top1"].as_f64().unwrap()).collect();
     assert!(held_out.len() == 3 && held_out.is_sorted_by(|a, b| a >= b), "{found}");
     assert!(rows.iter().all(|row| row["madds"].as_u64().unwrap() <= 1_200_000));
-    let known = report("run")["evaluated"].as_array().unwrap().len();
-    let grown = report("limited");
+    let (before, grown) = (place.search_report("run"), place.search_report("limited"));
+    let known = before["evaluated"].as_array().unwrap().len();
     assert!((known..=known + 3).contains(&grown["evaluated"].as_array().unwrap().len()));
     assert_eq!(found["ships_as"].is_null(), found["test_top1"].is_null());
     assert_ne!(found["ships_as"].is_null(), found["beaten_by"].is_null());
-    assert_eq!(grown["kept_from_predictor"], report("run")["kept_from_predictor"]);
+    assert_eq!(grown["kept_from_predictor"], before["kept_from_predictor"]);
     // Once more: nothing better.
-    let again = within();
+    let again = under_limit();
     assert!(again["ships_as"].is_null() && again["children"][0] == found["children"][0], "{again}");
-    assert_eq!(report("limited")["evaluated"], grown["evaluated"]);
-    let with_found = place.path("with-found.nestling");
+    assert_eq!(place.search_report("limited")["evaluated"], grown["evaluated"]);
+    let path = place.path("with-found.nestling");
     let mut pack = place.command("pack", "limited");
-    succeed(pack.args(["--calibration-images", "0", "--check-images", "0", "--output"]).arg(&with_found));
-    let with_found = Bundle::open(&with_found).unwrap();
-    assert_eq!(with_found.children().len(), grown["chosen"].as_array().unwrap().len());
-    assert_eq!(with_found.child("found-1").is_ok(), found["ships_as"] == "found-1");
-    // A search of before there was a predictor: its file still packs, without.
+    succeed(pack.args(["--calibration-images", "0", "--check-images", "0", "--output"]).arg(&path));
+    let bundle = Bundle::open(&path).unwrap();
+    assert_eq!(bundle.children().len(), grown["chosen"].as_array().unwrap().len());
+    assert_eq!(bundle.child("found-1").is_ok(), found["ships_as"] == "found-1");
+}
+
+/// An older search without a predictor still packs, and its bundle has none.
+fn check_older_search(place: &Place) {
     let older = place.path("older");
     std::fs::create_dir(&older).unwrap();
     std::fs::copy(place.path("run/checkpoint.safetensors"), older.join("checkpoint.safetensors")).unwrap();
-    let mut report: serde_json::Value =
-        serde_json::from_slice(&std::fs::read(place.path("run/search.json")).unwrap()).unwrap();
+    let mut report = place.search_report("run");
     for key in ["accuracy_predictor", "kept_from_predictor"] {
         report.as_object_mut().unwrap().remove(key).unwrap();
     }
     std::fs::write(older.join("search.json"), report.to_string()).unwrap();
-    let without = place.path("without.nestling");
+    let path = place.path("without.nestling");
     let mut pack = place.command("pack", "older");
-    let output = succeed(pack.args(["--calibration-images", "0", "--check-images", "0", "--output"]).arg(&without));
+    let output = succeed(pack.args(["--calibration-images", "0", "--check-images", "0", "--output"]).arg(&path));
     assert!(String::from_utf8_lossy(&output.stderr).contains("run `nestling search` again to fit one"));
-    let without = Bundle::open(&without).unwrap();
-    assert!(without.manifest().accuracy_predictor.is_none() && without.images().is_none());
-    // The trainer's own evaluation of the written bundle is what the manifest says.
-    let evaluated = succeed(nestling().arg("eval").arg(&bundle).arg("--json").arg("--data").arg(place.folder.path()));
-    let evaluated: serde_json::Value = serde_json::from_slice(&evaluated.stdout).unwrap();
-    for (entry, row) in opened.children().iter().zip(evaluated["children"].as_array().unwrap()) {
-        assert_eq!(row["name"], entry.name);
-        let difference = row["test_top1"].as_f64().unwrap() - entry.test.percent();
-        assert!(difference.abs() <= 1.0, "{}: {difference} points", entry.name);
-    }
-    // Stored smaller, the same children ship with statistics and accuracy of the rounded weights. What devices measured is
-    // kept of the file that is replaced.
+    let bundle = Bundle::open(&path).unwrap();
+    assert!(bundle.manifest().accuracy_predictor.is_none() && bundle.images().is_none());
+}
+
+/// Stored smaller, the same children ship with statistics and accuracy of the rounded weights. The latency tables of the
+/// replaced file are kept.
+fn check_storages(place: &Place, opened: &Bundle) {
     let path = place.path("smaller.nestling");
     let tables = vec![table()];
     std::fs::write(&path, opened.with_latency_tables(tables.clone()).unwrap()).unwrap();
@@ -191,23 +216,24 @@ fn train_search_pack_and_evaluate() {
         assert_eq!(smaller.weight_storage(), storage);
         assert!(smaller.weight_bytes() * 4 < opened.weight_bytes() * if storage == WeightStorage::F16 { 3 } else { 2 });
         let names = |bundle: &Bundle| bundle.children().iter().map(|entry| entry.name.clone()).collect::<Vec<_>>();
-        assert_eq!(names(&smaller), names(&opened));
+        assert_eq!(names(&smaller), names(opened));
         assert!(smaller.calibrated()[0] != opened.calibrated()[0]);
     }
-    // A disk that takes no more than 20 KiB: the error is typed and the good bundle stays.
-    let before = std::fs::read(&bundle).unwrap();
+}
+
+/// A disk that takes no more than 20 KiB: the error is typed and the good bundle stays.
+fn check_full_disk(place: &Place, bundle: &Path) {
+    let before = std::fs::read(bundle).unwrap();
     let mut limited = Command::new("bash");
     let program = nestling().get_program().to_owned();
     limited.args(["-c", "trap '' XFSZ; ulimit -f 20; exec \"$@\"", "bash"]).arg(program);
     limited.args(["pack", "--run"]).arg(place.path("run")).arg("--data").arg(place.folder.path());
-    let error = fail(limited.arg("--output").arg(&bundle));
+    let error = fail(limited.arg("--output").arg(bundle));
     assert!(error.contains("cannot write") && error.contains("older file of that name is untouched"), "{error}");
-    assert_eq!(std::fs::read(&bundle).unwrap(), before);
-    assert!(
-        !std::fs::read_dir(place.folder.path())
-            .unwrap()
-            .any(|entry| { entry.unwrap().path().extension().is_some_and(|extension| extension == "tmp") })
-    );
+    assert_eq!(std::fs::read(bundle).unwrap(), before);
+    let is_temporary = |path: PathBuf| path.extension().is_some_and(|extension| extension == "tmp");
+    let mut left = std::fs::read_dir(place.folder.path()).unwrap().map(|entry| entry.unwrap().path());
+    assert!(!left.any(is_temporary));
 }
 
 #[test]
@@ -251,6 +277,19 @@ fn errors_say_what_to_do() {
     std::fs::write(place.path("config.toml"), "").unwrap();
     let error = fail(&mut place.train("run"));
     assert!(error.contains("cannot read") && error.contains("train-labels-idx1-ubyte"), "{error}");
+    // A bundle for colour images: refused before libtorch sees a wrong shape.
+    let space = SearchSpace { name: "colour".into(), input_channels: 3, classes: 5, ..SearchSpace::fashion() };
+    std::fs::write(place.path("colour.toml"), toml::to_string(&space).unwrap()).unwrap();
+    let bundle = place.path("colour.nestling");
+    succeed(nestling().args(["init", "--space"]).arg(place.path("colour.toml")).arg("--output").arg(&bundle));
+    let place = Place::new(1, 500);
+    for command in ["eval", "parity"] {
+        let error = fail(nestling().arg(command).arg(&bundle).arg("--data").arg(place.folder.path()));
+        assert!(error.contains("the images are grey") && error.contains("3 input channels"), "{error}");
+    }
+    std::fs::write(place.path("config.toml"), "held_out = 500\nbatch_size = 32").unwrap();
+    let error = fail(&mut place.train("run"));
+    assert!(error.contains("500 training images leave none after 500 are held out"), "{error}");
     let error = fail(nestling().arg("eval").arg(Path::new("/nowhere/none.nestling")));
     assert!(error.contains("cannot open bundle"), "{error}");
 }

@@ -1,12 +1,12 @@
-//! `cargo xtask assets`: the trained bundle and the pictures that examples and tests use, made anew.
+//! `cargo xtask assets`: rebuilds the trained bundle and the pictures that examples and tests use.
 
 use crate::{demo, process, programs::Programs, workspace};
 use anyhow::Result;
 
-/// Images in the repository's bundle: as many as keep it below a million bytes.
+/// Numbers of images in the repository's bundle, which keep it below a million bytes.
 const IMAGES: [&str; 4] = ["--calibration-images", "256", "--check-images", "176"];
 
-/// Runs the demo, which trains only where that is not done yet, and packs what it found into `examples/assets`.
+/// Runs the demo, which trains only if no trained run is there, and packs its result into `examples/assets`.
 pub fn run() -> Result<()> {
     demo::run(&demo::Options::default())?;
     let assets = workspace::root().join("examples/assets");

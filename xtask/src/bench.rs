@@ -1,7 +1,8 @@
-//! `cargo xtask bench`: how fast the trainer's step and the device's children are.
+//! `cargo xtask bench`: times the trainer's step and the device's children.
 
 use crate::programs::{Programs, json, write_json};
-use crate::{peers, setup, workspace};
+use crate::values::{list, number, word};
+use crate::{peers, photo, setup, workspace};
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use std::path::Path;
@@ -9,23 +10,26 @@ use std::path::Path;
 /// Flags of `cargo xtask bench`.
 #[derive(clap::Args)]
 pub struct Options {
-    /// Only this bundle's children, on the device
+    /// Time only this bundle's children, on the device
     #[arg(long)]
     bundle: Option<String>,
     /// Leave out the ImageNet-sized children, which need published weights (44 MB to fetch)
     #[arg(long)]
     small: bool,
-    /// Instead: the same networks in ncnn (Vulkan) and ONNX Runtime (CPU), in turns with this engine
+    /// Compare this engine with ncnn (Vulkan) and ONNX Runtime (CPU) on the same networks, in turns
     ///
-    /// Makes a Python of its own under target/ (86 MB to fetch, once). Writes target/bench/peers.json.
+    /// Installs both in a Python environment under target/ (86 MB to fetch, once). Writes target/bench/peers.json.
     #[arg(long, conflicts_with_all = ["bundle", "small"])]
     peers: bool,
-    /// With --peers: how often each engine runs each network, in a process of its own
+    /// With --peers: processes in which each engine runs each network
     #[arg(long, default_value_t = 3, requires = "peers", value_parser = clap::value_parser!(u32).range(1..=100))]
     rounds: u32,
 }
 
-/// A bundle and the children of it that are timed.
+/// Children of more layers print no layers; the JSON has all.
+const MAX_PRINTED_LAYERS: usize = 40;
+
+/// A bundle and those of its children that are timed.
 struct Subject {
     /// Key in `bench.json`.
     name: &'static str,
@@ -54,25 +58,28 @@ pub fn run(options: &Options) -> Result<()> {
         document[name] = device;
     }
     if options.bundle.is_none() {
-        println!("\n== trainer");
-        let trainer = json(programs.trainer(&["bench"]))?;
-        print_trainer(&trainer);
-        document["trainer"] = trainer;
-    }
-    if options.bundle.is_none() {
-        document["switch"] = json(programs.device(&["switch", "examples/assets/fashion.nestling"]))?;
-        println!("\nswitch: p99 {:.1} us", number(&document["switch"]["switch_us_p99"]));
-        document["shares_of_sgemm"] = shares_of_sgemm(&document);
-        // What the longer commands wrote last, so that one file holds all.
-        for (key, path) in [("peers", "bench/peers.json"), ("storage", "storage/summary.json")] {
-            if let Ok(text) = std::fs::read_to_string(workspace::target().join(path)) {
-                document[key] = serde_json::from_str(&text).with_context(|| format!("target/{path} is damaged"))?;
-            }
-        }
+        add_rest(&programs, &mut document)?;
     }
     let path = folder.join("bench.json");
     write_json(&path, &document)?;
     println!("written to {}", path.display());
+    Ok(())
+}
+
+/// Adds the trainer, switches, and the last results of the longer commands, so that one file holds all figures.
+fn add_rest(programs: &Programs, document: &mut Value) -> Result<()> {
+    println!("\n== trainer");
+    let trainer = json(programs.trainer(&["bench"]))?;
+    print_trainer(&trainer);
+    document["trainer"] = trainer;
+    document["switch"] = json(programs.device(&["switch", "examples/assets/fashion.nestling"]))?;
+    println!("\nswitch: p99 {:.1} us", number(&document["switch"]["switch_us_p99"]));
+    document["shares_of_sgemm"] = shares_of_sgemm(document);
+    for (key, path) in [("peers", "bench/peers.json"), ("storage", "storage/summary.json")] {
+        if let Ok(text) = std::fs::read_to_string(workspace::target().join(path)) {
+            document[key] = serde_json::from_str(&text).with_context(|| format!("target/{path} is damaged"))?;
+        }
+    }
     Ok(())
 }
 
@@ -87,33 +94,13 @@ fn subjects(options: &Options, programs: &Programs, folder: &Path) -> Result<Vec
     if !options.small {
         let path = |name: &str| folder.join(name).to_string_lossy().into_owned();
         let bundle = path("lite0.nestling");
-        import_lite0(programs, &bundle)?;
+        photo::import_lite0(programs, &setup::photo()?, &bundle, &[])?;
         subjects.push(Subject { name: "table1-relu6", bundle, children: &["smallest", "lite0", "biggest"] });
         let bundle = path("table1.nestling");
         json(programs.trainer(&["init", "--space", "table1", "--output", &bundle]))?;
         subjects.push(Subject { name: "table1", bundle, children: &["smallest", "biggest"] });
     }
     Ok(subjects)
-}
-
-/// Published weights of EfficientNet-Lite0 as a bundle with the children `smallest`, `lite0` and `biggest`.
-pub fn import_lite0(programs: &Programs, bundle: &str) -> Result<()> {
-    let photo = setup::photo()?;
-    let labels = photo.labels_file.to_string_lossy();
-    json(programs.trainer(&["import", "--weights", &photo.weights(), "--labels", &labels, "--output", bundle]))?;
-    Ok(())
-}
-
-fn number(value: &Value) -> f64 {
-    value.as_f64().unwrap_or(f64::NAN)
-}
-
-fn list(value: &Value) -> &[Value] {
-    value.as_array().map_or(&[], Vec::as_slice)
-}
-
-fn word(value: &Value) -> &str {
-    value.as_str().unwrap_or("?")
 }
 
 fn print_device(device: &Value) {
@@ -134,46 +121,51 @@ fn print_device(device: &Value) {
         megabytes("activations"),
         ["weights", "activations", "image", "children", "staging"].into_iter().map(megabytes).sum::<f64>()
     );
-    for child in list(&device["children"]) {
+    list(&device["children"]).iter().for_each(print_child);
+}
+
+fn print_child(child: &Value) {
+    println!(
+        "  {}: {:.2} M MAdds, whole p50 {:.2} ms, p90 {:.2} ms, first result {:.1} ms, switch {:.1} us",
+        word(&child["name"]),
+        number(&child["madds"]) / 1e6,
+        number(&child["p50_ms"]),
+        number(&child["p90_ms"]),
+        number(&child["first_result_ms"]),
+        number(&child["switch_us"])
+    );
+    for operator in list(&child["operators"]) {
         println!(
-            "  {}: {:.2} M MAdds, whole p50 {:.2} ms, p90 {:.2} ms, first result {:.1} ms, switch {:.1} us",
-            word(&child["name"]),
-            number(&child["madds"]) / 1e6,
-            number(&child["p50_ms"]),
-            number(&child["p90_ms"]),
-            number(&child["first_result_ms"]),
-            number(&child["switch_us"])
+            "    {:12} {:3} layers {:8.3} ms {:8.2} GFLOP/s",
+            word(&operator["operator"]),
+            operator["layers"],
+            number(&operator["ms"]),
+            operator["gflops"].as_f64().unwrap_or(0.0)
         );
-        for operator in list(&child["operators"]) {
-            println!(
-                "    {:12} {:3} layers {:8.3} ms {:8.2} GFLOP/s",
-                word(&operator["operator"]),
-                operator["layers"],
-                number(&operator["ms"]),
-                operator["gflops"].as_f64().unwrap_or(0.0)
-            );
-        }
-        // Hundreds of layers are for the JSON.
-        for layer in list(&child["layers"]).iter().take(if list(&child["layers"]).len() > 40 { 0 } else { 40 }) {
-            println!(
-                "      {:26} {:42} {:8.3} ms {:8.2} GFLOP/s",
-                word(&layer["name"]),
-                word(&layer["description"]),
-                number(&layer["ms"]),
-                layer["gflops"].as_f64().unwrap_or(0.0)
-            );
-        }
+    }
+    let layers = list(&child["layers"]);
+    if layers.len() > MAX_PRINTED_LAYERS {
+        return;
+    }
+    for layer in layers {
+        println!(
+            "      {:26} {:42} {:8.3} ms {:8.2} GFLOP/s",
+            word(&layer["name"]),
+            word(&layer["description"]),
+            number(&layer["ms"]),
+            layer["gflops"].as_f64().unwrap_or(0.0)
+        );
     }
 }
 
-/// How far a software adapter's kernels are from what the same cores do in matrix products: shares, by network, child
-/// and operator.
+/// Returns the share of the cores' rate in matrix products that a software adapter's kernels reach, by network, child and
+/// operator.
 ///
-/// A layer's time is wall time, in which lavapipe uses every core: the rate that counts is that of all of them.
+/// A layer's time is wall time, in which lavapipe uses every core; it is compared with the rate of all cores.
 fn shares_of_sgemm(document: &Value) -> Value {
     let cores = std::thread::available_parallelism().map_or(1, usize::from) as f64;
     let sgemm = cores * number(&document["trainer"]["sgemm_gflops"]);
-    println!("\nof {sgemm:.0} GFLOP/s that {cores} cores do in matrix products:");
+    println!("\nshare of the {sgemm:.0} GFLOP/s that {cores} cores reach in matrix products:");
     let mut shares = json!({});
     for (name, device) in document.as_object().into_iter().flatten().filter(|(_, one)| one["device"].is_object()) {
         for child in list(&device["children"]) {
@@ -191,7 +183,7 @@ fn shares_of_sgemm(document: &Value) -> Value {
 
 fn print_trainer(trainer: &Value) {
     println!("\ntraining step, {} images a worker, one worker:", trainer["batch_size"]);
-    let line = |what: &str, key: &str| println!("  {what:34} {:8.2}", number(&trainer[key]));
+    let line = |name: &str, key: &str| println!("  {name:34} {:8.2}", number(&trainer[key]));
     line("biggest alone, images per CPU-second", "biggest_images_per_cpu_s");
     line("sandwich, images per CPU-second", "sandwich_images_per_cpu_s");
     line("sandwich over biggest, measured", "sandwich_over_biggest");

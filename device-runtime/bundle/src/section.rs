@@ -2,7 +2,7 @@
 
 use crate::BundleError;
 use half::f16;
-use nestling_core::space::{Convolution, Parameter, ParameterLayout, Role};
+use nestling_core::space::{Convolution, ParameterLayout, Role};
 use nestling_core::weights;
 use nestling_core::weights::{MAX_CODE, OutOfRange, QuantisedWeights, WeightStorage};
 use std::borrow::Cow;
@@ -14,29 +14,32 @@ pub(super) fn length(layout: &ParameterLayout, storage: WeightStorage) -> usize 
     4 * (layout.len() - weights + scales) + storage.bytes() * weights
 }
 
-/// Gammas, betas and biases, which are f32 in every storage.
-fn norms(layout: &ParameterLayout) -> impl Iterator<Item = &Parameter> {
-    layout.parameters.iter().filter(|parameter| parameter.role != Role::Weight)
-}
-
 /// The section's bytes; the parameters must fit the layout.
 pub(super) fn encode<'a>(
     layout: &ParameterLayout,
     parameters: &'a [f32],
     storage: WeightStorage,
 ) -> Result<Cow<'a, [u8]>, OutOfRange> {
-    let norms = || norms(layout).flat_map(|norm| &parameters[norm.range()]).copied().collect::<Vec<f32>>();
-    let owned = |parts: &[&[u8]]| Ok(Cow::Owned(parts.concat()));
+    let norms = || {
+        let mut bytes = Vec::with_capacity(length(layout, storage));
+        for parameter in layout.parameters.iter().filter(|parameter| parameter.role != Role::Weight) {
+            bytes.extend_from_slice(bytemuck::cast_slice(&parameters[parameter.range()]));
+        }
+        bytes
+    };
     match storage {
         WeightStorage::F32 => Ok(Cow::Borrowed(bytemuck::cast_slice(parameters))),
         WeightStorage::F16 => {
-            let codes = weights::halves(layout, parameters)?;
-            owned(&[bytemuck::cast_slice(&norms()), bytemuck::cast_slice(&codes)])
+            let mut bytes = norms();
+            bytes.extend_from_slice(bytemuck::cast_slice(&weights::halves(layout, parameters)?));
+            Ok(Cow::Owned(bytes))
         }
         WeightStorage::Int8 => {
+            let mut bytes = norms();
             let QuantisedWeights { codes, scales } = weights::quantise(layout, parameters)?;
-            let (norms, scales, codes) = (norms(), bytemuck::cast_slice(&scales), bytemuck::cast_slice(&codes));
-            owned(&[bytemuck::cast_slice(&norms), scales, codes])
+            bytes.extend_from_slice(bytemuck::cast_slice(&scales));
+            bytes.extend_from_slice(bytemuck::cast_slice(&codes));
+            Ok(Cow::Owned(bytes))
         }
     }
 }
@@ -51,30 +54,31 @@ pub(super) fn decode(
     match storage {
         WeightStorage::F32 => Ok(None),
         WeightStorage::F16 => {
+            let mut parameters = with_norms(layout, norms);
             let codes: &[u16] = bytemuck::cast_slice(codes);
             check_halves(layout, codes)?;
-            let mut parameters = with_norms(layout, bytemuck::cast_slice(norms));
             weights::fill_from_halves(layout, codes, &mut parameters);
             Ok(Some(parameters))
         }
         WeightStorage::Int8 => {
+            let mut parameters = with_norms(layout, norms);
             let (scales, codes) = codes.split_at(4 * weights::count_of_outputs(layout));
             let (scales, codes): (&[f32], &[i8]) = (bytemuck::cast_slice(scales), bytemuck::cast_slice(codes));
             check_codes(layout, codes, scales)?;
-            let mut parameters = with_norms(layout, bytemuck::cast_slice(norms));
             weights::dequantise(layout, codes, scales, &mut parameters);
             Ok(Some(parameters))
         }
     }
 }
 
-/// All parameters, the weights still zero.
-fn with_norms(layout: &ParameterLayout, mut values: &[f32]) -> Vec<f32> {
+/// All parameters, of which only gammas, betas and biases are filled in.
+fn with_norms(layout: &ParameterLayout, norms: &[u8]) -> Vec<f32> {
     let mut parameters = vec![0.0; layout.len()];
-    for norm in norms(layout) {
-        let (own, rest) = values.split_at(norm.len());
-        parameters[norm.range()].copy_from_slice(own);
-        values = rest;
+    let mut norms: &[f32] = bytemuck::cast_slice(norms);
+    for parameter in layout.parameters.iter().filter(|parameter| parameter.role != Role::Weight) {
+        let (own, rest) = norms.split_at(parameter.len());
+        parameters[parameter.range()].copy_from_slice(own);
+        norms = rest;
     }
     parameters
 }
@@ -92,7 +96,7 @@ fn check_halves(layout: &ParameterLayout, codes: &[u16]) -> Result<(), BundleErr
     Ok(())
 }
 
-/// Only what rounding gives is taken, so that rounding for the GPU gives the very same codes.
+/// Accepts only codes and scales that rounding gives, so that rounding for the GPU gives the very same codes.
 fn check_codes(layout: &ParameterLayout, codes: &[i8], scales: &[f32]) -> Result<(), BundleError> {
     for ((convolution, codes), (_, scales)) in
         weights::by_convolution(layout, codes).zip(weights::by_outputs(layout, scales))
@@ -141,7 +145,7 @@ mod tests {
         fn what_is_decoded_is_what_rounding_gives_and_encodes_to_the_same_codes(
             some in proptest::collection::vec(-3.0f32..3.0, 1..997)
         ) {
-            let layout = SearchSpace::fashion().layout();
+            let layout = SearchSpace::fashion().validated().unwrap().layout().clone();
             let exact: Vec<f32> = some.iter().copied().cycle().take(layout.len()).collect();
             for storage in WeightStorage::ALL {
                 let section = encode(&layout, &exact, storage).unwrap();
@@ -156,7 +160,7 @@ mod tests {
 
     #[test]
     fn what_rounding_cannot_give_is_refused_with_the_layer() {
-        let layout = SearchSpace::fashion().layout();
+        let layout = SearchSpace::fashion().validated().unwrap().layout().clone();
         let exact: Vec<f32> = (0..layout.len()).map(|index| (index as f32).sin()).collect();
         let norms = 4 * (layout.len() - weights::count(&layout));
         let damaged = |storage, at: usize, with: &[u8]| {

@@ -20,7 +20,9 @@ fn good() -> Vec<u8> {
         stages: vec![StageSpace::new(&[4, 8], &[1], &[3], &[1], 1)],
         head: Some(HeadSpace { widths: vec![4], expand_ratio: None }),
         ..SearchSpace::fashion()
-    };
+    }
+    .validated()
+    .unwrap();
     let (child, measured) = (space.smallest(), Top1 { correct: 1, images: 2 });
     let network = space.lower(&child).unwrap();
     let fitted: Vec<(Child, Top1)> = vec![(child.clone(), measured); 10];
@@ -47,10 +49,10 @@ fn good() -> Vec<u8> {
             calibration: 4,
             check_labels: vec![0, 9, 3],
         }),
-        space: space.clone(),
+        space: space.definition().clone(),
     };
     let weights = vec![0.5; space.layout().len()];
-    let children = [CalibratedChild::neutral(&network).unwrap()];
+    let children = [CalibratedChild::neutral(&network)];
     let contents = BundleContents { manifest: &manifest, weights: &weights, children: &children, images: &[7; 63] };
     contents.encode().unwrap()
 }

@@ -3,7 +3,7 @@ use crate::header::{self, IMAGES, MAX_MANIFEST_BYTES, STATISTICS, WEIGHTS};
 use crate::wire::v6;
 use crate::{Bundle, BundleError, Manifest, Trained, section};
 use nestling_core::latency::LatencyTable;
-use nestling_core::space::{CalibratedChild, ChildEntry, Network, ParameterLayout};
+use nestling_core::space::{CalibratedChild, ChildEntry, Network, ValidatedSpace};
 use std::path::Path;
 
 /// Most children that ship in one bundle.
@@ -11,17 +11,16 @@ const MAX_CHILDREN: usize = 4096;
 
 impl Manifest {
     /// Checks that everything fits: labels, preprocessing, children, predictor, images and the lengths of the
-    /// sections of weights, statistics and images. Returns the lowered children.
+    /// sections of weights, statistics and images. `space` is the manifest's own. Returns the lowered children.
     pub(super) fn check(
         &self,
-        layout: &ParameterLayout,
+        space: &ValidatedSpace,
         [weight_bytes, statistics_bytes, image_bytes]: [usize; 3],
     ) -> Result<Vec<Network>, BundleError> {
         let require = |holds: bool, problem: &dyn Fn() -> String| {
             if holds { Ok(()) } else { Err(BundleError::Inconsistent { problem: problem() }) }
         };
-        let space = &self.space;
-        let needed = section::length(layout, self.weight_storage);
+        let needed = section::length(space.layout(), self.weight_storage);
         require(weight_bytes == needed, &|| {
             format!("{weight_bytes} bytes of {} weights where the space needs {needed}", self.weight_storage)
         })?;
@@ -88,7 +87,7 @@ impl BundleContents<'_> {
     /// [`BundleError::WeightRange`] if the storage cannot hold a weight.
     pub fn encode(&self) -> Result<Vec<u8>, BundleError> {
         let fail = |problem: String| BundleError::Inconsistent { problem };
-        self.manifest.space.validate()?;
+        let space = self.manifest.space.clone().validated()?;
         if !self.children.iter().map(CalibratedChild::child).eq(self.manifest.children.iter().map(|entry| &entry.child))
         {
             return Err(fail("the calibrated children are not the manifest's children".to_owned()));
@@ -97,13 +96,13 @@ impl BundleContents<'_> {
             .flat_map(|child| child.statistics().means.iter().chain(&child.statistics().variances))
             .copied()
             .collect();
-        let layout = self.manifest.space.layout();
+        let layout = space.layout();
         let (given, needed) = (self.weights.len(), layout.len());
         if given != needed {
             return Err(fail(format!("{given} weights where the space needs {needed}")));
         }
-        let weights = section::encode(&layout, self.weights, self.manifest.weight_storage)?;
-        self.manifest.check(&layout, [weights.len(), 4 * statistics.len(), self.images.len()])?;
+        let weights = section::encode(layout, self.weights, self.manifest.weight_storage)?;
+        self.manifest.check(&space, [weights.len(), 4 * statistics.len(), self.images.len()])?;
         let manifest = v6::encode(self.manifest, &[])?;
         lay_out(&manifest, [&weights, bytemuck::cast_slice(&statistics), self.images], [])
     }
@@ -141,7 +140,7 @@ impl Bundle {
     pub fn with_latency_tables(&self, tables: Vec<LatencyTable>) -> Result<Vec<u8>, BundleError> {
         let manifest = Manifest { latency_tables: tables, ..self.manifest().clone() };
         let sections = [WEIGHTS, STATISTICS, IMAGES].map(|kind| self.section(kind));
-        manifest.check(self.layout(), sections.map(<[u8]>::len))?;
+        manifest.check(self.space(), sections.map(<[u8]>::len))?;
         let manifest = v6::encode(&manifest, &self.unknown_fields()?)?;
         lay_out(&manifest, sections, self.unknown_sections())
     }

@@ -10,7 +10,7 @@ use nestling_core::image::{Image, PixelFormat, Preprocessing};
 use nestling_core::latency::{DeviceKey, LatencyModel, LatencyTable};
 use nestling_core::metrics::{Spread, Top1};
 use nestling_core::space::{
-    CalibratedChild, Child, ChildEntry, HeadSpace, SearchSpace, StageSpace, Statistics, StemSpace,
+    CalibratedChild, Child, ChildEntry, HeadSpace, SearchSpace, StageSpace, Statistics, StemSpace, ValidatedSpace,
 };
 use nestling_core::weights::WeightStorage;
 
@@ -27,7 +27,7 @@ fn tiny_space() -> SearchSpace {
 }
 
 /// Fitted to as many made-up children as it needs: the space's own, again and again.
-fn predictor(space: &SearchSpace) -> AccuracyPredictor {
+fn predictor(space: &ValidatedSpace) -> AccuracyPredictor {
     let measured = |child: Child, correct| (child, Top1 { correct, images: 100 });
     let children = vec![measured(space.smallest(), 60); 10];
     AccuracyPredictor::fit(space, &children, &[measured(space.biggest(), 70)]).unwrap()
@@ -46,7 +46,7 @@ impl Parts {
     }
 
     fn tiny_as(weight_storage: WeightStorage) -> Self {
-        let space = tiny_space();
+        let space = tiny_space().validated().unwrap();
         let measured = Top1 { correct: 1, images: 2 };
         let mut manifest = Manifest {
             name: "tiny".into(),
@@ -64,7 +64,7 @@ impl Parts {
                 calibration: 2,
                 check_labels: vec![1, 0, 1],
             }),
-            space: space.clone(),
+            space: space.definition().clone(),
         };
         let mut children = Vec::new();
         for (name, child) in [("smallest", space.smallest()), ("biggest", space.biggest())] {
@@ -176,7 +176,8 @@ fn the_file_shrinks_by_what_the_weights_lose() {
         assert_eq!(bundle.weight_storage(), storage);
         bundle.weight_bytes()
     });
-    let layout = tiny_space().layout();
+    let space = tiny_space().validated().unwrap();
+    let layout = space.layout();
     let channels: usize = layout.convolutions.iter().map(|convolution| convolution.outputs as usize).sum();
     let weights: usize = layout.convolutions.iter().map(|one| layout.parameters[one.weight].len()).sum();
     assert_eq!((whole - half, whole - quarter), (2 * weights, 3 * weights - 4 * channels));
@@ -193,12 +194,12 @@ fn a_weight_that_the_storage_cannot_hold_is_refused_by_its_layer() {
         (WeightStorage::Int8, f32::INFINITY, false),
     ] {
         let mut parts = Parts::tiny_as(storage);
-        let layout = parts.manifest.space.layout();
+        let layout = tiny_space().validated().unwrap().layout().clone();
         parts.weights[layout.parameters[layout.convolutions[1].weight].offset] = value;
         match parts.encode() {
             Ok(_) => assert!(fits, "{storage}: {value}"),
             Err(BundleError::WeightRange(range)) => {
-                assert_eq!((range.layer, range.storage), (layout.convolutions[1].name.clone(), storage));
+                assert_eq!((range.layer, range.storage), (layout.convolutions[1].name.to_string(), storage));
                 assert!(!fits, "{storage}: {value}");
             }
             Err(other) => panic!("{storage}: {other}"),
@@ -297,7 +298,7 @@ fn images_come_back_in_order_each_with_its_class() {
 #[test]
 fn a_predictor_of_another_space_is_refused() {
     let mut parts = Parts::tiny();
-    let fashion = SearchSpace::fashion();
+    let fashion = SearchSpace::fashion().validated().unwrap();
     parts.manifest.accuracy_predictor = Some(predictor(&fashion));
     let message = parts.encode().unwrap_err().to_string();
     assert!(message.contains("coefficients where the space has 1 features"), "{message}");

@@ -159,7 +159,10 @@ fn holds_the_golden_network(bundle: &Bundle) {
     assert_eq!(manifest.labels, ["kitten", "Löwe", "猫"]);
     assert_eq!(manifest.children, children());
     assert_eq!(manifest.latency_tables, [table(), other_table()]);
-    assert_eq!(manifest.trained, Trained::Only(vec![space().smallest(), space().biggest()]));
+    assert_eq!(
+        manifest.trained,
+        Trained::Only(vec![space().validated().unwrap().smallest(), space().validated().unwrap().biggest()])
+    );
     assert_eq!(manifest.weight_storage, WeightStorage::Int8);
     let predictor = manifest.accuracy_predictor.as_ref().unwrap();
     assert_eq!((predictor.constant(), predictor.coefficients().len()), (0.602472347148223, 28));
@@ -264,7 +267,7 @@ fn a_profile_of_format_6_is_read_and_written_again_as_it_is() {
         profile.informative.iter().chain(&profile.children).map(|times| times.name.as_deref()).collect();
     assert_eq!(names, [None, None, Some("smallest"), Some("biggest")]);
     let biggest = profile.child("biggest").unwrap();
-    assert_eq!(biggest.child, space().biggest());
+    assert_eq!(biggest.child, space().validated().unwrap().biggest());
     assert_eq!(
         (biggest.predicted_ms, biggest.latency().p50, biggest.latency().p95),
         (Millis(3.5), Millis(6.0), Millis(13.5))

@@ -210,7 +210,7 @@ impl OutOfRange {
     }
 
     fn new(convolution: &Convolution, value: f32, storage: WeightStorage) -> Self {
-        Self { layer: convolution.name.clone(), value: value.to_string(), storage }
+        Self { layer: convolution.name.to_string(), value: value.to_string(), storage }
     }
 }
 
@@ -376,7 +376,7 @@ mod tests {
         fn int8_is_near_and_rounding_again_gives_the_same_codes(
             some in proptest::collection::vec(weight(), 1..997)
         ) {
-            let layout = SearchSpace::fashion().layout();
+            let layout = SearchSpace::fashion().validated().unwrap().layout().clone();
             let exact = parameters(&layout, &some);
             let Ok(once) = quantise(&layout, &exact) else {
                 let largest = some.iter().fold(0.0, |most: f32, weight| most.max(weight.abs()));
@@ -410,7 +410,7 @@ mod tests {
         fn f16_is_near_and_rounding_again_gives_the_same_codes(
             some in proptest::collection::vec(-65_519f32..65_519.0, 1..997)
         ) {
-            let layout = SearchSpace::fashion().layout();
+            let layout = SearchSpace::fashion().validated().unwrap().layout().clone();
             let exact = parameters(&layout, &some);
             let once = halves(&layout, &exact).unwrap();
             let rounded = WeightStorage::F16.round(&layout, &exact).unwrap();
@@ -448,7 +448,7 @@ mod tests {
 
     #[test]
     fn norms_are_never_rounded_and_f32_is_not_copied() {
-        let layout = SearchSpace::fashion().layout();
+        let layout = SearchSpace::fashion().validated().unwrap().layout().clone();
         let exact = vec![1.0 / 3.0; layout.len()];
         for storage in WeightStorage::ALL {
             let rounded = storage.round(&layout, &exact).unwrap();

@@ -171,7 +171,7 @@ fn images_that_do_not_fit_are_typed_errors() {
     let runtime = runtime();
     let wide = vec![0; 65 * 65];
     let error = runtime.classify(&Image::grey8(65, 65, &wide).unwrap()).unwrap_err();
-    assert!(matches!(error, Error::ImageTooLarge { side: 65, largest: 64 }), "{error}");
+    assert!(matches!(error, Error::ImageTooLarge { side: 65, max: 64 }), "{error}");
     assert!(Image::grey8(28, 28, &wide).unwrap_err().to_string().contains("784 bytes, but 4225 were given"));
     assert!(Image::grey8(1, 28, &[0; 28]).unwrap_err().to_string().contains("each side must be between 2 and"));
 }
@@ -205,10 +205,10 @@ fn an_ample_budget_takes_the_most_accurate_child_and_its_neighbours_are_known() 
     let choice = runtime.choose(Budget::p90(Millis(1e6))).unwrap();
     assert_eq!(choice.entry().name, "biggest");
     assert_eq!(runtime.active().name(), Some("biggest"));
-    assert!(choice.next_better().unwrap_err().to_string().contains("more accurate than `biggest`"));
+    assert!(choice.next_better().is_none());
     let line = choice.to_string();
     assert!(line.contains("94.00 % top-1") && line.contains("1000000.0 ms at p90") && !line.contains('\n'), "{line}");
-    if let Ok(faster) = choice.next_faster() {
+    if let Some(faster) = choice.next_faster() {
         runtime.switch_to(faster).unwrap();
         assert_eq!(runtime.active().name(), Some(faster.entry.name.as_str()));
     }
@@ -415,7 +415,8 @@ fn the_gpu_holds_what_the_file_holds_unless_told_otherwise() {
     let image = Image::grey8(28, 28, &pixels).unwrap();
     let logits = |bundle: &Bundle, options: &RuntimeOptions, expected: WeightStorage| {
         let runtime = Runtime::open_on(&CONTEXT, bundle, options).unwrap();
-        assert_eq!((runtime.supernet().weight_storage(), runtime.storage_fault()), (expected, None));
+        assert_eq!(runtime.supernet().weight_storage(), expected);
+        assert!(runtime.storage_fault().is_none());
         let memory = runtime.supernet().memory().weights;
         assert_eq!(memory, nestling::engine::weight_bytes(bundle.layout(), expected));
         runtime.switch_to("biggest").unwrap();
@@ -462,7 +463,6 @@ fn a_profile_belongs_to_the_arithmetic() {
     assert!(audit.outputs_equal_fresh_load);
 }
 
-#[cfg(feature = "pictures")]
 #[test]
 fn a_trained_network_sees_the_same_in_pictures_with_less_precision() {
     let assets = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/assets");

@@ -8,11 +8,11 @@
 //! ```
 //!
 //! ```
-//! use crate::{document, markup_fault, plot::{Axis, Colour, Join, Plot}};
+//! use nestling_page::{document, markup_fault, plot::{Axis, Colour, Join, Plot}};
 //! let points = vec![(0.0, 1.0), (10.0, 4.0)];
-//! let (x, y) = (Axis::over("Time (s)", [0.0, 10.0], 5), Axis::over("CostFeature (J)", [0.0, 4.0], 4));
-//! let figure = Plot::new("work", "CostFeature over time", "", x, y).line("done", points, Join::Straight, Colour::Blue).figure();
-//! let page = document("CostFeature", "", &figure);
+//! let (x, y) = (Axis::over("Time (s)", [0.0, 10.0], 5), Axis::over("Work (J)", [0.0, 4.0], 4));
+//! let figure = Plot::new("work", "Work over time", "", x, y).line("done", points, Join::Straight, Colour::Blue).figure();
+//! let page = document("Work", "", &figure);
 //! assert_eq!(markup_fault(&page), None);
 //! ```
 

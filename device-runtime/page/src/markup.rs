@@ -1,6 +1,7 @@
 //! Text and numbers on the page.
 
 use std::fmt;
+use time::UtcDateTime;
 
 /// Text that is escaped where it is written: in elements and in quoted attributes.
 pub struct Text<'a>(pub &'a str);
@@ -79,22 +80,23 @@ pub fn bytes(count: u64) -> String {
 
 /// Seconds since 1970 as a date and time in UTC: `2026-11-24 20:52 UTC`.
 pub fn utc(seconds: u64) -> String {
-    let minute = seconds % 86_400 / 60;
-    format!("{} {:02}:{:02} UTC", utc_date(seconds), minute / 60, minute % 60)
+    let time = date_time(seconds);
+    format!("{} {:02}:{:02} UTC", day_of(time), time.hour(), time.minute())
 }
 
-/// Their day alone: `2026-11-24`.
+/// Seconds since 1970 as a day in UTC: `2026-11-24`.
 pub fn utc_date(seconds: u64) -> String {
-    // Counted from 0000-03-01, so that the leap day ends a year (H. Hinnant, chrono-compatible date algorithms).
-    let days = seconds / 86_400 + 719_468;
-    let (era, day_of_era) = (days / 146_097, days % 146_097);
-    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * shifted + 2) / 5 + 1;
-    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
-    let year = 400 * era + year_of_era + u64::from(month <= 2);
-    format!("{year:04}-{month:02}-{day:02}")
+    day_of(date_time(seconds))
+}
+
+/// The last second that the calendar has, for one after it.
+fn date_time(seconds: u64) -> UtcDateTime {
+    let signed = i64::try_from(seconds).unwrap_or(i64::MAX);
+    UtcDateTime::from_unix_timestamp(signed).unwrap_or(UtcDateTime::MAX)
+}
+
+fn day_of(time: UtcDateTime) -> String {
+    format!("{:04}-{:02}-{:02}", time.year(), u8::from(time.month()), time.day())
 }
 
 #[cfg(test)]

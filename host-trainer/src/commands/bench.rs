@@ -1,16 +1,16 @@
-//! `bench`: how fast a step is.
+//! `bench`: speed of a training step.
 
-use super::{preprocessing, print};
+use super::data::DataArguments;
+use super::print;
 use anyhow::Result;
 use clap::Args;
 use nestling_train::bench::{BenchReport, bench};
-use nestling_train::data::load_fashion;
 use nestling_train::torch;
 use nestling_train::train::TrainConfig;
-use std::path::PathBuf;
 
-/// Measures images per CPU-second of a sandwich step and of a step of the biggest child alone, and what a second worker
-/// adds; all in one run, in turns, so that a noisy machine disturbs each alike.
+/// Measures images per CPU-second of a sandwich step, of a step of the biggest child alone, and with a second worker.
+///
+/// All are measured in one run, in turns, so that a noisy machine disturbs each alike.
 #[derive(Args, Debug)]
 pub struct Bench {
     /// Rounds; each takes about ten seconds
@@ -19,9 +19,8 @@ pub struct Bench {
     /// Steps of each kind a round
     #[arg(long, default_value_t = 12, value_parser = clap::value_parser!(u64).range(1..))]
     steps: u64,
-    /// Folder with the four Fashion-MNIST files [default: where the system's package puts them]
-    #[arg(long)]
-    data: Option<PathBuf>,
+    #[command(flatten)]
+    data: DataArguments,
     /// Print one JSON document instead of text
     #[arg(long)]
     json: bool,
@@ -31,11 +30,11 @@ impl Bench {
     /// Runs the command.
     pub fn run(self) -> Result<()> {
         let choice = torch::initialise();
-        let (images, _) = load_fashion(self.data.as_deref())?;
+        let (images, _) = self.data.load()?;
         let progress = super::bar(u64::from(self.rounds), "bench");
-        let config = TrainConfig::default();
+        let (config, preprocessing) = (TrainConfig::default(), self.data.dataset().preprocessing());
         let report: BenchReport =
-            bench(&config, &images, &preprocessing(), choice.device, self.rounds, self.steps, || progress.inc(1))?;
+            bench(&config, &images, &preprocessing, choice.device, self.rounds, self.steps, || progress.inc(1))?;
         progress.finish_and_clear();
         print(self.json, &report, || report.to_string())
     }

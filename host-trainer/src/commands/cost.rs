@@ -1,11 +1,11 @@
-//! `cost` and `spaces`: what children cost, and what there is to choose from.
+//! `cost`: parameters, MAdds and memory of a child.
 
+use super::new_bundle::parse_child;
 use super::print;
-use anyhow::{Result, bail};
+use anyhow::Result;
 use clap::Args;
-use nestling_core::space::{Child, Cost, LayerShape, Preset, SearchSpace};
-use nestling_train::spaces;
-use rand::SeedableRng;
+use nestling_core::space::{Cost, LayerShape};
+use nestling_train::space_file::preset_or_file;
 use serde_json::json;
 use std::fmt::Write;
 
@@ -36,18 +36,10 @@ pub struct CostCommand {
     json: bool,
 }
 
-/// Reads a child as the commands take it; `random` is drawn with `seed`.
-pub fn parse_child(space: &SearchSpace, text: &str, seed: u64) -> Result<Child> {
-    if text.trim() == "random" {
-        return Ok(space.sample(&mut rand_chacha::ChaCha8Rng::seed_from_u64(seed)));
-    }
-    Ok(space.parse_child(text)?)
-}
-
 impl CostCommand {
     /// Runs the command.
     pub fn run(self) -> Result<()> {
-        let space = spaces::find(&self.space)?;
+        let space = preset_or_file(&self.space)?;
         let mut child = parse_child(&space, &self.child, self.seed)?;
         child.resolution = self.resolution.unwrap_or(child.resolution);
         let network = space.lower(&child)?;
@@ -83,64 +75,16 @@ impl CostCommand {
                 layers.len()
             );
             if self.layers {
-                let _ = writeln!(text, "{:>12} {:>9}  layer", "MAdds", "weights");
-                for (name, shape) in &layers {
-                    let _ = writeln!(text, "{:>12} {:>9}  {name}: {shape}", shape.madds(), shape.weights());
-                }
+                list_layers(&mut text, &layers);
             }
             text
         })
     }
 }
 
-/// Lists the preset search spaces, or prints one (or a TOML file) resolved, as TOML to start your own from.
-#[derive(Args, Debug)]
-#[command(after_help = "Examples:\n  nestling spaces\n  nestling spaces table1 > my.toml")]
-pub struct Spaces {
-    /// Preset or TOML file to print
-    name: Option<String>,
-    /// Print one JSON document instead of text
-    #[arg(long)]
-    json: bool,
-}
-
-impl Spaces {
-    /// Runs the command.
-    pub fn run(self) -> Result<()> {
-        if let Some(name) = &self.name {
-            let space = spaces::find(name)?;
-            let text = toml::to_string(&space)?;
-            return print(self.json, &space, || text);
-        }
-        let mut rows = Vec::new();
-        for preset in Preset::ALL {
-            let space = preset.space();
-            let costs = [space.smallest(), space.biggest()].map(|child| Ok(space.lower(&child)?.cost()));
-            let [Ok(smallest), Ok(biggest)] = costs as [Result<Cost>; 2] else {
-                bail!("preset `{}` is broken: please report it", preset.name)
-            };
-            rows.push((preset, smallest, biggest));
-        }
-        let document: Vec<_> = (rows.iter())
-            .map(|(preset, smallest, biggest)| {
-                json!({"name": preset.name, "source": preset.source, "smallest": smallest, "biggest": biggest})
-            })
-            .collect();
-        print(self.json, &document, || {
-            let mut text = format!("{:<26} {:>15} {:>17}  from\n", "space", "M parameters", "M MAdds");
-            for (preset, small, big) in &rows {
-                let range = |small: f64, big: f64, digits: usize| {
-                    if small == big {
-                        format!("{small:.digits$}")
-                    } else {
-                        format!("{small:.digits$} - {big:.digits$}")
-                    }
-                };
-                let params = range(small.params as f64 / 1e6, big.params as f64 / 1e6, 2);
-                let madds = range(small.madds.millions(), big.madds.millions(), 0);
-                let _ = writeln!(text, "{:<26} {params:>15} {madds:>17}  {}", preset.name, preset.source);
-            }
-            text
-        })
+fn list_layers(text: &mut String, layers: &[(&str, LayerShape)]) {
+    let _ = writeln!(text, "{:>12} {:>9}  layer", "MAdds", "weights");
+    for (name, shape) in layers {
+        let _ = writeln!(text, "{:>12} {:>9}  {name}: {shape}", shape.madds(), shape.weights());
     }
 }

@@ -1,13 +1,13 @@
-//! `latency`: what a bundle knows of devices.
+//! `latency`: the latency tables of a bundle.
 
+use super::compare_table::table;
 use super::{bar, print};
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
 use nestling_bundle::Bundle;
 use nestling_core::latency::DeviceKey;
-use nestling_core::metrics::Millis;
 use nestling_page::markup::utc_date;
-use nestling_train::fleet::{Comparison, Outcome, add_profiles, compare, list};
+use nestling_train::fleet::{AddOutcome, add_profiles, compare, list};
 use serde_json::json;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -41,10 +41,10 @@ fn open(path: &Path) -> Result<Bundle> {
     Bundle::open(path).with_context(|| format!("cannot use {}", path.display()))
 }
 
-/// Puts what devices measured into the bundle, so that other devices start from it and `search --device` can use it.
+/// Adds device profiles to the bundle, so that other devices start from them and `search --device` can use them.
 ///
-/// A device has one table: the newest. A profile must have been measured by this version with this bundle's space, weights and
-/// children; tables that were added meanwhile do not matter, and profiles that devices keep stay fresh.
+/// A device has one table, the newest. A profile must have been measured with this version's kernels and with this bundle's
+/// space, weights and children. Tables that were added meanwhile do not matter, and the profiles on the devices stay valid.
 #[derive(Args, Debug)]
 #[command(
     after_help = "Example:\n  nestling-device profile my.nestling --out phone.json    # on the phone\n  nestling latency \
@@ -81,9 +81,9 @@ impl Add {
             let mut text = String::new();
             for one in &added {
                 let outcome = match one.outcome {
-                    Outcome::Added => "added".to_owned(),
-                    Outcome::Replaced { measured_at } => format!("replaces that of {}", utc_date(measured_at)),
-                    Outcome::KeptNewer { measured_at } => {
+                    AddOutcome::Added => "added".to_owned(),
+                    AddOutcome::Replaced { measured_at } => format!("replaces that of {}", utc_date(measured_at)),
+                    AddOutcome::KeptNewer { measured_at } => {
                         format!("left out: the bundle keeps a newer one of {}", utc_date(measured_at))
                     }
                 };
@@ -95,7 +95,7 @@ impl Add {
     }
 }
 
-/// Lists the devices of a bundle, and what it predicts for them.
+/// Lists the devices of a bundle, with predicted times.
 #[derive(Args, Debug)]
 #[command(after_help = "Example:\n  nestling latency list my.nestling")]
 struct List {
@@ -113,8 +113,8 @@ impl List {
             if rows.is_empty() {
                 return "no latency tables; add device profiles with `nestling latency add`".to_owned();
             }
-            let longest = |of: fn(&DeviceKey) -> &str, least: usize| {
-                rows.iter().map(|row| of(&row.device).chars().count()).fold(least, usize::max)
+            let longest = |fact: fn(&DeviceKey) -> &str, least: usize| {
+                rows.iter().map(|row| fact(&row.device).chars().count()).fold(least, usize::max)
             };
             let width = longest(|device| &device.adapter, "adapter".len());
             let precision = longest(|device| &device.precision, "precision".len());
@@ -146,8 +146,8 @@ impl List {
     }
 }
 
-/// Shows where the devices of a bundle order children differently, by their predicted times, and what each takes for the same
-/// budgets.
+/// Compares the devices of a bundle by their predicted times: how differently they order children, and the child that each
+/// takes for the same budgets.
 #[derive(Args, Debug)]
 #[command(after_help = "Example:\n  nestling latency compare my.nestling --children 500")]
 struct Compare {
@@ -174,104 +174,5 @@ impl Compare {
         })?;
         bar.finish_and_clear();
         print(self.json, &comparison, || table(&comparison))
-    }
-}
-
-/// Width of a column that says what a device takes.
-const TAKEN: usize = 24;
-
-fn table(comparison: &Comparison) -> String {
-    let Comparison { devices, children, correlations, with_madds, reversals, shares, budgets } = comparison;
-    let mut text = String::new();
-    for (index, device) in devices.iter().enumerate() {
-        let _ = writeln!(text, "[{}] {device}", index + 1);
-    }
-    let _ = write!(text, "\nSpearman over {children} children\n{:>6}", "");
-    let numbers = |text: &mut String, width: usize| {
-        for index in 0..devices.len() {
-            let _ = write!(text, "  {:>width$}", format!("[{}]", index + 1));
-        }
-    };
-    numbers(&mut text, 6);
-    text.push('\n');
-    for a in 0..devices.len() {
-        let _ = write!(text, "{:>6}", format!("[{}]", a + 1));
-        for b in 0..devices.len() {
-            let between = correlations.iter().find(|one| one.devices == [a.min(b), a.max(b)]);
-            let _ = write!(text, "  {:>6.3}", between.map_or(1.0, |one| one.spearman));
-        }
-        text.push('\n');
-    }
-    let _ = write!(text, "{:>6}", "MAdds");
-    for spearman in with_madds {
-        let _ = write!(text, "  {spearman:>6.3}");
-    }
-    text.push('\n');
-    if !reversals.is_empty() {
-        text.push_str("\nchildren that two devices order most differently\n");
-    }
-    for one in reversals {
-        let [[a1, a2], [b1, b2]] = one.predicted_ms;
-        let [a, b] = one.devices.map(|device| device + 1);
-        let ms = |ms: Millis| format!("{:.3}", ms.0);
-        let _ = writeln!(text, "[{a}] {} < {} ms, [{b}] {} > {} ms", ms(a1), ms(a2), ms(b1), ms(b2));
-        let [first, second] = &one.children;
-        let _ = writeln!(text, "      {first}\n      {second}");
-    }
-    let heads = |text: &mut String, what: &str| {
-        let _ = write!(text, "\nwhat each device takes of the children that ship, {what}\n{:>10}", "");
-        numbers(text, TAKEN);
-        text.push('\n');
-    };
-    let end = |text: &mut String, differ: bool| text.push_str(if differ { "  differ\n" } else { "\n" });
-    heads(&mut text, "where so many of all children keep its budget");
-    for row in shares {
-        let _ = write!(text, "{:>8} %", row.percent);
-        for (taken, budget) in row.taken.iter().zip(&row.budgets_ms) {
-            let child = taken.as_ref().map_or("-", |taken| &taken.child);
-            let _ = write!(text, "  {:>TAKEN$}", format!("{child} in {budget}"));
-        }
-        end(&mut text, row.differ);
-    }
-    heads(&mut text, "for the same budget");
-    for row in budgets {
-        let _ = write!(text, "{:>10}", row.budget_ms.to_string());
-        for taken in &row.taken {
-            let child = taken.as_ref().map(|taken| format!("{} in {}", taken.child, taken.predicted_ms));
-            let _ = write!(text, "  {:>TAKEN$}", child.as_deref().unwrap_or("-"));
-        }
-        end(&mut text, row.differ);
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use nestling_train::fleet::{SameBudget, Taken};
-
-    #[test]
-    fn a_device_without_a_child_for_a_budget_shows_a_dash() {
-        let taken = |name: &str| Some(Taken { child: name.into(), predicted_ms: Millis(1.5) });
-        let comparison = Comparison {
-            devices: vec!["A".into(), "B".into(), "C".into()],
-            children: 2,
-            correlations: Vec::new(),
-            with_madds: vec![1.0; 3],
-            reversals: Vec::new(),
-            shares: Vec::new(),
-            budgets: vec![SameBudget {
-                budget_ms: Millis(2.0),
-                taken: vec![taken("pareto-1"), None, taken("pareto-2")],
-                differ: true,
-            }],
-        };
-        let text = table(&comparison);
-        let words: Vec<&str> = text.lines().last().unwrap().split_whitespace().collect();
-        assert_eq!(
-            words,
-            "2.000 ms pareto-1 in 1.500 ms - pareto-2 in 1.500 ms differ".split(' ').collect::<Vec<_>>(),
-            "{text}"
-        );
     }
 }

@@ -1,11 +1,11 @@
 //! `parity`: device against trainer.
 
+use super::data::DataArguments;
 use super::{bar, print};
 use anyhow::Result;
 use clap::Args;
-use nestling::gpu::{Context, ContextOptions};
 use nestling_bundle::Bundle;
-use nestling_train::data::load_fashion;
+use nestling_train::parity::parity;
 use nestling_train::torch;
 use std::path::PathBuf;
 
@@ -20,9 +20,8 @@ pub struct Parity {
     /// Test images a child
     #[arg(long, default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..))]
     images: u32,
-    /// Folder with the four Fashion-MNIST files [default: where the system's package puts them]
-    #[arg(long)]
-    data: Option<PathBuf>,
+    #[command(flatten)]
+    data: DataArguments,
     /// Print one JSON document instead of text
     #[arg(long)]
     json: bool,
@@ -33,15 +32,11 @@ impl Parity {
     pub fn run(self) -> Result<()> {
         torch::initialise();
         let bundle = Bundle::open(&self.bundle)?;
-        let (training, test) = load_fashion(self.data.as_deref())?;
+        let (training, test) = self.data.load()?;
         let (calibration, _) = training.split_at(512);
         let (images, _) = test.split_at(self.images as usize);
-        let context = Context::new(&ContextOptions::default())?;
         let bar = bar(self.children as u64 + 2, "parity");
-        let report =
-            nestling_train::parity::parity(&bundle, &context, self.children, &calibration, &images, |done, _| {
-                bar.set_position(done as u64);
-            })?;
+        let report = parity(&bundle, self.children, &calibration, &images, |done, _| bar.set_position(done as u64))?;
         bar.finish_and_clear();
         print(self.json, &report, || {
             format!(

@@ -1,9 +1,9 @@
 //! `report`: the page of a demo.
 
+use super::data::DataArguments;
 use super::print;
 use anyhow::Result;
 use clap::Args;
-use nestling_train::data::load_fashion;
 use nestling_train::report;
 use serde_json::json;
 use std::path::PathBuf;
@@ -14,9 +14,8 @@ pub struct Report {
     /// Folder that `cargo xtask demo` filled
     #[arg(long, default_value = "target/demo")]
     demo: PathBuf,
-    /// Folder with the four Fashion-MNIST files, for the sample images [default: where the system's package puts them]
-    #[arg(long)]
-    data: Option<PathBuf>,
+    #[command(flatten)]
+    data: DataArguments,
     /// The page [default: report.html in the folder of the demo]
     #[arg(long)]
     output: Option<PathBuf>,
@@ -29,11 +28,8 @@ impl Report {
     /// Runs the command.
     pub fn run(self) -> Result<()> {
         let output = self.output.unwrap_or_else(|| self.demo.join("report.html"));
-        if self.demo.join("classified-0.json").exists() {
-            let (_, test) = load_fashion(self.data.as_deref())?;
-            report::gather(&self.demo, &test)?;
-        }
-        report::write(&self.demo, &output)?;
+        let test = if report::has_samples(&self.demo) { Some(self.data.load()?.1) } else { None };
+        report::write(&self.demo, self.data.dataset(), test.as_ref(), &output)?;
         print(self.json, &json!({"report": output}), || output.display().to_string())
     }
 }

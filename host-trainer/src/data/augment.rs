@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 pub struct Augmentation {
     /// Mirror half of the images left to right.
     pub flip: bool,
-    /// Move by up to so many pixels in each direction; what comes in is black.
+    /// Move by up to this many pixels in each direction; the new edge is black.
     pub shift: u8,
 }
 

@@ -1,85 +1,75 @@
-//! Images with labels: reading, splitting, augmenting.
+//! Images with labels: the known data sets, reading, splitting, augmenting.
+//!
+//! A data set is one row of `catalogue.rs`. Training, search, packing and the report read everything from that row.
 
 mod augment;
-mod fashion;
+mod catalogue;
+mod dataset;
+mod idx_files;
+mod png;
 
 pub use augment::{Augmentation, augment};
-pub use fashion::{FASHION_FOLDERS, FASHION_LABELS, load_fashion};
+pub use catalogue::{DatasetInfo, FASHION_MNIST, IdxFiles};
+pub use dataset::Dataset;
+pub use png::grey_png;
 
-use nestling_pictures::IdxImages;
+use std::path::PathBuf;
 
-/// Labelled 8-bit grey images of one size, in memory.
-#[derive(Clone, Debug)]
-pub struct Dataset {
-    /// The images.
-    pub images: IdxImages,
-    /// One class an image, below `classes`.
-    pub labels: Vec<u8>,
-    /// Number of classes.
-    pub classes: u32,
-}
-
-impl Dataset {
-    /// Number of images.
-    pub fn len(&self) -> usize {
-        self.labels.len()
-    }
-
-    /// Whether there is no image.
-    pub fn is_empty(&self) -> bool {
-        self.labels.is_empty()
-    }
-
-    /// The pixels of one image.
-    pub fn pixels(&self, index: usize) -> &[u8] {
-        let length = self.images.image_len();
-        &self.images.pixels[index * length..(index + 1) * length]
-    }
-
-    /// The first `count` images, and the rest.
-    pub fn split_at(&self, count: usize) -> (Self, Self) {
-        let part = |range: std::ops::Range<usize>| {
-            let length = self.images.image_len();
-            let pixels = self.images.pixels[range.start * length..range.end * length].to_vec();
-            let images = IdxImages { pixels, ..self.images };
-            Self { images, labels: self.labels[range].to_vec(), classes: self.classes }
-        };
-        let count = count.min(self.len());
-        (part(0..count), part(count..self.len()))
-    }
-}
-
-/// Why a dataset cannot be used.
+/// The reason why a data set cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DataError {
     /// No folder holds the files.
-    #[error(
-        "Fashion-MNIST not found: no `{file}` (or `{file}.gz`) in {folders:?}; on Debian run `apt-get install \
-         dataset-fashion-mnist`, or give the folder with --data"
-    )]
+    #[error("{dataset} not found: no `{file}` (or `{file}.gz`) in {folders:?}; give the folder that holds its files")]
     Missing {
+        /// Name of the data set.
+        dataset: &'static str,
+        /// Debian package that installs it.
+        package: &'static str,
         /// The first file that was looked for.
         file: &'static str,
-        /// Where.
-        folders: Vec<std::path::PathBuf>,
+        /// The folders that were searched.
+        folders: Vec<PathBuf>,
     },
-    /// Images that are not square, or not of one size.
-    #[error("the {what} images have {width}x{height} pixels; all images must be square and of one size")]
+    /// The images are not square, or not of one size.
+    #[error("the {part} images have {width}x{height} pixels; all images must be square and of one size")]
     Size {
         /// Training or test.
-        what: &'static str,
+        part: &'static str,
         /// Columns.
         width: u32,
         /// Rows.
         height: u32,
     },
+    /// The search space was made for other images.
+    #[error(
+        "the images are grey and have {classes} classes, but search space `{space}` has {space_channels} input channels \
+         and {space_classes} classes; take a space with 1 channel and {classes} classes"
+    )]
+    OtherSpace {
+        /// Classes of the data set.
+        classes: u32,
+        /// Name of the space.
+        space: String,
+        /// Channels that its networks read.
+        space_channels: u32,
+        /// Classes that its networks tell apart.
+        space_classes: u32,
+    },
+    /// No image would be left to train on.
+    #[error("{images} training images leave none after {held_out} are held out; lower `held_out` or take more images")]
+    TooFewImages {
+        /// Images of the data set.
+        images: usize,
+        /// Images that the configuration holds out.
+        held_out: usize,
+    },
     /// A file is there but cannot be read.
     #[error("cannot read {path}: {problem}")]
     Unreadable {
-        /// Which file.
-        path: std::path::PathBuf,
-        /// What is wrong with it.
+        /// The file.
+        path: PathBuf,
+        /// The fault.
         problem: String,
     },
 }

@@ -16,9 +16,9 @@ use std::path::Path;
 /// A file format of other engines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
-    /// The child as a graph, batch norm folded away: what converters read.
+    /// The child as a graph with batch norm folded away, for converters.
     Onnx,
-    /// The child's tensors by name, batch norm and its statistics beside the weights: what frameworks load.
+    /// The child's tensors by name, batch norm and its statistics beside the weights, for frameworks.
     Safetensors,
 }
 
@@ -32,22 +32,22 @@ impl Format {
     }
 }
 
-/// Why a child could not be exported.
+/// The reason why a child could not be exported.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ExportError {
     /// The bundle has no such child.
     #[error(transparent)]
     Bundle(#[from] BundleError),
-    /// The child is not one of the space's.
+    /// The space does not offer the child.
     #[error(transparent)]
     Space(#[from] SpaceError),
     /// The tensors cannot be written in this format.
     #[error("child `{child}` cannot be written as safetensors: {problem}")]
     Format {
-        /// Which child.
+        /// The child.
         child: String,
-        /// What the format's own library said.
+        /// Message of the format's library.
         problem: String,
     },
     /// The disk does not take the file.
@@ -55,7 +55,7 @@ pub enum ExportError {
     Write(#[from] WriteError),
 }
 
-/// A calibrated child and everything that a file of its own holds.
+/// A calibrated child with everything that its file holds.
 #[derive(Clone, Copy, Debug)]
 pub struct Exported<'a> {
     /// Its name in the bundle.

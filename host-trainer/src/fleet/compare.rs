@@ -1,4 +1,4 @@
-use super::DeviceError;
+use super::FleetError;
 use nestling_bundle::Bundle;
 use nestling_core::latency::LatencyTable;
 use nestling_core::metrics::Millis;
@@ -8,37 +8,37 @@ use rand::SeedableRng;
 use serde::Serialize;
 use std::collections::HashSet;
 
-/// Pairs of children shown for each pair of devices.
+/// Pairs of children that are listed for each pair of devices.
 const REVERSALS: usize = 3;
-/// From one share of the children that keep within a budget to the next.
+/// Step between two shares of the children that keep a budget, in percent.
 const SHARES_PERCENT: usize = 5;
-/// Budgets that all devices get alike.
+/// Number of budgets that are the same for all devices.
 const BUDGETS: usize = 7;
 
-/// Where the devices of a bundle order children differently. Devices are numbers: the order of their tables.
+/// How differently the devices of a bundle order children. A device is the number of its table.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Comparison {
     /// The devices.
     pub devices: Vec<String>,
-    /// Children that were predicted: those that ship, and random ones.
+    /// Number of predicted children: those that ship, and random ones.
     pub children: usize,
-    /// Of each two devices.
+    /// Rank correlation of each two devices.
     pub correlations: Vec<Correlation>,
-    /// Of each device with the order by MAdds.
+    /// Rank correlation of each device's times with MAdds.
     pub with_madds: Vec<f64>,
-    /// For each two devices, the pairs of children that they order most differently; no child twice.
+    /// Pairs of children that two devices order most differently; no child twice for the same devices.
     pub reversals: Vec<Reversal>,
-    /// What each device would take of the children that ship, for budgets that are equal shares of its own times.
+    /// Shipped children that each device takes when the same share of all children keeps its budget.
     pub shares: Vec<SameShare>,
-    /// The same for budgets that are equal in milliseconds, from the fastest device's fastest child to the slowest device's
-    /// slowest.
+    /// Shipped children that each device takes for the same budget in milliseconds, from the fastest device's fastest child
+    /// to the slowest device's slowest.
     pub budgets: Vec<SameBudget>,
 }
 
-/// How alike two devices order children.
+/// Rank correlation of two devices.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Correlation {
-    /// Which devices.
+    /// The devices.
     pub devices: [usize; 2],
     /// Spearman's rank correlation of their predicted times.
     pub spearman: f64,
@@ -47,7 +47,7 @@ pub struct Correlation {
 /// Two children of which one device runs the first faster, and the other the second.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Reversal {
-    /// Which devices.
+    /// The devices.
     pub devices: [usize; 2],
     /// The children: names of those that ship, choices of others.
     pub children: [String; 2],
@@ -55,27 +55,27 @@ pub struct Reversal {
     pub predicted_ms: [[Millis; 2]; 2],
 }
 
-/// What each device takes for a budget that the same share of all children keeps.
+/// The children that devices take when the same share of all children keeps each device's budget.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct SameShare {
     /// Share of the children that keep within the budget, in percent.
     pub percent: f64,
-    /// Of each device the budget: the quantile of its own predicted times.
+    /// Budget of each device: a quantile of its own predicted times.
     pub budgets_ms: Vec<Millis>,
-    /// Of each device what it takes; none where every child that ships is slower.
+    /// The child that each device takes; `None` where every shipped child is slower.
     pub taken: Vec<Option<Taken>>,
-    /// Whether those that take one do not all take the same.
+    /// Whether two devices take different children.
     pub differ: bool,
 }
 
-/// What each device takes for one budget.
+/// The children that devices take for one budget in milliseconds.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct SameBudget {
     /// The budget.
     pub budget_ms: Millis,
-    /// Of each device what it takes; none where every child that ships is slower.
+    /// The child that each device takes; `None` where every shipped child is slower.
     pub taken: Vec<Option<Taken>>,
-    /// Whether those that take one do not all take the same.
+    /// Whether two devices take different children.
     pub differ: bool,
 }
 
@@ -88,31 +88,32 @@ pub struct Taken {
     pub predicted_ms: Millis,
 }
 
-/// Compares the devices of a bundle over its children and `random` others. `progress` hears of pairs of devices: how many
-/// are done, of how many.
+/// Compares the devices of a bundle over its children and `random` others.
+///
+/// `progress` is called with the number of pairs of devices done and to do.
 ///
 /// # Errors
-/// [`DeviceError::NoTables`] if the bundle knows no device.
+/// [`FleetError::NoTables`] if the bundle has no latency table.
 pub fn compare(
     bundle: &Bundle,
     random: usize,
     seed: u64,
     progress: &dyn Fn(usize, usize),
-) -> Result<Comparison, DeviceError> {
+) -> Result<Comparison, FleetError> {
     let (names, networks) = children(bundle.space(), bundle.children(), random, seed);
     compare_of(bundle.children(), &bundle.manifest().latency_tables, &names, &networks, progress)
 }
 
-/// `networks` begin with those of the children that ship.
+/// `networks` begin with those of the shipped children.
 fn compare_of(
     shipped: &[ChildEntry],
     tables: &[LatencyTable],
     names: &[String],
     networks: &[Network],
     progress: &dyn Fn(usize, usize),
-) -> Result<Comparison, DeviceError> {
+) -> Result<Comparison, FleetError> {
     if tables.is_empty() {
-        return Err(DeviceError::NoTables);
+        return Err(FleetError::NoTables);
     }
     let predict = |table: &LatencyTable| networks.iter().map(|network| table.predict(network).0).collect::<Vec<f64>>();
     let times: Vec<Vec<f64>> = tables.iter().map(predict).collect();
@@ -123,12 +124,7 @@ fn compare_of(
     let mut reversals = Vec::new();
     for (done, &devices) in pairs.iter().enumerate() {
         progress(done, pairs.len());
-        let on = devices.map(|device| &times[device][..]);
-        reversals.extend(reversed(on[0], on[1]).into_iter().map(|children| Reversal {
-            devices,
-            predicted_ms: on.map(|times| children.map(|child| Millis(times[child]))),
-            children: children.map(|child| names[child].clone()),
-        }));
+        reversals.extend(reversals_of(devices, &times, names));
     }
     Ok(Comparison {
         devices: tables.iter().map(|table| table.device.to_string()).collect(),
@@ -144,19 +140,31 @@ fn compare_of(
     })
 }
 
-/// The children that ship, in their order, then random ones, all different.
+/// The reversals of two devices, the clearest first.
+fn reversals_of(devices: [usize; 2], times: &[Vec<f64>], names: &[String]) -> Vec<Reversal> {
+    let on = devices.map(|device| &times[device][..]);
+    let reversal = |children: [usize; 2]| Reversal {
+        devices,
+        predicted_ms: on.map(|times| children.map(|child| Millis(times[child]))),
+        children: children.map(|child| names[child].clone()),
+    };
+    reversed(on[0], on[1]).into_iter().map(reversal).collect()
+}
+
+/// The shipped children in their order, then random ones, all different.
 fn children(space: &SearchSpace, shipped: &[ChildEntry], random: usize, seed: u64) -> (Vec<String>, Vec<Network>) {
     let mut generator = rand_chacha::ChaCha8Rng::seed_from_u64(seed);
     let mut known: HashSet<Child> = shipped.iter().map(|entry| entry.child.clone()).collect();
     let drawn = new_children(random, &mut known, |_| space.sample(&mut generator));
     let named = drawn.into_iter().map(|child| (child.to_string(), child));
     let all = shipped.iter().map(|entry| (entry.name.clone(), entry.child.clone())).chain(named);
-    // All lie in the space: those that ship were verified, others were drawn from it.
+    // All lie in the space: shipped children were verified, the others were drawn from it.
     all.filter_map(|(name, child)| Some((name, space.lower(&child).ok()?))).unzip()
 }
 
-/// Pairs of children of which the first is faster on `a` and slower on `b`, the clearest first. Clear is a pair that both
-/// devices tell well apart: what counts is the smaller of the two ratios.
+/// Pairs of children whose first is faster on `a` and slower on `b`, the clearest first.
+///
+/// A pair is clear if both devices tell it well apart: the smaller of the two ratios counts.
 fn reversed(a: &[f64], b: &[f64]) -> Vec<[usize; 2]> {
     let mut free: Vec<usize> = (0..a.len()).collect();
     let mut taken = Vec::new();
@@ -171,7 +179,7 @@ fn reversed(a: &[f64], b: &[f64]) -> Vec<[usize; 2]> {
     taken
 }
 
-/// `times` of each device begin with those of the children that ship.
+/// The `times` of each device begin with those of the shipped children.
 fn same_share(percent: f64, shipped: &[ChildEntry], times: &[Vec<f64>]) -> SameShare {
     let budget = |times: &Vec<f64>| {
         let mut sorted = times.clone();
@@ -185,14 +193,14 @@ fn same_share(percent: f64, shipped: &[ChildEntry], times: &[Vec<f64>]) -> SameS
     SameShare { percent, budgets_ms, differ: differ(&taken), taken }
 }
 
-/// Evenly spread in ratio: at the least only the fastest device has a child, at the most every device has its best.
+/// Budgets at equal ratios. For the smallest only the fastest device has a child; for the largest every device has its best.
 fn same_budgets(shipped: &[ChildEntry], times: &[Vec<f64>]) -> Vec<SameBudget> {
     let of_shipped = || times.iter().flat_map(|times| &times[..shipped.len()]).copied();
-    // A microsecond, where prices are made up: a ratio needs a number above zero.
+    // At least a microsecond: made-up times may be zero, and a ratio needs a positive number.
     let least = of_shipped().fold(f64::INFINITY, f64::min).max(1e-3);
     let most = of_shipped().fold(least, f64::max);
     let at = |place: usize| match place + 1 {
-        // Not off by a rounding.
+        // Exact, without the rounding of a power.
         BUDGETS => most,
         _ => least * (most / least).powf(place as f64 / (BUDGETS - 1) as f64),
     };
@@ -204,7 +212,7 @@ fn same_budgets(shipped: &[ChildEntry], times: &[Vec<f64>]) -> Vec<SameBudget> {
     (0..BUDGETS).map(row).collect()
 }
 
-/// As a device chooses: the most accurate that keeps the budget, of equals the faster.
+/// The child that a device would choose: the most accurate that keeps the budget, of equals the faster.
 fn take(shipped: &[ChildEntry], times: &[f64], budget: f64) -> Option<Taken> {
     let accuracy = |entry: &ChildEntry| entry.held_out.percent();
     let best = (shipped.iter().zip(times).filter(|(_, time)| **time <= budget))
@@ -212,7 +220,7 @@ fn take(shipped: &[ChildEntry], times: &[f64], budget: f64) -> Option<Taken> {
     best.map(|(entry, &time)| Taken { child: entry.name.clone(), predicted_ms: Millis(time) })
 }
 
-/// A device that is too slow for a budget ranks nothing.
+/// Whether two devices take different children; a device without a child does not count.
 fn differ(taken: &[Option<Taken>]) -> bool {
     let mut children = taken.iter().flatten().map(|taken| &taken.child);
     let first = children.next();
@@ -222,7 +230,7 @@ fn differ(taken: &[Option<Taken>]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fleet::synthetic::table;
+    use crate::synthetic::table;
     use nestling_core::metrics::Top1;
     use std::collections::BTreeSet;
 
@@ -237,13 +245,13 @@ mod tests {
     }
 
     #[test]
-    fn a_device_agrees_with_itself_at_any_speed_and_not_with_one_of_other_prices() {
+    fn a_device_agrees_with_itself_at_any_speed_and_not_with_one_of_other_coefficients() {
         let space = SearchSpace::fashion();
         let shipped = shipped(&space, &[space.smallest(), space.biggest()]);
         let even = table("even", 1.0);
         let mut slow = table("slow", 1.0);
         slow.model = even.model.scaled(7.0);
-        let tables = [even, slow, table("depthwise is dear", 60.0)];
+        let tables = [even, slow, table("slow depthwise", 60.0)];
         let (names, networks) = children(&space, &shipped, 100, 1);
         let compared = |tables: &[LatencyTable]| compare_of(&shipped, tables, &names, &networks, &|_, _| ());
         let comparison = compared(&tables).unwrap();
@@ -265,7 +273,7 @@ mod tests {
         assert_eq!(children(&space, &shipped, 100, 1).0, names);
         let percents: Vec<f64> = comparison.shares.iter().map(|row| row.percent).collect();
         assert_eq!((percents.len(), percents[0], percents[5], percents[18]), (19, 5.0, 30.0, 95.0));
-        assert!(matches!(compared(&[]), Err(DeviceError::NoTables)));
+        assert!(matches!(compared(&[]), Err(FleetError::NoTables)));
     }
 
     #[test]
@@ -291,7 +299,7 @@ mod tests {
         let ratio = |place: usize| budgets[place + 1].budget_ms.0 / budgets[place].budget_ms.0;
         assert!((0..6).all(|place| (ratio(place) - 9f64.powf(1.0 / 6.0)).abs() < 1e-9), "{budgets:?}");
         assert_eq!((names(&budgets[0].taken), budgets[0].differ), (vec![n1.clone(), None], false));
-        // A device without a child says nothing of the others'.
+        // A device without a child does not count.
         let taken = |names: [Option<&str>; 3]| {
             names.map(|name| name.map(|name| Taken { child: name.to_owned(), predicted_ms: Millis(1.0) }))
         };

@@ -5,12 +5,12 @@ use nestling_core::space::Network;
 use nestling_page::markup::utc_date;
 use serde::Serialize;
 
-/// What a bundle knows of one device.
+/// A row of the list: one device of a bundle.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct DeviceRow {
-    /// Top1 on.
+    /// The measured device.
     pub device: DeviceKey,
-    /// When: `yyyy-mm-dd` (UTC).
+    /// Day of the measurement: `yyyy-mm-dd` (UTC).
     pub date: String,
     /// Children that were timed.
     pub children: u32,
@@ -24,7 +24,7 @@ pub struct DeviceRow {
     pub biggest_ms: Millis,
 }
 
-/// A row a device, in the bundle's order.
+/// One row for each device, in the bundle's order.
 pub fn list(bundle: &Bundle) -> Vec<DeviceRow> {
     list_of(&bundle.manifest().latency_tables, bundle.networks())
 }
@@ -50,7 +50,7 @@ fn list_of(tables: &[LatencyTable], networks: &[Network]) -> Vec<DeviceRow> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fleet::synthetic::table;
+    use crate::synthetic::table;
     use nestling_core::space::SearchSpace;
 
     #[test]

@@ -1,32 +1,23 @@
-//! Many devices and one bundle: their latency tables, where they disagree, and children for one of them.
+//! The latency tables of many devices in one bundle.
 //!
 //! ```text
-//! add      device profiles become latency tables of a bundle
-//! keep     latency tables of a bundle that is packed again
-//! device   which of them a name means
-//! list     a row a device
-//! compare  where devices order children differently
-//! limit    the whole space searched under one device's latency, or under MAdds
-//! within   what is known before such a search, and what is found evaluated
-//! join     children that such a search found, in the search of a run
+//! add          device profiles become latency tables of a bundle
+//! carry_over   a bundle that is packed again keeps its tables
+//! find_device  a device by a part of its name
+//! list         one row for each device
+//! compare      pairs of devices that order children differently
 //! ```
 
 mod add;
+mod carry_over;
 mod compare;
-mod device;
-mod join;
-mod keep;
-mod limit;
+mod error;
+mod find_device;
 mod list;
-#[cfg(test)]
-mod synthetic;
-mod within;
 
-pub use add::{AddError, Added, Outcome, add_profiles};
+pub use add::{AddOutcome, AddedProfile, add_profiles};
+pub use carry_over::carry_over_tables;
 pub use compare::{Comparison, Correlation, Reversal, SameBudget, SameShare, Taken, compare};
-pub use device::{DeviceError, find_device};
-pub use join::{Joined, join};
-pub use keep::{KeepError, tables_to_keep};
-pub use limit::{Limit, LimitError, candidates};
+pub use error::FleetError;
+pub use find_device::find_device;
 pub use list::{DeviceRow, list};
-pub use within::{Known, Wanted, WithinError, evaluate_found};

@@ -1,4 +1,4 @@
-use super::SourceProblem;
+use super::WeightsError;
 
 /// How a number is stored. All become `f32`, also counters such as `num_batches_tracked`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,9 +78,9 @@ impl View {
         element: Element,
         storage: &[u8],
         budget: &mut usize,
-    ) -> Result<Vec<f32>, SourceProblem> {
+    ) -> Result<Vec<f32>, WeightsError> {
         let held = storage.len() / element.bytes();
-        let wrong = |what: String| SourceProblem::Tensor { name: name.to_owned(), what };
+        let wrong = |what: String| WeightsError::Tensor { name: name.to_owned(), what };
         let beyond = || wrong(format!("{self:?} reaches beyond its storage of {held} elements"));
         let count = self.shape.iter().try_fold(1_usize, |count, &size| count.checked_mul(size)).ok_or_else(beyond)?;
         if count == 0 {

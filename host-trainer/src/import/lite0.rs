@@ -25,8 +25,8 @@ impl SourceModel for EfficientNetLite0 {
         Preset::find("efficientnet-lite0").map_or_else(|| self.space().smallest(), |preset| preset.space().smallest())
     }
 
-    /// As TensorFlow's Lite models are fed, `(value - 127) / 128`, but the whole centred square: their evaluation keeps
-    /// 0.875 of it.
+    /// `(value - 127) / 128`, as for TensorFlow's Lite models, but of the whole centred square. Their evaluation keeps 0.875
+    /// of it.
     fn preprocessing(&self) -> Preprocessing {
         Preprocessing {
             means: vec![127.0 / 255.0; 3],
@@ -56,7 +56,7 @@ impl SourceModel for EfficientNetLite0 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::import::{MappingError, SourceLayers, SourceTensor, source_model, source_names};
+    use crate::import::{ImportError, SourceLayers, SourceTensor, source_model, source_names};
     use std::collections::BTreeMap;
 
     /// Name and weight shape of all layers of EfficientNet-Lite0, as its space lays them out.
@@ -110,7 +110,7 @@ mod tests {
         file
     }
 
-    fn import(file: &BTreeMap<String, SourceTensor>) -> Result<usize, MappingError> {
+    fn import(file: &BTreeMap<String, SourceTensor>) -> Result<usize, ImportError> {
         let mut source = SourceLayers::new(source_model("efficientnet-lite0").unwrap(), file);
         for (layer, shape) in layers() {
             source.layer(&layer, &shape)?;
@@ -124,7 +124,7 @@ mod tests {
         let file = file();
         // The counts of the real file.
         assert_eq!((layers().len(), file.len()), (50, 296));
-        assert_eq!(import(&file), Ok(296 - 49));
+        assert_eq!(import(&file).unwrap(), 296 - 49);
     }
 
     #[test]

@@ -1,23 +1,22 @@
-use super::{EfficientNetLite0, SourceTensor};
+use super::{EfficientNetLite0, ImportError, Sizes, SourceTensor};
 use nestling_core::image::Preprocessing;
 use nestling_core::space::{Child, SearchSpace};
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 
-/// A model whose weights can be imported: what it calls the layers of a Nestling network.
+/// A model whose weights can be imported: the names that it gives to the layers of a Nestling network.
 ///
 /// The next model is one more implementation, and a line in [`SOURCE_MODELS`].
 pub trait SourceModel: Sync {
-    /// What `nestling import --model` calls it.
+    /// Name by which [`source_model`] finds it.
     fn name(&self) -> &'static str;
 
     /// Blocks of each stage.
     fn depths(&self) -> &'static [u32];
 
-    /// The space that it is a child of.
+    /// The space that the model is a child of.
     fn space(&self) -> SearchSpace;
 
-    /// The child of that space that it is.
+    /// The child of that space that the model is.
     fn child(&self) -> Child;
 
     /// How images become its input.
@@ -30,13 +29,13 @@ pub trait SourceModel: Sync {
 /// The models that can be imported.
 pub const SOURCE_MODELS: &[&dyn SourceModel] = &[&EfficientNetLite0];
 
-/// The model that `nestling import --model` calls `name`.
+/// The model called `name`.
 ///
 /// # Errors
-/// [`MappingError::Model`] if there is none.
-pub fn source_model(name: &str) -> Result<&'static dyn SourceModel, MappingError> {
+/// [`ImportError::Model`] if there is none.
+pub fn source_model(name: &str) -> Result<&'static dyn SourceModel, ImportError> {
     let found = SOURCE_MODELS.iter().find(|model| model.name() == name);
-    found.copied().ok_or_else(|| MappingError::Model { name: name.to_owned() })
+    found.copied().ok_or_else(|| ImportError::Model { name: name.to_owned() })
 }
 
 /// A convolution of a block.
@@ -50,7 +49,7 @@ pub enum Part {
     Project,
 }
 
-/// Where a layer is in the network.
+/// The place of a layer in the network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
     /// The first convolution.
@@ -63,7 +62,7 @@ pub enum Place {
         block: u32,
         /// Block in the network, counted from 0.
         number: u32,
-        /// Which convolution.
+        /// The convolution in its block.
         part: Part,
     },
     /// The last convolution.
@@ -76,11 +75,14 @@ impl Place {
     /// Reads a name such as `stage2.block1.expand` (counted from 1) in a network of `depths` blocks a stage.
     pub fn of(layer: &str, depths: &[u32]) -> Option<Self> {
         match layer {
-            "stem" => return Some(Self::Stem),
-            "head" => return Some(Self::Head),
-            "classifier" => return Some(Self::Classifier),
-            _ => {}
+            "stem" => Some(Self::Stem),
+            "head" => Some(Self::Head),
+            "classifier" => Some(Self::Classifier),
+            block => Self::of_block(block, depths),
         }
+    }
+
+    fn of_block(layer: &str, depths: &[u32]) -> Option<Self> {
         let mut words = layer.split('.');
         let mut word = || words.next();
         let from_one = |text: &str| text.parse::<u32>().ok()?.checked_sub(1);
@@ -98,7 +100,7 @@ impl Place {
     }
 }
 
-/// What a source model calls the tensors of one layer.
+/// Names of the tensors of one layer in a source model.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LayerNames {
     /// A convolution with batch norm.
@@ -141,7 +143,7 @@ impl LayerNames {
     }
 }
 
-/// What `model` calls the tensors of Nestling's `layer`; `None` if it has no such layer.
+/// Names that `model` gives to the tensors of Nestling's `layer`; `None` if it has no such layer.
 pub fn source_names(model: &dyn SourceModel, layer: &str) -> Option<LayerNames> {
     Some(model.names(Place::of(layer, model.depths())?))
 }
@@ -171,93 +173,6 @@ pub enum LayerValues<'a> {
     },
 }
 
-/// Why weights do not fit the model that they are said to be of.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum MappingError {
-    /// No such model.
-    #[error("no model `{name}` can be imported, only: {}", known())]
-    Model {
-        /// What was asked for.
-        name: String,
-    },
-    /// The space has a layer that the model has not.
-    #[error("layer `{layer}` of the search space is none of {model}; give the space that this model was made for")]
-    Layer {
-        /// Which model.
-        model: &'static str,
-        /// Nestling's name of the layer.
-        layer: String,
-    },
-    /// The file lacks a tensor.
-    #[error(
-        "tensor `{tensor}` {expected} of layer `{layer}` is missing: the file does not hold the weights of {model}; its \
-         first tensor is `{first}`"
-    )]
-    Missing {
-        /// Which model.
-        model: &'static str,
-        /// Nestling's name of the layer.
-        layer: String,
-        /// The source's name of the tensor.
-        tensor: String,
-        /// Its shape.
-        expected: Sizes,
-        /// What the file holds instead.
-        first: String,
-    },
-    /// A tensor has another shape.
-    #[error(
-        "tensor `{tensor}` is {found}, but layer `{layer}` needs {expected}: the file does not hold the weights of {model}"
-    )]
-    Shape {
-        /// Which model.
-        model: &'static str,
-        /// Nestling's name of the layer.
-        layer: String,
-        /// The source's name of the tensor.
-        tensor: String,
-        /// Its shape in the file.
-        found: Sizes,
-        /// The shape that the layer has.
-        expected: Sizes,
-    },
-    /// A number that no trained network has: a file without checksums was damaged, or training diverged.
-    #[error("tensor `{tensor}` holds {value} at element {index}; the file is damaged, fetch it again")]
-    Value {
-        /// The source's name of the tensor.
-        tensor: String,
-        /// Which element.
-        index: usize,
-        /// Its value, in words because of NaN.
-        value: String,
-    },
-    /// The file holds more than the model.
-    #[error("{count} tensors are none of {model}, first `{first}`: the file holds the weights of another model")]
-    LeftOver {
-        /// Which model.
-        model: &'static str,
-        /// How many are left over.
-        count: usize,
-        /// The first of them.
-        first: String,
-    },
-}
-
-fn known() -> String {
-    SOURCE_MODELS.iter().map(|model| model.name()).collect::<Vec<_>>().join(", ")
-}
-
-/// A tensor's shape in a message.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Sizes(pub Vec<usize>);
-
-impl fmt::Display for Sizes {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?}", self.0)
-    }
-}
-
 /// The tensors of a file, handed out layer by layer.
 pub struct SourceLayers<'a> {
     model: &'static dyn SourceModel,
@@ -275,9 +190,9 @@ impl<'a> SourceLayers<'a> {
     /// the classifier).
     ///
     /// # Errors
-    /// [`MappingError`] if the model has no such layer, or the file lacks a tensor of it or has one of another shape.
-    pub fn layer(&mut self, layer: &str, weight_shape: &[u32]) -> Result<LayerValues<'a>, MappingError> {
-        let unknown = || MappingError::Layer { model: self.model.name(), layer: layer.to_owned() };
+    /// [`ImportError`] if the model has no such layer, or the file lacks a tensor of it or has one of another shape.
+    pub fn layer(&mut self, layer: &str, weight_shape: &[u32]) -> Result<LayerValues<'a>, ImportError> {
+        let unknown = || ImportError::Layer { model: self.model.name(), layer: layer.to_owned() };
         let names = source_names(self.model, layer).ok_or_else(unknown)?;
         let shape: Vec<usize> = weight_shape.iter().map(|&size| size as usize).collect();
         let outputs = &shape[..shape.len().min(1)];
@@ -305,37 +220,37 @@ impl<'a> SourceLayers<'a> {
     /// Checks that nothing of the file was left over but batch norm's counters, which only training reads.
     ///
     /// # Errors
-    /// [`MappingError::LeftOver`] if something was.
-    pub fn finish(self) -> Result<(), MappingError> {
+    /// [`ImportError::LeftOver`] if something was.
+    pub fn finish(self) -> Result<(), ImportError> {
         let is_left = |name: &&String| !self.used.contains(name.as_str()) && !name.ends_with(".num_batches_tracked");
         let mut left = self.tensors.keys().filter(is_left);
         let Some(first) = left.next() else {
             return Ok(());
         };
-        Err(MappingError::LeftOver { model: self.model.name(), count: 1 + left.count(), first: first.clone() })
+        Err(ImportError::LeftOver { model: self.model.name(), count: 1 + left.count(), first: first.clone() })
     }
 
-    fn tensor(&mut self, layer: &str, tensor: String, expected: &[usize]) -> Result<&'a [f32], MappingError> {
+    fn tensor(&mut self, layer: &str, tensor: String, expected: &[usize]) -> Result<&'a [f32], ImportError> {
         let (model, layer, expected) = (self.model.name(), layer.to_owned(), Sizes(expected.to_vec()));
         let Some((name, found)) = self.tensors.get_key_value(&tensor) else {
             let first = self.tensors.keys().next().cloned().unwrap_or_default();
-            return Err(MappingError::Missing { model, layer, tensor, expected, first });
+            return Err(ImportError::Missing { model, layer, tensor, expected, first });
         };
         if found.shape != expected.0 {
             let found = Sizes(found.shape.clone());
-            return Err(MappingError::Shape { model, layer, tensor, found, expected });
+            return Err(ImportError::Shape { model, layer, tensor, found, expected });
         }
         if let Some(index) = found.values.iter().position(|value| !value.is_finite()) {
-            return Err(MappingError::Value { tensor, index, value: found.values[index].to_string() });
+            return Err(ImportError::Value { tensor, index, value: found.values[index] });
         }
         self.used.insert(name);
         Ok(&found.values)
     }
 
-    fn variance(&mut self, layer: &str, tensor: String, expected: &[usize]) -> Result<&'a [f32], MappingError> {
+    fn variance(&mut self, layer: &str, tensor: String, expected: &[usize]) -> Result<&'a [f32], ImportError> {
         let values = self.tensor(layer, tensor.clone(), expected)?;
         match values.iter().position(|&value| value < 0.0) {
-            Some(index) => Err(MappingError::Value { tensor, index, value: values[index].to_string() }),
+            Some(index) => Err(ImportError::Value { tensor, index, value: values[index] }),
             None => Ok(values),
         }
     }

@@ -1,29 +1,30 @@
-//! Weights that somebody else trained: a PyTorch or safetensors file read by content, and its tensors found by name.
+//! Import of published weights: a PyTorch or safetensors file becomes a child of a supernet.
 //!
 //! * [`read_weights`] gives every tensor of the file as numbers. Nothing in the file is ever executed.
-//! * [`SourceModel`] says what a model calls its tensors, and [`SourceLayers`] hands them out layer by layer.
+//! * [`SourceModel`] maps a model's tensor names to the layers of a network.
+//! * [`place`] writes the tensors into the slice of the supernet that they belong to.
 //!
-//! * [`place`] puts them into the slice of a supernet that they belong to.
-//!
-//! No libtorch: a file is untrusted input, and these modules are plain safe Rust that allocates no more than a few
-//! times the size of the file.
+//! A file is untrusted input. These modules are therefore plain safe Rust without libtorch, and they allocate no more than
+//! a few times the size of the file.
 
 mod element;
+mod error;
 mod lite0;
 mod mapping;
 mod pickle;
+mod pickle_machine;
+mod pickle_objects;
 mod place;
-mod source;
 mod torch_file;
+mod weights_file;
 mod zip;
 
 #[cfg(test)]
 mod tests;
 
+pub use error::{ImportError, Sizes, WeightsError};
 pub use lite0::EfficientNetLite0;
-pub use mapping::{
-    LayerNames, LayerValues, MappingError, Part, Place, SOURCE_MODELS, Sizes, SourceLayers, SourceModel,
-};
+pub use mapping::{LayerNames, LayerValues, Part, Place, SOURCE_MODELS, SourceLayers, SourceModel};
 pub use mapping::{source_model, source_names};
-pub use place::{ImportError, Imported, place};
-pub use source::{SourceError, SourceProblem, SourceTensor, parse_weights, read_weights};
+pub use place::{Imported, place};
+pub use weights_file::{SourceTensor, parse_weights, read_weights};

@@ -1,18 +1,6 @@
-use super::{LayerValues, MappingError, SourceLayers, SourceModel, SourceTensor};
-use nestling_core::space::{CalibratedChild, Convolution, Layer, ParameterLayout, SpaceError, Statistics};
+use super::{ImportError, LayerValues, SourceLayers, SourceModel, SourceTensor};
+use nestling_core::space::{CalibratedChild, Convolution, Layer, ParameterLayout, Statistics};
 use std::collections::BTreeMap;
-
-/// Why weights cannot be placed.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ImportError {
-    /// The file does not hold the model's weights.
-    #[error(transparent)]
-    Mapping(#[from] MappingError),
-    /// The statistics are impossible.
-    #[error(transparent)]
-    Space(#[from] SpaceError),
-}
 
 /// Weights of one network in the slice of the supernet that they belong to.
 #[derive(Clone, Debug)]
@@ -29,8 +17,7 @@ pub struct Imported {
 /// as they are.
 ///
 /// # Errors
-/// [`ImportError::Mapping`] if a tensor is missing, left over, of another shape or no number; [`ImportError::Space`] if
-/// the statistics are impossible.
+/// [`ImportError`] if a tensor is missing, left over, of another shape or not finite, or the statistics are impossible.
 ///
 /// # Panics
 /// If `rest` is not as long as the space's layout.

@@ -201,7 +201,7 @@ fn a_state_dict_beside_an_epoch_is_found() {
         assert_eq!(parse_weights(&file).unwrap(), expected(), "{key}");
     }
     let file = legacy(&nested("elsewhere", &state_dict(&TENSORS, true)), &storages());
-    assert!(matches!(parse_weights(&file), Err(SourceProblem::Empty)));
+    assert!(matches!(parse_weights(&file), Err(WeightsError::Empty)));
 }
 
 #[test]
@@ -213,7 +213,7 @@ fn other_python_objects_are_refused_by_name() {
         (b"c\x1b[2J\nx\n", "\\u{1b}[2J.x"),
     ] {
         let error = parse_weights(&legacy(state, &[])).unwrap_err();
-        assert!(matches!(&error, SourceProblem::Refused { at: 47, .. }), "{error}");
+        assert!(matches!(&error, WeightsError::Refused { at: 47, .. }), "{error}");
         assert!(error.to_string().contains(&format!("Python's `{name}`")), "{error}");
     }
 }
@@ -230,7 +230,7 @@ fn what_is_not_supported_says_so() {
     compressed[entry + 10] = 8;
     assert!(parse_weights(&compressed).unwrap_err().to_string().contains("a compressed or encrypted zip entry"));
     for other in [b"".as_slice(), b"\x80", b"GIF89a, of course", b"\x80\x04\x95 some other pickle"] {
-        assert!(matches!(parse_weights(other), Err(SourceProblem::Format)));
+        assert!(matches!(parse_weights(other), Err(WeightsError::Format)));
     }
 }
 
@@ -267,8 +267,8 @@ fn claims_beyond_the_file_allocate_nothing() {
     assert!(parse_weights(&legacy(&values, &[])).unwrap_err().to_string().contains("more than 1048576 values"));
     // Deep nesting and self-reference are plain indices.
     let nested = [b")".as_slice(), &[0x85; 500_000]].concat();
-    assert!(matches!(parse_weights(&legacy(&nested, &[])), Err(SourceProblem::Empty)));
-    assert!(matches!(parse_weights(&legacy(b"]q\x00h\x00a", &[])), Err(SourceProblem::Empty)));
+    assert!(matches!(parse_weights(&legacy(&nested, &[])), Err(WeightsError::Empty)));
+    assert!(matches!(parse_weights(&legacy(b"]q\x00h\x00a", &[])), Err(WeightsError::Empty)));
 }
 
 #[test]
@@ -295,7 +295,7 @@ fn errors_name_the_file() {
     assert!(error.starts_with("cannot read weights from /nowhere/lite0.pth: "), "{error}");
 }
 
-/// What any bytes may do: be refused, or give no more numbers than they have bytes.
+/// Any bytes are either refused or give at most as many numbers as bytes.
 fn read_anything(bytes: &[u8]) -> Result<(), TestCaseError> {
     if let Ok(tensors) = parse_weights(bytes) {
         let numbers: usize = tensors.values().map(|tensor| tensor.values.len()).sum();

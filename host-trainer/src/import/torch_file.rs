@@ -2,7 +2,7 @@
 
 use super::pickle::{Id, Pickle, Storage, Value};
 use super::zip::Archive;
-use super::{SourceProblem, SourceTensor};
+use super::{SourceTensor, WeightsError};
 use std::collections::BTreeMap;
 
 type Tensors = BTreeMap<String, SourceTensor>;
@@ -13,18 +13,18 @@ pub(super) const LEGACY_MAGIC: [u8; 15] =
 
 /// Up to PyTorch 1.5: pickles of a magic number, a protocol number, the writer's sizes of C types, the state dict and the
 /// list of storage keys; then each storage as its number of elements and their bytes, little-endian on every machine.
-pub(super) fn read_legacy(bytes: &[u8]) -> Result<Tensors, SourceProblem> {
+pub(super) fn read_legacy(bytes: &[u8]) -> Result<Tensors, WeightsError> {
     let protocol_at = LEGACY_MAGIC.len();
     let protocol = Pickle::read(bytes, protocol_at)?;
-    if !matches!(protocol.root(), Value::Int(1001)) {
-        let what = format!("PyTorch file protocol {:?}, not 1001", protocol.root());
-        return Err(SourceProblem::Unsupported { at: protocol_at, what });
+    if !matches!(protocol.root_value(), Value::Int(1001)) {
+        let what = format!("PyTorch file protocol {:?}, not 1001", protocol.root_value());
+        return Err(WeightsError::Unsupported { at: protocol_at, what });
     }
     let system = Pickle::read(bytes, protocol.end)?;
     let state = Pickle::read(bytes, system.end)?;
     let keys = Pickle::read(bytes, state.end)?;
-    let damaged = |at: usize, what: String| SourceProblem::Damaged { at, what };
-    let Value::List(order) = keys.root() else {
+    let damaged = |at: usize, what: String| WeightsError::Damaged { at, what };
+    let Value::List(order) = keys.root_value() else {
         return Err(damaged(state.end, "no list of storage keys".into()));
     };
     let named = storages(&state, state.end)?;
@@ -53,12 +53,12 @@ pub(super) fn read_legacy(bytes: &[u8]) -> Result<Tensors, SourceProblem> {
 }
 
 /// From PyTorch 1.6 on: a zip with `NAME/data.pkl` and the storages as `NAME/data/KEY`.
-pub(super) fn read_zip(bytes: &[u8]) -> Result<Tensors, SourceProblem> {
+pub(super) fn read_zip(bytes: &[u8]) -> Result<Tensors, WeightsError> {
     let archive = Archive::open(bytes)?;
     let Some(root) = archive.names().find_map(|name| name.strip_suffix("/data.pkl")) else {
-        return Err(SourceProblem::Format);
+        return Err(WeightsError::Format);
     };
-    let damaged = |at: usize, what: String| SourceProblem::Damaged { at, what };
+    let damaged = |at: usize, what: String| WeightsError::Damaged { at, what };
     let find = |name: &str| {
         let name = format!("{root}/{name}");
         archive.find(&name)?.ok_or_else(|| damaged(bytes.len(), format!("`{name}` is missing")))
@@ -67,7 +67,7 @@ pub(super) fn read_zip(bytes: &[u8]) -> Result<Tensors, SourceProblem> {
     if let Ok((at, order)) = find("byteorder")
         && order != b"little"
     {
-        return Err(SourceProblem::Unsupported { at, what: "numbers of a big-endian machine".into() });
+        return Err(WeightsError::Unsupported { at, what: "numbers of a big-endian machine".into() });
     }
     let (start, program) = find("data.pkl")?;
     // With all that comes before it, so that positions in messages are those of the file.
@@ -84,31 +84,27 @@ pub(super) fn read_zip(bytes: &[u8]) -> Result<Tensors, SourceProblem> {
 }
 
 /// The storages by key: tensors that share one name it again, and must agree on it.
-fn storages<'a>(pickle: &Pickle<'a>, at: usize) -> Result<BTreeMap<&'a str, Storage<'a>>, SourceProblem> {
+fn storages<'a>(pickle: &Pickle<'a>, at: usize) -> Result<BTreeMap<&'a str, Storage<'a>>, WeightsError> {
     let mut named = BTreeMap::new();
     for &storage in pickle.storages() {
         if named.insert(storage.key, storage).is_some_and(|before| before != storage) {
             let what = format!("storage `{}` is named with two types or sizes", storage.key);
-            return Err(SourceProblem::Damaged { at, what });
+            return Err(WeightsError::Damaged { at, what });
         }
     }
     Ok(named)
 }
 
 /// The tensors of a state dict, which is the pickle's dict or one in it, as training scripts save it beside the epoch.
-fn read_state(
-    pickle: &Pickle<'_>,
-    file_len: usize,
-    storages: &BTreeMap<&str, &[u8]>,
-) -> Result<Tensors, SourceProblem> {
-    let Value::Dict(root) = pickle.root() else {
-        return Err(SourceProblem::Empty);
+fn read_state(pickle: &Pickle<'_>, file_len: usize, storages: &BTreeMap<&str, &[u8]>) -> Result<Tensors, WeightsError> {
+    let Value::Dict(root) = pickle.root_value() else {
+        return Err(WeightsError::Empty);
     };
     let is_tensor = |(_, value): &(Id, Id)| matches!(pickle.get(*value), Value::Tensor(..));
     let nested = |wanted: &str| {
-        root.iter().find_map(|(key, value)| match (pickle.get(*key), pickle.get(*value)) {
-            (Value::Text(key), Value::Dict(inner)) if *key == wanted && inner.iter().any(is_tensor) => Some(inner),
-            _ => None,
+        root.iter().find_map(|(key, value)| {
+            let (Value::Text(key), Value::Dict(inner)) = (pickle.get(*key), pickle.get(*value)) else { return None };
+            (*key == wanted && inner.iter().any(is_tensor)).then_some(inner)
         })
     };
     let state = nested("state_dict").or_else(|| nested("model")).unwrap_or(root);

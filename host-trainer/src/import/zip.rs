@@ -1,6 +1,6 @@
 //! The zip files that PyTorch writes: entries are stored, never compressed, so that an entry is a slice of the file.
 
-use super::SourceProblem;
+use super::WeightsError;
 use std::collections::BTreeMap;
 
 /// How a zip starts: its first entry.
@@ -25,7 +25,7 @@ struct Entry {
 const END: usize = 22;
 
 impl<'a> Archive<'a> {
-    pub fn open(bytes: &'a [u8]) -> Result<Self, SourceProblem> {
+    pub fn open(bytes: &'a [u8]) -> Result<Self, WeightsError> {
         let file = Fields(bytes);
         let last = bytes.len().saturating_sub(END);
         let end = (last.saturating_sub(usize::from(u16::MAX))..=last).rev();
@@ -63,7 +63,7 @@ impl<'a> Archive<'a> {
     }
 
     /// Where an entry's content starts, and the content; `None` if there is no such entry.
-    pub fn find(&self, name: &str) -> Result<Option<(usize, &'a [u8])>, SourceProblem> {
+    pub fn find(&self, name: &str) -> Result<Option<(usize, &'a [u8])>, WeightsError> {
         let Some(entry) = self.entries.get(name) else {
             return Ok(None);
         };
@@ -87,7 +87,7 @@ impl<'a> Archive<'a> {
 struct Fields<'a>(&'a [u8]);
 
 impl<'a> Fields<'a> {
-    fn slice(&self, at: usize, len: usize) -> Result<&'a [u8], SourceProblem> {
+    fn slice(&self, at: usize, len: usize) -> Result<&'a [u8], WeightsError> {
         let slice = at.checked_add(len).and_then(|end| self.0.get(at..end));
         slice.ok_or_else(|| damaged(self.0.len(), "the zip ends too early"))
     }
@@ -96,21 +96,21 @@ impl<'a> Fields<'a> {
         self.0.get(at..).is_some_and(|rest| rest.starts_with(magic))
     }
 
-    fn u16(&self, at: usize) -> Result<usize, SourceProblem> {
+    fn u16(&self, at: usize) -> Result<usize, WeightsError> {
         let bytes = self.slice(at, 2)?;
         Ok(u16::from_le_bytes([bytes[0], bytes[1]]).into())
     }
 
-    fn u32(&self, at: usize) -> Result<usize, SourceProblem> {
+    fn u32(&self, at: usize) -> Result<usize, WeightsError> {
         let bytes = self.slice(at, 4)?;
         Ok(u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]) as usize)
     }
 }
 
-fn damaged(at: usize, what: &str) -> SourceProblem {
-    SourceProblem::Damaged { at, what: what.to_owned() }
+fn damaged(at: usize, what: &str) -> WeightsError {
+    WeightsError::Damaged { at, what: what.to_owned() }
 }
 
-fn unsupported(at: usize, what: &str) -> SourceProblem {
-    SourceProblem::Unsupported { at, what: what.to_owned() }
+fn unsupported(at: usize, what: &str) -> WeightsError {
+    WeightsError::Unsupported { at, what: what.to_owned() }
 }

@@ -3,8 +3,9 @@ use super::kernels::{depthwise, is_fused, norm as fused_norm};
 use nestling_core::space::{Activation, Layer, Network, Operator, Statistics};
 use tch::{Device, Kind, Tensor};
 
-/// Where batch norm takes its statistics from. There are no running ones: they are ill-defined while the architecture
-/// varies (BigNAS, batch norm calibration).
+/// The source of batch norm's statistics.
+///
+/// There are no running statistics: they are ill-defined while the architecture varies (BigNAS, batch norm calibration).
 #[derive(Clone, Copy, Debug)]
 pub enum Norm<'a> {
     /// From this batch of this child: training.
@@ -46,7 +47,7 @@ pub fn layer_output(layer: &Layer, parameters: &Parameters, input: &Tensor, gate
             input.avg_pool2d([kernel, kernel], [stride, stride], [0, 0], true, false, None::<i64>)
         }
         Operator::Dense | Operator::Pointwise | Operator::Depthwise => {
-            let groups = if shape.operator == Operator::Depthwise { i64::from(shape.input.channels) } else { 1 };
+            let groups = i64::from(shape.operator.groups(shape.input.channels));
             let stride = i64::from(shape.stride);
             // Zeros after the image that symmetric padding does not give ("SAME" on even sizes).
             let needed = |input: u32, output: u32| {
@@ -68,7 +69,8 @@ pub fn layer_output(layer: &Layer, parameters: &Parameters, input: &Tensor, gate
     }
 }
 
-pub(crate) fn activate(x: Tensor, activation: Activation) -> Tensor {
+/// Applies an activation by libtorch's own operator: the one part of an activation that no row holds.
+pub fn activate(x: Tensor, activation: Activation) -> Tensor {
     let mut x = x;
     match activation {
         Activation::Identity => x,
@@ -84,20 +86,21 @@ pub(crate) fn activate(x: Tensor, activation: Activation) -> Tensor {
 /// Runs a child on a batch of normalised images `[count, channels, resolution, resolution]`; returns logits
 /// `[count, classes]`.
 ///
-/// `keep` is multiplied into the classifier's input where given: a dropout mask, already divided by the survival rate.
-/// The child is an argument, never a hidden state of the model.
+/// `dropout` is a mask for the classifier's input, already divided by the survival rate. The child is an argument, never
+/// a hidden state of the model.
 pub fn forward(
     network: &Network,
     parameters: &Parameters,
     images: &Tensor,
     norm: Norm<'_>,
-    keep: Option<&Tensor>,
+    dropout: Option<&Tensor>,
 ) -> Tensor {
     let mut outputs: Vec<Tensor> = Vec::with_capacity(network.layers.len());
     let mut normalised = 0;
     for (index, layer) in network.layers.iter().enumerate() {
         let input = layer.input.map_or(images, |from| &outputs[from]);
-        let dropped = keep.filter(|_| index + 1 == network.layers.len()).map(|keep| input.flatten(1, -1) * keep);
+        let mask = dropout.filter(|_| index + 1 == network.layers.len());
+        let dropped = mask.map(|mask| input.flatten(1, -1) * mask);
         let gate = layer.gate.map(|from| &outputs[from]);
         let mut x = layer_output(layer, parameters, dropped.as_ref().unwrap_or(input), gate);
         if let Some(epsilon) = layer.norm_epsilon {
@@ -137,4 +140,28 @@ pub fn forward(
         outputs.push(activate(x, layer.shape.activation));
     }
     outputs.pop().map_or_else(|| images.shallow_clone(), |logits| logits.flatten(1, -1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn libtorchs_activations_are_those_of_the_rows() {
+        crate::torch::initialise();
+        let inputs: Vec<f32> = (0..4001).map(|index| -10.0 + 0.005 * index as f32 + 0.001).collect();
+        for activation in Activation::ALL {
+            let name = activation.row().name;
+            let leaf = Tensor::from_slice(&inputs).set_requires_grad(true);
+            // A copy, for an activation may overwrite its input.
+            let output = activate(&leaf * 1.0, activation);
+            let slope = Tensor::run_backward(&[output.sum(Kind::Float)], &[&leaf], false, false).remove(0);
+            for (index, &x) in inputs.iter().enumerate() {
+                let (value, slope) = (output.double_value(&[index as i64]), slope.double_value(&[index as i64]));
+                let x = f64::from(x);
+                assert!((value - activation.forward(x)).abs() < 1e-5, "{name} at {x}: {value}");
+                assert!((slope - activation.derivative(x)).abs() < 1e-5, "slope of {name} at {x}: {slope}");
+            }
+        }
+    }
 }

@@ -1,13 +1,13 @@
-//! The supernet in tch: a [`Network`](nestling_core::space::Network) run over shared tensors by narrowing them. No shape is
-//! derived here; every one is read from the network.
+//! The supernet in libtorch: a [`Network`](nestling_core::space::Network) runs over shared tensors by narrowing them.
+//!
+//! No shape is derived here. Every shape is read from the network.
 
 mod forward;
-mod images;
 pub mod kernels;
 mod parameters;
+mod resizer;
 
-pub(crate) use forward::activate;
-pub use forward::{Norm, forward, layer_output, norm_tensors};
-pub use images::ImageSizes;
+pub use forward::{Norm, activate, forward, layer_output, norm_tensors};
 pub use parameters::Parameters;
 pub(crate) use parameters::values_of;
+pub use resizer::Resizer;

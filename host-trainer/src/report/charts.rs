@@ -1,7 +1,8 @@
 //! The plots of a demo.
 
-use super::demo::{Budget, Demo};
+use super::demo::Demo;
 use crate::search::{Evaluated, pareto_front};
+use nestling_lab::documents::ChosenChild;
 use nestling_page::markup::{grouped, maybe, percent, three};
 use nestling_page::plot::{Axis, Colour, Dot, Join, Look, Plot};
 use nestling_page::step_front;
@@ -9,18 +10,23 @@ use nestling_page::step_front;
 /// A shipped child with accuracy and latency.
 struct Point<'a> {
     name: &'a str,
-    child: &'a str,
+    child: String,
     top1: f64,
     p50: f64,
     p90: f64,
 }
 
 fn points(demo: &Demo) -> Vec<Point<'_>> {
-    (demo.summary.children.iter())
-        .filter_map(|shipped| {
-            let times = demo.times.iter().find(|times| times.name == shipped.name)?;
-            let (p50, p90) = (times.measured_p50_ms, times.measured_p90_ms);
-            Some(Point { name: &shipped.name, child: &shipped.child, top1: shipped.test_top1?, p50, p90 })
+    (demo.search.shipped())
+        .filter_map(|(chosen, evaluated)| {
+            let times = demo.times_of(&chosen.name)?;
+            Some(Point {
+                name: &chosen.name,
+                child: evaluated.child.to_string(),
+                top1: chosen.test.percent(),
+                p50: times.measured_p50_ms.0,
+                p90: times.measured_p90_ms.0,
+            })
         })
         .collect()
 }
@@ -30,15 +36,15 @@ pub(super) fn colour_of_budget(index: usize) -> Colour {
     [Colour::Orange, Colour::Green, Colour::Purple][index % 3]
 }
 
-/// Where the child of a budget is: at its dot, or at what was measured for the budget if it has none.
-fn place_of(budget: &Budget, points: &[Point<'_>]) -> Option<(f64, f64)> {
+/// The place of a budget's child: its dot, or the values measured for the budget if it has none.
+fn place_of(budget: &ChosenChild, points: &[Point<'_>]) -> Option<(f64, f64)> {
     let dot = points.iter().find(|point| point.name == budget.name).map(|point| (point.p50, point.top1));
-    dot.or(budget.measured_p50_ms.zip(budget.top1))
+    dot.or(budget.top1.map(|top1| (budget.measured_p50_ms.0, top1)))
 }
 
 /// A budget as text: `8 ms`.
-pub(super) fn budget_text(budget: &Budget) -> String {
-    let text = format!("{:.2}", budget.budget_ms);
+pub(super) fn budget_text(budget: &ChosenChild) -> String {
+    let text = format!("{:.2}", budget.budget_ms.0);
     format!("{} ms", text.trim_end_matches('0').trim_end_matches('.'))
 }
 
@@ -47,10 +53,10 @@ pub(super) fn accuracy_against_latency(demo: &Demo) -> String {
     let (points, budgets) = (points(demo), &demo.summary.budgets);
     let chosen: Vec<_> = budgets.iter().map(|budget| place_of(budget, &points)).collect();
     let latencies = (points.iter().flat_map(|point| [point.p50, point.p90]))
-        .chain(budgets.iter().map(|budget| budget.budget_ms))
+        .chain(budgets.iter().map(|budget| budget.budget_ms.0))
         .chain(chosen.iter().flatten().map(|place| place.0));
     let accuracies = points.iter().map(|point| point.top1).chain(chosen.iter().flatten().map(|place| place.1));
-    let x = Axis::over("Top1 latency, image to logits (median, ms)", latencies, 7);
+    let x = Axis::over("Measured latency, image to logits (median, ms)", latencies, 7);
     let y = Axis::over("Test top-1 (%)", accuracies, 6);
     let line = step_front(points.iter().map(|point| (point.p50, point.top1)), x.high());
     let dots = (points.iter())
@@ -75,53 +81,59 @@ pub(super) fn accuracy_against_latency(demo: &Demo) -> String {
         .line("best at that latency", line, Join::Steps, Colour::Blue)
         .dots("shipped child", dots, Look::Disc(5.0), Colour::Blue);
     for (index, (budget, place)) in budgets.iter().zip(chosen).enumerate() {
-        let (colour, text) = (colour_of_budget(index), budget_text(budget));
-        plot = plot.vertical(budget.budget_ms, &text, colour);
-        if let Some((x, y)) = place {
-            let title = format!(
-                "budget {text}: {} ({})\npredicted {} ms, then measured {} ms (90th percentile {} ms); {} % top-1",
-                budget.name,
-                budget.child,
-                maybe(budget.predicted_ms, three),
-                maybe(budget.measured_p50_ms, three),
-                maybe(budget.measured_p90_ms, three),
-                maybe(budget.top1, percent)
-            );
-            // Two budgets may choose one child: rings around rings.
-            let inside = budgets[..index].iter().filter(|other| other.name == budget.name).count();
-            let ring = Look::Ring(9.0 + 3.5 * inside as f64);
-            let name = format!("{text}: {}", budget.name);
-            plot = plot.dots(&name, vec![Dot { x, y, title, label: None, reach: None }], ring, colour);
+        plot = plot.vertical(budget.budget_ms.0, &budget_text(budget), colour_of_budget(index));
+        if let Some(place) = place {
+            plot = ring(plot, budgets, index, place);
         }
     }
     plot.figure()
 }
 
+/// Draws a ring around the child of a budget.
+fn ring(plot: Plot, budgets: &[ChosenChild], index: usize, (x, y): (f64, f64)) -> Plot {
+    let budget = &budgets[index];
+    let text = budget_text(budget);
+    let title = format!(
+        "budget {text}: {} ({})\npredicted {} ms, then measured {} ms (90th percentile {} ms); {} % top-1",
+        budget.name,
+        budget.child,
+        three(budget.predicted_ms.0),
+        three(budget.measured_p50_ms.0),
+        three(budget.measured_p90_ms.0),
+        maybe(budget.top1, percent)
+    );
+    // Two budgets may choose one child: the second ring is larger.
+    let inside = budgets[..index].iter().filter(|other| other.name == budget.name).count();
+    let look = Look::Ring(9.0 + 3.5 * inside as f64);
+    let dot = Dot { x, y, title, label: None, reach: None };
+    plot.dots(&format!("{text}: {}", budget.name), vec![dot], look, colour_of_budget(index))
+}
+
 /// Predicted against measured latency, with the diagonal.
 pub(super) fn predicted_against_measured(demo: &Demo) -> String {
     let times = &demo.times;
-    let both = times.iter().flat_map(|times| [times.predicted_ms, times.measured_p50_ms]);
+    let both = times.iter().flat_map(|times| [times.predicted_ms.0, times.measured_p50_ms.0]);
     let axis = |title| Axis::over(title, both.clone(), 7);
-    let (x, y) = (axis("Predicted latency (ms)"), axis("Top1 latency (median, ms)"));
+    let (x, y) = (axis("Predicted latency (ms)"), axis("Measured latency (median, ms)"));
     let (low, high) = (x.low(), x.high());
     let dots = (times.iter())
         .map(|times| Dot {
-            x: times.predicted_ms,
-            y: times.measured_p50_ms,
+            x: times.predicted_ms.0,
+            y: times.measured_p50_ms.0,
             title: format!(
                 "{}: {}\npredicted {} ms, measured {} ms",
-                times.name,
+                times.name.as_deref().unwrap_or_default(),
                 times.child,
-                three(times.predicted_ms),
-                three(times.measured_p50_ms)
+                three(times.predicted_ms.0),
+                three(times.measured_p50_ms.0)
             ),
-            label: Some(times.name.clone()),
+            label: times.name.clone(),
             reach: None,
         })
         .collect();
     let note = match mean_absolute_error(demo) {
         Some((ms, share)) => format!(
-            "Prediction: prices of work, fitted to informative children that do not ship (but for the smallest and the biggest). \
+            "The latency model is fitted to informative children, of which only the smallest and the biggest ship. \
              Mean absolute error {} ms, {:.1} % of the measured latency, over {} children.",
             three(ms),
             100.0 * share,
@@ -136,28 +148,30 @@ pub(super) fn predicted_against_measured(demo: &Demo) -> String {
         .figure()
 }
 
-/// Mean absolute error of the predictions, in ms and as a share of what was measured.
+/// Mean absolute error of the predictions, in ms and as a share of the measured latency.
 fn mean_absolute_error(demo: &Demo) -> Option<(f64, f64)> {
     let count = demo.times.len() as f64;
-    let errors =
-        demo.times.iter().map(|times| ((times.predicted_ms - times.measured_p50_ms).abs(), times.measured_p50_ms));
+    let errors = (demo.times.iter()).map(|times| {
+        let (predicted, measured) = (times.predicted_ms.0, times.measured_p50_ms.0);
+        ((predicted - measured).abs(), measured)
+    });
     let (ms, share) = errors.fold((0.0, 0.0), |sum, (error, ms)| (sum.0 + error, sum.1 + error / ms.max(1e-9)));
     (count > 0.0).then_some((ms / count, share / count))
 }
 
-/// How far below the best the axis of the curves begins at most, in percentage points.
-const CURVES_SHOW: f64 = 12.0;
+/// Most percentage points below the best accuracy that the axis of the curves shows.
+const MAX_CURVE_DEPTH: f64 = 12.0;
 
 /// Held-out accuracy of the followed children over the run.
 pub(super) fn training_curves(demo: &Demo) -> String {
     let epochs = &demo.epochs;
     let all = || epochs.iter().flat_map(|epoch| &epoch.probes).map(|probe| probe.held_out.percent());
     let best = all().fold(0.0, f64::max);
-    let y = Axis::over("Held-out top-1 (%)", all().filter(|top1| *top1 >= best - CURVES_SHOW), 6);
+    let y = Axis::over("Held-out top-1 (%)", all().filter(|top1| *top1 >= best - MAX_CURVE_DEPTH), 6);
     let below = all().filter(|top1| *top1 < y.low()).count();
     let images = epochs.iter().flat_map(|epoch| &epoch.probes).map(|probe| probe.held_out.images).max().unwrap_or(0);
     let mut note = format!(
-        "One run trains them all; after each epoch three children are calibrated and tried on {} images that were held \
+        "One run trains them all; after each epoch three children are calibrated and evaluated on {} images that were held \
          out.",
         grouped(f64::from(images))
     );
@@ -250,12 +264,12 @@ pub(super) fn search(demo: &Demo) -> String {
     let others = (0..all.len()).filter(|index| !front.contains(index) && shipped(*index).is_none()).map(dot).collect();
     let rings = demo.search.chosen.iter().map(|chosen| dot(chosen.index)).collect();
     let note = format!(
-        "All {} children that the search calibrated and tried, without training any of them. What no cheaper child \
-         equals is the front; the ringed ones ship.",
+        "All {} children that the search calibrated and evaluated, without training any of them. No cheaper child equals \
+         a child of the front. The ringed ones ship.",
         grouped(all.len() as f64)
     );
     let front = front.into_iter().map(|index| Dot { label: None, ..dot(index) }).collect();
-    Plot::new("search", "Every child that was looked at", &note, x, y)
+    Plot::new("search", "Every evaluated child", &note, x, y)
         .dots("evaluated", others, Look::Disc(3.5), Colour::Grey)
         .line("", line, Join::Steps, Colour::Blue)
         .dots("Pareto front", front, Look::Disc(4.5), Colour::Blue)

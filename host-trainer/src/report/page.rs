@@ -1,29 +1,30 @@
 use super::charts;
-use super::demo::{Budget, Demo, Sample, Shipped};
-use super::picture::data_uri;
+use super::demo::Demo;
+use super::samples::Sample;
+use crate::data::{DatasetInfo, grey_png};
+use base64ct::{Base64, Encoding};
+use nestling_core::metrics::{MAdds, Millis, Quantile};
+use nestling_lab::documents::ChosenChild;
 use nestling_page::document;
 use nestling_page::markup::{Text, grouped, maybe, percent, three, tiny};
 use std::fmt::Write;
 
-/// More images than this would say no more.
-const MAX_SAMPLES: usize = 48;
-
 /// The page: one document that needs no script, no font and no network.
-pub fn html(demo: &Demo) -> String {
+pub fn html(demo: &Demo, dataset: &DatasetInfo) -> String {
     let mut page = String::new();
-    header(&mut page, demo);
-    page.push_str("<main>\n<section>\n<h2>What a budget buys</h2>\n");
+    header(&mut page, demo, dataset);
+    page.push_str("<main>\n<section>\n<h2>The child for each budget</h2>\n");
     page.push_str(&charts::accuracy_against_latency(demo));
     budgets(&mut page, &demo.summary.budgets);
     page.push_str(&charts::predicted_against_measured(demo));
-    page.push_str("</section>\n<section>\n<h2>How it was trained</h2>\n");
+    page.push_str("</section>\n<section>\n<h2>Training</h2>\n");
     if demo.epochs.is_empty() {
         page.push_str("<p class=\"note\">The run left no epochs to draw.</p>\n");
     } else {
         page.push_str(&charts::training_curves(demo));
         page.push_str(&charts::learning_rate(demo));
     }
-    page.push_str("</section>\n<section>\n<h2>What was searched, and what ships</h2>\n");
+    page.push_str("</section>\n<section>\n<h2>Search, and the children that ship</h2>\n");
     page.push_str(&charts::search(demo));
     children(&mut page, demo);
     page.push_str("</section>\n");
@@ -33,38 +34,36 @@ pub fn html(demo: &Demo) -> String {
     document("Nestling: one supernet, sliced on the device", include_str!("style.css"), &page)
 }
 
-fn named<'a>(demo: &'a Demo, name: &str) -> Option<&'a Shipped> {
-    demo.summary.children.iter().find(|child| child.name == name)
-}
-
-fn header(page: &mut String, demo: &Demo) {
-    let summary = &demo.summary;
-    page.push_str(
+fn header(page: &mut String, demo: &Demo, dataset: &DatasetInfo) {
+    let _ = writeln!(
+        page,
         "<header>\n<p class=\"brand\">Nestling</p>\n<h1>One supernet, trained once; every device slices its own \
-         child</h1>\n<p class=\"lead\">A BigNAS supernet trained on Fashion-MNIST, shipped as one file. The device \
-         measures its layers, picks the child that fits a budget and runs it: no retraining, no copy of the \
-         weights.</p>\n<dl class=\"figures\">\n",
+         child</h1>\n<p class=\"lead\">A BigNAS supernet trained on {}, shipped as one file. The device measures a few \
+         children, predicts the others, picks the child that fits a budget and runs it: no retraining, no copy of the \
+         weights.</p>\n<dl class=\"figures\">",
+        Text(dataset.name)
     );
-    let mut figure = |value: &str, unit: &str, what: &str| {
-        let (value, unit, what) = (Text(value), Text(unit), Text(what));
-        let _ = writeln!(page, "<div><dt>{what}</dt><dd>{value}<small> {unit}</small></dd></div>");
+    let summary = &demo.summary;
+    let mut figure = |value: &str, unit: &str, label: &str| {
+        let (value, unit, label) = (Text(value), Text(unit), Text(label));
+        let _ = writeln!(page, "<div><dt>{label}</dt><dd>{value}<small> {unit}</small></dd></div>");
     };
     for name in ["biggest", "smallest"] {
-        if let Some(child) = named(demo, name) {
-            figure(&maybe(child.test_top1, percent), "%", &format!("test top-1 of the {name} child"));
+        if let Some(chosen) = demo.search.named(name) {
+            figure(&percent(chosen.test.percent()), "%", &format!("test top-1 of the {name} child"));
         }
     }
-    if let Some(cpu_s) = summary.train.as_ref().and_then(|train| train.cpu_s) {
-        figure(&grouped(cpu_s), "CPU-s", "of training, all children together");
+    if let Some(train) = &summary.train {
+        figure(&grouped(train.cpu_s), "CPU-s", "of training, all children together");
     }
     if let Some(switch) = &summary.switch {
-        let times = maybe(switch.switches, grouped);
-        figure(&maybe(switch.weight_bytes, grouped), "bytes", &format!("of weights uploaded by {times} switches"));
+        let (bytes, times) = (grouped(switch.weight_bytes as f64), grouped(switch.switches as f64));
+        figure(&bytes, "bytes", &format!("of weights uploaded by {times} switches"));
     }
     page.push_str("</dl>\n");
     if let Some(device) = &summary.device {
         let (adapter, backend, precision) = (Text(&device.adapter), Text(&device.backend), Text(&device.precision));
-        let _ = writeln!(page, "<p class=\"note\">Top1 on <b>{adapter}</b> ({backend}, {precision}).</p>");
+        let _ = writeln!(page, "<p class=\"note\">Measured on <b>{adapter}</b> ({backend}, {precision}).</p>");
     }
     page.push_str("</header>\n");
 }
@@ -79,19 +78,19 @@ fn child_code(child: &str) -> String {
     format!("<code>{}</code>", words.join(" "))
 }
 
-fn thousands(value: f64) -> String {
-    three(value / 1e3)
+fn thousands(count: u64) -> String {
+    three(count as f64 / 1e3)
 }
 
-fn millions(value: f64) -> String {
-    format!("{:.2}", value / 1e6)
+fn millions(madds: MAdds) -> String {
+    format!("{:.2}", madds.millions())
 }
 
 fn open_table(page: &mut String, title: &str) {
     let _ = writeln!(page, "<h3>{}</h3>\n<div class=\"wide\"><table>\n<thead><tr>", Text(title));
 }
 
-fn budgets(page: &mut String, budgets: &[Budget]) {
+fn budgets(page: &mut String, budgets: &[ChosenChild]) {
     if budgets.is_empty() {
         return;
     }
@@ -102,10 +101,9 @@ fn budgets(page: &mut String, budgets: &[Budget]) {
          </tr></thead>\n<tbody>\n",
     );
     for (index, budget) in budgets.iter().enumerate() {
-        let held = |value: Option<f64>, quantile: &str| {
-            let counts = budget.quantile.as_deref().unwrap_or("p90") == quantile;
-            let over = counts && value.is_some_and(|value| value > budget.budget_ms);
-            let text = maybe(value, three);
+        let held = |value: Millis, quantile: Quantile| {
+            let text = three(value.0);
+            let over = budget.quantile == quantile && value.0 > budget.budget_ms.0;
             if over { format!("<td class=\"bad\">{text} over</td>") } else { format!("<td>{text}</td>") }
         };
         let _ = writeln!(
@@ -117,19 +115,19 @@ fn budgets(page: &mut String, budgets: &[Budget]) {
             Text(&budget.child),
             Text(&budget.name),
             maybe(budget.top1, percent),
-            maybe(budget.predicted_ms, three),
-            held(budget.measured_p50_ms, "p50"),
-            held(budget.measured_p90_ms, "p90"),
-            maybe(budget.madds, millions),
-            maybe(budget.params, thousands),
-            maybe(budget.switch_us, three),
+            three(budget.predicted_ms.0),
+            held(budget.measured_p50_ms, Quantile::P50),
+            held(budget.measured_p90_ms, Quantile::P90),
+            millions(budget.madds),
+            thousands(budget.params),
+            three(budget.switch_us),
         );
     }
     page.push_str("</tbody></table></div>\n");
 }
 
 fn children(page: &mut String, demo: &Demo) {
-    if demo.summary.children.is_empty() {
+    if demo.search.chosen.is_empty() {
         return;
     }
     open_table(page, "The children that ship with calibrated statistics");
@@ -137,57 +135,62 @@ fn children(page: &mut String, demo: &Demo) {
         "<th>child</th><th>held-out<br />%</th><th>test<br />%</th><th>MAdds<br />M</th><th>params<br />k</th>\
          <th>median<br />ms</th><th>90th pct.<br />ms</th><th class=\"text\">choices</th></tr></thead>\n<tbody>\n",
     );
-    for child in &demo.summary.children {
-        let times = demo.times.iter().find(|times| times.name == child.name);
+    for (chosen, evaluated) in demo.search.shipped() {
+        let times = demo.times_of(&chosen.name);
         let _ = writeln!(
             page,
             "<tr><th>{}</th><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td>\
              <td class=\"text\">{}</td></tr>",
-            Text(&child.name),
-            maybe(child.held_out_top1, percent),
-            maybe(child.test_top1, percent),
-            maybe(child.madds, millions),
-            maybe(child.params, thousands),
-            maybe(times.map(|times| times.measured_p50_ms), three),
-            maybe(times.map(|times| times.measured_p90_ms), three),
-            child_code(&child.child),
+            Text(&chosen.name),
+            percent(evaluated.held_out.percent()),
+            percent(chosen.test.percent()),
+            millions(evaluated.cost.madds),
+            thousands(evaluated.cost.params),
+            maybe(times.map(|times| times.measured_p50_ms.0), three),
+            maybe(times.map(|times| times.measured_p90_ms.0), three),
+            child_code(&evaluated.child.to_string()),
         );
     }
     page.push_str("</tbody></table></div>\n");
 }
 
 fn checks(page: &mut String, demo: &Demo) {
-    let summary = &demo.summary;
-    let mut rows: Vec<(&str, String)> = Vec::new();
-    if let Some(parity) = &summary.parity {
-        let agreement = maybe(parity.top1_agreement, |share| format!("{:.3} %", 100.0 * share));
-        let of = format!("{} children × {} images", maybe(parity.children, grouped), maybe(parity.images, grouped));
-        rows.push(("Device and trainer compared on", of));
-        rows.push(("Same class on device and trainer", agreement));
-        rows.push(("Largest relative error of a logit against the trainer", maybe(parity.max_relative_error, tiny)));
-        let to_reference = maybe(parity.max_relative_error_to_reference, tiny);
-        rows.push(("Largest relative error of a logit against the f64 reference", to_reference));
-    }
-    if let Some(switch) = &summary.switch {
-        rows.push(("Switches between random children", maybe(switch.switches, grouped)));
-        rows.push(("Bytes of weights they uploaded", maybe(switch.weight_bytes, grouped)));
-        let made = [switch.buffers, switch.bind_groups, switch.pipelines].map(|count| maybe(count, grouped));
-        rows.push(("GPU buffers, bind groups and pipelines they made", made.join(", ")));
-    }
-    if let Some(train) = &summary.train {
-        rows.push(("CPU-seconds of training", maybe(train.cpu_s, grouped)));
-        rows.push(("Seconds of training", maybe(train.wall_s, grouped)));
-        rows.push(("Steps of training", maybe(train.steps, grouped)));
-        rows.push(("Images seen, each counted once a step", maybe(train.images, grouped)));
-    }
+    let rows = check_rows(demo);
     if rows.is_empty() {
         return;
     }
-    page.push_str("<section>\n<h2>What was checked</h2>\n<div class=\"wide\"><table class=\"checks\"><tbody>\n");
-    for (what, value) in rows {
-        let _ = writeln!(page, "<tr><th>{}</th><td>{}</td></tr>", Text(what), Text(&value));
+    page.push_str("<section>\n<h2>Checks</h2>\n<div class=\"wide\"><table class=\"checks\"><tbody>\n");
+    for (check, value) in rows {
+        let _ = writeln!(page, "<tr><th>{}</th><td>{}</td></tr>", Text(check), Text(&value));
     }
     page.push_str("</tbody></table></div>\n</section>\n");
+}
+
+fn check_rows(demo: &Demo) -> Vec<(&'static str, String)> {
+    let summary = &demo.summary;
+    let count = |count: u64| grouped(count as f64);
+    let mut rows = Vec::new();
+    if let Some(parity) = &summary.parity {
+        let compared = format!("{} children × {} images", count(parity.children as u64), count(parity.images as u64));
+        rows.push(("Device and trainer compared on", compared));
+        rows.push(("Same class on device and trainer", format!("{:.3} %", 100.0 * parity.top1_agreement)));
+        rows.push(("Largest relative error of a logit against the trainer", tiny(parity.max_relative_error)));
+        let to_reference = tiny(parity.max_relative_error_to_reference);
+        rows.push(("Largest relative error of a logit against the f64 reference", to_reference));
+    }
+    if let Some(switch) = &summary.switch {
+        rows.push(("Switches between random children", count(switch.switches as u64)));
+        rows.push(("Bytes of weights they uploaded", count(switch.weight_bytes)));
+        let made = [switch.buffers, switch.bind_groups, switch.pipelines].map(count);
+        rows.push(("GPU buffers, bind groups and pipelines they made", made.join(", ")));
+    }
+    if let Some(train) = &summary.train {
+        rows.push(("CPU-seconds of training", grouped(train.cpu_s)));
+        rows.push(("Seconds of training", grouped(train.wall_s)));
+        rows.push(("Steps of training", count(train.steps)));
+        rows.push(("Images seen, each counted once a step", count(train.images)));
+    }
+    rows
 }
 
 fn samples(page: &mut String, demo: &Demo) {
@@ -195,24 +198,24 @@ fn samples(page: &mut String, demo: &Demo) {
         return;
     }
     let budgets = &demo.summary.budgets;
-    page.push_str("<section>\n<h2>Test images, as the chosen children see them</h2>\n<ul class=\"legend\">");
+    page.push_str("<section>\n<h2>Test images and the answers of the chosen children</h2>\n<ul class=\"legend\">");
     for (index, budget) in budgets.iter().enumerate() {
         let (text, name) = (charts::budget_text(budget), Text(&budget.name));
         let _ = write!(page, "<li>{}{}: {name}</li>", swatch(index), Text(&text));
     }
     page.push_str("<li><b class=\"bad\">✗</b> wrong answer</li></ul>\n<ul class=\"samples\">\n");
-    for sample in demo.samples.iter().take(MAX_SAMPLES) {
+    for sample in &demo.samples {
         write_sample(page, sample);
     }
     page.push_str("</ul>\n</section>\n");
 }
 
 fn write_sample(page: &mut String, sample: &Sample) {
-    let grey: Vec<u8> = sample.pixels.iter().map(|&value| value.round().clamp(0.0, 255.0) as u8).collect();
     // Compressing into memory does not fail; a page without one picture would still be a page.
-    let picture = data_uri(&grey, sample.width, sample.height).unwrap_or_default();
+    let picture = grey_png(&sample.pixels, sample.width, sample.height).unwrap_or_default();
+    let picture = Base64::encode_string(&picture);
     let label = Text(&sample.label);
-    let _ = write!(page, "<li><img alt=\"{label}\" src=\"{picture}\" /><b>{label}</b><ol>");
+    let _ = write!(page, "<li><img alt=\"{label}\" src=\"data:image/png;base64,{picture}\" /><b>{label}</b><ol>");
     for (index, answer) in sample.answers.iter().enumerate() {
         let (class, cross) = if answer.label == sample.label { ("", "") } else { (" class=\"bad\"", "✗ ") };
         let _ = write!(

@@ -1,62 +1,73 @@
-use super::{Answer, Sample};
 use crate::data::Dataset;
-use crate::run_folder::{RunError, read_json, write_json};
-use serde::{Deserialize, Serialize};
-use std::path::Path;
+use crate::run_folder::{RunError, Step, read_json};
+use nestling_lab::documents::Classified;
+use std::path::{Path, PathBuf};
 
-/// Images on the page.
-const SHOWN: usize = 24;
+/// Number of images on the page.
+const MAX_SAMPLES: usize = 24;
 
-/// What `nestling-device classify --json` says, as far as the page needs it.
-#[derive(Deserialize)]
-struct Classified {
-    name: Option<String>,
-    child: String,
-    images: Vec<Row>,
+/// A test image with the answers of the chosen children.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sample {
+    /// Grey values, row by row.
+    pub pixels: Vec<u8>,
+    /// Pixels a row.
+    pub width: u32,
+    /// Rows.
+    pub height: u32,
+    /// The right class.
+    pub label: String,
+    /// One answer for each budget.
+    pub answers: Vec<Answer>,
 }
 
-#[derive(Deserialize)]
-struct Row {
-    label: String,
-    probability: f64,
-    expected: Option<String>,
+/// The answer of one child for one image.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Answer {
+    /// Name of the child in the bundle.
+    pub name: String,
+    /// The most probable class.
+    pub label: String,
+    /// Its probability, from 0 to 1.
+    pub probability: f64,
 }
 
-#[derive(Serialize)]
-struct Samples {
-    images: Vec<Sample>,
+fn classified_path(folder: &Path, budget: usize) -> PathBuf {
+    folder.join(format!("classified-{budget}.json"))
 }
 
-/// Joins the answers of `classified-0.json`, `classified-1.json`, ... with the pixels that were classified, the first of
-/// `images`, and writes `samples.json`. Images that some child got wrong come first: they are what one wants to see.
+/// Whether the demo in `folder` classified test images.
+pub fn has_samples(folder: &Path) -> bool {
+    classified_path(folder, 0).exists()
+}
+
+/// Joins the answers of `classified-0.json`, `classified-1.json`, ... with the first of `images`, which were classified.
+///
+/// Images that some child got wrong come first, because they are the most interesting ones.
 ///
 /// # Errors
-/// [`RunError`] if a file is damaged or the disk does not take the new one.
-pub fn gather(folder: &Path, images: &Dataset) -> Result<(), RunError> {
+/// [`RunError::Damaged`] if a file cannot be read.
+pub(super) fn read_samples(folder: &Path, images: &Dataset) -> Result<Vec<Sample>, RunError> {
     let mut all: Vec<Classified> = Vec::new();
-    while folder.join(format!("classified-{}.json", all.len())).exists() {
-        let path = folder.join(format!("classified-{}.json", all.len()));
-        all.push(read_json(&path, "cargo xtask demo")?);
+    while classified_path(folder, all.len()).exists() {
+        all.push(read_json(&classified_path(folder, all.len()), Step::Demo)?);
     }
     let count = all.iter().map(|classified| classified.images.len()).min().unwrap_or(0).min(images.len());
     let expected = |index: usize| all[0].images[index].expected.clone().unwrap_or_default();
     let is_wrong = |index: &usize| all.iter().any(|child| child.images[*index].label != expected(*index));
     let (wrong, right): (Vec<usize>, Vec<usize>) = (0..count).partition(is_wrong);
-    let shown = wrong.into_iter().take(SHOWN / 2).chain(right).take(SHOWN);
-    let images = shown
-        .map(|index| Sample {
-            pixels: images.pixels(index).iter().map(|&pixel| f32::from(pixel)).collect(),
-            width: images.images.width,
-            height: images.images.height,
-            label: expected(index),
-            answers: (all.iter())
-                .map(|classified| Answer {
-                    name: classified.name.clone().unwrap_or_else(|| classified.child.clone()),
-                    label: classified.images[index].label.clone(),
-                    probability: classified.images[index].probability,
-                })
-                .collect(),
-        })
-        .collect();
-    Ok(write_json(&folder.join("samples.json"), &Samples { images })?)
+    let shown = wrong.into_iter().take(MAX_SAMPLES / 2).chain(right).take(MAX_SAMPLES);
+    let answer = |classified: &Classified, index: usize| Answer {
+        name: classified.name.clone().unwrap_or_else(|| classified.child.clone()),
+        label: classified.images[index].label.clone(),
+        probability: classified.images[index].probability,
+    };
+    let sample = |index: usize| Sample {
+        pixels: images.pixels(index).to_vec(),
+        width: images.images.width,
+        height: images.images.height,
+        label: expected(index),
+        answers: all.iter().map(|classified| answer(classified, index)).collect(),
+    };
+    Ok(shown.map(sample).collect())
 }

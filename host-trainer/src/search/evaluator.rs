@@ -1,7 +1,7 @@
 use crate::calibrate::calibrate;
 use crate::data::Dataset;
 use crate::evaluate::evaluate;
-use crate::model::{ImageSizes, Parameters};
+use crate::model::{Parameters, Resizer};
 use nestling_core::image::Preprocessing;
 use nestling_core::metrics::Top1;
 use nestling_core::space::{CalibratedChild, Child, Cost, SearchSpace, SpaceError};
@@ -13,12 +13,12 @@ use tch::Device;
 /// Images at a time: large enough to fill the processor, small enough for its cache.
 const BATCH: usize = 100;
 
-/// A child that was looked at.
+/// An evaluated child.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Evaluated {
     /// The child.
     pub child: Child,
-    /// What it costs.
+    /// Its cost.
     pub cost: Cost,
     /// Its accuracy on the images of the evaluator.
     pub held_out: Top1,
@@ -27,7 +27,7 @@ pub struct Evaluated {
 /// Calibrates and evaluates children of one supernet, on several threads.
 #[derive(Debug)]
 pub struct Evaluator<'a> {
-    /// What the children are children of.
+    /// The space of the children.
     pub space: &'a SearchSpace,
     /// The shared parameters, in the order of the layout.
     pub weights: &'a [f32],
@@ -35,7 +35,7 @@ pub struct Evaluator<'a> {
     pub preprocessing: &'a Preprocessing,
     /// Training images that calibrate batch norm.
     pub calibration: &'a Dataset,
-    /// Images that are classified.
+    /// Images that are classified, with known classes.
     pub images: &'a Dataset,
     /// Threads.
     pub workers: usize,
@@ -44,7 +44,7 @@ pub struct Evaluator<'a> {
 }
 
 impl Evaluator<'_> {
-    /// Calibrates and evaluates `children`; results in their order. `progress` hears how many are done.
+    /// Calibrates and evaluates `children`; results in their order. `progress` is called with the number done.
     ///
     /// # Errors
     /// [`SpaceError`] if a child is not in the space or the weights are broken.
@@ -68,23 +68,16 @@ impl Evaluator<'_> {
     ) -> Result<Vec<(CalibratedChild, Evaluated)>, SpaceError> {
         let next = AtomicUsize::new(0);
         let done = Mutex::new(0);
-        let one = |parameters: &Parameters, sizes: &ImageSizes, child: &Child| {
-            let network = self.space.lower(child)?;
-            let calibrated = calibrate(&network, parameters, sizes, self.calibration, BATCH)?;
-            let held_out = evaluate(&calibrated, &network, parameters, sizes, self.images, BATCH);
-            let evaluated = Evaluated { child: child.clone(), cost: network.cost(), held_out };
-            Ok::<_, SpaceError>((calibrated, evaluated))
-        };
-        type FoundChild = (usize, (CalibratedChild, Evaluated));
-        let work = || -> Result<Vec<FoundChild>, SpaceError> {
+        type Indexed = (usize, (CalibratedChild, Evaluated));
+        let work = || -> Result<Vec<Indexed>, SpaceError> {
             tch::set_num_threads(1);
             let parameters = Parameters::from_values(self.space, self.weights, self.device);
-            let sizes = ImageSizes::new(self.space, self.preprocessing, self.images.images.width, self.device);
+            let resizer = Resizer::new(self.space, self.preprocessing, self.images.images.width, self.device);
             let mut mine = Vec::new();
             loop {
                 let index = next.fetch_add(1, Ordering::Relaxed);
                 let Some(child) = children.get(index) else { return Ok(mine) };
-                mine.push((index, one(&parameters, &sizes, child)?));
+                mine.push((index, self.one(&parameters, &resizer, child)?));
                 if let Ok(mut done) = done.lock() {
                     *done += 1;
                     progress(*done);
@@ -105,5 +98,17 @@ impl Evaluator<'_> {
         }
         all.sort_by_key(|(index, _)| *index);
         Ok(all.into_iter().map(|(_, found)| found).collect())
+    }
+
+    fn one(
+        &self,
+        parameters: &Parameters,
+        resizer: &Resizer,
+        child: &Child,
+    ) -> Result<(CalibratedChild, Evaluated), SpaceError> {
+        let network = self.space.lower(child)?;
+        let calibrated = calibrate(&network, parameters, resizer, self.calibration, BATCH)?;
+        let held_out = evaluate(&calibrated, &network, parameters, resizer, self.images, BATCH);
+        Ok((calibrated, Evaluated { child: child.clone(), cost: network.cost(), held_out }))
     }
 }

@@ -1,26 +1,42 @@
-//! Coarse-to-fine selection of children under a cost (BigNAS, coarse-to-fine architecture selection), on held-out images.
+//! Selection of the children that ship, by their accuracy on held-out images and their cost.
 //!
-//! Coarse: a grid of whole-network presets. Fine: the children near the best ones, by changing a few choices. Both are
-//! calibrated exactly and evaluated; what no cheaper child beats is the Pareto front.
+//! Without a limit (BigNAS, coarse-to-fine architecture selection):
 //!
-//! Random: children drawn uniformly from the whole space. An accuracy predictor is fitted to everything that was looked at
-//! but the last of them, which tell its error.
+//! * Coarse: a grid of whole-network presets.
+//! * Fine: children near the best ones, by changing a few choices.
+//! * Random: children drawn uniformly from the whole space.
+//!
+//! All are calibrated exactly and evaluated. The Pareto front ships: the children that no cheaper child equals. An
+//! accuracy predictor is fitted to all children but the last random ones, which tell its error.
+//!
+//! Under a limit in MAdds or in milliseconds on one device, the accuracy predictor searches the whole space
+//! (`under_limit.rs`). The most promising children are evaluated, and the best joins the children that ship.
 
+mod error;
 mod evaluator;
 mod grid;
+mod limit;
+mod merge;
 mod pareto;
+mod report;
+mod under_limit;
 
+pub use error::SearchError;
 pub use evaluator::{Evaluated, Evaluator};
 pub use grid::coarse_grid;
-pub use pareto::{named, pareto_front};
+pub use limit::Limit;
+pub use merge::{MergeOutcome, merge_found};
+pub use pareto::{name_shipped, pareto_front};
+pub use report::{Chosen, SearchReport};
+pub use under_limit::{LimitRequest, SearchInputs, evaluate_found};
 
-use crate::train::{generator, purpose};
+use crate::random::{Purpose, generator};
 use nestling_core::accuracy::{AccuracyPredictor, PredictorError};
 use nestling_core::metrics::Top1;
 use nestling_core::space::{Child, SearchSpace, SpaceError, new_children};
 use std::collections::HashSet;
 
-/// How much a search may look at.
+/// The number of children that a search evaluates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SearchOptions {
     /// Children evaluated around the front, after the coarse grid.
@@ -33,12 +49,12 @@ pub struct SearchOptions {
     pub seed: u64,
 }
 
-/// What a search looked at.
+/// The children that a search evaluated.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Searched {
-    /// Every child, in the order in which they were evaluated.
+    /// Every child, in the order of evaluation.
     pub evaluated: Vec<Evaluated>,
-    /// Indices of the children from which the accuracy predictor must not learn.
+    /// Indices of the children that the accuracy predictor must not be fitted to.
     pub kept_from_predictor: Vec<usize>,
 }
 
@@ -58,10 +74,9 @@ impl Searched {
     }
 }
 
-/// Evaluates the coarse grid, then `options.fine` children around its front, then the random ones. A small space may not
-/// have so many that are new.
+/// Evaluates the coarse grid, then `options.fine` children around its front, then the random ones.
 ///
-/// `progress` is called with the number of children done and to do.
+/// A small space may not have that many new children. `progress` is called with the number of children done and to do.
 ///
 /// # Errors
 /// [`SpaceError`] if the space or the weights are broken.
@@ -77,11 +92,11 @@ pub fn search(
     let mut all = evaluator.evaluate(&grid, &|done| progress(done, total))?;
     let front = pareto_front(&all);
     let mut known: HashSet<Child> = grid.into_iter().collect();
-    let mut random_of = generator(seed, purpose::SEARCH, 0);
+    let mut random_of = generator(seed, Purpose::Search, 0);
     let fine = new_children(fine, &mut known, |attempt| {
         space.mutate(&all[front[attempt % front.len()]].child, 0.2, &mut random_of)
     });
-    let mut random_of = generator(seed, purpose::SEARCH, 1);
+    let mut random_of = generator(seed, Purpose::Search, 1);
     let drawn = new_children(random + random_held_out, &mut known, |_| space.sample(&mut random_of));
     let kept = drawn.len() * random_held_out / (random + random_held_out).max(1);
     let rest: Vec<Child> = fine.into_iter().chain(drawn).collect();

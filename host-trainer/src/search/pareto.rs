@@ -17,11 +17,11 @@ pub fn pareto_front(all: &[Evaluated]) -> Vec<usize> {
     order
 }
 
-/// Names for the children that ship: the front thinned to at most `most`, with `smallest` and `biggest` always among
-/// them, fewest MAdds first.
+/// Chooses and names the children that ship: the front, thinned to at most `most` children, with `smallest` and `biggest`
+/// always among them.
 ///
-/// Returns pairs of a name and an index into `all`.
-pub fn named(space: &SearchSpace, all: &[Evaluated], most: usize) -> Vec<(String, usize)> {
+/// Returns pairs of a name and an index into `all`, fewest MAdds first.
+pub fn name_shipped(space: &SearchSpace, all: &[Evaluated], most: usize) -> Vec<(String, usize)> {
     let front = pareto_front(all);
     let extremes = [("smallest", space.smallest()), ("biggest", space.biggest())];
     let find = |child| all.iter().position(|evaluated| &evaluated.child == child);
@@ -75,7 +75,7 @@ mod tests {
                         && all[other].held_out.correct >= evaluated.held_out.correct));
                 }
             }
-            let names = named(&space, &all, 8);
+            let names = name_shipped(&space, &all, 8);
             prop_assert!(names.len() <= 8 && names.windows(2).all(|p| all[p[0].1].cost.madds <= all[p[1].1].cost.madds));
             prop_assert!(["smallest", "biggest"].iter().all(|name| names.iter().any(|(found, _)| found == name)));
         }

@@ -24,16 +24,16 @@ pub struct Checkpoint {
     pub average: Vec<f32>,
 }
 
-/// Why a checkpoint cannot be read or written.
+/// The reason why a checkpoint cannot be read or written.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CheckpointError {
     /// It cannot be read.
     #[error("cannot read checkpoint {path}: {problem}; remove it to start anew, or restore a good copy")]
     Read {
-        /// Which file.
+        /// The file.
         path: PathBuf,
-        /// What is wrong.
+        /// The fault.
         problem: String,
     },
     /// It cannot be written.

@@ -1,3 +1,4 @@
+use super::TrainError;
 use crate::data::Augmentation;
 use nestling_core::space::SearchSpace;
 use serde::{Deserialize, Serialize};
@@ -6,7 +7,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct TrainConfig {
-    /// Seeds initial values, order of images, augmentation, dropout and sampled children.
+    /// Seed of initial values, order of images, augmentation, dropout and sampled children.
     pub seed: u64,
     /// Passes over the training images.
     pub epochs: u32,
@@ -20,12 +21,12 @@ pub struct TrainConfig {
     pub warmup_epochs: f64,
     /// Share of the run at which the rate reaches its constant ending (BigNAS: exponential decay, constant ending).
     pub decay_until: f64,
-    /// The constant ending, as a share of the highest rate. BigNAS ends at 5 % after 360 epochs; a run of a dozen epochs
-    /// whose weights are averaged does better with 10 %: the average removes the noise that a low rate would.
+    /// The constant ending, as a share of the highest rate. BigNAS ends at 5 % after 360 epochs. A run of a dozen epochs
+    /// with averaged weights does better with 10 %, because the average already removes the noise.
     pub constant_ending: f64,
     /// Nesterov momentum.
     pub momentum: f64,
-    /// L2 on weights, once a step: the biggest child holds every weight, so this regularises only the biggest.
+    /// L2 on weights, once a step. The biggest child holds every weight, so this regularises the biggest only.
     pub weight_decay: f64,
     /// Label smoothing of the biggest child's loss.
     pub label_smoothing: f64,
@@ -33,7 +34,7 @@ pub struct TrainConfig {
     pub dropout: f64,
     /// Random children a step, beside the biggest and the smallest (BigNAS: 2).
     pub random_children: u32,
-    /// Decay a step of the running average of weights that is evaluated and shipped; 0 ships the weights themselves.
+    /// Decay a step of the running average of the weights, which is evaluated and shipped; 0 ships the weights themselves.
     pub average_decay: f64,
     /// Changes of training images.
     pub augmentation: Augmentation,
@@ -41,9 +42,9 @@ pub struct TrainConfig {
     pub held_out: u32,
     /// Training images that calibrate batch norm for the curves.
     pub probe_calibration: u32,
-    /// Held-out images that each point of the curves looks at.
+    /// Held-out images that each point of the curves is evaluated on.
     pub probe_images: u32,
-    /// What a child may choose.
+    /// The search space.
     pub space: SearchSpace,
 }
 
@@ -65,7 +66,7 @@ impl Default for TrainConfig {
             dropout: 0.0,
             random_children: 2,
             average_decay: 0.999,
-            // A dozen epochs do not overfit: changed images only slow them down (shoes all face left, and all is centred).
+            // A dozen epochs do not overfit, and changed images slow them down: all shoes face left, all is centred.
             augmentation: Augmentation { flip: false, shift: 0 },
             held_out: 5000,
             probe_calibration: 512,
@@ -75,23 +76,14 @@ impl Default for TrainConfig {
     }
 }
 
-/// Why a configuration cannot be trained.
-#[derive(Debug, thiserror::Error)]
-#[error("training configuration: `{key}` is {given}; {rule}")]
-pub struct ConfigError {
-    key: &'static str,
-    given: String,
-    rule: &'static str,
-}
-
 impl TrainConfig {
     /// Checks every number.
     ///
     /// # Errors
-    /// [`ConfigError`] names the key and what it may be.
-    pub fn validate(&self) -> Result<(), ConfigError> {
+    /// [`TrainError::Config`] names the key and the values that it may have.
+    pub fn validate(&self) -> Result<(), TrainError> {
         let check = |key, holds: bool, given: &dyn std::fmt::Display, rule| {
-            if holds { Ok(()) } else { Err(ConfigError { key, given: given.to_string(), rule }) }
+            if holds { Ok(()) } else { Err(TrainError::Config { key, given: given.to_string(), rule }) }
         };
         let share = 0.0..1.0;
         check("epochs", self.epochs > 0, &self.epochs, "at least 1")?;
@@ -112,7 +104,7 @@ impl TrainConfig {
         check("probe_calibration", self.probe_calibration > 0, &self.probe_calibration, "at least 1")?;
         check("probe_images", self.probe_images > 0, &self.probe_images, "at least 1")?;
         let channels = self.space.input_channels;
-        check("space.input_channels", channels == 1, &channels, "1, for the trainer's images are grey")?;
+        check("space.input_channels", channels == 1, &channels, "1, because the trainer's images are grey")?;
         let valid = self.space.validate();
         check("space", valid.is_ok(), &valid.err().map_or(String::new(), |e| e.to_string()), "mend the space")
     }

@@ -1,7 +1,8 @@
 //! One step of BigNAS training, in the order of the paper.
 
-use super::{TrainConfig, generator, purpose};
-use crate::model::{ImageSizes, Norm, Parameters, forward};
+use super::TrainConfig;
+use crate::model::{Norm, Parameters, Resizer, forward};
+use crate::random::{Purpose, generator};
 use nestling_core::space::{Network, SearchSpace, SpaceError};
 use rand::RngExt;
 use tch::{Kind, Reduction, Tensor};
@@ -14,23 +15,16 @@ pub struct Batch {
     /// `[count]`, 64-bit.
     pub classes: Tensor,
     /// Dropout mask of the biggest child's classifier input, `[count, head width]`.
-    pub keep: Option<Tensor>,
+    pub dropout: Option<Tensor>,
 }
 
-/// What the step needs to know of the recipe.
+/// Options of one step.
 #[derive(Clone, Copy, Debug)]
-pub struct Rules {
+pub struct StepOptions {
     /// Label smoothing of the biggest child.
     pub label_smoothing: f64,
-    /// What each gradient is multiplied by: this worker's share of the whole batch.
+    /// Factor of each gradient: this worker's share of the whole batch.
     pub share: f64,
-}
-
-/// The loss of one child in one step: cross entropy for the biggest, KL divergence from the biggest for the others.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct ChildLoss {
-    /// Mean over this worker's images.
-    pub loss: f64,
 }
 
 /// The children of a step: the biggest first, then random ones, the smallest last (BigNAS, sandwich rule).
@@ -38,48 +32,50 @@ pub struct ChildLoss {
 /// # Errors
 /// [`SpaceError`] if the space is malformed.
 pub fn step_children(space: &SearchSpace, seed: u64, step: u64, random: u32) -> Result<Vec<Network>, SpaceError> {
-    let mut draw = generator(seed, purpose::CHILDREN, step);
+    let mut draw = generator(seed, Purpose::Children, step);
     let mut children = vec![space.biggest()];
     children.extend((0..random).map(|_| space.sample(&mut draw)));
     children.push(space.smallest());
     children.iter().map(|child| space.lower(child)).collect()
 }
 
-/// Adds the gradients of all `children` to `parameters`; the caller updates once afterwards.
+/// Adds the gradients of all `children` to `parameters`; the caller updates the weights once afterwards.
 ///
-/// * Sandwich rule: the biggest, the smallest and random children, gradients summed before one update.
-/// * Inplace distillation: only the biggest child sees the labels; the others learn its soft labels of this very step.
-/// * Batch norm uses this batch's statistics of each child; no running ones are kept.
-/// * Regularisation (dropout here, weight decay in the optimiser): only the biggest child.
-/// * Each child has its own input resolution and sees the same images.
+/// Returns the loss of each child: cross entropy for the first and biggest, KL divergence from it for the others.
 pub fn sandwich_step(
     parameters: &Parameters,
     children: &[Network],
-    sizes: &ImageSizes,
+    resizer: &Resizer,
     batch: &Batch,
-    rules: Rules,
-) -> Vec<ChildLoss> {
-    let mut soft_labels: Option<(Tensor, f64)> = None;
-    let mut losses = Vec::with_capacity(children.len());
-    for network in children {
-        let images = sizes.resize(&batch.images, network.child.resolution);
-        let (loss, entropy) = match &soft_labels {
-            None => {
-                let logits = forward(network, parameters, &images, Norm::Batch, batch.keep.as_ref());
-                let labels = logits.detach().softmax(-1, Kind::Float);
-                let entropy = -(&labels * labels.clamp_min(1e-12).log()).sum(Kind::Float) / labels.size()[0] as f64;
-                soft_labels = Some((labels, entropy.double_value(&[])));
-                let smoothing = rules.label_smoothing;
-                (logits.cross_entropy_loss(&batch.classes, None::<&Tensor>, Reduction::Mean, -100, smoothing), 0.0)
-            }
-            Some((labels, entropy)) => {
-                let logits = forward(network, parameters, &images, Norm::Batch, None);
-                let cross_entropy = -(labels * logits.log_softmax(-1, Kind::Float)).sum(Kind::Float);
-                (cross_entropy / labels.size()[0] as f64, *entropy)
-            }
-        };
-        (&loss * rules.share).backward();
-        losses.push(ChildLoss { loss: loss.double_value(&[]) - entropy });
+    options: StepOptions,
+) -> Vec<f64> {
+    let [biggest, others @ ..] = children else { return Vec::new() };
+    // Every child sees the same images at its own resolution, normalised by the statistics of this batch.
+    let logits_of = |network: &Network, dropout: Option<&Tensor>| {
+        let images = resizer.resize(&batch.images, network.child.resolution);
+        forward(network, parameters, &images, Norm::Batch, dropout)
+    };
+
+    // The biggest child alone learns the labels, and it alone is regularised: by label smoothing and dropout here, by
+    // weight decay in the optimiser.
+    let logits = logits_of(biggest, batch.dropout.as_ref());
+    let smoothing = options.label_smoothing;
+    let loss = logits.cross_entropy_loss(&batch.classes, None::<&Tensor>, Reduction::Mean, -100, smoothing);
+    (&loss * options.share).backward();
+    let mut losses = vec![loss.double_value(&[])];
+
+    // Inplace distillation: its answers in this very step are the soft labels of all other children.
+    let soft_labels = logits.detach().softmax(-1, Kind::Float);
+    let count = soft_labels.size()[0] as f64;
+    let entropy = -(&soft_labels * soft_labels.clamp_min(1e-12).log()).sum(Kind::Float) / count;
+    let entropy = entropy.double_value(&[]);
+
+    // Sandwich rule: random children and the smallest follow, and all gradients add up before one update.
+    for network in others {
+        let log_probabilities = logits_of(network, None).log_softmax(-1, Kind::Float);
+        let cross_entropy = -(&soft_labels * log_probabilities).sum(Kind::Float) / count;
+        (&cross_entropy * options.share).backward();
+        losses.push(cross_entropy.double_value(&[]) - entropy);
     }
     losses
 }
@@ -89,7 +85,7 @@ pub(super) fn dropout_mask(config: &TrainConfig, step: u64, worker: u64, count: 
     if config.dropout == 0.0 {
         return None;
     }
-    let mut random = generator(config.seed, purpose::DROPOUT, step * 256 + worker);
+    let mut random = generator(config.seed, Purpose::Dropout, step * 256 + worker);
     let survival = 1.0 - config.dropout;
     let values: Vec<f32> = (0..count * width as usize)
         .map(|_| if random.random_bool(survival) { (1.0 / survival) as f32 } else { 0.0 })

@@ -1,7 +1,7 @@
 /// Exponential decay with constant ending (BigNAS, convergence behaviour), after a linear warm-up.
 ///
-/// `step` of `steps` steps; the rate falls from `highest` after `warmup` steps to `ending * highest` at
-/// `decay_until * steps`, and stays there.
+/// The rate is `highest` after `warmup` of `steps` steps. It falls to `ending * highest` at `decay_until * steps`, and
+/// stays there.
 ///
 /// ```
 /// use nestling_train::train::learning_rate;

@@ -1,12 +1,13 @@
-use super::{Checkpoint, CheckpointError, Optimiser, TrainConfig, Workers, generator, learning_rate, purpose};
+use super::{Checkpoint, Optimiser, TrainConfig, TrainError, Workers, learning_rate};
 use crate::calibrate::calibrate;
 use crate::data::Dataset;
 use crate::evaluate::evaluate;
-use crate::model::{ImageSizes, Parameters, values_of};
-use crate::time::Clock;
+use crate::model::{Parameters, Resizer, values_of};
+use crate::random::{Purpose, generator};
 use nestling_core::image::Preprocessing;
 use nestling_core::metrics::Top1;
 use nestling_core::space::{Child, SearchSpace, StageChoice};
+use nestling_stopwatch::Stopwatch;
 use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -23,7 +24,7 @@ pub struct Probe {
     pub held_out: Top1,
 }
 
-/// What one epoch did: a line of `train.jsonl`.
+/// The report of one epoch: a line of `train.jsonl`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EpochReport {
     /// Epochs done.
@@ -46,7 +47,7 @@ pub struct EpochReport {
     pub probes: Vec<Probe>,
 }
 
-/// What a run cost.
+/// The cost of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TrainSummary {
     /// CPU seconds, all threads.
@@ -59,50 +60,6 @@ pub struct TrainSummary {
     pub steps: u64,
 }
 
-/// Why a run stopped early.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum TrainError {
-    /// The configuration is wrong.
-    #[error(transparent)]
-    Config(#[from] super::ConfigError),
-    /// A worker died.
-    #[error(transparent)]
-    Worker(#[from] super::WorkerError),
-    /// The checkpoint could not be read or written.
-    #[error(transparent)]
-    Checkpoint(#[from] CheckpointError),
-    /// The loss is no number any more.
-    #[error("the loss became {loss} at step {step}; lower `learning_rate` (now {rate})")]
-    Diverged {
-        /// Where.
-        step: u64,
-        /// What it became.
-        loss: f64,
-        /// The rate then.
-        rate: f64,
-    },
-    /// The space has other classes than the images.
-    #[error("`space.classes` is {space}, but the images have {images} classes")]
-    Classes {
-        /// Of the space.
-        space: u32,
-        /// Of the images.
-        images: u32,
-    },
-    /// The dataset is too small for the configuration.
-    #[error("{images} training images are fewer than one batch of {batch}; lower `batch_size` or `held_out`")]
-    TooFewImages {
-        /// Images after holding out.
-        images: usize,
-        /// Images a step.
-        batch: u32,
-    },
-    /// The space is wrong.
-    #[error(transparent)]
-    Space(#[from] nestling_core::space::SpaceError),
-}
-
 /// A run: parameters, optimiser and data, one [`Trainer::epoch`] at a time.
 #[derive(Debug)]
 pub struct Trainer {
@@ -112,17 +69,25 @@ pub struct Trainer {
     workers: Workers,
     data: Arc<Dataset>,
     held_out: Dataset,
-    sizes: ImageSizes,
+    resizer: Resizer,
     step: u64,
-    clock: Clock,
+    spent_before: Spent,
+    stopwatch: Stopwatch,
+}
+
+/// Seconds that a run took before it was resumed.
+#[derive(Clone, Copy, Debug, Default)]
+struct Spent {
+    cpu_s: f64,
+    wall_s: f64,
 }
 
 impl Trainer {
-    /// Starts a run, or continues `from` a checkpoint, whose configuration then counts. The last `held_out` of the
-    /// training images are held out.
+    /// Starts a run, or continues `from` a checkpoint of the same configuration. The last `held_out` of the training
+    /// images are held out.
     ///
     /// # Errors
-    /// [`TrainError`] if the configuration is wrong or the images are too few.
+    /// [`TrainError`] if the configuration is wrong, or the images are too few or do not fit its space.
     pub fn new(
         config: TrainConfig,
         from: Option<Checkpoint>,
@@ -131,34 +96,28 @@ impl Trainer {
         device: Device,
     ) -> Result<Self, TrainError> {
         config.validate()?;
-        let (training, held_out) = images.split_at(images.len().saturating_sub(config.held_out as usize));
-        if images.classes != config.space.classes {
-            return Err(TrainError::Classes { space: config.space.classes, images: images.classes });
-        }
+        images.check_fits(&config.space)?;
+        let (training, held_out) = images.hold_out(config.held_out as usize)?;
         if training.len() < config.batch_size as usize {
             return Err(TrainError::TooFewImages { images: training.len(), batch: config.batch_size });
         }
-        let tensor = |values: &[f32]| Tensor::from_slice(values).to_device(device);
-        let (parameters, restored, step, clock) = match &from {
-            None => {
-                let values = Parameters::initial_values(&config.space, config.seed);
-                (Parameters::from_values(&config.space, &values, device), None, 0, Clock::start(0.0, 0.0))
-            }
-            Some(from) => {
-                let restored = (tensor(&from.momentum), tensor(&from.average));
-                let parameters = Parameters::from_values(&config.space, &from.weights, device);
-                (parameters, Some(restored), from.step, Clock::start(from.cpu_s, from.wall_s))
-            }
-        };
+        let initial = || Parameters::initial_values(&config.space, config.seed);
+        let values = from.as_ref().map_or_else(initial, |from| from.weights.clone());
+        let parameters = Parameters::from_values(&config.space, &values, device);
         let mask = parameters.decay_mask();
-        let optimiser = match restored {
-            None => Optimiser::new(parameters.flat(), mask),
-            Some((momentum, average)) => Optimiser::restore(momentum, average, mask),
+        let tensor = |values: &[f32]| Tensor::from_slice(values).to_device(device);
+        let (optimiser, step, spent_before) = match &from {
+            None => (Optimiser::new(parameters.flat(), mask), 0, Spent::default()),
+            Some(from) => {
+                let optimiser = Optimiser::restore(tensor(&from.momentum), tensor(&from.average), mask);
+                (optimiser, from.step, Spent { cpu_s: from.cpu_s, wall_s: from.wall_s })
+            }
         };
         let (config, data) = (Arc::new(config), Arc::new(training));
         let workers = Workers::start(config.clone(), &parameters, data.clone(), preprocessing, device);
-        let sizes = ImageSizes::new(&config.space, preprocessing, data.images.width, device);
-        Ok(Self { config, parameters, optimiser, workers, data, held_out, sizes, step, clock })
+        let resizer = Resizer::new(&config.space, preprocessing, data.images.width, device);
+        let stopwatch = Stopwatch::start();
+        Ok(Self { config, parameters, optimiser, workers, data, held_out, resizer, step, spent_before, stopwatch })
     }
 
     /// Steps of one epoch.
@@ -176,42 +135,31 @@ impl Trainer {
         &self.config
     }
 
-    /// What the run has cost so far.
+    /// The cost of the run so far.
     pub fn summary(&self) -> TrainSummary {
-        let (cpu_s, wall_s) = self.clock.elapsed();
-        TrainSummary { cpu_s, wall_s, images: self.step * u64::from(self.config.batch_size), steps: self.step }
+        let (elapsed, before) = (self.stopwatch.elapsed(), self.spent_before);
+        TrainSummary {
+            cpu_s: before.cpu_s + elapsed.cpu_s(),
+            wall_s: before.wall_s + elapsed.wall_s(),
+            images: self.step * u64::from(self.config.batch_size),
+            steps: self.step,
+        }
     }
 
     /// Runs one epoch; `progress` is called after each step with the biggest child's loss.
     ///
     /// # Errors
-    /// [`TrainError::Diverged`] if the loss is no number, [`TrainError::Worker`] if a thread died.
+    /// [`TrainError::Diverged`] if the loss is not finite, [`TrainError::Worker`] if a thread has ended.
     pub fn epoch(&mut self, mut progress: impl FnMut(f64)) -> Result<EpochReport, TrainError> {
         let epoch = self.step / self.steps_per_epoch();
         let mut order: Vec<u32> = (0..self.data.len() as u32).collect();
-        order.shuffle(&mut generator(self.config.seed, purpose::ORDER, epoch));
-        let config = self.config.clone();
-        let steps = u64::from(config.epochs) * self.steps_per_epoch();
-        let warmup = (config.warmup_epochs * self.steps_per_epoch() as f64) as u64;
-        let (mut biggest, mut smallest, mut rate) = (0.0, 0.0, 0.0);
-        for indices in order.chunks_exact(config.batch_size as usize) {
-            let outcome = self.workers.step(self.step, epoch, indices)?;
-            rate = learning_rate(
-                self.step,
-                steps,
-                warmup,
-                config.decay_until,
-                config.constant_ending,
-                config.learning_rate,
-            );
-            let loss = outcome.losses[0].loss;
-            if !loss.is_finite() {
-                return Err(TrainError::Diverged { step: self.step, loss, rate });
-            }
-            self.optimiser.update(self.parameters.flat(), &outcome.gradient, rate, &config, self.step);
-            biggest += loss;
-            smallest += outcome.losses.last().map_or(0.0, |loss| loss.loss);
-            self.step += 1;
+        order.shuffle(&mut generator(self.config.seed, Purpose::Order, epoch));
+        let (mut biggest_loss, mut smallest_divergence, mut rate) = (0.0, 0.0, 0.0);
+        for indices in order.chunks_exact(self.config.batch_size as usize) {
+            rate = self.learning_rate();
+            let [loss, divergence] = self.step(epoch, indices, rate)?;
+            biggest_loss += loss;
+            smallest_divergence += divergence;
             progress(loss);
         }
         let probes = self.probe()?;
@@ -224,15 +172,35 @@ impl Trainer {
             cpu_s,
             wall_s,
             learning_rate: rate,
-            biggest_loss: biggest / count,
-            smallest_divergence: smallest / count,
+            biggest_loss: biggest_loss / count,
+            smallest_divergence: smallest_divergence / count,
             probes,
         })
     }
 
-    /// Everything needed to continue.
+    /// The learning rate of the next step.
+    fn learning_rate(&self) -> f64 {
+        let (config, per_epoch) = (&self.config, self.steps_per_epoch());
+        let steps = u64::from(config.epochs) * per_epoch;
+        let warmup = (config.warmup_epochs * per_epoch as f64) as u64;
+        learning_rate(self.step, steps, warmup, config.decay_until, config.constant_ending, config.learning_rate)
+    }
+
+    /// One step: all children's gradients, then one update. Returns the losses of the biggest and the smallest child.
+    fn step(&mut self, epoch: u64, indices: &[u32], rate: f64) -> Result<[f64; 2], TrainError> {
+        let outcome = self.workers.step(self.step, epoch, indices)?;
+        let [loss, .., divergence] = outcome.losses[..] else { return Err(TrainError::Worker) };
+        if !loss.is_finite() {
+            return Err(TrainError::Diverged { step: self.step, loss, rate });
+        }
+        self.optimiser.update(self.parameters.flat(), &outcome.gradient, rate, &self.config, self.step);
+        self.step += 1;
+        Ok([loss, divergence])
+    }
+
+    /// Everything that a run needs to continue.
     pub fn checkpoint(&self) -> Checkpoint {
-        let (cpu_s, wall_s) = self.clock.elapsed();
+        let TrainSummary { cpu_s, wall_s, .. } = self.summary();
         Checkpoint {
             config: self.config.as_ref().clone(),
             step: self.step,
@@ -255,16 +223,16 @@ impl Trainer {
             .into_iter()
             .map(|(name, child)| {
                 let network = space.lower(&child)?;
-                let calibrated = calibrate(&network, &weights, &self.sizes, &calibration, 256)?;
-                let held_out = evaluate(&calibrated, &network, &weights, &self.sizes, &held_out, 256);
+                let calibrated = calibrate(&network, &weights, &self.resizer, &calibration, 256)?;
+                let held_out = evaluate(&calibrated, &network, &weights, &self.resizer, &held_out, 256);
                 Ok(Probe { name: name.to_owned(), child, held_out })
             })
             .collect()
     }
 }
 
-/// The child that chooses the middle of everything.
-pub(crate) fn middle(space: &SearchSpace) -> Child {
+/// The child with the middle choice of every dimension.
+fn middle(space: &SearchSpace) -> Child {
     fn pick<T: Copy>(list: &[T]) -> T {
         list[list.len() / 2]
     }

@@ -1,13 +1,14 @@
 //! Threads that share a step on the processor: each takes its part of the batch through the whole sandwich.
 //!
-//! libtorch's own threading gains little on layers this small; one thread a worker with a part of the batch each does.
-//! Workers read the same storage, keep gradients of their own, and the caller sums those in the workers' order, so that
-//! a run is the same to the bit every time.
+//! libtorch's own threads gain little on layers this small. One thread a worker, each with a part of the batch, gains
+//! more. Workers read the same storage and keep gradients of their own. The caller adds those in the workers' order, so
+//! that a run is the same to the bit every time.
 
 use super::sandwich::dropout_mask;
-use super::{Batch, ChildLoss, Rules, TrainConfig, generator, purpose, sandwich_step, step_children};
+use super::{Batch, StepOptions, TrainConfig, TrainError, sandwich_step, step_children};
 use crate::data::{Dataset, augment};
-use crate::model::{ImageSizes, Parameters};
+use crate::model::{Parameters, Resizer};
+use crate::random::{Purpose, generator};
 use nestling_core::image::Preprocessing;
 use nestling_core::space::Network;
 use std::sync::Arc;
@@ -15,13 +16,13 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 use tch::{Device, Kind, Tensor};
 
-/// What a step left behind, summed over the workers.
+/// The result of a step, summed over the workers.
 #[derive(Debug)]
 pub struct StepOutcome {
     /// The flat gradient of the whole batch.
     pub gradient: Tensor,
     /// Losses of the step's children, biggest first, smallest last; means over the batch.
-    pub losses: Vec<ChildLoss>,
+    pub losses: Vec<f64>,
 }
 
 struct Order {
@@ -30,11 +31,6 @@ struct Order {
     indices: Vec<u32>,
     children: Arc<Vec<Network>>,
 }
-
-/// A worker thread has died.
-#[derive(Debug, thiserror::Error)]
-#[error("a training worker stopped ({0}); the last checkpoint is whole, run the command again to resume")]
-pub struct WorkerError(String);
 
 /// The threads.
 #[derive(Debug)]
@@ -64,12 +60,12 @@ impl Workers {
         for index in 0..u64::from(config.workers) {
             let (order_sender, orders) = channel::<Order>();
             let (outcome_sender, outcomes) = channel();
-            let sizes = ImageSizes::new(&config.space, preprocessing, data.images.width, device);
+            let resizer = Resizer::new(&config.space, preprocessing, data.images.width, device);
             let (data, config, mut parameters) = (data.clone(), config.clone(), parameters.share());
             workers.threads.push(std::thread::spawn(move || {
                 tch::set_num_threads(1);
                 for order in orders {
-                    let outcome = work(&config, &mut parameters, &data, &sizes, device, index, &order);
+                    let outcome = work(&config, &mut parameters, &data, &resizer, device, index, &order);
                     if outcome_sender.send(outcome).is_err() {
                         return; // the trainer is gone
                     }
@@ -84,49 +80,47 @@ impl Workers {
     /// One sandwich step over the images at `indices`.
     ///
     /// # Errors
-    /// [`WorkerError`] if a thread has died or the space is malformed.
-    pub fn step(&self, step: u64, epoch: u64, indices: &[u32]) -> Result<StepOutcome, WorkerError> {
+    /// [`TrainError::Worker`] if a thread has ended, [`TrainError::Space`] if the space is malformed.
+    pub fn step(&self, step: u64, epoch: u64, indices: &[u32]) -> Result<StepOutcome, TrainError> {
         let config = &self.config;
-        let children = step_children(&config.space, config.seed, step, config.random_children)
-            .map_err(|error| WorkerError(error.to_string()))?;
+        let children = step_children(&config.space, config.seed, step, config.random_children)?;
         self.step_of(step, epoch, indices, Arc::new(children))
     }
 
     /// One step of the given children, the first of them as the biggest.
     ///
     /// # Errors
-    /// [`WorkerError`] if a thread has died.
+    /// [`TrainError::Worker`] if a thread has ended.
     pub fn step_of(
         &self,
         step: u64,
         epoch: u64,
         indices: &[u32],
         children: Arc<Vec<Network>>,
-    ) -> Result<StepOutcome, WorkerError> {
-        let died = || WorkerError("its thread ended".to_owned());
+    ) -> Result<StepOutcome, TrainError> {
         let mut sent = 0;
         for (part, orders) in indices.chunks(indices.len().div_ceil(self.orders.len()).max(1)).zip(&self.orders) {
             let order = Order { step, epoch, indices: part.to_vec(), children: children.clone() };
-            orders.send(order).map_err(|_| died())?;
+            orders.send(order).map_err(|_| TrainError::Worker)?;
             sent += 1;
         }
         let mut sum: Option<StepOutcome> = None;
         for outcomes in self.outcomes.iter().take(sent) {
-            let outcome = outcomes.recv().map_err(|_| died())?;
+            let outcome = outcomes.recv().map_err(|_| TrainError::Worker)?;
             sum = Some(match sum {
                 None => outcome,
                 Some(mut sum) => {
                     sum.gradient += outcome.gradient;
                     for (sum, loss) in sum.losses.iter_mut().zip(outcome.losses) {
-                        sum.loss += loss.loss;
+                        *sum += loss;
                     }
                     sum
                 }
             });
         }
-        let mut sum = sum.ok_or_else(died)?;
+        let mut sum = sum.ok_or(TrainError::Worker)?;
         for loss in &mut sum.losses {
-            loss.loss /= sent as f64;
+            *loss /= sent as f64;
         }
         Ok(sum)
     }
@@ -145,26 +139,26 @@ fn work(
     config: &TrainConfig,
     parameters: &mut Parameters,
     data: &Dataset,
-    sizes: &ImageSizes,
+    resizer: &Resizer,
     device: Device,
     worker: u64,
     order: &Order,
 ) -> StepOutcome {
     let mut pixels = Vec::with_capacity(order.indices.len() * data.images.image_len());
     for &index in &order.indices {
-        let mut random = generator(config.seed, purpose::AUGMENT, order.epoch << 32 | u64::from(index));
+        let mut random = generator(config.seed, Purpose::Augment, order.epoch << 32 | u64::from(index));
         let image = data.pixels(index as usize);
         augment(image, data.images.width as usize, config.augmentation, &mut random, &mut pixels);
     }
     let classes: Vec<i64> = order.indices.iter().map(|&index| i64::from(data.labels[index as usize])).collect();
-    let keep = dropout_mask(config, order.step, worker, classes.len(), order.children[0].classifier_inputs());
+    let dropout = dropout_mask(config, order.step, worker, classes.len(), order.children[0].classifier_inputs());
     let batch = Batch {
-        images: sizes.upload(&pixels),
+        images: resizer.upload(&pixels),
         classes: Tensor::from_slice(&classes).to_device(device).to_kind(Kind::Int64),
-        keep: keep.map(|keep| keep.to_device(device)),
+        dropout: dropout.map(|mask| mask.to_device(device)),
     };
-    let rules = Rules { label_smoothing: config.label_smoothing, share: 1.0 / f64::from(config.workers) };
+    let options = StepOptions { label_smoothing: config.label_smoothing, share: 1.0 / f64::from(config.workers) };
     parameters.zero_gradient();
-    let losses = sandwich_step(parameters, &order.children, sizes, &batch, rules);
+    let losses = sandwich_step(parameters, &order.children, resizer, &batch, options);
     StepOutcome { gradient: parameters.gradient(), losses }
 }

@@ -1,4 +1,4 @@
-//! The devices of this machine: each Vulkan adapter, with and without subgroups, and SwiftShader as a second software one.
+//! The devices of this machine: each Vulkan adapter, with and without subgroups, and SwiftShader.
 
 use crate::programs::{Programs, json};
 use crate::{process, setup};
@@ -6,13 +6,13 @@ use anyhow::Result;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// What runs the kernels.
+/// An adapter, and how a program is run on it.
 pub struct Device {
-    /// A name for people.
+    /// Name in tables.
     pub label: String,
-    /// Which driver it is: one with and without subgroups is one device.
+    /// Name of the driver, the same with and without subgroups.
     pub driver: String,
-    /// `cpu` for software, as adapters say it.
+    /// Kind of adapter as wgpu names it; `cpu` for software.
     pub device_type: String,
     /// The only driver that the loader may see.
     manifest: Option<PathBuf>,
@@ -47,9 +47,10 @@ impl Device {
     }
 }
 
-/// Software that spreads a millisecond's work over cores waits for threads to wake most of the time: its times say more of
-/// the scheduler than of a child. On one core, and without lavapipe's worker threads, it is as steady as a device whose
-/// clocks are fixed, and faster.
+/// Holds a command on one core, without lavapipe's worker threads.
+///
+/// Spread over cores, a software driver mostly waits for threads to wake: its times then depend on the scheduler more than
+/// on the child. On one core they are steady, and shorter.
 fn on_core(core: usize, command: &Command) -> Command {
     let mut pinned = Command::new("taskset");
     pinned.args(["-c", &core.to_string()]).arg(command.get_program()).args(command.get_args());
@@ -72,12 +73,12 @@ fn last_core() -> Option<usize> {
     process::answer("taskset", &["-c", &core.to_string(), "echo", "held"]).map(|_| core)
 }
 
-/// All of them, real GPUs first.
+/// All devices, GPUs first.
 pub fn find(programs: &Programs) -> Result<Vec<Device>> {
     let mut all = Vec::new();
     let core = last_core();
     if core.is_none() {
-        println!("note: no `taskset`, so software devices run on all cores and are restless");
+        println!("note: no `taskset`, so software devices run on all cores and their times vary");
     }
     let info = json(programs.device(&["info", "--backend", "vulkan"]))?;
     let mut adapters: Vec<_> = info["adapters"].as_array().cloned().unwrap_or_default();
@@ -103,7 +104,7 @@ pub fn find(programs: &Programs) -> Result<Vec<Device>> {
     }
     match setup::swiftshader() {
         Some(manifest) => all.push(swiftshader(&manifest, core)),
-        None => println!("note: no SwiftShader, so one device less; on Debian the package `chromium` has it"),
+        None => println!("note: no SwiftShader, so there is one device less; Debian has it in the package `chromium`"),
     }
     Ok(all)
 }

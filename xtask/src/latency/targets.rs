@@ -1,16 +1,16 @@
-//! What the summary should reach, and whether it does.
+//! The targets that the summary must meet.
 
 use super::table::{rows, text};
+use anyhow::{Result, bail};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What a figure must be.
+/// Condition on a figure.
 enum Bound {
     AtMost(f64),
     AtLeast(f64),
-    /// A figure of the summary too: without it nothing is beaten.
+    /// Below another figure of the summary; no figure is below one that is missing.
     Below(Option<f64>),
-    /// Likewise.
     Above(Option<f64>),
     True,
 }
@@ -40,18 +40,18 @@ impl Bound {
     }
 }
 
-/// A target as the summary has it. A figure that is missing meets none.
+/// A target as the summary shows it. A missing figure meets no target.
 fn target(name: &str, wanted: &Bound, got: &Value) -> Value {
     json!({ "name": name, "wanted": wanted.text(), "got": got, "met": wanted.holds(got) })
 }
 
 /// A simpler predictor that the fit must beat.
 struct Baseline {
-    /// What its name contains.
+    /// Part of its name.
     kind: &'static str,
-    /// Whether it knows other devices' tables: it is compared with the fit that knows them too.
+    /// Whether it knows other devices' tables; it is then compared with the fit that knows them too.
     knows_tables: bool,
-    /// Whether it ranks children in a way of its own: a factor changes no rank.
+    /// Whether it ranks children in its own way; a factor changes no rank.
     ranks: bool,
 }
 
@@ -84,7 +84,7 @@ pub fn of(summary: &Value) -> Vec<Value> {
     all
 }
 
-/// Of one device and space: software adapters share their cores with everything else, so less is asked of them.
+/// Targets of one device and space. They are lower for software adapters, which share their cores with other work.
 fn of_prediction(one: &Value) -> Vec<Value> {
     let name = |what: &str| format!("{}, {}: {what}", text(&one["space"]), text(&one["adapter"]));
     let software = one["device_type"] == "cpu";
@@ -116,7 +116,7 @@ fn of_prediction(one: &Value) -> Vec<Value> {
     all
 }
 
-/// Whether all was measured that should be: what was left out misses no other target.
+/// Targets that something left out would miss.
 fn of_coverage(prediction: &Value) -> Vec<Value> {
     let mut devices: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for one in rows(prediction) {
@@ -130,24 +130,25 @@ fn of_coverage(prediction: &Value) -> Vec<Value> {
     all
 }
 
-/// For how many shares of the children, each the same on all devices, they take different ones.
+/// Number of budgets, each the same share of the children's times on all devices, for which devices take different
+/// children.
 fn differing(fleet: &Value) -> Value {
     let count = |shares: &Vec<Value>| shares.iter().filter(|row| row["differ"] == true).count();
     fleet["shares"].as_array().map(count).into()
 }
 
-/// The targets that are missed, one a line, for whoever reads no table.
-pub fn verdict(targets: &[Value]) -> String {
+/// Fails if a target is missed, and names every such target.
+pub fn judge(targets: &[Value]) -> Result<()> {
     let missed: Vec<String> = (targets.iter().filter(|one| one["met"] != true))
         .map(|one| format!("  {}: {} wanted, {} got", text(&one["name"]), text(&one["wanted"]), got(one)))
         .collect();
     match missed.len() {
-        0 => format!("all {} targets are met", targets.len()),
-        count => format!("{count} of {} targets are missed:\n{}", targets.len(), missed.join("\n")),
+        0 => Ok(()),
+        count => bail!("{count} of {} targets are missed:\n{}", targets.len(), missed.join("\n")),
     }
 }
 
-/// What was reached, as text.
+/// The figure that was reached, as text.
 pub fn got(target: &Value) -> String {
     match (&target["got"], target["got"].as_f64()) {
         (Value::Null, _) => "-".to_owned(),
@@ -233,17 +234,19 @@ mod tests {
         ] {
             assert_eq!(met(&summary, name), wanted, "{name}");
         }
-        let verdict = verdict(&of(&summary));
+        let message = judge(&of(&summary)).unwrap_err().to_string();
         assert!(
-            verdict.starts_with("7 of 26 targets are missed:\n  demo, A: Spearman: >= 0.95 wanted, 0.94 got"),
-            "{verdict}"
+            message.starts_with("7 of 26 targets are missed:\n  demo, A: Spearman: >= 0.95 wanted, 0.94 got"),
+            "{message}"
         );
-        assert!(verdict.contains("`table of C, one factor`: > 0.970 wanted, 0.96 got"), "{verdict}");
-        assert!(verdict.ends_with("points on average: <= 0.3 wanted, 0.31 got"), "{verdict}");
+        assert!(message.contains("`table of C, one factor`: > 0.970 wanted, 0.96 got"), "{message}");
+        assert!(message.ends_with("points on average: <= 0.3 wanted, 0.31 got"), "{message}");
+        let met: Vec<Value> = of(&summary).into_iter().filter(|one| one["met"] == true).collect();
+        judge(&met).unwrap();
     }
 
     #[test]
-    fn what_was_left_out_is_no_success() {
+    fn measurements_left_out_miss_a_target() {
         let whole = everywhere(summary());
         let changed = |change: fn(&mut Value)| {
             let mut changed = whole.clone();
@@ -268,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn more_is_asked_of_a_gpu() {
+    fn targets_of_a_gpu_are_higher() {
         let mut summary = summary();
         summary["prediction"][0]["device_type"] = "integrated gpu".into();
         assert!(!met(&summary, "A: MAPE, %")[0]);
@@ -281,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_is_not_met() {
+    fn missing_figures_meet_no_target() {
         let mut summary = summary();
         summary["prediction"][0]["baselines"] = json!([]);
         summary["prediction"][0]["spearman"] = Value::Null;
@@ -293,7 +296,8 @@ mod tests {
         let missed: Vec<&Value> = targets.iter().filter(|one| one["met"] == false).collect();
         assert_eq!((targets.len(), missed.len()), (23, 18));
         assert_eq!(met(&summary, "`one factor`"), [false, false]);
-        assert!(verdict(&targets).contains("budgets kept at p95, %: >= 95 wanted, - got"), "{}", verdict(&targets));
-        assert!(verdict(&targets).ends_with("fresh load's: true wanted, false got"));
+        let message = judge(&targets).unwrap_err().to_string();
+        assert!(message.contains("budgets kept at p95, %: >= 95 wanted, - got"), "{message}");
+        assert!(message.ends_with("fresh load's: true wanted, false got"), "{message}");
     }
 }

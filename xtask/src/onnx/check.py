@@ -1,4 +1,4 @@
-"""Checks exported ONNX files: the ONNX checker, and ONNX Runtime's answers against the trainer's and the device's.
+"""Runs the ONNX checker on exported files and compares ONNX Runtime's logits with the trainer's and the device's.
 
 Reads the JSON documents that `nestling export --golden --json` printed (paths as arguments); prints one JSON document.
 """
@@ -12,7 +12,7 @@ import onnxruntime
 
 
 def relative(ours, theirs):
-    """Largest difference of a logit over the largest logit; NaN counts as infinitely wrong."""
+    """Returns the largest difference of a logit over the largest logit; infinity if a logit is not finite."""
     error = numpy.abs(ours.astype(numpy.float64) - theirs).max() / max(numpy.abs(theirs).max(), 1e-300)
     return float(error) if numpy.isfinite(error) else float("inf")
 
@@ -22,7 +22,7 @@ def top5(logits):
 
 
 def check(bundle, file):
-    """One row for each input of one child."""
+    """Yields one row for each input of one child."""
     onnx.checker.check_model(onnx.load(file["path"]), full_check=True)
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
@@ -31,7 +31,7 @@ def check(bundle, file):
         floats = {part: numpy.fromfile(golden[part], dtype="<f4") for part in ("input", "trainer", "device")}
         image = floats["input"].reshape(file["input"])
         logits = session.run(["logits"], {"image": image})[0][0].astype(numpy.float64)
-        # The graph says that any number of images will do.
+        # The graph accepts any number of images.
         both = session.run(["logits"], {"image": numpy.concatenate([image, -image])})[0]
         assert both.shape == (2, file["classes"]), both.shape
         yield {

@@ -2,13 +2,14 @@
 
 use crate::programs::{Programs, without_desktop};
 use crate::setup::Peers;
+use crate::values::{number, word};
 use crate::{process, workspace};
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// One way to run a network.
+/// An engine with its settings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Engine {
     Nestling {
@@ -17,7 +18,7 @@ pub enum Engine {
     NcnnVulkan {
         f16: bool,
     },
-    /// One thread of the CPU: what a device without a usable GPU would take.
+    /// On one thread, as a device without a usable GPU would run it.
     OnnxRuntimeCpu,
 }
 
@@ -41,13 +42,13 @@ impl Engine {
         }
     }
 
-    /// Largest relative difference of its logits from ONNX Runtime's that is taken for the same network. Half precision
-    /// has eleven bits, and more than a hundred layers round to them.
+    /// Upper bound of the relative difference between its logits and ONNX Runtime's. More than a hundred layers round to
+    /// the eleven bits of half precision.
     pub fn tolerance(self) -> f64 {
         if self == (Engine::NcnnVulkan { f16: true }) { 0.1 } else { 1e-3 }
     }
 
-    /// Whether its start without the driver's cache is measured, too.
+    /// Whether its start without the driver's cache is measured as well.
     pub fn is_started_cold(self) -> bool {
         matches!(self, Engine::Nestling { .. } | Engine::NcnnVulkan { f16: false })
     }
@@ -66,7 +67,7 @@ pub struct Network {
     pub model: PathBuf,
     /// Raw f32.
     pub input: PathBuf,
-    /// What the trainer answers to it.
+    /// The trainer's logits for the input.
     pub trainer: Vec<f32>,
 }
 
@@ -78,7 +79,7 @@ pub enum Cache {
     Disabled,
 }
 
-/// What one process measured. Milliseconds; what was not measured is NaN.
+/// Figures of one process, in milliseconds; a figure that was not measured is NaN.
 #[derive(Clone, Debug)]
 pub struct Sample {
     pub version: String,
@@ -95,7 +96,39 @@ pub struct Sample {
 }
 
 impl Sample {
-    /// CPU time from nothing loaded to the first logits.
+    /// Reads the document of `nestling-device bench`.
+    fn of_nestling(document: &Value) -> Self {
+        let child = &document["children"][0];
+        Self {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            load_ms: number(&document["open_ms"]) + number(&document["load_ms"]),
+            load_cpu_ms: number(&document["open_cpu_ms"]) + number(&document["load_cpu_ms"]),
+            first_ms: number(&child["first_result_ms"]),
+            first_cpu_ms: number(&child["first_result_cpu_ms"]),
+            p50_ms: number(&child["p50_ms"]),
+            cpu_ms: number(&child["cpu_ms"]),
+            runs: child["runs"].as_u64().unwrap_or(0),
+            logits: Vec::new(),
+        }
+    }
+
+    /// Reads the document of `peer.py`.
+    fn of_peer(document: &Value) -> Self {
+        let value = |key: &str| number(&document[key]);
+        Self {
+            version: word(&document["version"]).to_owned(),
+            load_ms: value("load_ms"),
+            load_cpu_ms: value("load_cpu_ms"),
+            first_ms: value("first_ms"),
+            first_cpu_ms: value("first_cpu_ms"),
+            p50_ms: value("p50_ms"),
+            cpu_ms: value("cpu_ms"),
+            runs: document["runs"].as_u64().unwrap_or(0),
+            logits: Vec::new(),
+        }
+    }
+
+    /// Returns the CPU time from the start of loading to the first logits.
     pub fn start_cpu_ms(&self) -> f64 {
         self.load_cpu_ms + self.first_cpu_ms
     }
@@ -120,64 +153,46 @@ pub struct Runner<'a> {
 }
 
 impl Runner<'_> {
-    /// Measures; without `timed` only the start and the first result, as far as the engine can.
+    /// Runs an engine; without `timed` only as far as the first result, if the engine can stop there.
     pub fn run(&self, engine: Engine, network: &Network, adapter: &str, cache: Cache, timed: bool) -> Result<Sample> {
-        let logits = self.folder.join("logits.f32");
         let mut sample = match engine {
             Engine::Nestling { subgroups } => {
-                let document = self.nestling(subgroups, network, Some(adapter), cache, timed)?;
-                let child = &document["children"][0];
-                let sum = |key: &str, other: &str| number(&document[key]) + number(&document[other]);
-                Sample {
-                    version: env!("CARGO_PKG_VERSION").to_owned(),
-                    load_ms: sum("open_ms", "load_ms"),
-                    load_cpu_ms: sum("open_cpu_ms", "load_cpu_ms"),
-                    first_ms: number(&child["first_result_ms"]),
-                    first_cpu_ms: number(&child["first_result_cpu_ms"]),
-                    p50_ms: number(&child["p50_ms"]),
-                    cpu_ms: number(&child["cpu_ms"]),
-                    runs: child["runs"].as_u64().unwrap_or(0),
-                    logits: Vec::new(),
-                }
+                Sample::of_nestling(&self.nestling(subgroups, network, Some(adapter), cache, timed)?)
             }
             Engine::NcnnVulkan { .. } | Engine::OnnxRuntimeCpu => {
-                let word = match engine {
-                    Engine::NcnnVulkan { f16: true } => "ncnn-f16",
-                    Engine::NcnnVulkan { f16: false } => "ncnn-f32",
-                    _ => "onnxruntime",
-                };
-                let mut command = Command::new(&self.peers.python);
-                command.arg(workspace::root().join("xtask/src/peers/peer.py")).arg(word);
-                command.args([&network.model, &network.input, &logits]).args(["--adapter", adapter]);
-                if timed {
-                    command.args(["--seconds", &self.seconds.to_string()]);
-                }
-                let document = self.document(command, cache)?;
-                let value = |key: &str| number(&document[key]);
-                Sample {
-                    version: document["version"].as_str().unwrap_or("?").to_owned(),
-                    load_ms: value("load_ms"),
-                    load_cpu_ms: value("load_cpu_ms"),
-                    first_ms: value("first_ms"),
-                    first_cpu_ms: value("first_cpu_ms"),
-                    p50_ms: value("p50_ms"),
-                    cpu_ms: value("cpu_ms"),
-                    runs: document["runs"].as_u64().unwrap_or(0),
-                    logits: Vec::new(),
-                }
+                Sample::of_peer(&self.peer(engine, network, adapter, cache, timed)?)
             }
         };
-        sample.logits = read_floats(&logits)?;
+        sample.logits = read_floats(&self.logits())?;
         Ok(sample)
     }
 
-    /// The adapter that nestling takes; the others are held to the same.
+    /// The file to which every engine writes its logits.
+    fn logits(&self) -> PathBuf {
+        self.folder.join("logits.f32")
+    }
+
+    fn peer(&self, engine: Engine, network: &Network, adapter: &str, cache: Cache, timed: bool) -> Result<Value> {
+        let name = match engine {
+            Engine::NcnnVulkan { f16: true } => "ncnn-f16",
+            Engine::NcnnVulkan { f16: false } => "ncnn-f32",
+            _ => "onnxruntime",
+        };
+        let mut command = Command::new(&self.peers.python);
+        command.arg(workspace::root().join("xtask/src/peers/peer.py")).arg(name);
+        command.args([&network.model, &network.input, &self.logits()]).args(["--adapter", adapter]);
+        if timed {
+            command.args(["--seconds", &self.seconds.to_string()]);
+        }
+        self.document(command, cache)
+    }
+
+    /// Returns the adapter that nestling takes by itself; the other engines must use the same.
     pub fn adapter(&self, network: &Network) -> Result<Adapter> {
         let document = self.nestling(true, network, None, Cache::Kept, false)?;
-        let word = |value: &Value| value.as_str().unwrap_or("?").to_owned();
         Ok(Adapter {
-            name: word(&document["device"]["adapter"]),
-            driver: word(&document["device"]["driver"]),
+            name: word(&document["device"]["adapter"]).to_owned(),
+            driver: word(&document["device"]["driver"]).to_owned(),
             software: document["device_type"] == "cpu",
             subgroups: document["subgroups"] == true,
         })
@@ -192,11 +207,11 @@ impl Runner<'_> {
         timed: bool,
     ) -> Result<Value> {
         let bundle = self.bundle.to_string_lossy();
-        // Vulkan, because that is what ncnn has.
+        // Vulkan, because ncnn runs on nothing else.
         let mut command = self.programs.device(&["bench", &bundle, "--whole-only", "--backend", "vulkan", "--json"]);
         command.args(["--child", network.child, "--seconds", &if timed { self.seconds } else { 1 }.to_string()]);
-        command.arg("--input").arg(&network.input).arg("--logits").arg(self.folder.join("logits.f32"));
-        // Timestamps are for layers; the peers take none either.
+        command.arg("--input").arg(&network.input).arg("--logits").arg(self.logits());
+        // Timestamps serve only to time layers; the other engines take none either.
         command.args(["--without", if subgroups { "timestamps" } else { "timestamps,subgroups" }]);
         if let Some(adapter) = adapter {
             command.args(["--adapter", adapter]);
@@ -204,7 +219,7 @@ impl Runner<'_> {
         self.document(command, cache)
     }
 
-    /// Both kinds of program in the same surroundings; what they print beside the document is kept for an error.
+    /// Runs either kind of program in the same environment. Its other output becomes part of an error.
     fn document(&self, mut command: Command, cache: Cache) -> Result<Value> {
         without_desktop(&mut command);
         command.env("MESA_SHADER_CACHE_DIR", self.folder.join("shader-cache")).stdin(Stdio::null());
@@ -221,10 +236,7 @@ impl Runner<'_> {
     }
 }
 
-fn number(value: &Value) -> f64 {
-    value.as_f64().unwrap_or(f64::NAN)
-}
-
+/// Reads a file of little-endian f32.
 pub fn read_floats(path: &Path) -> Result<Vec<f32>> {
     let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
     Ok(bytes.as_chunks::<4>().0.iter().map(|&word| f32::from_le_bytes(word)).collect())

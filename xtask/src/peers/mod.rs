@@ -1,12 +1,12 @@
-//! `cargo xtask bench --peers`: the same networks in other engines, on this machine, in turns.
+//! `cargo xtask bench --peers`: runs the same networks in other engines on this machine.
 //!
 //! Every network is a child of one bundle, exported to ONNX and converted from there. Every engine runs it in a process
-//! of its own, one after another and round after round, so that whatever else the machine does meets all alike.
+//! of its own. The engines take turns over several rounds, so that other load on the machine affects all of them.
 
 mod engines;
 mod results;
 
-use crate::bench::import_lite0;
+use crate::photo::import_lite0;
 use crate::programs::{Programs, json, write_json};
 use crate::{process, setup, workspace};
 use anyhow::{Context, Result, bail, ensure};
@@ -15,11 +15,11 @@ use results::{Machine, Results, largest_relative_error};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// Names of the networks, and of the children of the bundle.
+/// Names of the networks and of the bundle's children that they are.
 const NETWORKS: [(&str, &str); 3] =
     [("table1-smallest-192", "smallest"), ("lite0-224", "lite0"), ("table1-biggest-320", "biggest")];
 
-/// Seconds that each process times an engine.
+/// Seconds for which each process times an engine.
 const SECONDS: u32 = 2;
 
 /// Largest relative difference between ONNX Runtime and the trainer.
@@ -36,7 +36,7 @@ pub fn run(rounds: u32) -> Result<()> {
     std::fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
     println!("\n== convert");
     let bundle = folder.join("lite0.nestling");
-    import_lite0(&programs, &bundle.to_string_lossy())?;
+    import_lite0(&programs, &setup::photo()?, &bundle.to_string_lossy(), &[])?;
     let networks = NETWORKS
         .iter()
         .map(|&(name, child)| convert(&programs, &peers.pnnx, &bundle, &folder, name, child))
@@ -66,7 +66,7 @@ pub fn run(rounds: u32) -> Result<()> {
     Ok(())
 }
 
-/// Exports a child and converts it for ncnn.
+/// Exports a child to ONNX and converts it for ncnn.
 fn convert(
     programs: &Programs,
     pnnx: &Path,
@@ -90,22 +90,22 @@ fn convert(
         let _ = std::fs::remove_file(folder.join(file)); // an older one must not pass for the new one
     }
     let mut convert = Command::new(pnnx);
-    // In words of 32 bits: each engine rounds to half precision itself, where it is told to.
+    // In f32: an engine that shall compute in half precision rounds the weights itself.
     convert.args([&onnx, &format!("inputshape={shape}"), "fp16=0"]);
-    // Its own names for them have underscores for dashes.
+    // The default names have underscores in place of dashes.
     convert.args([format!("ncnnparam={}", made[0]), format!("ncnnbin={}", made[1])]);
     convert.current_dir(folder).stdin(Stdio::null());
     let shown = process::display(&convert);
     let output = convert.output().with_context(|| format!("could not start `{shown}`"))?;
     if !output.status.success() || !made.iter().all(|file| folder.join(file).is_file()) {
-        let said = [output.stdout, output.stderr].concat();
-        bail!("`{shown}` failed ({}):\n{}", output.status, String::from_utf8_lossy(&said));
+        let printed = [output.stdout, output.stderr].concat();
+        bail!("`{shown}` failed ({}):\n{}", output.status, String::from_utf8_lossy(&printed));
     }
     println!("{name}: input {shape}");
     Ok(Network { name, child, model, input: golden("input"), trainer: read_floats(&golden("trainer"))? })
 }
 
-/// Every engine must compute the same network. Fills the driver's cache, too.
+/// Fails unless every engine computes the same network. Also fills the driver's cache.
 fn check(runner: &Runner<'_>, engines: &[Engine], network: &Network, results: &mut Results) -> Result<()> {
     let reference = runner.run(Engine::OnnxRuntimeCpu, network, &results.adapter.name, Cache::Kept, false)?.logits;
     let error = largest_relative_error(&network.trainer, &reference);
@@ -121,7 +121,7 @@ fn check(runner: &Runner<'_>, engines: &[Engine], network: &Network, results: &m
     Ok(())
 }
 
-/// One process of each engine, beginning with another one in each round.
+/// Runs one process of each engine; each round begins with another engine.
 fn measure(
     runner: &Runner<'_>,
     engines: &[Engine],

@@ -1,8 +1,8 @@
-"""Runs one peer on one network, in a process of its own; prints one JSON document and writes the logits.
+"""Runs one engine on one network, prints one JSON document and writes the logits.
 
 load_*   read the model, make the network and its pipelines
 first_*  the first inference, tensor in to logits out
-cpu_ms   process CPU time of all threads for one inference, median: on a software Vulkan driver, what it costs
+cpu_ms   process CPU time of all threads for one inference, median: the cost on a software Vulkan driver
 """
 
 import argparse
@@ -14,11 +14,11 @@ import time
 import numpy
 
 WARM_UPS = 1  # after the first run
-FEWEST_RUNS = 3
+MIN_RUNS = 3
 
 
 def ncnn_vulkan(model, image, adapter, f16):
-    """All options but these as ncnn has them."""
+    """Sets only the options that choose device, threads and precision; the others keep ncnn's defaults."""
     import ncnn
 
     names = [ncnn.get_gpu_info(index).device_name() for index in range(ncnn.get_gpu_count())]
@@ -62,7 +62,7 @@ def onnxruntime_cpu(model, image):
 
 
 def spent(work):
-    """What work returns, its wall milliseconds and its CPU milliseconds."""
+    """Returns the result of work, its wall milliseconds and its CPU milliseconds."""
     wall, cpu = time.perf_counter(), time.process_time()
     result = work()
     return result, (time.perf_counter() - wall) * 1e3, (time.process_time() - cpu) * 1e3
@@ -100,7 +100,7 @@ def main():
             run()
         walls, cpus = [], []
         until = time.perf_counter() + options.seconds
-        while len(walls) < FEWEST_RUNS or time.perf_counter() < until:
+        while len(walls) < MIN_RUNS or time.perf_counter() < until:
             _, wall, cpu = spent(run)
             walls.append(wall)
             cpus.append(cpu)

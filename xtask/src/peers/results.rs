@@ -1,13 +1,14 @@
-//! What was measured, as a document and as tables.
+//! The measurements, as a document and as tables.
 
 use super::engines::{Adapter, Engine, Network, Sample};
 use crate::process;
+use crate::values::{list, number, word};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 type Key = (&'static str, &'static str);
 
-/// All samples, and what they were taken on.
+/// All samples, with the machine and the adapter.
 pub struct Results {
     pub adapter: Adapter,
     machine: Machine,
@@ -19,7 +20,7 @@ pub struct Results {
     cold: BTreeMap<Key, Vec<Sample>>,
 }
 
-/// The machine, and how busy it was when the run began.
+/// The machine, and its load when the run began.
 pub struct Machine {
     date: String,
     cpu: String,
@@ -41,13 +42,13 @@ impl Machine {
     }
 }
 
-/// Of the last 1, 5 and 15 minutes.
+/// Returns the load average of the last 1, 5 and 15 minutes.
 fn load_average() -> String {
     let text = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
     text.split_whitespace().take(3).collect::<Vec<_>>().join(" ")
 }
 
-/// Largest difference of a logit over the largest logit of the reference; what is no number is infinitely wrong.
+/// Returns the largest difference of a logit over the largest logit of the reference; infinity if a logit is not finite.
 pub fn largest_relative_error(found: &[f32], reference: &[f32]) -> f64 {
     if found.len() != reference.len() || found.iter().any(|value| !value.is_finite()) {
         return f64::INFINITY;
@@ -57,7 +58,7 @@ pub fn largest_relative_error(found: &[f32], reference: &[f32]) -> f64 {
     found.iter().zip(reference).map(difference).fold(0.0, f64::max)
 }
 
-/// The middle one, or the mean of the middle two.
+/// Returns the middle value, or the mean of the middle two.
 fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     let half = values.len() / 2;
@@ -72,12 +73,12 @@ fn middle(samples: &[Sample], value: impl Fn(&Sample) -> f64) -> f64 {
     median(samples.iter().map(value).collect())
 }
 
-/// The least and the most.
+/// Returns the smallest and the largest value.
 fn spread(values: impl Iterator<Item = f64>) -> [f64; 2] {
     values.fold([f64::INFINITY, f64::NEG_INFINITY], |[least, most], value| [least.min(value), most.max(value)])
 }
 
-/// Our share of theirs over the rounds, each divided within its own.
+/// Returns the smallest and the largest ratio of a round.
 fn ratio_spread(ours: &[Sample], theirs: &[Sample], value: impl Fn(&Sample) -> f64) -> [f64; 2] {
     spread(ours.iter().zip(theirs).map(|(ours, theirs)| value(ours) / value(theirs)))
 }
@@ -88,7 +89,7 @@ impl Results {
         Self { adapter, machine, rounds, seconds, engines, errors, warm: BTreeMap::new(), cold: BTreeMap::new() }
     }
 
-    /// Notes how far an engine's logits are from ONNX Runtime's.
+    /// Adds an engine, with the error of its logits against ONNX Runtime's.
     pub fn agree(&mut self, network: &'static str, engine: Engine, error: f64) {
         self.errors.insert((network, engine.name()), error);
         if !self.engines.contains(&engine) {
@@ -116,7 +117,7 @@ impl Results {
         self.errors.get(&(network, engine.name())).copied().unwrap_or(f64::NAN)
     }
 
-    /// `target/bench/peers.json`.
+    /// Returns the document for `target/bench/peers.json`.
     pub fn document(&self, networks: &[Network]) -> Value {
         let mut rows = Vec::new();
         let mut starts = Vec::new();
@@ -158,7 +159,7 @@ impl Results {
         })
     }
 
-    /// One of nestling's variants against one peer: medians over the rounds.
+    /// Compares one of nestling's variants with a peer, by the medians over the rounds.
     fn row(&self, network: &'static str, ours: Engine, subgroups: bool, peer: Engine) -> Value {
         let (mine, theirs) = (self.warm(network, ours), self.warm(network, peer));
         let cpu = |samples| middle(samples, |sample| sample.cpu_ms);
@@ -173,13 +174,13 @@ impl Results {
             "peer_version": theirs.first().map(|sample| &sample.version),
             "peer_precision": peer.precision(),
             "peer_cpu_ms": cpu(theirs),
-            // What the peer's costs, of which ours is this share: below 1 is faster.
+            // Below 1, nestling takes less CPU time than the peer.
             "ratio": cpu(mine) / cpu(theirs),
             "ratio_spread": ratio_spread(mine, theirs, |sample| sample.cpu_ms),
             "wall_ms": wall(mine),
             "peer_wall_ms": wall(theirs),
             "wall_ratio": wall(mine) / wall(theirs),
-            // Both against ONNX Runtime on the CPU.
+            // Both errors are against ONNX Runtime on the CPU.
             "max_relative_error": self.error(network, ours),
             "peer_max_relative_error": self.error(network, peer),
         })
@@ -210,7 +211,7 @@ impl Results {
         })
     }
 
-    /// All of one engine on one network.
+    /// Returns all figures of one engine on one network.
     fn engine(&self, network: &'static str, engine: Engine) -> Value {
         let samples = self.warm(network, engine);
         let middle = |value: fn(&Sample) -> f64| middle(samples, value);
@@ -234,7 +235,7 @@ impl Results {
         })
     }
 
-    /// The document's tables.
+    /// Prints the document as tables.
     pub fn print(&self, document: &Value) {
         let Machine { cpu, cores, load_average, .. } = &self.machine;
         let after = &document["machine"]["load_average_after"];
@@ -245,48 +246,14 @@ impl Results {
             "  {:20} {:27} {:>8} {:>17} {:>9} {:>8} {:>9} {:>8}",
             "network", "engine", "CPU ms", "spread", "wall p50", "load CPU", "first CPU", "error"
         );
-        for row in list(&document["engines"]) {
-            println!(
-                "  {:20} {:27} {:8.1} {:>17} {:9.1} {:8.0} {:9.0} {:8.1e}",
-                word(&row["network"]),
-                word(&row["engine"]),
-                number(&row["cpu_ms"]),
-                range(&row["cpu_ms_spread"]),
-                number(&row["wall_ms"]),
-                number(&row["load_cpu_ms"]),
-                number(&row["first_cpu_ms"]),
-                number(&row["max_relative_error"]),
-            );
-        }
+        list(&document["engines"]).iter().for_each(print_engine);
         println!("\n  nestling's share of the peer's:{:18} {:>9} {:>15} {:>9}", "", "CPU", "spread", "wall");
-        for row in list(&document["rows"]) {
-            let ours = if row["subgroups"] == true { "with subgroups" } else { "without" };
-            println!(
-                "  {:20} {:27} {:>9} {:>15} {:>9}  {ours}",
-                word(&row["network"]),
-                word(&row["peer"]),
-                times(&row["ratio"]),
-                range(&row["ratio_spread"]),
-                times(&row["wall_ratio"]),
-            );
-        }
+        list(&document["rows"]).iter().for_each(print_comparison);
         println!(
             "\n  CPU ms from nothing to logits: {:16} {:>9} {:>9} {:>9} {:>15}",
             "", "nestling", "peer", "ratio", "spread"
         );
-        for row in list(&document["cold_start"]) {
-            let ours = if row["subgroups"] == true { "with subgroups" } else { "without" };
-            println!(
-                "  {:20} {:16} cache {:4} {:>9.0} {:>9.0} {:>9} {:>15}  {ours}",
-                word(&row["network"]),
-                word(&row["peer"]),
-                word(&row["shader_cache"]),
-                number(&row["cpu_ms"]),
-                number(&row["peer_cpu_ms"]),
-                times(&row["ratio"]),
-                range(&row["ratio_spread"]),
-            );
-        }
+        list(&document["cold_start"]).iter().for_each(print_start);
         if !self.adapter.software {
             println!(
                 "\n  This adapter is a GPU: CPU time is only the driver's; compare wall times, on an idle machine."
@@ -295,16 +262,48 @@ impl Results {
     }
 }
 
-fn number(value: &Value) -> f64 {
-    value.as_f64().unwrap_or(f64::NAN)
+fn print_engine(row: &Value) {
+    println!(
+        "  {:20} {:27} {:8.1} {:>17} {:9.1} {:8.0} {:9.0} {:8.1e}",
+        word(&row["network"]),
+        word(&row["engine"]),
+        number(&row["cpu_ms"]),
+        range(&row["cpu_ms_spread"]),
+        number(&row["wall_ms"]),
+        number(&row["load_cpu_ms"]),
+        number(&row["first_cpu_ms"]),
+        number(&row["max_relative_error"]),
+    );
 }
 
-fn word(value: &Value) -> &str {
-    value.as_str().unwrap_or("?")
+fn print_comparison(row: &Value) {
+    println!(
+        "  {:20} {:27} {:>9} {:>15} {:>9}  {}",
+        word(&row["network"]),
+        word(&row["peer"]),
+        times(&row["ratio"]),
+        range(&row["ratio_spread"]),
+        times(&row["wall_ratio"]),
+        subgroups(row),
+    );
 }
 
-fn list(value: &Value) -> &[Value] {
-    value.as_array().map_or(&[], Vec::as_slice)
+fn print_start(row: &Value) {
+    println!(
+        "  {:20} {:16} cache {:4} {:>9.0} {:>9.0} {:>9} {:>15}  {}",
+        word(&row["network"]),
+        word(&row["peer"]),
+        word(&row["shader_cache"]),
+        number(&row["cpu_ms"]),
+        number(&row["peer_cpu_ms"]),
+        times(&row["ratio"]),
+        range(&row["ratio_spread"]),
+        subgroups(row),
+    );
+}
+
+fn subgroups(row: &Value) -> &'static str {
+    if row["subgroups"] == true { "with subgroups" } else { "without" }
 }
 
 fn times(value: &Value) -> String {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 /// The Debian and Ubuntu package.
 pub const PACKAGE: &str = "dataset-fashion-mnist";
 
-/// Where that package puts the files, and where the trainer looks for them.
+/// The folder into which that package puts the files, and in which the trainer looks for them.
 const FOLDER: &str = "/usr/share/datasets/fashion-mnist";
 
 const FILES: [&str; 4] = [
@@ -16,13 +16,13 @@ const FILES: [&str; 4] = [
     "t10k-labels-idx1-ubyte.gz",
 ];
 
-/// The folder, when all four files are in it.
+/// Returns the folder if all four files are in it.
 pub fn find() -> Option<PathBuf> {
     let folder = Path::new(FOLDER);
     FILES.iter().all(|file| folder.join(file).is_file()).then(|| folder.to_path_buf())
 }
 
-/// The folder, or what to do to have it.
+/// Returns the folder, or an error that says how to make it.
 pub fn require() -> Result<PathBuf> {
     match find() {
         Some(folder) => Ok(folder),

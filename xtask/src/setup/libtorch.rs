@@ -1,17 +1,17 @@
 //! libtorch, out of the PyPI wheels, in a layout that tch links on any machine.
 //!
 //! ```text
-//! target/libtorch -> torch-2.11.0-cpu/link       what LIBTORCH in .cargo/config.toml points at
+//! target/libtorch -> torch-2.11.0-cpu/link       the folder that LIBTORCH in .cargo/config.toml names
 //! target/torch-2.11.0-cpu/torch/{lib,include}    from the torch wheel
 //! target/torch-2.11.0-cpu/nvidia/*/lib           from the nvidia wheels; torch's libraries look for them here
-//! target/torch-2.11.0-cpu/link/{lib,include}     links to the former, all but libtorch_cuda.so
+//! target/torch-2.11.0-cpu/link/{lib,include}     links to the torch folders, without libtorch_cuda.so
 //! ```
 //!
 //! torch-sys links `libtorch_cuda` as soon as it sees the file, and such a binary does not start without CUDA. `link`
 //! hides it; the trainer loads it at run time where there is a driver. So the same binary runs on both kinds of
 //! machine, and the `cpu` set (without the CUDA libraries) and the `cuda` set can be exchanged without a rebuild.
 
-use super::{python, shared_library, wheels, whole_folder};
+use super::{pip, whole_folder};
 use crate::{process, workspace};
 use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};
@@ -20,11 +20,11 @@ use std::{fs, io};
 /// The version that the `tch` in Cargo.toml is generated for; torch-sys compares it with `build-version`.
 const VERSION: &str = "2.11.0";
 
-/// What libtorch_cpu.so needs even where there is no GPU. Versions as torch 2.11.0 pins them (through
-/// cuda-toolkit 13.0.2).
+/// The wheels that libtorch_cpu.so needs even where there is no GPU: it comes from the CUDA build, so that one binary
+/// serves both devices. Versions as torch 2.11.0 pins them (through cuda-toolkit 13.0.2).
 const CPU_WHEELS: [&str; 3] = ["torch==2.11.0", "nvidia-cuda-runtime==13.0.96.*", "nvidia-cuda-cupti==13.0.85.*"];
 
-/// What libtorch_cuda.so and the libraries that it loads later need on top.
+/// The wheels that libtorch_cuda.so needs in addition.
 const CUDA_WHEELS: [&str; 12] = [
     "nvidia-cublas==13.1.0.3.*",
     "nvidia-cuda-nvrtc==13.0.88.*",
@@ -40,34 +40,18 @@ const CUDA_WHEELS: [&str; 12] = [
     "nvidia-nvshmem-cu13==3.4.5",
 ];
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Cpu,
-    Cuda,
-}
+/// The files that libtorch_cpu.so needs at load time (readelf -d): half of the 1.1 GB that the torch wheel unpacks to.
+const CPU_FILES: [&str; 6] = [
+    "torch/include/*",
+    "torch/lib/libtorch_cpu.so",
+    "torch/lib/libc10.so",
+    "torch/lib/libgomp.so.1",
+    "nvidia/*/libcudart.so.13",
+    "nvidia/*/libcupti.so.13",
+];
+const CUDA_FILES: [&str; 3] = ["torch/include/*", "torch/lib/*.so*", "nvidia/*/lib/*.so*"];
 
-impl Kind {
-    fn name(self) -> &'static str {
-        match self {
-            Kind::Cpu => "cpu",
-            Kind::Cuda => "cuda",
-        }
-    }
-
-    /// A folder of this name is whole: it is renamed to it last.
-    fn folder(self) -> PathBuf {
-        workspace::target().join(format!("torch-{VERSION}-{}", self.name()))
-    }
-
-    fn wheels(self) -> Vec<&'static str> {
-        match self {
-            Kind::Cpu => CPU_WHEELS.to_vec(),
-            Kind::Cuda => CPU_WHEELS.iter().chain(&CUDA_WHEELS).copied().collect(),
-        }
-    }
-}
-
-/// Installs what this machine can use, unless it is there; says what is there.
+/// Installs the libraries that this machine can use, unless they are there, and returns a description.
 pub fn install(force_cuda: bool) -> Result<String> {
     let link = workspace::target().join("libtorch");
     if let Some(own) = std::env::var_os("LIBTORCH").filter(|path| Path::new(path) != link) {
@@ -80,40 +64,37 @@ pub fn install(force_cuda: bool) -> Result<String> {
         );
     }
     // The larger set serves a machine without a driver as well.
-    let cuda = force_cuda || has_nvidia_driver() || Kind::Cuda.folder().exists();
-    let kind = if cuda { Kind::Cuda } else { Kind::Cpu };
-    if !kind.folder().exists() {
-        whole_folder::make(&kind.folder(), |part| fill(part, kind))?;
+    let cuda = force_cuda || has_nvidia_driver() || folder("cuda").exists();
+    let (name, described) = if cuda { ("cuda", "with CUDA") } else { ("cpu", "CPU only (no NVIDIA driver found)") };
+    if !folder(name).exists() {
+        whole_folder::make(&folder(name), |part| fill(part, cuda))?;
     }
-    point(&link, kind)?;
-    if kind == Kind::Cuda {
-        let _ = fs::remove_dir_all(Kind::Cpu.folder()); // only disk space: the link has just left it
+    point(&link, &folder(name))?;
+    if cuda {
+        let _ = fs::remove_dir_all(folder("cpu")); // only disk space, now that nothing links to it
     }
-    Ok(match kind {
-        Kind::Cpu => format!("{VERSION}, CPU only (no NVIDIA driver found), in {}", link.display()),
-        Kind::Cuda => format!("{VERSION} with CUDA, in {}", link.display()),
-    })
+    Ok(format!("{VERSION}, {described}, in {}", link.display()))
+}
+
+fn folder(kind: &str) -> PathBuf {
+    workspace::target().join(format!("torch-{VERSION}-{kind}"))
 }
 
 fn has_nvidia_driver() -> bool {
-    Path::new("/proc/driver/nvidia/version").exists()
-        || shared_library::find("libcuda.so.1").is_some()
-        || process::answer("nvidia-smi", &["-L"]).is_some()
+    Path::new("/proc/driver/nvidia/version").exists() || process::answer("nvidia-smi", &["-L"]).is_some()
 }
 
-/// Fetches the wheels, and lays out what the set consists of.
-fn fill(part: &Path, kind: Kind) -> Result<()> {
-    let python = python::with_pip()?;
-    let megabytes = if kind == Kind::Cpu { "0.5 GB to fetch, 0.6 GB" } else { "2 GB to fetch, 4 GB" };
-    println!("setup: libtorch {VERSION} for {} ({megabytes} on disk)", kind.name());
-    let fetched = part.join("wheels");
-    wheels::fetch(&python, &fetched, &kind.wheels()).context("libtorch is missing")?;
-    println!("setup: unpacking");
-    wheels::unpack(&python, &fetched, part, &[kind.name()])?;
+/// Fetches the wheels and lays their files out.
+fn fill(part: &Path, cuda: bool) -> Result<()> {
+    let (size, files) =
+        if cuda { ("2 GB to fetch, 4 GB", &CUDA_FILES[..]) } else { ("0.5 GB to fetch, 0.6 GB", &CPU_FILES[..]) };
+    println!("setup: libtorch {VERSION} ({size} on disk)");
+    let wheels = CPU_WHEELS.iter().chain(CUDA_WHEELS.iter().filter(|_| cuda)).copied().collect::<Vec<_>>();
+    pip::unpack(&wheels, files, part).context("libtorch is missing")?;
     make_link_folder(part)
 }
 
-/// `link/`: what the linker and the binaries may see.
+/// Makes `link/`, which holds only what the linker and the binaries may see.
 fn make_link_folder(part: &Path) -> Result<()> {
     let lib = part.join("link/lib");
     fs::create_dir_all(&lib).with_context(|| format!("could not make {}", lib.display()))?;
@@ -134,8 +115,7 @@ fn make_link_folder(part: &Path) -> Result<()> {
 }
 
 /// Makes `target/libtorch` point at the set, in one step.
-fn point(link: &Path, kind: Kind) -> Result<()> {
-    let folder = kind.folder();
+fn point(link: &Path, folder: &Path) -> Result<()> {
     let to = Path::new(folder.file_name().unwrap_or_default()).join("link");
     if fs::read_link(link).is_ok_and(|now| now == to) {
         return Ok(());

@@ -1,27 +1,21 @@
-//! `cargo xtask setup`: what must be on the machine before the workspace builds, trains and draws.
+//! `cargo xtask setup`: installs what the workspace needs to build, train and draw.
 //!
-//! Every step first looks whether it is already done, so [`ensure`] costs milliseconds on a machine that is ready.
+//! Every step first checks whether it is done, so [`ensure`] costs milliseconds on a machine that is ready.
 
+mod environments;
 mod fashion_mnist;
 mod libtorch;
-mod onnx;
 mod packages;
-mod peers;
 mod photo;
-mod private_python;
-mod python;
-mod shared_library;
-mod swiftshader;
+mod pip;
 mod vulkan;
-mod wheels;
 mod whole_folder;
 
 use anyhow::Result;
-use std::path::PathBuf;
 
-pub use peers::{Peers, ensure as peers};
-pub use photo::ensure as photo;
-pub use swiftshader::find_or_install as swiftshader;
+pub use environments::{Peers, onnx as onnx_python, peers};
+pub use photo::{Photo, ensure as photo};
+pub use vulkan::{has_only_lavapipe, swiftshader};
 
 /// Flags of `cargo xtask setup`.
 #[derive(clap::Args, Default)]
@@ -34,7 +28,7 @@ pub struct Options {
     pub onnx: bool,
 }
 
-/// Does what is missing and says what is there.
+/// Installs what is missing and prints what is there.
 pub fn run(options: &Options) -> Result<()> {
     // One call of the package manager for all that is missing: its index is slow to refresh.
     let mut wanted = Vec::new();
@@ -58,17 +52,20 @@ pub fn run(options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// A Python that imports numpy, onnx and onnxruntime; made where it is missing or damaged.
-pub fn onnx_python() -> Result<PathBuf> {
-    onnx::python()
-}
-
-/// What the other commands call first.
+/// Installs what every command that trains or draws needs.
 pub fn ensure() -> Result<()> {
     run(&Options::default())
 }
 
-/// One of the four files of Fashion-MNIST, as its package has it.
+/// Debian's compiler for the web and the sources of the standard library, which it builds itself.
+pub const WEB_PACKAGES: [&str; 3] = ["rustc-web", "cargo-web", "rust-web-src"];
+
+/// Installs Debian's compiler for the web.
+pub fn web_compiler() -> Result<()> {
+    packages::install(&WEB_PACKAGES)
+}
+
+/// Returns the path of one of Fashion-MNIST's four files.
 pub fn dataset_file(name: &str) -> Result<String> {
     Ok(fashion_mnist::require()?.join(format!("{name}.gz")).to_string_lossy().into_owned())
 }

@@ -1,7 +1,8 @@
-//! The system's packages, where it has apt; elsewhere a message says what is needed.
+//! The system's packages: installed where it has apt, elsewhere named in a message.
 
 use crate::process;
 use anyhow::{Context, Result, bail};
+use std::io::stderr;
 use std::process::Command;
 
 /// Installs the named packages; does nothing for an empty list.
@@ -11,8 +12,8 @@ pub fn install(names: &[&str]) -> Result<()> {
     }
     let list = names.join(" ");
     if process::answer("apt-get", &["--version"]).is_none() {
-        // The caller's own check says what each of them is for.
-        println!("setup: no apt on this system; Debian calls what is missing: {list}");
+        // The caller's own check says why each of them is needed.
+        eprintln!("setup: no apt on this system; under Debian's names, these packages are missing: {list}");
         return Ok(());
     }
     if process::answer("id", &["-u"]).as_deref() != Some("0") {
@@ -21,10 +22,11 @@ pub fn install(names: &[&str]) -> Result<()> {
              sudo apt-get update && sudo apt-get install --yes --no-install-recommends {list}"
         );
     }
-    println!("setup: installing {list}");
-    process::run(Command::new("apt-get").args(["--quiet=2", "update"]))
+    // Standard output may be a JSON document.
+    eprintln!("setup: installing {list}");
+    process::run(Command::new("apt-get").args(["--quiet=2", "update"]).stdout(stderr()))
         .context("the package index could not be refreshed; is the network there?")?;
     let mut install = Command::new("apt-get");
     install.args(["--quiet=2", "install", "--yes", "--no-install-recommends"]).args(names);
-    process::run(install.env("DEBIAN_FRONTEND", "noninteractive"))
+    process::run(install.env("DEBIAN_FRONTEND", "noninteractive").stdout(stderr()))
 }

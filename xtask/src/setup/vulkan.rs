@@ -1,28 +1,36 @@
-//! A Vulkan loader and at least one driver; which one is no matter here, the runtime names the adapter that it takes.
+//! A Vulkan loader and at least one driver. The runtime chooses between drivers, and names the adapter that it takes.
 
-use super::shared_library;
+use super::packages;
+use crate::process;
 use anyhow::{Result, bail};
 use std::path::{Path, PathBuf};
 
 /// The loader, and Mesa's drivers: among them lavapipe, which runs on any CPU.
 pub const PACKAGES: [&str; 2] = ["libvulkan1", "mesa-vulkan-drivers"];
 
-/// Where drivers leave their manifests (the loader's own search list on Linux).
+/// The folders in which the loader looks for drivers' manifests.
 const MANIFEST_FOLDERS: [&str; 4] =
     ["/etc/vulkan/icd.d", "/usr/share/vulkan/icd.d", "/usr/local/share/vulkan/icd.d", "/usr/local/etc/vulkan/icd.d"];
 
-/// The drivers found, in words; `None` where the loader or every driver is missing.
+/// The manifests of SwiftShader, a software driver that browsers bring along.
+const SWIFTSHADER: [&str; 4] = [
+    "/usr/lib/chromium/vk_swiftshader_icd.json",
+    "/usr/lib/chromium-browser/vk_swiftshader_icd.json",
+    "/opt/google/chrome/vk_swiftshader_icd.json",
+    "/usr/lib64/chromium-browser/vk_swiftshader_icd.json",
+];
+
+/// Returns the names of the drivers, or `None` where the loader or every driver is missing.
 pub fn find() -> Option<String> {
     // macOS and Windows draw through Metal and Direct3D, which are part of the system.
     if !cfg!(target_os = "linux") {
         return Some("not needed on this system".to_owned());
     }
-    shared_library::find("libvulkan.so.1")?;
-    let drivers: Vec<String> = manifests().iter().map(|path| driver_name(path)).collect();
-    (!drivers.is_empty()).then(|| format!("drivers: {}", drivers.join(", ")))
+    let drivers = drivers();
+    (has_loader() && !drivers.is_empty()).then(|| format!("drivers: {}", drivers.join(", ")))
 }
 
-/// The drivers found, or what to do to have one.
+/// Returns the names of the drivers, or an error that says how to install one.
 pub fn require() -> Result<String> {
     match find() {
         Some(found) => Ok(found),
@@ -35,32 +43,55 @@ pub fn require() -> Result<String> {
     }
 }
 
-fn manifests() -> Vec<PathBuf> {
-    // Both names are the loader's: the second is the older one.
-    for variable in ["VK_DRIVER_FILES", "VK_ICD_FILENAMES"] {
-        if let Some(list) = std::env::var_os(variable) {
-            return std::env::split_paths(&list).filter(|path| path.is_file()).collect();
-        }
-    }
-    let mut found: Vec<PathBuf> = MANIFEST_FOLDERS
-        .iter()
-        .filter_map(|folder| std::fs::read_dir(folder).ok())
-        .flat_map(|entries| entries.flatten().map(|entry| entry.path()))
-        .filter(|path| path.extension().is_some_and(|extension| extension == "json"))
-        .collect();
-    found.sort();
-    found
+/// Whether Mesa's software driver is the only one that has something to run on.
+pub fn has_only_lavapipe() -> bool {
+    let drivers = drivers();
+    let has = |name: &str| drivers.iter().any(|other| other == name);
+    // Mesa brings drivers for hardware along, which find none without these.
+    let has_gpu = ["/dev/dri", "/dev/nvidia0", "/dev/dxg"].iter().any(|device| Path::new(device).exists());
+    has("lavapipe") && !has("vk_swiftshader") && !has_gpu
 }
 
-/// `lvp_icd.x86_64.json` is known to people as lavapipe; the other names speak for themselves.
+/// Returns SwiftShader's manifest from a browser, which is installed where that is possible.
+pub fn swiftshader() -> Option<PathBuf> {
+    let find = || SWIFTSHADER.iter().map(PathBuf::from).find(|path| path.is_file());
+    find().or_else(|| {
+        if let Err(error) = packages::install(&["chromium-common"]) {
+            println!("setup: {error:#}");
+        }
+        find()
+    })
+}
+
+fn has_loader() -> bool {
+    const LOADER: &str = "libvulkan.so.1";
+    let folders = std::env::var_os("LD_LIBRARY_PATH").unwrap_or_default();
+    // By its path, which an ordinary user's PATH often lacks.
+    std::env::split_paths(&folders).any(|folder| folder.join(LOADER).exists())
+        || process::answer("/sbin/ldconfig", &["-p"]).is_some_and(|list| list.contains(LOADER))
+}
+
+fn drivers() -> Vec<String> {
+    // Both variables are the loader's; the second is the older one.
+    let list = ["VK_DRIVER_FILES", "VK_ICD_FILENAMES"].iter().find_map(std::env::var_os);
+    let mut manifests: Vec<PathBuf> = match list {
+        Some(list) => std::env::split_paths(&list).filter(|path| path.is_file()).collect(),
+        None => {
+            let entries = MANIFEST_FOLDERS.iter().filter_map(|folder| std::fs::read_dir(folder).ok()).flatten();
+            let files = entries.flatten().map(|entry| entry.path());
+            files.filter(|path| path.extension().is_some_and(|extension| extension == "json")).collect()
+        }
+    };
+    manifests.sort();
+    manifests.iter().map(|path| driver_name(path)).collect()
+}
+
+/// `nvidia` of `nvidia_icd.json`; lavapipe's own name is `lvp`.
 fn driver_name(manifest: &Path) -> String {
     let file = manifest.file_name().unwrap_or_default().to_string_lossy();
     let name = file.split('.').next().unwrap_or_default();
     let name = name.strip_suffix("_icd").unwrap_or(name);
-    match name {
-        "lvp" => "lavapipe".to_owned(),
-        other => other.to_owned(),
-    }
+    if name == "lvp" { "lavapipe".to_owned() } else { name.to_owned() }
 }
 
 #[cfg(test)]
@@ -68,7 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_drivers_as_people_do() {
+    fn drivers_have_the_names_that_people_use() {
         assert_eq!(driver_name(Path::new("/usr/share/vulkan/icd.d/lvp_icd.x86_64.json")), "lavapipe");
         assert_eq!(driver_name(Path::new("/etc/vulkan/icd.d/nvidia_icd.json")), "nvidia");
     }

@@ -1,7 +1,7 @@
 use crate::profile::{ChildTimes, DeviceProfile};
 use nestling_core::latency::{Batches, LatencyTable, MAX_INFORMATIVE, Sample};
 use nestling_core::metrics::Millis;
-use nestling_core::space::{Child, SearchSpace};
+use nestling_core::space::{Child, ValidatedSpace};
 
 /// A measured time is believed up to so many mean errors of the model away from its prediction.
 const MAX_ERRORS: f64 = 3.0;
@@ -22,7 +22,7 @@ impl DeviceProfile {
 
     /// This profile with more children that were timed whole. The model is fitted to them too, all corrected to the
     /// profile's speed. The new time of a child replaces its older one.
-    pub fn refined(&self, space: &SearchSpace, tables: &[LatencyTable], timed: &[(Child, Batches)]) -> Self {
+    pub fn refined(&self, space: &ValidatedSpace, tables: &[LatencyTable], timed: &[(Child, Batches)]) -> Self {
         let mut refined = self.clone();
         let known = &mut refined.informative;
         known.retain(|old| timed.iter().all(|(child, _)| *child != old.child));
@@ -61,11 +61,12 @@ mod tests {
     use nestling_core::latency::{Clock, DeviceKey};
     use nestling_core::latency::{LatencyModel, informative_children};
     use nestling_core::metrics::Spread;
+    use nestling_core::space::SearchSpace;
     use nestling_core::tiles::Tiles;
     use rand::SeedableRng;
 
     /// Children of the demo's space that all take what is nominal, times a factor.
-    fn profile(space: &SearchSpace, factor: f64) -> DeviceProfile {
+    fn profile(space: &ValidatedSpace, factor: f64) -> DeviceProfile {
         let device = DeviceKey {
             adapter: "a".to_owned(),
             driver: "d".to_owned(),
@@ -106,7 +107,7 @@ mod tests {
 
     #[test]
     fn times_of_a_slow_moment_are_corrected_to_the_profiles_speed() {
-        let space = SearchSpace::fashion();
+        let space = SearchSpace::fashion().validated().unwrap();
         let old = profile(&space, 1.0);
         // Everything takes three times as long, the reference too.
         let time = |child: &Child, factor: f64| Millis(factor * old.table.predict(&space.lower(child).unwrap()).0);
@@ -126,7 +127,7 @@ mod tests {
 
     #[test]
     fn a_disturbed_time_is_not_believed() {
-        let mut profile = profile(&SearchSpace::fashion(), 1.0);
+        let mut profile = profile(&SearchSpace::fashion().validated().unwrap(), 1.0);
         let predicted = profile.children[0].predicted_ms;
         profile.children[0].measured_p50_ms.0 *= 1.1;
         assert_eq!(profile.likely_time("smallest", predicted).0, 1.1 * predicted.0);

@@ -30,7 +30,7 @@ pub enum PredictorError {
         /// Its accuracy.
         measured: Top1,
     },
-    /// The space is malformed, or does not offer a child.
+    /// The space does not offer a child.
     #[error(transparent)]
     Space(#[from] SpaceError),
     /// A predictor that no fit gives.

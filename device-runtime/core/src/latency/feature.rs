@@ -106,7 +106,7 @@ mod tests {
 
     #[test]
     fn all_madds_and_bytes_are_counted_once() {
-        let space = SearchSpace::fashion();
+        let space = SearchSpace::fashion().validated().unwrap();
         let network = space.lower(&space.biggest()).unwrap();
         let counts = CostFeature::of(&network, Coverage::EXACT);
         let total = |wanted: fn(&CostFeature) -> bool| -> f64 {
@@ -125,7 +125,7 @@ mod tests {
         let coverage = Coverage([256, 64, 32]);
         assert_eq!([1, 32, 33, 49].map(|pixels| coverage.pixels(OutputSize::Small, pixels)), [32, 32, 64, 64]);
         assert_eq!(coverage.pixels(OutputSize::Large, 257), 512);
-        let space = SearchSpace::fashion();
+        let space = SearchSpace::fashion().validated().unwrap();
         let network = space.lower(&space.biggest()).unwrap();
         let (exact, covered) = (CostFeature::of(&network, Coverage::EXACT), CostFeature::of(&network, coverage));
         for (feature, count) in &exact {

@@ -96,7 +96,7 @@ pub fn mean_error_percent(fit: &LatencyModel, samples: &[Sample]) -> f64 {
 /// are least wrong of the samples.
 ///
 /// ```
-/// use crate::latency::nearest_table;
+/// use nestling_core::latency::nearest_table;
 /// assert!(nearest_table(&[], &[]).is_none());
 /// ```
 pub fn nearest_table<'a>(tables: &'a [LatencyTable], samples: &[Sample]) -> Option<&'a LatencyTable> {
@@ -113,7 +113,7 @@ mod tests {
     use crate::tiles::Coverage;
 
     fn table(name: &str, depthwise: f64) -> LatencyTable {
-        let space = SearchSpace::fashion();
+        let space = SearchSpace::fashion().validated().unwrap();
         let coefficient = |&feature: &CostFeature| {
             let dear = matches!(feature, CostFeature::MegaMAdds(kind) if kind.operator == Operator::Depthwise);
             super::super::Coefficient {
@@ -139,7 +139,7 @@ mod tests {
     fn the_nearest_device_is_the_one_whose_layers_cost_alike_whatever_its_speed() {
         let tables = [table("even", 1.0), table("depthwise is dear", 20.0)];
         assert!(tables.iter().all(LatencyTable::is_sound));
-        let space = SearchSpace::fashion();
+        let space = SearchSpace::fashion().validated().unwrap();
         for truth in &tables {
             let samples: Vec<Sample> = (informative_children(&space, 3).iter())
                 .map(|child| space.lower(child).unwrap())

@@ -1,3 +1,5 @@
+use crate::space::SpaceError;
+use crate::space::error::quoted;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::fmt;
 use std::str::FromStr;
@@ -8,11 +10,11 @@ use std::str::FromStr;
 /// In text and TOML it is a plain number.
 ///
 /// ```
-/// use crate::space::ExpandRatio;
+/// use nestling_core::space::ExpandRatio;
 /// assert_eq!(ExpandRatio::whole(6).of(24), 144);
 /// let ratio: ExpandRatio = "2.3".parse()?;
 /// assert_eq!((ratio.of(80), ratio.to_string().as_str()), (184, "2.3"));
-/// # Ok::<(), String>(())
+/// # Ok::<(), nestling_core::space::SpaceError>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ExpandRatio(u32);
@@ -62,10 +64,10 @@ impl fmt::Display for ExpandRatio {
 }
 
 impl FromStr for ExpandRatio {
-    type Err = String;
+    type Err = SpaceError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        text.parse().ok().and_then(Self::new).ok_or_else(|| format!("`{text}` is no expand ratio"))
+        text.parse().ok().and_then(Self::new).ok_or_else(|| SpaceError::NotAnExpandRatio { text: quoted(text) })
     }
 }
 

@@ -35,7 +35,7 @@ pub(super) fn predicted_against_measured(report: &DeviceReport) -> String {
     let both = (profile.informative.iter().chain(&profile.children))
         .flat_map(|times| [times.predicted_ms.0, times.measured_p50_ms.0]);
     let axis = |title| Axis::over(title, both.clone().chain([0.0]), 7);
-    let (x, y) = (axis("Predicted latency (ms)"), axis("Top1 latency, image to logits (median, ms)"));
+    let (x, y) = (axis("Predicted latency (ms)"), axis("Measured latency, image to logits (median, ms)"));
     let end = x.high();
     // An error is relative to the measured time.
     let line = |factor: f64| vec![(0.0, 0.0), (end, end * factor)];
@@ -78,7 +78,7 @@ pub(super) fn accuracy_against_latency(report: &DeviceReport) -> Option<String> 
         return None;
     }
     let latencies = points.iter().flat_map(|(_, latency, _)| [latency.p50.0, latency.p95.0]);
-    let x = Axis::over("Top1 latency, image to logits (median, ms)", latencies, 7);
+    let x = Axis::over("Measured latency, image to logits (median, ms)", latencies, 7);
     let y = Axis::over(title, points.iter().map(|point| point.2), 6);
     let front = step_front(points.iter().map(|(_, latency, top1)| (latency.p50.0, *top1)), x.high());
     let dots = (points.iter())

@@ -19,7 +19,7 @@ use crate::gpu::{Context, Counters, Staging, Upload};
 use nestling_core::arithmetic::Arithmetic;
 use nestling_core::image::Preprocessing;
 use nestling_core::metrics::Millis;
-use nestling_core::space::{ParameterLayout, SearchSpace};
+use nestling_core::space::ValidatedSpace;
 use nestling_core::tiles::Tiles;
 use nestling_core::weights::WeightStorage;
 use nestling_shaders::{PARAMETER_BYTES, ResizeParameters};
@@ -97,16 +97,15 @@ pub struct LoadTimes {
 #[derive(Debug)]
 pub struct Supernet {
     pub(super) context: Context,
-    pub(super) space: SearchSpace,
-    pub(super) layout: ParameterLayout,
+    pub(super) space: ValidatedSpace,
     pub(super) preprocessing: Preprocessing,
     pub(super) packed: Vec<Packed>,
     /// Gamma and beta, or the bias, of every convolution.
     pub(super) norms: Vec<(Vec<f32>, Vec<f32>)>,
-    /// What a stored weight of one is worth, of every convolution's output channels; empty where it is one.
-    pub(super) scales: Vec<Vec<f32>>,
+    /// The quantisation scale of every convolution's output channels; empty where a weight is stored as itself.
+    pub(super) weight_scales: Vec<Vec<f32>>,
     pub(super) planner: Planner,
-    /// What answers first: all pipelines, or the plain ones.
+    /// What answers first: all pipelines, or the fallback ones.
     pub(super) pipelines: Pipelines,
     /// What answers once it is there.
     pub(super) background: Option<Background>,
@@ -187,7 +186,7 @@ impl Supernet {
     #[cfg(not(target_arch = "wasm32"))]
     pub fn load(
         context: &Context,
-        space: &SearchSpace,
+        space: &ValidatedSpace,
         weights: &[f32],
         preprocessing: &Preprocessing,
         options: &EngineOptions,
@@ -201,7 +200,7 @@ impl Supernet {
     /// As [`Supernet::load`].
     pub async fn load_async(
         context: &Context,
-        space: &SearchSpace,
+        space: &ValidatedSpace,
         weights: &[f32],
         preprocessing: &Preprocessing,
         options: &EngineOptions,
@@ -232,7 +231,7 @@ impl Supernet {
     /// The same with the kernels of any kind of adapter: a test runs a real GPU's on software.
     pub(super) async fn load_planned(
         context: &Context,
-        space: &SearchSpace,
+        space: &ValidatedSpace,
         weights: &[f32],
         preprocessing: &Preprocessing,
         options: &EngineOptions,
@@ -269,7 +268,7 @@ impl Supernet {
         let storage = options.weight_storage;
         let largest_image_side = options.largest_image_side.max(2); // as `Image` demands
         let sizes = Sizes {
-            weights: weight_bytes(&layout, storage),
+            weights: weight_bytes(layout, storage),
             norms: slots * strides.norms * 16,
             // The first place belongs to the resize, and the last stays zero.
             parameters: (2 + slots * strides.layers) * strides.layer,
@@ -283,9 +282,9 @@ impl Supernet {
         let wanted = planner.all_pipelines(space);
         let patience = match options.start {
             Start::Within(patience) if cfg!(not(target_arch = "wasm32")) => Some(patience),
-            _ => None,
+            Start::Within(_) | Start::Tuned => None,
         };
-        // All pipelines, or the plain ones later, when the others turn out to take long.
+        // All pipelines, or the fallback ones later, when the others turn out to take long.
         let mut pipelines = check_arithmetic(context, &common, &wanted).await?;
         if patience.is_none() {
             pipelines.add_all(context, &wanted).await?;
@@ -320,7 +319,7 @@ impl Supernet {
         };
 
         let before_upload = Instant::now();
-        let packed = pack(&layout, weights, storage)?;
+        let packed = pack(layout, weights, storage)?;
         let (submission, verdict) = context.guarded("uploading weights", || {
             context.upload(Upload::Weights, &arena.weights, 0, packed.values.bytes());
             context.submit(context.encoder())
@@ -352,7 +351,7 @@ impl Supernet {
             preprocessing: preprocessing.clone(),
             packed: packed.convolutions,
             norms,
-            scales: packed.scales,
+            weight_scales: packed.scales,
             planner,
             load_times: LoadTimes { pipelines: built, pipeline_time, upload_time, total_time },
             pipelines,
@@ -376,12 +375,11 @@ impl Supernet {
                 start: options.start,
                 tiles: TileChoice::Given(traits.tiles),
             },
-            layout,
         })
     }
 
     /// The search space.
-    pub fn space(&self) -> &SearchSpace {
+    pub fn space(&self) -> &ValidatedSpace {
         &self.space
     }
 
@@ -449,7 +447,7 @@ impl Supernet {
     pub fn memory(&self) -> MemoryUse {
         let sizes = &self.sizes;
         let norm_values: usize = self.norms.iter().map(|(first, second)| first.len() + second.len()).sum();
-        let step_values: usize = self.scales.iter().map(Vec::len).sum();
+        let scale_values: usize = self.weight_scales.iter().map(Vec::len).sum();
         let times = self.timestamps.as_ref().map_or(0, |timestamps| 2 * timestamps.staging.total_bytes());
         MemoryUse {
             weights: sizes.weights,
@@ -462,7 +460,7 @@ impl Supernet {
             image: sizes.image,
             children: sizes.norms + sizes.parameters,
             staging: self.answers.total_bytes() + times,
-            host: (norm_values + step_values) as u64 * 4,
+            host: (norm_values + scale_values) as u64 * 4,
         }
     }
 }

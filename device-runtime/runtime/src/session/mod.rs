@@ -37,7 +37,7 @@ use nestling_bundle::{Bundle, DeviceProfile, NetworkId, Trained};
 use nestling_core::arithmetic::Arithmetic;
 use nestling_core::image::PixelFormat;
 use nestling_core::latency::{DeviceKey, LatencyTable};
-use nestling_core::space::{CalibratedChild, Child, ChildEntry, SearchSpace};
+use nestling_core::space::{CalibratedChild, Child, ChildEntry, ValidatedSpace};
 use nestling_core::weights::WeightStorage;
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
@@ -172,7 +172,7 @@ impl Runtime {
             start: options.start,
             tiles: options.tiles,
         };
-        let (space, preprocessing) = (&manifest.space, &manifest.preprocessing);
+        let (space, preprocessing) = (bundle.space(), &manifest.preprocessing);
         let load = async |engine_options: &EngineOptions| {
             Supernet::load_async(context, space, bundle.weights(), preprocessing, engine_options).await
         };
@@ -232,7 +232,7 @@ impl Runtime {
     }
 
     /// The search space.
-    pub fn space(&self) -> &SearchSpace {
+    pub fn space(&self) -> &ValidatedSpace {
         self.supernet.space()
     }
 
@@ -320,9 +320,10 @@ mod tests {
     use nestling_bundle::{BundleContents, Manifest};
     use nestling_core::image::Preprocessing;
     use nestling_core::metrics::Top1;
+    use nestling_core::space::SearchSpace;
 
     fn bundle(weight_storage: WeightStorage) -> Bundle {
-        let space = SearchSpace::fashion();
+        let space = SearchSpace::fashion().validated().unwrap();
         let (child, unknown) = (space.smallest(), Top1 { correct: 0, images: 0 });
         let network = space.lower(&child).unwrap();
         let cost = network.cost();
@@ -337,10 +338,10 @@ mod tests {
             weight_storage,
             accuracy_predictor: None,
             images: None,
-            space: space.clone(),
+            space: space.definition().clone(),
         };
         let weights: Vec<f32> = (0..space.layout().len()).map(|index| (index as f32).sin() / 3.0).collect();
-        let children = [CalibratedChild::neutral(&network).unwrap()];
+        let children = [CalibratedChild::neutral(&network)];
         let contents = BundleContents { manifest: &manifest, weights: &weights, children: &children, images: &[] };
         Bundle::from_bytes(&contents.encode().unwrap()).unwrap()
     }

@@ -1,16 +1,16 @@
-use crate::clock::{Clock, Spent};
 use crate::device;
 use crate::device::Opened;
 use crate::output::{Report, columns, row};
 use crate::progress::Bar;
 use anyhow::{Context as _, Result, ensure};
+use nestling::Runtime;
 use nestling::engine::{MemoryUse, PreparedChild};
-use nestling::{Runtime, engine};
 use nestling_bundle::atomic_file::write_atomically;
 use nestling_core::image::Image;
 use nestling_core::latency::DeviceKey;
 use nestling_core::metrics::{Latency, Millis};
 use nestling_core::space::{LayerShape, Operator};
+use nestling_stopwatch::{Elapsed, Stopwatch};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -133,13 +133,13 @@ fn read_tensor(path: &Path) -> Result<Vec<f32>> {
     Ok(words.iter().map(|&word| f32::from_le_bytes(word)).collect())
 }
 
-fn once(runtime: &Runtime, child: &PreparedChild, input: &Input<'_>) -> Result<(Vec<f32>, Spent)> {
-    let clock = Clock::start();
+fn once(runtime: &Runtime, child: &PreparedChild, input: &Input<'_>) -> Result<(Vec<f32>, Elapsed)> {
+    let stopwatch = Stopwatch::start();
     let logits = match input {
         Input::Image(image) => runtime.supernet().infer(child, image)?,
         Input::Tensor(tensor) => runtime.supernet().infer_tensor(child, tensor)?,
     };
-    Ok((logits, clock.elapsed()))
+    Ok((logits, stopwatch.elapsed()))
 }
 
 impl Options {
@@ -187,9 +187,9 @@ impl Options {
         };
         let (logits, first) = once(runtime, prepared, &input)?;
         // What follows is of the fast kernels, which were compiled while the plain ones gave the first result.
-        let clock = Clock::start();
+        let stopwatch = Stopwatch::start();
         runtime.supernet().wait_until_ready()?;
-        let ready = clock.elapsed();
+        let ready = stopwatch.elapsed();
         if let Some(path) = &self.logits {
             write_atomically(path, |file| logits.iter().try_for_each(|value| file.write_all(&value.to_le_bytes())))?;
         }
@@ -234,7 +234,7 @@ impl Options {
             layers: (layers.into_iter().zip(&prepared.network().layers))
                 .map(|(layer, of)| Layer {
                     gflops: gflops(layer.shape.madds(), layer.latency_ms.0),
-                    name: of.name.clone(),
+                    name: of.name.to_string(),
                     description: layer.shape.to_string(),
                     shape: layer.shape,
                     ms: layer.latency_ms.0,
@@ -243,7 +243,7 @@ impl Options {
         })
     }
 
-    fn whole(&self, runtime: &Runtime, child: &PreparedChild, input: &Input<'_>) -> Result<Vec<Spent>> {
+    fn whole(&self, runtime: &Runtime, child: &PreparedChild, input: &Input<'_>) -> Result<Vec<Elapsed>> {
         for _ in 0..WARM_UPS {
             once(runtime, child, input)?;
         }

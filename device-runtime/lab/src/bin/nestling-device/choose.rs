@@ -6,14 +6,13 @@ use crate::{device, profile};
 use anyhow::Result;
 use clap::ValueEnum;
 use nestling::Progress;
-use nestling::session::{WholeSpaceChoice, WholeSpaceOptions};
+use nestling::gpu::block_on;
+use nestling::session::WholeSpaceOptions;
 use nestling::{Runtime, RuntimeOptions};
 use nestling_bundle::Bundle;
-use nestling_core::choosing::{Budget, Choice};
-use nestling_core::latency::DeviceKey;
+use nestling_core::choosing::Budget;
 use nestling_core::metrics::{Millis, Quantile};
-use nestling_core::space::SearchSpace;
-use serde::Serialize;
+use nestling_lab::documents::{Choices, ChosenChild};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -91,99 +90,6 @@ impl Measuring {
     }
 }
 
-#[derive(Serialize)]
-pub struct Choices {
-    device: DeviceKey,
-    budgets: Vec<Row>,
-}
-
-#[derive(Serialize)]
-struct Row {
-    budget_ms: f64,
-    quantile: Quantile,
-    name: String,
-    child: String,
-    predicted_ms: f64,
-    measured_p50_ms: f64,
-    measured_p90_ms: f64,
-    measured_p95_ms: f64,
-    top1: Option<f64>,
-    held_out_top1: Option<f64>,
-    madds: u64,
-    params: u64,
-    switch_us: f64,
-    why: String,
-    /// Where the whole space was searched: the child that took the shipped one's place, if one did.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    adopted: Option<AdoptedRow>,
-}
-
-#[derive(Serialize)]
-struct AdoptedRow {
-    shipped: String,
-    predicted_top1: f64,
-    expected_gain_points: f64,
-    check_top1: f64,
-    check_top1_of_shipped: f64,
-    check_images: u32,
-}
-
-/// What stands for the name of a child that does not ship.
-const UNSHIPPED: &str = "(unshipped)";
-
-impl Row {
-    fn of_whole_space(choice: &WholeSpaceChoice, space: &SearchSpace) -> Result<Self> {
-        let shipped = Self { why: choice.why().to_owned(), ..Self::from(choice.shipped()) };
-        let Some(adopted) = choice.adopted() else { return Ok(shipped) };
-        let cost = space.lower(choice.child())?.cost();
-        Ok(Self {
-            name: UNSHIPPED.to_owned(),
-            child: choice.child().to_string(),
-            predicted_ms: adopted.predicted.0,
-            measured_p50_ms: adopted.measured.p50.0,
-            measured_p90_ms: adopted.measured.p90.0,
-            measured_p95_ms: adopted.measured.p95.0,
-            // Known of no image that the trainer saw.
-            top1: None,
-            held_out_top1: None,
-            madds: cost.madds.0,
-            params: cost.params,
-            adopted: Some(AdoptedRow {
-                shipped: shipped.name.clone(),
-                predicted_top1: adopted.predicted_top1,
-                expected_gain_points: adopted.expected_gain,
-                check_top1: adopted.check.percent(),
-                check_top1_of_shipped: adopted.check_of_shipped.percent(),
-                check_images: adopted.check.images,
-            }),
-            ..shipped
-        })
-    }
-}
-
-impl From<&Choice> for Row {
-    fn from(choice: &Choice) -> Self {
-        let (budget, entry, measured) = (choice.budget(), choice.entry(), choice.measured());
-        Self {
-            budget_ms: budget.limit.0,
-            quantile: budget.quantile,
-            name: entry.name.clone(),
-            child: entry.child.to_string(),
-            predicted_ms: choice.predicted().0,
-            measured_p50_ms: measured.p50.0,
-            measured_p90_ms: measured.p90.0,
-            measured_p95_ms: measured.p95.0,
-            top1: entry.test.known_percent(),
-            held_out_top1: entry.held_out.known_percent(),
-            madds: entry.cost.madds.0,
-            params: entry.cost.params,
-            switch_us: Millis::from(choice.switched_in()).micros(),
-            why: choice.why().to_owned(),
-            adopted: None,
-        }
-    }
-}
-
 impl Options {
     pub fn run(&self, device: &device::Options) -> Result<Choices> {
         let opened = device.open_with(&self.bundle, RuntimeOptions::default(), self.measuring.profile())?;
@@ -194,9 +100,13 @@ impl Options {
         }
         let choices = match self.budget_ms.as_slice() {
             [] => runtime.choose_spread(TYPICAL, self.measuring.quantile())?,
-            given => given.iter().map(|&ms| runtime.choose(self.measuring.budget(ms))).collect::<Result<_, _>>()?,
+            given => {
+                let bar = Bar::new();
+                let choose = |&ms: &f64| block_on(runtime.choose_async(self.measuring.budget(ms), Some(&bar.follow())));
+                given.iter().map(choose).collect::<Result<_, _>>()?
+            }
         };
-        let budgets = choices.iter().map(Row::from).collect();
+        let budgets = choices.iter().map(ChosenChild::from).collect();
         Ok(Choices { device: runtime.device().clone(), budgets })
     }
 
@@ -213,7 +123,7 @@ impl Options {
             };
             let options = WholeSpaceOptions { progress: Some(&show), ..WholeSpaceOptions::default() };
             let choice = runtime.choose_in_whole_space(bundle, budget, &options)?;
-            rows.push(Row::of_whole_space(&choice, runtime.space())?);
+            rows.push(ChosenChild::of_whole_space(&choice, runtime.space())?);
         }
         Ok(Choices { device: runtime.device().clone(), budgets: rows })
     }
@@ -227,13 +137,13 @@ impl Report for Choices {
         let mut rows = vec![row(heads)];
         for one in &self.budgets {
             rows.push(vec![
-                format!("{:.3} ms {}", one.budget_ms, one.quantile),
+                format!("{:.3} ms {}", one.budget_ms.0, one.quantile),
                 one.name.clone(),
-                format!("{:.3}", one.predicted_ms),
-                format!("{:.3}", one.measured_p50_ms),
-                format!("{:.3}", one.measured_p90_ms),
+                format!("{:.3}", one.predicted_ms.0),
+                format!("{:.3}", one.measured_p50_ms.0),
+                format!("{:.3}", one.measured_p90_ms.0),
                 one.top1.map_or("unmeasured".to_owned(), |top1| format!("{top1:.2}")),
-                format!("{:.2}", one.madds as f64 / 1e6),
+                format!("{:.2}", one.madds.millions()),
                 format!("{:.1}", one.params as f64 / 1e3),
                 format!("{:.1}", one.switch_us),
             ]);

@@ -5,9 +5,8 @@ use crate::pixels::Pixels;
 use crate::progress::Bar;
 use anyhow::{Context as _, Result};
 use nestling::RuntimeOptions;
-use nestling_core::latency::DeviceKey;
 use nestling_core::metrics::Millis;
-use serde::Serialize;
+use nestling_lab::documents::{Classified, ClassifiedImage, Guess};
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::time::Instant;
@@ -44,39 +43,6 @@ pub struct Options {
     budget_ms: Option<f64>,
     #[command(flatten)]
     measuring: Measuring,
-}
-
-#[derive(Serialize)]
-pub struct Classified {
-    /// Of a data set people read one line an image.
-    #[serde(skip)]
-    is_data_set: bool,
-    device: DeviceKey,
-    name: Option<String>,
-    child: String,
-    images: Vec<Row>,
-    /// Images whose class is known.
-    labelled: usize,
-    correct: usize,
-    /// In percent; null if no class is known.
-    top1: Option<f64>,
-    /// Wall time over all images, several on their way at once.
-    ms_per_image: f64,
-}
-
-#[derive(Serialize)]
-struct Row {
-    source: String,
-    label: String,
-    probability: f64,
-    expected: Option<String>,
-    top: Vec<Guess>,
-}
-
-#[derive(Serialize)]
-struct Guess {
-    label: String,
-    probability: f64,
 }
 
 /// Images that are on their way before the bar moves.
@@ -127,7 +93,7 @@ impl Options {
                     label: guess.label.to_owned(),
                     probability: guess.probability,
                 };
-                rows.push(Row {
+                rows.push(ClassifiedImage {
                     source: source.clone(),
                     label: top.label.to_owned(),
                     probability: top.probability,
@@ -152,26 +118,24 @@ impl Options {
     }
 }
 
-impl Classified {
-    /// A small table for each picture.
-    fn print_guesses(&self, out: &mut dyn Write) -> io::Result<()> {
-        let labels = self.images.iter().flat_map(|one| &one.top).map(|guess| guess.label.chars().count());
-        let width = labels.max().unwrap_or(0);
-        for (index, one) in self.images.iter().enumerate() {
-            writeln!(out, "{}{}", if index > 0 { "\n" } else { "" }, one.source)?;
-            for guess in &one.top {
-                writeln!(out, "  {:<width$}  {:>5.1} %", guess.label, 100.0 * guess.probability)?;
-            }
+/// A small table for each picture.
+fn print_guesses(images: &[ClassifiedImage], out: &mut dyn Write) -> io::Result<()> {
+    let labels = images.iter().flat_map(|one| &one.top).map(|guess| guess.label.chars().count());
+    let width = labels.max().unwrap_or(0);
+    for (index, one) in images.iter().enumerate() {
+        writeln!(out, "{}{}", if index > 0 { "\n" } else { "" }, one.source)?;
+        for guess in &one.top {
+            writeln!(out, "  {:<width$}  {:>5.1} %", guess.label, 100.0 * guess.probability)?;
         }
-        Ok(())
     }
+    Ok(())
 }
 
 impl Report for Classified {
     fn print(&self, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "{}\n{} ({})\n", self.device, self.name.as_deref().unwrap_or("a child"), self.child)?;
         if !self.is_data_set {
-            return self.print_guesses(out);
+            return print_guesses(&self.images, out);
         }
         let mut rows = vec![row(["image", "label", "probability", "expected"])];
         for one in self.images.iter().take(LINES) {

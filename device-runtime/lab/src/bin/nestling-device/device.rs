@@ -1,6 +1,5 @@
 //! The options that all commands share, and what they open.
 
-use crate::clock::{Clock, Spent};
 use crate::output::say;
 use anyhow::{Context as _, Result};
 use clap::{Args, ValueEnum};
@@ -10,6 +9,7 @@ use nestling::{Runtime, RuntimeOptions};
 use nestling_bundle::{Bundle, DeviceProfile};
 use nestling_core::arithmetic::Arithmetic;
 use nestling_core::weights::WeightStorage;
+use nestling_stopwatch::{Elapsed, Stopwatch};
 use std::path::{Path, PathBuf};
 
 /// Which GPU, and for which images.
@@ -64,9 +64,9 @@ pub struct Opened {
     pub bundle: Bundle,
     pub runtime: Runtime,
     /// Mapping and verifying the file.
-    pub open: Spent,
+    pub open: Elapsed,
     /// From no adapter to all children ready.
-    pub load: Spent,
+    pub load: Elapsed,
 }
 
 impl Options {
@@ -127,9 +127,9 @@ impl Options {
         profile: Option<&Path>,
         options: impl FnOnce(&Bundle) -> RuntimeOptions,
     ) -> Result<Opened> {
-        let clock = Clock::start();
+        let stopwatch = Stopwatch::start();
         let bundle = Self::open_bundle(path)?;
-        let (open, clock) = (clock.elapsed(), Clock::start());
+        let (open, stopwatch) = (stopwatch.elapsed(), Stopwatch::start());
         let options = options(&bundle);
         let largest_image_side = options.largest_image_side.max(self.image_side.unwrap_or(0));
         let options = RuntimeOptions {
@@ -155,6 +155,6 @@ impl Options {
                 bundle.weight_storage()
             ));
         }
-        Ok(Opened { bundle, runtime, open, load: clock.elapsed() })
+        Ok(Opened { bundle, runtime, open, load: stopwatch.elapsed() })
     }
 }

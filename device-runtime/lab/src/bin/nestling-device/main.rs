@@ -6,7 +6,6 @@ mod bench;
 mod budgets;
 mod choose;
 mod classify;
-mod clock;
 mod device;
 mod govern;
 mod info;

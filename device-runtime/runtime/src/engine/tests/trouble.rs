@@ -3,9 +3,9 @@ use crate::Error;
 use crate::gpu::Backends;
 use nestling_core::image::Image;
 
-fn fashion() -> (SearchSpace, Vec<f32>, CalibratedChild) {
+fn fashion() -> (ValidatedSpace, Vec<f32>, CalibratedChild) {
     let mut random = random(9);
-    let space = SearchSpace::fashion();
+    let space = SearchSpace::fashion().validated().unwrap();
     let weights = random_weights(&space, &mut random);
     let child = random_statistics(&space, &space.smallest(), &mut random);
     (space, weights, child)

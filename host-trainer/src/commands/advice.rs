@@ -1,0 +1,105 @@
+//! Remedies for the library's errors, in terms of this program's commands and flags.
+
+use nestling_train::data::DataError;
+use nestling_train::fleet::FleetError;
+use nestling_train::pack::PackRunError;
+use nestling_train::run_folder::{RunError, Step};
+use nestling_train::search::SearchError;
+use nestling_train::space_file::SpaceFileError;
+use nestling_train::train::TrainError;
+use std::error::Error;
+
+/// The remedy for one error, if the error's own message does not already name it.
+pub fn advice(error: &(dyn Error + 'static)) -> Option<String> {
+    error
+        .downcast_ref()
+        .and_then(of_data)
+        .or_else(|| error.downcast_ref().and_then(of_train))
+        .or_else(|| error.downcast_ref().and_then(of_run))
+        .or_else(|| error.downcast_ref().and_then(of_search))
+        .or_else(|| error.downcast_ref().and_then(of_fleet))
+        .or_else(|| error.downcast_ref().and_then(of_pack))
+        .or_else(|| error.downcast_ref().and_then(of_space_file))
+}
+
+fn of_data(error: &DataError) -> Option<String> {
+    let DataError::Missing { package, .. } = error else { return None };
+    Some(format!("on Debian run `apt-get install {package}`, or give the folder with --data"))
+}
+
+fn of_train(error: &TrainError) -> Option<String> {
+    if let TrainError::Data(error) = error {
+        return of_data(error);
+    }
+    let TrainError::Worker = error else { return None };
+    Some("run the command again to resume".to_owned())
+}
+
+fn of_run(error: &RunError) -> Option<String> {
+    let RunError::Missing { step, .. } = error else { return None };
+    let command = match step {
+        Step::Train => "nestling train",
+        Step::Search => "nestling search",
+        Step::Demo => "cargo xtask demo",
+    };
+    Some(format!("run `{command}` first"))
+}
+
+fn of_search(error: &SearchError) -> Option<String> {
+    if let SearchError::NothingKnown { .. } = error {
+        return Some("give another --run, or --bundle to predict only".to_owned());
+    }
+    if let SearchError::OtherSpace { .. } = error {
+        return Some("give the --run that the bundle was packed from".to_owned());
+    }
+    if let SearchError::NoPredictor { run } = error {
+        return Some(format!("run `nestling search --run {}` again", run.display()));
+    }
+    let SearchError::NoBundle { .. } = error else { return None };
+    Some("give a bundle with --bundle".to_owned())
+}
+
+fn of_fleet(error: &FleetError) -> Option<String> {
+    if let FleetError::Stale { .. } = error {
+        return Some("measure with `nestling-device profile BUNDLE --out FILE`".to_owned());
+    }
+    let (FleetError::NoTables | FleetError::OtherSpace { .. }) = error else { return None };
+    Some("measure with `nestling-device profile`, add the profile with `nestling latency add`".to_owned())
+}
+
+fn of_pack(error: &PackRunError) -> Option<String> {
+    let (PackRunError::Index { .. } | PackRunError::AccuracyChanged { .. }) = error else { return None };
+    Some("run `nestling search` again".to_owned())
+}
+
+fn of_space_file(error: &SpaceFileError) -> Option<String> {
+    let SpaceFileError::Parse { .. } = error else { return None };
+    Some("`nestling spaces table1` prints a preset to start from".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::PathBuf;
+
+    #[test]
+    fn a_remedy_names_the_command_or_the_flag() {
+        let run = || PathBuf::from("my-run");
+        let missing = DataError::Missing { dataset: "a", package: "dataset-a", file: "b", folders: Vec::new() };
+        let cases: [(Box<dyn Error>, &str); 6] = [
+            (Box::new(TrainError::Data(missing)), "`apt-get install dataset-a`, or give the folder with --data"),
+            (Box::new(RunError::Missing { path: run(), step: Step::Search }), "run `nestling search` first"),
+            (Box::new(SearchError::NoPredictor { run: run() }), "`nestling search --run my-run` again"),
+            (Box::new(SearchError::NoBundle { device: "x".to_owned() }), "--bundle"),
+            (Box::new(FleetError::NoTables), "`nestling latency add`"),
+            (Box::new(PackRunError::Index { index: 3, count: 1 }), "run `nestling search` again"),
+        ];
+        for (error, expected) in cases {
+            let advice = advice(&*error).unwrap_or_default();
+            assert!(advice.contains(expected), "{error}: {advice}");
+            assert!(!error.to_string().contains("--"), "the library knows no flags: {error}");
+        }
+        let other = FleetError::UnknownDevice { name: "x".to_owned(), known: String::new() };
+        assert_eq!(advice(&other), None, "its own message says all");
+    }
+}

@@ -1,0 +1,80 @@
+//! Arguments of the commands that write a bundle without a training: labels, storage, and children by their texts.
+
+use anyhow::{Context, Result, ensure};
+use clap::Args;
+use nestling_core::space::{Child, SearchSpace};
+use nestling_core::weights::WeightStorage;
+use rand::SeedableRng;
+use std::path::PathBuf;
+
+/// The file to write.
+#[derive(Args, Debug)]
+pub struct NewBundleArguments {
+    /// File with one label a line, one for each class
+    #[arg(long)]
+    labels: Option<PathBuf>,
+    /// How the file stores the weights: f32, f16 or int8; a device does the same by default
+    #[arg(long, value_name = "STORAGE", default_value_t = WeightStorage::F32)]
+    pub weight_storage: WeightStorage,
+    /// File to write
+    #[arg(long)]
+    pub output: PathBuf,
+    /// Print one JSON document instead of text
+    #[arg(long)]
+    pub json: bool,
+}
+
+impl NewBundleArguments {
+    /// The labels of the file; `class 0` and so on without a file.
+    pub fn labels(&self, classes: u32) -> Result<Vec<String>> {
+        let Some(path) = &self.labels else {
+            return Ok((0..classes).map(|class| format!("class {class}")).collect());
+        };
+        let text = std::fs::read_to_string(path).with_context(|| format!("cannot read labels {}", path.display()))?;
+        let labels: Vec<String> = text.lines().map(|line| line.trim().to_owned()).collect();
+        let count = labels.len();
+        ensure!(count == classes as usize, "{} has {count} lines, but there are {classes} classes", path.display());
+        Ok(labels)
+    }
+
+    /// Size of the written file.
+    pub fn written_bytes(&self) -> Result<u64> {
+        Ok(std::fs::metadata(&self.output)?.len())
+    }
+}
+
+/// Reads a child: `random`, drawn with `seed`, or a text that the space reads.
+pub fn parse_child(space: &SearchSpace, text: &str, seed: u64) -> Result<Child> {
+    if text.trim() == "random" {
+        return Ok(space.sample(&mut rand_chacha::ChaCha8Rng::seed_from_u64(seed)));
+    }
+    Ok(space.parse_child(text)?)
+}
+
+/// Most random children. Each takes a forward pass here, and a slot on the device.
+const MAX_RANDOM: u64 = 1000;
+
+/// Reads and names children: `smallest`, `biggest`, `random-1`, or `child-3` for the third text.
+pub fn parse_children(space: &SearchSpace, texts: &[String], seed: u64) -> Result<Vec<(String, Child)>> {
+    let mut children = Vec::new();
+    for (index, text) in texts.iter().enumerate() {
+        if let Some(count) = text.strip_prefix("random:") {
+            let count: u64 = count.parse().with_context(|| format!("`{text}`: write `random:10`"))?;
+            ensure!(count <= MAX_RANDOM, "`{text}`: at most {MAX_RANDOM} random children");
+            for number in 1..=count {
+                children.push((format!("random-{number}"), parse_child(space, "random", seed + number)?));
+            }
+            continue;
+        }
+        let child = parse_child(space, text, seed)?;
+        let known = ["smallest", "biggest"].contains(&text.trim());
+        children.push((if known { text.trim().to_owned() } else { format!("child-{}", index + 1) }, child));
+    }
+    for (index, (name, _)) in children.iter().enumerate() {
+        ensure!(
+            children[..index].iter().all(|(other, _)| other != name),
+            "two children would be called `{name}`: ask for each once"
+        );
+    }
+    Ok(children)
+}

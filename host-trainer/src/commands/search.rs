@@ -1,0 +1,166 @@
+//! `search`: evaluates children and chooses those that ship.
+
+use super::search_under_limit::LimitArguments;
+use super::trained_run::{RunArguments, TrainedRun, processors};
+use super::{bar, print, say};
+use anyhow::Result;
+use clap::Args;
+use nestling_core::accuracy::AccuracyPredictor;
+use nestling_core::space::Child;
+use nestling_stopwatch::Stopwatch;
+use nestling_train::run_folder::RunFolder;
+use nestling_train::search::{Chosen, Evaluated, SearchOptions, SearchReport, Searched, name_shipped, search};
+use serde_json::{Value, json};
+use std::fmt::Write;
+
+/// Evaluates a grid of children and random ones on held-out images, and keeps the Pareto front.
+///
+/// Each child is calibrated first. A predictor of accuracy is fitted to all of them, and the front is evaluated on the test
+/// images.
+///
+/// With a budget it searches the whole space instead, for the most accurate children within a device's predicted latency or
+/// within MAdds. It needs the accuracy predictor of a search without a budget. The most promising children are calibrated and
+/// evaluated, and become part of the run's search.json. The best ships as `found-1` with the next `nestling pack`, if it is
+/// more accurate on held-out images than the shipped children within that budget. The next search without a budget starts
+/// anew. Without a trained run, but with a bundle, children are predicted only.
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Examples:\n  nestling search\n  nestling search --device mali --budget-ms 4 --bundle my.nestling\n  nestling \
+                  search --budget-madds 2.5M --top 16"
+)]
+pub struct Search {
+    #[command(flatten)]
+    run: RunArguments,
+    /// Children evaluated around the front of the coarse grid
+    #[arg(long, default_value_t = 24, conflicts_with = "budget")]
+    fine: usize,
+    /// Children drawn uniformly from the space; the accuracy predictor is fitted to them and to all others
+    #[arg(long, default_value_t = 200, conflicts_with = "budget")]
+    random: u32,
+    /// More random children, kept from the predictor to tell its error; with 0 there is no predictor
+    #[arg(long, default_value_t = 50, conflicts_with = "budget")]
+    random_held_out: u32,
+    /// Most children that ship
+    #[arg(long, default_value_t = 10, conflicts_with = "budget")]
+    children: usize,
+    /// Training images that calibrate each child
+    #[arg(long, default_value_t = 2000, conflicts_with = "budget", value_parser = clap::value_parser!(u32).range(1..))]
+    calibration: u32,
+    /// Threads [default: one for each processor]
+    #[arg(long)]
+    workers: Option<usize>,
+    #[command(flatten)]
+    limit: LimitArguments,
+}
+
+impl Search {
+    /// Runs the command.
+    pub fn run(self) -> Result<()> {
+        let workers = self.workers.unwrap_or_else(processors);
+        if let Some(request) = self.limit.request() {
+            return self.limit.run(request, &self.run, workers);
+        }
+        let stopwatch = Stopwatch::start();
+        let folder = RunFolder::open(&self.run.run);
+        let run = TrainedRun::load(&self.run, &folder, self.calibration)?;
+        let searched = self.evaluate_all(&run, workers)?;
+        let space = &run.checkpoint.config.space;
+        let predictor = searched.predictor(space);
+        let Searched { evaluated, kept_from_predictor } = searched;
+        let chosen = test_shipped(&run, name_shipped(space, &evaluated, self.children), &evaluated, workers)?;
+        let elapsed = stopwatch.elapsed();
+        let report = SearchReport {
+            calibration_images: run.calibration.len() as u32,
+            evaluated,
+            kept_from_predictor,
+            accuracy_predictor: predictor.inspect_err(|why| say(&format!("no accuracy predictor: {why}"))).ok(),
+            chosen,
+            cpu_s: elapsed.cpu_s(),
+            wall_s: elapsed.wall_s(),
+        };
+        folder.save_search(&report)?;
+        print(self.run.json, &document(&report), || table(&report))
+    }
+
+    fn evaluate_all(&self, run: &TrainedRun, workers: usize) -> Result<Searched> {
+        let bar = bar(0, "search");
+        let progress = |done: usize, total: usize| {
+            bar.set_length(total as u64);
+            bar.set_position(done as u64);
+        };
+        let options = SearchOptions {
+            fine: self.fine,
+            random: self.random as usize,
+            random_held_out: self.random_held_out as usize,
+            seed: run.checkpoint.config.seed,
+        };
+        let evaluator = run.evaluator(run.checkpoint.shipped_weights(), &run.held_out, workers);
+        let searched = search(&run.checkpoint.config.space, &evaluator, options, &progress)?;
+        bar.finish_and_clear();
+        Ok(searched)
+    }
+}
+
+/// The named children with their accuracy on the test images.
+fn test_shipped(
+    run: &TrainedRun,
+    names: Vec<(String, usize)>,
+    evaluated: &[Evaluated],
+    workers: usize,
+) -> Result<Vec<Chosen>> {
+    let children: Vec<Child> = names.iter().map(|(_, index)| evaluated[*index].child.clone()).collect();
+    let tested = test(run, run.checkpoint.shipped_weights(), &children, workers)?;
+    Ok((names.into_iter().zip(tested))
+        .map(|((name, index), tested)| Chosen { name, index, test: tested.held_out })
+        .collect())
+}
+
+/// Evaluates children on the test images, with a bar.
+pub(super) fn test(run: &TrainedRun, weights: &[f32], children: &[Child], workers: usize) -> Result<Vec<Evaluated>> {
+    let bar = bar(children.len() as u64, "test");
+    let evaluator = run.evaluator(weights, &run.test, workers);
+    let tested = evaluator.evaluate(children, &|done| bar.set_position(done as u64))?;
+    bar.finish_and_clear();
+    Ok(tested)
+}
+
+fn document(report: &SearchReport) -> Value {
+    let row = |(chosen, evaluated): (&Chosen, &Evaluated)| {
+        json!({
+            "name": chosen.name,
+            "child": evaluated.child.to_string(),
+            "params": evaluated.cost.params,
+            "madds": evaluated.cost.madds,
+            "held_out_top1": evaluated.held_out.percent(),
+            "test_top1": chosen.test.percent(),
+        })
+    };
+    json!({
+        "evaluated": report.evaluated.len(),
+        "children": report.shipped().map(row).collect::<Vec<_>>(),
+        "accuracy_predictor": report.accuracy_predictor.as_ref().map(AccuracyPredictor::prediction_error),
+        "cpu_s": report.cpu_s,
+        "wall_s": report.wall_s,
+    })
+}
+
+fn table(report: &SearchReport) -> String {
+    let mut text = format!("{} children evaluated; these ship:\n", report.evaluated.len());
+    let _ = writeln!(text, "{:10} {:>9} {:>9} {:>9} {:>7}  child", "name", "params", "MAdds", "held-out", "test");
+    for (chosen, evaluated) in report.shipped() {
+        let _ = writeln!(
+            text,
+            "{:10} {:>9} {:>9} {:>7.2} % {:>5.2} %  {}",
+            chosen.name,
+            evaluated.cost.params,
+            evaluated.cost.madds.to_string(),
+            evaluated.held_out.percent(),
+            chosen.test.percent(),
+            evaluated.child
+        );
+    }
+    if let Some(predictor) = &report.accuracy_predictor {
+        let _ = writeln!(text, "accuracy predictor: {}", predictor.prediction_error());
+    }
+    text
+}

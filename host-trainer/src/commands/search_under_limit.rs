@@ -1,0 +1,240 @@
+//! `search --device`, `search --budget-madds`: the whole space under a limit.
+
+use super::trained_run::{BUNDLE_NAME, RunArguments, TrainedRun};
+use super::{bar, print, say};
+use anyhow::{Context, Result};
+use clap::Args;
+use nestling_bundle::Bundle;
+use nestling_core::choosing::FoundChild;
+use nestling_core::latency::DeviceKey;
+use nestling_core::metrics::{MAdds, Millis};
+use nestling_core::space::SearchSpace;
+use nestling_stopwatch::Stopwatch;
+use nestling_train::run_folder::RunFolder;
+use nestling_train::search::{
+    Limit, LimitRequest, MergeOutcome, SearchInputs, SearchReport, evaluate_found, merge_found,
+};
+use serde::Serialize;
+use std::fmt::Write;
+use std::path::PathBuf;
+
+/// The limit of a search of the whole space.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Search of the whole space under a limit")]
+pub struct LimitArguments {
+    /// Latency on this device of the bundle: words that are parts of its adapter's name, precision, driver, backend or
+    /// features, in any case (`nestling latency list` shows them)
+    #[arg(long, value_name = "NAME", requires = "budget_ms")]
+    device: Option<String>,
+    /// Most milliseconds of the predicted median time, from image to logits
+    #[arg(long, value_name = "MS", requires = "device", group = "budget", value_parser = parse_millis)]
+    budget_ms: Option<Millis>,
+    /// Most multiply-adds: in millions, or with a suffix (2.5M, 800k, 1G)
+    #[arg(long, value_name = "MADDS", group = "budget", value_parser = parse_madds)]
+    budget_madds: Option<MAdds>,
+    /// Bundle with the latency tables [default: fashion.nestling in the run's folder]
+    #[arg(long, requires = "budget")]
+    bundle: Option<PathBuf>,
+    /// Children that are evaluated, the most promising first
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    top: u32,
+}
+
+fn positive(text: &str) -> Option<f64> {
+    text.trim().parse().ok().filter(|number: &f64| number.is_finite() && *number > 0.0)
+}
+
+fn parse_millis(text: &str) -> Result<Millis, String> {
+    positive(text).map(Millis).ok_or_else(|| "give milliseconds above zero, as 2.5".to_owned())
+}
+
+/// A bare number is in millions.
+fn parse_madds(text: &str) -> Result<MAdds, String> {
+    let text = text.trim();
+    let (number, unit) = match text.chars().last() {
+        Some('k' | 'K') => (&text[..text.len() - 1], 1e3),
+        Some('m' | 'M') => (&text[..text.len() - 1], 1e6),
+        Some('g' | 'G') => (&text[..text.len() - 1], 1e9),
+        _ => (text, 1e6),
+    };
+    positive(number)
+        .map(|number| MAdds((number * unit).round() as u64))
+        .ok_or_else(|| "give millions above zero, as 2.5, or a number with a suffix, as 2.5M or 800k".to_owned())
+}
+
+impl LimitArguments {
+    /// The limit that was asked for, if there is one.
+    pub fn request(&self) -> Option<LimitRequest<'_>> {
+        match (&self.device, self.budget_ms, self.budget_madds) {
+            (Some(device), Some(most), _) => Some(LimitRequest::Latency { device, most }),
+            (_, _, most) => most.map(LimitRequest::MAdds),
+        }
+    }
+
+    /// Runs the search.
+    pub fn run(&self, request: LimitRequest<'_>, run: &RunArguments, workers: usize) -> Result<()> {
+        let stopwatch = Stopwatch::start();
+        let folder = RunFolder::open(&run.run);
+        let trained = if folder.is_trained() {
+            let report = folder.searched()?;
+            Some((TrainedRun::load(run, &folder, report.calibration_images)?, report))
+        } else {
+            None
+        };
+        // A limit in MAdds needs no bundle where there is a run.
+        let path = self.bundle.clone().unwrap_or_else(|| run.run.join(BUNDLE_NAME));
+        let bundle = if self.device.is_some() || self.bundle.is_some() || trained.is_none() {
+            Some(Bundle::open(&path).with_context(|| format!("cannot use {}", path.display()))?)
+        } else {
+            None
+        };
+        let inputs = SearchInputs::new(
+            &run.run,
+            trained.as_ref().map(|(trained, report)| (&trained.checkpoint.config.space, report)),
+            bundle.as_ref().map(|bundle| (path.as_path(), bundle)),
+        )?;
+        let limit = inputs.limit(request)?;
+        let predicted = inputs.most_accurate_within(&limit, self.top as usize)?;
+        let Some((trained, report)) = &trained else {
+            say("no trained run: the children are predicted, none is evaluated");
+            let row = |found| Row::new(inputs.space(), &limit, found, None);
+            let rows = predicted.iter().map(row).collect::<Result<_>>()?;
+            return show(run.json, &limit, Document::new(&limit, rows));
+        };
+        let mut report = report.clone();
+        let document = evaluate(trained, &mut report, &predicted, &limit, workers)?;
+        let elapsed = stopwatch.elapsed();
+        report.cpu_s += elapsed.cpu_s();
+        report.wall_s += elapsed.wall_s();
+        folder.save_search(&report)?;
+        show(run.json, &limit, document)
+    }
+}
+
+/// Evaluates the found children, with bars, and merges them into the report; rows are the best first.
+fn evaluate(
+    trained: &TrainedRun,
+    report: &mut SearchReport,
+    predicted: &[FoundChild],
+    limit: &Limit<'_>,
+    workers: usize,
+) -> Result<Document> {
+    let space = &trained.checkpoint.config.space;
+    let weights = trained.checkpoint.shipped_weights();
+    let evaluator = trained.evaluator(weights, &trained.held_out, workers);
+    let bar = bar(0, "evaluate");
+    let found = evaluate_found(predicted, report, &evaluator, &|done, total| {
+        bar.set_length(total as u64);
+        bar.set_position(done as u64);
+    })?;
+    bar.finish_and_clear();
+    let rows = (found.iter())
+        .map(|(found, evaluated)| Row::new(space, limit, found, Some(evaluated.held_out.percent())))
+        .collect::<Result<_>>()?;
+    let evaluated: Vec<_> = found.into_iter().map(|(_, evaluated)| evaluated).collect();
+    let test = |child: &_| -> Result<_> {
+        let tested = super::search::test(trained, weights, std::slice::from_ref(child), 1)?;
+        tested.first().map(|one| one.held_out).context("the child was not evaluated: please report it")
+    };
+    let mut document = Document::new(limit, rows);
+    match merge_found(report, &evaluated, |child| limit.allows(space, child), test)? {
+        MergeOutcome::Ships { name } => {
+            document.test_top1 = report.named(&name).map(|chosen| chosen.test.percent());
+            document.ships_as = Some(name);
+        }
+        MergeOutcome::Beaten { by } => document.beaten_by = Some(by),
+        MergeOutcome::Nothing => {}
+    }
+    Ok(document)
+}
+
+/// The JSON document of the search.
+#[derive(Serialize)]
+struct Document {
+    device: Option<DeviceKey>,
+    budget_ms: Option<Millis>,
+    budget_madds: Option<MAdds>,
+    children: Vec<Row>,
+    ships_as: Option<String>,
+    test_top1: Option<f64>,
+    beaten_by: Option<String>,
+}
+
+impl Document {
+    fn new(limit: &Limit<'_>, children: Vec<Row>) -> Self {
+        let (budget_ms, budget_madds) = match limit {
+            Limit::Latency { most, .. } => (Some(*most), None),
+            Limit::MAdds(most) => (None, Some(*most)),
+        };
+        let device = limit.device().cloned();
+        Self { device, budget_ms, budget_madds, children, ships_as: None, test_top1: None, beaten_by: None }
+    }
+}
+
+/// A child that was found.
+#[derive(Serialize)]
+struct Row {
+    child: String,
+    predicted_ms: Option<Millis>,
+    madds: MAdds,
+    params: u64,
+    predicted_top1: f64,
+    held_out_top1: Option<f64>,
+}
+
+impl Row {
+    fn new(space: &SearchSpace, limit: &Limit<'_>, found: &FoundChild, held_out_top1: Option<f64>) -> Result<Self> {
+        let network = space.lower(&found.child)?;
+        let cost = network.cost();
+        Ok(Self {
+            child: found.child.to_string(),
+            predicted_ms: limit.device().map(|_| Millis(limit.cost(&network))),
+            madds: cost.madds,
+            params: cost.params,
+            predicted_top1: found.top1,
+            held_out_top1,
+        })
+    }
+}
+
+fn show(json: bool, limit: &Limit<'_>, document: Document) -> Result<()> {
+    print(json, &document, || {
+        let mut text =
+            format!("within {limit}\n{:>10} {:>9} {:>9} {:>9}  child\n", "predicted", "MAdds", "predicted", "held-out");
+        for row in &document.children {
+            let _ = writeln!(
+                text,
+                "{:>10} {:>9} {:>7.2} % {:>9}  {}",
+                row.predicted_ms.map(|ms| ms.to_string()).unwrap_or_default(),
+                row.madds.to_string(),
+                row.predicted_top1,
+                row.held_out_top1.map(|top1| format!("{top1:.2} %")).unwrap_or_default(),
+                row.child
+            );
+        }
+        if let Some(name) = &document.ships_as {
+            let test = document.test_top1.map(|top1| format!(" ({top1:.2} % on the test images)")).unwrap_or_default();
+            let _ = writeln!(text, "the first ships as `{name}`{test} with the next `nestling pack`");
+        }
+        if let Some(by) = &document.beaten_by {
+            let _ = writeln!(text, "`{by}` ships already, keeps the limit and is as accurate");
+        }
+        text
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn budgets_are_millions_unless_they_say_otherwise() {
+        for (text, madds) in [("2.5", 2_500_000), ("2.5M", 2_500_000), ("800k", 800_000), ("1G", 1_000_000_000)] {
+            assert_eq!(parse_madds(text), Ok(MAdds(madds)));
+        }
+        for text in ["", "M", "-1", "x", "nan", "2.5µ", "0"] {
+            assert!(parse_madds(text).unwrap_err().contains("as 2.5M"), "{text}");
+        }
+        assert!(parse_millis("inf").is_err() && parse_millis("-2").is_err());
+    }
+}

@@ -1,0 +1,71 @@
+//! The arguments and the contents of a run, shared by the commands that work on one.
+
+use super::data::DataArguments;
+use anyhow::Result;
+use clap::Args;
+use nestling_core::image::Preprocessing;
+use nestling_train::data::Dataset;
+use nestling_train::run_folder::RunFolder;
+use nestling_train::search::Evaluator;
+use nestling_train::torch;
+use nestling_train::train::Checkpoint;
+use std::path::PathBuf;
+use tch::Device;
+
+/// A run and its data.
+#[derive(Args, Debug)]
+pub struct RunArguments {
+    /// Folder of the run: checkpoint, curves, search result
+    #[arg(long, default_value = "target/run")]
+    pub run: PathBuf,
+    #[command(flatten)]
+    pub data: DataArguments,
+    /// Print one JSON document instead of text
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Default name of the bundle in the folder of a run.
+pub const BUNDLE_NAME: &str = "fashion.nestling";
+
+/// A trained run with its images.
+pub struct TrainedRun {
+    pub checkpoint: Checkpoint,
+    pub calibration: Dataset,
+    pub held_out: Dataset,
+    pub test: Dataset,
+    pub preprocessing: Preprocessing,
+    device: Device,
+}
+
+impl TrainedRun {
+    /// Loads the run in `folder`, and its images, of which the first `calibration_images` calibrate.
+    pub fn load(arguments: &RunArguments, folder: &RunFolder, calibration_images: u32) -> Result<Self> {
+        let device = torch::initialise().device;
+        let checkpoint = folder.trained()?;
+        let (images, test) = arguments.data.load()?;
+        images.check_fits(&checkpoint.config.space)?;
+        let (training, held_out) = images.hold_out(checkpoint.config.held_out as usize)?;
+        let (calibration, _) = training.split_at(calibration_images as usize);
+        let preprocessing = arguments.data.dataset().preprocessing();
+        Ok(Self { checkpoint, calibration, held_out, test, preprocessing, device })
+    }
+
+    /// Evaluates children of the run, with these weights, on `images`.
+    pub fn evaluator<'a>(&'a self, weights: &'a [f32], images: &'a Dataset, workers: usize) -> Evaluator<'a> {
+        Evaluator {
+            space: &self.checkpoint.config.space,
+            weights,
+            preprocessing: &self.preprocessing,
+            calibration: &self.calibration,
+            images,
+            workers: if self.device.is_cuda() { 1 } else { workers },
+            device: self.device,
+        }
+    }
+}
+
+/// Number of processors.
+pub fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}

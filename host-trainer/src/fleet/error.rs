@@ -1,0 +1,67 @@
+use nestling_bundle::atomic_file::WriteError;
+use nestling_bundle::{BundleError, ProfileError, Stale};
+use nestling_core::latency::DeviceKey;
+use std::path::PathBuf;
+
+/// The reason why a bundle's latency tables cannot be used or changed. The bundle is as it was.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FleetError {
+    /// The bundle cannot be used.
+    #[error("cannot use {path}: {source}")]
+    Bundle {
+        /// The bundle.
+        path: PathBuf,
+        /// The reason.
+        source: BundleError,
+    },
+    /// A profile cannot be read.
+    #[error(transparent)]
+    Profile(#[from] ProfileError),
+    /// A profile was measured with another network, or with other kernels.
+    #[error(
+        "device profile {path} does not fit the bundle: {stale}; measure again on {device} with this version and this \
+         bundle"
+    )]
+    Stale {
+        /// The profile.
+        path: PathBuf,
+        /// The reason.
+        stale: Box<Stale>,
+        /// The device that it was measured on.
+        device: Box<DeviceKey>,
+    },
+    /// A bundle of another space has tables that would be lost.
+    #[error(
+        "{count} latency tables of {path} are not kept, because its search space is another; measure the devices with the \
+         new bundle and add their profiles to it"
+    )]
+    OtherSpace {
+        /// The bundle.
+        path: PathBuf,
+        /// Number of tables that are lost.
+        count: usize,
+    },
+    /// The bundle has no latency table.
+    #[error("the bundle has no latency tables; measure a device and add its profile to the bundle")]
+    NoTables,
+    /// No device matches a name.
+    #[error("no device matches `{name}`; the bundle has tables of:\n{known}")]
+    UnknownDevice {
+        /// The name asked for.
+        name: String,
+        /// The devices that exist, one a line.
+        known: String,
+    },
+    /// Several devices match a name.
+    #[error("`{name}` matches several devices; add another word, or give a whole line of these:\n{matching}")]
+    AmbiguousDevice {
+        /// The name asked for.
+        name: String,
+        /// The devices that match, one a line.
+        matching: String,
+    },
+    /// The file could not be written.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+}

@@ -1,0 +1,68 @@
+use super::PackRunError;
+use crate::import::{Imported, SourceModel};
+use crate::untrained::untrained_children;
+use nestling_bundle::{BundleContents, Manifest, Trained};
+use nestling_core::image::Preprocessing;
+use nestling_core::metrics::Top1;
+use nestling_core::space::{Child, ChildEntry};
+use nestling_core::weights::WeightStorage;
+use std::path::Path;
+
+/// Everything that a bundle of imported weights holds beside the weights.
+#[derive(Clone, Debug)]
+pub struct ImportedOptions {
+    /// Name of the child that was imported.
+    pub name: String,
+    /// Untrained children that ship too, with their names.
+    pub others: Vec<(String, Child)>,
+    /// One name for each class.
+    pub labels: Vec<String>,
+    /// How pixels become input.
+    pub preprocessing: Preprocessing,
+    /// Seed of the images that calibrate the untrained children.
+    pub seed: u64,
+    /// How the file stores the weights.
+    pub weight_storage: WeightStorage,
+    /// Name of the file that the weights came from.
+    pub file: String,
+}
+
+/// Writes a bundle in which only the imported child is trained, whole or not at all.
+///
+/// # Errors
+/// [`PackRunError`] if the space does not offer a child, the storage cannot hold a weight, or the disk does not take the
+/// file.
+pub fn pack_imported(
+    model: &dyn SourceModel,
+    imported: Imported,
+    options: ImportedOptions,
+    path: &Path,
+    progress: impl FnMut(),
+) -> Result<Manifest, PackRunError> {
+    let ImportedOptions { name, others, labels, preprocessing, seed, weight_storage, file } = options;
+    let (space, child) = (model.space(), model.child());
+    let weights = weight_storage.round(&space.layout(), &imported.weights)?;
+    let mut shipped = untrained_children(&space, &weights, &others, seed, progress)?;
+    let unknown = Top1 { correct: 0, images: 0 };
+    let cost = space.lower(&child)?.cost();
+    let entry = ChildEntry { name, child: child.clone(), cost, held_out: unknown, test: unknown };
+    shipped.push((entry, imported.child));
+    shipped.sort_by_key(|(entry, _)| entry.cost.madds);
+    let (entries, calibrated): (Vec<_>, Vec<_>) = shipped.into_iter().unzip();
+    let version = env!("CARGO_PKG_VERSION");
+    let manifest = Manifest {
+        name: space.name.clone(),
+        provenance: format!("nestling {version}; {} from {file}; the rest is untrained", model.name()),
+        space,
+        preprocessing,
+        labels,
+        children: entries,
+        latency_tables: Vec::new(),
+        trained: Trained::Only(vec![child]),
+        weight_storage,
+        accuracy_predictor: None,
+        images: None,
+    };
+    BundleContents { manifest: &manifest, weights: &weights, children: &calibrated, images: &[] }.write(path)?;
+    Ok(manifest)
+}

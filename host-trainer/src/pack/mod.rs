@@ -1,0 +1,49 @@
+//! Writing bundles: of a searched run, of random weights, and of imported weights.
+
+mod imported;
+mod searched;
+mod untrained;
+
+pub use imported::{ImportedOptions, pack_imported};
+pub use searched::{PackOptions, pack};
+pub use untrained::{UntrainedOptions, pack_untrained};
+
+use nestling_bundle::BundleError;
+use nestling_core::space::SpaceError;
+use nestling_core::weights::OutOfRange;
+
+/// The reason why no bundle was written.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PackRunError {
+    /// A child is not one of the space's, or cannot be calibrated.
+    #[error(transparent)]
+    Space(#[from] SpaceError),
+    /// The storage cannot hold a weight.
+    #[error(transparent)]
+    WeightRange(#[from] OutOfRange),
+    /// The bundle is contradictory, or the disk does not take it.
+    #[error(transparent)]
+    Pack(#[from] BundleError),
+    /// The search names a child that it does not hold.
+    #[error("the search chose child number {index}, but holds {count} children; search again")]
+    Index {
+        /// The number.
+        index: usize,
+        /// Number of children that the search holds.
+        count: usize,
+    },
+    /// Calibration gave another accuracy than the search did.
+    #[error(
+        "child `{name}` now has {now} hits on the held-out images, {before} in the search: the checkpoint, the images or \
+         the machine differ; search again"
+    )]
+    AccuracyChanged {
+        /// The child.
+        name: String,
+        /// Hits now.
+        now: u32,
+        /// Hits in the search.
+        before: u32,
+    },
+}

@@ -1,0 +1,111 @@
+use super::PackRunError;
+use crate::data::{Dataset, DatasetInfo};
+use crate::search::{Evaluated, Evaluator, SearchReport};
+use nestling_bundle::{BundleContents, BundledImages, Manifest, Trained};
+use nestling_core::image::PixelFormat;
+use nestling_core::latency::LatencyTable;
+use nestling_core::space::{CalibratedChild, Child, ChildEntry};
+use nestling_core::weights::WeightStorage;
+use std::path::Path;
+
+/// Everything that ships beside the children and the weights.
+#[derive(Clone, Debug)]
+pub struct PackOptions {
+    /// The data set of the run.
+    pub dataset: &'static DatasetInfo,
+    /// A line on data and recipe.
+    pub provenance: String,
+    /// How the file stores the weights.
+    pub storage: WeightStorage,
+    /// Number of images that ship to calibrate other children with: the first that calibrated in the search, or all.
+    pub calibration_images: usize,
+    /// Number of images that ship to check such children with: the first held out from training, or all.
+    pub check_images: usize,
+    /// Latency tables of known devices.
+    pub latency_tables: Vec<LatencyTable>,
+}
+
+/// Calibrates the chosen children again and writes the bundle, whole or not at all.
+///
+/// The evaluator's weights must be those that `options.storage` gives back ([`WeightStorage::round`]): statistics and
+/// accuracy belong to the weights that ship.
+///
+/// # Errors
+/// [`PackRunError`] if search and checkpoint do not belong together, or the disk does not take the file.
+pub fn pack(
+    evaluator: &Evaluator<'_>,
+    report: &SearchReport,
+    options: PackOptions,
+    path: &Path,
+    progress: &(dyn Fn(usize) + Sync),
+) -> Result<Manifest, PackRunError> {
+    let (children, calibrated) = calibrate_chosen(evaluator, report, options.storage, progress)?;
+    let format = options.dataset.pixels;
+    let (images, pixels) = bundled_images(evaluator, format, options.calibration_images, options.check_images);
+    let manifest = Manifest {
+        name: evaluator.space.name.clone(),
+        provenance: options.provenance,
+        space: evaluator.space.clone(),
+        preprocessing: evaluator.preprocessing.clone(),
+        labels: options.dataset.labels.iter().map(ToString::to_string).collect(),
+        children,
+        latency_tables: options.latency_tables,
+        trained: Trained::WholeSpace,
+        weight_storage: options.storage,
+        accuracy_predictor: report.accuracy_predictor.clone(),
+        images,
+    };
+    let contents =
+        BundleContents { manifest: &manifest, weights: evaluator.weights, children: &calibrated, images: &pixels };
+    contents.write(path)?;
+    Ok(manifest)
+}
+
+/// The chosen children with their statistics; an error if one has another accuracy than in the search.
+fn calibrate_chosen(
+    evaluator: &Evaluator<'_>,
+    report: &SearchReport,
+    storage: WeightStorage,
+    progress: &(dyn Fn(usize) + Sync),
+) -> Result<(Vec<ChildEntry>, Vec<CalibratedChild>), PackRunError> {
+    let count = report.evaluated.len();
+    let searched: Vec<&Evaluated> = (report.chosen.iter())
+        .map(|chosen| report.evaluated.get(chosen.index).ok_or(PackRunError::Index { index: chosen.index, count }))
+        .collect::<Result<_, _>>()?;
+    let children: Vec<Child> = searched.iter().map(|searched| searched.child.clone()).collect();
+    let evaluated = evaluator.calibrate_and_evaluate(&children, progress)?;
+    let (mut entries, mut calibrated) = (Vec::new(), Vec::new());
+    for ((chosen, searched), (statistics, now)) in report.chosen.iter().zip(searched).zip(evaluated) {
+        let before = searched.held_out;
+        // The same weights and images give the same statistics. A few hits may differ on another processor, and a few
+        // more where the weights were rounded.
+        let most = before.images / if storage == WeightStorage::F32 { 200 } else { 50 };
+        if now.held_out.images != before.images || now.held_out.correct.abs_diff(before.correct) > most {
+            let (now, before) = (now.held_out.correct, before.correct);
+            return Err(PackRunError::AccuracyChanged { name: chosen.name.clone(), now, before });
+        }
+        let (name, test) = (chosen.name.clone(), chosen.test);
+        entries.push(ChildEntry { name, child: now.child, cost: now.cost, held_out: now.held_out, test });
+        calibrated.push(statistics);
+    }
+    Ok((entries, calibrated))
+}
+
+/// The first images of each kind, in the data set's own format.
+fn bundled_images(
+    evaluator: &Evaluator<'_>,
+    format: PixelFormat,
+    calibration: usize,
+    check: usize,
+) -> (Option<BundledImages>, Vec<u8>) {
+    let first = |all: &Dataset, count: usize| all.split_at(count).0;
+    let (calibration, check) = (first(evaluator.calibration, calibration), first(evaluator.images, check));
+    let pixels = [calibration.images.pixels, check.images.pixels].concat();
+    let images = BundledImages {
+        side: evaluator.images.images.width,
+        format,
+        calibration: calibration.labels.len() as u32,
+        check_labels: check.labels.into_iter().map(u16::from).collect(),
+    };
+    ((!pixels.is_empty()).then_some(images), pixels)
+}
