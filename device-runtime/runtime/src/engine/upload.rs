@@ -41,7 +41,7 @@ impl Supernet {
 
     fn upload_image(&self, child: &PreparedChild, image: &Image<'_>, state: &mut ResizeState) -> Result<(), Error> {
         let crop = image.crop(self.preprocessing.centre_fraction);
-        let largest = self.options.largest_image_side;
+        let largest = self.options.max_image_side;
         if crop.side > largest {
             return Err(Error::ImageTooLarge { side: crop.side, max: largest });
         }

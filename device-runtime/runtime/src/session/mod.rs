@@ -44,6 +44,7 @@ use std::time::Duration;
 
 /// What a [`Runtime`] runs on, and what it is made ready for.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct RuntimeOptions {
     /// Which adapter to open, and how.
     pub context: ContextOptions,
@@ -53,7 +54,7 @@ pub struct RuntimeOptions {
     /// upload and resize count. `None` takes the space's largest resolution.
     pub image_side: Option<u32>,
     /// Largest side of an image's centre square in pixels.
-    pub largest_image_side: u32,
+    pub max_image_side: u32,
     /// Classifications whose answers can be on their way at the same time.
     pub answers_in_flight: usize,
     /// Whether children whose weights were never trained may be chosen and answer: their times are true, their answers
@@ -83,7 +84,7 @@ impl Default for RuntimeOptions {
             context: ContextOptions::default(),
             spare_children: 8,
             image_side: None,
-            largest_image_side: engine.largest_image_side,
+            max_image_side: engine.max_image_side,
             answers_in_flight: engine.answers_in_flight,
             untrained: false,
             weight_storage: None,
@@ -91,6 +92,14 @@ impl Default for RuntimeOptions {
             start: Start::Within(Duration::from_secs(1)),
             tiles: engine.tiles,
         }
+    }
+}
+
+impl RuntimeOptions {
+    nestling_core::setters! {
+        context: ContextOptions, spare_children: usize, image_side: Option<u32>, max_image_side: u32,
+        answers_in_flight: usize, untrained: bool, weight_storage: Option<WeightStorage>, arithmetic: Arithmetic,
+        start: Start, tiles: TileChoice,
     }
 }
 
@@ -165,7 +174,7 @@ impl Runtime {
         let manifest = bundle.manifest();
         let engine_options = EngineOptions {
             child_slots: bundle.children().len() + options.spare_children,
-            largest_image_side: options.largest_image_side,
+            max_image_side: options.max_image_side,
             answers_in_flight: options.answers_in_flight,
             weight_storage: options.weight_storage.unwrap_or(manifest.weight_storage),
             arithmetic: options.arithmetic,
@@ -197,7 +206,7 @@ impl Runtime {
             return Err(Error::Untrained { child: "every child of the bundle".to_owned() });
         };
         let largest_resolution = space.resolutions.iter().copied().max().unwrap_or(1);
-        let image_side = options.image_side.unwrap_or(largest_resolution).clamp(2, options.largest_image_side.max(2));
+        let image_side = options.image_side.unwrap_or(largest_resolution).clamp(2, options.max_image_side.max(2));
         let image_format = Self::format_for(space.input_channels);
         Ok(Self {
             device: device_key(context.facts(), options.arithmetic, supernet.weight_storage()),

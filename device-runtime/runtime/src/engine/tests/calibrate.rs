@@ -302,7 +302,7 @@ fn what_cannot_be_calibrated_is_said_and_leaves_nothing() {
     let space = SearchSpace::fashion().validated().unwrap();
     let weights = random_weights(&space, &mut random);
     let context = Context::new(&ContextOptions::default()).unwrap();
-    let options = EngineOptions { child_slots: 1, largest_image_side: 64, ..EngineOptions::default() };
+    let options = EngineOptions { child_slots: 1, max_image_side: 64, ..EngineOptions::default() };
     let supernet = load(&context, &space, &weights, &options);
     let child = space.smallest();
     let good = vec![0.5; space.lower(&child).unwrap().input.len()];
