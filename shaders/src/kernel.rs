@@ -9,8 +9,7 @@ nestling_core::listed_enum! {
         Dense,
         /// Convolution of each channel with its own kernel.
         Depthwise,
-        /// 1x1 convolution, a [`Tile`] of any size a thread, weights from the buffer or
-        /// broadcast in the subgroup.
+        /// 1x1 convolution, a [`Tile`] of any size a thread, weights from the buffer or broadcast in the subgroup.
         Pointwise,
         /// 1x1 convolution or matrix, one pixel and 4 output channels a thread.
         PointwiseSmall,
