@@ -3,6 +3,8 @@
 
 #[path = "../../bundle/tests/common/mod.rs"]
 mod common;
+#[path = "../../runtime/src/gpu/require.rs"]
+mod require;
 
 use common::bits;
 use nestling::Error;
@@ -20,6 +22,7 @@ use nestling_core::metrics::{Millis, Quantile};
 use nestling_core::space::CalibratedChild;
 use nestling_core::weights::WeightStorage;
 use nestling_lab::audit::audit_switches;
+use require::Feature;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
@@ -441,7 +444,7 @@ fn the_gpu_holds_what_the_file_holds_unless_told_otherwise() {
 
 #[test]
 fn a_profile_belongs_to_the_arithmetic() {
-    if !CONTEXT.facts().f16 {
+    if !Feature::F16.can_be_tested(CONTEXT.facts().f16) {
         return;
     }
     let precision = |arithmetic, weight_storage| {
@@ -478,7 +481,7 @@ fn a_trained_network_sees_the_same_in_pictures_with_less_precision() {
     };
     let exact = answers(Arithmetic::F32, WeightStorage::F32);
     let mut cases = vec![(Arithmetic::F32, WeightStorage::F16, 1e-2), (Arithmetic::F32, WeightStorage::Int8, 0.05)];
-    if CONTEXT.facts().f16 {
+    if Feature::F16.can_be_tested(CONTEXT.facts().f16) {
         let bounds = [1e-2, 1e-2, 0.05];
         cases.extend(
             WeightStorage::ALL.into_iter().zip(bounds).map(|(storage, bound)| (Arithmetic::F16, storage, bound)),

@@ -13,6 +13,8 @@
 //! blocking forms exist on native targets.
 
 mod answer;
+#[cfg(test)]
+mod async_tests;
 mod calibrate;
 mod classify;
 mod governed;
@@ -329,19 +331,23 @@ mod tests {
     use nestling_bundle::{BundleContents, Manifest};
     use nestling_core::image::Preprocessing;
     use nestling_core::metrics::Top1;
-    use nestling_core::space::SearchSpace;
+    use nestling_core::space::{Network, SearchSpace};
 
-    fn bundle(weight_storage: WeightStorage) -> Bundle {
+    /// A bundle with the smallest and the biggest child. Its weights are made up, and so are the accuracies.
+    pub(super) fn bundle(weight_storage: WeightStorage) -> Bundle {
         let space = SearchSpace::fashion().validated().unwrap();
-        let (child, unknown) = (space.smallest(), Top1 { correct: 0, images: 0 });
-        let network = space.lower(&child).unwrap();
-        let cost = network.cost();
+        let named = [("smallest", space.smallest(), 700), ("biggest", space.biggest(), 900)];
+        let networks = named.each_ref().map(|(_, child, _)| space.lower(child).unwrap());
+        let entry = |((name, child, correct), network): (_, &Network)| {
+            let top1 = Top1 { correct, images: 1000 };
+            ChildEntry { name: str::to_owned(name), child, cost: network.cost(), held_out: top1, test: top1 }
+        };
         let manifest = Manifest {
             name: "fashion".into(),
             provenance: "test".into(),
             preprocessing: Preprocessing { means: vec![0.3], standard_deviations: vec![0.4], centre_fraction: 1.0 },
             labels: (0..space.classes).map(|class| class.to_string()).collect(),
-            children: vec![ChildEntry { name: "smallest".into(), child, cost, held_out: unknown, test: unknown }],
+            children: named.into_iter().zip(&networks).map(entry).collect(),
             latency_tables: Vec::new(),
             trained: Trained::WholeSpace,
             weight_storage,
@@ -350,7 +356,7 @@ mod tests {
             space: space.definition().clone(),
         };
         let weights: Vec<f32> = (0..space.layout().len()).map(|index| (index as f32).sin() / 3.0).collect();
-        let children = [CalibratedChild::neutral(&network)];
+        let children = networks.each_ref().map(CalibratedChild::neutral);
         let contents = BundleContents { manifest: &manifest, weights: &weights, children: &children, images: &[] };
         Bundle::from_bytes(&contents.encode().unwrap()).unwrap()
     }
