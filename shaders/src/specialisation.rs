@@ -91,6 +91,7 @@ impl Specialisation {
             | Kernel::PoolWide
             | Kernel::AveragePool
             | Kernel::ResizeColumns
+            | Kernel::TextureColumns
             | Kernel::ResizeRows
             | Kernel::Fallback
             | Kernel::ReadWeights
@@ -123,6 +124,7 @@ impl Specialisation {
             | Kernel::Pool
             | Kernel::PoolWide
             | Kernel::ResizeColumns
+            | Kernel::TextureColumns
             | Kernel::ResizeRows
             | Kernel::Fallback
             | Kernel::ReadWeights

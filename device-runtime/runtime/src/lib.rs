@@ -49,6 +49,7 @@ pub mod profiling;
 mod progress;
 pub mod session;
 
+pub use engine::{Frame, FromTexture};
 pub use error::Error;
 pub use nestling_bundle::Bundle;
 pub use nestling_core::choosing::{Budget, Choice};
@@ -59,3 +60,5 @@ pub use nestling_core::weights::WeightStorage;
 pub use nestling_pictures::Picture;
 pub use progress::{OnProgress, Phase, Progress};
 pub use session::{Runtime, RuntimeOptions};
+/// The graphics library underneath: an app that gives its own device or textures must use this version.
+pub use wgpu;
