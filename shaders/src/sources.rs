@@ -8,54 +8,104 @@ use crate::{Kernel, Specialisation, epilogue};
 use nestling_core::arithmetic::Arithmetic;
 use nestling_core::image::PixelFormat;
 use nestling_core::space::Activation;
+use nestling_core::tiles::Tile;
 use nestling_core::weights::WeightStorage;
+use std::fmt;
 
 /// The struct and the bindings of a network's layers.
 const LAYER: &str = include_str!("../wgsl/layer.wgsl");
 /// The struct of the resize, and its filter.
 const RESIZE: &str = include_str!("../wgsl/resize.wgsl");
 
-/// The whole module of a kernel.
-pub(crate) fn module(kernel: Kernel, specialisation: &Specialisation, storage: WeightStorage) -> String {
-    let row = kernel.row();
-    let mut to = Writer::default();
-    specialisation.write_header(kernel, storage, &mut to);
-    to.line("");
-    if specialisation.arithmetic == Arithmetic::F16 {
-        to.line("enable f16;");
+impl Specialisation {
+    /// The whole WGSL module of a kernel, for a storage of the weights.
+    ///
+    /// Browsers want `enable subgroups;` before a module that [broadcasts](Self::broadcast); naga does not know the
+    /// directive yet.
+    pub fn wgsl(&self, kernel: Kernel, storage: WeightStorage) -> String {
+        let row = kernel.row();
+        let mut to = Writer::default();
+        write_header(self, kernel, storage, &mut to);
         to.line("");
-    }
-    write_constants(specialisation, row.parameters, &mut to);
-    match row.parameters {
-        Parameters::Layer => {
-            to.lines(LAYER);
+        if self.arithmetic == Arithmetic::F16 {
+            to.line("enable f16;");
             to.line("");
-            if row.reads_gate {
-                epilogue::write_gate(specialisation.gate, &mut to);
+        }
+        write_constants(self, row.parameters, &mut to);
+        match row.parameters {
+            Parameters::Layer => {
+                to.lines(LAYER);
+                to.line("");
+                if row.reads_gate {
+                    epilogue::write_gate(self.gate, &mut to);
+                }
+                if row.has_epilogue {
+                    epilogue::write(self.epilogue, &mut to);
+                }
+                if row.reads_weights {
+                    write_weight(storage, &mut to);
+                }
             }
-            if row.has_epilogue {
-                epilogue::write(specialisation.epilogue, &mut to);
-            }
-            if row.reads_weights {
-                write_weight(storage, &mut to);
+            Parameters::Resize => {
+                to.lines(RESIZE);
+                to.line("");
+                if kernel == Kernel::ResizeColumns {
+                    write_packed_colour(&mut to);
+                }
+                if matches!(kernel, Kernel::ResizeColumns | Kernel::TextureColumns) {
+                    write_packed_luma(&mut to);
+                }
             }
         }
-        Parameters::Resize => {
-            to.lines(RESIZE);
-            to.line("");
-            if kernel == Kernel::ResizeColumns {
-                write_packed_colour(&mut to);
-            }
-            if matches!(kernel, Kernel::ResizeColumns | Kernel::TextureColumns) {
-                write_packed_luma(&mut to);
-            }
+        match row.source {
+            Source::File(text) => to.lines(text),
+            Source::Generated(text) => to.lines(&text(self)),
         }
+        to.finish()
     }
-    match row.source {
-        Source::File(text) => to.lines(text),
-        Source::Generated(text) => to.lines(&text(specialisation)),
+}
+
+/// The head of a module: which kernel it is, and what it is made for.
+fn write_header(specialisation: &Specialisation, kernel: Kernel, storage: WeightStorage, to: &mut Writer) {
+    let Specialisation { kernel: size, stride, workgroup, input_channels, rows, broadcast, .. } = *specialisation;
+    let row = kernel.row();
+    let mut fact = |name: &str, value: &dyn fmt::Display| to.comment(format_args!("{name:<12}{value}"));
+    fact("kernel", &format_args!("{}, workgroups of {workgroup}", row.entry_point));
+    match kernel {
+        Kernel::Dense => {
+            fact("window", &format_args!("{size}x{size} pixels of {input_channels} channels, stride {stride}"));
+        }
+        Kernel::Depthwise => {
+            fact("window", &format_args!("{size}x{size} pixels, stride {stride}, {rows} rows a thread"))
+        }
+        Kernel::AveragePool => fact("window", &format_args!("{size}x{size} pixels, stride {stride}")),
+        Kernel::Pointwise => {
+            let Tile { pixels, groups } = specialisation.tile;
+            let weights = if broadcast { "weights broadcast in the subgroup" } else { "weights from the buffer" };
+            fact("tile", &format_args!("{pixels} pixels by {groups} groups of 4 output channels, {weights}"));
+        }
+        Kernel::PointwiseSmall
+        | Kernel::LinearWide
+        | Kernel::Pool
+        | Kernel::PoolWide
+        | Kernel::ResizeColumns
+        | Kernel::TextureColumns
+        | Kernel::ResizeRows
+        | Kernel::Fallback
+        | Kernel::ReadWeights
+        | Kernel::Moments
+        | Kernel::Normalise => {}
     }
-    to.finish()
+    if row.has_epilogue {
+        fact("epilogue", &specialisation.epilogue);
+    }
+    if row.reads_gate {
+        fact("gate", &specialisation.gate);
+    }
+    if row.reads_weights {
+        fact("weights", &storage);
+        fact("products", &specialisation.arithmetic);
+    }
 }
 
 fn write_constants(specialisation: &Specialisation, parameters: Parameters, to: &mut Writer) {

@@ -40,6 +40,7 @@ pub struct YuvFactors {
 }
 
 impl YuvColour {
+    /// The factors from samples to red, green and blue.
     pub fn factors(self) -> YuvFactors {
         let (red, blue) = match self.matrix {
             YuvMatrix::Bt601 => (0.299, 0.114),
@@ -120,8 +121,11 @@ impl<'a> Plane<'a> {
 /// A frame whose chroma has half the rows and columns, rounded up.
 #[derive(Clone, Copy, Debug)]
 pub struct Yuv420<'a> {
+    /// Brightness samples, one a pixel.
     pub luma: Plane<'a>,
+    /// Colour samples, one for two by two pixels.
     pub chroma: Chroma<'a>,
+    /// The colours that the samples stand for.
     pub colour: YuvColour,
 }
 
@@ -129,9 +133,21 @@ pub struct Yuv420<'a> {
 #[derive(Clone, Copy, Debug)]
 pub enum Chroma<'a> {
     /// In turns.
-    Interleaved { plane: Plane<'a>, cr_first: bool },
+    Interleaved {
+        /// Both samples of each place, one behind the other.
+        plane: Plane<'a>,
+        /// Whether Cr comes before Cb.
+        cr_first: bool,
+    },
     /// In a plane each, `step` bytes from sample to sample.
-    Separate { cb: Plane<'a>, cr: Plane<'a>, step: u32 },
+    Separate {
+        /// Blue differences.
+        cb: Plane<'a>,
+        /// Red differences.
+        cr: Plane<'a>,
+        /// Bytes from sample to sample.
+        step: u32,
+    },
 }
 
 /// Chroma samples of so many pixels along one axis.
@@ -140,6 +156,8 @@ pub fn chroma_samples(pixels: u32) -> u32 {
 }
 
 impl Yuv420<'_> {
+    /// # Errors
+    /// [`ImageError`] if a plane is too short for the size.
     pub fn check(&self, width: u32, height: u32) -> Result<(), ImageError> {
         self.luma.check("luma", height, u64::from(width))?;
         let (columns, rows) = (u64::from(chroma_samples(width)), chroma_samples(height));

@@ -58,7 +58,7 @@ impl Supernet {
     }
 
     fn check_side(&self, crop: Crop) -> Result<(), Error> {
-        let max = self.options.largest_image_side;
+        let max = self.options.max_image_side;
         if crop.side > max { Err(Error::ImageTooLarge { side: crop.side, max }) } else { Ok(()) }
     }
 

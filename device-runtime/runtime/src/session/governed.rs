@@ -1,4 +1,5 @@
 use crate::Error;
+use crate::engine::Frame;
 use crate::engine::PreparedChild;
 #[cfg(not(target_arch = "wasm32"))]
 use crate::gpu::block_on;
@@ -7,7 +8,6 @@ use crate::session::{ActiveChild, Answer, Runtime, Target, WholeSpaceChoice, Who
 use nestling_bundle::Bundle;
 use nestling_core::choosing::Budget;
 use nestling_core::governor::{Decision, Governor, GovernorOptions, Rung, ThermalHint};
-use crate::engine::Frame;
 use nestling_core::metrics::Millis;
 use std::collections::HashMap;
 use std::ops::Deref;

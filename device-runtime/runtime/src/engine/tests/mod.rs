@@ -17,6 +17,7 @@ pub(super) use networks::mixed;
 
 use super::*;
 use crate::engine::tiles::vendor_tiles;
+use crate::gpu::require::Feature;
 use crate::gpu::{Context, ContextOptions, Vendor};
 use nestling_core::arithmetic::Arithmetic;
 use nestling_core::image::Preprocessing;

@@ -62,7 +62,7 @@ fn the_largest_square_of_a_picture_loses_no_accuracy() {
     let mut random = random(15);
     let space = SearchSpace::fashion().validated().unwrap();
     let weights = random_weights(&space, &mut random);
-    let options = EngineOptions { largest_image_side: SIDE, ..EngineOptions::default() };
+    let options = EngineOptions { max_image_side: SIDE, ..EngineOptions::default() };
     let supernet = load(&CONTEXT, &space, &weights, &options);
     let child = random_statistics(&space, &space.biggest(), &mut random);
     let prepared = supernet.prepare(&child).unwrap();
@@ -80,7 +80,7 @@ fn a_share_of_the_square_is_the_same_on_the_gpu() {
     let weights = random_weights(&space, &mut random);
     for centre_fraction in [0.01, 0.5, 0.875, 1.0] {
         let preprocessing = Preprocessing { centre_fraction, ..preprocessing(&space) };
-        let options = EngineOptions { largest_image_side: 224, ..EngineOptions::default() };
+        let options = EngineOptions { max_image_side: 224, ..EngineOptions::default() };
         let supernet = Supernet::load(&CONTEXT, &space, &weights, &preprocessing, &options).unwrap();
         let child = random_statistics(&space, &space.biggest(), &mut random);
         let prepared = supernet.prepare(&child).unwrap();
