@@ -63,7 +63,7 @@ pub trait FromTexture {
     /// # }
     /// ```
     ///
-    /// [`Context::from_wgpu`]: crate::gpu::Context::from_wgpu
+    /// [`Context::from_wgpu`]: crate::Context::from_wgpu
     ///
     /// # Errors
     /// [`Error::Texture`] if it cannot be read so, [`Error::Image`] if a side is below 2 or above 16,384. A texture of another

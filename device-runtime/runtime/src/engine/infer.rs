@@ -126,11 +126,7 @@ impl Supernet {
                 let mut commands = self.context.encoder();
                 {
                     let mut pass = commands.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
-                    match input {
-                        Input::Tensor(_) => {}
-                        Input::Image(_) => self.encode_resize(child, &state, &mut pass)?,
-                        Input::Texture(bound) => self.encode_texture_resize(child, bound, &state, &mut pass)?,
-                    }
+                    self.encode_input(child, input, &state, &mut pass)?;
                     self.encode_layers(child, &mut pass);
                 }
                 commands.copy_buffer_to_buffer(&self.arena.block, 0, lease.buffer(), 0, bytes);
@@ -154,6 +150,21 @@ impl Supernet {
 
     pub(super) fn lock(&self) -> MutexGuard<'_, ResizeState> {
         self.submitting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes the input tensor of what [`Supernet::upload`] prepared, unless it is one already.
+    pub(super) fn encode_input(
+        &self,
+        child: &PreparedChild,
+        input: Input<'_>,
+        resize: &ResizeState,
+        pass: &mut wgpu::ComputePass<'_>,
+    ) -> Result<(), Error> {
+        match input {
+            Input::Tensor(_) => Ok(()),
+            Input::Image(_) => self.encode_resize(child, resize, pass),
+            Input::Texture(texture) => self.encode_texture_resize(child, texture, resize, pass),
+        }
     }
 
     /// Both passes of the resize, for the image that [`Supernet::upload`] wrote.

@@ -202,7 +202,7 @@ impl Context {
     }
 
     /// Takes the device that an app has opened, so that it can give its own textures
-    /// ([`FromTexture`](crate::engine::FromTexture)). `adapter` is the one that made the device. Neither a pipeline cache
+    /// ([`FromTexture`](crate::FromTexture)). `adapter` is the one that made the device. Neither a pipeline cache
     /// nor any but the default options: [`Context::from_wgpu_with`] takes others.
     ///
     /// Optional features are used where the device was opened with them: `SHADER_F16`, `SUBGROUP` and `TIMESTAMP_QUERY`.

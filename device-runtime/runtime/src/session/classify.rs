@@ -1,6 +1,4 @@
 use crate::Error;
-#[allow(unused_imports, reason = "for the documentation")]
-use crate::engine::FromTexture;
 use crate::engine::{Frame, PreparedChild};
 #[cfg(not(target_arch = "wasm32"))]
 use crate::gpu::block_on;
@@ -10,7 +8,7 @@ use std::sync::Arc;
 
 impl Runtime {
     /// Says what the active child sees in an image of any size; its centred square counts. The image may be pixels
-    /// ([`Image`]) or a texture on the GPU ([`FromTexture`]).
+    /// ([`Image`]) or a texture on the GPU ([`FromTexture`](crate::FromTexture)).
     ///
     /// Blocks until the answer is there. May be called from several threads at once, and while another thread switches.
     ///
