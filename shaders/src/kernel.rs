@@ -23,6 +23,8 @@ nestling_core::listed_enum! {
         AveragePool,
         /// First pass of the resize: columns.
         ResizeColumns,
+        /// The same from a texture.
+        TextureColumns,
         /// Second pass of the resize: rows and normalisation.
         ResizeRows,
         /// Any convolution or matrix, one pixel and 4 output channels a thread, specialised to nothing: slow to run,
@@ -96,6 +98,7 @@ impl Kernel {
             Self::PoolWide => file!("pool_wide", Layer),
             Self::AveragePool => file!("average_pool", Layer),
             Self::ResizeColumns => file!("resize_columns", Resize),
+            Self::TextureColumns => file!("texture_columns", Resize),
             Self::ResizeRows => file!("resize_rows", Resize),
             Self::Fallback => file!("fallback", Layer, reads_weights, reads_gate, has_epilogue),
             Self::ReadWeights => file!("read_weights", Layer, reads_weights),

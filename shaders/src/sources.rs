@@ -50,7 +50,10 @@ impl Specialisation {
                 to.lines(RESIZE);
                 to.line("");
                 if kernel == Kernel::ResizeColumns {
-                    write_pixel_formats(&mut to);
+                    write_packed_colour(&mut to);
+                }
+                if matches!(kernel, Kernel::ResizeColumns | Kernel::TextureColumns) {
+                    write_packed_luma(&mut to);
                 }
             }
         }
@@ -86,6 +89,7 @@ fn write_header(specialisation: &Specialisation, kernel: Kernel, storage: Weight
         | Kernel::Pool
         | Kernel::PoolWide
         | Kernel::ResizeColumns
+        | Kernel::TextureColumns
         | Kernel::ResizeRows
         | Kernel::Fallback
         | Kernel::ReadWeights
@@ -143,25 +147,28 @@ fn write_weight(storage: WeightStorage, to: &mut Writer) {
     to.line("");
 }
 
-/// The functions `packed_colour` and `packed_luma`. Anything but a packed format is read as the first.
-fn write_pixel_formats(to: &mut Writer) {
-    let mut write = |comment: &str, head: &str, expression: &dyn Fn(PixelFormat) -> &'static str| {
-        to.comment(comment);
-        to.block(head, |to| {
-            for format in PixelFormat::ALL.into_iter().skip(1) {
-                to.block(format_args!("if resize.format == {}u", format.number()), |to| {
-                    to.line(format_args!("return {}; // {format:?}", expression(format)));
-                });
-            }
-            let first = PixelFormat::ALL[0];
-            to.line(format_args!("return {}; // {first:?}", expression(first)));
-        });
-        to.line("");
-    };
-    write("Red, green and blue of a pixel, 0 to 255.", "fn packed_colour(pixel: u32) -> vec3<f32>", &|format| {
-        format.row().wgsl_colour
+/// The function `packed_colour`.
+fn write_packed_colour(to: &mut Writer) {
+    to.comment("Red, green and blue of a pixel, 0 to 255.");
+    write_by_format("fn packed_colour(pixel: u32) -> vec3<f32>", &|format| format.row().wgsl_colour, to);
+}
+
+/// The function `packed_luma`.
+fn write_packed_luma(to: &mut Writer) {
+    to.comment("The one channel that a grey network reads.");
+    write_by_format("fn packed_luma(colour: vec3<f32>) -> f32", &|format| format.row().wgsl_luma, to);
+}
+
+/// A function with an expression for each packed format. Anything else is read as the first.
+fn write_by_format(head: &str, expression: &dyn Fn(PixelFormat) -> &'static str, to: &mut Writer) {
+    to.block(head, |to| {
+        for format in PixelFormat::ALL.into_iter().skip(1) {
+            to.block(format_args!("if resize.format == {}u", format.number()), |to| {
+                to.line(format_args!("return {}; // {format:?}", expression(format)));
+            });
+        }
+        let first = PixelFormat::ALL[0];
+        to.line(format_args!("return {}; // {first:?}", expression(first)));
     });
-    write("The one channel that a grey network reads.", "fn packed_luma(colour: vec3<f32>) -> f32", &|format| {
-        format.row().wgsl_luma
-    });
+    to.line("");
 }

@@ -11,6 +11,7 @@ use crate::engine::planner::{Planner, Traits};
 use crate::engine::repack::{Packed, pack, weight_bytes};
 use crate::engine::self_test::check_storage;
 use crate::engine::slots::{Slots, TO_MEASURE};
+use crate::engine::texture::TextureReader;
 use crate::engine::tiles::{TileChoice, vendor_tiles};
 use crate::engine::tune::tune;
 #[cfg(not(target_arch = "wasm32"))]
@@ -25,7 +26,7 @@ use nestling_core::weights::WeightStorage;
 use nestling_shaders::{PARAMETER_BYTES, ResizeParameters};
 use serde::{Deserialize, Serialize};
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 use web_time::Instant;
 
@@ -129,6 +130,8 @@ pub struct Supernet {
     pub(super) timestamps: Option<Timestamps>,
     /// Whether [`Supernet::check_timestamps`] found them wrong.
     pub(super) timestamps_are_wrong: AtomicBool,
+    /// What reads a texture; made at the first one.
+    pub(super) textures: OnceLock<TextureReader>,
     /// Held from an inference's first write until its submission: the arena is one.
     pub(super) submitting: Mutex<ResizeState>,
     pub(super) options: EngineOptions,
@@ -373,6 +376,7 @@ impl Supernet {
             answers,
             timestamps,
             timestamps_are_wrong: AtomicBool::new(false),
+            textures: OnceLock::new(),
             submitting: Mutex::new(ResizeParameters::default()),
             options: EngineOptions {
                 child_slots: slots as usize,

@@ -103,7 +103,12 @@ fn case(
         Kernel::Pool | Kernel::PoolWide => Operator::Pool,
         Kernel::AveragePool => Operator::AveragePool,
         Kernel::Pointwise | Kernel::PointwiseSmall | Kernel::LinearWide | Kernel::Fallback => Operator::Pointwise,
-        Kernel::ResizeColumns | Kernel::ResizeRows | Kernel::ReadWeights | Kernel::Moments | Kernel::Normalise => {
+        Kernel::ResizeColumns
+        | Kernel::TextureColumns
+        | Kernel::ResizeRows
+        | Kernel::ReadWeights
+        | Kernel::Moments
+        | Kernel::Normalise => {
             unreachable!("{kernel:?} computes no layer")
         }
     };

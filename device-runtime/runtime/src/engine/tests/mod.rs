@@ -10,6 +10,7 @@ mod pipeline_cache;
 mod resize;
 mod start;
 mod storage;
+mod texture;
 mod trouble;
 mod tune;
 

@@ -4,20 +4,24 @@ use crate::gpu::{Staging, block_on};
 use nestling_core::image::{Image, PixelFormat, Plane, YuvColour, YuvMatrix, YuvRange, preprocess};
 use proptest::prelude::*;
 
-/// What the resize leaves in the input tensor, channel by channel.
 fn resized(supernet: &Supernet, child: &PreparedChild, image: &Image<'_>) -> Vec<f32> {
+    resized_input(supernet, child, Input::Image(image))
+}
+
+/// What the resize leaves in the input tensor, channel by channel.
+pub(super) fn resized_input(supernet: &Supernet, child: &PreparedChild, input: Input<'_>) -> Vec<f32> {
     let shape = child.network().input;
     let bytes = u64::from(shape.pixels()) * 16;
     let context = supernet.context();
     let lease = Staging::new(context, 1, bytes).try_take().unwrap();
     let (submission, verdict) = {
         let mut state = supernet.lock();
-        supernet.upload(child, Input::Image(image), &mut state).unwrap();
+        supernet.upload(child, input, &mut state).unwrap();
         context.guarded("a resize", || {
             let mut commands = context.encoder();
             {
                 let mut pass = commands.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
-                supernet.encode_resize(child, &state, &mut pass).unwrap();
+                supernet.encode_input(child, input, &state, &mut pass).unwrap();
             }
             commands.copy_buffer_to_buffer(&supernet.arena.filtered, 0, lease.buffer(), 0, bytes);
             context.submit(commands)
