@@ -28,10 +28,10 @@ fn text(arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-fn complaint(arguments: &[&str]) -> String {
+fn message_of_failure(arguments: &[&str]) -> String {
     let output = nestling().args(arguments).output().unwrap();
     let message = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.code() == Some(1) && output.stdout.is_empty(), "{arguments:?} passed\n{message}");
+    assert!(output.status.code() == Some(1) && output.stdout.is_empty(), "{arguments:?} did not fail\n{message}");
     assert!(message.starts_with("error: ") && !message.contains("panicked"), "{message}");
     message
 }
@@ -70,7 +70,7 @@ fn profiles_go_into_a_bundle_and_devices_are_listed_compared_and_searched_for() 
     }
     made_up.save(Path::new(&other)).unwrap();
 
-    assert!(complaint(&["latency", "compare", &bundle]).contains("`nestling latency add`"));
+    assert!(message_of_failure(&["latency", "compare", &bundle]).contains("`nestling latency add`"));
     assert!(text(&["latency", "list", &bundle]).contains("no latency tables"));
     let both = path("both.nestling");
     let added = json(&["latency", "add", &bundle, &own, &other, "--output", &both]);
@@ -90,22 +90,30 @@ fn profiles_go_into_a_bundle_and_devices_are_listed_compared_and_searched_for() 
     let before = std::fs::read(&both).unwrap();
     let foreign = path("foreign.json");
     type Change = fn(&mut DeviceProfile);
-    let changes: [(Change, &str); 3] = [
+    let changes: [(Change, &str); 2] = [
         (|profile| profile.network = "0".repeat(32), "with network 0000"),
-        (|profile| profile.nestling = "0.0.1".into(), "by nestling 0.0.1"),
         (|profile| profile.kernels = "0".into(), "with other kernels"),
     ];
     for (change, why) in changes {
         let mut changed = DeviceProfile::clone(&profile);
         change(&mut changed);
         changed.save(Path::new(&foreign)).unwrap();
-        let message = complaint(&["latency", "add", &both, &other, &foreign]);
+        let message = message_of_failure(&["latency", "add", &both, &other, &foreign]);
         assert!(message.contains("foreign.json") && message.contains(why), "{message}");
         assert!(message.contains("measure again on") && message.contains("nestling-device profile"), "{message}");
     }
     std::fs::write(&foreign, "{\"format\": 3}").unwrap();
-    assert!(complaint(&["latency", "add", &both, &foreign]).contains("measure again"));
+    assert!(message_of_failure(&["latency", "add", &both, &foreign]).contains("measure again"));
     assert_eq!(std::fs::read(&both).unwrap(), before);
+
+    // A profile belongs to the kernels, not to the version of the crate.
+    let mut older = DeviceProfile::clone(&profile);
+    older.nestling = "0.0.1".into();
+    older.save(Path::new(&foreign)).unwrap();
+    assert_eq!(
+        json(&["latency", "add", &both, &foreign])["profiles"][0]["outcome"]["replaced"]["measured_at"],
+        profile.table.measured_at
+    );
 
     let listed = json(&["latency", "list", &both]);
     let smallest = opened.networks().iter().min_by_key(|network| network.cost().madds).unwrap();
@@ -135,10 +143,10 @@ fn profiles_go_into_a_bundle_and_devices_are_listed_compared_and_searched_for() 
         assert!(a["predicted_ms"].as_f64().unwrap() <= 1.5 && b["madds"].as_u64().unwrap() <= 1_500_000);
         assert!(a["held_out_top1"].is_null() && b["predicted_ms"].is_null());
     }
-    let search = |more: &[&str]| complaint(&[&["search", "--run", &none, "--bundle", &both], more].concat());
+    let search = |more: &[&str]| message_of_failure(&[&["search", "--run", &none, "--bundle", &both], more].concat());
     assert!(search(&["--device", "mali", "--budget-ms", "1"]).contains("Made-up 1 ("));
     assert!(search(&["--device", &profile.device().backend, "--budget-ms", "1"]).contains("several devices"));
     let message = search(&["--device", "made-up f16", "--budget-ms", "0.001"]);
     assert!(message.contains("give at least that"), "{message}");
-    assert!(complaint(&["search", "--run", &none, "--budget-madds", "2"]).contains("fashion.nestling"));
+    assert!(message_of_failure(&["search", "--run", &none, "--budget-madds", "2"]).contains("fashion.nestling"));
 }
