@@ -30,13 +30,13 @@ fn main() -> Result<()> {
 
     // The device warms up, say: the next faster child takes over.
     match choice.next_faster() {
-        Ok(faster) => {
+        Some(faster) => {
             let took = runtime.switch_to(faster)?;
             println!("switched to `{}` in {:.1} us", faster.entry.name, Millis::from(took).micros());
             let answer = runtime.classify(&Image::rgba8(width, height, &bytes)?)?;
             println!("{} {:.1} %", answer.top().label, 100.0 * answer.top().probability);
         }
-        Err(none) => println!("{none}"),
+        None => println!("no shipped child is faster than `{}`", choice.entry().name),
     }
     Ok(())
 }

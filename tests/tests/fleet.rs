@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)] // a test's helpers may panic too
 
-use nestling::profiling::ProfileOptions;
+use nestling::ProfileOptions;
 use nestling::{Runtime, RuntimeOptions};
 use nestling_bundle::{Bundle, DeviceProfile};
 use nestling_core::latency::CostFeature;
@@ -52,7 +52,7 @@ fn profiles_go_into_a_bundle_and_devices_are_listed_compared_and_searched_for() 
 
     // One device is this machine. The other is made up: layers cost nothing there, MAdds much.
     let runtime = Runtime::open(&Bundle::open(&bundle).unwrap(), &RuntimeOptions::default()).unwrap();
-    let options = ProfileOptions { time: Duration::from_millis(100), ..ProfileOptions::default() };
+    let options = ProfileOptions::default().time(Duration::from_millis(100));
     let profile = runtime.profile(&options).unwrap();
     profile.save(Path::new(&own)).unwrap();
     let mut made_up = DeviceProfile::clone(&profile);

@@ -6,7 +6,7 @@ use nestling_core::space::{Activation, Child, HeadSpace, Network, Operator, Role
 use nestling_tests::{every_option, made_up_images, preprocessing, quick_config};
 use nestling_train::calibrate::calibrate;
 use nestling_train::evaluate::logits;
-use nestling_train::model::{Norm, Parameters, Resizer, forward, kernels};
+use nestling_train::model::{Norm, Parameters, Resizer, activate, forward, kernels};
 use nestling_train::torch;
 use nestling_train::train::{Batch, Optimiser, StepOptions, TrainConfig, Trainer, sandwich_step, step_children};
 use rand::SeedableRng;
@@ -229,13 +229,8 @@ fn own_kernels_give_libtorchs_results_and_gradients() {
             close(ours, theirs, &format!("depthwise gradient, {channels} channels, kernel {kernel}, stride {stride}"));
         }
     }
-    for (activation, added) in [
-        (Activation::Identity, false),
-        (Activation::Identity, true),
-        (Activation::Relu, false),
-        (Activation::Relu6, false),
-        (Activation::HardSwish, false),
-    ] {
+    let alone = Activation::ALL.map(|activation| (activation, false));
+    for (activation, added) in alone.into_iter().chain([(Activation::Identity, true)]) {
         for channels in [4i64, 12, 40, 192] {
             let input = last([5, channels, 6, 5]).set_requires_grad(true);
             let residual = last([5, channels, 6, 5]).set_requires_grad(true);
@@ -247,15 +242,7 @@ fn own_kernels_give_libtorchs_results_and_gradients() {
             if added {
                 theirs += &residual;
             }
-            let theirs = match activation {
-                Activation::Relu => theirs.relu(),
-                Activation::Relu6 => theirs.clamp(0.0, 6.0),
-                Activation::HardSwish => theirs.hardswish(),
-                Activation::Identity => theirs,
-                Activation::Swish | Activation::Sigmoid | Activation::HardSigmoid => {
-                    panic!("{activation:?} is not fused with batch norm")
-                }
-            };
+            let theirs = activate(theirs, activation);
             close(&ours, &theirs, "batch norm");
             let outer = ours.detach().randn_like();
             let mut leaves = vec![&input, &gamma, &beta];

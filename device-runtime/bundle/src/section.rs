@@ -10,7 +10,7 @@ use std::borrow::Cow;
 /// Bytes that the weights of a space take.
 pub(super) fn length(layout: &ParameterLayout, storage: WeightStorage) -> usize {
     let weights = weights::count(layout);
-    let scales = if storage == WeightStorage::Int8 { weights::count_of_outputs(layout) } else { 0 };
+    let scales = if storage.row().has_scales { weights::count_of_outputs(layout) } else { 0 };
     4 * (layout.len() - weights + scales) + storage.bytes() * weights
 }
 
@@ -20,21 +20,28 @@ pub(super) fn encode<'a>(
     parameters: &'a [f32],
     storage: WeightStorage,
 ) -> Result<Cow<'a, [u8]>, OutOfRange> {
-    if storage == WeightStorage::F32 {
-        return Ok(Cow::Borrowed(bytemuck::cast_slice(parameters)));
+    let norms = || {
+        let mut bytes = Vec::with_capacity(length(layout, storage));
+        for parameter in layout.parameters.iter().filter(|parameter| parameter.role != Role::Weight) {
+            bytes.extend_from_slice(bytemuck::cast_slice(&parameters[parameter.range()]));
+        }
+        bytes
+    };
+    match storage {
+        WeightStorage::F32 => Ok(Cow::Borrowed(bytemuck::cast_slice(parameters))),
+        WeightStorage::F16 => {
+            let mut bytes = norms();
+            bytes.extend_from_slice(bytemuck::cast_slice(&weights::halves(layout, parameters)?));
+            Ok(Cow::Owned(bytes))
+        }
+        WeightStorage::Int8 => {
+            let mut bytes = norms();
+            let QuantisedWeights { codes, scales } = weights::quantise(layout, parameters)?;
+            bytes.extend_from_slice(bytemuck::cast_slice(&scales));
+            bytes.extend_from_slice(bytemuck::cast_slice(&codes));
+            Ok(Cow::Owned(bytes))
+        }
     }
-    let mut bytes = Vec::with_capacity(length(layout, storage));
-    for parameter in layout.parameters.iter().filter(|parameter| parameter.role != Role::Weight) {
-        bytes.extend_from_slice(bytemuck::cast_slice(&parameters[parameter.range()]));
-    }
-    if storage == WeightStorage::F16 {
-        bytes.extend_from_slice(bytemuck::cast_slice(&weights::halves(layout, parameters)?));
-    } else {
-        let QuantisedWeights { codes, scales } = weights::quantise(layout, parameters)?;
-        bytes.extend_from_slice(bytemuck::cast_slice(&scales));
-        bytes.extend_from_slice(bytemuck::cast_slice(&codes));
-    }
-    Ok(Cow::Owned(bytes))
 }
 
 /// All parameters, from a section whose length is right; nothing for f32, where the section is the parameters.
@@ -43,29 +50,37 @@ pub(super) fn decode(
     section: &[u8],
     storage: WeightStorage,
 ) -> Result<Option<Vec<f32>>, BundleError> {
-    if storage == WeightStorage::F32 {
-        return Ok(None);
+    let (norms, codes) = section.split_at(4 * (layout.len() - weights::count(layout)));
+    match storage {
+        WeightStorage::F32 => Ok(None),
+        WeightStorage::F16 => {
+            let mut parameters = with_norms(layout, norms);
+            let codes: &[u16] = bytemuck::cast_slice(codes);
+            check_halves(layout, codes)?;
+            weights::fill_from_halves(layout, codes, &mut parameters);
+            Ok(Some(parameters))
+        }
+        WeightStorage::Int8 => {
+            let mut parameters = with_norms(layout, norms);
+            let (scales, codes) = codes.split_at(4 * weights::count_of_outputs(layout));
+            let (scales, codes): (&[f32], &[i8]) = (bytemuck::cast_slice(scales), bytemuck::cast_slice(codes));
+            check_codes(layout, codes, scales)?;
+            weights::dequantise(layout, codes, scales, &mut parameters);
+            Ok(Some(parameters))
+        }
     }
+}
+
+/// All parameters, of which only gammas, betas and biases are filled in.
+fn with_norms(layout: &ParameterLayout, norms: &[u8]) -> Vec<f32> {
     let mut parameters = vec![0.0; layout.len()];
-    let (norms, mut codes) = section.split_at(4 * (layout.len() - weights::count(layout)));
     let mut norms: &[f32] = bytemuck::cast_slice(norms);
     for parameter in layout.parameters.iter().filter(|parameter| parameter.role != Role::Weight) {
         let (own, rest) = norms.split_at(parameter.len());
         parameters[parameter.range()].copy_from_slice(own);
         norms = rest;
     }
-    if storage == WeightStorage::F16 {
-        let codes: &[u16] = bytemuck::cast_slice(codes);
-        check_halves(layout, codes)?;
-        weights::fill_from_halves(layout, codes, &mut parameters);
-    } else {
-        let scales;
-        (scales, codes) = codes.split_at(4 * weights::count_of_outputs(layout));
-        let (scales, codes): (&[f32], &[i8]) = (bytemuck::cast_slice(scales), bytemuck::cast_slice(codes));
-        check_codes(layout, codes, scales)?;
-        weights::dequantise(layout, codes, scales, &mut parameters);
-    }
-    Ok(Some(parameters))
+    parameters
 }
 
 fn unsound(convolution: &Convolution, problem: &str) -> BundleError {
@@ -81,7 +96,7 @@ fn check_halves(layout: &ParameterLayout, codes: &[u16]) -> Result<(), BundleErr
     Ok(())
 }
 
-/// Only what rounding gives is taken, so that rounding for the GPU gives the very same codes.
+/// Accepts only codes and scales that rounding gives, so that rounding for the GPU gives the very same codes.
 fn check_codes(layout: &ParameterLayout, codes: &[i8], scales: &[f32]) -> Result<(), BundleError> {
     for ((convolution, codes), (_, scales)) in
         weights::by_convolution(layout, codes).zip(weights::by_outputs(layout, scales))
@@ -130,7 +145,7 @@ mod tests {
         fn what_is_decoded_is_what_rounding_gives_and_encodes_to_the_same_codes(
             some in proptest::collection::vec(-3.0f32..3.0, 1..997)
         ) {
-            let layout = SearchSpace::fashion().layout();
+            let layout = SearchSpace::fashion().validated().unwrap().layout().clone();
             let exact: Vec<f32> = some.iter().copied().cycle().take(layout.len()).collect();
             for storage in WeightStorage::ALL {
                 let section = encode(&layout, &exact, storage).unwrap();
@@ -145,7 +160,7 @@ mod tests {
 
     #[test]
     fn what_rounding_cannot_give_is_refused_with_the_layer() {
-        let layout = SearchSpace::fashion().layout();
+        let layout = SearchSpace::fashion().validated().unwrap().layout().clone();
         let exact: Vec<f32> = (0..layout.len()).map(|index| (index as f32).sin()).collect();
         let norms = 4 * (layout.len() - weights::count(&layout));
         let damaged = |storage, at: usize, with: &[u8]| {

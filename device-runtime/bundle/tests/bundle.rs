@@ -2,13 +2,15 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)] // a test's helpers may panic too
 
-use nestling_bundle::{Bundle, BundleContents, BundleError, BundledImages, FORMAT_VERSION, Manifest, Trained};
+use nestling_bundle::{
+    Bundle, BundleContents, BundleError, BundledImages, FORMAT_VERSION, MIN_FORMAT_VERSION, Manifest, Trained,
+};
 use nestling_core::accuracy::AccuracyPredictor;
 use nestling_core::image::{Image, PixelFormat, Preprocessing};
 use nestling_core::latency::{DeviceKey, LatencyModel, LatencyTable};
 use nestling_core::metrics::{Spread, Top1};
 use nestling_core::space::{
-    CalibratedChild, Child, ChildEntry, HeadSpace, SearchSpace, StageSpace, Statistics, StemSpace,
+    CalibratedChild, Child, ChildEntry, HeadSpace, SearchSpace, StageSpace, Statistics, StemSpace, ValidatedSpace,
 };
 use nestling_core::weights::WeightStorage;
 
@@ -25,7 +27,7 @@ fn tiny_space() -> SearchSpace {
 }
 
 /// Fitted to as many made-up children as it needs: the space's own, again and again.
-fn predictor(space: &SearchSpace) -> AccuracyPredictor {
+fn predictor(space: &ValidatedSpace) -> AccuracyPredictor {
     let measured = |child: Child, correct| (child, Top1 { correct, images: 100 });
     let children = vec![measured(space.smallest(), 60); 10];
     AccuracyPredictor::fit(space, &children, &[measured(space.biggest(), 70)]).unwrap()
@@ -44,7 +46,7 @@ impl Parts {
     }
 
     fn tiny_as(weight_storage: WeightStorage) -> Self {
-        let space = tiny_space();
+        let space = tiny_space().validated().unwrap();
         let measured = Top1 { correct: 1, images: 2 };
         let mut manifest = Manifest {
             name: "tiny".into(),
@@ -62,7 +64,7 @@ impl Parts {
                 calibration: 2,
                 check_labels: vec![1, 0, 1],
             }),
-            space: space.clone(),
+            space: space.definition().clone(),
         };
         let mut children = Vec::new();
         for (name, child) in [("smallest", space.smallest()), ("biggest", space.biggest())] {
@@ -97,11 +99,12 @@ fn what_was_written_is_read_back() {
             assert_eq!(bundle.manifest(), manifest);
             assert_eq!(bundle.weights(), &*storage.round(bundle.layout(), weights).unwrap());
             assert_eq!(bundle.id(), mapped.id());
-            for (index, child) in children.iter().enumerate() {
-                assert_eq!(&bundle.calibrated(index).unwrap(), child);
-            }
+            assert_eq!(bundle.calibrated(), children);
+            let biggest = bundle.child("biggest").unwrap();
+            assert_eq!((biggest.index, biggest.calibrated), (1, &children[1]));
+            assert_eq!((biggest.entry, biggest.network), (&bundle.children()[1], &bundle.networks()[1]));
         }
-        assert!(mapped.child_index("middle").unwrap_err().to_string().contains("it has: smallest, biggest"));
+        assert!(mapped.child("middle").unwrap_err().to_string().contains("it has: smallest, biggest"));
     }
 }
 
@@ -173,7 +176,8 @@ fn the_file_shrinks_by_what_the_weights_lose() {
         assert_eq!(bundle.weight_storage(), storage);
         bundle.weight_bytes()
     });
-    let layout = tiny_space().layout();
+    let space = tiny_space().validated().unwrap();
+    let layout = space.layout();
     let channels: usize = layout.convolutions.iter().map(|convolution| convolution.outputs as usize).sum();
     let weights: usize = layout.convolutions.iter().map(|one| layout.parameters[one.weight].len()).sum();
     assert_eq!((whole - half, whole - quarter), (2 * weights, 3 * weights - 4 * channels));
@@ -190,12 +194,12 @@ fn a_weight_that_the_storage_cannot_hold_is_refused_by_its_layer() {
         (WeightStorage::Int8, f32::INFINITY, false),
     ] {
         let mut parts = Parts::tiny_as(storage);
-        let layout = parts.manifest.space.layout();
+        let layout = tiny_space().validated().unwrap().layout().clone();
         parts.weights[layout.parameters[layout.convolutions[1].weight].offset] = value;
         match parts.encode() {
             Ok(_) => assert!(fits, "{storage}: {value}"),
             Err(BundleError::WeightRange(range)) => {
-                assert_eq!((range.layer, range.storage), (layout.convolutions[1].name.clone(), storage));
+                assert_eq!((range.layer, range.storage), (layout.convolutions[1].name.to_string(), storage));
                 assert!(!fits, "{storage}: {value}");
             }
             Err(other) => panic!("{storage}: {other}"),
@@ -223,8 +227,11 @@ fn another_version_is_named() {
     let mut bytes = Parts::tiny().encode().unwrap();
     bytes[8] += 1;
     let error = Bundle::from_bytes(&bytes).unwrap_err();
-    let expected = BundleError::Version { given: FORMAT_VERSION + 1, supported: FORMAT_VERSION };
+    let newest = FORMAT_VERSION;
+    let expected = BundleError::Version { given: newest + 1, oldest: MIN_FORMAT_VERSION, newest };
     assert_eq!(error.to_string(), expected.to_string());
+    bytes[8] = 4;
+    assert!(matches!(Bundle::from_bytes(&bytes), Err(BundleError::Version { given: 4, oldest: 5, newest: 6 })));
 }
 
 #[test]
@@ -291,7 +298,7 @@ fn images_come_back_in_order_each_with_its_class() {
 #[test]
 fn a_predictor_of_another_space_is_refused() {
     let mut parts = Parts::tiny();
-    let fashion = SearchSpace::fashion();
+    let fashion = SearchSpace::fashion().validated().unwrap();
     parts.manifest.accuracy_predictor = Some(predictor(&fashion));
     let message = parts.encode().unwrap_err().to_string();
     assert!(message.contains("coefficients where the space has 1 features"), "{message}");

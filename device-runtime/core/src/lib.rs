@@ -9,6 +9,7 @@ pub mod latency;
 mod listed_enum;
 pub mod metrics;
 pub mod reference;
+mod setters;
 pub mod space;
 pub mod statistics;
 pub mod tiles;

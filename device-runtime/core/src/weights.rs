@@ -181,11 +181,18 @@ pub struct UnknownStorage {
     pub given: String,
 }
 
+impl UnknownStorage {
+    /// A stable name of this error, for bindings.
+    pub fn code(&self) -> &'static str {
+        "unknown_weight_storage"
+    }
+}
+
 /// A weight is beyond what the storage can hold.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "layer `{layer}` has the weight {value}, which {storage} cannot hold: take `WeightStorage::F32` \
-     (`--weight-storage f32`), or train with more weight decay"
+    "layer `{layer}` has the weight {value}, which {storage} cannot hold: take `WeightStorage::F32`, or train with more \
+     weight decay"
 )]
 pub struct OutOfRange {
     /// The layer's name.
@@ -197,8 +204,13 @@ pub struct OutOfRange {
 }
 
 impl OutOfRange {
+    /// A stable name of this error, for bindings.
+    pub fn code(&self) -> &'static str {
+        "weight_out_of_range"
+    }
+
     fn new(convolution: &Convolution, value: f32, storage: WeightStorage) -> Self {
-        Self { layer: convolution.name.clone(), value: value.to_string(), storage }
+        Self { layer: convolution.name.to_string(), value: value.to_string(), storage }
     }
 }
 
@@ -364,7 +376,7 @@ mod tests {
         fn int8_is_near_and_rounding_again_gives_the_same_codes(
             some in proptest::collection::vec(weight(), 1..997)
         ) {
-            let layout = SearchSpace::fashion().layout();
+            let layout = SearchSpace::fashion().validated().unwrap().layout().clone();
             let exact = parameters(&layout, &some);
             let Ok(once) = quantise(&layout, &exact) else {
                 let largest = some.iter().fold(0.0, |most: f32, weight| most.max(weight.abs()));
@@ -398,7 +410,7 @@ mod tests {
         fn f16_is_near_and_rounding_again_gives_the_same_codes(
             some in proptest::collection::vec(-65_519f32..65_519.0, 1..997)
         ) {
-            let layout = SearchSpace::fashion().layout();
+            let layout = SearchSpace::fashion().validated().unwrap().layout().clone();
             let exact = parameters(&layout, &some);
             let once = halves(&layout, &exact).unwrap();
             let rounded = WeightStorage::F16.round(&layout, &exact).unwrap();
@@ -436,7 +448,7 @@ mod tests {
 
     #[test]
     fn norms_are_never_rounded_and_f32_is_not_copied() {
-        let layout = SearchSpace::fashion().layout();
+        let layout = SearchSpace::fashion().validated().unwrap().layout().clone();
         let exact = vec![1.0 / 3.0; layout.len()];
         for storage in WeightStorage::ALL {
             let rounded = storage.round(&layout, &exact).unwrap();

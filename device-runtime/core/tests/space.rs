@@ -3,19 +3,22 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)] // a test's helpers may panic too
 
 use nestling_core::space::{
-    Activation, Block, Child, ExpandRatio, Operator, Preset, SearchSpace, SpaceError, SqueezeExcite, SqueezeOf,
+    Activation, Block, CalibratedChild, Child, ExpandRatio, LayerShape, Operator, Preset, SearchSpace, SpaceError,
+    SqueezeExcite, SqueezeOf, StageSpace, Statistics, ValidatedSpace,
 };
 use proptest::prelude::*;
 use rand::SeedableRng;
+use std::collections::HashSet;
 
-fn random_child(space: &SearchSpace, seed: u64) -> Child {
+fn random_child(space: &ValidatedSpace, seed: u64) -> Child {
     space.sample(&mut rand_chacha::ChaCha8Rng::seed_from_u64(seed))
 }
 
 /// Parameters in millions and MAdds in millions at 192, 224, 256, 288 and 320 pixels.
 type Golden = (f64, [f64; 5]);
 
-fn check_golden(space: &SearchSpace, smallest: Golden, biggest: Golden) {
+fn check_golden(space: SearchSpace, smallest: Golden, biggest: Golden) {
+    let space = space.validated().unwrap();
     for (child, (params, all_madds)) in [(space.smallest(), smallest), (space.biggest(), biggest)] {
         for (&resolution, madds) in space.resolutions.iter().zip(all_madds) {
             let cost = space.lower(&Child { resolution, ..child.clone() }).unwrap().cost();
@@ -28,10 +31,10 @@ fn check_golden(space: &SearchSpace, smallest: Golden, biggest: Golden) {
 #[test]
 fn table1_costs_what_the_paper_says() {
     let plain = ((3.392, [206.4, 280.5, 365.9, 462.8, 571.0]), (9.242, [663.8, 903.0, 1179.0, 1491.8, 1841.4]));
-    check_golden(&SearchSpace::table1_without_squeeze(), plain.0, plain.1);
-    check_golden(&SearchSpace::table1_relu6(), plain.0, plain.1);
+    check_golden(SearchSpace::table1_without_squeeze(), plain.0, plain.1);
+    check_golden(SearchSpace::table1_relu6(), plain.0, plain.1);
     check_golden(
-        &SearchSpace::table1(),
+        SearchSpace::table1(),
         (3.747, [206.7, 280.8, 366.3, 463.1, 571.4]),
         (10.893, [665.4, 904.6, 1180.6, 1493.4, 1843.0]),
     );
@@ -40,7 +43,7 @@ fn table1_costs_what_the_paper_says() {
         space
     };
     check_golden(
-        &with_transitions(SearchSpace::table1_without_squeeze()),
+        with_transitions(SearchSpace::table1_without_squeeze()),
         (3.491, [217.3, 295.3, 385.3, 487.3, 601.3]),
         (9.366, [681.3, 926.8, 1210.0, 1531.1, 1889.9]),
     );
@@ -49,7 +52,7 @@ fn table1_costs_what_the_paper_says() {
         *squeeze = SqueezeExcite { of: SqueezeOf::Expanded, multiple_of: 8, ..SqueezeExcite::EFFICIENT_NET };
     }
     check_golden(
-        &expanded,
+        expanded,
         (5.498, [208.5, 282.6, 368.0, 464.9, 573.1]),
         (19.133, [673.7, 912.9, 1188.9, 1501.7, 1851.3]),
     );
@@ -77,21 +80,21 @@ fn presets_cost_what_the_literature_says() {
         ("mobilenet-v2-1.0x", 3.5, 300.0),
     ];
     for (name, params, madds) in published {
-        let space = Preset::find(name).unwrap().space();
+        let space = Preset::find(name).unwrap().space().validated().unwrap();
         assert_eq!(space.smallest(), space.biggest(), "{name} has one child");
         let cost = space.lower(&space.smallest()).unwrap().cost();
         let off = |ours: f64, theirs: f64| (ours / theirs - 1.0).abs();
         assert!(off(cost.params as f64 / 1e6, params) < 0.02, "{name}: {} parameters", cost.params);
         assert!(off(cost.madds.millions(), madds) < 0.02, "{name}: {} MAdds", cost.madds);
     }
-    let exact = Preset::find("efficientnet-b0").unwrap().space();
+    let exact = Preset::find("efficientnet-b0").unwrap().space().validated().unwrap();
     let cost = exact.lower(&exact.smallest()).unwrap().cost();
     assert_eq!((cost.params, cost.madds.millions().round()), (5_288_548, 386.0));
 }
 
 #[test]
 fn attentivenas_children_cost_what_their_authors_say() {
-    let space = Preset::find("attentivenas").unwrap().space();
+    let space = Preset::find("attentivenas").unwrap().space().validated().unwrap();
     // A0, A1 and A6. Their shortcut has no convolution where widths happen to be
     // equal; ours, up to 1.3 % more, has one wherever widths can differ, as the supernet holds its weights anyway.
     let children = [
@@ -108,7 +111,7 @@ fn attentivenas_children_cost_what_their_authors_say() {
 
 /// Operations as profilers count them: each an element, beside the multiply-accumulates.
 fn with_elementwise(name: &str, norm: u64, activation: u64) -> f64 {
-    let space = Preset::find(name).unwrap().space();
+    let space = Preset::find(name).unwrap().space().validated().unwrap();
     let network = space.lower(&space.smallest()).unwrap();
     let extra: u64 = (network.layers.iter())
         .map(|layer| {
@@ -140,7 +143,7 @@ fn other_conventions_explain_the_other_figures() {
     for (name, params) in
         [("efficientnet-lite0", 4_652_008), ("efficientnet-lite1", 5_416_680), ("efficientnet-lite2", 6_092_072)]
     {
-        let space = Preset::find(name).unwrap().space();
+        let space = Preset::find(name).unwrap().space().validated().unwrap();
         assert_eq!(space.lower(&space.smallest()).unwrap().cost().params, params, "the authors' own test says so");
     }
 }
@@ -148,7 +151,7 @@ fn other_conventions_explain_the_other_figures() {
 /// The paper prints its four children's costs, but not the children.
 #[test]
 fn all_four_published_children_exist_in_table1() {
-    let space = SearchSpace::table1();
+    let space = SearchSpace::table1().validated().unwrap();
     let mut random = rand_chacha::ChaCha8Rng::seed_from_u64(1);
     for (name, resolution, params, madds) in
         [("S", 192, 4.5, 242.0), ("M", 224, 5.5, 418.0), ("L", 256, 6.4, 586.0), ("XL", 288, 9.5, 1040.0)]
@@ -183,7 +186,7 @@ fn all_four_published_children_exist_in_table1() {
 
 #[test]
 fn the_biggest_child_reads_every_parameter() {
-    for space in Preset::ALL.iter().map(Preset::space) {
+    for space in Preset::ALL.iter().map(|preset| preset.space().validated().unwrap()) {
         let cost = space.lower(&space.biggest()).unwrap().cost();
         assert_eq!(cost.params, space.layout().len() as u64, "{}", space.name);
     }
@@ -191,7 +194,7 @@ fn the_biggest_child_reads_every_parameter() {
 
 #[test]
 fn a_choice_that_the_space_lacks_is_named() {
-    let space = SearchSpace::fashion();
+    let space = SearchSpace::fashion().validated().unwrap();
     let mut child = space.smallest();
     child.stages[1].kernel = 7;
     let message = space.lower(&child).unwrap_err().to_string();
@@ -226,17 +229,64 @@ fn a_malformed_space_is_refused() {
     for (place, damage) in damages {
         let mut space = SearchSpace::fashion();
         damage(&mut space);
-        match space.validate() {
+        match space.validated() {
             Err(SpaceError::Invalid { place: found, .. }) => assert_eq!(found, place),
             other => panic!("{place}: {other:?}"),
         }
     }
 }
 
+#[test]
+fn a_hostile_space_is_refused_before_anything_is_laid_out() {
+    let mut space = SearchSpace::table1();
+    space.head.as_mut().unwrap().expand_ratio = Some(ExpandRatio::MAX);
+    space.stages = vec![StageSpace::new(&[16_384], &[32], &[7], &[12], 2); 16];
+    let start = std::time::Instant::now();
+    let message = space.clone().validated().unwrap_err().to_string();
+    // Laid out, it would be 207 billion weights.
+    assert!(message.contains("the supernet has more than 1073741824 weights"), "{message}");
+    // Few channels, but as many layers as a space may name.
+    space.stem.widths = vec![4];
+    space.stages = vec![StageSpace::new(&[4], &[32], &[7], &[12], 2); 16];
+    assert_eq!(space.validated().unwrap().layout().convolutions.len(), 16 * 32 * 3 + 4);
+    assert!(start.elapsed().as_millis() < 500, "{:?}", start.elapsed());
+}
+
+#[test]
+fn errors_have_stable_codes() {
+    let space = SearchSpace::fashion().validated().unwrap();
+    let foreign = SearchSpace::table1().validated().unwrap().smallest();
+    let empty = SearchSpace { resolutions: Vec::new(), ..SearchSpace::fashion() };
+    let network = space.lower(&space.smallest()).unwrap();
+    let none = Statistics { means: Vec::new(), variances: Vec::new() };
+    let codes = [
+        empty.validated().unwrap_err(),
+        space.lower(&foreign).unwrap_err(),
+        CalibratedChild::new(&network, none).unwrap_err(),
+        "r28".parse::<Child>().unwrap_err(),
+        "six".parse::<ExpandRatio>().unwrap_err(),
+    ];
+    assert_eq!(
+        codes.map(|error| error.code()),
+        ["invalid_space", "child_not_in_space", "invalid_statistics", "invalid_child", "invalid_expand_ratio"]
+    );
+}
+
 proptest! {
     #[test]
+    fn every_childs_layers_are_of_a_known_kind(seed: u64) {
+        for space in Preset::ALL.iter().map(|preset| preset.space().validated().unwrap()) {
+            let known: HashSet<_> = space.layer_kinds().iter().map(LayerShape::kind).collect();
+            prop_assert_eq!(known.len(), space.layer_kinds().len());
+            let network = space.lower(&random_child(&space, seed)).unwrap();
+            let unknown = network.layers.iter().find(|layer| !known.contains(&layer.shape.kind()));
+            prop_assert!(unknown.is_none(), "{unknown:?} of {}", network.child);
+        }
+    }
+
+    #[test]
     fn a_child_survives_printing(seed: u64) {
-        let space = SearchSpace::table1();
+        let space = SearchSpace::table1().validated().unwrap();
         let child = random_child(&space, seed);
         prop_assert_eq!(space.parse_child(&child.to_string()).unwrap(), child);
     }
@@ -246,6 +296,7 @@ proptest! {
         let mut transitions = SearchSpace::table1();
         transitions.stages.iter_mut().for_each(|stage| stage.transition_skips = true);
         for space in Preset::ALL.iter().map(Preset::space).chain([transitions]) {
+            let space = space.validated().unwrap();
             let layout = space.layout();
             let network = space.lower(&random_child(&space, seed)).unwrap();
             for (index, layer) in network.layers.iter().enumerate() {
@@ -274,7 +325,7 @@ proptest! {
 
     #[test]
     fn every_child_costs_between_smallest_and_biggest(seed: u64) {
-        let space = SearchSpace::table1();
+        let space = SearchSpace::table1().validated().unwrap();
         let cost = |child: &Child| space.lower(child).unwrap().cost();
         let (small, some, big) = (cost(&space.smallest()), cost(&random_child(&space, seed)), cost(&space.biggest()));
         prop_assert!(small.madds <= some.madds && some.madds <= big.madds);

@@ -1,8 +1,9 @@
 //! One inference on a time line: what the host did, and when the GPU ran each layer.
 
 use nestling::Error;
-use nestling::engine::{PreparedChild, Supernet, Timeline};
-use nestling::gpu::block_on;
+use nestling::PreparedChild;
+use nestling::block_on;
+use nestling::low_level::{Supernet, Timeline};
 use nestling_core::image::Image;
 use nestling_core::latency::Clock;
 use nestling_core::metrics::Millis;
@@ -126,7 +127,7 @@ pub fn trace_layers(supernet: &Supernet, child: &PreparedChild, image: &Image<'_
     let begin = host.iter().find(|span| span.name == "submit").map_or(0.0, |span| span.start_ms.0);
     let end = host.iter().find(|span| span.name == "wait").map_or(whole_ms.0, HostSpan::end_ms);
     let layers = &child.network().layers;
-    let named = |layer: &Layer| (layer.name.clone(), Some(layer.shape));
+    let named = |layer: &Layer| (layer.name.to_string(), Some(layer.shape));
     let (clock, names, spans): (_, Vec<_>, _) = match ticks {
         Some(ticks) => {
             let resize = std::iter::once(("resize".to_owned(), None));

@@ -241,7 +241,7 @@ fn the_bundles_storage_is_the_devices_unless_another_is_asked_for() {
             (&bundle["weight_storage"], &bundle["gpu_weight_storage"]),
             (&"int8".into(), &storage.to_string().into())
         );
-        assert_eq!(bundle["gpu_weight_bytes"], nestling::engine::weight_bytes(&layout, storage));
+        assert_eq!(bundle["gpu_weight_bytes"], nestling::low_level::weight_bytes(&layout, storage));
         assert!(bundle["weight_bytes"].as_u64().unwrap() < bundle["file_bytes"].as_u64().unwrap());
         let precision = json(&[&choose[..], &flag].concat())["device"]["precision"].take();
         assert_eq!(precision, if asked == Some("f32") { "f32".to_owned() } else { format!("f32, weights {storage}") });

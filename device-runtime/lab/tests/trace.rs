@@ -4,7 +4,7 @@
 #[path = "../../bundle/tests/common/mod.rs"]
 mod common;
 
-use nestling::gpu::{Context, ContextOptions};
+use nestling::{Context, ContextOptions};
 use nestling::{Runtime, RuntimeOptions};
 use nestling_core::latency::Clock;
 use nestling_lab::trace::trace_layers;
@@ -13,7 +13,7 @@ use nestling_lab::trace::trace_layers;
 fn an_inference_is_traced_in_order_and_within_itself_with_timestamps_and_without() {
     let bundle = nestling_bundle::Bundle::from_bytes(&common::bundle_bytes()).unwrap();
     for use_timestamps in [true, false] {
-        let options = ContextOptions { use_timestamps, ..ContextOptions::default() };
+        let options = ContextOptions::default().use_timestamps(use_timestamps);
         let context = Context::new(&options).unwrap();
         let runtime = Runtime::open_on(&context, &bundle, &RuntimeOptions::default()).unwrap();
         let (supernet, image) = (runtime.supernet(), runtime.probe_image());
@@ -23,7 +23,7 @@ fn an_inference_is_traced_in_order_and_within_itself_with_timestamps_and_without
         let trace = trace_layers(supernet, prepared, &image).unwrap();
         let names: Vec<&str> = trace.host.iter().map(|span| span.name.as_str()).collect();
         assert_eq!(names, ["upload", "encode", "submit", "wait", "read back"]);
-        let layers: Vec<&str> = prepared.network().layers.iter().map(|layer| layer.name.as_str()).collect();
+        let layers: Vec<&str> = prepared.network().layers.iter().map(|layer| &*layer.name).collect();
         let traced: Vec<&str> =
             trace.gpu.iter().filter(|span| span.shape.is_some()).map(|span| span.name.as_str()).collect();
         assert_eq!(traced, layers);

@@ -6,10 +6,11 @@ mod common;
 
 use common::bits;
 use nestling::Error;
-use nestling::engine::Start;
-use nestling::gpu::{Context, ContextOptions, Counters};
-use nestling::profiling::ProfileOptions;
-use nestling::session::{Governed, WholeSpaceOptions};
+use nestling::ProfileOptions;
+use nestling::Start;
+use nestling::low_level::Counters;
+use nestling::{Context, ContextOptions};
+use nestling::{Governed, WholeSpaceOptions};
 use nestling::{Runtime, RuntimeOptions};
 use nestling_bundle::Bundle;
 use nestling_core::choosing::Budget;
@@ -26,7 +27,7 @@ static TRAINED: LazyLock<Bundle> = LazyLock::new(common::trained);
 
 fn options(spare_children: usize) -> RuntimeOptions {
     // One set of kernels: answers are compared bit for bit.
-    RuntimeOptions { spare_children, largest_image_side: 64, start: Start::Tuned, ..RuntimeOptions::default() }
+    RuntimeOptions::default().spare_children(spare_children).max_image_side(64).start(Start::Tuned)
 }
 
 fn runtime(bundle: &Bundle) -> Runtime {
@@ -34,7 +35,7 @@ fn runtime(bundle: &Bundle) -> Runtime {
 }
 
 fn quick() -> ProfileOptions<'static> {
-    ProfileOptions { time: Duration::from_millis(500), ..ProfileOptions::default() }
+    ProfileOptions::default().time(Duration::from_millis(500))
 }
 
 /// A bundle whose only child is far from the best of the space.
@@ -132,8 +133,7 @@ fn an_adopted_child_becomes_a_rung_while_another_serves() {
     // A device of its own, so that no other test is counted.
     let runtime = Runtime::open(&bundle, &options(2)).unwrap();
     runtime.profile(&quick()).unwrap();
-    let patience =
-        GovernorOptions { up_after: Duration::ZERO, quiet: Duration::ZERO, ..GovernorOptions::new(Millis(60_000.0)) };
+    let patience = GovernorOptions::new(Millis(60_000.0)).up_after(Duration::ZERO).quiet(Duration::ZERO);
     let governed = Governed::new(&runtime, patience).unwrap();
     let images: Vec<Image<'_>> = bundle.check_images().take(8).map(|(image, _)| image).collect();
     let (choice, answers) = std::thread::scope(|scope| {
@@ -149,7 +149,7 @@ fn an_adopted_child_becomes_a_rung_while_another_serves() {
     let rungs = governed.governor().ladder().rungs().to_vec();
     assert_eq!(rungs.iter().map(|rung| rung.name.as_str()).collect::<Vec<_>>(), ["smallest", name.as_str()]);
     assert_eq!((rungs[0].accuracy, rungs[1].accuracy), (bundle.children()[0].held_out.percent(), adopted.accuracy));
-    let of_smallest = fresh_logits(&bundle, &bundle.calibrated(0).unwrap(), &images);
+    let of_smallest = fresh_logits(&bundle, &bundle.calibrated()[0], &images);
     let of_adopted = fresh_logits(&bundle, &adopted.calibrated, &images);
     for (place, answer) in answers.iter().enumerate() {
         let image = place % images.len();

@@ -300,7 +300,7 @@ impl Plot {
         let mut verticals: Vec<_> = (self.marks.iter())
             .filter_map(|mark| match mark {
                 Mark::Vertical { x, label, colour } => Some((*x, label, *colour)),
-                _ => None,
+                Mark::Line { .. } | Mark::Band { .. } | Mark::Dots { .. } => None,
             })
             .collect();
         verticals.sort_by(|a, b| a.0.total_cmp(&b.0));
@@ -327,7 +327,7 @@ impl Plot {
             let _ = match (index, join) {
                 (0, _) => write!(path, "M{x:.1} {y:.1}"),
                 (_, Join::Steps) => write!(path, "H{x:.1}V{y:.1}"),
-                _ => write!(path, "L{x:.1} {y:.1}"),
+                (_, Join::Straight | Join::Dashed) => write!(path, "L{x:.1} {y:.1}"),
             };
         }
         let dashed = if join == Join::Dashed { " dashed" } else { "" };
@@ -372,7 +372,7 @@ impl Plot {
     fn write_labels(&self, out: &mut String, labels: &mut Labels) {
         let dots = self.marks.iter().filter_map(|mark| match mark {
             Mark::Dots { dots, .. } => Some(dots),
-            _ => None,
+            Mark::Line { .. } | Mark::Band { .. } | Mark::Vertical { .. } => None,
         });
         for dot in dots.flatten().filter(|dot| self.x.contains(dot.x) && self.y.contains(dot.y)) {
             let Some(label) = &dot.label else { continue };

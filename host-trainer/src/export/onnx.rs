@@ -1,6 +1,6 @@
 use super::Exported;
 use super::proto::{Attribute, Entry, Graph, Model, Node, OperatorSet, Tensor, Value};
-use nestling_core::space::{Activation, Layer, Operator};
+use nestling_core::space::{Activation, Layer, OnnxInput, OnnxNode, Operator};
 use prost::Message;
 
 /// The oldest operator set that has everything a child needs, hard swish included.
@@ -87,7 +87,7 @@ impl Builder {
             value = out;
         }
         if !identity {
-            self.activation(layer, &value);
+            self.activation(layer.shape.activation, &layer.name, &value);
         }
     }
 
@@ -121,7 +121,7 @@ impl Builder {
                     row.iter_mut().for_each(|value| *value = (f64::from(*value) * scale) as f32);
                 }
                 let bias: Vec<f32> = folded.iter().map(|&(_, shift)| shift as f32).collect();
-                let groups = if shape.operator == Operator::Depthwise { shape.input.channels } else { 1 };
+                let groups = shape.operator.groups(shape.input.channels);
                 let dims = [shape.output.channels, shape.input.channels / groups, shape.kernel, shape.kernel];
                 let (weight_name, bias_name) = (format!("{}.weight", layer.name), format!("{}.bias", layer.name));
                 self.weights.push(Tensor::floats(&weight_name, &dims, &weight));
@@ -143,29 +143,38 @@ impl Builder {
         }
     }
 
-    fn activation(&mut self, layer: &Layer, input: &str) {
-        let output = layer.name.as_str();
-        match layer.shape.activation {
-            Activation::Identity => {}
-            Activation::Relu => self.node("Relu", output, &[input], vec![]),
-            Activation::Relu6 => {
-                let (low, high) = (format!("{output}.0"), format!("{output}.6"));
-                self.weights.push(Tensor::floats(&low, &[], &[0.0]));
-                self.weights.push(Tensor::floats(&high, &[], &[6.0]));
-                self.node("Clip", output, &[input, &low, &high], vec![]);
+    /// The nodes of an activation's row; the last one's output is `output`.
+    fn activation(&mut self, activation: Activation, output: &str, input: &str) {
+        let nodes = activation.row().onnx;
+        let name = |index: usize| {
+            if index + 1 == nodes.len() {
+                output.to_owned()
+            } else {
+                format!("{output}.{}.{index}", nodes[index].operator)
             }
-            Activation::Swish => {
-                let sigmoid = format!("{output}.sigmoid");
-                self.node("Sigmoid", &sigmoid, &[input], vec![]);
-                self.node("Mul", output, &[input, &sigmoid], vec![]);
+        };
+        for (index, OnnxNode { operator, inputs, attributes }) in nodes.iter().enumerate() {
+            let mut names = Vec::with_capacity(inputs.len());
+            for input_of_node in *inputs {
+                names.push(match *input_of_node {
+                    OnnxInput::X => input.to_owned(),
+                    OnnxInput::Node(earlier) => name(earlier),
+                    OnnxInput::Constant(value) => self.scalar(output, value),
+                });
             }
-            Activation::HardSwish => self.node("HardSwish", output, &[input], vec![]),
-            Activation::Sigmoid => self.node("Sigmoid", output, &[input], vec![]),
-            Activation::HardSigmoid => {
-                let attributes = vec![Attribute::float("alpha", 1.0 / 6.0), Attribute::float("beta", 0.5)];
-                self.node("HardSigmoid", output, &[input], attributes);
-            }
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            let attributes = attributes.iter().map(|&(name, value)| Attribute::float(name, value)).collect();
+            self.node(operator, &name(index), &names, attributes);
         }
+    }
+
+    /// A constant of a layer, stored once.
+    fn scalar(&mut self, layer: &str, value: f32) -> String {
+        let name = format!("{layer}.{value}");
+        if !self.weights.iter().any(|known| known.name == name) {
+            self.weights.push(Tensor::floats(&name, &[], &[value]));
+        }
+        name
     }
 }
 
@@ -211,6 +220,28 @@ mod tests {
             for tensor in &graph.initializer {
                 assert_eq!(4 * tensor.dims.iter().product::<i64>() as usize, tensor.raw_data.len(), "{}", tensor.name);
             }
+        }
+    }
+
+    #[test]
+    fn every_activation_becomes_the_nodes_of_its_row() {
+        for activation in Activation::ALL.into_iter().filter(|&one| one != Activation::Identity) {
+            let (row, mut graph) = (activation.row(), Builder::default());
+            graph.activation(activation, "layer", "sum");
+            let operators: Vec<&str> = graph.nodes.iter().map(|node| node.operator.as_str()).collect();
+            assert_eq!(operators, row.onnx.iter().map(|node| node.operator).collect::<Vec<_>>(), "{}", row.name);
+            let mut known: Vec<&str> = graph.weights.iter().map(|tensor| tensor.name.as_str()).collect();
+            known.push("sum");
+            for (node, expected) in graph.nodes.iter().zip(row.onnx) {
+                assert!(node.input.iter().all(|name| known.contains(&name.as_str())), "{}: {node:?}", row.name);
+                assert!(!known.contains(&node.output[0].as_str()), "{}: {} twice", row.name, node.output[0]);
+                assert_eq!(node.input.len(), expected.inputs.len(), "{}", row.name);
+                let attributes: Vec<(&str, f32)> =
+                    node.attribute.iter().map(|attribute| (attribute.name.as_str(), attribute.f)).collect();
+                assert_eq!(attributes, expected.attributes, "{}", row.name);
+                known.push(&node.output[0]);
+            }
+            assert_eq!(graph.nodes.last().unwrap().output, ["layer"], "{}", row.name);
         }
     }
 }

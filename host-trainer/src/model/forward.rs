@@ -47,7 +47,7 @@ pub fn layer_output(layer: &Layer, parameters: &Parameters, input: &Tensor, gate
             input.avg_pool2d([kernel, kernel], [stride, stride], [0, 0], true, false, None::<i64>)
         }
         Operator::Dense | Operator::Pointwise | Operator::Depthwise => {
-            let groups = if shape.operator == Operator::Depthwise { i64::from(shape.input.channels) } else { 1 };
+            let groups = i64::from(shape.operator.groups(shape.input.channels));
             let stride = i64::from(shape.stride);
             // Zeros after the image that symmetric padding does not give ("SAME" on even sizes).
             let needed = |input: u32, output: u32| {
@@ -69,7 +69,8 @@ pub fn layer_output(layer: &Layer, parameters: &Parameters, input: &Tensor, gate
     }
 }
 
-pub(crate) fn activate(x: Tensor, activation: Activation) -> Tensor {
+/// Applies an activation by libtorch's own operator: the one part of an activation that no row holds.
+pub fn activate(x: Tensor, activation: Activation) -> Tensor {
     let mut x = x;
     match activation {
         Activation::Identity => x,
@@ -139,4 +140,28 @@ pub fn forward(
         outputs.push(activate(x, layer.shape.activation));
     }
     outputs.pop().map_or_else(|| images.shallow_clone(), |logits| logits.flatten(1, -1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn libtorchs_activations_are_those_of_the_rows() {
+        crate::torch::initialise();
+        let inputs: Vec<f32> = (0..4001).map(|index| -10.0 + 0.005 * index as f32 + 0.001).collect();
+        for activation in Activation::ALL {
+            let name = activation.row().name;
+            let leaf = Tensor::from_slice(&inputs).set_requires_grad(true);
+            // A copy, for an activation may overwrite its input.
+            let output = activate(&leaf * 1.0, activation);
+            let slope = Tensor::run_backward(&[output.sum(Kind::Float)], &[&leaf], false, false).remove(0);
+            for (index, &x) in inputs.iter().enumerate() {
+                let (value, slope) = (output.double_value(&[index as i64]), slope.double_value(&[index as i64]));
+                let x = f64::from(x);
+                assert!((value - activation.forward(x)).abs() < 1e-5, "{name} at {x}: {value}");
+                assert!((slope - activation.derivative(x)).abs() < 1e-5, "slope of {name} at {x}: {slope}");
+            }
+        }
+    }
 }

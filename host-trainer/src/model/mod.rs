@@ -7,8 +7,7 @@ pub mod kernels;
 mod parameters;
 mod resizer;
 
-pub(crate) use forward::activate;
-pub use forward::{Norm, forward, layer_output, norm_tensors};
+pub use forward::{Norm, activate, forward, layer_output, norm_tensors};
 pub use parameters::Parameters;
 pub(crate) use parameters::values_of;
 pub use resizer::Resizer;

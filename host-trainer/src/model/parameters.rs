@@ -51,8 +51,7 @@ impl Parameters {
         let mut values = vec![0.0f32; layout.len()];
         for convolution in &layout.convolutions {
             let linear = convolution.operator == Operator::Linear;
-            let depthwise = convolution.operator == Operator::Depthwise;
-            let fan_out = convolution.kernel.pow(2) * if depthwise { 1 } else { convolution.outputs };
+            let fan_out = convolution.kernel.pow(2) * convolution.operator.channels_read(convolution.outputs);
             let deviation = (2.0 / f64::from(fan_out)).sqrt();
             let bound = 1.0 / f64::from(convolution.inputs).sqrt();
             for value in &mut values[layout.parameters[convolution.weight].range()] {
@@ -98,7 +97,7 @@ impl Parameters {
             }
         };
         take(0, 0, layer.shape.output.channels);
-        if layer.shape.operator != Operator::Depthwise {
+        if !layer.shape.operator.is_per_channel() {
             take(1, 0, layer.shape.input.channels);
         }
         let crop = (convolution.kernel - layer.shape.kernel) / 2;

@@ -84,7 +84,7 @@ pub(super) fn most_accurate_within(
 ) -> Result<Vec<FoundChild>, SearchError> {
     let mut random = rand_chacha::ChaCha8Rng::seed_from_u64(seed);
     let top1 = |child: &Child| predictor.predict(space, child);
-    let budget = SearchBudget { max_results: most, ..SearchBudget::default() };
+    let budget = SearchBudget::default().max_results(most);
     let found =
         search_under_limit(space, starts, limit.most(), budget, |network| limit.cost(network), top1, &mut random);
     if found.is_empty() {

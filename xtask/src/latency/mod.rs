@@ -107,7 +107,7 @@ impl Run {
                 "budgets": budgets["budgets"],
                 "refused": budgets["refused"],
                 "kept_percent": budgets["kept_percent"],
-                "kept_at_pace_percent": budgets["kept_at_pace_percent"],
+                "kept_without_drift_percent": budgets["kept_without_drift_percent"],
                 "mean_regret_points": budgets["mean_regret_points"],
                 "worst_regret_points": budgets["worst_regret_points"],
             },
@@ -220,7 +220,7 @@ fn row(subject: &Subject, device: &Device, predicted: &Value) -> Value {
         // The fit that knows other devices' tables too, to compare with baselines that scale such a table.
         "from_nearest": predicted["curve_from_nearest"].as_array().and_then(|curve| Some(curve.last()?[1].clone())),
         "repeatability": predicted["repeatability"],
-        "pace": predicted["pace"],
+        "drift": predicted["drift"],
         "baselines": predicted["baselines"],
         "curve": predicted["curve"],
         "curve_from_nearest": predicted["curve_from_nearest"],

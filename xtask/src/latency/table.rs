@@ -69,7 +69,7 @@ fn write_curves(out: &mut String, prediction: &Value) -> fmt::Result {
     };
     writeln!(out)?;
     let (alone, from_nearest) = ("measured children: MAPE, %", "from the nearest table");
-    write_header(out, &["space", "device", "profile", alone, from_nearest, "rounds rank alike by", "pace"])?;
+    write_header(out, &["space", "device", "profile", alone, from_nearest, "rounds rank alike by", "drift"])?;
     for one in rows(prediction) {
         writeln!(
             out,
@@ -80,7 +80,7 @@ fn write_curves(out: &mut String, prediction: &Value) -> fmt::Result {
             curve(&one["curve"]),
             curve(&one["curve_from_nearest"]),
             number(&one["repeatability"], 3),
-            number(&one["pace"], 2)
+            number(&one["drift"], 2)
         )?;
     }
     Ok(())
@@ -101,7 +101,7 @@ fn facts_of_choices(summary: &Value) -> [(&'static str, String); 3] {
         "{} % of {} ({} % at the pace of the choice), {} refused",
         number(&choices["kept_percent"], 1),
         choices["budgets"],
-        number(&choices["kept_at_pace_percent"], 1),
+        number(&choices["kept_without_drift_percent"], 1),
         choices["refused"]
     );
     let regret = format!(

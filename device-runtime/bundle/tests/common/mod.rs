@@ -7,7 +7,7 @@ use nestling_bundle::{Bundle, BundleContents, Manifest, Trained};
 use nestling_core::image::{Image, Preprocessing};
 use nestling_core::metrics::Top1;
 use nestling_core::space::{
-    CalibratedChild, Child, ChildEntry, ExpandRatio, Role, SearchSpace, StageChoice, Statistics,
+    CalibratedChild, Child, ChildEntry, ExpandRatio, Role, SearchSpace, StageChoice, Statistics, ValidatedSpace,
 };
 use nestling_core::weights::WeightStorage;
 use rand::{RngExt, SeedableRng};
@@ -23,7 +23,7 @@ pub fn random(seed: u64) -> ChaCha8Rng {
 }
 
 /// Statistics of a size that calibration gives.
-pub fn calibrated(space: &SearchSpace, child: &Child, random: &mut ChaCha8Rng) -> CalibratedChild {
+pub fn calibrated(space: &ValidatedSpace, child: &Child, random: &mut ChaCha8Rng) -> CalibratedChild {
     let network = space.lower(child).unwrap();
     let count = network.normalised_channels();
     let means = (0..count).map(|_| random.random_range(-0.5..0.5)).collect();
@@ -32,7 +32,7 @@ pub fn calibrated(space: &SearchSpace, child: &Child, random: &mut ChaCha8Rng) -
 }
 
 /// The smallest and the biggest child, and three between.
-fn children(space: &SearchSpace) -> Vec<(String, Child)> {
+fn children(space: &ValidatedSpace) -> Vec<(String, Child)> {
     let stage =
         |width, depth, kernel, ratio| StageChoice { width, depth, kernel, expand_ratio: ExpandRatio::whole(ratio) };
     let middle = Child {
@@ -64,7 +64,7 @@ pub fn bundle_bytes() -> Vec<u8> {
 /// The same bundle with its weights stored otherwise.
 pub fn bundle_bytes_as(weight_storage: WeightStorage) -> Vec<u8> {
     let mut random = random(7);
-    let space = SearchSpace::fashion();
+    let space = SearchSpace::fashion().validated().unwrap();
     let mut weights = Vec::new();
     for parameter in &space.layout().parameters {
         let fan_in = parameter.shape.iter().skip(1).product::<u32>().max(1) as f32;
@@ -87,7 +87,7 @@ pub fn bundle_bytes_as(weight_storage: WeightStorage) -> Vec<u8> {
         weight_storage,
         accuracy_predictor: None,
         images: None,
-        space: space.clone(),
+        space: space.definition().clone(),
     };
     let mut all = Vec::new();
     for (place, (name, child)) in children(&space).into_iter().enumerate() {
@@ -130,9 +130,8 @@ pub fn trained() -> Bundle {
 pub fn repacked(bundle: &Bundle, change: impl FnOnce(&mut Manifest)) -> Bundle {
     let mut manifest = bundle.manifest().clone();
     change(&mut manifest);
-    let index = |name: &str| bundle.child_index(name).unwrap();
     let children: Vec<_> =
-        manifest.children.iter().map(|entry| bundle.calibrated(index(&entry.name)).unwrap()).collect();
+        manifest.children.iter().map(|entry| bundle.child(&entry.name).unwrap().calibrated.clone()).collect();
     let pixels = |image: Image<'_>| {
         let (width, height) = (image.width(), image.height());
         let rows = (0..height).flat_map(|row| (0..width).map(move |column| (row, column)));

@@ -30,11 +30,13 @@ pub enum PredictorError {
         /// Its accuracy.
         measured: Top1,
     },
-    /// The space is malformed, or does not offer a child.
+    /// The space does not offer a child.
     #[error(transparent)]
     Space(#[from] SpaceError),
     /// A predictor that no fit gives.
-    #[error("the accuracy predictor does not fit the space: it has {problem}; fit it again with `nestling search`")]
+    #[error(
+        "the accuracy predictor does not fit the space: it has {problem}; fit it again with `AccuracyPredictor::fit`"
+    )]
     Unsound {
         /// What is wrong.
         problem: String,

@@ -1,7 +1,7 @@
 use crate::accuracy::features::features;
 use crate::accuracy::{PredictionError, PredictorError};
 use crate::metrics::Top1;
-use crate::space::{Child, SearchSpace};
+use crate::space::{Child, ValidatedSpace};
 use crate::statistics::ridge::{Linear, Sums};
 use serde::{Deserialize, Serialize};
 
@@ -43,7 +43,7 @@ impl AccuracyPredictor {
     /// [`PredictorError`] if fewer than [`MIN_CHILDREN`] children are given or none is held out, a child is not in the space, was
     /// evaluated on no image, has more hits than images, or is on both sides.
     pub fn fit(
-        space: &SearchSpace,
+        space: &ValidatedSpace,
         children: &[(Child, Top1)],
         held_out: &[(Child, Top1)],
     ) -> Result<Self, PredictorError> {
@@ -53,7 +53,6 @@ impl AccuracyPredictor {
         if held_out.is_empty() {
             return Err(PredictorError::NoneHeldOut);
         }
-        space.validate()?;
         let known: std::collections::HashSet<&Child> = children.iter().map(|(child, _)| child).collect();
         if let Some((child, _)) = held_out.iter().find(|(child, _)| known.contains(child)) {
             return Err(PredictorError::OnBothSides { child: child.to_string() });
@@ -88,9 +87,24 @@ impl AccuracyPredictor {
     ///
     /// `space` must be the space that the predictor was fitted for, and offer the child; what it does not offer counts as the nearest
     /// end of what it does.
-    pub fn predict(&self, space: &SearchSpace, child: &Child) -> f64 {
+    pub fn predict(&self, space: &ValidatedSpace, child: &Child) -> f64 {
         let linear = features(space, child).values.iter().zip(&self.coefficients).map(|(a, b)| a * b).sum::<f64>();
         100.0 / (1.0 + (-(self.constant + linear)).exp())
+    }
+
+    /// A predictor that a file holds. [`AccuracyPredictor::check`] says whether it fits a space.
+    pub fn from_parts(constant: f64, coefficients: Vec<f64>, prediction_error: PredictionError) -> Self {
+        Self { constant, coefficients, prediction_error }
+    }
+
+    /// The log odds of the middle of the space.
+    pub fn constant(&self) -> f64 {
+        self.constant
+    }
+
+    /// One coefficient for each feature of a child, in the order of the features.
+    pub fn coefficients(&self) -> &[f64] {
+        &self.coefficients
     }
 
     /// What it was fitted to, and how far it was off.
@@ -102,7 +116,7 @@ impl AccuracyPredictor {
     ///
     /// # Errors
     /// [`PredictorError::Unsound`] if its length is not what the space gives, or a number is impossible.
-    pub fn check(&self, space: &SearchSpace) -> Result<(), PredictorError> {
+    pub fn check(&self, space: &ValidatedSpace) -> Result<(), PredictorError> {
         let unsound = |problem: String| Err(PredictorError::Unsound { problem });
         let needed = features(space, &space.smallest()).values.len();
         if self.coefficients.len() != needed {

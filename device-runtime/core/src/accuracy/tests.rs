@@ -1,12 +1,12 @@
 use super::*;
 use crate::metrics::Top1;
-use crate::space::{Child, SearchSpace};
+use crate::space::{Child, SearchSpace, ValidatedSpace};
 use proptest::prelude::*;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 /// Different children, drawn uniformly.
-fn children(space: &SearchSpace, count: usize, seed: u64) -> Vec<Child> {
+fn children(space: &ValidatedSpace, count: usize, seed: u64) -> Vec<Child> {
     let mut random = ChaCha8Rng::seed_from_u64(seed);
     let mut children = std::collections::BTreeSet::new();
     for _ in 0..50 * count {
@@ -43,7 +43,7 @@ fn with_truth(children: &[Child]) -> Vec<(Child, Top1)> {
 
 #[test]
 fn a_known_accuracy_is_predicted_for_children_that_were_not_seen() {
-    for space in [SearchSpace::fashion(), SearchSpace::table1()] {
+    for space in [SearchSpace::fashion(), SearchSpace::table1()].map(|space| space.validated().unwrap()) {
         let all = children(&space, 350, 3);
         let (fitted, held_out) = all.split_at(300);
         let predictor = AccuracyPredictor::fit(&space, &with_truth(fitted), &with_truth(held_out)).unwrap();
@@ -59,7 +59,7 @@ fn a_known_accuracy_is_predicted_for_children_that_were_not_seen() {
 
 #[test]
 fn noise_is_not_learned() {
-    let space = SearchSpace::fashion();
+    let space = SearchSpace::fashion().validated().unwrap();
     let noisy = |children: &[Child]| -> Vec<(Child, Top1)> {
         let jitter = |index: usize| ((index * 7919) % 101) as f64 / 50.0 - 1.0;
         children.iter().enumerate().map(|(index, child)| (child.clone(), measured(80.0 + jitter(index)))).collect()
@@ -72,7 +72,7 @@ fn noise_is_not_learned() {
 
 #[test]
 fn what_cannot_be_fitted_is_named() {
-    let space = SearchSpace::fashion();
+    let space = SearchSpace::fashion().validated().unwrap();
     let all = with_truth(&children(&space, 20, 1));
     let message =
         |fitted: &[_], held_out: &[_]| AccuracyPredictor::fit(&space, fitted, held_out).unwrap_err().to_string();
@@ -88,26 +88,26 @@ fn what_cannot_be_fitted_is_named() {
     for wrong in [Top1 { correct: 0, images: 0 }, Top1 { correct: 3, images: 2 }] {
         assert!(message(fitted, &[(held_out[0].0.clone(), wrong)]).contains("evaluate it again"));
     }
-    let foreign = SearchSpace::table1().smallest();
+    let foreign = SearchSpace::table1().validated().unwrap().smallest();
     assert!(message(fitted, &[(foreign, measured(1.0))]).contains("is not in search space `fashion`"));
 }
 
 #[test]
 fn numbers_that_no_fit_gives_are_refused() {
-    let space = SearchSpace::fashion();
+    let space = SearchSpace::fashion().validated().unwrap();
     let all = with_truth(&children(&space, 30, 1));
     let predictor = AccuracyPredictor::fit(&space, &all[..20], &all[20..]).unwrap();
     predictor.check(&space).unwrap();
-    let error = predictor.check(&SearchSpace::table1()).unwrap_err().to_string();
+    let error = predictor.check(&SearchSpace::table1().validated().unwrap()).unwrap_err().to_string();
     assert!(error.contains("coefficients where the space has") && error.contains("nestling search"), "{error}");
     let good = serde_json::to_value(&predictor).unwrap();
     let damages: [(&str, serde_json::Value); 6] = [
         ("/constant", serde_json::json!(1e7)),
         ("/coefficients/3", serde_json::json!(-1e300)),
-        ("/facts/spearman", serde_json::json!(1.5)),
-        ("/facts/mean_absolute_error", serde_json::json!(-0.1)),
-        ("/facts/root_mean_square_error", serde_json::json!(101)),
-        ("/facts/held_out_children", serde_json::json!(0)),
+        ("/prediction_error/spearman", serde_json::json!(1.5)),
+        ("/prediction_error/mean_absolute_error", serde_json::json!(-0.1)),
+        ("/prediction_error/root_mean_square_error", serde_json::json!(101)),
+        ("/prediction_error/held_out_children", serde_json::json!(0)),
     ];
     for (place, number) in damages {
         let mut bad = good.clone();
@@ -128,7 +128,7 @@ proptest! {
     fn whatever_was_measured_predictions_are_percentages_and_survive_the_file(
         seed in 0u64..1000, count in 12usize..40, hits in prop::collection::vec(0u32..=20, 40), preset in 0usize..3
     ) {
-        let space = [SearchSpace::fashion, SearchSpace::table1, SearchSpace::table1_relu6][preset]();
+        let space = [SearchSpace::fashion, SearchSpace::table1, SearchSpace::table1_relu6][preset]().validated().unwrap();
         let all: Vec<(Child, Top1)> = (children(&space, count, seed).into_iter().zip(hits))
             .map(|(child, correct)| (child, Top1 { correct, images: 20 }))
             .collect();
@@ -145,6 +145,7 @@ proptest! {
             prop_assert!((0.0..=100.0).contains(&percent), "{child}: {percent}");
         }
         // Also of a child of another space: no sense, but no nonsense either.
-        prop_assert!((0.0..=100.0).contains(&predictor.predict(&space, &SearchSpace::fashion().biggest())));
+        let foreign = SearchSpace::fashion().validated().unwrap().biggest();
+        prop_assert!((0.0..=100.0).contains(&predictor.predict(&space, &foreign)));
     }
 }

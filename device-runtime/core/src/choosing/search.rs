@@ -1,7 +1,7 @@
 //! The search of a whole space under a limit, as a pure function: an evolution of children, which costs microseconds a
 //! child because cost and accuracy are predicted.
 
-use crate::space::{Child, Network, SearchSpace};
+use crate::space::{Child, Network, ValidatedSpace};
 use rand::{Rng, RngExt};
 use std::collections::HashSet;
 
@@ -18,11 +18,16 @@ pub struct FoundChild {
 
 /// What a search looks at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct SearchBudget {
     /// Children looked at.
     pub children: usize,
     /// Most that are returned.
     pub max_results: usize,
+}
+
+impl SearchBudget {
+    crate::setters! { children: usize, max_results: usize }
 }
 
 impl Default for SearchBudget {
@@ -47,20 +52,21 @@ const MAX_REPEATS: usize = 20;
 /// `starts` are looked at first; children that the space does not offer are passed over.
 ///
 /// ```
-/// use crate::choosing::{SearchBudget, search_under_limit};
-/// use crate::space::SearchSpace;
+/// use nestling_core::choosing::{SearchBudget, search_under_limit};
+/// use nestling_core::space::{Child, Network, SearchSpace};
 /// use rand::SeedableRng;
 ///
-/// let space = SearchSpace::fashion();
-/// let madds = |network: &crate::space::Network| network.cost().madds.millions();
+/// let space = SearchSpace::fashion().validated()?;
+/// let madds = |network: &Network| network.cost().madds.millions();
 /// // Whatever accuracy is predicted by: here, larger images are better.
-/// let top1 = |child: &crate::space::Child| f64::from(child.resolution);
+/// let top1 = |child: &Child| f64::from(child.resolution);
 /// let mut random = rand_chacha::ChaCha8Rng::seed_from_u64(1);
 /// let found = search_under_limit(&space, &[], 1.0, SearchBudget::default(), madds, top1, &mut random);
 /// assert!(found[0].cost <= 1.0);
+/// # Ok::<(), nestling_core::space::SpaceError>(())
 /// ```
 pub fn search_under_limit(
-    space: &SearchSpace,
+    space: &ValidatedSpace,
     starts: &[Child],
     limit: f64,
     budget: SearchBudget,
@@ -111,16 +117,17 @@ pub fn search_under_limit(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::space::SearchSpace;
     use rand::SeedableRng;
 
     /// Accuracy that grows with everything, less and less.
-    fn top1(space: &SearchSpace) -> impl Fn(&Child) -> f64 + '_ {
+    fn top1(space: &ValidatedSpace) -> impl Fn(&Child) -> f64 + '_ {
         |child| 80.0 + space.lower(child).unwrap().cost().params as f64 / 1e5 + f64::from(child.resolution).ln()
     }
 
     #[test]
     fn nothing_found_breaks_the_limit_and_random_search_does_no_better() {
-        for space in [SearchSpace::fashion(), SearchSpace::table1()] {
+        for space in [SearchSpace::fashion(), SearchSpace::table1()].map(|space| space.validated().unwrap()) {
             let madds = |network: &Network| network.cost().madds.millions();
             let biggest = madds(&space.lower(&space.biggest()).unwrap());
             for share in [0.2, 0.5, 0.9] {
@@ -142,7 +149,7 @@ mod tests {
 
     #[test]
     fn a_limit_below_the_smallest_finds_nothing() {
-        let space = SearchSpace::fashion();
+        let space = SearchSpace::fashion().validated().unwrap();
         let mut random = rand_chacha::ChaCha8Rng::seed_from_u64(3);
         let none = search_under_limit(&space, &[], 0.0, SearchBudget::default(), |_| 1.0, |_| 90.0, &mut random);
         assert!(none.is_empty());
@@ -150,7 +157,7 @@ mod tests {
 
     #[test]
     fn whoever_starts_is_found_unless_others_are_better() {
-        let space = SearchSpace::fashion();
+        let space = SearchSpace::fashion().validated().unwrap();
         let mut random = rand_chacha::ChaCha8Rng::seed_from_u64(3);
         let start = space.sample(&mut random);
         let accuracy = |child: &Child| if *child == start { 99.0 } else { 90.0 };

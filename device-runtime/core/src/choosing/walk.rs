@@ -118,7 +118,7 @@ mod tests {
 
     /// Candidates of these predicted times, the first the most accurate.
     fn ranked(times: &[f64]) -> Vec<Candidate> {
-        let space = SearchSpace::fashion();
+        let space = SearchSpace::fashion().validated().unwrap();
         let child = space.smallest();
         let cost = space.lower(&child).unwrap().cost();
         let candidate = |(place, &time): (usize, &f64)| {

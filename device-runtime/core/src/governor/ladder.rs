@@ -16,12 +16,12 @@ pub struct Rung {
 /// The children that a governor steps among: fastest first, each slower and more accurate than the one before.
 ///
 /// ```
-/// use crate::metrics::Millis;
-/// use crate::choosing::{Ladder, Rung};
+/// use nestling_core::metrics::Millis;
+/// use nestling_core::governor::{Ladder, Rung};
 /// let rung = |name: &str, ms, accuracy| Rung { name: name.to_owned(), predicted: Millis(ms), accuracy };
 /// let ladder = Ladder::pareto([rung("slow", 8.0, 92.0), rung("fast", 2.0, 88.0), rung("beaten", 5.0, 87.0)])?;
 /// assert_eq!(ladder.rungs().iter().map(|rung| rung.name.as_str()).collect::<Vec<_>>(), ["fast", "slow"]);
-/// # Ok::<(), crate::governor::GovernorError>(())
+/// # Ok::<(), nestling_core::governor::GovernorError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(transparent)]

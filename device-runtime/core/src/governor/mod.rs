@@ -47,8 +47,8 @@ pub const WINDOW: usize = 32;
 /// while it runs. All numbers are [`GovernorOptions`].
 ///
 /// ```
-/// use crate::metrics::Millis;
-/// use crate::choosing::{Decision, Governor, GovernorOptions, Ladder, Reason, Rung, ThermalHint};
+/// use nestling_core::metrics::Millis;
+/// use nestling_core::governor::{Decision, Governor, GovernorOptions, Ladder, Reason, Rung, ThermalHint};
 /// use std::time::Duration;
 ///
 /// let rung = |name: &str, ms, accuracy| Rung { name: name.to_owned(), predicted: Millis(ms), accuracy };
@@ -62,7 +62,7 @@ pub const WINDOW: usize = 32;
 /// }
 /// assert_eq!(said, Decision::StepDown { to: 0, why: Reason::Misses });
 /// assert_eq!(governor.rung().name, "small");
-/// # Ok::<(), crate::governor::GovernorError>(())
+/// # Ok::<(), nestling_core::governor::GovernorError>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct Governor {
@@ -162,15 +162,15 @@ impl Governor {
     /// Returns whether it is a rung. What is known of the others stays; the wait for a step up begins anew.
     ///
     /// ```
-    /// use crate::metrics::Millis;
-    /// use crate::choosing::{Governor, GovernorOptions, Ladder, Rung};
+    /// use nestling_core::metrics::Millis;
+    /// use nestling_core::governor::{Governor, GovernorOptions, Ladder, Rung};
     ///
     /// let rung = |name: &str, ms, accuracy| Rung { name: name.to_owned(), predicted: Millis(ms), accuracy };
     /// let mut governor = Governor::new(Ladder::new([rung("small", 2.0, 88.0)])?, GovernorOptions::new(Millis(8.0)))?;
     /// assert!(governor.add(rung("calibrated meanwhile", 5.0, 92.0))?);
     /// assert!(!governor.add(rung("slower and no better", 6.0, 91.0))?);
     /// assert_eq!((governor.rung().name.as_str(), governor.ladder().rungs().len()), ("small", 2));
-    /// # Ok::<(), crate::governor::GovernorError>(())
+    /// # Ok::<(), nestling_core::governor::GovernorError>(())
     /// ```
     ///
     /// # Errors

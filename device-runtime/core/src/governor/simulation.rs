@@ -130,7 +130,12 @@ impl Device {
         let limits = match scenario {
             Scenario::Budgets => steps(p95(times[0])..1.3 * p95(times[times.len() - 1]), wanted),
             Scenario::TooSlow => vec![(0.0, times[0] * random.random_range(0.3..2.0))],
-            _ => vec![(0.0, wanted)],
+            Scenario::Steady
+            | Scenario::Spikes
+            | Scenario::Contention
+            | Scenario::LoadSteps
+            | Scenario::HeatCurve
+            | Scenario::Warming => vec![(0.0, wanted)],
         };
         // What it was profiled at is not what it is.
         let optimism = if scenario == Scenario::TooSlow { 2.5 } else { random.random_range(0.8..1.6) };
@@ -143,15 +148,22 @@ impl Device {
             Scenario::Warming => {
                 Heat::Feedback { gain: random.random_range(0.01..0.08), loss: random.random_range(0.005..0.02) }
             }
-            _ => Heat::None,
+            Scenario::Steady
+            | Scenario::Spikes
+            | Scenario::Contention
+            | Scenario::LoadSteps
+            | Scenario::TooSlow
+            | Scenario::Budgets => Heat::None,
         };
-        let pauses = match scenario {
-            Scenario::Spikes => (1.0 / random.random_range(4.0..30.0), random.random_range(20.0..150.0)),
-            _ => (0.0, 0.0),
+        let pauses = if scenario == Scenario::Spikes {
+            (1.0 / random.random_range(4.0..30.0), random.random_range(20.0..150.0))
+        } else {
+            (0.0, 0.0)
         };
-        let contended = match scenario {
-            Scenario::Contention => (random.random_range(0.01..0.15), random.random_range(1.3..4.0)),
-            _ => (0.0, 1.0),
+        let contended = if scenario == Scenario::Contention {
+            (random.random_range(0.01..0.15), random.random_range(1.3..4.0))
+        } else {
+            (0.0, 1.0)
         };
         Self {
             optimism,

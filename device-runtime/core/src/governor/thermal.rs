@@ -17,7 +17,7 @@ const WARM: f32 = 0.7;
 /// | `Critical` | the same, and takes one step down at once, before the device throttles; the next such step only after half a minute (the wait of a step up) below `Critical` |
 ///
 /// ```
-/// use crate::governor::ThermalHint;
+/// use nestling_core::governor::ThermalHint;
 /// assert_eq!(ThermalHint::from_android_headroom(1.02), ThermalHint::Critical);
 /// assert_eq!(ThermalHint::from_android_headroom(f32::NAN), ThermalHint::Unknown); // not supported, or asked too often
 /// assert_eq!(ThermalHint::from_ios_state(2), ThermalHint::Serious);

@@ -88,6 +88,17 @@ pub enum ImageError {
 }
 
 impl ImageError {
+    /// A stable name of this kind of error, for bindings.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Size { .. } => "image_size",
+            Self::Length { .. } => "image_length",
+            Self::Stride { .. } => "image_stride",
+            Self::Plane { .. } => "image_plane",
+            Self::PixelStride => "image_pixel_stride",
+        }
+    }
+
     fn size(width: u32, height: u32) -> Self {
         Self::Size { width, height, smallest: Image::MIN_SIDE, largest: Image::MAX_SIDE }
     }
@@ -99,15 +110,16 @@ impl<'a> Image<'a> {
     /// Largest side of an image in pixels.
     pub const MAX_SIDE: u32 = 16_384;
 
-    /// Whole pixels whose size and number were checked already.
-    pub fn square(side: u32, format: PixelFormat, bytes: &'a [u8]) -> Self {
-        Self { width: side, height: side, pixels: Pixels::Packed(format, bytes) }
+    /// Pixels of which the caller knows that [`Image::new`] takes them: those of a verified bundle or a decoded picture.
+    pub fn of_checked(width: u32, height: u32, format: PixelFormat, bytes: &'a [u8]) -> Self {
+        debug_assert!(Self::new(width, height, format, bytes).is_ok());
+        Self { width, height, pixels: Pixels::Packed(format, bytes) }
     }
 
     /// Borrows pixels as an image.
     ///
     /// ```
-    /// use crate::image::{Image, PixelFormat};
+    /// use nestling_core::image::{Image, PixelFormat};
     /// assert!(Image::new(28, 28, PixelFormat::Grey8, &[0; 784]).is_ok());
     /// let error = Image::new(28, 28, PixelFormat::Grey8, &[0; 100]).unwrap_err();
     /// assert!(error.to_string().contains("784 bytes, but 100 were given"));
@@ -144,7 +156,7 @@ impl<'a> Image<'a> {
     /// up.
     ///
     /// ```
-    /// use crate::image::{Image, Plane, YuvColour, YuvMatrix, YuvRange};
+    /// use nestling_core::image::{Image, Plane, YuvColour, YuvMatrix, YuvRange};
     /// // 6x4 pixels whose rows are padded to 8 bytes.
     /// let (luma, chroma) = ([128; 8 * 4], [128; 8 * 2]);
     /// let colour = YuvColour { matrix: YuvMatrix::Bt601, range: YuvRange::Full };
@@ -231,6 +243,7 @@ impl<'a> Image<'a> {
         self.height
     }
 
+    /// The pixels, as they lie in memory.
     pub fn pixels(&self) -> &Pixels<'a> {
         &self.pixels
     }
@@ -260,6 +273,10 @@ impl<'a> Image<'a> {
     }
 }
 
+/// Checks that both sides of an image are ones that [`Image`] takes.
+///
+/// # Errors
+/// [`ImageError::Size`] if one is not.
 pub fn check_size(width: u32, height: u32) -> Result<(), ImageError> {
     let sides = Image::MIN_SIDE..=Image::MAX_SIDE;
     if sides.contains(&width) && sides.contains(&height) { Ok(()) } else { Err(ImageError::size(width, height)) }

@@ -14,7 +14,7 @@ pub struct Taps {
 /// Half-pixel centres; the filter widens by the scale when shrinking (antialiased). Equal sizes give a copy.
 ///
 /// ```
-/// use crate::image::triangle_taps;
+/// use nestling_core::image::triangle_taps;
 /// assert!(triangle_taps(28, 28).iter().enumerate().all(|(i, taps)| taps.first == i as u32 && taps.weights == [1.0]));
 /// assert_eq!(triangle_taps(4, 2)[0].weights.len(), 3);
 /// ```

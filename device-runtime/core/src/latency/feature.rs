@@ -6,7 +6,6 @@ use std::fmt;
 
 /// Layers whose MAdds cost about the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct LayerKind {
     /// What they compute.
     pub operator: Operator,
@@ -29,6 +28,7 @@ pub enum CostFeature {
     /// Layers of an operator.
     Layers(Operator),
     /// Multiply-accumulates of a kind of layers, in millions, those that are done in vain among them.
+    #[serde(rename = "mega_madds")]
     MegaMAdds(LayerKind),
     /// The fewest bytes that cross memory in an operator's layers, in millions.
     Megabytes(Operator),
@@ -106,7 +106,7 @@ mod tests {
 
     #[test]
     fn all_madds_and_bytes_are_counted_once() {
-        let space = SearchSpace::fashion();
+        let space = SearchSpace::fashion().validated().unwrap();
         let network = space.lower(&space.biggest()).unwrap();
         let counts = CostFeature::of(&network, Coverage::EXACT);
         let total = |wanted: fn(&CostFeature) -> bool| -> f64 {
@@ -125,7 +125,7 @@ mod tests {
         let coverage = Coverage([256, 64, 32]);
         assert_eq!([1, 32, 33, 49].map(|pixels| coverage.pixels(OutputSize::Small, pixels)), [32, 32, 64, 64]);
         assert_eq!(coverage.pixels(OutputSize::Large, 257), 512);
-        let space = SearchSpace::fashion();
+        let space = SearchSpace::fashion().validated().unwrap();
         let network = space.lower(&space.biggest()).unwrap();
         let (exact, covered) = (CostFeature::of(&network, Coverage::EXACT), CostFeature::of(&network, coverage));
         for (feature, count) in &exact {

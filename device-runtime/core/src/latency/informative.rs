@@ -1,5 +1,5 @@
 use crate::latency::{CostFeature, CostFeatures};
-use crate::space::{Child, SearchSpace};
+use crate::space::{Child, ValidatedSpace};
 use crate::tiles::Coverage;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -20,7 +20,7 @@ const RIDGE: f64 = 1e-3;
 /// One of medium feature comes first (a single time must tell the scale), then the biggest and the smallest, then whichever
 /// of some hundred random children leaves least uncertainty (D-optimal design, greedily): what it does is least like what
 /// was measured before it.
-pub fn informative_children(space: &SearchSpace, count: usize) -> Vec<Child> {
+pub fn informative_children(space: &ValidatedSpace, count: usize) -> Vec<Child> {
     let mut random = ChaCha8Rng::seed_from_u64(SEED);
     let mut children: BTreeSet<String> = BTreeSet::new();
     let mut candidates: Vec<(Child, CostFeatures)> = Vec::new();
@@ -102,11 +102,11 @@ impl Design {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::space::Preset;
+    use crate::space::{Preset, SearchSpace};
 
     #[test]
     fn informative_children_are_distinct_the_same_every_time_and_span_the_space() {
-        for space in Preset::ALL.iter().map(Preset::space) {
+        for space in Preset::ALL.iter().map(|preset| preset.space().validated().unwrap()) {
             let children = informative_children(&space, MAX_INFORMATIVE);
             assert_eq!(children, informative_children(&space, MAX_INFORMATIVE));
             let distinct: BTreeSet<String> = children.iter().map(ToString::to_string).collect();
@@ -120,7 +120,7 @@ mod tests {
 
     #[test]
     fn they_tell_more_than_random_ones() {
-        let space = SearchSpace::table1();
+        let space = SearchSpace::table1().validated().unwrap();
         let mut random = ChaCha8Rng::seed_from_u64(1);
         let mut told = |children: Vec<Child>| {
             let feature = |child: &Child| CostFeature::of(&space.lower(child).unwrap(), Coverage::EXACT);

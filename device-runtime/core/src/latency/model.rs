@@ -18,7 +18,6 @@ const MAX_COEFFICIENT: f64 = 1e6;
 
 /// What one unit of a sort of feature costs on a device.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Coefficient {
     /// The sort of feature.
     pub feature: CostFeature,
@@ -32,7 +31,6 @@ pub struct Coefficient {
 /// whose time is unlike all others' counts less. Few
 /// children cannot tell all coefficients: those are drawn to a prior's, which may be another device's.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct LatencyModel {
     /// One a sort of feature, in order.
     pub coefficients: Vec<Coefficient>,
@@ -147,12 +145,12 @@ impl LatencyModel {
 mod tests {
     use super::*;
     use crate::latency::informative_children;
-    use crate::space::SearchSpace;
+    use crate::space::{SearchSpace, ValidatedSpace};
     use proptest::prelude::*;
     use rand::SeedableRng;
 
     /// A device whose coefficients are the nominal ones, each times its own factor.
-    fn device(factor: impl Fn(usize) -> f64, space: &SearchSpace) -> LatencyModel {
+    fn device(factor: impl Fn(usize) -> f64, space: &ValidatedSpace) -> LatencyModel {
         let counts = CostFeature::of(&space.lower(&space.biggest()).unwrap(), Coverage::EXACT);
         let coefficient = |(index, &feature): (usize, &CostFeature)| Coefficient {
             feature,
@@ -161,7 +159,7 @@ mod tests {
         LatencyModel { coefficients: counts.keys().enumerate().map(coefficient).collect(), ..LatencyModel::nominal() }
     }
 
-    fn samples(space: &SearchSpace, truth: &LatencyModel, count: usize) -> Vec<Sample> {
+    fn samples(space: &ValidatedSpace, truth: &LatencyModel, count: usize) -> Vec<Sample> {
         (informative_children(space, count).iter())
             .map(|child| {
                 let network = space.lower(child).unwrap();
@@ -171,7 +169,7 @@ mod tests {
     }
 
     /// Mean relative error over random children.
-    fn error(space: &SearchSpace, truth: &LatencyModel, fit: &LatencyModel) -> f64 {
+    fn error(space: &ValidatedSpace, truth: &LatencyModel, fit: &LatencyModel) -> f64 {
         let mut random = rand_chacha::ChaCha8Rng::seed_from_u64(9);
         let errors = (0..100).map(|_| {
             let network = space.lower(&space.sample(&mut random)).unwrap();
@@ -182,7 +180,7 @@ mod tests {
 
     #[test]
     fn thirty_children_tell_a_device_and_more_of_them_tell_it_better() {
-        for space in [SearchSpace::fashion(), SearchSpace::table1()] {
+        for space in [SearchSpace::fashion(), SearchSpace::table1()].map(|space| space.validated().unwrap()) {
             let truth = device(|index| [3.0, 0.5, 8.0, 1.0, 2.0][index % 5], &space);
             let errors = [1, 3, 10, 30].map(|count| {
                 let fit = LatencyModel::fit(&samples(&space, &truth, count), &LatencyModel::nominal(), Coverage::EXACT);
@@ -195,7 +193,7 @@ mod tests {
 
     #[test]
     fn a_prior_of_a_similar_device_makes_three_children_enough() {
-        let space = SearchSpace::fashion();
+        let space = SearchSpace::fashion().validated().unwrap();
         let truth = device(|index| [3.0, 0.5, 8.0, 1.0, 2.0][index % 5], &space);
         let similar = device(|index| [3.3, 0.5, 7.5, 1.1, 2.0][index % 5] * 20.0, &space);
         let three = samples(&space, &truth, 3);
@@ -207,7 +205,7 @@ mod tests {
 
     #[test]
     fn one_child_that_was_disturbed_while_it_was_timed_sets_no_prices() {
-        let space = SearchSpace::fashion();
+        let space = SearchSpace::fashion().validated().unwrap();
         let truth = device(|index| [3.0, 0.5, 8.0, 1.0, 2.0][index % 5], &space);
         for (disturbed, factor) in [(25, 0.6), (4, 1.6)] {
             let mut samples = samples(&space, &truth, 30);
@@ -219,7 +217,7 @@ mod tests {
 
     #[test]
     fn nothing_measured_leaves_the_prior() {
-        let space = SearchSpace::fashion();
+        let space = SearchSpace::fashion().validated().unwrap();
         let prior = device(|_| 2.0, &space);
         assert_eq!(LatencyModel::fit(&[], &prior, Coverage::EXACT), prior);
         let network = space.lower(&space.smallest()).unwrap();
@@ -228,7 +226,7 @@ mod tests {
 
     #[test]
     fn a_very_slow_device_has_prices_that_its_own_profile_may_hold() {
-        let space = SearchSpace::fashion();
+        let space = SearchSpace::fashion().validated().unwrap();
         let times = [5436.27, 7697.57, 7041.09, 3039.8, 7388.6, 8837.57];
         let samples: Vec<Sample> = (informative_children(&space, times.len()).iter().zip(times))
             .map(|(child, time)| Sample::new(&space.lower(child).unwrap(), Millis(time)))
@@ -244,7 +242,7 @@ mod tests {
     proptest! {
         #[test]
         fn whatever_is_measured_prices_are_sound(times in prop::collection::vec(1e-3f64..1e4, 1..12)) {
-            let space = SearchSpace::fashion();
+            let space = SearchSpace::fashion().validated().unwrap();
             let samples: Vec<Sample> = informative_children(&space, times.len()).iter().zip(&times)
                 .map(|(child, &time)| Sample::new(&space.lower(child).unwrap(), Millis(time)))
                 .collect();

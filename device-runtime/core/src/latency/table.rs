@@ -7,7 +7,6 @@ use std::fmt;
 
 /// What a time was measured on. Times of another key say nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct DeviceKey {
     /// The adapter's own name.
     pub adapter: String,
@@ -40,7 +39,6 @@ pub enum Clock {
 
 /// The time of one kind of layer, measured alone: for reports. Layers timed alone do not add up to a child.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct LayerTime {
     /// What was timed.
     pub shape: LayerShape,
@@ -50,7 +48,6 @@ pub struct LayerTime {
 
 /// What is known of one device's latency with one search space: small enough to ship in a bundle.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct LatencyTable {
     /// Top1 on.
     pub device: DeviceKey,
@@ -99,7 +96,7 @@ pub fn mean_error_percent(fit: &LatencyModel, samples: &[Sample]) -> f64 {
 /// are least wrong of the samples.
 ///
 /// ```
-/// use crate::latency::nearest_table;
+/// use nestling_core::latency::nearest_table;
 /// assert!(nearest_table(&[], &[]).is_none());
 /// ```
 pub fn nearest_table<'a>(tables: &'a [LatencyTable], samples: &[Sample]) -> Option<&'a LatencyTable> {
@@ -116,7 +113,7 @@ mod tests {
     use crate::tiles::Coverage;
 
     fn table(name: &str, depthwise: f64) -> LatencyTable {
-        let space = SearchSpace::fashion();
+        let space = SearchSpace::fashion().validated().unwrap();
         let coefficient = |&feature: &CostFeature| {
             let dear = matches!(feature, CostFeature::MegaMAdds(kind) if kind.operator == Operator::Depthwise);
             super::super::Coefficient {
@@ -142,7 +139,7 @@ mod tests {
     fn the_nearest_device_is_the_one_whose_layers_cost_alike_whatever_its_speed() {
         let tables = [table("even", 1.0), table("depthwise is dear", 20.0)];
         assert!(tables.iter().all(LatencyTable::is_sound));
-        let space = SearchSpace::fashion();
+        let space = SearchSpace::fashion().validated().unwrap();
         for truth in &tables {
             let samples: Vec<Sample> = (informative_children(&space, 3).iter())
                 .map(|child| space.lower(child).unwrap())

@@ -40,14 +40,12 @@ impl CalibratedChild {
         Err(SpaceError::Statistics { child: network.child.to_string(), problem })
     }
 
-    /// With statistics that change nothing, means of zero and variances of one: valid, and enough where a child is timed
-    /// and its answers need not mean anything.
-    ///
-    /// # Errors
-    /// None in practice: the lengths are the network's own.
-    pub fn neutral(network: &Network) -> Result<Self, SpaceError> {
+    /// Joins a lowered child and statistics that change nothing: means of zero and variances of one. They suffice where a
+    /// child is timed and its answers are not read.
+    pub fn neutral(network: &Network) -> Self {
         let channels = network.normalised_channels();
-        Self::new(network, Statistics { means: vec![0.0; channels], variances: vec![1.0; channels] })
+        let statistics = Statistics { means: vec![0.0; channels], variances: vec![1.0; channels] };
+        Self { child: network.child.clone(), statistics }
     }
 
     /// The child.

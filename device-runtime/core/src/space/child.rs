@@ -1,8 +1,9 @@
-use crate::space::{ExpandRatio, SearchSpace, SpaceError};
+use crate::space::error::quoted;
+use crate::space::{ExpandRatio, SearchSpace, SpaceError, ValidatedSpace};
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
 
-/// What a child chose in one stage.
+/// The choices of a child in one stage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct StageChoice {
     /// Output channels.
@@ -21,12 +22,12 @@ pub struct StageChoice {
 /// stage, and the head width where there is a head.
 ///
 /// ```
-/// use crate::space::{Child, SearchSpace};
-/// let smallest = SearchSpace::table1().smallest();
+/// use nestling_core::space::{Child, SearchSpace};
+/// let smallest = SearchSpace::table1().validated()?.smallest();
 /// let text = smallest.to_string();
 /// assert_eq!(text, "r192 s32 w16-24-40-80-112-192-320 d1-2-2-2-2-2-1 k3-3-3-3-3-3-3 e1-6-6-6-6-6-6 h1280");
 /// assert_eq!(text.parse::<Child>()?, smallest);
-/// # Ok::<(), crate::space::ParseChildError>(())
+/// # Ok::<(), nestling_core::space::SpaceError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Child {
@@ -58,21 +59,13 @@ impl fmt::Display for Child {
     }
 }
 
-/// Why a text is no child.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{text}` is no child: {problem}; write one as `r28 s16 w16-32-48 d1-2-2 k3-5-3 e2-4-4 h160`")]
-pub struct ParseChildError {
-    text: String,
-    problem: String,
-}
-
 impl FromStr for Child {
-    type Err = ParseChildError;
+    type Err = SpaceError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let fail = |problem: String| ParseChildError { text: text.chars().take(200).collect(), problem };
+        let fail = |problem: String| SpaceError::NotAChild { text: quoted(text), problem };
         let mut words = text.split_whitespace();
-        let mut rest = |letter: char| -> Result<&str, ParseChildError> {
+        let mut rest = |letter: char| -> Result<&str, SpaceError> {
             let word = words.next().ok_or_else(|| fail(format!("`{letter}...` is missing")))?;
             word.strip_prefix(letter).ok_or_else(|| fail(format!("`{word}` stands where `{letter}...` should")))
         };
@@ -107,18 +100,13 @@ impl FromStr for Child {
 }
 
 impl SearchSpace {
-    /// The child that chooses the last (largest) of everything.
-    pub fn biggest(&self) -> Child {
+    /// The child that chooses the last of everything. No list may be empty.
+    pub(super) fn last_choices(&self) -> Child {
         self.choose(|count| count - 1)
     }
 
-    /// The child that chooses the first (smallest) of everything.
-    pub fn smallest(&self) -> Child {
-        self.choose(|_| 0)
-    }
-
     /// Builds a child by asking `pick`, for every dimension in the order in which a child prints its stages, for an index
-    /// below the number of choices.
+    /// below the number of choices. No list may be empty.
     pub(super) fn choose(&self, mut pick: impl FnMut(usize) -> usize) -> Child {
         fn at<T: Copy>(list: &[T], pick: &mut impl FnMut(usize) -> usize) -> T {
             list[pick(list.len())]
@@ -158,10 +146,61 @@ impl SearchSpace {
         indices
     }
 
+    /// The first choice of `child` that this space does not offer, in words.
+    fn first_not_offered(&self, child: &Child) -> Option<String> {
+        let whole = || {
+            not_offered("number of stages", None, &child.stages.len(), &[self.stages.len()])
+                .or_else(|| not_offered("resolution", None, &child.resolution, &self.resolutions))
+                .or_else(|| not_offered("stem width", None, &child.stem_width, &self.stem.widths))
+        };
+        let stages = || {
+            (0..).zip(child.stages.iter().zip(&self.stages)).find_map(|(index, (choice, stage))| {
+                not_offered("width", Some(index), &choice.width, &stage.widths)
+                    .or_else(|| not_offered("depth", Some(index), &choice.depth, &stage.depths))
+                    .or_else(|| not_offered("kernel size", Some(index), &choice.kernel, &stage.kernels))
+                    .or_else(|| not_offered("expand ratio", Some(index), &choice.expand_ratio, &stage.expand_ratios))
+            })
+        };
+        let head = || match (&self.head, child.head_width) {
+            (None, None) => None,
+            (Some(head), Some(width)) => not_offered("head width", None, &width, &head.widths),
+            (Some(head), None) => Some(problem("head width", None, &"none", &head.widths)),
+            (None, Some(width)) => Some(problem("head width", None, &width, &["none"])),
+        };
+        whole().or_else(stages).or_else(head)
+    }
+}
+
+fn not_offered<T: PartialEq + fmt::Display>(
+    choice: &str,
+    stage: Option<usize>,
+    given: &T,
+    allowed: &[T],
+) -> Option<String> {
+    (!allowed.contains(given)).then(|| problem(choice, stage, given, allowed))
+}
+
+fn problem(choice: &str, stage: Option<usize>, given: &impl fmt::Display, allowed: &[impl fmt::Display]) -> String {
+    let stage = stage.map_or(String::new(), |index| format!(" of stage {}", index + 1));
+    let allowed: Vec<String> = allowed.iter().map(ToString::to_string).collect();
+    format!("{choice}{stage} is {given}, choose one of [{}]", allowed.join(", "))
+}
+
+impl ValidatedSpace {
+    /// The child that chooses the last (largest) of everything.
+    pub fn biggest(&self) -> Child {
+        self.last_choices()
+    }
+
+    /// The child that chooses the first (smallest) of everything.
+    pub fn smallest(&self) -> Child {
+        self.choose(|_| 0)
+    }
+
     /// Reads a child: `smallest`, `biggest`, or the text that a child prints.
     ///
     /// # Errors
-    /// [`SpaceError::Parse`] if the text is no child, [`SpaceError::NotInSpace`] if this space does not offer it.
+    /// [`SpaceError::NotAChild`] if the text is no child, [`SpaceError::NotInSpace`] if this space does not offer it.
     pub fn parse_child(&self, text: &str) -> Result<Child, SpaceError> {
         match text.trim() {
             "smallest" => Ok(self.smallest()),
@@ -177,39 +216,12 @@ impl SearchSpace {
     /// Checks that this space offers every choice of `child`.
     ///
     /// # Errors
-    /// [`SpaceError::NotInSpace`] names the first choice that is not offered, and what is.
+    /// [`SpaceError::NotInSpace`] names the first choice that is not offered, and those that are.
     pub fn check(&self, child: &Child) -> Result<(), SpaceError> {
-        fn offered<T: PartialEq + ToString>(given: &T, allowed: &[T]) -> Result<(), (String, Vec<String>)> {
-            if allowed.contains(given) {
-                return Ok(());
-            }
-            Err((given.to_string(), allowed.iter().map(ToString::to_string).collect()))
-        }
-        let named = |place: String, outcome: Result<(), (String, Vec<String>)>| {
-            outcome.map_err(|(given, allowed)| {
-                let problem = format!("{place} is {given}, choose one of [{}]", allowed.join(", "));
-                SpaceError::NotInSpace { child: child.to_string(), space: self.name.clone(), problem }
-            })
-        };
-        named("number of stages".into(), offered(&child.stages.len(), &[self.stages.len()]))?;
-        named("resolution".into(), offered(&child.resolution, &self.resolutions))?;
-        named("stem width".into(), offered(&child.stem_width, &self.stem.widths))?;
-        for (index, (choice, stage)) in child.stages.iter().zip(&self.stages).enumerate() {
-            let at = |what: &str| format!("{what} of stage {}", index + 1);
-            named(at("width"), offered(&choice.width, &stage.widths))?;
-            named(at("depth"), offered(&choice.depth, &stage.depths))?;
-            named(at("kernel size"), offered(&choice.kernel, &stage.kernels))?;
-            named(at("expand ratio"), offered(&choice.expand_ratio, &stage.expand_ratios))?;
-        }
-        match (&self.head, child.head_width) {
-            (None, None) => Ok(()),
-            (Some(head), Some(width)) => named("head width".into(), offered(&width, &head.widths)),
-            (head, given) => {
-                let given = given.map_or("none".to_owned(), |width| width.to_string());
-                let allowed = head
-                    .as_ref()
-                    .map_or(vec!["none".to_owned()], |head| head.widths.iter().map(ToString::to_string).collect());
-                named("head width".into(), Err((given, allowed)))
+        match self.first_not_offered(child) {
+            None => Ok(()),
+            Some(problem) => {
+                Err(SpaceError::NotInSpace { child: child.to_string(), space: self.name.clone(), problem })
             }
         }
     }

@@ -1,3 +1,5 @@
+use crate::space::SpaceError;
+use crate::space::error::quoted;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::fmt;
 use std::str::FromStr;
@@ -8,11 +10,11 @@ use std::str::FromStr;
 /// In text and TOML it is a plain number.
 ///
 /// ```
-/// use crate::space::ExpandRatio;
+/// use nestling_core::space::ExpandRatio;
 /// assert_eq!(ExpandRatio::whole(6).of(24), 144);
 /// let ratio: ExpandRatio = "2.3".parse()?;
 /// assert_eq!((ratio.of(80), ratio.to_string().as_str()), (184, "2.3"));
-/// # Ok::<(), String>(())
+/// # Ok::<(), nestling_core::space::SpaceError>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ExpandRatio(u32);
@@ -31,6 +33,16 @@ impl ExpandRatio {
     /// Any ratio, to the nearest hundredth; `None` unless it is between 0 and 1000.
     pub fn new(ratio: f64) -> Option<Self> {
         (0.0..=1000.0).contains(&ratio).then(|| Self((100.0 * ratio).round() as u32))
+    }
+
+    /// The ratio in hundredths; `None` above 1000.
+    pub fn from_hundredths(hundredths: u32) -> Option<Self> {
+        (hundredths <= 100_000).then_some(Self(hundredths))
+    }
+
+    /// The ratio in hundredths: how files hold it.
+    pub fn hundredths(self) -> u32 {
+        self.0
     }
 
     /// The ratio as a number.
@@ -52,10 +64,10 @@ impl fmt::Display for ExpandRatio {
 }
 
 impl FromStr for ExpandRatio {
-    type Err = String;
+    type Err = SpaceError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        text.parse().ok().and_then(Self::new).ok_or_else(|| format!("`{text}` is no expand ratio"))
+        text.parse().ok().and_then(Self::new).ok_or_else(|| SpaceError::NotAnExpandRatio { text: quoted(text) })
     }
 }
 

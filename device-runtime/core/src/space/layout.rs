@@ -1,6 +1,7 @@
-use crate::space::{Operator, SearchSpace, Skip, SqueezeExcite};
+use crate::space::{LayerShape, Operator};
+use std::sync::Arc;
 
-/// What a shared tensor is for.
+/// The use of a shared tensor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Role {
     /// A convolution's or matrix's weight, `[out, in / groups, kernel, kernel]`.
@@ -18,7 +19,7 @@ pub enum Role {
 pub struct Parameter {
     /// `stage2.block1.expand.weight`, unique.
     pub name: String,
-    /// What it is for.
+    /// Its use.
     pub role: Role,
     /// Row-major shape: four numbers for a weight, one for the rest.
     pub shape: Vec<u32>,
@@ -47,7 +48,7 @@ impl Parameter {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Convolution {
     /// `stage2.block1.expand`, unique.
-    pub name: String,
+    pub name: Arc<str>,
     /// Dense, pointwise, depthwise or linear.
     pub operator: Operator,
     /// Largest kernel size.
@@ -67,7 +68,7 @@ pub struct Convolution {
 }
 
 /// Every shared tensor of a supernet and its place in one flat vector: what a bundle stores and an optimiser updates.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ParameterLayout {
     /// All convolutions, in the order of the biggest child.
     pub convolutions: Vec<Convolution>,
@@ -86,24 +87,21 @@ impl ParameterLayout {
         self.parameters.is_empty()
     }
 
-    /// The convolution called `name`.
-    pub(super) fn index_of(&self, name: &str) -> Option<usize> {
-        self.convolutions.iter().position(|convolution| convolution.name == name)
-    }
-
-    fn push(&mut self, name: String, operator: Operator, kernel: u32, inputs: u32, outputs: u32, closes_skip: bool) {
+    /// Adds the convolution or matrix of a layer of the biggest child; returns its index.
+    pub(super) fn push(&mut self, name: Arc<str>, shape: &LayerShape, closes_skip: bool) -> usize {
+        let &LayerShape { operator, kernel, .. } = shape;
+        let (inputs, outputs) = (shape.input.channels, shape.output.channels);
         let mut parameter = |suffix: &str, role, shape: Vec<u32>| {
             let offset = self.parameters.last().map_or(0, |last| last.offset + last.len());
             self.parameters.push(Parameter { name: format!("{name}.{suffix}"), role, shape, offset });
             self.parameters.len() - 1
         };
-        let per_output = if operator == Operator::Depthwise { 1 } else { inputs };
-        let weight = parameter("weight", Role::Weight, vec![outputs, per_output, kernel, kernel]);
-        let (scale_or_bias, shift) = if operator == Operator::Linear {
-            (parameter("bias", Role::Bias, vec![outputs]), None)
-        } else {
+        let weight = parameter("weight", Role::Weight, vec![outputs, operator.channels_read(inputs), kernel, kernel]);
+        let (scale_or_bias, shift) = if operator.row().is_normalised {
             let gamma = parameter("gamma", Role::Gamma, vec![outputs]);
             (gamma, Some(parameter("beta", Role::Beta, vec![outputs])))
+        } else {
+            (parameter("bias", Role::Bias, vec![outputs]), None)
         };
         self.convolutions.push(Convolution {
             name,
@@ -116,62 +114,6 @@ impl ParameterLayout {
             shift,
             closes_skip,
         });
-    }
-}
-
-fn last(list: &[u32]) -> u32 {
-    list[list.len() - 1]
-}
-
-/// The name of a layer of a block, counted from 1 as the paper does.
-pub(super) fn block_name(stage: usize, block: u32, part: &str) -> String {
-    format!("stage{}.block{}.{part}", stage + 1, block + 1)
-}
-
-impl SearchSpace {
-    /// Lays out every shared tensor at its full size.
-    ///
-    /// The space must be valid ([`SearchSpace::validate`]).
-    pub fn layout(&self) -> ParameterLayout {
-        use Operator::{Dense, Depthwise, Linear, Pointwise};
-        let mut layout = ParameterLayout { convolutions: Vec::new(), parameters: Vec::new() };
-        let mut channels = last(&self.stem.widths);
-        layout.push("stem".into(), Dense, self.stem.kernel, self.input_channels, channels, false);
-        for (index, stage) in self.stages.iter().enumerate() {
-            let (width, kernel) = (last(&stage.widths), last(&stage.kernels));
-            let ratio = stage.expand_ratios[stage.expand_ratios.len() - 1];
-            for block in 0..last(&stage.depths) {
-                let name = |part: &str| block_name(index, block, part);
-                let expanded = ratio.of(channels);
-                if ratio > super::ExpandRatio::ONE {
-                    layout.push(name("expand"), Pointwise, 1, channels, expanded, false);
-                }
-                layout.push(name("depthwise"), Depthwise, kernel, expanded, expanded, false);
-                if let Some(squeezed) = stage.squeeze_excite.map(|one: SqueezeExcite| one.width(channels, expanded)) {
-                    layout.push(name("squeeze"), Linear, 1, expanded, squeezed, false);
-                    layout.push(name("excite"), Linear, 1, squeezed, expanded, false);
-                }
-                let skip = self.skip(index, block);
-                if skip == Skip::Transition {
-                    layout.push(name("shortcut"), Pointwise, 1, channels, width, false);
-                }
-                layout.push(name("project"), Pointwise, 1, expanded, width, skip != Skip::None);
-                channels = width;
-            }
-        }
-        if let Some(head) = &self.head {
-            let width = last(&head.widths);
-            match head.expand_ratio {
-                None => layout.push("head".into(), Pointwise, 1, channels, width, false),
-                Some(ratio) => {
-                    let expanded = ratio.of(channels);
-                    layout.push("head_expand".into(), Pointwise, 1, channels, expanded, false);
-                    layout.push("head".into(), Linear, 1, expanded, width, false);
-                }
-            }
-            channels = width;
-        }
-        layout.push("classifier".into(), Linear, 1, channels, self.classes, false);
-        layout
+        self.convolutions.len() - 1
     }
 }

@@ -21,9 +21,10 @@ impl Preset {
     /// The preset called `name`.
     ///
     /// ```
-    /// use crate::space::Preset;
-    /// let space = Preset::find("efficientnet-b0").map(|preset| preset.space());
+    /// use nestling_core::space::Preset;
+    /// let space = Preset::find("efficientnet-b0").map(|preset| preset.space().validated()).transpose()?;
     /// assert!(space.is_some_and(|space| space.smallest() == space.biggest()));
+    /// # Ok::<(), nestling_core::space::SpaceError>(())
     /// ```
     pub fn find(name: &str) -> Option<&'static Self> {
         Self::ALL.iter().find(|preset| preset.name == name)

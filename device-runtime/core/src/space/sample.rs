@@ -1,11 +1,12 @@
-use crate::space::{Child, SearchSpace};
+use crate::space::{Child, ValidatedSpace};
 use rand::{Rng, RngExt};
 use std::collections::HashSet;
 
 /// Draws for each child that must be new: a small space may have no more.
 const TRIES: usize = 50;
 
-/// At most `count` children from `draw` that are not known yet; from then on they are. `draw` hears how often it was called.
+/// At most `count` children from `draw` that are not known yet; they are known afterwards. `draw` is given the number of its
+/// earlier calls.
 pub fn new_children(count: usize, known: &mut HashSet<Child>, mut draw: impl FnMut(usize) -> Child) -> Vec<Child> {
     let mut children = Vec::new();
     for attempt in 0..TRIES * count {
@@ -20,7 +21,7 @@ pub fn new_children(count: usize, known: &mut HashSet<Child>, mut draw: impl FnM
     children
 }
 
-impl SearchSpace {
+impl ValidatedSpace {
     /// Draws every dimension uniformly and independently, as the sandwich rule does.
     pub fn sample(&self, random: &mut impl Rng) -> Child {
         self.choose(|count| random.random_range(0..count))

@@ -1,4 +1,5 @@
-use crate::space::{Activation, one};
+use crate::space::Activation;
+use crate::space::definition::one;
 use serde::{Deserialize, Serialize};
 
 /// Which width a block's squeezed width is a share of.

@@ -3,7 +3,7 @@
 /// Spearman's rank correlation, from -1 to 1; ties share their mean rank. 0 where one side is constant.
 ///
 /// ```
-/// use crate::statistics::spearman;
+/// use nestling_core::statistics::spearman;
 /// assert_eq!(spearman(&[1.0, 2.0, 3.0], &[10.0, 20.0, 90.0]), 1.0);
 /// ```
 pub fn spearman(a: &[f64], b: &[f64]) -> f64 {

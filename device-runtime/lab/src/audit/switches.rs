@@ -1,7 +1,7 @@
 use nestling::Error;
-use nestling::engine::{PreparedChild, Start, TileChoice};
-use nestling::gpu::Counters;
-use nestling::session::Runtime;
+use nestling::Runtime;
+use nestling::low_level::Counters;
+use nestling::{PreparedChild, Start, TileChoice};
 use nestling_bundle::Bundle;
 use nestling_core::metrics::{Millis, percentiles};
 use nestling_core::space::CalibratedChild;
@@ -55,8 +55,7 @@ pub fn audit_switches(
 }
 
 fn audit(runtime: &Runtime, bundle: &Bundle, switches: usize, random: &mut impl Rng) -> Result<SwitchAudit, Error> {
-    let mut calibrated: Vec<CalibratedChild> =
-        (0..bundle.children().len()).map(|index| bundle.calibrated(index)).collect::<Result<_, _>>()?;
+    let mut calibrated: Vec<CalibratedChild> = bundle.calibrated().to_vec();
     let mut children: Vec<PreparedChild> =
         runtime.children().map(|entry| Ok(runtime.prepared(&entry.name)?.clone())).collect::<Result<_, Error>>()?;
     let names: Vec<String> = runtime.children().map(|entry| entry.name.clone()).collect();
@@ -101,7 +100,7 @@ fn audit(runtime: &Runtime, bundle: &Bundle, switches: usize, random: &mut impl 
 /// A random child in a spare slot; `None` if there is no slot left.
 fn spare(runtime: &Runtime, random: &mut impl Rng) -> Result<Option<(CalibratedChild, PreparedChild)>, Error> {
     let child = runtime.space().sample(random);
-    let calibrated = CalibratedChild::neutral(&runtime.space().lower(&child)?)?;
+    let calibrated = CalibratedChild::neutral(&runtime.space().lower(&child)?);
     match runtime.prepare(&calibrated) {
         Ok(prepared) => Ok(Some((calibrated, prepared))),
         Err(Error::SlotsInUse { .. }) => Ok(None),
@@ -111,18 +110,18 @@ fn spare(runtime: &Runtime, random: &mut impl Rng) -> Result<Option<(CalibratedC
 
 /// What each child answers on a supernet that was loaded afresh on the same device, one child in it at a time.
 fn fresh(runtime: &Runtime, bundle: &Bundle, children: &[CalibratedChild]) -> Result<Vec<Vec<u32>>, Error> {
-    let options = nestling::engine::EngineOptions {
-        child_slots: 1,
-        largest_image_side: runtime.probe_image().width(),
-        answers_in_flight: 1,
-        weight_storage: runtime.supernet().weight_storage(),
-        arithmetic: runtime.supernet().arithmetic(),
-        start: Start::Tuned,
-        tiles: TileChoice::Given(runtime.supernet().tiles()),
-    };
+    let options = EngineOptions::default()
+        .child_slots(1)
+        .max_image_side(runtime.probe_image().width())
+        .answers_in_flight(1)
+        .weight_storage(runtime.supernet().weight_storage())
+        .arithmetic(runtime.supernet().arithmetic())
+        .start(Start::Tuned)
+        .tiles(TileChoice::Given(runtime.supernet().tiles()));
     let (supernet, image) = (runtime.supernet(), runtime.probe_image());
     let (context, preprocessing) = (supernet.context(), supernet.preprocessing());
-    let alone = nestling::engine::Supernet::load(context, bundle.space(), bundle.weights(), preprocessing, &options)?;
+    let alone =
+        nestling::low_level::Supernet::load(context, bundle.space(), bundle.weights(), preprocessing, &options)?;
     (children.iter()).map(|child| Ok(bits(&alone.infer(&alone.prepare(child)?, &image)?))).collect()
 }
 

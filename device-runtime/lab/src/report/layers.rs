@@ -1,5 +1,5 @@
 use nestling::Error;
-use nestling::session::Runtime;
+use nestling::Runtime;
 use nestling_core::latency::Clock;
 use nestling_core::metrics::{Latency, MAdds, Millis};
 use nestling_core::space::LayerShape;
@@ -80,7 +80,7 @@ impl ChildLayers {
                 madds: MAdds(layer.shape.madds()),
                 bytes: layer.shape.bytes(),
                 ms: layer.latency_ms,
-                name: of.name.clone(),
+                name: of.name.to_string(),
                 shape: layer.shape,
             })
             .collect();

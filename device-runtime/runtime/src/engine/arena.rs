@@ -105,9 +105,13 @@ pub(super) fn steps(network: &Network) -> Vec<Step> {
             (Operator::Pool | Operator::Linear, None, Place::Expanded) if !ends_in_block => Route::ExpandedToFiltered,
             (Operator::Depthwise, _, Place::Block) => Route::BlockToFiltered,
             (Operator::Depthwise, ..) => Route::ExpandedToFiltered,
-            (_, _, Place::Block) => Route::BlockToExpanded,
-            (_, _, Place::Expanded) => Route::ExpandedToBlock,
-            (_, _, Place::Filtered) => Route::FilteredToBlock,
+            (Operator::Dense | Operator::Pointwise, _, Place::Block) => Route::BlockToExpanded,
+            (Operator::Dense | Operator::Pointwise | Operator::Pool | Operator::Linear, _, Place::Expanded) => {
+                Route::ExpandedToBlock
+            }
+            (Operator::Dense | Operator::Pointwise | Operator::Pool | Operator::Linear, _, Place::Filtered) => {
+                Route::FilteredToBlock
+            }
         };
         let behind = matches!(to_gate[index], Some(ToGate::Mean | ToGate::Gate));
         let gate = layer.gate.map(|gate| steps[gate].destination);
@@ -294,10 +298,10 @@ impl Arena {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use nestling_core::space::{ExpandRatio, Preset, SearchSpace};
+    use nestling_core::space::{ExpandRatio, Preset, SearchSpace, ValidatedSpace};
     use rand::SeedableRng;
 
-    fn sampled_spaces() -> Vec<SearchSpace> {
+    fn sampled_spaces() -> Vec<ValidatedSpace> {
         let mut spaces: Vec<SearchSpace> = Preset::ALL.iter().map(Preset::space).collect();
         for mut space in [SearchSpace::fashion(), SearchSpace::table1()] {
             space.stages[1].expand_ratios = [1, 4].map(ExpandRatio::whole).to_vec();
@@ -306,7 +310,7 @@ mod tests {
             }
             spaces.push(space);
         }
-        spaces
+        spaces.into_iter().map(|space| space.validated().unwrap()).collect()
     }
 
     /// The last layer that reads each layer's output: as input, gate or residual.

@@ -6,11 +6,10 @@ use crate::engine::pipelines::{Common, Pipelines, Wanted};
 use crate::engine::planner::grid;
 use crate::engine::prepare::shape_parameters;
 use crate::gpu::{Context, Fault, Staging, Upload};
-use half::f16;
 use nestling_core::arithmetic::Arithmetic;
 use nestling_core::space::{Activation, LayerShape, Operator, Shape};
 use nestling_core::tiles::Tile;
-use nestling_core::weights::WeightStorage;
+use nestling_core::weights::{StorageRow, WeightStorage};
 use nestling_shaders::{Epilogue, Gate, Kernel, LayerParameters, PARAMETER_BYTES, Specialisation};
 
 const ACTION: &str = "the self-test of 16-bit arithmetic";
@@ -21,9 +20,7 @@ const HALF: f64 = 1.0 / 1024.0;
 /// The same of 32 bits.
 const SINGLE: f64 = 1.0 / (1 << 23) as f64;
 /// Batch norm and activation in 32 bits, of values up to 3; a WGSL `exp` may be off by some ten units in the last place.
-const CLOSING: f64 = 1.0 / (1 << 16) as f64;
-/// The steepest slope of any activation: of a hard swish at 3.
-const STEEPEST: f64 = 1.5;
+const EPILOGUE: f64 = 1.0 / (1 << 16) as f64;
 /// Elements behind an output that must stay as they are.
 const GUARD: usize = 4;
 
@@ -242,11 +239,7 @@ impl Golden {
             .map(|element| {
                 let column = element % stride_of_groups as usize;
                 std::array::from_fn(|lane| match values {
-                    Values::Any => match storage {
-                        WeightStorage::F32 => scattered(4 * element + lane, 3),
-                        WeightStorage::F16 => f16::from_f32(scattered(4 * element + lane, 3)).to_f32(),
-                        WeightStorage::Int8 => (127.0 * scattered(4 * element + lane, 3)).round(),
-                    },
+                    Values::Any => (storage.row().nearest)(scattered(4 * element + lane, 3)),
                     Values::Swamped if depthwise && column == centre => 64.0,
                     Values::Swamped if !depthwise && column < 4 => 32.0,
                     Values::Swamped => 1.0,
@@ -288,7 +281,7 @@ impl Golden {
             .map(|(sum, magnitude, length)| {
                 let error = (roundings * HALF + length as f64 * SINGLE) * magnitude * f64::from(scale);
                 let value = activation.forward(sum * f64::from(scale) + f64::from(shift));
-                Answer { value, tolerance: STEEPEST * error + CLOSING }
+                Answer { value, tolerance: activation.row().max_slope * error + EPILOGUE }
             })
             .collect();
     }
@@ -340,11 +333,9 @@ impl Golden {
             buffer
         };
         let values = self.weights.as_flattened();
-        let stored: Vec<u8> = match self.storage {
-            WeightStorage::F32 => values.iter().flat_map(|value| value.to_le_bytes()).collect(),
-            WeightStorage::F16 => values.iter().flat_map(|&value| f16::from_f32(value).to_le_bytes()).collect(),
-            WeightStorage::Int8 => values.iter().flat_map(|&value| (value as i8).to_le_bytes()).collect(),
-        };
+        let StorageRow { bits, bytes: stored_bytes, .. } = *self.storage.row();
+        let stored: Vec<u8> =
+            values.iter().flat_map(|&value| bits(value).to_le_bytes().into_iter().take(stored_bytes)).collect();
         let mut parameters = vec![0; PARAMETER_BYTES as usize];
         parameters[..size_of::<LayerParameters>()].copy_from_slice(bytemuck::bytes_of(&self.parameters));
         let poison = vec![f32::NAN; bytes as usize / 4];
@@ -394,12 +385,12 @@ mod tests {
     use crate::engine::tiles::vendor_tiles;
     use crate::engine::{Planner, Traits};
     use crate::gpu::{ContextOptions, Vendor};
+    use half::f16;
     use nestling_core::space::SearchSpace;
-    use nestling_core::tiles::Tiles;
 
     /// Every layer of the test of a vendor's pipelines, of each storage.
     fn goldens() -> impl Iterator<Item = Golden> {
-        let space = SearchSpace::table1();
+        let space = SearchSpace::table1().validated().unwrap();
         let wanted = [Vendor::Software, Vendor::Mali, Vendor::PowerVr].into_iter().flat_map(move |vendor| {
             let tiles = vendor_tiles(vendor, false);
             let traits = Traits { software: vendor == Vendor::Software, tiles, arithmetic: Arithmetic::F16 };
@@ -426,8 +417,8 @@ mod tests {
                 add(sum, products.fold(0.0, |sum, product| half(sum + product)))
             })
         };
-        let close = |sum: f32| golden.shape.activation.forward(f64::from(sum * scale + shift)) as f32;
-        let mut values: Vec<f32> = golden.terms().iter().map(|terms| close(sum(terms))).collect();
+        let epilogue = |sum: f32| golden.shape.activation.forward(f64::from(sum * scale + shift)) as f32;
+        let mut values: Vec<f32> = golden.terms().iter().map(|terms| epilogue(sum(terms))).collect();
         values.extend([f32::NAN; 4 * GUARD]);
         values
     }
@@ -445,8 +436,8 @@ mod tests {
             // An adapter that computes everything in 32 bits is right too.
             let [[scale, ..], [shift, ..]] = golden.norms;
             let exact = |terms: &Vec<[f32; 2]>| terms.iter().map(|[weight, value]| weight * value).sum::<f32>();
-            let close = |sum: f32| golden.shape.activation.forward(f64::from(sum * scale + shift)) as f32;
-            let mut whole: Vec<f32> = golden.terms().iter().map(|terms| close(exact(terms))).collect();
+            let epilogue = |sum: f32| golden.shape.activation.forward(f64::from(sum * scale + shift)) as f32;
+            let mut whole: Vec<f32> = golden.terms().iter().map(|terms| epilogue(exact(terms))).collect();
             whole.extend([f32::NAN; 4 * GUARD]);
             assert_eq!(golden.compare(&whole), None);
 
@@ -499,7 +490,7 @@ mod tests {
         if !context.facts().f16 {
             return;
         }
-        let space = SearchSpace::fashion();
+        let space = SearchSpace::fashion().validated().unwrap();
         let traits = Traits { arithmetic: Arithmetic::F16, ..Traits::of(context.facts()) };
         let wanted = Planner::new(&space, traits).all_pipelines(&space);
         let halves = wanted.iter().filter(|(_, one)| one.arithmetic == Arithmetic::F16).count();

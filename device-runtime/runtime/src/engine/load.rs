@@ -19,7 +19,7 @@ use crate::gpu::{Context, Counters, Staging, Upload};
 use nestling_core::arithmetic::Arithmetic;
 use nestling_core::image::Preprocessing;
 use nestling_core::metrics::Millis;
-use nestling_core::space::{ParameterLayout, SearchSpace};
+use nestling_core::space::ValidatedSpace;
 use nestling_core::tiles::Tiles;
 use nestling_core::weights::WeightStorage;
 use nestling_shaders::{PARAMETER_BYTES, ResizeParameters};
@@ -31,11 +31,12 @@ use web_time::Instant;
 
 /// What is set aside at load.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct EngineOptions {
     /// Children that can be prepared at the same time.
     pub child_slots: usize,
     /// Largest side of an image's centre square in pixels.
-    pub largest_image_side: u32,
+    pub max_image_side: u32,
     /// Inferences whose answers can be on their way at the same time.
     pub answers_in_flight: usize,
     /// How the shared weights are stored on the GPU. With any but [`WeightStorage::F32`] the adapter must first pass a
@@ -50,11 +51,18 @@ pub struct EngineOptions {
     pub tiles: TileChoice,
 }
 
+impl EngineOptions {
+    nestling_core::setters! {
+        child_slots: usize, max_image_side: u32, answers_in_flight: usize, weight_storage: WeightStorage,
+        arithmetic: Arithmetic, start: Start, tiles: TileChoice,
+    }
+}
+
 impl Default for EngineOptions {
     fn default() -> Self {
         Self {
             child_slots: 32,
-            largest_image_side: 1080,
+            max_image_side: 1080,
             answers_in_flight: 4,
             weight_storage: WeightStorage::F32,
             arithmetic: Arithmetic::F32,
@@ -97,16 +105,15 @@ pub struct LoadTimes {
 #[derive(Debug)]
 pub struct Supernet {
     pub(super) context: Context,
-    pub(super) space: SearchSpace,
-    pub(super) layout: ParameterLayout,
+    pub(super) space: ValidatedSpace,
     pub(super) preprocessing: Preprocessing,
     pub(super) packed: Vec<Packed>,
     /// Gamma and beta, or the bias, of every convolution.
     pub(super) norms: Vec<(Vec<f32>, Vec<f32>)>,
-    /// What a stored weight of one is worth, of every convolution's output channels; empty where it is one.
-    pub(super) scales: Vec<Vec<f32>>,
+    /// The quantisation scale of every convolution's output channels; empty where a weight is stored as itself.
+    pub(super) weight_scales: Vec<Vec<f32>>,
     pub(super) planner: Planner,
-    /// What answers first: all pipelines, or the plain ones.
+    /// What answers first: all pipelines, or the fallback ones.
     pub(super) pipelines: Pipelines,
     /// What answers once it is there.
     pub(super) background: Option<Background>,
@@ -175,7 +182,7 @@ impl Timestamps {
 impl Supernet {
     /// Uploads the shared weights and builds every pipeline that any child of the space can need.
     ///
-    /// `weights` is the flat vector of all parameters, [`ParameterLayout::len`] values; `preprocessing` is how images
+    /// `weights` is the flat vector of all parameters, as many as the space's layout has; `preprocessing` is how images
     /// become this network's input.
     ///
     /// # Errors
@@ -187,7 +194,7 @@ impl Supernet {
     #[cfg(not(target_arch = "wasm32"))]
     pub fn load(
         context: &Context,
-        space: &SearchSpace,
+        space: &ValidatedSpace,
         weights: &[f32],
         preprocessing: &Preprocessing,
         options: &EngineOptions,
@@ -201,7 +208,7 @@ impl Supernet {
     /// As [`Supernet::load`].
     pub async fn load_async(
         context: &Context,
-        space: &SearchSpace,
+        space: &ValidatedSpace,
         weights: &[f32],
         preprocessing: &Preprocessing,
         options: &EngineOptions,
@@ -232,7 +239,7 @@ impl Supernet {
     /// The same with the kernels of any kind of adapter: a test runs a real GPU's on software.
     pub(super) async fn load_planned(
         context: &Context,
-        space: &SearchSpace,
+        space: &ValidatedSpace,
         weights: &[f32],
         preprocessing: &Preprocessing,
         options: &EngineOptions,
@@ -267,13 +274,13 @@ impl Supernet {
         };
         let slots = (options.child_slots.max(1) + TO_MEASURE) as u64;
         let storage = options.weight_storage;
-        let largest_image_side = options.largest_image_side.max(2); // as `Image` demands
+        let max_image_side = options.max_image_side.max(2); // as `Image` demands
         let sizes = Sizes {
-            weights: weight_bytes(&layout, storage),
+            weights: weight_bytes(layout, storage),
             norms: slots * strides.norms * 16,
             // The first place belongs to the resize, and the last stays zero.
             parameters: (2 + slots * strides.layers) * strides.layer,
-            ..Sizes::of_activations(&biggest, largest_image_side)
+            ..Sizes::of_activations(&biggest, max_image_side)
         };
         sizes.check(context)?;
 
@@ -283,9 +290,9 @@ impl Supernet {
         let wanted = planner.all_pipelines(space);
         let patience = match options.start {
             Start::Within(patience) if cfg!(not(target_arch = "wasm32")) => Some(patience),
-            _ => None,
+            Start::Within(_) | Start::Tuned => None,
         };
-        // All pipelines, or the plain ones later, when the others turn out to take long.
+        // All pipelines, or the fallback ones later, when the others turn out to take long.
         let mut pipelines = check_arithmetic(context, &common, &wanted).await?;
         if patience.is_none() {
             pipelines.add_all(context, &wanted).await?;
@@ -320,7 +327,7 @@ impl Supernet {
         };
 
         let before_upload = Instant::now();
-        let packed = pack(&layout, weights, storage)?;
+        let packed = pack(layout, weights, storage)?;
         let (submission, verdict) = context.guarded("uploading weights", || {
             context.upload(Upload::Weights, &arena.weights, 0, packed.values.bytes());
             context.submit(context.encoder())
@@ -352,7 +359,7 @@ impl Supernet {
             preprocessing: preprocessing.clone(),
             packed: packed.convolutions,
             norms,
-            scales: packed.scales,
+            weight_scales: packed.scales,
             planner,
             load_times: LoadTimes { pipelines: built, pipeline_time, upload_time, total_time },
             pipelines,
@@ -369,19 +376,18 @@ impl Supernet {
             submitting: Mutex::new(ResizeParameters::default()),
             options: EngineOptions {
                 child_slots: slots as usize,
-                largest_image_side,
+                max_image_side,
                 answers_in_flight,
                 weight_storage: storage,
                 arithmetic: options.arithmetic,
                 start: options.start,
                 tiles: TileChoice::Given(traits.tiles),
             },
-            layout,
         })
     }
 
     /// The search space.
-    pub fn space(&self) -> &SearchSpace {
+    pub fn space(&self) -> &ValidatedSpace {
         &self.space
     }
 
@@ -449,7 +455,7 @@ impl Supernet {
     pub fn memory(&self) -> MemoryUse {
         let sizes = &self.sizes;
         let norm_values: usize = self.norms.iter().map(|(first, second)| first.len() + second.len()).sum();
-        let step_values: usize = self.scales.iter().map(Vec::len).sum();
+        let scale_values: usize = self.weight_scales.iter().map(Vec::len).sum();
         let times = self.timestamps.as_ref().map_or(0, |timestamps| 2 * timestamps.staging.total_bytes());
         MemoryUse {
             weights: sizes.weights,
@@ -462,7 +468,7 @@ impl Supernet {
             image: sizes.image,
             children: sizes.norms + sizes.parameters,
             staging: self.answers.total_bytes() + times,
-            host: (norm_values + step_values) as u64 * 4,
+            host: (norm_values + scale_values) as u64 * 4,
         }
     }
 }

@@ -94,7 +94,7 @@ mod tests {
 
     #[test]
     fn table_1_holds_less_than_a_third_more_than_it_must() {
-        let space = SearchSpace::table1_without_squeeze();
+        let space = SearchSpace::table1_without_squeeze().validated().unwrap();
         let biggest = space.lower(&space.biggest()).unwrap();
         let (floor, largest_two) = floor(&biggest);
         // The expanded input and the depthwise output of stage 2's first block, which adds nothing.
@@ -107,7 +107,7 @@ mod tests {
 
     #[test]
     fn no_plan_is_below_the_floor() {
-        for space in Preset::ALL.iter().map(Preset::space) {
+        for space in Preset::ALL.iter().map(|preset| preset.space().validated().unwrap()) {
             let biggest = space.lower(&space.biggest()).unwrap();
             let (floor, largest_two) = floor(&biggest);
             let sizes = Sizes::of_activations(&biggest, 1);

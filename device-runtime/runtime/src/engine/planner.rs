@@ -2,7 +2,7 @@ use crate::Error;
 use crate::engine::tiles::vendor_tiles;
 use crate::gpu::{AdapterInfo, Vendor};
 use nestling_core::arithmetic::Arithmetic;
-use nestling_core::space::{Activation, Block, ExpandRatio, LayerShape, Operator, SearchSpace, Shape, Skip};
+use nestling_core::space::{Activation, LayerShape, Operator, SearchSpace, ValidatedSpace};
 use nestling_core::tiles::{Tile, TileVariant, Tiles};
 use nestling_shaders::{Epilogue, Gate, Kernel, Specialisation};
 use std::collections::BTreeSet;
@@ -59,8 +59,21 @@ impl Traits {
     fn workgroup(self, kernel: Kernel) -> u32 {
         match kernel {
             Kernel::LinearWide | Kernel::PoolWide => 64, // their workgroup memory is as large
-            _ if self.software => 8,                     // one SIMD vector: more only makes tasks coarser
-            _ => 64,
+            Kernel::Dense
+            | Kernel::Depthwise
+            | Kernel::Pointwise
+            | Kernel::PointwiseSmall
+            | Kernel::Pool
+            | Kernel::AveragePool
+            | Kernel::ResizeColumns
+            | Kernel::ResizeRows
+            | Kernel::Fallback
+            | Kernel::ReadWeights
+            | Kernel::Moments
+            | Kernel::Normalise => {
+                // Software: one SIMD vector, for more only makes tasks coarser.
+                if self.software { 8 } else { 64 }
+            }
         }
     }
 
@@ -86,21 +99,9 @@ impl Planner {
     /// # Errors
     /// [`Error::TooLarge`] if a loop or the grid would be larger than every adapter allows.
     pub fn plan(&self, shape: &LayerShape) -> Result<LayerPlan, Error> {
-        let software = self.traits.software;
-        let kernel = match shape.operator {
-            Operator::Dense => Kernel::Dense,
-            Operator::Depthwise => Kernel::Depthwise,
-            Operator::Pool if software => Kernel::Pool,
-            Operator::Pool => Kernel::PoolWide,
-            Operator::AveragePool => Kernel::AveragePool,
-            Operator::Linear if software => Kernel::PointwiseSmall,
-            Operator::Linear => Kernel::LinearWide,
-            Operator::Pointwise => {
-                let variant = self.traits.tiles.for_output(shape.output.pixels(), shape.output.channels.div_ceil(4));
-                return self.plan_tile(variant, shape);
-            }
-        };
-        self.plan_kernel(kernel, shape)
+        let variant = self.traits.tiles.for_output(shape.output.pixels(), shape.output.channels.div_ceil(4));
+        let (kernel, specialisation) = self.specialise_operator(variant, shape);
+        grid(kernel, specialisation, shape)
     }
 
     /// How a layer is computed until the pipelines of [`Planner::plan`] are compiled: by few kernels that are quick to
@@ -112,7 +113,9 @@ impl Planner {
         match shape.operator {
             Operator::Pool | Operator::AveragePool => self.plan(shape),
             Operator::Pointwise => grid(Kernel::Pointwise, self.fallback_pointwise(), shape),
-            _ => grid(Kernel::Fallback, self.unspecialised(Kernel::Fallback), shape),
+            Operator::Dense | Operator::Depthwise | Operator::Linear => {
+                grid(Kernel::Fallback, self.unspecialised(Kernel::Fallback), shape)
+            }
         }
     }
 
@@ -125,6 +128,22 @@ impl Planner {
     pub(super) fn plan_tile(&self, variant: TileVariant, shape: &LayerShape) -> Result<LayerPlan, Error> {
         let (kernel, specialisation) = self.specialise_tile(variant, shape);
         grid(kernel, specialisation, shape)
+    }
+
+    /// The kernel of a layer and its specialisation; a pointwise layer is tiled by `variant`.
+    fn specialise_operator(&self, variant: TileVariant, shape: &LayerShape) -> (Kernel, Specialisation) {
+        let software = self.traits.software;
+        let kernel = match shape.operator {
+            Operator::Dense => Kernel::Dense,
+            Operator::Depthwise => Kernel::Depthwise,
+            Operator::Pool if software => Kernel::Pool,
+            Operator::Pool => Kernel::PoolWide,
+            Operator::AveragePool => Kernel::AveragePool,
+            Operator::Linear if software => Kernel::PointwiseSmall,
+            Operator::Linear => Kernel::LinearWide,
+            Operator::Pointwise => return self.specialise_tile(variant, shape),
+        };
+        (kernel, self.specialise(kernel, shape))
     }
 
     fn specialise_tile(&self, variant: TileVariant, shape: &LayerShape) -> (Kernel, Specialisation) {
@@ -147,22 +166,30 @@ impl Planner {
 
     /// What a kernel does not read is set to one value, so that layers share its pipeline.
     fn specialise(&self, kernel: Kernel, shape: &LayerShape) -> Specialisation {
-        let plain = self.unspecialised(kernel);
+        let generic = self.unspecialised(kernel);
         let epilogue = Epilogue::Fixed(shape.activation);
         let (size, stride) = (shape.kernel, shape.stride);
         match kernel {
             Kernel::Dense => {
                 let input_channels = shape.input.channels;
-                Specialisation { epilogue, gate: Gate::None, kernel: size, stride, input_channels, ..plain }
+                Specialisation { epilogue, gate: Gate::None, kernel: size, stride, input_channels, ..generic }
             }
             Kernel::Depthwise => {
                 let (rows, arithmetic) = (self.traits.rows(), self.traits.arithmetic);
-                Specialisation { epilogue, gate: Gate::None, kernel: size, stride, rows, arithmetic, ..plain }
+                Specialisation { epilogue, gate: Gate::None, kernel: size, stride, rows, arithmetic, ..generic }
             }
-            Kernel::AveragePool => Specialisation { kernel: size, stride, ..plain },
+            Kernel::AveragePool => Specialisation { kernel: size, stride, ..generic },
             // Their outputs are few: any activation costs little. A gate is read as often as a pixel.
-            Kernel::PointwiseSmall | Kernel::LinearWide => Specialisation { gate: gate(shape), ..plain },
-            _ => plain,
+            Kernel::PointwiseSmall | Kernel::LinearWide => Specialisation { gate: gate(shape), ..generic },
+            Kernel::Pointwise
+            | Kernel::Pool
+            | Kernel::PoolWide
+            | Kernel::ResizeColumns
+            | Kernel::ResizeRows
+            | Kernel::Fallback
+            | Kernel::ReadWeights
+            | Kernel::Moments
+            | Kernel::Normalise => generic,
         }
     }
 
@@ -183,74 +210,16 @@ impl Planner {
     ) -> BTreeSet<(Kernel, Specialisation)> {
         use Kernel::{AveragePool, Fallback, Pointwise, Pool, PoolWide, ResizeColumns, ResizeRows};
         let kept = [Pool, PoolWide, AveragePool, ResizeColumns, ResizeRows];
-        let plain = [(Fallback, self.unspecialised(Fallback)), (Pointwise, self.fallback_pointwise())];
-        all.iter().copied().filter(|(kernel, _)| kept.contains(kernel)).chain(plain).collect()
+        let generic = [(Fallback, self.unspecialised(Fallback)), (Pointwise, self.fallback_pointwise())];
+        all.iter().copied().filter(|(kernel, _)| kept.contains(kernel)).chain(generic).collect()
     }
 
-    /// Every pipeline that any child of the space can need: all kernels, tiles, sizes, strides, activations and gates
-    /// that [`Planner::plan`] may choose.
-    pub(super) fn all_pipelines(&self, space: &SearchSpace) -> BTreeSet<(Kernel, Specialisation)> {
-        let mut all = BTreeSet::new();
-        let one = Shape { channels: space.input_channels, height: 1, width: 1 };
-        let plain = |operator: Operator, activation: Activation| LayerShape {
-            operator,
-            kernel: 1,
-            stride: 1,
-            activation,
-            residual: false,
-            gated: false,
-            input: one,
-            output: one,
-        };
-        let mut add = |shape: LayerShape| match (shape.operator, self.plan(&shape)) {
-            (Operator::Pointwise, _) => {
-                all.extend(self.traits.tiles.all().map(|variant| self.specialise_tile(variant, &shape)));
-            }
-            (_, Ok(plan)) => {
-                all.insert((plan.kernel, plan.specialisation));
-            }
-            (_, Err(_)) => {}
-        };
-        let identity = Activation::Identity;
-        add(LayerShape {
-            kernel: space.stem.kernel,
-            stride: space.stem.stride,
-            ..plain(Operator::Dense, space.activation)
-        });
-        for (index, stage) in space.stages.iter().enumerate() {
-            let activation = stage.activation.unwrap_or(space.activation);
-            if stage.expand_ratios.iter().any(|&ratio| ratio > ExpandRatio::ONE) {
-                add(plain(Operator::Pointwise, activation));
-            }
-            if let Some(squeeze) = &stage.squeeze_excite {
-                add(plain(Operator::Linear, squeeze.activation.unwrap_or(activation)));
-                add(plain(Operator::Linear, squeeze.gate.activation()));
-            }
-            for block in 0..stage.depths.last().copied().unwrap_or(1) {
-                let stride = if block == 0 { stage.stride } else { 1 };
-                for &kernel in &stage.kernels {
-                    add(LayerShape { kernel, stride, ..plain(Operator::Depthwise, activation) });
-                }
-                let skip = space.skip(index, block);
-                if skip == Skip::Transition {
-                    add(LayerShape { kernel: stride, stride, ..plain(Operator::AveragePool, identity) });
-                    add(plain(Operator::Pointwise, identity));
-                }
-                let epilogue = if stage.block == Block::Separable { activation } else { identity };
-                let gated = stage.squeeze_excite.is_some();
-                add(LayerShape { residual: skip != Skip::None, gated, ..plain(Operator::Pointwise, epilogue) });
-            }
-        }
-        add(plain(Operator::Pool, identity));
-        if let Some(head) = &space.head {
-            add(plain(Operator::Pointwise, space.activation));
-            if head.expand_ratio.is_some() {
-                add(plain(Operator::Linear, space.activation));
-            }
-        }
-        add(plain(Operator::Linear, identity)); // the classifier
-        all.extend([Kernel::ResizeColumns, Kernel::ResizeRows].map(|kernel| (kernel, self.unspecialised(kernel))));
-        all
+    /// Every pipeline that any child of the space can need: each kind of layer with all tiles that [`Planner::plan`] may
+    /// choose, and the resize.
+    pub(super) fn all_pipelines(&self, space: &ValidatedSpace) -> BTreeSet<(Kernel, Specialisation)> {
+        let of_kind = |shape| self.traits.tiles.all().map(move |variant| self.specialise_operator(variant, shape));
+        let resize = [Kernel::ResizeColumns, Kernel::ResizeRows].map(|kernel| (kernel, self.unspecialised(kernel)));
+        space.layer_kinds().iter().flat_map(of_kind).chain(resize).collect()
     }
 }
 
@@ -274,7 +243,7 @@ pub(super) fn grid(kernel: Kernel, specialisation: Specialisation, shape: &Layer
             ((row_tiles(specialisation.rows) * groups).div_ceil(workgroup), 1, steps)
         }
         Kernel::Fallback => {
-            let taps = if shape.operator == Operator::Depthwise { 1 } else { input_groups };
+            let taps = if shape.operator.is_per_channel() { 1 } else { input_groups };
             (pixels.div_ceil(workgroup), groups, taps)
         }
         Kernel::Pool => (groups.div_ceil(workgroup), 1, u64::from(shape.input.pixels())),
@@ -318,7 +287,7 @@ mod tests {
     #[test]
     fn the_pipeline_set_serves_every_child() {
         let mut random = rand_chacha::ChaCha8Rng::seed_from_u64(1);
-        for space in Preset::ALL.iter().map(Preset::space) {
+        for space in Preset::ALL.iter().map(|preset| preset.space().validated().unwrap()) {
             for traits in all_traits() {
                 let planner = Planner::new(&space, traits);
                 let all = planner.all_pipelines(&space);
@@ -339,7 +308,7 @@ mod tests {
 
     #[test]
     fn the_grid_covers_every_output() {
-        let space = SearchSpace::table1();
+        let space = SearchSpace::table1().validated().unwrap();
         for traits in all_traits() {
             for layer in &space.lower(&space.biggest()).unwrap().layers {
                 let plan = Planner::new(&space, traits).plan(&layer.shape).unwrap();
@@ -356,7 +325,7 @@ mod tests {
 
     #[test]
     fn one_pixel_gets_the_small_tile_and_a_loop_too_long_an_error() {
-        let space = SearchSpace::table1();
+        let space = SearchSpace::table1().validated().unwrap();
         let network = space.lower(&space.biggest()).unwrap();
         let tiles = vendor_tiles(Vendor::Software, true);
         let planner = Planner::new(&space, Traits { software: true, tiles, arithmetic: Arithmetic::F32 });

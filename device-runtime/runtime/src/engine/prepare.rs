@@ -8,7 +8,7 @@ use crate::engine::slots::{Purpose, Slot};
 use crate::gpu::Upload;
 #[cfg(not(target_arch = "wasm32"))]
 use crate::gpu::block_on;
-use nestling_core::space::{CalibratedChild, Child, Layer, LayerShape, Network, Operator, Statistics};
+use nestling_core::space::{CalibratedChild, Child, Layer, LayerShape, Network, Statistics};
 use nestling_shaders::LayerParameters;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
@@ -101,7 +101,7 @@ impl Supernet {
     /// # Errors
     /// As [`Supernet::prepare`].
     pub async fn prepare_to_time(&self, network: &Network) -> Result<PreparedChild, Error> {
-        self.prepare_for(Purpose::Measuring, &CalibratedChild::neutral(network)?).await
+        self.prepare_for(Purpose::Measuring, &CalibratedChild::neutral(network)).await
     }
 
     async fn prepare_for(&self, purpose: Purpose, child: &CalibratedChild) -> Result<PreparedChild, Error> {
@@ -115,7 +115,7 @@ impl Supernet {
         let norms = self.fold(&network, child.statistics());
         let mut parameters = vec![0; network.layers.len() * self.strides.layer as usize];
         let mut places = Vec::with_capacity(network.layers.len());
-        let (mut plans, mut plain) = (Vec::new(), Vec::new());
+        let (mut plans, mut fallback_plans) = (Vec::new(), Vec::new());
         let at_once = self.background.is_some();
         let mut norm = first_norm;
         for ((index, layer), step) in network.layers.iter().enumerate().zip(steps(&network)) {
@@ -126,7 +126,7 @@ impl Supernet {
             places.push(Place { route: step.route, parameters: first_byte as u32 + at as u32 });
             plans.push(self.planner.plan(&layer.shape)?);
             if at_once {
-                plain.push(self.planner.plan_fallback(&layer.shape)?);
+                fallback_plans.push(self.planner.plan_fallback(&layer.shape)?);
             }
         }
         let ((), verdict) = self.context.guarded("preparing a child", || {
@@ -136,7 +136,7 @@ impl Supernet {
         verdict.await?;
         // One look: the fast pipelines may arrive at any moment.
         let pipelines = self.current_pipelines();
-        let first_plans = if std::ptr::eq(pipelines, &self.pipelines) && at_once { &plain } else { &plans };
+        let first_plans = if std::ptr::eq(pipelines, &self.pipelines) && at_once { &fallback_plans } else { &plans };
         let first = dispatches(&places, first_plans, pipelines)?;
         let prepared = Prepared { network, places, first, plans, fast: OnceLock::new(), slot };
         Ok(PreparedChild { inner: Arc::new(prepared) })
@@ -164,7 +164,7 @@ impl Supernet {
     pub(super) fn layer_parameters(&self, layer: &Layer, step: &Step, norm_offset: u32) -> LayerParameters {
         let (weight_offset, weight_stride, weight_kernel) = layer.convolution.map_or((0, 0, 1), |index| {
             let packed = self.packed[index];
-            (packed.offset, packed.stride, self.layout.convolutions[index].kernel)
+            (packed.offset, packed.stride, self.space.layout().convolutions[index].kernel)
         });
         LayerParameters {
             weight_offset,
@@ -193,20 +193,20 @@ impl Supernet {
     }
 
     /// Batch norm (or the bias) as scale and shift, a pair of elements for each group of output channels; none for a
-    /// pool. The scale also carries the worth of a step of the stored weights.
+    /// pool. The scale also carries the quantisation scale of the stored weights.
     pub(super) fn fold_layer(&self, layer: &Layer, means: &[f32], variances: &[f32]) -> Vec<[f32; 4]> {
         let Some(convolution) = layer.convolution else { return Vec::new() };
         let (gamma_or_bias, beta) = &self.norms[convolution];
-        let steps = &self.scales[convolution];
+        let weight_scales = &self.weight_scales[convolution];
         pairs(layer, |channel| {
             let gamma_or_bias = f64::from(gamma_or_bias[channel]);
-            let step = steps.get(channel).copied().map_or(1.0, f64::from);
+            let weight_scale = weight_scales.get(channel).copied().map_or(1.0, f64::from);
             if !layer.is_normalised() {
-                return (step, gamma_or_bias);
+                return (weight_scale, gamma_or_bias);
             }
             let variance = f64::from(variances[channel]);
             let scale = gamma_or_bias / (variance + f64::from(layer.norm_epsilon.unwrap_or(0.0))).sqrt();
-            (scale * step, f64::from(beta[channel]) - f64::from(means[channel]) * scale)
+            (scale * weight_scale, f64::from(beta[channel]) - f64::from(means[channel]) * scale)
         })
     }
 
@@ -240,7 +240,7 @@ pub(super) fn shape_parameters(shape: &LayerShape) -> LayerParameters {
             shape.activation,
             shape.residual,
             shape.gated,
-            shape.operator == Operator::Depthwise,
+            shape.operator.is_per_channel(),
         ),
         ..LayerParameters::default()
     }

@@ -1,4 +1,4 @@
-use nestling_core::space::{Convolution, Operator, ParameterLayout};
+use nestling_core::space::{Convolution, ParameterLayout};
 use nestling_core::weights::{
     OutOfRange, QuantisedWeights, WeightStorage, by_convolution, by_outputs, halves, quantise,
 };
@@ -22,7 +22,7 @@ pub(super) struct Packed {
 pub(super) struct PackedWeights {
     pub(super) values: Values,
     pub(super) convolutions: Vec<Packed>,
-    /// For each convolution what a stored one is worth in each output channel; empty where it is one.
+    /// The quantisation scale of each convolution's output channels; empty where a weight is stored as itself.
     pub(super) scales: Vec<Vec<f32>>,
 }
 
@@ -49,7 +49,7 @@ impl Values {
 fn stride(convolution: &Convolution) -> u64 {
     let inputs = u64::from(convolution.inputs.next_multiple_of(4));
     let area = u64::from(convolution.kernel * convolution.kernel);
-    if convolution.operator == Operator::Depthwise { area } else { inputs * area }
+    if convolution.operator.is_per_channel() { area } else { inputs * area }
 }
 
 /// Bytes that the shared weights of a supernet take on the GPU.
@@ -83,8 +83,8 @@ pub(super) fn pack(
         }
         WeightStorage::F16 => Values::F16(arrange(layout, by_convolution(layout, &halves(layout, parameters)?))),
         WeightStorage::Int8 => {
-            let QuantisedWeights { codes, scales: flat } = quantise(layout, parameters)?;
-            scales = by_outputs(layout, &flat).map(|(_, own)| own.to_vec()).collect();
+            let QuantisedWeights { codes, scales: all } = quantise(layout, parameters)?;
+            scales = by_outputs(layout, &all).map(|(_, own)| own.to_vec()).collect();
             Values::Int8(arrange(layout, by_convolution(layout, &codes)))
         }
     };
@@ -101,8 +101,8 @@ fn arrange<'a, T: Copy + Default + 'a>(
     for (convolution, weight) in weights {
         let outputs = convolution.outputs as usize;
         let area = (convolution.kernel * convolution.kernel) as usize;
-        let columns = if convolution.operator == Operator::Depthwise { 1 } else { convolution.inputs as usize };
-        let padded = if convolution.operator == Operator::Depthwise { 1 } else { columns.next_multiple_of(4) };
+        let columns = convolution.operator.channels_read(convolution.inputs) as usize;
+        let padded = if convolution.operator.is_per_channel() { 1 } else { columns.next_multiple_of(4) };
         for group in 0..outputs.div_ceil(4) {
             if area == 1 && columns > 1 && 4 * group + 4 <= outputs {
                 // Nearly all weights: four whole rows side by side.
@@ -131,7 +131,7 @@ fn arrange<'a, T: Copy + Default + 'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use nestling_core::space::SearchSpace;
+    use nestling_core::space::{Operator, SearchSpace};
 
     fn numbered(layout: &ParameterLayout) -> (Vec<f32>, Vec<[f32; 4]>, Vec<Packed>) {
         let parameters: Vec<f32> = (0..layout.len()).map(|index| index as f32 + 1.0).collect();
@@ -143,7 +143,7 @@ mod tests {
     #[test]
     fn every_weight_has_one_place() {
         for space in [SearchSpace::fashion(), SearchSpace { classes: 10, ..SearchSpace::table1() }] {
-            let layout = space.layout();
+            let layout = space.validated().unwrap().layout().clone();
             let (_, values, _) = numbered(&layout);
             assert_eq!(values.len() as u64, packed_len(&layout));
             let mut found: Vec<u32> = values.iter().flatten().filter(|&&v| v != 0.0).map(|&v| v as u32).collect();
@@ -158,7 +158,7 @@ mod tests {
 
     #[test]
     fn a_pointwise_weight_is_where_the_kernel_looks() {
-        let layout = SearchSpace::fashion().layout();
+        let layout = SearchSpace::fashion().validated().unwrap().layout().clone();
         let (parameters, values, convolutions) = numbered(&layout);
         let index = layout.convolutions.iter().position(|one| one.operator == Operator::Pointwise).unwrap();
         let (convolution, place) = (&layout.convolutions[index], convolutions[index]);
@@ -169,8 +169,8 @@ mod tests {
     }
 
     #[test]
-    fn a_step_spans_the_row_and_a_row_of_zeros_stays_zero() {
-        let layout = SearchSpace::fashion().layout();
+    fn a_scale_spans_the_row_and_a_row_of_zeros_stays_zero() {
+        let layout = SearchSpace::fashion().validated().unwrap().layout().clone();
         let mut parameters = vec![0.0; layout.len()];
         let index = layout.convolutions.iter().position(|one| one.operator == Operator::Pointwise).unwrap();
         let first = layout.parameters[layout.convolutions[index].weight].offset;
@@ -190,7 +190,7 @@ mod tests {
 
     #[test]
     fn halves_are_the_nearest_and_what_has_none_is_named() {
-        let layout = SearchSpace::fashion().layout();
+        let layout = SearchSpace::fashion().validated().unwrap().layout().clone();
         let mut parameters = vec![0.0; layout.len()];
         let stem = layout.parameters[layout.convolutions[0].weight].offset;
         // The tie above one goes to the even one; then the largest that rounds to something finite.
@@ -207,14 +207,14 @@ mod tests {
         ] {
             parameters[layout.parameters[layer.weight].offset + 1] = value;
             let error = pack(&layout, &parameters, storage).err().unwrap();
-            let (layer, value) = (layer.name.clone(), value.to_string());
+            let (layer, value) = (layer.name.to_string(), value.to_string());
             assert_eq!(error, OutOfRange { layer, value, storage });
         }
     }
 
     #[test]
     fn packing_what_a_storage_gives_back_gives_the_same_bytes() {
-        let layout = SearchSpace::fashion().layout();
+        let layout = SearchSpace::fashion().validated().unwrap().layout().clone();
         let parameters: Vec<f32> = (0..layout.len()).map(|index| (index as f32 * 0.7).sin() / 3.0).collect();
         for storage in WeightStorage::ALL {
             let once = pack(&layout, &parameters, storage).unwrap();

@@ -1,8 +1,7 @@
 use crate::Error;
 use crate::engine::pipelines::{Common, Pipelines};
 use crate::gpu::{Context, Fault, Staging, Upload};
-use half::f16;
-use nestling_core::weights::WeightStorage;
+use nestling_core::weights::{StoredNumber, WeightStorage};
 use nestling_shaders::{Kernel, LayerParameters, PARAMETER_BYTES, Specialisation};
 use std::collections::BTreeSet;
 
@@ -12,15 +11,15 @@ const ACTION: &str = "the self-test of a weight storage";
 ///
 /// Drivers have been seen to get 16-bit floats wrong, on PowerVR, Mali and Adreno.
 pub(super) async fn check_storage(context: &Context, storage: WeightStorage) -> Result<(), Error> {
-    let name = match storage {
-        WeightStorage::F32 => return Ok(()), // nothing is converted
-        WeightStorage::F16 => "weights stored as f16",
-        WeightStorage::Int8 => "weights stored as int8",
-    };
+    let name = &format!("weights stored as {storage}");
     let fault = match context.verdict(name) {
         Some(known) => known,
         None => {
-            let fault = run(context, storage).await?;
+            let numbers = (storage.row().test_numbers)();
+            if numbers.is_empty() {
+                return Ok(()); // nothing is converted
+            }
+            let fault = run(context, storage, &numbers).await?;
             context.remember_verdict(name, fault.clone());
             fault
         }
@@ -32,50 +31,25 @@ pub(super) async fn check_storage(context: &Context, storage: WeightStorage) -> 
     })
 }
 
-/// A value that a weight can be stored as.
-#[derive(Clone, Copy, Debug)]
-struct Stored {
-    bits: u16,
-    value: f32,
-    /// WGSL lets adapters flush what is denormal to zero, and lose zero's sign.
-    may_be_zero: bool,
-}
-
-/// Every value that a weight can be stored as.
-fn values(storage: WeightStorage) -> Vec<Stored> {
-    match storage {
-        WeightStorage::F32 => Vec::new(),
-        WeightStorage::F16 => (0..=u16::MAX)
-            .map(|bits| (bits, f16::from_bits(bits)))
-            .filter(|(_, value)| value.is_finite())
-            .map(|(bits, value)| Stored { bits, value: value.to_f32(), may_be_zero: !value.is_normal() })
-            .collect(),
-        WeightStorage::Int8 => (i8::MIN..=i8::MAX)
-            .map(|value| Stored { bits: u16::from(value as u8), value: f32::from(value), may_be_zero: false })
-            .collect(),
-    }
-}
-
 /// Element `i` holds the values from `i` on, around the end: every value is in every lane.
 fn elements<T: Copy>(values: &[T]) -> impl Iterator<Item = [T; 4]> {
     (0..values.len()).map(|first| std::array::from_fn(|lane| values[(first + lane) % values.len()]))
 }
 
-/// Reads every value through the kernels' `weight()`, and compares.
-async fn run(context: &Context, storage: WeightStorage) -> Result<Option<Fault>, Error> {
-    if storage == WeightStorage::F16 && !context.unpacks_f16() {
+/// Reads every number through the kernels' `weight()`, and compares.
+async fn run(context: &Context, storage: WeightStorage, numbers: &[StoredNumber]) -> Result<Option<Fault>, Error> {
+    if storage.row().wgsl_numbers.contains("unpack2x16float") && !context.unpacks_f16() {
         let (found, expected) = ("no `unpack2x16float`".to_owned(), "it, for it is core WGSL".to_owned());
         return Ok(Some(Fault { found, expected }));
     }
-    let values = values(storage);
     let stored: Vec<u8> =
-        elements(&values).flatten().flat_map(|one| one.bits.to_le_bytes().into_iter().take(storage.bytes())).collect();
+        elements(numbers).flatten().flat_map(|one| one.bits.to_le_bytes().into_iter().take(storage.bytes())).collect();
     let specialisation = Specialisation::generic(64);
     let wanted = BTreeSet::from([(Kernel::ReadWeights, specialisation)]);
     let common = Common::new(context, storage);
     let pipelines = Pipelines::build(context, &common, &wanted).await?;
     let pipeline = pipelines.require(Kernel::ReadWeights, specialisation)?;
-    let count = values.len() as u32;
+    let count = numbers.len() as u32;
     let bytes = u64::from(count) * 16;
     let lease = Staging::take(&Staging::new(context, 1, bytes)).await;
     let (submission, verdict) = context.guarded(ACTION, || {
@@ -93,7 +67,7 @@ async fn run(context: &Context, storage: WeightStorage) -> Result<Option<Fault>,
     });
     verdict.await?;
     let read = lease.read(context, ACTION, submission, bytes).await?;
-    Ok(compare(&values, &bytemuck::pod_collect_to_vec::<u8, [f32; 4]>(&read)))
+    Ok(compare(numbers, &bytemuck::pod_collect_to_vec::<u8, [f32; 4]>(&read)))
 }
 
 /// The stored values on the GPU, bound as every kernel's are, and where they will be read to.
@@ -121,16 +95,16 @@ fn buffers(
 }
 
 /// The first value that was read as another.
-fn compare(values: &[Stored], read: &[[f32; 4]]) -> Option<Fault> {
-    if read.len() != values.len() {
-        return Some(Fault { found: format!("{} elements", read.len()), expected: values.len().to_string() });
+fn compare(numbers: &[StoredNumber], read: &[[f32; 4]]) -> Option<Fault> {
+    if read.len() != numbers.len() {
+        return Some(Fault { found: format!("{} elements", read.len()), expected: numbers.len().to_string() });
     }
-    for (element, read) in elements(values).zip(read) {
+    for (element, read) in elements(numbers).zip(read) {
         for (lane, (stored, read)) in element.iter().zip(read).enumerate() {
-            let right = read.to_bits() == stored.value.to_bits() || stored.may_be_zero && *read == 0.0;
+            let right = read.to_bits() == stored.number.to_bits() || stored.may_be_zero && *read == 0.0;
             if !right {
                 let found = format!("{read:e} in lane {lane} for the bits {:#06x}", stored.bits);
-                return Some(Fault { found, expected: format!("{:e}", stored.value) });
+                return Some(Fault { found, expected: format!("{:e}", stored.number) });
             }
         }
     }
@@ -143,9 +117,9 @@ mod tests {
     use crate::gpu::ContextOptions;
 
     /// What a right adapter reads.
-    fn right(storage: WeightStorage) -> (Vec<Stored>, Vec<[f32; 4]>) {
-        let values = values(storage);
-        let read = elements(&values).map(|element| element.map(|stored| stored.value)).collect();
+    fn right(storage: WeightStorage) -> (Vec<StoredNumber>, Vec<[f32; 4]>) {
+        let values = (storage.row().test_numbers)();
+        let read = elements(&values).map(|element| element.map(|stored| stored.number)).collect();
         (values, read)
     }
 

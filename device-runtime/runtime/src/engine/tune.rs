@@ -7,7 +7,7 @@ use crate::engine::planner::{LayerPlan, Planner, Traits};
 use crate::engine::prepare::shape_parameters;
 use crate::engine::tiles::tile_candidates;
 use crate::gpu::{Context, Upload};
-use nestling_core::space::{LayerShape, Operator, OutputSize as Size, SearchSpace};
+use nestling_core::space::{LayerShape, Operator, OutputSize as Size, ValidatedSpace};
 use nestling_core::tiles::{TileVariant, Tiles};
 use nestling_core::weights::WeightStorage;
 use nestling_shaders::{LayerParameters, PARAMETER_BYTES};
@@ -32,7 +32,7 @@ const CLEARLY: f64 = 0.95;
 /// candidate, in turn with the fastest so far. Compiling counts too, so on a slow driver few candidates are tried.
 pub(super) async fn tune(
     context: &Context,
-    space: &SearchSpace,
+    space: &ValidatedSpace,
     storage: WeightStorage,
     traits: Traits,
     subgroups: bool,
@@ -78,7 +78,7 @@ pub(super) async fn tune(
 }
 
 /// For each size of output, the pointwise layers with most MAdds of the smallest and of the biggest child.
-fn typical_layers(space: &SearchSpace) -> Result<Vec<(Size, LayerShape)>, Error> {
+fn typical_layers(space: &ValidatedSpace) -> Result<Vec<(Size, LayerShape)>, Error> {
     let mut chosen = Vec::new();
     for child in [space.smallest(), space.biggest()] {
         let network = space.lower(&child)?;

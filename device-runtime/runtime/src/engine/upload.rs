@@ -2,7 +2,7 @@ use crate::Error;
 use crate::engine::infer::{Input, ResizeState};
 use crate::engine::{PreparedChild, Supernet};
 use crate::gpu::Upload;
-use nestling_core::image::{Chroma, Crop, Image, PixelFormat, Pixels, Plane, chroma_samples};
+use nestling_core::image::{Chroma, Crop, Image, Pixels, Plane, chroma_samples};
 use nestling_shaders::ResizeParameters;
 use std::borrow::Cow;
 
@@ -41,7 +41,7 @@ impl Supernet {
 
     fn upload_image(&self, child: &PreparedChild, image: &Image<'_>, state: &mut ResizeState) -> Result<(), Error> {
         let crop = image.crop(self.preprocessing.centre_fraction);
-        let largest = self.options.largest_image_side;
+        let largest = self.options.max_image_side;
         if crop.side > largest {
             return Err(Error::ImageTooLarge { side: crop.side, max: largest });
         }
@@ -70,8 +70,7 @@ impl Supernet {
             ..ResizeParameters::default()
         };
         let frame = match image.pixels() {
-            Pixels::Packed(PixelFormat::Grey8, _) => return ResizeParameters { format: 0, ..parameters },
-            Pixels::Packed(PixelFormat::Rgba8, _) => return ResizeParameters { format: 1, ..parameters },
+            Pixels::Packed(format, _) => return ResizeParameters { format: format.number(), ..parameters },
             Pixels::Yuv420(frame) => frame,
         };
         // As `square` lays them out.
@@ -84,7 +83,7 @@ impl Supernet {
         let factors = frame.colour.factors();
         let chroma = [factors.red_from_cr, factors.green_from_cb, factors.green_from_cr, factors.blue_from_cb];
         ResizeParameters {
-            format: 2,
+            format: ResizeParameters::CAMERA_FRAME,
             cb_first,
             cr_first,
             chroma_stride: samples * chroma_step,

@@ -16,6 +16,7 @@ use std::time::Duration;
 
 /// Which adapter to open, and how.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct ContextOptions {
     /// Backends to try.
     pub backends: Backends,
@@ -65,6 +66,12 @@ impl Default for ContextOptions {
 }
 
 impl ContextOptions {
+    nestling_core::setters! {
+        backends: Backends, adapter_name: Option<String>, force_software: bool, power_preference: PowerPreference,
+        use_timestamps: bool, use_subgroups: bool, use_f16: bool, largest_buffer: u64,
+        #[cfg(not(target_arch = "wasm32"))] pipeline_cache: Option<PathBuf>, timeout: Duration,
+    }
+
     /// Where compiled pipelines are kept; a browser has no such place.
     pub(super) fn cache_folder(&self) -> Option<&Path> {
         #[cfg(not(target_arch = "wasm32"))]

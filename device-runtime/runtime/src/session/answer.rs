@@ -69,7 +69,7 @@ mod tests {
 
     fn answer(logits: &[f32]) -> Option<Answer> {
         let labels: Vec<String> = (0..logits.len()).map(|class| format!("class {class}")).collect();
-        Answer::new(labels.into(), SearchSpace::fashion().smallest(), logits.to_vec())
+        Answer::new(labels.into(), SearchSpace::fashion().validated().unwrap().smallest(), logits.to_vec())
     }
 
     #[test]

@@ -37,13 +37,14 @@ use nestling_bundle::{Bundle, DeviceProfile, NetworkId, Trained};
 use nestling_core::arithmetic::Arithmetic;
 use nestling_core::image::PixelFormat;
 use nestling_core::latency::{DeviceKey, LatencyTable};
-use nestling_core::space::{CalibratedChild, Child, ChildEntry, SearchSpace};
+use nestling_core::space::{CalibratedChild, Child, ChildEntry, ValidatedSpace};
 use nestling_core::weights::WeightStorage;
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
 
 /// What a [`Runtime`] runs on, and what it is made ready for.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct RuntimeOptions {
     /// Which adapter to open, and how.
     pub context: ContextOptions,
@@ -53,7 +54,7 @@ pub struct RuntimeOptions {
     /// upload and resize count. `None` takes the space's largest resolution.
     pub image_side: Option<u32>,
     /// Largest side of an image's centre square in pixels.
-    pub largest_image_side: u32,
+    pub max_image_side: u32,
     /// Classifications whose answers can be on their way at the same time.
     pub answers_in_flight: usize,
     /// Whether children whose weights were never trained may be chosen and answer: their times are true, their answers
@@ -83,7 +84,7 @@ impl Default for RuntimeOptions {
             context: ContextOptions::default(),
             spare_children: 8,
             image_side: None,
-            largest_image_side: engine.largest_image_side,
+            max_image_side: engine.max_image_side,
             answers_in_flight: engine.answers_in_flight,
             untrained: false,
             weight_storage: None,
@@ -91,6 +92,14 @@ impl Default for RuntimeOptions {
             start: Start::Within(Duration::from_secs(1)),
             tiles: engine.tiles,
         }
+    }
+}
+
+impl RuntimeOptions {
+    nestling_core::setters! {
+        context: ContextOptions, spare_children: usize, image_side: Option<u32>, max_image_side: u32,
+        answers_in_flight: usize, untrained: bool, weight_storage: Option<WeightStorage>, arithmetic: Arithmetic,
+        start: Start, tiles: TileChoice,
     }
 }
 
@@ -165,14 +174,14 @@ impl Runtime {
         let manifest = bundle.manifest();
         let engine_options = EngineOptions {
             child_slots: bundle.children().len() + options.spare_children,
-            largest_image_side: options.largest_image_side,
+            max_image_side: options.max_image_side,
             answers_in_flight: options.answers_in_flight,
             weight_storage: options.weight_storage.unwrap_or(manifest.weight_storage),
             arithmetic: options.arithmetic,
             start: options.start,
             tiles: options.tiles,
         };
-        let (space, preprocessing) = (&manifest.space, &manifest.preprocessing);
+        let (space, preprocessing) = (bundle.space(), &manifest.preprocessing);
         let load = async |engine_options: &EngineOptions| {
             Supernet::load_async(context, space, bundle.weights(), preprocessing, engine_options).await
         };
@@ -187,8 +196,8 @@ impl Runtime {
             loaded => (loaded?, None),
         };
         let mut shipped = Vec::with_capacity(bundle.children().len());
-        for (index, entry) in bundle.children().iter().enumerate() {
-            let prepared = supernet.prepare_async(&bundle.calibrated(index)?).await?;
+        for (entry, calibrated) in bundle.children().iter().zip(bundle.calibrated()) {
+            let prepared = supernet.prepare_async(calibrated).await?;
             let active = ActiveChild::new(Some(entry.name.as_str().into()), prepared);
             shipped.push(Shipped { entry: entry.clone(), active });
         }
@@ -197,7 +206,7 @@ impl Runtime {
             return Err(Error::Untrained { child: "every child of the bundle".to_owned() });
         };
         let largest_resolution = space.resolutions.iter().copied().max().unwrap_or(1);
-        let image_side = options.image_side.unwrap_or(largest_resolution).clamp(2, options.largest_image_side.max(2));
+        let image_side = options.image_side.unwrap_or(largest_resolution).clamp(2, options.max_image_side.max(2));
         let image_format = Self::format_for(space.input_channels);
         Ok(Self {
             device: device_key(context.facts(), options.arithmetic, supernet.weight_storage()),
@@ -232,7 +241,7 @@ impl Runtime {
     }
 
     /// The search space.
-    pub fn space(&self) -> &SearchSpace {
+    pub fn space(&self) -> &ValidatedSpace {
         self.supernet.space()
     }
 
@@ -320,9 +329,10 @@ mod tests {
     use nestling_bundle::{BundleContents, Manifest};
     use nestling_core::image::Preprocessing;
     use nestling_core::metrics::Top1;
+    use nestling_core::space::SearchSpace;
 
     fn bundle(weight_storage: WeightStorage) -> Bundle {
-        let space = SearchSpace::fashion();
+        let space = SearchSpace::fashion().validated().unwrap();
         let (child, unknown) = (space.smallest(), Top1 { correct: 0, images: 0 });
         let network = space.lower(&child).unwrap();
         let cost = network.cost();
@@ -337,10 +347,10 @@ mod tests {
             weight_storage,
             accuracy_predictor: None,
             images: None,
-            space: space.clone(),
+            space: space.definition().clone(),
         };
         let weights: Vec<f32> = (0..space.layout().len()).map(|index| (index as f32).sin() / 3.0).collect();
-        let children = [CalibratedChild::neutral(&network).unwrap()];
+        let children = [CalibratedChild::neutral(&network)];
         let contents = BundleContents { manifest: &manifest, weights: &weights, children: &children, images: &[] };
         Bundle::from_bytes(&contents.encode().unwrap()).unwrap()
     }

@@ -1,5 +1,5 @@
-//! What libtorch does too slowly on a processor, with gradients of our own: the depthwise convolution's weight gradient,
-//! and batch norm together with the activation.
+//! Kernels for the CPU where libtorch's are too slow, with gradients of their own: the depthwise convolution's weight
+//! gradient, and batch norm together with the activation.
 
 #![allow(unsafe_code)] // calls autograd.cpp and is called by it; reasons at each
 
@@ -80,14 +80,8 @@ pub fn norm(
         let (input, gamma, beta) = (input.as_ptr().cast(), gamma.as_ptr().cast(), beta.as_ptr().cast());
         let epsilon = f64::from(epsilon);
         // SAFETY: as in `depthwise`; `residual` may be null.
-        unsafe { nestling_norm(input, gamma, beta, residual, code(activation), epsilon, message, length) }
+        unsafe { nestling_norm(input, gamma, beta, residual, activation.number().into(), epsilon, message, length) }
     })
-}
-
-const ACTIVATIONS: [Activation; 4] = [Activation::Identity, Activation::Relu, Activation::Relu6, Activation::HardSwish];
-
-fn code(activation: Activation) -> i64 {
-    ACTIVATIONS.iter().position(|&known| known == activation).unwrap_or(0) as i64
 }
 
 /// Called by autograd.cpp with channels-last activations and a contiguous gradient.
@@ -112,7 +106,7 @@ extern "C" fn nestling_depthwise_weight_gradient(
     weight_gradient(shape, input, output_gradient, gradient);
 }
 
-/// What both directions of batch norm are given; the twin of `NestlingNorm`.
+/// The operands of both directions of batch norm; the twin of `NestlingNorm`.
 #[repr(C)]
 struct NormCall {
     elements: usize,
@@ -124,8 +118,10 @@ struct NormCall {
 }
 
 impl NormCall {
+    /// # Panics
+    /// If autograd.cpp gives another number than it was given.
     fn activation(&self) -> Activation {
-        ACTIVATIONS[self.activation as usize % ACTIVATIONS.len()]
+        Activation::from_number(self.activation).unwrap_or_else(|| panic!("no activation {}", self.activation))
     }
 
     /// # Safety

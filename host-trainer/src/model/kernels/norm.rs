@@ -5,7 +5,7 @@
 //! the residual where there is one. The activation's input is recomputed, never stored.
 
 use multiversion::multiversion;
-use nestling_core::space::Activation;
+use nestling_core::space::{Activation, ActivationFunction, PerActivation};
 
 /// What the forward pass leaves for the backward pass, for each channel.
 #[derive(Debug)]
@@ -20,13 +20,16 @@ pub struct NormState<'a> {
     pub shift: &'a mut [f32],
 }
 
-/// Whether [`norm_forward`] and [`norm_backward`] know the activation: swish is left to libtorch, whose exponential is
-/// vectorised.
+/// Whether [`norm_forward`] and [`norm_backward`] are the faster ones for an activation: an exponential is left to libtorch,
+/// whose own is vectorised.
 pub fn is_fused(activation: Activation) -> bool {
-    activation != Activation::Swish
+    !activation.row().uses_exp
 }
 
 /// `output = activation(batch_norm(input) + residual)` over rows of `gamma.len()` channels.
+///
+/// # Panics
+/// If a residual comes with an activation: a block that adds its input ends linear.
 #[allow(clippy::too_many_arguments)] // one kernel's operands
 pub fn norm_forward(
     activation: Activation,
@@ -61,12 +64,28 @@ pub fn norm_forward(
         state.shift[channel] = (f64::from(beta[channel]) - mean * scale) as f32;
     }
     let (scale, shift) = (&*state.scale, &*state.shift);
-    match (activation, residual) {
-        (Activation::Relu, None) => transform::<RELU>(input, scale, shift, output),
-        (Activation::Relu6, None) => transform::<RELU6>(input, scale, shift, output),
-        (Activation::HardSwish, None) => transform::<HARD_SWISH>(input, scale, shift, output),
-        (_, None) => transform::<IDENTITY>(input, scale, shift, output),
-        (_, Some(residual)) => transform_add(input, scale, shift, residual, output),
+    match residual {
+        None => activation.dispatch(Transform { input, scale, shift, output }),
+        Some(residual) => {
+            assert_eq!(activation, Activation::Identity, "a block that adds its input ends linear");
+            transform_add(input, scale, shift, residual, output);
+        }
+    }
+}
+
+/// Batch norm and activation of every element.
+struct Transform<'a> {
+    input: &'a [f32],
+    scale: &'a [f32],
+    shift: &'a [f32],
+    output: &'a mut [f32],
+}
+
+impl PerActivation for Transform<'_> {
+    type Output = ();
+
+    fn run<A: ActivationFunction>(self) {
+        transform::<A>(self.input, self.scale, self.shift, self.output);
     }
 }
 
@@ -82,40 +101,7 @@ pub fn norm_backward(
     gamma_gradient: &mut [f32],
     beta_gradient: &mut [f32],
 ) {
-    match activation {
-        Activation::Relu => backward::<RELU>(input, outer, state, gradient, gamma_gradient, beta_gradient),
-        Activation::Relu6 => backward::<RELU6>(input, outer, state, gradient, gamma_gradient, beta_gradient),
-        Activation::HardSwish => backward::<HARD_SWISH>(input, outer, state, gradient, gamma_gradient, beta_gradient),
-        _ => backward::<IDENTITY>(input, outer, state, gradient, gamma_gradient, beta_gradient),
-    }
-}
-
-const IDENTITY: u8 = 0;
-const RELU: u8 = 1;
-const RELU6: u8 = 2;
-const HARD_SWISH: u8 = 3;
-
-#[inline(always)]
-fn apply<const ACTIVATION: u8>(x: f32) -> f32 {
-    match ACTIVATION {
-        RELU => x.max(0.0),
-        RELU6 => x.clamp(0.0, 6.0),
-        HARD_SWISH => x * (x + 3.0).clamp(0.0, 6.0) * (1.0 / 6.0),
-        _ => x,
-    }
-}
-
-#[inline(always)]
-fn slope<const ACTIVATION: u8>(x: f32) -> f32 {
-    match ACTIVATION {
-        RELU => f32::from(x > 0.0),
-        RELU6 => f32::from(x > 0.0) * f32::from(x < 6.0),
-        HARD_SWISH => {
-            let inside = f32::from(x > -3.0) * f32::from(x < 3.0);
-            inside * (2.0 * x + 3.0) * (1.0 / 6.0) + f32::from(x >= 3.0)
-        }
-        _ => 1.0,
-    }
+    activation.dispatch(Backward { input, outer, state, gradient, gamma_gradient, beta_gradient });
 }
 
 /// Covers `channels` (a multiple of 4) with runs of 32, 8 and 4.
@@ -145,11 +131,11 @@ fn moments<const LANES: usize>(rows: &[f32], channels: usize, first: usize, sums
 }
 
 #[multiversion(targets("x86_64+avx2+fma", "aarch64+neon"))]
-fn transform<const ACTIVATION: u8>(input: &[f32], scale: &[f32], shift: &[f32], output: &mut [f32]) {
+fn transform<A: ActivationFunction>(input: &[f32], scale: &[f32], shift: &[f32], output: &mut [f32]) {
     let channels = scale.len();
     for (input, output) in input.chunks_exact(channels).zip(output.chunks_exact_mut(channels)) {
         for (((output, input), scale), shift) in output.iter_mut().zip(input).zip(scale).zip(shift) {
-            *output = apply::<ACTIVATION>(input.mul_add(*scale, *shift));
+            *output = A::forward(input.mul_add(*scale, *shift));
         }
     }
 }
@@ -166,43 +152,51 @@ fn transform_add(input: &[f32], scale: &[f32], shift: &[f32], residual: &[f32], 
     }
 }
 
-fn backward<const ACTIVATION: u8>(
-    input: &[f32],
-    outer: &[f32],
-    state: &NormState<'_>,
-    gradient: &mut [f32],
-    gamma_gradient: &mut [f32],
-    beta_gradient: &mut [f32],
-) {
-    let channels = gamma_gradient.len();
-    let rows = (input.len() / channels) as f64;
-    let mut sums = vec![0.0f64; channels];
-    let mut products = vec![0.0f64; channels];
-    let block = channels * (4096 / channels).max(8);
-    for (input, outer) in input.chunks(block).zip(outer.chunks(block)) {
-        by_lanes(channels, |first, lanes| match lanes {
-            32 => gradient_sums::<32, ACTIVATION>(input, outer, first, state, &mut sums, &mut products),
-            8 => gradient_sums::<8, ACTIVATION>(input, outer, first, state, &mut sums, &mut products),
-            _ => gradient_sums::<4, ACTIVATION>(input, outer, first, state, &mut sums, &mut products),
-        });
+/// The operands of [`norm_backward`].
+struct Backward<'a> {
+    input: &'a [f32],
+    outer: &'a [f32],
+    state: &'a NormState<'a>,
+    gradient: &'a mut [f32],
+    gamma_gradient: &'a mut [f32],
+    beta_gradient: &'a mut [f32],
+}
+
+impl PerActivation for Backward<'_> {
+    type Output = ();
+
+    fn run<A: ActivationFunction>(self) {
+        let Self { input, outer, state, gradient, gamma_gradient, beta_gradient } = self;
+        let channels = gamma_gradient.len();
+        let rows = (input.len() / channels) as f64;
+        let mut sums = vec![0.0f64; channels];
+        let mut products = vec![0.0f64; channels];
+        let block = channels * (4096 / channels).max(8);
+        for (input, outer) in input.chunks(block).zip(outer.chunks(block)) {
+            by_lanes(channels, |first, lanes| match lanes {
+                32 => gradient_sums::<32, A>(input, outer, first, state, &mut sums, &mut products),
+                8 => gradient_sums::<8, A>(input, outer, first, state, &mut sums, &mut products),
+                _ => gradient_sums::<4, A>(input, outer, first, state, &mut sums, &mut products),
+            });
+        }
+        // gradient = scale * (g - mean(g) - normalised * mean(g * normalised)), written as a * g + b * input + c.
+        let (mut b, mut c) = (vec![0.0f32; channels], vec![0.0f32; channels]);
+        for channel in 0..channels {
+            let inverse = f64::from(state.inverse_deviation[channel]);
+            let (scale, mean) = (f64::from(state.scale[channel]), f64::from(state.mean[channel]));
+            let product = products[channel] * inverse;
+            beta_gradient[channel] = sums[channel] as f32;
+            gamma_gradient[channel] = product as f32;
+            let slope = -scale * inverse * product / rows;
+            b[channel] = slope as f32;
+            c[channel] = (-scale * sums[channel] / rows - slope * mean) as f32;
+        }
+        input_gradient::<A>(input, outer, state.scale, state.shift, &b, &c, gradient);
     }
-    // gradient = scale * (g - mean(g) - normalised * mean(g * normalised)), written as a * g + b * input + c.
-    let (mut b, mut c) = (vec![0.0f32; channels], vec![0.0f32; channels]);
-    for channel in 0..channels {
-        let inverse = f64::from(state.inverse_deviation[channel]);
-        let (scale, mean) = (f64::from(state.scale[channel]), f64::from(state.mean[channel]));
-        let product = products[channel] * inverse;
-        beta_gradient[channel] = sums[channel] as f32;
-        gamma_gradient[channel] = product as f32;
-        let slope = -scale * inverse * product / rows;
-        b[channel] = slope as f32;
-        c[channel] = (-scale * sums[channel] / rows - slope * mean) as f32;
-    }
-    input_gradient::<ACTIVATION>(input, outer, state.scale, state.shift, &b, &c, gradient);
 }
 
 #[multiversion(targets("x86_64+avx2+fma", "aarch64+neon"))]
-fn gradient_sums<const LANES: usize, const ACTIVATION: u8>(
+fn gradient_sums<const LANES: usize, A: ActivationFunction>(
     input: &[f32],
     outer: &[f32],
     first: usize,
@@ -220,7 +214,7 @@ fn gradient_sums<const LANES: usize, const ACTIVATION: u8>(
             continue;
         };
         for lane in 0..LANES {
-            let g = outer[lane] * slope::<ACTIVATION>(input[lane].mul_add(scale[lane], shift[lane]));
+            let g = outer[lane] * A::derivative(input[lane].mul_add(scale[lane], shift[lane]));
             sum[lane] += g;
             product[lane] = g.mul_add(input[lane] - mean[lane], product[lane]);
         }
@@ -232,7 +226,7 @@ fn gradient_sums<const LANES: usize, const ACTIVATION: u8>(
 }
 
 #[multiversion(targets("x86_64+avx2+fma", "aarch64+neon"))]
-fn input_gradient<const ACTIVATION: u8>(
+fn input_gradient<A: ActivationFunction>(
     input: &[f32],
     outer: &[f32],
     scale: &[f32],
@@ -247,7 +241,7 @@ fn input_gradient<const ACTIVATION: u8>(
         let (scale, shift, b, c) = (&scale[..channels], &shift[..channels], &b[..channels], &c[..channels]);
         for channel in 0..channels {
             let x = input[channel];
-            let g = outer[channel] * slope::<ACTIVATION>(x.mul_add(scale[channel], shift[channel]));
+            let g = outer[channel] * A::derivative(x.mul_add(scale[channel], shift[channel]));
             gradient[channel] = g.mul_add(scale[channel], x.mul_add(b[channel], c[channel]));
         }
     }

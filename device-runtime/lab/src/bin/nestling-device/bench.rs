@@ -3,8 +3,9 @@ use crate::device::Opened;
 use crate::output::{Report, columns, row};
 use crate::progress::Bar;
 use anyhow::{Context as _, Result, ensure};
+use nestling::PreparedChild;
 use nestling::Runtime;
-use nestling::engine::{MemoryUse, PreparedChild};
+use nestling::low_level::MemoryUse;
 use nestling_bundle::atomic_file::write_atomically;
 use nestling_core::image::Image;
 use nestling_core::latency::DeviceKey;
@@ -234,7 +235,7 @@ impl Options {
             layers: (layers.into_iter().zip(&prepared.network().layers))
                 .map(|(layer, of)| Layer {
                     gflops: gflops(layer.shape.madds(), layer.latency_ms.0),
-                    name: of.name.clone(),
+                    name: of.name.to_string(),
                     description: layer.shape.to_string(),
                     shape: layer.shape,
                     ms: layer.latency_ms.0,

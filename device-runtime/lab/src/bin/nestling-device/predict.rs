@@ -4,7 +4,8 @@ use crate::profile::Effort;
 use crate::progress::Bar;
 use crate::{device, profile};
 use anyhow::{Context as _, Result, bail};
-use nestling::engine::{TileChoice, kernels_fingerprint};
+use nestling::TileChoice;
+use nestling::low_level::kernels_fingerprint;
 use nestling_bundle::DeviceProfile;
 use nestling_core::latency::{DeviceKey, LatencyTable};
 use nestling_lab::Progress;
@@ -57,8 +58,8 @@ impl Options {
         let image_side = runtime.probe_image().width();
         let mut tables: Vec<LatencyTable> = Vec::with_capacity(others.len());
         for (path, other) in self.other.iter().zip(others) {
-            let stale = other.is_stale_for_network(bundle.network_id(), kernels_fingerprint());
-            if let Some(stale) = stale.or_else(|| other.is_stale_for_images(image_side)) {
+            let stale = other.staleness_for_network(bundle.network_id(), kernels_fingerprint());
+            if let Some(stale) = stale.or_else(|| other.staleness_for_images(image_side)) {
                 bail!(
                     "cannot compare with {}: {stale}; measure again on {}: nestling-device profile {} --image-side \
                      {image_side} --out FILE",

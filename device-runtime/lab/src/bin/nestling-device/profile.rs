@@ -3,9 +3,9 @@ use crate::device::Opened;
 use crate::output::{Report, columns, row, say};
 use crate::progress::Bar;
 use anyhow::{Context as _, Result};
+use nestling::ProfileOptions;
 use nestling::Runtime;
-use nestling::engine::TileChoice;
-use nestling::profiling::ProfileOptions;
+use nestling::TileChoice;
 use nestling_bundle::atomic_file::write_atomically;
 use nestling_bundle::{DeviceProfile, ProfileError, Stale};
 use nestling_lab::Progress;
@@ -125,7 +125,7 @@ fn measure(runtime: &Runtime, effort: &Effort) -> Result<Arc<DeviceProfile>> {
     let bar = Bar::new();
     let show = bar.follow();
     let time = effort.seconds.unwrap_or(USUAL);
-    let options = ProfileOptions { time, progress: Some(&show), ..ProfileOptions::default() };
+    let options = ProfileOptions::default().time(time).progress(Some(&show));
     runtime.profile(&options).context("measuring this device")
 }
 
@@ -164,7 +164,11 @@ impl Found {
             Ok(profile) => Ok(Self::Profile(Box::new(profile))),
             Err(ProfileError::Open { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(Self::Nothing),
             // Nothing is lost that can be read, and measuring makes a new one.
-            Err(error @ (ProfileError::Damaged { .. } | ProfileError::Version { .. })) => Ok(Self::Other(error)),
+            Err(
+                error @ (ProfileError::Damaged { .. }
+                | ProfileError::Version { .. }
+                | ProfileError::Inconsistent { .. }),
+            ) => Ok(Self::Other(error)),
             Err(error) => Err(error.into()),
         }
     }

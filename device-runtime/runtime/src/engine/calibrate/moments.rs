@@ -44,12 +44,12 @@ impl Moments {
         self.count = together;
     }
 
-    /// Means and biased variances of what is `scales` times as large, a channel; scales that are not there are one.
-    pub(super) fn finish(self, scales: &[f32]) -> (Vec<f32>, Vec<f32>) {
-        let step = |channel: usize| scales.get(channel).copied().map_or(1.0, f64::from);
-        let means = self.means.iter().enumerate().map(|(channel, mean)| (mean * step(channel)) as f32);
+    /// Means and biased variances of sums that are `weight_scales` times as large, a channel; missing scales are one.
+    pub(super) fn finish(self, weight_scales: &[f32]) -> (Vec<f32>, Vec<f32>) {
+        let scale = |channel: usize| weight_scales.get(channel).copied().map_or(1.0, f64::from);
+        let means = self.means.iter().enumerate().map(|(channel, mean)| (mean * scale(channel)) as f32);
         let variances = (self.squares.iter().enumerate())
-            .map(|(channel, squares)| (squares / self.count.max(1.0) * step(channel).powi(2)) as f32);
+            .map(|(channel, squares)| (squares / self.count.max(1.0) * scale(channel).powi(2)) as f32);
         (means.collect(), variances.collect())
     }
 }

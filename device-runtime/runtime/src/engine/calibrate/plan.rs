@@ -91,7 +91,7 @@ fn needed(network: &Network, wanted: &[usize], base: Option<usize>) -> Vec<usize
 mod tests {
     use super::*;
     use crate::engine::arena::steps;
-    use nestling_core::space::{Preset, SearchSpace};
+    use nestling_core::space::{Preset, SearchSpace, ValidatedSpace};
     use rand::SeedableRng;
     use std::collections::BTreeMap;
 
@@ -103,7 +103,7 @@ mod tests {
     }
 
     /// Walks through the passes with the arena's contents as names: whatever a layer reads must be there.
-    fn walk(space: &SearchSpace, network: &Network) {
+    fn walk(space: &ValidatedSpace, network: &Network) {
         let steps = steps(network);
         let passes = passes(network, &steps);
         let normalised = (0..network.layers.len()).filter(|&index| network.layers[index].is_normalised());
@@ -156,6 +156,7 @@ mod tests {
     fn every_pass_finds_what_it_reads_whatever_ran_between() {
         let mut random = rand_chacha::ChaCha8Rng::seed_from_u64(4);
         for space in Preset::ALL.iter().map(Preset::space).chain([crate::engine::tests::mixed()]) {
+            let space = space.validated().unwrap();
             let sampled = (0..30).map(|_| space.sample(&mut random)).collect::<Vec<_>>();
             for child in [space.smallest(), space.biggest()].iter().chain(&sampled) {
                 walk(&space, &space.lower(child).unwrap());
@@ -166,6 +167,7 @@ mod tests {
     #[test]
     fn a_child_takes_about_two_forward_passes() {
         for space in [SearchSpace::fashion(), SearchSpace::table1_without_squeeze()] {
+            let space = space.validated().unwrap();
             for child in [space.smallest(), space.biggest()] {
                 let ratio = forwards(&space.lower(&child).unwrap());
                 assert!((1.5..2.3).contains(&ratio), "{child}: {ratio}");

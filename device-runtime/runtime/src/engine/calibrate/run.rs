@@ -36,7 +36,7 @@ pub(super) struct Calibration<'a> {
     passes: Vec<Pass>,
     /// Of every layer, as it ships.
     pub(super) shipped: Vec<Dispatch>,
-    /// Of every normalised layer, without what closes it.
+    /// Every normalised layer without its epilogue.
     pub(super) bare: Vec<Option<Dispatch>>,
     pub(super) moments: wgpu::ComputePipeline,
     /// And threads of its workgroup.
@@ -67,7 +67,7 @@ impl<'a> Calibration<'a> {
         progress: Option<&'a (dyn Fn(f64) + Sync)>,
     ) -> Result<Self, Error> {
         let network = supernet.space.lower(child)?;
-        let prepared = supernet.prepare_async(&CalibratedChild::neutral(&network)?).await?;
+        let prepared = supernet.prepare_async(&CalibratedChild::neutral(&network)).await?;
         let passes = passes(&network, &steps(&network));
 
         let bare_plans = bare_plans(supernet, &network)?;
@@ -194,8 +194,8 @@ impl<'a> Calibration<'a> {
                 self.progress.pass(&network, pass, images);
             }
         }
-        let steps = layer.convolution.map_or(&[][..], |convolution| &self.supernet.scales[convolution]);
-        let (means, variances) = moments.finish(steps);
+        let scales = layer.convolution.map_or(&[][..], |convolution| &self.supernet.weight_scales[convolution]);
+        let (means, variances) = moments.finish(scales);
         self.write(pass.layer, &layer.shape, &self.supernet.fold_layer(layer, &means, &variances)).await?;
         Ok((means, variances))
     }
@@ -244,7 +244,7 @@ fn bare(shape: &LayerShape) -> LayerShape {
     LayerShape { activation: Activation::Identity, residual: false, ..*shape }
 }
 
-/// How the normalised layers are computed without what closes them: as they ship, but where that is built in.
+/// How the normalised layers are computed without their epilogue: as they ship, but for an activation that is built in.
 fn bare_plans(supernet: &Supernet, network: &Network) -> Result<Vec<Option<LayerPlan>>, Error> {
     let plan = |shape: &LayerShape| {
         let mut plan = supernet.planner.plan(shape)?;

@@ -68,7 +68,7 @@ fn deviations(child: &CalibratedChild, expected: &[[f64; 2]]) -> (f64, f64) {
 }
 
 struct Case {
-    space: SearchSpace,
+    space: ValidatedSpace,
     vendor: Vendor,
     storage: WeightStorage,
     images: usize,
@@ -79,6 +79,7 @@ struct Case {
 
 impl Case {
     fn new(space: SearchSpace, images: usize, sampled: usize) -> Self {
+        let space = space.validated().unwrap();
         Self { space, vendor: Vendor::Software, storage: WeightStorage::F32, images, sampled, limit: 1e-5 }
     }
 }
@@ -87,7 +88,7 @@ fn check(case: &Case, seed: u64) {
     let mut random = random(seed);
     let space = &case.space;
     let weights = random_weights(space, &mut random);
-    let as_stored = dequantised(&space.layout(), &weights, case.storage);
+    let as_stored = dequantised(space.layout(), &weights, case.storage);
     let options = EngineOptions { child_slots: 1, weight_storage: case.storage, ..EngineOptions::default() };
     let traits = traits(case.vendor, CONTEXT.facts().subgroups);
     let preprocessing = preprocessing(space);
@@ -108,7 +109,7 @@ fn check(case: &Case, seed: u64) {
             .collect();
         let tensors: Vec<&[f32]> = tensors.iter().map(Vec::as_slice).collect();
         let layout = space.layout();
-        let shared = SharedWeights { layout: &layout, values: &as_stored };
+        let shared = SharedWeights { layout, values: &as_stored };
         let expected = calibrated_by_reference(&network, &shared, &tensors);
         let calibrated = supernet.calibrate_tensors(&child, &tensors, None).unwrap();
         let (mean, deviation) = deviations(&calibrated, &expected);
@@ -171,7 +172,7 @@ fn halves_are_calibrated_as_they_compute() {
         return;
     }
     let mut random = random(84);
-    let space = SearchSpace::fashion();
+    let space = SearchSpace::fashion().validated().unwrap();
     let weights = random_weights(&space, &mut random);
     let options = EngineOptions { arithmetic: Arithmetic::F16, ..EngineOptions::default() };
     let supernet = load(&CONTEXT, &space, &weights, &options);
@@ -180,7 +181,7 @@ fn halves_are_calibrated_as_they_compute() {
     let tensors: Vec<Vec<f32>> = (0..4).map(|_| random_tensor(network.input.len(), &mut random)).collect();
     let tensors: Vec<&[f32]> = tensors.iter().map(Vec::as_slice).collect();
     let layout = space.layout();
-    let expected = calibrated_by_reference(&network, &SharedWeights { layout: &layout, values: &weights }, &tensors);
+    let expected = calibrated_by_reference(&network, &SharedWeights { layout, values: &weights }, &tensors);
     let (mean, deviation) = deviations(&supernet.calibrate_tensors(&child, &tensors, None).unwrap(), &expected);
     assert!((1e-6..1e-2).contains(&mean) && (1e-6..1e-2).contains(&deviation), "{mean:e}, {deviation:e}");
 }
@@ -189,7 +190,7 @@ fn halves_are_calibrated_as_they_compute() {
 #[test]
 fn a_start_with_plain_kernels_changes_no_bit() {
     let mut random = random(85);
-    let space = SearchSpace::fashion();
+    let space = SearchSpace::fashion().validated().unwrap();
     let weights = random_weights(&space, &mut random);
     let pixels = made_up_pixels(6, &mut random);
     let images: Vec<Image<'_>> = pixels.iter().map(|pixels| Image::grey8(28, 28, pixels).unwrap()).collect();
@@ -204,7 +205,7 @@ fn a_start_with_plain_kernels_changes_no_bit() {
 /// Two images of one grey: every channel of the stem that sees no border is constant, and some have no variance at all.
 #[test]
 fn images_without_contrast_give_finite_statistics() {
-    let space = SearchSpace::fashion();
+    let space = SearchSpace::fashion().validated().unwrap();
     let weights = random_weights(&space, &mut random(80));
     let supernet = load(&CONTEXT, &space, &weights, &EngineOptions::default());
     let pixels = [128; 784];
@@ -221,7 +222,7 @@ fn made_up_pixels(images: usize, random: &mut ChaCha8Rng) -> Vec<Vec<u8>> {
 #[test]
 fn other_threads_change_nothing_and_notice_nothing() {
     let mut random = random(81);
-    let space = SearchSpace::fashion();
+    let space = SearchSpace::fashion().validated().unwrap();
     let weights = random_weights(&space, &mut random);
     let supernet = load(&CONTEXT, &space, &weights, &EngineOptions::default());
     let pixels = made_up_pixels(70, &mut random);
@@ -269,7 +270,7 @@ fn other_threads_change_nothing_and_notice_nothing() {
 #[test]
 fn pipelines_are_built_once_and_progress_goes_from_nothing_to_all() {
     let mut random = random(82);
-    let space = SearchSpace::fashion();
+    let space = SearchSpace::fashion().validated().unwrap();
     let weights = random_weights(&space, &mut random);
     // Of its own, so that no other test is counted.
     let context = Context::new(&ContextOptions::default()).unwrap();
@@ -298,17 +299,17 @@ fn pipelines_are_built_once_and_progress_goes_from_nothing_to_all() {
 #[test]
 fn what_cannot_be_calibrated_is_said_and_leaves_nothing() {
     let mut random = random(83);
-    let space = SearchSpace::fashion();
+    let space = SearchSpace::fashion().validated().unwrap();
     let weights = random_weights(&space, &mut random);
     let context = Context::new(&ContextOptions::default()).unwrap();
-    let options = EngineOptions { child_slots: 1, largest_image_side: 64, ..EngineOptions::default() };
+    let options = EngineOptions { child_slots: 1, max_image_side: 64, ..EngineOptions::default() };
     let supernet = load(&context, &space, &weights, &options);
     let child = space.smallest();
     let good = vec![0.5; space.lower(&child).unwrap().input.len()];
 
     let error = supernet.calibrate(&child, &[], None).unwrap_err();
     assert!(error.to_string().contains("some hundred"), "{error}");
-    let stranger = SearchSpace { resolutions: vec![36], ..space.clone() }.smallest();
+    let stranger = SearchSpace { resolutions: vec![36], ..SearchSpace::fashion() }.validated().unwrap().smallest();
     let error = supernet.calibrate_tensors(&stranger, &[&good], None).unwrap_err();
     assert!(matches!(error, Error::Space(SpaceError::NotInSpace { .. })), "{error}");
     let error = supernet.calibrate_tensors(&child, &[&good, &good[1..]], None).unwrap_err();

@@ -18,7 +18,7 @@ fn poor_options(cache: &std::path::Path) -> Vec<(&'static str, ContextOptions)> 
 #[test]
 fn everything_runs_with_downlevel_limits_and_without_each_feature() {
     let mut random = random(41);
-    let space = networks::mixed(); // every operator
+    let space = networks::mixed().validated().unwrap(); // every operator
     let weights = random_weights(&space, &mut random);
     let children = [space.smallest(), space.biggest()].map(|child| random_statistics(&space, &child, &mut random));
     let tensors = [&children[0], &children[1]]

@@ -16,10 +16,10 @@ fn in_halves(weight_storage: WeightStorage) -> EngineOptions {
 }
 
 /// Children stay near the reference on what is stored, and going from one to another makes and sends nothing.
-fn check_children(space: &SearchSpace, storage: WeightStorage, sampled: usize, seed: u64) {
+fn check_children(space: &ValidatedSpace, storage: WeightStorage, sampled: usize, seed: u64) {
     let mut random = random(seed);
     let weights = random_weights(space, &mut random);
-    let as_stored = dequantised(&space.layout(), &weights, storage);
+    let as_stored = dequantised(space.layout(), &weights, storage);
     // Of its own, so that no other test is counted.
     let context = Context::new(&ContextOptions::default()).unwrap();
     if !context.facts().f16 {
@@ -50,7 +50,7 @@ fn check_children(space: &SearchSpace, storage: WeightStorage, sampled: usize, s
 #[test]
 fn children_stay_near_the_reference() {
     for (storage, seed) in WeightStorage::ALL.into_iter().zip(60..) {
-        check_children(&SearchSpace::fashion(), storage, 3, seed);
+        check_children(&SearchSpace::fashion().validated().unwrap(), storage, 3, seed);
     }
 }
 
@@ -62,12 +62,13 @@ fn squeeze_and_excite_stays_near_the_reference() {
         stage.depths = vec![1];
         stage.kernels.truncate(1); // depthwise pipelines take longest to compile
     }
+    let space = space.validated().unwrap();
     check_children(&space, WeightStorage::F32, 1, 63);
 }
 
 #[test]
 fn a_context_without_16_bit_floats_refuses_them_and_says_what_to_do() {
-    let space = SearchSpace::fashion();
+    let space = SearchSpace::fashion().validated().unwrap();
     let weights = random_weights(&space, &mut random(64));
     assert!(!PLAIN_CONTEXT.facts().f16);
     let options = in_halves(WeightStorage::F32);
@@ -82,7 +83,7 @@ fn a_context_without_16_bit_floats_refuses_them_and_says_what_to_do() {
 #[test]
 fn what_answers_first_is_exact_and_what_was_tested_is_compiled_once() {
     let mut random = random(65);
-    let space = SearchSpace::fashion();
+    let space = SearchSpace::fashion().validated().unwrap();
     let weights = random_weights(&space, &mut random);
     let child = random_statistics(&space, &space.smallest(), &mut random);
     let context = Context::new(&ContextOptions::default()).unwrap();

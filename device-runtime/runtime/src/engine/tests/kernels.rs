@@ -48,11 +48,7 @@ pub(super) fn dispatched(bench: &Bench, plan: &LayerPlan, elements: usize) -> Ve
 }
 
 /// One for each storage of the weights.
-static BENCHES: [LazyLock<Mutex<Bench>>; 3] = [
-    LazyLock::new(|| bench(WeightStorage::F32)),
-    LazyLock::new(|| bench(WeightStorage::F16)),
-    LazyLock::new(|| bench(WeightStorage::Int8)),
-];
+static BENCHES: LazyLock<[Mutex<Bench>; WeightStorage::ALL.len()]> = LazyLock::new(|| WeightStorage::ALL.map(bench));
 
 fn bench(storage: WeightStorage) -> Mutex<Bench> {
     let common = Common::new(&CONTEXT, storage);
@@ -106,10 +102,12 @@ fn case(
         Kernel::Depthwise => Operator::Depthwise,
         Kernel::Pool | Kernel::PoolWide => Operator::Pool,
         Kernel::AveragePool => Operator::AveragePool,
-        _ => Operator::Pointwise,
+        Kernel::Pointwise | Kernel::PointwiseSmall | Kernel::LinearWide | Kernel::Fallback => Operator::Pointwise,
+        Kernel::ResizeColumns | Kernel::ResizeRows | Kernel::ReadWeights | Kernel::Moments | Kernel::Normalise => {
+            unreachable!("{kernel:?} computes no layer")
+        }
     };
-    let same = matches!(operator, Operator::Depthwise | Operator::Pool | Operator::AveragePool);
-    let outputs = if same { input.channels } else { outputs };
+    let outputs = if operator.is_per_channel() { input.channels } else { outputs };
     let (before, height, width) = match (operator, padding) {
         (Operator::Pool, _) => (0, 1, 1),
         (Operator::AveragePool, _) => (0, input.height.div_ceil(stride), input.width.div_ceil(stride)),
@@ -126,12 +124,11 @@ fn case(
     let output = Shape { channels: outputs, height, width };
     let shape = LayerShape { operator, kernel: size, stride, activation, residual, gated: false, input, output };
     let mut layout = ParameterLayout { convolutions: Vec::new(), parameters: Vec::new() };
-    let has_weight = !matches!(operator, Operator::Pool | Operator::AveragePool);
+    let has_weight = operator.row().has_weights;
     if has_weight {
-        let depthwise = operator == Operator::Depthwise;
         let all_inputs = input.channels + 4 * more_inputs;
-        let all_outputs = if depthwise { all_inputs } else { outputs + 4 * more_outputs };
-        let columns = if depthwise { 1 } else { all_inputs };
+        let all_outputs = if operator.is_per_channel() { all_inputs } else { outputs + 4 * more_outputs };
+        let columns = operator.channels_read(all_inputs);
         let mut offset = 0;
         for (role, shape) in [
             (Role::Weight, vec![all_outputs, columns, full, full]),
@@ -237,7 +234,7 @@ fn run(
         block_on(bench.pipelines.add(&CONTEXT, plan.kernel, plan.specialisation)).unwrap();
     }
     let packed = pack(&case.layout, weights, case.storage).unwrap();
-    let steps = packed.scales.first();
+    let scales = packed.scales.first();
     let mut source = vec![[f32::NAN; 4]; case.offsets.0 as usize];
     source.extend(packed_activation(input, shape.input));
     // Something between, for a gate is not just behind its own layer's input.
@@ -257,10 +254,10 @@ fn run(
     };
     let norms: Vec<[f32; 4]> = (0..shape.output.channels.div_ceil(4) as usize)
         .flat_map(|group| {
-            let step = |channel: usize| steps.and_then(|steps| steps.get(channel)).map_or(1.0, |&step| f64::from(step));
+            let own = |channel: usize| scales.and_then(|scales| scales.get(channel)).map_or(1.0, |&one| f64::from(one));
             let pair = |lane: usize| {
                 let channel = 4 * group + lane;
-                folded.get(channel).map_or((0.0, 0.0), |&(scale, shift)| (scale * step(channel), shift))
+                folded.get(channel).map_or((0.0, 0.0), |&(scale, shift)| (scale * own(channel), shift))
             };
             [std::array::from_fn(|lane| pair(lane).0 as f32), std::array::from_fn(|lane| pair(lane).1 as f32)]
         })
@@ -297,7 +294,8 @@ fn run(
 /// How far each output may be off if products are computed in 16 bits.
 ///
 /// Rounding takes at most a 1,024th (a 2,048th, to the nearest) of each weight, value and product, and of three sums in a
-/// pointwise kernel; what is denormal may become zero, which takes 2^-14 of each of them. No activation is steeper than 1.5.
+/// pointwise kernel; denormal numbers may become zero, which takes 2^-14 of each of them. The activation multiplies that by
+/// its largest slope at most.
 fn halves_tolerance(case: &Case, weights: &[f32], input: &[f64], folded: &[(f64, f64)]) -> Vec<f64> {
     if case.traits.arithmetic == Arithmetic::F32 || case.layer.convolution.is_none() {
         return Vec::new();
@@ -310,13 +308,15 @@ fn halves_tolerance(case: &Case, weights: &[f32], input: &[f64], folded: &[(f64,
     let shape = case.layer.shape;
     let (roundings, products) = match shape.operator {
         Operator::Depthwise => (3.0, shape.kernel * shape.kernel),
-        _ => (6.0, shape.input.channels),
+        Operator::Dense | Operator::Pointwise | Operator::Linear | Operator::Pool | Operator::AveragePool => {
+            (6.0, shape.input.channels)
+        }
     };
     (magnitudes.iter().enumerate())
         .map(|(index, magnitude)| {
             let (scale, _) = folded[index / shape.output.pixels() as usize];
             let flushed = f64::from(products) * 2f64.powi(-14);
-            1.5 * scale.abs() * roundings * (magnitude / 1024.0 + flushed)
+            shape.activation.row().max_slope * scale.abs() * roundings * (magnitude / 1024.0 + flushed)
         })
         .collect()
 }
@@ -353,7 +353,7 @@ fn check(case: &Case) -> Result<(), TestCaseError> {
     let sum_length = match shape.operator {
         Operator::Pool => shape.input.pixels(),
         Operator::Depthwise | Operator::AveragePool => shape.kernel * shape.kernel,
-        _ => shape.input.channels * shape.kernel * shape.kernel,
+        Operator::Dense | Operator::Pointwise | Operator::Linear => shape.input.channels * shape.kernel * shape.kernel,
     };
     let largest_scale = folded.iter().fold(1.0, |most: f64, pair| most.max(pair.0.abs()));
     let tolerance = (2e-6 * f64::from(sum_length).sqrt() * largest_scale + 2e-6) * f64::from(case.input_range);
@@ -385,15 +385,7 @@ fn check(case: &Case) -> Result<(), TestCaseError> {
 }
 
 fn activations() -> impl Strategy<Value = Activation> {
-    prop::sample::select(vec![
-        Activation::Identity,
-        Activation::Relu,
-        Activation::Relu6,
-        Activation::Swish,
-        Activation::HardSwish,
-        Activation::Sigmoid,
-        Activation::HardSigmoid,
-    ])
+    prop::sample::select(Activation::ALL.to_vec())
 }
 
 fn paddings() -> impl Strategy<Value = Padding> {
@@ -564,15 +556,7 @@ proptest! {
 
 #[test]
 fn every_activation_is_right_far_from_zero() {
-    for activation in [
-        Activation::Identity,
-        Activation::Relu,
-        Activation::Relu6,
-        Activation::Swish,
-        Activation::HardSwish,
-        Activation::Sigmoid,
-        Activation::HardSigmoid,
-    ] {
+    for activation in Activation::ALL {
         let input = Shape { channels: 8, height: 5, width: 5 };
         let kernel = Kernel::PointwiseSmall;
         let near = case(kernel, (1, 1), 1, Padding::Symmetric, activation, false, input, 40, (0, 0), 1);
@@ -582,17 +566,28 @@ fn every_activation_is_right_far_from_zero() {
 
 /// Every kernel that reads weights, with few specialisations: what differs is only how weights are read.
 fn reading_cases() -> impl Strategy<Value = Case> {
-    let kernels: Vec<Kernel> =
-        Kernel::ALL.into_iter().filter(|kernel| kernel.reads_weights() && *kernel != Kernel::ReadWeights).collect();
+    let kernels = [
+        Kernel::Dense,
+        Kernel::Depthwise,
+        Kernel::Pointwise,
+        Kernel::PointwiseSmall,
+        Kernel::LinearWide,
+        Kernel::Fallback,
+    ];
+    let read = Kernel::ALL.into_iter().filter(|kernel| kernel.reads_weights() && *kernel != Kernel::ReadWeights);
+    assert_eq!(read.collect::<Vec<_>>(), kernels);
     let channels = (1u32..20, 1u32..13);
-    (prop::sample::select(kernels), channels, (0u32..4, 0u32..4), (1u32..20, 1u32..20), any::<u32>()).prop_map(
+    (prop::sample::select(kernels.to_vec()), channels, (0u32..4, 0u32..4), (1u32..20, 1u32..20), any::<u32>()).prop_map(
         |(kernel, channels, more, side, seed)| {
             let identity = Activation::Identity;
-            let (size, inputs) = match kernel {
-                Kernel::Dense => ((3, 3), 3),
-                Kernel::Depthwise => ((3, 5), 4 * channels.0),
-                _ => ((1, 1), 4 * channels.0),
+            let size = if kernel == Kernel::Dense {
+                (3, 3)
+            } else if kernel == Kernel::Depthwise {
+                (3, 5)
+            } else {
+                (1, 1)
             };
+            let inputs = if kernel == Kernel::Dense { 3 } else { 4 * channels.0 };
             let side = if kernel == Kernel::LinearWide { (1, 1) } else { side };
             let more = if kernel == Kernel::Dense { (0, more.1) } else { more };
             let input = Shape { channels: inputs, height: side.0, width: side.1 };

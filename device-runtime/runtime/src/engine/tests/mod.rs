@@ -21,7 +21,7 @@ use crate::gpu::{Context, ContextOptions, Vendor};
 use nestling_core::arithmetic::Arithmetic;
 use nestling_core::image::Preprocessing;
 use nestling_core::reference::{SharedWeights, forward};
-use nestling_core::space::{CalibratedChild, Child, ParameterLayout, SearchSpace, Statistics};
+use nestling_core::space::{CalibratedChild, Child, ParameterLayout, SearchSpace, Statistics, ValidatedSpace};
 use nestling_core::weights::WeightStorage;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -44,7 +44,7 @@ fn random(seed: u64) -> ChaCha8Rng {
 }
 
 /// Parameters that keep a deep network's activations near one.
-fn random_weights(space: &SearchSpace, random: &mut ChaCha8Rng) -> Vec<f32> {
+fn random_weights(space: &ValidatedSpace, random: &mut ChaCha8Rng) -> Vec<f32> {
     use nestling_core::space::Role;
     let layout = space.layout();
     let mut values = Vec::with_capacity(layout.len());
@@ -61,7 +61,7 @@ fn random_weights(space: &SearchSpace, random: &mut ChaCha8Rng) -> Vec<f32> {
     values
 }
 
-fn random_statistics(space: &SearchSpace, child: &Child, random: &mut ChaCha8Rng) -> CalibratedChild {
+fn random_statistics(space: &ValidatedSpace, child: &Child, random: &mut ChaCha8Rng) -> CalibratedChild {
     let network = space.lower(child).unwrap();
     let count = network.normalised_channels();
     let means = (0..count).map(|_| random.random_range(-0.5..0.5)).collect();
@@ -73,18 +73,18 @@ fn random_tensor(len: usize, random: &mut ChaCha8Rng) -> Vec<f32> {
     (0..len).map(|_| random.random_range(-1.0..1.0)).collect()
 }
 
-fn preprocessing(space: &SearchSpace) -> Preprocessing {
+fn preprocessing(space: &ValidatedSpace) -> Preprocessing {
     let count = space.input_channels as usize;
     Preprocessing { means: vec![0.45; count], standard_deviations: vec![0.25; count], centre_fraction: 1.0 }
 }
 
-fn load(context: &Context, space: &SearchSpace, weights: &[f32], options: &EngineOptions) -> Supernet {
+fn load(context: &Context, space: &ValidatedSpace, weights: &[f32], options: &EngineOptions) -> Supernet {
     Supernet::load(context, space, weights, &preprocessing(space), options).unwrap()
 }
 
-fn reference_logits(space: &SearchSpace, weights: &[f32], child: &CalibratedChild, tensor: &[f32]) -> Vec<f64> {
+fn reference_logits(space: &ValidatedSpace, weights: &[f32], child: &CalibratedChild, tensor: &[f32]) -> Vec<f64> {
     let layout = space.layout();
-    let shared = SharedWeights { layout: &layout, values: weights };
+    let shared = SharedWeights { layout, values: weights };
     let image: Vec<f64> = tensor.iter().map(|&value| f64::from(value)).collect();
     forward(&space.lower(child.child()).unwrap(), &shared, child.statistics(), &image).pop().unwrap()
 }
@@ -102,8 +102,8 @@ fn dequantised(layout: &ParameterLayout, parameters: &[f32], storage: WeightStor
                     WeightStorage::F32 => *weight,
                     WeightStorage::F16 => half::f16::from_f32(*weight).to_f32(),
                     WeightStorage::Int8 => {
-                        let step = most / 127.0;
-                        (*weight / step).round_ties_even() * step
+                        let scale = most / 127.0;
+                        (*weight / scale).round_ties_even() * scale
                     }
                 };
             }

@@ -12,6 +12,7 @@ fn random_children_agree_with_the_reference() {
         (&*PLAIN_CONTEXT, SearchSpace::fashion()),
         (&*CONTEXT, SearchSpace { padding: Padding::Same, activation: Activation::Swish, ..SearchSpace::fashion() }),
     ] {
+        let space = space.validated().unwrap();
         let weights = random_weights(&space, &mut random);
         let supernet = load(context, &space, &weights, &EngineOptions::default());
         let mut children = vec![space.smallest(), space.biggest()];
@@ -33,6 +34,7 @@ fn three_channels_and_a_thousand_classes_agree_with_the_reference() {
     let mut space = SearchSpace { resolutions: vec![33, 40], ..SearchSpace::table1() };
     space.stages.truncate(4);
     space.stages[2].expand_ratios = [1, 3].map(nestling_core::space::ExpandRatio::whole).to_vec();
+    let space = space.validated().unwrap();
     let weights = random_weights(&space, &mut random);
     let supernet = load(&CONTEXT, &space, &weights, &EngineOptions::default());
     for child in [space.smallest(), space.sample(&mut random)] {
@@ -103,6 +105,7 @@ pub(in crate::engine) fn mixed() -> SearchSpace {
 /// Checks the smallest, the biggest and `sampled` random children, one after the other, against the reference and
 /// against a supernet that never ran another child.
 fn check_children(space: &SearchSpace, vendor: Vendor, sampled: usize, seed: u64) {
+    let space = &space.clone().validated().unwrap();
     let traits = traits(vendor, CONTEXT.facts().subgroups);
     let mut random = random(seed);
     let weights = random_weights(space, &mut random);
@@ -167,9 +170,10 @@ fn a_network_without_a_head_agrees_with_the_reference() {
 #[ignore = "slow: builds and compiles every preset's pipelines"]
 fn every_preset_agrees_with_the_reference() {
     for (seed, one) in (30..).zip(Preset::ALL) {
+        let whole = one.space().validated().unwrap();
         let space = one.space();
         // Even and odd sizes down to one pixel, with SAME padding at stride 2 on both.
-        let space = if space.smallest() == space.biggest() {
+        let space = if whole.smallest() == whole.biggest() {
             shrunken(space, &[if seed % 2 == 0 { 33 } else { 48 }])
         } else {
             shrunken(space, &[32, 41, 48])
@@ -184,7 +188,7 @@ fn every_preset_agrees_with_the_reference() {
 #[test]
 fn a_thousand_switches_upload_no_weight_and_make_nothing() {
     let mut random = random(5);
-    let space = SearchSpace::fashion();
+    let space = SearchSpace::fashion().validated().unwrap();
     let weights = random_weights(&space, &mut random);
     let context = Context::new(&ContextOptions::default()).unwrap();
     let supernet = load(&context, &space, &weights, &EngineOptions::default());
@@ -229,7 +233,7 @@ fn threads_batches_and_futures_give_the_serial_answers() {
         value
     }
     let mut random = random(6);
-    let space = SearchSpace::fashion();
+    let space = SearchSpace::fashion().validated().unwrap();
     let weights = random_weights(&space, &mut random);
     let supernet =
         shared(load(&CONTEXT, &space, &weights, &EngineOptions { answers_in_flight: 2, ..Default::default() }));
@@ -264,7 +268,7 @@ fn threads_batches_and_futures_give_the_serial_answers() {
 #[test]
 fn every_layer_gets_a_time_by_either_clock() {
     let mut random = random(7);
-    let space = SearchSpace::fashion();
+    let space = SearchSpace::fashion().validated().unwrap();
     let weights = random_weights(&space, &mut random);
     for (context, clock) in [(&*CONTEXT, Clock::Timestamps), (&*PLAIN_CONTEXT, Clock::Wall)] {
         let supernet = load(context, &space, &weights, &EngineOptions::default());

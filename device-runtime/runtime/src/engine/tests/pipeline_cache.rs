@@ -7,7 +7,7 @@ use std::time::Duration;
 /// The logits of one supernet in a context of its own.
 fn answer(folder: &Path, start: Start) -> (Context, Vec<f32>) {
     let mut random = random(31);
-    let space = SearchSpace::fashion();
+    let space = SearchSpace::fashion().validated().unwrap();
     let weights = random_weights(&space, &mut random);
     let child = random_statistics(&space, &space.biggest(), &mut random);
     let options = ContextOptions { pipeline_cache: Some(folder.to_owned()), ..ContextOptions::default() };

@@ -35,7 +35,7 @@ fn resized(supernet: &Supernet, child: &PreparedChild, image: &Image<'_>) -> Vec
 fn the_gpu_resizes_as_the_definition_says() {
     let mut random = random(8);
     for channels in [1, 3] {
-        let space = SearchSpace { input_channels: channels, ..SearchSpace::fashion() };
+        let space = SearchSpace { input_channels: channels, ..SearchSpace::fashion() }.validated().unwrap();
         let weights = random_weights(&space, &mut random);
         let supernet = load(&CONTEXT, &space, &weights, &EngineOptions::default());
         for (width, height) in [(28, 28), (2, 2), (7, 5), (33, 29), (64, 64), (101, 203), (640, 480), (1080, 1081)] {
@@ -60,9 +60,9 @@ fn the_gpu_resizes_as_the_definition_says() {
 fn the_largest_square_of_a_picture_loses_no_accuracy() {
     const SIDE: u32 = 4096;
     let mut random = random(15);
-    let space = SearchSpace::fashion();
+    let space = SearchSpace::fashion().validated().unwrap();
     let weights = random_weights(&space, &mut random);
-    let options = EngineOptions { largest_image_side: SIDE, ..EngineOptions::default() };
+    let options = EngineOptions { max_image_side: SIDE, ..EngineOptions::default() };
     let supernet = load(&CONTEXT, &space, &weights, &options);
     let child = random_statistics(&space, &space.biggest(), &mut random);
     let prepared = supernet.prepare(&child).unwrap();
@@ -76,11 +76,11 @@ fn the_largest_square_of_a_picture_loses_no_accuracy() {
 #[test]
 fn a_share_of_the_square_is_the_same_on_the_gpu() {
     let mut random = random(12);
-    let space = SearchSpace { input_channels: 3, ..SearchSpace::fashion() };
+    let space = SearchSpace { input_channels: 3, ..SearchSpace::fashion() }.validated().unwrap();
     let weights = random_weights(&space, &mut random);
     for centre_fraction in [0.01, 0.5, 0.875, 1.0] {
         let preprocessing = Preprocessing { centre_fraction, ..preprocessing(&space) };
-        let options = EngineOptions { largest_image_side: 224, ..EngineOptions::default() };
+        let options = EngineOptions { max_image_side: 224, ..EngineOptions::default() };
         let supernet = Supernet::load(&CONTEXT, &space, &weights, &preprocessing, &options).unwrap();
         let child = random_statistics(&space, &space.biggest(), &mut random);
         let prepared = supernet.prepare(&child).unwrap();
@@ -194,7 +194,7 @@ impl Frame {
 fn the_gpu_reads_camera_frames_as_the_definition_says() {
     let mut random = random(13);
     for channels in [1, 3] {
-        let space = SearchSpace { input_channels: channels, ..SearchSpace::fashion() };
+        let space = SearchSpace { input_channels: channels, ..SearchSpace::fashion() }.validated().unwrap();
         let weights = random_weights(&space, &mut random);
         let supernet = load(&CONTEXT, &space, &weights, &EngineOptions::default());
         let child = random_statistics(&space, &space.biggest(), &mut random);
@@ -215,7 +215,7 @@ fn the_gpu_reads_camera_frames_as_the_definition_says() {
 #[test]
 fn the_gpu_reads_camera_frames_as_pixels_converted_on_the_cpu() {
     let mut random = random(14);
-    let space = SearchSpace { input_channels: 3, ..SearchSpace::fashion() };
+    let space = SearchSpace { input_channels: 3, ..SearchSpace::fashion() }.validated().unwrap();
     let weights = random_weights(&space, &mut random);
     let supernet = load(&CONTEXT, &space, &weights, &EngineOptions::default());
     let child = random_statistics(&space, &space.biggest(), &mut random);

@@ -7,6 +7,7 @@ fn the_first_answer_is_right_and_the_swap_is_atomic() {
     let mut random = random(21);
     let mut space = SearchSpace { resolutions: vec![24], classes: 12, ..SearchSpace::table1() };
     space.stages.truncate(3);
+    let space = space.validated().unwrap();
     let weights = random_weights(&space, &mut random);
     let child = random_statistics(&space, &space.biggest(), &mut random);
     let context = Context::new(&ContextOptions::default()).unwrap();
@@ -48,7 +49,7 @@ fn the_first_answer_is_right_and_the_swap_is_atomic() {
 #[test]
 fn a_supernet_that_is_dropped_early_stops_its_thread() {
     let mut random = random(22);
-    let space = SearchSpace::fashion();
+    let space = SearchSpace::fashion().validated().unwrap();
     let weights = random_weights(&space, &mut random);
     let context = Context::new(&ContextOptions::default()).unwrap();
     let at_once = EngineOptions { start: Start::Within(Duration::ZERO), ..EngineOptions::default() };

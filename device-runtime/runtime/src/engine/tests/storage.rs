@@ -8,10 +8,10 @@ use nestling_core::weights::WeightStorage;
 const SMALLER: [WeightStorage; 2] = [WeightStorage::F16, WeightStorage::Int8];
 
 /// Children agree with the reference on what is stored, and going from one to another sends nothing.
-fn check_children(space: &SearchSpace, storage: WeightStorage, sampled: usize, seed: u64) {
+fn check_children(space: &ValidatedSpace, storage: WeightStorage, sampled: usize, seed: u64) {
     let mut random = random(seed);
     let weights = random_weights(space, &mut random);
-    let as_stored = dequantised(&space.layout(), &weights, storage);
+    let as_stored = dequantised(space.layout(), &weights, storage);
     assert_ne!(weights, as_stored);
     // Of its own, so that no other test is counted.
     let context = Context::new(&ContextOptions::default()).unwrap();
@@ -38,7 +38,7 @@ fn check_children(space: &SearchSpace, storage: WeightStorage, sampled: usize, s
 #[test]
 fn children_agree_with_the_reference_on_the_stored_weights() {
     for (storage, seed) in SMALLER.into_iter().zip(40..) {
-        check_children(&SearchSpace::fashion(), storage, 3, seed);
+        check_children(&SearchSpace::fashion().validated().unwrap(), storage, 3, seed);
     }
 }
 
@@ -50,6 +50,7 @@ fn squeeze_and_excite_agrees_with_the_reference_on_the_stored_weights() {
         stage.depths = vec![1];
         stage.kernels.truncate(1); // depthwise pipelines take longest to compile
     }
+    let space = space.validated().unwrap();
     for (storage, seed) in SMALLER.into_iter().zip(42..) {
         check_children(&space, storage, 1, seed);
     }
@@ -57,7 +58,7 @@ fn squeeze_and_excite_agrees_with_the_reference_on_the_stored_weights() {
 
 #[test]
 fn weights_take_a_half_and_a_quarter_of_the_memory() {
-    let space = SearchSpace::fashion();
+    let space = SearchSpace::fashion().validated().unwrap();
     let weights = random_weights(&space, &mut random(44));
     let [whole, half, quarter] = WeightStorage::ALL.map(|weight_storage| {
         let options = EngineOptions { weight_storage, ..EngineOptions::default() };
@@ -70,7 +71,7 @@ fn weights_take_a_half_and_a_quarter_of_the_memory() {
 
 #[test]
 fn a_weight_that_a_half_cannot_hold_is_refused_by_its_layer() {
-    let space = SearchSpace::fashion();
+    let space = SearchSpace::fashion().validated().unwrap();
     let mut weights = random_weights(&space, &mut random(45));
     let layout = space.layout();
     let classifier = layout.convolutions.last().unwrap();
@@ -82,5 +83,5 @@ fn a_weight_that_a_half_cannot_hold_is_refused_by_its_layer() {
     let error = load(WeightStorage::F16).unwrap_err();
     assert!(matches!(&error, Error::WeightRange(range) if range.layer == "classifier"), "{error}");
     assert!(error.to_string().contains("-100000, which f16 cannot hold"), "{error}");
-    assert!(load(WeightStorage::Int8).is_ok(), "its step grows with it");
+    assert!(load(WeightStorage::Int8).is_ok(), "its scale grows with it");
 }

@@ -3,7 +3,7 @@ use crate::engine::tiles::vendor_tiles;
 use std::time::Duration;
 
 fn loaded(choice: TileChoice, context: &Context) -> (Supernet, Vec<f32>) {
-    let space = SearchSpace::fashion();
+    let space = SearchSpace::fashion().validated().unwrap();
     let weights = random_weights(&space, &mut random(31));
     let options = EngineOptions { tiles: choice, ..EngineOptions::default() };
     (load(context, &space, &weights, &options), weights)
@@ -18,7 +18,7 @@ fn timed_tiles_answer_right_and_can_be_given_to_the_next_start() {
     let (timed, weights) = loaded(TileChoice::Timed(Duration::from_secs(3)), &CONTEXT);
     let (given, _) = loaded(TileChoice::Given(timed.tiles()), &CONTEXT);
     assert_eq!(given.tiles(), timed.tiles());
-    let space = SearchSpace::fashion();
+    let space = SearchSpace::fashion().validated().unwrap();
     for child in [space.smallest(), space.biggest()] {
         let child = random_statistics(&space, &child, &mut random(32));
         let tensor = random_tensor(space.lower(child.child()).unwrap().input.len(), &mut random(33));
