@@ -1,3 +1,5 @@
+//! The number formats that products are computed in.
+
 use crate::words::any_of;
 use serde::{Deserialize, Serialize};
 use std::fmt;

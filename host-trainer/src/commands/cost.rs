@@ -44,8 +44,7 @@ impl CostCommand {
         child.resolution = self.resolution.unwrap_or(child.resolution);
         let network = space.lower(&child)?;
         let Cost { params, madds, activation_bytes } = network.cost();
-        let layers: Vec<(&str, LayerShape)> =
-            network.layers.iter().map(|layer| (&*layer.name, layer.shape)).collect();
+        let layers: Vec<(&str, LayerShape)> = network.layers.iter().map(|layer| (&*layer.name, layer.shape)).collect();
         let mut document = json!({
             "space": space.name,
             "child": child.to_string(),

@@ -67,7 +67,7 @@ impl Builder {
     fn layer(&mut self, child: &Exported<'_>, index: usize, statistics: std::ops::Range<usize>) {
         let network = child.network;
         let layer = &network.layers[index];
-        let name = |index: Option<usize>| index.map_or(INPUT, |index| network.layers[index].name.as_str());
+        let name = |index: Option<usize>| index.map_or(INPUT, |index| &*network.layers[index].name);
         let mut value = name(layer.input).to_owned();
         if let Some(gate) = layer.gate {
             let gated = format!("{}.gated", layer.name);
@@ -76,7 +76,7 @@ impl Builder {
         }
         let identity = layer.shape.activation == Activation::Identity;
         let output = |last: bool, step: &str| {
-            if last { layer.name.clone() } else { format!("{}.{step}", layer.name) }
+            if last { layer.name.to_string() } else { format!("{}.{step}", layer.name) }
         };
         let out = output(layer.residual.is_none() && identity, "sum");
         self.operator(child, layer, &value, &out, statistics);

@@ -232,6 +232,7 @@ mod tests {
     use super::*;
     use crate::synthetic::table;
     use nestling_core::metrics::Top1;
+    use nestling_core::space::SearchSpace;
     use std::collections::BTreeSet;
 
     fn shipped(space: &ValidatedSpace, choices: &[Child]) -> Vec<ChildEntry> {

@@ -3,7 +3,7 @@ use nestling_core::accuracy::AccuracyPredictor;
 use nestling_core::choosing::{FoundChild, SearchBudget, search_under_limit};
 use nestling_core::latency::{DeviceKey, LatencyTable};
 use nestling_core::metrics::{MAdds, Millis};
-use nestling_core::space::{Child, Network, SearchSpace};
+use nestling_core::space::{Child, Network, ValidatedSpace};
 use rand::SeedableRng;
 use std::fmt;
 
@@ -97,6 +97,7 @@ pub(super) fn most_accurate_within(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use nestling_core::space::SearchSpace;
     use crate::synthetic::{predictor, table};
 
     #[test]

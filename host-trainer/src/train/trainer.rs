@@ -118,7 +118,19 @@ impl Trainer {
         let workers = Workers::start(config.clone(), &space, &parameters, data.clone(), preprocessing, device);
         let resizer = Resizer::new(&space, preprocessing, data.images.width, device);
         let stopwatch = Stopwatch::start();
-        Ok(Self { config, space, parameters, optimiser, workers, data, held_out, resizer, step, spent_before, stopwatch })
+        Ok(Self {
+            config,
+            space,
+            parameters,
+            optimiser,
+            workers,
+            data,
+            held_out,
+            resizer,
+            step,
+            spent_before,
+            stopwatch,
+        })
     }
 
     /// Steps of one epoch.

@@ -130,12 +130,13 @@ impl Options {
         let bundle = Self::open_bundle(path)?;
         let (open, stopwatch) = (stopwatch.elapsed(), Stopwatch::start());
         let options = options(&bundle);
+        let untrained = self.untrained || options.untrained;
         let max_image_side = options.max_image_side.max(self.image_side.unwrap_or(0));
         let options = options
             .context(self.context())
             .image_side(self.image_side)
             .max_image_side(max_image_side)
-            .untrained(self.untrained || options.untrained)
+            .untrained(untrained)
             .weight_storage(self.weight_storage)
             .arithmetic(self.arithmetic);
         let context = Context::new(&options.context)?;

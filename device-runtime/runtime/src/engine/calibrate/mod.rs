@@ -32,8 +32,6 @@ use nestling_core::space::{CalibratedChild, Child};
 use run::Calibration;
 use std::sync::PoisonError;
 
-#[cfg(test)]
-
 const ACTION: &str = "a calibration";
 
 impl Supernet {
