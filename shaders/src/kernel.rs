@@ -131,6 +131,7 @@ impl Specialisation {
             | Kernel::PoolWide
             | Kernel::AveragePool
             | Kernel::ResizeColumns
+            | Kernel::TextureColumns
             | Kernel::ResizeRows
             | Kernel::Fallback
             | Kernel::ReadWeights
