@@ -2,9 +2,9 @@
 
 use super::resize::resized_input;
 use super::*;
+use crate::Error;
 use crate::engine::infer::Input;
 use crate::gpu::block_on;
-use crate::{Error, FromTexture};
 use nestling_core::image::{Image, ImageError, preprocess};
 use proptest::prelude::*;
 use wgpu::TextureFormat::{Bgra8Unorm, Rgba8Unorm, Rgba8UnormSrgb};
