@@ -97,8 +97,8 @@ pub(super) fn most_accurate_within(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use nestling_core::space::SearchSpace;
     use crate::synthetic::{predictor, table};
+    use nestling_core::space::SearchSpace;
 
     #[test]
     fn every_child_that_is_found_keeps_the_limit() {
