@@ -1,3 +1,5 @@
+//! The number type that kernels multiply in.
+
 use crate::words::any_of;
 use serde::{Deserialize, Serialize};
 use std::fmt;

@@ -31,15 +31,22 @@ pub struct YuvColour {
 /// a chroma sample less 128.
 #[derive(Clone, Copy, Debug)]
 pub struct YuvFactors {
+    /// Factor of a luma sample.
     pub luma_scale: f64,
+    /// Added to the scaled luma.
     pub luma_shift: f64,
+    /// Red from cr.
     pub red_from_cr: f64,
+    /// Green from cb.
     pub green_from_cb: f64,
+    /// Green from cr.
     pub green_from_cr: f64,
+    /// Blue from cb.
     pub blue_from_cb: f64,
 }
 
 impl YuvColour {
+    /// The factors for this matrix and range.
     pub fn factors(self) -> YuvFactors {
         let (red, blue) = match self.matrix {
             YuvMatrix::Bt601 => (0.299, 0.114),
@@ -120,8 +127,11 @@ impl<'a> Plane<'a> {
 /// A frame whose chroma has half the rows and columns, rounded up.
 #[derive(Clone, Copy, Debug)]
 pub struct Yuv420<'a> {
+    /// The luma samples, one a pixel.
     pub luma: Plane<'a>,
+    /// The chroma samples.
     pub chroma: Chroma<'a>,
+    /// How they become red, green and blue.
     pub colour: YuvColour,
 }
 
@@ -129,9 +139,21 @@ pub struct Yuv420<'a> {
 #[derive(Clone, Copy, Debug)]
 pub enum Chroma<'a> {
     /// In turns.
-    Interleaved { plane: Plane<'a>, cr_first: bool },
-    /// In a plane each, `step` bytes from sample to sample.
-    Separate { cb: Plane<'a>, cr: Plane<'a>, step: u32 },
+    Interleaved {
+        /// Both.
+        plane: Plane<'a>,
+        /// Whether cr comes before cb.
+        cr_first: bool,
+    },
+    /// In a plane each.
+    Separate {
+        /// The cb samples.
+        cb: Plane<'a>,
+        /// The cr samples.
+        cr: Plane<'a>,
+        /// Bytes from one sample to the next.
+        step: u32,
+    },
 }
 
 /// Chroma samples of so many pixels along one axis.
@@ -140,6 +162,10 @@ pub fn chroma_samples(pixels: u32) -> u32 {
 }
 
 impl Yuv420<'_> {
+    /// Checks strides and lengths.
+    ///
+    /// # Errors
+    /// [`ImageError`] names the plane that is too short, or whose rows would overlap.
     pub fn check(&self, width: u32, height: u32) -> Result<(), ImageError> {
         self.luma.check("luma", height, u64::from(width))?;
         let (columns, rows) = (u64::from(chroma_samples(width)), chroma_samples(height));

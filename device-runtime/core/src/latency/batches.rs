@@ -5,10 +5,12 @@ use crate::metrics::{Latency, Millis};
 pub struct Batches(Vec<(Millis, Vec<Millis>)>);
 
 impl Batches {
+    /// Adds a batch and the reference's time beside it.
     pub fn push(&mut self, reference: Millis, runs: Vec<Millis>) {
         self.0.push((reference, runs));
     }
 
+    /// Whether there is no batch.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

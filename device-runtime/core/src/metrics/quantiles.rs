@@ -92,6 +92,7 @@ impl Spread {
         }
     }
 
+    /// Whether a measurement can give it: finite, and no quantile below the median.
     pub fn is_sound(self) -> bool {
         [self.p90, self.p95].iter().all(|ratio| ratio.is_finite() && *ratio >= 1.0)
     }

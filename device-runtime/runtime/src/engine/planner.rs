@@ -113,7 +113,9 @@ impl Planner {
         match shape.operator {
             Operator::Pool | Operator::AveragePool => self.plan(shape),
             Operator::Pointwise => grid(Kernel::Pointwise, self.fallback_pointwise(), shape),
-            Operator::Dense | Operator::Depthwise | Operator::Linear => grid(Kernel::Fallback, self.unspecialised(Kernel::Fallback), shape),
+            Operator::Dense | Operator::Depthwise | Operator::Linear => {
+                grid(Kernel::Fallback, self.unspecialised(Kernel::Fallback), shape)
+            }
         }
     }
 

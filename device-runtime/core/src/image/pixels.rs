@@ -231,13 +231,14 @@ impl<'a> Image<'a> {
         self.height
     }
 
+    /// The borrowed bytes.
     pub fn pixels(&self) -> &Pixels<'a> {
         &self.pixels
     }
 
     /// The value of channel `channel` (of `channels`: 1 or 3) at a pixel, 0 to 255. A grey network reads colour as
-    /// Rec. 601 luma, and a frame's own luma; a colour network reads grey as three equal channels. Of chroma the nearest
-    /// sample counts.
+    /// Rec. 601 luma, and a frame's own luma. A colour network reads grey as three equal channels. A pixel takes the
+    /// nearest chroma sample.
     pub fn value(&self, row: u32, column: u32, channel: u32, channels: u32) -> f64 {
         let pixel = row as usize * self.width as usize + column as usize;
         match self.pixels {
@@ -260,6 +261,10 @@ impl<'a> Image<'a> {
     }
 }
 
+/// Checks the sides of an image.
+///
+/// # Errors
+/// [`ImageError::Size`] if a side is below [`Image::MIN_SIDE`] or above [`Image::MAX_SIDE`].
 pub fn check_size(width: u32, height: u32) -> Result<(), ImageError> {
     let sides = Image::MIN_SIDE..=Image::MAX_SIDE;
     if sides.contains(&width) && sides.contains(&height) { Ok(()) } else { Err(ImageError::size(width, height)) }
