@@ -18,7 +18,7 @@ fn main() -> Result<()> {
         paths = pictures_in(&assets)?;
     }
     let pictures: Vec<Picture> = paths.iter().map(Picture::open).collect::<Result<_, _>>()?;
-    let images: Vec<Image<'_>> = pictures.iter().map(Picture::image).collect::<Result<_, _>>()?;
+    let images: Vec<Image<'_>> = pictures.iter().map(Picture::image).collect();
 
     let bundle = Bundle::open(&path).with_context(|| format!("opening {}", path.display()))?;
     // Only the centred square is read, but all of it: shrinking it is the GPU's work.

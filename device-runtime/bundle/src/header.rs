@@ -3,62 +3,103 @@
 //! ```text
 //! 0   8   magic  89 'N' 'E' 'S' 'T' 0D 0A 1A   (a text-mode transfer damages it, as with PNG)
 //! 8   4   format version
-//! 12  4   number of sections: 4
-//! 16  40  for each section: kind u64, offset u64, length u64, xxh3-128 checksum
-//! 176 16  xxh3-128 of the bytes before
+//! 12  4   number of sections, n
+//! 16  40n for each section: kind u64, offset u64, length u64, xxh3-128 checksum
+//!     16  xxh3-128 of the bytes before
+//!         zeros up to a multiple of 64
 //! ```
+//!
+//! The first four sections are those of [`NAMES`]. Others may follow from format 6 on: they are verified and skipped.
 
 use crate::BundleError;
 use std::ops::Range;
 use xxhash_rust::xxh3::xxh3_128;
 
-/// Version of the format that this crate writes and reads. Any change of the bytes raises it.
-pub const FORMAT_VERSION: u32 = 5;
+/// Version of the format that this crate writes.
+pub const FORMAT_VERSION: u32 = 6;
+
+/// Oldest version that this crate reads: it reads every one from this on.
+pub const MIN_FORMAT_VERSION: u32 = 5;
 
 /// Most bytes of a manifest (4 MiB): nothing larger is ever parsed.
-pub const MANIFEST_LIMIT: u64 = 4 << 20;
+pub const MAX_MANIFEST_BYTES: u64 = 4 << 20;
 
 const MAGIC: [u8; 8] = *b"\x89NEST\r\n\x1a";
-/// Names of the sections, in file order; a section's kind is its index.
-const SECTIONS: [&str; 4] = ["manifest", "weights", "statistics", "images"];
-const ENTRY: usize = 40;
-const CHECKED: usize = 16 + SECTIONS.len() * ENTRY;
+/// Names of the known sections, in file order; a section's kind is its index.
+const NAMES: [&str; 4] = ["manifest", "weights", "statistics", "images"];
+/// Kind of the manifest's section.
+pub(super) const MANIFEST: usize = 0;
+/// Kind of the weights' section.
+pub(super) const WEIGHTS: usize = 1;
+/// Kind of the statistics' section.
+pub(super) const STATISTICS: usize = 2;
+/// Kind of the images' section.
+pub(super) const IMAGES: usize = 3;
+/// Most sections of a file.
+const MAX_SECTIONS: usize = 64;
+/// Bytes before the table.
+const TABLE: usize = 16;
+/// Bytes of a row of the table.
+const ROW: usize = 40;
 /// Sections start at multiples of this, so that a mapped file can be read as f32.
 const ALIGNMENT: u64 = 64;
-pub(super) const HEADER_LENGTH: u64 = (CHECKED as u64 + 16).next_multiple_of(ALIGNMENT);
 
-/// Where each section lies, in the order of [`SECTIONS`].
-pub(super) type Sections = [Range<usize>; SECTIONS.len()];
-
-/// What a sound file says of itself.
-pub(super) struct Verified {
-    /// Where its sections lie.
-    pub(super) sections: Sections,
-    /// Identity of the contents.
-    pub(super) identity: u128,
-    /// Of each section.
-    pub(super) checksums: [u128; SECTIONS.len()],
+/// A part of the file.
+#[derive(Clone, Debug)]
+pub(super) struct Section {
+    /// The kind's number.
+    pub(super) kind: u64,
+    /// Its bytes.
+    pub(super) range: Range<usize>,
+    /// xxh3-128 of its bytes.
+    pub(super) checksum: u128,
 }
 
-/// Lays `bodies` out after the header and describes them.
-pub(super) fn encode(bodies: [&[u8]; SECTIONS.len()]) -> (Vec<u8>, Vec<u64>) {
-    let mut header = Vec::with_capacity(HEADER_LENGTH as usize);
-    header.extend(MAGIC);
-    header.extend(FORMAT_VERSION.to_le_bytes());
-    header.extend((SECTIONS.len() as u32).to_le_bytes());
-    let mut offset = HEADER_LENGTH;
-    let mut offsets = Vec::new();
-    for (kind, body) in bodies.iter().enumerate() {
-        header.extend((kind as u64).to_le_bytes());
-        header.extend(offset.to_le_bytes());
-        header.extend((body.len() as u64).to_le_bytes());
-        header.extend(xxh3_128(body).to_le_bytes());
-        offsets.push(offset);
-        offset = (offset + body.len() as u64).next_multiple_of(ALIGNMENT);
+/// The parts of a file whose checksums hold.
+pub(super) struct Verified {
+    /// Format version of the file.
+    pub(super) version: u32,
+    /// Identity of the contents.
+    pub(super) identity: u128,
+    /// The sections of [`NAMES`].
+    pub(super) known: [Section; NAMES.len()],
+    /// Sections of a newer version, with rising kinds.
+    pub(super) unknown: Vec<Section>,
+}
+
+/// Length of the table with all before it.
+fn checked_length(sections: usize) -> usize {
+    TABLE + sections * ROW
+}
+
+/// Where the first section starts.
+fn header_length(sections: usize) -> u64 {
+    (checked_length(sections) as u64 + 16).next_multiple_of(ALIGNMENT)
+}
+
+/// The file of these sections: the known ones, then others with rising kinds.
+pub(super) fn encode(sections: &[(u64, &[u8])]) -> Vec<u8> {
+    let length: usize = sections.iter().map(|(_, body)| body.len() + ALIGNMENT as usize).sum();
+    let mut file = Vec::with_capacity(header_length(sections.len()) as usize + length);
+    file.extend(MAGIC);
+    file.extend(FORMAT_VERSION.to_le_bytes());
+    file.extend((sections.len() as u32).to_le_bytes());
+    let mut end = header_length(sections.len());
+    for (kind, body) in sections {
+        let offset = end.next_multiple_of(ALIGNMENT);
+        file.extend(kind.to_le_bytes());
+        file.extend(offset.to_le_bytes());
+        file.extend((body.len() as u64).to_le_bytes());
+        file.extend(xxh3_128(body).to_le_bytes());
+        end = offset + body.len() as u64;
     }
-    header.extend(xxh3_128(&header).to_le_bytes());
-    header.resize(HEADER_LENGTH as usize, 0);
-    (header, offsets)
+    file.extend(xxh3_128(&file).to_le_bytes());
+    file.resize(header_length(sections.len()) as usize, 0);
+    for (_, body) in sections {
+        file.resize(file.len().next_multiple_of(ALIGNMENT as usize), 0);
+        file.extend_from_slice(body);
+    }
+    file
 }
 
 fn integer<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
@@ -69,57 +110,72 @@ fn integer<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
 
 /// Checks the header, the table, every checksum and every byte between sections.
 pub(super) fn decode(file: &[u8]) -> Result<Verified, BundleError> {
+    let damaged = || BundleError::Damaged { part: "header" };
+    let truncated = || BundleError::Truncated { given: file.len() as u64 };
     let magic = &file[..file.len().min(MAGIC.len())];
     if magic.is_empty() || *magic != MAGIC[..magic.len()] {
         return Err(BundleError::NotABundle);
     }
-    let header = file.get(..HEADER_LENGTH as usize).ok_or(BundleError::Truncated { given: file.len() as u64 })?;
+    let start = file.get(..TABLE).ok_or_else(truncated)?;
     // Before the checksum: another version may keep its own elsewhere.
-    let version = u32::from_le_bytes(integer(header, 8));
-    if version != FORMAT_VERSION {
-        return Err(BundleError::Version { given: version, supported: FORMAT_VERSION });
+    let version = u32::from_le_bytes(integer(start, 8));
+    if !(MIN_FORMAT_VERSION..=FORMAT_VERSION).contains(&version) {
+        return Err(BundleError::Version { given: version, oldest: MIN_FORMAT_VERSION, newest: FORMAT_VERSION });
     }
-    let identity = xxh3_128(&header[..CHECKED]);
-    if identity != u128::from_le_bytes(integer(header, CHECKED)) {
-        return Err(BundleError::Damaged { part: "header" });
+    let count = u32::from_le_bytes(integer(start, 12)) as usize;
+    // Format 5 has no room for more.
+    let most = if version == 5 { NAMES.len() } else { MAX_SECTIONS };
+    if !(NAMES.len()..=most).contains(&count) {
+        return Err(damaged());
     }
-    let padding_is_zero = |range: Range<usize>| file[range].iter().all(|&byte| byte == 0);
-    if u32::from_le_bytes(integer(header, 12)) as usize != SECTIONS.len()
-        || !padding_is_zero(CHECKED + 16..HEADER_LENGTH as usize)
+    let header = file.get(..header_length(count) as usize).ok_or_else(truncated)?;
+    let (checked, rest) = header.split_at(checked_length(count));
+    let identity = xxh3_128(checked);
+    if identity != u128::from_le_bytes(integer(rest, 0)) || rest[16..].iter().any(|&byte| byte != 0) {
+        return Err(damaged());
+    }
+    let mut sections = Vec::with_capacity(count);
+    for row in checked[TABLE..].chunks_exact(ROW) {
+        sections.push(section(file, header.len(), &sections, row)?);
+    }
+    let end = sections.last().map_or(0, |last: &Section| last.range.end);
+    if end != file.len() {
+        return Err(BundleError::TooLong { given: file.len() as u64, expected: end as u64 });
+    }
+    let unknown = sections.split_off(NAMES.len());
+    let known = sections.try_into().map_err(|_| damaged())?;
+    Ok(Verified { version, identity, known, unknown })
+}
+
+/// Checks one row of the table, its section and the padding before it.
+fn section(file: &[u8], header: usize, before: &[Section], row: &[u8]) -> Result<Section, BundleError> {
+    let kind = u64::from_le_bytes(integer(row, 0));
+    let offset = u64::from_le_bytes(integer(row, 8));
+    let length = u64::from_le_bytes(integer(row, 16));
+    let checksum = u128::from_le_bytes(integer(row, 24));
+    let place = before.len();
+    // Known sections are at the places that are their kinds; others follow in rising order.
+    let fits = match before.last() {
+        Some(last) if place >= NAMES.len() => kind > last.kind,
+        _ => kind == place as u64,
+    };
+    let start = before.last().map_or(header, |last| last.range.end);
+    if !fits
+        || offset != (start as u64).next_multiple_of(ALIGNMENT)
+        || (place == MANIFEST && length > MAX_MANIFEST_BYTES)
+        || length > u64::MAX / 2
     {
-        return Err(BundleError::Damaged { part: "header" });
+        return Err(BundleError::Damaged { part: "section table" });
     }
-    let mut sections: Sections = std::array::from_fn(|_| 0..0);
-    let mut checksums = [0; SECTIONS.len()];
-    let mut end = HEADER_LENGTH;
-    for (kind, part) in SECTIONS.into_iter().enumerate() {
-        let at = 16 + kind * ENTRY;
-        let offset = u64::from_le_bytes(integer(header, at + 8));
-        let length = u64::from_le_bytes(integer(header, at + 16));
-        if u64::from_le_bytes(integer(header, at)) != kind as u64
-            || offset != end.next_multiple_of(ALIGNMENT)
-            || (kind == 0 && length > MANIFEST_LIMIT)
-            || length > u64::MAX / 2
-        {
-            return Err(BundleError::Damaged { part: "section table" });
-        }
-        let before = end;
-        end = offset + length;
-        if end > file.len() as u64 {
-            return Err(BundleError::Truncated { given: file.len() as u64 });
-        }
-        let range = offset as usize..end as usize;
-        checksums[kind] = u128::from_le_bytes(integer(header, at + 24));
-        if xxh3_128(&file[range.clone()]) != checksums[kind] {
-            return Err(BundleError::Damaged { part });
-        }
-        if !padding_is_zero(before as usize..range.start) {
-            return Err(BundleError::Damaged { part: "padding" });
-        }
-        sections[kind] = range;
+    if offset + length > file.len() as u64 {
+        return Err(BundleError::Truncated { given: file.len() as u64 });
     }
-    if end != file.len() as u64 {
-        return Err(BundleError::TooLong { given: file.len() as u64, expected: end });
+    let range = offset as usize..(offset + length) as usize;
+    if xxh3_128(&file[range.clone()]) != checksum {
+        return Err(BundleError::Damaged { part: NAMES.get(place).unwrap_or(&"section of a newer version") });
     }
-    Ok(Verified { sections, identity, checksums })
+    if file[start..range.start].iter().any(|&byte| byte != 0) {
+        return Err(BundleError::Damaged { part: "padding" });
+    }
+    Ok(Section { kind, range, checksum })
 }

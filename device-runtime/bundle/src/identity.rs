@@ -1,4 +1,5 @@
-use crate::Manifest;
+use crate::wire::{self, Child, Coded, Preprocessing, Space};
+use crate::{BundleError, Manifest};
 use std::fmt;
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -6,21 +7,23 @@ use xxhash_rust::xxh3::xxh3_128;
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct BundleId(pub u128);
 
-/// Identifies what of a bundle computes: space, preprocessing, weights, and the children that ship with their statistics.
+/// Identifies the network of a bundle: space, preprocessing, weights, and the children that ship, with their statistics.
 ///
-/// What a device measured holds for every bundle with the same: latency tables, accuracies, images and names may come
-/// and go without it.
+/// A device's measurements hold for every bundle of the same network: latency tables, accuracies, images and the
+/// bundle's name may differ.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct NetworkId(pub u128);
 
 impl NetworkId {
-    /// Of a manifest and the checksums of its weights and statistics.
-    pub(super) fn of(manifest: &Manifest, weights: u128, statistics: u128) -> Result<Self, postcard::Error> {
+    /// Of a manifest and the checksums of its weights and statistics. It is of the network, not of the file: a network has
+    /// the same identity in every format.
+    pub(super) fn of(manifest: &Manifest, weights: u128, statistics: u128) -> Result<Self, BundleError> {
         let Manifest { space, preprocessing, weight_storage, children, .. } = manifest;
-        let children: Vec<_> = children.iter().map(|entry| (&entry.name, &entry.child)).collect();
+        let (space, preprocessing) = (Space::from(space), Preprocessing::from(preprocessing));
+        let children: Vec<_> = children.iter().map(|entry| (&entry.name, Child::from(&entry.child))).collect();
         let checksums = [weights.to_le_bytes(), statistics.to_le_bytes()];
-        let computing = (space, preprocessing, weight_storage, children, checksums);
-        Ok(Self(xxh3_128(&postcard::to_stdvec(&computing)?)))
+        let computing = (space, preprocessing, weight_storage.code(), children, checksums);
+        Ok(Self(xxh3_128(&wire::to_bytes(&computing)?)))
     }
 }
 

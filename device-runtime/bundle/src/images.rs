@@ -1,11 +1,9 @@
 use crate::{Bundle, BundleError};
 use nestling_core::image::{Image, PixelFormat};
-use serde::{Deserialize, Serialize};
 
 /// The images of a bundle, in one square size and one format. The section `images` holds their pixels without gaps: first
 /// those that calibrate, then those that check. They are as the dataset has them: a device preprocesses them as it does its own.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BundledImages {
     /// Rows and columns of each image in pixels.
     pub side: u32,
@@ -23,7 +21,7 @@ impl BundledImages {
         u64::from(self.side) * u64::from(self.side) * self.format.bytes_per_pixel() as u64
     }
 
-    /// Checks sizes, labels and the section's length, so that whatever reads the images afterwards may rely on them.
+    /// Checks sizes, labels and the section's length: readers of the images rely on them.
     pub(super) fn check(&self, classes: u32, section_bytes: usize) -> Result<(), BundleError> {
         let fail = |problem: String| Err(BundleError::Inconsistent { problem });
         let sides = Image::MIN_SIDE..=Image::MAX_SIDE;
@@ -54,7 +52,7 @@ impl BundledImages {
 }
 
 impl Bundle {
-    /// What the bundle's images are; none if it ships without.
+    /// Describes the bundle's images; none if it ships without.
     pub fn images(&self) -> Option<&BundledImages> {
         self.manifest().images.as_ref()
     }
@@ -83,6 +81,6 @@ impl Bundle {
         };
         let (calibrating, checking) = self.image_section().split_at(first);
         let bytes = if calibration { calibrating } else { checking };
-        bytes.chunks_exact(length).map(move |bytes| Image::square(side, format, bytes))
+        bytes.chunks_exact(length).map(move |bytes| Image::of_checked(side, side, format, bytes))
     }
 }

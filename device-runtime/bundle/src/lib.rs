@@ -1,12 +1,14 @@
-//! The file that ships: search space, full shared weights, calibrated Pareto children, labels, preprocessing, latency tables,
-//! an accuracy predictor, and images to calibrate and to check other children with. `docs/bundle-format.md` specifies every byte.
+//! Nestling's files: the bundle that ships, and the profile that a device measures. `docs/bundle-format.md` specifies both, and
+//! how long they stay readable.
 //!
 //! ```text
-//! header     magic, format version, a table of sections (kind, offset, length, checksum), the header's own checksum
-//! manifest   postcard: everything small
-//! weights    f32, f16 or int8, the order of ParameterLayout
-//! statistics f32, means then variances of each child, the children's order
-//! images     8-bit pixels as the dataset has them: those that calibrate, then those that check
+//! bundle
+//!   header     magic, format version, a table of sections (kind, offset, length, checksum), the header's own checksum
+//!   manifest   everything small, in numbered fields
+//!   weights    f32, f16 or int8, in the order of ParameterLayout
+//!   statistics f32, means then variances of each child, in the order of the children
+//!   images     8-bit pixels as the dataset has them: first those that calibrate, then those that check
+//! profile      JSON with a checksum of its values
 //! ```
 //!
 //! A file is hostile until verified: every length is checked against the file before anything is allocated, every
@@ -14,6 +16,7 @@
 
 pub mod atomic_file;
 mod canonical;
+mod error;
 mod header;
 mod identity;
 mod images;
@@ -21,15 +24,17 @@ mod manifest;
 mod profile;
 mod read;
 mod section;
+mod wire;
 mod write;
 
-pub use header::{FORMAT_VERSION, MANIFEST_LIMIT};
+pub use error::BundleError;
+pub use header::{FORMAT_VERSION, MAX_MANIFEST_BYTES, MIN_FORMAT_VERSION};
 pub use identity::{BundleId, NetworkId};
 pub use images::BundledImages;
 pub use manifest::{Manifest, Trained};
 pub use profile::{ChildTimes, DeviceProfile, Measurements, ProfileError, ProfileKey, Stale};
-pub use read::{Bundle, BundleError};
-pub use write::{BundleContents, PackError};
+pub use read::{Bundle, BundledChild};
+pub use write::BundleContents;
 
 #[cfg(test)]
 mod tests;

@@ -4,17 +4,15 @@ use nestling_core::image::Preprocessing;
 use nestling_core::latency::LatencyTable;
 use nestling_core::space::{Child, ChildEntry, SearchSpace};
 use nestling_core::weights::WeightStorage;
-use serde::{Deserialize, Serialize};
 
 /// Everything small in a bundle.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Manifest {
     /// A name for people.
     pub name: String,
-    /// What trained it: crate version and a line on data and recipe.
+    /// How it was trained: crate version and a line on data and recipe.
     pub provenance: String,
-    /// What a child may choose.
+    /// The choices of a child.
     pub space: SearchSpace,
     /// How pixels become a network's input.
     pub preprocessing: Preprocessing,
@@ -28,20 +26,19 @@ pub struct Manifest {
     pub trained: Trained,
     /// How the file stores the weights.
     pub weight_storage: WeightStorage,
-    /// Predicts the accuracy of any child on the images held out from training; none if nothing was evaluated. It was fitted to
-    /// children of the weights before they were rounded for their storage.
+    /// Predicts the accuracy of any child on the images held out from training; none if no child was evaluated. It was
+    /// fitted to children of the weights before they were rounded for their storage.
     pub accuracy_predictor: Option<AccuracyPredictor>,
-    /// What the images of the bundle are; none if it ships without.
+    /// Describes the images of the bundle; none if it ships without.
     pub images: Option<BundledImages>,
 }
 
 /// Which children of a supernet answer sensibly.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Trained {
     /// All of them: a supernet that was trained as one.
     WholeSpace,
-    /// These only: weights of single networks that were imported into their slices, or none at all.
+    /// Only these: weights of single networks that were imported into their slices, or none at all.
     Only(Vec<Child>),
 }
 

@@ -1,78 +1,9 @@
-use crate::header::{Sections, Verified};
-use crate::{BundleId, Manifest, NetworkId, header, section};
-use nestling_core::space::{
-    CalibratedChild, ChildEntry, Network, ParameterLayout, SpaceError, Statistics, ValidatedSpace,
-};
-use nestling_core::weights::{OutOfRange, WeightStorage};
+use crate::header::{IMAGES, MANIFEST, STATISTICS, Section, Verified, WEIGHTS};
+use crate::{BundleError, BundleId, Manifest, NetworkId, header, section, wire};
+use nestling_core::space::{CalibratedChild, ChildEntry, Network, ParameterLayout, Statistics, ValidatedSpace};
+use nestling_core::weights::WeightStorage;
 use std::fmt;
-use std::path::{Path, PathBuf};
-
-/// Why a bundle cannot be used.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum BundleError {
-    /// The file cannot be read at all.
-    #[error("cannot open bundle {path}: {source}; check the path and that the file is readable")]
-    Open {
-        /// Which file.
-        path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
-    /// The first bytes are wrong.
-    #[error("not a Nestling bundle: the first bytes are not its magic; give a file that `nestling pack` wrote")]
-    NotABundle,
-    /// A newer or older format.
-    #[error(
-        "bundle format {given}, but this runtime reads format {supported}; pack the bundle with a matching version"
-    )]
-    Version {
-        /// Format of the file.
-        given: u32,
-        /// Format of this crate.
-        supported: u32,
-    },
-    /// The file ends too soon.
-    #[error("the bundle is cut off after {given} bytes; copy or download it again")]
-    Truncated {
-        /// Bytes that are there.
-        given: u64,
-    },
-    /// Bytes follow the end.
-    #[error("the bundle should end after {expected} bytes, but has {given}; copy or download it again")]
-    TooLong {
-        /// Bytes that are there.
-        given: u64,
-        /// Bytes that its table describes.
-        expected: u64,
-    },
-    /// A checksum does not hold.
-    #[error("the bundle is damaged ({part}); copy or download it again")]
-    Damaged {
-        /// Which part.
-        part: &'static str,
-    },
-    /// Checksums hold, but the contents contradict each other: whoever wrote it was wrong.
-    #[error("the bundle contradicts itself: {problem}; pack it again")]
-    Inconsistent {
-        /// What contradicts what.
-        problem: String,
-    },
-    /// The space or a child is impossible.
-    #[error("the bundle contradicts itself: {0}; pack it again")]
-    Space(#[from] SpaceError),
-    /// A weight is beyond what the storage of the bundle can hold.
-    #[error(transparent)]
-    WeightRange(#[from] OutOfRange),
-    /// No child of that name ships.
-    #[error("no child called `{name}` in this bundle; it has: {known}")]
-    UnknownChild {
-        /// The name asked for.
-        name: String,
-        /// The names that exist.
-        known: String,
-    },
-}
+use std::path::Path;
 
 enum Storage {
     Mapped(memmap2::Mmap),
@@ -92,16 +23,18 @@ impl Storage {
 /// A verified bundle. Weights stored as f32 stay in the file's pages until the GPU takes them; others are decoded once.
 ///
 /// ```no_run
-/// use crate::Bundle;
+/// use nestling_bundle::Bundle;
 /// let bundle = Bundle::open("fashion.nestling")?;
 /// for entry in bundle.children() {
 ///     println!("{} {} {:.2} %", entry.name, entry.cost.madds, entry.test.percent());
 /// }
-/// # Ok::<(), crate::BundleError>(())
+/// # Ok::<(), nestling_bundle::BundleError>(())
 /// ```
 pub struct Bundle {
     storage: Storage,
-    sections: Sections,
+    format: u32,
+    known: [Section; 4],
+    unknown: Vec<Section>,
     /// All parameters, where the file holds them otherwise than as f32.
     decoded: Option<Vec<f32>>,
     id: BundleId,
@@ -109,6 +42,20 @@ pub struct Bundle {
     manifest: Manifest,
     space: ValidatedSpace,
     networks: Vec<Network>,
+    calibrated: Vec<CalibratedChild>,
+}
+
+/// A child that ships, with all that a bundle holds of it.
+#[derive(Clone, Copy, Debug)]
+pub struct BundledChild<'a> {
+    /// Its place in [`Bundle::children`], [`Bundle::networks`] and [`Bundle::calibrated`].
+    pub index: usize,
+    /// Its name, cost and accuracy.
+    pub entry: &'a ChildEntry,
+    /// The child, lowered.
+    pub network: &'a Network,
+    /// The child with its statistics.
+    pub calibrated: &'a CalibratedChild,
 }
 
 impl fmt::Debug for Bundle {
@@ -149,39 +96,42 @@ impl Bundle {
     }
 
     fn verify(storage: Storage) -> Result<Self, BundleError> {
-        let Verified { sections, identity, checksums } = header::decode(storage.bytes())?;
-        let inconsistent = |problem: String| BundleError::Inconsistent { problem };
-        let (manifest, rest) = postcard::take_from_bytes::<Manifest>(&storage.bytes()[sections[0].clone()])
-            .map_err(|error| inconsistent(format!("the manifest cannot be read ({error})")))?;
-        if !rest.is_empty() {
-            return Err(inconsistent(format!("{} bytes follow the manifest", rest.len())));
-        }
+        let Verified { version, identity, known, unknown } = header::decode(storage.bytes())?;
+        let section = |kind: usize| &storage.bytes()[known[kind].range.clone()];
+        let manifest = wire::decode(version, section(MANIFEST))?;
         let space = manifest.space.clone().validated()?;
-        let networks = manifest.check(&space, [1, 2, 3].map(|section: usize| sections[section].len()))?;
-        let section = &storage.bytes()[sections[1].clone()];
-        let decoded = section::decode(space.layout(), section, manifest.weight_storage)?;
-        let network_id = NetworkId::of(&manifest, checksums[1], checksums[2])
-            .map_err(|error| inconsistent(format!("the manifest cannot be encoded ({error})")))?;
-        let id = BundleId(identity);
-        let bundle = Self { storage, sections, decoded, id, network_id, manifest, space, networks };
-        for index in 0..bundle.networks.len() {
-            bundle.calibrated(index)?;
-        }
-        Ok(bundle)
+        let lengths = [WEIGHTS, STATISTICS, IMAGES].map(|kind| section(kind).len());
+        let networks = manifest.check(&space, lengths)?;
+        let decoded = section::decode(space.layout(), section(WEIGHTS), manifest.weight_storage)?;
+        let network_id = NetworkId::of(&manifest, known[WEIGHTS].checksum, known[STATISTICS].checksum)?;
+        let calibrated = calibrated(&networks, bytemuck::cast_slice(section(STATISTICS)))?;
+        let (id, format) = (BundleId(identity), version);
+        Ok(Self { storage, format, known, unknown, decoded, id, network_id, manifest, space, networks, calibrated })
     }
 
-    fn floats(&self, section: usize) -> &[f32] {
-        bytemuck::cast_slice(self.section(section))
+    /// The bytes of a known section as the file has them.
+    pub(super) fn section(&self, kind: usize) -> &[u8] {
+        &self.storage.bytes()[self.known[kind].range.clone()]
     }
 
-    /// The bytes of a section as the file has them.
-    pub(super) fn section(&self, section: usize) -> &[u8] {
-        &self.storage.bytes()[self.sections[section].clone()]
+    /// Sections that only a newer version reads, each with its kind.
+    pub(super) fn unknown_sections(&self) -> impl Iterator<Item = (u64, &[u8])> {
+        self.unknown.iter().map(|section| (section.kind, &self.storage.bytes()[section.range.clone()]))
+    }
+
+    /// Fields of the manifest that only a newer version reads, each with its number.
+    pub(super) fn unknown_fields(&self) -> Result<Vec<(u32, &[u8])>, BundleError> {
+        if self.format == 5 { Ok(Vec::new()) } else { wire::v6::unknown_fields(self.section(MANIFEST)) }
     }
 
     /// Pixels of all images.
     pub(super) fn image_section(&self) -> &[u8] {
-        self.section(3)
+        self.section(IMAGES)
+    }
+
+    /// Format version of the file.
+    pub fn format(&self) -> u32 {
+        self.format
     }
 
     /// Identity of the contents.
@@ -189,7 +139,7 @@ impl Bundle {
         self.id
     }
 
-    /// Identity of what computes: what a device measured with this bundle holds for all bundles that share it.
+    /// Identity of the network: a device's measurements hold for every bundle that shares it.
     pub fn network_id(&self) -> NetworkId {
         self.network_id
     }
@@ -204,7 +154,7 @@ impl Bundle {
         &self.manifest
     }
 
-    /// What a child may choose.
+    /// The choices of a child.
     pub fn space(&self) -> &ValidatedSpace {
         &self.space
     }
@@ -216,7 +166,7 @@ impl Bundle {
 
     /// The flat vector of all shared parameters, as values whatever the storage.
     pub fn weights(&self) -> &[f32] {
-        self.decoded.as_deref().unwrap_or_else(|| self.floats(1))
+        self.decoded.as_deref().unwrap_or_else(|| bytemuck::cast_slice(self.section(WEIGHTS)))
     }
 
     /// How the file stores the weights.
@@ -226,7 +176,7 @@ impl Bundle {
 
     /// Bytes of the file that are weights.
     pub fn weight_bytes(&self) -> usize {
-        self.sections[1].len()
+        self.section(WEIGHTS).len()
     }
 
     /// The children that ship, fewest MAdds first.
@@ -239,33 +189,36 @@ impl Bundle {
         &self.networks
     }
 
-    /// Index of the child called `name`.
+    /// The children that ship, with their statistics; the order of [`Bundle::children`].
+    pub fn calibrated(&self) -> &[CalibratedChild] {
+        &self.calibrated
+    }
+
+    /// The child called `name`.
     ///
     /// # Errors
     /// [`BundleError::UnknownChild`] lists the names that exist.
-    pub fn child_index(&self, name: &str) -> Result<usize, BundleError> {
-        self.children().iter().position(|entry| entry.name == name).ok_or_else(|| {
+    pub fn child(&self, name: &str) -> Result<BundledChild<'_>, BundleError> {
+        let index = self.children().iter().position(|entry| entry.name == name).ok_or_else(|| {
             let known: Vec<&str> = self.children().iter().map(|entry| entry.name.as_str()).collect();
             BundleError::UnknownChild { name: name.to_owned(), known: known.join(", ") }
-        })
+        })?;
+        let (entry, network, calibrated) = (&self.children()[index], &self.networks[index], &self.calibrated[index]);
+        Ok(BundledChild { index, entry, network, calibrated })
     }
+}
 
-    /// The child at `index` with its statistics.
-    ///
-    /// # Errors
-    /// None after [`Bundle::open`], which has verified every child; an index past the end is
-    /// [`BundleError::UnknownChild`].
-    pub fn calibrated(&self, index: usize) -> Result<CalibratedChild, BundleError> {
-        let Some(network) = self.networks.get(index) else {
-            return Err(BundleError::UnknownChild {
-                name: format!("number {index}"),
-                known: self.networks.len().to_string(),
-            });
-        };
-        let first: usize = self.networks[..index].iter().map(|network| 2 * network.normalised_channels()).sum();
+/// Each child's statistics, from a section whose length is right.
+fn calibrated(networks: &[Network], mut values: &[f32]) -> Result<Vec<CalibratedChild>, BundleError> {
+    let mut take = |count: usize| {
+        let (own, rest) = values.split_at(count);
+        values = rest;
+        own.to_vec()
+    };
+    let child = |network: &Network| {
         let channels = network.normalised_channels();
-        let values = &self.floats(2)[first..first + 2 * channels];
-        let statistics = Statistics { means: values[..channels].to_vec(), variances: values[channels..].to_vec() };
+        let statistics = Statistics { means: take(channels), variances: take(channels) };
         Ok(CalibratedChild::new(network, statistics)?)
-    }
+    };
+    networks.iter().map(child).collect()
 }

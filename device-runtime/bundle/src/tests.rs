@@ -1,10 +1,11 @@
-//! Contents that whoever wrote the file chose freely: every checksum holds.
+//! Contents that a hostile writer chose freely: every checksum holds.
 
-use crate::{Bundle, BundleContents, BundledImages, Manifest, Trained, header};
+use crate::header::{self, IMAGES, MANIFEST};
+use crate::{Bundle, BundleContents, BundleError, BundledImages, Manifest, Trained};
 use nestling_core::accuracy::AccuracyPredictor;
 use nestling_core::image::{PixelFormat, Preprocessing};
 use nestling_core::metrics::Top1;
-use nestling_core::space::{CalibratedChild, Child, ChildEntry, SearchSpace};
+use nestling_core::space::{CalibratedChild, Child, ChildEntry, HeadSpace, SearchSpace, StageSpace, StemSpace};
 use nestling_core::weights::WeightStorage;
 use proptest::prelude::*;
 use std::sync::LazyLock;
@@ -12,13 +13,22 @@ use std::sync::LazyLock;
 static GOOD: LazyLock<Vec<u8>> = LazyLock::new(good);
 
 fn good() -> Vec<u8> {
-    let space = SearchSpace::fashion().validated().unwrap();
+    let space = SearchSpace {
+        name: "tiny".into(),
+        resolutions: vec![8],
+        stem: StemSpace { widths: vec![4], kernel: 3, stride: 2 },
+        stages: vec![StageSpace::new(&[4, 8], &[1], &[3], &[1], 1)],
+        head: Some(HeadSpace { widths: vec![4], expand_ratio: None }),
+        ..SearchSpace::fashion()
+    }
+    .validated()
+    .unwrap();
     let (child, measured) = (space.smallest(), Top1 { correct: 1, images: 2 });
     let network = space.lower(&child).unwrap();
     let fitted: Vec<(Child, Top1)> = vec![(child.clone(), measured); 10];
     let held_out = [(space.biggest(), measured)];
     let manifest = Manifest {
-        name: "fashion".into(),
+        name: "tiny".into(),
         provenance: "test".into(),
         preprocessing: Preprocessing { means: vec![0.3], standard_deviations: vec![0.4], centre_fraction: 1.0 },
         labels: (0..space.classes).map(|class| class.to_string()).collect(),
@@ -47,19 +57,63 @@ fn good() -> Vec<u8> {
     contents.encode().unwrap()
 }
 
+/// The good file's sections, with their kinds.
+fn sections() -> Vec<(u64, Vec<u8>)> {
+    header::decode(&GOOD).unwrap().known.map(|section| (section.kind, GOOD[section.range].to_vec())).to_vec()
+}
+
+fn encoded(sections: &[(u64, Vec<u8>)]) -> Vec<u8> {
+    header::encode(&sections.iter().map(|(kind, body)| (*kind, &body[..])).collect::<Vec<_>>())
+}
+
 /// The good file with its manifest and its images changed, all checksums made anew.
 fn rewritten(change: impl FnOnce(&mut Vec<u8>, &mut Vec<u8>)) -> Vec<u8> {
-    let sections = header::decode(&GOOD).unwrap().sections;
-    let [manifest, weights, statistics, images] = sections.map(|range| &GOOD[range]);
-    let (mut manifest, mut images) = (manifest.to_vec(), images.to_vec());
-    change(&mut manifest, &mut images);
-    let bodies = [&manifest[..], weights, statistics, &images[..]];
-    let (mut file, offsets) = header::encode(bodies);
-    for (body, offset) in bodies.into_iter().zip(offsets) {
-        file.resize(offset as usize, 0);
-        file.extend_from_slice(body);
-    }
+    let mut sections = sections();
+    let mut images = std::mem::take(&mut sections[IMAGES].1);
+    change(&mut sections[MANIFEST].1, &mut images);
+    sections[IMAGES].1 = images;
+    encoded(&sections)
+}
+
+/// The good file in format 5, as `e23c1d0` would have written it.
+fn in_format_5(change: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
+    let mut sections = sections();
+    let fields = fields(&sections[MANIFEST].1);
+    // The parts were the same, one after the other; what may be missing had a byte before it.
+    let is_optional = |number| [10, 11].contains(&number);
+    let part = |(number, bytes): &(u32, Vec<u8>)| [&vec![1; usize::from(is_optional(*number))][..], bytes].concat();
+    let mut manifest = fields.iter().flat_map(part).collect();
+    change(&mut manifest);
+    sections[MANIFEST].1 = manifest;
+    let mut file = encoded(&sections);
+    file[8..12].copy_from_slice(&5u32.to_le_bytes());
+    let checksum = xxhash_rust::xxh3::xxh3_128(&file[..176]).to_le_bytes();
+    file[176..192].copy_from_slice(&checksum);
     file
+}
+
+/// Numbers and bytes of a manifest's fields.
+fn fields(mut manifest: &[u8]) -> Vec<(u32, Vec<u8>)> {
+    let mut fields = Vec::new();
+    while let [a, b, c, d, e, f, g, h, rest @ ..] = manifest {
+        let (bytes, rest) = rest.split_at(u32::from_le_bytes([*e, *f, *g, *h]) as usize);
+        fields.push((u32::from_le_bytes([*a, *b, *c, *d]), bytes.to_vec()));
+        manifest = rest;
+    }
+    fields
+}
+
+/// The good file with other fields in its manifest.
+fn with_fields(change: impl FnOnce(&mut Vec<(u32, Vec<u8>)>)) -> Result<Bundle, BundleError> {
+    let file = rewritten(|manifest, _| {
+        let mut fields = fields(manifest);
+        change(&mut fields);
+        let field = |(number, bytes): (u32, Vec<u8>)| {
+            [&number.to_le_bytes(), &(bytes.len() as u32).to_le_bytes(), &bytes[..]].concat()
+        };
+        *manifest = fields.into_iter().flat_map(field).collect();
+    });
+    Bundle::from_bytes(&file)
 }
 
 /// Reads everything that the file claims to hold.
@@ -93,20 +147,117 @@ fn images_of_another_length_than_described_are_refused() {
 
 #[test]
 fn every_byte_of_the_manifest_may_be_wrong() {
-    // The end holds the predictor and what the images are; each of its bytes takes each value of a few that hurt.
-    let length = manifest_length();
-    for at in length.saturating_sub(700)..length {
-        for value in [0, 1, 2, 127, 128, 255] {
+    // Each byte takes each value of a few that hurt, in both formats.
+    for value in [0, 1, 2, 127, 128, 255] {
+        for at in 0..sections()[MANIFEST].1.len() {
             if let Ok(bundle) = Bundle::from_bytes(&rewritten(|manifest, _| manifest[at] = value)) {
+                use_it(&bundle);
+            }
+            let set = |manifest: &mut Vec<u8>| manifest.get_mut(at).map(|byte| *byte = value).unwrap_or_default();
+            if let Ok(bundle) = Bundle::from_bytes(&in_format_5(set)) {
                 use_it(&bundle);
             }
         }
     }
 }
 
-fn manifest_length() -> usize {
-    let sections = header::decode(&GOOD).unwrap().sections;
-    sections[0].len()
+#[test]
+fn formats_5_and_6_hold_the_same() {
+    let (old, new) = (Bundle::from_bytes(&in_format_5(|_| ())).unwrap(), Bundle::from_bytes(&GOOD).unwrap());
+    assert_eq!((old.format(), new.format()), (5, 6));
+    assert_eq!(old.manifest(), new.manifest());
+    assert_eq!((old.network_id(), old.weights()), (new.network_id(), new.weights()));
+    assert_ne!(old.id(), new.id());
+    assert_eq!(old.with_latency_tables(Vec::new()).unwrap(), *GOOD);
+}
+
+#[test]
+fn fields_that_this_version_does_not_know_are_skipped_and_kept() {
+    let bundle = with_fields(|fields| fields.extend([(12, Vec::new()), (900, b"from the future".to_vec())])).unwrap();
+    assert_eq!(bundle.manifest(), Bundle::from_bytes(&GOOD).unwrap().manifest());
+    let again = Bundle::from_bytes(&bundle.with_latency_tables(Vec::new()).unwrap()).unwrap();
+    assert_eq!(again.id(), bundle.id());
+    assert_eq!(again.unknown_fields().unwrap(), [(12, &b""[..]), (900, &b"from the future"[..])]);
+}
+
+#[test]
+fn fields_that_may_be_missing_are_empty_then() {
+    let bundle = with_fields(|fields| fields.retain(|(number, _)| ![1, 2, 7, 10].contains(number))).unwrap();
+    let manifest = bundle.manifest();
+    assert_eq!((&*manifest.name, &*manifest.provenance), ("", ""));
+    assert!(manifest.latency_tables.is_empty() && manifest.accuracy_predictor.is_none());
+    for needed in [3, 4, 5, 6, 8, 9] {
+        let error = with_fields(|fields| fields.retain(|(number, _)| *number != needed)).unwrap_err();
+        assert!(matches!(&error, BundleError::Inconsistent { .. }), "{error}");
+        assert!(error.to_string().contains(&format!("no field {needed} (")), "{error}");
+    }
+}
+
+#[test]
+fn fields_that_are_malformed_are_typed_errors() {
+    type Change = fn(&mut Vec<(u32, Vec<u8>)>);
+    let changes: [(Change, &str); 5] = [
+        (|fields| fields.swap(0, 1), "numbers do not rise from 1"),
+        (|fields| fields.push((11, Vec::new())), "numbers do not rise from 1"),
+        (|fields| fields.insert(0, (0, Vec::new())), "numbers do not rise from 1"),
+        (|fields| fields[2].1.push(0), "1 bytes follow the manifest's field 3 (search space)"),
+        (|fields| fields[2].1.truncate(9), "the manifest's field 3 (search space) cannot be read"),
+    ];
+    for (change, expected) in changes {
+        let error = with_fields(change).unwrap_err();
+        assert!(matches!(&error, BundleError::Inconsistent { .. }), "{error}");
+        assert!(error.to_string().contains(expected), "{error}");
+    }
+    for cut in 1..9 {
+        let error = Bundle::from_bytes(&rewritten(|manifest, _| manifest.truncate(manifest.len() - cut))).unwrap_err();
+        assert!(error.to_string().contains("ends within a field"), "{error}");
+    }
+    let error = Bundle::from_bytes(&rewritten(|manifest, _| manifest[4..8].fill(255))).unwrap_err();
+    assert!(error.to_string().contains("ends within a field"), "{error}");
+}
+
+#[test]
+fn a_value_of_a_newer_version_is_named() {
+    let error = with_fields(|fields| fields[8].1 = vec![3]).unwrap_err();
+    assert!(matches!(&error, BundleError::Unsupported { .. }), "{error}");
+    assert!(error.to_string().contains("weight storage number 3, which this version does not know; update"), "{error}");
+}
+
+#[test]
+fn sections_that_this_version_does_not_know_are_verified_skipped_and_kept() {
+    let more = [(7, b"some".to_vec()), (1 << 60, vec![5; 100])];
+    let file = encoded(&[sections(), more.to_vec()].concat());
+    let bundle = Bundle::from_bytes(&file).unwrap();
+    assert_eq!(bundle.manifest(), Bundle::from_bytes(&GOOD).unwrap().manifest());
+    let kept: Vec<(u64, Vec<u8>)> = bundle.unknown_sections().map(|(kind, bytes)| (kind, bytes.to_vec())).collect();
+    assert_eq!(kept, more);
+    assert_eq!(bundle.with_latency_tables(Vec::new()).unwrap(), file);
+    let mut damaged = file.clone();
+    *damaged.last_mut().unwrap() ^= 1;
+    let error = Bundle::from_bytes(&damaged).unwrap_err();
+    assert!(matches!(error, BundleError::Damaged { part: "section of a newer version" }), "{error}");
+    for length in GOOD.len()..file.len() {
+        let error = Bundle::from_bytes(&file[..length]).unwrap_err();
+        assert!(matches!(error, BundleError::Truncated { .. }), "{error}");
+    }
+}
+
+#[test]
+fn section_tables_that_no_writer_makes_are_refused() {
+    let with = |more: &[u64]| {
+        let more: Vec<(u64, Vec<u8>)> = more.iter().map(|&kind| (kind, Vec::new())).collect();
+        Bundle::from_bytes(&encoded(&[sections(), more].concat())).map(drop)
+    };
+    assert!(with(&(4..64).collect::<Vec<_>>()).is_ok());
+    for kinds in [&[1][..], &[5, 4], &[5, 5], &(4..65).collect::<Vec<_>>()] {
+        let error = with(kinds).unwrap_err();
+        assert!(matches!(error, BundleError::Damaged { .. }), "{error}");
+    }
+    let mut swapped = sections();
+    swapped.swap(1, 2);
+    assert!(matches!(Bundle::from_bytes(&encoded(&swapped)), Err(BundleError::Damaged { part: "section table" })));
+    let without_images = Bundle::from_bytes(&encoded(&sections()[..3]));
+    assert!(matches!(without_images, Err(BundleError::Damaged { part: "header" })));
 }
 
 proptest! {
@@ -123,6 +274,16 @@ proptest! {
             images.resize(images.len() + grow, 1);
         });
         if let Ok(bundle) = Bundle::from_bytes(&file) {
+            use_it(&bundle);
+        }
+        let old = in_format_5(|manifest| {
+            for (at, value) in &changes {
+                let at = at.index(manifest.len());
+                manifest[at] = *value;
+            }
+            manifest.truncate(manifest.len() - cut);
+        });
+        if let Ok(bundle) = Bundle::from_bytes(&old) {
             use_it(&bundle);
         }
     }

@@ -1,5 +1,6 @@
-use crate::atomic_file::{WriteError, write_atomically};
-use crate::header::encode;
+use crate::atomic_file::write_atomically;
+use crate::header::{self, IMAGES, MAX_MANIFEST_BYTES, STATISTICS, WEIGHTS};
+use crate::wire::v6;
 use crate::{Bundle, BundleError, Manifest, Trained, section};
 use nestling_core::latency::LatencyTable;
 use nestling_core::space::{CalibratedChild, ChildEntry, Network, ValidatedSpace};
@@ -65,7 +66,7 @@ impl Manifest {
     }
 }
 
-/// What goes into a bundle.
+/// The parts of a bundle that is to be written.
 #[derive(Clone, Debug)]
 pub struct BundleContents<'a> {
     /// Everything small.
@@ -102,57 +103,45 @@ impl BundleContents<'_> {
         }
         let weights = section::encode(layout, self.weights, self.manifest.weight_storage)?;
         self.manifest.check(&space, [weights.len(), 4 * statistics.len(), self.images.len()])?;
-        lay_out(self.manifest, [&weights, bytemuck::cast_slice(&statistics), self.images])
+        let manifest = v6::encode(self.manifest, &[])?;
+        lay_out(&manifest, [&weights, bytemuck::cast_slice(&statistics), self.images], [])
     }
 
     /// Writes the file to a temporary name, syncs it and renames it to `path`: the file is whole, or the old one stays.
     ///
     /// # Errors
-    /// [`PackError`] if the parts do not fit each other, the storage cannot hold a weight, or the disk does not take them.
-    pub fn write(&self, path: &Path) -> Result<(), PackError> {
+    /// [`BundleError`] if the parts do not fit each other, the storage cannot hold a weight, or the disk does not take them.
+    pub fn write(&self, path: &Path) -> Result<(), BundleError> {
         let bytes = self.encode()?;
         Ok(write_atomically(path, |file| file.write_all(&bytes))?)
     }
 }
 
-/// The file of a manifest and the sections after it.
-fn lay_out(manifest: &Manifest, [weights, statistics, images]: [&[u8]; 3]) -> Result<Vec<u8>, BundleError> {
-    let fail = |problem: String| BundleError::Inconsistent { problem };
-    let manifest = postcard::to_stdvec(manifest).map_err(|error| fail(error.to_string()))?;
-    if manifest.len() as u64 > super::MANIFEST_LIMIT {
-        return Err(fail(format!("the manifest has {} bytes, at most {}", manifest.len(), super::MANIFEST_LIMIT)));
+/// The file of a manifest and the sections after it, those of a newer version last.
+fn lay_out<'a>(
+    manifest: &'a [u8],
+    [weights, statistics, images]: [&'a [u8]; 3],
+    unknown: impl IntoIterator<Item = (u64, &'a [u8])>,
+) -> Result<Vec<u8>, BundleError> {
+    if manifest.len() as u64 > MAX_MANIFEST_BYTES {
+        let problem = format!("the manifest has {} bytes, at most {MAX_MANIFEST_BYTES}", manifest.len());
+        return Err(BundleError::Inconsistent { problem });
     }
-    let bodies = [&manifest, weights, statistics, images];
-    let (mut file, offsets) = encode(bodies);
-    for (body, offset) in bodies.into_iter().zip(offsets) {
-        file.resize(offset as usize, 0);
-        file.extend_from_slice(body);
-    }
-    Ok(file)
+    let known = (0..).zip([manifest, weights, statistics, images]);
+    Ok(header::encode(&known.chain(unknown).collect::<Vec<_>>()))
 }
 
 impl Bundle {
-    /// The bytes of this bundle with other latency tables: weights, statistics and images are the same to the byte, and
-    /// so is [`Bundle::network_id`].
+    /// The bytes of this bundle with other latency tables, in the newest format: weights, statistics and images are the
+    /// same to the byte, and so are [`Bundle::network_id`] and the parts that only a newer version reads.
     ///
     /// # Errors
     /// [`BundleError::Inconsistent`] if a table holds impossible times, or there are too many for a manifest.
     pub fn with_latency_tables(&self, tables: Vec<LatencyTable>) -> Result<Vec<u8>, BundleError> {
         let manifest = Manifest { latency_tables: tables, ..self.manifest().clone() };
-        let sections = [1, 2, 3].map(|section| self.section(section));
+        let sections = [WEIGHTS, STATISTICS, IMAGES].map(|kind| self.section(kind));
         manifest.check(self.space(), sections.map(<[u8]>::len))?;
-        lay_out(&manifest, sections)
+        let manifest = v6::encode(&manifest, &self.unknown_fields()?)?;
+        lay_out(&manifest, sections, self.unknown_sections())
     }
-}
-
-/// Why a bundle could not be written.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum PackError {
-    /// The parts do not fit each other.
-    #[error(transparent)]
-    Contents(#[from] BundleError),
-    /// The file could not be written.
-    #[error(transparent)]
-    Write(#[from] WriteError),
 }

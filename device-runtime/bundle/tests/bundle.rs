@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)] // a test's helpers may panic too
 
-use nestling_bundle::{Bundle, BundleContents, BundleError, BundledImages, FORMAT_VERSION, Manifest, Trained};
+use nestling_bundle::{
+    Bundle, BundleContents, BundleError, BundledImages, FORMAT_VERSION, MIN_FORMAT_VERSION, Manifest, Trained,
+};
 use nestling_core::accuracy::AccuracyPredictor;
 use nestling_core::image::{Image, PixelFormat, Preprocessing};
 use nestling_core::latency::{DeviceKey, LatencyModel, LatencyTable};
@@ -97,11 +99,12 @@ fn what_was_written_is_read_back() {
             assert_eq!(bundle.manifest(), manifest);
             assert_eq!(bundle.weights(), &*storage.round(bundle.layout(), weights).unwrap());
             assert_eq!(bundle.id(), mapped.id());
-            for (index, child) in children.iter().enumerate() {
-                assert_eq!(&bundle.calibrated(index).unwrap(), child);
-            }
+            assert_eq!(bundle.calibrated(), children);
+            let biggest = bundle.child("biggest").unwrap();
+            assert_eq!((biggest.index, biggest.calibrated), (1, &children[1]));
+            assert_eq!((biggest.entry, biggest.network), (&bundle.children()[1], &bundle.networks()[1]));
         }
-        assert!(mapped.child_index("middle").unwrap_err().to_string().contains("it has: smallest, biggest"));
+        assert!(mapped.child("middle").unwrap_err().to_string().contains("it has: smallest, biggest"));
     }
 }
 
@@ -224,8 +227,11 @@ fn another_version_is_named() {
     let mut bytes = Parts::tiny().encode().unwrap();
     bytes[8] += 1;
     let error = Bundle::from_bytes(&bytes).unwrap_err();
-    let expected = BundleError::Version { given: FORMAT_VERSION + 1, supported: FORMAT_VERSION };
+    let newest = FORMAT_VERSION;
+    let expected = BundleError::Version { given: newest + 1, oldest: MIN_FORMAT_VERSION, newest };
     assert_eq!(error.to_string(), expected.to_string());
+    bytes[8] = 4;
+    assert!(matches!(Bundle::from_bytes(&bytes), Err(BundleError::Version { given: 4, oldest: 5, newest: 6 })));
 }
 
 #[test]

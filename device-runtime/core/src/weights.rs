@@ -181,11 +181,18 @@ pub struct UnknownStorage {
     pub given: String,
 }
 
+impl UnknownStorage {
+    /// A stable name of this error, for bindings.
+    pub fn code(&self) -> &'static str {
+        "unknown_weight_storage"
+    }
+}
+
 /// A weight is beyond what the storage can hold.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "layer `{layer}` has the weight {value}, which {storage} cannot hold: take `WeightStorage::F32` \
-     (`--weight-storage f32`), or train with more weight decay"
+    "layer `{layer}` has the weight {value}, which {storage} cannot hold: take `WeightStorage::F32`, or train with more \
+     weight decay"
 )]
 pub struct OutOfRange {
     /// The layer's name.
@@ -197,6 +204,11 @@ pub struct OutOfRange {
 }
 
 impl OutOfRange {
+    /// A stable name of this error, for bindings.
+    pub fn code(&self) -> &'static str {
+        "weight_out_of_range"
+    }
+
     fn new(convolution: &Convolution, value: f32, storage: WeightStorage) -> Self {
         Self { layer: convolution.name.to_string(), value: value.to_string(), storage }
     }

@@ -475,7 +475,7 @@ fn a_trained_network_sees_the_same_in_pictures_with_less_precision() {
         let runtime = Runtime::open_on(&CONTEXT, &bundle, &options).unwrap();
         runtime.switch_to("biggest").unwrap();
         let picture = |path| nestling_pictures::Picture::open(path).unwrap();
-        paths.iter().map(|path| runtime.classify(&picture(path).image().unwrap()).unwrap()).collect()
+        paths.iter().map(|path| runtime.classify(&picture(path).image()).unwrap()).collect()
     };
     let exact = answers(Arithmetic::F32, WeightStorage::F32);
     let mut cases = vec![(Arithmetic::F32, WeightStorage::F16, 1e-2), (Arithmetic::F32, WeightStorage::Int8, 0.05)];

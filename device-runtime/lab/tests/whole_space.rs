@@ -149,7 +149,7 @@ fn an_adopted_child_becomes_a_rung_while_another_serves() {
     let rungs = governed.governor().ladder().rungs().to_vec();
     assert_eq!(rungs.iter().map(|rung| rung.name.as_str()).collect::<Vec<_>>(), ["smallest", name.as_str()]);
     assert_eq!((rungs[0].accuracy, rungs[1].accuracy), (bundle.children()[0].held_out.percent(), adopted.accuracy));
-    let of_smallest = fresh_logits(&bundle, &bundle.calibrated(0).unwrap(), &images);
+    let of_smallest = fresh_logits(&bundle, &bundle.calibrated()[0], &images);
     let of_adopted = fresh_logits(&bundle, &adopted.calibrated, &images);
     for (place, answer) in answers.iter().enumerate() {
         let image = place % images.len();

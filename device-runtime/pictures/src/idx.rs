@@ -41,6 +41,13 @@ pub struct IdxError {
     problem: String,
 }
 
+impl IdxError {
+    /// A stable name of this error, for bindings.
+    pub fn code(&self) -> &'static str {
+        "idx_malformed"
+    }
+}
+
 fn header(bytes: &[u8], what: &'static str, magic: u32, words: usize) -> Result<Vec<u32>, IdxError> {
     let fail = |problem: String| IdxError { what, problem };
     let numbers: Vec<u32> = bytes
@@ -93,7 +100,7 @@ mod tests {
             assert!(parse_idx_images(&bytes[..length]).is_err(), "accepted {length} bytes");
         }
         bytes[4..8].fill(255);
-        assert!(parse_idx_images(&bytes).is_err());
+        assert_eq!(parse_idx_images(&bytes).unwrap_err().code(), "idx_malformed");
         assert_eq!(parse_idx_labels(&[0, 0, 8, 1, 0, 0, 0, 2, 7, 9]).unwrap(), [7, 9]);
         assert!(parse_idx_labels(&bytes).is_err());
     }

@@ -1,10 +1,11 @@
+use crate::PictureError;
 use image::codecs::{jpeg::JpegDecoder, png::PngDecoder};
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageBuffer, ImageDecoder, ImageFormat, Limits, Pixel};
-use nestling_core::image::{Image, ImageError, PixelFormat, check_size};
+use nestling_core::image::{Image, PixelFormat, check_size};
 use std::fs::File;
 use std::io::{Cursor, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Most bytes of a file, and of the pixels in it: enough for the largest phone cameras.
 const MAX_BYTES: u64 = 512 << 20;
@@ -20,92 +21,18 @@ pub struct Picture {
     bytes: Vec<u8>,
 }
 
-/// Why a file is no picture.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum PictureError {
-    /// The file cannot be read at all.
-    #[error("cannot open picture {path}: {source}; check the path")]
-    Open {
-        /// Which file.
-        path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
-    /// What is in it is no picture.
-    #[error("cannot decode picture {path}: {source}")]
-    Decode {
-        /// Which file.
-        path: PathBuf,
-        /// What is wrong.
-        source: DecodeError,
-    },
-}
-
-/// Why bytes are no picture.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum DecodeError {
-    /// Another format, or none.
-    #[error("it is neither a JPEG nor a PNG file; convert it to one of them")]
-    Format,
-    /// The end is missing.
-    #[error("the {format} file is cut off after {bytes} bytes; copy or download it again")]
-    CutOff {
-        /// JPEG or PNG.
-        format: &'static str,
-        /// Bytes that are there.
-        bytes: usize,
-    },
-    /// A side is too small or too large.
-    #[error(transparent)]
-    Size(#[from] ImageError),
-    /// It claims more pixels than so few bytes can hold.
-    #[error("a {format} file of {bytes} bytes cannot hold {width}x{height} pixels; it is damaged, or made to do harm")]
-    Implausible {
-        /// JPEG or PNG.
-        format: &'static str,
-        /// Bytes of the file.
-        bytes: usize,
-        /// Claimed width in pixels.
-        width: u32,
-        /// Claimed height in pixels.
-        height: u32,
-    },
-    /// It needs too much memory.
-    #[error("its {width}x{height} pixels take {bytes} bytes, at most {limit} are decoded; shrink it")]
-    TooLarge {
-        /// Width in pixels.
-        width: u32,
-        /// Height in pixels.
-        height: u32,
-        /// Bytes of the decoded pixels.
-        bytes: u64,
-        /// Most bytes.
-        limit: u64,
-    },
-    /// The decoder gave up.
-    #[error("the {format} file is damaged or of a kind that is not supported: {problem}; save it again")]
-    Damaged {
-        /// JPEG or PNG.
-        format: &'static str,
-        /// What the decoder said.
-        problem: String,
-    },
-}
-
 impl Picture {
     /// Reads a JPEG or PNG file; see [`Picture::decode`].
     ///
     /// # Errors
-    /// [`PictureError::Open`] if the file cannot be read, [`PictureError::Decode`] if it is no picture.
+    /// [`PictureError::Open`] if the file cannot be read, [`PictureError::InFile`] if it is no picture.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, PictureError> {
         let path = path.as_ref();
         let mut bytes = Vec::new();
         File::open(path)
             .and_then(|file| file.take(MAX_BYTES).read_to_end(&mut bytes))
             .map_err(|source| PictureError::Open { path: path.to_owned(), source })?;
-        Self::decode(&bytes).map_err(|source| PictureError::Decode { path: path.to_owned(), source })
+        Self::decode(&bytes).map_err(|source| PictureError::InFile { path: path.to_owned(), source: Box::new(source) })
     }
 
     /// Decodes a JPEG or PNG file, whichever it is by its first bytes: grey, palette or colour, of any bit depth.
@@ -114,13 +41,13 @@ impl Picture {
     /// the centred square has more than 4096 pixels a side, every 2x2 pixels become their mean, until it has not.
     ///
     /// # Errors
-    /// [`DecodeError`] if the bytes are another format, cut off, damaged or too large; nothing larger than they can
+    /// [`PictureError`] if the bytes are another format, cut off, damaged or too large; nothing larger than they can
     /// hold is set aside.
-    pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+    pub fn decode(bytes: &[u8]) -> Result<Self, PictureError> {
         let decoded = match image::guess_format(bytes) {
             Ok(ImageFormat::Jpeg) => decode_jpeg(bytes)?,
             Ok(ImageFormat::Png) => decode_png(bytes)?,
-            _ => return Err(DecodeError::Format),
+            _ => return Err(PictureError::Format),
         };
         Ok(Self::upright(decoded))
     }
@@ -144,19 +71,17 @@ impl Picture {
     }
 
     /// The pixels, borrowed.
-    ///
-    /// # Errors
-    /// None today: the sides were checked when the picture was decoded.
-    pub fn image(&self) -> Result<Image<'_>, ImageError> {
-        Image::new(self.width, self.height, self.format, &self.bytes)
+    pub fn image(&self) -> Image<'_> {
+        // The decoder checked the sides; halving and turning keep them within bounds.
+        Image::of_checked(self.width, self.height, self.format, &self.bytes)
     }
 }
 
-fn decode_jpeg(bytes: &[u8]) -> Result<(DynamicImage, Orientation), DecodeError> {
+fn decode_jpeg(bytes: &[u8]) -> Result<(DynamicImage, Orientation), PictureError> {
     let format = "JPEG";
     // The decoder would fill what is missing with grey.
     if !jpeg_ends(bytes) {
-        return Err(DecodeError::CutOff { format, bytes: bytes.len() });
+        return Err(PictureError::CutOff { format, bytes: bytes.len() });
     }
     let mut decoder = JpegDecoder::new(Cursor::new(bytes)).map_err(damaged(format))?;
     // A block of 8x8 pixels takes one bit at least; twice that, for subsampled components of odd shapes.
@@ -165,10 +90,10 @@ fn decode_jpeg(bytes: &[u8]) -> Result<(DynamicImage, Orientation), DecodeError>
     Ok((DynamicImage::from_decoder(decoder).map_err(damaged(format))?, orientation))
 }
 
-fn decode_png(bytes: &[u8]) -> Result<(DynamicImage, Orientation), DecodeError> {
+fn decode_png(bytes: &[u8]) -> Result<(DynamicImage, Orientation), PictureError> {
     let format = "PNG";
     if !png_chunks(bytes).any(|(name, _)| name == b"IEND") {
-        return Err(DecodeError::CutOff { format, bytes: bytes.len() });
+        return Err(PictureError::CutOff { format, bytes: bytes.len() });
     }
     let mut limits = Limits::no_limits();
     limits.max_alloc = Some(MAX_BYTES);
@@ -183,8 +108,8 @@ fn decode_png(bytes: &[u8]) -> Result<(DynamicImage, Orientation), DecodeError> 
     Ok((DynamicImage::from_decoder(decoder).map_err(damaged(format))?, orientation))
 }
 
-fn damaged(format: &'static str) -> impl Fn(image::ImageError) -> DecodeError {
-    move |error| DecodeError::Damaged { format, problem: error.to_string() }
+fn damaged(format: &'static str) -> impl Fn(image::ImageError) -> PictureError {
+    move |error| PictureError::Damaged { format, problem: error.to_string() }
 }
 
 /// Refuses a header before anything is set aside for what it claims.
@@ -193,14 +118,14 @@ fn check(
     format: &'static str,
     bytes: &[u8],
     pixels_per_byte: u64,
-) -> Result<(), DecodeError> {
+) -> Result<(), PictureError> {
     let (width, height) = decoder.dimensions();
     check_size(width, height)?;
     if u64::from(width) * u64::from(height) > bytes.len() as u64 * pixels_per_byte {
-        return Err(DecodeError::Implausible { format, bytes: bytes.len(), width, height });
+        return Err(PictureError::Implausible { format, bytes: bytes.len(), width, height });
     }
     match decoder.total_bytes() {
-        bytes if bytes > MAX_BYTES => Err(DecodeError::TooLarge { width, height, bytes, limit: MAX_BYTES }),
+        bytes if bytes > MAX_BYTES => Err(PictureError::TooLarge { width, height, bytes, limit: MAX_BYTES }),
         _ => Ok(()),
     }
 }

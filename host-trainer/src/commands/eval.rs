@@ -74,8 +74,8 @@ fn find(
     resizer: &Resizer,
     calibration: &Dataset,
 ) -> Result<(Network, CalibratedChild)> {
-    match bundle.child_index(name) {
-        Ok(index) => Ok((bundle.networks()[index].clone(), bundle.calibrated(index)?)),
+    match bundle.child(name) {
+        Ok(child) => Ok((child.network.clone(), child.calibrated.clone())),
         Err(unknown) => {
             let Ok(child) = bundle.space().parse_child(name) else { return Err(unknown.into()) };
             let network = bundle.space().lower(&child)?;

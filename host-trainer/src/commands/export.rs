@@ -65,12 +65,12 @@ impl Export {
         let bundle = Bundle::open(&self.bundle).with_context(|| format!("cannot use {}", self.bundle.display()))?;
         let all = self.child == "all";
         let indices: Vec<usize> =
-            if all { (0..bundle.children().len()).collect() } else { vec![bundle.child_index(&self.child)?] };
+            if all { (0..bundle.children().len()).collect() } else { vec![bundle.child(&self.child)?.index] };
         if all && let Some(folder) = &self.output {
             std::fs::create_dir_all(folder).with_context(|| format!("cannot make folder {}", folder.display()))?;
         }
         let pictures: Vec<Picture> = self.pictures.iter().map(Picture::open).collect::<Result<_, _>>()?;
-        let images: Vec<Image<'_>> = pictures.iter().map(Picture::image).collect::<Result<_, _>>()?;
+        let images: Vec<Image<'_>> = pictures.iter().map(Picture::image).collect();
         let golden = if self.golden { Some(GoldenMaker::open(&bundle, &images)?) } else { None };
         let bar = bar(indices.len() as u64, "export");
         let mut files: Vec<Value> = Vec::new();

@@ -144,9 +144,12 @@ impl Exported<'_> {
 /// Writes the child at `index` of a bundle, whole or not at all.
 ///
 /// # Errors
-/// [`ExportError`] if there is no such child, or the disk does not take the file.
+/// [`ExportError`] if the tensors do not fit the format, or the disk does not take the file.
+///
+/// # Panics
+/// If `index` is no place in [`Bundle::children`].
 pub fn export(bundle: &Bundle, index: usize, format: Format, path: &Path) -> Result<(), ExportError> {
-    let calibrated = bundle.calibrated(index)?;
+    let calibrated = &bundle.calibrated()[index];
     let child = Exported {
         name: &bundle.children()[index].name,
         space: bundle.space(),

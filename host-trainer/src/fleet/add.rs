@@ -49,7 +49,7 @@ pub fn add_profiles(path: &Path, profiles: &[PathBuf], output: &Path) -> Result<
     let mut all = Vec::new();
     for file in profiles {
         let profile = DeviceProfile::load(file)?;
-        if let Some(stale) = profile.is_stale_for_network(bundle.network_id(), nestling_shaders::fingerprint()) {
+        if let Some(stale) = profile.staleness_for_network(bundle.network_id(), nestling_shaders::fingerprint()) {
             let (stale, device) = (Box::new(stale), Box::new(profile.table.device));
             return Err(FleetError::Stale { path: file.clone(), stale, device });
         }

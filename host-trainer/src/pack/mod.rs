@@ -8,7 +8,7 @@ pub use imported::{ImportedOptions, pack_imported};
 pub use searched::{PackOptions, pack};
 pub use untrained::{UntrainedOptions, pack_untrained};
 
-use nestling_bundle::PackError;
+use nestling_bundle::BundleError;
 use nestling_core::space::SpaceError;
 use nestling_core::weights::OutOfRange;
 
@@ -24,7 +24,7 @@ pub enum PackRunError {
     WeightRange(#[from] OutOfRange),
     /// The bundle is contradictory, or the disk does not take it.
     #[error(transparent)]
-    Pack(#[from] PackError),
+    Pack(#[from] BundleError),
     /// The search names a child that it does not hold.
     #[error("the search chose child number {index}, but holds {count} children; search again")]
     Index {

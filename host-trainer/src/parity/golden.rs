@@ -55,7 +55,7 @@ impl<'a> GoldenMaker<'a> {
     /// # Errors
     /// [`ParityError`] if there is no such child, or the device refuses it.
     pub fn make(&self, index: usize, input: GoldenInput<'_>) -> Result<Golden, ParityError> {
-        let calibrated = self.bundle.calibrated(index)?;
+        let calibrated = &self.bundle.calibrated()[index];
         let network = &self.bundle.networks()[index];
         let (input, device) = match input {
             GoldenInput::Noise(seed) => {

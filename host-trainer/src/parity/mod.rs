@@ -125,8 +125,8 @@ fn children(
     let space = bundle.space();
     let mut children = Vec::new();
     for name in ["smallest", "biggest"] {
-        let index = bundle.child_index(name)?;
-        children.push((bundle.networks()[index].clone(), bundle.calibrated(index)?));
+        let child = bundle.child(name)?;
+        children.push((child.network.clone(), child.calibrated.clone()));
     }
     let mut draw = generator(0, Purpose::Parity, 0);
     for _ in 0..random {

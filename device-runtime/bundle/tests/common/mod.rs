@@ -130,9 +130,8 @@ pub fn trained() -> Bundle {
 pub fn repacked(bundle: &Bundle, change: impl FnOnce(&mut Manifest)) -> Bundle {
     let mut manifest = bundle.manifest().clone();
     change(&mut manifest);
-    let index = |name: &str| bundle.child_index(name).unwrap();
     let children: Vec<_> =
-        manifest.children.iter().map(|entry| bundle.calibrated(index(&entry.name)).unwrap()).collect();
+        manifest.children.iter().map(|entry| bundle.child(&entry.name).unwrap().calibrated.clone()).collect();
     let pixels = |image: Image<'_>| {
         let (width, height) = (image.width(), image.height());
         let rows = (0..height).flat_map(|row| (0..width).map(move |column| (row, column)));

@@ -34,7 +34,9 @@ pub enum PredictorError {
     #[error(transparent)]
     Space(#[from] SpaceError),
     /// A predictor that no fit gives.
-    #[error("the accuracy predictor does not fit the space: it has {problem}; fit it again with `nestling search`")]
+    #[error(
+        "the accuracy predictor does not fit the space: it has {problem}; fit it again with `AccuracyPredictor::fit`"
+    )]
     Unsound {
         /// What is wrong.
         problem: String,

@@ -92,6 +92,21 @@ impl AccuracyPredictor {
         100.0 / (1.0 + (-(self.constant + linear)).exp())
     }
 
+    /// A predictor that a file holds. [`AccuracyPredictor::check`] says whether it fits a space.
+    pub fn from_parts(constant: f64, coefficients: Vec<f64>, prediction_error: PredictionError) -> Self {
+        Self { constant, coefficients, prediction_error }
+    }
+
+    /// The log odds of the middle of the space.
+    pub fn constant(&self) -> f64 {
+        self.constant
+    }
+
+    /// One coefficient for each feature of a child, in the order of the features.
+    pub fn coefficients(&self) -> &[f64] {
+        &self.coefficients
+    }
+
     /// What it was fitted to, and how far it was off.
     pub fn prediction_error(&self) -> &PredictionError {
         &self.prediction_error

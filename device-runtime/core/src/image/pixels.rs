@@ -88,6 +88,17 @@ pub enum ImageError {
 }
 
 impl ImageError {
+    /// A stable name of this kind of error, for bindings.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Size { .. } => "image_size",
+            Self::Length { .. } => "image_length",
+            Self::Stride { .. } => "image_stride",
+            Self::Plane { .. } => "image_plane",
+            Self::PixelStride => "image_pixel_stride",
+        }
+    }
+
     fn size(width: u32, height: u32) -> Self {
         Self::Size { width, height, smallest: Image::MIN_SIDE, largest: Image::MAX_SIDE }
     }
@@ -99,9 +110,10 @@ impl<'a> Image<'a> {
     /// Largest side of an image in pixels.
     pub const MAX_SIDE: u32 = 16_384;
 
-    /// Whole pixels whose size and number were checked already.
-    pub fn square(side: u32, format: PixelFormat, bytes: &'a [u8]) -> Self {
-        Self { width: side, height: side, pixels: Pixels::Packed(format, bytes) }
+    /// Pixels of which the caller knows that [`Image::new`] takes them: those of a verified bundle or a decoded picture.
+    pub fn of_checked(width: u32, height: u32, format: PixelFormat, bytes: &'a [u8]) -> Self {
+        debug_assert!(Self::new(width, height, format, bytes).is_ok());
+        Self { width, height, pixels: Pixels::Packed(format, bytes) }
     }
 
     /// Borrows pixels as an image.
@@ -231,7 +243,7 @@ impl<'a> Image<'a> {
         self.height
     }
 
-    /// The borrowed bytes.
+    /// The pixels, as they lie in memory.
     pub fn pixels(&self) -> &Pixels<'a> {
         &self.pixels
     }
@@ -261,10 +273,10 @@ impl<'a> Image<'a> {
     }
 }
 
-/// Checks the sides of an image.
+/// Checks that both sides of an image are ones that [`Image`] takes.
 ///
 /// # Errors
-/// [`ImageError::Size`] if a side is below [`Image::MIN_SIDE`] or above [`Image::MAX_SIDE`].
+/// [`ImageError::Size`] if one is not.
 pub fn check_size(width: u32, height: u32) -> Result<(), ImageError> {
     let sides = Image::MIN_SIDE..=Image::MAX_SIDE;
     if sides.contains(&width) && sides.contains(&height) { Ok(()) } else { Err(ImageError::size(width, height)) }

@@ -6,7 +6,6 @@ use std::fmt;
 
 /// Layers whose MAdds cost about the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct LayerKind {
     /// What they compute.
     pub operator: Operator,
@@ -29,6 +28,7 @@ pub enum CostFeature {
     /// Layers of an operator.
     Layers(Operator),
     /// Multiply-accumulates of a kind of layers, in millions, those that are done in vain among them.
+    #[serde(rename = "mega_madds")]
     MegaMAdds(LayerKind),
     /// The fewest bytes that cross memory in an operator's layers, in millions.
     Megabytes(Operator),

@@ -18,7 +18,6 @@ const MAX_COEFFICIENT: f64 = 1e6;
 
 /// What one unit of a sort of feature costs on a device.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Coefficient {
     /// The sort of feature.
     pub feature: CostFeature,
@@ -32,7 +31,6 @@ pub struct Coefficient {
 /// whose time is unlike all others' counts less. Few
 /// children cannot tell all coefficients: those are drawn to a prior's, which may be another device's.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct LatencyModel {
     /// One a sort of feature, in order.
     pub coefficients: Vec<Coefficient>,

@@ -7,7 +7,6 @@ use std::fmt;
 
 /// What a time was measured on. Times of another key say nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct DeviceKey {
     /// The adapter's own name.
     pub adapter: String,
@@ -40,7 +39,6 @@ pub enum Clock {
 
 /// The time of one kind of layer, measured alone: for reports. Layers timed alone do not add up to a child.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct LayerTime {
     /// What was timed.
     pub shape: LayerShape,
@@ -50,7 +48,6 @@ pub struct LayerTime {
 
 /// What is known of one device's latency with one search space: small enough to ship in a bundle.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct LatencyTable {
     /// Top1 on.
     pub device: DeviceKey,

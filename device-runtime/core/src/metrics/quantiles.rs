@@ -60,7 +60,6 @@ impl Latency {
 
 /// How restless a device is: how much longer its slow runs are than the median one.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Spread {
     /// p90 over p50, at least 1.
     pub p90: f64,

@@ -35,6 +35,16 @@ impl ExpandRatio {
         (0.0..=1000.0).contains(&ratio).then(|| Self((100.0 * ratio).round() as u32))
     }
 
+    /// The ratio in hundredths; `None` above 1000.
+    pub fn from_hundredths(hundredths: u32) -> Option<Self> {
+        (hundredths <= 100_000).then_some(Self(hundredths))
+    }
+
+    /// The ratio in hundredths: how files hold it.
+    pub fn hundredths(self) -> u32 {
+        self.0
+    }
+
     /// The ratio as a number.
     pub fn value(self) -> f64 {
         f64::from(self.0) / 100.0

@@ -55,8 +55,7 @@ pub fn audit_switches(
 }
 
 fn audit(runtime: &Runtime, bundle: &Bundle, switches: usize, random: &mut impl Rng) -> Result<SwitchAudit, Error> {
-    let mut calibrated: Vec<CalibratedChild> =
-        (0..bundle.children().len()).map(|index| bundle.calibrated(index)).collect::<Result<_, _>>()?;
+    let mut calibrated: Vec<CalibratedChild> = bundle.calibrated().to_vec();
     let mut children: Vec<PreparedChild> =
         runtime.children().map(|entry| Ok(runtime.prepared(&entry.name)?.clone())).collect::<Result<_, Error>>()?;
     let names: Vec<String> = runtime.children().map(|entry| entry.name.clone()).collect();

@@ -2,6 +2,7 @@ use super::*;
 use image::codecs::jpeg::JpegEncoder;
 use image::codecs::png::PngEncoder;
 use image::{ExtendedColorType, ImageEncoder};
+use nestling_core::image::ImageError;
 use proptest::prelude::*;
 
 /// A progressive JPEG of 40x30 pixels, which the encoder here cannot write.
@@ -119,11 +120,11 @@ fn a_file_cut_off_anywhere_is_a_typed_error() {
         tagged(&encode(gradient(40, 30), ImageFormat::Jpeg), ImageFormat::Jpeg, b"thumbnail\xff\xd9", false);
     for file in [thumbnail, encode(gradient(40, 30), ImageFormat::Png), PROGRESSIVE.to_vec()] {
         let whole = Picture::decode(&file).unwrap();
-        assert_eq!(whole.image().unwrap().height(), whole.height);
+        assert_eq!(whole.image().height(), whole.height);
         for length in 0..file.len() {
             match Picture::decode(&file[..length]) {
-                Err(DecodeError::Format) => assert!(length < 8, "{length} bytes"),
-                Err(DecodeError::CutOff { bytes, .. }) => assert_eq!(bytes, length),
+                Err(PictureError::Format) => assert!(length < 8, "{length} bytes"),
+                Err(PictureError::CutOff { bytes, .. }) => assert_eq!(bytes, length),
                 other => panic!("{length} of {} bytes: {other:?}", file.len()),
             }
         }
@@ -133,7 +134,7 @@ fn a_file_cut_off_anywhere_is_a_typed_error() {
 #[test]
 fn sides_that_no_image_has_are_typed_errors() {
     let size = |bytes: &[u8]| match Picture::decode(bytes).unwrap_err() {
-        DecodeError::Size(ImageError::Size { width, height, smallest: 2, largest: 16_384 }) => (width, height),
+        PictureError::Size(ImageError::Size { width, height, smallest: 2, largest: 16_384 }) => (width, height),
         other => panic!("{other}"),
     };
     for format in FORMATS {
@@ -158,13 +159,13 @@ fn a_small_file_that_claims_to_be_huge_is_refused_before_anything_is_set_aside()
     jpeg[frame + 5..frame + 9].copy_from_slice(&[0x40, 0, 0x40, 0]);
     for mut file in [png, jpeg] {
         let error = Picture::decode(&file).unwrap_err();
-        assert!(matches!(error, DecodeError::Implausible { width: 16_384, height: 16_384, .. }), "{error}");
+        assert!(matches!(error, PictureError::Implausible { width: 16_384, height: 16_384, .. }), "{error}");
         // Padded until it could be true, it is still too much.
         if file[0] == 0xff {
             let segment = [[0xff, 0xfe, 0xff, 0xff].as_slice(), &[0; 0xfffd]].concat();
             file.splice(2..2, segment.repeat(5));
             let error = Picture::decode(&file).unwrap_err();
-            assert!(matches!(error, DecodeError::TooLarge { bytes: 805_306_368, .. }), "{error}");
+            assert!(matches!(error, PictureError::TooLarge { bytes: 805_306_368, .. }), "{error}");
         }
     }
 }
@@ -212,7 +213,11 @@ fn what_is_no_picture_is_named() {
     for bytes in [b"".as_slice(), b"GIF89a and so on", b"just text"] {
         std::fs::write(&path, bytes).unwrap();
         let error = Picture::open(&path).unwrap_err();
-        assert!(matches!(error, PictureError::Decode { source: DecodeError::Format, .. }), "{error}");
+        assert!(
+            matches!(&error, PictureError::InFile { source, .. } if matches!(**source, PictureError::Format)),
+            "{error}"
+        );
+        assert_eq!((error.code(), error.path()), (Picture::decode(bytes).unwrap_err().code(), Some(&*path)));
     }
     // By content, whatever the name says.
     std::fs::write(&path, encode(gradient(6, 4), ImageFormat::Png)).unwrap();
@@ -233,7 +238,7 @@ proptest! {
             file[at] = value;
         }
         if let Ok(picture) = Picture::decode(&file) {
-            prop_assert!(picture.image().is_ok());
+            prop_assert!(Image::new(picture.width, picture.height, picture.format, &picture.bytes).is_ok());
         }
     }
 

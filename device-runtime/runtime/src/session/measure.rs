@@ -74,7 +74,7 @@ impl Runtime {
 
     /// Why a profile says nothing about this runtime; `None` if it is fresh.
     pub fn staleness_of(&self, profile: &DeviceProfile) -> Option<Stale> {
-        profile.is_stale_for(&self.profile_key())
+        profile.staleness(&self.profile_key())
     }
 
     /// The profile in use; measured first if there is none.
@@ -318,7 +318,7 @@ impl Runtime {
 
     /// The image that times are measured with, as large as the app's: its upload and resize are part of a child's time.
     pub fn probe_image(&self) -> Image<'_> {
-        Image::square(self.image_side, self.image_format, &self.probe_image)
+        Image::of_checked(self.image_side, self.image_side, self.image_format, &self.probe_image)
     }
 
     pub(super) fn format_for(input_channels: u32) -> PixelFormat {

@@ -187,8 +187,8 @@ impl Runtime {
             loaded => (loaded?, None),
         };
         let mut shipped = Vec::with_capacity(bundle.children().len());
-        for (index, entry) in bundle.children().iter().enumerate() {
-            let prepared = supernet.prepare_async(&bundle.calibrated(index)?).await?;
+        for (entry, calibrated) in bundle.children().iter().zip(bundle.calibrated()) {
+            let prepared = supernet.prepare_async(calibrated).await?;
             let active = ActiveChild::new(Some(entry.name.as_str().into()), prepared);
             shipped.push(Shipped { entry: entry.clone(), active });
         }

@@ -44,8 +44,7 @@ impl Pixels {
                 .iter()
                 .map(|(path, picture)| {
                     let name = path.display().to_string();
-                    let image = picture.image().with_context(|| format!("in {name}"))?;
-                    Ok((name, None, image))
+                    Ok((name, None, picture.image()))
                 })
                 .collect(),
             Self::Idx { images, labels, limit } => (images.iter().take(*limit).enumerate())

@@ -57,8 +57,8 @@ impl Options {
         let image_side = runtime.probe_image().width();
         let mut tables: Vec<LatencyTable> = Vec::with_capacity(others.len());
         for (path, other) in self.other.iter().zip(others) {
-            let stale = other.is_stale_for_network(bundle.network_id(), kernels_fingerprint());
-            if let Some(stale) = stale.or_else(|| other.is_stale_for_images(image_side)) {
+            let stale = other.staleness_for_network(bundle.network_id(), kernels_fingerprint());
+            if let Some(stale) = stale.or_else(|| other.staleness_for_images(image_side)) {
                 bail!(
                     "cannot compare with {}: {stale}; measure again on {}: nestling-device profile {} --image-side \
                      {image_side} --out FILE",

@@ -164,7 +164,11 @@ impl Found {
             Ok(profile) => Ok(Self::Profile(Box::new(profile))),
             Err(ProfileError::Open { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(Self::Nothing),
             // Nothing is lost that can be read, and measuring makes a new one.
-            Err(error @ (ProfileError::Damaged { .. } | ProfileError::Version { .. })) => Ok(Self::Other(error)),
+            Err(
+                error @ (ProfileError::Damaged { .. }
+                | ProfileError::Version { .. }
+                | ProfileError::Inconsistent { .. }),
+            ) => Ok(Self::Other(error)),
             Err(error) => Err(error.into()),
         }
     }

@@ -1,0 +1,182 @@
+use crate::atomic_file::write_atomically;
+use crate::canonical;
+use crate::profile::{DeviceProfile, ProfileError};
+use nestling_core::metrics::Millis;
+use serde_json::Value;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+/// Version of the JSON that this crate writes and reads.
+pub(super) const FORMAT: u32 = 6;
+/// Most bytes of a file: a profile of a thousand children stays below.
+const MAX_BYTES: u64 = 8 << 20;
+
+impl DeviceProfile {
+    /// The file's text: indented JSON with a checksum of its values.
+    pub fn to_json(&self) -> String {
+        // Every key is a string: a profile always has a value.
+        let value = serde_json::to_value(self).unwrap_or_default();
+        format!("{:#}\n", canonical::seal(value))
+    }
+
+    /// Writes the file whole, or leaves the old one.
+    ///
+    /// # Errors
+    /// [`ProfileError::Write`] if the folder is missing or read-only, or the disk is full.
+    pub fn save(&self, path: &Path) -> Result<(), ProfileError> {
+        Ok(write_atomically(path, |file| file.write_all(self.to_json().as_bytes()))?)
+    }
+
+    /// Reads a file that [`DeviceProfile::save`] wrote. Nothing of it is trusted.
+    ///
+    /// # Errors
+    /// [`ProfileError`] says whether the file is missing, damaged, of another format or impossible.
+    pub fn load(path: &Path) -> Result<Self, ProfileError> {
+        let open = |source| ProfileError::Open { path: path.to_owned(), source };
+        let mut text = Vec::new();
+        File::open(path).map_err(open)?.take(MAX_BYTES + 1).read_to_end(&mut text).map_err(open)?;
+        Self::parse(Some(path), &text)
+    }
+
+    /// Reads the text that [`DeviceProfile::to_json`] gave. Nothing of it is trusted.
+    ///
+    /// # Errors
+    /// As [`DeviceProfile::load`].
+    pub fn from_json(text: &str) -> Result<Self, ProfileError> {
+        Self::parse(None, text.as_bytes())
+    }
+
+    fn parse(path: Option<&Path>, text: &[u8]) -> Result<Self, ProfileError> {
+        let path = || path.map(Path::to_owned);
+        let damaged = |problem: String| ProfileError::Damaged { path: path(), problem };
+        if text.len() as u64 > MAX_BYTES {
+            return Err(damaged(format!("it has more than {MAX_BYTES} bytes")));
+        }
+        let mut value: Value = serde_json::from_slice(text).map_err(|error| damaged(error.to_string()))?;
+        // Before the checksum: another format may keep its own elsewhere.
+        match value.get("format").and_then(Value::as_u64).and_then(|format| u32::try_from(format).ok()) {
+            Some(FORMAT) => {}
+            Some(given) => return Err(ProfileError::Version { path: path(), given, supported: FORMAT }),
+            None => return Err(damaged("it has no format".to_owned())),
+        }
+        if !canonical::unseal(&mut value) {
+            return Err(damaged("it does not match its checksum".to_owned()));
+        }
+        // The values are the writer's own from here on. Unknown fields are skipped at any depth.
+        let inconsistent = |problem: String| ProfileError::Inconsistent { path: path(), problem };
+        let mut profile: Self = serde_json::from_value(value).map_err(|error| inconsistent(error.to_string()))?;
+        // The order of the runtime, which may differ from that of an older file.
+        profile.table.model.coefficients.sort_by_key(|coefficient| coefficient.feature);
+        profile.check().map_err(inconsistent)?;
+        Ok(profile)
+    }
+
+    /// Every time and every coefficient is possible.
+    fn check(&self) -> Result<(), String> {
+        let sound = |time: &Millis| time.0.is_finite() && !time.0.is_sign_negative();
+        if !(sound(&self.reference_ms) && self.reference_ms.0 > 0.0) {
+            return Err("the time of its reference is impossible".to_owned());
+        }
+        if !self.table.is_sound() {
+            return Err("its latency table holds an impossible number".to_owned());
+        }
+        for times in self.informative.iter().chain(&self.children) {
+            let all = [times.predicted_ms, times.measured_p50_ms, times.measured_p90_ms, times.measured_p95_ms];
+            if !all.iter().chain(&times.runs_ms).all(sound) || times.measured_p50_ms.0 <= 0.0 {
+                return Err(format!("child `{}` has an impossible time", times.child));
+            }
+        }
+        match self.layers.iter().find(|layer| !sound(&layer.latency_ms)) {
+            Some(layer) => Err(format!("layer `{}` has an impossible time", layer.shape)),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    const GOLDEN: &str = include_str!("../../../../tests/golden/profile-v6.json");
+
+    /// The golden profile with other values, its checksum made anew.
+    fn changed(change: impl FnOnce(&mut Value)) -> Result<DeviceProfile, ProfileError> {
+        let mut value = serde_json::from_str(GOLDEN).unwrap();
+        assert!(canonical::unseal(&mut value));
+        change(&mut value);
+        DeviceProfile::from_json(&canonical::seal(value).to_string())
+    }
+
+    /// Puts an unknown field into every object.
+    fn extend(value: &mut Value) -> usize {
+        match value {
+            Value::Object(fields) => {
+                let below: usize = fields.values_mut().map(extend).sum();
+                // An object of one field may stand for a variant with its contents: it names no field that could be new.
+                let is_variant = ["layers", "mega_madds", "megabytes"].iter().any(|name| fields.contains_key(*name));
+                if is_variant && fields.len() == 1 {
+                    return below;
+                }
+                fields.insert("from_the_future".to_owned(), json!({"a": [1, 2.5, null]}));
+                below + 1
+            }
+            Value::Array(values) => values.iter_mut().map(extend).sum(),
+            _ => 0,
+        }
+    }
+
+    #[test]
+    fn unknown_fields_are_skipped_at_any_depth() {
+        let mut count = 0;
+        let profile = changed(|value| count = extend(value)).unwrap();
+        assert_eq!(profile, DeviceProfile::from_json(GOLDEN).unwrap());
+        assert!(count > 20, "{count}");
+    }
+
+    #[test]
+    fn values_that_are_impossible_missing_or_newer_are_typed_errors() {
+        type Change = fn(&mut Value);
+        let changes: [(Change, &str); 8] = [
+            (|value| value["reference_ms"] = json!(0), "the time of its reference"),
+            (|value| value["table"]["residual_percent"] = json!(-1), "latency table"),
+            (|value| value["children"][0]["measured_p50_ms"] = json!(-2.0), "child `r16 "),
+            (|value| value["layers"][1]["latency_ms"] = json!(-2.0), "layer `"),
+            (|value| value["table"]["model"]["coefficients"][0]["feature"] = json!("teleports"), "teleports"),
+            (|value| value["tiles"][0]["pixels"] = json!(99), "a tile that no engine builds"),
+            (|value| value["children"][0]["child"] = json!("r16"), "is no child"),
+            (|value| drop(value.as_object_mut().unwrap().remove("kernels")), "missing field `kernels`"),
+        ];
+        for (change, expected) in changes {
+            let error = changed(change).unwrap_err();
+            assert!(matches!(&error, ProfileError::Inconsistent { path: None, .. }), "{error}");
+            assert!(error.to_string().contains(expected), "{error}");
+        }
+    }
+
+    #[test]
+    fn another_layout_of_the_same_values_is_the_same_profile() {
+        let compact = serde_json::from_str::<Value>(GOLDEN).unwrap().to_string();
+        // As a program writes it that knows only one kind of numbers.
+        let whole = compact.replace("2.0,", "2,").replace("6.0,", "6,").replace("3.0,", "3,");
+        assert_ne!(whole, compact);
+        for text in [compact, whole] {
+            assert_eq!(DeviceProfile::from_json(&text).unwrap(), DeviceProfile::from_json(GOLDEN).unwrap());
+        }
+    }
+
+    #[test]
+    fn foreign_texts_are_typed_errors() {
+        for text in ["", "{", "[]", "{}", "null", "{\"format\": \"6\"}", "{\"format\": 6}", &"[".repeat(100_000)] {
+            let error = DeviceProfile::from_json(text).unwrap_err();
+            assert!(matches!(&error, ProfileError::Damaged { .. }), "{error}");
+        }
+        for format in [2, 5, 7] {
+            let error = DeviceProfile::from_json(&format!("{{\"format\": {format}}}")).unwrap_err();
+            assert!(matches!(error, ProfileError::Version { given, supported: 6, .. } if given == format), "{error}");
+        }
+        let long = DeviceProfile::from_json(&" ".repeat(MAX_BYTES as usize + 1)).unwrap_err();
+        assert!(long.to_string().contains("more than"), "{long}");
+    }
+}

@@ -1,0 +1,130 @@
+use nestling_core::image::ImageError;
+use std::path::{Path, PathBuf};
+
+/// Why a file or bytes in memory are no picture.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PictureError {
+    /// The file cannot be read at all.
+    #[error("cannot open picture {path}: {source}; check the path")]
+    Open {
+        /// Which file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The file can be read, but its contents are no picture: one of the errors below.
+    #[error("cannot decode picture {path}: {source}")]
+    InFile {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong with its contents.
+        source: Box<PictureError>,
+    },
+    /// Another format, or none.
+    #[error("it is neither a JPEG nor a PNG file; convert it to one of them")]
+    Format,
+    /// The end is missing.
+    #[error("the {format} file is cut off after {bytes} bytes; copy or download it again")]
+    CutOff {
+        /// JPEG or PNG.
+        format: &'static str,
+        /// Bytes that are there.
+        bytes: usize,
+    },
+    /// A side is too small or too large.
+    #[error(transparent)]
+    Size(#[from] ImageError),
+    /// It claims more pixels than so few bytes can hold.
+    #[error("a {format} file of {bytes} bytes cannot hold {width}x{height} pixels; it is damaged, or made to do harm")]
+    Implausible {
+        /// JPEG or PNG.
+        format: &'static str,
+        /// Bytes of the file.
+        bytes: usize,
+        /// Claimed width in pixels.
+        width: u32,
+        /// Claimed height in pixels.
+        height: u32,
+    },
+    /// It needs too much memory.
+    #[error("its {width}x{height} pixels take {bytes} bytes, at most {limit} are decoded; shrink it")]
+    TooLarge {
+        /// Width in pixels.
+        width: u32,
+        /// Height in pixels.
+        height: u32,
+        /// Bytes of the decoded pixels.
+        bytes: u64,
+        /// Most bytes.
+        limit: u64,
+    },
+    /// The decoder gave up.
+    #[error("the {format} file is damaged or of a kind that is not supported: {problem}; save it again")]
+    Damaged {
+        /// JPEG or PNG.
+        format: &'static str,
+        /// What the decoder said.
+        problem: String,
+    },
+}
+
+impl PictureError {
+    /// A stable name of this kind of error, for bindings: the same for a file and for bytes in memory.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Open { .. } => "picture_open",
+            Self::InFile { source, .. } => source.code(),
+            Self::Format => "picture_format",
+            Self::CutOff { .. } => "picture_cut_off",
+            Self::Size(_) => "picture_size",
+            Self::Implausible { .. } => "picture_implausible",
+            Self::TooLarge { .. } => "picture_too_large",
+            Self::Damaged { .. } => "picture_damaged",
+        }
+    }
+
+    /// The file; none if bytes in memory were decoded.
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Open { path, .. } | Self::InFile { path, .. } => Some(path),
+            Self::Format
+            | Self::CutOff { .. }
+            | Self::Size(_)
+            | Self::Implausible { .. }
+            | Self::TooLarge { .. }
+            | Self::Damaged { .. } => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_of_error_has_a_code_of_its_own_in_a_file_and_in_memory() {
+        let kinds = || {
+            let size = ImageError::Size { width: 1, height: 1, smallest: 2, largest: 9 };
+            [
+                PictureError::Format,
+                PictureError::CutOff { format: "PNG", bytes: 9 },
+                PictureError::Size(size),
+                PictureError::Implausible { format: "PNG", bytes: 9, width: 9, height: 9 },
+                PictureError::TooLarge { width: 9, height: 9, bytes: 9, limit: 8 },
+                PictureError::Damaged { format: "PNG", problem: "a".into() },
+            ]
+        };
+        let open = PictureError::Open { path: "a".into(), source: std::io::ErrorKind::NotFound.into() };
+        let codes: std::collections::HashSet<&str> = kinds().iter().chain([&open]).map(PictureError::code).collect();
+        assert_eq!(codes.len(), kinds().len() + 1, "{codes:?}");
+        assert_eq!(open.path(), Some(Path::new("a")));
+        for error in kinds() {
+            let (code, message) = (error.code(), error.to_string());
+            assert!(error.path().is_none() && !message.contains("--"), "{message}");
+            let in_file = PictureError::InFile { path: "b".into(), source: Box::new(error) };
+            assert_eq!((in_file.code(), in_file.path()), (code, Some(Path::new("b"))));
+            assert_eq!(in_file.to_string(), format!("cannot decode picture b: {message}"));
+        }
+    }
+}
