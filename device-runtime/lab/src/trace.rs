@@ -126,7 +126,7 @@ pub fn trace_layers(supernet: &Supernet, child: &PreparedChild, image: &Image<'_
     let begin = host.iter().find(|span| span.name == "submit").map_or(0.0, |span| span.start_ms.0);
     let end = host.iter().find(|span| span.name == "wait").map_or(whole_ms.0, HostSpan::end_ms);
     let layers = &child.network().layers;
-    let named = |layer: &Layer| (layer.name.clone(), Some(layer.shape));
+    let named = |layer: &Layer| (layer.name.to_string(), Some(layer.shape));
     let (clock, names, spans): (_, Vec<_>, _) = match ticks {
         Some(ticks) => {
             let resize = std::iter::once(("resize".to_owned(), None));

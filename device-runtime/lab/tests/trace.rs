@@ -23,7 +23,7 @@ fn an_inference_is_traced_in_order_and_within_itself_with_timestamps_and_without
         let trace = trace_layers(supernet, prepared, &image).unwrap();
         let names: Vec<&str> = trace.host.iter().map(|span| span.name.as_str()).collect();
         assert_eq!(names, ["upload", "encode", "submit", "wait", "read back"]);
-        let layers: Vec<&str> = prepared.network().layers.iter().map(|layer| layer.name.as_str()).collect();
+        let layers: Vec<&str> = prepared.network().layers.iter().map(|layer| &*layer.name).collect();
         let traced: Vec<&str> =
             trace.gpu.iter().filter(|span| span.shape.is_some()).map(|span| span.name.as_str()).collect();
         assert_eq!(traced, layers);

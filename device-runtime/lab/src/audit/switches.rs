@@ -100,7 +100,7 @@ fn audit(runtime: &Runtime, bundle: &Bundle, switches: usize, random: &mut impl 
 /// A random child in a spare slot; `None` if there is no slot left.
 fn spare(runtime: &Runtime, random: &mut impl Rng) -> Result<Option<(CalibratedChild, PreparedChild)>, Error> {
     let child = runtime.space().sample(random);
-    let calibrated = CalibratedChild::neutral(&runtime.space().lower(&child)?)?;
+    let calibrated = CalibratedChild::neutral(&runtime.space().lower(&child)?);
     match runtime.prepare(&calibrated) {
         Ok(prepared) => Ok(Some((calibrated, prepared))),
         Err(Error::SlotsInUse { .. }) => Ok(None),

@@ -2,7 +2,7 @@ use nestling::session::WholeSpaceChoice;
 use nestling_core::choosing::Choice;
 use nestling_core::latency::DeviceKey;
 use nestling_core::metrics::{MAdds, Millis, Quantile};
-use nestling_core::space::{SearchSpace, SpaceError};
+use nestling_core::space::{SpaceError, ValidatedSpace};
 use serde::{Deserialize, Serialize};
 
 /// The document of `nestling-device choose`: one chosen child for each budget.
@@ -75,7 +75,7 @@ impl ChosenChild {
     ///
     /// # Errors
     /// [`SpaceError`] if the chosen child is not one of the space's.
-    pub fn of_whole_space(choice: &WholeSpaceChoice, space: &SearchSpace) -> Result<Self, SpaceError> {
+    pub fn of_whole_space(choice: &WholeSpaceChoice, space: &ValidatedSpace) -> Result<Self, SpaceError> {
         let shipped = Self { why: choice.why().to_owned(), ..Self::from(choice.shipped()) };
         let Some(adopted) = choice.adopted() else { return Ok(shipped) };
         let cost = space.lower(choice.child())?.cost();

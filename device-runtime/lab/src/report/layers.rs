@@ -80,7 +80,7 @@ impl ChildLayers {
                 madds: MAdds(layer.shape.madds()),
                 bytes: layer.shape.bytes(),
                 ms: layer.latency_ms,
-                name: of.name.clone(),
+                name: of.name.to_string(),
                 shape: layer.shape,
             })
             .collect();

@@ -19,7 +19,7 @@ use crate::gpu::{Context, Counters, Staging, Upload};
 use nestling_core::arithmetic::Arithmetic;
 use nestling_core::image::Preprocessing;
 use nestling_core::metrics::Millis;
-use nestling_core::space::{ParameterLayout, ValidatedSpace};
+use nestling_core::space::ValidatedSpace;
 use nestling_core::tiles::Tiles;
 use nestling_core::weights::WeightStorage;
 use nestling_shaders::{PARAMETER_BYTES, ResizeParameters};

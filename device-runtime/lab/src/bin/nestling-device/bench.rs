@@ -234,7 +234,7 @@ impl Options {
             layers: (layers.into_iter().zip(&prepared.network().layers))
                 .map(|(layer, of)| Layer {
                     gflops: gflops(layer.shape.madds(), layer.latency_ms.0),
-                    name: of.name.clone(),
+                    name: of.name.to_string(),
                     description: layer.shape.to_string(),
                     shape: layer.shape,
                     ms: layer.latency_ms.0,
