@@ -24,7 +24,7 @@ fn main() -> Result<()> {
     // Only the centred square is read, but all of it: shrinking it is the GPU's work.
     let largest = images.iter().map(|image| image.width().min(image.height())).max().unwrap_or(0);
     let mut options = RuntimeOptions::default();
-    options.largest_image_side = options.largest_image_side.max(largest);
+    options.max_image_side = options.max_image_side.max(largest);
     let runtime = Runtime::open(&bundle, &options)?;
     // Children come fewest multiply-adds first, and the first is active. No budget here, so take the best that was trained.
     let trained = bundle.children().iter().filter(|entry| bundle.manifest().trained.covers(&entry.child));

@@ -4,7 +4,7 @@ use crate::data::Dataset;
 use crate::model::Parameters;
 use crate::train::{TrainConfig, TrainError, Workers, step_children};
 use nestling_core::image::Preprocessing;
-use nestling_core::space::{Network, SpaceError};
+use nestling_core::space::{Network, SpaceError, ValidatedSpace};
 use nestling_stopwatch::Stopwatch;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -102,18 +102,18 @@ pub fn bench(
     steps: u64,
     mut progress: impl FnMut(),
 ) -> Result<BenchReport, TrainError> {
-    config.validate()?;
-    images.check_fits(&config.space)?;
-    let values = Parameters::initial_values(&config.space, config.seed);
-    let parameters = Parameters::from_values(&config.space, &values, device);
+    let space = config.validate()?;
+    images.check_fits(&space)?;
+    let values = Parameters::initial_values(&space, config.seed);
+    let parameters = Parameters::from_values(&space, &values, device);
     let data = Arc::new(images.clone());
     let start = |workers| {
         let config = Arc::new(TrainConfig { workers, ..config.clone() });
-        Workers::start(config, &parameters, data.clone(), preprocessing, device)
+        Workers::start(config, &space, &parameters, data.clone(), preprocessing, device)
     };
     let (one, two) = (start(1), start(2));
-    let biggest = Arc::new(vec![config.space.lower(&config.space.biggest())?]);
-    let measurement = Measurement { config, images: images.len(), biggest, steps };
+    let biggest = Arc::new(vec![space.lower(&space.biggest())?]);
+    let measurement = Measurement { config, space: &space, images: images.len(), biggest, steps };
     let predicted = measurement.predicted_ratio()?;
     let mut rates: [Vec<f64>; 4] = Default::default();
     for _ in 0..rounds.max(1) {
@@ -141,6 +141,7 @@ pub fn bench(
 
 struct Measurement<'a> {
     config: &'a TrainConfig,
+    space: &'a ValidatedSpace,
     images: usize,
     /// The biggest child alone.
     biggest: Arc<Vec<Network>>,
@@ -155,7 +156,7 @@ struct Rates {
 
 impl Measurement<'_> {
     fn sandwich(&self, step: u64) -> Result<Arc<Vec<Network>>, SpaceError> {
-        step_children(&self.config.space, self.config.seed, step, self.config.random_children).map(Arc::new)
+        step_children(self.space, self.config.seed, step, self.config.random_children).map(Arc::new)
     }
 
     /// Mean MAdds of a sandwich over those of the biggest child.

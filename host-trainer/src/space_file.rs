@@ -1,6 +1,6 @@
 //! Search spaces: a preset by its name, or a TOML file.
 
-use nestling_core::space::{Preset, SearchSpace, SpaceError};
+use nestling_core::space::{Preset, SearchSpace, SpaceError, ValidatedSpace};
 use std::path::{Path, PathBuf};
 
 /// The reason why a name or file gives no search space.
@@ -47,9 +47,9 @@ pub enum SpaceFileError {
 ///
 /// # Errors
 /// [`SpaceFileError`] says whether the name is unknown, or names the fault in the file.
-pub fn preset_or_file(name: &str) -> Result<SearchSpace, SpaceFileError> {
+pub fn preset_or_file(name: &str) -> Result<ValidatedSpace, SpaceFileError> {
     if let Some(preset) = Preset::find(name) {
-        return Ok(preset.space().resolved());
+        return Ok(preset.space().resolved().validated()?);
     }
     let path = Path::new(name);
     if !path.exists() {
@@ -60,15 +60,14 @@ pub fn preset_or_file(name: &str) -> Result<SearchSpace, SpaceFileError> {
         std::fs::read_to_string(path).map_err(|source| SpaceFileError::Read { path: path.to_owned(), source })?;
     let space: SearchSpace = toml::from_str(&text)
         .map_err(|error| SpaceFileError::Parse { path: path.to_owned(), problem: error.to_string() })?;
-    space.validate()?;
-    Ok(space.resolved())
+    Ok(space.resolved().validated()?)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn parse(text: &str) -> Result<SearchSpace, SpaceFileError> {
+    fn parse(text: &str) -> Result<ValidatedSpace, SpaceFileError> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("my.toml");
         std::fs::write(&path, text).unwrap();
@@ -79,7 +78,7 @@ mod tests {
     fn every_preset_survives_its_own_toml() {
         for preset in Preset::ALL {
             let space = preset_or_file(preset.name).unwrap();
-            assert_eq!(parse(&toml::to_string(&space).unwrap()).unwrap(), space, "{}", preset.name);
+            assert_eq!(parse(&toml::to_string(space.definition()).unwrap()).unwrap(), space, "{}", preset.name);
         }
     }
 
@@ -115,7 +114,7 @@ mod tests {
 
     #[test]
     fn faults_are_named() {
-        let text = toml::to_string(&preset_or_file("fashion").unwrap()).unwrap();
+        let text = toml::to_string(preset_or_file("fashion").unwrap().definition()).unwrap();
         for (from, to, expected) in [
             ("name = ", "colour = 1\nname = ", "unknown field `colour`"),
             ("stride = 2\n", "stride = 2\nstrides = 2\n", "unknown field `strides`"),

@@ -3,13 +3,13 @@
 use nestling_core::accuracy::AccuracyPredictor;
 use nestling_core::latency::{Coefficient, CostFeature, DeviceKey, LatencyModel, LatencyTable};
 use nestling_core::metrics::{Millis, Spread, Top1};
-use nestling_core::space::{Child, Operator, SearchSpace};
+use nestling_core::space::{Child, Operator, SearchSpace, ValidatedSpace};
 use nestling_core::tiles::Coverage;
 use rand::SeedableRng;
 
 /// A device of the demo's space whose depthwise MAdds cost `depthwise` times its others.
 pub(crate) fn table(adapter: &str, depthwise: f64) -> LatencyTable {
-    let space = SearchSpace::fashion();
+    let space = SearchSpace::fashion().validated().unwrap();
     let coefficient = |&feature: &CostFeature| {
         let ms = match feature {
             CostFeature::Inference => 0.2,
@@ -43,7 +43,7 @@ pub(crate) fn table(adapter: &str, depthwise: f64) -> LatencyTable {
 }
 
 /// An accuracy predictor of children whose accuracy grows with the input size.
-pub(crate) fn predictor(space: &SearchSpace) -> AccuracyPredictor {
+pub(crate) fn predictor(space: &ValidatedSpace) -> AccuracyPredictor {
     let mut random = rand_chacha::ChaCha8Rng::seed_from_u64(5);
     let mut some = |count: usize| -> Vec<(Child, Top1)> {
         (0..count)

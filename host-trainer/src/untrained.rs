@@ -6,7 +6,7 @@ use crate::calibrate::calibrate_tensors;
 use crate::model::Parameters;
 use crate::random::{Purpose, generator};
 use nestling_core::metrics::Top1;
-use nestling_core::space::{CalibratedChild, Child, ChildEntry, Network, Role, SearchSpace, SpaceError};
+use nestling_core::space::{CalibratedChild, Child, ChildEntry, Network, Role, SpaceError, ValidatedSpace};
 use rand::RngExt;
 use tch::{Device, Tensor};
 
@@ -17,10 +17,10 @@ const COARSE: i64 = 12;
 
 /// Random weights in which no path is silent: initial values, but with every gamma between 0.5 and 1.5, and every beta
 /// and bias between -0.2 and 0.2.
-pub fn random_weights(space: &SearchSpace, seed: u64) -> Vec<f32> {
+pub fn random_weights(space: &ValidatedSpace, seed: u64) -> Vec<f32> {
     let mut values = Parameters::initial_values(space, seed);
     let mut random = generator(seed, Purpose::Untrained, 0);
-    for parameter in space.layout().parameters {
+    for parameter in &space.layout().parameters {
         let (low, high) = match parameter.role {
             Role::Weight => continue,
             Role::Gamma => (0.5, 1.5),
@@ -61,7 +61,7 @@ pub fn noise_images(network: &Network, seed: u64, count: i64) -> Tensor {
 /// # Errors
 /// [`SpaceError`] if the space does not offer a child, or the weights are broken.
 pub fn untrained_children(
-    space: &SearchSpace,
+    space: &ValidatedSpace,
     weights: &[f32],
     children: &[(String, Child)],
     seed: u64,

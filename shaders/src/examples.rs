@@ -24,6 +24,7 @@ impl Kernel {
             | Kernel::PoolWide
             | Kernel::AveragePool
             | Kernel::ResizeColumns
+            | Kernel::TextureColumns
             | Kernel::ResizeRows
             | Kernel::Fallback
             | Kernel::ReadWeights => {}

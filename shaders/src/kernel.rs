@@ -1,4 +1,5 @@
 use crate::{Specialisation, dense, depthwise, pointwise};
+use nestling_core::tiles::Tile;
 
 nestling_core::listed_enum! {
     /// A compute kernel.
@@ -8,8 +9,7 @@ nestling_core::listed_enum! {
         Dense,
         /// Convolution of each channel with its own kernel.
         Depthwise,
-        /// 1x1 convolution, a [`Tile`](nestling_core::tiles::Tile) of any size a thread, weights from the buffer or
-        /// broadcast in the subgroup.
+        /// 1x1 convolution, a [`Tile`] of any size a thread, weights from the buffer or broadcast in the subgroup.
         Pointwise,
         /// 1x1 convolution or matrix, one pixel and 4 output channels a thread.
         PointwiseSmall,
@@ -23,6 +23,8 @@ nestling_core::listed_enum! {
         AveragePool,
         /// First pass of the resize: columns.
         ResizeColumns,
+        /// The same from a texture.
+        TextureColumns,
         /// Second pass of the resize: rows and normalisation.
         ResizeRows,
         /// Any convolution or matrix, one pixel and 4 output channels a thread, specialised to nothing: slow to run,
@@ -96,6 +98,7 @@ impl Kernel {
             Self::PoolWide => file!("pool_wide", Layer),
             Self::AveragePool => file!("average_pool", Layer),
             Self::ResizeColumns => file!("resize_columns", Resize),
+            Self::TextureColumns => file!("texture_columns", Resize),
             Self::ResizeRows => file!("resize_rows", Resize),
             Self::Fallback => file!("fallback", Layer, reads_weights, reads_gate, has_epilogue),
             Self::ReadWeights => file!("read_weights", Layer, reads_weights),
@@ -112,6 +115,28 @@ impl Kernel {
     /// Whether it reads the shared weights: if not, its module is the same for every storage.
     pub fn reads_weights(self) -> bool {
         self.row().reads_weights
+    }
+}
+
+impl Specialisation {
+    /// What one thread of `kernel` computes; a depthwise thread computes [`Specialisation::rows`] such rows.
+    pub fn tile(&self, kernel: Kernel) -> Tile {
+        match kernel {
+            Kernel::Dense => Tile { pixels: dense::PIXELS, groups: dense::GROUPS },
+            Kernel::Depthwise => Tile { pixels: depthwise::COLUMNS, groups: 1 },
+            Kernel::Pointwise => self.tile,
+            Kernel::PointwiseSmall
+            | Kernel::LinearWide
+            | Kernel::Pool
+            | Kernel::PoolWide
+            | Kernel::AveragePool
+            | Kernel::ResizeColumns
+            | Kernel::ResizeRows
+            | Kernel::Fallback
+            | Kernel::ReadWeights
+            | Kernel::Moments
+            | Kernel::Normalise => Tile::ONE,
+        }
     }
 }
 

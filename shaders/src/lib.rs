@@ -11,7 +11,7 @@
 //!
 //! | binding | content |
 //! | --- | --- |
-//! | 0 | source: activations, also the gate, or the 8-bit image |
+//! | 0 | source: activations, also the gate, the 8-bit image, or a texture |
 //! | 1 | weights of the whole supernet |
 //! | 2 | norms: scales and shifts of all prepared children |
 //! | 3 | destination: activations, also the residual |

@@ -100,8 +100,12 @@ pub struct ResizeParameters {
     pub chroma_step: u32,
     /// Factors of chroma samples less 128: red from cr, green from cb, green from cr, blue from cb.
     pub chroma: [f32; 4],
-    /// Factor of a luma sample and what is added, twice zero.
-    pub luma: [f32; 4],
+    /// Factor of a luma sample, and what is added.
+    pub luma: [f32; 2],
+    /// First column of the square in a texture; zero for an image in a buffer, which is its square.
+    pub left: u32,
+    /// First row of the square in a texture.
+    pub top: u32,
 }
 
 impl ResizeParameters {

@@ -8,51 +8,104 @@ use crate::{Kernel, Specialisation, epilogue};
 use nestling_core::arithmetic::Arithmetic;
 use nestling_core::image::PixelFormat;
 use nestling_core::space::Activation;
+use nestling_core::tiles::Tile;
 use nestling_core::weights::WeightStorage;
+use std::fmt;
 
 /// The struct and the bindings of a network's layers.
 const LAYER: &str = include_str!("../wgsl/layer.wgsl");
 /// The struct of the resize, and its filter.
 const RESIZE: &str = include_str!("../wgsl/resize.wgsl");
 
-/// The whole module of a kernel.
-pub(crate) fn module(kernel: Kernel, specialisation: &Specialisation, storage: WeightStorage) -> String {
-    let row = kernel.row();
-    let mut to = Writer::default();
-    specialisation.write_header(kernel, storage, &mut to);
-    to.line("");
-    if specialisation.arithmetic == Arithmetic::F16 {
-        to.line("enable f16;");
+impl Specialisation {
+    /// The whole WGSL module of a kernel, for a storage of the weights.
+    ///
+    /// Browsers want `enable subgroups;` before a module that [broadcasts](Self::broadcast); naga does not know the
+    /// directive yet.
+    pub fn wgsl(&self, kernel: Kernel, storage: WeightStorage) -> String {
+        let row = kernel.row();
+        let mut to = Writer::default();
+        write_header(self, kernel, storage, &mut to);
         to.line("");
-    }
-    write_constants(specialisation, row.parameters, &mut to);
-    match row.parameters {
-        Parameters::Layer => {
-            to.lines(LAYER);
+        if self.arithmetic == Arithmetic::F16 {
+            to.line("enable f16;");
             to.line("");
-            if row.reads_gate {
-                epilogue::write_gate(specialisation.gate, &mut to);
+        }
+        write_constants(self, row.parameters, &mut to);
+        match row.parameters {
+            Parameters::Layer => {
+                to.lines(LAYER);
+                to.line("");
+                if row.reads_gate {
+                    epilogue::write_gate(self.gate, &mut to);
+                }
+                if row.has_epilogue {
+                    epilogue::write(self.epilogue, &mut to);
+                }
+                if row.reads_weights {
+                    write_weight(storage, &mut to);
+                }
             }
-            if row.has_epilogue {
-                epilogue::write(specialisation.epilogue, &mut to);
-            }
-            if row.reads_weights {
-                write_weight(storage, &mut to);
+            Parameters::Resize => {
+                to.lines(RESIZE);
+                to.line("");
+                if kernel == Kernel::ResizeColumns {
+                    write_packed_colour(&mut to);
+                }
+                if matches!(kernel, Kernel::ResizeColumns | Kernel::TextureColumns) {
+                    write_packed_luma(&mut to);
+                }
             }
         }
-        Parameters::Resize => {
-            to.lines(RESIZE);
-            to.line("");
-            if kernel == Kernel::ResizeColumns {
-                write_pixel_formats(&mut to);
-            }
+        match row.source {
+            Source::File(text) => to.lines(text),
+            Source::Generated(text) => to.lines(&text(self)),
         }
+        to.finish()
     }
-    match row.source {
-        Source::File(text) => to.lines(text),
-        Source::Generated(text) => to.lines(&text(specialisation)),
+}
+
+/// The head of a module: which kernel it is, and what it is made for.
+fn write_header(specialisation: &Specialisation, kernel: Kernel, storage: WeightStorage, to: &mut Writer) {
+    let Specialisation { kernel: size, stride, workgroup, input_channels, rows, broadcast, .. } = *specialisation;
+    let row = kernel.row();
+    let mut fact = |name: &str, value: &dyn fmt::Display| to.comment(format_args!("{name:<12}{value}"));
+    fact("kernel", &format_args!("{}, workgroups of {workgroup}", row.entry_point));
+    match kernel {
+        Kernel::Dense => {
+            fact("window", &format_args!("{size}x{size} pixels of {input_channels} channels, stride {stride}"));
+        }
+        Kernel::Depthwise => {
+            fact("window", &format_args!("{size}x{size} pixels, stride {stride}, {rows} rows a thread"))
+        }
+        Kernel::AveragePool => fact("window", &format_args!("{size}x{size} pixels, stride {stride}")),
+        Kernel::Pointwise => {
+            let Tile { pixels, groups } = specialisation.tile;
+            let weights = if broadcast { "weights broadcast in the subgroup" } else { "weights from the buffer" };
+            fact("tile", &format_args!("{pixels} pixels by {groups} groups of 4 output channels, {weights}"));
+        }
+        Kernel::PointwiseSmall
+        | Kernel::LinearWide
+        | Kernel::Pool
+        | Kernel::PoolWide
+        | Kernel::ResizeColumns
+        | Kernel::TextureColumns
+        | Kernel::ResizeRows
+        | Kernel::Fallback
+        | Kernel::ReadWeights
+        | Kernel::Moments
+        | Kernel::Normalise => {}
     }
-    to.finish()
+    if row.has_epilogue {
+        fact("epilogue", &specialisation.epilogue);
+    }
+    if row.reads_gate {
+        fact("gate", &specialisation.gate);
+    }
+    if row.reads_weights {
+        fact("weights", &storage);
+        fact("products", &specialisation.arithmetic);
+    }
 }
 
 fn write_constants(specialisation: &Specialisation, parameters: Parameters, to: &mut Writer) {
@@ -94,25 +147,28 @@ fn write_weight(storage: WeightStorage, to: &mut Writer) {
     to.line("");
 }
 
-/// The functions `packed_colour` and `packed_luma`. Anything but a packed format is read as the first.
-fn write_pixel_formats(to: &mut Writer) {
-    let mut write = |comment: &str, head: &str, expression: &dyn Fn(PixelFormat) -> &'static str| {
-        to.comment(comment);
-        to.block(head, |to| {
-            for format in PixelFormat::ALL.into_iter().skip(1) {
-                to.block(format_args!("if resize.format == {}u", format.number()), |to| {
-                    to.line(format_args!("return {}; // {format:?}", expression(format)));
-                });
-            }
-            let first = PixelFormat::ALL[0];
-            to.line(format_args!("return {}; // {first:?}", expression(first)));
-        });
-        to.line("");
-    };
-    write("Red, green and blue of a pixel, 0 to 255.", "fn packed_colour(pixel: u32) -> vec3<f32>", &|format| {
-        format.row().wgsl_colour
+/// The function `packed_colour`.
+fn write_packed_colour(to: &mut Writer) {
+    to.comment("Red, green and blue of a pixel, 0 to 255.");
+    write_by_format("fn packed_colour(pixel: u32) -> vec3<f32>", &|format| format.row().wgsl_colour, to);
+}
+
+/// The function `packed_luma`.
+fn write_packed_luma(to: &mut Writer) {
+    to.comment("The one channel that a grey network reads.");
+    write_by_format("fn packed_luma(colour: vec3<f32>) -> f32", &|format| format.row().wgsl_luma, to);
+}
+
+/// A function with an expression for each packed format. Anything else is read as the first.
+fn write_by_format(head: &str, expression: &dyn Fn(PixelFormat) -> &'static str, to: &mut Writer) {
+    to.block(head, |to| {
+        for format in PixelFormat::ALL.into_iter().skip(1) {
+            to.block(format_args!("if resize.format == {}u", format.number()), |to| {
+                to.line(format_args!("return {}; // {format:?}", expression(format)));
+            });
+        }
+        let first = PixelFormat::ALL[0];
+        to.line(format_args!("return {}; // {first:?}", expression(first)));
     });
-    write("The one channel that a grey network reads.", "fn packed_luma(colour: vec3<f32>) -> f32", &|format| {
-        format.row().wgsl_luma
-    });
+    to.line("");
 }

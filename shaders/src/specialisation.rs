@@ -1,9 +1,6 @@
-use crate::writer::Writer;
-use crate::{Kernel, dense, depthwise, sources};
 use nestling_core::arithmetic::Arithmetic;
 use nestling_core::space::Activation;
 use nestling_core::tiles::Tile;
-use nestling_core::weights::WeightStorage;
 use std::fmt;
 
 /// How a layer ends: batch norm always, then what a pipeline is built for.
@@ -46,7 +43,7 @@ pub struct Specialisation {
     pub rows: u32,
     /// Threads of a workgroup.
     pub workgroup: u32,
-    /// What a thread of [`Kernel::Pointwise`] computes.
+    /// What a thread of [`Kernel::Pointwise`](crate::Kernel::Pointwise) computes.
     pub tile: Tile,
     /// Whether its weights are broadcast in the subgroup.
     pub broadcast: bool,
@@ -68,76 +65,6 @@ impl Specialisation {
             tile: Tile::ONE,
             broadcast: false,
             arithmetic: Arithmetic::F32,
-        }
-    }
-
-    /// The whole WGSL module of a kernel, for a storage of the weights.
-    ///
-    /// Browsers want `enable subgroups;` before a module that [broadcasts](Self::broadcast); naga does not know the
-    /// directive yet.
-    pub fn wgsl(&self, kernel: Kernel, storage: WeightStorage) -> String {
-        sources::module(kernel, self, storage)
-    }
-
-    /// What one thread of `kernel` computes; a depthwise thread computes [`Specialisation::rows`] such rows.
-    pub fn tile(&self, kernel: Kernel) -> Tile {
-        match kernel {
-            Kernel::Dense => Tile { pixels: dense::PIXELS, groups: dense::GROUPS },
-            Kernel::Depthwise => Tile { pixels: depthwise::COLUMNS, groups: 1 },
-            Kernel::Pointwise => self.tile,
-            Kernel::PointwiseSmall
-            | Kernel::LinearWide
-            | Kernel::Pool
-            | Kernel::PoolWide
-            | Kernel::AveragePool
-            | Kernel::ResizeColumns
-            | Kernel::ResizeRows
-            | Kernel::Fallback
-            | Kernel::ReadWeights
-            | Kernel::Moments
-            | Kernel::Normalise => Tile::ONE,
-        }
-    }
-
-    /// The head of a module: which kernel it is, and what it is made for.
-    pub(crate) fn write_header(&self, kernel: Kernel, storage: WeightStorage, to: &mut Writer) {
-        let Self { kernel: size, stride, workgroup, input_channels, rows, broadcast, .. } = *self;
-        let row = kernel.row();
-        let mut fact = |name: &str, value: &dyn fmt::Display| to.comment(format_args!("{name:<12}{value}"));
-        fact("kernel", &format_args!("{}, workgroups of {workgroup}", row.entry_point));
-        match kernel {
-            Kernel::Dense => {
-                fact("window", &format_args!("{size}x{size} pixels of {input_channels} channels, stride {stride}"));
-            }
-            Kernel::Depthwise => {
-                fact("window", &format_args!("{size}x{size} pixels, stride {stride}, {rows} rows a thread"))
-            }
-            Kernel::AveragePool => fact("window", &format_args!("{size}x{size} pixels, stride {stride}")),
-            Kernel::Pointwise => {
-                let Tile { pixels, groups } = self.tile;
-                let weights = if broadcast { "weights broadcast in the subgroup" } else { "weights from the buffer" };
-                fact("tile", &format_args!("{pixels} pixels by {groups} groups of 4 output channels, {weights}"));
-            }
-            Kernel::PointwiseSmall
-            | Kernel::LinearWide
-            | Kernel::Pool
-            | Kernel::PoolWide
-            | Kernel::ResizeColumns
-            | Kernel::ResizeRows
-            | Kernel::Fallback
-            | Kernel::ReadWeights
-            | Kernel::Moments
-            | Kernel::Normalise => {}
-        }
-        if row.has_epilogue {
-            fact("epilogue", &self.epilogue);
-        }
-        if row.reads_gate {
-            fact("gate", &self.gate);
-        }
-        if row.reads_weights {
-            fact("weights", &storage);
-            fact("products", &self.arithmetic);
         }
     }
 }

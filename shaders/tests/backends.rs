@@ -117,7 +117,9 @@ fn parameters_mirror_the_structs_in_wgsl() {
         chroma_stride,
         chroma_step,
         chroma,
-        luma
+        luma,
+        left,
+        top
     });
     assert_eq!(layout(Kernel::ResizeRows, "Resize"), expected);
 }

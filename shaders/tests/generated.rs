@@ -44,6 +44,7 @@ fn renderings() -> Vec<(&'static str, String)> {
         ("pointwise_broadcast_f16", in_f16(broadcast).wgsl(Kernel::Pointwise, Int8)),
         ("fallback", generic.wgsl(Kernel::Fallback, F32)),
         ("resize_columns", generic.wgsl(Kernel::ResizeColumns, F32)),
+        ("texture_columns", generic.wgsl(Kernel::TextureColumns, F32)),
     ]
 }
 

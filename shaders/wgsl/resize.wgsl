@@ -21,7 +21,10 @@ struct Resize {
     // Factors of samples less 128: red from cr, green from cb, green from cr, blue from cb.
     chroma: vec4<f32>,
     // Luma is sample * x + y.
-    luma: vec4<f32>,
+    luma: vec2<f32>,
+    // First column and row of the square in a texture; an image in a buffer is its square.
+    left: u32,
+    top: u32,
 }
 
 struct Taps {

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)] // a test's helpers may panic too
 
-use nestling::profiling::ProfileOptions;
+use nestling::ProfileOptions;
 use nestling::{Runtime, RuntimeOptions};
 use nestling_bundle::{Bundle, DeviceProfile};
 use nestling_core::latency::CostFeature;
@@ -52,7 +52,7 @@ fn profiles_go_into_a_bundle_and_devices_are_listed_compared_and_searched_for() 
 
     // One device is this machine. The other is made up: layers cost nothing there, MAdds much.
     let runtime = Runtime::open(&Bundle::open(&bundle).unwrap(), &RuntimeOptions::default()).unwrap();
-    let options = ProfileOptions { time: Duration::from_millis(100), ..ProfileOptions::default() };
+    let options = ProfileOptions::default().time(Duration::from_millis(100));
     let profile = runtime.profile(&options).unwrap();
     profile.save(Path::new(&own)).unwrap();
     let mut made_up = DeviceProfile::clone(&profile);
@@ -90,10 +90,9 @@ fn profiles_go_into_a_bundle_and_devices_are_listed_compared_and_searched_for() 
     let before = std::fs::read(&both).unwrap();
     let foreign = path("foreign.json");
     type Change = fn(&mut DeviceProfile);
-    let changes: [(Change, &str); 3] = [
-        (|profile| profile.network = "0".repeat(32), "with network 0000"),
-        (|profile| profile.nestling = "0.0.1".into(), "by nestling 0.0.1"),
-        (|profile| profile.kernels = "0".into(), "with other kernels"),
+    let changes: [(Change, &str); 2] = [
+        (|profile| profile.network = "0".repeat(32), "it was measured with network 0000"),
+        (|profile| profile.kernels = "0".repeat(32), "it was measured with other kernels than this build's"),
     ];
     for (change, why) in changes {
         let mut changed = DeviceProfile::clone(&profile);
@@ -103,6 +102,12 @@ fn profiles_go_into_a_bundle_and_devices_are_listed_compared_and_searched_for() 
         assert!(message.contains("foreign.json") && message.contains(why), "{message}");
         assert!(message.contains("measure again on") && message.contains("nestling-device profile"), "{message}");
     }
+    // The version of the crate says nothing of the kernels: a profile by another one holds.
+    let mut earlier = DeviceProfile::clone(&profile);
+    earlier.nestling = "0.0.1".into();
+    earlier.save(Path::new(&foreign)).unwrap();
+    let added = json(&["latency", "add", &both, &foreign, "--output", &path("earlier.nestling")]);
+    assert_eq!((added["profiles"][0]["outcome"]["replaced"].is_object(), &added["tables"]), (true, &2.into()));
     std::fs::write(&foreign, "{\"format\": 3}").unwrap();
     assert!(complaint(&["latency", "add", &both, &foreign]).contains("measure again"));
     assert_eq!(std::fs::read(&both).unwrap(), before);

@@ -21,6 +21,7 @@ fn shrunk(space: SearchSpace) -> SearchSpace {
 fn the_trainer_computes_what_the_reference_does_in_every_preset() {
     torch::initialise();
     for space in Preset::ALL.iter().map(|preset| preset.space()).chain([every_option()]).map(shrunk) {
+        let space = space.validated().unwrap();
         let weights = random_weights(&space, 3);
         let parameters = Parameters::from_values(&space, &weights, Device::Cpu);
         let child = space.sample(&mut rand_chacha::ChaCha8Rng::seed_from_u64(4));
@@ -34,8 +35,7 @@ fn the_trainer_computes_what_the_reference_does_in_every_preset() {
         let mut input = vec![0.0f32; network.input.len()];
         image.copy_data(&mut input, network.input.len());
         let wide: Vec<f64> = input.iter().map(|&value| f64::from(value)).collect();
-        let layout = space.layout();
-        let shared = SharedWeights { layout: &layout, values: &weights };
+        let shared = SharedWeights { layout: space.layout(), values: &weights };
         let expected = reference(&network, &shared, calibrated.statistics(), &wide).pop().unwrap();
         let largest = expected.iter().fold(0.0, |most: f64, value| most.max(value.abs()));
         for (got, expected) in got.iter().zip(&expected) {

@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)] // a test's helpers may panic too
 
-use nestling_core::space::{Activation, Child, HeadSpace, Network, Operator, Role, SearchSpace, StageSpace, StemSpace};
+use nestling_core::space::{
+    Activation, Child, HeadSpace, Network, Operator, Role, SearchSpace, StageSpace, StemSpace, ValidatedSpace,
+};
 use nestling_tests::{every_option, made_up_images, preprocessing, quick_config};
 use nestling_train::calibrate::calibrate;
 use nestling_train::evaluate::logits;
@@ -12,13 +14,13 @@ use nestling_train::train::{Batch, Optimiser, StepOptions, TrainConfig, Trainer,
 use rand::SeedableRng;
 use tch::{Device, Kind, Tensor};
 
-fn child(space: &SearchSpace, seed: u64) -> Network {
+fn child(space: &ValidatedSpace, seed: u64) -> Network {
     let mut random = rand_chacha::ChaCha8Rng::seed_from_u64(seed);
     space.lower(&space.sample(&mut random)).unwrap()
 }
 
 /// Weights with nothing at zero, so that every path matters.
-fn lively_weights(space: &SearchSpace) -> Vec<f32> {
+fn lively_weights(space: &ValidatedSpace) -> Vec<f32> {
     let mut values = Parameters::initial_values(space, 7);
     for parameter in &space.layout().parameters {
         if parameter.shape.len() == 1 {
@@ -31,8 +33,8 @@ fn lively_weights(space: &SearchSpace) -> Vec<f32> {
 }
 
 /// The space that holds only `child`.
-fn alone(space: &SearchSpace, child: &Child) -> SearchSpace {
-    SearchSpace {
+fn alone(space: &SearchSpace, child: &Child) -> ValidatedSpace {
+    let single = SearchSpace {
         resolutions: vec![child.resolution],
         stem: StemSpace { widths: vec![child.stem_width], ..space.stem.clone() },
         stages: (space.stages.iter().zip(&child.stages))
@@ -47,11 +49,12 @@ fn alone(space: &SearchSpace, child: &Child) -> SearchSpace {
         head: (space.head.as_ref().zip(child.head_width))
             .map(|(head, width)| HeadSpace { widths: vec![width], ..head.clone() }),
         ..space.clone()
-    }
+    };
+    single.validated().unwrap()
 }
 
 /// Copies a child's slices out of the supernet's weights, element by element, without the trainer's narrowing.
-fn copied_weights(space: &SearchSpace, values: &[f32], single: &SearchSpace) -> Vec<f32> {
+fn copied_weights(space: &ValidatedSpace, values: &[f32], single: &ValidatedSpace) -> Vec<f32> {
     let (from, to) = (space.layout(), single.layout());
     let mut copied = vec![f32::NAN; to.len()];
     for parameter in &to.parameters {
@@ -82,6 +85,7 @@ fn a_child_equals_a_stand_alone_net_with_copied_weights() {
 }
 
 fn check_stand_alone(space: SearchSpace) {
+    let space = space.validated().unwrap();
     let values = lively_weights(&space);
     let parameters = Parameters::from_values(&space, &values, Device::Cpu);
     let images = made_up_images(24, 5);
@@ -123,6 +127,7 @@ fn weights_outside_every_sampled_child_get_exactly_zero_gradient() {
 }
 
 fn check_zero_gradient(space: SearchSpace) {
+    let space = space.validated().unwrap();
     let values = lively_weights(&space);
     let parameters = Parameters::from_values(&space, &values, Device::Cpu);
     let resizer = Resizer::new(&space, &preprocessing(), 28, Device::Cpu);
@@ -157,6 +162,7 @@ fn a_step_sums_the_gradients_of_its_children_and_matches_finite_differences() {
 }
 
 fn check_slope(space: SearchSpace) {
+    let space = space.validated().unwrap();
     let values = lively_weights(&space);
     let resizer = Resizer::new(&space, &preprocessing(), 28, Device::Cpu);
     let batch = batch(16, &resizer);
@@ -258,7 +264,7 @@ fn own_kernels_give_libtorchs_results_and_gradients() {
 
 #[test]
 fn zero_gamma_makes_every_skip_block_start_as_the_identity() {
-    let space = SearchSpace::fashion();
+    let space = SearchSpace::fashion().validated().unwrap();
     let (layout, values) = (space.layout(), Parameters::initial_values(&space, 1));
     let mut zeroed = 0;
     for convolution in layout.convolutions.iter().filter(|convolution| convolution.operator != Operator::Linear) {
@@ -273,7 +279,7 @@ fn zero_gamma_makes_every_skip_block_start_as_the_identity() {
 #[test]
 fn calibration_does_not_depend_on_batch_size() {
     torch::initialise();
-    let space = SearchSpace::fashion();
+    let space = SearchSpace::fashion().validated().unwrap();
     let parameters = Parameters::from_values(&space, &lively_weights(&space), Device::Cpu);
     let resizer = Resizer::new(&space, &preprocessing(), 28, Device::Cpu);
     let images = made_up_images(150, 9);
@@ -333,7 +339,7 @@ fn a_resumed_run_ends_bit_equal_to_one_that_was_not_stopped() {
 #[test]
 fn only_the_biggest_child_is_regularised() {
     torch::initialise();
-    let space = SearchSpace::fashion();
+    let space = SearchSpace::fashion().validated().unwrap();
     let values = lively_weights(&space);
     // Weight decay: once a step on weights, whatever the number of children; never on batch norm or bias.
     let config = TrainConfig { momentum: 0.5, weight_decay: 0.1, ..quick_config() };

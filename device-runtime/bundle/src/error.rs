@@ -118,7 +118,7 @@ mod tests {
     }
 
     fn bundle_errors() -> Vec<BundleError> {
-        let space = SearchSpace::fashion().parse_child("r1").unwrap_err();
+        let space = SearchSpace::fashion().validated().unwrap().parse_child("r1").unwrap_err();
         let range = OutOfRange { layer: "stem".into(), value: "1e9".into(), storage: WeightStorage::F16 };
         vec![
             BundleError::Open { path: "a".into(), source: io::ErrorKind::NotFound.into() },

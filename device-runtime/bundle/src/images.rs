@@ -1,4 +1,4 @@
-use crate::{Bundle, BundleError};
+use crate::BundleError;
 use nestling_core::image::{Image, PixelFormat};
 
 /// The images of a bundle, in one square size and one format. The section `images` holds their pixels without gaps: first
@@ -48,39 +48,5 @@ impl BundledImages {
             }
             None => Ok(()),
         }
-    }
-}
-
-impl Bundle {
-    /// Describes the bundle's images; none if it ships without.
-    pub fn images(&self) -> Option<&BundledImages> {
-        self.manifest().images.as_ref()
-    }
-
-    /// Images from the training images that calibrate children that ship without statistics; none in a bundle of random or
-    /// imported weights.
-    pub fn calibration_images(&self) -> impl ExactSizeIterator<Item = Image<'_>> {
-        self.pixels(true)
-    }
-
-    /// Images that were held out from training, each with its class, an index of the labels: they check a child that was
-    /// calibrated on the device. None in a bundle of random or imported weights.
-    pub fn check_images(&self) -> impl ExactSizeIterator<Item = (Image<'_>, usize)> {
-        let labels = self.images().map_or(&[][..], |images| &images.check_labels);
-        self.pixels(false).zip(labels.iter().map(|&label| usize::from(label)))
-    }
-
-    /// The images that calibrate, or those that check; [`BundledImages::check`] holds.
-    fn pixels(&self, calibration: bool) -> impl ExactSizeIterator<Item = Image<'_>> {
-        let (side, format, length, first) = match self.images() {
-            None => (Image::MIN_SIDE, PixelFormat::Grey8, 1, 0),
-            Some(images) => {
-                let length = images.image_bytes() as usize;
-                (images.side, images.format, length, images.calibration as usize * length)
-            }
-        };
-        let (calibrating, checking) = self.image_section().split_at(first);
-        let bytes = if calibration { calibrating } else { checking };
-        bytes.chunks_exact(length).map(move |bytes| Image::of_checked(side, side, format, bytes))
     }
 }

@@ -1,5 +1,6 @@
 use crate::header::{IMAGES, MANIFEST, STATISTICS, Section, Verified, WEIGHTS};
-use crate::{BundleError, BundleId, Manifest, NetworkId, header, section, wire};
+use crate::{BundleError, BundleId, BundledImages, Manifest, NetworkId, header, section, wire};
+use nestling_core::image::{Image, PixelFormat};
 use nestling_core::space::{CalibratedChild, ChildEntry, Network, ParameterLayout, Statistics, ValidatedSpace};
 use nestling_core::weights::WeightStorage;
 use std::fmt;
@@ -124,11 +125,6 @@ impl Bundle {
         if self.format == 5 { Ok(Vec::new()) } else { wire::v6::unknown_fields(self.section(MANIFEST)) }
     }
 
-    /// Pixels of all images.
-    pub(super) fn image_section(&self) -> &[u8] {
-        self.section(IMAGES)
-    }
-
     /// Format version of the file.
     pub fn format(&self) -> u32 {
         self.format
@@ -205,6 +201,38 @@ impl Bundle {
         })?;
         let (entry, network, calibrated) = (&self.children()[index], &self.networks[index], &self.calibrated[index]);
         Ok(BundledChild { index, entry, network, calibrated })
+    }
+
+    /// Describes the bundle's images; none if it ships without.
+    pub fn images(&self) -> Option<&BundledImages> {
+        self.manifest().images.as_ref()
+    }
+
+    /// Images from the training images that calibrate children that ship without statistics; none in a bundle of random or
+    /// imported weights.
+    pub fn calibration_images(&self) -> impl ExactSizeIterator<Item = Image<'_>> {
+        self.pixels(true)
+    }
+
+    /// Images that were held out from training, each with its class, an index of the labels: they check a child that was
+    /// calibrated on the device. None in a bundle of random or imported weights.
+    pub fn check_images(&self) -> impl ExactSizeIterator<Item = (Image<'_>, usize)> {
+        let labels = self.images().map_or(&[][..], |images| &images.check_labels);
+        self.pixels(false).zip(labels.iter().map(|&label| usize::from(label)))
+    }
+
+    /// The images that calibrate, or those that check; [`BundledImages::check`] holds.
+    fn pixels(&self, calibration: bool) -> impl ExactSizeIterator<Item = Image<'_>> {
+        let (side, format, length, first) = match self.images() {
+            None => (Image::MIN_SIDE, PixelFormat::Grey8, 1, 0),
+            Some(images) => {
+                let length = images.image_bytes() as usize;
+                (images.side, images.format, length, images.calibration as usize * length)
+            }
+        };
+        let (calibrating, checking) = self.section(IMAGES).split_at(first);
+        let bytes = if calibration { calibrating } else { checking };
+        bytes.chunks_exact(length).map(move |bytes| Image::of_checked(side, side, format, bytes))
     }
 }
 

@@ -1,4 +1,16 @@
 //! Nestling's pure data and arithmetic: no GPU, no file, no clock.
+//!
+//! | module | holds |
+//! | --- | --- |
+//! | [`space`] | search space, children, their networks and costs; the one walk over a space's topology |
+//! | [`latency`] | cost features, the latency model and its fit |
+//! | [`accuracy`] | the accuracy model |
+//! | [`choosing`] | the choice of a child for a budget, and the search under a limit |
+//! | [`governor`] | steps among children so that a budget goes on to hold |
+//! | [`image`] | pixel formats, and the way from an image to a tensor |
+//! | [`weights`], [`arithmetic`], [`tiles`] | weight storages, number formats of products, tiles of kernels |
+//! | [`metrics`], [`statistics`] | units, quantiles, top-1; ridge, non-negative least squares, rank correlation |
+//! | [`reference`] | every operator in plain f64, which kernels are tested against |
 
 pub mod accuracy;
 pub mod arithmetic;
@@ -9,6 +21,7 @@ pub mod latency;
 mod listed_enum;
 pub mod metrics;
 pub mod reference;
+mod setters;
 pub mod space;
 pub mod statistics;
 pub mod tiles;

@@ -1,8 +1,9 @@
 //! One inference on a time line: what the host did, and when the GPU ran each layer.
 
 use nestling::Error;
-use nestling::engine::{PreparedChild, Supernet, Timeline};
-use nestling::gpu::block_on;
+use nestling::PreparedChild;
+use nestling::block_on;
+use nestling::low_level::{Supernet, Timeline};
 use nestling_core::image::Image;
 use nestling_core::latency::Clock;
 use nestling_core::metrics::Millis;

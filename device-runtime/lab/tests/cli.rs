@@ -3,9 +3,12 @@
 
 #[path = "../../bundle/tests/common/mod.rs"]
 mod common;
+#[path = "../../runtime/src/gpu/require.rs"]
+mod require;
 
 use nestling_bundle::{Bundle, DeviceProfile};
 use nestling_core::weights::WeightStorage;
+use require::Feature;
 use serde_json::Value;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
@@ -145,7 +148,7 @@ fn every_command_prints_json() {
 
     let smaller = json(&["choose", bundle, "--budget-ms", "5000", "--seconds", "0", "--weight-storage", "int8"]);
     assert_eq!(smaller["device"]["precision"], "f32, weights int8");
-    if json(&["info"])["adapters"][0]["f16"] == true {
+    if Feature::F16.can_be_tested(json(&["info"])["adapters"][0]["f16"] == true) {
         let halves = json(&["classify", bundle, &at("noise.png"), "--arithmetic", "f16"]);
         assert_eq!(halves["device"]["precision"], "f16");
     }
@@ -241,7 +244,7 @@ fn the_bundles_storage_is_the_devices_unless_another_is_asked_for() {
             (&bundle["weight_storage"], &bundle["gpu_weight_storage"]),
             (&"int8".into(), &storage.to_string().into())
         );
-        assert_eq!(bundle["gpu_weight_bytes"], nestling::engine::weight_bytes(&layout, storage));
+        assert_eq!(bundle["gpu_weight_bytes"], nestling::low_level::weight_bytes(&layout, storage));
         assert!(bundle["weight_bytes"].as_u64().unwrap() < bundle["file_bytes"].as_u64().unwrap());
         let precision = json(&[&choose[..], &flag].concat())["device"]["precision"].take();
         assert_eq!(precision, if asked == Some("f32") { "f32".to_owned() } else { format!("f32, weights {storage}") });
@@ -390,6 +393,9 @@ fn a_tensor_is_benchmarked_and_answered() {
             .concat(),
     );
     assert_eq!(plain["subgroups"], false);
+    if Feature::Subgroups.can_be_tested(json(&["info"])["adapters"][0]["subgroups"] == true) {
+        assert_eq!(whole["subgroups"], true);
+    }
     if cfg!(unix) {
         for key in ["first_result_cpu_ms", "cpu_ms"] {
             assert!(child[key].as_f64().unwrap() > 0.0, "{key}: {child}");

@@ -6,9 +6,9 @@
 mod common;
 
 use common::bits;
-use nestling::engine::Start;
-use nestling::gpu::{Context, ContextOptions};
-use nestling::profiling::ProfileOptions;
+use nestling::ProfileOptions;
+use nestling::Start;
+use nestling::{Context, ContextOptions};
 use nestling::{Runtime, RuntimeOptions};
 use nestling_bundle::Bundle;
 use nestling_core::choosing::Budget;
@@ -25,7 +25,7 @@ static CONTEXT: LazyLock<Context> = LazyLock::new(|| Context::new(&ContextOption
 static TRAINED: LazyLock<Bundle> = LazyLock::new(common::trained);
 
 fn runtime(bundle: &Bundle) -> Runtime {
-    let options = RuntimeOptions { largest_image_side: 64, start: Start::Tuned, ..RuntimeOptions::default() };
+    let options = RuntimeOptions::default().max_image_side(64).start(Start::Tuned);
     Runtime::open_on(&CONTEXT, bundle, &options).unwrap()
 }
 
@@ -36,7 +36,7 @@ fn alone() -> MutexGuard<'static, ()> {
 }
 
 fn quick() -> ProfileOptions<'static> {
-    ProfileOptions { time: Duration::from_millis(500), ..ProfileOptions::default() }
+    ProfileOptions::default().time(Duration::from_millis(500))
 }
 
 #[test]

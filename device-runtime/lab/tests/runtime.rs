@@ -3,13 +3,15 @@
 
 #[path = "../../bundle/tests/common/mod.rs"]
 mod common;
+#[path = "../../runtime/src/gpu/require.rs"]
+mod require;
 
 use common::bits;
 use nestling::Error;
-use nestling::engine::Start;
-use nestling::gpu::{Context, ContextOptions};
-use nestling::profiling::ProfileOptions;
-use nestling::session::Governed;
+use nestling::Governed;
+use nestling::ProfileOptions;
+use nestling::Start;
+use nestling::{Context, ContextOptions};
 use nestling::{Runtime, RuntimeOptions};
 use nestling_bundle::{Bundle, BundleError, DeviceProfile, ProfileError, Stale};
 use nestling_core::arithmetic::Arithmetic;
@@ -20,6 +22,7 @@ use nestling_core::metrics::{Millis, Quantile};
 use nestling_core::space::CalibratedChild;
 use nestling_core::weights::WeightStorage;
 use nestling_lab::audit::audit_switches;
+use require::Feature;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
@@ -29,19 +32,18 @@ static BUNDLE: LazyLock<Bundle> = LazyLock::new(common::bundle);
 
 fn runtime() -> Runtime {
     // One set of kernels: answers are compared bit for bit.
-    let options = RuntimeOptions { largest_image_side: 64, start: Start::Tuned, ..RuntimeOptions::default() };
+    let options = RuntimeOptions::default().max_image_side(64).start(Start::Tuned);
     Runtime::open_on(&CONTEXT, &BUNDLE, &options).unwrap()
 }
 
 /// A device of its own, so that no other test is counted.
 fn lone_runtime(spare_children: usize) -> Runtime {
-    Runtime::open(&BUNDLE, &RuntimeOptions { spare_children, start: Start::Tuned, ..RuntimeOptions::default() })
-        .unwrap()
+    Runtime::open(&BUNDLE, &RuntimeOptions::default().spare_children(spare_children).start(Start::Tuned)).unwrap()
 }
 
 /// Measures as little as a profile can be made of.
 fn quick() -> ProfileOptions<'static> {
-    ProfileOptions { time: Duration::from_millis(100), ..ProfileOptions::default() }
+    ProfileOptions::default().time(Duration::from_millis(100))
 }
 
 #[test]
@@ -178,8 +180,8 @@ fn images_that_do_not_fit_are_typed_errors() {
 
 #[test]
 fn an_adapter_that_does_not_exist_is_a_typed_error() {
-    let context = ContextOptions { adapter_name: Some("Voodoo 2".into()), ..ContextOptions::default() };
-    let error = Runtime::open(&BUNDLE, &RuntimeOptions { context, ..RuntimeOptions::default() }).unwrap_err();
+    let context = ContextOptions::default().adapter_name(Some("Voodoo 2".into()));
+    let error = Runtime::open(&BUNDLE, &RuntimeOptions::default().context(context)).unwrap_err();
     assert!(matches!(error, Error::NoAdapter { .. }), "{error}");
 }
 
@@ -242,7 +244,7 @@ fn children_that_do_not_ship_run_too_and_strangers_do_not() {
 
 #[test]
 fn an_app_prepares_children_in_its_one_spare_slot_while_another_thread_measures() {
-    let options = RuntimeOptions { spare_children: 1, start: Start::Tuned, ..RuntimeOptions::default() };
+    let options = RuntimeOptions::default().spare_children(1).start(Start::Tuned);
     let runtime = Runtime::open_on(&CONTEXT, &BUNDLE, &options).unwrap();
     let space = BUNDLE.space();
     let children: Vec<CalibratedChild> = (0..3)
@@ -364,8 +366,9 @@ fn a_damaged_profile_is_a_typed_error() {
 
 #[test]
 fn tiles_of_a_profile_are_for_its_own_adapter_and_kernels() {
-    use nestling::engine::{TileChoice, vendor_tiles};
-    use nestling::gpu::Vendor;
+    use nestling::TileChoice;
+    use nestling::low_level::Vendor;
+    use nestling::low_level::vendor_tiles;
     let facts = CONTEXT.facts();
     let mut profile = (*runtime().profile(&quick()).unwrap()).clone();
     profile.tiles = vendor_tiles(Vendor::Mali, false); // as if they had been found
@@ -386,8 +389,7 @@ fn tiles_of_a_profile_are_for_its_own_adapter_and_kernels() {
 #[test]
 fn a_profile_belongs_to_the_storage_of_the_weights() {
     let stored = |weight_storage| {
-        let options =
-            RuntimeOptions { weight_storage: Some(weight_storage), spare_children: 2, ..RuntimeOptions::default() };
+        let options = RuntimeOptions::default().weight_storage(Some(weight_storage)).spare_children(2);
         Runtime::open(&BUNDLE, &options).unwrap()
     };
     let half = stored(WeightStorage::F16);
@@ -406,7 +408,7 @@ fn a_profile_belongs_to_the_storage_of_the_weights() {
 
 fn stored_as(weight_storage: Option<WeightStorage>) -> RuntimeOptions {
     // One set of kernels: answers are compared bit for bit.
-    RuntimeOptions { weight_storage, start: Start::Tuned, ..RuntimeOptions::default() }
+    RuntimeOptions::default().weight_storage(weight_storage).start(Start::Tuned)
 }
 
 #[test]
@@ -418,7 +420,7 @@ fn the_gpu_holds_what_the_file_holds_unless_told_otherwise() {
         assert_eq!(runtime.supernet().weight_storage(), expected);
         assert!(runtime.storage_fault().is_none());
         let memory = runtime.supernet().memory().weights;
-        assert_eq!(memory, nestling::engine::weight_bytes(bundle.layout(), expected));
+        assert_eq!(memory, nestling::low_level::weight_bytes(bundle.layout(), expected));
         runtime.switch_to("biggest").unwrap();
         (runtime.logits(&image).unwrap(), runtime.device().precision.clone())
     };
@@ -442,15 +444,15 @@ fn the_gpu_holds_what_the_file_holds_unless_told_otherwise() {
 
 #[test]
 fn a_profile_belongs_to_the_arithmetic() {
-    if !CONTEXT.facts().f16 {
+    if !Feature::F16.can_be_tested(CONTEXT.facts().f16) {
         return;
     }
     let precision = |arithmetic, weight_storage| {
-        let options = RuntimeOptions { arithmetic, weight_storage, ..RuntimeOptions::default() };
+        let options = RuntimeOptions::default().arithmetic(arithmetic).weight_storage(weight_storage);
         Runtime::open_on(&CONTEXT, &BUNDLE, &options).unwrap().device().precision.clone()
     };
     assert_eq!(precision(Arithmetic::F16, Some(WeightStorage::Int8)), "f16, weights int8");
-    let options = RuntimeOptions { arithmetic: Arithmetic::F16, ..RuntimeOptions::default() };
+    let options = RuntimeOptions::default().arithmetic(Arithmetic::F16);
     // On a context of its own: the audit counts what is made on it.
     let half = Runtime::open(&BUNDLE, &options).unwrap();
     assert_eq!(half.device().precision, "f16");
@@ -471,7 +473,7 @@ fn a_trained_network_sees_the_same_in_pictures_with_less_precision() {
     paths.retain(|path| path.extension().is_some_and(|extension| extension == "png"));
     assert_eq!(paths.len(), 10);
     let answers = |arithmetic, weight_storage| -> Vec<_> {
-        let options = RuntimeOptions { arithmetic, ..stored_as(Some(weight_storage)) };
+        let options = stored_as(Some(weight_storage)).arithmetic(arithmetic);
         let runtime = Runtime::open_on(&CONTEXT, &bundle, &options).unwrap();
         runtime.switch_to("biggest").unwrap();
         let picture = |path| nestling_pictures::Picture::open(path).unwrap();
@@ -479,7 +481,7 @@ fn a_trained_network_sees_the_same_in_pictures_with_less_precision() {
     };
     let exact = answers(Arithmetic::F32, WeightStorage::F32);
     let mut cases = vec![(Arithmetic::F32, WeightStorage::F16, 1e-2), (Arithmetic::F32, WeightStorage::Int8, 0.05)];
-    if CONTEXT.facts().f16 {
+    if Feature::F16.can_be_tested(CONTEXT.facts().f16) {
         let bounds = [1e-2, 1e-2, 0.05];
         cases.extend(
             WeightStorage::ALL.into_iter().zip(bounds).map(|(storage, bound)| (Arithmetic::F16, storage, bound)),

@@ -3,17 +3,20 @@
 
 #[path = "../../bundle/tests/common/mod.rs"]
 mod common;
+#[path = "../../runtime/src/gpu/require.rs"]
+mod require;
 
-use nestling::gpu::{Context, ContextOptions};
+use nestling::{Context, ContextOptions};
 use nestling::{Runtime, RuntimeOptions};
 use nestling_core::latency::Clock;
 use nestling_lab::trace::trace_layers;
+use require::Feature;
 
 #[test]
 fn an_inference_is_traced_in_order_and_within_itself_with_timestamps_and_without() {
     let bundle = nestling_bundle::Bundle::from_bytes(&common::bundle_bytes()).unwrap();
     for use_timestamps in [true, false] {
-        let options = ContextOptions { use_timestamps, ..ContextOptions::default() };
+        let options = ContextOptions::default().use_timestamps(use_timestamps);
         let context = Context::new(&options).unwrap();
         let runtime = Runtime::open_on(&context, &bundle, &RuntimeOptions::default()).unwrap();
         let (supernet, image) = (runtime.supernet(), runtime.probe_image());
@@ -28,7 +31,10 @@ fn an_inference_is_traced_in_order_and_within_itself_with_timestamps_and_without
             trace.gpu.iter().filter(|span| span.shape.is_some()).map(|span| span.name.as_str()).collect();
         assert_eq!(traced, layers);
         assert_eq!(trace.gpu.len() - layers.len(), usize::from(trace.clock == Clock::Timestamps));
-        assert!(trace.clock == Clock::Wall || context.facts().timestamps);
+        // A clock that was found wrong has a note, and is not used.
+        let is_by_gpu = use_timestamps && Feature::Timestamps.can_be_tested(context.facts().timestamps);
+        let clock = if is_by_gpu && trace.clock_note.is_none() { Clock::Timestamps } else { Clock::Wall };
+        assert_eq!(trace.clock, clock, "{:?}", trace.clock_note);
         let mut end = 0.0;
         for span in &trace.gpu {
             assert!(span.start_ms.0 >= end && span.duration_ms.0 >= 0.0, "{trace:?}");

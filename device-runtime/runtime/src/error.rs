@@ -230,6 +230,14 @@ pub enum Error {
         /// Largest side in pixels.
         max: u32,
     },
+    /// The texture cannot be read as an image.
+    #[error("the texture cannot be read as an image: {problem}; {remedy}")]
+    Texture {
+        /// Property that is in the way.
+        problem: String,
+        /// Advice.
+        remedy: &'static str,
+    },
     /// The tensor is not the child's input.
     #[error("child `{child}` reads {expected} values ({shape}, channel by channel), but {given} were given")]
     Tensor {
@@ -335,6 +343,7 @@ impl Error {
             Self::NoImages { .. } => "no_images",
             Self::CalibrationMemory { .. } => "calibration_memory",
             Self::ImageTooLarge { .. } => "image_too_large",
+            Self::Texture { .. } => "texture",
             Self::Tensor { .. } => "tensor",
             Self::NotFinite { .. } => "not_finite",
             Self::StaleProfile(_) => "stale_profile",

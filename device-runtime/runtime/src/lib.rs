@@ -1,13 +1,9 @@
 //! Nestling's device runtime: slices a child network out of one resident supernet so that it keeps within a latency
-//! budget on the GPU it really runs on, in milliseconds and with no retraining.
+//! budget on the GPU that really runs it, in milliseconds and with no retraining.
 //!
 //! # Ten lines
 //! ```no_run
-//! use nestling_core::choosing::Budget;
-//! use nestling_bundle::Bundle;
-//! use nestling_core::image::Image;
-//! use nestling_core::metrics::Millis;
-//! use nestling::{Runtime, RuntimeOptions};
+//! use nestling::{Budget, Bundle, Image, Millis, Runtime, RuntimeOptions};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let (width, height, bytes) = (28, 28, vec![0; 28 * 28 * 4]);
@@ -17,45 +13,58 @@
 //! println!("{choice}"); // child, predicted and measured ms, accuracy, why
 //! let answer = runtime.classify(&Image::rgba8(width, height, &bytes)?)?;
 //! println!("{} {:.1} %", answer.top().label, 100.0 * answer.top().probability);
-//! runtime.switch_to(choice.next_faster()?)?; // microseconds; copies nothing
+//! if let Some(faster) = choice.next_faster() {
+//!     runtime.switch_to(faster)?; // microseconds; copies nothing
+//! }
 //! # Ok(())
 //! # }
 //! ```
 //!
-//! # What to read next
-//! | to | read |
-//! | --- | --- |
-//! | use it in an app | [`runtime`] and the programs in `examples/` |
-//! | run a child that does not ship | [`Runtime::calibrate`], [`Runtime::prepare`] |
-//! | hold a budget while the device warms up | [`runtime::Governed`], [`select::Governor`] |
-//! | keep a device's measurements between starts | [`latency::DeviceProfile`] |
-//! | keep compiled pipelines between starts | [`gpu::ContextOptions`], its `pipeline_cache` |
-//! | know what a child is | [`space`] |
-//! | read or write the file that ships | [`bundle`] |
-//! | know how it runs on the GPU | [`engine`] |
+//! # The public surface
+//! An app may rely on the names at the root of this crate; `docs/api.md` lists them. [`low_level`] holds the rest, for
+//! laboratories and trainers, and may change in any release.
+//!
+//! # Rooms
+//! | module | purpose | uses |
+//! | --- | --- | --- |
+//! | `session` | [`Runtime`]: opens, measures, chooses, classifies, switches | all below |
+//! | `profiling` | times children, corrects for drift | `engine` |
+//! | `engine` | plans, loads, runs and calibrates children on the GPU | `gpu` |
+//! | `gpu` | adapter, device, buffers read back, waiting | `error` |
+//! | `error`, `progress` | [`Error`] and its codes, [`Progress`] | |
 //!
 //! # Features
-//! | feature | brings |
+//! | feature | adds |
 //! | --- | --- |
-//! | `gpu` (default) | the engine and the runtime: everything that needs wgpu |
-//! | `pictures` | `input::Picture`, which reads JPEG and PNG files |
-//! | `page` | `page`: plots and tables as HTML; with `gpu`, `report`: a device's profile as a page and a trace |
-//! | `cli` | the program `nestling-device` |
+//! | `pictures` | `Picture`, which reads JPEG and PNG files |
 
-pub mod engine;
+mod engine;
 mod error;
-pub mod gpu;
-pub mod profiling;
+mod gpu;
+pub mod low_level;
+mod profiling;
 mod progress;
-pub mod session;
+mod session;
 
+pub use engine::{Frame, FromTexture, PreparedChild, Readiness, Start, TileChoice};
 pub use error::Error;
-pub use nestling_bundle::Bundle;
-pub use nestling_core::choosing::{Budget, Choice};
-pub use nestling_core::image::Image;
-pub use nestling_core::metrics::{MAdds, Millis};
+pub use gpu::{AdapterInfo, Context, ContextOptions, list_adapters_async};
+#[cfg(not(target_arch = "wasm32"))]
+pub use gpu::{block_on, list_adapters};
+pub use nestling_bundle::{Bundle, BundleError, DeviceProfile, ProfileError, Stale};
+pub use nestling_core::arithmetic::Arithmetic;
+pub use nestling_core::choosing::{Budget, Candidate, Choice, SearchBudget};
+pub use nestling_core::governor::{Decision, GovernorOptions, Rung, ThermalHint};
+pub use nestling_core::image::{Image, ImageError, PixelFormat, Plane, YuvColour, YuvMatrix, YuvRange};
+pub use nestling_core::metrics::{Latency, MAdds, Millis, Quantile};
+pub use nestling_core::space::{CalibratedChild, Child, ChildEntry, SpaceError};
 pub use nestling_core::weights::WeightStorage;
 #[cfg(feature = "pictures")]
-pub use nestling_pictures::Picture;
+pub use nestling_pictures::{Picture, PictureError};
+pub use profiling::ProfileOptions;
 pub use progress::{OnProgress, Phase, Progress};
-pub use session::{Runtime, RuntimeOptions};
+pub use session::{
+    ActiveChild, Adopted, Answer, Governed, Guess, Runtime, RuntimeOptions, Target, WholeSpaceChoice, WholeSpaceOptions,
+};
+/// The version of wgpu whose devices and textures [`Context`] and [`Frame`] take.
+pub use wgpu;

@@ -45,7 +45,7 @@ impl CostCommand {
         let network = space.lower(&child)?;
         let Cost { params, madds, activation_bytes } = network.cost();
         let layers: Vec<(&str, LayerShape)> =
-            network.layers.iter().map(|layer| (layer.name.as_str(), layer.shape)).collect();
+            network.layers.iter().map(|layer| (&*layer.name, layer.shape)).collect();
         let mut document = json!({
             "space": space.name,
             "child": child.to_string(),

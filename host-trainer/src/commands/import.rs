@@ -49,15 +49,16 @@ impl Import {
         torch::initialise();
         let model = source_model(&self.model)?;
         let tensors = read_weights(&self.weights)?;
-        let rest = Parameters::initial_values(&model.space(), self.seed);
+        let rest = Parameters::initial_values(&model.space()?, self.seed);
         let imported = place(model, &tensors, rest)
             .with_context(|| format!("cannot import {} as {}", self.weights.display(), model.name()))?;
         let options = self.options(model)?;
         let (name, placed, parameters) = (options.name.clone(), imported.placed, imported.weights.len());
+        let child = imported.child.child().clone();
         let bar = bar(options.others.len() as u64, "calibrate");
         let manifest = pack_imported(model, imported, options, &self.bundle.output, || bar.inc(1))?;
         bar.finish_and_clear();
-        let (child, bytes) = (model.child(), self.bundle.written_bytes()?);
+        let bytes = self.bundle.written_bytes()?;
         let document = json!({
             "path": self.bundle.output,
             "bytes": bytes,
@@ -82,7 +83,7 @@ impl Import {
     }
 
     fn options(&self, model: &dyn SourceModel) -> Result<ImportedOptions> {
-        let space = model.space();
+        let space = model.space()?;
         let mut preprocessing = model.preprocessing();
         preprocessing.centre_fraction = self.centre_fraction.unwrap_or(preprocessing.centre_fraction);
         ensure!(preprocessing.fits(space.input_channels), "--centre-fraction must be above 0 and at most 1");

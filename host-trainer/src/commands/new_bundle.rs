@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
-use nestling_core::space::{Child, SearchSpace};
+use nestling_core::space::{Child, ValidatedSpace};
 use nestling_core::weights::WeightStorage;
 use rand::SeedableRng;
 use std::path::PathBuf;
@@ -44,7 +44,7 @@ impl NewBundleArguments {
 }
 
 /// Reads a child: `random`, drawn with `seed`, or a text that the space reads.
-pub fn parse_child(space: &SearchSpace, text: &str, seed: u64) -> Result<Child> {
+pub fn parse_child(space: &ValidatedSpace, text: &str, seed: u64) -> Result<Child> {
     if text.trim() == "random" {
         return Ok(space.sample(&mut rand_chacha::ChaCha8Rng::seed_from_u64(seed)));
     }
@@ -55,7 +55,7 @@ pub fn parse_child(space: &SearchSpace, text: &str, seed: u64) -> Result<Child> 
 const MAX_RANDOM: u64 = 1000;
 
 /// Reads and names children: `smallest`, `biggest`, `random-1`, or `child-3` for the third text.
-pub fn parse_children(space: &SearchSpace, texts: &[String], seed: u64) -> Result<Vec<(String, Child)>> {
+pub fn parse_children(space: &ValidatedSpace, texts: &[String], seed: u64) -> Result<Vec<(String, Child)>> {
     let mut children = Vec::new();
     for (index, text) in texts.iter().enumerate() {
         if let Some(count) = text.strip_prefix("random:") {

@@ -44,8 +44,8 @@ impl Pack {
         let folder = RunFolder::open(&self.run.run);
         let mut report = folder.searched()?;
         let run = TrainedRun::load(&self.run, &folder, report.calibration_images)?;
-        let space = &run.checkpoint.config.space;
-        let weights = self.weight_storage.round(&space.layout(), run.checkpoint.shipped_weights())?;
+        let space = &run.space;
+        let weights = self.weight_storage.round(space.layout(), run.checkpoint.shipped_weights())?;
         if self.weight_storage != WeightStorage::F32 {
             test_rounded(&run, &weights, &mut report)?;
         }

@@ -64,7 +64,7 @@ impl Search {
         let folder = RunFolder::open(&self.run.run);
         let run = TrainedRun::load(&self.run, &folder, self.calibration)?;
         let searched = self.evaluate_all(&run, workers)?;
-        let space = &run.checkpoint.config.space;
+        let space = &run.space;
         let predictor = searched.predictor(space);
         let Searched { evaluated, kept_from_predictor } = searched;
         let chosen = test_shipped(&run, name_shipped(space, &evaluated, self.children), &evaluated, workers)?;
@@ -95,7 +95,7 @@ impl Search {
             seed: run.checkpoint.config.seed,
         };
         let evaluator = run.evaluator(run.checkpoint.shipped_weights(), &run.held_out, workers);
-        let searched = search(&run.checkpoint.config.space, &evaluator, options, &progress)?;
+        let searched = search(&run.space, &evaluator, options, &progress)?;
         bar.finish_and_clear();
         Ok(searched)
     }

@@ -8,7 +8,7 @@ use nestling_bundle::Bundle;
 use nestling_core::choosing::FoundChild;
 use nestling_core::latency::DeviceKey;
 use nestling_core::metrics::{MAdds, Millis};
-use nestling_core::space::SearchSpace;
+use nestling_core::space::ValidatedSpace;
 use nestling_stopwatch::Stopwatch;
 use nestling_train::run_folder::RunFolder;
 use nestling_train::search::{
@@ -90,7 +90,7 @@ impl LimitArguments {
         };
         let inputs = SearchInputs::new(
             &run.run,
-            trained.as_ref().map(|(trained, report)| (&trained.checkpoint.config.space, report)),
+            trained.as_ref().map(|(trained, report)| (&trained.space, report)),
             bundle.as_ref().map(|bundle| (path.as_path(), bundle)),
         )?;
         let limit = inputs.limit(request)?;
@@ -119,7 +119,7 @@ fn evaluate(
     limit: &Limit<'_>,
     workers: usize,
 ) -> Result<Document> {
-    let space = &trained.checkpoint.config.space;
+    let space = &trained.space;
     let weights = trained.checkpoint.shipped_weights();
     let evaluator = trained.evaluator(weights, &trained.held_out, workers);
     let bar = bar(0, "evaluate");
@@ -183,7 +183,7 @@ struct Row {
 }
 
 impl Row {
-    fn new(space: &SearchSpace, limit: &Limit<'_>, found: &FoundChild, held_out_top1: Option<f64>) -> Result<Self> {
+    fn new(space: &ValidatedSpace, limit: &Limit<'_>, found: &FoundChild, held_out_top1: Option<f64>) -> Result<Self> {
         let network = space.lower(&found.child)?;
         let cost = network.cost();
         Ok(Self {

@@ -24,12 +24,12 @@ impl Spaces {
     pub fn run(self) -> Result<()> {
         if let Some(name) = &self.name {
             let space = preset_or_file(name)?;
-            let text = toml::to_string(&space)?;
-            return print(self.json, &space, || text);
+            let text = toml::to_string(space.definition())?;
+            return print(self.json, space.definition(), || text);
         }
         let mut rows = Vec::new();
         for preset in Preset::ALL {
-            let space = preset.space();
+            let space = preset.space().validated()?;
             let costs = [space.smallest(), space.biggest()].map(|child| Ok(space.lower(&child)?.cost()));
             let [Ok(smallest), Ok(biggest)] = costs as [Result<Cost>; 2] else {
                 bail!("preset `{}` is broken: please report it", preset.name)

@@ -4,6 +4,7 @@ use super::data::DataArguments;
 use anyhow::Result;
 use clap::Args;
 use nestling_core::image::Preprocessing;
+use nestling_core::space::ValidatedSpace;
 use nestling_train::data::Dataset;
 use nestling_train::run_folder::RunFolder;
 use nestling_train::search::Evaluator;
@@ -31,6 +32,7 @@ pub const BUNDLE_NAME: &str = "fashion.nestling";
 /// A trained run with its images.
 pub struct TrainedRun {
     pub checkpoint: Checkpoint,
+    pub space: ValidatedSpace,
     pub calibration: Dataset,
     pub held_out: Dataset,
     pub test: Dataset,
@@ -44,17 +46,18 @@ impl TrainedRun {
         let device = torch::initialise().device;
         let checkpoint = folder.trained()?;
         let (images, test) = arguments.data.load()?;
-        images.check_fits(&checkpoint.config.space)?;
+        let space = checkpoint.config.validate()?;
+        images.check_fits(&space)?;
         let (training, held_out) = images.hold_out(checkpoint.config.held_out as usize)?;
         let (calibration, _) = training.split_at(calibration_images as usize);
         let preprocessing = arguments.data.dataset().preprocessing();
-        Ok(Self { checkpoint, calibration, held_out, test, preprocessing, device })
+        Ok(Self { checkpoint, space, calibration, held_out, test, preprocessing, device })
     }
 
     /// Evaluates children of the run, with these weights, on `images`.
     pub fn evaluator<'a>(&'a self, weights: &'a [f32], images: &'a Dataset, workers: usize) -> Evaluator<'a> {
         Evaluator {
-            space: &self.checkpoint.config.space,
+            space: &self.space,
             weights,
             preprocessing: &self.preprocessing,
             calibration: &self.calibration,

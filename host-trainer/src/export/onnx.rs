@@ -182,9 +182,9 @@ impl Builder {
 mod tests {
     use super::*;
     use nestling_core::reference::SharedWeights;
-    use nestling_core::space::{Preset, SearchSpace, Statistics};
+    use nestling_core::space::{Preset, Statistics, ValidatedSpace};
 
-    fn exported(space: &SearchSpace) -> (Model, usize) {
+    fn exported(space: &ValidatedSpace) -> (Model, usize) {
         let network = space.lower(&space.smallest()).unwrap();
         let layout = space.layout();
         let weights = crate::untrained::random_weights(space, 1);
@@ -194,7 +194,7 @@ mod tests {
             name: "smallest",
             space,
             network: &network,
-            weights: SharedWeights { layout: &layout, values: &weights },
+            weights: SharedWeights { layout, values: &weights },
             statistics: &statistics,
             preprocessing: None,
         };
@@ -205,7 +205,7 @@ mod tests {
     #[test]
     fn every_value_is_made_once_before_it_is_read_and_all_weights_are_there() {
         for preset in Preset::ALL {
-            let (model, bytes) = exported(&preset.space());
+            let (model, bytes) = exported(&preset.space().validated().unwrap());
             let graph = model.graph.unwrap();
             let mut known: Vec<String> = graph.initializer.iter().map(|tensor| tensor.name.clone()).collect();
             known.push(INPUT.into());

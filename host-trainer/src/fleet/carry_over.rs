@@ -19,7 +19,7 @@ pub fn carry_over_tables(path: &Path, space: &SearchSpace) -> Result<Vec<Latency
         Err(source) => return Err(FleetError::Bundle { path: path.to_owned(), source }),
     };
     let tables = bundle.manifest().latency_tables.clone();
-    if !tables.is_empty() && bundle.space() != space {
+    if !tables.is_empty() && bundle.space().definition() != space {
         return Err(FleetError::OtherSpace { path: path.to_owned(), count: tables.len() });
     }
     Ok(tables)
@@ -42,7 +42,7 @@ mod tests {
         std::fs::write(&path, bundle.with_latency_tables(tables.clone()).unwrap()).unwrap();
         assert_eq!(carry_over_tables(&path, space).unwrap(), tables);
 
-        let mut other = space.clone();
+        let mut other = space.definition().clone();
         other.stages[0].stride += 1;
         let error = carry_over_tables(&path, &other).unwrap_err().to_string();
         assert!(error.starts_with("2 latency tables of ") && error.contains("add their profiles"), "{error}");

@@ -2,7 +2,7 @@ use super::FleetError;
 use nestling_bundle::Bundle;
 use nestling_core::latency::LatencyTable;
 use nestling_core::metrics::Millis;
-use nestling_core::space::{Child, ChildEntry, Network, SearchSpace, new_children};
+use nestling_core::space::{Child, ChildEntry, Network, ValidatedSpace, new_children};
 use nestling_core::statistics::spearman;
 use rand::SeedableRng;
 use serde::Serialize;
@@ -152,7 +152,7 @@ fn reversals_of(devices: [usize; 2], times: &[Vec<f64>], names: &[String]) -> Ve
 }
 
 /// The shipped children in their order, then random ones, all different.
-fn children(space: &SearchSpace, shipped: &[ChildEntry], random: usize, seed: u64) -> (Vec<String>, Vec<Network>) {
+fn children(space: &ValidatedSpace, shipped: &[ChildEntry], random: usize, seed: u64) -> (Vec<String>, Vec<Network>) {
     let mut generator = rand_chacha::ChaCha8Rng::seed_from_u64(seed);
     let mut known: HashSet<Child> = shipped.iter().map(|entry| entry.child.clone()).collect();
     let drawn = new_children(random, &mut known, |_| space.sample(&mut generator));
@@ -234,7 +234,7 @@ mod tests {
     use nestling_core::metrics::Top1;
     use std::collections::BTreeSet;
 
-    fn shipped(space: &SearchSpace, choices: &[Child]) -> Vec<ChildEntry> {
+    fn shipped(space: &ValidatedSpace, choices: &[Child]) -> Vec<ChildEntry> {
         (choices.iter().zip(1u32..))
             .map(|(child, rank)| {
                 let measured = Top1 { correct: rank, images: 100 };
@@ -246,7 +246,7 @@ mod tests {
 
     #[test]
     fn a_device_agrees_with_itself_at_any_speed_and_not_with_one_of_other_coefficients() {
-        let space = SearchSpace::fashion();
+        let space = SearchSpace::fashion().validated().unwrap();
         let shipped = shipped(&space, &[space.smallest(), space.biggest()]);
         let even = table("even", 1.0);
         let mut slow = table("slow", 1.0);
@@ -278,7 +278,7 @@ mod tests {
 
     #[test]
     fn a_device_takes_the_most_accurate_child_that_its_budget_allows() {
-        let space = SearchSpace::fashion();
+        let space = SearchSpace::fashion().validated().unwrap();
         let shipped = shipped(&space, &[space.smallest(), space.biggest()]);
         // Two children that ship and eight others; on the second device the more accurate one is fast.
         let times =

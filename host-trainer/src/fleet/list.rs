@@ -55,7 +55,7 @@ mod tests {
 
     #[test]
     fn the_smallest_and_the_biggest_are_by_madds_whatever_the_order() {
-        let space = SearchSpace::fashion();
+        let space = SearchSpace::fashion().validated().unwrap();
         let networks = [space.biggest(), space.smallest()].map(|child| space.lower(&child).unwrap());
         let tables = [table("a", 1.0), table("b", 9.0)];
         let rows = list_of(&tables, &networks);

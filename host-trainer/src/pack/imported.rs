@@ -40,8 +40,8 @@ pub fn pack_imported(
     progress: impl FnMut(),
 ) -> Result<Manifest, PackRunError> {
     let ImportedOptions { name, others, labels, preprocessing, seed, weight_storage, file } = options;
-    let (space, child) = (model.space(), model.child());
-    let weights = weight_storage.round(&space.layout(), &imported.weights)?;
+    let (space, child) = (model.space()?, imported.child.child().clone());
+    let weights = weight_storage.round(space.layout(), &imported.weights)?;
     let mut shipped = untrained_children(&space, &weights, &others, seed, progress)?;
     let unknown = Top1 { correct: 0, images: 0 };
     let cost = space.lower(&child)?.cost();
@@ -53,7 +53,7 @@ pub fn pack_imported(
     let manifest = Manifest {
         name: space.name.clone(),
         provenance: format!("nestling {version}; {} from {file}; the rest is untrained", model.name()),
-        space,
+        space: space.definition().clone(),
         preprocessing,
         labels,
         children: entries,

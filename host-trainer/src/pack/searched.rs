@@ -45,7 +45,7 @@ pub fn pack(
     let manifest = Manifest {
         name: evaluator.space.name.clone(),
         provenance: options.provenance,
-        space: evaluator.space.clone(),
+        space: evaluator.space.definition().clone(),
         preprocessing: evaluator.preprocessing.clone(),
         labels: options.dataset.labels.iter().map(ToString::to_string).collect(),
         children,

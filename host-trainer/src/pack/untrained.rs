@@ -2,7 +2,7 @@ use super::PackRunError;
 use crate::untrained::{random_weights, untrained_children};
 use nestling_bundle::{BundleContents, Manifest, Trained};
 use nestling_core::image::Preprocessing;
-use nestling_core::space::{Child, SearchSpace};
+use nestling_core::space::{Child, ValidatedSpace};
 use nestling_core::weights::WeightStorage;
 use std::path::Path;
 
@@ -24,7 +24,7 @@ pub struct UntrainedOptions {
 /// # Errors
 /// [`PackRunError`] if the space does not offer a child, the storage cannot hold a weight, or the disk does not take the file.
 pub fn pack_untrained(
-    space: &SearchSpace,
+    space: &ValidatedSpace,
     children: &[(String, Child)],
     options: UntrainedOptions,
     path: &Path,
@@ -33,14 +33,14 @@ pub fn pack_untrained(
     let UntrainedOptions { labels, preprocessing, seed, weight_storage } = options;
     let weights = random_weights(space, seed);
     // The statistics are those of the weights that ship.
-    let weights = weight_storage.round(&space.layout(), &weights)?;
+    let weights = weight_storage.round(space.layout(), &weights)?;
     let mut shipped = untrained_children(space, &weights, children, seed, progress)?;
     shipped.sort_by_key(|(entry, _)| entry.cost.madds);
     let (entries, calibrated): (Vec<_>, Vec<_>) = shipped.into_iter().unzip();
     let manifest = Manifest {
         name: space.name.clone(),
         provenance: format!("nestling {}; random weights, seed {seed}, untrained", env!("CARGO_PKG_VERSION")),
-        space: space.clone(),
+        space: space.definition().clone(),
         preprocessing,
         labels,
         children: entries,

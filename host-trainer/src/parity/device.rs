@@ -1,8 +1,8 @@
 //! The device half of a comparison: the only place of the trainer that uses the device runtime.
 
 use super::ParityError;
-use nestling::engine::{EngineOptions, Supernet};
-use nestling::gpu::{Context, ContextOptions};
+use nestling::low_level::{EngineOptions, Supernet};
+use nestling::{Context, ContextOptions};
 use nestling_bundle::Bundle;
 use nestling_core::image::Image;
 use nestling_core::space::CalibratedChild;
@@ -15,7 +15,7 @@ impl Device {
     pub fn open(bundle: &Bundle, largest_side: u32) -> Result<Self, ParityError> {
         let context = Context::new(&ContextOptions::default())?;
         let mut options = EngineOptions::default();
-        options.largest_image_side = options.largest_image_side.max(largest_side);
+        options.max_image_side = options.max_image_side.max(largest_side);
         let preprocessing = &bundle.manifest().preprocessing;
         Ok(Self(Supernet::load(&context, bundle.space(), bundle.weights(), preprocessing, &options)?))
     }

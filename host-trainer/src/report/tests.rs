@@ -7,7 +7,7 @@ use crate::train::{EpochReport, Probe};
 use nestling_bundle::{ChildTimes, DeviceProfile, Measurements, NetworkId, ProfileKey};
 use nestling_core::latency::Clock;
 use nestling_core::metrics::{Millis, Quantile, Top1};
-use nestling_core::space::SearchSpace;
+use nestling_core::space::{SearchSpace, ValidatedSpace};
 use nestling_core::tiles::{TileVariant, Tiles};
 use nestling_lab::documents::{ChosenChild, Classified, ClassifiedImage, Guess};
 use nestling_page::markup_fault;
@@ -21,7 +21,7 @@ fn measured(share: f64) -> Top1 {
 }
 
 /// The search of a made-up demo.
-fn searched(space: &SearchSpace) -> SearchReport {
+fn searched(space: &ValidatedSpace) -> SearchReport {
     let evaluated: Vec<Evaluated> = (coarse_grid(space).into_iter().enumerate())
         .map(|(index, child)| {
             let cost = space.lower(&child).unwrap().cost();
@@ -131,7 +131,7 @@ fn test_images() -> Dataset {
 }
 
 fn epoch(search: &SearchReport, epoch: u32) -> EpochReport {
-    let (space, at) = (SearchSpace::fashion(), f64::from(epoch));
+    let (space, at) = (SearchSpace::fashion().validated().unwrap(), f64::from(epoch));
     let probe = |name: &str, child, best: f64| {
         let held_out = measured(best - 0.09 / at - if epoch == 1 { 0.1 } else { 0.0 });
         Probe { name: name.to_owned(), child, held_out }
@@ -156,7 +156,7 @@ fn epoch(search: &SearchReport, epoch: u32) -> EpochReport {
 
 /// A demo with made-up numbers that look like real ones.
 fn made_up(folder: &Path) {
-    let search = searched(&SearchSpace::fashion());
+    let search = searched(&SearchSpace::fashion().validated().unwrap());
     let last = search.chosen.len() - 1;
     let budgets =
         [(0, 1.2), (last / 2, 1.15), (last, 1.05)].map(|(index, factor)| chosen_child(&search, index, factor));
@@ -213,7 +213,7 @@ fn a_step_that_was_left_out_leaves_its_part_of_the_page_out() {
     made_up(folder.path());
     std::fs::remove_file(folder.path().join("run/train.jsonl")).unwrap();
     write_json(&folder.path().join("summary.json"), &json!({})).unwrap();
-    let mut search = searched(&SearchSpace::fashion());
+    let mut search = searched(&SearchSpace::fashion().validated().unwrap());
     profile(&SearchReport { chosen: Vec::new(), ..search.clone() })
         .save(&folder.path().join("device-profile.json"))
         .unwrap();
@@ -240,7 +240,7 @@ fn a_missing_file_is_an_error_that_says_which_step_writes_it() {
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "nothing is written before the error");
     write_json(&path("summary.json"), &json!({})).unwrap();
     expect("device-profile.json", "the demo writes it");
-    profile(&searched(&SearchSpace::fashion())).save(&path("device-profile.json")).unwrap();
+    profile(&searched(&SearchSpace::fashion().validated().unwrap())).save(&path("device-profile.json")).unwrap();
     expect("search.json", "the search writes it");
 }
 
@@ -259,7 +259,7 @@ fn a_damaged_file_is_named() {
     fault("summary.json", r#"{"budgets": [{"budget_ms": 3}]}"#);
     fault("device-profile.json", "{");
     fault("classified-1.json", r#"{"images": []}"#);
-    let mut search = searched(&SearchSpace::fashion());
+    let mut search = searched(&SearchSpace::fashion().validated().unwrap());
     search.chosen[0].index = search.evaluated.len();
     fault("run/search.json", &serde_json::to_string(&search).unwrap());
 }

@@ -4,7 +4,7 @@ use crate::evaluate::evaluate;
 use crate::model::{Parameters, Resizer};
 use nestling_core::image::Preprocessing;
 use nestling_core::metrics::Top1;
-use nestling_core::space::{CalibratedChild, Child, Cost, SearchSpace, SpaceError};
+use nestling_core::space::{CalibratedChild, Child, Cost, SpaceError, ValidatedSpace};
 use serde::{Deserialize, Serialize};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -28,7 +28,7 @@ pub struct Evaluated {
 #[derive(Debug)]
 pub struct Evaluator<'a> {
     /// The space of the children.
-    pub space: &'a SearchSpace,
+    pub space: &'a ValidatedSpace,
     /// The shared parameters, in the order of the layout.
     pub weights: &'a [f32],
     /// How pixels become input.

@@ -39,7 +39,7 @@ impl Limit<'_> {
     }
 
     /// Whether a child of the space keeps within it.
-    pub fn allows(&self, space: &SearchSpace, child: &Child) -> bool {
+    pub fn allows(&self, space: &ValidatedSpace, child: &Child) -> bool {
         space.lower(child).is_ok_and(|network| self.cost(&network) <= self.most())
     }
 
@@ -75,7 +75,7 @@ impl fmt::Display for Limit<'_> {
 /// # Errors
 /// [`SearchError::TooTight`] if every child costs more.
 pub(super) fn most_accurate_within(
-    space: &SearchSpace,
+    space: &ValidatedSpace,
     predictor: &AccuracyPredictor,
     starts: &[Child],
     limit: &Limit<'_>,
@@ -84,7 +84,7 @@ pub(super) fn most_accurate_within(
 ) -> Result<Vec<FoundChild>, SearchError> {
     let mut random = rand_chacha::ChaCha8Rng::seed_from_u64(seed);
     let top1 = |child: &Child| predictor.predict(space, child);
-    let budget = SearchBudget { max_results: most, ..SearchBudget::default() };
+    let budget = SearchBudget::default().max_results(most);
     let found =
         search_under_limit(space, starts, limit.most(), budget, |network| limit.cost(network), top1, &mut random);
     if found.is_empty() {
@@ -101,7 +101,7 @@ mod tests {
 
     #[test]
     fn every_child_that_is_found_keeps_the_limit() {
-        let space = SearchSpace::fashion();
+        let space = SearchSpace::fashion().validated().unwrap();
         let predictor = predictor(&space);
         let table = table("a", 60.0);
         let biggest = space.lower(&space.biggest()).unwrap();

@@ -68,17 +68,17 @@ pub fn merge_found<E>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use nestling_core::space::SearchSpace;
+    use nestling_core::space::{SearchSpace, ValidatedSpace};
     use std::convert::Infallible;
 
-    fn evaluated(space: &SearchSpace, child: Child, correct: u32) -> Evaluated {
+    fn evaluated(space: &ValidatedSpace, child: Child, correct: u32) -> Evaluated {
         let cost = space.lower(&child).unwrap().cost();
         Evaluated { child, cost, held_out: Top1 { correct, images: 100 } }
     }
 
     #[test]
     fn the_best_ships_only_if_it_is_better_than_what_ships_within_the_limit() {
-        let space = SearchSpace::fashion();
+        let space = SearchSpace::fashion().validated().unwrap();
         let test = Top1 { correct: 5, images: 10 };
         let chosen = |name: &str, index| Chosen { name: name.into(), index, test };
         let mut search = SearchReport {

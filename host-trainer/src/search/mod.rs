@@ -33,7 +33,7 @@ pub use under_limit::{LimitRequest, SearchInputs, evaluate_found};
 use crate::random::{Purpose, generator};
 use nestling_core::accuracy::{AccuracyPredictor, PredictorError};
 use nestling_core::metrics::Top1;
-use nestling_core::space::{Child, SearchSpace, SpaceError, new_children};
+use nestling_core::space::{Child, SpaceError, ValidatedSpace, new_children};
 use std::collections::HashSet;
 
 /// The number of children that a search evaluates.
@@ -63,7 +63,7 @@ impl Searched {
     ///
     /// # Errors
     /// [`PredictorError`] if there are too few children to fit it or to tell its error.
-    pub fn predictor(&self, space: &SearchSpace) -> Result<AccuracyPredictor, PredictorError> {
+    pub fn predictor(&self, space: &ValidatedSpace) -> Result<AccuracyPredictor, PredictorError> {
         let pair = |one: &Evaluated| (one.child.clone(), one.held_out);
         let (mut fitted, mut held_out): (Vec<(Child, Top1)>, Vec<_>) = (Vec::new(), Vec::new());
         for (index, one) in self.evaluated.iter().enumerate() {
@@ -81,7 +81,7 @@ impl Searched {
 /// # Errors
 /// [`SpaceError`] if the space or the weights are broken.
 pub fn search(
-    space: &SearchSpace,
+    space: &ValidatedSpace,
     evaluator: &Evaluator<'_>,
     options: SearchOptions,
     progress: &(dyn Fn(usize, usize) + Sync),

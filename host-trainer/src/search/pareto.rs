@@ -1,5 +1,5 @@
 use super::Evaluated;
-use nestling_core::space::SearchSpace;
+use nestling_core::space::ValidatedSpace;
 
 /// Indices of the children that no child with fewer or equal MAdds equals or beats, fewest MAdds first.
 pub fn pareto_front(all: &[Evaluated]) -> Vec<usize> {
@@ -21,7 +21,7 @@ pub fn pareto_front(all: &[Evaluated]) -> Vec<usize> {
 /// always among them.
 ///
 /// Returns pairs of a name and an index into `all`, fewest MAdds first.
-pub fn name_shipped(space: &SearchSpace, all: &[Evaluated], most: usize) -> Vec<(String, usize)> {
+pub fn name_shipped(space: &ValidatedSpace, all: &[Evaluated], most: usize) -> Vec<(String, usize)> {
     let front = pareto_front(all);
     let extremes = [("smallest", space.smallest()), ("biggest", space.biggest())];
     let find = |child| all.iter().position(|evaluated| &evaluated.child == child);
@@ -49,12 +49,13 @@ mod tests {
     use super::*;
     use crate::search::coarse_grid;
     use nestling_core::metrics::Top1;
+    use nestling_core::space::SearchSpace;
     use proptest::prelude::*;
 
     proptest! {
         #[test]
         fn nothing_on_the_front_is_beaten_and_everything_off_it_is(hits in prop::collection::vec(0u32..100, 72)) {
-            let space = SearchSpace::fashion();
+            let space = SearchSpace::fashion().validated().unwrap();
             let all: Vec<Evaluated> = (coarse_grid(&space).into_iter().zip(&hits))
                 .map(|(child, &correct)| {
                     let cost = space.lower(&child).unwrap().cost();

@@ -7,7 +7,7 @@ use nestling_bundle::Bundle;
 use nestling_core::accuracy::AccuracyPredictor;
 use nestling_core::choosing::FoundChild;
 use nestling_core::metrics::{MAdds, Millis};
-use nestling_core::space::{Child, SearchSpace, SpaceError};
+use nestling_core::space::{Child, SpaceError, ValidatedSpace};
 use std::path::Path;
 
 /// Seed of the search. It is fixed, so that the same inputs find the same children.
@@ -30,7 +30,7 @@ pub enum LimitRequest<'a> {
 /// Everything that a search under a limit starts from: taken from a run, a bundle, or both.
 #[derive(Debug)]
 pub struct SearchInputs<'a> {
-    space: &'a SearchSpace,
+    space: &'a ValidatedSpace,
     predictor: &'a AccuracyPredictor,
     starts: Vec<Child>,
     bundle: Option<(&'a Path, &'a Bundle)>,
@@ -44,7 +44,7 @@ impl<'a> SearchInputs<'a> {
     /// [`SearchError`] if both are missing or have different spaces, or neither has an accuracy predictor.
     pub fn new(
         folder: &Path,
-        run: Option<(&'a SearchSpace, &'a SearchReport)>,
+        run: Option<(&'a ValidatedSpace, &'a SearchReport)>,
         bundle: Option<(&'a Path, &'a Bundle)>,
     ) -> Result<Self, SearchError> {
         let run_folder = || folder.to_owned();
@@ -65,7 +65,7 @@ impl<'a> SearchInputs<'a> {
     }
 
     /// The space.
-    pub fn space(&self) -> &'a SearchSpace {
+    pub fn space(&self) -> &'a ValidatedSpace {
         self.space
     }
 
@@ -121,6 +121,7 @@ mod tests {
     use super::*;
     use crate::synthetic::{predictor, table};
     use nestling_core::metrics::Top1;
+    use nestling_core::space::SearchSpace;
 
     /// The bundle of this repository, with a device.
     fn bundle() -> Bundle {
@@ -129,7 +130,7 @@ mod tests {
         Bundle::from_bytes(&bytes).unwrap()
     }
 
-    fn search(space: &SearchSpace, accuracy_predictor: Option<AccuracyPredictor>) -> SearchReport {
+    fn search(space: &ValidatedSpace, accuracy_predictor: Option<AccuracyPredictor>) -> SearchReport {
         let (child, held_out) = (space.biggest(), Top1 { correct: 9, images: 10 });
         let cost = space.lower(&child).unwrap().cost();
         SearchReport {
@@ -181,7 +182,7 @@ mod tests {
         let error = |run, bundle| SearchInputs::new(folder, run, bundle).unwrap_err().to_string();
         assert!(error(Some((space, &older)), None).contains("search the run in my-run again"));
         assert!(error(None, None).contains("my-run holds no trained run"));
-        let other = SearchSpace { name: "other".into(), ..space.clone() };
+        let other = SearchSpace { name: "other".into(), ..space.definition().clone() }.validated().unwrap();
         assert!(error(Some((&other, &report)), beside).contains("take the bundle that was packed from that run"));
 
         let inputs = SearchInputs::new(folder, Some((space, &report)), None).unwrap();

@@ -89,8 +89,8 @@ impl Checkpoint {
         let number = |key: &str| text(key)?.parse::<f64>().map_err(|error| fail(format!("`{key}`: {error}")));
         let config: TrainConfig =
             serde_json::from_str(text("config")?).map_err(|error| fail(format!("`config`: {error}")))?;
-        config.validate().map_err(|error| fail(error.to_string()))?;
-        let expected = config.space.layout().len();
+        let space = config.validate().map_err(|error| fail(error.to_string()))?;
+        let expected = space.layout().len();
         let vector = |name: &str| {
             let tensor = tensors.tensor(name).map_err(|error| fail(error.to_string()))?;
             if tensor.dtype() != Dtype::F32 || tensor.shape() != [expected] {

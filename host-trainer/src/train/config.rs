@@ -1,6 +1,6 @@
 use super::TrainError;
 use crate::data::Augmentation;
-use nestling_core::space::SearchSpace;
+use nestling_core::space::{SearchSpace, ValidatedSpace};
 use serde::{Deserialize, Serialize};
 
 /// Every hyper-parameter of a run. Unknown keys are refused; the resolved values are stored in each checkpoint.
@@ -77,11 +77,11 @@ impl Default for TrainConfig {
 }
 
 impl TrainConfig {
-    /// Checks every number.
+    /// Checks every number; returns the validated space.
     ///
     /// # Errors
     /// [`TrainError::Config`] names the key and the values that it may have.
-    pub fn validate(&self) -> Result<(), TrainError> {
+    pub fn validate(&self) -> Result<ValidatedSpace, TrainError> {
         let check = |key, holds: bool, given: &dyn std::fmt::Display, rule| {
             if holds { Ok(()) } else { Err(TrainError::Config { key, given: given.to_string(), rule }) }
         };
@@ -105,7 +105,10 @@ impl TrainConfig {
         check("probe_images", self.probe_images > 0, &self.probe_images, "at least 1")?;
         let channels = self.space.input_channels;
         check("space.input_channels", channels == 1, &channels, "1, because the trainer's images are grey")?;
-        let valid = self.space.validate();
-        check("space", valid.is_ok(), &valid.err().map_or(String::new(), |e| e.to_string()), "mend the space")
+        self.space.clone().validated().map_err(|error| TrainError::Config {
+            key: "space",
+            given: error.to_string(),
+            rule: "mend the space",
+        })
     }
 }

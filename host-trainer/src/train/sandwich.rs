@@ -3,7 +3,7 @@
 use super::TrainConfig;
 use crate::model::{Norm, Parameters, Resizer, forward};
 use crate::random::{Purpose, generator};
-use nestling_core::space::{Network, SearchSpace, SpaceError};
+use nestling_core::space::{Network, SpaceError, ValidatedSpace};
 use rand::RngExt;
 use tch::{Kind, Reduction, Tensor};
 
@@ -30,8 +30,8 @@ pub struct StepOptions {
 /// The children of a step: the biggest first, then random ones, the smallest last (BigNAS, sandwich rule).
 ///
 /// # Errors
-/// [`SpaceError`] if the space is malformed.
-pub fn step_children(space: &SearchSpace, seed: u64, step: u64, random: u32) -> Result<Vec<Network>, SpaceError> {
+/// [`SpaceError`] as [`ValidatedSpace::lower`].
+pub fn step_children(space: &ValidatedSpace, seed: u64, step: u64, random: u32) -> Result<Vec<Network>, SpaceError> {
     let mut draw = generator(seed, Purpose::Children, step);
     let mut children = vec![space.biggest()];
     children.extend((0..random).map(|_| space.sample(&mut draw)));

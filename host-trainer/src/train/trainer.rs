@@ -6,7 +6,7 @@ use crate::model::{Parameters, Resizer, values_of};
 use crate::random::{Purpose, generator};
 use nestling_core::image::Preprocessing;
 use nestling_core::metrics::Top1;
-use nestling_core::space::{Child, SearchSpace, StageChoice};
+use nestling_core::space::{Child, SearchSpace, StageChoice, ValidatedSpace};
 use nestling_stopwatch::Stopwatch;
 use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
@@ -64,6 +64,7 @@ pub struct TrainSummary {
 #[derive(Debug)]
 pub struct Trainer {
     config: Arc<TrainConfig>,
+    space: ValidatedSpace,
     parameters: Parameters,
     optimiser: Optimiser,
     workers: Workers,
@@ -95,15 +96,15 @@ impl Trainer {
         preprocessing: &Preprocessing,
         device: Device,
     ) -> Result<Self, TrainError> {
-        config.validate()?;
-        images.check_fits(&config.space)?;
+        let space = config.validate()?;
+        images.check_fits(&space)?;
         let (training, held_out) = images.hold_out(config.held_out as usize)?;
         if training.len() < config.batch_size as usize {
             return Err(TrainError::TooFewImages { images: training.len(), batch: config.batch_size });
         }
-        let initial = || Parameters::initial_values(&config.space, config.seed);
+        let initial = || Parameters::initial_values(&space, config.seed);
         let values = from.as_ref().map_or_else(initial, |from| from.weights.clone());
-        let parameters = Parameters::from_values(&config.space, &values, device);
+        let parameters = Parameters::from_values(&space, &values, device);
         let mask = parameters.decay_mask();
         let tensor = |values: &[f32]| Tensor::from_slice(values).to_device(device);
         let (optimiser, step, spent_before) = match &from {
@@ -114,10 +115,10 @@ impl Trainer {
             }
         };
         let (config, data) = (Arc::new(config), Arc::new(training));
-        let workers = Workers::start(config.clone(), &parameters, data.clone(), preprocessing, device);
-        let resizer = Resizer::new(&config.space, preprocessing, data.images.width, device);
+        let workers = Workers::start(config.clone(), &space, &parameters, data.clone(), preprocessing, device);
+        let resizer = Resizer::new(&space, preprocessing, data.images.width, device);
         let stopwatch = Stopwatch::start();
-        Ok(Self { config, parameters, optimiser, workers, data, held_out, resizer, step, spent_before, stopwatch })
+        Ok(Self { config, space, parameters, optimiser, workers, data, held_out, resizer, step, spent_before, stopwatch })
     }
 
     /// Steps of one epoch.
@@ -214,7 +215,7 @@ impl Trainer {
 
     fn probe(&self) -> Result<Vec<Probe>, TrainError> {
         let device = self.parameters.flat().device();
-        let space = &self.config.space;
+        let space = &self.space;
         let weights = Parameters::from_values(space, self.checkpoint().shipped_weights(), device);
         let (calibration, _) = self.data.split_at(self.config.probe_calibration as usize);
         let (held_out, _) = self.held_out.split_at(self.config.probe_images as usize);

@@ -10,7 +10,7 @@ use crate::data::{Dataset, augment};
 use crate::model::{Parameters, Resizer};
 use crate::random::{Purpose, generator};
 use nestling_core::image::Preprocessing;
-use nestling_core::space::Network;
+use nestling_core::space::{Network, ValidatedSpace};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
@@ -39,6 +39,7 @@ pub struct Workers {
     outcomes: Vec<Receiver<StepOutcome>>,
     threads: Vec<JoinHandle<()>>,
     config: Arc<TrainConfig>,
+    space: ValidatedSpace,
 }
 
 impl std::fmt::Debug for Order {
@@ -48,19 +49,21 @@ impl std::fmt::Debug for Order {
 }
 
 impl Workers {
-    /// Starts `config.workers` threads over the storage of `parameters`.
+    /// Starts `config.workers` threads over the storage of `parameters`; `space` is the configuration's.
     pub fn start(
         config: Arc<TrainConfig>,
+        space: &ValidatedSpace,
         parameters: &Parameters,
         data: Arc<Dataset>,
         preprocessing: &Preprocessing,
         device: Device,
     ) -> Self {
-        let mut workers = Self { orders: vec![], outcomes: vec![], threads: vec![], config: config.clone() };
+        let (orders, outcomes, threads) = (Vec::new(), Vec::new(), Vec::new());
+        let mut workers = Self { orders, outcomes, threads, config: config.clone(), space: space.clone() };
         for index in 0..u64::from(config.workers) {
             let (order_sender, orders) = channel::<Order>();
             let (outcome_sender, outcomes) = channel();
-            let resizer = Resizer::new(&config.space, preprocessing, data.images.width, device);
+            let resizer = Resizer::new(space, preprocessing, data.images.width, device);
             let (data, config, mut parameters) = (data.clone(), config.clone(), parameters.share());
             workers.threads.push(std::thread::spawn(move || {
                 tch::set_num_threads(1);
@@ -80,10 +83,10 @@ impl Workers {
     /// One sandwich step over the images at `indices`.
     ///
     /// # Errors
-    /// [`TrainError::Worker`] if a thread has ended, [`TrainError::Space`] if the space is malformed.
+    /// [`TrainError::Worker`] if a thread has ended.
     pub fn step(&self, step: u64, epoch: u64, indices: &[u32]) -> Result<StepOutcome, TrainError> {
         let config = &self.config;
-        let children = step_children(&config.space, config.seed, step, config.random_children)?;
+        let children = step_children(&self.space, config.seed, step, config.random_children)?;
         self.step_of(step, epoch, indices, Arc::new(children))
     }
 

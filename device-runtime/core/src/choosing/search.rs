@@ -18,11 +18,16 @@ pub struct FoundChild {
 
 /// What a search looks at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct SearchBudget {
     /// Children looked at.
     pub children: usize,
     /// Most that are returned.
     pub max_results: usize,
+}
+
+impl SearchBudget {
+    crate::setters! { children: usize, max_results: usize }
 }
 
 impl Default for SearchBudget {

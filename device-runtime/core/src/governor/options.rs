@@ -7,10 +7,11 @@ use std::time::Duration;
 /// ```
 /// use nestling_core::metrics::Millis;
 /// use nestling_core::governor::GovernorOptions;
-/// let options = GovernorOptions { margin: 0.3, ..GovernorOptions::new(Millis(8.0)) };
+/// let options = GovernorOptions::new(Millis(8.0)).margin(0.3);
 /// assert_eq!(options.misses, 3);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct GovernorOptions {
     /// What 95 of 100 inferences may take.
     pub limit: Millis,
@@ -48,6 +49,11 @@ impl GovernorOptions {
             proven_after: Duration::from_secs(5 * 60),
             longest_wait: Duration::from_secs(16 * 60),
         }
+    }
+
+    crate::setters! {
+        limit: Millis, start: Option<usize>, misses: usize, among: usize, margin: f64, up_after: Duration, quiet: Duration,
+        proven_after: Duration, longest_wait: Duration,
     }
 
     pub(super) fn check(&self, rungs: usize) -> Result<(), GovernorError> {

@@ -31,22 +31,16 @@ pub struct YuvColour {
 /// a chroma sample less 128.
 #[derive(Clone, Copy, Debug)]
 pub struct YuvFactors {
-    /// Factor of a luma sample.
     pub luma_scale: f64,
-    /// Added to the scaled luma.
     pub luma_shift: f64,
-    /// Red from cr.
     pub red_from_cr: f64,
-    /// Green from cb.
     pub green_from_cb: f64,
-    /// Green from cr.
     pub green_from_cr: f64,
-    /// Blue from cb.
     pub blue_from_cb: f64,
 }
 
 impl YuvColour {
-    /// The factors for this matrix and range.
+    /// The factors from samples to red, green and blue.
     pub fn factors(self) -> YuvFactors {
         let (red, blue) = match self.matrix {
             YuvMatrix::Bt601 => (0.299, 0.114),
@@ -127,11 +121,11 @@ impl<'a> Plane<'a> {
 /// A frame whose chroma has half the rows and columns, rounded up.
 #[derive(Clone, Copy, Debug)]
 pub struct Yuv420<'a> {
-    /// The luma samples, one a pixel.
+    /// Brightness samples, one a pixel.
     pub luma: Plane<'a>,
-    /// The chroma samples.
+    /// Colour samples, one for two by two pixels.
     pub chroma: Chroma<'a>,
-    /// How they become red, green and blue.
+    /// The colours that the samples stand for.
     pub colour: YuvColour,
 }
 
@@ -140,18 +134,18 @@ pub struct Yuv420<'a> {
 pub enum Chroma<'a> {
     /// In turns.
     Interleaved {
-        /// Both.
+        /// Both samples of each place, one behind the other.
         plane: Plane<'a>,
-        /// Whether cr comes before cb.
+        /// Whether Cr comes before Cb.
         cr_first: bool,
     },
-    /// In a plane each.
+    /// In a plane each, `step` bytes from sample to sample.
     Separate {
-        /// The cb samples.
+        /// Blue differences.
         cb: Plane<'a>,
-        /// The cr samples.
+        /// Red differences.
         cr: Plane<'a>,
-        /// Bytes from one sample to the next.
+        /// Bytes from sample to sample.
         step: u32,
     },
 }

@@ -5,7 +5,7 @@ use crate::metrics::{Latency, Millis};
 pub struct Batches(Vec<(Millis, Vec<Millis>)>);
 
 impl Batches {
-    /// Adds a batch and the reference's time beside it.
+    /// Adds a batch of runs, beside which the reference took `reference`.
     pub fn push(&mut self, reference: Millis, runs: Vec<Millis>) {
         self.0.push((reference, runs));
     }

@@ -91,7 +91,7 @@ impl Spread {
         }
     }
 
-    /// Whether a measurement can give it: finite, and no quantile below the median.
+    /// Whether the ratios are finite, and none is below one.
     pub fn is_sound(self) -> bool {
         [self.p90, self.p95].iter().all(|ratio| ratio.is_finite() && *ratio >= 1.0)
     }

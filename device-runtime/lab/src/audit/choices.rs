@@ -1,9 +1,9 @@
 use crate::Progress;
 use nestling::Error;
-use nestling::engine::PreparedChild;
-use nestling::gpu::block_on;
-use nestling::profiling::DriftMeter;
-use nestling::session::{Runtime, WholeSpaceOptions};
+use nestling::PreparedChild;
+use nestling::block_on;
+use nestling::low_level::DriftMeter;
+use nestling::{Runtime, WholeSpaceOptions};
 use nestling_bundle::Bundle;
 use nestling_core::choosing::Budget;
 use nestling_core::image::Image;
@@ -265,7 +265,7 @@ fn audit_adoption(
         measured_ms: None,
         again_ms: None,
     };
-    let search = WholeSpaceOptions { seed: options.seed, ..WholeSpaceOptions::default() };
+    let search = WholeSpaceOptions::default().seed(options.seed);
     let choice = match runtime.choose_in_whole_space(bundle, budget, &search) {
         Ok(choice) => choice,
         Err(Error::BelowFastest { .. }) => return Ok(audited),

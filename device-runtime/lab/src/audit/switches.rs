@@ -1,7 +1,8 @@
 use nestling::Error;
-use nestling::engine::{PreparedChild, Start, TileChoice};
-use nestling::gpu::Counters;
-use nestling::session::Runtime;
+use nestling::Runtime;
+use nestling::low_level::Counters;
+use nestling::low_level::{EngineOptions, Supernet};
+use nestling::{PreparedChild, Start, TileChoice};
 use nestling_bundle::Bundle;
 use nestling_core::metrics::{Millis, percentiles};
 use nestling_core::space::CalibratedChild;
@@ -110,18 +111,17 @@ fn spare(runtime: &Runtime, random: &mut impl Rng) -> Result<Option<(CalibratedC
 
 /// What each child answers on a supernet that was loaded afresh on the same device, one child in it at a time.
 fn fresh(runtime: &Runtime, bundle: &Bundle, children: &[CalibratedChild]) -> Result<Vec<Vec<u32>>, Error> {
-    let options = nestling::engine::EngineOptions {
-        child_slots: 1,
-        largest_image_side: runtime.probe_image().width(),
-        answers_in_flight: 1,
-        weight_storage: runtime.supernet().weight_storage(),
-        arithmetic: runtime.supernet().arithmetic(),
-        start: Start::Tuned,
-        tiles: TileChoice::Given(runtime.supernet().tiles()),
-    };
+    let options = EngineOptions::default()
+        .child_slots(1)
+        .max_image_side(runtime.probe_image().width())
+        .answers_in_flight(1)
+        .weight_storage(runtime.supernet().weight_storage())
+        .arithmetic(runtime.supernet().arithmetic())
+        .start(Start::Tuned)
+        .tiles(TileChoice::Given(runtime.supernet().tiles()));
     let (supernet, image) = (runtime.supernet(), runtime.probe_image());
     let (context, preprocessing) = (supernet.context(), supernet.preprocessing());
-    let alone = nestling::engine::Supernet::load(context, bundle.space(), bundle.weights(), preprocessing, &options)?;
+    let alone = Supernet::load(context, bundle.space(), bundle.weights(), preprocessing, &options)?;
     (children.iter()).map(|child| Ok(bits(&alone.infer(&alone.prepare(child)?, &image)?))).collect()
 }
 

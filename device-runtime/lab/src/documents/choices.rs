@@ -1,4 +1,4 @@
-use nestling::session::WholeSpaceChoice;
+use nestling::WholeSpaceChoice;
 use nestling_core::choosing::Choice;
 use nestling_core::latency::DeviceKey;
 use nestling_core::metrics::{MAdds, Millis, Quantile};

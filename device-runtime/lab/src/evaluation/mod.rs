@@ -7,9 +7,9 @@ pub(crate) use baselines::{Evidence, accuracy};
 
 use crate::Progress;
 use nestling::Error;
-use nestling::gpu::block_on;
-use nestling::profiling::DriftMeter;
-use nestling::session::Runtime;
+use nestling::Runtime;
+use nestling::block_on;
+use nestling::low_level::DriftMeter;
 use nestling_core::latency::{Batches, LatencyModel, LatencyTable, Sample, nearest_table};
 use nestling_core::metrics::{Latency, Millis};
 use nestling_core::space::{Child, Network, new_children};

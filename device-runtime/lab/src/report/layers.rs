@@ -1,5 +1,5 @@
 use nestling::Error;
-use nestling::session::Runtime;
+use nestling::Runtime;
 use nestling_core::latency::Clock;
 use nestling_core::metrics::{Latency, MAdds, Millis};
 use nestling_core::space::LayerShape;

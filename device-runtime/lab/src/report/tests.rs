@@ -1,7 +1,7 @@
 use super::*;
-use nestling::engine::Start;
-use nestling::profiling::ProfileOptions;
-use nestling::session::{Runtime, RuntimeOptions};
+use nestling::ProfileOptions;
+use nestling::Start;
+use nestling::{Runtime, RuntimeOptions};
 use nestling_bundle::{Bundle, BundleContents, Manifest, Trained};
 use nestling_core::image::Preprocessing;
 use nestling_core::metrics::{Millis, Top1};
@@ -15,10 +15,10 @@ const HOSTILE: &str = "</title><script>alert(1)</script>\"'&";
 
 /// A small bundle whose every text is hostile.
 fn bundle() -> Bundle {
-    let space = SearchSpace::fashion();
+    let space = SearchSpace::fashion().validated().unwrap();
     let weights: Vec<f32> = (0..space.layout().len()).map(|index| (index as f32).sin() / 3.0).collect();
     let children: Vec<CalibratedChild> = [space.smallest(), space.biggest()]
-        .map(|child| CalibratedChild::neutral(&space.lower(&child).unwrap()).unwrap())
+        .map(|child| CalibratedChild::neutral(&space.lower(&child).unwrap()))
         .to_vec();
     let entry = |(index, child): (usize, &CalibratedChild)| ChildEntry {
         name: format!("{HOSTILE}{index}"),
@@ -38,7 +38,7 @@ fn bundle() -> Bundle {
         latency_tables: Vec::new(),
         trained: Trained::WholeSpace,
         weight_storage: WeightStorage::F32,
-        space: space.clone(),
+        space: space.definition().clone(),
     };
     let contents = BundleContents { manifest: &manifest, weights: &weights, children: &children, images: &[] };
     Bundle::from_bytes(&contents.encode().unwrap()).unwrap()
@@ -46,10 +46,10 @@ fn bundle() -> Bundle {
 
 static REPORT: LazyLock<DeviceReport> = LazyLock::new(|| {
     let bundle = bundle();
-    let options = RuntimeOptions { start: Start::Tuned, ..RuntimeOptions::default() };
+    let options = RuntimeOptions::default().start(Start::Tuned);
     let runtime = Runtime::open(&bundle, &options).unwrap();
     let warm_up = WarmUp::measure(&runtime, DeviceReport::biggest(&runtime).unwrap()).unwrap();
-    let profiling = ProfileOptions { time: Duration::from_secs(1), ..ProfileOptions::default() };
+    let profiling = ProfileOptions::default().time(Duration::from_secs(1));
     let profile = Arc::unwrap_or_clone(runtime.profile(&profiling).unwrap());
     let opening = Opening { open_ms: Millis(1.0), load_ms: Millis(50.0) };
     let options = ReportOptions { children: &[], progress: None };

@@ -75,12 +75,12 @@ mod tests {
     }
 
     fn trace(clock: Clock) -> LayerTrace {
-        let space = SearchSpace::fashion();
+        let space = SearchSpace::fashion().validated().unwrap();
         let layers = space.lower(&space.smallest()).unwrap().layers;
         let span = |index: usize| (Millis(1.0 + 0.1 * index as f64), Millis(0.05));
         let gpu = (layers.into_iter().enumerate()).map(|(index, layer)| {
             let (start_ms, duration_ms) = span(index);
-            GpuSpan { name: layer.name, shape: Some(layer.shape), start_ms, duration_ms }
+            GpuSpan { name: layer.name.to_string(), shape: Some(layer.shape), start_ms, duration_ms }
         });
         let host = ["upload", "encode", "submit", "wait", "read back"].iter().enumerate();
         let host = host.map(|(index, name)| HostSpan {

@@ -1,6 +1,6 @@
 use nestling::Error;
-use nestling::gpu::block_on;
-use nestling::session::Runtime;
+use nestling::Runtime;
+use nestling::block_on;
 use nestling_core::metrics::{Latency, Millis};
 use serde::Serialize;
 use std::time::{Duration, Instant};

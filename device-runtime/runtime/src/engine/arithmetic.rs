@@ -384,6 +384,7 @@ mod tests {
     use super::*;
     use crate::engine::tiles::vendor_tiles;
     use crate::engine::{Planner, Traits};
+    use crate::gpu::require::Feature;
     use crate::gpu::{ContextOptions, Vendor};
     use half::f16;
     use nestling_core::space::SearchSpace;
@@ -487,7 +488,7 @@ mod tests {
     #[test]
     fn every_pipeline_is_tested_once_a_context_and_a_fault_is_an_error_ever_after() {
         let context = Context::new(&ContextOptions::default()).unwrap();
-        if !context.facts().f16 {
+        if !Feature::F16.can_be_tested(context.facts().f16) {
             return;
         }
         let space = SearchSpace::fashion().validated().unwrap();

@@ -1,5 +1,7 @@
 use crate::Error;
 use crate::engine::arena::{Route, activation_bytes};
+use crate::engine::frame::{Frame, Source};
+use crate::engine::texture::BoundTexture;
 use crate::engine::{PreparedChild, Supernet};
 #[cfg(not(target_arch = "wasm32"))]
 use crate::gpu::block_on;
@@ -17,6 +19,8 @@ pub(super) type ResizeState = ResizeParameters;
 pub(super) enum Input<'a> {
     /// An 8-bit image of any size.
     Image(&'a Image<'a>),
+    /// A texture of any size.
+    Texture(&'a BoundTexture),
     /// A normalised tensor, `[channels][height][width]`.
     Tensor(&'a [f32]),
 }
@@ -30,24 +34,24 @@ pub(super) struct Pending {
 const ACTION: &str = "an inference";
 
 impl Supernet {
-    /// Classifies one image: resizes and normalises it on the GPU, runs the child, and returns the logits, one a class.
+    /// Classifies one image, of pixels or a texture: resizes and normalises it on the GPU, runs the child, and returns the logits, one a class.
     ///
     /// Blocks until the answer is there. May be called from several threads at once.
     ///
     /// # Errors
-    /// [`Error::ImageTooLarge`], [`Error::Foreign`], or [`Error`] if the device is lost or does
+    /// [`Error::ImageTooLarge`], [`Error::Texture`], [`Error::Foreign`], or [`Error`] if the device is lost or does
     /// not answer in time.
     #[cfg(not(target_arch = "wasm32"))]
-    pub fn infer(&self, child: &PreparedChild, image: &Image<'_>) -> Result<Vec<f32>, Error> {
-        block_on(self.run(child, Input::Image(image)))
+    pub fn infer<'a>(&self, child: &PreparedChild, frame: impl Into<Frame<'a>>) -> Result<Vec<f32>, Error> {
+        block_on(self.run_frame(child, frame.into()))
     }
 
     /// The same without blocking.
     ///
     /// # Errors
     /// As [`Supernet::infer`].
-    pub async fn infer_async(&self, child: &PreparedChild, image: &Image<'_>) -> Result<Vec<f32>, Error> {
-        self.run(child, Input::Image(image)).await
+    pub async fn infer_async<'a>(&self, child: &PreparedChild, frame: impl Into<Frame<'a>>) -> Result<Vec<f32>, Error> {
+        self.run_frame(child, frame.into()).await
     }
 
     /// Runs the child on a tensor that is resized and normalised already, `[channels][height][width]` at the child's
@@ -95,6 +99,16 @@ impl Supernet {
         Ok(answers)
     }
 
+    async fn run_frame(&self, child: &PreparedChild, frame: Frame<'_>) -> Result<Vec<f32>, Error> {
+        match frame.source() {
+            Source::Pixels(image) => self.run(child, Input::Image(&image)).await,
+            Source::Texture(texture) => {
+                let bound = self.bind_texture(texture).await?;
+                self.run(child, Input::Texture(&bound)).await
+            }
+        }
+    }
+
     pub(super) async fn run(&self, child: &PreparedChild, input: Input<'_>) -> Result<Vec<f32>, Error> {
         let lease = Staging::take(&self.answers).await;
         let pending = self.submit(child, input, lease).await?;
@@ -107,14 +121,12 @@ impl Supernet {
         let bytes = activation_bytes(self.space.classes, 1);
         let (submission, verdict) = {
             let mut state = self.lock();
-            let prologue = self.upload(child, input, &mut state)?;
+            self.upload(child, input, &mut state)?;
             self.context.guarded(ACTION, || {
                 let mut commands = self.context.encoder();
                 {
                     let mut pass = commands.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
-                    if prologue {
-                        self.encode_resize(child, &state, &mut pass)?;
-                    }
+                    self.encode_input(child, input, &state, &mut pass)?;
                     self.encode_layers(child, &mut pass);
                 }
                 commands.copy_buffer_to_buffer(&self.arena.block, 0, lease.buffer(), 0, bytes);
@@ -140,6 +152,21 @@ impl Supernet {
         self.submitting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Makes the input tensor of what [`Supernet::upload`] prepared, unless it is one already.
+    pub(super) fn encode_input(
+        &self,
+        child: &PreparedChild,
+        input: Input<'_>,
+        resize: &ResizeState,
+        pass: &mut wgpu::ComputePass<'_>,
+    ) -> Result<(), Error> {
+        match input {
+            Input::Tensor(_) => Ok(()),
+            Input::Image(_) => self.encode_resize(child, resize, pass),
+            Input::Texture(texture) => self.encode_texture_resize(child, texture, resize, pass),
+        }
+    }
+
     /// Both passes of the resize, for the image that [`Supernet::upload`] wrote.
     pub(super) fn encode_resize(
         &self,
@@ -148,15 +175,19 @@ impl Supernet {
         pass: &mut wgpu::ComputePass<'_>,
     ) -> Result<(), Error> {
         let target = child.network().input.width;
-        for (kernel, route, rows) in [
-            (Kernel::ResizeColumns, Route::ImageToExpanded, resize.source_side),
-            (Kernel::ResizeRows, Route::ExpandedToFiltered, target),
-        ] {
-            let specialisation = self.planner.unspecialised(kernel);
-            pass.set_pipeline(self.current_pipelines().require(kernel, specialisation)?);
-            pass.set_bind_group(0, self.arena.bind_group(route), &[0]);
-            pass.dispatch_workgroups(target.div_ceil(specialisation.workgroup), rows, 1);
-        }
+        let specialisation = self.planner.unspecialised(Kernel::ResizeColumns);
+        pass.set_pipeline(self.current_pipelines().require(Kernel::ResizeColumns, specialisation)?);
+        pass.set_bind_group(0, self.arena.bind_group(Route::ImageToExpanded), &[0]);
+        pass.dispatch_workgroups(target.div_ceil(specialisation.workgroup), resize.source_side, 1);
+        self.encode_resize_rows(target, pass)
+    }
+
+    /// The second pass of the resize, the same wherever the pixels come from.
+    pub(super) fn encode_resize_rows(&self, target: u32, pass: &mut wgpu::ComputePass<'_>) -> Result<(), Error> {
+        let specialisation = self.planner.unspecialised(Kernel::ResizeRows);
+        pass.set_pipeline(self.current_pipelines().require(Kernel::ResizeRows, specialisation)?);
+        pass.set_bind_group(0, self.arena.bind_group(Route::ExpandedToFiltered), &[0]);
+        pass.dispatch_workgroups(target.div_ceil(specialisation.workgroup), target, 1);
         Ok(())
     }
 

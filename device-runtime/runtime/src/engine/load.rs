@@ -11,6 +11,7 @@ use crate::engine::planner::{Planner, Traits};
 use crate::engine::repack::{Packed, pack, weight_bytes};
 use crate::engine::self_test::check_storage;
 use crate::engine::slots::{Slots, TO_MEASURE};
+use crate::engine::texture::TextureReader;
 use crate::engine::tiles::{TileChoice, vendor_tiles};
 use crate::engine::tune::tune;
 #[cfg(not(target_arch = "wasm32"))]
@@ -25,17 +26,18 @@ use nestling_core::weights::WeightStorage;
 use nestling_shaders::{PARAMETER_BYTES, ResizeParameters};
 use serde::{Deserialize, Serialize};
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 use web_time::Instant;
 
 /// What is set aside at load.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct EngineOptions {
     /// Children that can be prepared at the same time.
     pub child_slots: usize,
     /// Largest side of an image's centre square in pixels.
-    pub largest_image_side: u32,
+    pub max_image_side: u32,
     /// Inferences whose answers can be on their way at the same time.
     pub answers_in_flight: usize,
     /// How the shared weights are stored on the GPU. With any but [`WeightStorage::F32`] the adapter must first pass a
@@ -50,11 +52,18 @@ pub struct EngineOptions {
     pub tiles: TileChoice,
 }
 
+impl EngineOptions {
+    nestling_core::setters! {
+        child_slots: usize, max_image_side: u32, answers_in_flight: usize, weight_storage: WeightStorage,
+        arithmetic: Arithmetic, start: Start, tiles: TileChoice,
+    }
+}
+
 impl Default for EngineOptions {
     fn default() -> Self {
         Self {
             child_slots: 32,
-            largest_image_side: 1080,
+            max_image_side: 1080,
             answers_in_flight: 4,
             weight_storage: WeightStorage::F32,
             arithmetic: Arithmetic::F32,
@@ -121,6 +130,8 @@ pub struct Supernet {
     pub(super) timestamps: Option<Timestamps>,
     /// Whether [`Supernet::check_timestamps`] found them wrong.
     pub(super) timestamps_are_wrong: AtomicBool,
+    /// What reads a texture; made at the first one.
+    pub(super) textures: OnceLock<TextureReader>,
     /// Held from an inference's first write until its submission: the arena is one.
     pub(super) submitting: Mutex<ResizeState>,
     pub(super) options: EngineOptions,
@@ -174,7 +185,7 @@ impl Timestamps {
 impl Supernet {
     /// Uploads the shared weights and builds every pipeline that any child of the space can need.
     ///
-    /// `weights` is the flat vector of all parameters, [`ParameterLayout::len`] values; `preprocessing` is how images
+    /// `weights` is the flat vector of all parameters, as many as the space's layout has; `preprocessing` is how images
     /// become this network's input.
     ///
     /// # Errors
@@ -266,13 +277,13 @@ impl Supernet {
         };
         let slots = (options.child_slots.max(1) + TO_MEASURE) as u64;
         let storage = options.weight_storage;
-        let largest_image_side = options.largest_image_side.max(2); // as `Image` demands
+        let max_image_side = options.max_image_side.max(2); // as `Image` demands
         let sizes = Sizes {
             weights: weight_bytes(layout, storage),
             norms: slots * strides.norms * 16,
             // The first place belongs to the resize, and the last stays zero.
             parameters: (2 + slots * strides.layers) * strides.layer,
-            ..Sizes::of_activations(&biggest, largest_image_side)
+            ..Sizes::of_activations(&biggest, max_image_side)
         };
         sizes.check(context)?;
 
@@ -365,10 +376,11 @@ impl Supernet {
             answers,
             timestamps,
             timestamps_are_wrong: AtomicBool::new(false),
+            textures: OnceLock::new(),
             submitting: Mutex::new(ResizeParameters::default()),
             options: EngineOptions {
                 child_slots: slots as usize,
-                largest_image_side,
+                max_image_side,
                 answers_in_flight,
                 weight_storage: storage,
                 arithmetic: options.arithmetic,

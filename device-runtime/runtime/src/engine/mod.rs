@@ -24,6 +24,7 @@ mod arena;
 mod arithmetic;
 mod background;
 mod calibrate;
+mod frame;
 mod infer;
 mod load;
 mod memory;
@@ -35,6 +36,7 @@ mod self_test;
 mod slots;
 #[cfg(test)]
 mod tests;
+mod texture;
 mod tiles;
 mod timing;
 mod trace;
@@ -43,6 +45,7 @@ mod upload;
 
 pub use background::Readiness;
 
+pub use frame::{Frame, FromTexture};
 pub use load::{EngineOptions, LoadTimes, Start, Supernet};
 pub use memory::MemoryUse;
 pub use nestling_shaders::fingerprint as kernels_fingerprint;

@@ -66,6 +66,7 @@ impl Traits {
             | Kernel::Pool
             | Kernel::AveragePool
             | Kernel::ResizeColumns
+            | Kernel::TextureColumns
             | Kernel::ResizeRows
             | Kernel::Fallback
             | Kernel::ReadWeights
@@ -185,6 +186,7 @@ impl Planner {
             | Kernel::Pool
             | Kernel::PoolWide
             | Kernel::ResizeColumns
+            | Kernel::TextureColumns
             | Kernel::ResizeRows
             | Kernel::Fallback
             | Kernel::ReadWeights
@@ -253,7 +255,11 @@ pub(super) fn grid(kernel: Kernel, specialisation: Specialisation, shape: &Layer
         Kernel::PointwiseSmall => ((pixels * groups).div_ceil(workgroup), 1, input_groups),
         Kernel::Moments => (groups, 1, pixels.div_ceil(4 * workgroup) + 3), // four at a time, then the rest
         Kernel::Normalise => (pixels.div_ceil(workgroup), groups, 1),
-        Kernel::Pointwise | Kernel::ResizeColumns | Kernel::ResizeRows | Kernel::ReadWeights => {
+        Kernel::Pointwise
+        | Kernel::ResizeColumns
+        | Kernel::TextureColumns
+        | Kernel::ResizeRows
+        | Kernel::ReadWeights => {
             (pixels.div_ceil(workgroup * u64::from(tile.pixels)), groups.div_ceil(u64::from(tile.groups)), input_groups)
         }
     };

@@ -2,12 +2,12 @@ use crate::Error;
 use crate::engine::infer::{Input, ResizeState};
 use crate::engine::{PreparedChild, Supernet};
 use crate::gpu::Upload;
-use nestling_core::image::{Chroma, Crop, Image, Pixels, Plane, chroma_samples};
+use nestling_core::image::{Chroma, Crop, Image, PixelFormat, Pixels, Plane, chroma_samples};
 use nestling_shaders::ResizeParameters;
 use std::borrow::Cow;
 
 impl Supernet {
-    /// Writes the input; returns whether it must be resized.
+    /// Writes the input, or for a texture only how it is read; returns whether it must be resized.
     pub(super) fn upload(
         &self,
         child: &PreparedChild,
@@ -21,6 +21,16 @@ impl Supernet {
             }
             Input::Image(image) => {
                 self.upload_image(child, image, state)?;
+                Ok(true)
+            }
+            Input::Texture(texture) => {
+                let crop = Crop::centred(texture.width, texture.height, self.preprocessing.centre_fraction, 1);
+                self.check_side(crop)?;
+                // Its texels are read as `Rgba8`, whatever their order in memory.
+                let format = PixelFormat::Rgba8.number();
+                let (left, top) = (crop.left, crop.top);
+                let common = self.resize_parameters(child, crop.side);
+                self.upload_resize(ResizeParameters { format, left, top, ..common }, state);
                 Ok(true)
             }
         }
@@ -41,34 +51,44 @@ impl Supernet {
 
     fn upload_image(&self, child: &PreparedChild, image: &Image<'_>, state: &mut ResizeState) -> Result<(), Error> {
         let crop = image.crop(self.preprocessing.centre_fraction);
-        let largest = self.options.largest_image_side;
-        if crop.side > largest {
-            return Err(Error::ImageTooLarge { side: crop.side, max: largest });
-        }
-        let wanted = self.resize_parameters(child, image, crop.side);
-        if *state != wanted {
-            self.context.upload(Upload::Input, &self.arena.parameters, 0, bytemuck::bytes_of(&wanted));
-            *state = wanted;
-        }
+        self.check_side(crop)?;
+        self.upload_resize(self.image_parameters(child, image, crop.side), state);
         self.context.upload(Upload::Input, &self.arena.image, 0, &square(image, crop));
         Ok(())
     }
 
-    fn resize_parameters(&self, child: &PreparedChild, image: &Image<'_>, side: u32) -> ResizeParameters {
+    fn check_side(&self, crop: Crop) -> Result<(), Error> {
+        let max = self.options.max_image_side;
+        if crop.side > max { Err(Error::ImageTooLarge { side: crop.side, max }) } else { Ok(()) }
+    }
+
+    fn upload_resize(&self, wanted: ResizeParameters, state: &mut ResizeState) {
+        if *state != wanted {
+            self.context.upload(Upload::Input, &self.arena.parameters, 0, bytemuck::bytes_of(&wanted));
+            *state = wanted;
+        }
+    }
+
+    /// The parameters that do not depend on where the pixels come from.
+    fn resize_parameters(&self, child: &PreparedChild, side: u32) -> ResizeParameters {
         let channels = self.space.input_channels;
         let each = |value: &dyn Fn(usize) -> f64| {
             std::array::from_fn(|lane| if lane < channels as usize { value(lane) as f32 } else { 0.0 })
         };
         let mean = |lane: usize| f64::from(self.preprocessing.means[lane]);
         let deviation = |lane: usize| f64::from(self.preprocessing.standard_deviations[lane]);
-        let parameters = ResizeParameters {
+        ResizeParameters {
             source_side: side,
             target_side: child.network().input.width,
             channels,
             scale: each(&|lane| 1.0 / (255.0 * deviation(lane))),
             shift: each(&|lane| -mean(lane) / deviation(lane)),
             ..ResizeParameters::default()
-        };
+        }
+    }
+
+    fn image_parameters(&self, child: &PreparedChild, image: &Image<'_>, side: u32) -> ResizeParameters {
+        let parameters = self.resize_parameters(child, side);
         let frame = match image.pixels() {
             Pixels::Packed(format, _) => return ResizeParameters { format: format.number(), ..parameters },
             Pixels::Yuv420(frame) => frame,
@@ -89,7 +109,7 @@ impl Supernet {
             chroma_stride: samples * chroma_step,
             chroma_step,
             chroma: chroma.map(|factor| factor as f32),
-            luma: [factors.luma_scale as f32, factors.luma_shift as f32, 0.0, 0.0],
+            luma: [factors.luma_scale as f32, factors.luma_shift as f32],
             ..parameters
         }
     }

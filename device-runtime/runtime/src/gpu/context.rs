@@ -5,6 +5,7 @@ use crate::gpu::pipeline_cache::{PipelineCache, PipelineCacheState};
 #[cfg(not(target_arch = "wasm32"))]
 use crate::gpu::wait::{Service, Worker, block_on};
 use crate::gpu::{AdapterInfo, Backends, Counters, PowerPreference, Upload};
+use nestling_shaders::PARAMETER_BYTES;
 use std::collections::BTreeMap;
 use std::path::Path;
 #[cfg(not(target_arch = "wasm32"))]
@@ -16,6 +17,7 @@ use std::time::Duration;
 
 /// Which adapter to open, and how.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct ContextOptions {
     /// Backends to try.
     pub backends: Backends,
@@ -65,6 +67,12 @@ impl Default for ContextOptions {
 }
 
 impl ContextOptions {
+    nestling_core::setters! {
+        backends: Backends, adapter_name: Option<String>, force_software: bool, power_preference: PowerPreference,
+        use_timestamps: bool, use_subgroups: bool, use_f16: bool, largest_buffer: u64,
+        #[cfg(not(target_arch = "wasm32"))] pipeline_cache: Option<PathBuf>, timeout: Duration,
+    }
+
     /// Where compiled pipelines are kept; a browser has no such place.
     pub(super) fn cache_folder(&self) -> Option<&Path> {
         #[cfg(not(target_arch = "wasm32"))]
@@ -87,6 +95,8 @@ struct Inner {
     facts: AdapterInfo,
     timeout: Duration,
     health: Arc<Health>,
+    /// Whether the app opened the device, and hears of its loss.
+    is_the_apps: bool,
     tally: Tally,
     unpacks_f16: bool,
     pipeline_cache: PipelineCache,
@@ -120,6 +130,30 @@ fn read(place: &Mutex<Option<String>>) -> Option<String> {
     place.lock().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
+/// Fails if a limit is below the kernels' need.
+fn check_limits(adapter: &str, limits: &wgpu::Limits, remedy: &'static str) -> Result<(), Error> {
+    for (limit, needed, offered) in [
+        ("maxBindingsPerBindGroup", 5, u64::from(limits.max_bindings_per_bind_group)),
+        ("maxStorageBuffersPerShaderStage", 4, u64::from(limits.max_storage_buffers_per_shader_stage)),
+        ("maxUniformBuffersPerShaderStage", 1, u64::from(limits.max_uniform_buffers_per_shader_stage)),
+        (
+            "maxDynamicUniformBuffersPerPipelineLayout",
+            1,
+            u64::from(limits.max_dynamic_uniform_buffers_per_pipeline_layout),
+        ),
+        ("maxUniformBufferBindingSize", PARAMETER_BYTES, limits.max_uniform_buffer_binding_size),
+        ("maxComputeWorkgroupStorageSize", 3 << 10, u64::from(limits.max_compute_workgroup_storage_size)),
+        ("maxComputeInvocationsPerWorkgroup", 128, u64::from(limits.max_compute_invocations_per_workgroup)),
+        ("maxComputeWorkgroupSizeX", 128, u64::from(limits.max_compute_workgroup_size_x)),
+        ("maxComputeWorkgroupsPerDimension", 65_535, u64::from(limits.max_compute_workgroups_per_dimension)),
+    ] {
+        if offered < needed {
+            return Err(Error::MissingLimit { adapter: adapter.to_owned(), limit, needed, offered, remedy });
+        }
+    }
+    Ok(())
+}
+
 /// Whether the GPU found an error in what was done. Ready at once, except in a browser.
 #[cfg(not(target_arch = "wasm32"))]
 pub(crate) type Verdict = Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>;
@@ -143,24 +177,14 @@ impl Context {
     pub async fn new_async(options: &ContextOptions) -> Result<Self, Error> {
         let adapter = find_adapter(options).await?;
         let features = useful_features(&adapter, options);
-        let mut facts = AdapterInfo::new(&adapter, features);
+        let facts = AdapterInfo::new(&adapter, features);
         let offered = adapter.limits();
         let mut limits = wgpu::Limits::downlevel_defaults();
         limits.max_storage_buffer_binding_size = limits.max_storage_buffer_binding_size.max(options.largest_buffer);
         limits.max_buffer_size = limits.max_buffer_size.max(options.largest_buffer);
         // Textures and the like may fall short of the downlevel limits: only what the kernels use is demanded.
         let limits = limits.or_worse_values_from(&offered);
-        for (limit, needed, offered) in [
-            ("maxStorageBuffersPerShaderStage", 4, u64::from(limits.max_storage_buffers_per_shader_stage)),
-            ("maxComputeInvocationsPerWorkgroup", 128, u64::from(limits.max_compute_invocations_per_workgroup)),
-            ("maxComputeWorkgroupSizeX", 128, u64::from(limits.max_compute_workgroup_size_x)),
-            ("maxComputeWorkgroupsPerDimension", 65_535, u64::from(limits.max_compute_workgroups_per_dimension)),
-        ] {
-            if offered < needed {
-                let remedy = "choose another adapter or backend";
-                return Err(Error::MissingLimit { adapter: facts.name, limit, needed, offered, remedy });
-            }
-        }
+        check_limits(&facts.name, &limits, "choose another adapter or backend")?;
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("nestling"),
             required_features: features,
@@ -174,27 +198,75 @@ impl Context {
         device.on_uncaptured_error(Arc::new(move |error| note(&seen.refused, error.to_string())));
         let seen = Arc::clone(&health);
         device.set_device_lost_callback(move |reason, message| note(&seen.lost, format!("{reason:?}: {message}")));
+        Ok(Self::assemble(&adapter, device, queue, facts, options, health, false))
+    }
+
+    /// Takes the device that an app has opened, so that it can give its own textures
+    /// ([`FromTexture`](crate::FromTexture)). `adapter` is the one that made the device. Neither a pipeline cache
+    /// nor any but the default options: [`Context::from_wgpu_with`] takes others.
+    ///
+    /// Optional features are used where the device was opened with them: `SHADER_F16`, `SUBGROUP` and `TIMESTAMP_QUERY`.
+    /// Its limits must reach `wgpu::Limits::downlevel_defaults()`, and its largest storage buffer the supernet, which
+    /// loading checks.
+    ///
+    /// The device stays the app's. Its uncaptured-error and device-lost callbacks are not touched, for wgpu has one place
+    /// for each: the runtime's own errors come from error scopes and reach only its callers. A lost device is noticed when
+    /// a call fails; an app that hears of it first may say so by [`Context::report_lost`]. The queue is shared: work that
+    /// the app submitted before a call, such as writing a frame's texture, is done before it.
+    ///
+    /// # Errors
+    /// [`Error::MissingLimit`] if a limit of the device is too low, [`Error::Lost`] if it is lost already.
+    pub fn from_wgpu(adapter: wgpu::Adapter, device: wgpu::Device, queue: wgpu::Queue) -> Result<Self, Error> {
+        Self::from_wgpu_with(adapter, device, queue, &ContextOptions::default())
+    }
+
+    /// As [`Context::from_wgpu`]. Of the options only the timeout, the pipeline cache (for a device opened with
+    /// `PIPELINE_CACHE`) and which features may be used are read.
+    ///
+    /// # Errors
+    /// As [`Context::from_wgpu`].
+    #[allow(clippy::needless_pass_by_value, reason = "as `from_wgpu`: the context keeps what it is given")]
+    pub fn from_wgpu_with(
+        adapter: wgpu::Adapter,
+        device: wgpu::Device,
+        queue: wgpu::Queue,
+        options: &ContextOptions,
+    ) -> Result<Self, Error> {
+        let facts = AdapterInfo::new(&adapter, useful_features(&adapter, options) & device.features());
+        let remedy = "open the device with `wgpu::Limits::downlevel_defaults()` or more";
+        check_limits(&facts.name, &device.limits(), remedy)?;
+        Ok(Self::assemble(&adapter, device, queue, facts, options, Arc::default(), true))
+    }
+
+    fn assemble(
+        adapter: &wgpu::Adapter,
+        device: wgpu::Device,
+        queue: wgpu::Queue,
+        mut facts: AdapterInfo,
+        options: &ContextOptions,
+        health: Arc<Health>,
+        is_the_apps: bool,
+    ) -> Self {
         let pipeline_cache = PipelineCache::open(&device, &adapter.get_info(), options.cache_folder());
         facts.pipeline_cache = pipeline_cache.handle().is_some();
-        let (timeout, tally) = (options.timeout, Tally::default());
         let unpacks_f16 = adapter.get_downlevel_capabilities().flags.contains(wgpu::DownlevelFlags::SHADER_F16_IN_F32);
-        let verdicts = Mutex::default();
         let inner = Inner {
             device,
             queue,
             facts,
-            timeout,
+            timeout: options.timeout,
             health,
-            tally,
+            is_the_apps,
+            tally: Tally::default(),
             unpacks_f16,
             pipeline_cache,
             #[cfg(not(target_arch = "wasm32"))]
             service: Service::default(),
             #[cfg(not(target_arch = "wasm32"))]
             worker: Worker::default(),
-            verdicts,
+            verdicts: Mutex::default(),
         };
-        Ok(Self { inner: Arc::new(inner) })
+        Self { inner: Arc::new(inner) }
     }
 
     /// The adapter, and what of it is used.
@@ -218,10 +290,18 @@ impl Context {
         self.inner.pipeline_cache.save();
     }
 
-    /// Gives the device up; every later use is [`Error::Lost`].
+    /// Gives the device up; every later use is [`Error::Lost`]. An app's own device goes on living.
     pub fn destroy(&self) {
-        self.inner.device.destroy();
+        if !self.inner.is_the_apps {
+            self.inner.device.destroy();
+        }
         note(&self.inner.health.lost, "it was destroyed".to_owned());
+    }
+
+    /// Says that the device is lost, so that every later use is [`Error::Lost`] with this reason. For the app whose device
+    /// this is ([`Context::from_wgpu`]), which alone hears of it.
+    pub fn report_lost(&self, reason: &str) {
+        note(&self.inner.health.lost, reason.to_owned());
     }
 
     pub(crate) fn device(&self) -> &wgpu::Device {

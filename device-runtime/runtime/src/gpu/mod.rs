@@ -7,6 +7,8 @@ mod context;
 mod counters;
 mod pipeline_cache;
 mod readback;
+#[cfg(test)]
+pub(crate) mod require;
 mod vendor;
 mod wait;
 

@@ -18,6 +18,7 @@ use web_time::{Instant, SystemTime, UNIX_EPOCH};
 
 /// How a device is measured.
 #[derive(Clone, Copy)]
+#[non_exhaustive]
 pub struct ProfileOptions<'a> {
     /// About how long to measure. Three children are always measured, however slow they are.
     pub time: Duration,
@@ -25,6 +26,10 @@ pub struct ProfileOptions<'a> {
     pub children: usize,
     /// Called now and then, for a progress bar; [`Progress`](crate::Progress) says what it must not do.
     pub progress: Option<OnProgress<'a>>,
+}
+
+impl<'a> ProfileOptions<'a> {
+    nestling_core::setters! { time: Duration, children: usize, progress: Option<OnProgress<'a>> }
 }
 
 impl Default for ProfileOptions<'_> {

@@ -1,5 +1,5 @@
 use crate::Error;
-use crate::engine::PreparedChild;
+use crate::engine::{Frame, PreparedChild};
 #[cfg(not(target_arch = "wasm32"))]
 use crate::gpu::block_on;
 use crate::session::{ActiveChild, Answer, Runtime};
@@ -7,28 +7,29 @@ use nestling_core::image::Image;
 use std::sync::Arc;
 
 impl Runtime {
-    /// Says what the active child sees in an image of any size; its centred square counts.
+    /// Says what the active child sees in an image of any size; its centred square counts. The image may be pixels
+    /// ([`Image`]) or a texture on the GPU ([`FromTexture`](crate::FromTexture)).
     ///
     /// Blocks until the answer is there. May be called from several threads at once, and while another thread switches.
     ///
     /// # Errors
-    /// [`Error`] if the image is larger than the runtime was made for or the GPU fails,
+    /// [`Error`] if the image is larger than the runtime was made for, the texture is another device's or the GPU fails,
     /// [`Error::NotFinite`] if the answer is no number.
     #[cfg(not(target_arch = "wasm32"))]
-    pub fn classify(&self, image: &Image<'_>) -> Result<Answer, Error> {
-        block_on(self.classify_async(image))
+    pub fn classify<'a>(&self, frame: impl Into<Frame<'a>>) -> Result<Answer, Error> {
+        block_on(self.classify_by(&self.active(), frame.into()))
     }
 
     /// As [`Runtime::classify`], without blocking.
     ///
     /// # Errors
     /// As [`Runtime::classify`].
-    pub async fn classify_async(&self, image: &Image<'_>) -> Result<Answer, Error> {
-        self.classify_by(&self.active(), image).await
+    pub async fn classify_async<'a>(&self, frame: impl Into<Frame<'a>>) -> Result<Answer, Error> {
+        self.classify_by(&self.active(), frame.into()).await
     }
 
-    pub(super) async fn classify_by(&self, child: &ActiveChild, image: &Image<'_>) -> Result<Answer, Error> {
-        let logits = self.supernet.infer_async(child.prepared(), image).await?;
+    pub(super) async fn classify_by(&self, child: &ActiveChild, frame: Frame<'_>) -> Result<Answer, Error> {
+        let logits = self.supernet.infer_async(child.prepared(), frame).await?;
         self.answer(child.prepared(), logits)
     }
 
@@ -56,8 +57,8 @@ impl Runtime {
     /// # Errors
     /// [`Error`], as [`Runtime::classify`].
     #[cfg(not(target_arch = "wasm32"))]
-    pub fn logits(&self, image: &Image<'_>) -> Result<Vec<f32>, Error> {
-        self.supernet.infer(self.active().prepared(), image)
+    pub fn logits<'a>(&self, frame: impl Into<Frame<'a>>) -> Result<Vec<f32>, Error> {
+        self.supernet.infer(self.active().prepared(), frame)
     }
 
     fn answer(&self, child: &PreparedChild, logits: Vec<f32>) -> Result<Answer, Error> {

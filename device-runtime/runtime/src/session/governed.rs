@@ -1,4 +1,5 @@
 use crate::Error;
+use crate::engine::Frame;
 use crate::engine::PreparedChild;
 #[cfg(not(target_arch = "wasm32"))]
 use crate::gpu::block_on;
@@ -7,7 +8,6 @@ use crate::session::{ActiveChild, Answer, Runtime, Target, WholeSpaceChoice, Who
 use nestling_bundle::Bundle;
 use nestling_core::choosing::Budget;
 use nestling_core::governor::{Decision, Governor, GovernorOptions, Rung, ThermalHint};
-use nestling_core::image::Image;
 use nestling_core::metrics::Millis;
 use std::collections::HashMap;
 use std::ops::Deref;
@@ -146,18 +146,18 @@ impl<R: Deref<Target = Runtime>> Governed<R> {
     /// # Errors
     /// As [`Runtime::classify`].
     #[cfg(not(target_arch = "wasm32"))]
-    pub fn classify(&self, image: &Image<'_>) -> Result<Answer, Error> {
-        block_on(self.classify_async(image))
+    pub fn classify<'a>(&self, frame: impl Into<Frame<'a>>) -> Result<Answer, Error> {
+        block_on(self.classify_async(frame.into()))
     }
 
     /// As [`Governed::classify`], without blocking.
     ///
     /// # Errors
     /// As [`Runtime::classify`].
-    pub async fn classify_async(&self, image: &Image<'_>) -> Result<Answer, Error> {
+    pub async fn classify_async<'a>(&self, frame: impl Into<Frame<'a>>) -> Result<Answer, Error> {
         let child = lock(&self.state).child().clone();
         let started = Instant::now();
-        let answer = self.runtime.classify_by(&child, image).await?;
+        let answer = self.runtime.classify_by(&child, frame.into()).await?;
         self.observe(&child, started.elapsed().into());
         Ok(answer)
     }

@@ -13,6 +13,8 @@
 //! blocking forms exist on native targets.
 
 mod answer;
+#[cfg(test)]
+mod async_tests;
 mod calibrate;
 mod classify;
 mod governed;
@@ -44,6 +46,7 @@ use std::time::Duration;
 
 /// What a [`Runtime`] runs on, and what it is made ready for.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct RuntimeOptions {
     /// Which adapter to open, and how.
     pub context: ContextOptions,
@@ -53,7 +56,7 @@ pub struct RuntimeOptions {
     /// upload and resize count. `None` takes the space's largest resolution.
     pub image_side: Option<u32>,
     /// Largest side of an image's centre square in pixels.
-    pub largest_image_side: u32,
+    pub max_image_side: u32,
     /// Classifications whose answers can be on their way at the same time.
     pub answers_in_flight: usize,
     /// Whether children whose weights were never trained may be chosen and answer: their times are true, their answers
@@ -83,7 +86,7 @@ impl Default for RuntimeOptions {
             context: ContextOptions::default(),
             spare_children: 8,
             image_side: None,
-            largest_image_side: engine.largest_image_side,
+            max_image_side: engine.max_image_side,
             answers_in_flight: engine.answers_in_flight,
             untrained: false,
             weight_storage: None,
@@ -91,6 +94,14 @@ impl Default for RuntimeOptions {
             start: Start::Within(Duration::from_secs(1)),
             tiles: engine.tiles,
         }
+    }
+}
+
+impl RuntimeOptions {
+    nestling_core::setters! {
+        context: ContextOptions, spare_children: usize, image_side: Option<u32>, max_image_side: u32,
+        answers_in_flight: usize, untrained: bool, weight_storage: Option<WeightStorage>, arithmetic: Arithmetic,
+        start: Start, tiles: TileChoice,
     }
 }
 
@@ -165,7 +176,7 @@ impl Runtime {
         let manifest = bundle.manifest();
         let engine_options = EngineOptions {
             child_slots: bundle.children().len() + options.spare_children,
-            largest_image_side: options.largest_image_side,
+            max_image_side: options.max_image_side,
             answers_in_flight: options.answers_in_flight,
             weight_storage: options.weight_storage.unwrap_or(manifest.weight_storage),
             arithmetic: options.arithmetic,
@@ -197,7 +208,7 @@ impl Runtime {
             return Err(Error::Untrained { child: "every child of the bundle".to_owned() });
         };
         let largest_resolution = space.resolutions.iter().copied().max().unwrap_or(1);
-        let image_side = options.image_side.unwrap_or(largest_resolution).clamp(2, options.largest_image_side.max(2));
+        let image_side = options.image_side.unwrap_or(largest_resolution).clamp(2, options.max_image_side.max(2));
         let image_format = Self::format_for(space.input_channels);
         Ok(Self {
             device: device_key(context.facts(), options.arithmetic, supernet.weight_storage()),
@@ -320,19 +331,23 @@ mod tests {
     use nestling_bundle::{BundleContents, Manifest};
     use nestling_core::image::Preprocessing;
     use nestling_core::metrics::Top1;
-    use nestling_core::space::SearchSpace;
+    use nestling_core::space::{Network, SearchSpace};
 
-    fn bundle(weight_storage: WeightStorage) -> Bundle {
+    /// A bundle with the smallest and the biggest child. Its weights are made up, and so are the accuracies.
+    pub(super) fn bundle(weight_storage: WeightStorage) -> Bundle {
         let space = SearchSpace::fashion().validated().unwrap();
-        let (child, unknown) = (space.smallest(), Top1 { correct: 0, images: 0 });
-        let network = space.lower(&child).unwrap();
-        let cost = network.cost();
+        let named = [("smallest", space.smallest(), 700), ("biggest", space.biggest(), 900)];
+        let networks = named.each_ref().map(|(_, child, _)| space.lower(child).unwrap());
+        let entry = |((name, child, correct), network): (_, &Network)| {
+            let top1 = Top1 { correct, images: 1000 };
+            ChildEntry { name: str::to_owned(name), child, cost: network.cost(), held_out: top1, test: top1 }
+        };
         let manifest = Manifest {
             name: "fashion".into(),
             provenance: "test".into(),
             preprocessing: Preprocessing { means: vec![0.3], standard_deviations: vec![0.4], centre_fraction: 1.0 },
             labels: (0..space.classes).map(|class| class.to_string()).collect(),
-            children: vec![ChildEntry { name: "smallest".into(), child, cost, held_out: unknown, test: unknown }],
+            children: named.into_iter().zip(&networks).map(entry).collect(),
             latency_tables: Vec::new(),
             trained: Trained::WholeSpace,
             weight_storage,
@@ -341,7 +356,7 @@ mod tests {
             space: space.definition().clone(),
         };
         let weights: Vec<f32> = (0..space.layout().len()).map(|index| (index as f32).sin() / 3.0).collect();
-        let children = [CalibratedChild::neutral(&network)];
+        let children = networks.each_ref().map(CalibratedChild::neutral);
         let contents = BundleContents { manifest: &manifest, weights: &weights, children: &children, images: &[] };
         Bundle::from_bytes(&contents.encode().unwrap()).unwrap()
     }

@@ -15,6 +15,7 @@ use std::fmt;
 
 /// How a whole space is searched.
 #[derive(Clone, Copy, Default)]
+#[non_exhaustive]
 pub struct WholeSpaceOptions<'a> {
     /// How many children are looked at, by prediction.
     pub search: SearchBudget,
@@ -22,6 +23,10 @@ pub struct WholeSpaceOptions<'a> {
     pub seed: u64,
     /// Called now and then, for a progress bar; [`Progress`] says what it must not do.
     pub progress: Option<OnProgress<'a>>,
+}
+
+impl<'a> WholeSpaceOptions<'a> {
+    nestling_core::setters! { search: SearchBudget, seed: u64, progress: Option<OnProgress<'a>> }
 }
 
 impl fmt::Debug for WholeSpaceOptions<'_> {

@@ -6,8 +6,8 @@ use crate::{device, profile};
 use anyhow::Result;
 use clap::ValueEnum;
 use nestling::Progress;
-use nestling::gpu::block_on;
-use nestling::session::WholeSpaceOptions;
+use nestling::WholeSpaceOptions;
+use nestling::block_on;
 use nestling::{Runtime, RuntimeOptions};
 use nestling_bundle::Bundle;
 use nestling_core::choosing::Budget;
@@ -121,7 +121,7 @@ impl Options {
             let show = |Progress { fraction, phase }: Progress| {
                 bar.show((turn as f64 + fraction) / budgets.len() as f64, phase);
             };
-            let options = WholeSpaceOptions { progress: Some(&show), ..WholeSpaceOptions::default() };
+            let options = WholeSpaceOptions::default().progress(Some(&show));
             let choice = runtime.choose_in_whole_space(bundle, budget, &options)?;
             rows.push(ChosenChild::of_whole_space(&choice, runtime.space())?);
         }

@@ -59,8 +59,8 @@ impl Options {
         let images = pixels.iter()?;
         let largest = images.iter().map(|(_, _, image)| image.width().min(image.height())).max().unwrap_or(0);
         let defaults = RuntimeOptions::default();
-        let largest_image_side = largest.max(defaults.largest_image_side);
-        let options = RuntimeOptions { largest_image_side, ..defaults };
+        let max_image_side = largest.max(defaults.max_image_side);
+        let options = defaults.max_image_side(max_image_side);
         let opened = device.open_with(&self.bundle, options, self.measuring.profile())?;
         let runtime = &opened.runtime;
         if let Some(ms) = self.budget_ms {
@@ -89,7 +89,7 @@ impl Options {
                         Some(label.clone())
                     }
                 };
-                let guess = |guess: nestling::session::Guess<'_>| Guess {
+                let guess = |guess: nestling::Guess<'_>| Guess {
                     label: guess.label.to_owned(),
                     probability: guess.probability,
                 };

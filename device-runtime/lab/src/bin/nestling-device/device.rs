@@ -3,8 +3,9 @@
 use crate::output::say;
 use anyhow::{Context as _, Result};
 use clap::{Args, ValueEnum};
-use nestling::engine::TileChoice;
-use nestling::gpu::{Backends, Context, ContextOptions};
+use nestling::TileChoice;
+use nestling::wgpu::Backends;
+use nestling::{Context, ContextOptions};
 use nestling::{Runtime, RuntimeOptions};
 use nestling_bundle::{Bundle, DeviceProfile};
 use nestling_core::arithmetic::Arithmetic;
@@ -78,15 +79,13 @@ impl Options {
             Some(Backend::Metal) => Backends::METAL,
             Some(Backend::Dx12) => Backends::DX12,
         };
-        ContextOptions {
-            backends,
-            adapter_name: self.adapter.clone(),
-            use_subgroups: !self.without.contains(&Feature::Subgroups),
-            use_f16: !self.without.contains(&Feature::F16),
-            use_timestamps: !self.without.contains(&Feature::Timestamps),
-            pipeline_cache: self.cache_folder().map(Path::to_owned),
-            ..ContextOptions::default()
-        }
+        ContextOptions::default()
+            .backends(backends)
+            .adapter_name(self.adapter.clone())
+            .use_subgroups(!self.without.contains(&Feature::Subgroups))
+            .use_f16(!self.without.contains(&Feature::F16))
+            .use_timestamps(!self.without.contains(&Feature::Timestamps))
+            .pipeline_cache(self.cache_folder().map(Path::to_owned))
     }
 
     /// Where compiled pipelines are kept, if that was asked for.
@@ -105,14 +104,14 @@ impl Options {
 
     /// For commands that time children and print no answer: they take untrained children too.
     pub fn open_to_time(&self, path: &Path) -> Result<Opened> {
-        self.open_with(path, RuntimeOptions { untrained: true, ..RuntimeOptions::default() }, None)
+        self.open_with(path, RuntimeOptions::default().untrained(true), None)
     }
 
     /// For a profile: of the children that can be chosen, or of all where none was trained.
     pub fn open_to_profile(&self, path: &Path, tiles: TileChoice, profile: Option<&Path>) -> Result<Opened> {
         self.open_as(path, profile, |bundle| {
             let trained = bundle.children().iter().any(|entry| bundle.manifest().trained.covers(&entry.child));
-            RuntimeOptions { untrained: !trained, tiles, ..RuntimeOptions::default() }
+            RuntimeOptions::default().untrained(!trained).tiles(tiles)
         })
     }
 
@@ -131,20 +130,18 @@ impl Options {
         let bundle = Self::open_bundle(path)?;
         let (open, stopwatch) = (stopwatch.elapsed(), Stopwatch::start());
         let options = options(&bundle);
-        let largest_image_side = options.largest_image_side.max(self.image_side.unwrap_or(0));
-        let options = RuntimeOptions {
-            context: self.context(),
-            image_side: self.image_side,
-            largest_image_side,
-            untrained: self.untrained || options.untrained,
-            weight_storage: self.weight_storage,
-            arithmetic: self.arithmetic,
-            ..options
-        };
+        let max_image_side = options.max_image_side.max(self.image_side.unwrap_or(0));
+        let options = options
+            .context(self.context())
+            .image_side(self.image_side)
+            .max_image_side(max_image_side)
+            .untrained(self.untrained || options.untrained)
+            .weight_storage(self.weight_storage)
+            .arithmetic(self.arithmetic);
         let context = Context::new(&options.context)?;
         let profile = profile.and_then(|path| DeviceProfile::load(path).ok());
         let tiles = profile.map_or(options.tiles, |profile| TileChoice::of_profile(&profile, context.facts()));
-        let runtime = Runtime::open_on(&context, &bundle, &RuntimeOptions { tiles, ..options })?;
+        let runtime = Runtime::open_on(&context, &bundle, &options.tiles(tiles))?;
         let cache = runtime.supernet().context().pipeline_cache();
         if self.cache_folder().is_some() && cache.is_trouble() {
             say(&format!("pipeline cache: {cache}"));

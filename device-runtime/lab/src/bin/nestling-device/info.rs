@@ -1,8 +1,8 @@
 use crate::device;
 use crate::output::{Report, columns, row};
 use anyhow::Result;
-use nestling::engine::weight_bytes;
-use nestling::gpu::{AdapterInfo, list_adapters};
+use nestling::low_level::weight_bytes;
+use nestling::{AdapterInfo, list_adapters};
 use nestling_core::space::{ChildEntry, SearchSpace};
 use nestling_core::weights::WeightStorage;
 use serde::Serialize;

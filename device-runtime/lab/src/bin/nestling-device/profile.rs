@@ -3,9 +3,9 @@ use crate::device::Opened;
 use crate::output::{Report, columns, row, say};
 use crate::progress::Bar;
 use anyhow::{Context as _, Result};
+use nestling::ProfileOptions;
 use nestling::Runtime;
-use nestling::engine::TileChoice;
-use nestling::profiling::ProfileOptions;
+use nestling::TileChoice;
 use nestling_bundle::atomic_file::write_atomically;
 use nestling_bundle::{DeviceProfile, ProfileError, Stale};
 use nestling_lab::Progress;
@@ -125,7 +125,7 @@ fn measure(runtime: &Runtime, effort: &Effort) -> Result<Arc<DeviceProfile>> {
     let bar = Bar::new();
     let show = bar.follow();
     let time = effort.seconds.unwrap_or(USUAL);
-    let options = ProfileOptions { time, progress: Some(&show), ..ProfileOptions::default() };
+    let options = ProfileOptions::default().time(time).progress(Some(&show));
     runtime.profile(&options).context("measuring this device")
 }
 

@@ -32,12 +32,7 @@ pub struct Audit(SwitchAudit);
 
 impl Options {
     pub fn run(&self, device: &device::Options) -> Result<Audit> {
-        let options = RuntimeOptions {
-            spare_children: self.random as usize,
-            // Nothing is answered: any child will do.
-            untrained: true,
-            ..RuntimeOptions::default()
-        };
+        let options = RuntimeOptions::default().spare_children(self.random as usize).untrained(true);
         let Opened { bundle, runtime, .. } = device.open_with(&self.bundle, options, None)?;
         let mut random = rand_chacha::ChaCha8Rng::seed_from_u64(self.seed);
         Ok(Audit(audit_switches(&runtime, &bundle, self.switches as usize, &mut random)?))

@@ -33,8 +33,6 @@ use run::Calibration;
 use std::sync::PoisonError;
 
 #[cfg(test)]
-#[cfg(test)]
-pub(super) use plan::forwards;
 
 const ACTION: &str = "a calibration";
 

@@ -55,7 +55,7 @@ pub(super) fn passes(network: &Network, steps: &[Step]) -> Vec<Pass> {
 
 /// How many forward passes all passes together are, by multiply-accumulate operations.
 #[cfg(test)]
-pub(in crate::engine) fn forwards(network: &Network) -> f64 {
+fn forwards(network: &Network) -> f64 {
     let madds = |index: usize| network.layers[index].shape.madds() as f64;
     let run = |pass: &Pass| {
         let again = pass.base_from.iter().flat_map(|from| &from.residual).flat_map(|(_, layers)| layers);

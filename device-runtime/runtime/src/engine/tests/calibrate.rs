@@ -168,7 +168,7 @@ fn stored_weights_are_calibrated_as_what_they_are_worth() {
 /// Products in 16 bits: the statistics are of what the device computes, near those of f64.
 #[test]
 fn halves_are_calibrated_as_they_compute() {
-    if !CONTEXT.facts().f16 {
+    if !Feature::F16.can_be_tested(CONTEXT.facts().f16) {
         return;
     }
     let mut random = random(84);
@@ -302,7 +302,7 @@ fn what_cannot_be_calibrated_is_said_and_leaves_nothing() {
     let space = SearchSpace::fashion().validated().unwrap();
     let weights = random_weights(&space, &mut random);
     let context = Context::new(&ContextOptions::default()).unwrap();
-    let options = EngineOptions { child_slots: 1, largest_image_side: 64, ..EngineOptions::default() };
+    let options = EngineOptions { child_slots: 1, max_image_side: 64, ..EngineOptions::default() };
     let supernet = load(&context, &space, &weights, &options);
     let child = space.smallest();
     let good = vec![0.5; space.lower(&child).unwrap().input.len()];

@@ -1,6 +1,7 @@
 //! WebGPU's downlevel limits are all that is ever asked for, and no optional feature is needed.
 
 use super::*;
+use crate::gpu::AdapterInfo;
 
 /// Everything that may be missing, one at a time, then all of it.
 fn poor_options(cache: &std::path::Path) -> Vec<(&'static str, ContextOptions)> {
@@ -18,7 +19,7 @@ fn poor_options(cache: &std::path::Path) -> Vec<(&'static str, ContextOptions)> 
 #[test]
 fn everything_runs_with_downlevel_limits_and_without_each_feature() {
     let mut random = random(41);
-    let space = networks::mixed(); // every operator
+    let space = networks::mixed().validated().unwrap(); // every operator
     let weights = random_weights(&space, &mut random);
     let children = [space.smallest(), space.biggest()].map(|child| random_statistics(&space, &child, &mut random));
     let tensors = [&children[0], &children[1]]
@@ -39,6 +40,18 @@ fn everything_runs_with_downlevel_limits_and_without_each_feature() {
         }
         assert!(limits.max_storage_buffer_binding_size <= least.max_storage_buffer_binding_size, "{missing}");
         assert!(options.use_subgroups || !context.facts().subgroups, "{missing}");
+        if missing.starts_with("nothing missing") {
+            let AdapterInfo { f16, subgroups, timestamps, pipeline_cache, .. } = *context.facts();
+            for (feature, is_offered) in [
+                (Feature::F16, f16),
+                (Feature::Subgroups, subgroups),
+                (Feature::Timestamps, timestamps),
+                (Feature::PipelineCache, pipeline_cache),
+            ] {
+                // What an adapter lacks in any case, leaving it out shows nothing.
+                let _ = feature.can_be_tested(is_offered);
+            }
+        }
         // What software gets, and at last the kernels of a phone.
         let phone = (missing == "none of them").then_some(Vendor::Mali);
         for vendor in [context.facts().vendor_family()].into_iter().chain(phone) {

@@ -22,7 +22,7 @@ fn check_children(space: &ValidatedSpace, storage: WeightStorage, sampled: usize
     let as_stored = dequantised(space.layout(), &weights, storage);
     // Of its own, so that no other test is counted.
     let context = Context::new(&ContextOptions::default()).unwrap();
-    if !context.facts().f16 {
+    if !Feature::F16.can_be_tested(context.facts().f16) {
         return;
     }
     let supernet = load(&context, space, &weights, &in_halves(storage));
@@ -87,7 +87,7 @@ fn what_answers_first_is_exact_and_what_was_tested_is_compiled_once() {
     let weights = random_weights(&space, &mut random);
     let child = random_statistics(&space, &space.smallest(), &mut random);
     let context = Context::new(&ContextOptions::default()).unwrap();
-    if !context.facts().f16 {
+    if !Feature::F16.can_be_tested(context.facts().f16) {
         return;
     }
     let at_once = EngineOptions { start: Start::Within(Duration::ZERO), ..in_halves(WeightStorage::F32) };

@@ -103,7 +103,12 @@ fn case(
         Kernel::Pool | Kernel::PoolWide => Operator::Pool,
         Kernel::AveragePool => Operator::AveragePool,
         Kernel::Pointwise | Kernel::PointwiseSmall | Kernel::LinearWide | Kernel::Fallback => Operator::Pointwise,
-        Kernel::ResizeColumns | Kernel::ResizeRows | Kernel::ReadWeights | Kernel::Moments | Kernel::Normalise => {
+        Kernel::ResizeColumns
+        | Kernel::TextureColumns
+        | Kernel::ResizeRows
+        | Kernel::ReadWeights
+        | Kernel::Moments
+        | Kernel::Normalise => {
             unreachable!("{kernel:?} computes no layer")
         }
     };
@@ -397,7 +402,8 @@ fn paddings() -> impl Strategy<Value = Padding> {
 /// Tiles of a pointwise layer: every vendor's, and every one that tuning tries.
 fn all_variants() -> Vec<TileVariant> {
     let mut all = Vec::new();
-    let subgroups = CONTEXT.facts().subgroups;
+    // Without subgroups all tiles that broadcast are left out.
+    let subgroups = Feature::Subgroups.can_be_tested(CONTEXT.facts().subgroups);
     for software in [false, true] {
         all.extend(tile_candidates(software, subgroups));
     }
@@ -615,32 +621,39 @@ proptest! {
     }
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, max_shrink_iters: 64, ..ProptestConfig::default() })]
+fn few_cases() -> ProptestConfig {
+    ProptestConfig { cases: 48, max_shrink_iters: 64, source_file: Some(file!()), ..ProptestConfig::default() }
+}
 
-    #[test]
-    fn pointwise_in_halves(
+#[test]
+fn pointwise_in_halves() {
+    if !Feature::F16.can_be_tested(CONTEXT.facts().f16) {
+        return;
+    }
+    let sides = prop_oneof![Just((1u32, 1u32)), (1u32..20, 1u32..20)];
+    proptest!(few_cases(), |(
         variant in variants(),
-        gated: bool,
-        residual: bool,
+        (gated, residual) in any::<(bool, bool)>(),
         channels in (1u32..20, 1u32..13),
         more in (0u32..4, 0u32..4),
-        side in prop_oneof![Just((1u32, 1u32)), (1u32..20, 1u32..20)],
+        side in sides,
         storage in storages(),
-        seed: u64,
-    ) {
-        if CONTEXT.facts().f16 {
-            let input = Shape { channels: 4 * channels.0, height: side.0, width: side.1 };
-            let (one, swish, outputs) = ((1, 1), Activation::HardSwish, 4 * channels.1);
-            let plain =
-                case(Kernel::Pointwise, one, 1, Padding::Symmetric, swish, residual, input, outputs, more, seed);
-            let plain = if gated { plain.gated() } else { plain };
-            check(&Case { variant, ..plain.in_halves().stored(storage) })?;
-        }
-    }
+        seed in any::<u64>(),
+    )| {
+        let input = Shape { channels: 4 * channels.0, height: side.0, width: side.1 };
+        let (one, swish, outputs) = ((1, 1), Activation::HardSwish, 4 * channels.1);
+        let plain = case(Kernel::Pointwise, one, 1, Padding::Symmetric, swish, residual, input, outputs, more, seed);
+        let plain = if gated { plain.gated() } else { plain };
+        check(&Case { variant, ..plain.in_halves().stored(storage) })?;
+    });
+}
 
-    #[test]
-    fn depthwise_in_halves(
+#[test]
+fn depthwise_in_halves() {
+    if !Feature::F16.can_be_tested(CONTEXT.facts().f16) {
+        return;
+    }
+    proptest!(few_cases(), |(
         size in sizes(),
         stride in 1u32..=2,
         padding in paddings(),
@@ -648,21 +661,19 @@ proptest! {
         more in 0u32..4,
         side in (1u32..20, 1u32..20),
         storage in storages(),
-        seed: u64,
-    ) {
-        if CONTEXT.facts().f16 {
-            let input = Shape { channels: 4 * groups, height: side.0, width: side.1 };
-            let swish = Activation::Swish;
-            let plain = case(Kernel::Depthwise, size, stride, padding, swish, false, input, 0, (more, 0), seed);
-            check(&plain.in_halves().stored(storage))?;
-        }
-    }
+        seed in any::<u64>(),
+    )| {
+        let input = Shape { channels: 4 * groups, height: side.0, width: side.1 };
+        let swish = Activation::Swish;
+        let plain = case(Kernel::Depthwise, size, stride, padding, swish, false, input, 0, (more, 0), seed);
+        check(&plain.in_halves().stored(storage))?;
+    });
 }
 
 /// Every tile that any vendor gets or that tuning tries, on sizes that it does not divide.
 #[test]
 fn every_tile_is_right_in_halves() {
-    if !CONTEXT.facts().f16 {
+    if !Feature::F16.can_be_tested(CONTEXT.facts().f16) {
         return;
     }
     for (seed, variant) in (0..).zip(all_variants()) {

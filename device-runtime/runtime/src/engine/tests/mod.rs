@@ -10,6 +10,7 @@ mod pipeline_cache;
 mod resize;
 mod start;
 mod storage;
+mod texture;
 mod trouble;
 mod tune;
 
@@ -17,6 +18,7 @@ pub(super) use networks::mixed;
 
 use super::*;
 use crate::engine::tiles::vendor_tiles;
+use crate::gpu::require::Feature;
 use crate::gpu::{Context, ContextOptions, Vendor};
 use nestling_core::arithmetic::Arithmetic;
 use nestling_core::image::Preprocessing;

@@ -39,7 +39,7 @@ fn a_second_start_is_warm_and_answers_the_same() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path().join("made by the first start");
     let (context, first) = answer(&folder, Start::Within(Duration::ZERO));
-    if !context.facts().pipeline_cache {
+    if !Feature::PipelineCache.can_be_tested(context.facts().pipeline_cache) {
         assert_eq!(context.pipeline_cache().start, CacheStart::Unused { reason: CacheUnused::NotOffered });
         return;
     }
@@ -85,7 +85,7 @@ fn a_folder_that_cannot_be_written_fails_nothing() {
     for start in [Start::Tuned, Start::Within(Duration::ZERO)] {
         let (context, logits) = answer(&occupied, start);
         assert!(logits.iter().all(|logit| logit.is_finite()));
-        if context.facts().pipeline_cache {
+        if Feature::PipelineCache.can_be_tested(context.facts().pipeline_cache) {
             let state = context.pipeline_cache();
             assert!(matches!(&state.save, CacheSave::Failed { message } if message.contains("file")), "{state}");
             assert!(state.is_trouble());

@@ -4,20 +4,24 @@ use crate::gpu::{Staging, block_on};
 use nestling_core::image::{Image, PixelFormat, Plane, YuvColour, YuvMatrix, YuvRange, preprocess};
 use proptest::prelude::*;
 
-/// What the resize leaves in the input tensor, channel by channel.
 fn resized(supernet: &Supernet, child: &PreparedChild, image: &Image<'_>) -> Vec<f32> {
+    resized_input(supernet, child, Input::Image(image))
+}
+
+/// What the resize leaves in the input tensor, channel by channel.
+pub(super) fn resized_input(supernet: &Supernet, child: &PreparedChild, input: Input<'_>) -> Vec<f32> {
     let shape = child.network().input;
     let bytes = u64::from(shape.pixels()) * 16;
     let context = supernet.context();
     let lease = Staging::new(context, 1, bytes).try_take().unwrap();
     let (submission, verdict) = {
         let mut state = supernet.lock();
-        supernet.upload(child, Input::Image(image), &mut state).unwrap();
+        supernet.upload(child, input, &mut state).unwrap();
         context.guarded("a resize", || {
             let mut commands = context.encoder();
             {
                 let mut pass = commands.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
-                supernet.encode_resize(child, &state, &mut pass).unwrap();
+                supernet.encode_input(child, input, &state, &mut pass).unwrap();
             }
             commands.copy_buffer_to_buffer(&supernet.arena.filtered, 0, lease.buffer(), 0, bytes);
             context.submit(commands)
@@ -62,7 +66,7 @@ fn the_largest_square_of_a_picture_loses_no_accuracy() {
     let mut random = random(15);
     let space = SearchSpace::fashion().validated().unwrap();
     let weights = random_weights(&space, &mut random);
-    let options = EngineOptions { largest_image_side: SIDE, ..EngineOptions::default() };
+    let options = EngineOptions { max_image_side: SIDE, ..EngineOptions::default() };
     let supernet = load(&CONTEXT, &space, &weights, &options);
     let child = random_statistics(&space, &space.biggest(), &mut random);
     let prepared = supernet.prepare(&child).unwrap();
@@ -80,7 +84,7 @@ fn a_share_of_the_square_is_the_same_on_the_gpu() {
     let weights = random_weights(&space, &mut random);
     for centre_fraction in [0.01, 0.5, 0.875, 1.0] {
         let preprocessing = Preprocessing { centre_fraction, ..preprocessing(&space) };
-        let options = EngineOptions { largest_image_side: 224, ..EngineOptions::default() };
+        let options = EngineOptions { max_image_side: 224, ..EngineOptions::default() };
         let supernet = Supernet::load(&CONTEXT, &space, &weights, &preprocessing, &options).unwrap();
         let child = random_statistics(&space, &space.biggest(), &mut random);
         let prepared = supernet.prepare(&child).unwrap();

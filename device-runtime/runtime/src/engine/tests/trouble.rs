@@ -25,7 +25,7 @@ fn no_adapter_says_what_was_tried_and_what_to_install() {
 #[test]
 fn what_does_not_belong_together_is_refused() {
     let (space, weights, child) = fashion();
-    let options = EngineOptions { child_slots: 1, largest_image_side: 64, ..EngineOptions::default() };
+    let options = EngineOptions { child_slots: 1, max_image_side: 64, ..EngineOptions::default() };
     let good = preprocessing(&space);
     let error = Supernet::load(&CONTEXT, &space, &weights[1..], &good, &options).unwrap_err();
     assert!(matches!(error, Error::Weights { .. }), "{error}");
@@ -43,8 +43,7 @@ fn what_does_not_belong_together_is_refused() {
     let other = load(&CONTEXT, &space, &weights, &options);
     let error = other.infer_tensor(&prepared, &[0.0; 400]).unwrap_err();
     assert!(matches!(error, Error::Foreign { .. }), "{error}");
-    let mut elsewhere = space.clone();
-    elsewhere.resolutions = vec![36];
+    let elsewhere = SearchSpace { resolutions: vec![36], ..SearchSpace::fashion() }.validated().unwrap();
     let stranger = random_statistics(&elsewhere, &elsewhere.smallest(), &mut random(1));
     drop(prepared);
     assert!(matches!(supernet.prepare(&stranger).unwrap_err(), Error::Space(_)));
@@ -54,7 +53,7 @@ fn what_does_not_belong_together_is_refused() {
 #[test]
 fn a_buffer_beyond_the_adapter_is_refused_before_it_is_made() {
     let (space, weights, _) = fashion();
-    let options = EngineOptions { largest_image_side: 16_000, ..EngineOptions::default() };
+    let options = EngineOptions { max_image_side: 16_000, ..EngineOptions::default() };
     let error = Supernet::load(&CONTEXT, &space, &weights, &preprocessing(&space), &options).unwrap_err();
     assert!(matches!(&error, Error::TooLarge { place, .. } if place.contains("image")), "{error}");
 }

@@ -1,0 +1,8 @@
+//! The engine underneath [`Runtime`](crate::Runtime): for laboratories, trainers and tests. It may change in any release.
+
+pub use crate::engine::{
+    EngineOptions, HostSpan, LayerPlan, LayerTimes, LoadTimes, MemoryUse, Planner, Supernet, Timeline, Traits,
+    kernels_fingerprint, vendor_tiles, weight_bytes,
+};
+pub use crate::gpu::{CacheFault, CacheSave, CacheStart, CacheUnused, Counters, PipelineCacheState, Vendor};
+pub use crate::profiling::{ChoiceTimer, DriftMeter, Subject, measure};
