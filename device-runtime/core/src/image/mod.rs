@@ -15,4 +15,4 @@ mod yuv;
 pub use pixel_format::{PixelFormat, PixelFormatRow};
 pub use pixels::{Crop, Image, ImageError, Pixels, Preprocessing, check_size};
 pub use resize::{Taps, preprocess, triangle_taps};
-pub use yuv::{Chroma, Plane, YuvColour, YuvFactors, YuvMatrix, YuvRange, chroma_samples};
+pub use yuv::{Chroma, Plane, YuvColour, YuvMatrix, YuvRange, chroma_samples};
