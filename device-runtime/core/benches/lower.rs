@@ -3,6 +3,7 @@
 //! ```text
 //! cargo bench -q -p nestling-core --bench lower
 //! ```
+#![allow(clippy::unwrap_used, reason = "a bench may panic")]
 
 use nestling_core::space::{SearchSpace, SpaceError};
 use std::hint::black_box;

@@ -1,4 +1,4 @@
-//! The number formats that products are computed in.
+//! The number type that kernels multiply in.
 
 use crate::words::any_of;
 use serde::{Deserialize, Serialize};

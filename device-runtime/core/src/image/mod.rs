@@ -7,16 +7,12 @@
 //!    bilinear, half-pixel centres), along rows and columns separately.
 //! 3. `(value / 255 - mean) / standard_deviation`, a channel at a time.
 
-mod image;
 mod pixel_format;
+mod pixels;
 mod resize;
 mod yuv;
 
-pub use image::{Crop, Image, ImageError, Preprocessing, check_size};
 pub use pixel_format::{PixelFormat, PixelFormatRow};
+pub use pixels::{Crop, Image, ImageError, Pixels, Preprocessing, check_size};
 pub use resize::{Taps, preprocess, triangle_taps};
-pub use yuv::{Plane, YuvColour, YuvMatrix, YuvRange};
-pub use {
-    image::Pixels,
-    yuv::{Chroma, chroma_samples},
-};
+pub use yuv::{Chroma, Plane, YuvColour, YuvMatrix, YuvRange, chroma_samples};

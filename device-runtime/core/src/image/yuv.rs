@@ -156,8 +156,10 @@ pub fn chroma_samples(pixels: u32) -> u32 {
 }
 
 impl Yuv420<'_> {
+    /// Checks strides and lengths.
+    ///
     /// # Errors
-    /// [`ImageError`] if a plane is too short for the size.
+    /// [`ImageError`] names the plane that is too short, or whose rows would overlap.
     pub fn check(&self, width: u32, height: u32) -> Result<(), ImageError> {
         self.luma.check("luma", height, u64::from(width))?;
         let (columns, rows) = (u64::from(chroma_samples(width)), chroma_samples(height));

@@ -1,5 +1,6 @@
 use crate::space::walk::{stage_problem, walk};
 use crate::space::{Activation, ExpandRatio, SearchSpace, SpaceError, StageSpace, ValidatedSpace};
+use crate::words::any_of;
 
 /// Largest width or class count that a space may name: keeps every product of sizes far from overflow.
 const MAX_SIZE: u32 = 16_384;
@@ -128,8 +129,9 @@ impl Check<'_> {
     fn activation(&self, place: &str, given: Option<Activation>) -> Result<(), SpaceError> {
         match given.filter(|activation| activation.row().is_gate) {
             Some(gate) => {
-                let problem = format!("is {gate:?}, a gate: choose identity, relu, relu6, swish or hard_swish");
-                Err(self.fail(place, problem))
+                let others = Activation::ALL.map(Activation::row).into_iter().filter(|row| !row.is_gate);
+                let choices = any_of(others.map(|row| row.name));
+                Err(self.fail(place, format!("is {}, a gate: choose {choices}", gate.row().name)))
             }
             None => Ok(()),
         }

@@ -365,14 +365,16 @@ fn check(case: &Case) -> Result<(), TestCaseError> {
     let halves = halves_tolerance(case, &as_stored, &gated_input, &folded);
     // What runs any convolution or matrix must run this one too.
     let planner = Planner::new(&SearchSpace::fashion(), case.traits);
-    let own = match case.kernel {
-        Kernel::Pointwise => planner.plan_tile(case.variant, &shape).unwrap(),
-        kernel => planner.plan_kernel(kernel, &shape).unwrap(),
+    let own = if case.kernel == Kernel::Pointwise {
+        planner.plan_tile(case.variant, &shape).unwrap()
+    } else {
+        planner.plan_kernel(case.kernel, &shape).unwrap()
     };
-    let plain = planner.plan_fallback(&shape).unwrap();
-    // The plain kernel of pointwise layers looks for no offset: they have none but where they are matrices.
-    let plain_too = case.layer.convolution.is_some() && (plain.kernel == Kernel::Fallback || case.offsets == (0, 0));
-    for plan in [Some(own), plain_too.then_some(plain)].into_iter().flatten() {
+    let fallback = planner.plan_fallback(&shape).unwrap();
+    // The fallback of pointwise layers reads no offset: only matrices have one.
+    let with_fallback =
+        case.layer.convolution.is_some() && (fallback.kernel == Kernel::Fallback || case.offsets == (0, 0));
+    for plan in [Some(own), with_fallback.then_some(fallback)].into_iter().flatten() {
         let (output, behind) = run(case, plan, &weights, &input, &gate, &residual, &folded);
         for (index, (&given, &wanted)) in output.iter().zip(&expected).enumerate() {
             let difference = (f64::from(given) - wanted).abs();

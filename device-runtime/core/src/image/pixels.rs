@@ -249,8 +249,8 @@ impl<'a> Image<'a> {
     }
 
     /// The value of channel `channel` (of `channels`: 1 or 3) at a pixel, 0 to 255. A grey network reads colour as
-    /// Rec. 601 luma, and a frame's own luma; a colour network reads grey as three equal channels. Of chroma the nearest
-    /// sample counts.
+    /// Rec. 601 luma, and a frame's own luma. A colour network reads grey as three equal channels. A pixel takes the
+    /// nearest chroma sample.
     pub fn value(&self, row: u32, column: u32, channel: u32, channels: u32) -> f64 {
         let pixel = row as usize * self.width as usize + column as usize;
         match self.pixels {
