@@ -25,7 +25,7 @@ fn main() -> Result<()> {
     let runtime = Runtime::open(&bundle, &RuntimeOptions::default())?;
     let choice = runtime.choose(Budget::p90(Millis(limit)))?;
     println!("{choice}");
-    let answer = runtime.classify(&Image::rgba8(width, height, &bytes)?)?;
+    let answer = runtime.classify(Image::rgba8(width, height, &bytes)?)?;
     println!("{} {:.1} %", answer.top().label, 100.0 * answer.top().probability);
 
     // The device warms up, say: the next faster child takes over.
@@ -33,7 +33,7 @@ fn main() -> Result<()> {
         Some(faster) => {
             let took = runtime.switch_to(faster)?;
             println!("switched to `{}` in {:.1} us", faster.entry.name, Millis::from(took).micros());
-            let answer = runtime.classify(&Image::rgba8(width, height, &bytes)?)?;
+            let answer = runtime.classify(Image::rgba8(width, height, &bytes)?)?;
             println!("{} {:.1} %", answer.top().label, 100.0 * answer.top().probability);
         }
         None => println!("no shipped child is faster than `{}`", choice.entry().name),

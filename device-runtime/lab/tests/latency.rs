@@ -114,7 +114,7 @@ fn choosing_profiling_and_calibrating_change_no_answer_of_other_threads() {
             let mut count = 0;
             while !done.load(Ordering::Relaxed) || count < names.len() {
                 let image = count % images.len();
-                let logits = bits(&runtime.logits(&images[image]).unwrap());
+                let logits = bits(&runtime.logits(images[image]).unwrap());
                 assert!(expected.iter().any(|answers| answers[image] == logits), "an answer of no child");
                 count += 1;
             }

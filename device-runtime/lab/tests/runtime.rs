@@ -78,7 +78,7 @@ fn threads_that_classify_while_another_switches_get_serial_answers() {
     let mut serial = Vec::new();
     for name in &names {
         runtime.switch_to(*name).unwrap();
-        serial.push((0..4).map(|index| runtime.classify(&image(index)).unwrap()).collect::<Vec<_>>());
+        serial.push((0..4).map(|index| runtime.classify(image(index)).unwrap()).collect::<Vec<_>>());
     }
     let done = AtomicBool::new(false);
     std::thread::scope(|scope| {
@@ -96,7 +96,7 @@ fn threads_that_classify_while_another_switches_get_serial_answers() {
                 scope.spawn(move || {
                     for turn in 0..60 {
                         let index = (worker + turn) % 4;
-                        let answer = runtime.classify(&image(index)).unwrap();
+                        let answer = runtime.classify(image(index)).unwrap();
                         let child = BUNDLE.children().iter().position(|entry| entry.child == *answer.child()).unwrap();
                         assert_eq!(answer, serial[child][index], "{} on image {index}", names[child]);
                     }
@@ -118,7 +118,7 @@ fn a_governed_runtime_switches_by_what_it_is_told() {
     let top = governed.governor().current();
     let pixels = common::pixels(1);
     let image = Image::grey8(28, 28, &pixels).unwrap();
-    assert_eq!(governed.classify(&image).unwrap(), runtime.classify(&image).unwrap());
+    assert_eq!(governed.classify(image).unwrap(), runtime.classify(image).unwrap());
 
     let old = runtime.active();
     let said = [(); 4].map(|()| governed.observe(&old, Millis(1e6)));
@@ -129,7 +129,7 @@ fn a_governed_runtime_switches_by_what_it_is_told() {
     governed.set_thermal_hint(ThermalHint::Critical);
     std::thread::scope(|scope| {
         for _ in 0..3 {
-            scope.spawn(|| governed.classify(&image).unwrap());
+            scope.spawn(|| governed.classify(image).unwrap());
         }
     });
     // A restless machine may have measured a ladder of two rungs only.
@@ -140,7 +140,7 @@ fn a_governed_runtime_switches_by_what_it_is_told() {
     runtime.switch_to("biggest").unwrap();
     let own = runtime.active();
     assert!([(); 9].iter().all(|()| governed.observe(&own, Millis(1e6)) == Decision::Stay));
-    let served = governed.classify(&image).unwrap();
+    let served = governed.classify(image).unwrap();
     let rung = governed.governor().rung().name.clone();
     assert_eq!(served.child(), runtime.prepared(&rung).unwrap().child(), "the governor's child answers all the same");
 
@@ -150,7 +150,7 @@ fn a_governed_runtime_switches_by_what_it_is_told() {
     let governed = runtime.governed(Millis(1e-6)).unwrap();
     assert_eq!((governed.governor().current(), governed.is_too_slow()), (0, false));
     for _ in 0..3 {
-        governed.classify(&image).unwrap();
+        governed.classify(image).unwrap();
     }
     assert!(governed.is_too_slow());
 }
@@ -160,9 +160,9 @@ fn answers_are_labels_with_probabilities() {
     let runtime = runtime();
     let pixels = common::pixels(1);
     let image = Image::grey8(28, 28, &pixels).unwrap();
-    let answer = runtime.classify(&image).unwrap();
+    let answer = runtime.classify(image).unwrap();
     assert!(common::LABELS.contains(&answer.top().label));
-    assert_eq!(answer.logits(), runtime.logits(&image).unwrap());
+    assert_eq!(answer.logits(), runtime.logits(image).unwrap());
     assert!((answer.top_k(10).map(|guess| guess.probability).sum::<f64>() - 1.0).abs() < 1e-9);
     assert_eq!(runtime.classify_many(&[image, image]).unwrap(), [answer.clone(), answer.clone()]);
     assert_eq!(pollster::block_on(runtime.classify_async(&image)).unwrap(), answer);
@@ -172,7 +172,7 @@ fn answers_are_labels_with_probabilities() {
 fn images_that_do_not_fit_are_typed_errors() {
     let runtime = runtime();
     let wide = vec![0; 65 * 65];
-    let error = runtime.classify(&Image::grey8(65, 65, &wide).unwrap()).unwrap_err();
+    let error = runtime.classify(Image::grey8(65, 65, &wide).unwrap()).unwrap_err();
     assert!(matches!(error, Error::ImageTooLarge { side: 65, max: 64 }), "{error}");
     assert!(Image::grey8(28, 28, &wide).unwrap_err().to_string().contains("784 bytes, but 4225 were given"));
     assert!(Image::grey8(1, 28, &[0; 28]).unwrap_err().to_string().contains("each side must be between 2 and"));
@@ -422,7 +422,7 @@ fn the_gpu_holds_what_the_file_holds_unless_told_otherwise() {
         let memory = runtime.supernet().memory().weights;
         assert_eq!(memory, nestling::low_level::weight_bytes(bundle.layout(), expected));
         runtime.switch_to("biggest").unwrap();
-        (runtime.logits(&image).unwrap(), runtime.device().precision.clone())
+        (runtime.logits(image).unwrap(), runtime.device().precision.clone())
     };
     for (storage, bound) in [(WeightStorage::F32, 0.0), (WeightStorage::F16, 0.0), (WeightStorage::Int8, 1e-5)] {
         let bundle = common::bundle_as(storage);
@@ -477,7 +477,7 @@ fn a_trained_network_sees_the_same_in_pictures_with_less_precision() {
         let runtime = Runtime::open_on(&CONTEXT, &bundle, &options).unwrap();
         runtime.switch_to("biggest").unwrap();
         let picture = |path| nestling_pictures::Picture::open(path).unwrap();
-        paths.iter().map(|path| runtime.classify(&picture(path).image()).unwrap()).collect()
+        paths.iter().map(|path| runtime.classify(picture(path).image()).unwrap()).collect()
     };
     let exact = answers(Arithmetic::F32, WeightStorage::F32);
     let mut cases = vec![(Arithmetic::F32, WeightStorage::F16, 1e-2), (Arithmetic::F32, WeightStorage::Int8, 0.05)];

@@ -22,7 +22,7 @@ fn an_inference_is_traced_in_order_and_within_itself_with_timestamps_and_without
         let (supernet, image) = (runtime.supernet(), runtime.probe_image());
         let prepared = runtime.prepared("smallest").unwrap();
         supernet.wait_until_ready().unwrap();
-        let expected = supernet.infer(prepared, &image).unwrap();
+        let expected = supernet.infer(prepared, image).unwrap();
         let trace = trace_layers(supernet, prepared, &image).unwrap();
         let names: Vec<&str> = trace.host.iter().map(|span| span.name.as_str()).collect();
         assert_eq!(names, ["upload", "encode", "submit", "wait", "read back"]);
@@ -43,6 +43,6 @@ fn an_inference_is_traced_in_order_and_within_itself_with_timestamps_and_without
         assert!(end > 0.0 && end <= trace.whole_ms.0 && trace.layers_ms().0 <= trace.whole_ms.0, "{trace:?}");
         assert!((trace.host.iter().map(|span| span.duration_ms.0).sum::<f64>() - trace.whole_ms.0).abs() < 1e-9);
         // Nothing is left behind that another inference would notice.
-        assert_eq!(supernet.infer(prepared, &image).unwrap(), expected);
+        assert_eq!(supernet.infer(prepared, image).unwrap(), expected);
     }
 }

@@ -156,7 +156,7 @@ fn an_adopted_child_becomes_a_rung_while_another_serves() {
         let search = scope.spawn(|| governed.adopt(&bundle, &WholeSpaceOptions::default()));
         let mut answers = Vec::new();
         while !search.is_finished() {
-            answers.push(governed.classify(&images[answers.len() % images.len()]).unwrap());
+            answers.push(governed.classify(images[answers.len() % images.len()]).unwrap());
         }
         (search.join().unwrap().unwrap(), answers)
     });
@@ -180,7 +180,7 @@ fn an_adopted_child_becomes_a_rung_while_another_serves() {
             if governed.governor().current() == rung {
                 return;
             }
-            governed.classify(&images[0]).unwrap();
+            governed.classify(images[0]).unwrap();
         }
         panic!("rung {rung} is never reached");
     };
@@ -227,7 +227,7 @@ fn only_what_nothing_beats_is_a_rung_and_holds_a_slot() {
     assert!(governed.add(rung("best", 1e-3, 99.0), &prepare()).unwrap());
     assert_eq!((rungs().len(), governed.governor().rung().name.as_str()), (1, "best"));
     let image = bundle.check_images().next().unwrap().0;
-    assert_eq!((runtime.active().child(), governed.classify(&image).unwrap().child()), (&child, &child));
+    assert_eq!((runtime.active().child(), governed.classify(image).unwrap().child()), (&child, &child));
     assert!(matches!(runtime.prepare(&calibrated), Err(Error::SlotsInUse { .. })));
 }
 

@@ -212,7 +212,7 @@ fn audit_choice(
     let chosen = match runtime.choose(budget) {
         Ok(choice) => Some(choice),
         Err(Error::BelowFastest { .. }) => None,
-        Err(error) => return Err(error.into()),
+        Err(error) => return Err(error),
     };
     let name = chosen.as_ref().map(|choice| choice.entry().name.clone());
     let again = name.as_deref().map(|name| time_again(runtime.prepared(name)?, drift)).transpose()?;

@@ -79,7 +79,7 @@ fn audit(runtime: &Runtime, bundle: &Bundle, switches: usize, random: &mut impl 
             None => runtime.switch_to(&children[index])?,
         };
         times.push(Millis::from(took));
-        equal &= bits(&runtime.logits(&image)?) == expected[index];
+        equal &= bits(&runtime.logits(image)?) == expected[index];
     }
     let Counters { weight_bytes_uploaded, buffers, bind_groups, pipelines, .. } =
         runtime.supernet().counters() - loaded;
@@ -122,7 +122,7 @@ fn fresh(runtime: &Runtime, bundle: &Bundle, children: &[CalibratedChild]) -> Re
     let (supernet, image) = (runtime.supernet(), runtime.probe_image());
     let (context, preprocessing) = (supernet.context(), supernet.preprocessing());
     let alone = Supernet::load(context, bundle.space(), bundle.weights(), preprocessing, &options)?;
-    (children.iter()).map(|child| Ok(bits(&alone.infer(&alone.prepare(child)?, &image)?))).collect()
+    (children.iter()).map(|child| Ok(bits(&alone.infer(&alone.prepare(child)?, image)?))).collect()
 }
 
 fn bits(values: &[f32]) -> Vec<u32> {

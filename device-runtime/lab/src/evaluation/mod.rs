@@ -124,7 +124,7 @@ pub fn evaluate_prediction(runtime: &Runtime, options: &EvaluationOptions<'_>) -
         for (index, timed) in held_out.iter_mut().enumerate() {
             let prepared = block_on(supernet.prepare_to_time(&timed.network))?;
             if round == 0 && index < WARM_UP {
-                supernet.infer(&prepared, &image)?;
+                supernet.infer(&prepared, image)?;
             }
             let once = block_on(supernet.time_runs(&prepared, &image, 1))?;
             let count = Millis::from(options.time).runs_of(Latency::of(&once).p50, RUNS);

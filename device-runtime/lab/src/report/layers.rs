@@ -66,7 +66,7 @@ impl ChildLayers {
         let (supernet, prepared, image) = (runtime.supernet(), runtime.prepared(name)?, runtime.probe_image());
         supernet.wait_until_ready()?;
         let started = Instant::now();
-        supernet.infer(prepared, &image)?;
+        supernet.infer(prepared, image)?;
         let whole =
             Latency::of(&supernet.time_whole(prepared, &image, PATIENCE.runs_of(started.elapsed().into(), RUNS))?);
         let started = Instant::now();

@@ -35,7 +35,7 @@ impl WarmUp {
     pub fn measure(runtime: &Runtime, child: &str) -> Result<Self, Error> {
         let (supernet, prepared, image) = (runtime.supernet(), runtime.prepared(child)?, runtime.probe_image());
         let started = Instant::now();
-        supernet.infer(prepared, &image)?;
+        supernet.infer(prepared, image)?;
         let first_ms = started.elapsed().into();
         let started = Instant::now();
         supernet.wait_until_ready()?;

@@ -56,7 +56,7 @@ fn every_future_can_be_sent_to_another_thread() {
     // And one is: another thread runs it to its end.
     let future = runtime.classify_async(&image);
     let there = std::thread::scope(|scope| scope.spawn(|| pollster::block_on(future)).join().unwrap());
-    assert_eq!(there.unwrap(), runtime.classify(&image).unwrap());
+    assert_eq!(there.unwrap(), runtime.classify(image).unwrap());
 }
 
 #[test]
@@ -106,7 +106,7 @@ fn a_progress_callback_that_measures_is_refused_and_one_that_classifies_is_answe
         for outcome in refused {
             assert!(matches!(outcome, Err(Error::Busy { action: "a choice" })), "{outcome:?}");
         }
-        assert!(!runtime.classify(&image).unwrap().logits().is_empty());
+        assert!(!runtime.classify(image).unwrap().logits().is_empty());
         *calls.lock().unwrap() += 1;
     };
     let choice = pollster::block_on(runtime.choose_async(ample(), Some(&progress))).unwrap();

@@ -107,7 +107,7 @@ impl Options {
         let (bar, started, all) = (Bar::new(), Instant::now(), self.seconds as f64);
         while report.seconds < all {
             let (child, begun) = (runtime.active(), Instant::now());
-            runtime.classify(&image)?;
+            runtime.classify(image)?;
             let time = Millis(Millis::from(begun.elapsed()).0 * self.slowed_down(report.seconds));
             report.inferences += 1;
             report.misses += usize::from(time.0 > self.budget_ms);

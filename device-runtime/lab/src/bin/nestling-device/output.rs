@@ -38,6 +38,22 @@ pub fn complain(error: &anyhow::Error) {
         }
     }
     say(&format!("error: {text}"));
+    if let Some(advice) = error.chain().find_map(|cause| cause.downcast_ref()).and_then(advice) {
+        say(&format!("hint: {advice}"));
+    }
+}
+
+/// The remedy in terms of this program's flags, where the library's message names an option of its API.
+fn advice(error: &nestling::Error) -> Option<&'static str> {
+    use nestling::Error;
+    match error {
+        Error::NoAdapter { .. } | Error::NoDevice { .. } => Some("choose another adapter with --adapter"),
+        Error::NoArithmetic { .. } => Some("compute with --arithmetic f32"),
+        Error::SelfTest { .. } => Some("load with --weight-storage f32 and --arithmetic f32"),
+        Error::Untrained { .. } => Some("time untrained children with --untrained"),
+        Error::StaleProfile(_) => Some("measure again with `nestling-device profile`"),
+        _ => None, // `Error` is non-exhaustive, and its other messages need no flag
+    }
 }
 
 /// Writes a line to stderr, if anybody listens.

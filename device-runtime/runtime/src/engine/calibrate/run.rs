@@ -104,7 +104,7 @@ impl<'a> Calibration<'a> {
             Error::OutOfMemory { .. } => {
                 Error::CalibrationMemory { child: child.to_string(), images, bytes: bytes.total(images) }
             }
-            other => other.into(),
+            other => other,
         })?;
         Ok(Self {
             supernet,
@@ -215,7 +215,7 @@ impl<'a> Calibration<'a> {
             supernet.context.upload(Upload::Parameters, &arena.norms, norm * 16, bytemuck::cast_slice(norms));
             supernet.context.upload(Upload::Parameters, &arena.parameters, at, bytemuck::bytes_of(&parameters));
         });
-        Ok(verdict.await?)
+        verdict.await
     }
 
     async fn submit(&self, pass: &Pass, images: Range<usize>) -> Result<Pending, Error> {

@@ -212,7 +212,7 @@ fn images_without_contrast_give_finite_statistics() {
     let images = [Image::grey8(28, 28, &pixels).unwrap(); 2];
     let calibrated = supernet.calibrate(&space.smallest(), &images, None).unwrap();
     let prepared = supernet.prepare(&calibrated).unwrap();
-    assert!(supernet.infer(&prepared, &images[0]).unwrap().iter().all(|logit| logit.is_finite()));
+    assert!(supernet.infer(&prepared, images[0]).unwrap().iter().all(|logit| logit.is_finite()));
 }
 
 fn made_up_pixels(images: usize, random: &mut ChaCha8Rng) -> Vec<Vec<u8>> {
@@ -290,7 +290,7 @@ fn pipelines_are_built_once_and_progress_goes_from_nothing_to_all() {
     assert!(spent.buffers < 16 && spent.bind_groups < 8, "{spent:?}");
     let prepared = supernet.prepare(&calibrated).unwrap();
     let before = supernet.counters();
-    supernet.infer(&prepared, &images[0]).unwrap();
+    supernet.infer(&prepared, images[0]).unwrap();
     let spent = supernet.counters() - before;
     let made = Counters { input_bytes_uploaded: 0, submissions: 0, ..spent };
     assert_eq!(made, Counters::default(), "answering makes nothing, as before");

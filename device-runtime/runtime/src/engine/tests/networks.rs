@@ -200,7 +200,7 @@ fn a_thousand_switches_upload_no_weight_and_make_nothing() {
         let child = random_statistics(&space, &space.sample(&mut random), &mut random);
         let prepared = supernet.prepare(&child).unwrap();
         if index % 100 == 0 {
-            answers.push((child, supernet.infer(&prepared, &image).unwrap()));
+            answers.push((child, supernet.infer(&prepared, image).unwrap()));
             kept.push(prepared); // its slot stays taken
         }
     }
@@ -212,7 +212,7 @@ fn a_thousand_switches_upload_no_weight_and_make_nothing() {
     let before = supernet.counters();
     for _ in 0..10 {
         for (prepared, (_, logits)) in kept.iter().zip(&answers) {
-            assert_eq!(&supernet.infer(prepared, &image).unwrap(), logits, "{prepared}");
+            assert_eq!(&supernet.infer(prepared, image).unwrap(), logits, "{prepared}");
         }
     }
     assert_eq!((supernet.counters() - before).parameter_bytes_uploaded, 0, "going between prepared children is free");
@@ -220,7 +220,7 @@ fn a_thousand_switches_upload_no_weight_and_make_nothing() {
     let fresh = load(&context, &space, &weights, &EngineOptions { child_slots: 1, ..EngineOptions::default() });
     for (child, logits) in &answers {
         let prepared = fresh.prepare(child).unwrap();
-        assert_eq!(&fresh.infer(&prepared, &image).unwrap(), logits, "{prepared}: bit for bit");
+        assert_eq!(&fresh.infer(&prepared, image).unwrap(), logits, "{prepared}: bit for bit");
     }
 }
 

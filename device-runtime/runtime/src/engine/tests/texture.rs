@@ -72,11 +72,11 @@ impl Ready {
     }
 
     fn logits(&self, texture: &wgpu::Texture) -> Result<Vec<f32>, Error> {
-        self.supernet.infer(&self.prepared, &Image::texture(texture)?)
+        self.supernet.infer(&self.prepared, Image::texture(texture)?)
     }
 
     fn logits_of_pixels(&self, width: u32, height: u32, rgba: &[u8]) -> Vec<f32> {
-        self.supernet.infer(&self.prepared, &Image::rgba8(width, height, rgba).unwrap()).unwrap()
+        self.supernet.infer(&self.prepared, Image::rgba8(width, height, rgba).unwrap()).unwrap()
     }
 }
 
@@ -246,7 +246,7 @@ fn the_loss_of_an_apps_device_is_an_error_and_its_callbacks_stay() {
     assert_eq!(errors.load(Ordering::Relaxed), 1, "the app's mistakes are the app's");
     device.destroy();
     let image = Image::rgba8(20, 20, &pixels).unwrap();
-    let error = ready.supernet.infer(&ready.prepared, &image).unwrap_err();
+    let error = ready.supernet.infer(&ready.prepared, image).unwrap_err();
     assert!(matches!(error, Error::Lost { .. } | Error::Refused { .. }), "{error}");
     assert_eq!(losses.load(Ordering::Relaxed), 1);
 }
