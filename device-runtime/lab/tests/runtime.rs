@@ -13,7 +13,7 @@ use nestling::ProfileOptions;
 use nestling::Start;
 use nestling::{Context, ContextOptions};
 use nestling::{Runtime, RuntimeOptions};
-use nestling_bundle::{Bundle, BundleError, DeviceProfile, ProfileError, Stale};
+use nestling_bundle::{Bundle, DeviceProfile, ProfileError, Stale};
 use nestling_core::arithmetic::Arithmetic;
 use nestling_core::choosing::Budget;
 use nestling_core::governor::{Decision, GovernorOptions, Reason, ThermalHint};
@@ -238,7 +238,7 @@ fn children_that_do_not_ship_run_too_and_strangers_do_not() {
     let error = other.switch_to(&prepared).unwrap_err();
     assert!(matches!(error, Error::Foreign { .. }), "{error}");
     let error = runtime.switch_to("huge").unwrap_err();
-    assert!(matches!(&error, Error::Bundle(BundleError::UnknownChild { .. })), "{error}");
+    assert!(matches!(&error, Error::UnknownChild { .. }), "{error}");
     assert!(error.to_string().contains("it has: smallest, pareto-1"), "{error}");
 }
 

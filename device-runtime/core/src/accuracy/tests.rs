@@ -99,7 +99,7 @@ fn numbers_that_no_fit_gives_are_refused() {
     let predictor = AccuracyPredictor::fit(&space, &all[..20], &all[20..]).unwrap();
     predictor.check(&space).unwrap();
     let error = predictor.check(&SearchSpace::table1().validated().unwrap()).unwrap_err().to_string();
-    assert!(error.contains("coefficients where the space has") && error.contains("nestling search"), "{error}");
+    assert!(error.contains("coefficients where the space has") && error.contains("AccuracyPredictor::fit"), "{error}");
     let good = serde_json::to_value(&predictor).unwrap();
     let damages: [(&str, serde_json::Value); 6] = [
         ("/constant", serde_json::json!(1e7)),

@@ -66,8 +66,11 @@ pub trait FromTexture {
     /// [`Context::from_wgpu`]: crate::Context::from_wgpu
     ///
     /// # Errors
-    /// [`Error::Texture`] if it cannot be read so, [`Error::Image`] if a side is below 2 or above 16,384. A texture of another
-    /// device, or an sRGB one without the view format, is refused when it is classified.
+    /// [`Error::Texture`] if it cannot be read so, [`Error::Image`] if a side is below 2 or above 16,384. An sRGB texture
+    /// without the view format is refused when it is classified.
+    ///
+    /// # Panics
+    /// wgpu itself panics when a texture of another `wgpu::Instance` is classified.
     fn texture(texture: &wgpu::Texture) -> Result<Frame<'_>, Error>;
 }
 

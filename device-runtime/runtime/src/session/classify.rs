@@ -13,7 +13,7 @@ impl Runtime {
     /// Blocks until the answer is there. May be called from several threads at once, and while another thread switches.
     ///
     /// # Errors
-    /// [`Error`] if the image is larger than the runtime was made for, the texture is another device's or the GPU fails,
+    /// [`Error`] if the image is larger than the runtime was made for or the GPU fails,
     /// [`Error::NotFinite`] if the answer is no number.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn classify<'a>(&self, frame: impl Into<Frame<'a>>) -> Result<Answer, Error> {

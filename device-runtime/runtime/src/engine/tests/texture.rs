@@ -158,9 +158,6 @@ fn textures_that_cannot_be_read_are_refused_with_a_remedy() {
     assert!(matches!(error, Error::Image(ImageError::Size { .. })), "{error}");
     let error = READY[0].logits(&make(descriptor(1100, 1090, Rgba8Unorm))).unwrap_err();
     assert!(matches!(error, Error::ImageTooLarge { side: 1090, max: 1080 }), "{error}");
-    let other = Context::new(&ContextOptions::default()).unwrap();
-    let error = READY[0].logits(&other.device().create_texture(&plain)).unwrap_err();
-    assert!(matches!(error, Error::Texture { .. }) && error.to_string().contains("from_wgpu"), "{error}");
     assert!(READY[0].logits(&make(plain)).is_ok(), "a refusal leaves nothing behind");
 }
 
@@ -248,6 +245,8 @@ fn the_loss_of_an_apps_device_is_an_error_and_its_callbacks_stay() {
     let image = Image::rgba8(20, 20, &pixels).unwrap();
     let error = ready.supernet.infer(&ready.prepared, image).unwrap_err();
     assert!(matches!(error, Error::Lost { .. } | Error::Refused { .. }), "{error}");
+    // wgpu calls back at a poll.
+    let _ = device.poll(wgpu::PollType::Poll);
     assert_eq!(losses.load(Ordering::Relaxed), 1);
 }
 
