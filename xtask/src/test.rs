@@ -1,6 +1,6 @@
 //! `cargo xtask test`: the checks of CI, the cheapest ones first.
 
-use crate::{layers, package, process, setup, wasm, workspace};
+use crate::{layers, package, process, setup, workspace};
 use anyhow::Result;
 use std::time::{Duration, Instant};
 
@@ -49,7 +49,6 @@ fn steps(options: &Options, report: &mut Report) -> Result<()> {
     } else {
         report.skip("licences", "cargo-deny is not installed: cargo install cargo-deny");
     }
-    report.step("wasm", wasm::check)?;
     let mut results = Vec::new();
     let tested = report.step("tests", || test(options, &mut results));
     report.results = results;

@@ -10,7 +10,7 @@
 //! | [`image`] | pixel formats, and the way from an image to a tensor |
 //! | [`weights`], [`arithmetic`], [`tiles`] | weight storages, number formats of products, tiles of kernels |
 //! | [`metrics`], [`statistics`] | units, quantiles, top-1; ridge, non-negative least squares, rank correlation |
-//! | [`reference`] | every operator in plain f64, which kernels are tested against |
+//! | [`mod@reference`] | every operator in plain f64, which kernels are tested against |
 
 pub mod accuracy;
 pub mod arithmetic;

@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize};
 crate::listed_enum! {
     /// How the bytes of an [`Image`](super::Image) without planes are ordered.
     ///
-    /// To add a format, append its variant, write its row and its arm of [`PixelFormat::value`]. Append only: files and
+    /// To add a format, append its variant, write its row and its arm of `PixelFormat::value`. Append only: files and
     /// kernels hold a variant's number.
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
     #[serde(rename_all = "snake_case")]

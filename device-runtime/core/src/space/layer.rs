@@ -103,7 +103,7 @@ impl fmt::Display for LayerShape {
     }
 }
 
-/// One layer of a [`Network`]: `activation(norm(operator(input * gate)) + residual)`.
+/// One layer of a [`Network`](crate::space::Network): `activation(norm(operator(input * gate)) + residual)`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Layer {
     /// `stage2.block1.expand`; the same as its convolution's name where it has one. Shared with the space: cheap to clone.

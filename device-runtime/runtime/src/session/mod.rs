@@ -74,7 +74,7 @@ pub struct RuntimeOptions {
     /// What must be there before the first answer. By default, where the driver has no compiled kernels in its cache, a
     /// handful that are quick to compile answers while the fast ones are compiled; measuring waits for those.
     pub start: Start,
-    /// How pointwise layers are tiled: as a [profile says](DeviceProfile::tile_choice), or
+    /// How pointwise layers are tiled: as a [profile says](TileChoice::of_profile), or
     /// [`TileChoice::Timed`] before measuring one.
     pub tiles: TileChoice,
 }
