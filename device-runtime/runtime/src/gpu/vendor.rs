@@ -54,7 +54,7 @@ impl Vendor {
     /// By number, or by name: GLES, Metal and browsers give no number.
     ///
     /// ```
-    /// use crate::gpu::Vendor;
+    /// use nestling::low_level::Vendor;
     /// assert_eq!(Vendor::of(0x10de, ""), Vendor::Nvidia);
     /// assert_eq!(Vendor::of(0, "Mali-G78 MC20"), Vendor::Mali);
     /// assert_eq!(Vendor::of(0, "unheard of"), Vendor::Other);

@@ -13,7 +13,7 @@ impl Runtime {
     /// Blocks for two to three times what classifying every image takes. Other threads may classify meanwhile.
     ///
     /// ```no_run
-    /// # fn calibrate(runtime: &crate::Runtime, images: &[nestling_core::image::Image<'_>])
+    /// # fn calibrate(runtime: &nestling::Runtime, images: &[nestling_core::image::Image<'_>])
     /// #     -> Result<(), Box<dyn std::error::Error>> {
     /// let child = "r28 s16 w16-32-56 d2-2-3 k3-5-5 e2-4-4 h192".parse()?;
     /// let prepared = runtime.prepare(&runtime.calibrate(&child, images)?)?;
