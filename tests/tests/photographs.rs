@@ -90,7 +90,7 @@ fn photographs_are_named_and_the_child_is_exactly_efficientnet_lite0() {
     {
         let picture = photograph(file);
         let image = picture.image();
-        let answer = runtime.classify(&image).unwrap();
+        let answer = runtime.classify(image).unwrap();
         assert!(classes.contains(&answer.top().class), "{file}: {}", answer.top().label);
 
         let input: Vec<f32> =

@@ -12,7 +12,7 @@ pub enum BundleError {
     Open {
         /// Which file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's words.
         source: std::io::Error,
     },
     /// The first bytes are wrong.

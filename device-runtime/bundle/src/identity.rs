@@ -15,8 +15,8 @@ pub struct BundleId(pub u128);
 pub struct NetworkId(pub u128);
 
 impl NetworkId {
-    /// Of a manifest and the checksums of its weights and statistics. It is of the network, not of the file: a network has
-    /// the same identity in every format.
+    /// The identity of a manifest and the checksums of its weights and statistics. It names the network, not the file: a
+    /// network has the same identity in every format.
     pub(super) fn of(manifest: &Manifest, weights: u128, statistics: u128) -> Result<Self, BundleError> {
         let Manifest { space, preprocessing, weight_storage, children, .. } = manifest;
         let (space, preprocessing) = (Space::from(space), Preprocessing::from(preprocessing));

@@ -43,7 +43,7 @@ pub struct AddedProfile {
 /// # Errors
 /// [`FleetError`]; nothing is written if a single profile does not fit.
 pub fn add_profiles(path: &Path, profiles: &[PathBuf], output: &Path) -> Result<Vec<AddedProfile>, FleetError> {
-    let of_bundle = |source| FleetError::Bundle { path: path.to_owned(), source };
+    let of_bundle = |source| FleetError::Bundle { path: path.to_owned(), source: Box::new(source) };
     let bundle = Bundle::open(path).map_err(of_bundle)?;
     let mut tables = bundle.manifest().latency_tables.clone();
     let mut all = Vec::new();

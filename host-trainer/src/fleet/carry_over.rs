@@ -16,7 +16,7 @@ pub fn carry_over_tables(path: &Path, space: &SearchSpace) -> Result<Vec<Latency
         Err(BundleError::Open { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
             return Ok(Vec::new());
         }
-        Err(source) => return Err(FleetError::Bundle { path: path.to_owned(), source }),
+        Err(source) => return Err(FleetError::Bundle { path: path.to_owned(), source: Box::new(source) }),
     };
     let tables = bundle.manifest().latency_tables.clone();
     if !tables.is_empty() && bundle.space().definition() != space {

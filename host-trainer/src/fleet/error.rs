@@ -13,7 +13,7 @@ pub enum FleetError {
         /// The bundle.
         path: PathBuf,
         /// The reason.
-        source: BundleError,
+        source: Box<BundleError>,
     },
     /// A profile cannot be read.
     #[error(transparent)]

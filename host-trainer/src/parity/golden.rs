@@ -60,12 +60,12 @@ impl<'a> GoldenMaker<'a> {
         let (input, device) = match input {
             GoldenInput::Noise(seed) => {
                 let input = values_of(&noise_images(network, seed, 1));
-                let logits = self.device.logits_of_input(&calibrated, &input)?;
+                let logits = self.device.logits_of_input(calibrated, &input)?;
                 (input, logits)
             }
             GoldenInput::Picture(image) => {
                 let wide = preprocess(image, &self.bundle.manifest().preprocessing, network.child.resolution);
-                let logits = self.device.logits(&calibrated, &[*image])?.concat();
+                let logits = self.device.logits(calibrated, &[*image])?.concat();
                 (wide.iter().map(|&value| value as f32).collect(), logits)
             }
         };

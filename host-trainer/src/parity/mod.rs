@@ -15,6 +15,7 @@ use crate::random::{Purpose, generator};
 use device::Device;
 use nestling_bundle::{Bundle, BundleError};
 use nestling_core::image::{Image, ImageError, preprocess};
+use nestling_core::metrics::most_probable;
 use nestling_core::reference::{SharedWeights, forward};
 use nestling_core::space::{CalibratedChild, Network, SpaceError};
 use serde::{Deserialize, Serialize};
@@ -93,7 +94,7 @@ pub fn parity(
         for (index, device) in device_logits.iter().enumerate() {
             let trainer = values_of(&trainer_logits.get(index as i64));
             worst = worst.max(relative_error(device, &trainer.iter().map(|&x| f64::from(x)).collect::<Vec<_>>()));
-            agreed += usize::from(top(device) == top(&trainer));
+            agreed += usize::from(most_probable(device) == most_probable(&trainer));
         }
         for (view, device) in views.iter().zip(&device_logits).take(REFERENCE_IMAGES) {
             let input = preprocess(view, preprocessing, network.child.resolution);
@@ -143,8 +144,4 @@ fn relative_error(got: &[f32], expected: &[f64]) -> f64 {
     let errors = got.iter().zip(expected).map(|(got, expected)| (f64::from(*got) - expected).abs());
     // `f64::max` would drop a NaN.
     errors.fold(0.0, |worst: f64, error| if error.is_nan() { f64::INFINITY } else { worst.max(error) }) / largest
-}
-
-fn top(logits: &[f32]) -> Option<usize> {
-    (0..logits.len()).max_by(|&a, &b| logits[a].total_cmp(&logits[b]))
 }

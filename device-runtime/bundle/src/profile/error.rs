@@ -13,7 +13,7 @@ pub enum ProfileError {
     Open {
         /// Which file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's words.
         source: std::io::Error,
     },
     /// No JSON of a profile, or one that was cut off or changed.
@@ -21,7 +21,7 @@ pub enum ProfileError {
     Damaged {
         /// Which file.
         path: Option<PathBuf>,
-        /// What is wrong, and where.
+        /// The fault and its place.
         problem: String,
     },
     /// A format that this version does not read.

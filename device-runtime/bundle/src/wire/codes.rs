@@ -5,7 +5,7 @@ use nestling_core::weights::WeightStorage;
 
 /// An enumeration whose values have numbers in the file. A number is never given to another value.
 pub(crate) trait Coded: Sized {
-    /// What it is, for errors.
+    /// Its name in errors.
     const WHAT: &'static str;
 
     /// The value's number.

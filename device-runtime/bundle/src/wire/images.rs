@@ -11,7 +11,7 @@ pub(crate) struct Preprocessing {
     centre_fraction: f32,
 }
 
-/// What the images of a bundle are.
+/// The kind of a bundle's images.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Images {
     side: u32,

@@ -34,7 +34,7 @@ impl Batches {
         self.0.iter().flat_map(scaled).collect()
     }
 
-    /// The median of each batch, brought to that pace.
+    /// The median of each batch, corrected to that speed.
     pub fn drift_corrected_medians(&self, usual: Millis) -> Vec<Millis> {
         self.0
             .iter()

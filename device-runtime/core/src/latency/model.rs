@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 
 /// How strongly a coefficient is drawn to where it started from, over how strongly one child's time draws it.
 ///
-/// Top1 on three software devices: a tenth still draws a fit of ten children away from them, half of this changes no fit
+/// Measured on three software devices: a tenth still draws a fit of ten children away from them, half of this changes no fit
 /// of thirty, and three children are predicted from alike by all three.
 const TRUST_IN_PRIOR: f64 = 0.02;
 /// No unit of feature takes a quarter of an hour: what says so would only overflow.

@@ -49,11 +49,11 @@ pub struct LayerTime {
 /// What is known of one device's latency with one search space: small enough to ship in a bundle.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LatencyTable {
-    /// Top1 on.
+    /// The device that it was measured on.
     pub device: DeviceKey,
     /// When, in seconds since 1970 (UTC).
     pub measured_at: u64,
-    /// Prices, fitted to children that were timed whole.
+    /// The latency model, fitted to children that were timed whole.
     pub model: LatencyModel,
     /// How restless it was.
     pub spread: Spread,

@@ -7,5 +7,5 @@ mod units;
 
 pub use percentiles::percentiles;
 pub use quantiles::{Latency, Quantile, Spread};
-pub use top1::Top1;
+pub use top1::{Top1, most_probable};
 pub use units::{MAdds, Millis};

@@ -23,6 +23,15 @@ impl Top1 {
     }
 }
 
+/// The most probable class: the last of the largest logits; `None` without logits.
+///
+/// ```
+/// assert_eq!(nestling_core::metrics::most_probable(&[0.5, 2.0, -1.0]), Some(1));
+/// ```
+pub fn most_probable(logits: &[f32]) -> Option<usize> {
+    (0..logits.len()).max_by(|&a, &b| logits[a].total_cmp(&logits[b]))
+}
+
 impl fmt::Display for Top1 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.known_percent() {

@@ -1,7 +1,7 @@
 //! Non-negative least squares that outliers do not sway.
 
 /// A child counts fully up to so many usual errors away from the fit; further away, less and less (Huber's weights): a
-/// disturbance while it was timed must not set prices.
+/// disturbance while it was timed must not set coefficients.
 const USUAL_ERRORS: f64 = 1.5;
 /// No device repeats itself better.
 const MIN_ERROR: f64 = 0.01;

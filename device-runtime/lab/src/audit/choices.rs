@@ -8,7 +8,7 @@ use nestling_bundle::Bundle;
 use nestling_core::choosing::Budget;
 use nestling_core::image::Image;
 use nestling_core::latency::Batches;
-use nestling_core::metrics::{Latency, Millis, Quantile, Top1};
+use nestling_core::metrics::{Latency, Millis, Quantile, Top1, most_probable};
 use nestling_core::space::ChildEntry;
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
@@ -295,21 +295,11 @@ fn audit_adoption(
 }
 
 fn test_top1(runtime: &Runtime, child: &PreparedChild, test: &[(Image<'_>, usize)]) -> Result<f64, Error> {
-    let right = right_answers(runtime, child, test)?;
-    let correct = right.iter().filter(|right| **right).count() as u32;
-    Ok(Top1 { correct, images: right.len() as u32 }.percent())
-}
-
-/// Whether each image's most probable class is its own.
-fn right_answers(
-    runtime: &Runtime,
-    child: &PreparedChild,
-    labelled: &[(Image<'_>, usize)],
-) -> Result<Vec<bool>, Error> {
-    let images: Vec<Image<'_>> = labelled.iter().map(|(image, _)| *image).collect();
+    let images: Vec<Image<'_>> = test.iter().map(|(image, _)| *image).collect();
     let logits = runtime.supernet().infer_many(child, &images)?;
-    let best = |logits: &Vec<f32>| (0..logits.len()).max_by(|&a, &b| logits[a].total_cmp(&logits[b]));
-    Ok(logits.iter().zip(labelled).map(|(logits, (_, label))| best(logits) == Some(*label)).collect())
+    let is_right = |(logits, (_, label)): &(&Vec<f32>, &(Image<'_>, usize))| most_probable(logits) == Some(*label);
+    let correct = logits.iter().zip(test).filter(is_right).count() as u32;
+    Ok(Top1 { correct, images: test.len() as u32 }.percent())
 }
 
 /// What the same child takes now where it usually takes the budget's limit.

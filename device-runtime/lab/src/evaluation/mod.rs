@@ -126,8 +126,10 @@ pub fn evaluate_prediction(runtime: &Runtime, options: &EvaluationOptions<'_>) -
             if round == 0 && index < WARM_UP {
                 supernet.infer(&prepared, image)?;
             }
-            let once = block_on(supernet.time_runs(&prepared, &image, 1))?;
-            let count = Millis::from(options.time).runs_of(Latency::of(&once).p50, RUNS);
+            // The first round has no time yet to tell how many runs fill a batch.
+            let known =
+                if round == 0 { block_on(supernet.time_runs(&prepared, &image, 1))? } else { timed.batches.raw() };
+            let count = Millis::from(options.time).runs_of(Latency::of(&known).p50, RUNS);
             block_on(drift.time_batch(&prepared, count, &mut timed.batches))?;
             progress("timing held-out children");
         }
@@ -147,7 +149,7 @@ pub fn evaluate_prediction(runtime: &Runtime, options: &EvaluationOptions<'_>) -
         layer_sums.push(Millis(factor * layers.iter().map(|layer| layer.latency_ms.0).sum::<f64>()));
         progress("timing layers");
     }
-    // Corrected for drift: that the device is faster or slower now is no error of the prices.
+    // Corrected for drift: that the device is faster or slower now is no error of the model.
     let rounds: Vec<Vec<Millis>> =
         held_out.iter().map(|timed| timed.batches.drift_corrected_medians(profile.reference_ms)).collect();
     let samples: Vec<Sample> = (held_out.iter().zip(&rounds))

@@ -6,7 +6,7 @@ use wgpu::TextureFormat;
 
 /// An image to classify: pixels in memory ([`Image`]), or a texture on the GPU ([`FromTexture`]).
 ///
-/// Whoever takes a frame also takes an `&Image`.
+/// A function that takes a frame also takes an `&Image`.
 #[derive(Clone, Copy, Debug)]
 pub struct Frame<'a> {
     source: Source<'a>,

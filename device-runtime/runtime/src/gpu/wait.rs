@@ -141,7 +141,7 @@ impl Context {
     /// Wakes a latch's waiters at a time.
     fn wake_at(&self, deadline: Instant, latch: &Arc<Latch>) {
         #[cfg(not(target_arch = "wasm32"))]
-        self.service().wake_at(self, deadline, latch);
+        self.service().wake_at(deadline, latch);
         #[cfg(target_arch = "wasm32")]
         let _ = (deadline, latch);
     }
@@ -149,19 +149,9 @@ impl Context {
     /// Polls the device until a submission is done and its callbacks have run; at most for the options' timeout.
     #[cfg(not(target_arch = "wasm32"))]
     pub(crate) fn poll(&self, action: &str, submission: wgpu::SubmissionIndex) -> Result<(), Error> {
-        let timeout = self.timeout();
-        let wait = wgpu::PollType::Wait { submission_index: Some(submission), timeout: Some(timeout) };
-        match self.device().poll(wait) {
-            Ok(_) => self.check(action),
-            Err(wgpu::PollError::Timeout) => {
-                self.check(action)?;
-                Err(Error::Timeout { action: action.to_owned(), waited: timeout })
-            }
-            Err(error) => {
-                self.check(action)?;
-                Err(Error::Refused { action: action.to_owned(), reason: error.to_string() })
-            }
-        }
+        let polled = native::poll(self.device(), self.timeout(), action, submission);
+        self.check(action)?;
+        polled
     }
 }
 
@@ -244,7 +234,7 @@ mod native {
             self.thread.send("nestling-gpu", serve, job).map_err(|reason| Error::Refused { action, reason })
         }
 
-        pub(super) fn wake_at(&self, _: &Context, deadline: Instant, latch: &Arc<Latch>) {
+        pub(super) fn wake_at(&self, deadline: Instant, latch: &Arc<Latch>) {
             if self.thread.send("nestling-gpu", serve, Watch::Time(deadline, Arc::clone(latch))).is_err() {
                 latch.open(); // no thread: nobody may wait for ever
             }
@@ -268,25 +258,35 @@ mod native {
             };
             match job {
                 Ok(Watch::Time(time, latch)) => times.push((time, latch)),
-                Ok(Watch::Submission(device, timeout, awaited)) => poll(&device, timeout, awaited),
+                Ok(Watch::Submission(device, timeout, awaited)) => finish(&device, timeout, awaited),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }
         }
     }
 
-    fn poll(device: &wgpu::Device, timeout: Duration, awaited: Awaited) {
+    fn finish(device: &wgpu::Device, timeout: Duration, awaited: Awaited) {
         let Awaited { action, submission, signal } = awaited;
         if Arc::strong_count(&signal) == 1 {
             return; // nobody waits any more
         }
-        let wait = wgpu::PollType::Wait { submission_index: Some(submission), timeout: Some(timeout) };
-        // In place of the callback, which may never run.
-        match device.poll(wait) {
-            Ok(_) => {}
-            Err(wgpu::PollError::Timeout) => signal.answer(Err(Error::Timeout { action, waited: timeout })),
-            Err(error) => signal.answer(Err(Error::Refused { action, reason: error.to_string() })),
+        if let Err(error) = poll(device, timeout, &action, submission) {
+            signal.answer(Err(error)); // in place of the callback, which may never run
         }
+    }
+
+    /// Waits for a submission, on this thread; its callbacks have run then.
+    pub(super) fn poll(
+        device: &wgpu::Device,
+        timeout: Duration,
+        action: &str,
+        submission: wgpu::SubmissionIndex,
+    ) -> Result<(), Error> {
+        let wait = wgpu::PollType::Wait { submission_index: Some(submission), timeout: Some(timeout) };
+        device.poll(wait).map(drop).map_err(|error| match error {
+            wgpu::PollError::Timeout => Error::Timeout { action: action.to_owned(), waited: timeout },
+            error => Error::Refused { action: action.to_owned(), reason: error.to_string() },
+        })
     }
 
     type Work = Box<dyn FnOnce() + Send>;

@@ -89,7 +89,7 @@ struct Timed {
     batches: Batches,
 }
 
-/// Times informative children of the space whole and fits prices to them, then the subjects whole, then layers.
+/// Times informative children of the space whole and fits the latency model to them, then the subjects whole, then layers.
 ///
 /// Needs two free measuring slots. `tables` are other devices': the most similar one is where the fit starts.
 pub async fn measure(
@@ -109,7 +109,7 @@ pub async fn measure(
 
     let sample = |timed: &Timed| Sample::new(&timed.network, Latency::of(&timed.batches.drift_corrected(usual)).p50);
     let samples: Vec<Sample> = informative.iter().map(sample).collect();
-    // As an app will see them: at any pace.
+    // As an app will see them: not corrected for drift.
     let raw: Vec<Vec<Millis>> = informative.iter().chain(&shipped).map(|timed| timed.batches.raw()).collect();
     let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH);
     let mut table = LatencyTable {

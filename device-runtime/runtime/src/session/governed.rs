@@ -201,7 +201,7 @@ impl<R: Deref<Target = Runtime>> Governed<R> {
         if ladder.position(&name).is_some() {
             return Ok(());
         }
-        // At the profile's pace, which is the ladder's: the app may have had the GPU too when the search timed it.
+        // Corrected for drift to the profile's speed, which is the ladder's: the app may have had the GPU too when the search timed it.
         let profile = self.runtime.current_profile();
         let learned = profile.as_ref().and_then(|profile| profile.learned(adopted.prepared.child()));
         let predicted = learned.map_or(adopted.measured.p50, |times| times.measured_p50_ms);

@@ -7,7 +7,7 @@ use nestling_bundle::Bundle;
 use nestling_core::accuracy::AccuracyPredictor;
 use nestling_core::choosing::{Budget, Challenge, Choice, FoundChild, SearchBudget, compare, search_under_limit};
 use nestling_core::image::Image;
-use nestling_core::metrics::{Latency, Millis, Top1};
+use nestling_core::metrics::{Latency, Millis, Top1, most_probable};
 use nestling_core::space::{CalibratedChild, Child};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -292,7 +292,6 @@ impl Runtime {
     async fn right_answers(&self, child: &PreparedChild, labelled: &[(Image<'_>, usize)]) -> Result<Vec<bool>, Error> {
         let images: Vec<Image<'_>> = labelled.iter().map(|(image, _)| *image).collect();
         let logits = self.supernet.infer_many_async(child, &images).await?;
-        let best = |logits: &Vec<f32>| (0..logits.len()).max_by(|&a, &b| logits[a].total_cmp(&logits[b]));
-        Ok(logits.iter().zip(labelled).map(|(logits, (_, label))| best(logits) == Some(*label)).collect())
+        Ok(logits.iter().zip(labelled).map(|(logits, (_, label))| most_probable(logits) == Some(*label)).collect())
     }
 }

@@ -60,8 +60,7 @@ impl Supernet {
         images: &[Image<'_>],
         progress: Option<&(dyn Fn(f64) + Sync)>,
     ) -> Result<CalibratedChild, Error> {
-        let inputs: Vec<Input<'_>> = images.iter().map(Input::Image).collect();
-        block_on(self.calibrate_inputs(child, &inputs, progress))
+        block_on(self.calibrate_async(child, images, progress))
     }
 
     /// The same without blocking: the only way in a browser.
