@@ -37,10 +37,10 @@ pub fn complain(error: &anyhow::Error) {
             text = if text.is_empty() { cause } else { format!("{text}: {cause}") };
         }
     }
-    say(&format!("error: {text}"));
     if let Some(advice) = error.chain().find_map(|cause| cause.downcast_ref()).and_then(advice) {
-        say(&format!("hint: {advice}"));
+        text = format!("{text}; here: {advice}");
     }
+    say(&format!("error: {text}"));
 }
 
 /// The remedy in terms of this program's flags, where the library's message names an option of its API.
