@@ -35,7 +35,7 @@ struct Slot {
 
 impl ValidatedSpace {
     /// Lays out the shared tensors and collects the kinds of layers. The numbers of the space must have been checked.
-    pub(super) fn new(space: SearchSpace) -> Result<Self, SpaceError> {
+    pub(super) fn new(space: SearchSpace) -> Self {
         let mut layout = ParameterLayout::default();
         let mut slots = Vec::new();
         walk(&space, &space.last_choices(), |layer| {
@@ -44,10 +44,9 @@ impl ValidatedSpace {
             let convolution = (shape.operator.row().has_weights)
                 .then(|| layout.push(Arc::clone(&name), shape, layer.residual.is_some()));
             slots.push(Slot { place: layer.place, name, convolution });
-            Ok(())
-        })?;
-        let kinds = layer_kinds(&space)?;
-        Ok(Self(Arc::new(Shared { space, layout, slots, kinds })))
+        });
+        let kinds = layer_kinds(&space);
+        Self(Arc::new(Shared { space, layout, slots, kinds }))
     }
 
     /// The space as plain data.
@@ -72,15 +71,12 @@ impl ValidatedSpace {
         let mut ahead = slots.iter();
         walk(space, child, |layer| {
             let PlacedLayer { place, shape, padding, norm_epsilon, input, gate, residual } = layer;
-            let slot = ahead.find(|slot| slot.place == place).ok_or_else(|| SpaceError::Invalid {
-                space: space.name.clone(),
-                place: place.to_string(),
-                problem: format!("of child `{child}` is no layer of the biggest child"),
-            })?;
+            let Some(slot) = ahead.find(|slot| slot.place == place) else {
+                unreachable!("the biggest child has every layer of `{child}`, but not {place}");
+            };
             let (name, convolution) = (Arc::clone(&slot.name), slot.convolution);
             layers.push(Layer { name, shape, padding, convolution, norm_epsilon, input, gate, residual });
-            Ok(())
-        })?;
+        });
         let input = Shape { channels: space.input_channels, height: child.resolution, width: child.resolution };
         Ok(Network { child: child.clone(), input, layers })
     }
@@ -92,15 +88,14 @@ impl ValidatedSpace {
 }
 
 /// One layer of each kind, from a walk of the covering children.
-fn layer_kinds(space: &SearchSpace) -> Result<Vec<LayerShape>, SpaceError> {
+fn layer_kinds(space: &SearchSpace) -> Vec<LayerShape> {
     let mut kinds = BTreeMap::new();
     for child in covering_children(space) {
         walk(space, &child, |layer| {
             kinds.entry(layer.shape.kind()).or_insert(layer.shape);
-            Ok(())
-        })?;
+        });
     }
-    Ok(kinds.into_values().collect())
+    kinds.into_values().collect()
 }
 
 /// A few children that together have every kind of layer. Full depth shows every block; each kernel size comes with the

@@ -34,7 +34,7 @@ impl SearchSpace {
         }
         check.head()?;
         check.weights()?;
-        ValidatedSpace::new(self)
+        Ok(ValidatedSpace::new(self))
     }
 }
 
@@ -97,11 +97,11 @@ impl Check<'_> {
     /// Counts the weights of the supernet without laying them out.
     fn weights(&self) -> Result<(), SpaceError> {
         let mut count: u64 = 0;
-        walk(self.space, &self.space.last_choices(), |layer| {
-            let sum = count.checked_add(layer.shape.weights()).filter(|&sum| sum <= MAX_WEIGHTS);
-            count = sum.ok_or_else(|| self.fail("the supernet", format!("has more than {MAX_WEIGHTS} weights")))?;
-            Ok(())
-        })
+        walk(self.space, &self.space.last_choices(), |layer| count = count.saturating_add(layer.shape.weights()));
+        if count > MAX_WEIGHTS {
+            return Err(self.fail("the supernet", format!("has {count} weights, more than {MAX_WEIGHTS}")));
+        }
+        Ok(())
     }
 
     fn choices(&self, place: &str, list: &[u32], rule: &str, holds: fn(u32) -> bool) -> Result<(), SpaceError> {

@@ -5,8 +5,8 @@
 //! enum, an arm of [`Walk::block`] and an arm of [`stage_problem`].
 
 use crate::space::{
-    Activation, Block, Child, ExpandRatio, LayerShape, Operator, Padding, SearchSpace, Shape, SpaceError,
-    SqueezeExcite, StageChoice, StageSpace,
+    Activation, Block, Child, ExpandRatio, LayerShape, Operator, Padding, SearchSpace, Shape, SqueezeExcite,
+    StageChoice, StageSpace,
 };
 use Operator::{AveragePool, Dense, Depthwise, Linear, Pointwise, Pool};
 use std::fmt;
@@ -81,11 +81,7 @@ pub(super) struct PlacedLayer {
 /// Visits every layer of `child` in order.
 ///
 /// The space must offer the child. Layers of any child follow each other as in the biggest child, which has them all.
-pub(super) fn walk(
-    space: &SearchSpace,
-    child: &Child,
-    visit: impl FnMut(PlacedLayer) -> Result<(), SpaceError>,
-) -> Result<(), SpaceError> {
+pub(super) fn walk(space: &SearchSpace, child: &Child, visit: impl FnMut(PlacedLayer)) {
     let mut walk = Walk { visit, visited: 0 };
     let outside =
         Scope { block: None, activation: space.activation, padding: space.padding, norm_epsilon: space.norm_epsilon };
@@ -93,7 +89,7 @@ pub(super) fn walk(
     let image = Output { layer: None, shape: Shape { channels: space.input_channels, height: side, width: side } };
     let stem = Plan::new(Dense, child.stem_width, space.activation, image);
     let stem = Plan { kernel: space.stem.kernel, stride: space.stem.stride, ..stem };
-    let mut at = walk.layer(outside, Part::Stem, stem)?;
+    let mut at = walk.layer(outside, Part::Stem, stem);
     for (index, (stage, choice)) in (0..).zip(space.stages.iter().zip(&child.stages)) {
         for block in 0..choice.depth {
             let scope = Scope {
@@ -104,13 +100,12 @@ pub(super) fn walk(
             };
             let stride = if block == 0 { stage.stride } else { 1 };
             let skip = skip(space, stage, index as usize, block);
-            at = walk.block(&BlockPlan { scope, stage, choice, stride, skip }, at)?;
+            at = walk.block(&BlockPlan { scope, stage, choice, stride, skip }, at);
         }
     }
-    let features = walk.head(space, child, outside, at)?;
+    let features = walk.head(space, child, outside, at);
     let classifier = Plan::new(Linear, space.classes, Activation::Identity, features);
-    walk.layer(outside, Part::Classifier, classifier)?;
-    Ok(())
+    walk.layer(outside, Part::Classifier, classifier);
 }
 
 /// The rule that a stage breaks because of the kind of its blocks: the field, and the problem.
@@ -203,9 +198,9 @@ struct Walk<V> {
     visited: usize,
 }
 
-impl<V: FnMut(PlacedLayer) -> Result<(), SpaceError>> Walk<V> {
+impl<V: FnMut(PlacedLayer)> Walk<V> {
     /// Derives the shape of a layer, visits it, and returns its output.
-    fn layer(&mut self, scope: Scope, part: Part, plan: Plan) -> Result<Output, SpaceError> {
+    fn layer(&mut self, scope: Scope, part: Part, plan: Plan) -> Output {
         let Plan { operator, kernel, stride, channels, activation, input, gate, residual } = plan;
         let (padding, height, width) = window(&plan, scope.padding);
         let output = Shape { channels, height, width };
@@ -222,12 +217,12 @@ impl<V: FnMut(PlacedLayer) -> Result<(), SpaceError>> Walk<V> {
         };
         let norm_epsilon = operator.row().is_normalised.then_some(scope.norm_epsilon);
         let place = Place { block: scope.block, part };
-        (self.visit)(PlacedLayer { place, shape, padding, norm_epsilon, input: input.layer, gate, residual })?;
+        (self.visit)(PlacedLayer { place, shape, padding, norm_epsilon, input: input.layer, gate, residual });
         self.visited += 1;
-        Ok(Output { layer: Some(self.visited - 1), shape: output })
+        Output { layer: Some(self.visited - 1), shape: output }
     }
 
-    fn block(&mut self, block: &BlockPlan<'_>, input: Output) -> Result<Output, SpaceError> {
+    fn block(&mut self, block: &BlockPlan<'_>, input: Output) -> Output {
         match block.stage.block {
             Block::InvertedResidual => self.inverted_residual(block, input),
             Block::Separable => self.separable(block, input),
@@ -235,95 +230,84 @@ impl<V: FnMut(PlacedLayer) -> Result<(), SpaceError>> Walk<V> {
     }
 
     /// Expands, convolves each channel, and projects without an activation (MobileNetV2).
-    fn inverted_residual(&mut self, block: &BlockPlan<'_>, input: Output) -> Result<Output, SpaceError> {
+    fn inverted_residual(&mut self, block: &BlockPlan<'_>, input: Output) -> Output {
         let &BlockPlan { scope, choice, .. } = block;
         let expanded = if choice.expand_ratio > ExpandRatio::ONE {
             let channels = choice.expand_ratio.of(input.shape.channels);
-            self.layer(scope, Part::Expand, Plan::new(Pointwise, channels, scope.activation, input))?
+            self.layer(scope, Part::Expand, Plan::new(Pointwise, channels, scope.activation, input))
         } else {
             input
         };
-        let (convolved, gate) = self.depthwise(block, input, expanded)?;
+        let (convolved, gate) = self.depthwise(block, input, expanded);
         let residual = match block.skip {
             Skip::None => None,
             Skip::Identity => Some(input),
-            Skip::Transition => Some(self.shortcut(block, input)?),
+            Skip::Transition => Some(self.shortcut(block, input)),
         };
         let project = Plan::new(Pointwise, choice.width, Activation::Identity, convolved);
         self.layer(scope, Part::Project, Plan { gate, residual, ..project })
     }
 
     /// Convolves each channel, then mixes the channels, both with an activation (MobileNetV1).
-    fn separable(&mut self, block: &BlockPlan<'_>, input: Output) -> Result<Output, SpaceError> {
+    fn separable(&mut self, block: &BlockPlan<'_>, input: Output) -> Output {
         let scope = block.scope;
-        let (convolved, gate) = self.depthwise(block, input, input)?;
+        let (convolved, gate) = self.depthwise(block, input, input);
         let project = Plan::new(Pointwise, block.choice.width, scope.activation, convolved);
         self.layer(scope, Part::Project, Plan { gate, ..project })
     }
 
     /// The depthwise convolution of `expanded`, and the gate of its channels where the stage has squeeze-and-excite.
-    fn depthwise(
-        &mut self,
-        block: &BlockPlan<'_>,
-        input: Output,
-        expanded: Output,
-    ) -> Result<(Output, Option<Output>), SpaceError> {
+    fn depthwise(&mut self, block: &BlockPlan<'_>, input: Output, expanded: Output) -> (Output, Option<Output>) {
         let &BlockPlan { scope, stride, .. } = block;
         let plan = Plan::new(Depthwise, expanded.shape.channels, scope.activation, expanded);
-        let convolved = self.layer(scope, Part::Depthwise, Plan { kernel: block.choice.kernel, stride, ..plan })?;
+        let convolved = self.layer(scope, Part::Depthwise, Plan { kernel: block.choice.kernel, stride, ..plan });
         let gate = match &block.stage.squeeze_excite {
-            Some(squeeze) => Some(self.gate(scope, squeeze, input.shape.channels, convolved)?),
+            Some(squeeze) => Some(self.gate(scope, squeeze, input.shape.channels, convolved)),
             None => None,
         };
-        Ok((convolved, gate))
+        (convolved, gate)
     }
 
     /// The factor of each channel of `convolved` (squeeze-and-excite).
-    fn gate(
-        &mut self,
-        scope: Scope,
-        squeeze: &SqueezeExcite,
-        block_input: u32,
-        convolved: Output,
-    ) -> Result<Output, SpaceError> {
+    fn gate(&mut self, scope: Scope, squeeze: &SqueezeExcite, block_input: u32, convolved: Output) -> Output {
         let channels = convolved.shape.channels;
         let pool = Plan::new(Pool, channels, Activation::Identity, convolved);
-        let mean = self.layer(scope, Part::SqueezePool, pool)?;
+        let mean = self.layer(scope, Part::SqueezePool, pool);
         let inner = squeeze.activation.unwrap_or(scope.activation);
         let reduce = Plan::new(Linear, squeeze.width(block_input, channels), inner, mean);
-        let reduced = self.layer(scope, Part::Squeeze, reduce)?;
+        let reduced = self.layer(scope, Part::Squeeze, reduce);
         self.layer(scope, Part::Excite, Plan::new(Linear, channels, squeeze.gate.activation(), reduced))
     }
 
     /// The block's input in the shape of its output ([`Skip::Transition`]).
-    fn shortcut(&mut self, block: &BlockPlan<'_>, input: Output) -> Result<Output, SpaceError> {
+    fn shortcut(&mut self, block: &BlockPlan<'_>, input: Output) -> Output {
         let &BlockPlan { scope, stride, .. } = block;
         let pool = Plan::new(AveragePool, input.shape.channels, Activation::Identity, input);
-        let pooled = self.layer(scope, Part::ShortcutPool, Plan { kernel: stride, stride, ..pool })?;
+        let pooled = self.layer(scope, Part::ShortcutPool, Plan { kernel: stride, stride, ..pool });
         self.layer(scope, Part::Shortcut, Plan::new(Pointwise, block.choice.width, Activation::Identity, pooled))
     }
 
     /// The layers between the last stage and the classifier.
-    fn head(&mut self, space: &SearchSpace, child: &Child, scope: Scope, at: Output) -> Result<Output, SpaceError> {
+    fn head(&mut self, space: &SearchSpace, child: &Child, scope: Scope, at: Output) -> Output {
         let Some((head, width)) = space.head.as_ref().zip(child.head_width) else {
             return self.pool(scope, at);
         };
         match head.expand_ratio {
             None => {
-                let convolved = self.layer(scope, Part::Head, Plan::new(Pointwise, width, scope.activation, at))?;
+                let convolved = self.layer(scope, Part::Head, Plan::new(Pointwise, width, scope.activation, at));
                 self.pool(scope, convolved)
             }
             Some(ratio) => {
                 let expand = Plan::new(Pointwise, ratio.of(at.shape.channels), scope.activation, at);
-                let expanded = self.layer(scope, Part::HeadExpand, expand)?;
-                let pooled = self.pool(scope, expanded)?;
+                let expanded = self.layer(scope, Part::HeadExpand, expand);
+                let pooled = self.pool(scope, expanded);
                 self.layer(scope, Part::Head, Plan::new(Linear, width, scope.activation, pooled))
             }
         }
     }
 
     /// The global pool.
-    fn pool(&mut self, scope: Scope, at: Output) -> Result<Output, SpaceError> {
+    fn pool(&mut self, scope: Scope, at: Output) -> Output {
         self.layer(scope, Part::Pool, Plan::new(Pool, at.shape.channels, Activation::Identity, at))
     }
 }
