@@ -2,10 +2,10 @@
 
 use crate::programs::{Programs, json, write_json};
 use crate::values::{list, number, word};
-use crate::{peers, photo, setup, workspace};
+use crate::{against, peers, photo, setup, workspace};
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Flags of `cargo xtask bench`.
 #[derive(clap::Args)]
@@ -21,13 +21,21 @@ pub struct Options {
     /// Installs both in a Python environment under target/ (86 MB to fetch, once). Writes target/bench/peers.json.
     #[arg(long, conflicts_with_all = ["bundle", "small"])]
     peers: bool,
-    /// With --peers: processes in which each engine runs each network
-    #[arg(long, default_value_t = 3, requires = "peers", value_parser = clap::value_parser!(u32).range(1..=100))]
+    /// Compare this checkout with an older build of `nestling-device`, in turns, on --bundle or the demo's bundle
+    ///
+    /// Writes target/bench/against.json. The bundle must have a format that both programs read.
+    #[arg(long, value_name = "PROGRAM", conflicts_with_all = ["peers", "small"])]
+    against: Option<PathBuf>,
+    /// With --peers: processes in which each engine runs each network; with --against: turns of each program
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100))]
     rounds: u32,
 }
 
 /// Children of more layers print no layers; the JSON has all.
 const MAX_PRINTED_LAYERS: usize = 40;
+
+/// The bundle that the demo trained.
+const DEMO_BUNDLE: &str = "examples/assets/fashion.nestling";
 
 /// A bundle and those of its children that are timed.
 struct Subject {
@@ -43,6 +51,9 @@ pub fn run(options: &Options) -> Result<()> {
         return peers::run(options.rounds);
     }
     setup::ensure()?;
+    if let Some(program) = &options.against {
+        return against::run(program, options.bundle.as_deref().unwrap_or(DEMO_BUNDLE), options.rounds);
+    }
     let programs = Programs::build()?;
     let folder = workspace::target().join("bench");
     std::fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
@@ -72,7 +83,7 @@ fn add_rest(programs: &Programs, document: &mut Value) -> Result<()> {
     let trainer = json(programs.trainer(&["bench"]))?;
     print_trainer(&trainer);
     document["trainer"] = trainer;
-    document["switch"] = json(programs.device(&["switch", "examples/assets/fashion.nestling"]))?;
+    document["switch"] = json(programs.device(&["switch", DEMO_BUNDLE]))?;
     println!("\nswitch: p99 {:.1} us", number(&document["switch"]["switch_us_p99"]));
     document["shares_of_sgemm"] = shares_of_sgemm(document);
     for (key, path) in [("peers", "bench/peers.json"), ("storage", "storage/summary.json")] {
@@ -89,7 +100,7 @@ fn subjects(options: &Options, programs: &Programs, folder: &Path) -> Result<Vec
     if let Some(bundle) = &options.bundle {
         return Ok(vec![Subject { name: "device", bundle: bundle.clone(), children: &[] }]);
     }
-    let bundle = "examples/assets/fashion.nestling".to_owned();
+    let bundle = DEMO_BUNDLE.to_owned();
     let mut subjects = vec![Subject { name: "device", bundle, children: &[] }];
     if !options.small {
         let path = |name: &str| folder.join(name).to_string_lossy().into_owned();

@@ -2,6 +2,7 @@
 //!
 //! Each command has a module. A command that needs libtorch, a Vulkan driver or the dataset calls [`setup::ensure`] first.
 
+mod against;
 mod assets;
 mod bench;
 mod demo;
@@ -15,6 +16,7 @@ mod photo;
 mod process;
 mod programs;
 mod setup;
+mod size;
 mod storage;
 mod test;
 mod values;
@@ -51,7 +53,7 @@ enum Command {
     Assets,
     /// Time training steps, layers, whole children, loading and switching. Writes target/bench/bench.json.
     ///
-    /// With --peers, time other engines on the same networks instead.
+    /// With --peers, time other engines on the same networks instead. With --against, compare with an older build.
     Bench(bench::Options),
     /// Import published weights of EfficientNet-Lite0 and classify four photographs; fails if an answer is wrong.
     ///
@@ -84,6 +86,10 @@ enum Command {
     /// Uses rustup's target wasm32-unknown-unknown where it is installed. Otherwise it uses Debian's rustc-web, which it
     /// installs and which builds the standard library too (5 minutes the first time). Builds in target/wasm.
     Wasm,
+    /// Measure the SDK alone: the size of an app's stripped release library, and the time to build it from nothing.
+    ///
+    /// The library opens a bundle, chooses a child for a budget and classifies. Builds in target/size.
+    Size(size::Options),
     /// Package every crate that may be published, and build each from its package.
     ///
     /// Reads the package index, unless CARGO_NET_OFFLINE=true is set and everything was built before. Writes
@@ -111,6 +117,7 @@ fn main() -> ExitCode {
         Command::Storage(options) => storage::run(&options),
         Command::Layers(options) => layers::run(&options),
         Command::Wasm => wasm::check(),
+        Command::Size(options) => size::run(&options),
         Command::Package => package::run(),
         Command::Test(options) => test::run(&options),
     };

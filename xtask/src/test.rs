@@ -1,6 +1,6 @@
 //! `cargo xtask test`: the checks of CI, the cheapest ones first.
 
-use crate::{layers, package, process, setup, workspace};
+use crate::{layers, package, process, setup, wasm, workspace};
 use anyhow::Result;
 use std::time::{Duration, Instant};
 
@@ -43,6 +43,7 @@ fn steps(options: &Options, report: &mut Report) -> Result<()> {
         let mut doc = workspace::cargo(&["doc", "--workspace", "--no-deps", "--all-features"]);
         process::run(doc.env("RUSTDOCFLAGS", "--deny warnings"))
     })?;
+    report.step("wasm", wasm::check)?;
     if process::answer("cargo", &["deny", "--version"]).is_some() {
         let check = ["deny", "--all-features", "check", "licenses"];
         report.step("licences", || process::run(&mut workspace::cargo(&check)))?;

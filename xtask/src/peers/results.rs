@@ -2,7 +2,7 @@
 
 use super::engines::{Adapter, Engine, Network, Sample};
 use crate::process;
-use crate::values::{list, number, word};
+use crate::values::{list, median, number, word};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -56,17 +56,6 @@ pub fn largest_relative_error(found: &[f32], reference: &[f32]) -> f64 {
     let largest = reference.iter().fold(f64::MIN_POSITIVE, |most, &value| most.max(f64::from(value).abs()));
     let difference = |(&one, &other): (&f32, &f32)| (f64::from(one) - f64::from(other)).abs() / largest;
     found.iter().zip(reference).map(difference).fold(0.0, f64::max)
-}
-
-/// Returns the middle value, or the mean of the middle two.
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    let half = values.len() / 2;
-    match values.len() {
-        0 => f64::NAN,
-        count if count % 2 == 1 => values[half],
-        _ => f64::midpoint(values[half - 1], values[half]),
-    }
 }
 
 fn middle(samples: &[Sample], value: impl Fn(&Sample) -> f64) -> f64 {
