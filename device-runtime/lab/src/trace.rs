@@ -19,25 +19,25 @@ const WALL_REPEATS: usize = 3;
 /// and waiting and reading back follow one another.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LayerTrace {
-    /// What timed the layers. By the GPU's clock they are where they ran; by the host's they were timed alone, another
-    /// time, and are laid end to end.
+    /// The clock that timed the layers. With the GPU's clock they are where they ran; with the host's they were timed
+    /// alone, another time, and are laid end to end.
     pub clock: Clock,
     /// Why the GPU's clock was not trusted, if it has one and was not.
     pub clock_note: Option<String>,
-    /// What the host did, in order.
+    /// The host's activities, in order.
     pub host: Vec<HostSpan>,
-    /// What the GPU did, in order: the resize if its clock tells that, and every layer.
+    /// The GPU's activities, in order: the resize if its clock tells that, and every layer.
     ///
     /// The two clocks have no common zero: the last layer is placed where the wait for the GPU ended.
     pub gpu: Vec<GpuSpan>,
-    /// What the spans of [`LayerTrace::gpu`] were multiplied by to lie within the host's submission and wait: 1 unless
-    /// the clocks disagree, or layers timed alone take longer than together.
+    /// The factor that fits the spans of [`LayerTrace::gpu`] into the host's submission and wait: 1 unless the clocks
+    /// disagree, or layers timed alone take longer than together.
     pub gpu_scale: f64,
     /// The whole inference.
     pub whole_ms: Millis,
 }
 
-/// What the host did for a while.
+/// One activity of the host.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct HostSpan {
     /// `upload`, `encode`, `submit`, `wait` or `read back`.
@@ -48,7 +48,7 @@ pub struct HostSpan {
     pub duration_ms: Millis,
 }
 
-/// What the GPU did for a while.
+/// One activity of the GPU.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct GpuSpan {
     /// The layer's name, or `resize`.

@@ -75,7 +75,7 @@ fn a_device_in_no_table_starts_from_the_nearest_and_refines() {
     let [then, now] = [&measured, &first].map(|profile| profile.table.predict(&network).0 / profile.reference_ms.0);
     let ratio = now / then;
     assert!((0.5..2.0).contains(&ratio), "scaled to this device: {ratio}");
-    // What `choose` timed moved the prices.
+    // The measurement by `choose` refined the coefficients.
     let learned = first.informative.last().unwrap();
     assert_eq!((&learned.child, first.table.children), (&choice.entry().child, 4));
     let residual = learned.residual_percent();

@@ -74,7 +74,7 @@ fn threads_that_classify_while_another_switches_get_serial_answers() {
     let names: Vec<&str> = BUNDLE.children().iter().map(|entry| entry.name.as_str()).collect();
     let pixels: Vec<Vec<u8>> = (0..4).map(common::pixels).collect();
     let image = |index: usize| Image::grey8(28, 28, &pixels[index]).unwrap();
-    // What each child says of each image with nobody else at work.
+    // The answers of each child for each image when nothing else runs.
     let mut serial = Vec::new();
     for name in &names {
         runtime.switch_to(*name).unwrap();
@@ -146,7 +146,7 @@ fn a_governed_runtime_switches_by_what_it_is_told() {
 
     governed.set_budget(Millis(5.0)).unwrap();
     assert!(matches!(runtime.governed(Millis(f64::NAN)), Err(Error::InvalidBudget { .. })));
-    // What no child keeps starts with the fastest.
+    // A budget that no child keeps starts with the fastest.
     let governed = runtime.governed(Millis(1e-6)).unwrap();
     assert_eq!((governed.governor().current(), governed.is_too_slow()), (0, false));
     for _ in 0..3 {

@@ -43,7 +43,7 @@ fn smallest_alone() -> Bundle {
     common::repacked(&TRAINED, |manifest| manifest.children.retain(|entry| entry.name == "smallest"))
 }
 
-/// What a child answers on a runtime that was loaded for it.
+/// The answers of a child on a runtime that was loaded for it.
 fn fresh_logits(bundle: &Bundle, child: &CalibratedChild, images: &[Image<'_>]) -> Vec<Vec<u32>> {
     let fresh = runtime(bundle);
     let prepared = fresh.prepare(child).unwrap();
@@ -223,7 +223,7 @@ fn only_what_nothing_beats_is_a_rung_and_holds_a_slot() {
     let error = governed.add(rung("foreign", 1.0, 99.0), &other.prepare(&calibrated).unwrap()).unwrap_err();
     assert!(matches!(error, Error::Foreign { .. }), "{error}");
 
-    // What beats the one that serves serves in its place.
+    // A child that dominates the one that serves takes its place.
     assert!(governed.add(rung("best", 1e-3, 99.0), &prepare()).unwrap());
     assert_eq!((rungs().len(), governed.governor().rung().name.as_str()), (1, "best"));
     let image = bundle.check_images().next().unwrap().0;

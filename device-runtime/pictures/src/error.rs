@@ -10,7 +10,7 @@ pub enum PictureError {
     Open {
         /// Which file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: std::io::Error,
     },
     /// The file can be read, but its contents are no picture: one of the errors below.
@@ -18,7 +18,7 @@ pub enum PictureError {
     InFile {
         /// Which file.
         path: PathBuf,
-        /// What is wrong with its contents.
+        /// The fault in its contents.
         source: Box<PictureError>,
     },
     /// Another format, or none.
@@ -64,7 +64,7 @@ pub enum PictureError {
     Damaged {
         /// JPEG or PNG.
         format: &'static str,
-        /// What the decoder said.
+        /// The decoder's message.
         problem: String,
     },
 }

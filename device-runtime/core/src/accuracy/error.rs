@@ -38,7 +38,7 @@ pub enum PredictorError {
         "the accuracy predictor does not fit the space: it has {problem}; fit it again with `AccuracyPredictor::fit`"
     )]
     Unsound {
-        /// What is wrong.
+        /// The fault.
         problem: String,
     },
 }

@@ -1,4 +1,4 @@
-//! What a child's accuracy is predicted from: its choices and nothing else, so that a device needs no forward pass.
+//! Features of the accuracy predictor: the choices of a child and nothing else, so that a device needs no forward pass.
 
 use crate::space::{Child, SearchSpace, StageChoice, StageSpace};
 

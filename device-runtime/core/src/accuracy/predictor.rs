@@ -107,7 +107,7 @@ impl AccuracyPredictor {
         &self.coefficients
     }
 
-    /// What it was fitted to, and how far it was off.
+    /// The size of its training set, and its error on other children.
     pub fn prediction_error(&self) -> &PredictionError {
         &self.prediction_error
     }

@@ -2,7 +2,7 @@
 
 use crate::metrics::Top1;
 
-/// What is known of a child that wants to take another's place.
+/// Prediction and check of a child that may replace another.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Challenge {
     /// Points of top-1 by which it is predicted to be better.

@@ -2,7 +2,7 @@ use crate::metrics::{Latency, Millis, Quantile, Spread};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// What an app allows an inference to take, from image to logits.
+/// The time that an app allows for an inference, from image to logits.
 ///
 /// ```
 /// use nestling_core::choosing::Budget;
@@ -50,9 +50,10 @@ impl Budget {
         }
     }
 
-    /// What the budget binds when the child is timed again: midway (in ratio) between what a few of its runs say, which is
-    /// only of the slowest ones among them, and its median with the device's usual spread, which knows nothing of this
-    /// child. Either alone is further from the truth (docs/latency.md).
+    /// The time to expect at the budget's quantile when the child is timed again. It is the geometric mean of two
+    /// figures: the quantile of a few runs of this child, which depends on the slowest ones only, and its median times
+    /// the device's usual spread, which ignores this child's own. Either alone is further from the truth
+    /// (docs/latency.md).
     pub fn expected(self, latency: Latency, spread: Spread) -> Millis {
         Millis((latency.at(self.quantile).0 * latency.p50.0 * spread.at(self.quantile)).sqrt())
     }

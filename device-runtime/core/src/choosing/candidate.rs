@@ -4,7 +4,7 @@ use crate::space::ChildEntry;
 /// A child that could be chosen, with what is predicted of it on this device.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Candidate {
-    /// What the bundle says of it.
+    /// The bundle's entry of the child.
     pub entry: ChildEntry,
     /// Predicted median time from image to logits.
     pub predicted: Millis,

@@ -45,7 +45,7 @@ impl Choice {
         self.budget
     }
 
-    /// What the bundle says of the child: name, choices, cost, accuracy held-out and on the test images.
+    /// The bundle's entry of the child: name, choices, cost, accuracy on held-out and on test images.
     pub fn entry(&self) -> &ChildEntry {
         &self.candidate().entry
     }

@@ -16,7 +16,7 @@ pub struct FoundChild {
     pub top1: f64,
 }
 
-/// What a search looks at.
+/// The number of children that a search evaluates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SearchBudget {

@@ -59,7 +59,7 @@ pub fn walk<E>(
     let holds = |latency: Latency| budget.holds_with_room(latency, spread);
     let measured =
         |index: usize, latency: Latency| Some(PassedOver { index, time: latency.at(budget.quantile), measured: true });
-    // What a measured child says of the prediction corrects another one's.
+    // The ratio of measurement to prediction of one child corrects the prediction of another.
     let corrected = |index: usize, known: usize, latency: Latency| {
         expected[index] * budget.expected(latency, spread).0 / expected[known].max(f64::MIN_POSITIVE)
     };

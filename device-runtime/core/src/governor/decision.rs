@@ -1,7 +1,7 @@
 use serde::Serialize;
 use std::fmt;
 
-/// What to do after an inference. Rungs are counted from 0, the fastest.
+/// The step to take after an inference. Rungs are counted from 0, the fastest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Decision {
     /// The child goes on serving.
@@ -10,7 +10,7 @@ pub enum Decision {
     StepDown {
         /// Its rung.
         to: usize,
-        /// What was wrong.
+        /// The reason for the step.
         why: Reason,
     },
     /// A more accurate child fits.

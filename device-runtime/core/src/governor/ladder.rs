@@ -9,7 +9,7 @@ pub struct Rung {
     pub name: String,
     /// The time that is predicted for it on this device when nothing slows it down.
     pub predicted: Millis,
-    /// In percent; for all rungs on the same images. Of shipped children it is that on the held-out images.
+    /// Top-1 accuracy in percent, on the same images for all rungs. For shipped children these are the held-out images.
     pub accuracy: f64,
 }
 
@@ -82,7 +82,7 @@ impl Ladder {
     }
 }
 
-/// What must hold of rungs whatever their order.
+/// Checks the conditions that do not depend on the order of rungs.
 fn check(rungs: &[Rung]) -> Result<(), GovernorError> {
     if rungs.is_empty() {
         return Err(GovernorError::NoRung);

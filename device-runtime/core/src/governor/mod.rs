@@ -83,7 +83,7 @@ pub struct Governor {
     heat: Heat,
 }
 
-/// What a governor remembers of a rung.
+/// The history of a rung.
 #[derive(Clone, Copy, Debug, Default)]
 struct Known {
     /// When it was last stepped up to.
@@ -155,11 +155,12 @@ impl Governor {
         Ok(())
     }
 
-    /// Adds a child that became ready while another served; until then no step goes to it. What is beaten is no rung:
-    /// the new child if a rung beats it, and every rung that it beats. Where it beats the one that serves, it serves in
-    /// its place: the next time must be of the [`rung`](Self::rung) that there is then.
+    /// Adds a child that became ready while another served; until then no step goes to it. A dominated child is no
+    /// rung: the new child is left out if a rung dominates it, and every rung that it dominates is removed. If it
+    /// dominates the rung that serves, it serves instead: the next time must be of the [`rung`](Self::rung) that there
+    /// is then.
     ///
-    /// Returns whether it is a rung. What is known of the others stays; the wait for a step up begins anew.
+    /// Returns whether it is a rung. The history of the other rungs stays; the wait for a step up begins anew.
     ///
     /// ```
     /// use nestling_core::metrics::Millis;
@@ -206,7 +207,7 @@ impl Governor {
         &self.ladder
     }
 
-    /// What 95 of 100 inferences may take.
+    /// The time limit, in ms, that 95 of 100 inferences should keep.
     pub fn limit(&self) -> Millis {
         self.options.limit
     }
@@ -224,7 +225,7 @@ impl Governor {
     fn too_much(&self) -> Option<Reason> {
         let GovernorOptions { limit, misses, among, .. } = self.options;
         let missed = self.window.misses(among, limit.0);
-        // Of a load that is new most inferences miss; what misses now and then must not send it down the ladder.
+        // A new load makes most inferences miss; scattered misses must not cause a step down.
         // At the fastest there is nothing to switch: it complains as soon as it may.
         let restless = self.current > 0 && self.within_quiet(self.switches[1]);
         if missed >= if restless { misses.max(among / 2 + 1) } else { misses } {

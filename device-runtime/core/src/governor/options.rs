@@ -2,7 +2,7 @@ use super::WINDOW;
 use crate::metrics::Millis;
 use std::time::Duration;
 
-/// What a [`Governor`](super::Governor) holds, and how patient it is.
+/// The limit that a [`Governor`](super::Governor) keeps, and how soon it steps.
 ///
 /// ```
 /// use nestling_core::metrics::Millis;
@@ -13,7 +13,7 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct GovernorOptions {
-    /// What 95 of 100 inferences may take.
+    /// The time limit that 95 of 100 inferences should keep.
     pub limit: Millis,
     /// The rung that serves first. `None` takes the most accurate that is predicted to keep `limit` with `margin`.
     pub start: Option<usize>,
@@ -89,9 +89,9 @@ pub enum GovernorError {
     Rung {
         /// Its name.
         name: String,
-        /// What is wrong with it.
+        /// The fault.
         problem: &'static str,
-        /// What to do about it.
+        /// The remedy.
         remedy: &'static str,
     },
     /// The ladder is shorter.
@@ -99,7 +99,7 @@ pub enum GovernorError {
         "the ladder has no rung {index}: its rungs are counted from 0; start with one below {rungs}, or with `None`"
     )]
     NoSuchRung {
-        /// What was asked for.
+        /// The index that was given.
         index: usize,
         /// How many there are.
         rungs: usize,
@@ -107,13 +107,13 @@ pub enum GovernorError {
     /// The budget is no duration.
     #[error("a budget of {} ms is no duration: give a positive number of milliseconds", limit.0)]
     NoDuration {
-        /// What was asked for.
+        /// The limit that was given.
         limit: Millis,
     },
     /// The margin is no part of the budget.
     #[error("a margin of {margin} is no part of a budget: give a number from 0 up to, not including, 1")]
     Margin {
-        /// What was asked for.
+        /// The margin that was given.
         margin: f64,
     },
     /// These misses can never be counted.

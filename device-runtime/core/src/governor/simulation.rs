@@ -5,7 +5,7 @@ use crate::metrics::Millis;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-/// What happens to a device.
+/// A course of load, heat and budget on a device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scenario {
     /// Noise only.
@@ -66,7 +66,7 @@ pub struct Device {
     pub seconds: f64,
     /// True medians in ms when nothing slows the device down; the fastest child first.
     pub times: Vec<f64>,
-    /// Of the logarithm of a time.
+    /// Standard deviation of the logarithm of a time.
     pub noise: f64,
     pub limits: Steps,
     pub loads: Steps,
@@ -94,7 +94,7 @@ pub struct Device {
 pub struct Moment {
     pub now: f64,
     pub limit: f64,
-    /// Of the median times.
+    /// Factor on the median times.
     pub slow_down: f64,
     factor: f64,
     pause: f64,
@@ -102,7 +102,7 @@ pub struct Moment {
 }
 
 impl Moment {
-    /// What a child takes, given its median.
+    /// The time of a child in ms, given its median.
     pub fn time(&self, median: f64) -> f64 {
         median * self.factor + self.pause
     }
@@ -137,7 +137,7 @@ impl Device {
             | Scenario::HeatCurve
             | Scenario::Warming => vec![(0.0, wanted)],
         };
-        // What it was profiled at is not what it is.
+        // The profiled speed differs from the true one.
         let optimism = if scenario == Scenario::TooSlow { 2.5 } else { random.random_range(0.8..1.6) };
         let heat = match scenario {
             Scenario::HeatCurve => {

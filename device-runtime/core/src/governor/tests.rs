@@ -20,7 +20,7 @@ struct Bench {
 const TIMES: [f64; 4] = [2.0, 4.0, 6.0, 8.0];
 
 impl Bench {
-    /// Of the children of [`TIMES`].
+    /// A bench with the children of [`TIMES`].
     fn at(start: usize) -> Self {
         Self::of(&TIMES, start)
     }
@@ -186,7 +186,7 @@ fn a_third_switch_in_a_minute_needs_more_than_chance() {
     assert_eq!(now_and_then(50), [down(2, Reason::P95), down(1, Reason::P95)]);
     assert_eq!(now_and_then(40), [down(0, Reason::P95)]);
 
-    // Of a new load most miss: three are enough twice, then five of eight.
+    // Most inferences miss under a new load: three are enough twice, then five of eight.
     let mut bench = Bench::at(3);
     let steps = (1..=20).filter(|_| !matches!(bench.infer(60.0), Decision::Stay | Decision::TooSlow));
     assert_eq!(steps.collect::<Vec<_>>(), [3, 6, 11]);
@@ -197,7 +197,7 @@ fn a_budget_may_change() {
     let mut bench = Bench::at(3);
     assert_eq!(bench.run(20, |_| 1.0), []);
     bench.governor.set_budget(Millis(5.0)).unwrap();
-    // What it measured already counts.
+    // Earlier measurements already count.
     assert_eq!(bench.infer(8.0), down(2, Reason::Misses));
     assert_eq!(bench.run(10, |_| 1.0), [(20, down(1, Reason::Misses))]);
     bench.governor.set_budget(Millis(20.0)).unwrap();

@@ -8,7 +8,7 @@ const HOT: f32 = 0.85;
 /// Headroom from which a device is warm.
 const WARM: f32 = 0.7;
 
-/// What the system says of the device's heat; an app asks its system and passes it on.
+/// The thermal state that the system reports; an app asks its system and passes it on.
 ///
 /// | hint | what the governor does |
 /// | --- | --- |

@@ -10,7 +10,7 @@ const SETTLING: f64 = 20.0;
 /// Far enough below the limit that the governor should dare it, with room for predictions that are wrong.
 const CLEAR: f64 = 0.7;
 
-/// Of some traces; printed as one line of JSON.
+/// Totals over some traces; printed as one line of JSON.
 #[derive(Clone, Debug, Default, Serialize)]
 struct Figures {
     scenario: String,

@@ -10,7 +10,7 @@ pub struct Image<'a> {
     pixels: Pixels<'a>,
 }
 
-/// What an image borrows.
+/// The pixels that an image borrows.
 #[derive(Clone, Copy, Debug)]
 pub enum Pixels<'a> {
     /// Whole pixels without gaps.

@@ -7,7 +7,7 @@ use std::fmt;
 /// Layers whose MAdds cost about the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct LayerKind {
-    /// What they compute.
+    /// The operator.
     pub operator: Operator,
     /// Their kernel size.
     pub kernel: u32,

@@ -11,7 +11,7 @@ pub const MAX_INFORMATIVE: usize = 30;
 const CANDIDATES: usize = 300;
 /// The same every time: two devices measure the same children.
 const SEED: u64 = 0x4e45_5354;
-/// What is assumed of every coefficient before anything is measured: keeps the first steps defined.
+/// The prior precision of every coefficient before any measurement: it keeps the first steps defined.
 const RIDGE: f64 = 1e-3;
 
 /// Children whose times tell most about a device's coefficients, the most telling first; at most `count`, fewer if the space

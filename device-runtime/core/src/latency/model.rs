@@ -16,7 +16,7 @@ const TRUST_IN_PRIOR: f64 = 0.02;
 /// No unit of feature takes a quarter of an hour: what says so would only overflow.
 const MAX_COEFFICIENT: f64 = 1e6;
 
-/// What one unit of a sort of feature costs on a device.
+/// The time that one unit of a cost feature takes on a device.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Coefficient {
     /// The sort of feature.
@@ -34,7 +34,7 @@ pub struct Coefficient {
 pub struct LatencyModel {
     /// One a sort of feature, in order.
     pub coefficients: Vec<Coefficient>,
-    /// What feature that has no coefficient here costs, over its nominal coefficient.
+    /// The ratio to its nominal coefficient, for a cost feature that has no coefficient here.
     pub scale: f64,
     /// How the device covers pixels: what the coefficients are of.
     pub coverage: Coverage,
@@ -43,7 +43,7 @@ pub struct LatencyModel {
 /// A child that was timed whole.
 #[derive(Clone, Debug)]
 pub struct Sample {
-    /// What was timed.
+    /// The network that was timed.
     pub network: Network,
     /// Its median time.
     pub time: Millis,
@@ -57,7 +57,7 @@ impl Sample {
 }
 
 impl LatencyModel {
-    /// Of no device: right in its proportions, as far as that can be.
+    /// A model of no particular device: only the proportions of its coefficients are meant to be right.
     pub fn nominal() -> Self {
         Self { coefficients: Vec::new(), scale: 1.0, coverage: Coverage::EXACT }
     }

@@ -5,7 +5,7 @@ use crate::statistics::{mean_percent, relative_error};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// What a time was measured on. Times of another key say nothing.
+/// The device and software that a time was measured on. Times of another key do not apply.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct DeviceKey {
     /// The adapter's own name.
@@ -16,7 +16,7 @@ pub struct DeviceKey {
     pub backend: String,
     /// `f32` or `f16`.
     pub precision: String,
-    /// What the adapter offered and was used: `subgroups`, `timestamps`; in alphabetical order.
+    /// Adapter features that were offered and used: `subgroups`, `timestamps`; in alphabetical order.
     pub features: Vec<String>,
 }
 
@@ -27,7 +27,7 @@ impl fmt::Display for DeviceKey {
     }
 }
 
-/// What measured a layer.
+/// The clock that measured a layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Clock {
@@ -40,13 +40,13 @@ pub enum Clock {
 /// The time of one kind of layer, measured alone: for reports. Layers timed alone do not add up to a child.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LayerTime {
-    /// What was timed.
+    /// The layer that was timed.
     pub shape: LayerShape,
     /// Median time of one execution.
     pub latency_ms: Millis,
 }
 
-/// What is known of one device's latency with one search space: small enough to ship in a bundle.
+/// The latency model of one device for one search space: small enough to ship in a bundle.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LatencyTable {
     /// The device that it was measured on.

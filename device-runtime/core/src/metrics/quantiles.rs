@@ -68,7 +68,7 @@ pub struct Spread {
 }
 
 impl Spread {
-    /// Of many children's runs together, each child's over its own median: a few runs of each are enough.
+    /// The spread over the runs of many children, each run over its own child's median: a few runs of each are enough.
     pub fn of<'a>(children: impl IntoIterator<Item = &'a [Millis]>) -> Self {
         let mut ratios: Vec<Millis> = Vec::new();
         for runs in children {

@@ -24,7 +24,7 @@ pub fn robust_non_negative_least_squares(rows: &[Vec<f64>], start: &[f64], trust
         let errors = errors(&solution);
         let mut sorted = errors.clone();
         sorted.sort_by(f64::total_cmp);
-        // Of normal errors, the median is 0.67 standard deviations away.
+        // The median of normal errors' sizes is 0.67 standard deviations.
         let usual = (sorted[sorted.len() / 2] / 0.67).max(MIN_ERROR);
         weights = errors.iter().map(|error| (USUAL_ERRORS * usual / error.max(f64::MIN_POSITIVE)).min(1.0)).collect();
         solution = non_negative_least_squares(rows, &weights, start, trust, max);

@@ -21,9 +21,9 @@ impl Linear {
 pub struct Sums {
     features: usize,
     count: f64,
-    /// Of each feature, then of the target.
+    /// Sums of each feature, then of the target.
     values: Vec<f64>,
-    /// Of each product of two of these, row by row.
+    /// Sums of each product of two of these, row by row.
     products: Vec<f64>,
 }
 

@@ -47,7 +47,7 @@ impl fmt::Debug for ChoiceAuditOptions<'_> {
     }
 }
 
-/// What became of many budgets.
+/// The results of choosing for many budgets.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ChoiceAudit {
     /// Budgets asked for.
@@ -116,7 +116,7 @@ const ROUNDS: usize = 8;
 /// The first budget over the fastest child's time, and the last over the slowest's.
 const BEYOND: (f64, f64) = (1.08, 1.15);
 
-/// What a shipped child really takes, and is worth.
+/// The true time and accuracy of a shipped child.
 struct Known {
     name: String,
     time: Millis,
@@ -216,7 +216,7 @@ fn audit_choice(
     };
     let name = chosen.as_ref().map(|choice| choice.entry().name.clone());
     let again = name.as_deref().map(|name| time_again(runtime.prepared(name)?, drift)).transpose()?;
-    // What the oracle knows.
+    // The oracle's choice: it knows every child's time.
     let fits = known.iter().filter(|one| one.time.0 <= usually.limit.0);
     let oracle = fits.max_by(|a, b| a.test.percent().total_cmp(&b.test.percent()));
     let top1 = |name: &str| known.iter().find(|one| one.name == name).map(|one| one.test.percent());
@@ -302,7 +302,7 @@ fn test_top1(runtime: &Runtime, child: &PreparedChild, test: &[(Image<'_>, usize
     Ok(Top1 { correct, images: test.len() as u32 }.percent())
 }
 
-/// What the same child takes now where it usually takes the budget's limit.
+/// The budget, scaled by the drift of the moment.
 fn at_present(usually: Budget, drift: &mut DriftMeter<'_>, usual: Millis) -> Result<Budget, Error> {
     Ok(Budget { limit: Millis(usually.limit.0 * block_on(drift.recent())?.0 / usual.0), ..usually })
 }

@@ -9,7 +9,7 @@ use nestling_core::space::CalibratedChild;
 use rand::{Rng, RngExt};
 use serde::{Deserialize, Serialize};
 
-/// What many random switches made and sent, and whether their answers are those of a fresh load.
+/// The GPU work of many random switches, and whether their answers are those of a fresh load.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SwitchAudit {
     /// Switches, each followed by an inference.
@@ -109,7 +109,7 @@ fn spare(runtime: &Runtime, random: &mut impl Rng) -> Result<Option<(CalibratedC
     }
 }
 
-/// What each child answers on a supernet that was loaded afresh on the same device, one child in it at a time.
+/// The answers of each child on a supernet that was loaded afresh on the same device, one child in it at a time.
 fn fresh(runtime: &Runtime, bundle: &Bundle, children: &[CalibratedChild]) -> Result<Vec<Vec<u32>>, Error> {
     let options = EngineOptions::default()
         .child_slots(1)

@@ -20,7 +20,7 @@ use std::collections::HashSet;
 use std::fmt;
 use std::time::Duration;
 
-/// What is held out to be predicted.
+/// Options of an evaluation: the held-out children and their measurement.
 #[derive(Clone, Copy)]
 pub struct EvaluationOptions<'a> {
     /// Random children, beside those that ship.
@@ -56,7 +56,7 @@ pub struct HeldOut {
     pub name: Option<String>,
     /// The child, as text.
     pub child: String,
-    /// What the fit predicts.
+    /// The time that the latency model predicts, in ms.
     pub predicted_ms: Millis,
     /// Median of the rounds.
     pub measured_p50_ms: Millis,
@@ -74,8 +74,8 @@ pub struct Evaluation {
     /// Rank correlation of the rounds with each other, the mean over pairs: no predictor can be expected to do better
     /// than the square root of it against a single round. `None` of one round, which says nothing of it.
     pub repeatability: Option<f64>,
-    /// What the reference child took now, over what it took while the profile was measured: held-out times are brought to
-    /// the profile's times by it.
+    /// The reference child's time now over its time while the profile was measured: held-out times are corrected for
+    /// it.
     pub drift: f64,
     /// Simpler predictors.
     pub baselines: Vec<Accuracy>,

@@ -17,18 +17,18 @@ use std::path::Path;
 /// A device's profile, and all else that its page shows. In JSON, the profile's fields are among the report's.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct DeviceReport {
-    /// Whole children, prices, layers.
+    /// Whole children, the latency model, layers.
     #[serde(flatten)]
     pub profile: DeviceProfile,
     /// The bundle's name for people.
     pub bundle_name: String,
-    /// What each shipped child costs and how accurate it is, fewest MAdds first.
+    /// The cost and accuracy of each shipped child, fewest MAdds first.
     pub shipped: Vec<ShippedChild>,
-    /// How well the prices predict.
+    /// The prediction error of the latency model.
     pub errors: Errors,
-    /// What opening took.
+    /// Times of opening.
     pub opening: Opening,
-    /// What loading the weights and building pipelines took, of [`Opening::load_ms`].
+    /// Times of loading weights and building pipelines, a part of [`Opening::load_ms`].
     pub set_up: LoadTimes,
     /// Bytes held.
     pub memory: MemoryUse,
@@ -41,7 +41,7 @@ pub struct DeviceReport {
     pub trace: Option<LayerTrace>,
 }
 
-/// What opening a bundle on a device took.
+/// Times of opening a bundle on a device.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Opening {
     /// Mapping and verifying the file.
@@ -70,9 +70,9 @@ pub struct ShippedChild {
 /// How well the fit predicts the medians of whole children.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Errors {
-    /// Of the children that the prices are fitted to: a lower bound.
+    /// The error on the children that the latency model is fitted to: a lower bound.
     pub informative: Accuracy,
-    /// Of the shipped children, of which the fit knows nothing unless they are informative too.
+    /// The error on the shipped children, which are unseen by the fit unless they are informative too.
     pub shipped: Accuracy,
 }
 
@@ -87,7 +87,7 @@ impl Errors {
     }
 }
 
-/// What a report is made of.
+/// Options of a report.
 #[derive(Clone, Copy)]
 pub struct ReportOptions<'a> {
     /// Names of shipped children whose layers are shown; of the biggest and the smallest if there is none.

@@ -165,7 +165,7 @@ fn bars(id: &str, title: &str, note: &str, axis: &str, rows: &[(&str, f64, Strin
     rows.iter().fold(Bars::new(id, title, note, axis), bar).figure()
 }
 
-/// What the GPU holds.
+/// The memory on the GPU.
 pub(super) fn memory(rows: &[(&str, u64)]) -> String {
     let rows: Vec<(&str, f64, String)> = (rows.iter())
         .map(|&(name, count)| (name, count as f64 / f64::from(1 << 20), format!("{name}: {}", bytes(count))))
@@ -174,7 +174,7 @@ pub(super) fn memory(rows: &[(&str, u64)]) -> String {
     bars("memory", "Memory", note, "Held (MiB)", &rows)
 }
 
-/// What happened from the file to later answers.
+/// The phases from the file to later answers.
 pub(super) fn start(rows: &[(&str, f64)]) -> String {
     let rows: Vec<(&str, f64, String)> =
         rows.iter().map(|&(name, ms)| (name, ms, format!("{name}: {} ms", three(ms)))).collect();

@@ -25,7 +25,7 @@ pub struct ChildLayers {
     pub child: String,
     /// Quantiles of its whole inferences, timed just before its layers.
     pub whole: Latency,
-    /// What timed the layers.
+    /// The clock that timed the layers.
     pub clock: Clock,
     /// All layers, in order.
     pub layers: Vec<LayerCost>,

@@ -1,4 +1,4 @@
-//! What a device's measurements show to people: a page with plots and tables, and one inference on a time line.
+//! Pages of a device's measurements: a report with plots and tables, and one inference on a time line.
 //!
 //! [`DeviceReport`] holds all of it as data; nothing is computed while the page is drawn but what a plot needs.
 //!

@@ -14,7 +14,7 @@ use std::sync::{MutexGuard, PoisonError};
 /// The resize parameters that the GPU holds: written again only when they change.
 pub(super) type ResizeState = ResizeParameters;
 
-/// What an inference starts from.
+/// The input of an inference.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Input<'a> {
     /// An 8-bit image of any size.

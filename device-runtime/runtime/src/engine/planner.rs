@@ -7,14 +7,14 @@ use nestling_core::tiles::{Tile, TileVariant, Tiles};
 use nestling_shaders::{Epilogue, Gate, Kernel, Specialisation};
 use std::collections::BTreeSet;
 
-/// What the choice of a kernel depends on, of the adapter.
+/// Properties of the adapter and options that decide the choice of kernels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Traits {
     /// Software on the CPU: a thread is a SIMD lane, and a workgroup a task of one core.
     pub software: bool,
     /// How pointwise layers are tiled.
     pub tiles: Tiles,
-    /// What products are computed in.
+    /// The number type of products.
     pub arithmetic: Arithmetic,
 }
 
@@ -23,7 +23,7 @@ pub struct Traits {
 pub struct LayerPlan {
     /// The kernel.
     pub kernel: Kernel,
-    /// What its pipeline is specialised to.
+    /// The specialisation of its pipeline.
     pub specialisation: Specialisation,
     /// Workgroups along x, y and z.
     pub workgroups: [u32; 3],
@@ -165,7 +165,7 @@ impl Planner {
         (Kernel::Pointwise, specialisation)
     }
 
-    /// What a kernel does not read is set to one value, so that layers share its pipeline.
+    /// Fields that a kernel does not read are set to one value, so that layers share its pipeline.
     fn specialise(&self, kernel: Kernel, shape: &LayerShape) -> Specialisation {
         let generic = self.unspecialised(kernel);
         let epilogue = Epilogue::Fixed(shape.activation);

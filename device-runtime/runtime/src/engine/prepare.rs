@@ -24,7 +24,7 @@ pub struct PreparedChild {
 pub(super) struct Prepared {
     pub(super) network: Network,
     places: Vec<Place>,
-    /// What answers first.
+    /// The dispatches of the first answers.
     first: Vec<Dispatch>,
     /// How the layers are computed once the fast pipelines are there, and with them.
     plans: Vec<LayerPlan>,
@@ -224,7 +224,7 @@ impl Supernet {
     }
 }
 
-/// What a kernel reads of a layer's shape; where things are is zero.
+/// The fields of a layer's shape that a kernel reads; the offsets of its buffers are zero.
 pub(super) fn shape_parameters(shape: &LayerShape) -> LayerParameters {
     LayerParameters {
         input_width: shape.input.width,

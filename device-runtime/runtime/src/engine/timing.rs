@@ -12,7 +12,7 @@ use web_time::Instant;
 /// How long each layer of a child took.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LayerTimes {
-    /// What measured.
+    /// The clock that measured.
     pub clock: Clock,
     /// All layers, in order.
     pub layers: Vec<LayerTime>,

@@ -229,7 +229,7 @@ async fn time_layers(
     // Checking the clock, and the layers once, take four runs and more; for what is not timed there was no time.
     let too_slow = |timed: &&Timed| timed.batches.is_empty() || 6e-3 * Latency::of(&timed.batches.raw()).p50.0 > left();
     let passed_by = shipped.iter().rev().take_while(too_slow).count().min(subjects.len().saturating_sub(1));
-    // Whoever gave no time asks for no report.
+    // No time means that no report is wanted.
     let subjects = if timer.options.time.is_zero() { &[] } else { subjects };
     for (turn, subject) in subjects.iter().rev().skip(passed_by).enumerate() {
         if timer.is_past(1.0, Phase::Layers) && turn > 0 {

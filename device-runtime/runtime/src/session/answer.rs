@@ -1,7 +1,7 @@
 use nestling_core::space::Child;
 use std::sync::Arc;
 
-/// What a child says of an image.
+/// A child's classification of an image.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Answer {
     labels: Arc<[String]>,

@@ -225,7 +225,7 @@ impl<R: Deref<Target = Runtime>> Governed<R> {
         let name = rung.name.clone();
         let is_rung = state.governor.add(rung)?;
         state.children.insert(name, child);
-        // What is no rung any more, this one or another, gives its slot back.
+        // A child that is no rung any more, this one or another, gives its slot back.
         state.children.retain(|name, _| state.governor.ladder().position(name).is_some());
         self.runtime.activate(state.child().clone());
         Ok(is_rung)
@@ -234,8 +234,8 @@ impl<R: Deref<Target = Runtime>> Governed<R> {
     /// Takes a time that the app measured itself, of the child that was active when it began, and switches if need be:
     /// for apps whose budget holds for more than the inference.
     ///
-    /// What another child than the governor's took is not counted, be it that it was switched meanwhile, or that the
-    /// app or a search switched the runtime to a child of its own.
+    /// The time of another child than the governor's is not counted: the governor may have switched meanwhile, or the
+    /// app or a search may have switched the runtime to a child of its own.
     pub fn observe(&self, child: &ActiveChild, time: Millis) -> Decision {
         let state = &mut *lock(&self.state);
         if !child.prepared().is(state.child().prepared()) {

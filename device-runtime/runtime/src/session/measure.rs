@@ -61,7 +61,7 @@ impl Runtime {
         Ok(())
     }
 
-    /// What a profile must have been measured with to hold for this runtime.
+    /// The key that a profile must have to hold for this runtime.
     pub fn profile_key(&self) -> ProfileKey {
         ProfileKey {
             device: self.device.clone(),
@@ -105,10 +105,10 @@ impl Runtime {
     /// The most accurate shipped child that keeps within a budget on this device; it becomes the active one. Untrained
     /// children are passed over unless [`RuntimeOptions::untrained`](super::RuntimeOptions::untrained) is set.
     ///
-    /// A child is predicted from the profile (which is measured first if there is none: about two seconds, or three
-    /// children where the bundle knows other devices) under the drift of this moment, then timed whole; if the budget
-    /// does not hold, the next less accurate and faster one is tried, and if there is clear room, the next better one. What is timed refines the
-    /// prediction of the others. Accuracy is that on held-out images.
+    /// A child is predicted from the profile under the drift of this moment, then timed whole. If the budget does not
+    /// hold, the next less accurate and faster one is tried, and if there is clear room, the next better one. Each
+    /// measurement refines the prediction of the others. Accuracy is that on held-out images. If there is no profile,
+    /// one is measured first: about two seconds, or three children where the bundle knows other devices.
     ///
     /// # Errors
     /// [`Error::BelowFastest`] names the fastest child and its time; the active child stays.
@@ -300,7 +300,7 @@ impl Runtime {
     /// Takes what was timed into the profile in use.
     fn refine(&self, profile: &Arc<DeviceProfile>, timed: &[(Child, Batches)]) {
         let mut current = lock(&self.profile);
-        // Whoever gave another profile meanwhile knows better.
+        // A profile that was given meanwhile stays: it is newer.
         if !timed.is_empty() && current.as_ref().is_some_and(|current| Arc::ptr_eq(current, profile)) {
             *current = Some(Arc::new(profile.refined(self.space(), &self.tables, timed)));
         }

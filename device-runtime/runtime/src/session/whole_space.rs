@@ -38,7 +38,7 @@ impl fmt::Debug for WholeSpaceOptions<'_> {
 /// Children that are timed, calibrated and checked before the search gives up.
 const CHALLENGERS: usize = 4;
 
-/// What a search of the whole space came to.
+/// The result of a search of the whole space.
 #[derive(Clone, Debug)]
 pub struct WholeSpaceChoice {
     shipped: Choice,
@@ -53,9 +53,9 @@ pub struct Adopted {
     pub calibrated: CalibratedChild,
     /// The child, ready; it is the active one.
     pub prepared: PreparedChild,
-    /// What the latency fit predicted.
+    /// The time that the latency model predicts, in ms.
     pub predicted: Millis,
-    /// What was measured.
+    /// The measured quantiles of its time, in ms.
     pub measured: Latency,
     /// Top-1 accuracy that is predicted of it, in percent.
     pub predicted_top1: f64,
@@ -105,7 +105,7 @@ impl fmt::Display for WholeSpaceChoice {
     }
 }
 
-/// What judges children that do not ship.
+/// The predictor and the images that judge children that do not ship.
 struct Judge<'a> {
     predictor: &'a AccuracyPredictor,
     calibration: Vec<Image<'a>>,
@@ -260,8 +260,8 @@ impl Runtime {
         Ok(WholeSpaceChoice { shipped, adopted: None, why })
     }
 
-    /// What the shipped child is worth in percent: the better of what was measured on held-out images and what is
-    /// predicted, so that nothing is adopted for the predictor's sake.
+    /// The accuracy of the shipped child in percent: the higher one of the measured one on held-out images and the
+    /// predicted one, so that no child is adopted because of the predictor's error.
     fn worth(&self, judge: &Judge<'_>, shipped: &Choice) -> f64 {
         let entry = shipped.entry();
         let predicted = judge.predictor.predict(self.space(), &entry.child);

@@ -7,7 +7,7 @@
 use multiversion::multiversion;
 use nestling_core::space::{Activation, ActivationFunction, PerActivation};
 
-/// What the forward pass leaves for the backward pass, for each channel.
+/// The state that the forward pass saves for the backward pass, for each channel.
 #[derive(Debug)]
 pub struct NormState<'a> {
     /// Mean of the batch.

@@ -49,7 +49,7 @@ pub struct Bench {
     device_type: String,
     /// Whether subgroup operations are used.
     subgroups: bool,
-    /// What became of --pipeline-cache; none without.
+    /// The state of the pipeline cache; none without --pipeline-cache.
     pipeline_cache: Option<String>,
     /// Mapping and verifying the file.
     open_ms: f64,
@@ -57,10 +57,10 @@ pub struct Bench {
     /// From no adapter to all children ready.
     load_ms: f64,
     load_cpu_ms: Option<f64>,
-    /// Of these, building pipelines.
+    /// Building pipelines, a part of load_ms.
     pipeline_ms: f64,
     pipelines: usize,
-    /// Of these, packing and sending weights.
+    /// Packing and sending weights, a part of load_ms.
     upload_ms: f64,
     memory: MemoryUse,
     children: Vec<Child>,
@@ -113,7 +113,7 @@ const SWITCHES: usize = 101;
 const WARM_UPS: usize = 2;
 const MIN_RUNS: usize = 3;
 
-/// What a child runs on.
+/// The input of a child.
 enum Input<'a> {
     /// As apps pass it.
     Image(Image<'a>),
@@ -187,7 +187,7 @@ impl Options {
             None => Input::Image(runtime.probe_image()),
         };
         let (logits, first) = once(runtime, prepared, &input)?;
-        // What follows is of the fast kernels, which were compiled while the plain ones gave the first result.
+        // The following figures are of the fast kernels, compiled while the fallback ones gave the first result.
         let stopwatch = Stopwatch::start();
         runtime.supernet().wait_until_ready()?;
         let ready = stopwatch.elapsed();

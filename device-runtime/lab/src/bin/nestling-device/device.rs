@@ -32,7 +32,7 @@ pub struct Options {
     /// How the GPU stores the shared weights: f32, f16 or int8; as the bundle does if not given.
     #[arg(long, global = true, value_name = "STORAGE")]
     weight_storage: Option<WeightStorage>,
-    /// What products are computed in: f32 or f16. f16 needs an adapter that offers it and passes a self-test.
+    /// Number type of products: f32 or f16. f16 needs an adapter that offers it and passes a self-test.
     #[arg(long, global = true, value_name = "ARITHMETIC", default_value_t)]
     arithmetic: Arithmetic,
     /// Keep compiled pipelines in this folder, made if missing: the next start need not compile them (Vulkan

@@ -78,7 +78,7 @@ struct Switch {
     at_s: f64,
     from: String,
     to: String,
-    /// Of a step down; null of a step up.
+    /// The reason of a step down; null for a step up.
     why: Option<Reason>,
     /// p95 of the last inferences before; null of fewer than a window.
     p95_ms: Option<f64>,

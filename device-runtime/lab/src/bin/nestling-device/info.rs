@@ -32,7 +32,7 @@ struct BundleInfo {
     space: SearchSpace,
     weights: usize,
     weight_storage: WeightStorage,
-    /// Of the file.
+    /// Bytes of the weights in the file.
     weight_bytes: usize,
     /// With the storage that was asked for, or the bundle's.
     gpu_weight_storage: WeightStorage,

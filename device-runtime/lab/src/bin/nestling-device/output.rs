@@ -1,10 +1,10 @@
-//! What goes to stdout and stderr: one report, for people or as JSON; one error.
+//! Output to stdout and stderr: one report, for people or as JSON; one error.
 
 use anyhow::Result;
 use serde::Serialize;
 use std::io::{self, Write};
 
-/// What a command has to say. Its JSON is its serde form.
+/// The result of a command. Its JSON is its serde form.
 pub trait Report: Serialize {
     /// The same for people.
     fn print(&self, out: &mut dyn Write) -> io::Result<()>;

@@ -29,14 +29,14 @@ pub struct Options {
     /// The bundle.
     bundle: PathBuf,
     /// Where to store the profile, for `choose --profile` and for apps [default: beside the bundle, with the extension
-    /// profile.json]. What is there and is no such profile of this device is kept, with .old behind its name.
+    /// profile.json]. An older file that is no fresh profile of this device is kept, with .old behind its name.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
-    /// Seconds to look for the fastest tiles of pointwise layers before measuring; 0 takes the vendor's. Whoever loads
-    /// with this profile gets the same tiles.
+    /// Seconds to look for the fastest tiles of pointwise layers before measuring; 0 takes the vendor's. Apps that load
+    /// with this profile get the same tiles.
     #[arg(long, default_value = "0.5", value_parser = seconds, value_name = "SECONDS")]
     tune: Duration,
-    /// Write a page with plots and tables: predictions, latency and accuracy, layers, memory, start, prices.
+    /// Write a page with plots and tables: predictions, latency and accuracy, layers, memory, start, latency model.
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
     /// Write one inference, layer by layer, as Chrome and Perfetto read it.
@@ -58,7 +58,7 @@ pub struct Effort {
     seconds: Option<Duration>,
 }
 
-/// What to do where the profile cannot be stored.
+/// The remedy where the profile cannot be stored.
 const ELSEWHERE: &str = "cannot store the profile; name another file with --out FILE";
 
 /// Long enough for thirty children of a space whose children take some milliseconds.
@@ -150,7 +150,7 @@ fn set_aside(path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// What is where a profile is wanted.
+/// A profile file, as it was read.
 enum Found {
     Nothing,
     Profile(Box<DeviceProfile>),

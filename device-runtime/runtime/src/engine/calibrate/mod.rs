@@ -109,7 +109,7 @@ impl Supernet {
         calibration.finish().await
     }
 
-    /// What only calibration runs, with all that earlier ones built.
+    /// The pipelines that only calibration uses, with all that earlier calls built.
     async fn calibration_pipelines(&self, wanted: &Wanted) -> Result<Pipelines, Error> {
         let mut all = self.calibration.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let shipped = self.current_pipelines();

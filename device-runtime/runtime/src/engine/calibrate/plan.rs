@@ -1,4 +1,4 @@
-//! What calibration runs for which layer. Pure: a network in, passes out.
+//! The passes of calibration, for each layer. Pure: a network in, passes out.
 
 use crate::engine::arena::{Location, Place, Step};
 use nestling_core::space::Network;

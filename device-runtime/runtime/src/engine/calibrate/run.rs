@@ -34,7 +34,7 @@ pub(super) struct Calibration<'a> {
     /// In its slot, scales and shifts are final for layers whose statistics are known.
     pub(super) prepared: PreparedChild,
     passes: Vec<Pass>,
-    /// Of every layer, as it ships.
+    /// The dispatch of every layer, as it ships.
     pub(super) shipped: Vec<Dispatch>,
     /// Every normalised layer without its epilogue.
     pub(super) bare: Vec<Option<Dispatch>>,

@@ -20,7 +20,7 @@ fn check_children(space: &ValidatedSpace, storage: WeightStorage, sampled: usize
     let mut random = random(seed);
     let weights = random_weights(space, &mut random);
     let as_stored = dequantised(space.layout(), &weights, storage);
-    // Of its own, so that no other test is counted.
+    // A separate context, so that no other test is counted.
     let context = Context::new(&ContextOptions::default()).unwrap();
     if !Feature::F16.can_be_tested(context.facts().f16) {
         return;
