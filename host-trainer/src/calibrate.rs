@@ -3,8 +3,8 @@
 //! Each layer's mean and variance are taken over all calibration images. Every layer before it is already normalised by
 //! its final statistics. The result equals that of one batch of all images, and does not depend on the batch size.
 //!
-//! The usual average over batches depends on the batch size twice. It loses the variance between the batches' means, and
-//! it feeds each layer from layers whose statistics are not the ones that ship.
+//! The usual average over batches depends on the batch size twice. It loses the variance between the batches' means,
+//! and it feeds each layer from layers whose statistics are not the ones that ship.
 
 use crate::data::Dataset;
 use crate::model::{Parameters, Resizer, layer_output, values_of};

@@ -16,7 +16,8 @@
 //! * [`mod@pack`]: bundles. [`mod@parity`]: device against trainer. [`report`]: the page of a whole run.
 //!
 //! Each room uses only rooms above it; a test compares the `use` lines with the picture in `docs/architecture.md`. The
-//! search space, its children and their shapes are defined once, in the crate `nestling-core`. Only `parity` runs a device.
+//! search space, its children and their shapes are defined once, in the crate `nestling-core`. Only `parity` runs a
+//! device.
 
 pub mod bench;
 pub mod calibrate;

@@ -15,8 +15,8 @@ const WALL_REPEATS: usize = 3;
 
 /// One inference, from its image to its logits, in ms since it began.
 ///
-/// It is run as an app's, but for two things: each layer is a pass of its own, for timestamps are taken at passes' ends;
-/// and waiting and reading back follow one another.
+/// It is run as an app's, but for two things: each layer is a pass of its own, for timestamps are taken at passes'
+/// ends; and waiting and reading back follow one another.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LayerTrace {
     /// The clock that timed the layers. With the GPU's clock they are where they ran; with the host's they were timed
@@ -113,8 +113,8 @@ fn end_to_end(durations: &[Millis]) -> Vec<(f64, f64)> {
 
 /// Runs one inference and says when the host and the GPU did what, after one warm-up.
 ///
-/// Where the adapter has no timestamps, or they were found wrong ([`Supernet::check_timestamps`]) or are wrong in this very
-/// run, layers are timed alone by the host's clock and laid end to end: [`LayerTrace::clock`] says so.
+/// Where the adapter has no timestamps, or they were found wrong ([`Supernet::check_timestamps`]) or are wrong in this
+/// very run, layers are timed alone by the host's clock and laid end to end: [`LayerTrace::clock`] says so.
 ///
 /// # Errors
 /// As [`Supernet::infer`].

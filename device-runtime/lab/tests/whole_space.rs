@@ -50,8 +50,8 @@ fn fresh_logits(bundle: &Bundle, child: &CalibratedChild, images: &[Image<'_>]) 
     images.iter().map(|image| bits(&fresh.supernet().infer(&prepared, image).unwrap())).collect()
 }
 
-/// A choice in the whole space for a budget that the device holds. A machine whose load grows may refuse a budget: it is
-/// widened then, and one of a few must hold.
+/// A choice in the whole space for a budget that the device holds. A machine whose load grows may refuse a budget: it
+/// is widened then, and one of a few must hold.
 fn held(runtime: &Runtime, mut budget: Budget) -> (Budget, WholeSpaceChoice) {
     for _ in 0..5 {
         match runtime.choose_in_whole_space(&TRAINED, budget, &WholeSpaceOptions::default()) {

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 /// Why the runtime cannot do what it was asked.
 ///
-/// Every variant has a stable [`code`](Self::code), for programs and for other languages; its message says what was wrong,
-/// where, and what to do.
+/// Every variant has a stable [`code`](Self::code), for programs and for other languages; its message says what was
+/// wrong, where, and what to do.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {

@@ -12,9 +12,9 @@
 //!   runtime["device-runtime/runtime"] --> core
 //! ```
 //!
-//! A label names a crate (by its folder, the folder's last component or its package) or a room (`core/space`; inside of the
-//! crate's subgraph also `space`). Text after a colon or a line break (`<br/>`) is free. Without a label the id counts.
-//! `a --> b` says that `a` may use `b` and all that `b` may use.
+//! A label names a crate (by its folder, the folder's last component or its package) or a room (`core/space`; inside of
+//! the crate's subgraph also `space`). Text after a colon or a line break (`<br/>`) is free. Without a label the id
+//! counts. `a --> b` says that `a` may use `b` and all that `b` may use.
 
 use super::edges::{Edge, crate_of, is_within};
 use super::graph::{Graph, cycles, graph};
@@ -90,9 +90,9 @@ impl Picture {
 
     /// Whether a room may use another one.
     ///
-    /// A room may also use everything that its crate and the rooms around it may use. An arrow to a crate or a room covers
-    /// everything inside. A crate's root file and its programs may use every room of the crate; so may all rooms of a crate
-    /// that is drawn without rooms.
+    /// A room may also use everything that its crate and the rooms around it may use. An arrow to a crate or a room
+    /// covers everything inside. A crate's root file and its programs may use every room of the crate; so may all rooms
+    /// of a crate that is drawn without rooms.
     pub fn allows(&self, edge: &Edge) -> bool {
         let is_inside = crate_of(&edge.from) == crate_of(&edge.to);
         let Some(from) = self.nearest(&edge.from) else { return is_inside };

@@ -10,8 +10,8 @@ use syn::{Attribute, ImplItem, Item, ItemImpl, Type, Visibility};
 ///
 /// A public item counts once, whatever features it needs, when every module on some way to it is public or a `pub use`
 /// passes it on: structs, enums, unions, functions, traits, constants, statics and type aliases. So does each public
-/// method of such a type, outside of traits. An item of another crate that a public module passes on counts once, without
-/// its methods; those count where it is defined.
+/// method of such a type, outside of traits. An item of another crate that a public module passes on counts once,
+/// without its methods; those count where it is defined.
 #[derive(Default)]
 pub struct Surface {
     pub public_items: usize,

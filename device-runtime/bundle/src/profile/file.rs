@@ -114,7 +114,8 @@ mod tests {
         match value {
             Value::Object(fields) => {
                 let below: usize = fields.values_mut().map(extend).sum();
-                // An object of one field may stand for a variant with its contents: it names no field that could be new.
+                // An object of one field may stand for a variant with its contents: it names no field that could be
+                // new.
                 let is_variant = ["layers", "mega_madds", "megabytes"].iter().any(|name| fields.contains_key(*name));
                 if is_variant && fields.len() == 1 {
                     return below;

@@ -17,8 +17,9 @@ pub struct Challenge {
     pub images: u32,
 }
 
-/// How sure an adoption must be: the expected gain over its uncertainty. How often such adoptions are right is not known: the
-/// challenger is the best of many by prediction, so that its prediction is likely too high, and the uncertainty does not say so.
+/// How sure an adoption must be: the expected gain over its uncertainty. How often such adoptions are right is not
+/// known: the challenger is the best of many by prediction, so that its prediction is likely too high, and the
+/// uncertainty does not say so.
 const SURE: f64 = 1.0;
 /// How far the check may fall short of the prediction, over the uncertainty of both, before it refutes it.
 const REFUTED: f64 = 3.0;

@@ -70,16 +70,16 @@ impl Choice {
         &self.why
     }
 
-    /// The most accurate shipped child that is predicted to be faster: the one to fall back to when the device warms up.
-    /// `None` if this is the fastest.
+    /// The most accurate shipped child that is predicted to be faster: the one to fall back to when the device warms
+    /// up. `None` if this is the fastest.
     pub fn next_faster(&self) -> Option<&Candidate> {
         // The ranking is by accuracy, so the first that is faster is the most accurate one.
         let own = self.predicted().0;
         self.ranked.iter().find(|other| other.predicted.0 < own)
     }
 
-    /// The fastest shipped child that is more accurate: the one to try when there is time to spare. `None` if this is the
-    /// most accurate.
+    /// The fastest shipped child that is more accurate: the one to try when there is time to spare. `None` if this is
+    /// the most accurate.
     pub fn next_better(&self) -> Option<&Candidate> {
         let own = self.candidate().accuracy();
         let better = self.ranked.iter().filter(|other| other.accuracy() > own);

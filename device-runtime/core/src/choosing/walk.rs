@@ -39,9 +39,9 @@ pub struct PassedOver {
 ///
 /// Starts at the most accurate candidate that is predicted to fit. If that breaks the budget when measured, goes to the
 /// most accurate of the less accurate ones that should hold by what was measured; if it holds, tries the more accurate
-/// ones alike. `spread` is how restless this device is. A candidate that is predicted to hold, and the fastest, are looked
-/// at twice before they are passed by, for a hiccup may have hit the first look; `measure` answers by all its looks at a
-/// candidate.
+/// ones alike. `spread` is how restless this device is. A candidate that is predicted to hold, and the fastest, are
+/// looked at twice before they are passed by, for a hiccup may have hit the first look; `measure` answers by all its
+/// looks at a candidate.
 ///
 /// `ranked` must not be empty.
 pub fn walk<E>(

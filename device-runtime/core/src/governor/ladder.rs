@@ -33,7 +33,8 @@ impl Ladder {
     /// Takes the rungs as they are.
     ///
     /// # Errors
-    /// As [`Ladder::pareto`], and [`GovernorError::Rung`] if one is not slower and more accurate than the one before it.
+    /// As [`Ladder::pareto`], and [`GovernorError::Rung`] if one is not slower and more accurate than the one before
+    /// it.
     pub fn new(rungs: impl IntoIterator<Item = Rung>) -> Result<Self, GovernorError> {
         let rungs: Box<[Rung]> = rungs.into_iter().collect();
         check(&rungs)?;
@@ -51,8 +52,8 @@ impl Ladder {
     /// Sorts the rungs and leaves out what another one beats.
     ///
     /// # Errors
-    /// [`GovernorError::NoRung`] if there is none, [`GovernorError::Rung`] if a time or an accuracy is no number, or two
-    /// rungs have the same name.
+    /// [`GovernorError::NoRung`] if there is none, [`GovernorError::Rung`] if a time or an accuracy is no number, or
+    /// two rungs have the same name.
     pub fn pareto(rungs: impl IntoIterator<Item = Rung>) -> Result<Self, GovernorError> {
         let mut all: Vec<Rung> = rungs.into_iter().collect();
         check(&all)?;

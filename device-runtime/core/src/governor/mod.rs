@@ -39,8 +39,8 @@ pub const WINDOW: usize = 32;
 /// | down | [`ThermalHint::Critical`], once |
 /// | up | for 30 seconds p95 scaled to the next rung by the predicted times left 20 % of the limit free, nothing was switched for a minute, and the device is not hot |
 ///
-/// After two switches within a minute, the third must be a step down because most of the last 8 inferences missed, or for
-/// heat: what misses now and then at a constant load switches twice a minute at most.
+/// After two switches within a minute, the third must be a step down because most of the last 8 inferences missed, or
+/// for heat: what misses now and then at a constant load switches twice a minute at most.
 ///
 /// A step up that is taken back within five minutes doubles the 30 seconds for that rung, up to 16 minutes. A step goes
 /// to the next rung, and never past the ends. A rung is a child that is ready to serve; more may [join](Governor::add)

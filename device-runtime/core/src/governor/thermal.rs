@@ -40,9 +40,9 @@ pub enum ThermalHint {
 }
 
 impl ThermalHint {
-    /// From `PowerManager.getThermalHeadroom`: the share of the thermal envelope that is in use or forecast to be, where
-    /// 1.0 is severe throttling. Below 0.7 is nominal, below 0.85 fair, below 1.0 serious; what is no number or negative
-    /// is unknown.
+    /// From `PowerManager.getThermalHeadroom`: the share of the thermal envelope that is in use or forecast to be,
+    /// where 1.0 is severe throttling. Below 0.7 is nominal, below 0.85 fair, below 1.0 serious; what is no number or
+    /// negative is unknown.
     pub fn from_android_headroom(headroom: f32) -> Self {
         match headroom {
             SEVERE.. => Self::Critical,

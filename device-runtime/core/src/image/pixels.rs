@@ -110,7 +110,8 @@ impl<'a> Image<'a> {
     /// Largest side of an image in pixels.
     pub const MAX_SIDE: u32 = 16_384;
 
-    /// Pixels of which the caller knows that [`Image::new`] takes them: those of a verified bundle or a decoded picture.
+    /// Pixels of which the caller knows that [`Image::new`] takes them: those of a verified bundle or a decoded
+    /// picture.
     pub fn of_checked(width: u32, height: u32, format: PixelFormat, bytes: &'a [u8]) -> Self {
         debug_assert!(Self::new(width, height, format, bytes).is_ok());
         Self { width, height, pixels: Pixels::Packed(format, bytes) }
@@ -262,8 +263,8 @@ impl<'a> Image<'a> {
         }
     }
 
-    /// The centred square that a child sees: `centre_fraction` of the shorter side, rounded, and one pixel at least. In a
-    /// camera frame it starts at even rows and columns, where a chroma sample does.
+    /// The centred square that a child sees: `centre_fraction` of the shorter side, rounded, and one pixel at least. In
+    /// a camera frame it starts at even rows and columns, where a chroma sample does.
     pub fn crop(&self, centre_fraction: f32) -> Crop {
         let step = match self.pixels {
             Pixels::Packed(..) => 1,
@@ -316,7 +317,8 @@ pub struct Preprocessing {
 }
 
 impl Preprocessing {
-    /// Whether there is one finite mean and one positive deviation for each of `channels` channels, and a square to keep.
+    /// Whether there is one finite mean and one positive deviation for each of `channels` channels, and a square to
+    /// keep.
     pub fn fits(&self, channels: u32) -> bool {
         let count = channels as usize;
         (self.means.len(), self.standard_deviations.len()) == (count, count)

@@ -63,7 +63,8 @@ impl CostFeature {
         counts
     }
 
-    /// A coefficient in ms that is of no device, but right in its proportions: what a fit starts from where nothing is known.
+    /// A coefficient in ms that is of no device, but right in its proportions: what a fit starts from where nothing is
+    /// known.
     ///
     /// A MAdd of a depthwise layer costs a few times a pointwise one's, for it loads more; a layer costs a dispatch.
     pub(super) fn nominal_price(self) -> f64 {

@@ -14,12 +14,12 @@ const SEED: u64 = 0x4e45_5354;
 /// The prior precision of every coefficient before any measurement: it keeps the first steps defined.
 const RIDGE: f64 = 1e-3;
 
-/// Children whose times tell most about a device's coefficients, the most telling first; at most `count`, fewer if the space
-/// has no more.
+/// Children whose times tell most about a device's coefficients, the most telling first; at most `count`, fewer if the
+/// space has no more.
 ///
-/// One of medium feature comes first (a single time must tell the scale), then the biggest and the smallest, then whichever
-/// of some hundred random children leaves least uncertainty (D-optimal design, greedily): what it does is least like what
-/// was measured before it.
+/// One of medium feature comes first (a single time must tell the scale), then the biggest and the smallest, then
+/// whichever of some hundred random children leaves least uncertainty (D-optimal design, greedily): what it does is
+/// least like what was measured before it.
 pub fn informative_children(space: &ValidatedSpace, count: usize) -> Vec<Child> {
     let mut random = ChaCha8Rng::seed_from_u64(SEED);
     let mut children: BTreeSet<String> = BTreeSet::new();

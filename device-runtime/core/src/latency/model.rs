@@ -1,4 +1,5 @@
-//! Non-negative least squares over whole children: `T(child) = sum of count * coefficient`, the inference itself included.
+//! Non-negative least squares over whole children: `T(child) = sum of count * coefficient`, the inference itself
+//! included.
 
 use crate::latency::{CostFeature, CostFeatures};
 use crate::metrics::Millis;
@@ -10,8 +11,8 @@ use std::collections::BTreeSet;
 
 /// How strongly a coefficient is drawn to where it started from, over how strongly one child's time draws it.
 ///
-/// Measured on three software devices: a tenth still draws a fit of ten children away from them, half of this changes no fit
-/// of thirty, and three children are predicted from alike by all three.
+/// Measured on three software devices: a tenth still draws a fit of ten children away from them, half of this changes
+/// no fit of thirty, and three children are predicted from alike by all three.
 const TRUST_IN_PRIOR: f64 = 0.02;
 /// No unit of feature takes a quarter of an hour: what says so would only overflow.
 const MAX_COEFFICIENT: f64 = 1e6;
@@ -27,9 +28,9 @@ pub struct Coefficient {
 
 /// Prices of one device: they predict every child of the space.
 ///
-/// Fitted to whole children that were timed from image to logits, in the relative error, every coefficient at least zero; a child
-/// whose time is unlike all others' counts less. Few
-/// children cannot tell all coefficients: those are drawn to a prior's, which may be another device's.
+/// Fitted to whole children that were timed from image to logits, in the relative error, every coefficient at least
+/// zero; a child whose time is unlike all others' counts less. Few children cannot tell all coefficients: those are
+/// drawn to a prior's, which may be another device's.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LatencyModel {
     /// One a sort of feature, in order.
@@ -130,8 +131,9 @@ impl LatencyModel {
         Self { coefficients, scale: prior.scale, coverage }
     }
 
-    /// Whether every coefficient is possible (finite, no more than a million ms and not negative, nor -0, which no fit gives), and
-    /// coefficients are in the order of their feature, none twice. CostFeature without a coefficient costs [`scale`](Self::scale) times its nominal one.
+    /// Whether every coefficient is possible (finite, no more than a million ms and not negative, nor -0, which no fit
+    /// gives), and coefficients are in the order of their feature, none twice. CostFeature without a coefficient costs
+    /// [`scale`](Self::scale) times its nominal one.
     pub fn is_sound(&self) -> bool {
         let sound = |number: f64| (0.0..=MAX_COEFFICIENT).contains(&number) && !number.is_sign_negative();
         sound(self.scale)

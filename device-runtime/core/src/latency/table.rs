@@ -69,8 +69,8 @@ impl LatencyTable {
         self.model.predict(network)
     }
 
-    /// Fits the coefficients to children that were timed, starting from the most similar of other devices' tables, or from
-    /// nominal proportions.
+    /// Fits the coefficients to children that were timed, starting from the most similar of other devices' tables, or
+    /// from nominal proportions.
     pub fn fit_to(&mut self, samples: &[Sample], others: &[Self]) {
         let nominal = LatencyModel::nominal();
         let prior = nearest_table(others, samples).map_or(&nominal, |other| &other.model);
@@ -92,8 +92,8 @@ pub fn mean_error_percent(fit: &LatencyModel, samples: &[Sample]) -> f64 {
     mean_percent(&samples.iter().map(error).collect::<Vec<_>>())
 }
 
-/// The table of the device that is most like one that was measured a little: the one whose coefficients, scaled by one factor,
-/// are least wrong of the samples.
+/// The table of the device that is most like one that was measured a little: the one whose coefficients, scaled by one
+/// factor, are least wrong of the samples.
 ///
 /// ```
 /// use nestling_core::latency::nearest_table;

@@ -105,8 +105,8 @@ impl SearchSpace {
         self.choose(|count| count - 1)
     }
 
-    /// Builds a child by asking `pick`, for every dimension in the order in which a child prints its stages, for an index
-    /// below the number of choices. No list may be empty.
+    /// Builds a child by asking `pick`, for every dimension in the order in which a child prints its stages, for an
+    /// index below the number of choices. No list may be empty.
     pub(super) fn choose(&self, mut pick: impl FnMut(usize) -> usize) -> Child {
         fn at<T: Copy>(list: &[T], pick: &mut impl FnMut(usize) -> usize) -> T {
             list[pick(list.len())]

@@ -59,8 +59,8 @@ pub struct ChoiceAudit {
     /// The same with the times corrected for the drift since the child was chosen: what other programs and heat do
     /// afterwards is not the choice's fault, and is what a governor is for.
     pub kept_without_drift_percent: f64,
-    /// Points of test top-1 that the choices fall short of an oracle that knows every child's time, on average; a refusal
-    /// counts as the fastest child.
+    /// Points of test top-1 that the choices fall short of an oracle that knows every child's time, on average; a
+    /// refusal counts as the fastest child.
     pub mean_regret_points: f64,
     /// The same of the worst choice.
     pub worst_regret_points: f64,

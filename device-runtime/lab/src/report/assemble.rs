@@ -160,8 +160,8 @@ impl DeviceReport {
         })
     }
 
-    /// The measured quantiles of a shipped child: the profile's, or those taken with its layers where the profile's time
-    /// ran out before.
+    /// The measured quantiles of a shipped child: the profile's, or those taken with its layers where the profile's
+    /// time ran out before.
     pub fn latency_of(&self, name: &str) -> Option<Latency> {
         let with_layers = || self.layers_of.iter().find(|child| child.name == name).map(|child| child.whole);
         self.profile.child(name).map(ChildTimes::latency).or_else(with_layers)

@@ -28,7 +28,8 @@ pub struct WarmUp {
 }
 
 impl WarmUp {
-    /// Times a shipped child's first inference and some later ones. Says something only of a runtime that was just made.
+    /// Times a shipped child's first inference and some later ones. Says something only of a runtime that was just
+    /// made.
     ///
     /// # Errors
     /// [`Error::Bundle`] if no child of that name ships, [`Error`] if the GPU fails.

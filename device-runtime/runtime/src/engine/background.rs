@@ -92,7 +92,8 @@ mod native {
         }
     }
 
-    /// A dispatch over nothing: software drivers compile when a pipeline first runs, and an answer must not wait for that.
+    /// A dispatch over nothing: software drivers compile when a pipeline first runs, and an answer must not wait for
+    /// that.
     #[derive(Clone, Debug)]
     pub(in crate::engine) struct FirstRun {
         pub(in crate::engine) group: wgpu::BindGroup,

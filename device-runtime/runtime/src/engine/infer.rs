@@ -34,8 +34,8 @@ pub(super) struct Pending {
 const ACTION: &str = "an inference";
 
 impl Supernet {
-    /// Classifies one image, of pixels or a texture: resizes and normalises it on the GPU, runs the child, and returns the
-    /// logits, one a class.
+    /// Classifies one image, of pixels or a texture: resizes and normalises it on the GPU, runs the child, and returns
+    /// the logits, one a class.
     ///
     /// Blocks until the answer is there. May be called from several threads at once.
     ///

@@ -216,8 +216,8 @@ impl Planner {
         all.iter().copied().filter(|(kernel, _)| kept.contains(kernel)).chain(generic).collect()
     }
 
-    /// Every pipeline that any child of the space can need: each kind of layer with all tiles that [`Planner::plan`] may
-    /// choose, and the resize.
+    /// Every pipeline that any child of the space can need: each kind of layer with all tiles that [`Planner::plan`]
+    /// may choose, and the resize.
     pub(super) fn all_pipelines(&self, space: &ValidatedSpace) -> BTreeSet<(Kernel, Specialisation)> {
         let of_kind = |shape| self.traits.tiles.all().map(move |variant| self.specialise_operator(variant, shape));
         let resize = [Kernel::ResizeColumns, Kernel::ResizeRows].map(|kernel| (kernel, self.unspecialised(kernel)));

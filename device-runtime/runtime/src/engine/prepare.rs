@@ -255,8 +255,8 @@ fn dispatches(places: &[Place], plans: &[LayerPlan], pipelines: &Pipelines) -> R
         .collect()
 }
 
-/// A scale and a shift for every channel of a layer, as kernels read them: two elements for each group, zero for channels
-/// that the child does not have.
+/// A scale and a shift for every channel of a layer, as kernels read them: two elements for each group, zero for
+/// channels that the child does not have.
 pub(super) fn pairs(layer: &Layer, pair: impl Fn(usize) -> (f64, f64)) -> Vec<[f32; 4]> {
     let channels = layer.shape.output.channels as usize;
     let pair = |channel: usize| if channel < channels { pair(channel) } else { (0.0, 0.0) };

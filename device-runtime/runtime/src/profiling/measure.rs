@@ -89,7 +89,8 @@ struct Timed {
     batches: Batches,
 }
 
-/// Times informative children of the space whole and fits the latency model to them, then the subjects whole, then layers.
+/// Times informative children of the space whole and fits the latency model to them, then the subjects whole, then
+/// layers.
 ///
 /// Needs two free measuring slots. `tables` are other devices': the most similar one is where the fit starts.
 pub async fn measure(
@@ -152,8 +153,8 @@ struct Bench<'a> {
 }
 
 impl Bench<'_> {
-    /// Runs a child until a batch lasts long enough, twice as many runs each time; the last batch counts, and says how many
-    /// runs the next one takes.
+    /// Runs a child until a batch lasts long enough, twice as many runs each time; the last batch counts, and says how
+    /// many runs the next one takes.
     async fn batch(&mut self, child: &PreparedChild, timed: &mut Timed) -> Result<(), Error> {
         let works = CostFeature::of(child.network(), Coverage::EXACT).into_keys();
         if works.filter(|&work| self.seen.insert(work)).count() > 0 {

@@ -102,8 +102,9 @@ impl Runtime {
 }
 
 impl<R: Deref<Target = Runtime>> Governed<R> {
-    /// Takes a `&Runtime` or an `Arc<Runtime>`. Starts with the child that [`Runtime::choose`] takes, unless the options
-    /// name a rung; a budget that no child keeps starts with the fastest. Measures a profile first if there is none.
+    /// Takes a `&Runtime` or an `Arc<Runtime>`. Starts with the child that [`Runtime::choose`] takes, unless the
+    /// options name a rung; a budget that no child keeps starts with the fastest. Measures a profile first if there is
+    /// none.
     ///
     /// # Errors
     /// [`Error::InvalidBudget`] if the budget is not positive, [`Error::Governor`] if the options are otherwise
@@ -176,7 +177,8 @@ impl<R: Deref<Target = Runtime>> Governed<R> {
         block_on(self.adopt_async(bundle, options))
     }
 
-    /// As [`Governed::adopt`], without blocking. Dropping the future leaves the ladder, and the governor's child active.
+    /// As [`Governed::adopt`], without blocking. Dropping the future leaves the ladder, and the governor's child
+    /// active.
     ///
     /// # Errors
     /// As [`Governed::adopt`].
@@ -201,7 +203,8 @@ impl<R: Deref<Target = Runtime>> Governed<R> {
         if ladder.position(&name).is_some() {
             return Ok(());
         }
-        // Corrected for drift to the profile's speed, which is the ladder's: the app may have had the GPU too when the search timed it.
+        // Corrected for drift to the profile's speed, which is the ladder's: the app may have had the GPU too when the
+        // search timed it.
         let profile = self.runtime.current_profile();
         let learned = profile.as_ref().and_then(|profile| profile.learned(adopted.prepared.child()));
         let predicted = learned.map_or(adopted.measured.p50, |times| times.measured_p50_ms);

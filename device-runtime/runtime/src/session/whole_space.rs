@@ -149,14 +149,14 @@ impl RoundProgress<'_> {
 }
 
 impl Runtime {
-    /// The best child of the whole space that keeps within a budget on this device, or the best shipped one where none is
-    /// clearly better; it becomes the active one.
+    /// The best child of the whole space that keeps within a budget on this device, or the best shipped one where none
+    /// is clearly better; it becomes the active one.
     ///
-    /// First chooses among the shipped children, as [`Runtime::choose`] does. Then searches the space with this device's
-    /// latency fit and the bundle's accuracy predictor, times the best candidates whole, calibrates the batch norm of one
-    /// that holds the budget on the GPU (BigNAS, batch norm calibration) from the bundle's calibration images, and
-    /// compares it with the shipped child on the bundle's check images. It is adopted if prediction and check together
-    /// say that it is better. Takes seconds; other threads may classify meanwhile. Needs a spare slot.
+    /// First chooses among the shipped children, as [`Runtime::choose`] does. Then searches the space with this
+    /// device's latency fit and the bundle's accuracy predictor, times the best candidates whole, calibrates the batch
+    /// norm of one that holds the budget on the GPU (BigNAS, batch norm calibration) from the bundle's calibration
+    /// images, and compares it with the shipped child on the bundle's check images. It is adopted if prediction and
+    /// check together say that it is better. Takes seconds; other threads may classify meanwhile. Needs a spare slot.
     ///
     /// # Errors
     /// [`Error`] as [`Runtime::choose`]; [`Error::CannotJudge`] if the bundle has no predictor or

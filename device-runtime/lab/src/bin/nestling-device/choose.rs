@@ -27,8 +27,8 @@ pub struct Options {
     /// Milliseconds from image to logits; several with commas or by repeating. Three typical ones if not given.
     #[arg(long, value_delimiter = ',', value_name = "MS", value_parser = milliseconds, allow_negative_numbers = true)]
     budget_ms: Vec<f64>,
-    /// Search all children of the space, not only those that ship: one that is surely better is calibrated on the GPU, and
-    /// checked, with the bundle's images.
+    /// Search all children of the space, not only those that ship: one that is surely better is calibrated on the GPU,
+    /// and checked, with the bundle's images.
     #[arg(long)]
     whole_space: bool,
     #[command(flatten)]
@@ -52,8 +52,8 @@ pub struct Measuring {
     /// Which runs must keep within the budget: half of them, nine of ten, or nineteen of twenty.
     #[arg(long, value_enum, default_value = "p90")]
     quantile: Runs,
-    /// The device's profile: used if it is fresh, otherwise measured and written there. With neither this nor --seconds,
-    /// three children are measured where the bundle has other devices' latency tables.
+    /// The device's profile: used if it is fresh, otherwise measured and written there. With neither this nor
+    /// --seconds, three children are measured where the bundle has other devices' latency tables.
     #[arg(long, value_name = "FILE")]
     profile: Option<PathBuf>,
     #[command(flatten)]

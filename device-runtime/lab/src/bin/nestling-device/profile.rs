@@ -205,8 +205,8 @@ pub fn prepare(runtime: &Runtime, path: Option<&Path>, effort: &Effort) -> Resul
     Ok(measure(runtime, effort)?.save(path)?)
 }
 
-/// As [`prepare`], for whoever chooses children next. Where neither a profile nor a time to measure is given and the bundle
-/// knows other devices, nothing is measured yet: the runtime itself then starts from the nearest of them.
+/// As [`prepare`], for whoever chooses children next. Where neither a profile nor a time to measure is given and the
+/// bundle knows other devices, nothing is measured yet: the runtime itself then starts from the nearest of them.
 pub fn prepare_to_choose(opened: &Opened, path: Option<&Path>, effort: &Effort) -> Result<()> {
     let tables = opened.bundle.manifest().latency_tables.len();
     if path.is_some() || effort.seconds.is_some() || tables == 0 {

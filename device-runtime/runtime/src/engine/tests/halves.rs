@@ -7,8 +7,8 @@ use nestling_core::arithmetic::Arithmetic;
 use nestling_core::weights::WeightStorage;
 use std::time::Duration;
 
-/// Largest difference over largest logit: every layer takes a few 2,048ths of what it reads, most of which cancel; 7.6e-4
-/// were measured.
+/// Largest difference over largest logit: every layer takes a few 2,048ths of what it reads, most of which cancel;
+/// 7.6e-4 were measured.
 const BOUND: f64 = 5e-3;
 
 fn in_halves(weight_storage: WeightStorage) -> EngineOptions {

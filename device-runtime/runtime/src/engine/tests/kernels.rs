@@ -298,9 +298,9 @@ fn run(
 
 /// How far each output may be off if products are computed in 16 bits.
 ///
-/// Rounding takes at most a 1,024th (a 2,048th, to the nearest) of each weight, value and product, and of three sums in a
-/// pointwise kernel; denormal numbers may become zero, which takes 2^-14 of each of them. The activation multiplies that by
-/// its largest slope at most.
+/// Rounding takes at most a 1,024th (a 2,048th, to the nearest) of each weight, value and product, and of three sums in
+/// a pointwise kernel; denormal numbers may become zero, which takes 2^-14 of each of them. The activation multiplies
+/// that by its largest slope at most.
 fn halves_tolerance(case: &Case, weights: &[f32], input: &[f64], folded: &[(f64, f64)]) -> Vec<f64> {
     if case.traits.arithmetic == Arithmetic::F32 || case.layer.convolution.is_none() {
         return Vec::new();
