@@ -98,7 +98,7 @@ fn write_facts(out: &mut String, summary: &Value) -> fmt::Result {
 fn facts_of_choices(summary: &Value) -> [(&'static str, String); 3] {
     let (choices, whole) = (&summary["choices"], &summary["whole_space"]);
     let kept = format!(
-        "{} % of {} ({} % at the pace of the choice), {} refused",
+        "{} % of {} ({} % without drift since the choice), {} refused",
         number(&choices["kept_percent"], 1),
         choices["budgets"],
         number(&choices["kept_without_drift_percent"], 1),

@@ -1,7 +1,7 @@
 //! Which room uses which.
 
 use super::references::{Import, NamePath};
-use super::resolve::Found;
+use super::resolve::Resolved;
 use super::source::{ModuleId, Tree};
 use std::collections::BTreeSet;
 
@@ -34,7 +34,7 @@ pub fn is_within(room: &str, outer: &str) -> bool {
 fn of_module(tree: &Tree, module: ModuleId) -> Vec<Edge> {
     let references = &tree.modules[module].references;
     let from = tree.room(module);
-    let edge = |found: &Found, line: usize, text: String| Edge {
+    let edge = |found: &Resolved, line: usize, text: String| Edge {
         from: from.to_owned(),
         to: tree.room(found.module()).to_owned(),
         file: tree.files[tree.modules[module].file].path.clone(),
@@ -63,12 +63,12 @@ fn is_mentioned(tree: &Tree, module: ModuleId, import: &Import) -> bool {
 }
 
 /// Whether the import of a path's first segment already stands for the same room.
-fn is_counted_by_import(tree: &Tree, module: ModuleId, path: &NamePath, found: &Found) -> bool {
+fn is_counted_by_import(tree: &Tree, module: ModuleId, path: &NamePath, found: &Resolved) -> bool {
     let Some(first) = path.segments.first() else { return false };
     let mut imports = tree.modules[module].references.imports.iter();
     let Some(import) = imports.find(|import| import.name.as_ref() == Some(first)) else { return false };
     match tree.resolve(module, &import.path) {
-        Some(Found::Module(imported)) => tree.room(imported) == tree.room(found.module()),
+        Some(Resolved::Module(imported)) => tree.room(imported) == tree.room(found.module()),
         _ => true,
     }
 }

@@ -17,9 +17,9 @@ const RIDGE: f64 = 1e-3;
 /// Children whose times tell most about a device's coefficients, the most telling first; at most `count`, fewer if the
 /// space has no more.
 ///
-/// One of medium feature comes first (a single time must tell the scale), then the biggest and the smallest, then
-/// whichever of some hundred random children leaves least uncertainty (D-optimal design, greedily): what it does is
-/// least like what was measured before it.
+/// One of medium cost comes first (a single time must tell the scale), then the biggest and the smallest, then
+/// always the one of some hundred random children that leaves least uncertainty (D-optimal design, greedily): its cost
+/// features are least like those measured before it.
 pub fn informative_children(space: &ValidatedSpace, count: usize) -> Vec<Child> {
     let mut random = ChaCha8Rng::seed_from_u64(SEED);
     let mut children: BTreeSet<String> = BTreeSet::new();
@@ -37,7 +37,7 @@ pub fn informative_children(space: &ValidatedSpace, count: usize) -> Vec<Child> 
         let all: BTreeSet<CostFeature> = candidates.iter().flat_map(|(_, counts)| counts.keys().copied()).collect();
         all.into_iter().collect()
     };
-    // Each sort of feature in units of its root mean square: all are equally worth knowing.
+    // Each cost feature in units of its root mean square: all are equally worth knowing.
     let mut rows: Vec<Vec<f64>> = (candidates.iter())
         .map(|(_, counts)| features.iter().map(|feature| counts.get(feature).copied().unwrap_or(0.0)).collect())
         .collect();

@@ -14,30 +14,30 @@ use std::collections::BTreeSet;
 /// Measured on three software devices: a tenth still draws a fit of ten children away from them, half of this changes
 /// no fit of thirty, and three children are predicted from alike by all three.
 const TRUST_IN_PRIOR: f64 = 0.02;
-/// No unit of feature takes a quarter of an hour: what says so would only overflow.
+/// No unit of a cost feature takes a quarter of an hour: a larger coefficient would only overflow.
 const MAX_COEFFICIENT: f64 = 1e6;
 
 /// The time that one unit of a cost feature takes on a device.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Coefficient {
-    /// The sort of feature.
+    /// The cost feature.
     pub feature: CostFeature,
     /// Its coefficient.
     pub ms: Millis,
 }
 
-/// Prices of one device: they predict every child of the space.
+/// The coefficients of one device: they predict every child of the space.
 ///
 /// Fitted to whole children that were timed from image to logits, in the relative error, every coefficient at least
 /// zero; a child whose time is unlike all others' counts less. Few children cannot tell all coefficients: those are
 /// drawn to a prior's, which may be another device's.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LatencyModel {
-    /// One a sort of feature, in order.
+    /// One for each cost feature, in order.
     pub coefficients: Vec<Coefficient>,
     /// The ratio to its nominal coefficient, for a cost feature that has no coefficient here.
     pub scale: f64,
-    /// How the device covers pixels: what the coefficients are of.
+    /// How the device covers pixels; the coefficients assume it.
     pub coverage: Coverage,
 }
 
@@ -73,19 +73,19 @@ impl LatencyModel {
         )
     }
 
-    /// The coefficient of one unit of a sort of feature, in ms.
+    /// The coefficient of a cost feature, in ms for each unit.
     fn coefficient(&self, feature: CostFeature) -> f64 {
         match self.coefficients.binary_search_by_key(&feature, |coefficient| coefficient.feature) {
             Ok(index) => self.coefficients[index].ms.0,
-            Err(_) => self.scale * feature.nominal_price(),
+            Err(_) => self.scale * feature.nominal_coefficient(),
         }
     }
 
     /// All coefficients times one factor.
     #[must_use]
     pub fn scaled(&self, factor: f64) -> Self {
-        let dearer = |coefficient: &Coefficient| Coefficient { ms: Millis(coefficient.ms.0 * factor), ..*coefficient };
-        Self { coefficients: self.coefficients.iter().map(dearer).collect(), scale: self.scale * factor, ..*self }
+        let scaled = |coefficient: &Coefficient| Coefficient { ms: Millis(coefficient.ms.0 * factor), ..*coefficient };
+        Self { coefficients: self.coefficients.iter().map(scaled).collect(), scale: self.scale * factor, ..*self }
     }
 
     /// The same scaled by the one factor that fits the samples best, in the relative error.
@@ -156,7 +156,7 @@ mod tests {
         let counts = CostFeature::of(&space.lower(&space.biggest()).unwrap(), Coverage::EXACT);
         let coefficient = |(index, &feature): (usize, &CostFeature)| Coefficient {
             feature,
-            ms: Millis(feature.nominal_price() * factor(index)),
+            ms: Millis(feature.nominal_coefficient() * factor(index)),
         };
         LatencyModel { coefficients: counts.keys().enumerate().map(coefficient).collect(), ..LatencyModel::nominal() }
     }

@@ -55,7 +55,7 @@ pub struct LatencyTable {
     pub measured_at: u64,
     /// The latency model, fitted to children that were timed whole.
     pub model: LatencyModel,
-    /// How restless it was.
+    /// The spread of its times.
     pub spread: Spread,
     /// Children that were timed.
     pub children: u32,
@@ -115,10 +115,10 @@ mod tests {
     fn table(name: &str, depthwise: f64) -> LatencyTable {
         let space = SearchSpace::fashion().validated().unwrap();
         let coefficient = |&feature: &CostFeature| {
-            let dear = matches!(feature, CostFeature::MegaMAdds(kind) if kind.operator == Operator::Depthwise);
+            let is_depthwise = matches!(feature, CostFeature::MegaMAdds(kind) if kind.operator == Operator::Depthwise);
             super::super::Coefficient {
                 feature,
-                ms: Millis(feature.nominal_price() * if dear { depthwise } else { 1.0 }),
+                ms: Millis(feature.nominal_coefficient() * if is_depthwise { depthwise } else { 1.0 }),
             }
         };
         let features = CostFeature::of(&space.lower(&space.biggest()).unwrap(), Coverage::EXACT);

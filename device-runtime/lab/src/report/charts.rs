@@ -41,7 +41,7 @@ pub(super) fn predicted_against_measured(report: &DeviceReport) -> String {
     let line = |factor: f64| vec![(0.0, 0.0), (end, end * factor)];
     let is_informative = |times: &ChildTimes| profile.informative.iter().any(|other| other.child == times.child);
     let note = format!(
-        "Prices of work are fitted to the {} informative children; of the {} shipped ones, {} are among these. Mean \
+        "The latency model is fitted to the {} informative children; of the {} shipped ones, {} are among these. Mean \
          absolute error {:.1} % of the measured time over the informative children, {:.1} % over the shipped ones, of \
          which {:.0} % are within 10 %.",
         profile.informative.len(),

@@ -13,10 +13,10 @@ pub fn html(report: &DeviceReport) -> String {
     header(&mut page, report);
     page.push_str("<main>\n");
     section(&mut page, "Predicted and measured", &prediction(report));
-    section(&mut page, "What latency buys", &accuracy(report));
+    section(&mut page, "Accuracy by latency", &accuracy(report));
     section(&mut page, "Where the time goes", &layers(report));
     section(&mut page, "Memory, start and warm-up", &(memory(report) + &start(report)));
-    section(&mut page, "The device and its prices", &(device(report) + &prices(report)));
+    section(&mut page, "The device and its latency model", &(device(report) + &coefficients(report)));
     page.push_str("</main>\n");
     document(&format!("Nestling on {}", report.profile.device().adapter), "", &page)
 }
@@ -29,7 +29,7 @@ fn header(page: &mut String, report: &DeviceReport) {
     let profile = &report.profile;
     let _ = writeln!(
         page,
-        "<header>\n<p class=\"brand\">Nestling</p>\n<h1>What one device measured</h1>\n<p class=\"lead\">Bundle {} on {}, \
+        "<header>\n<p class=\"brand\">Nestling</p>\n<h1>Measurements of one device</h1>\n<p class=\"lead\">Bundle {} on {}, \
          with images of {} × {} pixels, on {}.</p>\n<dl class=\"figures\">",
         Text(&report.bundle_name),
         Text(&profile.device().to_string()),
@@ -197,7 +197,7 @@ fn device(report: &DeviceReport) -> String {
     let features = if key.features.is_empty() { "none".to_owned() } else { key.features.join(", ") };
     let residual = format!("{:.1} % over {} children", table.residual_percent, table.children);
     let spread = format!("{:.2} × and {:.2} × the median", table.spread.p90, table.spread.p95);
-    Table::new("What was measured on, and with what", &[])
+    Table::new("Device, software and settings", &[])
         .row(row("adapter", key.adapter.clone()))
         .row(row("driver", key.driver.clone()))
         .row(row("backend", key.backend.clone()))
@@ -216,11 +216,11 @@ fn device(report: &DeviceReport) -> String {
         .html()
 }
 
-fn prices(report: &DeviceReport) -> String {
+fn coefficients(report: &DeviceReport) -> String {
     let fit = &report.profile.table.model;
     let rows = fit.coefficients.iter().map(|one| vec![one.feature.to_string(), three(one.ms.micros())]);
-    Table::new("Prices of work on this device", &["one unit of", "price µs"])
-        .note("A child's predicted time is the sum of what it does, each times its price. No price is below zero.")
+    Table::new("Coefficients of the latency model", &["cost feature, one unit", "coefficient µs"])
+        .note("A child's predicted time is the sum over its cost features: count times coefficient. No coefficient is below zero.")
         .rows(rows)
         .html()
 }

@@ -86,7 +86,7 @@ fn the_page_has_every_section_and_no_hostile_text() {
         "was not trusted",
         "first inference after loading",
         "a million MAdds: depthwise k3 s1",
-        "price µs",
+        "coefficient µs",
         "prefers-color-scheme: dark",
     ] {
         assert!(page.contains(text), "{text}");

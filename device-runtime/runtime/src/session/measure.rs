@@ -26,7 +26,7 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Runtime {
-    /// Measures this device: informative children of the space whole, to which the latency fit is fitted; then shipped
+    /// Measures this device: informative children of the space whole, to which the latency model is fitted; then shipped
     /// children whole, and layers, for reports.
     ///
     /// The result is what [`Runtime::choose`] reads from then on; save it, and give it to [`Runtime::use_profile`] at

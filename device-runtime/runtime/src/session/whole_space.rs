@@ -153,7 +153,7 @@ impl Runtime {
     /// is clearly better; it becomes the active one.
     ///
     /// First chooses among the shipped children, as [`Runtime::choose`] does. Then searches the space with this
-    /// device's latency fit and the bundle's accuracy predictor, times the best candidates whole, calibrates the batch
+    /// device's latency model and the bundle's accuracy predictor, times the best candidates whole, calibrates the batch
     /// norm of one that holds the budget on the GPU (BigNAS, batch norm calibration) from the bundle's calibration
     /// images, and compares it with the shipped child on the bundle's check images. It is adopted if prediction and
     /// check together say that it is better. Takes seconds; other threads may classify meanwhile. Needs a spare slot.

@@ -85,13 +85,13 @@ struct Child {
     switch_us: f64,
     /// `None` if layers were not timed.
     layers_timed_by: Option<nestling_core::latency::Clock>,
-    operators: Vec<Work>,
+    operators: Vec<OperatorTime>,
     layers: Vec<Layer>,
 }
 
 /// All layers of one kind.
 #[derive(Serialize)]
-struct Work {
+struct OperatorTime {
     operator: Operator,
     layers: usize,
     ms: f64,
@@ -230,7 +230,7 @@ impl Options {
             switch_us: Latency::of(&switches).p50.micros(),
             layers_timed_by: clock,
             operators: (by_operator.into_iter())
-                .map(|(operator, (layers, ms, madds))| Work { operator, layers, ms, gflops: gflops(madds, ms) })
+                .map(|(operator, (layers, ms, madds))| OperatorTime { operator, layers, ms, gflops: gflops(madds, ms) })
                 .collect(),
             layers: (layers.into_iter().zip(&prepared.network().layers))
                 .map(|(layer, of)| Layer {

@@ -1,6 +1,6 @@
 use crate::device::Opened;
 use crate::output::{Report, columns, row};
-use crate::profile::Effort;
+use crate::profile::MeasurementTime;
 use crate::progress::Bar;
 use crate::{device, profile};
 use anyhow::Result;
@@ -57,7 +57,7 @@ pub struct Measuring {
     #[arg(long, value_name = "FILE")]
     profile: Option<PathBuf>,
     #[command(flatten)]
-    effort: Effort,
+    measurement_time: MeasurementTime,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -86,7 +86,7 @@ impl Measuring {
     }
 
     pub fn prepare(&self, opened: &Opened) -> Result<()> {
-        profile::prepare_to_choose(opened, self.profile.as_deref(), &self.effort)
+        profile::prepare_to_choose(opened, self.profile.as_deref(), &self.measurement_time)
     }
 }
 

@@ -1,6 +1,6 @@
 use crate::device::Opened;
 use crate::output::{Report, columns, row};
-use crate::profile::Effort;
+use crate::profile::MeasurementTime;
 use crate::progress::Bar;
 use crate::{device, profile};
 use anyhow::Result;
@@ -88,7 +88,7 @@ impl Options {
     pub fn run(&self, device: &device::Options) -> Result<Governance> {
         let profile = self.profile.as_deref();
         let opened = device.open_with(&self.bundle, RuntimeOptions::default(), profile)?;
-        profile::prepare_to_choose(&opened, profile, &Effort::default())?;
+        profile::prepare_to_choose(&opened, profile, &MeasurementTime::default())?;
         let Opened { runtime, .. } = opened;
         let governed = runtime.governed(Millis(self.budget_ms))?;
         let image = runtime.probe_image();

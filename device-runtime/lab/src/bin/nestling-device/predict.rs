@@ -1,6 +1,6 @@
 use crate::device::Opened;
 use crate::output::{Report, columns, row};
-use crate::profile::Effort;
+use crate::profile::MeasurementTime;
 use crate::progress::Bar;
 use crate::{device, profile};
 use anyhow::{Context as _, Result, bail};
@@ -36,7 +36,7 @@ pub struct Options {
     #[arg(long, value_name = "FILE")]
     other: Vec<PathBuf>,
     #[command(flatten)]
-    effort: Effort,
+    measurement_time: MeasurementTime,
 }
 
 #[derive(Serialize)]
@@ -70,7 +70,7 @@ impl Options {
             }
             tables.push(other.table);
         }
-        profile::prepare(&runtime, self.profile.as_deref(), &self.effort)?;
+        profile::prepare(&runtime, self.profile.as_deref(), &self.measurement_time)?;
         let bar = Bar::new();
         let show = |Progress { fraction, doing }: Progress| bar.show(fraction, doing);
         let options = EvaluationOptions {
