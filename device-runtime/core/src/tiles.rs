@@ -10,7 +10,7 @@ use std::fmt;
 pub struct Coverage(pub [u32; 3]);
 
 impl Coverage {
-    /// Nothing is done in vain.
+    /// No pixel beyond the edge is computed.
     pub const EXACT: Self = Self([1; 3]);
 
     /// The pixels for which work is done.

@@ -6,7 +6,9 @@
 //! | --- | --- | --- |
 //! | f32 | itself | |
 //! | f16 | the nearest 16-bit float, ties to even | from 65,520 on, infinities, no numbers |
-//! | int8 | a code from -127 to 127 times the scale of its output channel, a 127th of the channel's largest weight | the largest f32, infinities, no numbers |
+//! | int8 | a code from -127 to 127, times the scale of its output channel | the largest f32, infinities, no numbers |
+//!
+//! The scale is a 127th of the channel's largest weight.
 //!
 //! Rounding what was rounded changes nothing: the same codes come out, and scales at most one unit in the last place
 //! off.

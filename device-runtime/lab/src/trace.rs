@@ -15,7 +15,7 @@ const WALL_REPEATS: usize = 3;
 
 /// One inference, from its image to its logits, in ms since it began.
 ///
-/// It is run as an app's, but for two things: each layer is a pass of its own, for timestamps are taken at passes'
+/// It is run as an app's, but for two things: each layer is a pass of its own, because timestamps are taken at passes'
 /// ends; and waiting and reading back follow one another.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LayerTrace {

@@ -132,7 +132,7 @@ fn a_governed_runtime_switches_by_what_it_is_told() {
             scope.spawn(|| governed.classify(image).unwrap());
         }
     });
-    // A restless machine may have measured a ladder of two rungs only.
+    // A noisy machine may have measured a ladder of two rungs only.
     assert_eq!(governed.governor().current(), top.saturating_sub(2));
     assert_eq!(runtime.active().name(), Some(governed.governor().rung().name.as_str()));
 
@@ -263,7 +263,7 @@ fn an_app_prepares_children_in_its_one_spare_slot_while_another_thread_measures(
             let profile = runtime.profile(&quick()).unwrap();
             let ample = runtime.choose(Budget::p90(Millis(1e6))).unwrap();
             for budget in runtime.typical_budgets(3, Quantile::P50).unwrap() {
-                // A restless machine may refuse, but only for its time.
+                // A noisy machine may refuse, but only because of its time.
                 let outcome = runtime.choose(budget);
                 assert!(matches!(outcome, Ok(_) | Err(Error::BelowFastest { .. })), "{outcome:?}");
             }

@@ -215,7 +215,7 @@ fn only_what_nothing_beats_is_a_rung_and_holds_a_slot() {
     let rungs = || governed.governor().ladder().rungs().to_vec();
     let before = rungs();
     // One spare slot: each time it is free again.
-    assert!(!governed.add(rung("beaten", 1e6, 1.0), &prepare()).unwrap());
+    assert!(!governed.add(rung("dominated", 1e6, 1.0), &prepare()).unwrap());
     let error = governed.add(rung("smallest", 1e6, 99.0), &prepare()).unwrap_err();
     assert!(matches!(error, Error::Governor(GovernorError::Rung { .. })), "{error}");
     assert_eq!((rungs(), runtime.active().name()), (before, Some("smallest")));

@@ -56,7 +56,7 @@ impl Pack {
         bar.finish_and_clear();
         if manifest.accuracy_predictor.is_none() {
             say(
-                "the bundle ships without an accuracy predictor, for the search holds none; run `nestling search` again to fit one",
+                "the search holds no accuracy predictor, so the bundle has none; run `nestling search` again to fit one",
             );
         }
         self.show(&manifest)

@@ -19,7 +19,7 @@ pub struct Rung {
 /// use nestling_core::metrics::Millis;
 /// use nestling_core::governor::{Ladder, Rung};
 /// let rung = |name: &str, ms, accuracy| Rung { name: name.to_owned(), predicted: Millis(ms), accuracy };
-/// let ladder = Ladder::pareto([rung("slow", 8.0, 92.0), rung("fast", 2.0, 88.0), rung("beaten", 5.0, 87.0)])?;
+/// let ladder = Ladder::pareto([rung("slow", 8.0, 92.0), rung("fast", 2.0, 88.0), rung("dominated", 5.0, 87.0)])?;
 /// assert_eq!(ladder.rungs().iter().map(|rung| rung.name.as_str()).collect::<Vec<_>>(), ["fast", "slow"]);
 /// # Ok::<(), nestling_core::governor::GovernorError>(())
 /// ```
@@ -43,13 +43,13 @@ impl Ladder {
             Some(pair) => Err(GovernorError::Rung {
                 name: pair[1].name.clone(),
                 problem: "it is not slower and more accurate than the rung before it",
-                remedy: "use `Ladder::pareto`, which sorts rungs and leaves out what is beaten",
+                remedy: "use `Ladder::pareto`, which sorts rungs and leaves out dominated ones",
             }),
             None => Ok(Self { rungs }),
         }
     }
 
-    /// Sorts the rungs and leaves out what another one beats.
+    /// Sorts the rungs and leaves out those that another one dominates.
     ///
     /// # Errors
     /// [`GovernorError::NoRung`] if there is none, [`GovernorError::Rung`] if a time or an accuracy is no number, or

@@ -34,13 +34,15 @@ pub const WINDOW: usize = 32;
 ///
 /// | step | when |
 /// | --- | --- |
-/// | down | 3 of the last 8 inferences missed the limit: one or two, as a garbage collector's pause makes them, are no reason |
+/// | down | 3 of the last 8 inferences missed the limit: one or two, such as a garbage collector's, do not count |
 /// | down | p95 was over the limit for a whole window of inferences: few misses, but lasting |
 /// | down | [`ThermalHint::Critical`], once |
-/// | up | for 30 seconds p95 scaled to the next rung by the predicted times left 20 % of the limit free, nothing was switched for a minute, and the device is not hot |
+/// | up | for 30 seconds p95, scaled to the next rung, left 20 % free; no switch for a minute; the device is not hot |
+///
+/// A p95 is scaled to another rung by the predicted times.
 ///
 /// After two switches within a minute, the third must be a step down because most of the last 8 inferences missed, or
-/// for heat: what misses now and then at a constant load switches twice a minute at most.
+/// for heat: scattered misses at a constant load cause two switches a minute at most.
 ///
 /// A step up that is taken back within five minutes doubles the 30 seconds for that rung, up to 16 minutes. A step goes
 /// to the next rung, and never past the ends. A rung is a child that is ready to serve; more may [join](Governor::add)
@@ -227,12 +229,12 @@ impl Governor {
         let missed = self.window.misses(among, limit.0);
         // A new load makes most inferences miss; scattered misses must not cause a step down.
         // At the fastest there is nothing to switch: it complains as soon as it may.
-        let restless = self.current > 0 && self.within_quiet(self.switches[1]);
-        if missed >= if restless { misses.max(among / 2 + 1) } else { misses } {
+        let switched_often = self.current > 0 && self.within_quiet(self.switches[1]);
+        if missed >= if switched_often { misses.max(among / 2 + 1) } else { misses } {
             return Some(Reason::Misses);
         }
         // Two misses next to each other are over the limit for one inference less than a window.
-        (!restless && self.over_for >= WINDOW).then_some(Reason::P95)
+        (!switched_often && self.over_for >= WINDOW).then_some(Reason::P95)
     }
 
     fn within_quiet(&self, switch: Option<Duration>) -> bool {

@@ -12,7 +12,7 @@ pub enum Scenario {
     Steady,
     /// Pauses of the app, one at a time.
     Spikes,
-    /// Another app takes a share of the GPU: now and then an inference takes a multiple.
+    /// Another app takes a share of the GPU: some inferences take a multiple.
     Contention,
     /// Another app takes the GPU, and gives it back.
     LoadSteps,

@@ -247,10 +247,10 @@ fn the_ladder_keeps_only_what_nothing_beats_whatever_is_added() {
     assert!(bench.governor.add(rung("new", f64::NAN, 90.0)).is_err());
     assert_eq!(names(&bench), ["child-0", "child-1", "child-2", "child-3"]);
     assert_eq!((bench.governor.current(), bench.governor.p95()), (1, p95));
-    // It beats the next two.
+    // It dominates the next two.
     assert!(bench.governor.add(rung("strong", 5.5, 90.0)).unwrap());
     assert_eq!(names(&bench), ["child-0", "child-1", "strong"]);
-    // It beats the one that serves: it serves in its place, and no time of it is known yet.
+    // It dominates the one that serves: it serves in its place, and no time of it is known yet.
     assert!(bench.governor.add(rung("quick", 3.0, 81.0)).unwrap());
     assert_eq!(names(&bench), ["child-0", "quick", "strong"]);
     assert_eq!((bench.governor.current(), bench.governor.p95()), (1, None));

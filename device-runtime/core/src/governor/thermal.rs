@@ -14,7 +14,9 @@ const WARM: f32 = 0.7;
 /// | --- | --- |
 /// | `Unknown`, `Nominal`, `Fair` | goes by the measured times alone |
 /// | `Serious` | takes no step up; the wait for one begins anew when it is over |
-/// | `Critical` | the same, and takes one step down at once, before the device throttles; the next such step only after half a minute (the wait of a step up) below `Critical` |
+/// | `Critical` | the same, and takes one step down at once, before the device throttles |
+///
+/// The next such step comes only after half a minute (the wait of a step up) below `Critical`.
 ///
 /// ```
 /// use nestling_core::governor::ThermalHint;

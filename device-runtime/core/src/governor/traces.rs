@@ -26,7 +26,7 @@ struct Figures {
     windows: u64,
     windows_kept: u64,
     windows_kept_percent: f64,
-    /// Traces of which less than 95 % are kept.
+    /// Traces with less than 95 % of their windows kept.
     traces_below_95_percent: u64,
     /// Mean rungs below the best child that clearly keeps the budget, once settled.
     rungs_below_best: f64,
@@ -68,8 +68,8 @@ impl Misses {
 /// Most of these moments in any 60 seconds.
 fn most_in_a_minute(moments: &[f64]) -> usize {
     // Less than a nanosecond is nothing to the governor's clock.
-    let within = |from: f64| moments.iter().filter(|&&moment| (from..from + 60.0 - 1e-9).contains(&moment)).count();
-    moments.iter().map(|&from| within(from)).max().unwrap_or(0)
+    let count_from = |from: f64| moments.iter().filter(|&&moment| (from..from + 60.0 - 1e-9).contains(&moment)).count();
+    moments.iter().map(|&from| count_from(from)).max().unwrap_or(0)
 }
 
 fn run(scenario: Scenario, seed: u64) -> Figures {

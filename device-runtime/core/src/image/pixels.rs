@@ -304,7 +304,7 @@ impl Crop {
     }
 }
 
-/// How pixels become a network's input; stored in the bundle, for it belongs to the weights.
+/// How pixels become a network's input; stored in the bundle, because it belongs to the weights.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Preprocessing {

@@ -66,7 +66,8 @@ impl CostFeature {
     /// A coefficient in ms that is of no device, but right in its proportions: what a fit starts from where nothing is
     /// known.
     ///
-    /// A MAdd of a depthwise layer costs a few times a pointwise one's, because it loads more; a layer costs a dispatch.
+    /// A MAdd of a depthwise layer costs a few times a pointwise one's, because it loads more; a layer costs a
+    /// dispatch.
     pub(super) fn nominal_coefficient(self) -> f64 {
         match self {
             Self::Inference => 0.2,

@@ -58,7 +58,7 @@ impl Latency {
     }
 }
 
-/// How restless a device is: how much longer its slow runs are than the median one.
+/// The spread of a device's run times: the ratio of its slow runs to the median one.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Spread {
     /// p90 over p50, at least 1.

@@ -30,7 +30,7 @@ pub struct ChoiceAuditOptions<'a> {
     pub test: &'a [(Image<'a>, usize)],
     /// Seed of the order of budgets, and of searches.
     pub seed: u64,
-    /// Called now and then, for a progress bar; it must return soon.
+    /// Called from time to time, for a progress bar; it must return soon.
     pub progress: Option<&'a dyn Fn(Progress)>,
 }
 

@@ -35,8 +35,8 @@ pub struct SwitchAudit {
 /// Switches `switches` times at random among the shipped children and as many random ones as there are spare slots,
 /// runs an inference after each, and counts what that made on the GPU and sent to it.
 ///
-/// The random children have made-up statistics, for only what moves is counted: their answers mean nothing. The active
-/// child is the same afterwards.
+/// The random children have made-up statistics, because only transfers are counted: their answers mean nothing. The
+/// active child is the same afterwards.
 ///
 /// # Errors
 /// [`Error`] if the GPU fails.

@@ -33,7 +33,7 @@ pub struct EvaluationOptions<'a> {
     pub seed: u64,
     /// Tables of other devices, to be compared with.
     pub tables: &'a [LatencyTable],
-    /// Called now and then, for a progress bar; it must return soon.
+    /// Called from time to time, for a progress bar; it must return soon.
     pub progress: Option<&'a dyn Fn(Progress)>,
 }
 
@@ -62,7 +62,7 @@ pub struct HeldOut {
     pub measured_p50_ms: Millis,
     /// Nineteen of twenty runs took at most this.
     pub measured_p95_ms: Millis,
-    /// The medians of the rounds' runs, corrected for drift: how restless the device was.
+    /// The medians of the rounds' runs, corrected for drift: their differences show the noise of the device.
     pub rounds_ms: Vec<Millis>,
 }
 

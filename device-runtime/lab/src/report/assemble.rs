@@ -92,7 +92,7 @@ impl Errors {
 pub struct ReportOptions<'a> {
     /// Names of shipped children whose layers are shown; of the biggest and the smallest if there is none.
     pub children: &'a [String],
-    /// Called now and then, for a progress bar; it must return soon.
+    /// Called from time to time, for a progress bar; it must return soon.
     pub progress: Option<&'a dyn Fn(Progress)>,
 }
 

@@ -15,8 +15,8 @@ const MAX_REPEATS: f64 = 25.0;
 
 /// Where the time of a child goes, layer by layer.
 ///
-/// Layers are timed alone: they do not add up to the child, for layers that follow each other share what starting and
-/// waiting cost, and the child's own time has an upload, a resize and a read-back too.
+/// Layers are timed alone: they do not add up to the child, because layers that follow each other share what starting
+/// and waiting cost, and the child's own time has an upload, a resize and a read-back too.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ChildLayers {
     /// The child's name in the bundle.

@@ -212,7 +212,7 @@ fn device(report: &DeviceReport) -> String {
         .row(row("kernels", profile.kernels.clone()))
         .row(row("side of the images, pixels", profile.image_side.to_string()))
         .row(row("mean error of the fit over its own children", residual))
-        .row(row("90th and 95th percentile of restless runs", spread))
+        .row(row("90th and 95th percentile of the run times", spread))
         .html()
 }
 

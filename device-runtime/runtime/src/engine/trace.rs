@@ -59,7 +59,7 @@ impl Laps {
 
 impl Supernet {
     /// Runs one inference and says when the host and the GPU did what, after one warm-up. Each layer is a pass of its
-    /// own, for timestamps are taken at passes' ends; waiting and reading back follow one another.
+    /// own, because timestamps are taken at passes' ends; waiting and reading back follow one another.
     ///
     /// # Errors
     /// As [`Supernet::infer`].

@@ -24,7 +24,7 @@ pub struct ProfileOptions<'a> {
     pub time: Duration,
     /// Most informative children to time: [`MAX_INFORMATIVE`] is enough.
     pub children: usize,
-    /// Called now and then, for a progress bar; [`Progress`](crate::Progress) says what it must not do.
+    /// Called from time to time, for a progress bar; [`Progress`](crate::Progress) says what it must not do.
     pub progress: Option<OnProgress<'a>>,
 }
 
@@ -62,7 +62,7 @@ const MAX_RUNS: usize = 200;
 const ENOUGH_RUNS: usize = 1000;
 /// Children that are always timed: one tells the scale, two the range.
 const ALWAYS: usize = 3;
-/// A batch of runs lasts at least so long: a hiccup is a small part of it.
+/// The least duration of a batch of runs: a short disturbance is a small part of it.
 const BATCH: Duration = Duration::from_millis(50);
 
 struct Timer<'a> {
@@ -92,7 +92,7 @@ struct Timed {
 /// Times informative children of the space whole and fits the latency model to them, then the subjects whole, then
 /// layers.
 ///
-/// Needs two free measuring slots. `tables` are other devices': the most similar one is where the fit starts.
+/// Needs two free measuring slots. `tables` are other devices': the fit starts from the most similar one.
 pub async fn measure(
     supernet: &Supernet,
     subjects: &[Subject<'_>],

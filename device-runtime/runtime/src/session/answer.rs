@@ -32,7 +32,7 @@ impl Answer {
         let powers: Vec<f64> = logits.iter().map(|&logit| f64::from(logit - largest).exp()).collect();
         let sum: f64 = powers.iter().sum();
         let mut ranked: Vec<(usize, f64)> = powers.iter().map(|power| power / sum).enumerate().collect();
-        // By logit, for two probabilities may round to the same; stable, so that of equals the first class wins.
+        // By logit, because two probabilities may round to the same; stable, so that of equals the first class wins.
         ranked.sort_by(|a, b| logits[b.0].total_cmp(&logits[a.0]));
         Some(Self { labels, child, logits, ranked })
     }

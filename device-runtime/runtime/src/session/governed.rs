@@ -131,7 +131,7 @@ impl<R: Deref<Target = Runtime>> Governed<R> {
         // One look: another choice refines the predictions.
         let ladder = runtime.ladder().await?;
         if options.start.is_none() {
-            // A child that another one beats is no rung: the governor then starts where the prediction says.
+            // A dominated child is no rung: the governor then starts where the prediction says.
             options.start = chosen.map_or(Some(0), |name| ladder.position(&name));
         }
         let child = |rung: &Rung| Ok((rung.name.clone(), runtime.find(Target::Shipped(&rung.name))?));

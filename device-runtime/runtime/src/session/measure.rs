@@ -26,8 +26,8 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Runtime {
-    /// Measures this device: informative children of the space whole, to which the latency model is fitted; then shipped
-    /// children whole, and layers, for reports.
+    /// Measures this device: informative children of the space whole, to which the latency model is fitted; then
+    /// shipped children whole, and layers, for reports.
     ///
     /// The result is what [`Runtime::choose`] reads from then on; save it, and give it to [`Runtime::use_profile`] at
     /// the next start. Other threads should not classify meanwhile: they would be measured too.
@@ -208,7 +208,7 @@ impl Runtime {
     /// Other work on the device may have grown since it was profiled: a budget that no longer fits is widened.
     ///
     /// # Errors
-    /// As [`Runtime::choose`], if the device stays too restless.
+    /// As [`Runtime::choose`], if the times of the device vary too much.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn choose_spread(&self, count: usize, quantile: Quantile) -> Result<Vec<Choice>, Error> {
         let mut choices: Vec<Choice> = Vec::new();
@@ -233,7 +233,7 @@ impl Runtime {
         Ok(choices)
     }
 
-    /// The shipped children that may answer and that none beats, as a governor steps among them.
+    /// The shipped children that may answer and that no other dominates, as a governor steps among them.
     pub(super) async fn ladder(&self) -> Result<Ladder, Error> {
         let profile = self.ensure_profile_async().await?;
         let rung = |one: &Candidate| Rung {

@@ -52,8 +52,8 @@ pub struct RuntimeOptions {
     pub context: ContextOptions,
     /// Children that can be prepared beside those that ship.
     pub spare_children: usize,
-    /// Side, in pixels, of the square images that the app will mostly classify: latencies are measured with it, for
-    /// upload and resize count. `None` takes the space's largest resolution.
+    /// Side, in pixels, of the square images that the app will mostly classify: latencies are measured with it,
+    /// upload and resize included. `None` takes the space's largest resolution.
     pub image_side: Option<u32>,
     /// Largest side of an image's centre square in pixels.
     pub max_image_side: u32,
@@ -63,7 +63,7 @@ pub struct RuntimeOptions {
     /// are noise.
     pub untrained: bool,
     /// How the shared weights are stored on the GPU: less than [`WeightStorage::F32`] saves memory and loads, and costs
-    /// some accuracy. Times are another's: a profile belongs to its storage.
+    /// some accuracy. It changes the times: a profile belongs to its storage.
     ///
     /// `None` takes the bundle's own, or f32 on an adapter that fails the self-test of that
     /// ([`Runtime::storage_fault`]); the values are the same.

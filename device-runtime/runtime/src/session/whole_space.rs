@@ -21,7 +21,7 @@ pub struct WholeSpaceOptions<'a> {
     pub search: SearchBudget,
     /// Seed of the search.
     pub seed: u64,
-    /// Called now and then, for a progress bar; [`Progress`] says what it must not do.
+    /// Called from time to time, for a progress bar; [`Progress`] says what it must not do.
     pub progress: Option<OnProgress<'a>>,
 }
 
@@ -153,10 +153,11 @@ impl Runtime {
     /// is clearly better; it becomes the active one.
     ///
     /// First chooses among the shipped children, as [`Runtime::choose`] does. Then searches the space with this
-    /// device's latency model and the bundle's accuracy predictor, times the best candidates whole, calibrates the batch
-    /// norm of one that holds the budget on the GPU (BigNAS, batch norm calibration) from the bundle's calibration
-    /// images, and compares it with the shipped child on the bundle's check images. It is adopted if prediction and
-    /// check together say that it is better. Takes seconds; other threads may classify meanwhile. Needs a spare slot.
+    /// device's latency model and the bundle's accuracy predictor, times the best candidates whole, calibrates the
+    /// batch norm of one that holds the budget on the GPU (BigNAS, batch norm calibration) from the bundle's
+    /// calibration images, and compares it with the shipped child on the bundle's check images. It is adopted if
+    /// prediction and check together say that it is better. Takes seconds; other threads may classify meanwhile. Needs
+    /// a spare slot.
     ///
     /// # Errors
     /// [`Error`] as [`Runtime::choose`]; [`Error::CannotJudge`] if the bundle has no predictor or

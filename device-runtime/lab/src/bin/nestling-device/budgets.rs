@@ -118,7 +118,7 @@ impl Report for Budgets {
         writeln!(out, "{}", self.device)?;
         writeln!(
             out,
-            "{} budgets: {:.1} % kept when timed again ({:.1} % at the drift of the choice), {} refused; {:.2} points of \
+            "{} budgets: {:.1} % kept when timed again ({:.1} % without drift since the choice), {} refused; {:.2} points of \
              top-1 short of an oracle on average, {:.2} at worst",
             audit.budgets,
             audit.kept_percent,
