@@ -24,7 +24,7 @@
 //! An app may rely on the names at the root of this crate; `docs/api.md` lists them. [`low_level`] holds the rest, for
 //! laboratories and trainers, and may change in any release.
 //!
-//! # Rooms
+//! # Components
 //! | module | purpose | uses |
 //! | --- | --- | --- |
 //! | `session` | [`Runtime`]: opens, measures, chooses, classifies, switches | all below |
