@@ -32,8 +32,9 @@ pub fn robust_non_negative_least_squares(rows: &[Vec<f64>], start: &[f64], trust
     solution
 }
 
-/// The solution that minimise the weighted sum over rows of `(row * solution - 1)^2` plus that of `trust * (value -
-/// start)^2`, none below zero or beyond [`max`]. By coordinate descent, which converges because the problem is convex.
+/// The solution that minimises the weighted sum over rows of `(row * solution - 1)^2` plus that of
+/// `trust * (value - start)^2`, none below zero or beyond [`max`]. By coordinate descent, which converges because the
+/// problem is convex.
 fn non_negative_least_squares(rows: &[Vec<f64>], weights: &[f64], start: &[f64], trust: &[f64], max: f64) -> Vec<f64> {
     let count = start.len();
     let mut solution: Vec<f64> = start.iter().map(|value| value.clamp(0.0, max)).collect();

@@ -33,8 +33,8 @@ pub struct Options {
     /// Time whole inferences only, not layer by layer.
     #[arg(long)]
     whole_only: bool,
-    /// Run the child on this tensor in place of an image: raw little-endian f32, normalised, as `nestling export
-    /// --golden` writes it. Needs one --child.
+    /// Run the child on this tensor in place of an image: raw little-endian f32, normalised, as
+    /// `nestling export --golden` writes it. Needs one --child.
     #[arg(long, value_name = "FILE.f32")]
     input: Option<PathBuf>,
     /// Write what the child answers to --input, as raw little-endian f32.
