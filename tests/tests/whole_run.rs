@@ -77,7 +77,7 @@ fn fail(command: &mut Command) -> String {
     error
 }
 
-/// The latency table of a device that nobody measured.
+/// The latency table of a made-up device.
 fn table() -> LatencyTable {
     let text = str::to_owned;
     LatencyTable {

@@ -104,7 +104,7 @@ const F16: StorageRow = StorageRow {
 };
 
 // By shifts, to the top of a word and back down with the sign. They are exact everywhere: WGSL lets `unpack4x8snorm`,
-// which divides by 127, be off by three units in the last place, and `unpack4xI8` is no core WGSL.
+// which divides by 127, be off by three units in the last place, and `unpack4xI8` is not core WGSL.
 const INT8: StorageRow = StorageRow {
     name: "int8",
     bytes: 1,
@@ -177,7 +177,7 @@ impl FromStr for WeightStorage {
 
 /// No storage has that name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{given}` is no storage of weights: {}", any_of(WeightStorage::ALL.map(|one| one.row().name)))]
+#[error("`{given}` is not a storage of weights: {}", any_of(WeightStorage::ALL.map(|one| one.row().name)))]
 pub struct UnknownStorage {
     /// The name that was given.
     pub given: String,
@@ -488,6 +488,6 @@ mod tests {
             assert_eq!(serde_json::to_value(storage).unwrap(), storage.to_string());
         }
         let error = "f64".parse::<WeightStorage>().unwrap_err().to_string();
-        assert_eq!(error, "`f64` is no storage of weights: f32, f16 or int8");
+        assert_eq!(error, "`f64` is not a storage of weights: f32, f16 or int8");
     }
 }

@@ -179,7 +179,7 @@ mod tests {
         let spans = spans_of_ticks(&[1000, 1500, 1500, 3000], 1e-3);
         assert_eq!(spans, [(0.0, 0.5), (0.5, 1.5)]);
         assert_eq!(placed(&spans, 1.0, 5.0), (vec![(3.0, 0.5), (3.5, 1.5)], 1.0));
-        // Too long for what is left: all are shortened alike.
+        // Too long for the remaining time: all are shortened by one factor.
         assert_eq!(placed(&spans, 1.0, 2.0), (vec![(1.0, 0.25), (1.25, 0.75)], 0.5));
     }
 }

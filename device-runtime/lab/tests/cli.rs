@@ -364,7 +364,7 @@ fn a_prediction_is_compared_with_profiles_of_the_same_network_only() {
     // One round repeats nothing.
     assert!(predicted["repeatability"].is_null(), "{predicted}");
     let printed = String::from_utf8(run(&predict).stdout).unwrap();
-    assert!(printed.contains("1 rounds, which rank them alike by -;"), "{printed}");
+    assert!(printed.contains("1 rounds, rank correlation of the rounds -;"), "{printed}");
 
     changed(|profile| profile.network = "0".repeat(32));
     refused(&predict, 1, "other.json: it was measured with network 0000");

@@ -341,7 +341,7 @@ fn a_damaged_profile_is_a_typed_error() {
         DeviceProfile::load(&path)
     };
     assert_eq!(load(text.as_bytes()).unwrap(), small);
-    // The line's end is no part of the document.
+    // The line's end is not part of the document.
     for length in 0..text.len() - 1 {
         let outcome = load(&text.as_bytes()[..length]);
         assert!(matches!(outcome, Err(ProfileError::Damaged { .. })), "{length} bytes: {outcome:?}");
@@ -349,7 +349,7 @@ fn a_damaged_profile_is_a_typed_error() {
     let mut bytes = text.clone().into_bytes();
     for bit in 0..8 * bytes.len() {
         bytes[bit / 8] ^= 1 << (bit % 8);
-        // A flip that changes no value (white space, `e` to `E`) is no damage; one in the format's number says so.
+        // A flip that changes no value (white space, `e` to `E`) is not damage; one in the format's number says so.
         let outcome = load(&bytes);
         let harmless = match &outcome {
             Ok(loaded) => *loaded == small,

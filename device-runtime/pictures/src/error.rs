@@ -1,7 +1,7 @@
 use nestling_core::image::ImageError;
 use std::path::{Path, PathBuf};
 
-/// Why a file or bytes in memory are no picture.
+/// Why a file or bytes in memory cannot be decoded as a picture.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PictureError {
@@ -13,7 +13,7 @@ pub enum PictureError {
         /// The system's error.
         source: std::io::Error,
     },
-    /// The file can be read, but its contents are no picture: one of the errors below.
+    /// The file can be read, but its contents cannot be decoded: one of the errors below.
     #[error("cannot decode picture {path}: {source}")]
     InFile {
         /// Which file.

@@ -22,7 +22,7 @@ use std::fmt::Write;
 /// latency or within MAdds. It needs the accuracy predictor of a search without a budget. The most promising children
 /// are calibrated and evaluated, and become part of the run's search.json. The best ships as `found-1` with the next
 /// `nestling pack`, if it is more accurate on held-out images than the shipped children within that budget. The next
-/// search without a budget starts anew. Without a trained run, but with a bundle, children are predicted only.
+/// search without a budget starts again. Without a trained run, but with a bundle, children are predicted only.
 #[derive(Args, Debug)]
 #[command(
     after_help = "Examples:\n  nestling search\n  nestling search --device mali --budget-ms 4 --bundle my.nestling\n  nestling \

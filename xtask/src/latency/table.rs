@@ -69,7 +69,7 @@ fn write_curves(out: &mut String, prediction: &Value) -> fmt::Result {
     };
     writeln!(out)?;
     let (alone, from_nearest) = ("measured children: MAPE, %", "from the nearest table");
-    write_header(out, &["space", "device", "profile", alone, from_nearest, "rounds rank alike by", "drift"])?;
+    write_header(out, &["space", "device", "profile", alone, from_nearest, "rank correlation of the rounds", "drift"])?;
     for one in rows(prediction) {
         writeln!(
             out,

@@ -45,7 +45,7 @@ impl Picture {
             match names.find(&node.label, frame.as_deref()) {
                 Some(component) => drop(components.insert(id.as_str(), component)),
                 None if names.is_group(node) => {}
-                None => faults.push(format!("line {}: `{}` is no crate or component", node.line, node.label)),
+                None => faults.push(format!("line {}: `{}` is not a crate or component", node.line, node.label)),
             }
         }
         let mut picture = Self { drawn: components.values().cloned().collect(), arrows: Graph::new(), faults };

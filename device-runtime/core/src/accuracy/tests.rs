@@ -22,7 +22,7 @@ fn children(space: &ValidatedSpace, count: usize, seed: u64) -> Vec<Child> {
     children
 }
 
-/// A measurement on a million images, so that rounding to whole images is no noise.
+/// A measurement on a million images, so that rounding to whole images is not noise.
 fn measured(percent: f64) -> Top1 {
     Top1 { correct: (1e4 * percent).round() as u32, images: 1_000_000 }
 }

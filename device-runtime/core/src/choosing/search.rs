@@ -42,7 +42,7 @@ const DRAWN: f64 = 0.25;
 const PARENTS: usize = 24;
 /// Children of a generation.
 const GENERATION: usize = 96;
-/// How likely a dimension is drawn anew.
+/// The probability that a dimension is drawn again.
 const RATES: [f64; 3] = [0.05, 0.15, 0.4];
 /// How often a child may be one that was seen before.
 const MAX_REPEATS: usize = 20;

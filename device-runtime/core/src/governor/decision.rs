@@ -4,7 +4,7 @@ use std::fmt;
 /// The step to take after an inference. Rungs are counted from 0, the fastest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Decision {
-    /// The child goes on serving.
+    /// The child continues to serve.
     Stay,
     /// A faster child must serve from now on.
     StepDown {
@@ -18,7 +18,8 @@ pub enum Decision {
         /// Its rung.
         to: usize,
     },
-    /// Even the fastest child breaks the budget. It goes on serving, and this is said until a window keeps the budget.
+    /// Even the fastest child breaks the budget. It continues to serve, and this is returned until a window keeps the
+    /// budget.
     TooSlow,
 }
 

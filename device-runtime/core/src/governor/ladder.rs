@@ -52,7 +52,7 @@ impl Ladder {
     /// Sorts the rungs and leaves out those that another one dominates.
     ///
     /// # Errors
-    /// [`GovernorError::NoRung`] if there is none, [`GovernorError::Rung`] if a time or an accuracy is no number, or
+    /// [`GovernorError::NoRung`] if there is none, [`GovernorError::Rung`] if a time or an accuracy is not a number, or
     /// two rungs have the same name.
     pub fn pareto(rungs: impl IntoIterator<Item = Rung>) -> Result<Self, GovernorError> {
         let mut all: Vec<Rung> = rungs.into_iter().collect();
@@ -95,7 +95,7 @@ fn check(rungs: &[Rung]) -> Result<(), GovernorError> {
             return refuse(rung, problem, "give the time that a profile of this device predicts or measured");
         }
         if !rung.accuracy.is_finite() {
-            return refuse(rung, "its accuracy is no number", "give its top-1 accuracy in percent");
+            return refuse(rung, "its accuracy is not a number", "give its top-1 accuracy in percent");
         }
         if rungs[..place].iter().any(|other| other.name == rung.name) {
             return refuse(rung, "another rung has this name", "give every rung a name of its own");

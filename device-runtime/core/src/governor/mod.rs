@@ -143,7 +143,7 @@ impl Governor {
         }
     }
 
-    /// Changes what 95 of 100 inferences may take, from the next inference on. Waits that grew start anew.
+    /// Changes what 95 of 100 inferences may take, from the next inference on. Waits that grew are reset.
     ///
     /// # Errors
     /// [`GovernorError::NoDuration`]; the old limit stays.
@@ -162,7 +162,7 @@ impl Governor {
     /// dominates the rung that serves, it serves instead: the next time must be of the [`rung`](Self::rung) that there
     /// is then.
     ///
-    /// Returns whether it is a rung. The history of the other rungs stays; the wait for a step up begins anew.
+    /// Returns whether it is a rung. The history of the other rungs stays; the wait for a step up starts again.
     ///
     /// ```
     /// use nestling_core::metrics::Millis;
@@ -177,7 +177,7 @@ impl Governor {
     /// ```
     ///
     /// # Errors
-    /// [`GovernorError::Rung`] if its time or accuracy is no number, or a rung has its name; the ladder stays.
+    /// [`GovernorError::Rung`] if its time or accuracy is not a number, or a rung has its name; the ladder stays.
     pub fn add(&mut self, rung: Rung) -> Result<bool, GovernorError> {
         let (added, serving) = (rung.name.clone(), self.rung().name.clone());
         let ladder = Ladder::pareto(self.ladder.rungs().iter().cloned().chain([rung]))?;

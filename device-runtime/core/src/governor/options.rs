@@ -85,7 +85,7 @@ pub enum GovernorError {
     )]
     NoRung,
     /// A rung does not belong where it is.
-    #[error("`{name}` is no rung of a ladder: {problem}; {remedy}")]
+    #[error("`{name}` is not a rung of a ladder: {problem}; {remedy}")]
     Rung {
         /// Its name.
         name: String,
@@ -104,14 +104,14 @@ pub enum GovernorError {
         /// How many there are.
         rungs: usize,
     },
-    /// The budget is no duration.
-    #[error("a budget of {} ms is no duration: give a positive number of milliseconds", limit.0)]
+    /// The budget is not a duration.
+    #[error("a budget of {} ms is not a duration: give a positive number of milliseconds", limit.0)]
     NoDuration {
         /// The limit that was given.
         limit: Millis,
     },
-    /// The margin is no part of the budget.
-    #[error("a margin of {margin} is no part of a budget: give a number from 0 up to, not including, 1")]
+    /// The margin is not part of the budget.
+    #[error("a margin of {margin} is not part of a budget: give a number from 0 up to, not including, 1")]
     Margin {
         /// The margin that was given.
         margin: f64,

@@ -149,7 +149,7 @@ fn a_hot_device_steps_down_once() {
     let mut bench = Bench::at(3);
     bench.hint = ThermalHint::Critical;
     assert_eq!(bench.run(600, |_| 0.5), [(0, down(2, Reason::Heat))]);
-    // Flickering is no news.
+    // Alternating hints change nothing.
     for _ in 0..100 {
         bench.hint = ThermalHint::Serious;
         assert_eq!(bench.run(1, |_| 0.5), []);
@@ -274,7 +274,7 @@ fn what_is_known_of_a_rung_stays_when_others_are_added() {
         }
         all
     };
-    // Added while it waits: that wait begins anew, but is no shorter.
+    // Added while it waits: that wait starts again, but is not shorter.
     let (without, with) = (ups(false), ups(true));
     assert!(with.len() > 2 && with.len() <= without.len(), "{without:?} {with:?}");
     assert!(without.iter().zip(&with).all(|(without, with)| with >= without), "{without:?} {with:?}");

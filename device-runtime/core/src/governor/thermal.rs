@@ -13,7 +13,7 @@ const WARM: f32 = 0.7;
 /// | hint | what the governor does |
 /// | --- | --- |
 /// | `Unknown`, `Nominal`, `Fair` | goes by the measured times alone |
-/// | `Serious` | takes no step up; the wait for one begins anew when it is over |
+/// | `Serious` | takes no step up; the wait for one starts again when it is over |
 /// | `Critical` | the same, and takes one step down at once, before the device throttles |
 ///
 /// The next such step comes only after half a minute (the wait of a step up) below `Critical`.
@@ -43,8 +43,8 @@ pub enum ThermalHint {
 
 impl ThermalHint {
     /// From `PowerManager.getThermalHeadroom`: the share of the thermal envelope that is in use or forecast to be,
-    /// where 1.0 is severe throttling. Below 0.7 is nominal, below 0.85 fair, below 1.0 serious; what is no number or
-    /// negative is unknown.
+    /// where 1.0 is severe throttling. Below 0.7 is nominal, below 0.85 fair, below 1.0 serious; what is not a number
+    /// or negative is unknown.
     pub fn from_android_headroom(headroom: f32) -> Self {
         match headroom {
             SEVERE.. => Self::Critical,

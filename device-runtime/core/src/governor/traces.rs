@@ -5,7 +5,7 @@ use super::*;
 use serde::Serialize;
 
 const TRACES: u64 = 1000;
-/// At a new load or budget the governor may go down rung by rung: the first seconds are no constant load yet.
+/// At a new load or budget the governor may go down rung by rung: the first seconds are not constant load yet.
 const SETTLING: f64 = 20.0;
 /// Far enough below the limit that the governor should dare it, with room for predictions that are wrong.
 const CLEAR: f64 = 0.7;
@@ -120,7 +120,7 @@ fn run(scenario: Scenario, seed: u64) -> Figures {
     figures.windows_kept_percent = 100.0 * figures.windows_kept as f64 / figures.windows.max(1) as f64;
     figures.traces_below_95_percent = u64::from(figures.windows > 0 && figures.windows_kept_percent < 95.0);
     figures.rungs_below_best = if settled > 0 { below / settled as f64 } else { 0.0 };
-    // Heat is no constant load.
+    // Heat is not a constant load.
     if !matches!(scenario, Scenario::HeatCurve | Scenario::Warming) {
         let mut loads: Vec<f64> = switches.iter().map(|&(_, since)| since).collect();
         loads.dedup();

@@ -105,7 +105,7 @@ impl ImageError {
 }
 
 impl<'a> Image<'a> {
-    /// Smallest side of an image in pixels: one pixel is no picture, but a sign of a mistake.
+    /// Smallest side of an image in pixels: one pixel is a sign of a mistake.
     pub const MIN_SIDE: u32 = 2;
     /// Largest side of an image in pixels.
     pub const MAX_SIDE: u32 = 16_384;

@@ -27,7 +27,7 @@ impl ValidatedSpace {
         self.choose(|count| random.random_range(0..count))
     }
 
-    /// Draws every dimension anew with probability `rate`; keeps the rest.
+    /// Draws every dimension again with probability `rate`; keeps the rest.
     pub fn mutate(&self, child: &Child, rate: f64, random: &mut impl Rng) -> Child {
         let mut kept = self.indices(child).into_iter();
         self.choose(|count| {

@@ -75,7 +75,7 @@ impl ValidatedSpace {
             let slot = ahead.find(|slot| slot.place == place).ok_or_else(|| SpaceError::Invalid {
                 space: space.name.clone(),
                 place: place.to_string(),
-                problem: format!("of child `{child}` is no layer of the biggest child"),
+                problem: format!("of child `{child}` is not a layer of the biggest child"),
             })?;
             let (name, convolution) = (Arc::clone(&slot.name), slot.convolution);
             layers.push(Layer { name, shape, padding, convolution, norm_epsilon, input, gate, residual });

@@ -72,7 +72,7 @@ pub struct Evaluation {
     /// The fit.
     pub fit: Accuracy,
     /// Rank correlation of the rounds with each other, the mean over pairs: no predictor can be expected to do better
-    /// than the square root of it against a single round. `None` of one round, which says nothing of it.
+    /// than the square root of it against a single round. `None` for one round.
     pub repeatability: Option<f64>,
     /// The reference child's time now over its time while the profile was measured: held-out times are corrected for
     /// it.
@@ -149,7 +149,7 @@ pub fn evaluate_prediction(runtime: &Runtime, options: &EvaluationOptions<'_>) -
         layer_sums.push(Millis(factor * layers.iter().map(|layer| layer.latency_ms.0).sum::<f64>()));
         progress("timing layers");
     }
-    // Corrected for drift: that the device is faster or slower now is no error of the model.
+    // Corrected for drift: that the device is faster or slower now is not an error of the model.
     let rounds: Vec<Vec<Millis>> =
         held_out.iter().map(|timed| timed.batches.drift_corrected_medians(profile.reference_ms)).collect();
     let samples: Vec<Sample> = (held_out.iter().zip(&rounds))

@@ -75,7 +75,7 @@ mod native {
         release: Condvar,
     }
 
-    /// How long the worker waits for a first answer that nobody may ask for.
+    /// How long the worker waits for a first answer, which may never be requested.
     const PATIENCE: Duration = Duration::from_secs(2);
 
     impl Shared {
@@ -180,7 +180,7 @@ mod native {
         }
     }
 
-    /// Whatever ends the work, nobody waits for ever.
+    /// Waiters are woken however the work ends.
     struct End<'a>(&'a Shared);
 
     impl Drop for End<'_> {

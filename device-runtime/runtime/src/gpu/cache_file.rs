@@ -35,7 +35,7 @@ pub enum CacheFault {
         limit: u64,
     },
     /// Another kind of file.
-    #[error("it is no file of compiled pipelines")]
+    #[error("it is not a file of compiled pipelines")]
     Foreign,
     /// Written by another version of this crate.
     #[error("its format has version {given}, {supported} is read")]

@@ -227,7 +227,7 @@ async fn time_layers(
     let mut times: BTreeMap<LayerShape, Millis> = BTreeMap::new();
     let (mut clock, mut note) = (Clock::Wall, None);
     let left = || timer.options.time.saturating_sub(timer.started.elapsed()).as_secs_f64();
-    // Checking the clock, and the layers once, take four runs and more; for what is not timed there was no time.
+    // Checking the clock, and the layers once, take four runs and more; subjects that are not timed had no time left.
     let too_slow = |timed: &&Timed| timed.batches.is_empty() || 6e-3 * Latency::of(&timed.batches.raw()).p50.0 > left();
     let passed_by = shipped.iter().rev().take_while(too_slow).count().min(subjects.len().saturating_sub(1));
     // No time means that no report is wanted.

@@ -14,7 +14,7 @@ impl Runtime {
     ///
     /// # Errors
     /// [`Error`] if the image is larger than the runtime was made for or the GPU fails,
-    /// [`Error::NotFinite`] if the answer is no number.
+    /// [`Error::NotFinite`] if the answer is not a number.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn classify<'a>(&self, frame: impl Into<Frame<'a>>) -> Result<Answer, Error> {
         block_on(self.classify_by(&self.active(), frame.into()))

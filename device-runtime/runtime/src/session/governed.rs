@@ -14,7 +14,7 @@ use std::ops::Deref;
 use std::sync::Mutex;
 use web_time::Instant;
 
-/// A runtime that switches by itself, so that a budget goes on to hold while the device warms up or other apps use it.
+/// A runtime that switches by itself, to keep a budget while the device warms up or other apps use it.
 ///
 /// `Send + Sync` if what holds the runtime is. Any thread may classify; a switch serves from the next inference on.
 ///
@@ -131,7 +131,7 @@ impl<R: Deref<Target = Runtime>> Governed<R> {
         // One look: another choice refines the predictions.
         let ladder = runtime.ladder().await?;
         if options.start.is_none() {
-            // A dominated child is no rung: the governor then starts where the prediction says.
+            // A dominated child is not a rung: the governor then starts where the prediction says.
             options.start = chosen.map_or(Some(0), |name| ladder.position(&name));
         }
         let child = |rung: &Rung| Ok((rung.name.clone(), runtime.find(Target::Shipped(&rung.name))?));
@@ -228,7 +228,7 @@ impl<R: Deref<Target = Runtime>> Governed<R> {
         let name = rung.name.clone();
         let is_rung = state.governor.add(rung)?;
         state.children.insert(name, child);
-        // A child that is no rung any more, this one or another, gives its slot back.
+        // A child that is no longer a rung, this one or another, gives its slot back.
         state.children.retain(|name, _| state.governor.ladder().position(name).is_some());
         self.runtime.activate(state.child().clone());
         Ok(is_rung)
@@ -260,7 +260,7 @@ impl<R: Deref<Target = Runtime>> Governed<R> {
     /// Changes what 95 of 100 inferences may take.
     ///
     /// # Errors
-    /// [`Error::Governor`] if it is no duration; the old budget stays.
+    /// [`Error::Governor`] if it is not a duration; the old budget stays.
     pub fn set_budget(&self, limit: Millis) -> Result<(), Error> {
         Ok(lock(&self.state).governor.set_budget(limit)?)
     }

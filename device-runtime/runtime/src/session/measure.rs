@@ -72,7 +72,7 @@ impl Runtime {
         }
     }
 
-    /// Why a profile says nothing about this runtime; `None` if it is fresh.
+    /// Why a profile does not hold for this runtime; `None` if it is fresh.
     pub fn staleness_of(&self, profile: &DeviceProfile) -> Option<Stale> {
         profile.staleness(&self.profile_key())
     }
@@ -154,7 +154,7 @@ impl Runtime {
         }
     }
 
-    /// Times candidates as [`walk`] asks for them: it starts anew with every time that has come in, because it cannot
+    /// Times candidates as [`walk`] asks for them: it starts again with every new time, because it cannot
     /// wait for one.
     async fn walk(
         &self,

@@ -6,7 +6,7 @@
 //!   .choose         the best child for a budget     .switch_to     another child, in microseconds
 //!   .choose_in_whole_space   beyond the shipped children     .calibrate   makes any child ready
 //!   .classify       an image to labels and probabilities, from any thread
-//!   .governed       classifies, and switches so that a budget goes on to hold; adopts more children meanwhile
+//!   .governed       classifies, and switches to keep a budget; adopts more children while it runs
 //! ```
 //!
 //! Everything that waits for the GPU has an `_async` form. It never sleeps, and dropping its future cancels it. The

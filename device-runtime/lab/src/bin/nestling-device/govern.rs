@@ -14,7 +14,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Instant;
 
-/// Classifies for a while, and switches children so that a budget goes on to hold.
+/// Classifies for a while, and switches children to keep a budget.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  nestling-device govern fashion.nestling --budget-ms 8 --seconds 60\n  \
                         nestling-device govern fashion.nestling --budget-ms 8 --seconds 120 --slow-down 3@5 \

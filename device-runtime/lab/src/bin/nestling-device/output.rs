@@ -10,7 +10,7 @@ pub trait Report: Serialize {
     fn print(&self, out: &mut dyn Write) -> io::Result<()>;
 }
 
-/// Writes a report to stdout. A reader that has gone away (`| head`) is no error.
+/// Writes a report to stdout. A reader that has gone away (`| head`) is not an error.
 pub fn emit(report: &impl Report, json: bool) -> Result<()> {
     // Whole first: nothing is printed of a report that cannot be.
     let mut text = Vec::new();

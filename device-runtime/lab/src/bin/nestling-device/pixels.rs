@@ -7,7 +7,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-/// Larger files are no data set that this program can hold.
+/// The most bytes that are read of a file.
 const MAX_BYTES: u64 = 2 << 30;
 
 /// The images to classify.

@@ -97,7 +97,7 @@ impl Report for Prediction {
         writeln!(out, "{}, space {}", self.device, self.space)?;
         writeln!(
             out,
-            "{held_out} children that the fit to {} others has never seen, {rounds} rounds, which rank them alike by \
+            "{held_out} children that the fit to {} others has never seen, {rounds} rounds, rank correlation of the rounds \
              {alike}; the device now takes {:.2} times what it took while the profile was measured\n",
             self.informative, evaluation.drift
         )?;

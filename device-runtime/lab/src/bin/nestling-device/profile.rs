@@ -29,7 +29,7 @@ pub struct Options {
     /// The bundle.
     bundle: PathBuf,
     /// Where to store the profile, for `choose --profile` and for apps [default: beside the bundle, with the extension
-    /// profile.json]. An older file that is no fresh profile of this device is kept, with .old behind its name.
+    /// profile.json]. An older file that is not a fresh profile of this device is kept, with .old behind its name.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
     /// Seconds to look for the fastest tiles of pointwise layers before measuring; 0 takes the vendor's. Apps that load
@@ -179,7 +179,7 @@ fn make_room(runtime: &Runtime, path: &Path) -> Result<()> {
     let why = match ProfileFile::at(path)? {
         ProfileFile::Nothing => return Ok(()),
         ProfileFile::Profile(old) => match runtime.staleness_of(&old) {
-            // Tiles are looked for anew each time.
+            // Tiles are searched again each time.
             None | Some(Stale::Tiles { .. }) => return Ok(()),
             Some(stale) => stale.to_string(),
         },
@@ -205,8 +205,8 @@ pub fn prepare(runtime: &Runtime, path: Option<&Path>, time: &MeasurementTime) -
     Ok(measure(runtime, time)?.save(path)?)
 }
 
-/// As [`prepare`], for whoever chooses children next. Where neither a profile nor a time to measure is given and the
-/// bundle knows other devices, nothing is measured yet: the runtime itself then starts from the nearest of them.
+/// As [`prepare`], for commands that choose children next. Where neither a profile nor a time to measure is given and
+/// the bundle knows other devices, nothing is measured yet: the runtime itself then starts from the nearest of them.
 pub fn prepare_to_choose(opened: &Opened, path: Option<&Path>, time: &MeasurementTime) -> Result<()> {
     let tables = opened.bundle.manifest().latency_tables.len();
     if path.is_some() || time.seconds.is_some() || tables == 0 {

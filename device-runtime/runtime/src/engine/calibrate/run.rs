@@ -21,7 +21,7 @@ use web_time::Instant;
 
 /// Most images of one submission.
 const MAX_TOGETHER: usize = 64;
-/// How long the GPU should have to do with one submission: long against handing it over, short for who wants to
+/// The target duration of one submission on the GPU: long compared with submitting it, short for other threads that
 /// classify.
 const AIM: Duration = Duration::from_millis(10);
 /// Submissions on their way: one runs while the other is read.
