@@ -1,4 +1,4 @@
-//! One inference on a time line: what the host did, and when the GPU ran each layer.
+//! One inference on a time line: the activities of the host, and each layer on the GPU.
 
 use nestling::Error;
 use nestling::PreparedChild;
@@ -15,8 +15,8 @@ const WALL_REPEATS: usize = 3;
 
 /// One inference, from its image to its logits, in ms since it began.
 ///
-/// It is run as an app's, but for two things: each layer is a pass of its own, because timestamps are taken at passes'
-/// ends; and waiting and reading back follow one another.
+/// It runs like an app's inference, except for two things: each layer is a pass of its own, because timestamps are
+/// taken at passes' ends; and waiting and reading back follow one another.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LayerTrace {
     /// The clock that timed the layers. With the GPU's clock they are where they ran; with the host's they were timed
@@ -74,8 +74,8 @@ impl HostSpan {
     }
 }
 
-/// Where spans lie that last so long each, begin so long after the first one's begin, and must lie from `from` to `to`:
-/// at its end; and what they were multiplied by to fit.
+/// Places spans, given by their starts and durations, at the end of the range from `from` to `to`; returns the factor
+/// that they were multiplied by to fit, too.
 fn placed(spans: &[(f64, f64)], from: f64, to: f64) -> (Vec<(f64, f64)>, f64) {
     let length = spans.iter().map(|(start, duration)| start + duration).fold(0.0, f64::max);
     let scale = if length > to - from { ((to - from) / length).max(0.0) } else { 1.0 };
@@ -111,7 +111,7 @@ fn end_to_end(durations: &[Millis]) -> Vec<(f64, f64)> {
         .collect()
 }
 
-/// Runs one inference and says when the host and the GPU did what, after one warm-up.
+/// Records when the host and the GPU did each part of one inference, after one warm-up.
 ///
 /// Where the adapter has no timestamps, or they were found wrong ([`Supernet::check_timestamps`]) or are wrong in this
 /// very run, layers are timed alone by the host's clock and laid end to end: [`LayerTrace::clock`] says so.

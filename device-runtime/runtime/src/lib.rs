@@ -22,7 +22,7 @@
 //!
 //! # The public surface
 //! An app may rely on the names at the root of this crate; `docs/api.md` lists them. [`low_level`] holds the rest, for
-//! laboratories and trainers, and may change in any release.
+//! evaluation tools and trainers, and may change in any release.
 //!
 //! # Components
 //! | module | purpose | uses |

@@ -1,4 +1,4 @@
-//! The engine underneath [`Runtime`](crate::Runtime): for laboratories, trainers and tests. It may change in any
+//! The engine underneath [`Runtime`](crate::Runtime): for evaluation tools, trainers and tests. It may change in any
 //! release.
 
 pub use crate::engine::{

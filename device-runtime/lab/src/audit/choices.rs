@@ -17,16 +17,16 @@ use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::fmt;
 
-/// How choices are audited.
+/// Options of an audit of choices.
 #[derive(Clone, Copy)]
 pub struct ChoiceAuditOptions<'a> {
     /// Budgets for the shipped children, evenly spread (in ratio) over their times.
     pub budgets: usize,
-    /// Budgets for the whole space, spread alike; none leaves it out.
+    /// Budgets for the whole space, spread in the same way; 0 skips it.
     pub whole_space_budgets: usize,
-    /// Which runs the budgets bind.
+    /// The quantile that the budgets limit.
     pub quantile: Quantile,
-    /// Test images and their classes: what an adopted child is really worth.
+    /// Test images and their classes: they measure the accuracy of an adopted child.
     pub test: &'a [(Image<'a>, usize)],
     /// Seed of the order of budgets, and of searches.
     pub seed: u64,
@@ -56,8 +56,8 @@ pub struct ChoiceAudit {
     pub refused: usize,
     /// Budgets that the chosen child kept when it was timed again, in percent of all: a refusal keeps nothing.
     pub kept_percent: f64,
-    /// The same with the times corrected for the drift since the child was chosen: what other programs and heat do
-    /// afterwards is not the choice's fault, and is what a governor is for.
+    /// The same with the times corrected for the drift since the child was chosen: later effects of other programs and
+    /// heat are left to a governor.
     pub kept_without_drift_percent: f64,
     /// Points of test top-1 that the choices fall short of an oracle that knows every child's time, on average; a
     /// refusal counts as the fastest child.
@@ -123,10 +123,11 @@ struct Known {
     test: Top1,
 }
 
-/// Asks for many budgets, times each choice again, and compares with an oracle; then the same for the whole space.
+/// Chooses a child for many budgets, times each choice again, and compares it with an oracle's; then the same for the
+/// whole space.
 ///
 /// # Errors
-/// [`Error`] if the GPU fails, or the bundle lacks what judges unshipped children.
+/// [`Error`] if the GPU fails, or the bundle has no accuracy predictor or images to judge children that do not ship.
 pub fn audit_choices(
     runtime: &Runtime,
     bundle: &Bundle,
@@ -153,7 +154,7 @@ pub fn audit_choices(
     };
 
     let mut limits = spread(options.budgets);
-    // The device's drift must not go with the budget.
+    // The drift of the device must not correlate with the budget.
     limits.shuffle(&mut ChaCha8Rng::seed_from_u64(options.seed));
     let mut choices = Vec::with_capacity(limits.len());
     for (index, limit) in limits.into_iter().enumerate() {
@@ -200,7 +201,8 @@ fn known(runtime: &Runtime, quantile: Quantile, drift: &mut DriftMeter<'_>) -> R
     Ok(shipped.iter().zip(batches).map(known).collect())
 }
 
-/// `usual` is what the budget, and the times that are known, are for: the budget is brought to the drift of the moment.
+/// `usual` is the reference's time that the budget and the known times belong to: the budget is scaled to the current
+/// drift.
 fn audit_choice(
     runtime: &Runtime,
     usually: Budget,

@@ -33,7 +33,7 @@ pub struct SwitchAudit {
 }
 
 /// Switches `switches` times at random among the shipped children and as many random ones as there are spare slots,
-/// runs an inference after each, and counts what that made on the GPU and sent to it.
+/// runs an inference after each, and counts the GPU objects made and the bytes sent.
 ///
 /// The random children have made-up statistics, because only transfers are counted: their answers mean nothing. The
 /// active child is the same afterwards.
@@ -64,7 +64,7 @@ fn audit(runtime: &Runtime, bundle: &Bundle, switches: usize, random: &mut impl 
         calibrated.push(slot.0);
         children.push(slot.1);
     }
-    // From here on one set of kernels answers, and no thread makes anything.
+    // From here on one set of kernels answers, and no thread makes pipelines.
     runtime.supernet().wait_until_ready()?;
     let expected = fresh(runtime, bundle, &calibrated)?;
     let image = runtime.probe_image();

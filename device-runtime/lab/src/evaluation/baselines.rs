@@ -83,7 +83,7 @@ impl Evidence<'_> {
     }
 
     /// The error against the number of informative children: pairs of that number and the accuracy.
-    /// Each starts from a prior that may know so many.
+    /// Each starts from a prior for that number of children.
     pub(crate) fn curve(&self, prior: impl Fn(usize) -> LatencyModel) -> Vec<(usize, Accuracy)> {
         let mut counts = CURVE.map(|count| count.min(self.informative.len())).to_vec();
         counts.dedup();
@@ -95,7 +95,7 @@ impl Evidence<'_> {
     }
 }
 
-/// Constant and slope of the times over `x`, least wrong in the relative error, neither below zero.
+/// Constant and slope of the times over `x` with the least relative error, neither below zero.
 fn line(x: &[f64], times: &[f64], with_constant: bool) -> [f64; 2] {
     // Normal equations of rows that should sum to one: 1 / time and x / time.
     let sums =

@@ -25,7 +25,7 @@ use std::time::Duration;
 pub struct EvaluationOptions<'a> {
     /// Random children, beside those that ship.
     pub children: usize,
-    /// How often each is timed, in turns: what disturbs the device is spread over all of them.
+    /// How often each is timed, in turns: disturbances of the device are spread over all of them.
     pub rounds: usize,
     /// About how long each is timed in a round.
     pub time: Duration,
@@ -66,7 +66,7 @@ pub struct HeldOut {
     pub rounds_ms: Vec<Millis>,
 }
 
-/// How well a device predicts children that its fit has never seen.
+/// The prediction error of a device on children that its fit has never seen.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Evaluation {
     /// The fit.
@@ -90,9 +90,9 @@ pub struct Evaluation {
 /// Children that run once before they are timed: some drivers compile a kernel at its first dispatch, and these few use
 /// nearly all.
 const WARM_UP: usize = 12;
-/// Runs of which a layer's time is the median: few of a slow child, whose layers are steadier.
+/// Runs for the median time of a layer: fewer for a slow child, whose layers vary less.
 const LAYER_REPEATS: [f64; 2] = [1.0, 3.0];
-/// Fewest runs of a child in one round, and most.
+/// The least and the largest number of runs of a child in one round.
 const RUNS: [f64; 2] = [1.0, 200.0];
 
 struct Timed {
@@ -136,7 +136,7 @@ pub fn evaluate_prediction(runtime: &Runtime, options: &EvaluationOptions<'_>) -
     }
     let drift_now = drift.usual();
     if let Some(first) = held_out.first() {
-        // Layers' times are none where the clock is wrong.
+        // There are no layer times if the clock is wrong.
         block_on(async { supernet.check_timestamps(&supernet.prepare_to_time(&first.network).await?).await })?;
     }
     let mut layer_sums = Vec::with_capacity(held_out.len());

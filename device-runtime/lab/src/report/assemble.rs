@@ -14,7 +14,7 @@ use serde::Serialize;
 use std::fmt;
 use std::path::Path;
 
-/// A device's profile, and all else that its page shows. In JSON, the profile's fields are among the report's.
+/// A device's profile, and the other contents of its page. In JSON, the profile's fields are among the report's.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct DeviceReport {
     /// Whole children, the latency model, layers.
@@ -46,7 +46,7 @@ pub struct DeviceReport {
 pub struct Opening {
     /// Mapping and verifying the file.
     pub open_ms: Millis,
-    /// From no adapter to all children ready.
+    /// Time from opening the adapter to all children ready.
     pub load_ms: Millis,
 }
 
@@ -67,7 +67,7 @@ pub struct ShippedChild {
     pub test_top1: Option<f64>,
 }
 
-/// How well the fit predicts the medians of whole children.
+/// The error of the latency model on the medians of whole children.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Errors {
     /// The error on the children that the latency model is fitted to: a lower bound.
@@ -103,12 +103,12 @@ impl fmt::Debug for ReportOptions<'_> {
 }
 
 impl DeviceReport {
-    /// The shipped child with most MAdds: what is shown where nothing else was asked for.
+    /// The shipped child with most MAdds: the one that is shown by default.
     pub fn biggest(runtime: &Runtime) -> Option<&str> {
         runtime.children().last().map(|entry| entry.name.as_str())
     }
 
-    /// Takes together what was measured, and times the layers of some children.
+    /// Assembles the measurements, and times the layers of some children.
     ///
     /// `warm_up` was measured right after loading, before the profile.
     ///

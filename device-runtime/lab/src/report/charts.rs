@@ -9,7 +9,7 @@ use nestling_page::markup::{bytes, percent, three};
 use nestling_page::plot::{Axis, Colour, Dot, Join, Look, Plot};
 use nestling_page::{Bar, Bars, step_front};
 
-/// Predictions that are so far off the measured time are still called right.
+/// The relative error up to which a prediction counts as right.
 const TOLERANCE: f64 = 0.1;
 
 fn dot_of(times: &ChildTimes) -> Dot {
@@ -29,7 +29,7 @@ fn dot_of(times: &ChildTimes) -> Dot {
     }
 }
 
-/// Predicted against measured times, with the diagonal and what is right within ten percent.
+/// Predicted against measured times, with the diagonal and the band of ten percent.
 pub(super) fn predicted_against_measured(report: &DeviceReport) -> String {
     let profile = &report.profile;
     let both = (profile.informative.iter().chain(&profile.children))
@@ -60,7 +60,7 @@ pub(super) fn predicted_against_measured(report: &DeviceReport) -> String {
         .figure()
 }
 
-/// Which accuracy the children are shown with: of the test images where any child has one.
+/// The accuracy that is shown: that on the test images if any child has one.
 pub(super) fn accuracy_of(report: &DeviceReport) -> (&'static str, fn(&ShippedChild) -> Option<f64>) {
     match report.shipped.iter().any(|child| child.test_top1.is_some()) {
         true => ("Test top-1 (%)", |child| child.test_top1),

@@ -37,7 +37,7 @@ pub struct Options {
     /// `nestling export --golden` writes it. Needs one --child.
     #[arg(long, value_name = "FILE.f32")]
     input: Option<PathBuf>,
-    /// Write what the child answers to --input, as raw little-endian f32.
+    /// Write the child's logits for --input, as raw little-endian f32.
     #[arg(long, value_name = "FILE.f32", requires = "input")]
     logits: Option<PathBuf>,
 }
@@ -54,7 +54,7 @@ pub struct Bench {
     /// Mapping and verifying the file.
     open_ms: f64,
     open_cpu_ms: Option<f64>,
-    /// From no adapter to all children ready.
+    /// Time from opening the adapter to all children ready.
     load_ms: f64,
     load_cpu_ms: Option<f64>,
     /// Building pipelines, a part of load_ms.
@@ -75,11 +75,11 @@ struct Child {
     /// The very first inference: some drivers compile in it.
     first_result_ms: f64,
     first_result_cpu_ms: Option<f64>,
-    /// From then until the fast kernels were compiled; the plain ones answer meanwhile.
+    /// Time from then until the fast kernels were compiled; the fallback ones answer until then.
     ready_after_ms: f64,
     p50_ms: f64,
     p90_ms: f64,
-    /// CPU time of all threads of this process for one inference, median: on a software adapter, what it costs.
+    /// Median CPU time of all threads of this process for one inference: on a software adapter, its whole cost.
     cpu_ms: Option<f64>,
     runs: usize,
     switch_us: f64,
@@ -115,13 +115,13 @@ const MIN_RUNS: usize = 3;
 
 /// The input of a child.
 enum Input<'a> {
-    /// As apps pass it.
+    /// An image, as apps pass it.
     Image(Image<'a>),
-    /// As other engines take it.
+    /// A tensor, as other engines take it.
     Tensor(&'a [f32]),
 }
 
-/// Two floating-point operations a multiply-accumulate.
+/// Counts two floating-point operations per multiply-accumulate.
 fn gflops(madds: u64, ms: f64) -> f64 {
     if ms > 0.0 { 2.0 * madds as f64 / (ms * 1e6) } else { 0.0 }
 }

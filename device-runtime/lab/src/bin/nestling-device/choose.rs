@@ -27,26 +27,26 @@ pub struct Options {
     /// Milliseconds from image to logits; several with commas or by repeating. Three typical ones if not given.
     #[arg(long, value_delimiter = ',', value_name = "MS", value_parser = milliseconds, allow_negative_numbers = true)]
     budget_ms: Vec<f64>,
-    /// Search all children of the space, not only those that ship: one that is surely better is calibrated on the GPU,
-    /// and checked, with the bundle's images.
+    /// Search all children of the space, not only those that ship. A child that is clearly better is calibrated on the
+    /// GPU and checked, with the bundle's images.
     #[arg(long)]
     whole_space: bool,
     #[command(flatten)]
     measuring: Measuring,
 }
 
-/// A budget, refused before anything is measured.
+/// Parses a budget; a wrong one is refused before anything is measured.
 pub fn milliseconds(text: &str) -> Result<f64, String> {
     match text.parse() {
         Ok(ms) if ms > 0.0 && f64::is_finite(ms) => Ok(ms),
-        _ => Err("no duration: give milliseconds above zero, such as 8 or 2.5".to_owned()),
+        _ => Err("not a duration: give milliseconds above zero, such as 8 or 2.5".to_owned()),
     }
 }
 
 /// Budgets if none is given.
 const TYPICAL: usize = 3;
 
-/// How a budget is meant, and what is known of the device.
+/// The quantile of a budget, and the profile of the device.
 #[derive(clap::Args)]
 pub struct Measuring {
     /// Which runs must keep within the budget: half of them, nine of ten, or nineteen of twenty.

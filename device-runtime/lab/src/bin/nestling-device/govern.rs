@@ -28,7 +28,7 @@ pub struct Options {
     /// How long to classify.
     #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=86400))]
     seconds: u64,
-    /// Pretend that from a second on everything takes a multiple, to see what the governor does; may be repeated.
+    /// Multiply all times by a factor from a given second on, to test the governor; may be repeated.
     #[arg(long, value_name = "FACTOR@SECOND")]
     slow_down: Vec<SlowDown>,
     /// The device's profile: used if it is fresh, otherwise measured and written there. Without one, three children are
