@@ -22,7 +22,7 @@ crate::listed_enum! {
     }
 }
 
-/// The text is no [`Arithmetic`].
+/// The text is not an [`Arithmetic`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{given}` is not an arithmetic: it is {}", any_of(Arithmetic::ALL.map(|one| format!("`{one}`"))))]
 pub struct UnknownArithmetic {

@@ -1,11 +1,11 @@
-//! How a layer's output is cut into what one thread and one workgroup compute.
+//! The division of a layer's output among threads and workgroups.
 
 use crate::space::OutputSize;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// Pixels that a workgroup covers in pointwise layers with a large, a medium and a small output: the last workgroup
-/// works for pixels that are not there, up to half of all in a small layer.
+/// also computes pixels beyond the edge, up to half of all in a small layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Coverage(pub [u32; 3]);
 

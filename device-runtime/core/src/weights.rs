@@ -14,7 +14,7 @@
 //! off.
 //!
 //! To add a storage, append its variant and write its [`StorageRow`]; the compiler then names the four places that
-//! round, pack, write and read it. `CONTRIBUTING.md` shows the whole walk.
+//! round, pack, write and read it. `CONTRIBUTING.md` lists all steps.
 
 use crate::space::{Convolution, ParameterLayout};
 use crate::words::any_of;

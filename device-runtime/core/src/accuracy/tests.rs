@@ -144,7 +144,7 @@ proptest! {
             let percent = predictor.predict(&space, &child);
             prop_assert!((0.0..=100.0).contains(&percent), "{child}: {percent}");
         }
-        // Also of a child of another space: no sense, but no nonsense either.
+        // A child of another space gives a meaningless accuracy, but a valid one.
         let foreign = SearchSpace::fashion().validated().unwrap().biggest();
         prop_assert!((0.0..=100.0).contains(&predictor.predict(&space, &foreign)));
     }

@@ -13,7 +13,7 @@ use std::fmt;
 pub struct Budget {
     /// At most this long.
     pub limit: Millis,
-    /// In this many of the runs.
+    /// The share of the runs that must keep it.
     pub quantile: Quantile,
 }
 
@@ -40,8 +40,8 @@ impl Budget {
 }
 
 impl Budget {
-    /// How much the budget should exceed a child's time: one whose time is the budget breaks it half of the time. Slow
-    /// runs differ more from one second to the next than median ones.
+    /// The factor by which the budget should exceed a child's time: a child whose time equals the budget breaks it half
+    /// of the time. Slow runs vary more from one second to the next than median ones.
     pub fn room(self) -> f64 {
         match self.quantile {
             Quantile::P50 => 1.05,

@@ -1,7 +1,7 @@
 use crate::metrics::Millis;
 use crate::space::ChildEntry;
 
-/// A child that could be chosen, with what is predicted of it on this device.
+/// A child that could be chosen, with its predicted time on this device.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Candidate {
     /// The bundle's entry of the child.

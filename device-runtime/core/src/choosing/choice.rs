@@ -35,7 +35,7 @@ impl Choice {
         Self { budget, index, ranked, measured, switched_in: Duration::ZERO, why }
     }
 
-    /// Says how long the switch to it took.
+    /// Sets the time that the switch to it took.
     pub fn with_switch_time(self, switched_in: Duration) -> Self {
         Self { switched_in, ..self }
     }
@@ -60,7 +60,7 @@ impl Choice {
         self.measured
     }
 
-    /// How long it took to make the child the active one.
+    /// The time that the switch to the child took.
     pub fn switched_in(&self) -> Duration {
         self.switched_in
     }

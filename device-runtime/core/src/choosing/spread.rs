@@ -1,6 +1,6 @@
 use crate::metrics::Millis;
 
-/// Room above a child's time, so that its own budget holds when it is timed again.
+/// The margin above a child's time, so that its own budget holds when it is timed again.
 const ROOM: f64 = 1.15;
 
 /// Up to `count` limits, each meant for another child: spread evenly between the fastest and the slowest of those that

@@ -69,7 +69,7 @@ pub fn walk<E>(
     let mut passed_over = None;
     while !holds(latency) {
         let faster = || (index + 1..ranked.len()).filter(|&next| expected[next] < expected[index]);
-        // Where nothing is faster, no room is needed.
+        // If nothing is faster, no margin is needed.
         let fits = |latency: Latency| holds(latency) || faster().next().is_none() && budget.holds(latency);
         if !fits(latency) && (expected[index] <= limit || faster().next().is_none()) {
             latency = measure(index)?;
@@ -198,7 +198,7 @@ mod tests {
             Ok::<_, Infallible>(Latency { p50: Millis(p50), p90: Millis(1.3 * p50), p95: Millis(1.3 * p50) })
         });
         let Ok(Outcome::Holds { index: 1, passed_over: Some(passed), .. }) = outcome else { panic!("{outcome:?}") };
-        // Its own time, which is what a person is told.
+        // Its own time, which is the one that is reported.
         assert_eq!((passed.index, passed.measured, passed.time), (0, true, Millis(5.2)));
     }
 

@@ -23,7 +23,7 @@ pub enum Decision {
     TooSlow,
 }
 
-/// Why a step down.
+/// The reason of a step down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reason {

@@ -1,5 +1,5 @@
-//! Keeps a latency budget while an app runs: a state machine that is told each inference's time, and says when to step
-//! to a faster or to a more accurate child.
+//! Keeps a latency budget while an app runs: a state machine that gets each inference's time, and decides when to
+//! step to a faster or to a more accurate child.
 //!
 //! It reads no clock, allocates nothing per inference and switches nothing itself, so that a test can run hours of a
 //! hot phone in a moment.
@@ -27,14 +27,14 @@ use std::time::Duration;
 use thermal::Heat;
 use window::Window;
 
-/// How many inferences the held p95 is of.
+/// Number of inferences in the window of the p95.
 pub const WINDOW: usize = 32;
 
 /// Holds p95 of the last [`WINDOW`] inferences within a limit, with the most accurate child that can.
 ///
 /// | step | when |
 /// | --- | --- |
-/// | down | 3 of the last 8 inferences missed the limit: one or two, such as a garbage collector's, do not count |
+/// | down | 3 of the last 8 inferences missed the limit: one or two, such as a garbage collector's, are ignored |
 /// | down | p95 was over the limit for a whole window of inferences: few misses, but lasting |
 /// | down | [`ThermalHint::Critical`], once |
 /// | up | for 30 seconds p95, scaled to the next rung, left 20 % free; no switch for a minute; the device is not hot |
@@ -74,7 +74,7 @@ pub struct Governor {
     current: usize,
     /// Times of the current rung only.
     window: Window,
-    /// How many inferences in a row p95 has been over the limit.
+    /// Number of consecutive inferences with p95 over the limit.
     over_for: usize,
     too_slow: bool,
     now: Duration,
@@ -98,7 +98,7 @@ impl Governor {
     /// Starts at the rung that the options name.
     ///
     /// # Errors
-    /// [`GovernorError`] if the options ask for what cannot be.
+    /// [`GovernorError`] if the options are invalid.
     pub fn new(ladder: Ladder, options: GovernorOptions) -> Result<Self, GovernorError> {
         let rungs = ladder.rungs().len();
         options.check(rungs)?;
@@ -118,11 +118,11 @@ impl Governor {
         })
     }
 
-    /// Takes one inference of the current rung: when it ended since any fixed start, how long it took, and what the
-    /// system says of the device's heat. A step that is returned is taken: the next time must be of the new rung.
+    /// Takes one inference of the current rung: its end since any fixed start, its duration, and the thermal state that
+    /// the system reports. A returned step counts as taken: the next time must be of the new rung.
     ///
-    /// A latency that is negative or no number is none, and not counted; an infinite one is a miss. Time that runs
-    /// backwards stands still.
+    /// A latency that is negative or not a number is ignored; an infinite one is a miss. An end before the last one
+    /// counts as the same moment.
     pub fn observe(&mut self, now: Duration, latency: Millis, hint: ThermalHint) -> Decision {
         self.now = self.now.max(now);
         let hot = self.heat.asks(self.now, hint, self.options.up_after);
@@ -135,7 +135,7 @@ impl Governor {
             (Some(why), Some(to)) => self.step_down(to, why),
             (None, Some(to)) if hot => self.step_down(to, Reason::Heat),
             (why, _) => {
-                // A window that keeps the limit ends the complaint, not one quick inference.
+                // A window that keeps the limit ends the state, not one quick inference.
                 let kept = self.window.p95().is_some_and(|p95| p95 <= self.options.limit.0);
                 self.too_slow = why.is_some() || self.too_slow && !kept;
                 if self.too_slow { Decision::TooSlow } else { self.try_up(hint) }
@@ -188,7 +188,7 @@ impl Governor {
         let place = self.ladder.position(&added);
         match self.ladder.position(&serving) {
             Some(current) => self.current = current,
-            // Rungs do not beat each other, so it was the new one.
+            // Rungs do not dominate each other, so it was the new one.
             None => self.go(place.unwrap_or(0)),
         }
         Ok(place.is_some())
@@ -228,7 +228,7 @@ impl Governor {
         let GovernorOptions { limit, misses, among, .. } = self.options;
         let missed = self.window.misses(among, limit.0);
         // A new load makes most inferences miss; scattered misses must not cause a step down.
-        // At the fastest there is nothing to switch: it complains as soon as it may.
+        // At the fastest there is nothing to switch: it reports as soon as it may.
         let switched_often = self.current > 0 && self.within_quiet(self.switches[1]);
         if missed >= if switched_often { misses.max(among / 2 + 1) } else { misses } {
             return Some(Reason::Misses);

@@ -17,9 +17,9 @@ pub struct GovernorOptions {
     pub limit: Millis,
     /// The rung that serves first. `None` takes the most accurate that is predicted to keep `limit` with `margin`.
     pub start: Option<usize>,
-    /// So many misses ...
+    /// The number of misses ...
     pub misses: usize,
-    /// ... among so many inferences are a step down.
+    /// ... among this number of inferences that causes a step down.
     pub among: usize,
     /// The part of the limit that must be predicted to stay free on a slower rung: 0.2 is 20 %.
     pub margin: f64,
@@ -28,7 +28,7 @@ pub struct GovernorOptions {
     /// The time in which a constant load switches at most twice: nothing was switched for so long before a step up, and
     /// a third switch within it must be a step down because most of the last inferences missed.
     pub quiet: Duration,
-    /// A rung that was stepped up to and held for less than this was too much: the wait before it is tried again
+    /// The least time that a rung must hold after a step up. If it holds for less, the wait before it is tried again
     /// doubles.
     pub proven_after: Duration,
     /// The wait before a rung is tried again grows up to this.
@@ -36,7 +36,7 @@ pub struct GovernorOptions {
 }
 
 impl GovernorOptions {
-    /// The usual patience for a limit: down after 3 misses in 8, up after 30 seconds with 20 % to spare.
+    /// The defaults for a limit: down after 3 misses in 8, up after 30 seconds with 20 % to spare.
     pub fn new(limit: Millis) -> Self {
         Self {
             limit,
@@ -84,7 +84,7 @@ pub enum GovernorError {
         "a governor needs at least one child to step among, but the ladder is empty; give it a rung for each child"
     )]
     NoRung,
-    /// A rung does not belong where it is.
+    /// A rung of the ladder is invalid.
     #[error("`{name}` is not a rung of a ladder: {problem}; {remedy}")]
     Rung {
         /// Its name.
@@ -94,7 +94,7 @@ pub enum GovernorError {
         /// The remedy.
         remedy: &'static str,
     },
-    /// The ladder is shorter.
+    /// The ladder has no rung of that index.
     #[error(
         "the ladder has no rung {index}: its rungs are counted from 0; start with one below {rungs}, or with `None`"
     )]
@@ -116,7 +116,7 @@ pub enum GovernorError {
         /// The margin that was given.
         margin: f64,
     },
-    /// These misses can never be counted.
+    /// These misses can never occur in the window.
     #[error(
         "a step down after {misses} misses among {among} inferences cannot be: give 1 to {WINDOW} of at most {WINDOW}"
     )]

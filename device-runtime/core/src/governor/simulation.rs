@@ -1,4 +1,4 @@
-//! Devices that never were: what each child would take at any moment is known, so that a governor can be judged.
+//! Simulated devices: the time of each child at any moment is known, so that a governor can be judged.
 
 use super::{Ladder, Rung, ThermalHint};
 use crate::metrics::Millis;
@@ -72,7 +72,7 @@ pub struct Device {
     pub loads: Steps,
     /// The rung that serves first, if the app says.
     pub start: Option<usize>,
-    /// How much longer everything takes than predicted.
+    /// The ratio of true to predicted times.
     optimism: f64,
     /// Seconds between inferences, if they are quick enough.
     interval: f64,
@@ -82,7 +82,7 @@ pub struct Device {
     contended: (f64, f64),
     heat: Heat,
     throttled: f64,
-    /// Whether the system tells of heat.
+    /// Whether the system reports heat.
     tells: bool,
     random: ChaCha8Rng,
     now: f64,

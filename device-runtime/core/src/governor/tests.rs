@@ -238,7 +238,7 @@ fn the_ladder_keeps_only_what_nothing_beats_whatever_is_added() {
     };
     let p95 = bench.governor.p95();
     assert!(p95.is_some());
-    // Beaten, or no better than one that is there.
+    // Dominated, or no better than an existing rung.
     for (ms, accuracy) in [(5.0, 80.5), (4.0, 81.0), (9.0, 83.0)] {
         assert!(!bench.governor.add(rung("new", ms, accuracy)).unwrap());
     }

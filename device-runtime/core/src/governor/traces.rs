@@ -1,4 +1,4 @@
-//! A thousand simulated devices: what the governor promises, as figures.
+//! A thousand simulated devices: figures of the governor.
 
 use super::simulation::{Device, Scenario, at};
 use super::*;
@@ -7,7 +7,7 @@ use serde::Serialize;
 const TRACES: u64 = 1000;
 /// At a new load or budget the governor may go down rung by rung: the first seconds are not constant load yet.
 const SETTLING: f64 = 20.0;
-/// Far enough below the limit that the governor should dare it, with room for predictions that are wrong.
+/// Far enough below the limit that the governor should try it, with a margin for wrong predictions.
 const CLEAR: f64 = 0.7;
 
 /// Totals over some traces; printed as one line of JSON.
@@ -22,7 +22,7 @@ struct Figures {
     most_switches_a_minute: usize,
     /// The same with the first seconds of each load.
     most_switches_a_minute_with_settling: usize,
-    /// That some child could keep within the budget.
+    /// Windows that some child could keep within the budget.
     windows: u64,
     windows_kept: u64,
     windows_kept_percent: f64,

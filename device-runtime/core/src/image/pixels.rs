@@ -23,7 +23,7 @@ pub enum Pixels<'a> {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ImageError {
-    /// A side is too small to show anything, or absurd.
+    /// A side is too small or too large.
     #[error("an image of {width}x{height} pixels: each side must be between {smallest} and {largest}")]
     Size {
         /// Given width in pixels.
@@ -82,7 +82,7 @@ pub enum ImageError {
         /// Bytes that were given.
         given: usize,
     },
-    /// Chroma samples that are no bytes apart.
+    /// Chroma samples with a distance of zero bytes.
     #[error("a pixel stride of 0: give the bytes from one chroma sample to the next, 1 or 2 for most cameras")]
     PixelStride,
 }

@@ -7,17 +7,17 @@ use std::collections::BTreeSet;
 
 /// Most children that are worth timing: see docs/latency.md.
 pub const MAX_INFORMATIVE: usize = 30;
-/// Random children among which the informative ones are looked for.
+/// Number of random children among which the informative ones are chosen.
 const CANDIDATES: usize = 300;
 /// The same every time: two devices measure the same children.
 const SEED: u64 = 0x4e45_5354;
 /// The prior precision of every coefficient before any measurement: it keeps the first steps defined.
 const RIDGE: f64 = 1e-3;
 
-/// Children whose times tell most about a device's coefficients, the most telling first; at most `count`, fewer if the
-/// space has no more.
+/// Children whose times determine a device's coefficients best, the most informative first; at most `count`, fewer if
+/// the space has no more.
 ///
-/// One of medium cost comes first (a single time must tell the scale), then the biggest and the smallest, then
+/// One of medium cost comes first (a single time must determine the scale), then the biggest and the smallest, then
 /// always the one of some hundred random children that leaves least uncertainty (D-optimal design, greedily): its cost
 /// features are least like those measured before it.
 pub fn informative_children(space: &ValidatedSpace, count: usize) -> Vec<Child> {
@@ -83,7 +83,7 @@ impl Design {
         self.0.iter().map(|line| line.iter().zip(row).map(|(a, b)| a * b).sum()).collect()
     }
 
-    /// The variance of what is predicted of a row.
+    /// The variance of the prediction of a row.
     fn uncertainty(&self, row: &[f64]) -> f64 {
         self.times(row).iter().zip(row).map(|(a, b)| a * b).sum()
     }

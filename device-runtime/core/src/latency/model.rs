@@ -9,10 +9,10 @@ use crate::tiles::Coverage;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
-/// How strongly a coefficient is drawn to where it started from, over how strongly one child's time draws it.
+/// The weight of a coefficient's prior over the weight of one child's time.
 ///
-/// Measured on three software devices: a tenth still draws a fit of ten children away from them, half of this changes
-/// no fit of thirty, and three children are predicted from alike by all three.
+/// Measured on three software devices: a tenth still biases a fit of ten children, half of this changes no fit of
+/// thirty, and fits of three children are equally good with all three values.
 const TRUST_IN_PRIOR: f64 = 0.02;
 /// No unit of a cost feature takes a quarter of an hour: a larger coefficient would only overflow.
 const MAX_COEFFICIENT: f64 = 1e6;
@@ -29,8 +29,8 @@ pub struct Coefficient {
 /// The coefficients of one device: they predict every child of the space.
 ///
 /// Fitted to whole children that were timed from image to logits, in the relative error, every coefficient at least
-/// zero; a child whose time is unlike all others' counts less. Few children cannot tell all coefficients: those are
-/// drawn to a prior's, which may be another device's.
+/// zero; an outlier counts less. Few children cannot determine all coefficients: those are regularised towards a prior,
+/// which may be another device's model.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LatencyModel {
     /// One for each cost feature, in order.
@@ -99,7 +99,7 @@ impl LatencyModel {
 
     /// Fits coefficients to children that were timed, starting from a prior of any scale. `coverage` is the device's.
     ///
-    /// Samples without a positive time say nothing and are passed over.
+    /// Samples without a positive time are ignored.
     pub fn fit(samples: &[Sample], prior: &Self, coverage: Coverage) -> Self {
         let samples: Vec<Sample> =
             samples.iter().filter(|sample| sample.time.0.is_finite() && sample.time.0 > 0.0).cloned().collect();
@@ -132,8 +132,8 @@ impl LatencyModel {
     }
 
     /// Whether every coefficient is possible (finite, no more than a million ms and not negative, nor -0, which no fit
-    /// gives), and coefficients are in the order of their feature, none twice. CostFeature without a coefficient costs
-    /// [`scale`](Self::scale) times its nominal one.
+    /// gives), and coefficients are in the order of their feature, none twice. A cost feature without a coefficient
+    /// has [`scale`](Self::scale) times its nominal one.
     pub fn is_sound(&self) -> bool {
         let sound = |number: f64| (0.0..=MAX_COEFFICIENT).contains(&number) && !number.is_sign_negative();
         sound(self.scale)

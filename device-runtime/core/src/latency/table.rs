@@ -92,8 +92,8 @@ pub fn mean_error_percent(fit: &LatencyModel, samples: &[Sample]) -> f64 {
     mean_percent(&samples.iter().map(error).collect::<Vec<_>>())
 }
 
-/// The table of the device that is most like one that was measured a little: the one whose coefficients, scaled by one
-/// factor, are least wrong of the samples.
+/// The table of the most similar device: the one whose coefficients, scaled by one factor, have the least error on the
+/// samples.
 ///
 /// ```
 /// use nestling_core::latency::nearest_table;

@@ -2,7 +2,7 @@ use super::{Millis, percentiles};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// Which of many runs a budget binds.
+/// The quantile of the runs that a budget limits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Quantile {
@@ -110,7 +110,7 @@ mod tests {
         let spread = Spread::of([fast.as_slice(), slow.as_slice()]);
         assert_eq!((spread.p90, spread.p95), (1.0, 2.0));
         assert_eq!(spread.at(Quantile::P50), 1.0);
-        // Nothing is known of one run.
+        // One run has no spread.
         assert_eq!(Spread::of([[Millis(3.0)].as_slice()]), Spread { p90: 1.0, p95: 1.0 });
     }
 }

@@ -1,11 +1,11 @@
-//! Non-negative least squares that outliers do not sway.
+//! Robust non-negative least squares.
 
 /// A child counts fully up to so many usual errors away from the fit; further away, less and less (Huber's weights): a
 /// disturbance while it was timed must not set coefficients.
 const USUAL_ERRORS: f64 = 1.5;
-/// No device repeats itself better.
+/// No device has less noise.
 const MIN_ERROR: f64 = 0.01;
-/// The weights settle in a few rounds.
+/// Rounds of reweighting: a few are enough to converge.
 const ROUNDS: usize = 4;
 /// Sweeps of coordinate descent; convergence ends it far sooner.
 const MAX_SWEEPS: usize = 20_000;

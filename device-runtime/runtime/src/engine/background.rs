@@ -3,11 +3,11 @@
 #[cfg(not(target_arch = "wasm32"))]
 pub(super) use native::{Background, FirstRun};
 
-/// How far the fast pipelines are.
+/// The state of the fast pipelines.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Readiness {
-    /// All there: every answer comes from them.
+    /// All are ready: every answer comes from them.
     Ready,
     /// The fallback kernels answer while these are compiled.
     Preparing {
@@ -16,7 +16,7 @@ pub enum Readiness {
         /// Pipelines that the space needs.
         of: usize,
     },
-    /// The driver refused one: the fallback kernels go on answering.
+    /// The driver refused one: the fallback kernels continue to answer.
     Failed {
         /// The driver's words.
         reason: String,

@@ -82,7 +82,7 @@ impl Supernet {
         let mut answers = Vec::with_capacity(images.len());
         let mut pending: VecDeque<Pending> = VecDeque::new();
         for image in images {
-            // Waiting for another thread's buffer while holding some could wait for ever: finish one's own instead.
+            // Waiting for another thread's buffer while holding some could deadlock: finish our own inferences instead.
             let lease = loop {
                 if let Some(lease) = self.answers.try_take() {
                     break lease;

@@ -41,7 +41,7 @@ pub struct Planner {
 const MAX_ITERATIONS: u64 = 65_535;
 /// Most workgroups along one axis: WebGPU's limit.
 const MAX_WORKGROUPS: u64 = 65_535;
-/// The tile of what answers first: loads little, compiles quickly.
+/// The tile of the fallback kernel: compiles quickly.
 const FALLBACK_TILE: Tile = Tile { pixels: 8, groups: 2 };
 
 impl Traits {
@@ -72,7 +72,7 @@ impl Traits {
             | Kernel::ReadWeights
             | Kernel::Moments
             | Kernel::Normalise => {
-                // Software: one SIMD vector, for more only makes tasks coarser.
+                // Software: one SIMD vector, because more only makes tasks coarser.
                 if self.software { 8 } else { 64 }
             }
         }

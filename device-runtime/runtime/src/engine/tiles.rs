@@ -11,7 +11,8 @@ pub enum TileChoice {
     /// These, as an earlier start found them and a device profile remembers them; the vendor's where the adapter cannot
     /// run them.
     Given(Tiles),
-    /// Whatever is fastest on this adapter of what can be compiled and timed within so long. In a browser the vendor's.
+    /// The fastest tiles on this adapter among those that can be compiled and timed within this duration. In a browser
+    /// the vendor's.
     Timed(Duration),
 }
 

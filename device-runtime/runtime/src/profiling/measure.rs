@@ -16,7 +16,7 @@ use std::fmt;
 use std::time::Duration;
 use web_time::{Instant, SystemTime, UNIX_EPOCH};
 
-/// How a device is measured.
+/// Options of measuring a device.
 #[derive(Clone, Copy)]
 #[non_exhaustive]
 pub struct ProfileOptions<'a> {
@@ -56,11 +56,11 @@ pub struct Subject<'a> {
 /// Share of the time until which informative children are timed, and then shipped ones; layers take the rest.
 const INFORMATIVE_SHARE: f64 = 0.7;
 const SHIPPED_SHARE: f64 = 0.9;
-/// More runs of a child in one batch say little more.
+/// More runs of a child in one batch add little.
 const MAX_RUNS: usize = 200;
-/// Nor do more of them altogether: a few batches, at different moments.
+/// The largest number of batches of a child; a few at different moments are enough.
 const ENOUGH_RUNS: usize = 1000;
-/// Children that are always timed: one tells the scale, two the range.
+/// Children that are always timed: one for the scale, two for the range.
 const ALWAYS: usize = 3;
 /// The least duration of a batch of runs: a short disturbance is a small part of it.
 const BATCH: Duration = Duration::from_millis(50);
@@ -71,7 +71,7 @@ struct Timer<'a> {
 }
 
 impl Timer<'_> {
-    /// Says how far it is; returns whether `share` of the time has passed.
+    /// Reports progress; returns whether `share` of the time has passed.
     fn is_past(&self, share: f64, phase: Phase) -> bool {
         let done = self.started.elapsed().as_secs_f64() / self.options.time.as_secs_f64().max(1e-3);
         if let Some(progress) = self.options.progress {
@@ -148,7 +148,7 @@ struct Bench<'a> {
     supernet: &'a Supernet,
     image: &'a Image<'a>,
     drift: DriftMeter<'a>,
-    /// CostFeature that the device has done once: drivers may compile a kernel when it first runs.
+    /// The parts that the device has run once: drivers may compile a kernel when it first runs.
     seen: BTreeSet<CostFeature>,
 }
 
@@ -171,7 +171,7 @@ impl Bench<'_> {
         }
     }
 
-    /// In turns, which spread what disturbs a device over all children.
+    /// In turns, which spread disturbances over all children.
     async fn informative(&mut self, timer: &Timer<'_>) -> Result<Vec<Timed>, Error> {
         let space = self.supernet.space();
         let most = timer.options.children.clamp(1, MAX_INFORMATIVE);
@@ -222,7 +222,7 @@ async fn time_layers(
     shipped: &[Timed],
     timer: &Timer<'_>,
 ) -> Result<(Clock, Option<String>, Vec<LayerTime>), Error> {
-    /// More repeats say little more.
+    /// More repeats add little.
     const MAX_REPEATS: f64 = 30.0;
     let mut times: BTreeMap<LayerShape, Millis> = BTreeMap::new();
     let (mut clock, mut note) = (Clock::Wall, None);

@@ -16,7 +16,7 @@ use web_time::Instant;
 
 /// A runtime that switches by itself, to keep a budget while the device warms up or other apps use it.
 ///
-/// `Send + Sync` if what holds the runtime is. Any thread may classify; a switch serves from the next inference on.
+/// `Send + Sync` if the holder of the runtime is. Any thread may classify; a switch serves from the next inference on.
 ///
 /// Its ladder begins with the shipped children, which are ready from the start. A child that does not ship takes
 /// seconds to be calibrated: another thread does that while a rung serves ([`Governed::adopt`]), and the child becomes
@@ -36,7 +36,7 @@ use web_time::Instant;
 /// std::thread::scope(|scope| {
 ///     scope.spawn(|| match governed.adopt(bundle, &WholeSpaceOptions::default()) {
 ///         Ok(choice) => println!("{choice}"),
-///         Err(error) => eprintln!("the shipped children go on alone: {error}"),
+///         Err(error) => eprintln!("only the shipped children serve: {error}"),
 ///     });
 ///     frames.iter().try_for_each(|frame| governed.classify(frame).map(|answer| println!("{}", answer.top().label)))
 /// })?;
@@ -166,8 +166,8 @@ impl<R: Deref<Target = Runtime>> Governed<R> {
     /// Searches the whole space under the governor's budget, as [`Runtime::choose_in_whole_space`] does, and makes a
     /// rung of the child that is adopted, if there is one. Its name is the child as text.
     ///
-    /// Takes seconds: call it from a thread of its own. [`Governed::classify`] goes on with the governor's child
-    /// meanwhile, only slower where the search has the GPU, which counts as any other load; afterwards, also after an
+    /// Takes seconds: call it from a thread of its own. [`Governed::classify`] continues with the governor's
+    /// child, only slower while the search uses the GPU, which counts like any other load; afterwards, also after an
     /// error, the governor's child is the runtime's active one again.
     ///
     /// # Errors
@@ -252,12 +252,12 @@ impl<R: Deref<Target = Runtime>> Governed<R> {
         decision
     }
 
-    /// Says what the system says of the device's heat; it holds until the next call.
+    /// Sets the thermal state that the system reports; it holds until the next call.
     pub fn set_thermal_hint(&self, hint: ThermalHint) {
         lock(&self.state).hint = hint;
     }
 
-    /// Changes what 95 of 100 inferences may take.
+    /// Changes the limit that 95 of 100 inferences should keep.
     ///
     /// # Errors
     /// [`Error::Governor`] if it is not a duration; the old budget stays.

@@ -16,9 +16,9 @@ use std::time::Duration;
 
 /// Children that are timed first where other devices are known.
 const FEW: usize = 3;
-/// How much a budget grows when it no longer fits.
+/// The factor by which a budget grows when it no longer fits.
 const WIDER: f64 = 1.2;
-/// How often it does.
+/// The number of times that it may grow.
 const ATTEMPTS: usize = 4;
 
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -167,7 +167,7 @@ impl Runtime {
         let mut looks: Vec<Latency> = Vec::new();
         loop {
             if let Some(progress) = progress {
-                // How many looks it takes is not known before; a few are usual.
+                // The number of measurements is not known before; a few are usual.
                 progress(Progress { fraction: 1.0 - 0.5_f64.powi(looks.len() as i32), phase: Phase::Choosing });
             }
             let mut known = looks.iter();
@@ -202,8 +202,8 @@ impl Runtime {
         spread_limits(&children, count).into_iter().map(|limit| Budget { limit, quantile }).collect()
     }
 
-    /// Up to `count` choices for typical budgets, each another child where the device can tell them apart: the first
-    /// things to show of a device.
+    /// Up to `count` choices for typical budgets, each another child if their times differ enough: a first overview of
+    /// a device.
     ///
     /// Other work on the device may have grown since it was profiled: a budget that no longer fits is widened.
     ///

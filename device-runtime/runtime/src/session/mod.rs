@@ -65,7 +65,7 @@ pub struct RuntimeOptions {
     /// How the shared weights are stored on the GPU: less than [`WeightStorage::F32`] saves memory and loads, and costs
     /// some accuracy. It changes the times: a profile belongs to its storage.
     ///
-    /// `None` takes the bundle's own, or f32 on an adapter that fails the self-test of that
+    /// `None` takes the bundle's own, or f32 on an adapter that fails its self-test
     /// ([`Runtime::storage_fault`]); the values are the same.
     pub weight_storage: Option<WeightStorage>,
     /// The number type of products. [`Arithmetic::F16`] can be faster where the adapter offers it, costs some accuracy,
@@ -124,7 +124,7 @@ pub struct Runtime {
     profile: Mutex<Option<Arc<DeviceProfile>>>,
     /// Latency tables of other devices: the first fit starts from them.
     tables: Vec<LatencyTable>,
-    /// Taken while timing: two measurements at once would measure each other.
+    /// Taken while timing: two measurements at once would disturb each other.
     turn: Turn,
     image_side: u32,
     image_format: PixelFormat,
@@ -189,7 +189,7 @@ impl Runtime {
             Supernet::load_async(context, space, bundle.weights(), preprocessing, engine_options).await
         };
         let (supernet, storage_fault) = match load(&engine_options).await {
-            // Nobody insists on the storage: what the file holds has the same values as f32.
+            // The app did not ask for the storage: f32 holds the same values as the file.
             Err(fault @ Error::SelfTest { .. })
                 if options.weight_storage.is_none() && manifest.weight_storage != WeightStorage::F32 =>
             {
@@ -238,7 +238,7 @@ impl Runtime {
         self.supernet.context().facts()
     }
 
-    /// Adapter, driver, backend, precision and features: what times belong to.
+    /// Adapter, driver, backend, precision and features: the key of measured times.
     pub fn device(&self) -> &DeviceKey {
         &self.device
     }

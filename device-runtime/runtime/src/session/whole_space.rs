@@ -13,11 +13,11 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use std::fmt;
 
-/// How a whole space is searched.
+/// Options of a search of the whole space.
 #[derive(Clone, Copy, Default)]
 #[non_exhaustive]
 pub struct WholeSpaceOptions<'a> {
-    /// How many children are looked at, by prediction.
+    /// The number of children that are evaluated by prediction.
     pub search: SearchBudget,
     /// Seed of the search.
     pub seed: u64,
@@ -274,7 +274,7 @@ impl Runtime {
         let profile = self.current_profile()?;
         let table = &profile.table;
         let starts: Vec<Child> = self.children().map(|entry| entry.child.clone()).collect();
-        // With the room that the measured time must have, or every candidate would just miss it.
+        // With the margin that the measured time must have, or every candidate would just miss it.
         let limit = budget.limit.0 / (budget.room() * table.spread.at(budget.quantile) * drift);
         let found = search_under_limit(
             self.space(),

@@ -10,8 +10,8 @@
 //! A block of three layers so takes its expand convolution three times, its depthwise twice, its projection once: the
 //! projection's sums are kept too, and become the next block's input once their statistics are known.
 //!
-//! Other threads go on classifying between submissions, in the same three buffers: every submission begins with a copy
-//! of what it needs, and leaves nothing there that it will look for.
+//! Other threads can classify between submissions, in the same three buffers: every submission begins with a copy
+//! of what it needs, and leaves nothing there that it needs later.
 
 mod encode;
 mod kept;
