@@ -44,7 +44,7 @@ const PARENTS: usize = 24;
 const GENERATION: usize = 96;
 /// The probability that a dimension is drawn again.
 const RATES: [f64; 3] = [0.05, 0.15, 0.4];
-/// The number of attempts to draw a child that was not seen before.
+/// The number of generations without a new child after which a search ends.
 const MAX_REPEATS: usize = 20;
 
 /// Children of a space with `cost` at most `limit`, the most accurate first, of equals the cheapest first.
