@@ -97,8 +97,8 @@ pub(super) fn accuracy_against_latency(report: &DeviceReport) -> Option<String> 
             reach: (latency.p95 > latency.p50).then_some(latency.p95.0),
         })
         .collect();
-    let note = "Each dot is a child that ships; its whisker reaches from the median to the 95th percentile. The line is \
-                what no faster child equals.";
+    let note = "Each dot is a child that ships; its whisker reaches from the median to the 95th percentile. The line \
+                joins the children whose accuracy no faster child reaches.";
     let plot = Plot::new("accuracy-latency", "Accuracy against measured latency", note, x, y)
         .line("best at that latency", front, Join::Steps, Colour::Blue)
         .dots("shipped child", dots, Look::Disc(5.0), Colour::Blue);
@@ -170,7 +170,7 @@ pub(super) fn memory(rows: &[(&str, u64)]) -> String {
     let rows: Vec<(&str, f64, String)> = (rows.iter())
         .map(|&(name, count)| (name, count as f64 / f64::from(1 << 20), format!("{name}: {}", bytes(count))))
         .collect();
-    let note = "All of it is made at load; no inference and no switch makes more.";
+    let note = "All of it is allocated at load; inferences and switches allocate nothing.";
     bars("memory", "Memory", note, "Held (MiB)", &rows)
 }
 
@@ -178,6 +178,6 @@ pub(super) fn memory(rows: &[(&str, u64)]) -> String {
 pub(super) fn start(rows: &[(&str, f64)]) -> String {
     let rows: Vec<(&str, f64, String)> =
         rows.iter().map(|&(name, ms)| (name, ms, format!("{name}: {} ms", three(ms)))).collect();
-    let note = "From the file to the first answer, and what later answers take.";
+    let note = "Times from the file to the first answer, and of later answers.";
     bars("start", "Start and warm-up", note, "Time (ms)", &rows)
 }

@@ -73,7 +73,7 @@ fn prediction(report: &DeviceReport) -> String {
     let columns =
         ["child", "predicted ms", "median ms", "90th pct. ms", "95th pct. ms", "residual %", "runs", "choices"];
     let table = Table::new("Every child that was timed whole", &columns)
-        .note("The residual is how much the prediction was too long, of the measured median.")
+        .note("The residual is the prediction's error over the measured median; it is positive if the prediction is too long.")
         .words(&[7])
         .rows(profile.children.iter().chain(&profile.informative).map(row));
     charts::predicted_against_measured(report) + &table.html()
@@ -154,12 +154,12 @@ fn memory(report: &DeviceReport) -> String {
         ("activations: buffer of blocks", memory.block),
         ("activations: buffer of expanded", memory.expanded),
         ("activations: buffer of filtered", memory.filtered),
-        ("fewest bytes of activations that any plan could hold", memory.activation_floor),
+        ("lower bound of the activations for any plan", memory.activation_floor),
         ("the two largest tensors of any moment", memory.largest_two),
     ];
     let rows =
         parts.iter().chain(&more).map(|&(name, count)| vec![name.to_owned(), bytes(count), grouped(count as f64)]);
-    charts::memory(&parts) + &Table::new("", &["what", "held", "bytes"]).rows(rows).html()
+    charts::memory(&parts) + &Table::new("", &["memory", "size", "bytes"]).rows(rows).html()
 }
 
 fn start(report: &DeviceReport) -> String {
