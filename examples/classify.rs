@@ -26,7 +26,8 @@ fn main() -> Result<()> {
     let mut options = RuntimeOptions::default();
     options.max_image_side = options.max_image_side.max(largest);
     let runtime = Runtime::open(&bundle, &options)?;
-    // Children come fewest multiply-adds first, and the first is active. No budget here, so take the best that was trained.
+    // Children come fewest multiply-adds first, and the first is active. No budget here, so take the best that was
+    // trained.
     let trained = bundle.children().iter().filter(|entry| bundle.manifest().trained.covers(&entry.child));
     if let Some(best) = trained.max_by_key(|entry| entry.held_out.correct) {
         runtime.switch_to(&best.name)?;

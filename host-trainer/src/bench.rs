@@ -30,8 +30,8 @@ pub struct BenchReport {
     pub two_workers_images_per_s: f64,
     /// The last over the one before.
     pub two_workers_over_one: f64,
-    /// GFLOP per CPU-second of matrix products in the shapes of pointwise layers, median of [`SGEMM_SHAPES`]. The kernels of a
-    /// software adapter can be compared with it.
+    /// GFLOP per CPU-second of matrix products in the shapes of pointwise layers, median of [`SGEMM_SHAPES`]. The
+    /// kernels of a software adapter can be compared with it.
     pub sgemm_gflops: f64,
 }
 

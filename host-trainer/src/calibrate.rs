@@ -3,8 +3,8 @@
 //! Each layer's mean and variance are taken over all calibration images. Every layer before it is already normalised by
 //! its final statistics. The result equals that of one batch of all images, and does not depend on the batch size.
 //!
-//! The usual average over batches depends on the batch size twice. It loses the variance between the batches' means, and
-//! it feeds each layer from layers whose statistics are not the ones that ship.
+//! The usual average over batches depends on the batch size twice. It loses the variance between the batches' means,
+//! and it feeds each layer from layers whose statistics are not the ones that ship.
 
 use crate::data::Dataset;
 use crate::model::{Parameters, Resizer, layer_output, values_of};
@@ -45,7 +45,7 @@ pub fn calibrate_tensors(
         let mut statistics = Statistics { means: Vec::new(), variances: Vec::new() };
         let last_readers = network.last_readers();
         let last_normalised = network.layers.iter().rposition(Layer::is_normalised);
-        // The output of every layer, one tensor a part; empty when nobody reads it any more.
+        // The output of every layer, one tensor a part; empty when no later layer reads it.
         let mut outputs: Vec<Vec<Tensor>> = Vec::with_capacity(network.layers.len());
         for (index, layer) in network.layers.iter().enumerate().take(last_normalised.map_or(0, |last| last + 1)) {
             let inputs = layer.input.map_or(&images, |from| &outputs[from]);

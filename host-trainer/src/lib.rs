@@ -1,6 +1,6 @@
 //! Nestling's host trainer: one supernet trained once, searched, and packed into the bundle that devices slice.
 //!
-//! The rooms, each after those that it uses:
+//! The components, each after those that it uses:
 //!
 //! * [`torch`] and `random`: libtorch and its devices; one seeded generator for each purpose.
 //! * [`data`]: images with labels. `data/catalogue.rs` has one row for each data set.
@@ -15,8 +15,9 @@
 //! * [`mod@import`] and [`mod@export`]: published weights in, ONNX and safetensors out.
 //! * [`mod@pack`]: bundles. [`mod@parity`]: device against trainer. [`report`]: the page of a whole run.
 //!
-//! Each room uses only rooms above it; a test compares the `use` lines with the picture in `docs/architecture.md`. The
-//! search space, its children and their shapes are defined once, in the crate `nestling-core`. Only `parity` runs a device.
+//! Each component uses only components above it; a test compares the `use` lines with the picture in
+//! `docs/architecture.md`. The search space, its children and their shapes are defined once, in the crate
+//! `nestling-core`. Only `parity` runs a device.
 
 pub mod bench;
 pub mod calibrate;

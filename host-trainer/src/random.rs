@@ -20,7 +20,7 @@ pub(crate) enum Purpose {
     Search = 5,
     /// Children that device and trainer are compared on.
     Parity = 6,
-    /// Weights and images of a supernet that nobody trained.
+    /// Weights and images of an untrained supernet.
     Untrained = 7,
 }
 

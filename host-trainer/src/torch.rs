@@ -1,7 +1,8 @@
 //! libtorch at start-up: which device computes, and how CUDA comes in without being linked.
 //!
-//! The binary links `libtorch_cpu` only, so it starts on any machine. Loading `libtorch_cuda` registers CUDA with libtorch.
-//! libtorch looks for CUDA once, at the first question about it. Call [`initialise`] therefore before anything else.
+//! The binary links `libtorch_cpu` only, so it starts on any machine. Loading `libtorch_cuda` registers CUDA with
+//! libtorch. libtorch looks for CUDA once, at the first question about it. Call [`initialise`] therefore before
+//! anything else.
 
 #![allow(unsafe_code)] // loads shared libraries and calls three functions of the NVIDIA driver; reasons at each
 
@@ -36,8 +37,8 @@ impl fmt::Display for DeviceChoice {
 
 /// Prepares libtorch and chooses the device: CUDA where it works, else the CPU.
 ///
-/// Call it before anything else of `tch`; later calls return the first one's answer. Each worker has one libtorch thread:
-/// the trainer parallelises over workers, and small layers lose by being split.
+/// Call it before anything else of `tch`; later calls return the first one's answer. Each worker has one libtorch
+/// thread: the trainer parallelises over workers, and small layers lose by being split.
 pub fn initialise() -> DeviceChoice {
     static CHOICE: OnceLock<DeviceChoice> = OnceLock::new();
     let choose = || {

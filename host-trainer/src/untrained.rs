@@ -1,4 +1,4 @@
-//! A supernet that nobody trained: random weights, noise images, and children calibrated on them.
+//! An untrained supernet: random weights, noise images, and children calibrated on them.
 //!
 //! A device can be profiled with it before a training is paid for.
 

@@ -60,7 +60,7 @@ fn faults_are_named_and_nothing_is_written() {
         (&["cost", "--space", "tabel1"][..], "presets are: table1,"),
         (&["cost", "--resolution", "200"], "resolution is 200, choose one of [192, 224, 256, 288, 320]"),
         (&["cost", "--child", "r192 s32"], "`w...` is missing"),
-        (&["init", "--space", "table1", "--child", "tiny", "--output", &never], "`tiny` is no child"),
+        (&["init", "--space", "table1", "--child", "tiny", "--output", &never], "`tiny` is not a child"),
         (&["init", "--space", "table1", "--child", "random:x", "--output", &never], "write `random:10`"),
         (&["init", "--space", "table1", "--labels", &few, "--output", &never], "2 lines, but there are 1000 classes"),
         (&["import", "--model", "resnet50", "--weights", &few, "--output", &never], "efficientnet-lite0"),

@@ -119,7 +119,8 @@ impl Kernel {
 }
 
 impl Specialisation {
-    /// What one thread of `kernel` computes; a depthwise thread computes [`Specialisation::rows`] such rows.
+    /// The outputs that one thread of `kernel` computes; a depthwise thread computes [`Specialisation::rows`] such
+    /// rows.
     pub fn tile(&self, kernel: Kernel) -> Tile {
         match kernel {
             Kernel::Dense => Tile { pixels: dense::PIXELS, groups: dense::GROUPS },

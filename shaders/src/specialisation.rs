@@ -26,7 +26,7 @@ pub enum Gate {
     AsLayer,
 }
 
-/// What a kernel's module is generated for.
+/// The parameters that a kernel's module is generated from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Specialisation {
     /// How the layer ends.
@@ -43,7 +43,7 @@ pub struct Specialisation {
     pub rows: u32,
     /// Threads of a workgroup.
     pub workgroup: u32,
-    /// What a thread of [`Kernel::Pointwise`](crate::Kernel::Pointwise) computes.
+    /// The outputs that a thread of [`Kernel::Pointwise`](crate::Kernel::Pointwise) computes.
     pub tile: Tile,
     /// Whether its weights are broadcast in the subgroup.
     pub broadcast: bool,

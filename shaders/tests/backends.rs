@@ -77,7 +77,7 @@ fn parameters_mirror_the_structs_in_wgsl() {
         let module =
             naga::front::wgsl::parse_str(&Specialisation::generic(64).wgsl(kernel, WeightStorage::F32)).unwrap();
         let (_, kind) = module.types.iter().find(|(_, kind)| kind.name.as_deref() == Some(structure)).unwrap();
-        let naga::TypeInner::Struct { members, span } = &kind.inner else { panic!("{structure} is no struct") };
+        let naga::TypeInner::Struct { members, span } = &kind.inner else { panic!("{structure} is not a struct") };
         let offsets = members.iter().map(|member| (member.name.clone().unwrap(), member.offset)).collect();
         (*span, offsets)
     };

@@ -65,7 +65,7 @@ fn the_renderings_are_those_of_today() {
     for entry in folder.read_dir().unwrap() {
         let file = entry.unwrap().file_name().into_string().unwrap();
         if !renderings().iter().any(|(name, _)| format!("{name}.wgsl") == file) {
-            wrong.push(format!("{file} is no rendering: delete it"));
+            wrong.push(format!("{file} is not a rendering: delete it"));
         }
     }
     assert!(

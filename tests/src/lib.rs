@@ -93,8 +93,8 @@ pub fn preprocessing() -> Preprocessing {
 
 /// The `nestling` program beside the calling test.
 ///
-/// `cargo test --workspace` builds it for the trainer's own tests. Before a single test, run `cargo build -p
-/// nestling-train`.
+/// `cargo test --workspace` builds it for the trainer's own tests. Before a single test, run
+/// `cargo build -p nestling-train`.
 ///
 /// # Panics
 /// If it is not there.

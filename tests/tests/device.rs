@@ -55,8 +55,8 @@ fn deviations(device: &CalibratedChild, host: &CalibratedChild) -> (f64, f64) {
     worst
 }
 
-/// Smallest, biggest and a random child, over the same 512 training images: the device computes the trainer's statistics,
-/// and the child answers the same with either.
+/// Smallest, biggest and a random child, over the same 512 training images: the device computes the trainer's
+/// statistics, and the child answers the same with either.
 #[test]
 fn the_device_calibrates_as_the_trainer_does() {
     torch::initialise();

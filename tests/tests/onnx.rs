@@ -1,4 +1,5 @@
-//! Exported children in ONNX Runtime, against the trainer and the device. `cargo xtask onnx` does the same for many more.
+//! Exported children in ONNX Runtime, against the trainer and the device. `cargo xtask onnx` does the same for many
+//! more.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)] // a test's helpers may panic too
 

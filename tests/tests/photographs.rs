@@ -31,7 +31,8 @@ fn import(folder: &tempfile::TempDir) -> PathBuf {
     output
 }
 
-/// EfficientNet-Lite0 as its authors' code reads, from the tensors by their own names, without a line of the trainer's model.
+/// EfficientNet-Lite0 as its authors' code reads, from the tensors by their own names, without a line of the trainer's
+/// model.
 fn by_hand(tensors: &BTreeMap<String, SourceTensor>, image: &Tensor) -> Tensor {
     let tensor = |name: String| {
         let source = &tensors[&name];

@@ -1,4 +1,5 @@
-//! Whole runs of the `nestling` program on made-up images: from training to bundle, killed in the middle, on a full disk.
+//! Whole runs of the `nestling` program on made-up images: from training to bundle, killed in the middle, on a full
+//! disk.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)] // a test's helpers may panic too
 
@@ -76,7 +77,7 @@ fn fail(command: &mut Command) -> String {
     error
 }
 
-/// The latency table of a device that nobody measured.
+/// The latency table of a made-up device.
 fn table() -> LatencyTable {
     let text = str::to_owned;
     LatencyTable {
@@ -201,8 +202,8 @@ fn check_older_search(place: &Place) {
     assert!(bundle.manifest().accuracy_predictor.is_none() && bundle.images().is_none());
 }
 
-/// Stored smaller, the same children ship with statistics and accuracy of the rounded weights. The latency tables of the
-/// replaced file are kept.
+/// Stored smaller, the same children ship with statistics and accuracy of the rounded weights. The latency tables of
+/// the replaced file are kept.
 fn check_storages(place: &Place, opened: &Bundle) {
     let path = place.path("smaller.nestling");
     let tables = vec![table()];

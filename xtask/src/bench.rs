@@ -169,8 +169,8 @@ fn print_child(child: &Value) {
     }
 }
 
-/// Returns the share of the cores' rate in matrix products that a software adapter's kernels reach, by network, child and
-/// operator.
+/// Returns the share of the cores' rate in matrix products that a software adapter's kernels reach, by network, child
+/// and operator.
 ///
 /// A layer's time is wall time, in which lavapipe uses every core; it is compared with the rate of all cores.
 fn shares_of_sgemm(document: &Value) -> Value {

@@ -1,6 +1,7 @@
 //! `cargo xtask`: builds, tests and measures this repository, so that a fresh checkout needs only cargo and python3.
 //!
-//! Each command has a module. A command that needs libtorch, a Vulkan driver or the dataset calls [`setup::ensure`] first.
+//! Each command has a module. A command that needs libtorch, a Vulkan driver or the dataset calls [`setup::ensure`]
+//! first.
 
 mod against;
 mod assets;
@@ -41,9 +42,9 @@ struct Cli {
 enum Command {
     /// Install the dependencies of building and training; steps already done are skipped.
     ///
-    /// They are a Vulkan loader and driver (Mesa's software driver will do), the Fashion-MNIST files, and libtorch under
-    /// target/ (0.6 GB; 4 GB with CUDA, where an NVIDIA driver is found). The runtime alone needs no libtorch: `cargo
-    /// build` works without this command.
+    /// They are a Vulkan loader and driver (Mesa's software driver will do), the Fashion-MNIST files, and libtorch
+    /// under target/ (0.6 GB; 4 GB with CUDA, where an NVIDIA driver is found). The runtime alone needs no libtorch:
+    /// `cargo build` works without this command.
     Setup(setup::Options),
     /// Run everything once: train, search, pack, measure this device, slice for three budgets, report.
     ///
@@ -67,8 +68,8 @@ enum Command {
     Onnx(onnx::Options),
     /// Check predicted latency, kept budgets and the whole search space on every device; fails if a target is missed.
     ///
-    /// Profiles each Vulkan adapter with and without subgroups, and SwiftShader; predicts a hundred children that were not
-    /// measured for the profile; chooses for 200 budgets (half an hour on software drivers). Writes
+    /// Profiles each Vulkan adapter with and without subgroups, and SwiftShader; predicts a hundred children that were
+    /// not measured for the profile; chooses for 200 budgets (half an hour on software drivers). Writes
     /// target/latency/summary.json, table.md and a report of each device before it fails.
     Latency(latency::Options),
     /// Compare weights stored as f32, f16 and int8: bytes on disk and on the GPU, and accuracy.
@@ -78,13 +79,13 @@ enum Command {
     Storage(storage::Options),
     /// Check the dependencies between crates and modules against the picture in docs/architecture.md.
     ///
-    /// Also prints lines, public items and error types of each crate. Fails if crates, top-level modules or folders depend
-    /// on each other in a cycle, if one uses another against the picture's arrows, or if the picture lacks one.
+    /// Also prints lines, public items and error types of each crate. Fails if crates, top-level modules or folders
+    /// depend on each other in a cycle, if one uses another against the picture's arrows, or if the picture lacks one.
     Layers(layers::Options),
     /// Check that the runtime compiles for the web, with all its features.
     ///
-    /// Uses rustup's target wasm32-unknown-unknown where it is installed. Otherwise it uses Debian's rustc-web, which it
-    /// installs and which builds the standard library too (5 minutes the first time). Builds in target/wasm.
+    /// Uses rustup's target wasm32-unknown-unknown where it is installed. Otherwise it uses Debian's rustc-web, which
+    /// it installs and which builds the standard library too (5 minutes the first time). Builds in target/wasm.
     Wasm,
     /// Measure the SDK alone: the size of an app's stripped release library, and the time to build it from nothing.
     ///
@@ -100,8 +101,8 @@ enum Command {
     /// Stops at the first step that fails. The last lines give the outcome of each step and cargo's test results.
     ///
     /// A test of an optional GPU feature is skipped on an adapter that lacks the feature. If NESTLING_REQUIRE names the
-    /// feature in a comma-separated list, the test fails instead. Where Mesa's lavapipe is the only adapter, this command
-    /// sets NESTLING_REQUIRE=f16,subgroups,timestamps,pipeline-cache, unless the variable is set already.
+    /// feature in a comma-separated list, the test fails instead. Where Mesa's lavapipe is the only adapter, this
+    /// command sets NESTLING_REQUIRE=f16,subgroups,timestamps,pipeline-cache, unless the variable is set already.
     Test(test::Options),
 }
 

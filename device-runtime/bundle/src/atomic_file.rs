@@ -47,7 +47,7 @@ pub fn write_atomically(path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Re
 }
 
 enum Target {
-    /// Anything that is no regular file.
+    /// Anything that is not a regular file.
     InPlace,
     /// A regular file, or none yet.
     Replaced(PathBuf),

@@ -20,7 +20,7 @@ fn checksum(mut value: Value) -> String {
 fn spell_numbers_alike(value: &mut Value) {
     match value {
         Value::Number(number) => {
-            // -0 is no integer.
+            // -0 is not an integer.
             let is_whole =
                 |one: &f64| one.fract() == 0.0 && one.abs() < MAX_EXACT && (*one != 0.0 || !one.is_sign_negative());
             if let Some(whole) = number.as_f64().filter(|_| number.is_f64()).filter(is_whole) {

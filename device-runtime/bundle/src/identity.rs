@@ -7,7 +7,8 @@ use xxhash_rust::xxh3::xxh3_128;
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct BundleId(pub u128);
 
-/// Identifies the network of a bundle: space, preprocessing, weights, and the children that ship, with their statistics.
+/// Identifies the network of a bundle: space, preprocessing, weights, and the children that ship, with their
+/// statistics.
 ///
 /// A device's measurements hold for every bundle of the same network: latency tables, accuracies, images and the
 /// bundle's name may differ.
@@ -15,8 +16,8 @@ pub struct BundleId(pub u128);
 pub struct NetworkId(pub u128);
 
 impl NetworkId {
-    /// The identity of a manifest and the checksums of its weights and statistics. It names the network, not the file: a
-    /// network has the same identity in every format.
+    /// The identity of a manifest and the checksums of its weights and statistics. It names the network, not the file:
+    /// a network has the same identity in every format.
     pub(super) fn of(manifest: &Manifest, weights: u128, statistics: u128) -> Result<Self, BundleError> {
         let Manifest { space, preprocessing, weight_storage, children, .. } = manifest;
         let (space, preprocessing) = (Space::from(space), Preprocessing::from(preprocessing));

@@ -1,17 +1,20 @@
 use crate::BundleError;
 use nestling_core::image::{Image, PixelFormat};
 
-/// The images of a bundle, in one square size and one format. The section `images` holds their pixels without gaps: first
-/// those that calibrate, then those that check. They are as the dataset has them: a device preprocesses them as it does its own.
+/// The images of a bundle, in one square size and one format. The section `images` holds their pixels without gaps:
+/// first those that calibrate, then those that check. They are as the dataset has them: a device preprocesses them as
+/// it does its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BundledImages {
     /// Rows and columns of each image in pixels.
     pub side: u32,
     /// How the bytes of each image are ordered.
     pub format: PixelFormat,
-    /// Number of images from the training images that calibrate the batch norm of a child that ships without statistics.
+    /// Number of images from the training images that calibrate the batch norm of a child that ships without
+    /// statistics.
     pub calibration: u32,
-    /// The class of each image that checks such a child, below the number of classes. These images were held out from training.
+    /// The class of each image that checks such a child, below the number of classes. These images were held out from
+    /// training.
     pub check_labels: Vec<u16>,
 }
 

@@ -1,5 +1,5 @@
-//! Nestling's files: the bundle that ships, and the profile that a device measures. `docs/bundle-format.md` specifies both, and
-//! how long they stay readable.
+//! Nestling's files: the bundle that ships, and the profile that a device measures. `docs/bundle-format.md` specifies
+//! both, and how long they stay readable.
 //!
 //! ```text
 //! bundle

@@ -71,7 +71,8 @@ impl Bundle {
     /// Replace a bundle by renaming a new file over it, never by writing into it: the pages are shared with the file.
     ///
     /// # Errors
-    /// [`BundleError`] says whether the file is missing, foreign, of another version, cut off, damaged or contradictory.
+    /// [`BundleError`] says whether the file is missing, foreign, of another version, cut off, damaged or
+    /// contradictory.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, BundleError> {
         let path = path.as_ref();
         let open = |source| BundleError::Open { path: path.to_owned(), source };
@@ -208,14 +209,14 @@ impl Bundle {
         self.manifest().images.as_ref()
     }
 
-    /// Images from the training images that calibrate children that ship without statistics; none in a bundle of random or
-    /// imported weights.
+    /// Images from the training images that calibrate children that ship without statistics; none in a bundle of random
+    /// or imported weights.
     pub fn calibration_images(&self) -> impl ExactSizeIterator<Item = Image<'_>> {
         self.pixels(true)
     }
 
-    /// Images that were held out from training, each with its class, an index of the labels: they check a child that was
-    /// calibrated on the device. None in a bundle of random or imported weights.
+    /// Images that were held out from training, each with its class, an index of the labels: they check a child that
+    /// was calibrated on the device. None in a bundle of random or imported weights.
     pub fn check_images(&self) -> impl ExactSizeIterator<Item = (Image<'_>, usize)> {
         let labels = self.images().map_or(&[][..], |images| &images.check_labels);
         self.pixels(false).zip(labels.iter().map(|&label| usize::from(label)))

@@ -66,7 +66,7 @@ fn encoded(sections: &[(u64, Vec<u8>)]) -> Vec<u8> {
     header::encode(&sections.iter().map(|(kind, body)| (*kind, &body[..])).collect::<Vec<_>>())
 }
 
-/// The good file with its manifest and its images changed, all checksums made anew.
+/// The good file with its manifest and its images changed, with new checksums.
 fn rewritten(change: impl FnOnce(&mut Vec<u8>, &mut Vec<u8>)) -> Vec<u8> {
     let mut sections = sections();
     let mut images = std::mem::take(&mut sections[IMAGES].1);

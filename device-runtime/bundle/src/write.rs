@@ -110,7 +110,8 @@ impl BundleContents<'_> {
     /// Writes the file to a temporary name, syncs it and renames it to `path`: the file is whole, or the old one stays.
     ///
     /// # Errors
-    /// [`BundleError`] if the parts do not fit each other, the storage cannot hold a weight, or the disk does not take them.
+    /// [`BundleError`] if the parts do not fit each other, the storage cannot hold a weight, or the disk does not take
+    /// them.
     pub fn write(&self, path: &Path) -> Result<(), BundleError> {
         let bytes = self.encode()?;
         Ok(write_atomically(path, |file| file.write_all(&bytes))?)

@@ -334,7 +334,7 @@ fn parts_that_contradict_each_other_are_refused() {
     }
 }
 
-/// What the repository ships: small enough to be cloned, with all that a device needs for children that do not ship.
+/// The shipped bundle is small enough to be cloned and has all that a device needs for children that do not ship.
 #[test]
 fn the_trained_bundle_holds_a_predictor_and_images() {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/assets/fashion.nestling");

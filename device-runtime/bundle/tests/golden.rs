@@ -1,5 +1,5 @@
-//! Files of every kept format, read and compared with values that are written here. `tests/golden/README.md` says how each
-//! file was made. A golden file is never replaced: it stands for files that users have.
+//! Files of every kept format, read and compared with values that are written here. `tests/golden/README.md` says how
+//! each file was made. A golden file is never replaced: it stands for files that users have.
 
 #![allow(clippy::unwrap_used)] // a test's helpers may panic too
 

@@ -22,9 +22,9 @@ crate::listed_enum! {
     }
 }
 
-/// The text is no [`Arithmetic`].
+/// The text is not an [`Arithmetic`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{given}` is no arithmetic: it is {}", any_of(Arithmetic::ALL.map(|one| format!("`{one}`"))))]
+#[error("`{given}` is not an arithmetic: it is {}", any_of(Arithmetic::ALL.map(|one| format!("`{one}`"))))]
 pub struct UnknownArithmetic {
     /// The text.
     pub given: String,
@@ -65,6 +65,6 @@ mod tests {
             assert_eq!(one.to_string().parse(), Ok(one));
         }
         let error = "half".parse::<Arithmetic>().unwrap_err();
-        assert_eq!(error.to_string(), "`half` is no arithmetic: it is `f32` or `f16`");
+        assert_eq!(error.to_string(), "`half` is not an arithmetic: it is `f32` or `f16`");
     }
 }

@@ -6,7 +6,7 @@
 //! | [`latency`] | cost features, the latency model and its fit |
 //! | [`accuracy`] | the accuracy model |
 //! | [`choosing`] | the choice of a child for a budget, and the search under a limit |
-//! | [`governor`] | steps among children so that a budget goes on to hold |
+//! | [`governor`] | switches among children to keep a budget |
 //! | [`image`] | pixel formats, and the way from an image to a tensor |
 //! | [`weights`], [`arithmetic`], [`tiles`] | weight storages, number formats of products, tiles of kernels |
 //! | [`metrics`], [`statistics`] | units, quantiles, top-1; ridge, non-negative least squares, rank correlation |

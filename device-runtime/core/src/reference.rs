@@ -17,8 +17,8 @@ impl SharedWeights<'_> {
         f64::from(self.values[self.layout.parameters[parameter].offset + index])
     }
 
-    /// The slice of a layer's weight that a child reads, `[outputs, inputs / groups, kernel, kernel]`: first outputs, first
-    /// inputs, centre of the kernel. Empty for a pool.
+    /// The slice of a layer's weight that a child reads, `[outputs, inputs / groups, kernel, kernel]`: first outputs,
+    /// first inputs, centre of the kernel. Empty for a pool.
     pub fn weight(&self, layer: &Layer) -> Vec<f32> {
         let Some(convolution) = layer.convolution.map(|index| &self.layout.convolutions[index]) else {
             return Vec::new();

@@ -1,16 +1,16 @@
-//! How a layer's output is cut into what one thread and one workgroup compute.
+//! The division of a layer's output among threads and workgroups.
 
 use crate::space::OutputSize;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// Pixels that a workgroup covers in pointwise layers with a large, a medium and a small output: the last workgroup
-/// works for pixels that are not there, up to half of all in a small layer.
+/// also computes pixels beyond the edge, up to half of all in a small layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Coverage(pub [u32; 3]);
 
 impl Coverage {
-    /// Nothing is done in vain.
+    /// No pixel beyond the edge is computed.
     pub const EXACT: Self = Self([1; 3]);
 
     /// The pixels for which work is done.
@@ -24,7 +24,7 @@ impl Coverage {
     }
 }
 
-/// What one thread computes.
+/// The outputs that one thread computes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Tile {
     /// Pixels.
@@ -41,7 +41,7 @@ impl Tile {
 /// How one kind of pointwise layer is tiled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct TileVariant {
-    /// What a thread computes; [`Tile::ONE`] is a kernel of its own.
+    /// The outputs that a thread computes; [`Tile::ONE`] is a kernel of its own.
     pub tile: Tile,
     /// Threads of a workgroup.
     pub workgroup: u32,
@@ -55,7 +55,7 @@ pub struct TileVariant {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(into = "[StoredVariant; 3]", try_from = "[StoredVariant; 3]")]
 pub struct Tiles {
-    /// Of [`OutputSize::Large`], [`OutputSize::Medium`] and [`OutputSize::Small`] outputs.
+    /// For [`OutputSize::Large`], [`OutputSize::Medium`] and [`OutputSize::Small`] outputs.
     variants: [TileVariant; 3],
 }
 
@@ -92,7 +92,7 @@ impl fmt::Display for TileVariant {
 }
 
 impl Tiles {
-    /// Of large, medium and small outputs.
+    /// The tiles for large, medium and small outputs.
     pub const fn new(variants: [TileVariant; 3]) -> Self {
         Self { variants }
     }

@@ -6,13 +6,15 @@
 //! | --- | --- | --- |
 //! | f32 | itself | |
 //! | f16 | the nearest 16-bit float, ties to even | from 65,520 on, infinities, no numbers |
-//! | int8 | a code from -127 to 127 times the scale of its output channel, a 127th of the channel's largest weight | the largest f32, infinities, no numbers |
+//! | int8 | a code from -127 to 127, times the scale of its output channel | the largest f32, infinities, no numbers |
+//!
+//! The scale is a 127th of the channel's largest weight.
 //!
 //! Rounding what was rounded changes nothing: the same codes come out, and scales at most one unit in the last place
 //! off.
 //!
 //! To add a storage, append its variant and write its [`StorageRow`]; the compiler then names the four places that
-//! round, pack, write and read it. `CONTRIBUTING.md` shows the whole walk.
+//! round, pack, write and read it. `CONTRIBUTING.md` lists all steps.
 
 use crate::space::{Convolution, ParameterLayout};
 use crate::words::any_of;
@@ -66,7 +68,7 @@ pub struct StorageRow {
 pub struct StoredNumber {
     /// Its bits.
     pub bits: u32,
-    /// What they stand for.
+    /// The number that its bits encode.
     pub number: f32,
     /// WGSL lets adapters flush what is denormal to zero, and lose zero's sign.
     pub may_be_zero: bool,
@@ -102,7 +104,7 @@ const F16: StorageRow = StorageRow {
 };
 
 // By shifts, to the top of a word and back down with the sign. They are exact everywhere: WGSL lets `unpack4x8snorm`,
-// which divides by 127, be off by three units in the last place, and `unpack4xI8` is no core WGSL.
+// which divides by 127, be off by three units in the last place, and `unpack4xI8` is not core WGSL.
 const INT8: StorageRow = StorageRow {
     name: "int8",
     bytes: 1,
@@ -175,7 +177,7 @@ impl FromStr for WeightStorage {
 
 /// No storage has that name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{given}` is no storage of weights: {}", any_of(WeightStorage::ALL.map(|one| one.row().name)))]
+#[error("`{given}` is not a storage of weights: {}", any_of(WeightStorage::ALL.map(|one| one.row().name)))]
 pub struct UnknownStorage {
     /// The name that was given.
     pub given: String,
@@ -486,6 +488,6 @@ mod tests {
             assert_eq!(serde_json::to_value(storage).unwrap(), storage.to_string());
         }
         let error = "f64".parse::<WeightStorage>().unwrap_err().to_string();
-        assert_eq!(error, "`f64` is no storage of weights: f32, f16 or int8");
+        assert_eq!(error, "`f64` is not a storage of weights: f32, f16 or int8");
     }
 }

@@ -59,7 +59,8 @@ fn table1_costs_what_the_paper_says() {
 }
 
 /// Parameters in millions and MAdds in millions as the literature prints them, of the only child of a preset or of its
-/// smallest and biggest. Where a published figure follows another convention, the comment says which, and ours is given.
+/// smallest and biggest. Where a published figure follows another convention, the comment says which, and ours is
+/// given.
 #[test]
 fn presets_cost_what_the_literature_says() {
     let published = [
@@ -72,8 +73,8 @@ fn presets_cost_what_the_literature_says() {
         ("mobilenet-v3-large-1.25x", 8.1, 350.0),
         ("mnasnet-a1", 3.9, 315.0),
         ("efficientnet-b0", 5.3, 390.0),
-        // The slides say 734 M and 1050 M, which count batch norm (2 an element), swish (2), gates, additions and pools too;
-        // EfficientNet's own paper says 0.70 B and 1.0 B.
+        // The slides say 734 M and 1050 M, which count batch norm (2 an element), swish (2), gates, additions and pools
+        // too; EfficientNet's own paper says 0.70 B and 1.0 B.
         ("efficientnet-b1", 7.8, 700.0),
         ("efficientnet-b2", 9.2, 1000.0),
         // Not in the slides. 3.4 M is 3.47 M without batch norm and with 1001 classes, cut off.

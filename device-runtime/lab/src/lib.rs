@@ -1,4 +1,4 @@
-//! The laboratory: how well devices are predicted, how well choices keep budgets, what a switch moves, and pages of it.
+//! Evaluation tools: prediction error, audits of choices and switches, traces, and reports as HTML pages.
 
 pub mod audit;
 pub mod documents;

@@ -1,8 +1,8 @@
-/// How far an audit, an evaluation or a report is.
+/// The progress of an audit, an evaluation or a report.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Progress {
     /// Part that is done, from 0 to 1.
     pub fraction: f64,
-    /// Part of the work that is under way, in words.
+    /// The current phase of the work, in words.
     pub doing: &'static str,
 }

@@ -1,4 +1,4 @@
-//! One inference on a time line: what the host did, and when the GPU ran each layer.
+//! One inference on a time line: the activities of the host, and each layer on the GPU.
 
 use nestling::Error;
 use nestling::PreparedChild;
@@ -15,29 +15,29 @@ const WALL_REPEATS: usize = 3;
 
 /// One inference, from its image to its logits, in ms since it began.
 ///
-/// It is run as an app's, but for two things: each layer is a pass of its own, for timestamps are taken at passes' ends;
-/// and waiting and reading back follow one another.
+/// It runs like an app's inference, except for two things: each layer is a pass of its own, because timestamps are
+/// taken at passes' ends; and waiting and reading back follow one another.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LayerTrace {
-    /// What timed the layers. By the GPU's clock they are where they ran; by the host's they were timed alone, another
-    /// time, and are laid end to end.
+    /// The clock that timed the layers. With the GPU's clock they are where they ran; with the host's they were timed
+    /// alone, another time, and are laid end to end.
     pub clock: Clock,
     /// Why the GPU's clock was not trusted, if it has one and was not.
     pub clock_note: Option<String>,
-    /// What the host did, in order.
+    /// The host's activities, in order.
     pub host: Vec<HostSpan>,
-    /// What the GPU did, in order: the resize if its clock tells that, and every layer.
+    /// The GPU's activities, in order: the resize if its clock tells that, and every layer.
     ///
     /// The two clocks have no common zero: the last layer is placed where the wait for the GPU ended.
     pub gpu: Vec<GpuSpan>,
-    /// What the spans of [`LayerTrace::gpu`] were multiplied by to lie within the host's submission and wait: 1 unless
-    /// the clocks disagree, or layers timed alone take longer than together.
+    /// The factor that fits the spans of [`LayerTrace::gpu`] into the host's submission and wait: 1 unless the clocks
+    /// disagree, or layers timed alone take longer than together.
     pub gpu_scale: f64,
     /// The whole inference.
     pub whole_ms: Millis,
 }
 
-/// What the host did for a while.
+/// One activity of the host.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct HostSpan {
     /// `upload`, `encode`, `submit`, `wait` or `read back`.
@@ -48,7 +48,7 @@ pub struct HostSpan {
     pub duration_ms: Millis,
 }
 
-/// What the GPU did for a while.
+/// One activity of the GPU.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct GpuSpan {
     /// The layer's name, or `resize`.
@@ -74,8 +74,8 @@ impl HostSpan {
     }
 }
 
-/// Where spans lie that last so long each, begin so long after the first one's begin, and must lie from `from` to `to`:
-/// at its end; and what they were multiplied by to fit.
+/// Places spans, given by their starts and durations, at the end of the range from `from` to `to`; returns the factor
+/// that they were multiplied by to fit, too.
 fn placed(spans: &[(f64, f64)], from: f64, to: f64) -> (Vec<(f64, f64)>, f64) {
     let length = spans.iter().map(|(start, duration)| start + duration).fold(0.0, f64::max);
     let scale = if length > to - from { ((to - from) / length).max(0.0) } else { 1.0 };
@@ -111,10 +111,10 @@ fn end_to_end(durations: &[Millis]) -> Vec<(f64, f64)> {
         .collect()
 }
 
-/// Runs one inference and says when the host and the GPU did what, after one warm-up.
+/// Records when the host and the GPU did each part of one inference, after one warm-up.
 ///
-/// Where the adapter has no timestamps, or they were found wrong ([`Supernet::check_timestamps`]) or are wrong in this very
-/// run, layers are timed alone by the host's clock and laid end to end: [`LayerTrace::clock`] says so.
+/// Where the adapter has no timestamps, or they were found wrong ([`Supernet::check_timestamps`]) or are wrong in this
+/// very run, layers are timed alone by the host's clock and laid end to end: [`LayerTrace::clock`] says so.
 ///
 /// # Errors
 /// As [`Supernet::infer`].
@@ -179,7 +179,7 @@ mod tests {
         let spans = spans_of_ticks(&[1000, 1500, 1500, 3000], 1e-3);
         assert_eq!(spans, [(0.0, 0.5), (0.5, 1.5)]);
         assert_eq!(placed(&spans, 1.0, 5.0), (vec![(3.0, 0.5), (3.5, 1.5)], 1.0));
-        // Too long for what is left: all are shortened alike.
+        // Too long for the remaining time: all are shortened by one factor.
         assert_eq!(placed(&spans, 1.0, 2.0), (vec![(1.0, 0.25), (1.25, 0.75)], 0.5));
     }
 }

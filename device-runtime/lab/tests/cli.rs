@@ -220,8 +220,8 @@ fn a_profile_is_a_page_a_document_and_a_trace() {
         }
         assert!(host.len() == 6 && gpu.len() > 10);
     }
-    // Nothing is left beside what was asked for and the two profiles, of which the first is of other features; and a name that
-    // does not ship is refused before measuring.
+    // Nothing is left beside what was asked for and the two profiles, of which the first is of other features; and a
+    // name that does not ship is refused before measuring.
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 5);
     refused(&["profile", text(&bundle), "--child", "middle"], 1, "pareto-1");
     let nowhere = folder.path().join("none").join("page.html");
@@ -273,7 +273,7 @@ fn a_slowed_down_device_is_governed_down_the_ladder() {
     assert!(!String::from_utf8_lossy(&output.stderr).contains(FEW), "no other device is known");
 }
 
-/// What is said where other devices' tables are enough to begin with.
+/// The message where other devices' tables are enough to begin with.
 const FEW: &str = "measuring three children only";
 
 /// The profile of this device with as little measured as there can be.
@@ -306,7 +306,7 @@ fn a_profile_is_stored_beside_its_bundle_and_overwrites_nothing_else() {
     assert_eq!(DeviceProfile::load(&kept).unwrap(), other);
     std::fs::write(&stored, "my notes").unwrap();
     profile(&bundle);
-    // What was set aside before stays, too.
+    // The file that was set aside before stays, too.
     assert_eq!(DeviceProfile::load(&kept).unwrap(), other);
     assert_eq!(std::fs::read(bundle.with_extension("profile.json.old2")).unwrap(), b"my notes");
 
@@ -339,7 +339,7 @@ fn where_the_bundle_knows_other_devices_three_children_are_enough_to_choose() {
     let choose = ["choose", text(&known), "--budget-ms", "5000"];
     assert!(is_quick(&choose));
     assert!(is_quick(&["govern", text(&known), "--budget-ms", "60000", "--seconds", "1"]));
-    // Whoever gives a profile or a time wants this device measured whole.
+    // A given profile or time asks for a whole profile of this device.
     assert!(!is_quick(&[&choose[..], &["--seconds", "0"]].concat()));
     assert!(!is_quick(&[&choose[..], &["--profile", text(&own)]].concat()));
     assert!(!is_quick(&[&choose[..], &["--seconds", "0", "--profile", text(&new)]].concat()) && new.exists());
@@ -364,7 +364,7 @@ fn a_prediction_is_compared_with_profiles_of_the_same_network_only() {
     // One round repeats nothing.
     assert!(predicted["repeatability"].is_null(), "{predicted}");
     let printed = String::from_utf8(run(&predict).stdout).unwrap();
-    assert!(printed.contains("1 rounds, which rank them alike by -;"), "{printed}");
+    assert!(printed.contains("1 rounds, rank correlation of the rounds -;"), "{printed}");
 
     changed(|profile| profile.network = "0".repeat(32));
     refused(&predict, 1, "other.json: it was measured with network 0000");

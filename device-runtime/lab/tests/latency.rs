@@ -43,13 +43,13 @@ fn quick() -> ProfileOptions<'static> {
 fn a_device_in_no_table_starts_from_the_nearest_and_refines() {
     let _turn = alone();
     let measured = runtime(&TRAINED).profile(&quick()).unwrap();
-    // No child of the space does such work: its price can only come from the table.
+    // No child of the space has this cost feature: its coefficient can only come from the table.
     let kind = LayerKind { operator: Operator::Dense, kernel: 11, stride: 3, size: OutputSize::Large };
     let telling = Coefficient { feature: CostFeature::MegaMAdds(kind), ms: Millis(1.0) };
     let other = |factor: f64| {
         let mut fit = measured.table.model.clone();
         fit.coefficients.push(telling);
-        fit.coefficients.sort_by_key(|price| price.feature);
+        fit.coefficients.sort_by_key(|coefficient| coefficient.feature);
         LatencyTable {
             device: nestling_core::latency::DeviceKey {
                 adapter: format!("{factor} times"),
@@ -68,14 +68,14 @@ fn a_device_in_no_table_starts_from_the_nearest_and_refines() {
     let choice = runtime.choose(budget).unwrap();
     let first = runtime.current_profile().unwrap();
     assert_eq!(first.informative.len(), 3 + 1, "three children, not thirty, and the one that was chosen");
-    let price = first.table.model.coefficients.iter().find(|price| price.feature == telling.feature).unwrap();
-    assert!((0.2..5.0).contains(&price.ms.0), "a tenth, scaled to this device: {}", price.ms);
+    let coefficient = first.table.model.coefficients.iter().find(|one| one.feature == telling.feature).unwrap();
+    assert!((0.2..5.0).contains(&coefficient.ms.0), "a tenth, scaled to this device: {}", coefficient.ms);
     let network = bundle.space().lower(&bundle.space().sample(&mut common::random(3))).unwrap();
     // At one drift: other programs may have come or gone between the two.
     let [then, now] = [&measured, &first].map(|profile| profile.table.predict(&network).0 / profile.reference_ms.0);
     let ratio = now / then;
     assert!((0.5..2.0).contains(&ratio), "scaled to this device: {ratio}");
-    // What `choose` timed moved the prices.
+    // The measurement by `choose` refined the coefficients.
     let learned = first.informative.last().unwrap();
     assert_eq!((&learned.child, first.table.children), (&choice.entry().child, 4));
     let residual = learned.residual_percent();

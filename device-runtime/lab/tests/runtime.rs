@@ -74,7 +74,7 @@ fn threads_that_classify_while_another_switches_get_serial_answers() {
     let names: Vec<&str> = BUNDLE.children().iter().map(|entry| entry.name.as_str()).collect();
     let pixels: Vec<Vec<u8>> = (0..4).map(common::pixels).collect();
     let image = |index: usize| Image::grey8(28, 28, &pixels[index]).unwrap();
-    // What each child says of each image with nobody else at work.
+    // The answers of each child for each image when nothing else runs.
     let mut serial = Vec::new();
     for name in &names {
         runtime.switch_to(*name).unwrap();
@@ -132,7 +132,7 @@ fn a_governed_runtime_switches_by_what_it_is_told() {
             scope.spawn(|| governed.classify(image).unwrap());
         }
     });
-    // A restless machine may have measured a ladder of two rungs only.
+    // A noisy machine may have measured a ladder of two rungs only.
     assert_eq!(governed.governor().current(), top.saturating_sub(2));
     assert_eq!(runtime.active().name(), Some(governed.governor().rung().name.as_str()));
 
@@ -146,7 +146,7 @@ fn a_governed_runtime_switches_by_what_it_is_told() {
 
     governed.set_budget(Millis(5.0)).unwrap();
     assert!(matches!(runtime.governed(Millis(f64::NAN)), Err(Error::InvalidBudget { .. })));
-    // What no child keeps starts with the fastest.
+    // A budget that no child keeps starts with the fastest.
     let governed = runtime.governed(Millis(1e-6)).unwrap();
     assert_eq!((governed.governor().current(), governed.is_too_slow()), (0, false));
     for _ in 0..3 {
@@ -263,7 +263,7 @@ fn an_app_prepares_children_in_its_one_spare_slot_while_another_thread_measures(
             let profile = runtime.profile(&quick()).unwrap();
             let ample = runtime.choose(Budget::p90(Millis(1e6))).unwrap();
             for budget in runtime.typical_budgets(3, Quantile::P50).unwrap() {
-                // A restless machine may refuse, but only for its time.
+                // A noisy machine may refuse, but only because of its time.
                 let outcome = runtime.choose(budget);
                 assert!(matches!(outcome, Ok(_) | Err(Error::BelowFastest { .. })), "{outcome:?}");
             }
@@ -341,7 +341,7 @@ fn a_damaged_profile_is_a_typed_error() {
         DeviceProfile::load(&path)
     };
     assert_eq!(load(text.as_bytes()).unwrap(), small);
-    // The line's end is no part of the document.
+    // The line's end is not part of the document.
     for length in 0..text.len() - 1 {
         let outcome = load(&text.as_bytes()[..length]);
         assert!(matches!(outcome, Err(ProfileError::Damaged { .. })), "{length} bytes: {outcome:?}");
@@ -349,7 +349,7 @@ fn a_damaged_profile_is_a_typed_error() {
     let mut bytes = text.clone().into_bytes();
     for bit in 0..8 * bytes.len() {
         bytes[bit / 8] ^= 1 << (bit % 8);
-        // A flip that changes no value (white space, `e` to `E`) is no damage; one in the format's number says so.
+        // A flip that changes no value (white space, `e` to `E`) is not damage; one in the format's number says so.
         let outcome = load(&bytes);
         let harmless = match &outcome {
             Ok(loaded) => *loaded == small,

@@ -43,15 +43,15 @@ fn smallest_alone() -> Bundle {
     common::repacked(&TRAINED, |manifest| manifest.children.retain(|entry| entry.name == "smallest"))
 }
 
-/// What a child answers on a runtime that was loaded for it.
+/// The answers of a child on a runtime that was loaded for it.
 fn fresh_logits(bundle: &Bundle, child: &CalibratedChild, images: &[Image<'_>]) -> Vec<Vec<u32>> {
     let fresh = runtime(bundle);
     let prepared = fresh.prepare(child).unwrap();
     images.iter().map(|image| bits(&fresh.supernet().infer(&prepared, image).unwrap())).collect()
 }
 
-/// A choice in the whole space for a budget that the device holds. A machine whose load grows may refuse a budget: it is
-/// widened then, and one of a few must hold.
+/// A choice in the whole space for a budget that the device holds. A machine whose load grows may refuse a budget: it
+/// is widened then, and one of a few must hold.
 fn held(runtime: &Runtime, mut budget: Budget) -> (Budget, WholeSpaceChoice) {
     for _ in 0..5 {
         match runtime.choose_in_whole_space(&TRAINED, budget, &WholeSpaceOptions::default()) {
@@ -215,7 +215,7 @@ fn only_what_nothing_beats_is_a_rung_and_holds_a_slot() {
     let rungs = || governed.governor().ladder().rungs().to_vec();
     let before = rungs();
     // One spare slot: each time it is free again.
-    assert!(!governed.add(rung("beaten", 1e6, 1.0), &prepare()).unwrap());
+    assert!(!governed.add(rung("dominated", 1e6, 1.0), &prepare()).unwrap());
     let error = governed.add(rung("smallest", 1e6, 99.0), &prepare()).unwrap_err();
     assert!(matches!(error, Error::Governor(GovernorError::Rung { .. })), "{error}");
     assert_eq!((rungs(), runtime.active().name()), (before, Some("smallest")));
@@ -223,7 +223,7 @@ fn only_what_nothing_beats_is_a_rung_and_holds_a_slot() {
     let error = governed.add(rung("foreign", 1.0, 99.0), &other.prepare(&calibrated).unwrap()).unwrap_err();
     assert!(matches!(error, Error::Foreign { .. }), "{error}");
 
-    // What beats the one that serves serves in its place.
+    // A child that dominates the one that serves takes its place.
     assert!(governed.add(rung("best", 1e-3, 99.0), &prepare()).unwrap());
     assert_eq!((rungs().len(), governed.governor().rung().name.as_str()), (1, "best"));
     let image = bundle.check_images().next().unwrap().0;

@@ -14,11 +14,11 @@ const NAMES: [f64; 2] = [76.0, 220.0];
 /// A bar, with its name before it.
 #[derive(Clone, Debug)]
 pub struct Bar {
-    /// What stands before it.
+    /// The text in front of it.
     pub name: String,
     /// Its length, from 0.
     pub value: f64,
-    /// What a reader sees who points at it.
+    /// The tooltip.
     pub title: String,
     /// Its colour.
     pub colour: Colour,

@@ -1,5 +1,5 @@
-/// What is wrong with a page's markup: an element that is not closed, or closed in the wrong order; a quote that is open;
-/// a stray `>`. `None` if nothing is: a test of every page should say so.
+/// The first fault in a page's markup: an element that is not closed, or closed in the wrong order; a quote that is
+/// open; a stray `>`. `None` if there is none: a test of every page should say so.
 pub fn markup_fault(page: &str) -> Option<String> {
     let Some(mut rest) = page.strip_prefix("<!DOCTYPE html>") else { return Some("no document type".to_owned()) };
     let mut open: Vec<&str> = Vec::new();

@@ -28,7 +28,7 @@ fn nice_step(rough: f64) -> f64 {
     [1.0, 2.0, 5.0].into_iter().find(|factor| factor * power >= rough * (1.0 - 1e-9)).unwrap_or(10.0) * power
 }
 
-/// What an axis shows, and from where to where.
+/// The title, range and ticks of an axis.
 #[derive(Clone, Debug)]
 pub struct Axis {
     pub(super) title: String,
@@ -76,7 +76,7 @@ impl Axis {
 /// a dark tone of each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Colour {
-    /// What does not matter much.
+    /// Grey, for secondary data.
     Grey,
     /// Blue.
     Blue,
@@ -128,9 +128,9 @@ pub struct Dot {
     pub x: f64,
     /// Where.
     pub y: f64,
-    /// What a reader sees who points at it.
+    /// The tooltip.
     pub title: String,
-    /// What stands beside it, if there is room.
+    /// The label beside it, if there is room.
     pub label: Option<String>,
     /// Where a thin line from it ends, at the same height.
     pub reach: Option<f64>,
@@ -147,7 +147,7 @@ enum Mark {
 /// Names, their colours and the classes of their signs.
 pub(super) type Legend = Vec<(String, Colour, &'static str)>;
 
-/// What stands above a drawing.
+/// The opening tags of a figure: caption, note and legend.
 pub(super) fn open_figure(id: &str, title: &str, note: &str, legend: &Legend) -> String {
     let mut out = format!("<figure id=\"{id}\">\n<figcaption><h3>{}</h3>", Text(title));
     if !note.is_empty() {

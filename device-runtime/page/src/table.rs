@@ -13,7 +13,7 @@ pub struct Table {
 }
 
 impl Table {
-    /// No rows yet. Columns say their unit, where they have one; without columns there is no line of them.
+    /// No rows yet. Column names include units; without columns there is no header row.
     pub fn new(title: &str, columns: &[&str]) -> Self {
         let columns = columns.iter().map(|&column| column.to_owned()).collect();
         Self { title: title.to_owned(), note: String::new(), columns, words: Vec::new(), rows: Vec::new() }

@@ -1,7 +1,7 @@
 use nestling_core::image::ImageError;
 use std::path::{Path, PathBuf};
 
-/// Why a file or bytes in memory are no picture.
+/// Why a file or bytes in memory cannot be decoded as a picture.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PictureError {
@@ -10,15 +10,15 @@ pub enum PictureError {
     Open {
         /// Which file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: std::io::Error,
     },
-    /// The file can be read, but its contents are no picture: one of the errors below.
+    /// The file can be read, but its contents cannot be decoded: one of the errors below.
     #[error("cannot decode picture {path}: {source}")]
     InFile {
         /// Which file.
         path: PathBuf,
-        /// What is wrong with its contents.
+        /// The fault in its contents.
         source: Box<PictureError>,
     },
     /// Another format, or none.
@@ -64,7 +64,7 @@ pub enum PictureError {
     Damaged {
         /// JPEG or PNG.
         format: &'static str,
-        /// What the decoder said.
+        /// The decoder's message.
         problem: String,
     },
 }

@@ -25,7 +25,7 @@ impl Picture {
     /// Reads a JPEG or PNG file; see [`Picture::decode`].
     ///
     /// # Errors
-    /// [`PictureError::Open`] if the file cannot be read, [`PictureError::InFile`] if it is no picture.
+    /// [`PictureError::Open`] if the file cannot be read, [`PictureError::InFile`] if it is not a picture.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, PictureError> {
         let path = path.as_ref();
         let mut bytes = Vec::new();

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 /// Why the runtime cannot do what it was asked.
 ///
-/// Every variant has a stable [`code`](Self::code), for programs and for other languages; its message says what was wrong,
-/// where, and what to do.
+/// Every variant has a stable [`code`](Self::code), for programs and for other languages; its message says what was
+/// wrong, where, and what to do.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -250,7 +250,7 @@ pub enum Error {
         /// Values that were given.
         given: usize,
     },
-    /// The GPU returned something that is no number.
+    /// The GPU returned something that is not a number.
     #[error(
         "child `{child}` answered with a value that is not finite: its batch-norm statistics do not belong to these \
          weights, or the GPU driver computes wrongly; try another adapter or backend"
@@ -275,8 +275,8 @@ pub enum Error {
         /// Its measured time.
         measured: Latency,
     },
-    /// The budget is no duration.
-    #[error("a budget of {} ms is no duration: give a positive number of milliseconds", budget.limit.0)]
+    /// The budget is not a duration.
+    #[error("a budget of {} ms is not a duration: give a positive number of milliseconds", budget.limit.0)]
     InvalidBudget {
         /// Budget that was asked for.
         budget: Budget,

@@ -8,7 +8,7 @@
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let (width, height, bytes) = (28, 28, vec![0; 28 * 28 * 4]);
 //! let bundle = Bundle::open("fashion.nestling")?; // mapped, verified, nothing trusted
-//! let runtime = Runtime::open(&bundle, &RuntimeOptions::default())?; // adapter, shared weights uploaded once, pipelines
+//! let runtime = Runtime::open(&bundle, &RuntimeOptions::default())?; // adapter, shared weights, pipelines
 //! let choice = runtime.choose(Budget::p90(Millis(8.0)))?; // measured on this device; active from now on
 //! println!("{choice}"); // child, predicted and measured ms, accuracy, why
 //! let answer = runtime.classify(&Image::rgba8(width, height, &bytes)?)?;
@@ -22,9 +22,9 @@
 //!
 //! # The public surface
 //! An app may rely on the names at the root of this crate; `docs/api.md` lists them. [`low_level`] holds the rest, for
-//! laboratories and trainers, and may change in any release.
+//! evaluation tools and trainers, and may change in any release.
 //!
-//! # Rooms
+//! # Components
 //! | module | purpose | uses |
 //! | --- | --- | --- |
 //! | `session` | [`Runtime`]: opens, measures, chooses, classifies, switches | all below |

@@ -1,4 +1,5 @@
-//! The engine underneath [`Runtime`](crate::Runtime): for laboratories, trainers and tests. It may change in any release.
+//! The engine underneath [`Runtime`](crate::Runtime): for evaluation tools, trainers and tests. It may change in any
+//! release.
 
 pub use crate::engine::{
     EngineOptions, HostSpan, LayerPlan, LayerTimes, LoadTimes, MemoryUse, Planner, Supernet, Timeline, Traits,

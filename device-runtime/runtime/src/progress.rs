@@ -2,8 +2,9 @@ use std::fmt;
 
 /// How far a measurement, a choice or a calibration is.
 ///
-/// The callback runs in the midst of it, on the thread that does it: it must return soon, for a slow one makes the device
-/// look slow. It may classify and switch; a call that measures, chooses or calibrates gets [`Error::Busy`](crate::Error).
+/// The callback runs in the midst of it, on the thread that does it: it must return soon, for a slow one makes the
+/// device look slow. It may classify and switch; a call that measures, chooses or calibrates gets
+/// [`Error::Busy`](crate::Error).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Progress {
     /// Part that is done, from 0 to 1.

@@ -10,7 +10,7 @@ use nestling_train::train::TrainConfig;
 
 /// Measures images per CPU-second of a sandwich step, of a step of the biggest child alone, and with a second worker.
 ///
-/// All are measured in one run, in turns, so that a noisy machine disturbs each alike.
+/// All are measured in one run, in turns, so that noise of the machine affects all of them equally.
 #[derive(Args, Debug)]
 pub struct Bench {
     /// Rounds; each takes about ten seconds

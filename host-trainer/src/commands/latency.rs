@@ -43,8 +43,9 @@ fn open(path: &Path) -> Result<Bundle> {
 
 /// Adds device profiles to the bundle, so that other devices start from them and `search --device` can use them.
 ///
-/// A device has one table, the newest. A profile must have been measured with this version's kernels and with this bundle's
-/// space, weights and children. Tables that were added meanwhile do not matter, and the profiles on the devices stay valid.
+/// A device has one table, the newest. A profile must have been measured with this version's kernels and with this
+/// bundle's space, weights and children. Tables that were added meanwhile do not matter, and the profiles on the
+/// devices stay valid.
 #[derive(Args, Debug)]
 #[command(
     after_help = "Example:\n  nestling-device profile my.nestling --out phone.json    # on the phone\n  nestling latency \
@@ -146,8 +147,8 @@ impl List {
     }
 }
 
-/// Compares the devices of a bundle by their predicted times: how differently they order children, and the child that each
-/// takes for the same budgets.
+/// Compares the devices of a bundle by their predicted times: how differently they order children, and the child that
+/// each takes for the same budgets.
 #[derive(Args, Debug)]
 #[command(after_help = "Example:\n  nestling latency compare my.nestling --children 500")]
 struct Compare {

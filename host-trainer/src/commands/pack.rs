@@ -16,8 +16,8 @@ use nestling_train::search::SearchReport;
 use serde_json::json;
 use std::path::PathBuf;
 
-/// Writes the bundle: shared weights, search space, calibrated children, labels, preprocessing, accuracy predictor, and images
-/// that calibrate and check other children.
+/// Writes the bundle: shared weights, search space, calibrated children, labels, preprocessing, accuracy predictor, and
+/// images that calibrate and check other children.
 ///
 /// `nestling latency add` adds device profiles to it. Packing again keeps them, if the search space is the same.
 #[derive(Args, Debug)]
@@ -56,7 +56,7 @@ impl Pack {
         bar.finish_and_clear();
         if manifest.accuracy_predictor.is_none() {
             say(
-                "the bundle ships without an accuracy predictor, for the search holds none; run `nestling search` again to fit one",
+                "the search holds no accuracy predictor, so the bundle has none; run `nestling search` again to fit one",
             );
         }
         self.show(&manifest)
@@ -120,7 +120,8 @@ impl Pack {
     }
 }
 
-/// Evaluates the shipped children on the test images again: the search had the exact weights, the file has rounded ones.
+/// Evaluates the shipped children on the test images again: the search had the exact weights, the file has rounded
+/// ones.
 fn test_rounded(run: &TrainedRun, weights: &[f32], report: &mut SearchReport) -> Result<()> {
     let children: Vec<_> = report.shipped().map(|(_, evaluated)| evaluated.child.clone()).collect();
     let tested = test(run, weights, &children, processors())?;

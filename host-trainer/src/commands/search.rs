@@ -15,14 +15,14 @@ use std::fmt::Write;
 
 /// Evaluates a grid of children and random ones on held-out images, and keeps the Pareto front.
 ///
-/// Each child is calibrated first. A predictor of accuracy is fitted to all of them, and the front is evaluated on the test
-/// images.
+/// Each child is calibrated first. A predictor of accuracy is fitted to all of them, and the front is evaluated on the
+/// test images.
 ///
-/// With a budget it searches the whole space instead, for the most accurate children within a device's predicted latency or
-/// within MAdds. It needs the accuracy predictor of a search without a budget. The most promising children are calibrated and
-/// evaluated, and become part of the run's search.json. The best ships as `found-1` with the next `nestling pack`, if it is
-/// more accurate on held-out images than the shipped children within that budget. The next search without a budget starts
-/// anew. Without a trained run, but with a bundle, children are predicted only.
+/// With a budget it searches the whole space instead, for the most accurate children within a device's predicted
+/// latency or within MAdds. It needs the accuracy predictor of a search without a budget. The most promising children
+/// are calibrated and evaluated, and become part of the run's search.json. The best ships as `found-1` with the next
+/// `nestling pack`, if it is more accurate on held-out images than the shipped children within that budget. The next
+/// search without a budget starts again. Without a trained run, but with a bundle, children are predicted only.
 #[derive(Args, Debug)]
 #[command(
     after_help = "Examples:\n  nestling search\n  nestling search --device mali --budget-ms 4 --bundle my.nestling\n  nestling \

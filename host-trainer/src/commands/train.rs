@@ -89,7 +89,7 @@ impl Train {
         if let Some(found) = &checkpoint {
             if found.config != config {
                 bail!(
-                    "{} holds a run with another configuration; give another --run, or remove it to start anew (the demo: \
+                    "{} holds a run with another configuration; give another --run, or remove it to start again (the demo: \
                      --fresh)",
                     self.run.run.display()
                 );

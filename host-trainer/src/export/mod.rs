@@ -147,7 +147,7 @@ impl Exported<'_> {
 /// [`ExportError`] if the tensors do not fit the format, or the disk does not take the file.
 ///
 /// # Panics
-/// If `index` is no place in [`Bundle::children`].
+/// If `index` is not a place in [`Bundle::children`].
 pub fn export(bundle: &Bundle, index: usize, format: Format, path: &Path) -> Result<(), ExportError> {
     let calibrated = &bundle.calibrated()[index];
     let child = Exported {

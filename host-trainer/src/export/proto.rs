@@ -1,4 +1,5 @@
-//! The few ONNX messages that a child needs. Field numbers and meanings are those of the ONNX specification's `onnx.proto`.
+//! The few ONNX messages that a child needs. Field numbers and meanings are those of the ONNX specification's
+//! `onnx.proto`.
 
 use prost::Message;
 

@@ -4,7 +4,8 @@ use nestling_core::latency::LatencyTable;
 use nestling_core::space::SearchSpace;
 use std::path::Path;
 
-/// The latency tables of the bundle at `path`, for a new bundle of `space` that replaces it; empty if there is no such file.
+/// The latency tables of the bundle at `path`, for a new bundle of `space` that replaces it; empty if there is no such
+/// file.
 ///
 /// A device's times depend on the space and the kernels, not on the weights.
 ///

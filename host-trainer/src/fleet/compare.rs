@@ -30,8 +30,8 @@ pub struct Comparison {
     pub reversals: Vec<Reversal>,
     /// Shipped children that each device takes when the same share of all children keeps its budget.
     pub shares: Vec<SameShare>,
-    /// Shipped children that each device takes for the same budget in milliseconds, from the fastest device's fastest child
-    /// to the slowest device's slowest.
+    /// Shipped children that each device takes for the same budget in milliseconds, from the fastest device's fastest
+    /// child to the slowest device's slowest.
     pub budgets: Vec<SameBudget>,
 }
 
@@ -193,7 +193,8 @@ fn same_share(percent: f64, shipped: &[ChildEntry], times: &[Vec<f64>]) -> SameS
     SameShare { percent, budgets_ms, differ: differ(&taken), taken }
 }
 
-/// Budgets at equal ratios. For the smallest only the fastest device has a child; for the largest every device has its best.
+/// Budgets at equal ratios. For the smallest only the fastest device has a child; for the largest every device has its
+/// best.
 fn same_budgets(shipped: &[ChildEntry], times: &[Vec<f64>]) -> Vec<SameBudget> {
     let of_shipped = || times.iter().flat_map(|times| &times[..shipped.len()]).copied();
     // At least a microsecond: made-up times may be zero, and a ratio needs a positive number.

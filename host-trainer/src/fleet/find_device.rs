@@ -7,8 +7,8 @@ fn lines<'a>(tables: impl Iterator<Item = &'a LatencyTable>) -> String {
 
 /// Whether each word of a name is part of a fact of the key, in any case.
 ///
-/// A word that equals the precision of one of the tables means that precision: `f16` is also the name of a feature, which
-/// an adapter may have without using it.
+/// A word that equals the precision of one of the tables means that precision: `f16` is also the name of a feature,
+/// which an adapter may have without using it.
 fn matches(tables: &[LatencyTable], device: &DeviceKey, name: &str) -> bool {
     let DeviceKey { adapter, driver, backend, precision, features } = device;
     let facts: Vec<String> =

@@ -106,7 +106,8 @@ impl View {
         let mut at = self.offset;
         for _ in 0..count {
             values.push(element.number(&storage[at * element.bytes()..]));
-            // An odometer: the last axis turns fastest. Wrapping, because the step behind the last may be a huge stride.
+            // An odometer: the last axis turns fastest. Wrapping, because the step behind the last may be a huge
+            // stride.
             for axis in (0..index.len()).rev() {
                 index[axis] += 1;
                 at = at.wrapping_add(self.strides[axis]);

@@ -26,8 +26,8 @@ impl SourceModel for EfficientNetLite0 {
         Ok(preset.unwrap_or_else(|| self.space())?.smallest())
     }
 
-    /// `(value - 127) / 128`, as for TensorFlow's Lite models, but of the whole centred square. Their evaluation keeps 0.875
-    /// of it.
+    /// `(value - 127) / 128`, as for TensorFlow's Lite models, but of the whole centred square. Their evaluation keeps
+    /// 0.875 of it.
     fn preprocessing(&self) -> Preprocessing {
         Preprocessing {
             means: vec![127.0 / 255.0; 3],

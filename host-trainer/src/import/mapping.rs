@@ -192,8 +192,8 @@ impl<'a> SourceLayers<'a> {
         Self { model, tensors, used: BTreeSet::new() }
     }
 
-    /// The numbers of Nestling's `layer`, whose weight has `weight_shape` (`[out, in / groups, kernel, kernel]`, also for
-    /// the classifier).
+    /// The numbers of Nestling's `layer`, whose weight has `weight_shape` (`[out, in / groups, kernel, kernel]`, also
+    /// for the classifier).
     ///
     /// # Errors
     /// [`ImportError`] if the model has no such layer, or the file lacks a tensor of it or has one of another shape.

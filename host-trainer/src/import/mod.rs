@@ -4,8 +4,8 @@
 //! * [`SourceModel`] maps a model's tensor names to the layers of a network.
 //! * [`place`] writes the tensors into the slice of the supernet that they belong to.
 //!
-//! A file is untrusted input. These modules are therefore plain safe Rust without libtorch, and they allocate no more than
-//! a few times the size of the file.
+//! A file is untrusted input. These modules are therefore plain safe Rust without libtorch, and they allocate no more
+//! than a few times the size of the file.
 
 mod element;
 mod error;

@@ -1,10 +1,10 @@
 //! The part of Python's pickle format (protocol 2) that `torch.save` writes.
 //!
-//! A pickle is a program for a stack machine, and Python's own machine can call anything. This one knows only the opcodes
-//! that a state dict needs. It makes plain values, and refuses every name but those of [`Callable`].
+//! A pickle is a program for a stack machine, and Python's own machine can call anything. This one knows only the
+//! opcodes that a state dict needs. It makes plain values, and refuses every name but those of [`Callable`].
 //!
-//! `pickle_machine.rs` has the opcodes, the stack and the memo; `pickle_objects.rs` the calls, which make dicts, storages and
-//! tensors.
+//! `pickle_machine.rs` has the opcodes, the stack and the memo; `pickle_objects.rs` the calls, which make dicts,
+//! storages and tensors.
 
 use super::WeightsError;
 use super::element::{Element, View};

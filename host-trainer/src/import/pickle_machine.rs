@@ -104,7 +104,7 @@ impl<'a> Machine<'a> {
     }
 
     fn utf8(&self, bytes: &'a [u8]) -> Result<&'a str, WeightsError> {
-        std::str::from_utf8(bytes).map_err(|_| self.damaged("text that is no UTF-8"))
+        std::str::from_utf8(bytes).map_err(|_| self.damaged("text that is not UTF-8"))
     }
 
     pub fn line(&mut self) -> Result<&'a str, WeightsError> {
@@ -175,7 +175,7 @@ impl<'a> Machine<'a> {
     fn extend_list(&mut self, new: &[Id]) -> Result<(), WeightsError> {
         let list = self.top()?;
         let Value::List(items) = &mut self.values[list] else {
-            return Err(self.damaged("an item for something that is no list"));
+            return Err(self.damaged("an item for something that is not a list"));
         };
         items.extend(new);
         Ok(())
@@ -184,7 +184,7 @@ impl<'a> Machine<'a> {
     fn extend_dict(&mut self, new: &[Id]) -> Result<(), WeightsError> {
         let dict = self.top()?;
         let (Value::Dict(items), true) = (&mut self.values[dict], new.len().is_multiple_of(2)) else {
-            return Err(self.damaged("an entry for something that is no dict"));
+            return Err(self.damaged("an entry for something that is not a dict"));
         };
         items.extend(new.chunks_exact(2).map(|pair| (pair[0], pair[1])));
         Ok(())

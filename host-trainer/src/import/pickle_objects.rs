@@ -17,7 +17,7 @@ impl<'a> Machine<'a> {
     pub fn storage(&mut self) -> Result<(), WeightsError> {
         let id = self.pop()?;
         let Value::Tuple(items) = &self.values[id] else {
-            return Err(self.damaged("a persistent id that is no tuple"));
+            return Err(self.damaged("a persistent id that is not a tuple"));
         };
         let items: Vec<&Value<'a>> = items.iter().map(|&item| &self.values[item]).collect();
         let (element, key, len) = match items[..] {
@@ -37,7 +37,7 @@ impl<'a> Machine<'a> {
                 Value::None,
             ] => (*element, *key, *len),
             [.., Value::Tuple(_)] => return Err(self.unsupported("a storage that is part of another one")),
-            _ => return Err(self.damaged("a persistent id that is no storage")),
+            _ => return Err(self.damaged("a persistent id that is not a storage")),
         };
         let len = usize::try_from(len).map_err(|_| self.damaged(format!("a storage of {len} elements")))?;
         self.push(Value::Storage(Storage { element, key, len }));
@@ -48,7 +48,7 @@ impl<'a> Machine<'a> {
         let (arguments, callee) = (self.pop()?, self.pop()?);
         let (Value::Callable(callable), Value::Tuple(arguments)) = (&self.values[callee], &self.values[arguments])
         else {
-            return Err(self.damaged("a call of something that is no function"));
+            return Err(self.damaged("a call of something that is not a function"));
         };
         let made = match callable {
             Callable::OrderedDict => self.ordered_dict(arguments)?,
@@ -67,15 +67,15 @@ impl<'a> Machine<'a> {
             _ => return Err(self.damaged("an OrderedDict of several arguments")),
         };
         let Value::List(pairs) = pairs else {
-            return Err(self.damaged("an OrderedDict of something that is no list"));
+            return Err(self.damaged("an OrderedDict of something that is not a list"));
         };
         let mut items = Vec::new();
         for &pair in pairs {
             let (Value::List(pair) | Value::Tuple(pair)) = &self.values[pair] else {
-                return Err(self.damaged("an entry of an OrderedDict that is no pair"));
+                return Err(self.damaged("an entry of an OrderedDict that is not a pair"));
             };
             let &[key, value] = &pair[..] else {
-                return Err(self.damaged("an entry of an OrderedDict that is no pair"));
+                return Err(self.damaged("an entry of an OrderedDict that is not a pair"));
             };
             items.push((key, value));
         }
@@ -108,7 +108,7 @@ impl<'a> Machine<'a> {
 
     fn sizes(&self, id: Id) -> Result<Vec<usize>, WeightsError> {
         let Value::Tuple(sizes) = &self.values[id] else {
-            return Err(self.damaged("a tensor whose sizes are no tuple"));
+            return Err(self.damaged("a tensor whose sizes are not a tuple"));
         };
         sizes.iter().map(|&size| self.size(size)).collect()
     }
@@ -118,7 +118,7 @@ impl<'a> Machine<'a> {
         let state = self.pop()?;
         let target = self.top()?;
         let (Value::Dict(_), Value::Dict(attributes)) = (&self.values[target], &self.values[state]) else {
-            return Err(self.damaged("attributes of something that is no OrderedDict"));
+            return Err(self.damaged("attributes of something that is not an OrderedDict"));
         };
         for (name, _) in attributes {
             if !matches!(self.values[*name], Value::Text("_metadata")) {

@@ -13,8 +13,8 @@ pub struct Imported {
     pub placed: usize,
 }
 
-/// Places the tensors of `model` into `rest`, the flat vector of a supernet of the model's space, whose other weights stay
-/// as they are.
+/// Places the tensors of `model` into `rest`, the flat vector of a supernet of the model's space, whose other weights
+/// stay as they are.
 ///
 /// # Errors
 /// [`ImportError`] if a tensor is missing, left over, of another shape or not finite, or the statistics are impossible.
@@ -53,8 +53,8 @@ pub fn place(
     Ok(Imported { weights, child: CalibratedChild::new(&network, statistics)?, placed })
 }
 
-/// Writes a layer's weight to the first outputs, the first inputs and the centre of the kernel of the supernet's, and its
-/// vectors to the first elements of the supernet's.
+/// Writes a layer's weight to the first outputs, the first inputs and the centre of the kernel of the supernet's, and
+/// its vectors to the first elements of the supernet's.
 fn place_layer(
     layer: &Layer,
     convolution: &Convolution,

@@ -11,8 +11,9 @@ type Tensors = BTreeMap<String, SourceTensor>;
 pub(super) const LEGACY_MAGIC: [u8; 15] =
     [0x80, 2, 0x8a, 10, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19, b'.'];
 
-/// Up to PyTorch 1.5: pickles of a magic number, a protocol number, the writer's sizes of C types, the state dict and the
-/// list of storage keys; then each storage as its number of elements and their bytes, little-endian on every machine.
+/// Up to PyTorch 1.5: pickles of a magic number, a protocol number, the writer's sizes of C types, the state dict and
+/// the list of storage keys; then each storage as its number of elements and their bytes, little-endian on every
+/// machine.
 pub(super) fn read_legacy(bytes: &[u8]) -> Result<Tensors, WeightsError> {
     let protocol_at = LEGACY_MAGIC.len();
     let protocol = Pickle::read(bytes, protocol_at)?;

@@ -45,7 +45,7 @@ impl<'a> Archive<'a> {
             let (stored, len, header) = (file.u32(at + 20)?, file.u32(at + 24)?, file.u32(at + 42)?);
             let (name_len, extra, comment) = (file.u16(at + 28)?, file.u16(at + 30)?, file.u16(at + 32)?);
             let name = file.slice(at + 46, name_len)?;
-            let name = std::str::from_utf8(name).map_err(|_| damaged(at, "a name that is no UTF-8"))?;
+            let name = std::str::from_utf8(name).map_err(|_| damaged(at, "a name that is not UTF-8"))?;
             if method != 0 || flags & 1 != 0 || stored != len {
                 return Err(unsupported(at, "a compressed or encrypted zip entry"));
             }

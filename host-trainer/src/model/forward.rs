@@ -5,7 +5,8 @@ use tch::{Device, Kind, Tensor};
 
 /// The source of batch norm's statistics.
 ///
-/// There are no running statistics: they are ill-defined while the architecture varies (BigNAS, batch norm calibration).
+/// There are no running statistics: they are ill-defined while the architecture varies (BigNAS, batch norm
+/// calibration).
 #[derive(Clone, Copy, Debug)]
 pub enum Norm<'a> {
     /// From this batch of this child: training.
@@ -86,8 +87,8 @@ pub fn activate(x: Tensor, activation: Activation) -> Tensor {
 /// Runs a child on a batch of normalised images `[count, channels, resolution, resolution]`; returns logits
 /// `[count, classes]`.
 ///
-/// `dropout` is a mask for the classifier's input, already divided by the survival rate. The child is an argument, never
-/// a hidden state of the model.
+/// `dropout` is a mask for the classifier's input, already divided by the survival rate. The child is an argument,
+/// never a hidden state of the model.
 pub fn forward(
     network: &Network,
     parameters: &Parameters,

@@ -30,8 +30,8 @@ pub struct ImportedOptions {
 /// Writes a bundle in which only the imported child is trained, whole or not at all.
 ///
 /// # Errors
-/// [`PackRunError`] if the space does not offer a child, the storage cannot hold a weight, or the disk does not take the
-/// file.
+/// [`PackRunError`] if the space does not offer a child, the storage cannot hold a weight, or the disk does not take
+/// the file.
 pub fn pack_imported(
     model: &dyn SourceModel,
     imported: Imported,

@@ -22,7 +22,8 @@ pub struct UntrainedOptions {
 /// Writes a bundle of random weights, whole or not at all; every child in it is marked untrained.
 ///
 /// # Errors
-/// [`PackRunError`] if the space does not offer a child, the storage cannot hold a weight, or the disk does not take the file.
+/// [`PackRunError`] if the space does not offer a child, the storage cannot hold a weight, or the disk does not take
+/// the file.
 pub fn pack_untrained(
     space: &ValidatedSpace,
     children: &[(String, Child)],

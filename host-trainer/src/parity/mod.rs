@@ -65,7 +65,8 @@ pub enum ParityError {
 
 /// Compares the smallest and the biggest child of a bundle and `random` children of its space on `images`.
 ///
-/// The random children are calibrated on `calibration`. `progress` is called with the number of children done and to do.
+/// The random children are calibrated on `calibration`. `progress` is called with the number of children done and to
+/// do.
 ///
 /// # Errors
 /// [`ParityError`] if a child or the device refuses; a difference is not an error but a number in the report.

@@ -1,7 +1,7 @@
 //! The page that shows a whole run: one HTML file with plots, tables and sample images that needs no network.
 //!
-//! [`Demo`] reads the files of a demo with the types that wrote them, and [`html`] turns it into the page. Plots and tables
-//! are drawn by [`nestling_page`].
+//! [`Demo`] reads the files of a demo with the types that wrote them, and [`html`] turns it into the page. Plots and
+//! tables are drawn by [`nestling_page`].
 
 mod charts;
 mod demo;

@@ -41,7 +41,8 @@ pub fn has_samples(folder: &Path) -> bool {
     classified_path(folder, 0).exists()
 }
 
-/// Joins the answers of `classified-0.json`, `classified-1.json`, ... with the first of `images`, which were classified.
+/// Joins the answers of `classified-0.json`, `classified-1.json`, ... with the first of `images`, which were
+/// classified.
 ///
 /// Images that some child got wrong come first, because they are the most interesting ones.
 ///

@@ -8,8 +8,8 @@ fn at<T: Copy>(list: &[T], fraction: f64) -> T {
     list[((list.len() - 1) as f64 * fraction).round() as usize]
 }
 
-/// The coarse grid: every resolution, with whole-network presets of depth (least, middle, most), width (least, most) and
-/// kernel size (smallest, largest, large in the last half only). At most `resolutions * 3 * 2 * 3` children.
+/// The coarse grid: every resolution, with whole-network presets of depth (least, middle, most), width (least, most)
+/// and kernel size (smallest, largest, large in the last half only). At most `resolutions * 3 * 2 * 3` children.
 pub fn coarse_grid(space: &SearchSpace) -> Vec<Child> {
     let mut children = BTreeSet::new();
     for &resolution in &space.resolutions {

@@ -17,8 +17,8 @@ pub fn pareto_front(all: &[Evaluated]) -> Vec<usize> {
     order
 }
 
-/// Chooses and names the children that ship: the front, thinned to at most `most` children, with `smallest` and `biggest`
-/// always among them.
+/// Chooses and names the children that ship: the front, thinned to at most `most` children, with `smallest` and
+/// `biggest` always among them.
 ///
 /// Returns pairs of a name and an index into `all`, fewest MAdds first.
 pub fn name_shipped(space: &ValidatedSpace, all: &[Evaluated], most: usize) -> Vec<(String, usize)> {

@@ -29,7 +29,7 @@ pub struct Checkpoint {
 #[non_exhaustive]
 pub enum CheckpointError {
     /// It cannot be read.
-    #[error("cannot read checkpoint {path}: {problem}; remove it to start anew, or restore a good copy")]
+    #[error("cannot read checkpoint {path}: {problem}; remove it to start again, or restore a good copy")]
     Read {
         /// The file.
         path: PathBuf,

@@ -21,8 +21,8 @@ pub struct TrainConfig {
     pub warmup_epochs: f64,
     /// Share of the run at which the rate reaches its constant ending (BigNAS: exponential decay, constant ending).
     pub decay_until: f64,
-    /// The constant ending, as a share of the highest rate. BigNAS ends at 5 % after 360 epochs. A run of a dozen epochs
-    /// with averaged weights does better with 10 %, because the average already removes the noise.
+    /// The constant ending, as a share of the highest rate. BigNAS ends at 5 % after 360 epochs. A run of a dozen
+    /// epochs with averaged weights does better with 10 %, because the average already removes the noise.
     pub constant_ending: f64,
     /// Nesterov momentum.
     pub momentum: f64,
@@ -34,7 +34,8 @@ pub struct TrainConfig {
     pub dropout: f64,
     /// Random children a step, beside the biggest and the smallest (BigNAS: 2).
     pub random_children: u32,
-    /// Decay a step of the running average of the weights, which is evaluated and shipped; 0 ships the weights themselves.
+    /// Decay a step of the running average of the weights, which is evaluated and shipped; 0 ships the weights
+    /// themselves.
     pub average_decay: f64,
     /// Changes of training images.
     pub augmentation: Augmentation,

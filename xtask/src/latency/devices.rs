@@ -49,8 +49,8 @@ impl Device {
 
 /// Holds a command on one core, without lavapipe's worker threads.
 ///
-/// Spread over cores, a software driver mostly waits for threads to wake: its times then depend on the scheduler more than
-/// on the child. On one core they are steady, and shorter.
+/// Spread over cores, a software driver mostly waits for threads to wake: its times then depend on the scheduler more
+/// than on the child. On one core they are steady, and shorter.
 fn on_core(core: usize, command: &Command) -> Command {
     let mut pinned = Command::new("taskset");
     pinned.args(["-c", &core.to_string()]).arg(command.get_program()).args(command.get_args());

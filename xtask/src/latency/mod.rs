@@ -1,5 +1,5 @@
-//! `cargo xtask latency`: checks on every device of this machine that latency is predicted well, budgets are kept and the
-//! whole search space is used.
+//! `cargo xtask latency`: checks on every device of this machine that latency is predicted well, budgets are kept and
+//! the whole search space is used.
 //!
 //! The figures come from the commands of the two programs, which can be run alone.
 

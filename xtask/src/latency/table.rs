@@ -69,7 +69,7 @@ fn write_curves(out: &mut String, prediction: &Value) -> fmt::Result {
     };
     writeln!(out)?;
     let (alone, from_nearest) = ("measured children: MAPE, %", "from the nearest table");
-    write_header(out, &["space", "device", "profile", alone, from_nearest, "rounds rank alike by", "drift"])?;
+    write_header(out, &["space", "device", "profile", alone, from_nearest, "rank correlation of the rounds", "drift"])?;
     for one in rows(prediction) {
         writeln!(
             out,
@@ -98,7 +98,7 @@ fn write_facts(out: &mut String, summary: &Value) -> fmt::Result {
 fn facts_of_choices(summary: &Value) -> [(&'static str, String); 3] {
     let (choices, whole) = (&summary["choices"], &summary["whole_space"]);
     let kept = format!(
-        "{} % of {} ({} % at the pace of the choice), {} refused",
+        "{} % of {} ({} % without drift since the choice), {} refused",
         number(&choices["kept_percent"], 1),
         choices["budgets"],
         number(&choices["kept_without_drift_percent"], 1),

@@ -1,11 +1,11 @@
-//! Which room uses which.
+//! Which component uses which.
 
 use super::references::{Import, NamePath};
-use super::resolve::Found;
+use super::resolve::Resolved;
 use super::source::{ModuleId, Tree};
 use std::collections::BTreeSet;
 
-/// One use of another room.
+/// One use of another component.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Edge {
     pub from: String,
@@ -16,35 +16,35 @@ pub struct Edge {
     pub text: String,
 }
 
-/// All uses of other rooms, in order of their places.
+/// All uses of other components, in order of their places.
 pub fn find(tree: &Tree) -> BTreeSet<Edge> {
     (0..tree.modules.len()).flat_map(|module| of_module(tree, module)).collect()
 }
 
-/// The crate that a room belongs to.
-pub fn crate_of(room: &str) -> &str {
-    room.split('/').next().unwrap_or(room)
+/// The crate that a component belongs to.
+pub fn crate_of(component: &str) -> &str {
+    component.split('/').next().unwrap_or(component)
 }
 
-/// Whether a room is another one or lies inside of it.
-pub fn is_within(room: &str, outer: &str) -> bool {
-    room.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+/// Whether a component is another one or lies inside of it.
+pub fn is_within(component: &str, outer: &str) -> bool {
+    component.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 fn of_module(tree: &Tree, module: ModuleId) -> Vec<Edge> {
     let references = &tree.modules[module].references;
-    let from = tree.room(module);
-    let edge = |found: &Found, line: usize, text: String| Edge {
+    let from = tree.component(module);
+    let edge = |found: &Resolved, line: usize, text: String| Edge {
         from: from.to_owned(),
-        to: tree.room(found.module()).to_owned(),
+        to: tree.component(found.module()).to_owned(),
         file: tree.files[tree.modules[module].file].path.clone(),
         line,
         text,
     };
     let imports = references.imports.iter().filter_map(|import| {
         let found = tree.resolve(module, &import.path)?;
-        // A name that is only passed on from a room inside is not used here.
-        let is_passed_on = is_within(tree.room(found.module()), from) && !is_mentioned(tree, module, import);
+        // A name that is only passed on from a component inside is not used here.
+        let is_passed_on = is_within(tree.component(found.module()), from) && !is_mentioned(tree, module, import);
         (!is_passed_on).then(|| edge(&found, import.path.line, use_text(import)))
     });
     let paths = references.paths.iter().filter_map(|path| {
@@ -62,13 +62,13 @@ fn is_mentioned(tree: &Tree, module: ModuleId, import: &Import) -> bool {
     }
 }
 
-/// Whether the import of a path's first segment already stands for the same room.
-fn is_counted_by_import(tree: &Tree, module: ModuleId, path: &NamePath, found: &Found) -> bool {
+/// Whether the import of a path's first segment already stands for the same component.
+fn is_counted_by_import(tree: &Tree, module: ModuleId, path: &NamePath, found: &Resolved) -> bool {
     let Some(first) = path.segments.first() else { return false };
     let mut imports = tree.modules[module].references.imports.iter();
     let Some(import) = imports.find(|import| import.name.as_ref() == Some(first)) else { return false };
     match tree.resolve(module, &import.path) {
-        Some(Found::Module(imported)) => tree.room(imported) == tree.room(found.module()),
+        Some(Resolved::Module(imported)) => tree.component(imported) == tree.component(found.module()),
         _ => true,
     }
 }

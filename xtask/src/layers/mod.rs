@@ -1,7 +1,7 @@
 //! `cargo xtask layers`: the structure of the code, read from its `use` items and paths.
 //!
-//! A *room* is a crate, a top-level module of one, or a folder of modules. The picture in `docs/architecture.md` says
-//! which room may use which; this command compares it with the code.
+//! A *component* is a crate, a top-level module of one, or a folder of modules. The picture in `docs/architecture.md`
+//! says which component may use which; this command compares it with the code.
 
 mod edges;
 mod graph;
@@ -76,7 +76,8 @@ struct Longest {
     lines: usize,
 }
 
-/// Reports the structure; fails if rooms form a cycle, use each other against the arrows or are missing in the picture.
+/// Reports the structure; fails if components form a cycle, use each other against the arrows or are missing in the
+/// picture.
 pub fn run(options: &Options) -> Result<()> {
     let root = workspace::root();
     let picture = options.picture.clone().unwrap_or_else(|| root.join(PICTURE));
@@ -162,7 +163,11 @@ fn longest(tree: &source::Tree) -> (Option<Longest>, Option<Longest>) {
 fn judge(structure: &Structure) -> Result<()> {
     let mut wrong: Vec<String> = structure.faults.clone();
     wrong.extend(
-        structure.cycles.iter().flatten().map(|rooms| format!("these rooms use each other: {}", rooms.join(", "))),
+        structure
+            .cycles
+            .iter()
+            .flatten()
+            .map(|components| format!("these components use each other: {}", components.join(", "))),
     );
     wrong.extend(structure.wrong_way.iter().flatten().map(report::line));
     ensure!(wrong.is_empty(), "faults of structure: {}\n  {}", wrong.len(), wrong.join("\n  "));

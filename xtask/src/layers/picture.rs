@@ -12,9 +12,9 @@
 //!   runtime["device-runtime/runtime"] --> core
 //! ```
 //!
-//! A label names a crate (by its folder, the folder's last component or its package) or a room (`core/space`; inside of the
-//! crate's subgraph also `space`). Text after a colon or a line break (`<br/>`) is free. Without a label the id counts.
-//! `a --> b` says that `a` may use `b` and all that `b` may use.
+//! A label names a crate (by its folder, the last part of its path or its package) or a component (`core/space`; inside
+//! of the crate's subgraph also `space`). Text after a colon or a line break (`<br/>`) is free. Without a label the id
+//! counts. `a --> b` says that `a` may use `b` and all that `b` may use.
 
 use super::edges::{Edge, crate_of, is_within};
 use super::graph::{Graph, cycles, graph};
@@ -23,10 +23,10 @@ use super::source::Tree;
 use anyhow::Result;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Crates that the picture must show with all their rooms, by the last component of their folder.
+/// Crates that the picture must show with all their components, by the last part of their path.
 const REQUIRED: [&str; 6] = ["core", "bundle", "runtime", "lab", "shaders", "host-trainer"];
 
-/// The drawn rooms and crates, and the arrows between them.
+/// The drawn components and crates, and the arrows between them.
 pub struct Picture {
     drawn: BTreeSet<String>,
     arrows: Graph,
@@ -35,36 +35,39 @@ pub struct Picture {
 }
 
 impl Picture {
-    /// Reads the picture of a document and finds the rooms that it names.
+    /// Reads the picture of a document and finds the components that it names.
     pub fn read(document: &str, tree: &Tree) -> Result<Self> {
         let chart = mermaid::read(document)?;
         let names = Names::of(tree);
-        let (mut rooms, mut faults) = (BTreeMap::new(), Vec::new());
+        let (mut components, mut faults) = (BTreeMap::new(), Vec::new());
         for (id, node) in &chart.nodes {
             let frame = node.frame.as_ref().and_then(|frame| names.find(&chart.nodes.get(frame)?.label, None));
             match names.find(&node.label, frame.as_deref()) {
-                Some(room) => drop(rooms.insert(id.as_str(), room)),
+                Some(component) => drop(components.insert(id.as_str(), component)),
                 None if names.is_group(node) => {}
-                None => faults.push(format!("line {}: `{}` is no crate or room", node.line, node.label)),
+                None => faults.push(format!("line {}: `{}` is not a crate or component", node.line, node.label)),
             }
         }
-        let mut picture = Self { drawn: rooms.values().cloned().collect(), arrows: Graph::new(), faults };
-        picture.add_arrows(&chart, &rooms);
+        let mut picture = Self { drawn: components.values().cloned().collect(), arrows: Graph::new(), faults };
+        picture.add_arrows(&chart, &components);
         picture.check(tree);
         Ok(picture)
     }
 
-    fn add_arrows(&mut self, chart: &Chart, rooms: &BTreeMap<&str, String>) {
+    fn add_arrows(&mut self, chart: &Chart, components: &BTreeMap<&str, String>) {
         let mut arrows = Vec::new();
         for arrow in &chart.arrows {
-            let (Some(from), Some(to)) = (rooms.get(arrow.from.as_str()), rooms.get(arrow.to.as_str())) else {
-                let fault =
-                    format!("line {}: `{} --> {}` joins something else than rooms", arrow.line, arrow.from, arrow.to);
+            let (Some(from), Some(to)) = (components.get(arrow.from.as_str()), components.get(arrow.to.as_str()))
+            else {
+                let fault = format!(
+                    "line {}: `{} --> {}` joins something else than components",
+                    arrow.line, arrow.from, arrow.to
+                );
                 self.faults.push(fault);
                 continue;
             };
             if from != to && (from == crate_of(to) || to == crate_of(from)) {
-                self.faults.push(format!("line {}: `{from}` and `{to}` are a crate and its own room", arrow.line));
+                self.faults.push(format!("line {}: `{from}` and `{to}` are a crate and its own component", arrow.line));
             } else {
                 arrows.push((from.as_str(), to.as_str()));
             }
@@ -72,14 +75,15 @@ impl Picture {
         self.arrows = graph(arrows);
     }
 
-    /// Every room must be drawn, and no arrows may form a cycle.
+    /// Every component must be drawn, and no arrows may form a cycle.
     fn check(&mut self, tree: &Tree) {
         for (index, package) in tree.packages.iter().enumerate() {
-            let has_drawn_room =
-                self.drawn.iter().any(|room| *room != package.short && is_within(room, &package.short));
-            if has_drawn_room || REQUIRED.contains(&package.short.as_str()) {
-                let missing = tree.top_level_rooms(index).into_iter().filter(|room| !self.drawn.contains(room));
-                self.faults.extend(missing.map(|room| format!("room `{room}` is missing")));
+            let has_drawn_component =
+                self.drawn.iter().any(|component| *component != package.short && is_within(component, &package.short));
+            if has_drawn_component || REQUIRED.contains(&package.short.as_str()) {
+                let missing =
+                    tree.top_level_components(index).into_iter().filter(|component| !self.drawn.contains(component));
+                self.faults.extend(missing.map(|component| format!("component `{component}` is missing")));
             }
         }
         let all = self.arrows.iter().flat_map(|(from, all)| all.iter().map(move |to| (crate_of(from), crate_of(to))));
@@ -88,11 +92,11 @@ impl Picture {
         self.faults.extend(found.map(|cycle| format!("the arrows form a cycle: {}", cycle.join(", "))));
     }
 
-    /// Whether a room may use another one.
+    /// Whether a component may use another one.
     ///
-    /// A room may also use everything that its crate and the rooms around it may use. An arrow to a crate or a room covers
-    /// everything inside. A crate's root file and its programs may use every room of the crate; so may all rooms of a crate
-    /// that is drawn without rooms.
+    /// A component may also use everything that its crate and the components around it may use. An arrow to a crate or
+    /// a component covers everything inside. A crate's root file and its programs may use every component of the crate;
+    /// so may all components of a crate that is drawn without components.
     pub fn allows(&self, edge: &Edge) -> bool {
         let is_inside = crate_of(&edge.from) == crate_of(&edge.to);
         let Some(from) = self.nearest(&edge.from) else { return is_inside };
@@ -115,35 +119,35 @@ impl Picture {
         false
     }
 
-    /// The innermost drawn room around a room.
-    fn nearest<'a>(&self, room: &'a str) -> Option<&'a str> {
-        outwards(room).find(|name| self.drawn.contains(*name))
+    /// The innermost drawn component around a component.
+    fn nearest<'a>(&self, component: &'a str) -> Option<&'a str> {
+        outwards(component).find(|name| self.drawn.contains(*name))
     }
 }
 
-/// A room, the rooms around it and its crate: `core/select/governor`, `core/select`, `core`.
-fn outwards(room: &str) -> impl Iterator<Item = &str> {
-    std::iter::successors(Some(room), |room| Some(room.rsplit_once('/')?.0))
+/// A component, the components around it and its crate: `core/select/governor`, `core/select`, `core`.
+fn outwards(component: &str) -> impl Iterator<Item = &str> {
+    std::iter::successors(Some(component), |component| Some(component.rsplit_once('/')?.0))
 }
 
 /// The names that labels may give.
 struct Names<'a> {
     tree: &'a Tree,
-    rooms: BTreeSet<&'a str>,
+    components: BTreeSet<&'a str>,
 }
 
 impl<'a> Names<'a> {
     fn of(tree: &'a Tree) -> Self {
         let crates = tree.packages.iter().map(|package| package.short.as_str());
-        Self { tree, rooms: tree.files.iter().map(|file| file.room.as_str()).chain(crates).collect() }
+        Self { tree, components: tree.files.iter().map(|file| file.component.as_str()).chain(crates).collect() }
     }
 
-    /// The room that a label names, which may go on after a colon or a line break. Inside of a crate's subgraph the
-    /// crate's name may be left out.
+    /// The component that a label names, which may go on after a colon or a line break. Inside of a crate's subgraph
+    /// the crate's name may be left out.
     fn find(&self, label: &str, frame: Option<&str>) -> Option<String> {
         let label = name_of(label);
         let inside = frame.map(|frame| format!("{frame}/{label}"));
-        if let Some(inside) = inside.filter(|room| self.rooms.contains(room.as_str())) {
+        if let Some(inside) = inside.filter(|component| self.components.contains(component.as_str())) {
             return Some(inside);
         }
         let of_package = self.tree.packages.iter().find_map(|package| {
@@ -153,7 +157,10 @@ impl<'a> Names<'a> {
             let rest = label.strip_prefix(&package.folder).filter(|rest| rest.is_empty() || rest.starts_with('/'))?;
             Some(format!("{}{rest}", package.short))
         });
-        [of_package, Some(label.to_owned())].into_iter().flatten().find(|room| self.rooms.contains(room.as_str()))
+        [of_package, Some(label.to_owned())]
+            .into_iter()
+            .flatten()
+            .find(|component| self.components.contains(component.as_str()))
     }
 
     /// Whether a node is a subgraph around crates, such as a folder of them.

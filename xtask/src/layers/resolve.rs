@@ -5,7 +5,7 @@ use super::source::{ModuleId, Tree};
 
 /// The end of a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Found {
+pub enum Resolved {
     Module(ModuleId),
     /// An item, and the module that defines it. The item of a crate outside of the workspace counts for the last module
     /// on the way to it.
@@ -15,11 +15,11 @@ pub enum Found {
     },
 }
 
-impl Found {
+impl Resolved {
     /// The module itself, or the item's.
     pub fn module(&self) -> ModuleId {
         match self {
-            Found::Module(module) | Found::Item { module, .. } => *module,
+            Resolved::Module(module) | Resolved::Item { module, .. } => *module,
         }
     }
 }
@@ -28,15 +28,15 @@ impl Tree {
     /// The definition that a path in a module names; `None` outside of the workspace.
     ///
     /// A name that the module before it does not define comes from a macro, and counts for that module.
-    pub fn resolve(&self, from: ModuleId, path: &NamePath) -> Option<Found> {
+    pub fn resolve(&self, from: ModuleId, path: &NamePath) -> Option<Resolved> {
         Resolver { tree: self, under_way: Vec::new() }.path(from, &path.segments, path.is_absolute)
     }
 
     /// A crate of the workspace, as code of a package calls it.
-    fn library(&self, package: usize, name: &str) -> Option<Found> {
+    fn library(&self, package: usize, name: &str) -> Option<Resolved> {
         let package = self.packages[package].names.get(name)?;
         let index = self.packages.iter().position(|one| one.name == *package)?;
-        self.libraries[index].map(Found::Module)
+        self.libraries[index].map(Resolved::Module)
     }
 }
 
@@ -47,13 +47,13 @@ struct Resolver<'a> {
 }
 
 impl Resolver<'_> {
-    fn path(&mut self, from: ModuleId, segments: &[String], is_absolute: bool) -> Option<Found> {
+    fn path(&mut self, from: ModuleId, segments: &[String], is_absolute: bool) -> Option<Resolved> {
         let modules = &self.tree.modules;
         let (first, rest) = segments.split_first()?;
         let mut found = match first.as_str() {
-            "crate" => Found::Module(modules[from].root),
-            "self" => Found::Module(from),
-            "super" => Found::Module(modules[from].parent?),
+            "crate" => Resolved::Module(modules[from].root),
+            "self" => Resolved::Module(from),
+            "super" => Resolved::Module(modules[from].parent?),
             name => {
                 let local = if is_absolute { None } else { self.lookup(from, name, !rest.is_empty()) };
                 local.or_else(|| self.tree.library(modules[from].package, name))?
@@ -61,13 +61,13 @@ impl Resolver<'_> {
         };
         for (index, segment) in rest.iter().enumerate() {
             // After an item only its own parts follow.
-            let Found::Module(module) = found else { break };
+            let Resolved::Module(module) = found else { break };
             found = match segment.as_str() {
                 "self" => continue,
-                "super" => Found::Module(modules[module].parent?),
+                "super" => Resolved::Module(modules[module].parent?),
                 name => match self.lookup(module, name, index + 1 < rest.len()) {
                     Some(found) => found,
-                    None => return Some(Found::Module(module)),
+                    None => return Some(Resolved::Module(module)),
                 },
             };
         }
@@ -75,14 +75,14 @@ impl Resolver<'_> {
     }
 
     /// Looks a name up in a module. A module and an item may share it: more segments can follow only the module.
-    fn lookup(&mut self, module: ModuleId, name: &str, is_module: bool) -> Option<Found> {
+    fn lookup(&mut self, module: ModuleId, name: &str, is_module: bool) -> Option<Resolved> {
         let here = &self.tree.modules[module];
-        let child = here.children.get(name).map(|(child, _)| Found::Module(*child));
+        let child = here.children.get(name).map(|(child, _)| Resolved::Module(*child));
         if is_module && child.is_some() {
             return child;
         }
         if here.definitions.contains_key(name) {
-            return Some(Found::Item { module, name: name.to_owned() });
+            return Some(Resolved::Item { module, name: name.to_owned() });
         }
         if child.is_some() {
             return child;
@@ -96,20 +96,20 @@ impl Resolver<'_> {
         found
     }
 
-    fn imported(&mut self, module: ModuleId, name: &str) -> Option<Found> {
+    fn imported(&mut self, module: ModuleId, name: &str) -> Option<Resolved> {
         let imports = &self.tree.modules[module].references.imports;
         let import = imports.iter().find(|import| import.name.as_deref() == Some(name))?;
         let found = self.path(module, &import.path.segments, import.path.is_absolute);
         // `use nestling_core;` and `use wgpu;` name crates, which are looked up next.
         let is_crate = import.path.segments.len() == 1 && import.path.segments[0] == name;
-        found.or_else(|| (!is_crate).then(|| Found::Item { module, name: name.to_owned() }))
+        found.or_else(|| (!is_crate).then(|| Resolved::Item { module, name: name.to_owned() }))
     }
 
-    fn globbed(&mut self, module: ModuleId, name: &str, is_module: bool) -> Option<Found> {
+    fn globbed(&mut self, module: ModuleId, name: &str, is_module: bool) -> Option<Resolved> {
         let imports = &self.tree.modules[module].references.imports;
         imports.iter().filter(|import| import.name.is_none()).find_map(|import| {
             match self.path(module, &import.path.segments, import.path.is_absolute)? {
-                Found::Module(other) if other != module => self.lookup(other, name, is_module),
+                Resolved::Module(other) if other != module => self.lookup(other, name, is_module),
                 _ => None,
             }
         })

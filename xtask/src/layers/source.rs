@@ -17,8 +17,8 @@ pub struct File {
     pub package: usize,
     /// Relative to the workspace's root.
     pub path: String,
-    /// The room that it belongs to: `core`, `core/space` or `core/select/governor`.
-    pub room: String,
+    /// The component that it belongs to: `core`, `core/space` or `core/select/governor`.
+    pub component: String,
     pub sizes: Sizes,
 }
 
@@ -69,21 +69,21 @@ impl Tree {
                 tree.add_target(root, package, file);
             }
         }
-        tree.name_rooms();
+        tree.name_components();
         tree
     }
 
-    /// The room of a module.
-    pub fn room(&self, module: ModuleId) -> &str {
-        &self.files[self.modules[module].file].room
+    /// The component of a module.
+    pub fn component(&self, module: ModuleId) -> &str {
+        &self.files[self.modules[module].file].component
     }
 
-    /// The rooms of a package below the package itself, without the folder of its programs.
-    pub fn top_level_rooms(&self, package: usize) -> BTreeSet<String> {
+    /// The components of a package below the package itself, without the folder of its programs.
+    pub fn top_level_components(&self, package: usize) -> BTreeSet<String> {
         let short = &self.packages[package].short;
-        let rooms = self.files.iter().filter(|file| file.package == package);
-        let names =
-            rooms.filter_map(|file| file.room.strip_prefix(short.as_str())?.strip_prefix('/')?.split('/').next());
+        let components = self.files.iter().filter(|file| file.package == package);
+        let names = components
+            .filter_map(|file| file.component.strip_prefix(short.as_str())?.strip_prefix('/')?.split('/').next());
         names.filter(|name| *name != "bin").map(|name| format!("{short}/{name}")).collect()
     }
 
@@ -115,7 +115,7 @@ impl Tree {
         // A library and a program may share a file.
         let known = self.files.iter().position(|file| file.path == path);
         let file = known.unwrap_or_else(|| {
-            self.files.push(File { package: place.package, path, room: String::new(), sizes });
+            self.files.push(File { package: place.package, path, component: String::new(), sizes });
             self.files.len() - 1
         });
         Some(self.add_module(root, place, file, syntax.items))
@@ -165,7 +165,7 @@ impl Tree {
         }
     }
 
-    fn name_rooms(&mut self) {
+    fn name_components(&mut self) {
         let mut places: Vec<Vec<String>> = Vec::new();
         for file in &self.files {
             let package = &self.packages[file.package];
@@ -184,7 +184,7 @@ impl Tree {
                 place.pop();
             }
             place.insert(0, self.packages[file.package].short.clone());
-            file.room = place.join("/");
+            file.component = place.join("/");
         }
     }
 }

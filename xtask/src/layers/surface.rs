@@ -1,6 +1,6 @@
 //! The names that other crates can reach.
 
-use super::resolve::Found;
+use super::resolve::Resolved;
 use super::source::{ModuleId, Tree};
 use std::collections::BTreeSet;
 use syn::ext::IdentExt;
@@ -10,8 +10,8 @@ use syn::{Attribute, ImplItem, Item, ItemImpl, Type, Visibility};
 ///
 /// A public item counts once, whatever features it needs, when every module on some way to it is public or a `pub use`
 /// passes it on: structs, enums, unions, functions, traits, constants, statics and type aliases. So does each public
-/// method of such a type, outside of traits. An item of another crate that a public module passes on counts once, without
-/// its methods; those count where it is defined.
+/// method of such a type, outside of traits. An item of another crate that a public module passes on counts once,
+/// without its methods; those count where it is defined.
 #[derive(Default)]
 pub struct Surface {
     pub public_items: usize,
@@ -54,10 +54,10 @@ impl Walk<'_> {
         for import in module.references.imports.iter().filter(|import| import.is_public) {
             let name = import.name.clone();
             match (self.tree.resolve(id, &import.path), name) {
-                (Some(Found::Item { module, name }), _) => drop(self.items.insert((module, name))),
+                (Some(Resolved::Item { module, name }), _) => drop(self.items.insert((module, name))),
                 // A module of this crate, or the names of a glob.
-                (Some(Found::Module(other)), name) if name.is_none() || self.is_own(other) => self.module(other),
-                (Some(Found::Module(other)), Some(name)) => drop(self.items.insert((other, name))),
+                (Some(Resolved::Module(other)), name) if name.is_none() || self.is_own(other) => self.module(other),
+                (Some(Resolved::Module(other)), Some(name)) => drop(self.items.insert((other, name))),
                 // An item of a crate outside of the workspace.
                 (None, Some(name)) => drop(self.items.insert((id, name))),
                 (_, None) => {}
@@ -135,7 +135,7 @@ fn self_type(tree: &Tree, module: ModuleId, block: &ItemImpl) -> Option<Definiti
     let Type::Path(path) = &*block.self_ty else { return None };
     let path = super::references::name_path(&path.path);
     match tree.resolve(module, &path)? {
-        Found::Item { module, name } => Some((module, name)),
-        Found::Module(_) => None,
+        Resolved::Item { module, name } => Some((module, name)),
+        Resolved::Module(_) => None,
     }
 }

@@ -87,13 +87,13 @@ fn a_use_against_the_arrows_is_named_with_its_place() {
     let structure = made.inspect("subgraph core[core]\n space --> cost\nend\nrun[my-sdk-run] --> core");
     assert_eq!(wrong(&structure), [] as [&str; 0]);
     judge(&structure).unwrap();
-    // An arrow from a room of the crate is not one from the crate.
+    // An arrow from a component of the crate is not one from the crate.
     let structure = made.inspect("subgraph core[core]\n space --> cost\nend\nrun");
     assert_eq!(wrong(&structure), ["sdk/run/src/lib.rs:1: `run` may not use `core/space`: my_sdk_core::space::Space"]);
 }
 
 #[test]
-fn rooms_may_use_what_their_crate_and_their_arrows_reach() {
+fn components_may_use_what_their_crate_and_their_arrows_reach() {
     let made = Made::new(&[
         ("a/src/lib.rs", "pub mod x;\npub mod y;\n"),
         ("a/src/x.rs", "pub struct X;"),
@@ -106,17 +106,17 @@ fn rooms_may_use_what_their_crate_and_their_arrows_reach() {
     let texts = |picture: &str| -> Vec<String> {
         made.inspect(picture).wrong_way.unwrap().into_iter().map(|edge| edge.text).collect()
     };
-    let rooms = "subgraph a\nx & y\nend\nsubgraph b\nz\nend\nsubgraph c\nw\nend\n";
-    assert_eq!(texts(&format!("{rooms} c --> b\n b --> a")), [] as [&str; 0]);
-    assert_eq!(texts(&format!("{rooms} w --> z\n z --> x")), ["my_a::y::Y"]);
-    assert_eq!(texts(&format!("{rooms} c --> z\n b --> x")), ["my_a::y::Y"]);
-    assert_eq!(texts(&format!("{rooms} w --> a")), ["my_a::x::X", "my_b::z::Z"]);
-    // That a crate's room is reached says nothing of the crate's other rooms.
+    let components = "subgraph a\nx & y\nend\nsubgraph b\nz\nend\nsubgraph c\nw\nend\n";
+    assert_eq!(texts(&format!("{components} c --> b\n b --> a")), [] as [&str; 0]);
+    assert_eq!(texts(&format!("{components} w --> z\n z --> x")), ["my_a::y::Y"]);
+    assert_eq!(texts(&format!("{components} c --> z\n b --> x")), ["my_a::y::Y"]);
+    assert_eq!(texts(&format!("{components} w --> a")), ["my_a::x::X", "my_b::z::Z"]);
+    // That a crate's component is reached says nothing of the crate's other components.
     assert_eq!(texts("a --> b\n b --> c").len(), 4);
 }
 
 #[test]
-fn rooms_that_use_each_other_are_a_cycle() {
+fn components_that_use_each_other_are_a_cycle() {
     let made = Made::new(&[
         ("core/src/lib.rs", "mod a;\nmod b;\nmod c;\n"),
         ("core/src/a.rs", "use crate::b::B;\npub struct A(B);"),
@@ -230,7 +230,7 @@ fn test_code_does_not_count() {
 }
 
 #[test]
-fn rooms_that_are_missing_or_gone_and_cycles_are_faults_of_the_picture() {
+fn components_that_are_missing_or_gone_and_cycles_are_faults_of_the_picture() {
     let made = Made::new(&[
         ("sdk/core/src/lib.rs", "pub mod space;\nmod cost;\n#[cfg(test)]\nmod tests;\n"),
         ("sdk/core/src/cost.rs", ""),
@@ -241,9 +241,9 @@ fn rooms_that_are_missing_or_gone_and_cycles_are_faults_of_the_picture() {
     let faults = |picture: &str| made.inspect(picture).faults;
     assert_eq!(
         faults("pages[\"sdk/pages\"] --> core[\"sdk/core\"]"),
-        ["picture.md: room `core/cost` is missing", "picture.md: room `core/space` is missing"]
+        ["picture.md: component `core/cost` is missing", "picture.md: component `core/space` is missing"]
     );
-    // A crate that need not show its rooms must show all of them or none.
+    // A crate that need not show its components must show all of them or none.
     let core = "subgraph sdk\nsubgraph core[\"sdk/core\"]\ns[\"space<br/>what to choose\"]\ncost\nend\nend\n";
     assert_eq!(faults(core), [] as [&str; 0]);
     assert_eq!(faults(&format!("{core}p[pages/plot]\nq[gone] --> p")).len(), 2);
@@ -254,13 +254,13 @@ fn rooms_that_are_missing_or_gone_and_cycles_are_faults_of_the_picture() {
     assert_eq!(
         faults(&format!("{core}s --> pages\npages --> cost\npages --> sdk")),
         [
-            "picture.md: line 11: `pages --> sdk` joins something else than rooms",
+            "picture.md: line 11: `pages --> sdk` joins something else than components",
             "picture.md: the arrows form a cycle: core, pages"
         ]
     );
     assert_eq!(
         faults(&format!("{core}s --> core")),
-        ["picture.md: line 9: `core/space` and `core` are a crate and its own room"]
+        ["picture.md: line 9: `core/space` and `core` are a crate and its own component"]
     );
 }
 

@@ -42,8 +42,8 @@ impl Engine {
         }
     }
 
-    /// Upper bound of the relative difference between its logits and ONNX Runtime's. More than a hundred layers round to
-    /// the eleven bits of half precision.
+    /// Upper bound of the relative difference between its logits and ONNX Runtime's. More than a hundred layers round
+    /// to the eleven bits of half precision.
     pub fn tolerance(self) -> f64 {
         if self == (Engine::NcnnVulkan { f16: true }) { 0.1 } else { 1e-3 }
     }

@@ -48,7 +48,8 @@ fn load_average() -> String {
     text.split_whitespace().take(3).collect::<Vec<_>>().join(" ")
 }
 
-/// Returns the largest difference of a logit over the largest logit of the reference; infinity if a logit is not finite.
+/// Returns the largest difference of a logit over the largest logit of the reference; infinity if a logit is not
+/// finite.
 pub fn largest_relative_error(found: &[f32], reference: &[f32]) -> f64 {
     if found.len() != reference.len() || found.iter().any(|value| !value.is_finite()) {
         return f64::INFINITY;

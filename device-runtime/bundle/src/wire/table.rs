@@ -31,7 +31,7 @@ struct Device {
     features: Vec<String>,
 }
 
-/// What one unit of a cost feature takes, in ms.
+/// A cost feature and its coefficient, in ms for each unit.
 #[derive(Serialize, Deserialize)]
 struct Cost {
     feature: Feature,

@@ -87,7 +87,7 @@ pub(crate) fn encode(manifest: &Manifest, unknown: &[(u32, &[u8])]) -> Result<Ve
     Ok(section)
 }
 
-/// Fields that this version does not know: whoever rewrites the file keeps them.
+/// Fields that this version does not know: a program that rewrites the file keeps them.
 pub(crate) fn unknown_fields(section: &[u8]) -> Result<Vec<(u32, &[u8])>, BundleError> {
     let Fields(mut fields) = Fields::split(section)?;
     fields.retain(|(number, _)| *number > LAST_KNOWN);

@@ -144,7 +144,7 @@ pub fn repacked(bundle: &Bundle, change: impl FnOnce(&mut Manifest)) -> Bundle {
     Bundle::from_bytes(&contents.encode().unwrap()).unwrap()
 }
 
-/// What answers are compared by.
+/// The bits of logits: answers are compared bit by bit.
 pub fn bits(logits: &[f32]) -> Vec<u32> {
     logits.iter().map(|logit| logit.to_bits()).collect()
 }

@@ -5,7 +5,7 @@ use crate::space::SpaceError;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PredictorError {
-    /// Too little to learn from.
+    /// Too few children to fit.
     #[error("{given} evaluated children are too few for an accuracy predictor: evaluate {needed} or more")]
     TooFew {
         /// Children that were given.
@@ -13,16 +13,16 @@ pub enum PredictorError {
         /// Fewest children.
         needed: usize,
     },
-    /// Nothing tells the error.
+    /// No child is held out to measure the error.
     #[error("no child is held out, so that nothing would tell the accuracy predictor's error: hold out some")]
     NoneHeldOut,
-    /// A held-out child is one that the predictor learned from.
+    /// A held-out child was also fitted.
     #[error("child `{child}` is both fitted and held out: give it to one side only")]
     OnBothSides {
         /// The child, printed.
         child: String,
     },
-    /// An accuracy that is none.
+    /// An accuracy that is invalid.
     #[error("child `{child}` has {} hits on {} images: evaluate it again", measured.correct, measured.images)]
     Measured {
         /// The child, printed.
@@ -38,7 +38,7 @@ pub enum PredictorError {
         "the accuracy predictor does not fit the space: it has {problem}; fit it again with `AccuracyPredictor::fit`"
     )]
     Unsound {
-        /// What is wrong.
+        /// The fault.
         problem: String,
     },
 }

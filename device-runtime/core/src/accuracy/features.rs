@@ -1,4 +1,4 @@
-//! What a child's accuracy is predicted from: its choices and nothing else, so that a device needs no forward pass.
+//! Features of the accuracy predictor: the choices of a child and nothing else, so that a device needs no forward pass.
 
 use crate::space::{Child, SearchSpace, StageChoice, StageSpace};
 
@@ -43,8 +43,8 @@ fn dimensions(space: &SearchSpace, child: &Child) -> Vec<Dimension> {
     all
 }
 
-/// The features of a child, each between -1 and 1: first the position of each choice, then the square of each that is among three
-/// or more, then the product of each two.
+/// The features of a child, each between -1 and 1: first the position of each choice, then the square of each that is
+/// among three or more, then the product of each two.
 pub(super) struct Features {
     /// All of them.
     pub values: Vec<f64>,

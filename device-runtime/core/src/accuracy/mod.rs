@@ -1,8 +1,8 @@
-//! How accurate a child is without running it: a small function of its choices, fitted on the host to children that were
-//! evaluated. Pure arithmetic: no GPU, no file.
+//! The accuracy of a child without running it: a small function of its choices, fitted on the host to children that
+//! were evaluated. Pure arithmetic: no GPU, no file.
 //!
-//! A supernet has more children than anyone can evaluate; a device that searches among them for a latency budget needs to
-//! know of each how accurate it would be, in microseconds.
+//! A supernet has too many children to evaluate. A device that searches among them for a latency budget needs an
+//! estimate of each one's accuracy within microseconds.
 
 mod error;
 mod features;

@@ -3,8 +3,8 @@ use crate::statistics::spearman;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// What a predictor was fitted to, and how far it was off on children that it had not seen. Points are percentage points of top-1
-/// accuracy.
+/// The size of a predictor's training set, and its error on children that it had not seen. Points are percentage points
+/// of top-1 accuracy.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PredictionError {

@@ -19,9 +19,9 @@ const MAX_COEFFICIENT: f64 = 1e6;
 
 /// Predicts the top-1 accuracy of any child of a search space from its choices.
 ///
-/// The log odds of a right answer are a quadratic function of the choices: each is a position between -1 (the smallest that
-/// the space offers) and 1 (the largest) on a logarithmic scale. Its coefficients come from ridge regression; cross-validation
-/// inside the fitted children chooses how strong the penalty is.
+/// The log odds of a right answer are a quadratic function of the choices: each is a position between -1 (the smallest
+/// that the space offers) and 1 (the largest) on a logarithmic scale. Its coefficients come from ridge regression;
+/// cross-validation inside the fitted children chooses how strong the penalty is.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AccuracyPredictor {
@@ -40,8 +40,8 @@ impl AccuracyPredictor {
     /// Fits a predictor to measured children, and measures it on `held_out`, from which it learns nothing.
     ///
     /// # Errors
-    /// [`PredictorError`] if fewer than [`MIN_CHILDREN`] children are given or none is held out, a child is not in the space, was
-    /// evaluated on no image, has more hits than images, or is on both sides.
+    /// [`PredictorError`] if fewer than [`MIN_CHILDREN`] children are given or none is held out, a child is not in the
+    /// space, was evaluated on no image, has more hits than images, or is on both sides.
     pub fn fit(
         space: &ValidatedSpace,
         children: &[(Child, Top1)],
@@ -85,8 +85,8 @@ impl AccuracyPredictor {
     /// Predicted top-1 accuracy in percent, always between 0 and 100, on the images with which the fitted children were
     /// evaluated.
     ///
-    /// `space` must be the space that the predictor was fitted for, and offer the child; what it does not offer counts as the nearest
-    /// end of what it does.
+    /// `space` must be the space that the predictor was fitted for, and offer the child; what it does not offer counts
+    /// as the nearest end of what it does.
     pub fn predict(&self, space: &ValidatedSpace, child: &Child) -> f64 {
         let linear = features(space, child).values.iter().zip(&self.coefficients).map(|(a, b)| a * b).sum::<f64>();
         100.0 / (1.0 + (-(self.constant + linear)).exp())
@@ -107,7 +107,7 @@ impl AccuracyPredictor {
         &self.coefficients
     }
 
-    /// What it was fitted to, and how far it was off.
+    /// The size of its training set, and its error on other children.
     pub fn prediction_error(&self) -> &PredictionError {
         &self.prediction_error
     }

@@ -22,7 +22,7 @@ fn children(space: &ValidatedSpace, count: usize, seed: u64) -> Vec<Child> {
     children
 }
 
-/// Of a million images, so that rounding to whole images is no noise.
+/// A measurement on a million images, so that rounding to whole images is not noise.
 fn measured(percent: f64) -> Top1 {
     Top1 { correct: (1e4 * percent).round() as u32, images: 1_000_000 }
 }
@@ -144,7 +144,7 @@ proptest! {
             let percent = predictor.predict(&space, &child);
             prop_assert!((0.0..=100.0).contains(&percent), "{child}: {percent}");
         }
-        // Also of a child of another space: no sense, but no nonsense either.
+        // A child of another space gives a meaningless accuracy, but a valid one.
         let foreign = SearchSpace::fashion().validated().unwrap().biggest();
         prop_assert!((0.0..=100.0).contains(&predictor.predict(&space, &foreign)));
     }

@@ -2,12 +2,12 @@
 
 use crate::metrics::Top1;
 
-/// What is known of a child that wants to take another's place.
+/// Prediction and check of a child that may replace another.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Challenge {
     /// Points of top-1 by which it is predicted to be better.
     pub predicted_gain: f64,
-    /// How wrong such a prediction typically is, in points.
+    /// The typical error of such a prediction, in points.
     pub prediction_error: f64,
     /// Check images that only the challenger got right.
     pub only_challenger: u32,
@@ -17,20 +17,20 @@ pub struct Challenge {
     pub images: u32,
 }
 
-/// How sure an adoption must be: the expected gain over its uncertainty. How often such adoptions are right is not known: the
-/// challenger is the best of many by prediction, so that its prediction is likely too high, and the uncertainty does not say so.
+/// The least expected gain of an adoption over its uncertainty. The share of right adoptions is unknown: the challenger
+/// is the best of many by prediction, so its prediction is likely too high, and the uncertainty does not include that.
 const SURE: f64 = 1.0;
 /// How far the check may fall short of the prediction, over the uncertainty of both, before it refutes it.
 const REFUTED: f64 = 3.0;
 
 impl Challenge {
-    /// Points of top-1 by which the check saw the challenger better, and the variance of that; `None` without images.
+    /// Points of top-1 by which the challenger was better in the check, and their variance; `None` without images.
     ///
     /// The check compares both children on the same images, so that only images that tell them apart count.
     fn observed(&self) -> Option<(f64, f64)> {
         let (images, ours, theirs) =
             (f64::from(self.images), f64::from(self.only_challenger), f64::from(self.only_other));
-        // One more image each way: no difference seen is not no uncertainty.
+        // One more image each way: without a difference there is still uncertainty.
         (self.images > 0).then(|| (100.0 * (ours - theirs) / images, 1e4 * (ours + theirs + 2.0) / images.powi(2)))
     }
 

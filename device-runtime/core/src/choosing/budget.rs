@@ -2,7 +2,7 @@ use crate::metrics::{Latency, Millis, Quantile, Spread};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// What an app allows an inference to take, from image to logits.
+/// The time that an app allows for an inference, from image to logits.
 ///
 /// ```
 /// use nestling_core::choosing::Budget;
@@ -13,7 +13,7 @@ use std::fmt;
 pub struct Budget {
     /// At most this long.
     pub limit: Millis,
-    /// In this many of the runs.
+    /// The share of the runs that must keep it.
     pub quantile: Quantile,
 }
 
@@ -40,8 +40,8 @@ impl Budget {
 }
 
 impl Budget {
-    /// How much the budget should exceed a child's time: one whose time is the budget breaks it half of the time. Slow
-    /// runs differ more from one second to the next than median ones.
+    /// The factor by which the budget should exceed a child's time: a child whose time equals the budget breaks it half
+    /// of the time. Slow runs vary more from one second to the next than median ones.
     pub fn room(self) -> f64 {
         match self.quantile {
             Quantile::P50 => 1.05,
@@ -50,9 +50,10 @@ impl Budget {
         }
     }
 
-    /// What the budget binds when the child is timed again: midway (in ratio) between what a few of its runs say, which is
-    /// only of the slowest ones among them, and its median with the device's usual spread, which knows nothing of this
-    /// child. Either alone is further from the truth (docs/latency.md).
+    /// The time to expect at the budget's quantile when the child is timed again. It is the geometric mean of two
+    /// figures: the quantile of a few runs of this child, which depends on the slowest ones only, and its median times
+    /// the device's usual spread, which ignores this child's own. Either alone is further from the truth
+    /// (docs/latency.md).
     pub fn expected(self, latency: Latency, spread: Spread) -> Millis {
         Millis((latency.at(self.quantile).0 * latency.p50.0 * spread.at(self.quantile)).sqrt())
     }

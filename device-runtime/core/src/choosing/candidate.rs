@@ -1,10 +1,10 @@
 use crate::metrics::Millis;
 use crate::space::ChildEntry;
 
-/// A child that could be chosen, with what is predicted of it on this device.
+/// A child that could be chosen, with its predicted time on this device.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Candidate {
-    /// What the bundle says of it.
+    /// The bundle's entry of the child.
     pub entry: ChildEntry,
     /// Predicted median time from image to logits.
     pub predicted: Millis,

@@ -35,7 +35,7 @@ impl Choice {
         Self { budget, index, ranked, measured, switched_in: Duration::ZERO, why }
     }
 
-    /// Says how long the switch to it took.
+    /// Sets the time that the switch to it took.
     pub fn with_switch_time(self, switched_in: Duration) -> Self {
         Self { switched_in, ..self }
     }
@@ -45,7 +45,7 @@ impl Choice {
         self.budget
     }
 
-    /// What the bundle says of the child: name, choices, cost, accuracy held-out and on the test images.
+    /// The bundle's entry of the child: name, choices, cost, accuracy on held-out and on test images.
     pub fn entry(&self) -> &ChildEntry {
         &self.candidate().entry
     }
@@ -60,7 +60,7 @@ impl Choice {
         self.measured
     }
 
-    /// How long it took to make the child the active one.
+    /// The time that the switch to the child took.
     pub fn switched_in(&self) -> Duration {
         self.switched_in
     }
@@ -70,16 +70,16 @@ impl Choice {
         &self.why
     }
 
-    /// The most accurate shipped child that is predicted to be faster: the one to fall back to when the device warms up.
-    /// `None` if this is the fastest.
+    /// The most accurate shipped child that is predicted to be faster: the one to fall back to when the device warms
+    /// up. `None` if this is the fastest.
     pub fn next_faster(&self) -> Option<&Candidate> {
         // The ranking is by accuracy, so the first that is faster is the most accurate one.
         let own = self.predicted().0;
         self.ranked.iter().find(|other| other.predicted.0 < own)
     }
 
-    /// The fastest shipped child that is more accurate: the one to try when there is time to spare. `None` if this is the
-    /// most accurate.
+    /// The fastest shipped child that is more accurate: the one to try when there is time to spare. `None` if this is
+    /// the most accurate.
     pub fn next_better(&self) -> Option<&Candidate> {
         let own = self.candidate().accuracy();
         let better = self.ranked.iter().filter(|other| other.accuracy() > own);

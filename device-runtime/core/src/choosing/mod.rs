@@ -1,4 +1,4 @@
-//! Which child fits a budget: predicted, then measured, then moved up or down until the budget holds.
+//! The choice of a child for a budget: predicted, then measured, then moved up or down until the budget holds.
 
 mod adoption;
 mod budget;

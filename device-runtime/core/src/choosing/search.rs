@@ -10,19 +10,19 @@ use std::collections::HashSet;
 pub struct FoundChild {
     /// The child.
     pub child: Child,
-    /// Its predicted cost, in whatever the limit is in.
+    /// Its predicted cost, in the unit of the limit.
     pub cost: f64,
     /// Its predicted top-1 accuracy in percent.
     pub top1: f64,
 }
 
-/// What a search looks at.
+/// The number of children that a search evaluates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SearchBudget {
-    /// Children looked at.
+    /// Children that are evaluated.
     pub children: usize,
-    /// Most that are returned.
+    /// The largest number of children that are returned.
     pub max_results: usize,
 }
 
@@ -42,14 +42,14 @@ const DRAWN: f64 = 0.25;
 const PARENTS: usize = 24;
 /// Children of a generation.
 const GENERATION: usize = 96;
-/// How likely a dimension is drawn anew.
+/// The probability that a dimension is drawn again.
 const RATES: [f64; 3] = [0.05, 0.15, 0.4];
-/// How often a child may be one that was seen before.
+/// The number of generations without a new child after which a search ends.
 const MAX_REPEATS: usize = 20;
 
 /// Children of a space with `cost` at most `limit`, the most accurate first, of equals the cheapest first.
 ///
-/// `starts` are looked at first; children that the space does not offer are passed over.
+/// `starts` are evaluated first; children that the space does not offer are passed over.
 ///
 /// ```
 /// use nestling_core::choosing::{SearchBudget, search_under_limit};
@@ -58,7 +58,7 @@ const MAX_REPEATS: usize = 20;
 ///
 /// let space = SearchSpace::fashion().validated()?;
 /// let madds = |network: &Network| network.cost().madds.millions();
-/// // Whatever accuracy is predicted by: here, larger images are better.
+/// // Any accuracy predictor: here, larger images are better.
 /// let top1 = |child: &Child| f64::from(child.resolution);
 /// let mut random = rand_chacha::ChaCha8Rng::seed_from_u64(1);
 /// let found = search_under_limit(&space, &[], 1.0, SearchBudget::default(), madds, top1, &mut random);

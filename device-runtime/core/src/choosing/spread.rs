@@ -1,10 +1,10 @@
 use crate::metrics::Millis;
 
-/// Room above a child's time, so that its own budget holds when it is timed again.
+/// The margin above a child's time, so that its own budget holds when it is timed again.
 const ROOM: f64 = 1.15;
 
 /// Up to `count` limits, each meant for another child: spread evenly between the fastest and the slowest of those that
-/// are worth choosing. `children` are pairs of accuracy and time; one that another beats in both gets no limit.
+/// are worth choosing. `children` are pairs of accuracy and time; a dominated one gets no limit.
 pub fn spread_limits(children: &[(f64, Millis)], count: usize) -> Vec<Millis> {
     let mut sorted = children.to_vec();
     sorted.sort_by(|a, b| a.1.0.total_cmp(&b.1.0).then(b.0.total_cmp(&a.0)));

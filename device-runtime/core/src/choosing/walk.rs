@@ -37,11 +37,11 @@ pub struct PassedOver {
 
 /// Finds the most accurate of the `ranked` candidates that holds `budget`, measuring as few as it can.
 ///
-/// Starts at the most accurate candidate that is predicted to fit. If that breaks the budget when measured, goes to the
-/// most accurate of the less accurate ones that should hold by what was measured; if it holds, tries the more accurate
-/// ones alike. `spread` is how restless this device is. A candidate that is predicted to hold, and the fastest, are looked
-/// at twice before they are passed by, for a hiccup may have hit the first look; `measure` answers by all its looks at a
-/// candidate.
+/// Starts at the most accurate candidate that is predicted to hold the budget. If it breaks the budget when measured,
+/// the next one is the most accurate of the less accurate candidates that should hold by the measurements so far. If it
+/// holds, the more accurate candidates are tried in the same way. `spread` is the spread of this device's run times.
+/// The fastest candidate, and one that is predicted to hold, are measured twice before they are passed by, because the
+/// first measurement may be an outlier; `measure` returns the time over all measurements of a candidate.
 ///
 /// `ranked` must not be empty.
 pub fn walk<E>(
@@ -59,7 +59,7 @@ pub fn walk<E>(
     let holds = |latency: Latency| budget.holds_with_room(latency, spread);
     let measured =
         |index: usize, latency: Latency| Some(PassedOver { index, time: latency.at(budget.quantile), measured: true });
-    // What a measured child says of the prediction corrects another one's.
+    // The ratio of measurement to prediction of one child corrects the prediction of another.
     let corrected = |index: usize, known: usize, latency: Latency| {
         expected[index] * budget.expected(latency, spread).0 / expected[known].max(f64::MIN_POSITIVE)
     };
@@ -69,7 +69,7 @@ pub fn walk<E>(
     let mut passed_over = None;
     while !holds(latency) {
         let faster = || (index + 1..ranked.len()).filter(|&next| expected[next] < expected[index]);
-        // Where nothing is faster, no room is needed.
+        // If nothing is faster, no margin is needed.
         let fits = |latency: Latency| holds(latency) || faster().next().is_none() && budget.holds(latency);
         if !fits(latency) && (expected[index] <= limit || faster().next().is_none()) {
             latency = measure(index)?;
@@ -130,12 +130,12 @@ mod tests {
         times.iter().enumerate().map(candidate).collect()
     }
 
-    const RESTLESS: Spread = Spread { p90: 1.5, p95: 2.0 };
+    const WIDE_SPREAD: Spread = Spread { p90: 1.5, p95: 2.0 };
 
     /// Walks with these true medians and a p90 of 1.5 times that; returns the outcome and what was measured.
     fn walked(predicted: &[f64], truth: &[f64], budget: Budget) -> (Outcome, Vec<usize>) {
         let mut asked = Vec::new();
-        let outcome = walk(&ranked(predicted), RESTLESS, budget, |index| {
+        let outcome = walk(&ranked(predicted), WIDE_SPREAD, budget, |index| {
             asked.push(index);
             Ok::<_, Infallible>(Latency {
                 p50: Millis(truth[index]),
@@ -198,7 +198,7 @@ mod tests {
             Ok::<_, Infallible>(Latency { p50: Millis(p50), p90: Millis(1.3 * p50), p95: Millis(1.3 * p50) })
         });
         let Ok(Outcome::Holds { index: 1, passed_over: Some(passed), .. }) = outcome else { panic!("{outcome:?}") };
-        // Its own time, which is what a person is told.
+        // Its own time, which is the one that is reported.
         assert_eq!((passed.index, passed.measured, passed.time), (0, true, Millis(5.2)));
     }
 
@@ -223,21 +223,21 @@ mod tests {
         let (outcome, asked) = walked(&times, &times, Budget::p50(Millis(1.0)));
         assert!(matches!(outcome, Outcome::TooTight { index: 2, .. }));
         assert_eq!(asked, [2, 2]);
-        // A hiccup costs a second look, whether the child is the fastest or one that was predicted to hold.
+        // An outlier costs a second measurement, whether the child is the fastest or one that was predicted to hold.
         let (mut asked, mut calls) = (Vec::new(), 0);
-        let hiccup = walk(&ranked(&times), RESTLESS, Budget::p50(Millis(7.0)), |index| {
+        let outlier = walk(&ranked(&times), WIDE_SPREAD, Budget::p50(Millis(7.0)), |index| {
             asked.push(index);
             calls += 1;
             let time = Millis(if calls == 1 { 50.0 } else { 6.0 });
             Ok::<_, Infallible>(Latency { p50: time, p90: time, p95: time })
         });
-        assert_eq!((chosen(hiccup.unwrap()), asked), (Some(1), vec![1, 1]));
+        assert_eq!((chosen(outlier.unwrap()), asked), (Some(1), vec![1, 1]));
         let mut calls = 0;
-        let hiccup = walk(&ranked(&times), RESTLESS, Budget::p50(Millis(3.0)), |_| {
+        let outlier = walk(&ranked(&times), WIDE_SPREAD, Budget::p50(Millis(3.0)), |_| {
             calls += 1;
             let time = Millis(if calls == 1 { 50.0 } else { 2.0 });
             Ok::<_, Infallible>(Latency { p50: time, p90: time, p95: time })
         });
-        assert_eq!(chosen(hiccup.unwrap()), Some(2));
+        assert_eq!(chosen(outlier.unwrap()), Some(2));
     }
 }

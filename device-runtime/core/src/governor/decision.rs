@@ -1,16 +1,16 @@
 use serde::Serialize;
 use std::fmt;
 
-/// What to do after an inference. Rungs are counted from 0, the fastest.
+/// The step to take after an inference. Rungs are counted from 0, the fastest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Decision {
-    /// The child goes on serving.
+    /// The child continues to serve.
     Stay,
     /// A faster child must serve from now on.
     StepDown {
         /// Its rung.
         to: usize,
-        /// What was wrong.
+        /// The reason for the step.
         why: Reason,
     },
     /// A more accurate child fits.
@@ -18,11 +18,12 @@ pub enum Decision {
         /// Its rung.
         to: usize,
     },
-    /// Even the fastest child breaks the budget. It goes on serving, and this is said until a window keeps the budget.
+    /// Even the fastest child breaks the budget. It continues to serve, and this is returned until a window keeps the
+    /// budget.
     TooSlow,
 }
 
-/// Why a step down.
+/// The reason of a step down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reason {

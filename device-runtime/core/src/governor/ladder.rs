@@ -9,7 +9,7 @@ pub struct Rung {
     pub name: String,
     /// The time that is predicted for it on this device when nothing slows it down.
     pub predicted: Millis,
-    /// In percent; for all rungs on the same images. Of shipped children it is that on the held-out images.
+    /// Top-1 accuracy in percent, on the same images for all rungs. For shipped children these are the held-out images.
     pub accuracy: f64,
 }
 
@@ -19,7 +19,7 @@ pub struct Rung {
 /// use nestling_core::metrics::Millis;
 /// use nestling_core::governor::{Ladder, Rung};
 /// let rung = |name: &str, ms, accuracy| Rung { name: name.to_owned(), predicted: Millis(ms), accuracy };
-/// let ladder = Ladder::pareto([rung("slow", 8.0, 92.0), rung("fast", 2.0, 88.0), rung("beaten", 5.0, 87.0)])?;
+/// let ladder = Ladder::pareto([rung("slow", 8.0, 92.0), rung("fast", 2.0, 88.0), rung("dominated", 5.0, 87.0)])?;
 /// assert_eq!(ladder.rungs().iter().map(|rung| rung.name.as_str()).collect::<Vec<_>>(), ["fast", "slow"]);
 /// # Ok::<(), nestling_core::governor::GovernorError>(())
 /// ```
@@ -33,7 +33,8 @@ impl Ladder {
     /// Takes the rungs as they are.
     ///
     /// # Errors
-    /// As [`Ladder::pareto`], and [`GovernorError::Rung`] if one is not slower and more accurate than the one before it.
+    /// As [`Ladder::pareto`], and [`GovernorError::Rung`] if one is not slower and more accurate than the one before
+    /// it.
     pub fn new(rungs: impl IntoIterator<Item = Rung>) -> Result<Self, GovernorError> {
         let rungs: Box<[Rung]> = rungs.into_iter().collect();
         check(&rungs)?;
@@ -42,17 +43,17 @@ impl Ladder {
             Some(pair) => Err(GovernorError::Rung {
                 name: pair[1].name.clone(),
                 problem: "it is not slower and more accurate than the rung before it",
-                remedy: "use `Ladder::pareto`, which sorts rungs and leaves out what is beaten",
+                remedy: "use `Ladder::pareto`, which sorts rungs and leaves out dominated ones",
             }),
             None => Ok(Self { rungs }),
         }
     }
 
-    /// Sorts the rungs and leaves out what another one beats.
+    /// Sorts the rungs and leaves out those that another one dominates.
     ///
     /// # Errors
-    /// [`GovernorError::NoRung`] if there is none, [`GovernorError::Rung`] if a time or an accuracy is no number, or two
-    /// rungs have the same name.
+    /// [`GovernorError::NoRung`] if there is none, [`GovernorError::Rung`] if a time or an accuracy is not a number, or
+    /// two rungs have the same name.
     pub fn pareto(rungs: impl IntoIterator<Item = Rung>) -> Result<Self, GovernorError> {
         let mut all: Vec<Rung> = rungs.into_iter().collect();
         check(&all)?;
@@ -82,7 +83,7 @@ impl Ladder {
     }
 }
 
-/// What must hold of rungs whatever their order.
+/// Checks the conditions that do not depend on the order of rungs.
 fn check(rungs: &[Rung]) -> Result<(), GovernorError> {
     if rungs.is_empty() {
         return Err(GovernorError::NoRung);
@@ -94,7 +95,7 @@ fn check(rungs: &[Rung]) -> Result<(), GovernorError> {
             return refuse(rung, problem, "give the time that a profile of this device predicts or measured");
         }
         if !rung.accuracy.is_finite() {
-            return refuse(rung, "its accuracy is no number", "give its top-1 accuracy in percent");
+            return refuse(rung, "its accuracy is not a number", "give its top-1 accuracy in percent");
         }
         if rungs[..place].iter().any(|other| other.name == rung.name) {
             return refuse(rung, "another rung has this name", "give every rung a name of its own");

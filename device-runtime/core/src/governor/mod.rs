@@ -1,5 +1,5 @@
-//! Keeps a latency budget while an app runs: a state machine that is told each inference's time, and says when to step
-//! to a faster or to a more accurate child.
+//! Keeps a latency budget while an app runs: a state machine that gets each inference's time, and decides when to
+//! step to a faster or to a more accurate child.
 //!
 //! It reads no clock, allocates nothing per inference and switches nothing itself, so that a test can run hours of a
 //! hot phone in a moment.
@@ -27,20 +27,22 @@ use std::time::Duration;
 use thermal::Heat;
 use window::Window;
 
-/// How many inferences the held p95 is of.
+/// Number of inferences in the window of the p95.
 pub const WINDOW: usize = 32;
 
 /// Holds p95 of the last [`WINDOW`] inferences within a limit, with the most accurate child that can.
 ///
 /// | step | when |
 /// | --- | --- |
-/// | down | 3 of the last 8 inferences missed the limit: one or two, as a garbage collector's pause makes them, are no reason |
+/// | down | 3 of the last 8 inferences missed the limit: one or two, such as a garbage collector's, are ignored |
 /// | down | p95 was over the limit for a whole window of inferences: few misses, but lasting |
 /// | down | [`ThermalHint::Critical`], once |
-/// | up | for 30 seconds p95 scaled to the next rung by the predicted times left 20 % of the limit free, nothing was switched for a minute, and the device is not hot |
+/// | up | for 30 seconds p95, scaled to the next rung, left 20 % free; no switch for a minute; the device is not hot |
 ///
-/// After two switches within a minute, the third must be a step down because most of the last 8 inferences missed, or for
-/// heat: what misses now and then at a constant load switches twice a minute at most.
+/// A p95 is scaled to another rung by the predicted times.
+///
+/// After two switches within a minute, the third must be a step down because most of the last 8 inferences missed, or
+/// for heat: scattered misses at a constant load cause two switches a minute at most.
 ///
 /// A step up that is taken back within five minutes doubles the 30 seconds for that rung, up to 16 minutes. A step goes
 /// to the next rung, and never past the ends. A rung is a child that is ready to serve; more may [join](Governor::add)
@@ -72,7 +74,7 @@ pub struct Governor {
     current: usize,
     /// Times of the current rung only.
     window: Window,
-    /// How many inferences in a row p95 has been over the limit.
+    /// Number of consecutive inferences with p95 over the limit.
     over_for: usize,
     too_slow: bool,
     now: Duration,
@@ -83,7 +85,7 @@ pub struct Governor {
     heat: Heat,
 }
 
-/// What a governor remembers of a rung.
+/// The history of a rung.
 #[derive(Clone, Copy, Debug, Default)]
 struct Known {
     /// When it was last stepped up to.
@@ -96,7 +98,7 @@ impl Governor {
     /// Starts at the rung that the options name.
     ///
     /// # Errors
-    /// [`GovernorError`] if the options ask for what cannot be.
+    /// [`GovernorError`] if the options are invalid.
     pub fn new(ladder: Ladder, options: GovernorOptions) -> Result<Self, GovernorError> {
         let rungs = ladder.rungs().len();
         options.check(rungs)?;
@@ -116,11 +118,11 @@ impl Governor {
         })
     }
 
-    /// Takes one inference of the current rung: when it ended since any fixed start, how long it took, and what the
-    /// system says of the device's heat. A step that is returned is taken: the next time must be of the new rung.
+    /// Takes one inference of the current rung: its end since any fixed start, its duration, and the thermal state that
+    /// the system reports. A returned step counts as taken: the next time must be of the new rung.
     ///
-    /// A latency that is negative or no number is none, and not counted; an infinite one is a miss. Time that runs
-    /// backwards stands still.
+    /// A latency that is negative or not a number is ignored; an infinite one is a miss. An end before the last one
+    /// counts as the same moment.
     pub fn observe(&mut self, now: Duration, latency: Millis, hint: ThermalHint) -> Decision {
         self.now = self.now.max(now);
         let hot = self.heat.asks(self.now, hint, self.options.up_after);
@@ -133,7 +135,7 @@ impl Governor {
             (Some(why), Some(to)) => self.step_down(to, why),
             (None, Some(to)) if hot => self.step_down(to, Reason::Heat),
             (why, _) => {
-                // A window that keeps the limit ends the complaint, not one quick inference.
+                // A window that keeps the limit ends the state, not one quick inference.
                 let kept = self.window.p95().is_some_and(|p95| p95 <= self.options.limit.0);
                 self.too_slow = why.is_some() || self.too_slow && !kept;
                 if self.too_slow { Decision::TooSlow } else { self.try_up(hint) }
@@ -141,7 +143,7 @@ impl Governor {
         }
     }
 
-    /// Changes what 95 of 100 inferences may take, from the next inference on. Waits that grew start anew.
+    /// Changes what 95 of 100 inferences may take, from the next inference on. Waits that grew are reset.
     ///
     /// # Errors
     /// [`GovernorError::NoDuration`]; the old limit stays.
@@ -155,11 +157,12 @@ impl Governor {
         Ok(())
     }
 
-    /// Adds a child that became ready while another served; until then no step goes to it. What is beaten is no rung:
-    /// the new child if a rung beats it, and every rung that it beats. Where it beats the one that serves, it serves in
-    /// its place: the next time must be of the [`rung`](Self::rung) that there is then.
+    /// Adds a child that became ready while another served; until then no step goes to it. A dominated child is no
+    /// rung: the new child is left out if a rung dominates it, and every rung that it dominates is removed. If it
+    /// dominates the rung that serves, it serves instead: the next time must be of the [`rung`](Self::rung) that there
+    /// is then.
     ///
-    /// Returns whether it is a rung. What is known of the others stays; the wait for a step up begins anew.
+    /// Returns whether it is a rung. The history of the other rungs stays; the wait for a step up starts again.
     ///
     /// ```
     /// use nestling_core::metrics::Millis;
@@ -174,7 +177,7 @@ impl Governor {
     /// ```
     ///
     /// # Errors
-    /// [`GovernorError::Rung`] if its time or accuracy is no number, or a rung has its name; the ladder stays.
+    /// [`GovernorError::Rung`] if its time or accuracy is not a number, or a rung has its name; the ladder stays.
     pub fn add(&mut self, rung: Rung) -> Result<bool, GovernorError> {
         let (added, serving) = (rung.name.clone(), self.rung().name.clone());
         let ladder = Ladder::pareto(self.ladder.rungs().iter().cloned().chain([rung]))?;
@@ -185,7 +188,7 @@ impl Governor {
         let place = self.ladder.position(&added);
         match self.ladder.position(&serving) {
             Some(current) => self.current = current,
-            // Rungs do not beat each other, so it was the new one.
+            // Rungs do not dominate each other, so it was the new one.
             None => self.go(place.unwrap_or(0)),
         }
         Ok(place.is_some())
@@ -206,7 +209,7 @@ impl Governor {
         &self.ladder
     }
 
-    /// What 95 of 100 inferences may take.
+    /// The time limit, in ms, that 95 of 100 inferences should keep.
     pub fn limit(&self) -> Millis {
         self.options.limit
     }
@@ -224,14 +227,14 @@ impl Governor {
     fn too_much(&self) -> Option<Reason> {
         let GovernorOptions { limit, misses, among, .. } = self.options;
         let missed = self.window.misses(among, limit.0);
-        // Of a load that is new most inferences miss; what misses now and then must not send it down the ladder.
-        // At the fastest there is nothing to switch: it complains as soon as it may.
-        let restless = self.current > 0 && self.within_quiet(self.switches[1]);
-        if missed >= if restless { misses.max(among / 2 + 1) } else { misses } {
+        // A new load makes most inferences miss; scattered misses must not cause a step down.
+        // At the fastest there is nothing to switch: it reports as soon as it may.
+        let switched_often = self.current > 0 && self.within_quiet(self.switches[1]);
+        if missed >= if switched_often { misses.max(among / 2 + 1) } else { misses } {
             return Some(Reason::Misses);
         }
         // Two misses next to each other are over the limit for one inference less than a window.
-        (!restless && self.over_for >= WINDOW).then_some(Reason::P95)
+        (!switched_often && self.over_for >= WINDOW).then_some(Reason::P95)
     }
 
     fn within_quiet(&self, switch: Option<Duration>) -> bool {

@@ -2,7 +2,7 @@ use super::WINDOW;
 use crate::metrics::Millis;
 use std::time::Duration;
 
-/// What a [`Governor`](super::Governor) holds, and how patient it is.
+/// The limit that a [`Governor`](super::Governor) keeps, and how soon it steps.
 ///
 /// ```
 /// use nestling_core::metrics::Millis;
@@ -13,13 +13,13 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct GovernorOptions {
-    /// What 95 of 100 inferences may take.
+    /// The time limit that 95 of 100 inferences should keep.
     pub limit: Millis,
     /// The rung that serves first. `None` takes the most accurate that is predicted to keep `limit` with `margin`.
     pub start: Option<usize>,
-    /// So many misses ...
+    /// The number of misses ...
     pub misses: usize,
-    /// ... among so many inferences are a step down.
+    /// ... among this number of inferences that causes a step down.
     pub among: usize,
     /// The part of the limit that must be predicted to stay free on a slower rung: 0.2 is 20 %.
     pub margin: f64,
@@ -28,7 +28,7 @@ pub struct GovernorOptions {
     /// The time in which a constant load switches at most twice: nothing was switched for so long before a step up, and
     /// a third switch within it must be a step down because most of the last inferences missed.
     pub quiet: Duration,
-    /// A rung that was stepped up to and held for less than this was too much: the wait before it is tried again
+    /// The least time that a rung must hold after a step up. If it holds for less, the wait before it is tried again
     /// doubles.
     pub proven_after: Duration,
     /// The wait before a rung is tried again grows up to this.
@@ -36,7 +36,7 @@ pub struct GovernorOptions {
 }
 
 impl GovernorOptions {
-    /// The usual patience for a limit: down after 3 misses in 8, up after 30 seconds with 20 % to spare.
+    /// The defaults for a limit: down after 3 misses in 8, up after 30 seconds with 20 % to spare.
     pub fn new(limit: Millis) -> Self {
         Self {
             limit,
@@ -84,39 +84,39 @@ pub enum GovernorError {
         "a governor needs at least one child to step among, but the ladder is empty; give it a rung for each child"
     )]
     NoRung,
-    /// A rung does not belong where it is.
-    #[error("`{name}` is no rung of a ladder: {problem}; {remedy}")]
+    /// A rung of the ladder is invalid.
+    #[error("`{name}` is not a rung of a ladder: {problem}; {remedy}")]
     Rung {
         /// Its name.
         name: String,
-        /// What is wrong with it.
+        /// The fault.
         problem: &'static str,
-        /// What to do about it.
+        /// The remedy.
         remedy: &'static str,
     },
-    /// The ladder is shorter.
+    /// The ladder has no rung of that index.
     #[error(
         "the ladder has no rung {index}: its rungs are counted from 0; start with one below {rungs}, or with `None`"
     )]
     NoSuchRung {
-        /// What was asked for.
+        /// The index that was given.
         index: usize,
         /// How many there are.
         rungs: usize,
     },
-    /// The budget is no duration.
-    #[error("a budget of {} ms is no duration: give a positive number of milliseconds", limit.0)]
+    /// The budget is not a duration.
+    #[error("a budget of {} ms is not a duration: give a positive number of milliseconds", limit.0)]
     NoDuration {
-        /// What was asked for.
+        /// The limit that was given.
         limit: Millis,
     },
-    /// The margin is no part of the budget.
-    #[error("a margin of {margin} is no part of a budget: give a number from 0 up to, not including, 1")]
+    /// The margin is not part of the budget.
+    #[error("a margin of {margin} is not part of a budget: give a number from 0 up to, not including, 1")]
     Margin {
-        /// What was asked for.
+        /// The margin that was given.
         margin: f64,
     },
-    /// These misses can never be counted.
+    /// These misses can never occur in the window.
     #[error(
         "a step down after {misses} misses among {among} inferences cannot be: give 1 to {WINDOW} of at most {WINDOW}"
     )]

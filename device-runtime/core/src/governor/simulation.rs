@@ -1,18 +1,18 @@
-//! Devices that never were: what each child would take at any moment is known, so that a governor can be judged.
+//! Simulated devices: the time of each child at any moment is known, so that a governor can be judged.
 
 use super::{Ladder, Rung, ThermalHint};
 use crate::metrics::Millis;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-/// What happens to a device.
+/// A course of load, heat and budget on a device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scenario {
     /// Noise only.
     Steady,
     /// Pauses of the app, one at a time.
     Spikes,
-    /// Another app takes a share of the GPU: now and then an inference takes a multiple.
+    /// Another app takes a share of the GPU: some inferences take a multiple.
     Contention,
     /// Another app takes the GPU, and gives it back.
     LoadSteps,
@@ -66,13 +66,13 @@ pub struct Device {
     pub seconds: f64,
     /// True medians in ms when nothing slows the device down; the fastest child first.
     pub times: Vec<f64>,
-    /// Of the logarithm of a time.
+    /// Standard deviation of the logarithm of a time.
     pub noise: f64,
     pub limits: Steps,
     pub loads: Steps,
     /// The rung that serves first, if the app says.
     pub start: Option<usize>,
-    /// How much longer everything takes than predicted.
+    /// The ratio of true to predicted times.
     optimism: f64,
     /// Seconds between inferences, if they are quick enough.
     interval: f64,
@@ -82,7 +82,7 @@ pub struct Device {
     contended: (f64, f64),
     heat: Heat,
     throttled: f64,
-    /// Whether the system tells of heat.
+    /// Whether the system reports heat.
     tells: bool,
     random: ChaCha8Rng,
     now: f64,
@@ -94,7 +94,7 @@ pub struct Device {
 pub struct Moment {
     pub now: f64,
     pub limit: f64,
-    /// Of the median times.
+    /// Factor on the median times.
     pub slow_down: f64,
     factor: f64,
     pause: f64,
@@ -102,7 +102,7 @@ pub struct Moment {
 }
 
 impl Moment {
-    /// What a child takes, given its median.
+    /// The time of a child in ms, given its median.
     pub fn time(&self, median: f64) -> f64 {
         median * self.factor + self.pause
     }
@@ -137,7 +137,7 @@ impl Device {
             | Scenario::HeatCurve
             | Scenario::Warming => vec![(0.0, wanted)],
         };
-        // What it was profiled at is not what it is.
+        // The profiled speed differs from the true one.
         let optimism = if scenario == Scenario::TooSlow { 2.5 } else { random.random_range(0.8..1.6) };
         let heat = match scenario {
             Scenario::HeatCurve => {

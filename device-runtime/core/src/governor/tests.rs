@@ -20,7 +20,7 @@ struct Bench {
 const TIMES: [f64; 4] = [2.0, 4.0, 6.0, 8.0];
 
 impl Bench {
-    /// Of the children of [`TIMES`].
+    /// A bench with the children of [`TIMES`].
     fn at(start: usize) -> Self {
         Self::of(&TIMES, start)
     }
@@ -149,7 +149,7 @@ fn a_hot_device_steps_down_once() {
     let mut bench = Bench::at(3);
     bench.hint = ThermalHint::Critical;
     assert_eq!(bench.run(600, |_| 0.5), [(0, down(2, Reason::Heat))]);
-    // Flickering is no news.
+    // Alternating hints change nothing.
     for _ in 0..100 {
         bench.hint = ThermalHint::Serious;
         assert_eq!(bench.run(1, |_| 0.5), []);
@@ -186,7 +186,7 @@ fn a_third_switch_in_a_minute_needs_more_than_chance() {
     assert_eq!(now_and_then(50), [down(2, Reason::P95), down(1, Reason::P95)]);
     assert_eq!(now_and_then(40), [down(0, Reason::P95)]);
 
-    // Of a new load most miss: three are enough twice, then five of eight.
+    // Most inferences miss under a new load: three are enough twice, then five of eight.
     let mut bench = Bench::at(3);
     let steps = (1..=20).filter(|_| !matches!(bench.infer(60.0), Decision::Stay | Decision::TooSlow));
     assert_eq!(steps.collect::<Vec<_>>(), [3, 6, 11]);
@@ -197,7 +197,7 @@ fn a_budget_may_change() {
     let mut bench = Bench::at(3);
     assert_eq!(bench.run(20, |_| 1.0), []);
     bench.governor.set_budget(Millis(5.0)).unwrap();
-    // What it measured already counts.
+    // Earlier measurements already count.
     assert_eq!(bench.infer(8.0), down(2, Reason::Misses));
     assert_eq!(bench.run(10, |_| 1.0), [(20, down(1, Reason::Misses))]);
     bench.governor.set_budget(Millis(20.0)).unwrap();
@@ -238,7 +238,7 @@ fn the_ladder_keeps_only_what_nothing_beats_whatever_is_added() {
     };
     let p95 = bench.governor.p95();
     assert!(p95.is_some());
-    // Beaten, or no better than one that is there.
+    // Dominated, or no better than an existing rung.
     for (ms, accuracy) in [(5.0, 80.5), (4.0, 81.0), (9.0, 83.0)] {
         assert!(!bench.governor.add(rung("new", ms, accuracy)).unwrap());
     }
@@ -247,10 +247,10 @@ fn the_ladder_keeps_only_what_nothing_beats_whatever_is_added() {
     assert!(bench.governor.add(rung("new", f64::NAN, 90.0)).is_err());
     assert_eq!(names(&bench), ["child-0", "child-1", "child-2", "child-3"]);
     assert_eq!((bench.governor.current(), bench.governor.p95()), (1, p95));
-    // It beats the next two.
+    // It dominates the next two.
     assert!(bench.governor.add(rung("strong", 5.5, 90.0)).unwrap());
     assert_eq!(names(&bench), ["child-0", "child-1", "strong"]);
-    // It beats the one that serves: it serves in its place, and no time of it is known yet.
+    // It dominates the one that serves: it serves in its place, and no time of it is known yet.
     assert!(bench.governor.add(rung("quick", 3.0, 81.0)).unwrap());
     assert_eq!(names(&bench), ["child-0", "quick", "strong"]);
     assert_eq!((bench.governor.current(), bench.governor.p95()), (1, None));
@@ -274,7 +274,7 @@ fn what_is_known_of_a_rung_stays_when_others_are_added() {
         }
         all
     };
-    // Added while it waits: that wait begins anew, but is no shorter.
+    // Added while it waits: that wait starts again, but is not shorter.
     let (without, with) = (ups(false), ups(true));
     assert!(with.len() > 2 && with.len() <= without.len(), "{without:?} {with:?}");
     assert!(without.iter().zip(&with).all(|(without, with)| with >= without), "{without:?} {with:?}");

@@ -8,13 +8,15 @@ const HOT: f32 = 0.85;
 /// Headroom from which a device is warm.
 const WARM: f32 = 0.7;
 
-/// What the system says of the device's heat; an app asks its system and passes it on.
+/// The thermal state that the system reports; an app asks its system and passes it on.
 ///
 /// | hint | what the governor does |
 /// | --- | --- |
 /// | `Unknown`, `Nominal`, `Fair` | goes by the measured times alone |
-/// | `Serious` | takes no step up; the wait for one begins anew when it is over |
-/// | `Critical` | the same, and takes one step down at once, before the device throttles; the next such step only after half a minute (the wait of a step up) below `Critical` |
+/// | `Serious` | takes no step up; the wait for one starts again when it is over |
+/// | `Critical` | the same, and takes one step down at once, before the device throttles |
+///
+/// The next such step comes only after half a minute (the wait of a step up) below `Critical`.
 ///
 /// ```
 /// use nestling_core::governor::ThermalHint;
@@ -40,9 +42,9 @@ pub enum ThermalHint {
 }
 
 impl ThermalHint {
-    /// From `PowerManager.getThermalHeadroom`: the share of the thermal envelope that is in use or forecast to be, where
-    /// 1.0 is severe throttling. Below 0.7 is nominal, below 0.85 fair, below 1.0 serious; what is no number or negative
-    /// is unknown.
+    /// From `PowerManager.getThermalHeadroom`: the share of the thermal envelope that is in use or forecast to be,
+    /// where 1.0 is severe throttling. Below 0.7 is nominal, below 0.85 fair, below 1.0 serious; what is not a number
+    /// or negative is unknown.
     pub fn from_android_headroom(headroom: f32) -> Self {
         match headroom {
             SEVERE.. => Self::Critical,

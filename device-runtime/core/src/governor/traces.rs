@@ -1,16 +1,16 @@
-//! A thousand simulated devices: what the governor promises, as figures.
+//! A thousand simulated devices: figures of the governor.
 
 use super::simulation::{Device, Scenario, at};
 use super::*;
 use serde::Serialize;
 
 const TRACES: u64 = 1000;
-/// At a new load or budget the governor may go down rung by rung: the first seconds are no constant load yet.
+/// At a new load or budget the governor may go down rung by rung: the first seconds are not constant load yet.
 const SETTLING: f64 = 20.0;
-/// Far enough below the limit that the governor should dare it, with room for predictions that are wrong.
+/// Far enough below the limit that the governor should try it, with a margin for wrong predictions.
 const CLEAR: f64 = 0.7;
 
-/// Of some traces; printed as one line of JSON.
+/// Totals over some traces; printed as one line of JSON.
 #[derive(Clone, Debug, Default, Serialize)]
 struct Figures {
     scenario: String,
@@ -22,11 +22,11 @@ struct Figures {
     most_switches_a_minute: usize,
     /// The same with the first seconds of each load.
     most_switches_a_minute_with_settling: usize,
-    /// That some child could keep within the budget.
+    /// Windows that some child could keep within the budget.
     windows: u64,
     windows_kept: u64,
     windows_kept_percent: f64,
-    /// Traces of which less than 95 % are kept.
+    /// Traces with less than 95 % of their windows kept.
     traces_below_95_percent: u64,
     /// Mean rungs below the best child that clearly keeps the budget, once settled.
     rungs_below_best: f64,
@@ -68,8 +68,8 @@ impl Misses {
 /// Most of these moments in any 60 seconds.
 fn most_in_a_minute(moments: &[f64]) -> usize {
     // Less than a nanosecond is nothing to the governor's clock.
-    let within = |from: f64| moments.iter().filter(|&&moment| (from..from + 60.0 - 1e-9).contains(&moment)).count();
-    moments.iter().map(|&from| within(from)).max().unwrap_or(0)
+    let count_from = |from: f64| moments.iter().filter(|&&moment| (from..from + 60.0 - 1e-9).contains(&moment)).count();
+    moments.iter().map(|&from| count_from(from)).max().unwrap_or(0)
 }
 
 fn run(scenario: Scenario, seed: u64) -> Figures {
@@ -120,7 +120,7 @@ fn run(scenario: Scenario, seed: u64) -> Figures {
     figures.windows_kept_percent = 100.0 * figures.windows_kept as f64 / figures.windows.max(1) as f64;
     figures.traces_below_95_percent = u64::from(figures.windows > 0 && figures.windows_kept_percent < 95.0);
     figures.rungs_below_best = if settled > 0 { below / settled as f64 } else { 0.0 };
-    // Heat is no constant load.
+    // Heat is not a constant load.
     if !matches!(scenario, Scenario::HeatCurve | Scenario::Warming) {
         let mut loads: Vec<f64> = switches.iter().map(|&(_, since)| since).collect();
         loads.dedup();

@@ -1,8 +1,8 @@
 //! From an 8-bit image to the normalised tensor that a child reads: the one definition, followed by the GPU kernel and
 //! by the trainer.
 //!
-//! 1. The centred square of the image is taken, or the share of it that [`Preprocessing`] says; a camera frame's samples
-//!    become red, green and blue, a pixel at a time.
+//! 1. The centred square of the image is taken, or the share of it that [`Preprocessing`] says; a camera frame's
+//!    samples become red, green and blue, a pixel at a time.
 //! 2. It is resized to the child's resolution with a triangle filter whose support grows with the scale (antialiased
 //!    bilinear, half-pixel centres), along rows and columns separately.
 //! 3. `(value / 255 - mean) / standard_deviation`, a channel at a time.

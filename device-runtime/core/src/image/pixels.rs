@@ -10,7 +10,7 @@ pub struct Image<'a> {
     pixels: Pixels<'a>,
 }
 
-/// What an image borrows.
+/// The pixels that an image borrows.
 #[derive(Clone, Copy, Debug)]
 pub enum Pixels<'a> {
     /// Whole pixels without gaps.
@@ -23,7 +23,7 @@ pub enum Pixels<'a> {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ImageError {
-    /// A side is too small to show anything, or absurd.
+    /// A side is too small or too large.
     #[error("an image of {width}x{height} pixels: each side must be between {smallest} and {largest}")]
     Size {
         /// Given width in pixels.
@@ -82,7 +82,7 @@ pub enum ImageError {
         /// Bytes that were given.
         given: usize,
     },
-    /// Chroma samples that are no bytes apart.
+    /// Chroma samples with a distance of zero bytes.
     #[error("a pixel stride of 0: give the bytes from one chroma sample to the next, 1 or 2 for most cameras")]
     PixelStride,
 }
@@ -105,12 +105,13 @@ impl ImageError {
 }
 
 impl<'a> Image<'a> {
-    /// Smallest side of an image in pixels: one pixel is no picture, but a sign of a mistake.
+    /// Smallest side of an image in pixels: one pixel is a sign of a mistake.
     pub const MIN_SIDE: u32 = 2;
     /// Largest side of an image in pixels.
     pub const MAX_SIDE: u32 = 16_384;
 
-    /// Pixels of which the caller knows that [`Image::new`] takes them: those of a verified bundle or a decoded picture.
+    /// Pixels of which the caller knows that [`Image::new`] takes them: those of a verified bundle or a decoded
+    /// picture.
     pub fn of_checked(width: u32, height: u32, format: PixelFormat, bytes: &'a [u8]) -> Self {
         debug_assert!(Self::new(width, height, format, bytes).is_ok());
         Self { width, height, pixels: Pixels::Packed(format, bytes) }
@@ -262,8 +263,8 @@ impl<'a> Image<'a> {
         }
     }
 
-    /// The centred square that a child sees: `centre_fraction` of the shorter side, rounded, and one pixel at least. In a
-    /// camera frame it starts at even rows and columns, where a chroma sample does.
+    /// The centred square that a child sees: `centre_fraction` of the shorter side, rounded, and one pixel at least. In
+    /// a camera frame it starts at even rows and columns, where a chroma sample does.
     pub fn crop(&self, centre_fraction: f32) -> Crop {
         let step = match self.pixels {
             Pixels::Packed(..) => 1,
@@ -303,7 +304,7 @@ impl Crop {
     }
 }
 
-/// How pixels become a network's input; stored in the bundle, for it belongs to the weights.
+/// How pixels become a network's input; stored in the bundle, because it belongs to the weights.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Preprocessing {
@@ -316,7 +317,8 @@ pub struct Preprocessing {
 }
 
 impl Preprocessing {
-    /// Whether there is one finite mean and one positive deviation for each of `channels` channels, and a square to keep.
+    /// Whether there is one finite mean and one positive deviation for each of `channels` channels, and a square to
+    /// keep.
     pub fn fits(&self, channels: u32) -> bool {
         let count = channels as usize;
         (self.means.len(), self.standard_deviations.len()) == (count, count)

@@ -7,7 +7,7 @@ use std::fmt;
 /// Layers whose MAdds cost about the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct LayerKind {
-    /// What they compute.
+    /// The operator.
     pub operator: Operator,
     /// Their kernel size.
     pub kernel: u32,
@@ -17,7 +17,7 @@ pub struct LayerKind {
     pub size: OutputSize,
 }
 
-/// A sort of feature that an inference does, and that a device puts a coefficient on.
+/// A countable part of an inference, to which the latency model of a device gives a coefficient.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CostFeature {
@@ -27,18 +27,18 @@ pub enum CostFeature {
     Resize,
     /// Layers of an operator.
     Layers(Operator),
-    /// Multiply-accumulates of a kind of layers, in millions, those that are done in vain among them.
+    /// Multiply-accumulates of a kind of layers, in millions, with those of pixels beyond the edge.
     #[serde(rename = "mega_madds")]
     MegaMAdds(LayerKind),
     /// The fewest bytes that cross memory in an operator's layers, in millions.
     Megabytes(Operator),
 }
 
-/// How much of each sort of feature an inference does.
+/// The count of each cost feature in an inference.
 pub type CostFeatures = BTreeMap<CostFeature, f64>;
 
 impl CostFeature {
-    /// Counts a network's feature where workgroups cover so many pixels.
+    /// Counts a network's cost features where workgroups cover so many pixels.
     pub fn of(network: &Network, coverage: Coverage) -> CostFeatures {
         let mut counts = CostFeatures::new();
         let mut add = |feature, count: f64| *counts.entry(feature).or_insert(0.0) += count;
@@ -63,10 +63,12 @@ impl CostFeature {
         counts
     }
 
-    /// A coefficient in ms that is of no device, but right in its proportions: what a fit starts from where nothing is known.
+    /// A coefficient in ms that is of no device, but right in its proportions: what a fit starts from where nothing is
+    /// known.
     ///
-    /// A MAdd of a depthwise layer costs a few times a pointwise one's, for it loads more; a layer costs a dispatch.
-    pub(super) fn nominal_price(self) -> f64 {
+    /// A MAdd of a depthwise layer costs a few times a pointwise one's, because it loads more; a layer costs a
+    /// dispatch.
+    pub(super) fn nominal_coefficient(self) -> f64 {
         match self {
             Self::Inference => 0.2,
             Self::Resize => 0.005,

@@ -7,19 +7,19 @@ use std::collections::BTreeSet;
 
 /// Most children that are worth timing: see docs/latency.md.
 pub const MAX_INFORMATIVE: usize = 30;
-/// Random children among which the informative ones are looked for.
+/// Number of random children among which the informative ones are chosen.
 const CANDIDATES: usize = 300;
 /// The same every time: two devices measure the same children.
 const SEED: u64 = 0x4e45_5354;
-/// What is assumed of every coefficient before anything is measured: keeps the first steps defined.
+/// The prior precision of every coefficient before any measurement: it keeps the first steps defined.
 const RIDGE: f64 = 1e-3;
 
-/// Children whose times tell most about a device's coefficients, the most telling first; at most `count`, fewer if the space
-/// has no more.
+/// Children whose times determine a device's coefficients best, the most informative first; at most `count`, fewer if
+/// the space has no more.
 ///
-/// One of medium feature comes first (a single time must tell the scale), then the biggest and the smallest, then whichever
-/// of some hundred random children leaves least uncertainty (D-optimal design, greedily): what it does is least like what
-/// was measured before it.
+/// One of medium cost comes first (a single time must determine the scale), then the biggest and the smallest, then
+/// always the one of some hundred random children that leaves least uncertainty (D-optimal design, greedily): its cost
+/// features are least like those measured before it.
 pub fn informative_children(space: &ValidatedSpace, count: usize) -> Vec<Child> {
     let mut random = ChaCha8Rng::seed_from_u64(SEED);
     let mut children: BTreeSet<String> = BTreeSet::new();
@@ -37,7 +37,7 @@ pub fn informative_children(space: &ValidatedSpace, count: usize) -> Vec<Child> 
         let all: BTreeSet<CostFeature> = candidates.iter().flat_map(|(_, counts)| counts.keys().copied()).collect();
         all.into_iter().collect()
     };
-    // Each sort of feature in units of its root mean square: all are equally worth knowing.
+    // Each cost feature in units of its root mean square: all are equally worth knowing.
     let mut rows: Vec<Vec<f64>> = (candidates.iter())
         .map(|(_, counts)| features.iter().map(|feature| counts.get(feature).copied().unwrap_or(0.0)).collect())
         .collect();
@@ -83,7 +83,7 @@ impl Design {
         self.0.iter().map(|line| line.iter().zip(row).map(|(a, b)| a * b).sum()).collect()
     }
 
-    /// The variance of what is predicted of a row.
+    /// The variance of the prediction of a row.
     fn uncertainty(&self, row: &[f64]) -> f64 {
         self.times(row).iter().zip(row).map(|(a, b)| a * b).sum()
     }

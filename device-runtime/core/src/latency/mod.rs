@@ -1,8 +1,8 @@
-//! Latency: what a device measured, and what that says about a child it has not measured.
+//! Latency: the measurements of a device, and predictions for children that it has not measured.
 //!
-//! Whole children are the truth: a few informative ones are timed from image to logits, and a linear model of their
-//! [`CostFeature`] is fitted to those times ([`LatencyModel`]). Layers are timed too, but only to report where a child's time
-//! goes: they do not add up to it. `docs/latency.md` has the figures.
+//! Predictions come from whole children: a few informative ones are timed from image to logits, and a linear model of
+//! their [`CostFeature`] is fitted to those times ([`LatencyModel`]). Layers are timed too, but only to report where a
+//! child's time goes: they do not add up to it. `docs/latency.md` has the figures.
 
 mod batches;
 mod feature;

@@ -1,4 +1,5 @@
-//! Non-negative least squares over whole children: `T(child) = sum of count * coefficient`, the inference itself included.
+//! Non-negative least squares over whole children: `T(child) = sum of count * coefficient`, the inference itself
+//! included.
 
 use crate::latency::{CostFeature, CostFeatures};
 use crate::metrics::Millis;
@@ -8,42 +9,42 @@ use crate::tiles::Coverage;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
-/// How strongly a coefficient is drawn to where it started from, over how strongly one child's time draws it.
+/// The weight of a coefficient's prior over the weight of one child's time.
 ///
-/// Measured on three software devices: a tenth still draws a fit of ten children away from them, half of this changes no fit
-/// of thirty, and three children are predicted from alike by all three.
+/// Measured on three software devices: a tenth still biases a fit of ten children, half of this changes no fit of
+/// thirty, and fits of three children are equally good with all three values.
 const TRUST_IN_PRIOR: f64 = 0.02;
-/// No unit of feature takes a quarter of an hour: what says so would only overflow.
+/// No unit of a cost feature takes a quarter of an hour: a larger coefficient would only overflow.
 const MAX_COEFFICIENT: f64 = 1e6;
 
-/// What one unit of a sort of feature costs on a device.
+/// The time that one unit of a cost feature takes on a device.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Coefficient {
-    /// The sort of feature.
+    /// The cost feature.
     pub feature: CostFeature,
     /// Its coefficient.
     pub ms: Millis,
 }
 
-/// Prices of one device: they predict every child of the space.
+/// The coefficients of one device: they predict every child of the space.
 ///
-/// Fitted to whole children that were timed from image to logits, in the relative error, every coefficient at least zero; a child
-/// whose time is unlike all others' counts less. Few
-/// children cannot tell all coefficients: those are drawn to a prior's, which may be another device's.
+/// Fitted to whole children that were timed from image to logits, in the relative error, every coefficient at least
+/// zero; an outlier counts less. Few children cannot determine all coefficients: those are regularised towards a prior,
+/// which may be another device's model.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LatencyModel {
-    /// One a sort of feature, in order.
+    /// One for each cost feature, in order.
     pub coefficients: Vec<Coefficient>,
-    /// What feature that has no coefficient here costs, over its nominal coefficient.
+    /// The ratio to its nominal coefficient, for a cost feature that has no coefficient here.
     pub scale: f64,
-    /// How the device covers pixels: what the coefficients are of.
+    /// How the device covers pixels; the coefficients assume it.
     pub coverage: Coverage,
 }
 
 /// A child that was timed whole.
 #[derive(Clone, Debug)]
 pub struct Sample {
-    /// What was timed.
+    /// The network that was timed.
     pub network: Network,
     /// Its median time.
     pub time: Millis,
@@ -57,7 +58,7 @@ impl Sample {
 }
 
 impl LatencyModel {
-    /// Of no device: right in its proportions, as far as that can be.
+    /// A model of no particular device: only the proportions of its coefficients are meant to be right.
     pub fn nominal() -> Self {
         Self { coefficients: Vec::new(), scale: 1.0, coverage: Coverage::EXACT }
     }
@@ -72,19 +73,19 @@ impl LatencyModel {
         )
     }
 
-    /// The coefficient of one unit of a sort of feature, in ms.
+    /// The coefficient of a cost feature, in ms for each unit.
     fn coefficient(&self, feature: CostFeature) -> f64 {
         match self.coefficients.binary_search_by_key(&feature, |coefficient| coefficient.feature) {
             Ok(index) => self.coefficients[index].ms.0,
-            Err(_) => self.scale * feature.nominal_price(),
+            Err(_) => self.scale * feature.nominal_coefficient(),
         }
     }
 
     /// All coefficients times one factor.
     #[must_use]
     pub fn scaled(&self, factor: f64) -> Self {
-        let dearer = |coefficient: &Coefficient| Coefficient { ms: Millis(coefficient.ms.0 * factor), ..*coefficient };
-        Self { coefficients: self.coefficients.iter().map(dearer).collect(), scale: self.scale * factor, ..*self }
+        let scaled = |coefficient: &Coefficient| Coefficient { ms: Millis(coefficient.ms.0 * factor), ..*coefficient };
+        Self { coefficients: self.coefficients.iter().map(scaled).collect(), scale: self.scale * factor, ..*self }
     }
 
     /// The same scaled by the one factor that fits the samples best, in the relative error.
@@ -98,7 +99,7 @@ impl LatencyModel {
 
     /// Fits coefficients to children that were timed, starting from a prior of any scale. `coverage` is the device's.
     ///
-    /// Samples without a positive time say nothing and are passed over.
+    /// Samples without a positive time are ignored.
     pub fn fit(samples: &[Sample], prior: &Self, coverage: Coverage) -> Self {
         let samples: Vec<Sample> =
             samples.iter().filter(|sample| sample.time.0.is_finite() && sample.time.0 > 0.0).cloned().collect();
@@ -130,8 +131,9 @@ impl LatencyModel {
         Self { coefficients, scale: prior.scale, coverage }
     }
 
-    /// Whether every coefficient is possible (finite, no more than a million ms and not negative, nor -0, which no fit gives), and
-    /// coefficients are in the order of their feature, none twice. CostFeature without a coefficient costs [`scale`](Self::scale) times its nominal one.
+    /// Whether every coefficient is possible (finite, no more than a million ms and not negative, nor -0, which no fit
+    /// gives), and coefficients are in the order of their feature, none twice. A cost feature without a coefficient
+    /// has [`scale`](Self::scale) times its nominal one.
     pub fn is_sound(&self) -> bool {
         let sound = |number: f64| (0.0..=MAX_COEFFICIENT).contains(&number) && !number.is_sign_negative();
         sound(self.scale)
@@ -154,7 +156,7 @@ mod tests {
         let counts = CostFeature::of(&space.lower(&space.biggest()).unwrap(), Coverage::EXACT);
         let coefficient = |(index, &feature): (usize, &CostFeature)| Coefficient {
             feature,
-            ms: Millis(feature.nominal_price() * factor(index)),
+            ms: Millis(feature.nominal_coefficient() * factor(index)),
         };
         LatencyModel { coefficients: counts.keys().enumerate().map(coefficient).collect(), ..LatencyModel::nominal() }
     }

@@ -5,7 +5,7 @@ use crate::statistics::{mean_percent, relative_error};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// What a time was measured on. Times of another key say nothing.
+/// The device and software that a time was measured on. Times of another key do not apply.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct DeviceKey {
     /// The adapter's own name.
@@ -16,7 +16,7 @@ pub struct DeviceKey {
     pub backend: String,
     /// `f32` or `f16`.
     pub precision: String,
-    /// What the adapter offered and was used: `subgroups`, `timestamps`; in alphabetical order.
+    /// Adapter features that were offered and used: `subgroups`, `timestamps`; in alphabetical order.
     pub features: Vec<String>,
 }
 
@@ -27,7 +27,7 @@ impl fmt::Display for DeviceKey {
     }
 }
 
-/// What measured a layer.
+/// The clock that measured a layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Clock {
@@ -40,13 +40,13 @@ pub enum Clock {
 /// The time of one kind of layer, measured alone: for reports. Layers timed alone do not add up to a child.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LayerTime {
-    /// What was timed.
+    /// The layer that was timed.
     pub shape: LayerShape,
     /// Median time of one execution.
     pub latency_ms: Millis,
 }
 
-/// What is known of one device's latency with one search space: small enough to ship in a bundle.
+/// The latency model of one device for one search space: small enough to ship in a bundle.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LatencyTable {
     /// The device that it was measured on.
@@ -55,7 +55,7 @@ pub struct LatencyTable {
     pub measured_at: u64,
     /// The latency model, fitted to children that were timed whole.
     pub model: LatencyModel,
-    /// How restless it was.
+    /// The spread of its times.
     pub spread: Spread,
     /// Children that were timed.
     pub children: u32,
@@ -69,8 +69,8 @@ impl LatencyTable {
         self.model.predict(network)
     }
 
-    /// Fits the coefficients to children that were timed, starting from the most similar of other devices' tables, or from
-    /// nominal proportions.
+    /// Fits the coefficients to children that were timed, starting from the most similar of other devices' tables, or
+    /// from nominal proportions.
     pub fn fit_to(&mut self, samples: &[Sample], others: &[Self]) {
         let nominal = LatencyModel::nominal();
         let prior = nearest_table(others, samples).map_or(&nominal, |other| &other.model);
@@ -92,8 +92,8 @@ pub fn mean_error_percent(fit: &LatencyModel, samples: &[Sample]) -> f64 {
     mean_percent(&samples.iter().map(error).collect::<Vec<_>>())
 }
 
-/// The table of the device that is most like one that was measured a little: the one whose coefficients, scaled by one factor,
-/// are least wrong of the samples.
+/// The table of the most similar device: the one whose coefficients, scaled by one factor, have the least error on the
+/// samples.
 ///
 /// ```
 /// use nestling_core::latency::nearest_table;
@@ -115,10 +115,10 @@ mod tests {
     fn table(name: &str, depthwise: f64) -> LatencyTable {
         let space = SearchSpace::fashion().validated().unwrap();
         let coefficient = |&feature: &CostFeature| {
-            let dear = matches!(feature, CostFeature::MegaMAdds(kind) if kind.operator == Operator::Depthwise);
+            let is_depthwise = matches!(feature, CostFeature::MegaMAdds(kind) if kind.operator == Operator::Depthwise);
             super::super::Coefficient {
                 feature,
-                ms: Millis(feature.nominal_price() * if dear { depthwise } else { 1.0 }),
+                ms: Millis(feature.nominal_coefficient() * if is_depthwise { depthwise } else { 1.0 }),
             }
         };
         let features = CostFeature::of(&space.lower(&space.biggest()).unwrap(), Coverage::EXACT);

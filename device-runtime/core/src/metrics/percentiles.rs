@@ -2,8 +2,8 @@
 
 use crate::metrics::Millis;
 
-/// Times that so many percent of `times` are at most, by nearest rank: each is one of them, and the median of two is the
-/// shorter. Zeros if there is none.
+/// Times that so many percent of `times` are at most, by nearest rank: each is one of them, and the median of two is
+/// the shorter. Zeros if there is none.
 pub fn percentiles<const N: usize>(times: &[Millis], percents: [usize; N]) -> [Millis; N] {
     let mut sorted = times.to_vec();
     sorted.sort_by(|a, b| a.0.total_cmp(&b.0));

@@ -2,7 +2,7 @@ use super::{Millis, percentiles};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// Which of many runs a budget binds.
+/// The quantile of the runs that a budget limits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Quantile {
@@ -58,7 +58,7 @@ impl Latency {
     }
 }
 
-/// How restless a device is: how much longer its slow runs are than the median one.
+/// The spread of a device's run times: the ratio of its slow runs to the median one.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Spread {
     /// p90 over p50, at least 1.
@@ -68,7 +68,7 @@ pub struct Spread {
 }
 
 impl Spread {
-    /// Of many children's runs together, each child's over its own median: a few runs of each are enough.
+    /// The spread over the runs of many children, each run over its own child's median: a few runs of each are enough.
     pub fn of<'a>(children: impl IntoIterator<Item = &'a [Millis]>) -> Self {
         let mut ratios: Vec<Millis> = Vec::new();
         for runs in children {
@@ -110,7 +110,7 @@ mod tests {
         let spread = Spread::of([fast.as_slice(), slow.as_slice()]);
         assert_eq!((spread.p90, spread.p95), (1.0, 2.0));
         assert_eq!(spread.at(Quantile::P50), 1.0);
-        // Nothing is known of one run.
+        // One run has no spread.
         assert_eq!(Spread::of([[Millis(3.0)].as_slice()]), Spread { p90: 1.0, p95: 1.0 });
     }
 }

@@ -7,7 +7,7 @@ use std::fmt;
 pub struct Top1 {
     /// Images whose most probable class was right.
     pub correct: u32,
-    /// Images looked at.
+    /// Images that were evaluated.
     pub images: u32,
 }
 

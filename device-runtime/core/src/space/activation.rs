@@ -11,7 +11,7 @@
 //! | `uses_exp` | the trainer, which leaves exponentials to libtorch |
 //!
 //! To add an activation, append its variant and write its row. The compiler then names the one place that cannot read a
-//! row: the trainer's call of libtorch. `CONTRIBUTING.md` shows the whole walk.
+//! row: the trainer's call of libtorch. `CONTRIBUTING.md` lists all steps.
 
 use serde::{Deserialize, Serialize};
 use std::ops::{Add, Div, Mul, Neg, Sub};

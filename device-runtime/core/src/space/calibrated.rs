@@ -40,8 +40,8 @@ impl CalibratedChild {
         Err(SpaceError::Statistics { child: network.child.to_string(), problem })
     }
 
-    /// Joins a lowered child and statistics that change nothing: means of zero and variances of one. They suffice where a
-    /// child is timed and its answers are not read.
+    /// Joins a lowered child and statistics that change nothing: means of zero and variances of one. They suffice where
+    /// a child is timed and its answers are not read.
     pub fn neutral(network: &Network) -> Self {
         let channels = network.normalised_channels();
         let statistics = Statistics { means: vec![0.0; channels], variances: vec![1.0; channels] };

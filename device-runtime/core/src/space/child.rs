@@ -70,7 +70,7 @@ impl FromStr for Child {
             word.strip_prefix(letter).ok_or_else(|| fail(format!("`{word}` stands where `{letter}...` should")))
         };
         fn list<T: FromStr>(text: &str) -> Result<Vec<T>, String> {
-            text.split('-').map(|number| number.parse().map_err(|_| format!("`{number}` is no number"))).collect()
+            text.split('-').map(|number| number.parse().map_err(|_| format!("`{number}` is not a number"))).collect()
         }
         let single = |text: &str| text.parse::<u32>().map_err(|_| fail(format!("`{text}` is not one number")));
         let resolution = single(rest('r')?)?;
@@ -105,8 +105,8 @@ impl SearchSpace {
         self.choose(|count| count - 1)
     }
 
-    /// Builds a child by asking `pick`, for every dimension in the order in which a child prints its stages, for an index
-    /// below the number of choices. No list may be empty.
+    /// Builds a child by asking `pick`, for every dimension in the order in which a child prints its stages, for an
+    /// index below the number of choices. No list may be empty.
     pub(super) fn choose(&self, mut pick: impl FnMut(usize) -> usize) -> Child {
         fn at<T: Copy>(list: &[T], pick: &mut impl FnMut(usize) -> usize) -> T {
             list[pick(list.len())]
@@ -200,7 +200,8 @@ impl ValidatedSpace {
     /// Reads a child: `smallest`, `biggest`, or the text that a child prints.
     ///
     /// # Errors
-    /// [`SpaceError::NotAChild`] if the text is no child, [`SpaceError::NotInSpace`] if this space does not offer it.
+    /// [`SpaceError::NotAChild`] if the text is not a child, [`SpaceError::NotInSpace`] if this space does not offer
+    /// it.
     pub fn parse_child(&self, text: &str) -> Result<Child, SpaceError> {
         match text.trim() {
             "smallest" => Ok(self.smallest()),

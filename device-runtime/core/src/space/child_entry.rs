@@ -10,7 +10,7 @@ pub struct ChildEntry {
     pub name: String,
     /// The child.
     pub child: Child,
-    /// What it costs.
+    /// Its parameters, MAdds and activation bytes.
     pub cost: Cost,
     /// Accuracy on images held out from training, by which it was chosen; of no images if it was not measured.
     pub held_out: Top1,

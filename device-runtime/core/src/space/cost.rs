@@ -2,7 +2,7 @@ use crate::metrics::MAdds;
 use crate::space::Network;
 use serde::{Deserialize, Serialize};
 
-/// What a child costs, as the literature counts it.
+/// The cost of a child, as the literature counts it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cost {
     /// Weights, batch norm's gamma and beta, and the matrices' biases.

@@ -30,16 +30,16 @@ pub enum SpaceError {
         /// The problem.
         problem: String,
     },
-    /// The text is no child.
-    #[error("`{text}` is no child: {problem}; write one as `r28 s16 w16-32-48 d1-2-2 k3-5-3 e2-4-4 h160`")]
+    /// The text is not a child.
+    #[error("`{text}` is not a child: {problem}; write one as `r28 s16 w16-32-48 d1-2-2 k3-5-3 e2-4-4 h160`")]
     NotAChild {
         /// The text, or its beginning.
         text: String,
         /// The problem.
         problem: String,
     },
-    /// The text is no expand ratio.
-    #[error("`{text}` is no expand ratio: write a number from 0 to 1000, such as `6` or `2.5`")]
+    /// The text is not an expand ratio.
+    #[error("`{text}` is not an expand ratio: write a number from 0 to 1000, such as `6` or `2.5`")]
     NotAnExpandRatio {
         /// The text, or its beginning.
         text: String,

@@ -84,7 +84,8 @@ impl LayerShape {
         taps * u64::from(self.operator.channels_read(self.input.channels))
     }
 
-    /// The fewest bytes that must cross memory in f32: input, gate, weights and output once, and the residual once more.
+    /// The fewest bytes that must cross memory in f32: input, gate, weights and output once, and the residual once
+    /// more.
     pub fn bytes(&self) -> u64 {
         let outputs = self.output.len() as u64 * if self.residual { 2 } else { 1 };
         let gate = if self.gated { u64::from(self.input.channels) } else { 0 };
@@ -106,14 +107,16 @@ impl fmt::Display for LayerShape {
 /// One layer of a [`Network`](crate::space::Network): `activation(norm(operator(input * gate)) + residual)`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Layer {
-    /// `stage2.block1.expand`; the same as its convolution's name where it has one. Shared with the space: cheap to clone.
+    /// `stage2.block1.expand`; the same as its convolution's name where it has one. Shared with the space: cheap to
+    /// clone.
     pub name: Arc<str>,
     /// Operator, sizes and activation.
     pub shape: LayerShape,
     /// Rows and columns of zeros before the image.
     pub padding: u32,
-    /// Index into [`ParameterLayout::convolutions`](crate::space::ParameterLayout::convolutions); `None` for a pool. The layer reads the first `output.channels`
-    /// rows and the first `input.channels` columns of its weight, and the centre `kernel x kernel` of each kernel.
+    /// Index into [`ParameterLayout::convolutions`](crate::space::ParameterLayout::convolutions); `None` for a pool.
+    /// The layer reads the first `output.channels` rows and the first `input.channels` columns of its weight, and the
+    /// centre `kernel x kernel` of each kernel.
     pub convolution: Option<usize>,
     /// The epsilon in batch norm's square root; `None` if no batch norm follows.
     pub norm_epsilon: Option<f32>,

@@ -63,7 +63,8 @@ pub struct Convolution {
     pub scale_or_bias: usize,
     /// Index of batch norm's beta among the parameters; `None` for a matrix.
     pub shift: Option<usize>,
-    /// Whether this is the projection of a block that adds its input: its gamma starts at zero (BigNAS, initialisation).
+    /// Whether this is the projection of a block that adds its input: its gamma starts at zero (BigNAS,
+    /// initialisation).
     pub closes_skip: bool,
 }
 

@@ -8,9 +8,10 @@
 //!
 //! A [`SearchSpace`] is plain data that a person edits. A [`ValidatedSpace`] is one whose every number is allowed.
 //!
-//! One function walks the topology of a space: `walk` in `walk.rs`. Lowering, layout, the bound on weights and the kinds
-//! of layers read that walk, and no other code derives a shape. The trainer, the GPU engine, the CPU reference, the cost
-//! model and the latency model read the [`Network`]. A new kind of block is a variant of [`Block`] and an arm of the walk.
+//! One function walks the topology of a space: `walk` in `walk.rs`. Lowering, layout, the bound on weights and the
+//! kinds of layers read that walk, and no other code derives a shape. The trainer, the GPU engine, the CPU reference,
+//! the cost model and the latency model read the [`Network`]. A new kind of block is a variant of [`Block`] and an arm
+//! of the walk.
 
 mod activation;
 mod calibrated;

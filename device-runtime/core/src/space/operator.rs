@@ -2,8 +2,8 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 
 crate::listed_enum! {
-    /// What a layer computes. Its row says the rest; each of trainer, reference, exporter and GPU planner has one
-    /// `match` over all of them.
+    /// The operation of a layer. Its row holds the properties; trainer, reference, exporter and GPU planner have one
+    /// `match` each over all of them.
     ///
     /// Append only: files hold a variant's number.
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

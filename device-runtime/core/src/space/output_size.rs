@@ -17,7 +17,8 @@ impl OutputSize {
     /// All sizes.
     pub const ALL: [Self; 3] = [Self::Large, Self::Medium, Self::Small];
 
-    /// The size of an output of `pixels` times `groups` elements; `None` for fewer than 4 pixels, which are never tiled.
+    /// The size of an output of `pixels` times `groups` elements; `None` for fewer than 4 pixels, which are never
+    /// tiled.
     pub fn of(pixels: u32, groups: u32) -> Option<Self> {
         match u64::from(pixels) * u64::from(groups) {
             _ if pixels < 4 => None,

@@ -88,8 +88,8 @@ impl StageSpace {
 }
 
 impl SearchSpace {
-    /// The paper's space for ImageNet (BigNAS, table 1), with swish and with squeeze-and-excite of a quarter of the block
-    /// input: the only variant in which all four published children exist.
+    /// The paper's space for ImageNet (BigNAS, table 1), with swish and with squeeze-and-excite of a quarter of the
+    /// block input: the only variant in which all four published children exist.
     pub fn table1() -> Self {
         let mut space = Self { name: "table1".into(), ..Self::table1_without_squeeze() };
         for stage in &mut space.stages {
@@ -154,8 +154,8 @@ impl SearchSpace {
     }
 }
 
-/// The space of AttentiveNAS and AlphaNet: elastic expand ratios, squeeze-and-excite in stages 3, 5, 6 and 7, and a skip
-/// around every block.
+/// The space of AttentiveNAS and AlphaNet: elastic expand ratios, squeeze-and-excite in stages 3, 5, 6 and 7, and a
+/// skip around every block.
 fn attentivenas(name: &str) -> SearchSpace {
     let squeezed = |mut stage: StageSpace| {
         stage.squeeze_excite = Some(SqueezeExcite::MOBILE_NET_V3);

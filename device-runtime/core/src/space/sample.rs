@@ -5,8 +5,8 @@ use std::collections::HashSet;
 /// Draws for each child that must be new: a small space may have no more.
 const TRIES: usize = 50;
 
-/// At most `count` children from `draw` that are not known yet; they are known afterwards. `draw` is given the number of its
-/// earlier calls.
+/// At most `count` children from `draw` that are not known yet; they are known afterwards. `draw` is given the number
+/// of its earlier calls.
 pub fn new_children(count: usize, known: &mut HashSet<Child>, mut draw: impl FnMut(usize) -> Child) -> Vec<Child> {
     let mut children = Vec::new();
     for attempt in 0..TRIES * count {
@@ -27,7 +27,7 @@ impl ValidatedSpace {
         self.choose(|count| random.random_range(0..count))
     }
 
-    /// Draws every dimension anew with probability `rate`; keeps the rest.
+    /// Draws every dimension again with probability `rate`; keeps the rest.
     pub fn mutate(&self, child: &Child, rate: f64, random: &mut impl Rng) -> Child {
         let mut kept = self.indices(child).into_iter();
         self.choose(|count| {

@@ -17,7 +17,7 @@ pub enum SqueezeOf {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SqueezeExcite {
-    /// What the squeezed width is a share of.
+    /// The width of which the squeezed width is a share.
     pub of: SqueezeOf,
     /// The share's denominator: 4 for the usual quarter.
     pub reduction: u32,
@@ -32,7 +32,7 @@ pub struct SqueezeExcite {
     pub gate: Gate,
 }
 
-/// What turns the second matrix's output into a factor of a channel.
+/// The function that turns the second matrix's output into a factor of a channel.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Gate {

@@ -1,8 +1,8 @@
-//! The one walk over the topology of a space. [`walk`] visits the layers of a child, with all their shapes, in an order in
-//! which they can run.
+//! The one walk over the topology of a space. [`walk`] visits the layers of a child, with all their shapes, in an order
+//! in which they can run.
 //!
-//! The blocks of a stage are made by one function of [`Walk`] for each kind of [`Block`]. A new kind is a variant of that
-//! enum, an arm of [`Walk::block`] and an arm of [`stage_problem`].
+//! The blocks of a stage are made by one function of [`Walk`] for each kind of [`Block`]. A new kind is a variant of
+//! that enum, an arm of [`Walk::block`] and an arm of [`stage_problem`].
 
 use crate::space::{
     Activation, Block, Child, ExpandRatio, LayerShape, Operator, Padding, SearchSpace, Shape, SqueezeExcite,
@@ -133,8 +133,8 @@ enum Skip {
     Transition,
 }
 
-/// How a block of a stage adds its input. It is the same for all children, so that they share weights: the first block of
-/// a stage adds its input as it is only where stride and width can never differ; every later block does.
+/// How a block of a stage adds its input. It is the same for all children, so that they share weights: the first block
+/// of a stage adds its input as it is only where stride and width can never differ; every later block does.
 fn skip(space: &SearchSpace, stage: &StageSpace, index: usize, block: u32) -> Skip {
     let before = index.checked_sub(1).map_or(&space.stem.widths, |before| &space.stages[before].widths);
     if block > 0 || (stage.stride == 1 && stage.widths.len() == 1 && *before == stage.widths) {

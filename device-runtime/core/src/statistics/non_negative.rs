@@ -1,11 +1,11 @@
-//! Non-negative least squares that outliers do not sway.
+//! Robust non-negative least squares.
 
 /// A child counts fully up to so many usual errors away from the fit; further away, less and less (Huber's weights): a
 /// disturbance while it was timed must not set coefficients.
 const USUAL_ERRORS: f64 = 1.5;
-/// No device repeats itself better.
+/// No device has less noise.
 const MIN_ERROR: f64 = 0.01;
-/// The weights settle in a few rounds.
+/// Rounds of reweighting: a few are enough to converge.
 const ROUNDS: usize = 4;
 /// Sweeps of coordinate descent; convergence ends it far sooner.
 const MAX_SWEEPS: usize = 20_000;
@@ -24,7 +24,7 @@ pub fn robust_non_negative_least_squares(rows: &[Vec<f64>], start: &[f64], trust
         let errors = errors(&solution);
         let mut sorted = errors.clone();
         sorted.sort_by(f64::total_cmp);
-        // Of normal errors, the median is 0.67 standard deviations away.
+        // The median of normal errors' sizes is 0.67 standard deviations.
         let usual = (sorted[sorted.len() / 2] / 0.67).max(MIN_ERROR);
         weights = errors.iter().map(|error| (USUAL_ERRORS * usual / error.max(f64::MIN_POSITIVE)).min(1.0)).collect();
         solution = non_negative_least_squares(rows, &weights, start, trust, max);
@@ -32,8 +32,9 @@ pub fn robust_non_negative_least_squares(rows: &[Vec<f64>], start: &[f64], trust
     solution
 }
 
-/// The solution that minimise the weighted sum over rows of `(row * solution - 1)^2` plus that of `trust * (value - start)^2`, none
-/// below zero or beyond [`max`]. By coordinate descent, which converges for it is convex.
+/// The solution that minimises the weighted sum over rows of `(row * solution - 1)^2` plus that of
+/// `trust * (value - start)^2`, none below zero or beyond [`max`]. By coordinate descent, which converges because the
+/// problem is convex.
 fn non_negative_least_squares(rows: &[Vec<f64>], weights: &[f64], start: &[f64], trust: &[f64], max: f64) -> Vec<f64> {
     let count = start.len();
     let mut solution: Vec<f64> = start.iter().map(|value| value.clamp(0.0, max)).collect();

@@ -1,4 +1,4 @@
-//! How wrong predicted times are: the one definition of their error.
+//! The error of predicted times: its only definition.
 
 /// By how much a predicted time is wrong, as a part of the measured one.
 pub fn relative_error(predicted: f64, measured: f64) -> f64 {

@@ -21,9 +21,9 @@ impl Linear {
 pub struct Sums {
     features: usize,
     count: f64,
-    /// Of each feature, then of the target.
+    /// Sums of each feature, then of the target.
     values: Vec<f64>,
-    /// Of each product of two of these, row by row.
+    /// Sums of each product of two of these, row by row.
     products: Vec<f64>,
 }
 
@@ -58,8 +58,8 @@ impl Sums {
         }
     }
 
-    /// Minimises the mean squared error plus the sum of `penalties[i] * coefficients[i]^2`; all penalties must be positive. The constant is
-    /// free.
+    /// Minimises the mean squared error plus the sum of `penalties[i] * coefficients[i]^2`; all penalties must be
+    /// positive. The constant is free.
     pub fn fit(&self, penalties: &[f64]) -> Linear {
         let (n, side) = (self.features, self.features + 1);
         let covariance = |i: usize, j: usize| {

@@ -17,20 +17,20 @@ use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::fmt;
 
-/// How choices are audited.
+/// Options of an audit of choices.
 #[derive(Clone, Copy)]
 pub struct ChoiceAuditOptions<'a> {
     /// Budgets for the shipped children, evenly spread (in ratio) over their times.
     pub budgets: usize,
-    /// Budgets for the whole space, spread alike; none leaves it out.
+    /// Budgets for the whole space, spread in the same way; 0 skips it.
     pub whole_space_budgets: usize,
-    /// Which runs the budgets bind.
+    /// The quantile that the budgets limit.
     pub quantile: Quantile,
-    /// Test images and their classes: what an adopted child is really worth.
+    /// Test images and their classes: they measure the accuracy of an adopted child.
     pub test: &'a [(Image<'a>, usize)],
     /// Seed of the order of budgets, and of searches.
     pub seed: u64,
-    /// Called now and then, for a progress bar; it must return soon.
+    /// Called from time to time, for a progress bar; it must return soon.
     pub progress: Option<&'a dyn Fn(Progress)>,
 }
 
@@ -47,7 +47,7 @@ impl fmt::Debug for ChoiceAuditOptions<'_> {
     }
 }
 
-/// What became of many budgets.
+/// The results of choosing for many budgets.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ChoiceAudit {
     /// Budgets asked for.
@@ -56,11 +56,11 @@ pub struct ChoiceAudit {
     pub refused: usize,
     /// Budgets that the chosen child kept when it was timed again, in percent of all: a refusal keeps nothing.
     pub kept_percent: f64,
-    /// The same with the times corrected for the drift since the child was chosen: what other programs and heat do
-    /// afterwards is not the choice's fault, and is what a governor is for.
+    /// The same with the times corrected for the drift since the child was chosen: later effects of other programs and
+    /// heat are left to a governor.
     pub kept_without_drift_percent: f64,
-    /// Points of test top-1 that the choices fall short of an oracle that knows every child's time, on average; a refusal
-    /// counts as the fastest child.
+    /// Points of test top-1 that the choices fall short of an oracle that knows every child's time, on average; a
+    /// refusal counts as the fastest child.
     pub mean_regret_points: f64,
     /// The same of the worst choice.
     pub worst_regret_points: f64,
@@ -116,17 +116,18 @@ const ROUNDS: usize = 8;
 /// The first budget over the fastest child's time, and the last over the slowest's.
 const BEYOND: (f64, f64) = (1.08, 1.15);
 
-/// What a shipped child really takes, and is worth.
+/// The true time and accuracy of a shipped child.
 struct Known {
     name: String,
     time: Millis,
     test: Top1,
 }
 
-/// Asks for many budgets, times each choice again, and compares with an oracle; then the same for the whole space.
+/// Chooses a child for many budgets, times each choice again, and compares it with an oracle's; then the same for the
+/// whole space.
 ///
 /// # Errors
-/// [`Error`] if the GPU fails, or the bundle lacks what judges unshipped children.
+/// [`Error`] if the GPU fails, or the bundle has no accuracy predictor or images to judge children that do not ship.
 pub fn audit_choices(
     runtime: &Runtime,
     bundle: &Bundle,
@@ -153,7 +154,7 @@ pub fn audit_choices(
     };
 
     let mut limits = spread(options.budgets);
-    // The device's drift must not go with the budget.
+    // The drift of the device must not correlate with the budget.
     limits.shuffle(&mut ChaCha8Rng::seed_from_u64(options.seed));
     let mut choices = Vec::with_capacity(limits.len());
     for (index, limit) in limits.into_iter().enumerate() {
@@ -200,7 +201,8 @@ fn known(runtime: &Runtime, quantile: Quantile, drift: &mut DriftMeter<'_>) -> R
     Ok(shipped.iter().zip(batches).map(known).collect())
 }
 
-/// `usual` is what the budget, and the times that are known, are for: the budget is brought to the drift of the moment.
+/// `usual` is the reference's time that the budget and the known times belong to: the budget is scaled to the current
+/// drift.
 fn audit_choice(
     runtime: &Runtime,
     usually: Budget,
@@ -216,7 +218,7 @@ fn audit_choice(
     };
     let name = chosen.as_ref().map(|choice| choice.entry().name.clone());
     let again = name.as_deref().map(|name| time_again(runtime.prepared(name)?, drift)).transpose()?;
-    // What the oracle knows.
+    // The oracle's choice: it knows every child's time.
     let fits = known.iter().filter(|one| one.time.0 <= usually.limit.0);
     let oracle = fits.max_by(|a, b| a.test.percent().total_cmp(&b.test.percent()));
     let top1 = |name: &str| known.iter().find(|one| one.name == name).map(|one| one.test.percent());
@@ -302,7 +304,7 @@ fn test_top1(runtime: &Runtime, child: &PreparedChild, test: &[(Image<'_>, usize
     Ok(Top1 { correct, images: test.len() as u32 }.percent())
 }
 
-/// What the same child takes now where it usually takes the budget's limit.
+/// The budget, scaled by the drift of the moment.
 fn at_present(usually: Budget, drift: &mut DriftMeter<'_>, usual: Millis) -> Result<Budget, Error> {
     Ok(Budget { limit: Millis(usually.limit.0 * block_on(drift.recent())?.0 / usual.0), ..usually })
 }

@@ -1,4 +1,4 @@
-//! Audits: what switching moves, and how well choices keep their budgets.
+//! Audits: the GPU work of switches, and the share of choices that keep their budgets.
 
 mod choices;
 mod switches;

@@ -9,7 +9,7 @@ use nestling_core::space::CalibratedChild;
 use rand::{Rng, RngExt};
 use serde::{Deserialize, Serialize};
 
-/// What many random switches made and sent, and whether their answers are those of a fresh load.
+/// The GPU work of many random switches, and whether their answers are those of a fresh load.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SwitchAudit {
     /// Switches, each followed by an inference.
@@ -33,10 +33,10 @@ pub struct SwitchAudit {
 }
 
 /// Switches `switches` times at random among the shipped children and as many random ones as there are spare slots,
-/// runs an inference after each, and counts what that made on the GPU and sent to it.
+/// runs an inference after each, and counts the GPU objects made and the bytes sent.
 ///
-/// The random children have made-up statistics, for only what moves is counted: their answers mean nothing. The active
-/// child is the same afterwards.
+/// The random children have made-up statistics, because only transfers are counted: their answers mean nothing. The
+/// active child is the same afterwards.
 ///
 /// # Errors
 /// [`Error`] if the GPU fails.
@@ -64,7 +64,7 @@ fn audit(runtime: &Runtime, bundle: &Bundle, switches: usize, random: &mut impl 
         calibrated.push(slot.0);
         children.push(slot.1);
     }
-    // From here on one set of kernels answers, and no thread makes anything.
+    // From here on one set of kernels answers, and no thread makes pipelines.
     runtime.supernet().wait_until_ready()?;
     let expected = fresh(runtime, bundle, &calibrated)?;
     let image = runtime.probe_image();
@@ -109,7 +109,7 @@ fn spare(runtime: &Runtime, random: &mut impl Rng) -> Result<Option<(CalibratedC
     }
 }
 
-/// What each child answers on a supernet that was loaded afresh on the same device, one child in it at a time.
+/// The answers of each child on a supernet that was loaded afresh on the same device, one child in it at a time.
 fn fresh(runtime: &Runtime, bundle: &Bundle, children: &[CalibratedChild]) -> Result<Vec<Vec<u32>>, Error> {
     let options = EngineOptions::default()
         .child_slots(1)

@@ -31,13 +31,13 @@ pub(crate) fn accuracy(predictor: impl Into<String>, predicted: &[f64], measured
     }
 }
 
-/// What the baselines are made of.
+/// The measurements that the baselines are computed from.
 pub(crate) struct Evidence<'a> {
     /// Informative children, the most telling first: all that a predictor may know.
     pub(crate) informative: &'a [Sample],
     /// Children to predict.
     pub(crate) held_out: &'a [Sample],
-    /// Of each, the sum of its layers' times, each timed alone.
+    /// The sum of each child's layer times, every layer timed alone.
     pub(crate) layer_sums: &'a [Millis],
     /// The device's.
     pub(crate) coverage: Coverage,
@@ -83,7 +83,7 @@ impl Evidence<'_> {
     }
 
     /// The error against the number of informative children: pairs of that number and the accuracy.
-    /// Each starts from a prior that may know so many.
+    /// Each starts from a prior for that number of children.
     pub(crate) fn curve(&self, prior: impl Fn(usize) -> LatencyModel) -> Vec<(usize, Accuracy)> {
         let mut counts = CURVE.map(|count| count.min(self.informative.len())).to_vec();
         counts.dedup();
@@ -95,9 +95,9 @@ impl Evidence<'_> {
     }
 }
 
-/// Constant and slope of the times over `x`, least wrong in the relative error, neither below zero.
+/// Constant and slope of the times over `x` with the least relative error, neither below zero.
 fn line(x: &[f64], times: &[f64], with_constant: bool) -> [f64; 2] {
-    // Of rows that should sum to one: 1 / time and x / time.
+    // Normal equations of rows that should sum to one: 1 / time and x / time.
     let sums =
         |value: fn(f64, f64) -> f64| x.iter().zip(times).map(|(x, time)| value(1.0 / time, x / time)).sum::<f64>();
     let (aa, ab, bb) = (sums(|a, _| a * a), sums(|a, b| a * b), sums(|_, b| b * b));

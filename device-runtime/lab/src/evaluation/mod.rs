@@ -20,12 +20,12 @@ use std::collections::HashSet;
 use std::fmt;
 use std::time::Duration;
 
-/// What is held out to be predicted.
+/// Options of an evaluation: the held-out children and their measurement.
 #[derive(Clone, Copy)]
 pub struct EvaluationOptions<'a> {
     /// Random children, beside those that ship.
     pub children: usize,
-    /// How often each is timed, in turns: what disturbs the device is spread over all of them.
+    /// How often each is timed, in turns: disturbances of the device are spread over all of them.
     pub rounds: usize,
     /// About how long each is timed in a round.
     pub time: Duration,
@@ -33,7 +33,7 @@ pub struct EvaluationOptions<'a> {
     pub seed: u64,
     /// Tables of other devices, to be compared with.
     pub tables: &'a [LatencyTable],
-    /// Called now and then, for a progress bar; it must return soon.
+    /// Called from time to time, for a progress bar; it must return soon.
     pub progress: Option<&'a dyn Fn(Progress)>,
 }
 
@@ -56,26 +56,26 @@ pub struct HeldOut {
     pub name: Option<String>,
     /// The child, as text.
     pub child: String,
-    /// What the fit predicts.
+    /// The time that the latency model predicts, in ms.
     pub predicted_ms: Millis,
     /// Median of the rounds.
     pub measured_p50_ms: Millis,
     /// Nineteen of twenty runs took at most this.
     pub measured_p95_ms: Millis,
-    /// The medians of the rounds' runs, corrected for drift: how restless the device was.
+    /// The medians of the rounds' runs, corrected for drift: their differences show the noise of the device.
     pub rounds_ms: Vec<Millis>,
 }
 
-/// How well a device predicts children that its fit has never seen.
+/// The prediction error of a device on children that its fit has never seen.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Evaluation {
     /// The fit.
     pub fit: Accuracy,
     /// Rank correlation of the rounds with each other, the mean over pairs: no predictor can be expected to do better
-    /// than the square root of it against a single round. `None` of one round, which says nothing of it.
+    /// than the square root of it against a single round. `None` for one round.
     pub repeatability: Option<f64>,
-    /// What the reference child took now, over what it took while the profile was measured: held-out times are brought to
-    /// the profile's times by it.
+    /// The reference child's time now over its time while the profile was measured: held-out times are corrected for
+    /// it.
     pub drift: f64,
     /// Simpler predictors.
     pub baselines: Vec<Accuracy>,
@@ -90,9 +90,9 @@ pub struct Evaluation {
 /// Children that run once before they are timed: some drivers compile a kernel at its first dispatch, and these few use
 /// nearly all.
 const WARM_UP: usize = 12;
-/// Runs of which a layer's time is the median: few of a slow child, whose layers are steadier.
+/// Runs for the median time of a layer: fewer for a slow child, whose layers vary less.
 const LAYER_REPEATS: [f64; 2] = [1.0, 3.0];
-/// Fewest runs of a child in one round, and most.
+/// The least and the largest number of runs of a child in one round.
 const RUNS: [f64; 2] = [1.0, 200.0];
 
 struct Timed {
@@ -136,7 +136,7 @@ pub fn evaluate_prediction(runtime: &Runtime, options: &EvaluationOptions<'_>) -
     }
     let drift_now = drift.usual();
     if let Some(first) = held_out.first() {
-        // Layers' times are none where the clock is wrong.
+        // There are no layer times if the clock is wrong.
         block_on(async { supernet.check_timestamps(&supernet.prepare_to_time(&first.network).await?).await })?;
     }
     let mut layer_sums = Vec::with_capacity(held_out.len());
@@ -149,7 +149,7 @@ pub fn evaluate_prediction(runtime: &Runtime, options: &EvaluationOptions<'_>) -
         layer_sums.push(Millis(factor * layers.iter().map(|layer| layer.latency_ms.0).sum::<f64>()));
         progress("timing layers");
     }
-    // Corrected for drift: that the device is faster or slower now is no error of the model.
+    // Corrected for drift: that the device is faster or slower now is not an error of the model.
     let rounds: Vec<Vec<Millis>> =
         held_out.iter().map(|timed| timed.batches.drift_corrected_medians(profile.reference_ms)).collect();
     let samples: Vec<Sample> = (held_out.iter().zip(&rounds))

@@ -14,21 +14,21 @@ use serde::Serialize;
 use std::fmt;
 use std::path::Path;
 
-/// A device's profile, and all else that its page shows. In JSON, the profile's fields are among the report's.
+/// A device's profile, and the other contents of its page. In JSON, the profile's fields are among the report's.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct DeviceReport {
-    /// Whole children, prices, layers.
+    /// Whole children, the latency model, layers.
     #[serde(flatten)]
     pub profile: DeviceProfile,
     /// The bundle's name for people.
     pub bundle_name: String,
-    /// What each shipped child costs and how accurate it is, fewest MAdds first.
+    /// The cost and accuracy of each shipped child, fewest MAdds first.
     pub shipped: Vec<ShippedChild>,
-    /// How well the prices predict.
+    /// The prediction error of the latency model.
     pub errors: Errors,
-    /// What opening took.
+    /// Times of opening.
     pub opening: Opening,
-    /// What loading the weights and building pipelines took, of [`Opening::load_ms`].
+    /// Times of loading weights and building pipelines, a part of [`Opening::load_ms`].
     pub set_up: LoadTimes,
     /// Bytes held.
     pub memory: MemoryUse,
@@ -41,12 +41,12 @@ pub struct DeviceReport {
     pub trace: Option<LayerTrace>,
 }
 
-/// What opening a bundle on a device took.
+/// Times of opening a bundle on a device.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Opening {
     /// Mapping and verifying the file.
     pub open_ms: Millis,
-    /// From no adapter to all children ready.
+    /// Time from opening the adapter to all children ready.
     pub load_ms: Millis,
 }
 
@@ -67,12 +67,12 @@ pub struct ShippedChild {
     pub test_top1: Option<f64>,
 }
 
-/// How well the fit predicts the medians of whole children.
+/// The error of the latency model on the medians of whole children.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Errors {
-    /// Of the children that the prices are fitted to: a lower bound.
+    /// The error on the children that the latency model is fitted to: a lower bound.
     pub informative: Accuracy,
-    /// Of the shipped children, of which the fit knows nothing unless they are informative too.
+    /// The error on the shipped children, which are unseen by the fit unless they are informative too.
     pub shipped: Accuracy,
 }
 
@@ -87,12 +87,12 @@ impl Errors {
     }
 }
 
-/// What a report is made of.
+/// Options of a report.
 #[derive(Clone, Copy)]
 pub struct ReportOptions<'a> {
     /// Names of shipped children whose layers are shown; of the biggest and the smallest if there is none.
     pub children: &'a [String],
-    /// Called now and then, for a progress bar; it must return soon.
+    /// Called from time to time, for a progress bar; it must return soon.
     pub progress: Option<&'a dyn Fn(Progress)>,
 }
 
@@ -103,12 +103,12 @@ impl fmt::Debug for ReportOptions<'_> {
 }
 
 impl DeviceReport {
-    /// The shipped child with most MAdds: what is shown where nothing else was asked for.
+    /// The shipped child with most MAdds: the one that is shown by default.
     pub fn biggest(runtime: &Runtime) -> Option<&str> {
         runtime.children().last().map(|entry| entry.name.as_str())
     }
 
-    /// Takes together what was measured, and times the layers of some children.
+    /// Assembles the measurements, and times the layers of some children.
     ///
     /// `warm_up` was measured right after loading, before the profile.
     ///
@@ -160,8 +160,8 @@ impl DeviceReport {
         })
     }
 
-    /// The measured quantiles of a shipped child: the profile's, or those taken with its layers where the profile's time
-    /// ran out before.
+    /// The measured quantiles of a shipped child: the profile's, or those taken with its layers where the profile's
+    /// time ran out before.
     pub fn latency_of(&self, name: &str) -> Option<Latency> {
         let with_layers = || self.layers_of.iter().find(|child| child.name == name).map(|child| child.whole);
         self.profile.child(name).map(ChildTimes::latency).or_else(with_layers)

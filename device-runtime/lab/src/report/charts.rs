@@ -9,7 +9,7 @@ use nestling_page::markup::{bytes, percent, three};
 use nestling_page::plot::{Axis, Colour, Dot, Join, Look, Plot};
 use nestling_page::{Bar, Bars, step_front};
 
-/// Predictions that are so far off the measured time are still called right.
+/// The relative error up to which a prediction counts as right.
 const TOLERANCE: f64 = 0.1;
 
 fn dot_of(times: &ChildTimes) -> Dot {
@@ -29,7 +29,7 @@ fn dot_of(times: &ChildTimes) -> Dot {
     }
 }
 
-/// Predicted against measured times, with the diagonal and what is right within ten percent.
+/// Predicted against measured times, with the diagonal and the band of ten percent.
 pub(super) fn predicted_against_measured(report: &DeviceReport) -> String {
     let profile = &report.profile;
     let both = (profile.informative.iter().chain(&profile.children))
@@ -41,7 +41,7 @@ pub(super) fn predicted_against_measured(report: &DeviceReport) -> String {
     let line = |factor: f64| vec![(0.0, 0.0), (end, end * factor)];
     let is_informative = |times: &ChildTimes| profile.informative.iter().any(|other| other.child == times.child);
     let note = format!(
-        "Prices of work are fitted to the {} informative children; of the {} shipped ones, {} are among these. Mean \
+        "The latency model is fitted to the {} informative children; of the {} shipped ones, {} are among these. Mean \
          absolute error {:.1} % of the measured time over the informative children, {:.1} % over the shipped ones, of \
          which {:.0} % are within 10 %.",
         profile.informative.len(),
@@ -60,7 +60,7 @@ pub(super) fn predicted_against_measured(report: &DeviceReport) -> String {
         .figure()
 }
 
-/// Which accuracy the children are shown with: of the test images where any child has one.
+/// The accuracy that is shown: that on the test images if any child has one.
 pub(super) fn accuracy_of(report: &DeviceReport) -> (&'static str, fn(&ShippedChild) -> Option<f64>) {
     match report.shipped.iter().any(|child| child.test_top1.is_some()) {
         true => ("Test top-1 (%)", |child| child.test_top1),
@@ -97,8 +97,8 @@ pub(super) fn accuracy_against_latency(report: &DeviceReport) -> Option<String> 
             reach: (latency.p95 > latency.p50).then_some(latency.p95.0),
         })
         .collect();
-    let note = "Each dot is a child that ships; its whisker reaches from the median to the 95th percentile. The line is \
-                what no faster child equals.";
+    let note = "Each dot is a child that ships; its whisker reaches from the median to the 95th percentile. The line \
+                joins the children whose accuracy no faster child reaches.";
     let plot = Plot::new("accuracy-latency", "Accuracy against measured latency", note, x, y)
         .line("best at that latency", front, Join::Steps, Colour::Blue)
         .dots("shipped child", dots, Look::Disc(5.0), Colour::Blue);
@@ -165,19 +165,19 @@ fn bars(id: &str, title: &str, note: &str, axis: &str, rows: &[(&str, f64, Strin
     rows.iter().fold(Bars::new(id, title, note, axis), bar).figure()
 }
 
-/// What the GPU holds.
+/// The memory on the GPU.
 pub(super) fn memory(rows: &[(&str, u64)]) -> String {
     let rows: Vec<(&str, f64, String)> = (rows.iter())
         .map(|&(name, count)| (name, count as f64 / f64::from(1 << 20), format!("{name}: {}", bytes(count))))
         .collect();
-    let note = "All of it is made at load; no inference and no switch makes more.";
+    let note = "All of it is allocated at load; inferences and switches allocate nothing.";
     bars("memory", "Memory", note, "Held (MiB)", &rows)
 }
 
-/// What happened from the file to later answers.
+/// The phases from the file to later answers.
 pub(super) fn start(rows: &[(&str, f64)]) -> String {
     let rows: Vec<(&str, f64, String)> =
         rows.iter().map(|&(name, ms)| (name, ms, format!("{name}: {} ms", three(ms)))).collect();
-    let note = "From the file to the first answer, and what later answers take.";
+    let note = "Times from the file to the first answer, and of later answers.";
     bars("start", "Start and warm-up", note, "Time (ms)", &rows)
 }

@@ -10,13 +10,13 @@ use std::time::Instant;
 const PATIENCE: Millis = Millis(500.0);
 /// Fewest and most runs.
 const RUNS: [f64; 2] = [5.0, 50.0];
-/// More repeats of a layer say little more.
+/// More repeats of a layer add little.
 const MAX_REPEATS: f64 = 25.0;
 
 /// Where the time of a child goes, layer by layer.
 ///
-/// Layers are timed alone: they do not add up to the child, for layers that follow each other share what starting and
-/// waiting cost, and the child's own time has an upload, a resize and a read-back too.
+/// Layers are timed alone: they do not add up to the child, because consecutive layers share the cost of
+/// starting and waiting, and the child's own time includes an upload, a resize and a read-back.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ChildLayers {
     /// The child's name in the bundle.
@@ -25,7 +25,7 @@ pub struct ChildLayers {
     pub child: String,
     /// Quantiles of its whole inferences, timed just before its layers.
     pub whole: Latency,
-    /// What timed the layers.
+    /// The clock that timed the layers.
     pub clock: Clock,
     /// All layers, in order.
     pub layers: Vec<LayerCost>,
@@ -35,7 +35,7 @@ pub struct ChildLayers {
     pub sum_over_whole_percent: f64,
 }
 
-/// One layer: its time alone, and what it must do in that.
+/// One layer: its time alone, and its work.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct LayerCost {
     /// Its name.

@@ -1,9 +1,9 @@
-//! What a device's measurements show to people: a page with plots and tables, and one inference on a time line.
+//! Pages of a device's measurements: a report with plots and tables, and one inference on a time line.
 //!
-//! [`DeviceReport`] holds all of it as data; nothing is computed while the page is drawn but what a plot needs.
+//! [`DeviceReport`] holds all of it as data; drawing the page computes only what a plot needs.
 //!
 //! ```text
-//! assemble       a profile, and what is measured beside it
+//! assemble       a profile, and further measurements
 //! layers         where a child's time goes, layer by layer
 //! warm_up        the first answer after loading, and later ones
 //! page, charts   the same as HTML

@@ -13,10 +13,10 @@ pub fn html(report: &DeviceReport) -> String {
     header(&mut page, report);
     page.push_str("<main>\n");
     section(&mut page, "Predicted and measured", &prediction(report));
-    section(&mut page, "What latency buys", &accuracy(report));
+    section(&mut page, "Accuracy by latency", &accuracy(report));
     section(&mut page, "Where the time goes", &layers(report));
     section(&mut page, "Memory, start and warm-up", &(memory(report) + &start(report)));
-    section(&mut page, "The device and its prices", &(device(report) + &prices(report)));
+    section(&mut page, "The device and its latency model", &(device(report) + &coefficients(report)));
     page.push_str("</main>\n");
     document(&format!("Nestling on {}", report.profile.device().adapter), "", &page)
 }
@@ -29,7 +29,7 @@ fn header(page: &mut String, report: &DeviceReport) {
     let profile = &report.profile;
     let _ = writeln!(
         page,
-        "<header>\n<p class=\"brand\">Nestling</p>\n<h1>What one device measured</h1>\n<p class=\"lead\">Bundle {} on {}, \
+        "<header>\n<p class=\"brand\">Nestling</p>\n<h1>Measurements of one device</h1>\n<p class=\"lead\">Bundle {} on {}, \
          with images of {} × {} pixels, on {}.</p>\n<dl class=\"figures\">",
         Text(&report.bundle_name),
         Text(&profile.device().to_string()),
@@ -73,7 +73,7 @@ fn prediction(report: &DeviceReport) -> String {
     let columns =
         ["child", "predicted ms", "median ms", "90th pct. ms", "95th pct. ms", "residual %", "runs", "choices"];
     let table = Table::new("Every child that was timed whole", &columns)
-        .note("The residual is how much the prediction was too long, of the measured median.")
+        .note("The residual is the prediction's error over the measured median; it is positive if the prediction is too long.")
         .words(&[7])
         .rows(profile.children.iter().chain(&profile.informative).map(row));
     charts::predicted_against_measured(report) + &table.html()
@@ -154,12 +154,12 @@ fn memory(report: &DeviceReport) -> String {
         ("activations: buffer of blocks", memory.block),
         ("activations: buffer of expanded", memory.expanded),
         ("activations: buffer of filtered", memory.filtered),
-        ("fewest bytes of activations that any plan could hold", memory.activation_floor),
+        ("lower bound of the activations for any plan", memory.activation_floor),
         ("the two largest tensors of any moment", memory.largest_two),
     ];
     let rows =
         parts.iter().chain(&more).map(|&(name, count)| vec![name.to_owned(), bytes(count), grouped(count as f64)]);
-    charts::memory(&parts) + &Table::new("", &["what", "held", "bytes"]).rows(rows).html()
+    charts::memory(&parts) + &Table::new("", &["memory", "size", "bytes"]).rows(rows).html()
 }
 
 fn start(report: &DeviceReport) -> String {
@@ -197,7 +197,7 @@ fn device(report: &DeviceReport) -> String {
     let features = if key.features.is_empty() { "none".to_owned() } else { key.features.join(", ") };
     let residual = format!("{:.1} % over {} children", table.residual_percent, table.children);
     let spread = format!("{:.2} × and {:.2} × the median", table.spread.p90, table.spread.p95);
-    Table::new("What was measured on, and with what", &[])
+    Table::new("Device, software and settings", &[])
         .row(row("adapter", key.adapter.clone()))
         .row(row("driver", key.driver.clone()))
         .row(row("backend", key.backend.clone()))
@@ -212,15 +212,15 @@ fn device(report: &DeviceReport) -> String {
         .row(row("kernels", profile.kernels.clone()))
         .row(row("side of the images, pixels", profile.image_side.to_string()))
         .row(row("mean error of the fit over its own children", residual))
-        .row(row("90th and 95th percentile of restless runs", spread))
+        .row(row("90th and 95th percentile of the run times", spread))
         .html()
 }
 
-fn prices(report: &DeviceReport) -> String {
+fn coefficients(report: &DeviceReport) -> String {
     let fit = &report.profile.table.model;
     let rows = fit.coefficients.iter().map(|one| vec![one.feature.to_string(), three(one.ms.micros())]);
-    Table::new("Prices of work on this device", &["one unit of", "price µs"])
-        .note("A child's predicted time is the sum of what it does, each times its price. No price is below zero.")
+    Table::new("Coefficients of the latency model", &["cost feature, one unit", "coefficient µs"])
+        .note("A child's predicted time is the sum over its cost features: count times coefficient. No coefficient is below zero.")
         .rows(rows)
         .html()
 }

@@ -86,7 +86,7 @@ fn the_page_has_every_section_and_no_hostile_text() {
         "was not trusted",
         "first inference after loading",
         "a million MAdds: depthwise k3 s1",
-        "price µs",
+        "coefficient µs",
         "prefers-color-scheme: dark",
     ] {
         assert!(page.contains(text), "{text}");
@@ -126,7 +126,7 @@ fn a_device_that_measured_nothing_still_has_a_page() {
     report.profile.children.clear();
     report.profile.informative.clear();
     report.profile.table.model.coefficients.clear();
-    // What was timed with its layers is known all the same.
+    // The time of a child whose layers were timed is known all the same.
     assert_eq!(report.latency_of(&report.layers_of[0].name), Some(report.layers_of[0].whole));
     report.layers_of.iter_mut().for_each(|child| child.layers.clear());
     report.warm_up.later.p50 = Millis(0.0);

@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 
 /// About how long later inferences are timed.
 const PATIENCE: Duration = Duration::from_millis(250);
-/// More runs say little more.
+/// More runs add little.
 const MAX_RUNS: usize = 50;
-/// Fewer say nothing of a p90.
+/// Fewer runs give no p90.
 const MIN_RUNS: usize = 5;
 
 /// How much longer the first answer takes than later ones: some drivers compile in it.
@@ -19,7 +19,7 @@ pub struct WarmUp {
     pub child: String,
     /// The very first inference after loading, from image to logits.
     pub first_ms: Millis,
-    /// From its end until all answers came from the fast kernels; the plain ones answer meanwhile.
+    /// From its end until all answers came from the fast kernels; the fallback ones answer until then.
     pub ready_after_ms: Millis,
     /// Quantiles of the inferences after that.
     pub later: Latency,
@@ -28,7 +28,8 @@ pub struct WarmUp {
 }
 
 impl WarmUp {
-    /// Times a shipped child's first inference and some later ones. Says something only of a runtime that was just made.
+    /// Times a shipped child's first inference and some later ones. It is only meaningful for a runtime that was
+    /// just made.
     ///
     /// # Errors
     /// [`Error::Bundle`] if no child of that name ships, [`Error`] if the GPU fails.

@@ -11,7 +11,7 @@ pub(super) enum Place {
     Filtered,
 }
 
-/// What a dispatch reads and writes: one bind group each.
+/// The buffers that a dispatch reads and writes: one bind group each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Route {
     /// The 8-bit image to `expanded`.
@@ -59,7 +59,7 @@ impl Location {
     }
 }
 
-/// What a layer's dispatch reads and writes.
+/// The buffers that a layer's dispatch reads and writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Step {
     pub(super) route: Route,
@@ -78,7 +78,7 @@ enum ToGate {
     Gate,
 }
 
-/// What every layer reads and writes. No layer overwrites what a later one still reads, whatever the child.
+/// The buffers of every layer. No layer overwrites data that a later one still reads, whatever the child.
 pub(super) fn steps(network: &Network) -> Vec<Step> {
     let layers = &network.layers;
     let mut to_gate = vec![None; layers.len()];

@@ -116,7 +116,7 @@ async fn test(
     Ok(None)
 }
 
-/// What a golden layer is made of.
+/// The values of a golden layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Values {
     /// Both signs, no two alike, everything is rounded.
@@ -269,7 +269,7 @@ impl Golden {
         let (scale, shift) = ((1.5 / largest) as f32, 1.5);
         self.norms = [[scale; 4], [shift; 4]];
         let roundings = match (self.values, self.kernel) {
-            // What is made to be exact.
+            // These values are made to be exact.
             (Values::Swamped | Values::Large, _) => 0.0,
             // Weight, value and product.
             (Values::Any, Kernel::Depthwise) => 3.0,
@@ -409,7 +409,7 @@ mod tests {
         f16::from_f32(value).to_f32()
     }
 
-    /// What an adapter answers that adds the products of `together` terms in 16 bits, and such sums as `add` does.
+    /// The answer of an adapter that adds the products of `together` terms in 16 bits, and such sums as `add` does.
     fn answered(golden: &Golden, together: usize, add: impl Fn(f32, f32) -> f32) -> Vec<f32> {
         let [[scale, ..], [shift, ..]] = golden.norms;
         let sum = |terms: &Vec<[f32; 2]>| {

@@ -3,11 +3,11 @@
 #[cfg(not(target_arch = "wasm32"))]
 pub(super) use native::{Background, FirstRun};
 
-/// How far the fast pipelines are.
+/// The state of the fast pipelines.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Readiness {
-    /// All there: every answer comes from them.
+    /// All are ready: every answer comes from them.
     Ready,
     /// The fallback kernels answer while these are compiled.
     Preparing {
@@ -16,7 +16,7 @@ pub enum Readiness {
         /// Pipelines that the space needs.
         of: usize,
     },
-    /// The driver refused one: the fallback kernels go on answering.
+    /// The driver refused one: the fallback kernels continue to answer.
     Failed {
         /// The driver's words.
         reason: String,
@@ -75,7 +75,7 @@ mod native {
         release: Condvar,
     }
 
-    /// How long the worker waits for a first answer that nobody may ask for.
+    /// How long the worker waits for a first answer, which may never be requested.
     const PATIENCE: Duration = Duration::from_secs(2);
 
     impl Shared {
@@ -92,7 +92,8 @@ mod native {
         }
     }
 
-    /// A dispatch over nothing: software drivers compile when a pipeline first runs, and an answer must not wait for that.
+    /// A dispatch over nothing: software drivers compile when a pipeline first runs, and an answer must not wait for
+    /// that.
     #[derive(Clone, Debug)]
     pub(in crate::engine) struct FirstRun {
         pub(in crate::engine) group: wgpu::BindGroup,
@@ -179,7 +180,7 @@ mod native {
         }
     }
 
-    /// Whatever ends the work, nobody waits for ever.
+    /// Waiters are woken however the work ends.
     struct End<'a>(&'a Shared);
 
     impl Drop for End<'_> {

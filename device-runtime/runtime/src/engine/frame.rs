@@ -47,10 +47,10 @@ impl<'a> From<&Frame<'a>> for Frame<'a> {
 pub trait FromTexture {
     /// Borrows a texture as an image: its first layer and mip level, rows from top to bottom, alpha ignored.
     ///
-    /// The texture belongs to the device of the context that reads it ([`Context::from_wgpu`]), is two-dimensional, was made
-    /// with `TEXTURE_BINDING`, and holds `Rgba8Unorm`, `Bgra8Unorm`, or one of their sRGB twins. Networks are trained on
-    /// bytes as files and cameras give them, so an sRGB texture is read without the conversion to linear light: that
-    /// needs the format without `Srgb` in the `view_formats` that the texture was made with.
+    /// The texture belongs to the device of the context that reads it ([`Context::from_wgpu`]), is two-dimensional, was
+    /// made with `TEXTURE_BINDING`, and holds `Rgba8Unorm`, `Bgra8Unorm`, or one of their sRGB twins. Networks are
+    /// trained on bytes as files and cameras give them, so an sRGB texture is read without the conversion to linear
+    /// light: that needs the format without `Srgb` in the `view_formats` that the texture was made with.
     ///
     /// The answer is that of the same pixels as [`Image::rgba8`], to the last bit.
     ///
@@ -66,8 +66,8 @@ pub trait FromTexture {
     /// [`Context::from_wgpu`]: crate::Context::from_wgpu
     ///
     /// # Errors
-    /// [`Error::Texture`] if it cannot be read so, [`Error::Image`] if a side is below 2 or above 16,384. An sRGB texture
-    /// without the view format is refused when it is classified.
+    /// [`Error::Texture`] if it cannot be read so, [`Error::Image`] if a side is below 2 or above 16,384. An sRGB
+    /// texture without the view format is refused when it is classified.
     ///
     /// # Panics
     /// wgpu itself panics when a texture of another `wgpu::Instance` is classified.

@@ -14,7 +14,7 @@ use std::sync::{MutexGuard, PoisonError};
 /// The resize parameters that the GPU holds: written again only when they change.
 pub(super) type ResizeState = ResizeParameters;
 
-/// What an inference starts from.
+/// The input of an inference.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Input<'a> {
     /// An 8-bit image of any size.
@@ -34,8 +34,8 @@ pub(super) struct Pending {
 const ACTION: &str = "an inference";
 
 impl Supernet {
-    /// Classifies one image, of pixels or a texture: resizes and normalises it on the GPU, runs the child, and returns the
-    /// logits, one a class.
+    /// Classifies one image, of pixels or a texture: resizes and normalises it on the GPU, runs the child, and returns
+    /// the logits, one a class.
     ///
     /// Blocks until the answer is there. May be called from several threads at once.
     ///
@@ -82,7 +82,7 @@ impl Supernet {
         let mut answers = Vec::with_capacity(images.len());
         let mut pending: VecDeque<Pending> = VecDeque::new();
         for image in images {
-            // Waiting for another thread's buffer while holding some could wait for ever: finish one's own instead.
+            // Waiting for another thread's buffer while holding some could deadlock: finish our own inferences instead.
             let lease = loop {
                 if let Some(lease) = self.answers.try_take() {
                     break lease;

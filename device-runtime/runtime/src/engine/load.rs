@@ -30,7 +30,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 use web_time::Instant;
 
-/// What is set aside at load.
+/// Options of [`Supernet::load`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct EngineOptions {
@@ -43,10 +43,11 @@ pub struct EngineOptions {
     /// How the shared weights are stored on the GPU. With any but [`WeightStorage::F32`] the adapter must first pass a
     /// self-test, once a [`Context`].
     pub weight_storage: WeightStorage,
-    /// What products are computed in, whatever the storage. With [`Arithmetic::F16`] the adapter must offer it, and loading
+    /// The number type of products, whatever the storage. With [`Arithmetic::F16`] the adapter must offer it, and
+    /// loading
     /// waits for the kernels that compute in it: each must first pass a self-test, once a [`Context`].
     pub arithmetic: Arithmetic,
-    /// What must be there before the first answer.
+    /// The pipelines that must be ready before the first answer.
     pub start: Start,
     /// How pointwise layers are tiled.
     pub tiles: TileChoice,
@@ -73,7 +74,7 @@ impl Default for EngineOptions {
     }
 }
 
-/// What must be there before the first answer.
+/// The pipelines that must be ready before the first answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Start {
@@ -86,7 +87,7 @@ pub enum Start {
     Within(Duration),
 }
 
-/// What loading took.
+/// Times and counts of loading.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LoadTimes {
     /// Pipelines that the first answer can use.
@@ -114,15 +115,15 @@ pub struct Supernet {
     /// The quantisation scale of every convolution's output channels; empty where a weight is stored as itself.
     pub(super) weight_scales: Vec<Vec<f32>>,
     pub(super) planner: Planner,
-    /// What answers first: all pipelines, or the fallback ones.
+    /// The pipelines of the first answers: all, or the fallback ones.
     pub(super) pipelines: Pipelines,
-    /// What answers once it is there.
+    /// The pipelines that take over once they are compiled.
     pub(super) background: Option<Background>,
-    /// What only calibration runs; built when that is first asked for.
+    /// The pipelines that only calibration uses; built at the first calibration.
     pub(super) calibration: Mutex<Pipelines>,
     pub(super) arena: Arena,
     pub(super) sizes: Sizes,
-    /// What the biggest child must hold at least, and its two largest tensors.
+    /// The fewest bytes that the biggest child must hold, and its two largest tensors.
     activation_floor: (u64, u64),
     pub(super) slots: Arc<Slots>,
     pub(super) strides: Strides,
@@ -130,7 +131,7 @@ pub struct Supernet {
     pub(super) timestamps: Option<Timestamps>,
     /// Whether [`Supernet::check_timestamps`] found them wrong.
     pub(super) timestamps_are_wrong: AtomicBool,
-    /// What reads a texture; made at the first one.
+    /// The reader of textures; made at the first one.
     pub(super) textures: OnceLock<TextureReader>,
     /// Held from an inference's first write until its submission: the arena is one.
     pub(super) submitting: Mutex<ResizeState>,
@@ -149,7 +150,7 @@ pub(super) struct Strides {
     pub(super) norms: u64,
 }
 
-/// What per-layer timing needs.
+/// The queries and buffers of per-layer timing.
 #[derive(Debug)]
 pub(super) struct Timestamps {
     queries: wgpu::QuerySet,
@@ -166,7 +167,7 @@ impl Timestamps {
         Some(Self { queries, resolved, staging: Staging::new(context, 1, bytes) })
     }
 
-    /// Of the pass with that number: its begin and its end.
+    /// The writes of the pass with that number: its begin and its end.
     pub(super) fn of_pass(&self, index: u32) -> wgpu::ComputePassTimestampWrites<'_> {
         wgpu::ComputePassTimestampWrites {
             query_set: &self.queries,
@@ -405,7 +406,7 @@ impl Supernet {
         &self.context
     }
 
-    /// What has been made on the GPU and sent to it so far.
+    /// GPU objects made and bytes sent so far.
     pub fn counters(&self) -> Counters {
         self.context.counters()
     }
@@ -420,7 +421,7 @@ impl Supernet {
         self.planner.traits().tiles
     }
 
-    /// What products are computed in.
+    /// The number type of products.
     pub fn arithmetic(&self) -> Arithmetic {
         self.options.arithmetic
     }
@@ -450,7 +451,7 @@ impl Supernet {
         }
     }
 
-    /// What loading took.
+    /// Times and counts of loading.
     pub fn load_times(&self) -> LoadTimes {
         self.load_times
     }

@@ -10,9 +10,9 @@ pub struct MemoryUse {
     pub weights: u64,
     /// The three activation buffers: `block`, `expanded` and `filtered` together.
     pub activations: u64,
-    /// What a block reads and writes, and squeeze-and-excite's means.
+    /// The buffer of a block's input and output, and of squeeze-and-excite's means.
     pub block: u64,
-    /// What an expand convolution or the head writes, or half of the resize if that is larger.
+    /// The buffer of an expand convolution's or the head's output, or of half of the resize if that is larger.
     pub expanded: u64,
     /// The input tensor, what a depthwise convolution or the pool writes, and gates.
     pub filtered: u64,

@@ -5,8 +5,8 @@
 //! that already exists. Running another prepared child only walks another list of dispatches: no weight, buffer, bind
 //! group or pipeline is touched, which [`Counters`](crate::gpu::Counters) let a test assert.
 //!
-//! [`Supernet::calibrate`] finds the statistics of a child that has none, in the same buffers and with what little more it
-//! makes for as long as it takes.
+//! [`Supernet::calibrate`] finds the statistics of a child that has none, in the same buffers and with what little more
+//! it makes for as long as it takes.
 //!
 //! Three buffers hold all activations, whatever the child:
 //!

@@ -5,10 +5,10 @@ use nestling_core::weights::WeightStorage;
 use nestling_shaders::{Kernel, Specialisation};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What a pipeline is built for.
+/// The kernels and specialisations to build pipelines for.
 pub(super) type Wanted = BTreeSet<(Kernel, Specialisation)>;
 
-/// What all pipelines have in common, for one storage of the weights.
+/// The parts that all pipelines have in common, for one storage of the weights.
 #[derive(Clone, Debug)]
 pub(super) struct Common {
     pub(super) groups: wgpu::BindGroupLayout,
@@ -56,7 +56,7 @@ impl Pipelines {
         self.pipelines.extend(others.pipelines);
     }
 
-    /// What they are built with.
+    /// The parts that they share.
     pub(super) fn common(&self) -> &Common {
         &self.common
     }

@@ -7,14 +7,14 @@ use nestling_core::tiles::{Tile, TileVariant, Tiles};
 use nestling_shaders::{Epilogue, Gate, Kernel, Specialisation};
 use std::collections::BTreeSet;
 
-/// What the choice of a kernel depends on, of the adapter.
+/// Properties of the adapter and options that decide the choice of kernels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Traits {
     /// Software on the CPU: a thread is a SIMD lane, and a workgroup a task of one core.
     pub software: bool,
     /// How pointwise layers are tiled.
     pub tiles: Tiles,
-    /// What products are computed in.
+    /// The number type of products.
     pub arithmetic: Arithmetic,
 }
 
@@ -23,7 +23,7 @@ pub struct Traits {
 pub struct LayerPlan {
     /// The kernel.
     pub kernel: Kernel,
-    /// What its pipeline is specialised to.
+    /// The specialisation of its pipeline.
     pub specialisation: Specialisation,
     /// Workgroups along x, y and z.
     pub workgroups: [u32; 3],
@@ -41,7 +41,7 @@ pub struct Planner {
 const MAX_ITERATIONS: u64 = 65_535;
 /// Most workgroups along one axis: WebGPU's limit.
 const MAX_WORKGROUPS: u64 = 65_535;
-/// The tile of what answers first: loads little, compiles quickly.
+/// The tile of the fallback kernel: compiles quickly.
 const FALLBACK_TILE: Tile = Tile { pixels: 8, groups: 2 };
 
 impl Traits {
@@ -72,7 +72,7 @@ impl Traits {
             | Kernel::ReadWeights
             | Kernel::Moments
             | Kernel::Normalise => {
-                // Software: one SIMD vector, for more only makes tasks coarser.
+                // Software: one SIMD vector, because more only makes tasks coarser.
                 if self.software { 8 } else { 64 }
             }
         }
@@ -165,7 +165,7 @@ impl Planner {
         (Kernel::Pointwise, specialisation)
     }
 
-    /// What a kernel does not read is set to one value, so that layers share its pipeline.
+    /// Fields that a kernel does not read are set to one value, so that layers share its pipeline.
     fn specialise(&self, kernel: Kernel, shape: &LayerShape) -> Specialisation {
         let generic = self.unspecialised(kernel);
         let epilogue = Epilogue::Fixed(shape.activation);
@@ -216,8 +216,8 @@ impl Planner {
         all.iter().copied().filter(|(kernel, _)| kept.contains(kernel)).chain(generic).collect()
     }
 
-    /// Every pipeline that any child of the space can need: each kind of layer with all tiles that [`Planner::plan`] may
-    /// choose, and the resize.
+    /// Every pipeline that any child of the space can need: each kind of layer with all tiles that [`Planner::plan`]
+    /// may choose, and the resize.
     pub(super) fn all_pipelines(&self, space: &ValidatedSpace) -> BTreeSet<(Kernel, Specialisation)> {
         let of_kind = |shape| self.traits.tiles.all().map(move |variant| self.specialise_operator(variant, shape));
         let resize = [Kernel::ResizeColumns, Kernel::ResizeRows].map(|kernel| (kernel, self.unspecialised(kernel)));

@@ -24,7 +24,7 @@ pub struct PreparedChild {
 pub(super) struct Prepared {
     pub(super) network: Network,
     places: Vec<Place>,
-    /// What answers first.
+    /// The dispatches of the first answers.
     first: Vec<Dispatch>,
     /// How the layers are computed once the fast pipelines are there, and with them.
     plans: Vec<LayerPlan>,
@@ -224,7 +224,7 @@ impl Supernet {
     }
 }
 
-/// What a kernel reads of a layer's shape; where things are is zero.
+/// The fields of a layer's shape that a kernel reads; the offsets of its buffers are zero.
 pub(super) fn shape_parameters(shape: &LayerShape) -> LayerParameters {
     LayerParameters {
         input_width: shape.input.width,
@@ -255,8 +255,8 @@ fn dispatches(places: &[Place], plans: &[LayerPlan], pipelines: &Pipelines) -> R
         .collect()
 }
 
-/// A scale and a shift for every channel of a layer, as kernels read them: two elements for each group, zero for channels
-/// that the child does not have.
+/// A scale and a shift for every channel of a layer, as kernels read them: two elements for each group, zero for
+/// channels that the child does not have.
 pub(super) fn pairs(layer: &Layer, pair: impl Fn(usize) -> (f64, f64)) -> Vec<[f32; 4]> {
     let channels = layer.shape.output.channels as usize;
     let pair = |channel: usize| if channel < channels { pair(channel) } else { (0.0, 0.0) };

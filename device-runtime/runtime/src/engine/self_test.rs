@@ -116,7 +116,7 @@ mod tests {
     use super::*;
     use crate::gpu::ContextOptions;
 
-    /// What a right adapter reads.
+    /// The numbers that a correct adapter reads.
     fn right(storage: WeightStorage) -> (Vec<StoredNumber>, Vec<[f32; 4]>) {
         let values = (storage.row().test_numbers)();
         let read = elements(&values).map(|element| element.map(|stored| stored.number)).collect();

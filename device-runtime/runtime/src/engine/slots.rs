@@ -1,6 +1,6 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// What a slot is taken for: measuring must never find the app's children in its way, nor they it.
+/// The purpose of a slot: measurements and the app's children must not take each other's slots.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Purpose {
     /// A child that an app runs.

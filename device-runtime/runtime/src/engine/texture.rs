@@ -8,7 +8,7 @@ use nestling_core::weights::WeightStorage;
 use nestling_shaders::{Kernel, PARAMETER_BYTES};
 use std::num::NonZeroU64;
 
-/// What any texture is read with.
+/// The pipeline and buffers that read any texture.
 #[derive(Debug)]
 pub(super) struct TextureReader {
     layout: wgpu::BindGroupLayout,

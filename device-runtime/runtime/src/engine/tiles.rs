@@ -8,10 +8,11 @@ pub enum TileChoice {
     /// The vendor's default.
     #[default]
     Vendor,
-    /// These, as an earlier start found them and a device profile remembers them; the vendor's where the adapter cannot run
-    /// them.
+    /// These, as an earlier start found them and a device profile remembers them; the vendor's where the adapter cannot
+    /// run them.
     Given(Tiles),
-    /// Whatever is fastest on this adapter of what can be compiled and timed within so long. In a browser the vendor's.
+    /// The fastest tiles on this adapter among those that can be compiled and timed within this duration. In a browser
+    /// the vendor's.
     Timed(Duration),
 }
 
@@ -28,10 +29,8 @@ impl TileChoice {
     }
 }
 
-/// What to start from on a vendor's GPUs.
-///
-/// From what runtimes for phones have found to suit (TFLite's GPU delegate above all); of them only software is
-/// measured here.
+/// Default tiles for a vendor's GPUs. They follow runtimes for phones (TFLite's GPU delegate above all). Only those for
+/// software adapters were measured.
 pub fn vendor_tiles(vendor: Vendor, subgroups: bool) -> Tiles {
     let (large, medium, small) = match vendor {
         // Hundreds of sums a thread: too many registers for a GPU, right where a load costs as much as a hundred
@@ -59,7 +58,7 @@ pub fn vendor_tiles(vendor: Vendor, subgroups: bool) -> Tiles {
     Tiles::new([large, medium, small])
 }
 
-/// What [`TileChoice::Timed`] tries beside the vendor's.
+/// Tiles that [`TileChoice::Timed`] tries beside the vendor's.
 pub(super) fn tile_candidates(software: bool, subgroups: bool) -> Vec<TileVariant> {
     let tiles: &[(u32, u32)] =
         if software { &[(8, 2), (4, 4), (8, 4)] } else { &[(1, 2), (1, 4), (2, 2), (2, 4), (4, 2), (4, 4), (8, 2)] };

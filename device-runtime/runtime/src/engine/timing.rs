@@ -12,7 +12,7 @@ use web_time::Instant;
 /// How long each layer of a child took.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LayerTimes {
-    /// What measured.
+    /// The clock that measured.
     pub clock: Clock,
     /// All layers, in order.
     pub layers: Vec<LayerTime>,
@@ -85,8 +85,8 @@ impl Supernet {
 
     /// Compares the GPU's clock with the host's over one run, and stops using it where it is wrong; says why.
     ///
-    /// No query may be zero or run backwards, and the GPU's time must be positive and no more than 1.05 of the wall time
-    /// around it. `None` if the clock is right, or there is none.
+    /// No query may be zero or run backwards, and the GPU's time must be positive and no more than 1.05 of the wall
+    /// time around it. `None` if the clock is right, or there is none.
     ///
     /// # Errors
     /// As [`Supernet::infer`].
@@ -178,7 +178,8 @@ impl Supernet {
         Ok(started.elapsed().as_secs_f64() * 1e3)
     }
 
-    /// Times whole inferences, from the image's upload to the logits' read-back, after one warm-up: one wall time a run.
+    /// Times whole inferences, from the image's upload to the logits' read-back, after one warm-up: one wall time a
+    /// run.
     ///
     /// `image` stands for what the app will pass; its size counts.
     ///

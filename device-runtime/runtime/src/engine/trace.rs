@@ -15,7 +15,7 @@ const ACTION: &str = "tracing an inference";
 /// One inference as the host's and the GPU's clocks saw it.
 #[derive(Clone, Debug)]
 pub struct Timeline {
-    /// What the host did, in order.
+    /// The host's activities, in order.
     pub host: Vec<HostSpan>,
     /// Begin and end of the resize and of each layer by the GPU's clock, in ticks; `None` where that cannot be trusted.
     pub ticks: Option<Vec<u64>>,
@@ -25,7 +25,7 @@ pub struct Timeline {
     pub tick_ms: f64,
 }
 
-/// What the host did for a while.
+/// One activity of the host.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HostSpan {
     /// `upload`, `encode`, `submit`, `wait` or `read back`.
@@ -58,8 +58,8 @@ impl Laps {
 }
 
 impl Supernet {
-    /// Runs one inference and says when the host and the GPU did what, after one warm-up. Each layer is a pass of its own,
-    /// for timestamps are taken at passes' ends; waiting and reading back follow one another.
+    /// Runs one inference and says when the host and the GPU did what, after one warm-up. Each layer is a pass of its
+    /// own, because timestamps are taken at passes' ends; waiting and reading back follow one another.
     ///
     /// # Errors
     /// As [`Supernet::infer`].

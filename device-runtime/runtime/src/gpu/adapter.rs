@@ -3,7 +3,7 @@ use crate::gpu::{ContextOptions, Vendor};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// What is known of an adapter, and what of it is used: stored in every device profile.
+/// Properties of an adapter, and which of its features are used: stored in every device profile.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AdapterInfo {
     /// Name, as the driver gives it.

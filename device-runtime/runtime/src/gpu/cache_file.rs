@@ -25,7 +25,7 @@ pub enum CacheFault {
     /// The system did not give it.
     #[error("it cannot be read: {reason}")]
     Unreadable {
-        /// What the system said.
+        /// The system's message.
         reason: String,
     },
     /// Larger than any such file.
@@ -35,7 +35,7 @@ pub enum CacheFault {
         limit: u64,
     },
     /// Another kind of file.
-    #[error("it is no file of compiled pipelines")]
+    #[error("it is not a file of compiled pipelines")]
     Foreign,
     /// Written by another version of this crate.
     #[error("its format has version {given}, {supported} is read")]
@@ -56,22 +56,22 @@ pub enum CacheFault {
     TooLong {
         /// Its bytes.
         given: u64,
-        /// What it announces.
+        /// The number of bytes that its header states.
         expected: u64,
     },
     /// Its checksum is wrong.
     #[error("it is damaged")]
     Damaged,
-    /// Of another adapter, driver, version of this crate, or of other kernels.
+    /// Written for another adapter, driver, version of this crate, or for other kernels.
     #[error("it belongs to `{given}`")]
     OtherKey {
-        /// What it belongs to.
+        /// The key in the file.
         given: String,
     },
     /// The driver or wgpu did not take the blob.
     #[error("it was refused: {reason}")]
     Refused {
-        /// What it said.
+        /// Its message.
         reason: String,
     },
 }
@@ -83,7 +83,7 @@ fn checksum(before: &[u8], blob: &[u8]) -> u128 {
     hasher.digest128()
 }
 
-/// What a file holds in front of its blob.
+/// The header in front of a file's blob.
 pub(super) fn header(key: &str, blob: &[u8]) -> Vec<u8> {
     let mut header = Vec::with_capacity(40 + key.len());
     header.extend(MAGIC);

@@ -104,18 +104,18 @@ struct Inner {
     service: Service,
     #[cfg(not(target_arch = "wasm32"))]
     worker: Worker,
-    /// Of self-tests that ran, by name.
+    /// Results of self-tests that ran, by name.
     verdicts: Mutex<BTreeMap<String, Option<Fault>>>,
 }
 
-/// What a self-test found wrong.
+/// A fault that a self-test found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Fault {
     pub(crate) found: String,
     pub(crate) expected: String,
 }
 
-/// What went wrong outside of any call that could have reported it.
+/// Faults outside of any call that could have reported them.
 #[derive(Debug, Default)]
 struct Health {
     lost: Mutex<Option<String>>,
@@ -220,8 +220,8 @@ impl Context {
         Self::from_wgpu_with(adapter, device, queue, &ContextOptions::default())
     }
 
-    /// As [`Context::from_wgpu`]. Of the options only the timeout, the pipeline cache (for a device opened with
-    /// `PIPELINE_CACHE`) and which features may be used are read.
+    /// As [`Context::from_wgpu`]. Only these options are read: the timeout, the pipeline cache (for a device opened
+    /// with `PIPELINE_CACHE`) and which features may be used.
     ///
     /// # Errors
     /// As [`Context::from_wgpu`].
@@ -274,12 +274,12 @@ impl Context {
         &self.inner.facts
     }
 
-    /// What has been made and sent so far.
+    /// GPU objects made and bytes sent so far.
     pub fn counters(&self) -> Counters {
         self.inner.tally.snapshot()
     }
 
-    /// What became of [`ContextOptions::pipeline_cache`] so far.
+    /// The state of [`ContextOptions::pipeline_cache`].
     pub fn pipeline_cache(&self) -> PipelineCacheState {
         self.inner.pipeline_cache.state()
     }
@@ -355,7 +355,7 @@ impl Context {
         }
     }
 
-    /// What the self-test of this name found, if it ran: a fault or none.
+    /// The result of the self-test of this name, if it ran: a fault or none.
     pub(crate) fn verdict(&self, test: &str) -> Option<Option<Fault>> {
         self.inner.verdicts.lock().unwrap_or_else(PoisonError::into_inner).get(test).cloned()
     }

@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// What has been made on the GPU and sent to it since the context was opened.
+/// GPU objects made and bytes sent since the context was opened.
 ///
 /// Two snapshots subtract, which is how "a switch copies nothing" is tested.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,7 +38,7 @@ impl std::ops::Sub for Counters {
     }
 }
 
-/// What an upload is counted as.
+/// The counter that an upload is added to.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Upload {
     Weights,

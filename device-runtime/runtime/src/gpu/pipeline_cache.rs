@@ -10,16 +10,16 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use xxhash_rust::xxh3::xxh3_128;
 
-/// What became of `ContextOptions::pipeline_cache`.
+/// The state of `ContextOptions::pipeline_cache`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PipelineCacheState {
-    /// What was found when the context was opened.
+    /// The result of reading it when the context was opened.
     pub start: CacheStart,
-    /// What the last save did: there is one when all pipelines of a supernet are compiled.
+    /// The result of the last save: there is one when all pipelines of a supernet are compiled.
     pub save: CacheSave,
 }
 
-/// What a context found of an earlier start's pipelines.
+/// The result of reading an earlier start's pipelines.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CacheStart {
@@ -55,12 +55,12 @@ pub enum CacheUnused {
     /// It is offered, but could not be made.
     #[error("the driver refused it: {reason}")]
     Refused {
-        /// What it said.
+        /// Its message.
         reason: String,
     },
 }
 
-/// What the last save did.
+/// The result of the last save.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CacheSave {
@@ -138,7 +138,7 @@ impl PipelineCache {
         Self { used, state: Mutex::new(PipelineCacheState { start, save: CacheSave::NotYet }) }
     }
 
-    /// What pipelines are made with.
+    /// The cache to make pipelines with.
     pub(super) fn handle(&self) -> Option<&wgpu::PipelineCache> {
         self.used.as_ref().map(|used| &used.cache)
     }

@@ -1,5 +1,6 @@
-//! Optional GPU features in tests: a test of a feature that the adapter lacks says "skipped", and fails if the environment
-//! variable `NESTLING_REQUIRE` names the feature. Only tests are built with this file; those of `lab` take it by its path.
+//! Optional GPU features in tests: a test of a feature that the adapter lacks says "skipped", and fails if the
+//! environment variable `NESTLING_REQUIRE` names the feature. Only tests are built with this file; those of `lab` take
+//! it by its path.
 
 use std::fmt;
 

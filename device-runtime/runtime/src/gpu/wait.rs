@@ -19,7 +19,7 @@ pub use native::block_on;
 #[cfg(not(target_arch = "wasm32"))]
 pub(crate) use native::{Service, Worker};
 
-/// Opened once; whoever waits is woken then.
+/// Opened once; all waiters are woken then.
 #[derive(Debug, Default)]
 pub(crate) struct Latch {
     state: Mutex<LatchState>,
@@ -97,7 +97,7 @@ impl Signal {
     }
 }
 
-/// A submission that somebody waits for.
+/// A submission with a waiter.
 #[derive(Debug)]
 pub(crate) struct Awaited {
     pub(crate) action: String,
@@ -236,7 +236,7 @@ mod native {
 
         pub(super) fn wake_at(&self, deadline: Instant, latch: &Arc<Latch>) {
             if self.thread.send("nestling-gpu", serve, Watch::Time(deadline, Arc::clone(latch))).is_err() {
-                latch.open(); // no thread: nobody may wait for ever
+                latch.open(); // no thread: waiters must not hang
             }
         }
     }
@@ -268,7 +268,7 @@ mod native {
     fn finish(device: &wgpu::Device, timeout: Duration, awaited: Awaited) {
         let Awaited { action, submission, signal } = awaited;
         if Arc::strong_count(&signal) == 1 {
-            return; // nobody waits any more
+            return; // no waiter is left
         }
         if let Err(error) = poll(device, timeout, &action, submission) {
             signal.answer(Err(error)); // in place of the callback, which may never run

@@ -9,7 +9,7 @@ use nestling_core::space::Child;
 
 /// About how long a child is timed before it is taken.
 const TIME: Millis = Millis(400.0);
-/// Fewest runs that say something of a p90, and most: more say little more.
+/// The least number of runs for a p90, and the largest: more add little.
 const RUNS: [f64; 2] = [10.0, 200.0];
 /// Batches of runs, each with the reference beside it.
 const BATCHES: usize = 4;

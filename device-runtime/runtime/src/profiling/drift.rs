@@ -6,14 +6,15 @@ use nestling_core::metrics::{Latency, Millis};
 use std::time::Duration;
 use web_time::Instant;
 
-/// A batch of the reference lasts at least so long.
+/// The least duration of a batch of the reference.
 const BATCH: Duration = Duration::from_millis(12);
-/// The reference is timed again after so many times what it takes.
+/// The reference is timed again after this multiple of its own duration.
 const REST: f64 = 3.0;
 /// Batches that are recent.
 const RECENT: usize = 5;
 
-/// The speed of the moment, by a reference child that is timed again and again: the smallest, for it is the cheapest.
+/// The current speed, by a reference child that is timed again and again: the smallest, because it is the
+/// cheapest.
 ///
 /// Clocks, heat and other programs change a device's speed from second to second. Times that are compared, or fitted
 /// together, are first corrected for that drift.
@@ -53,7 +54,7 @@ impl<'a> DriftMeter<'a> {
     }
 
     /// Runs a child some times; returns the reference's time beside them, and theirs. The reference is timed before and
-    /// after, for the device may change meanwhile.
+    /// after, because the device may change meanwhile.
     ///
     /// # Errors
     /// As [`Supernet::infer`].

@@ -16,7 +16,7 @@ use std::fmt;
 use std::time::Duration;
 use web_time::{Instant, SystemTime, UNIX_EPOCH};
 
-/// How a device is measured.
+/// Options of measuring a device.
 #[derive(Clone, Copy)]
 #[non_exhaustive]
 pub struct ProfileOptions<'a> {
@@ -24,7 +24,7 @@ pub struct ProfileOptions<'a> {
     pub time: Duration,
     /// Most informative children to time: [`MAX_INFORMATIVE`] is enough.
     pub children: usize,
-    /// Called now and then, for a progress bar; [`Progress`](crate::Progress) says what it must not do.
+    /// Called from time to time, for a progress bar; [`Progress`](crate::Progress) says what it must not do.
     pub progress: Option<OnProgress<'a>>,
 }
 
@@ -56,13 +56,13 @@ pub struct Subject<'a> {
 /// Share of the time until which informative children are timed, and then shipped ones; layers take the rest.
 const INFORMATIVE_SHARE: f64 = 0.7;
 const SHIPPED_SHARE: f64 = 0.9;
-/// More runs of a child in one batch say little more.
+/// More runs of a child in one batch add little.
 const MAX_RUNS: usize = 200;
-/// Nor do more of them altogether: a few batches, at different moments.
+/// The largest number of batches of a child; a few at different moments are enough.
 const ENOUGH_RUNS: usize = 1000;
-/// Children that are always timed: one tells the scale, two the range.
+/// Children that are always timed: one for the scale, two for the range.
 const ALWAYS: usize = 3;
-/// A batch of runs lasts at least so long: a hiccup is a small part of it.
+/// The least duration of a batch of runs: a short disturbance is a small part of it.
 const BATCH: Duration = Duration::from_millis(50);
 
 struct Timer<'a> {
@@ -71,7 +71,7 @@ struct Timer<'a> {
 }
 
 impl Timer<'_> {
-    /// Says how far it is; returns whether `share` of the time has passed.
+    /// Reports progress; returns whether `share` of the time has passed.
     fn is_past(&self, share: f64, phase: Phase) -> bool {
         let done = self.started.elapsed().as_secs_f64() / self.options.time.as_secs_f64().max(1e-3);
         if let Some(progress) = self.options.progress {
@@ -89,9 +89,10 @@ struct Timed {
     batches: Batches,
 }
 
-/// Times informative children of the space whole and fits the latency model to them, then the subjects whole, then layers.
+/// Times informative children of the space whole and fits the latency model to them, then the subjects whole, then
+/// layers.
 ///
-/// Needs two free measuring slots. `tables` are other devices': the most similar one is where the fit starts.
+/// Needs two free measuring slots. `tables` are other devices': the fit starts from the most similar one.
 pub async fn measure(
     supernet: &Supernet,
     subjects: &[Subject<'_>],
@@ -147,13 +148,13 @@ struct Bench<'a> {
     supernet: &'a Supernet,
     image: &'a Image<'a>,
     drift: DriftMeter<'a>,
-    /// CostFeature that the device has done once: drivers may compile a kernel when it first runs.
+    /// The parts that the device has run once: drivers may compile a kernel when it first runs.
     seen: BTreeSet<CostFeature>,
 }
 
 impl Bench<'_> {
-    /// Runs a child until a batch lasts long enough, twice as many runs each time; the last batch counts, and says how many
-    /// runs the next one takes.
+    /// Runs a child until a batch lasts long enough, twice as many runs each time; the last batch counts, and says how
+    /// many runs the next one takes.
     async fn batch(&mut self, child: &PreparedChild, timed: &mut Timed) -> Result<(), Error> {
         let works = CostFeature::of(child.network(), Coverage::EXACT).into_keys();
         if works.filter(|&work| self.seen.insert(work)).count() > 0 {
@@ -170,7 +171,7 @@ impl Bench<'_> {
         }
     }
 
-    /// In turns, which spread what disturbs a device over all children.
+    /// In turns, which spread disturbances over all children.
     async fn informative(&mut self, timer: &Timer<'_>) -> Result<Vec<Timed>, Error> {
         let space = self.supernet.space();
         let most = timer.options.children.clamp(1, MAX_INFORMATIVE);
@@ -221,15 +222,15 @@ async fn time_layers(
     shipped: &[Timed],
     timer: &Timer<'_>,
 ) -> Result<(Clock, Option<String>, Vec<LayerTime>), Error> {
-    /// More repeats say little more.
+    /// More repeats add little.
     const MAX_REPEATS: f64 = 30.0;
     let mut times: BTreeMap<LayerShape, Millis> = BTreeMap::new();
     let (mut clock, mut note) = (Clock::Wall, None);
     let left = || timer.options.time.saturating_sub(timer.started.elapsed()).as_secs_f64();
-    // Checking the clock, and the layers once, take four runs and more; for what is not timed there was no time.
+    // Checking the clock, and the layers once, take four runs and more; subjects that are not timed had no time left.
     let too_slow = |timed: &&Timed| timed.batches.is_empty() || 6e-3 * Latency::of(&timed.batches.raw()).p50.0 > left();
     let passed_by = shipped.iter().rev().take_while(too_slow).count().min(subjects.len().saturating_sub(1));
-    // Whoever gave no time asks for no report.
+    // No time means that no report is wanted.
     let subjects = if timer.options.time.is_zero() { &[] } else { subjects };
     for (turn, subject) in subjects.iter().rev().skip(passed_by).enumerate() {
         if timer.is_past(1.0, Phase::Layers) && turn > 0 {

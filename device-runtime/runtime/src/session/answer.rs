@@ -1,7 +1,7 @@
 use nestling_core::space::Child;
 use std::sync::Arc;
 
-/// What a child says of an image.
+/// A child's classification of an image.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Answer {
     labels: Arc<[String]>,
@@ -32,7 +32,7 @@ impl Answer {
         let powers: Vec<f64> = logits.iter().map(|&logit| f64::from(logit - largest).exp()).collect();
         let sum: f64 = powers.iter().sum();
         let mut ranked: Vec<(usize, f64)> = powers.iter().map(|power| power / sum).enumerate().collect();
-        // By logit, for two probabilities may round to the same; stable, so that of equals the first class wins.
+        // By logit, because two probabilities may round to the same; stable, so that of equals the first class wins.
         ranked.sort_by(|a, b| logits[b.0].total_cmp(&logits[a.0]));
         Some(Self { labels, child, logits, ranked })
     }

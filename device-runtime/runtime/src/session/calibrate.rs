@@ -6,9 +6,9 @@ use nestling_core::image::Image;
 use nestling_core::space::{CalibratedChild, Child};
 
 impl Runtime {
-    /// Makes a child of the space that does not ship ready to be used: computes its batch-norm statistics on this device
-    /// over some hundred images from where it will be used, as [`Supernet::calibrate`](crate::engine::Supernet::calibrate)
-    /// does. Give the result to [`Runtime::prepare`].
+    /// Makes a child of the space that does not ship ready to be used: computes its batch-norm statistics on this
+    /// device over some hundred images from where it will be used, as
+    /// [`Supernet::calibrate`](crate::engine::Supernet::calibrate) does. Give the result to [`Runtime::prepare`].
     ///
     /// Blocks for two to three times what classifying every image takes. Other threads may classify meanwhile.
     ///
@@ -23,8 +23,8 @@ impl Runtime {
     /// ```
     ///
     /// # Errors
-    /// [`Error`] if the space does not offer the child, there is no image or too many for the GPU's memory,
-    /// every spare slot is in use, or the GPU fails; [`Error::Busy`] while another call measures, chooses or calibrates.
+    /// [`Error`] if the space does not offer the child, there is no image or too many for the GPU's memory, every spare
+    /// slot is in use, or the GPU fails; [`Error::Busy`] while another call measures, chooses or calibrates.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn calibrate(&self, child: &Child, images: &[Image<'_>]) -> Result<CalibratedChild, Error> {
         block_on(self.calibrate_async(child, images, None))

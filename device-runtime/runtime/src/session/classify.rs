@@ -7,14 +7,14 @@ use nestling_core::image::Image;
 use std::sync::Arc;
 
 impl Runtime {
-    /// Says what the active child sees in an image of any size; its centred square counts. The image may be pixels
+    /// Classifies an image of any size with the active child; its centred square is used. The image may be pixels
     /// ([`Image`]) or a texture on the GPU ([`FromTexture`](crate::FromTexture)).
     ///
     /// Blocks until the answer is there. May be called from several threads at once, and while another thread switches.
     ///
     /// # Errors
     /// [`Error`] if the image is larger than the runtime was made for or the GPU fails,
-    /// [`Error::NotFinite`] if the answer is no number.
+    /// [`Error::NotFinite`] if the answer is not a number.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn classify<'a>(&self, frame: impl Into<Frame<'a>>) -> Result<Answer, Error> {
         block_on(self.classify_by(&self.active(), frame.into()))

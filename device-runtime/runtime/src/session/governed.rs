@@ -14,9 +14,9 @@ use std::ops::Deref;
 use std::sync::Mutex;
 use web_time::Instant;
 
-/// A runtime that switches by itself, so that a budget goes on to hold while the device warms up or other apps use it.
+/// A runtime that switches by itself, to keep a budget while the device warms up or other apps use it.
 ///
-/// `Send + Sync` if what holds the runtime is. Any thread may classify; a switch serves from the next inference on.
+/// `Send + Sync` if the holder of the runtime is. Any thread may classify; a switch serves from the next inference on.
 ///
 /// Its ladder begins with the shipped children, which are ready from the start. A child that does not ship takes
 /// seconds to be calibrated: another thread does that while a rung serves ([`Governed::adopt`]), and the child becomes
@@ -36,7 +36,7 @@ use web_time::Instant;
 /// std::thread::scope(|scope| {
 ///     scope.spawn(|| match governed.adopt(bundle, &WholeSpaceOptions::default()) {
 ///         Ok(choice) => println!("{choice}"),
-///         Err(error) => eprintln!("the shipped children go on alone: {error}"),
+///         Err(error) => eprintln!("only the shipped children serve: {error}"),
 ///     });
 ///     frames.iter().try_for_each(|frame| governed.classify(frame).map(|answer| println!("{}", answer.top().label)))
 /// })?;
@@ -102,8 +102,9 @@ impl Runtime {
 }
 
 impl<R: Deref<Target = Runtime>> Governed<R> {
-    /// Takes a `&Runtime` or an `Arc<Runtime>`. Starts with the child that [`Runtime::choose`] takes, unless the options
-    /// name a rung; a budget that no child keeps starts with the fastest. Measures a profile first if there is none.
+    /// Takes a `&Runtime` or an `Arc<Runtime>`. Starts with the child that [`Runtime::choose`] takes, unless the
+    /// options name a rung; a budget that no child keeps starts with the fastest. Measures a profile first if there is
+    /// none.
     ///
     /// # Errors
     /// [`Error::InvalidBudget`] if the budget is not positive, [`Error::Governor`] if the options are otherwise
@@ -130,7 +131,7 @@ impl<R: Deref<Target = Runtime>> Governed<R> {
         // One look: another choice refines the predictions.
         let ladder = runtime.ladder().await?;
         if options.start.is_none() {
-            // A child that another one beats is no rung: the governor then starts where the prediction says.
+            // A dominated child is not a rung: the governor then starts where the prediction says.
             options.start = chosen.map_or(Some(0), |name| ladder.position(&name));
         }
         let child = |rung: &Rung| Ok((rung.name.clone(), runtime.find(Target::Shipped(&rung.name))?));
@@ -165,8 +166,8 @@ impl<R: Deref<Target = Runtime>> Governed<R> {
     /// Searches the whole space under the governor's budget, as [`Runtime::choose_in_whole_space`] does, and makes a
     /// rung of the child that is adopted, if there is one. Its name is the child as text.
     ///
-    /// Takes seconds: call it from a thread of its own. [`Governed::classify`] goes on with the governor's child
-    /// meanwhile, only slower where the search has the GPU, which counts as any other load; afterwards, also after an
+    /// Takes seconds: call it from a thread of its own. [`Governed::classify`] continues with the governor's
+    /// child, only slower while the search uses the GPU, which counts like any other load; afterwards, also after an
     /// error, the governor's child is the runtime's active one again.
     ///
     /// # Errors
@@ -176,7 +177,8 @@ impl<R: Deref<Target = Runtime>> Governed<R> {
         block_on(self.adopt_async(bundle, options))
     }
 
-    /// As [`Governed::adopt`], without blocking. Dropping the future leaves the ladder, and the governor's child active.
+    /// As [`Governed::adopt`], without blocking. Dropping the future leaves the ladder, and the governor's child
+    /// active.
     ///
     /// # Errors
     /// As [`Governed::adopt`].
@@ -201,7 +203,8 @@ impl<R: Deref<Target = Runtime>> Governed<R> {
         if ladder.position(&name).is_some() {
             return Ok(());
         }
-        // Corrected for drift to the profile's speed, which is the ladder's: the app may have had the GPU too when the search timed it.
+        // Corrected for drift to the profile's speed, which is the ladder's: the app may have had the GPU too when the
+        // search timed it.
         let profile = self.runtime.current_profile();
         let learned = profile.as_ref().and_then(|profile| profile.learned(adopted.prepared.child()));
         let predicted = learned.map_or(adopted.measured.p50, |times| times.measured_p50_ms);
@@ -225,7 +228,7 @@ impl<R: Deref<Target = Runtime>> Governed<R> {
         let name = rung.name.clone();
         let is_rung = state.governor.add(rung)?;
         state.children.insert(name, child);
-        // What is no rung any more, this one or another, gives its slot back.
+        // A child that is no longer a rung, this one or another, gives its slot back.
         state.children.retain(|name, _| state.governor.ladder().position(name).is_some());
         self.runtime.activate(state.child().clone());
         Ok(is_rung)
@@ -234,8 +237,8 @@ impl<R: Deref<Target = Runtime>> Governed<R> {
     /// Takes a time that the app measured itself, of the child that was active when it began, and switches if need be:
     /// for apps whose budget holds for more than the inference.
     ///
-    /// What another child than the governor's took is not counted, be it that it was switched meanwhile, or that the
-    /// app or a search switched the runtime to a child of its own.
+    /// The time of another child than the governor's is not counted: the governor may have switched meanwhile, or the
+    /// app or a search may have switched the runtime to a child of its own.
     pub fn observe(&self, child: &ActiveChild, time: Millis) -> Decision {
         let state = &mut *lock(&self.state);
         if !child.prepared().is(state.child().prepared()) {
@@ -249,15 +252,15 @@ impl<R: Deref<Target = Runtime>> Governed<R> {
         decision
     }
 
-    /// Says what the system says of the device's heat; it holds until the next call.
+    /// Sets the thermal state that the system reports; it holds until the next call.
     pub fn set_thermal_hint(&self, hint: ThermalHint) {
         lock(&self.state).hint = hint;
     }
 
-    /// Changes what 95 of 100 inferences may take.
+    /// Changes the limit that 95 of 100 inferences should keep.
     ///
     /// # Errors
-    /// [`Error::Governor`] if it is no duration; the old budget stays.
+    /// [`Error::Governor`] if it is not a duration; the old budget stays.
     pub fn set_budget(&self, limit: Millis) -> Result<(), Error> {
         Ok(lock(&self.state).governor.set_budget(limit)?)
     }

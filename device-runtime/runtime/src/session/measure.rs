@@ -16,9 +16,9 @@ use std::time::Duration;
 
 /// Children that are timed first where other devices are known.
 const FEW: usize = 3;
-/// How much a budget grows when it no longer fits.
+/// The factor by which a budget grows when it no longer fits.
 const WIDER: f64 = 1.2;
-/// How often it does.
+/// The number of times that it may grow.
 const ATTEMPTS: usize = 4;
 
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -26,8 +26,8 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Runtime {
-    /// Measures this device: informative children of the space whole, to which the latency fit is fitted; then shipped
-    /// children whole, and layers, for reports.
+    /// Measures this device: informative children of the space whole, to which the latency model is fitted; then
+    /// shipped children whole, and layers, for reports.
     ///
     /// The result is what [`Runtime::choose`] reads from then on; save it, and give it to [`Runtime::use_profile`] at
     /// the next start. Other threads should not classify meanwhile: they would be measured too.
@@ -61,7 +61,7 @@ impl Runtime {
         Ok(())
     }
 
-    /// What a profile must have been measured with to hold for this runtime.
+    /// The key that a profile must have to hold for this runtime.
     pub fn profile_key(&self) -> ProfileKey {
         ProfileKey {
             device: self.device.clone(),
@@ -72,7 +72,7 @@ impl Runtime {
         }
     }
 
-    /// Why a profile says nothing about this runtime; `None` if it is fresh.
+    /// Why a profile does not hold for this runtime; `None` if it is fresh.
     pub fn staleness_of(&self, profile: &DeviceProfile) -> Option<Stale> {
         profile.staleness(&self.profile_key())
     }
@@ -105,10 +105,10 @@ impl Runtime {
     /// The most accurate shipped child that keeps within a budget on this device; it becomes the active one. Untrained
     /// children are passed over unless [`RuntimeOptions::untrained`](super::RuntimeOptions::untrained) is set.
     ///
-    /// A child is predicted from the profile (which is measured first if there is none: about two seconds, or three
-    /// children where the bundle knows other devices) under the drift of this moment, then timed whole; if the budget
-    /// does not hold, the next less accurate and faster one is tried, and if there is clear room, the next better one. What is timed refines the
-    /// prediction of the others. Accuracy is that on held-out images.
+    /// A child is predicted from the profile under the drift of this moment, then timed whole. If the budget does not
+    /// hold, the next less accurate and faster one is tried, and if there is clear room, the next better one. Each
+    /// measurement refines the prediction of the others. Accuracy is that on held-out images. If there is no profile,
+    /// one is measured first: about two seconds, or three children where the bundle knows other devices.
     ///
     /// # Errors
     /// [`Error::BelowFastest`] names the fastest child and its time; the active child stays.
@@ -154,7 +154,7 @@ impl Runtime {
         }
     }
 
-    /// Times candidates as [`walk`] asks for them: it starts anew with every time that has come in, because it cannot
+    /// Times candidates as [`walk`] asks for them: it starts again with every new time, because it cannot
     /// wait for one.
     async fn walk(
         &self,
@@ -167,7 +167,7 @@ impl Runtime {
         let mut looks: Vec<Latency> = Vec::new();
         loop {
             if let Some(progress) = progress {
-                // How many looks it takes is not known before; a few are usual.
+                // The number of measurements is not known before; a few are usual.
                 progress(Progress { fraction: 1.0 - 0.5_f64.powi(looks.len() as i32), phase: Phase::Choosing });
             }
             let mut known = looks.iter();
@@ -202,13 +202,13 @@ impl Runtime {
         spread_limits(&children, count).into_iter().map(|limit| Budget { limit, quantile }).collect()
     }
 
-    /// Up to `count` choices for typical budgets, each another child where the device can tell them apart: the first
-    /// things to show of a device.
+    /// Up to `count` choices for typical budgets, each another child if their times differ enough: a first overview of
+    /// a device.
     ///
     /// Other work on the device may have grown since it was profiled: a budget that no longer fits is widened.
     ///
     /// # Errors
-    /// As [`Runtime::choose`], if the device stays too restless.
+    /// As [`Runtime::choose`], if the times of the device vary too much.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn choose_spread(&self, count: usize, quantile: Quantile) -> Result<Vec<Choice>, Error> {
         let mut choices: Vec<Choice> = Vec::new();
@@ -233,7 +233,7 @@ impl Runtime {
         Ok(choices)
     }
 
-    /// The shipped children that may answer and that none beats, as a governor steps among them.
+    /// The shipped children that may answer and that no other dominates, as a governor steps among them.
     pub(super) async fn ladder(&self) -> Result<Ladder, Error> {
         let profile = self.ensure_profile_async().await?;
         let rung = |one: &Candidate| Rung {
@@ -300,7 +300,7 @@ impl Runtime {
     /// Takes what was timed into the profile in use.
     fn refine(&self, profile: &Arc<DeviceProfile>, timed: &[(Child, Batches)]) {
         let mut current = lock(&self.profile);
-        // Whoever gave another profile meanwhile knows better.
+        // A profile that was given meanwhile stays: it is newer.
         if !timed.is_empty() && current.as_ref().is_some_and(|current| Arc::ptr_eq(current, profile)) {
             *current = Some(Arc::new(profile.refined(self.space(), &self.tables, timed)));
         }

@@ -1,4 +1,4 @@
-//! What an app links: open a bundle, choose a child for a budget, classify, switch.
+//! The API of an app: open a bundle, choose a child for a budget, classify, switch.
 //!
 //! ```text
 //! Runtime::open     adapter, shared weights uploaded once, every shipped child prepared
@@ -6,7 +6,7 @@
 //!   .choose         the best child for a budget     .switch_to     another child, in microseconds
 //!   .choose_in_whole_space   beyond the shipped children     .calibrate   makes any child ready
 //!   .classify       an image to labels and probabilities, from any thread
-//!   .governed       classifies, and switches so that a budget goes on to hold; adopts more children meanwhile
+//!   .governed       classifies, and switches to keep a budget; adopts more children while it runs
 //! ```
 //!
 //! Everything that waits for the GPU has an `_async` form. It never sleeps, and dropping its future cancels it. The
@@ -44,7 +44,7 @@ use nestling_core::weights::WeightStorage;
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
 
-/// What a [`Runtime`] runs on, and what it is made ready for.
+/// Options of a [`Runtime`]: its adapter, its memory and its kernels.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct RuntimeOptions {
@@ -52,8 +52,8 @@ pub struct RuntimeOptions {
     pub context: ContextOptions,
     /// Children that can be prepared beside those that ship.
     pub spare_children: usize,
-    /// Side, in pixels, of the square images that the app will mostly classify: latencies are measured with it, for
-    /// upload and resize count. `None` takes the space's largest resolution.
+    /// Side, in pixels, of the square images that the app will mostly classify: latencies are measured with it,
+    /// upload and resize included. `None` takes the space's largest resolution.
     pub image_side: Option<u32>,
     /// Largest side of an image's centre square in pixels.
     pub max_image_side: u32,
@@ -63,16 +63,17 @@ pub struct RuntimeOptions {
     /// are noise.
     pub untrained: bool,
     /// How the shared weights are stored on the GPU: less than [`WeightStorage::F32`] saves memory and loads, and costs
-    /// some accuracy. Times are another's: a profile belongs to its storage.
+    /// some accuracy. It changes the times: a profile belongs to its storage.
     ///
-    /// `None` takes the bundle's own, or f32 on an adapter that fails the self-test of that
+    /// `None` takes the bundle's own, or f32 on an adapter that fails its self-test
     /// ([`Runtime::storage_fault`]); the values are the same.
     pub weight_storage: Option<WeightStorage>,
-    /// What products are computed in. [`Arithmetic::F16`] can be faster where the adapter offers it, costs some accuracy,
+    /// The number type of products. [`Arithmetic::F16`] can be faster where the adapter offers it, costs some accuracy,
     /// and is refused unless the adapter passes a self-test. A profile belongs to its arithmetic too.
     pub arithmetic: Arithmetic,
-    /// What must be there before the first answer. By default, where the driver has no compiled kernels in its cache, a
-    /// handful that are quick to compile answers while the fast ones are compiled; measuring waits for those.
+    /// The pipelines that must be ready before the first answer. By default, where the driver has no compiled kernels
+    /// in its cache, a handful that are quick to compile answers while the fast ones are compiled; measuring waits for
+    /// those.
     pub start: Start,
     /// How pointwise layers are tiled: as a [profile says](TileChoice::of_profile), or
     /// [`TileChoice::Timed`] before measuring one.
@@ -121,9 +122,9 @@ pub struct Runtime {
     shipped: Vec<Shipped>,
     active: RwLock<ActiveChild>,
     profile: Mutex<Option<Arc<DeviceProfile>>>,
-    /// Of other devices: where the first fit starts.
+    /// Latency tables of other devices: the first fit starts from them.
     tables: Vec<LatencyTable>,
-    /// Taken while timing: two measurements at once would measure each other.
+    /// Taken while timing: two measurements at once would disturb each other.
     turn: Turn,
     image_side: u32,
     image_format: PixelFormat,
@@ -188,7 +189,7 @@ impl Runtime {
             Supernet::load_async(context, space, bundle.weights(), preprocessing, engine_options).await
         };
         let (supernet, storage_fault) = match load(&engine_options).await {
-            // Nobody insists on the storage: what the file holds has the same values as f32.
+            // The app did not ask for the storage: f32 holds the same values as the file.
             Err(fault @ Error::SelfTest { .. })
                 if options.weight_storage.is_none() && manifest.weight_storage != WeightStorage::F32 =>
             {
@@ -237,7 +238,7 @@ impl Runtime {
         self.supernet.context().facts()
     }
 
-    /// Adapter, driver, backend, precision and features: what times belong to.
+    /// Adapter, driver, backend, precision and features: the key of measured times.
     pub fn device(&self) -> &DeviceKey {
         &self.device
     }
@@ -309,13 +310,13 @@ impl Runtime {
     }
 }
 
-/// What times on an adapter belong to.
+/// The key that times on an adapter belong to.
 fn device_key(facts: &AdapterInfo, arithmetic: Arithmetic, storage: WeightStorage) -> DeviceKey {
     DeviceKey {
         adapter: facts.name.clone(),
         driver: facts.driver_text(),
         backend: facts.backend.clone(),
-        // Of the arithmetic; then of the weights, if they are stored otherwise than they were trained.
+        // The arithmetic, then the storage of the weights if it is not the one they were trained with.
         precision: match storage {
             WeightStorage::F32 => arithmetic.to_string(),
             WeightStorage::F16 | WeightStorage::Int8 => format!("{arithmetic}, weights {storage}"),
@@ -366,7 +367,7 @@ mod tests {
         for (storage, test) in
             [(WeightStorage::F16, "weights stored as f16"), (WeightStorage::Int8, "weights stored as int8")]
         {
-            // Of its own: the verdict stays with the context.
+            // A separate context: the verdict stays with it.
             let context = Context::new(&ContextOptions::default()).unwrap();
             let fault = Fault { found: "1e0 in lane 2".to_owned(), expected: "2e0".to_owned() };
             context.remember_verdict(test, Some(fault));

@@ -35,8 +35,8 @@ impl ActiveChild {
     }
 }
 
-/// What [`Runtime::switch_to`] goes to: a choice, a candidate, a shipped child's name, or a child prepared by
-/// [`Runtime::prepare`].
+/// The child that [`Runtime::switch_to`] switches to: a choice, a candidate, a shipped child's name, or a child
+/// prepared by [`Runtime::prepare`].
 #[derive(Clone, Copy, Debug)]
 pub enum Target<'a> {
     /// A shipped child.

@@ -1,8 +1,8 @@
 use crate::Error;
 use std::sync::{Mutex, PoisonError};
 
-/// The right to measure, choose or calibrate. One caller has it at a time; another one is refused and never waits, so that
-/// a progress callback cannot deadlock.
+/// The right to measure, choose or calibrate. One caller has it at a time; another one is refused and never waits, so
+/// that a progress callback cannot deadlock.
 #[derive(Debug, Default)]
 pub(super) struct Turn {
     holder: Mutex<Option<&'static str>>,

@@ -13,15 +13,15 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use std::fmt;
 
-/// How a whole space is searched.
+/// Options of a search of the whole space.
 #[derive(Clone, Copy, Default)]
 #[non_exhaustive]
 pub struct WholeSpaceOptions<'a> {
-    /// How many children are looked at, by prediction.
+    /// The number of children that are evaluated by prediction.
     pub search: SearchBudget,
     /// Seed of the search.
     pub seed: u64,
-    /// Called now and then, for a progress bar; [`Progress`] says what it must not do.
+    /// Called from time to time, for a progress bar; [`Progress`] says what it must not do.
     pub progress: Option<OnProgress<'a>>,
 }
 
@@ -38,7 +38,7 @@ impl fmt::Debug for WholeSpaceOptions<'_> {
 /// Children that are timed, calibrated and checked before the search gives up.
 const CHALLENGERS: usize = 4;
 
-/// What a search of the whole space came to.
+/// The result of a search of the whole space.
 #[derive(Clone, Debug)]
 pub struct WholeSpaceChoice {
     shipped: Choice,
@@ -53,9 +53,9 @@ pub struct Adopted {
     pub calibrated: CalibratedChild,
     /// The child, ready; it is the active one.
     pub prepared: PreparedChild,
-    /// What the latency fit predicted.
+    /// The time that the latency model predicts, in ms.
     pub predicted: Millis,
-    /// What was measured.
+    /// The measured quantiles of its time, in ms.
     pub measured: Latency,
     /// Top-1 accuracy that is predicted of it, in percent.
     pub predicted_top1: f64,
@@ -105,7 +105,7 @@ impl fmt::Display for WholeSpaceChoice {
     }
 }
 
-/// What judges children that do not ship.
+/// The predictor and the images that judge children that do not ship.
 struct Judge<'a> {
     predictor: &'a AccuracyPredictor,
     calibration: Vec<Image<'a>>,
@@ -149,14 +149,15 @@ impl RoundProgress<'_> {
 }
 
 impl Runtime {
-    /// The best child of the whole space that keeps within a budget on this device, or the best shipped one where none is
-    /// clearly better; it becomes the active one.
+    /// The best child of the whole space that keeps within a budget on this device, or the best shipped one where none
+    /// is clearly better; it becomes the active one.
     ///
-    /// First chooses among the shipped children, as [`Runtime::choose`] does. Then searches the space with this device's
-    /// latency fit and the bundle's accuracy predictor, times the best candidates whole, calibrates the batch norm of one
-    /// that holds the budget on the GPU (BigNAS, batch norm calibration) from the bundle's calibration images, and
-    /// compares it with the shipped child on the bundle's check images. It is adopted if prediction and check together
-    /// say that it is better. Takes seconds; other threads may classify meanwhile. Needs a spare slot.
+    /// First chooses among the shipped children, as [`Runtime::choose`] does. Then searches the space with this
+    /// device's latency model and the bundle's accuracy predictor, times the best candidates whole, calibrates the
+    /// batch norm of one that holds the budget on the GPU (BigNAS, batch norm calibration) from the bundle's
+    /// calibration images, and compares it with the shipped child on the bundle's check images. It is adopted if
+    /// prediction and check together say that it is better. Takes seconds; other threads may classify meanwhile. Needs
+    /// a spare slot.
     ///
     /// # Errors
     /// [`Error`] as [`Runtime::choose`]; [`Error::CannotJudge`] if the bundle has no predictor or
@@ -260,8 +261,8 @@ impl Runtime {
         Ok(WholeSpaceChoice { shipped, adopted: None, why })
     }
 
-    /// What the shipped child is worth in percent: the better of what was measured on held-out images and what is
-    /// predicted, so that nothing is adopted for the predictor's sake.
+    /// The accuracy of the shipped child in percent: the higher one of the measured one on held-out images and the
+    /// predicted one, so that no child is adopted because of the predictor's error.
     fn worth(&self, judge: &Judge<'_>, shipped: &Choice) -> f64 {
         let entry = shipped.entry();
         let predicted = judge.predictor.predict(self.space(), &entry.child);
@@ -273,7 +274,7 @@ impl Runtime {
         let profile = self.current_profile()?;
         let table = &profile.table;
         let starts: Vec<Child> = self.children().map(|entry| entry.child.clone()).collect();
-        // With the room that the measured time must have, or every candidate would just miss it.
+        // With the margin that the measured time must have, or every candidate would just miss it.
         let limit = budget.limit.0 / (budget.room() * table.spread.at(budget.quantile) * drift);
         let found = search_under_limit(
             self.space(),

@@ -1,13 +1,13 @@
 //! Batch norm of the current batch with the activation that follows, as one operation, on channels-last activations.
 //!
-//! libtorch runs batch norm and activation apart, which moves every activation through memory fourteen times forward and
-//! back. Together they need nine: twice read and once written forward, four times read and once written backward, and
-//! the residual where there is one. The activation's input is recomputed, never stored.
+//! libtorch runs batch norm and activation apart, which moves every activation through memory fourteen times forward
+//! and back. Together they need nine: twice read and once written forward, four times read and once written backward,
+//! and the residual where there is one. The activation's input is recomputed, never stored.
 
 use multiversion::multiversion;
 use nestling_core::space::{Activation, ActivationFunction, PerActivation};
 
-/// What the forward pass leaves for the backward pass, for each channel.
+/// The state that the forward pass saves for the backward pass, for each channel.
 #[derive(Debug)]
 pub struct NormState<'a> {
     /// Mean of the batch.
@@ -20,8 +20,8 @@ pub struct NormState<'a> {
     pub shift: &'a mut [f32],
 }
 
-/// Whether [`norm_forward`] and [`norm_backward`] are the faster ones for an activation: an exponential is left to libtorch,
-/// whose own is vectorised.
+/// Whether [`norm_forward`] and [`norm_backward`] are the faster ones for an activation: an exponential is left to
+/// libtorch, whose own is vectorised.
 pub fn is_fused(activation: Activation) -> bool {
     !activation.row().uses_exp
 }

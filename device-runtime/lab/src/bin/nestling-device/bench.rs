@@ -33,11 +33,11 @@ pub struct Options {
     /// Time whole inferences only, not layer by layer.
     #[arg(long)]
     whole_only: bool,
-    /// Run the child on this tensor in place of an image: raw little-endian f32, normalised, as `nestling export
-    /// --golden` writes it. Needs one --child.
+    /// Run the child on this tensor in place of an image: raw little-endian f32, normalised, as
+    /// `nestling export --golden` writes it. Needs one --child.
     #[arg(long, value_name = "FILE.f32")]
     input: Option<PathBuf>,
-    /// Write what the child answers to --input, as raw little-endian f32.
+    /// Write the child's logits for --input, as raw little-endian f32.
     #[arg(long, value_name = "FILE.f32", requires = "input")]
     logits: Option<PathBuf>,
 }
@@ -49,18 +49,18 @@ pub struct Bench {
     device_type: String,
     /// Whether subgroup operations are used.
     subgroups: bool,
-    /// What became of --pipeline-cache; none without.
+    /// The state of the pipeline cache; none without --pipeline-cache.
     pipeline_cache: Option<String>,
     /// Mapping and verifying the file.
     open_ms: f64,
     open_cpu_ms: Option<f64>,
-    /// From no adapter to all children ready.
+    /// Time from opening the adapter to all children ready.
     load_ms: f64,
     load_cpu_ms: Option<f64>,
-    /// Of these, building pipelines.
+    /// Building pipelines, a part of load_ms.
     pipeline_ms: f64,
     pipelines: usize,
-    /// Of these, packing and sending weights.
+    /// Packing and sending weights, a part of load_ms.
     upload_ms: f64,
     memory: MemoryUse,
     children: Vec<Child>,
@@ -75,23 +75,23 @@ struct Child {
     /// The very first inference: some drivers compile in it.
     first_result_ms: f64,
     first_result_cpu_ms: Option<f64>,
-    /// From then until the fast kernels were compiled; the plain ones answer meanwhile.
+    /// Time from then until the fast kernels were compiled; the fallback ones answer until then.
     ready_after_ms: f64,
     p50_ms: f64,
     p90_ms: f64,
-    /// CPU time of all threads of this process for one inference, median: on a software adapter, what it costs.
+    /// Median CPU time of all threads of this process for one inference: on a software adapter, its whole cost.
     cpu_ms: Option<f64>,
     runs: usize,
     switch_us: f64,
     /// `None` if layers were not timed.
     layers_timed_by: Option<nestling_core::latency::Clock>,
-    operators: Vec<Work>,
+    operators: Vec<OperatorTime>,
     layers: Vec<Layer>,
 }
 
 /// All layers of one kind.
 #[derive(Serialize)]
-struct Work {
+struct OperatorTime {
     operator: Operator,
     layers: usize,
     ms: f64,
@@ -113,15 +113,15 @@ const SWITCHES: usize = 101;
 const WARM_UPS: usize = 2;
 const MIN_RUNS: usize = 3;
 
-/// What a child runs on.
+/// The input of a child.
 enum Input<'a> {
-    /// As apps pass it.
+    /// An image, as apps pass it.
     Image(Image<'a>),
-    /// As other engines take it.
+    /// A tensor, as other engines take it.
     Tensor(&'a [f32]),
 }
 
-/// Two floating-point operations a multiply-accumulate.
+/// Counts two floating-point operations per multiply-accumulate.
 fn gflops(madds: u64, ms: f64) -> f64 {
     if ms > 0.0 { 2.0 * madds as f64 / (ms * 1e6) } else { 0.0 }
 }
@@ -187,7 +187,7 @@ impl Options {
             None => Input::Image(runtime.probe_image()),
         };
         let (logits, first) = once(runtime, prepared, &input)?;
-        // What follows is of the fast kernels, which were compiled while the plain ones gave the first result.
+        // The following figures are of the fast kernels, compiled while the fallback ones gave the first result.
         let stopwatch = Stopwatch::start();
         runtime.supernet().wait_until_ready()?;
         let ready = stopwatch.elapsed();
@@ -230,7 +230,7 @@ impl Options {
             switch_us: Latency::of(&switches).p50.micros(),
             layers_timed_by: clock,
             operators: (by_operator.into_iter())
-                .map(|(operator, (layers, ms, madds))| Work { operator, layers, ms, gflops: gflops(madds, ms) })
+                .map(|(operator, (layers, ms, madds))| OperatorTime { operator, layers, ms, gflops: gflops(madds, ms) })
                 .collect(),
             layers: (layers.into_iter().zip(&prepared.network().layers))
                 .map(|(layer, of)| Layer {

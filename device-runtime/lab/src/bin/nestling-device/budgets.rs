@@ -14,7 +14,7 @@ use serde::Serialize;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-/// Asks for many budgets and checks that the choices keep them, and how much better an oracle would choose.
+/// Chooses children for many budgets, checks that they keep them, and compares them with an oracle's choices.
 #[derive(clap::Args)]
 #[command(after_help = "Example:\n  nestling-device budgets fashion.nestling --budgets 200 --whole-space 20 --images \
                         t10k-images-idx3-ubyte.gz --labels t10k-labels-idx1-ubyte.gz")]
@@ -27,7 +27,7 @@ pub struct Options {
     /// Budgets for the whole space; each takes seconds.
     #[arg(long, default_value_t = 0, value_name = "COUNT", requires = "images")]
     whole_space: u32,
-    /// Test images in IDX format, gzip or plain: what children that do not ship are worth.
+    /// Test images in IDX format, gzip or plain: they measure the accuracy of children that do not ship.
     #[arg(long, value_name = "FILE", requires = "labels")]
     images: Option<PathBuf>,
     /// Their classes.
@@ -36,7 +36,7 @@ pub struct Options {
     /// Only the first test images.
     #[arg(long, requires = "images", value_name = "COUNT")]
     limit: Option<usize>,
-    /// Seed of everything random.
+    /// Seed of all random numbers.
     #[arg(long, default_value_t = 1)]
     seed: u64,
     #[command(flatten)]
@@ -118,7 +118,7 @@ impl Report for Budgets {
         writeln!(out, "{}", self.device)?;
         writeln!(
             out,
-            "{} budgets: {:.1} % kept when timed again ({:.1} % at the drift of the choice), {} refused; {:.2} points of \
+            "{} budgets: {:.1} % kept when timed again ({:.1} % without drift since the choice), {} refused; {:.2} points of \
              top-1 short of an oracle on average, {:.2} at worst",
             audit.budgets,
             audit.kept_percent,

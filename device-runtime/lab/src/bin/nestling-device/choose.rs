@@ -1,6 +1,6 @@
 use crate::device::Opened;
 use crate::output::{Report, columns, row};
-use crate::profile::Effort;
+use crate::profile::MeasurementTime;
 use crate::progress::Bar;
 use crate::{device, profile};
 use anyhow::Result;
@@ -27,37 +27,37 @@ pub struct Options {
     /// Milliseconds from image to logits; several with commas or by repeating. Three typical ones if not given.
     #[arg(long, value_delimiter = ',', value_name = "MS", value_parser = milliseconds, allow_negative_numbers = true)]
     budget_ms: Vec<f64>,
-    /// Search all children of the space, not only those that ship: one that is surely better is calibrated on the GPU, and
-    /// checked, with the bundle's images.
+    /// Search all children of the space, not only those that ship. A child that is clearly better is calibrated on the
+    /// GPU and checked, with the bundle's images.
     #[arg(long)]
     whole_space: bool,
     #[command(flatten)]
     measuring: Measuring,
 }
 
-/// A budget, refused before anything is measured.
+/// Parses a budget; a wrong one is refused before anything is measured.
 pub fn milliseconds(text: &str) -> Result<f64, String> {
     match text.parse() {
         Ok(ms) if ms > 0.0 && f64::is_finite(ms) => Ok(ms),
-        _ => Err("no duration: give milliseconds above zero, such as 8 or 2.5".to_owned()),
+        _ => Err("not a duration: give milliseconds above zero, such as 8 or 2.5".to_owned()),
     }
 }
 
 /// Budgets if none is given.
 const TYPICAL: usize = 3;
 
-/// How a budget is meant, and what is known of the device.
+/// The quantile of a budget, and the profile of the device.
 #[derive(clap::Args)]
 pub struct Measuring {
     /// Which runs must keep within the budget: half of them, nine of ten, or nineteen of twenty.
     #[arg(long, value_enum, default_value = "p90")]
     quantile: Runs,
-    /// The device's profile: used if it is fresh, otherwise measured and written there. With neither this nor --seconds,
-    /// three children are measured where the bundle has other devices' latency tables.
+    /// The device's profile: used if it is fresh, otherwise measured and written there. With neither this nor
+    /// --seconds, three children are measured where the bundle has other devices' latency tables.
     #[arg(long, value_name = "FILE")]
     profile: Option<PathBuf>,
     #[command(flatten)]
-    effort: Effort,
+    measurement_time: MeasurementTime,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -86,7 +86,7 @@ impl Measuring {
     }
 
     pub fn prepare(&self, opened: &Opened) -> Result<()> {
-        profile::prepare_to_choose(opened, self.profile.as_deref(), &self.effort)
+        profile::prepare_to_choose(opened, self.profile.as_deref(), &self.measurement_time)
     }
 }
 

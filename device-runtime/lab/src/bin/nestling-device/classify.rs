@@ -45,9 +45,9 @@ pub struct Options {
     measuring: Measuring,
 }
 
-/// Images that are on their way before the bar moves.
+/// Images in flight before the bar moves.
 const CHUNK: usize = 256;
-/// People read so many lines of a data set.
+/// Lines that are printed for a data set, at most.
 const LINES: usize = 20;
 
 impl Options {

@@ -1,4 +1,4 @@
-//! The options that all commands share, and what they open.
+//! The options that all commands share, and the opened bundle and device.
 
 use crate::output::say;
 use anyhow::{Context as _, Result};
@@ -32,14 +32,14 @@ pub struct Options {
     /// How the GPU stores the shared weights: f32, f16 or int8; as the bundle does if not given.
     #[arg(long, global = true, value_name = "STORAGE")]
     weight_storage: Option<WeightStorage>,
-    /// What products are computed in: f32 or f16. f16 needs an adapter that offers it and passes a self-test.
+    /// Number type of products: f32 or f16. f16 needs an adapter that offers it and passes a self-test.
     #[arg(long, global = true, value_name = "ARITHMETIC", default_value_t)]
     arithmetic: Arithmetic,
     /// Keep compiled pipelines in this folder, made if missing: the next start need not compile them (Vulkan
     /// only).
     #[arg(long, global = true, value_name = "DIR")]
     pipeline_cache: Option<PathBuf>,
-    /// Leave out what the adapter offers, to see what it is worth or how a device without it does.
+    /// Do not use this feature of the adapter: shows its effect, and the speed of a device without it.
     #[arg(long, global = true, value_name = "FEATURE", value_delimiter = ',')]
     without: Vec<Feature>,
 }
@@ -60,13 +60,13 @@ enum Backend {
     Dx12,
 }
 
-/// A bundle on a device, and what opening took.
+/// A bundle on a device, and the times of opening.
 pub struct Opened {
     pub bundle: Bundle,
     pub runtime: Runtime,
     /// Mapping and verifying the file.
     pub open: Elapsed,
-    /// From no adapter to all children ready.
+    /// Time from opening the adapter to all children ready.
     pub load: Elapsed,
 }
 
@@ -88,12 +88,12 @@ impl Options {
             .pipeline_cache(self.cache_folder().map(Path::to_owned))
     }
 
-    /// Where compiled pipelines are kept, if that was asked for.
+    /// The folder of compiled pipelines, if one was given.
     pub fn cache_folder(&self) -> Option<&Path> {
         self.pipeline_cache.as_deref().filter(|_| !self.without.contains(&Feature::PipelineCache))
     }
 
-    /// The storage that was asked for.
+    /// The storage that was given.
     pub fn weight_storage(&self) -> Option<WeightStorage> {
         self.weight_storage
     }
@@ -107,7 +107,7 @@ impl Options {
         self.open_with(path, RuntimeOptions::default().untrained(true), None)
     }
 
-    /// For a profile: of the children that can be chosen, or of all where none was trained.
+    /// For a profile: of the children that can be chosen, or of all if none was trained.
     pub fn open_to_profile(&self, path: &Path, tiles: TileChoice, profile: Option<&Path>) -> Result<Opened> {
         self.open_as(path, profile, |bundle| {
             let trained = bundle.children().iter().any(|entry| bundle.manifest().trained.covers(&entry.child));
@@ -115,7 +115,7 @@ impl Options {
         })
     }
 
-    /// With the tiles of a profile where it is of this adapter; whether it holds is found out later.
+    /// With the tiles of a profile if it is of this adapter; its staleness is checked later.
     pub fn open_with(&self, path: &Path, options: RuntimeOptions, profile: Option<&Path>) -> Result<Opened> {
         self.open_as(path, profile, |_| options)
     }

@@ -1,6 +1,6 @@
 use crate::device::Opened;
 use crate::output::{Report, columns, row};
-use crate::profile::Effort;
+use crate::profile::MeasurementTime;
 use crate::progress::Bar;
 use crate::{device, profile};
 use anyhow::Result;
@@ -14,7 +14,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Instant;
 
-/// Classifies for a while, and switches children so that a budget goes on to hold.
+/// Classifies for a while, and switches children to keep a budget.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  nestling-device govern fashion.nestling --budget-ms 8 --seconds 60\n  \
                         nestling-device govern fashion.nestling --budget-ms 8 --seconds 120 --slow-down 3@5 \
@@ -28,7 +28,7 @@ pub struct Options {
     /// How long to classify.
     #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=86400))]
     seconds: u64,
-    /// Pretend that from a second on everything takes a multiple, to see what the governor does; may be repeated.
+    /// Multiply all times by a factor from a given second on, to test the governor; may be repeated.
     #[arg(long, value_name = "FACTOR@SECOND")]
     slow_down: Vec<SlowDown>,
     /// The device's profile: used if it is fresh, otherwise measured and written there. Without one, three children are
@@ -78,7 +78,7 @@ struct Switch {
     at_s: f64,
     from: String,
     to: String,
-    /// Of a step down; null of a step up.
+    /// The reason of a step down; null for a step up.
     why: Option<Reason>,
     /// p95 of the last inferences before; null of fewer than a window.
     p95_ms: Option<f64>,
@@ -88,7 +88,7 @@ impl Options {
     pub fn run(&self, device: &device::Options) -> Result<Governance> {
         let profile = self.profile.as_deref();
         let opened = device.open_with(&self.bundle, RuntimeOptions::default(), profile)?;
-        profile::prepare_to_choose(&opened, profile, &Effort::default())?;
+        profile::prepare_to_choose(&opened, profile, &MeasurementTime::default())?;
         let Opened { runtime, .. } = opened;
         let governed = runtime.governed(Millis(self.budget_ms))?;
         let image = runtime.probe_image();

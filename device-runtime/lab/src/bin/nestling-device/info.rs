@@ -9,11 +9,11 @@ use serde::Serialize;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-/// Lists the adapters, and what a bundle holds.
+/// Lists the adapters, and the contents of a bundle.
 #[derive(clap::Args)]
 #[command(after_help = "Example:\n  nestling-device info fashion.nestling")]
 pub struct Options {
-    /// A bundle to look into.
+    /// A bundle to describe.
     bundle: Option<PathBuf>,
 }
 
@@ -32,9 +32,9 @@ struct BundleInfo {
     space: SearchSpace,
     weights: usize,
     weight_storage: WeightStorage,
-    /// Of the file.
+    /// Bytes of the weights in the file.
     weight_bytes: usize,
-    /// With the storage that was asked for, or the bundle's.
+    /// The storage that was given, or the bundle's.
     gpu_weight_storage: WeightStorage,
     gpu_weight_bytes: u64,
     labels: Vec<String>,

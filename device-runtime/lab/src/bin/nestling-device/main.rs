@@ -1,4 +1,4 @@
-//! `nestling-device`: measures a device, chooses children for budgets, classifies, and shows what switching costs.
+//! `nestling-device`: measures a device, chooses children for budgets, classifies, and measures switches.
 //!
 //! Links no libtorch: copy it to a phone or board and run it there. Each command parses, calls the library and prints.
 
@@ -19,7 +19,7 @@ mod switch;
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
-/// Slices a child network out of a supernet so that it keeps within a latency budget on this device's GPU.
+/// Selects a child network of a supernet that keeps within a latency budget on this device's GPU.
 #[derive(Parser)]
 #[command(
     version,

@@ -1,16 +1,16 @@
-//! What goes to stdout and stderr: one report, for people or as JSON; one error.
+//! Output to stdout and stderr: one report, for people or as JSON; one error.
 
 use anyhow::Result;
 use serde::Serialize;
 use std::io::{self, Write};
 
-/// What a command has to say. Its JSON is its serde form.
+/// The result of a command. Its JSON is its serde form.
 pub trait Report: Serialize {
     /// The same for people.
     fn print(&self, out: &mut dyn Write) -> io::Result<()>;
 }
 
-/// Writes a report to stdout. A reader that has gone away (`| head`) is no error.
+/// Writes a report to stdout. A reader that has gone away (`| head`) is not an error.
 pub fn emit(report: &impl Report, json: bool) -> Result<()> {
     // Whole first: nothing is printed of a report that cannot be.
     let mut text = Vec::new();

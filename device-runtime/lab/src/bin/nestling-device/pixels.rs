@@ -7,10 +7,10 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-/// Larger files are no data set that this program can hold.
+/// The most bytes that are read of a file.
 const MAX_BYTES: u64 = 2 << 30;
 
-/// What is to be classified.
+/// The images to classify.
 pub enum Pixels {
     Pictures(Vec<(PathBuf, Picture)>),
     Idx { images: IdxImages, labels: Option<Vec<u8>>, limit: usize },

@@ -1,6 +1,6 @@
 use crate::device::Opened;
 use crate::output::{Report, columns, row};
-use crate::profile::Effort;
+use crate::profile::MeasurementTime;
 use crate::progress::Bar;
 use crate::{device, profile};
 use anyhow::{Context as _, Result, bail};
@@ -36,7 +36,7 @@ pub struct Options {
     #[arg(long, value_name = "FILE")]
     other: Vec<PathBuf>,
     #[command(flatten)]
-    effort: Effort,
+    measurement_time: MeasurementTime,
 }
 
 #[derive(Serialize)]
@@ -70,7 +70,7 @@ impl Options {
             }
             tables.push(other.table);
         }
-        profile::prepare(&runtime, self.profile.as_deref(), &self.effort)?;
+        profile::prepare(&runtime, self.profile.as_deref(), &self.measurement_time)?;
         let bar = Bar::new();
         let show = |Progress { fraction, doing }: Progress| bar.show(fraction, doing);
         let options = EvaluationOptions {
@@ -97,7 +97,7 @@ impl Report for Prediction {
         writeln!(out, "{}, space {}", self.device, self.space)?;
         writeln!(
             out,
-            "{held_out} children that the fit to {} others has never seen, {rounds} rounds, which rank them alike by \
+            "{held_out} children that the fit to {} others has never seen, {rounds} rounds, rank correlation of the rounds \
              {alike}; the device now takes {:.2} times what it took while the profile was measured\n",
             self.informative, evaluation.drift
         )?;

@@ -29,14 +29,14 @@ pub struct Options {
     /// The bundle.
     bundle: PathBuf,
     /// Where to store the profile, for `choose --profile` and for apps [default: beside the bundle, with the extension
-    /// profile.json]. What is there and is no such profile of this device is kept, with .old behind its name.
+    /// profile.json]. An older file that is not a fresh profile of this device is kept, with .old behind its name.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
-    /// Seconds to look for the fastest tiles of pointwise layers before measuring; 0 takes the vendor's. Whoever loads
-    /// with this profile gets the same tiles.
+    /// Seconds to look for the fastest tiles of pointwise layers before measuring; 0 takes the vendor's. Apps that load
+    /// with this profile get the same tiles.
     #[arg(long, default_value = "0.5", value_parser = seconds, value_name = "SECONDS")]
     tune: Duration,
-    /// Write a page with plots and tables: predictions, latency and accuracy, layers, memory, start, prices.
+    /// Write a page with plots and tables: predictions, latency and accuracy, layers, memory, start, latency model.
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
     /// Write one inference, layer by layer, as Chrome and Perfetto read it.
@@ -47,18 +47,18 @@ pub struct Options {
     #[arg(long = "child", value_name = "NAME")]
     children: Vec<String>,
     #[command(flatten)]
-    effort: Effort,
+    measurement_time: MeasurementTime,
 }
 
 /// How long to measure.
 #[derive(clap::Args, Default)]
-pub struct Effort {
+pub struct MeasurementTime {
     /// About how many seconds to measure [default: 10]; three children are always measured.
     #[arg(long, value_parser = seconds, value_name = "SECONDS")]
     seconds: Option<Duration>,
 }
 
-/// What to do where the profile cannot be stored.
+/// The remedy where the profile cannot be stored.
 const ELSEWHERE: &str = "cannot store the profile; name another file with --out FILE";
 
 /// Long enough for thirty children of a space whose children take some milliseconds.
@@ -92,7 +92,7 @@ impl Options {
         make_room(&runtime, &out).context(ELSEWHERE)?;
         // Before anything else runs: the first answer is one of its own.
         let warm_up = (reported || self.html.is_some()).then(|| WarmUp::measure(&runtime, &shown)).transpose()?;
-        let profile = measure(&runtime, &self.effort)?;
+        let profile = measure(&runtime, &self.measurement_time)?;
         profile.save(&out).context(ELSEWHERE)?;
         say(&format!("wrote {}", out.display()));
         let trace = self.trace.as_deref().map(|path| trace(&runtime, &shown, path)).transpose()?;
@@ -121,15 +121,15 @@ fn trace(runtime: &Runtime, name: &str, path: &Path) -> Result<LayerTrace> {
     Ok(trace)
 }
 
-fn measure(runtime: &Runtime, effort: &Effort) -> Result<Arc<DeviceProfile>> {
+fn measure(runtime: &Runtime, time: &MeasurementTime) -> Result<Arc<DeviceProfile>> {
     let bar = Bar::new();
     let show = bar.follow();
-    let time = effort.seconds.unwrap_or(USUAL);
+    let time = time.seconds.unwrap_or(USUAL);
     let options = ProfileOptions::default().time(time).progress(Some(&show));
     runtime.profile(&options).context("measuring this device")
 }
 
-/// Keeps what is there under another name: it may be another device's profile, or no profile at all.
+/// Keeps the older file under another name: it may be another device's profile, or no profile at all.
 fn set_aside(path: &Path) -> Result<()> {
     if !path.exists() {
         return Ok(());
@@ -146,19 +146,19 @@ fn set_aside(path: &Path) -> Result<()> {
         kept = with(&format!(".old{number}"));
     }
     std::fs::rename(path, &kept).with_context(|| format!("cannot rename {} to keep it", path.display()))?;
-    say(&format!("what was there is now {}", kept.display()));
+    say(&format!("the older file is now {}", kept.display()));
     Ok(())
 }
 
-/// What is where a profile is wanted.
-enum Found {
+/// A profile file, as it was read.
+enum ProfileFile {
     Nothing,
     Profile(Box<DeviceProfile>),
     /// Damaged, of another format, or no profile at all, as the error says.
     Other(ProfileError),
 }
 
-impl Found {
+impl ProfileFile {
     fn at(path: &Path) -> Result<Self> {
         match DeviceProfile::load(path) {
             Ok(profile) => Ok(Self::Profile(Box::new(profile))),
@@ -174,43 +174,43 @@ impl Found {
     }
 }
 
-/// Sets aside what a new profile would overwrite, unless that is only an older one of the same.
+/// Sets aside the file that a new profile would overwrite, unless that is only an older profile of this device.
 fn make_room(runtime: &Runtime, path: &Path) -> Result<()> {
-    let why = match Found::at(path)? {
-        Found::Nothing => return Ok(()),
-        Found::Profile(old) => match runtime.staleness_of(&old) {
-            // Tiles are looked for anew each time.
+    let why = match ProfileFile::at(path)? {
+        ProfileFile::Nothing => return Ok(()),
+        ProfileFile::Profile(old) => match runtime.staleness_of(&old) {
+            // Tiles are searched again each time.
             None | Some(Stale::Tiles { .. }) => return Ok(()),
             Some(stale) => stale.to_string(),
         },
-        Found::Other(error) => error.to_string(),
+        ProfileFile::Other(error) => error.to_string(),
     };
-    say(&format!("keeping what is at {}: {why}", path.display()));
+    say(&format!("keeping the file at {}: {why}", path.display()));
     set_aside(path)
 }
 
 /// Gives the runtime the profile of `path` if that is fresh; otherwise measures one and writes it there, if anywhere.
-pub fn prepare(runtime: &Runtime, path: Option<&Path>, effort: &Effort) -> Result<()> {
-    let Some(path) = path else { return measure(runtime, effort).map(drop) };
-    let why = match Found::at(path)? {
-        Found::Profile(profile) => match runtime.staleness_of(&profile) {
+pub fn prepare(runtime: &Runtime, path: Option<&Path>, time: &MeasurementTime) -> Result<()> {
+    let Some(path) = path else { return measure(runtime, time).map(drop) };
+    let why = match ProfileFile::at(path)? {
+        ProfileFile::Profile(profile) => match runtime.staleness_of(&profile) {
             None => return Ok(runtime.use_profile(*profile)?),
             Some(stale) => stale.to_string(),
         },
-        Found::Nothing => "there is none".to_owned(),
-        Found::Other(error) => error.to_string(),
+        ProfileFile::Nothing => "there is none".to_owned(),
+        ProfileFile::Other(error) => error.to_string(),
     };
     say(&format!("measuring a new profile {}: {why}", path.display()));
     set_aside(path)?;
-    Ok(measure(runtime, effort)?.save(path)?)
+    Ok(measure(runtime, time)?.save(path)?)
 }
 
-/// As [`prepare`], for whoever chooses children next. Where neither a profile nor a time to measure is given and the bundle
-/// knows other devices, nothing is measured yet: the runtime itself then starts from the nearest of them.
-pub fn prepare_to_choose(opened: &Opened, path: Option<&Path>, effort: &Effort) -> Result<()> {
+/// As [`prepare`], for commands that choose children next. Where neither a profile nor a time to measure is given and
+/// the bundle knows other devices, nothing is measured yet: the runtime itself then starts from the nearest of them.
+pub fn prepare_to_choose(opened: &Opened, path: Option<&Path>, time: &MeasurementTime) -> Result<()> {
     let tables = opened.bundle.manifest().latency_tables.len();
-    if path.is_some() || effort.seconds.is_some() || tables == 0 {
-        return prepare(&opened.runtime, path, effort);
+    if path.is_some() || time.seconds.is_some() || tables == 0 {
+        return prepare(&opened.runtime, path, time);
     }
     say(&format!(
         "measuring three children only: the bundle has latency tables ({tables}), the nearest of which tells the rest; \
@@ -230,7 +230,7 @@ impl Report for Profile {
         writeln!(out, "tiles of large, medium and small pointwise layers (pixels x channels): {}", profile.tiles)?;
         writeln!(
             out,
-            "prices fitted to {} children, mean error over them {:.1} %; p90 is {:.2} x p50, p95 {:.2} x",
+            "latency model fitted to {} children, mean error over them {:.1} %; p90 is {:.2} x p50, p95 {:.2} x",
             table.children, table.residual_percent, table.spread.p90, table.spread.p95
         )?;
         write!(out, "{} distinct layers timed by {:?}", profile.layers.len(), profile.clock)?;

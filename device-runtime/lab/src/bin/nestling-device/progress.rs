@@ -1,4 +1,4 @@
-//! A bar on stderr, for what takes longer than a person likes to wait without a word.
+//! A progress bar on stderr.
 
 use indicatif::{ProgressBar, ProgressStyle};
 use std::sync::OnceLock;

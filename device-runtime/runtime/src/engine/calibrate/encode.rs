@@ -4,7 +4,7 @@ use crate::engine::calibrate::plan::{BaseFrom, Pass};
 use crate::engine::calibrate::run::Calibration;
 
 impl Calibration<'_> {
-    /// One image's way through a pass, to its moments.
+    /// The path of one image through a pass, to its moments.
     pub(super) fn encode_image(&self, pass: &Pass, image: usize, commands: &mut wgpu::CommandEncoder) {
         let (supernet, kept) = (self.supernet, &self.kept);
         let network = self.prepared.network();
@@ -56,7 +56,7 @@ impl Calibration<'_> {
         commands.copy_buffer_to_buffer(supernet.arena.buffer(Place::Block), 0, buffer, offset, bytes);
     }
 
-    /// Brings what is kept of an image to where the layers look for it.
+    /// Copies the kept tensors of an image to the buffers from which the layers read.
     fn copy_base(&self, base: Option<usize>, image: usize, commands: &mut wgpu::CommandEncoder) {
         let (buffer, offset) = self.kept.bases.of(image);
         let to = self.supernet.arena.buffer(self.place(base));

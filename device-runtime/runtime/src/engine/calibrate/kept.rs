@@ -34,7 +34,8 @@ impl Tensors {
     }
 }
 
-/// What calibration keeps of its images, all of it outside of the arena: there other threads' inferences leave theirs.
+/// Data that calibration keeps of its images. It lies outside of the arena, because inferences of other threads use
+/// that.
 #[derive(Debug)]
 pub(super) struct Kept {
     /// The base of every image.

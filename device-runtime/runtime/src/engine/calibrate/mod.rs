@@ -1,17 +1,17 @@
 //! Exact batch-norm calibration on the device (BigNAS, batch norm calibration): so that any child of the space can run,
 //! not only those that ship with statistics.
 //!
-//! As the trainer does it: each layer's moments are taken over all images, with every layer before it already normalised
-//! by its final statistics. So layers come one after the other, and each takes a pass over all images ([`plan`]): from
-//! what is kept of an image (the input of its block, [`kept`]) through the block up to that layer, whose sums go without
-//! batch norm to a kernel that finds their mean and centred sum of squares. The host joins images in f64 ([`moments`]),
-//! folds the layer, and the next pass runs it as it will ship.
+//! As the trainer does it: each layer's moments are taken over all images, with every layer before it already
+//! normalised by its final statistics. So layers come one after the other, and each takes a pass over all images
+//! ([`plan`]): from what is kept of an image (the input of its block, [`kept`]) through the block up to that layer,
+//! whose sums go without batch norm to a kernel that finds their mean and centred sum of squares. The host joins images
+//! in f64 ([`moments`]), folds the layer, and the next pass runs it as it will ship.
 //!
 //! A block of three layers so takes its expand convolution three times, its depthwise twice, its projection once: the
 //! projection's sums are kept too, and become the next block's input once their statistics are known.
 //!
-//! Other threads go on classifying between submissions, in the same three buffers: every submission begins with a copy
-//! of what it needs, and leaves nothing there that it will look for.
+//! Other threads can classify between submissions, in the same three buffers: every submission begins with a copy
+//! of what it needs, and leaves nothing there that it needs later.
 
 mod encode;
 mod kept;
@@ -35,17 +35,17 @@ use std::sync::PoisonError;
 const ACTION: &str = "a calibration";
 
 impl Supernet {
-    /// Computes a child's batch-norm statistics on this device, over `images` as the network will meet them: some hundred
-    /// from where it will be used, no labels needed.
+    /// Computes a child's batch-norm statistics on this device, over `images` as the network will meet them: some
+    /// hundred from where it will be used, no labels needed.
     ///
     /// Exact: each layer's mean and biased variance over all images, with every layer before it normalised by its final
-    /// statistics, which is what one batch of all images would give. The trainer's statistics over the same images are the
-    /// same but for rounding, and how the work is divided changes no bit.
+    /// statistics, which is what one batch of all images would give. The trainer's statistics over the same images are
+    /// the same but for rounding, and how the work is divided changes no bit.
     ///
-    /// `progress` is called with the share that is done, from 0 to 1, by this thread. Blocks for two to three times what
-    /// inferring every image takes. Other threads may infer and prepare meanwhile; an inference waits for up to two
-    /// submissions, of some 10 ms or of one image, whichever is longer. Takes a free slot, and on the GPU two block tensors
-    /// for every image, until it returns; the first call for a kind of layer also builds a pipeline or two.
+    /// `progress` is called with the share that is done, from 0 to 1, by this thread. Blocks for two to three times
+    /// what inferring every image takes. Other threads may infer and prepare meanwhile; an inference waits for up to
+    /// two submissions, of some 10 ms or of one image, whichever is longer. Takes a free slot, and on the GPU two block
+    /// tensors for every image, until it returns; the first call for a kind of layer also builds a pipeline or two.
     ///
     /// # Errors
     /// [`Error::NoImages`] if there is none, [`Error::Space`] if the space does not offer the child or the
@@ -109,7 +109,7 @@ impl Supernet {
         calibration.finish().await
     }
 
-    /// What only calibration runs, with all that earlier ones built.
+    /// The pipelines that only calibration uses, with all that earlier calls built.
     async fn calibration_pipelines(&self, wanted: &Wanted) -> Result<Pipelines, Error> {
         let mut all = self.calibration.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let shipped = self.current_pipelines();

@@ -2,8 +2,8 @@ use nestling_core::space::{Layer, Network};
 
 /// Mean and biased variance of every channel of a layer, over the images so far.
 ///
-/// Images are joined in f64 by Chan's formula, in their order: however many a submission holds, the result is the same to
-/// the bit.
+/// Images are joined in f64 by Chan's formula, in their order: however many a submission holds, the result is the same
+/// to the bit.
 #[derive(Clone, Debug)]
 pub(super) struct Moments {
     channels: usize,

@@ -1,4 +1,4 @@
-//! What calibration runs for which layer. Pure: a network in, passes out.
+//! The passes of calibration, for each layer. Pure: a network in, passes out.
 
 use crate::engine::arena::{Location, Place, Step};
 use nestling_core::space::Network;
@@ -30,8 +30,8 @@ pub(super) struct BaseFrom {
 
 /// The passes of a network, one for every normalised layer, in order.
 ///
-/// Bases are the layers that all later ones depend on alone: the stem's output and every block's. So a pass runs no more
-/// than one block.
+/// Bases are the layers that all later ones depend on alone: the stem's output and every block's. So a pass runs no
+/// more than one block.
 pub(super) fn passes(network: &Network, steps: &[Step]) -> Vec<Pass> {
     let layers = &network.layers;
     let normalised: Vec<usize> = (0..layers.len()).filter(|&index| layers[index].is_normalised()).collect();

@@ -1,7 +1,7 @@
 use crate::engine::calibrate::plan::Pass;
 use nestling_core::space::Network;
 
-/// What a pass does for one image, by which progress is measured: multiply-accumulate operations, and outputs.
+/// The work of a pass for one image, by which progress is measured: multiply-accumulate operations, and outputs.
 fn work(network: &Network, pass: &Pass) -> f64 {
     let again = pass.base_from.iter().flat_map(|from| &from.residual).flat_map(|(_, layers)| layers);
     (pass.before.iter().chain(again).chain([&pass.layer]))

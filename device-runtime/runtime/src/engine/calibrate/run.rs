@@ -21,7 +21,8 @@ use web_time::Instant;
 
 /// Most images of one submission.
 const MAX_TOGETHER: usize = 64;
-/// How long the GPU should have to do with one submission: long against handing it over, short for who wants to classify.
+/// The target duration of one submission on the GPU: long compared with submitting it, short for other threads that
+/// classify.
 const AIM: Duration = Duration::from_millis(10);
 /// Submissions on their way: one runs while the other is read.
 const IN_FLIGHT: usize = 2;
@@ -34,7 +35,7 @@ pub(super) struct Calibration<'a> {
     /// In its slot, scales and shifts are final for layers whose statistics are known.
     pub(super) prepared: PreparedChild,
     passes: Vec<Pass>,
-    /// Of every layer, as it ships.
+    /// The dispatch of every layer, as it ships.
     pub(super) shipped: Vec<Dispatch>,
     /// Every normalised layer without its epilogue.
     pub(super) bare: Vec<Option<Dispatch>>,

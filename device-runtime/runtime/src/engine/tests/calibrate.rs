@@ -272,7 +272,7 @@ fn pipelines_are_built_once_and_progress_goes_from_nothing_to_all() {
     let mut random = random(82);
     let space = SearchSpace::fashion().validated().unwrap();
     let weights = random_weights(&space, &mut random);
-    // Of its own, so that no other test is counted.
+    // A separate context, so that no other test is counted.
     let context = Context::new(&ContextOptions::default()).unwrap();
     let supernet = load(&context, &space, &weights, &EngineOptions { child_slots: 1, ..EngineOptions::default() });
     let pixels = made_up_pixels(20, &mut random);

@@ -48,11 +48,11 @@ fn everything_runs_with_downlevel_limits_and_without_each_feature() {
                 (Feature::Timestamps, timestamps),
                 (Feature::PipelineCache, pipeline_cache),
             ] {
-                // What an adapter lacks in any case, leaving it out shows nothing.
+                // Reports a skipped test where the adapter lacks the feature anyway.
                 let _ = feature.can_be_tested(is_offered);
             }
         }
-        // What software gets, and at last the kernels of a phone.
+        // The kernels that this adapter gets, then those of a phone.
         let phone = (missing == "none of them").then_some(Vendor::Mali);
         for vendor in [context.facts().vendor_family()].into_iter().chain(phone) {
             let traits = traits(vendor, context.facts().subgroups);

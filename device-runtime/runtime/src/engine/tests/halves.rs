@@ -7,8 +7,8 @@ use nestling_core::arithmetic::Arithmetic;
 use nestling_core::weights::WeightStorage;
 use std::time::Duration;
 
-/// Largest difference over largest logit: every layer takes a few 2,048ths of what it reads, most of which cancel; 7.6e-4
-/// were measured.
+/// Largest difference over largest logit: every layer takes a few 2,048ths of what it reads, most of which cancel;
+/// 7.6e-4 were measured.
 const BOUND: f64 = 5e-3;
 
 fn in_halves(weight_storage: WeightStorage) -> EngineOptions {
@@ -20,7 +20,7 @@ fn check_children(space: &ValidatedSpace, storage: WeightStorage, sampled: usize
     let mut random = random(seed);
     let weights = random_weights(space, &mut random);
     let as_stored = dequantised(space.layout(), &weights, storage);
-    // Of its own, so that no other test is counted.
+    // A separate context, so that no other test is counted.
     let context = Context::new(&ContextOptions::default()).unwrap();
     if !Feature::F16.can_be_tested(context.facts().f16) {
         return;

@@ -71,7 +71,7 @@ fn bench(storage: WeightStorage) -> Mutex<Bench> {
 #[derive(Clone, Debug)]
 struct Case {
     kernel: Kernel,
-    /// Of [`Kernel::Pointwise`].
+    /// The tile of a [`Kernel::Pointwise`].
     variant: TileVariant,
     layer: Layer,
     layout: ParameterLayout,
@@ -298,9 +298,9 @@ fn run(
 
 /// How far each output may be off if products are computed in 16 bits.
 ///
-/// Rounding takes at most a 1,024th (a 2,048th, to the nearest) of each weight, value and product, and of three sums in a
-/// pointwise kernel; denormal numbers may become zero, which takes 2^-14 of each of them. The activation multiplies that by
-/// its largest slope at most.
+/// Rounding takes at most a 1,024th (a 2,048th, to the nearest) of each weight, value and product, and of three sums in
+/// a pointwise kernel; denormal numbers may become zero, which takes 2^-14 of each of them. The activation multiplies
+/// that by its largest slope at most.
 fn halves_tolerance(case: &Case, weights: &[f32], input: &[f64], folded: &[(f64, f64)]) -> Vec<f64> {
     if case.traits.arithmetic == Arithmetic::F32 || case.layer.convolution.is_none() {
         return Vec::new();
@@ -363,7 +363,7 @@ fn check(case: &Case) -> Result<(), TestCaseError> {
     let largest_scale = folded.iter().fold(1.0, |most: f64, pair| most.max(pair.0.abs()));
     let tolerance = (2e-6 * f64::from(sum_length).sqrt() * largest_scale + 2e-6) * f64::from(case.input_range);
     let halves = halves_tolerance(case, &as_stored, &gated_input, &folded);
-    // What runs any convolution or matrix must run this one too.
+    // The fallback kernels, which run any convolution or matrix, must run this layer too.
     let planner = Planner::new(&SearchSpace::fashion(), case.traits);
     let own = if case.kernel == Kernel::Pointwise {
         planner.plan_tile(case.variant, &shape).unwrap()

@@ -44,7 +44,8 @@ fn plan(kernel: Kernel, shape: &LayerShape, software: bool) -> LayerPlan {
     Planner::new(&SearchSpace::fashion(), traits(vendor, false)).plan_kernel(kernel, shape).unwrap()
 }
 
-/// Runs a kernel; returns the destination, of which `guarded` elements stood in front of poison that must still be there.
+/// Runs a kernel; returns the destination, of which `guarded` elements stood in front of poison that must still be
+/// there.
 fn run(
     plan: LayerPlan,
     parameters: &LayerParameters,

@@ -8,7 +8,7 @@ fn resized(supernet: &Supernet, child: &PreparedChild, image: &Image<'_>) -> Vec
     resized_input(supernet, child, Input::Image(image))
 }
 
-/// What the resize leaves in the input tensor, channel by channel.
+/// The input tensor after the resize, channel by channel.
 pub(super) fn resized_input(supernet: &Supernet, child: &PreparedChild, input: Input<'_>) -> Vec<f32> {
     let shape = child.network().input;
     let bytes = u64::from(shape.pixels()) * 16;

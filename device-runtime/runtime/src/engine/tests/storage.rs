@@ -13,7 +13,7 @@ fn check_children(space: &ValidatedSpace, storage: WeightStorage, sampled: usize
     let weights = random_weights(space, &mut random);
     let as_stored = dequantised(space.layout(), &weights, storage);
     assert_ne!(weights, as_stored);
-    // Of its own, so that no other test is counted.
+    // A separate context, so that no other test is counted.
     let context = Context::new(&ContextOptions::default()).unwrap();
     let options = EngineOptions { weight_storage: storage, ..EngineOptions::default() };
     let supernet = load(&context, space, &weights, &options);
