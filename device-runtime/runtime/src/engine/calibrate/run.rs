@@ -1,14 +1,12 @@
 use crate::Error;
-use crate::engine::arena::{Location, steps};
 use crate::engine::calibrate::ACTION;
 use crate::engine::calibrate::kept::{ImageBytes, Kept, tensor_bytes};
 use crate::engine::calibrate::moments::{Moments, moment_bytes, most_moment_bytes};
 use crate::engine::calibrate::plan::{Pass, passes};
 use crate::engine::calibrate::progress::Progress;
-use crate::engine::infer::Input;
-use crate::engine::pipelines::Wanted;
-use crate::engine::planner::LayerPlan;
-use crate::engine::prepare::{Dispatch, norm_elements, pairs, shape_parameters};
+use crate::engine::plan::{LayerPlan, Location, norm_elements, pairs, shape_parameters, steps};
+use crate::engine::resources::Wanted;
+use crate::engine::run::{Dispatch, Input};
 use crate::engine::{PreparedChild, Supernet};
 use crate::gpu::{Lease, Staging, Upload};
 use nestling_core::space::{Activation, CalibratedChild, Child, LayerShape, Network, Statistics};

@@ -1,5 +1,5 @@
 use crate::Error;
-use crate::engine::infer::Input;
+use crate::engine::run::{Dispatch, Input};
 use crate::engine::{PreparedChild, Supernet};
 #[cfg(not(target_arch = "wasm32"))]
 use crate::gpu::block_on;
@@ -158,7 +158,7 @@ impl Supernet {
     }
 
     /// Milliseconds of one dispatch, so many times in one submission.
-    async fn time_dispatches(&self, dispatch: &super::prepare::Dispatch, count: u32) -> Result<f64, Error> {
+    async fn time_dispatches(&self, dispatch: &Dispatch, count: u32) -> Result<f64, Error> {
         let started = Instant::now();
         let (submission, verdict) = {
             let _state = self.lock();

@@ -1,9 +1,10 @@
 //! One inference on a time line: what the host did, and the GPU's ticks around each layer.
 
-use super::infer::Input;
 use super::timing::timestamp_fault;
-use super::{PreparedChild, Supernet};
 use crate::Error;
+use crate::engine::plan::activation_bytes;
+use crate::engine::run::Input;
+use crate::engine::{PreparedChild, Supernet};
 use crate::gpu::Staging;
 use nestling_core::image::Image;
 use nestling_core::metrics::Millis;
@@ -86,7 +87,7 @@ impl Supernet {
         let timestamps = self.timestamps.as_ref().filter(|_| !self.timestamps_are_wrong.load(Ordering::Relaxed));
         let dispatches = self.dispatches(child);
         let tick_bytes = (dispatches.len() as u64 + 1) * 16;
-        let logits_bytes = super::arena::activation_bytes(self.space.classes, 1);
+        let logits_bytes = activation_bytes(self.space.classes, 1);
         let lease = Staging::take(&self.answers).await;
         let ticks_lease = match timestamps {
             Some(timestamps) => Some(timestamps.staging.take().await),

@@ -1,4 +1,4 @@
-use crate::engine::arena::activation_bytes;
+use crate::engine::plan::activation_bytes;
 use nestling_core::space::Network;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -62,7 +62,7 @@ impl fmt::Display for MemoryUse {
 }
 
 /// [`MemoryUse::activation_floor`] and [`MemoryUse::largest_two`] of a network.
-pub(super) fn floor(network: &Network) -> (u64, u64) {
+pub(in crate::engine) fn floor(network: &Network) -> (u64, u64) {
     let layers = &network.layers;
     let last_read = network.last_readers();
     let input_last_read = layers.iter().rposition(|layer| layer.input.is_none()).unwrap_or(0);
@@ -89,7 +89,7 @@ pub(super) fn floor(network: &Network) -> (u64, u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::arena::Sizes;
+    use crate::engine::plan::Sizes;
     use nestling_core::space::{Preset, SearchSpace};
 
     #[test]

@@ -1,11 +1,10 @@
 use crate::Error;
 use crate::gpu::Context;
 use nestling_core::space::{Network, Operator};
-use nestling_shaders::PARAMETER_BYTES;
 
 /// One of the buffers that activations live in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Place {
+pub(in crate::engine) enum Place {
     Block,
     Expanded,
     Filtered,
@@ -13,7 +12,7 @@ pub(super) enum Place {
 
 /// What a dispatch reads and writes: one bind group each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Route {
+pub(in crate::engine) enum Route {
     /// The 8-bit image to `expanded`.
     ImageToExpanded,
     ExpandedToFiltered,
@@ -24,7 +23,7 @@ pub(super) enum Route {
 }
 
 impl Route {
-    const ALL: [Self; 6] = [
+    pub(in crate::engine) const ALL: [Self; 6] = [
         Self::ImageToExpanded,
         Self::ExpandedToFiltered,
         Self::ExpandedToBlock,
@@ -35,7 +34,7 @@ impl Route {
 }
 
 /// Where a route ends.
-pub(super) fn destination(route: Route) -> Place {
+pub(in crate::engine) fn destination(route: Route) -> Place {
     match route {
         Route::ImageToExpanded | Route::BlockToExpanded => Place::Expanded,
         Route::ExpandedToFiltered | Route::BlockToFiltered => Place::Filtered,
@@ -45,29 +44,29 @@ pub(super) fn destination(route: Route) -> Place {
 
 /// Where an activation is: at the start of a buffer, or behind the largest one that starts there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Location {
-    pub(super) place: Place,
-    pub(super) behind: bool,
+pub(in crate::engine) struct Location {
+    pub(in crate::engine) place: Place,
+    pub(in crate::engine) behind: bool,
 }
 
 impl Location {
     /// Where the input tensor is.
-    pub(super) const INPUT: Self = Self::start(Place::Filtered);
+    pub(in crate::engine) const INPUT: Self = Self::start(Place::Filtered);
 
-    pub(super) const fn start(place: Place) -> Self {
+    pub(in crate::engine) const fn start(place: Place) -> Self {
         Self { place, behind: false }
     }
 }
 
 /// What a layer's dispatch reads and writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Step {
-    pub(super) route: Route,
-    pub(super) source: Location,
+pub(in crate::engine) struct Step {
+    pub(in crate::engine) route: Route,
+    pub(in crate::engine) source: Location,
     /// In the same buffer as the source.
-    pub(super) gate: Option<Location>,
+    pub(in crate::engine) gate: Option<Location>,
     /// Holds the residual too: it is added in place.
-    pub(super) destination: Location,
+    pub(in crate::engine) destination: Location,
 }
 
 /// The way from a depthwise convolution in `filtered` to its gate, which goes behind it: mean, squeeze, excite.
@@ -79,7 +78,7 @@ enum ToGate {
 }
 
 /// What every layer reads and writes. No layer overwrites what a later one still reads, whatever the child.
-pub(super) fn steps(network: &Network) -> Vec<Step> {
+pub(in crate::engine) fn steps(network: &Network) -> Vec<Step> {
     let layers = &network.layers;
     let mut to_gate = vec![None; layers.len()];
     for layer in layers {
@@ -122,28 +121,28 @@ pub(super) fn steps(network: &Network) -> Vec<Step> {
 
 /// Bytes of every buffer, for the space's biggest child.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Sizes {
-    pub(super) image: u64,
-    pub(super) block: u64,
-    pub(super) expanded: u64,
-    pub(super) filtered: u64,
-    pub(super) weights: u64,
-    pub(super) norms: u64,
-    pub(super) parameters: u64,
+pub(in crate::engine) struct Sizes {
+    pub(in crate::engine) image: u64,
+    pub(in crate::engine) block: u64,
+    pub(in crate::engine) expanded: u64,
+    pub(in crate::engine) filtered: u64,
+    pub(in crate::engine) weights: u64,
+    pub(in crate::engine) norms: u64,
+    pub(in crate::engine) parameters: u64,
     /// Where in `block` that starts which is behind the largest activation: squeeze-and-excite's means.
-    pub(super) behind_block: u64,
+    pub(in crate::engine) behind_block: u64,
     /// The same in `filtered`: gates.
-    pub(super) behind_filtered: u64,
+    pub(in crate::engine) behind_filtered: u64,
 }
 
 /// Bytes of `channels` padded to whole groups.
-pub(super) fn activation_bytes(channels: u32, pixels: u32) -> u64 {
+pub(in crate::engine) fn activation_bytes(channels: u32, pixels: u32) -> u64 {
     u64::from(channels.next_multiple_of(4)) * u64::from(pixels) * 4
 }
 
 impl Sizes {
     /// Bytes of the activations and the image; the rest is zero.
-    pub(super) fn of_activations(biggest: &Network, largest_side: u32) -> Self {
+    pub(in crate::engine) fn of_activations(biggest: &Network, largest_side: u32) -> Self {
         let mut sizes = Self {
             image: u64::from(largest_side) * u64::from(largest_side) * 4,
             // Between the passes of the resize: the image's rows, the child's columns.
@@ -170,7 +169,7 @@ impl Sizes {
     }
 
     /// The first element of a location, of four values.
-    pub(super) fn offset(&self, location: Location) -> u32 {
+    pub(in crate::engine) fn offset(&self, location: Location) -> u32 {
         let bytes = match location {
             Location { behind: false, .. } | Location { place: Place::Expanded, .. } => 0,
             Location { place: Place::Block, .. } => self.behind_block,
@@ -180,7 +179,7 @@ impl Sizes {
     }
 
     /// Checks every binding against the device.
-    pub(super) fn check(&self, context: &Context) -> Result<(), Error> {
+    pub(in crate::engine) fn check(&self, context: &Context) -> Result<(), Error> {
         let limits = context.limits();
         let limit = limits.max_storage_buffer_binding_size.min(limits.max_buffer_size);
         let names = ["image", "block", "expanded", "filtered", "weights", "norms"];
@@ -194,104 +193,6 @@ impl Sizes {
                 limit,
             }),
         }
-    }
-}
-
-/// All buffers that kernels read or write, and the bind groups over them. Made once.
-#[derive(Debug)]
-pub(super) struct Arena {
-    pub(super) image: wgpu::Buffer,
-    pub(super) block: wgpu::Buffer,
-    pub(super) expanded: wgpu::Buffer,
-    pub(super) filtered: wgpu::Buffer,
-    pub(super) weights: wgpu::Buffer,
-    pub(super) norms: wgpu::Buffer,
-    pub(super) parameters: wgpu::Buffer,
-    groups: Vec<wgpu::BindGroup>,
-}
-
-/// The one layout of all bind groups, and of all pipelines.
-pub(super) fn bind_group_layout(context: &Context) -> (wgpu::BindGroupLayout, wgpu::PipelineLayout) {
-    let entry = |binding: u32, ty: wgpu::BufferBindingType, has_dynamic_offset: bool| wgpu::BindGroupLayoutEntry {
-        binding,
-        visibility: wgpu::ShaderStages::COMPUTE,
-        ty: wgpu::BindingType::Buffer { ty, has_dynamic_offset, min_binding_size: None },
-        count: None,
-    };
-    let storage = |read_only: bool| wgpu::BufferBindingType::Storage { read_only };
-    context.layout(&[
-        entry(0, storage(true), false),
-        entry(1, storage(true), false),
-        entry(2, storage(true), false),
-        entry(3, storage(false), false),
-        entry(4, wgpu::BufferBindingType::Uniform, true),
-    ])
-}
-
-impl Arena {
-    pub(super) fn new(context: &Context, layout: &wgpu::BindGroupLayout, sizes: &Sizes) -> Self {
-        use wgpu::BufferUsages as Usage;
-        let storage =
-            |label: &str, bytes: u64| context.buffer(label, bytes, Usage::STORAGE | Usage::COPY_DST | Usage::COPY_SRC);
-        let mut arena = Self {
-            image: storage("image", sizes.image),
-            block: storage("block", sizes.block),
-            expanded: storage("expanded", sizes.expanded),
-            filtered: storage("filtered", sizes.filtered),
-            weights: storage("weights", sizes.weights),
-            norms: storage("norms", sizes.norms),
-            parameters: context.buffer("parameters", sizes.parameters, Usage::UNIFORM | Usage::COPY_DST),
-            groups: Vec::new(),
-        };
-        arena.groups = Route::ALL.iter().map(|&route| arena.group(context, layout, route)).collect();
-        arena
-    }
-
-    fn group(&self, context: &Context, layout: &wgpu::BindGroupLayout, route: Route) -> wgpu::BindGroup {
-        let source = match route {
-            Route::ImageToExpanded => &self.image,
-            Route::ExpandedToFiltered | Route::ExpandedToBlock => &self.expanded,
-            Route::BlockToExpanded | Route::BlockToFiltered => &self.block,
-            Route::FilteredToBlock => &self.filtered,
-        };
-        self.group_between(context, layout, source, self.buffer(destination(route)))
-    }
-
-    /// A bind group from any buffer to any other.
-    pub(super) fn group_between(
-        &self,
-        context: &Context,
-        layout: &wgpu::BindGroupLayout,
-        source: &wgpu::Buffer,
-        destination: &wgpu::Buffer,
-    ) -> wgpu::BindGroup {
-        let parameters = wgpu::BufferBinding {
-            buffer: &self.parameters,
-            offset: 0,
-            size: std::num::NonZeroU64::new(PARAMETER_BYTES),
-        };
-        let resources = [
-            source.as_entire_binding(),
-            self.weights.as_entire_binding(),
-            self.norms.as_entire_binding(),
-            destination.as_entire_binding(),
-            wgpu::BindingResource::Buffer(parameters),
-        ];
-        let entries: Vec<wgpu::BindGroupEntry<'_>> =
-            (0u32..).zip(resources).map(|(binding, resource)| wgpu::BindGroupEntry { binding, resource }).collect();
-        context.bind_group("route", layout, &entries)
-    }
-
-    pub(super) fn buffer(&self, place: Place) -> &wgpu::Buffer {
-        match place {
-            Place::Block => &self.block,
-            Place::Expanded => &self.expanded,
-            Place::Filtered => &self.filtered,
-        }
-    }
-
-    pub(super) fn bind_group(&self, route: Route) -> &wgpu::BindGroup {
-        &self.groups[route as usize]
     }
 }
 

@@ -1,5 +1,5 @@
 use crate::Error;
-use crate::engine::tiles::vendor_tiles;
+use crate::engine::plan::vendor_tiles;
 use crate::gpu::{AdapterInfo, Vendor};
 use nestling_core::arithmetic::Arithmetic;
 use nestling_core::space::{Activation, LayerShape, Operator, SearchSpace, ValidatedSpace};
@@ -110,7 +110,7 @@ impl Planner {
     ///
     /// # Errors
     /// As [`Planner::plan`].
-    pub(super) fn plan_fallback(&self, shape: &LayerShape) -> Result<LayerPlan, Error> {
+    pub(in crate::engine) fn plan_fallback(&self, shape: &LayerShape) -> Result<LayerPlan, Error> {
         match shape.operator {
             Operator::Pool | Operator::AveragePool => self.plan(shape),
             Operator::Pointwise => grid(Kernel::Pointwise, self.fallback_pointwise(), shape),
@@ -121,12 +121,12 @@ impl Planner {
     }
 
     /// The same, for a given kernel that can run the layer, but not [`Kernel::Pointwise`].
-    pub(super) fn plan_kernel(&self, kernel: Kernel, shape: &LayerShape) -> Result<LayerPlan, Error> {
+    pub(in crate::engine) fn plan_kernel(&self, kernel: Kernel, shape: &LayerShape) -> Result<LayerPlan, Error> {
         grid(kernel, self.specialise(kernel, shape), shape)
     }
 
     /// The same, for a given tile of a pointwise layer.
-    pub(super) fn plan_tile(&self, variant: TileVariant, shape: &LayerShape) -> Result<LayerPlan, Error> {
+    pub(in crate::engine) fn plan_tile(&self, variant: TileVariant, shape: &LayerShape) -> Result<LayerPlan, Error> {
         let (kernel, specialisation) = self.specialise_tile(variant, shape);
         grid(kernel, specialisation, shape)
     }
@@ -196,7 +196,7 @@ impl Planner {
     }
 
     /// The specialisation of what is specialised to no layer: a pass of the resize, or a kernel that serves all layers.
-    pub(super) fn unspecialised(&self, kernel: Kernel) -> Specialisation {
+    pub(in crate::engine) fn unspecialised(&self, kernel: Kernel) -> Specialisation {
         Specialisation::generic(self.traits.workgroup(kernel))
     }
 
@@ -206,7 +206,7 @@ impl Planner {
     }
 
     /// The few pipelines that answer first: of [`Planner::plan_fallback`] and of the resize.
-    pub(super) fn fallback_pipelines(
+    pub(in crate::engine) fn fallback_pipelines(
         &self,
         all: &BTreeSet<(Kernel, Specialisation)>,
     ) -> BTreeSet<(Kernel, Specialisation)> {
@@ -218,7 +218,7 @@ impl Planner {
 
     /// Every pipeline that any child of the space can need: each kind of layer with all tiles that [`Planner::plan`] may
     /// choose, and the resize.
-    pub(super) fn all_pipelines(&self, space: &ValidatedSpace) -> BTreeSet<(Kernel, Specialisation)> {
+    pub(in crate::engine) fn all_pipelines(&self, space: &ValidatedSpace) -> BTreeSet<(Kernel, Specialisation)> {
         let of_kind = |shape| self.traits.tiles.all().map(move |variant| self.specialise_operator(variant, shape));
         let resize = [Kernel::ResizeColumns, Kernel::ResizeRows].map(|kernel| (kernel, self.unspecialised(kernel)));
         space.layer_kinds().iter().flat_map(of_kind).chain(resize).collect()
@@ -230,7 +230,11 @@ fn gate(shape: &LayerShape) -> Gate {
 }
 
 /// The workgroups that cover a layer's output.
-pub(super) fn grid(kernel: Kernel, specialisation: Specialisation, shape: &LayerShape) -> Result<LayerPlan, Error> {
+pub(in crate::engine) fn grid(
+    kernel: Kernel,
+    specialisation: Specialisation,
+    shape: &LayerShape,
+) -> Result<LayerPlan, Error> {
     let (tile, workgroup) = (specialisation.tile(kernel), u64::from(specialisation.workgroup));
     let [pixels, groups] = [shape.output.pixels(), shape.output.channels.div_ceil(4)].map(u64::from);
     let row_tiles =

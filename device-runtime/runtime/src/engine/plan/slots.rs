@@ -2,7 +2,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// What a slot is taken for: measuring must never find the app's children in its way, nor they it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Purpose {
+pub(in crate::engine) enum Purpose {
     /// A child that an app runs.
     App,
     /// A child that is timed, the reference beside it, and that of an audit around both.
@@ -10,11 +10,11 @@ pub(super) enum Purpose {
 }
 
 /// Slots that measuring has for itself.
-pub(super) const TO_MEASURE: usize = 3;
+pub(in crate::engine) const TO_MEASURE: usize = 3;
 
 /// Numbers of the child slots that are free.
 #[derive(Debug)]
-pub(super) struct Slots {
+pub(in crate::engine) struct Slots {
     count: usize,
     free: Mutex<Free>,
 }
@@ -27,24 +27,24 @@ struct Free {
 
 /// A slot, taken. Free again when dropped.
 #[derive(Debug)]
-pub(super) struct Slot {
+pub(in crate::engine) struct Slot {
     slots: Arc<Slots>,
-    pub(super) index: usize,
+    pub(in crate::engine) index: usize,
 }
 
 impl Slots {
     /// `count` for the app, and [`TO_MEASURE`] behind them.
-    pub(super) fn new(count: usize) -> Arc<Self> {
+    pub(in crate::engine) fn new(count: usize) -> Arc<Self> {
         let free = Free { app: (0..count).rev().collect(), measuring: (count..count + TO_MEASURE).rev().collect() };
         Arc::new(Self { count, free: Mutex::new(free) })
     }
 
     /// The app's slots.
-    pub(super) fn count(&self) -> usize {
+    pub(in crate::engine) fn count(&self) -> usize {
         self.count
     }
 
-    pub(super) fn take(self: &Arc<Self>, purpose: Purpose) -> Option<Slot> {
+    pub(in crate::engine) fn take(self: &Arc<Self>, purpose: Purpose) -> Option<Slot> {
         let mut free = self.free();
         let index = match purpose {
             Purpose::App => free.app.pop(),
@@ -68,9 +68,20 @@ impl Drop for Slot {
 }
 
 impl Slot {
-    pub(super) fn belongs_to(&self, slots: &Arc<Slots>) -> bool {
+    pub(in crate::engine) fn belongs_to(&self, slots: &Arc<Slots>) -> bool {
         Arc::ptr_eq(&self.slots, slots)
     }
+}
+
+/// Distances in the buffers of slots.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::engine) struct Strides {
+    /// Bytes from one layer's parameters to the next.
+    pub(in crate::engine) layer: u64,
+    /// Layers of a slot.
+    pub(in crate::engine) layers: u64,
+    /// Elements of a slot's scales and shifts.
+    pub(in crate::engine) norms: u64,
 }
 
 #[cfg(test)]

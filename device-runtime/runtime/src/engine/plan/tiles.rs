@@ -60,7 +60,7 @@ pub fn vendor_tiles(vendor: Vendor, subgroups: bool) -> Tiles {
 }
 
 /// What [`TileChoice::Timed`] tries beside the vendor's.
-pub(super) fn tile_candidates(software: bool, subgroups: bool) -> Vec<TileVariant> {
+pub(in crate::engine) fn tile_candidates(software: bool, subgroups: bool) -> Vec<TileVariant> {
     let tiles: &[(u32, u32)] =
         if software { &[(8, 2), (4, 4), (8, 4)] } else { &[(1, 2), (1, 4), (2, 2), (2, 4), (4, 2), (4, 4), (8, 2)] };
     let workgroup = if software { 8 } else { 32 };

@@ -1,7 +1,7 @@
 //! The fast pipelines, compiled while the fallback ones answer. A browser compiles all of them at load.
 
 #[cfg(not(target_arch = "wasm32"))]
-pub(super) use native::{Background, FirstRun};
+pub(in crate::engine) use native::{Background, FirstRun};
 
 /// How far the fast pipelines are.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,23 +26,23 @@ pub enum Readiness {
 /// No thread compiles in a browser.
 #[cfg(target_arch = "wasm32")]
 #[derive(Debug)]
-pub(super) enum Background {}
+pub(in crate::engine) enum Background {}
 
 #[cfg(target_arch = "wasm32")]
 impl Background {
-    pub(super) fn pipelines(&self) -> Option<&super::pipelines::Pipelines> {
+    pub(in crate::engine) fn pipelines(&self) -> Option<&super::pipelines::Pipelines> {
         match *self {}
     }
 
-    pub(super) fn readiness(&self) -> Readiness {
+    pub(in crate::engine) fn readiness(&self) -> Readiness {
         match *self {}
     }
 
-    pub(super) fn release(&self) {
+    pub(in crate::engine) fn release(&self) {
         match *self {}
     }
 
-    pub(super) async fn wait(&self) -> Result<(), crate::Error> {
+    pub(in crate::engine) async fn wait(&self) -> Result<(), crate::Error> {
         match *self {}
     }
 }
@@ -51,7 +51,7 @@ impl Background {
 mod native {
     use super::Readiness;
     use crate::Error;
-    use crate::engine::pipelines::{Pipelines, Wanted};
+    use crate::engine::resources::{Pipelines, Wanted};
     use crate::gpu::{Context, Latch, block_on};
     use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
     use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};

@@ -1,23 +1,23 @@
 use crate::Error;
-use crate::engine::arena::bind_group_layout;
+use crate::engine::resources::arena::bind_group_layout;
 use crate::gpu::Context;
 use nestling_core::weights::WeightStorage;
 use nestling_shaders::{Kernel, Specialisation};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What a pipeline is built for.
-pub(super) type Wanted = BTreeSet<(Kernel, Specialisation)>;
+pub(in crate::engine) type Wanted = BTreeSet<(Kernel, Specialisation)>;
 
 /// What all pipelines have in common, for one storage of the weights.
 #[derive(Clone, Debug)]
-pub(super) struct Common {
-    pub(super) groups: wgpu::BindGroupLayout,
-    pub(super) layout: wgpu::PipelineLayout,
-    pub(super) storage: WeightStorage,
+pub(in crate::engine) struct Common {
+    pub(in crate::engine) groups: wgpu::BindGroupLayout,
+    pub(in crate::engine) layout: wgpu::PipelineLayout,
+    pub(in crate::engine) storage: WeightStorage,
 }
 
 impl Common {
-    pub(super) fn new(context: &Context, storage: WeightStorage) -> Self {
+    pub(in crate::engine) fn new(context: &Context, storage: WeightStorage) -> Self {
         let (groups, layout) = bind_group_layout(context);
         Self { groups, layout, storage }
     }
@@ -25,24 +25,24 @@ impl Common {
 
 /// Pipelines by what they are built for.
 #[derive(Clone, Debug)]
-pub(super) struct Pipelines {
+pub(in crate::engine) struct Pipelines {
     common: Common,
     pipelines: BTreeMap<(Kernel, Specialisation), wgpu::ComputePipeline>,
 }
 
 impl Pipelines {
-    pub(super) fn new(common: &Common) -> Self {
+    pub(in crate::engine) fn new(common: &Common) -> Self {
         Self { common: common.clone(), pipelines: BTreeMap::new() }
     }
 
-    pub(super) async fn build(context: &Context, common: &Common, wanted: &Wanted) -> Result<Self, Error> {
+    pub(in crate::engine) async fn build(context: &Context, common: &Common, wanted: &Wanted) -> Result<Self, Error> {
         let mut all = Self::new(common);
         all.add_all(context, wanted).await?;
         Ok(all)
     }
 
     /// Builds those that are not there.
-    pub(super) async fn add_all(&mut self, context: &Context, wanted: &Wanted) -> Result<(), Error> {
+    pub(in crate::engine) async fn add_all(&mut self, context: &Context, wanted: &Wanted) -> Result<(), Error> {
         for &(kernel, specialisation) in wanted {
             if self.get(kernel, specialisation).is_none() {
                 self.add(context, kernel, specialisation).await?;
@@ -52,16 +52,16 @@ impl Pipelines {
     }
 
     /// Takes those of another set with the same in common.
-    pub(super) fn adopt(&mut self, others: Self) {
+    pub(in crate::engine) fn adopt(&mut self, others: Self) {
         self.pipelines.extend(others.pipelines);
     }
 
     /// What they are built with.
-    pub(super) fn common(&self) -> &Common {
+    pub(in crate::engine) fn common(&self) -> &Common {
         &self.common
     }
 
-    pub(super) async fn add(
+    pub(in crate::engine) async fn add(
         &mut self,
         context: &Context,
         kernel: Kernel,
@@ -77,12 +77,16 @@ impl Pipelines {
         self.require(kernel, specialisation)
     }
 
-    pub(super) fn get(&self, kernel: Kernel, specialisation: Specialisation) -> Option<&wgpu::ComputePipeline> {
+    pub(in crate::engine) fn get(
+        &self,
+        kernel: Kernel,
+        specialisation: Specialisation,
+    ) -> Option<&wgpu::ComputePipeline> {
         self.pipelines.get(&(kernel, specialisation))
     }
 
     /// The same where there must be one.
-    pub(super) fn require(
+    pub(in crate::engine) fn require(
         &self,
         kernel: Kernel,
         specialisation: Specialisation,
@@ -94,7 +98,7 @@ impl Pipelines {
         })
     }
 
-    pub(super) fn len(&self) -> usize {
+    pub(in crate::engine) fn len(&self) -> usize {
         self.pipelines.len()
     }
 }

@@ -5,10 +5,10 @@ use nestling_core::weights::{
 
 /// Where a convolution's weight is in the packed vector, in elements of four values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Packed {
-    pub(super) offset: u32,
+pub(in crate::engine) struct Packed {
+    pub(in crate::engine) offset: u32,
     /// From one group of output channels to the next.
-    pub(super) stride: u32,
+    pub(in crate::engine) stride: u32,
 }
 
 /// All convolutions' weights in the kernels' order: a group of four output channels is one element, so that a child's
@@ -19,16 +19,16 @@ pub(super) struct Packed {
 /// | pointwise, linear | `[output group][input channel, padded to 4]` |
 /// | depthwise | `[group][row][column]` |
 /// | dense | `[output group][row][column][input channel, padded to 4]` |
-pub(super) struct PackedWeights {
-    pub(super) values: Values,
-    pub(super) convolutions: Vec<Packed>,
+pub(in crate::engine) struct PackedWeights {
+    pub(in crate::engine) values: Values,
+    pub(in crate::engine) convolutions: Vec<Packed>,
     /// The quantisation scale of each convolution's output channels; empty where a weight is stored as itself.
-    pub(super) scales: Vec<Vec<f32>>,
+    pub(in crate::engine) scales: Vec<Vec<f32>>,
 }
 
 /// Elements as they are stored.
 #[derive(Debug, PartialEq)]
-pub(super) enum Values {
+pub(in crate::engine) enum Values {
     F32(Vec<[f32; 4]>),
     /// Bits of 16-bit floats.
     F16(Vec<[u16; 4]>),
@@ -36,7 +36,7 @@ pub(super) enum Values {
 }
 
 impl Values {
-    pub(super) fn bytes(&self) -> &[u8] {
+    pub(in crate::engine) fn bytes(&self) -> &[u8] {
         match self {
             Self::F32(values) => bytemuck::cast_slice(values),
             Self::F16(values) => bytemuck::cast_slice(values),
@@ -63,7 +63,7 @@ fn packed_len(layout: &ParameterLayout) -> u64 {
 }
 
 /// Packs the flat vector of all parameters, which must fit `layout`; channels beyond the last are zero.
-pub(super) fn pack(
+pub(in crate::engine) fn pack(
     layout: &ParameterLayout,
     parameters: &[f32],
     storage: WeightStorage,

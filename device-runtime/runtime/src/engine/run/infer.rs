@@ -1,7 +1,7 @@
 use crate::Error;
-use crate::engine::arena::{Route, activation_bytes};
-use crate::engine::frame::{Frame, Source};
-use crate::engine::texture::BoundTexture;
+use crate::engine::plan::{Route, activation_bytes};
+use crate::engine::run::frame::{Frame, Source};
+use crate::engine::run::texture::BoundTexture;
 use crate::engine::{PreparedChild, Supernet};
 #[cfg(not(target_arch = "wasm32"))]
 use crate::gpu::block_on;
@@ -12,11 +12,11 @@ use std::collections::VecDeque;
 use std::sync::{MutexGuard, PoisonError};
 
 /// The resize parameters that the GPU holds: written again only when they change.
-pub(super) type ResizeState = ResizeParameters;
+pub(in crate::engine) type ResizeState = ResizeParameters;
 
 /// What an inference starts from.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Input<'a> {
+pub(in crate::engine) enum Input<'a> {
     /// An 8-bit image of any size.
     Image(&'a Image<'a>),
     /// A texture of any size.
@@ -110,7 +110,7 @@ impl Supernet {
         }
     }
 
-    pub(super) async fn run(&self, child: &PreparedChild, input: Input<'_>) -> Result<Vec<f32>, Error> {
+    pub(in crate::engine) async fn run(&self, child: &PreparedChild, input: Input<'_>) -> Result<Vec<f32>, Error> {
         let lease = Staging::take(&self.answers).await;
         let pending = self.submit(child, input, lease).await?;
         self.finish(pending).await
@@ -149,12 +149,12 @@ impl Supernet {
         Ok(logits)
     }
 
-    pub(super) fn lock(&self) -> MutexGuard<'_, ResizeState> {
+    pub(in crate::engine) fn lock(&self) -> MutexGuard<'_, ResizeState> {
         self.submitting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Makes the input tensor of what [`Supernet::upload`] prepared, unless it is one already.
-    pub(super) fn encode_input(
+    pub(in crate::engine) fn encode_input(
         &self,
         child: &PreparedChild,
         input: Input<'_>,
@@ -169,7 +169,7 @@ impl Supernet {
     }
 
     /// Both passes of the resize, for the image that [`Supernet::upload`] wrote.
-    pub(super) fn encode_resize(
+    pub(in crate::engine) fn encode_resize(
         &self,
         child: &PreparedChild,
         resize: &ResizeState,
@@ -198,7 +198,7 @@ impl Supernet {
         }
     }
 
-    pub(super) fn encode(&self, dispatch: &super::prepare::Dispatch, pass: &mut wgpu::ComputePass<'_>) {
+    pub(in crate::engine) fn encode(&self, dispatch: &super::prepare::Dispatch, pass: &mut wgpu::ComputePass<'_>) {
         let [x, y, z] = dispatch.workgroups;
         pass.set_pipeline(&dispatch.pipeline);
         pass.set_bind_group(0, self.arena.bind_group(dispatch.route), &[dispatch.parameters]);

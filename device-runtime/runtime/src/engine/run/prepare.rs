@@ -1,14 +1,11 @@
 use crate::Error;
 use crate::engine::Supernet;
-use crate::engine::arena::{Route, Step, steps};
-use crate::engine::background::Background;
-use crate::engine::pipelines::Pipelines;
-use crate::engine::planner::LayerPlan;
-use crate::engine::slots::{Purpose, Slot};
+use crate::engine::plan::{LayerPlan, Purpose, Route, Slot, Step, norm_elements, pairs, shape_parameters, steps};
+use crate::engine::resources::{Background, Pipelines};
 use crate::gpu::Upload;
 #[cfg(not(target_arch = "wasm32"))]
 use crate::gpu::block_on;
-use nestling_core::space::{CalibratedChild, Child, Layer, LayerShape, Network, Statistics};
+use nestling_core::space::{CalibratedChild, Child, Layer, Network, Statistics};
 use nestling_shaders::LayerParameters;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
@@ -17,12 +14,12 @@ use std::sync::{Arc, OnceLock};
 /// free again when the last clone is dropped.
 #[derive(Clone, Debug)]
 pub struct PreparedChild {
-    pub(super) inner: Arc<Prepared>,
+    pub(in crate::engine) inner: Arc<Prepared>,
 }
 
 #[derive(Debug)]
-pub(super) struct Prepared {
-    pub(super) network: Network,
+pub(in crate::engine) struct Prepared {
+    pub(in crate::engine) network: Network,
     places: Vec<Place>,
     /// What answers first.
     first: Vec<Dispatch>,
@@ -42,12 +39,12 @@ struct Place {
 
 /// One dispatch, with nothing left to decide.
 #[derive(Clone, Debug)]
-pub(super) struct Dispatch {
-    pub(super) pipeline: wgpu::ComputePipeline,
-    pub(super) route: Route,
+pub(in crate::engine) struct Dispatch {
+    pub(in crate::engine) pipeline: wgpu::ComputePipeline,
+    pub(in crate::engine) route: Route,
     /// Bytes into the buffer of parameters.
-    pub(super) parameters: u32,
-    pub(super) workgroups: [u32; 3],
+    pub(in crate::engine) parameters: u32,
+    pub(in crate::engine) workgroups: [u32; 3],
 }
 
 impl PreparedChild {
@@ -143,12 +140,12 @@ impl Supernet {
     }
 
     /// The fast pipelines if they are there, or what was built at load.
-    pub(super) fn current_pipelines(&self) -> &Pipelines {
+    pub(in crate::engine) fn current_pipelines(&self) -> &Pipelines {
         self.background.as_ref().and_then(Background::pipelines).unwrap_or(&self.pipelines)
     }
 
     /// The child's dispatches of this moment: an inference takes all of them or none from the fast pipelines.
-    pub(super) fn dispatches<'a>(&self, child: &'a PreparedChild) -> &'a [Dispatch] {
+    pub(in crate::engine) fn dispatches<'a>(&self, child: &'a PreparedChild) -> &'a [Dispatch] {
         let prepared = &child.inner;
         if let Some(fast) = prepared.fast.get() {
             return fast;
@@ -161,7 +158,7 @@ impl Supernet {
         }
     }
 
-    pub(super) fn layer_parameters(&self, layer: &Layer, step: &Step, norm_offset: u32) -> LayerParameters {
+    pub(in crate::engine) fn layer_parameters(&self, layer: &Layer, step: &Step, norm_offset: u32) -> LayerParameters {
         let (weight_offset, weight_stride, weight_kernel) = layer.convolution.map_or((0, 0, 1), |index| {
             let packed = self.packed[index];
             (packed.offset, packed.stride, self.space.layout().convolutions[index].kernel)
@@ -194,7 +191,7 @@ impl Supernet {
 
     /// Batch norm (or the bias) as scale and shift, a pair of elements for each group of output channels; none for a
     /// pool. The scale also carries the quantisation scale of the stored weights.
-    pub(super) fn fold_layer(&self, layer: &Layer, means: &[f32], variances: &[f32]) -> Vec<[f32; 4]> {
+    pub(in crate::engine) fn fold_layer(&self, layer: &Layer, means: &[f32], variances: &[f32]) -> Vec<[f32; 4]> {
         let Some(convolution) = layer.convolution else { return Vec::new() };
         let (gamma_or_bias, beta) = &self.norms[convolution];
         let weight_scales = &self.weight_scales[convolution];
@@ -211,7 +208,7 @@ impl Supernet {
     }
 
     /// The first element of a child's scales and shifts.
-    pub(super) fn first_norm(&self, child: &PreparedChild) -> u64 {
+    pub(in crate::engine) fn first_norm(&self, child: &PreparedChild) -> u64 {
         child.inner.slot.index as u64 * self.strides.norms
     }
 
@@ -224,28 +221,6 @@ impl Supernet {
     }
 }
 
-/// What a kernel reads of a layer's shape; where things are is zero.
-pub(super) fn shape_parameters(shape: &LayerShape) -> LayerParameters {
-    LayerParameters {
-        input_width: shape.input.width,
-        input_height: shape.input.height,
-        input_groups: shape.input.channels.div_ceil(4),
-        output_width: shape.output.width,
-        output_height: shape.output.height,
-        output_groups: shape.output.channels.div_ceil(4),
-        weight_kernel: shape.kernel,
-        kernel: shape.kernel,
-        flags: LayerParameters::flags(
-            shape.stride,
-            shape.activation,
-            shape.residual,
-            shape.gated,
-            shape.operator.is_per_channel(),
-        ),
-        ..LayerParameters::default()
-    }
-}
-
 fn dispatches(places: &[Place], plans: &[LayerPlan], pipelines: &Pipelines) -> Result<Vec<Dispatch>, Error> {
     (places.iter().zip(plans))
         .map(|(place, plan)| {
@@ -253,22 +228,4 @@ fn dispatches(places: &[Place], plans: &[LayerPlan], pipelines: &Pipelines) -> R
             Ok(Dispatch { pipeline, route: place.route, parameters: place.parameters, workgroups: plan.workgroups })
         })
         .collect()
-}
-
-/// A scale and a shift for every channel of a layer, as kernels read them: two elements for each group, zero for channels
-/// that the child does not have.
-pub(super) fn pairs(layer: &Layer, pair: impl Fn(usize) -> (f64, f64)) -> Vec<[f32; 4]> {
-    let channels = layer.shape.output.channels as usize;
-    let pair = |channel: usize| if channel < channels { pair(channel) } else { (0.0, 0.0) };
-    (0..channels.div_ceil(4))
-        .flat_map(|group| {
-            let pairs: [(f64, f64); 4] = std::array::from_fn(|lane| pair(4 * group + lane));
-            [pairs.map(|(scale, _)| scale as f32), pairs.map(|(_, shift)| shift as f32)]
-        })
-        .collect()
-}
-
-/// Elements of scales and shifts that a layer reads.
-pub(super) fn norm_elements(layer: &Layer) -> u64 {
-    if layer.convolution.is_some() { 2 * u64::from(layer.shape.output.channels.div_ceil(4)) } else { 0 }
 }

@@ -1,8 +1,8 @@
 //! Reading a texture: the resize's first pass with a layout of its own. Nothing of it is made before the first texture.
 
 use crate::Error;
-use crate::engine::frame::plain_format;
-use crate::engine::infer::ResizeState;
+use crate::engine::run::frame::plain_format;
+use crate::engine::run::infer::ResizeState;
 use crate::engine::{PreparedChild, Readiness, Supernet};
 use nestling_core::weights::WeightStorage;
 use nestling_shaders::{Kernel, PARAMETER_BYTES};
@@ -10,7 +10,7 @@ use std::num::NonZeroU64;
 
 /// What any texture is read with.
 #[derive(Debug)]
-pub(super) struct TextureReader {
+pub(in crate::engine) struct TextureReader {
     layout: wgpu::BindGroupLayout,
     pipeline: wgpu::ComputePipeline,
     workgroup: u32,
@@ -18,7 +18,7 @@ pub(super) struct TextureReader {
 
 /// A texture that the first pass of the resize can read.
 #[derive(Debug)]
-pub(super) struct BoundTexture {
+pub(in crate::engine) struct BoundTexture {
     pub(super) width: u32,
     pub(super) height: u32,
     group: wgpu::BindGroup,
@@ -28,7 +28,7 @@ pub(super) struct BoundTexture {
 
 impl Supernet {
     /// Makes a texture readable, and what reads it if it is the first.
-    pub(super) async fn bind_texture(&self, texture: &wgpu::Texture) -> Result<BoundTexture, Error> {
+    pub(in crate::engine) async fn bind_texture(&self, texture: &wgpu::Texture) -> Result<BoundTexture, Error> {
         self.context.check("reading a texture")?;
         let reader = match self.textures.get() {
             Some(reader) => reader,

@@ -1,5 +1,5 @@
 use crate::Error;
-use crate::engine::infer::{Input, ResizeState};
+use crate::engine::run::infer::{Input, ResizeState};
 use crate::engine::{PreparedChild, Supernet};
 use crate::gpu::Upload;
 use nestling_core::image::{Chroma, Crop, Image, PixelFormat, Pixels, Plane, chroma_samples};
@@ -8,7 +8,7 @@ use std::borrow::Cow;
 
 impl Supernet {
     /// Writes the input, or for a texture only how it is read; returns whether it must be resized.
-    pub(super) fn upload(
+    pub(in crate::engine) fn upload(
         &self,
         child: &PreparedChild,
         input: Input<'_>,

@@ -1,10 +1,6 @@
 use super::*;
-use crate::engine::arena::{Arena, Route, Sizes, activation_bytes};
-use crate::engine::pipelines::{Common, Pipelines};
-use crate::engine::planner::LayerPlan;
-use crate::engine::prepare::shape_parameters;
-use crate::engine::repack::pack;
-use crate::engine::tiles::{tile_candidates, vendor_tiles};
+use crate::engine::plan::{Route, Sizes, activation_bytes, shape_parameters, tile_candidates};
+use crate::engine::resources::{Arena, Common, Pipelines, pack};
 use crate::gpu::{Staging, Upload, block_on};
 use nestling_core::arithmetic::Arithmetic;
 use nestling_core::reference::{convolve, epilogue};

@@ -1,10 +1,8 @@
 //! The two kernels of calibration against plain f64.
 
 use super::*;
-use crate::engine::arena::{Arena, Sizes};
-use crate::engine::pipelines::{Common, Pipelines};
-use crate::engine::planner::LayerPlan;
-use crate::engine::prepare::shape_parameters;
+use crate::engine::plan::{Sizes, pairs, shape_parameters};
+use crate::engine::resources::{Arena, Common, Pipelines};
 use crate::engine::tests::kernels::{Bench, dispatched, packed_activation};
 use crate::gpu::{Staging, Upload};
 use nestling_core::reference::epilogue;
@@ -145,7 +143,7 @@ proptest! {
         let added = random_tensor(output.len(), &mut random);
         let folded: Vec<(f64, f64)> =
             (0..channels).map(|_| (random.random_range(-2.0..2.0), random.random_range(-2.0..2.0))).collect();
-        let norms = crate::engine::prepare::pairs(&layer, |channel| folded[channel]);
+        let norms = pairs(&layer, |channel| folded[channel]);
         let wide = |values: &[f32]| values.iter().map(|&value| f64::from(value)).collect::<Vec<f64>>();
         let mut expected = wide(&sums);
         let wide_added = wide(&added);

@@ -2,9 +2,8 @@
 //! that will answer in 16 bits, and the smallest that broadcasts.
 
 use crate::Error;
-use crate::engine::pipelines::{Common, Pipelines, Wanted};
-use crate::engine::planner::grid;
-use crate::engine::prepare::shape_parameters;
+use crate::engine::plan::{grid, shape_parameters};
+use crate::engine::resources::{Common, Pipelines, Wanted};
 use crate::gpu::{Context, Fault, Staging, Upload};
 use nestling_core::arithmetic::Arithmetic;
 use nestling_core::space::{Activation, LayerShape, Operator, Shape};
@@ -26,7 +25,11 @@ const GUARD: usize = 4;
 
 /// Fails unless every wanted pipeline that computes in 16 bits gets layers right whose answers are known. Returns those
 /// that it built: each is tested once a context.
-pub(super) async fn check_arithmetic(context: &Context, common: &Common, wanted: &Wanted) -> Result<Pipelines, Error> {
+pub(in crate::engine) async fn check_arithmetic(
+    context: &Context,
+    common: &Common,
+    wanted: &Wanted,
+) -> Result<Pipelines, Error> {
     let mut pipelines = Pipelines::new(common);
     let adapter = || context.facts().name.clone();
     for &(kernel, specialisation) in wanted.iter().filter(|(_, one)| one.arithmetic == Arithmetic::F16) {
@@ -53,7 +56,7 @@ pub(super) async fn check_arithmetic(context: &Context, common: &Common, wanted:
 }
 
 /// Fails if the adapter does not compute in this arithmetic.
-pub(super) fn check_offered(context: &Context, arithmetic: Arithmetic) -> Result<(), Error> {
+pub(in crate::engine) fn check_offered(context: &Context, arithmetic: Arithmetic) -> Result<(), Error> {
     if arithmetic == Arithmetic::F32 || context.facts().f16 {
         return Ok(());
     }
@@ -62,7 +65,7 @@ pub(super) fn check_offered(context: &Context, arithmetic: Arithmetic) -> Result
 
 /// Whether weights that are broadcast in the subgroup arrive where they should: the smallest tile that does it, once a
 /// context. An adapter that gets it wrong gets tiles without.
-pub(super) async fn broadcast_is_right(context: &Context) -> Result<bool, Error> {
+pub(in crate::engine) async fn broadcast_is_right(context: &Context) -> Result<bool, Error> {
     const WHAT: &str = "weights broadcast in the subgroup";
     if let Some(known) = context.verdict(WHAT) {
         return Ok(known.is_none());
@@ -382,8 +385,7 @@ impl Golden {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::tiles::vendor_tiles;
-    use crate::engine::{Planner, Traits};
+    use crate::engine::plan::{Planner, Traits, vendor_tiles};
     use crate::gpu::require::Feature;
     use crate::gpu::{ContextOptions, Vendor};
     use half::f16;

@@ -1,5 +1,5 @@
 use crate::Error;
-use crate::engine::pipelines::{Common, Pipelines};
+use crate::engine::resources::{Common, Pipelines};
 use crate::gpu::{Context, Fault, Staging, Upload};
 use nestling_core::weights::{StoredNumber, WeightStorage};
 use nestling_shaders::{Kernel, LayerParameters, PARAMETER_BYTES, Specialisation};
@@ -10,7 +10,7 @@ const ACTION: &str = "the self-test of a weight storage";
 /// Fails if the adapter reads a stored weight as anything but its value. Runs once a context.
 ///
 /// Drivers have been seen to get 16-bit floats wrong, on PowerVR, Mali and Adreno.
-pub(super) async fn check_storage(context: &Context, storage: WeightStorage) -> Result<(), Error> {
+pub(in crate::engine) async fn check_storage(context: &Context, storage: WeightStorage) -> Result<(), Error> {
     let name = &format!("weights stored as {storage}");
     let fault = match context.verdict(name) {
         Some(known) => known,

@@ -1,11 +1,10 @@
 //! Times tiles of pointwise layers on this adapter: vendors' defaults are only a start.
 
 use crate::Error;
-use crate::engine::arena::{Arena, Route, Sizes, activation_bytes};
-use crate::engine::pipelines::{Common, Pipelines};
-use crate::engine::planner::{LayerPlan, Planner, Traits};
-use crate::engine::prepare::shape_parameters;
-use crate::engine::tiles::tile_candidates;
+use crate::engine::plan::{
+    LayerPlan, Planner, Route, Sizes, Traits, activation_bytes, shape_parameters, tile_candidates,
+};
+use crate::engine::resources::{Arena, Common, Pipelines};
 use crate::gpu::{Context, Upload};
 use nestling_core::space::{LayerShape, Operator, OutputSize as Size, ValidatedSpace};
 use nestling_core::tiles::{TileVariant, Tiles};
@@ -30,7 +29,7 @@ const CLEARLY: f64 = 0.95;
 ///
 /// For each size of output, the layers with most MAdds of the smallest and the biggest child are run with every
 /// candidate, in turn with the fastest so far. Compiling counts too, so on a slow driver few candidates are tried.
-pub(super) async fn tune(
+pub(in crate::engine) async fn tune(
     context: &Context,
     space: &ValidatedSpace,
     storage: WeightStorage,

@@ -1,0 +1,12 @@
+//! What an adapter is tried with before it is trusted: self-tests of storages, of 16-bit arithmetic and of broadcasts,
+//! and the timing of tiles. Each runs single layers, without a supernet.
+//!
+//! May use [`plan`](super::plan) and [`resources`](super::resources).
+
+mod arithmetic;
+mod storage;
+mod tune;
+
+pub(super) use arithmetic::{broadcast_is_right, check_arithmetic, check_offered};
+pub(super) use storage::check_storage;
+pub(super) use tune::tune;
