@@ -4,8 +4,10 @@
 //! May use [`plan`](super::plan) and [`resources`](super::resources).
 
 mod arithmetic;
+mod golden;
 mod storage;
 mod tune;
+mod values;
 
 pub(super) use arithmetic::{broadcast_is_right, check_arithmetic, check_offered};
 pub(super) use storage::check_storage;
