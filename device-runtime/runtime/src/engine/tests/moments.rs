@@ -3,7 +3,7 @@
 use super::*;
 use crate::engine::plan::{Sizes, pairs, shape_parameters};
 use crate::engine::resources::{Arena, Common, Pipelines};
-use crate::engine::tests::kernels::{Bench, dispatched, packed_activation};
+use crate::engine::tests::kernels::bench::{Bench, dispatched, packed_activation, unpacked_activation};
 use crate::gpu::{Staging, Upload};
 use nestling_core::reference::epilogue;
 use nestling_core::space::{Activation, Layer, LayerShape, Operator, Shape};
@@ -152,7 +152,7 @@ proptest! {
         let before = if residual { packed_activation(&added, output) } else { vec![[f32::NAN; 4]; source.len()] };
         let parameters = shape_parameters(&shape);
         let found = run(plan(Kernel::Normalise, &shape, software), &parameters, &source, &norms, &before);
-        for (given, wanted) in super::kernels::unpacked_activation(&found, output).iter().zip(&expected) {
+        for (given, wanted) in unpacked_activation(&found, output).iter().zip(&expected) {
             prop_assert!((f64::from(*given) - wanted).abs() <= 2e-6 * wanted.abs().max(1.0), "{given}, not {wanted}");
         }
     }
