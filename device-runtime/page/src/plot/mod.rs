@@ -1,154 +1,30 @@
 //! Plots as inline SVG: axes with nice ticks, lines, bands, dots that tell their numbers, vertical marks.
 
+mod axis;
+mod labels;
+mod marks;
+
+pub use axis::{Axis, ticks};
+pub use marks::{Colour, Dot, Join, Look};
+
 use crate::markup::Text;
+use labels::Labels;
+use marks::Mark;
 use std::fmt::Write;
 
 /// Units across.
-pub(super) const WIDTH: f64 = 640.0;
+pub(crate) const WIDTH: f64 = 640.0;
 const LEFT: f64 = 76.0;
 const RIGHT: f64 = 20.0;
 const BOTTOM: f64 = 58.0;
 /// About the width of a letter of a label.
 const LETTER: f64 = 6.6;
 
-/// Round numbers (1, 2 or 5 times a power of ten apart) from at or below `low` to at or above `high`: about `wanted`
-/// of them.
-pub fn ticks(low: f64, high: f64, wanted: usize) -> Vec<f64> {
-    let (low, high) =
-        if high > low { (low, high) } else { (low - 0.05 * low.abs() - 0.5, low + 0.05 * low.abs() + 0.5) };
-    let step = nice_step((high - low) / wanted.max(1) as f64);
-    // A bound that is a tick but for rounding gets no further tick.
-    let first = (low / step + 1e-9).floor() as i64;
-    let last = (high / step - 1e-9).ceil() as i64;
-    (first..=last).map(|index| index as f64 * step).collect()
-}
-
-fn nice_step(rough: f64) -> f64 {
-    let power = 10f64.powf(rough.log10().floor());
-    [1.0, 2.0, 5.0].into_iter().find(|factor| factor * power >= rough * (1.0 - 1e-9)).unwrap_or(10.0) * power
-}
-
-/// What an axis shows, and from where to where.
-#[derive(Clone, Debug)]
-pub struct Axis {
-    pub(super) title: String,
-    pub(super) ticks: Vec<f64>,
-}
-
-impl Axis {
-    /// An axis that holds all `values`; from 0 to 1 if there are none.
-    pub fn over(title: &str, values: impl IntoIterator<Item = f64>, wanted: usize) -> Self {
-        let (low, high) = (values.into_iter().filter(|value| value.is_finite()))
-            .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)));
-        let (low, high) = if low <= high { (low, high) } else { (0.0, 1.0) };
-        Self { title: title.to_owned(), ticks: ticks(low, high, wanted) }
-    }
-
-    /// The last value on the axis.
-    pub fn high(&self) -> f64 {
-        self.ticks.last().copied().unwrap_or(1.0)
-    }
-
-    /// The first value on the axis.
-    pub fn low(&self) -> f64 {
-        self.ticks.first().copied().unwrap_or(0.0)
-    }
-
-    fn contains(&self, value: f64) -> bool {
-        let slack = 1e-9 * (self.high() - self.low());
-        value >= self.low() - slack && value <= self.high() + slack
-    }
-
-    /// How far along the axis `value` is, from 0 to 1.
-    pub(super) fn share(&self, value: f64) -> f64 {
-        (value - self.low()) / (self.high() - self.low())
-    }
-
-    pub(super) fn label(&self, tick: f64) -> String {
-        let step = (self.high() - self.low()) / (self.ticks.len().max(2) - 1) as f64;
-        let decimals = (-(step.log10() + 1e-9).floor()).max(0.0) as usize;
-        let text = format!("{tick:.decimals$}");
-        if text.trim_start_matches(['-', '0', '.']).is_empty() { text.replace('-', "") } else { text }
-    }
-}
-
-/// A colour of the palette of Okabe and Ito, which colour-blind readers can tell apart; the style sheet has a light and
-/// a dark tone of each.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Colour {
-    /// What does not matter much.
-    Grey,
-    /// Blue.
-    Blue,
-    /// Orange.
-    Orange,
-    /// Bluish green.
-    Green,
-    /// Reddish purple.
-    Purple,
-}
-
-impl Colour {
-    /// Class in the style sheet.
-    pub fn class(self) -> &'static str {
-        match self {
-            Self::Grey => "grey",
-            Self::Blue => "blue",
-            Self::Orange => "orange",
-            Self::Green => "green",
-            Self::Purple => "purple",
-        }
-    }
-}
-
-/// How points are joined.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Join {
-    /// Straight lines.
-    Straight,
-    /// Straight, dashed lines.
-    Dashed,
-    /// Level up to the next point, then up or down to it: what holds from a point on.
-    Steps,
-}
-
-/// How a dot looks.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Look {
-    /// A disc of that radius.
-    Disc(f64),
-    /// A circle of that radius.
-    Ring(f64),
-}
-
-/// A point that tells its numbers.
-#[derive(Clone, Debug)]
-pub struct Dot {
-    /// Where.
-    pub x: f64,
-    /// Where.
-    pub y: f64,
-    /// What a reader sees who points at it.
-    pub title: String,
-    /// What stands beside it, if there is room.
-    pub label: Option<String>,
-    /// Where a thin line from it ends, at the same height.
-    pub reach: Option<f64>,
-}
-
-#[derive(Clone, Debug)]
-enum Mark {
-    Line { points: Vec<(f64, f64)>, join: Join, colour: Colour },
-    Band { low: Vec<(f64, f64)>, high: Vec<(f64, f64)>, colour: Colour },
-    Dots { dots: Vec<Dot>, look: Look, colour: Colour },
-    Vertical { x: f64, label: String, colour: Colour },
-}
-
 /// Names, their colours and the classes of their signs.
-pub(super) type Legend = Vec<(String, Colour, &'static str)>;
+pub(crate) type Legend = Vec<(String, Colour, &'static str)>;
 
 /// What stands above a drawing.
-pub(super) fn open_figure(id: &str, title: &str, note: &str, legend: &Legend) -> String {
+pub(crate) fn open_figure(id: &str, title: &str, note: &str, legend: &Legend) -> String {
     let mut out = format!("<figure id=\"{id}\">\n<figcaption><h3>{}</h3>", Text(title));
     if !note.is_empty() {
         let _ = write!(out, "<p>{}</p>", Text(note));
@@ -382,98 +258,5 @@ impl Plot {
                 let _ = writeln!(out, "<text x=\"{x:.1}\" y=\"{y:.1}\" class=\"middle name\">{text}</text>");
             }
         }
-    }
-}
-
-/// Where there is room for labels.
-struct Labels {
-    taken: Vec<[f64; 4]>,
-    left: f64,
-    right: f64,
-    top: f64,
-    bottom: f64,
-}
-
-impl Labels {
-    /// Middle and base line of a label near a point, or nothing if every place is taken.
-    fn place(&mut self, x: f64, y: f64, width: f64) -> Option<(f64, f64)> {
-        const HALF: f64 = 7.0;
-        let aside = width / 2.0 + 12.0;
-        let steep = width / 2.0 + 4.0;
-        let places = [
-            (0.0, -16.0),
-            (0.0, 17.0),
-            (-aside, 0.0),
-            (aside, 0.0),
-            (-steep, -13.0),
-            (steep, 14.0),
-            (steep, -13.0),
-            (-steep, 14.0),
-            (0.0, -27.0),
-            (0.0, 28.0),
-        ];
-        let (place, area) = places.into_iter().find_map(|(dx, dy)| {
-            let (centre, middle) = (x + dx, y + dy);
-            let area = [centre - width / 2.0, middle - HALF, centre + width / 2.0, middle + HALF];
-            let inside = area[0] >= self.left && area[2] <= self.right && area[1] >= self.top && area[3] <= self.bottom;
-            let free = |taken: &[f64; 4]| {
-                area[2] <= taken[0] || area[0] >= taken[2] || area[3] <= taken[1] || area[1] >= taken[3]
-            };
-            (inside && self.taken.iter().all(free)).then_some(((centre, middle + 4.5), area))
-        })?;
-        self.taken.push(area);
-        Some(place)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    proptest! {
-        #[test]
-        fn ticks_are_nice_and_cover_the_range(low in -1e3f64..1e3, exponent in -2f64..6.0, wanted in 2usize..12) {
-            let high = low + 10f64.powf(exponent);
-            let ticks = ticks(low, high, wanted);
-            let step = (ticks[ticks.len() - 1] - ticks[0]) / (ticks.len() - 1) as f64;
-            prop_assert!(ticks[0] <= low + 1e-3 * step && ticks[ticks.len() - 1] >= high - 1e-3 * step);
-            prop_assert!(ticks.len() >= 2 && ticks.len() <= wanted + 2, "{ticks:?}");
-            let mantissa = step / 10f64.powf((step.log10() + 1e-6).floor());
-            prop_assert!([1.0, 2.0, 5.0].iter().any(|nice| (mantissa - nice).abs() < 1e-3), "step {step}");
-            // 0 is a tick wherever it is in range: each is a multiple of the step.
-            prop_assert!(ticks.iter().all(|tick| (tick / step - (tick / step).round()).abs() < 1e-2));
-        }
-
-        #[test]
-        fn labels_never_lie_on_each_other(points in prop::collection::vec((0f64..1.0, 0f64..1.0), 1..40)) {
-            let mut labels = Labels { taken: Vec::new(), left: 70.0, right: 620.0, top: 14.0, bottom: 340.0 };
-            for (x, y) in points {
-                labels.place(70.0 + 550.0 * x, 14.0 + 326.0 * y, 50.0);
-            }
-            for (index, a) in labels.taken.iter().enumerate() {
-                for b in &labels.taken[..index] {
-                    prop_assert!(a[2] <= b[0] || a[0] >= b[2] || a[3] <= b[1] || a[1] >= b[3]);
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn an_axis_of_nothing_or_of_one_value_still_has_a_length() {
-        for axis in [Axis::over("", [], 5), Axis::over("", [f64::NAN], 5), Axis::over("", [92.5], 5)] {
-            assert!(axis.high() > axis.low());
-        }
-    }
-
-    #[test]
-    fn tick_labels_have_the_decimals_that_they_need() {
-        let labels = |low, high| {
-            let axis = Axis::over("", [low, high], 4);
-            axis.ticks.iter().map(|&tick| axis.label(tick)).collect::<Vec<_>>()
-        };
-        assert_eq!(labels(89.6, 91.4), ["89.5", "90.0", "90.5", "91.0", "91.5"]);
-        assert_eq!(labels(-10.0, 10.0), ["-10", "-5", "0", "5", "10"]);
-        assert_eq!(labels(0.0, 0.0004), ["0.0000", "0.0001", "0.0002", "0.0003", "0.0004"]);
     }
 }
