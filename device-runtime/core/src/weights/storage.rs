@@ -50,7 +50,7 @@ pub struct StorageRow {
 pub struct StoredNumber {
     /// Its bits.
     pub bits: u32,
-    /// What they stand for.
+    /// The value that they stand for.
     pub number: f32,
     /// WGSL lets adapters flush what is denormal to zero, and lose zero's sign.
     pub may_be_zero: bool,

@@ -15,7 +15,7 @@ fn nice_step(rough: f64) -> f64 {
     [1.0, 2.0, 5.0].into_iter().find(|factor| factor * power >= rough * (1.0 - 1e-9)).unwrap_or(10.0) * power
 }
 
-/// What an axis shows, and from where to where.
+/// The title of an axis and its ticks, from its first value to its last.
 #[derive(Clone, Debug)]
 pub struct Axis {
     pub(crate) title: String,

@@ -2,7 +2,7 @@
 /// a dark tone of each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Colour {
-    /// What does not matter much.
+    /// For things that do not matter much.
     Grey,
     /// Blue.
     Blue,
@@ -54,9 +54,9 @@ pub struct Dot {
     pub x: f64,
     /// Where.
     pub y: f64,
-    /// What a reader sees who points at it.
+    /// The text that a reader sees who points at it.
     pub title: String,
-    /// What stands beside it, if there is room.
+    /// The text beside it, if there is room.
     pub label: Option<String>,
     /// Where a thin line from it ends, at the same height.
     pub reach: Option<f64>,

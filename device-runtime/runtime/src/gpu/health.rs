@@ -1,7 +1,7 @@
 use crate::Error;
 use std::sync::{Mutex, PoisonError};
 
-/// What went wrong outside of any call that could have reported it.
+/// Faults outside of any call that could have reported them.
 #[derive(Debug, Default)]
 pub(super) struct Health {
     lost: Mutex<Option<String>>,

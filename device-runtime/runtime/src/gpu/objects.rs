@@ -1,4 +1,4 @@
-//! What is made on the device and sent to it, all of it counted.
+//! Things that are made on the device and sent to it, all of them counted.
 
 use crate::gpu::{Context, Upload};
 use std::sync::atomic::Ordering;

@@ -30,7 +30,8 @@ pub struct ContextOptions {
     /// ends before that leaves nothing.
     ///
     /// Only this app may write into it: the driver trusts what a file of the right form and checksum holds.
-    /// [`Context::pipeline_cache`](crate::Context::pipeline_cache) says what became of it; no trouble with it fails anything else.
+    /// [`Context::pipeline_cache`](crate::Context::pipeline_cache) says what became of it; no trouble with it fails
+    /// anything else.
     #[cfg(not(target_arch = "wasm32"))]
     pub pipeline_cache: Option<PathBuf>,
     /// How long any wait for the GPU may last.

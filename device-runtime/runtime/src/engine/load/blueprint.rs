@@ -12,7 +12,7 @@ pub(super) struct Blueprint {
     pub(super) sizes: Sizes,
     /// Slots of children that an app prepares.
     pub(super) app_slots: usize,
-    /// What was asked for, within its bounds, with all slots and the tiles that were chosen.
+    /// The options as asked, within their bounds, with all slots and the tiles that were chosen.
     pub(super) options: EngineOptions,
 }
 

@@ -61,11 +61,11 @@ impl Kernels {
     /// Has a thread compile those that are missing, if any may be. Returns since when.
     #[cfg(not(target_arch = "wasm32"))]
     pub(super) fn compile_others(
-        &mut self,
+        mut self,
         context: &Context,
         blueprint: &Blueprint,
         arena: &Arena,
-    ) -> Result<Instant, Error> {
+    ) -> Result<(Self, Instant), Error> {
         let spawned_at = Instant::now();
         if self.patience.is_some() {
             // Real drivers compile when a pipeline is made.
@@ -76,7 +76,7 @@ impl Kernels {
             let (pipelines, wanted) = (self.pipelines.clone(), self.wanted.clone());
             self.background = Some(Background::spawn(context, pipelines, wanted, first_run)?);
         }
-        Ok(spawned_at)
+        Ok((self, spawned_at))
     }
 
     /// Waits for that thread as long as the options say, and builds the fallback pipelines if it needs longer.

@@ -1,6 +1,6 @@
-//! The way from weights to a [`Supernet`]: plans it, tests the adapter, builds pipelines and buffers, sends the weights.
+//! The way from weights to a [`Supernet`]: plan it, test the adapter, build pipelines and buffers, send the weights.
 //!
-//! May use [`run`](super::run), [`trial`](super::trial) and what those may use; no room of the engine uses it.
+//! This room may use [`run`](super::run), [`trial`](super::trial) and all that those may use.
 
 mod blueprint;
 mod buffers;
@@ -79,10 +79,10 @@ impl Supernet {
         blueprint.sizes.check(context)?;
         check_storage(context, blueprint.options.weight_storage).await?;
 
-        let mut kernels = Kernels::build(context, space, &blueprint).await?;
+        let kernels = Kernels::build(context, space, &blueprint).await?;
         let Buffers { arena, answers, timestamps } = Buffers::new(context, space, &kernels.common, &blueprint).await?;
         #[cfg(not(target_arch = "wasm32"))]
-        let spawned_at = kernels.compile_others(context, &blueprint, &arena)?;
+        let (mut kernels, spawned_at) = kernels.compile_others(context, &blueprint, &arena)?;
         let before_upload = Instant::now();
         let packed = upload_weights(context, space, weights, blueprint.options.weight_storage, &arena).await?;
         let upload_time = before_upload.elapsed().into();

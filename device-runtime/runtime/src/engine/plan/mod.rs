@@ -1,7 +1,7 @@
-//! What is decided before a GPU is touched: options, kernels, tiles, the way through the buffers and their sizes, slots.
+//! Decisions before a GPU is touched: options, kernels, tiles, the way through the buffers and their sizes, slots.
 //!
-//! Numbers in, numbers out. May use [`gpu`](crate::gpu) for an adapter's facts and limits only, and no other room of the
-//! engine.
+//! Numbers in, numbers out. This room uses no other of the engine, and [`gpu`](crate::gpu) only for an adapter's facts
+//! and limits.
 
 mod memory;
 mod options;

@@ -4,7 +4,7 @@ use nestling_core::weights::WeightStorage;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-/// What is set aside at load.
+/// How a supernet is loaded, and the room that it sets aside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct EngineOptions {
@@ -15,12 +15,13 @@ pub struct EngineOptions {
     /// Inferences whose answers can be on their way at the same time.
     pub answers_in_flight: usize,
     /// How the shared weights are stored on the GPU. With any but [`WeightStorage::F32`] the adapter must first pass a
-    /// self-test, once a [`Context`].
+    /// self-test, once a [`Context`](crate::Context).
     pub weight_storage: WeightStorage,
-    /// What products are computed in, whatever the storage. With [`Arithmetic::F16`] the adapter must offer it, and loading
-    /// waits for the kernels that compute in it: each must first pass a self-test, once a [`Context`].
+    /// The arithmetic of products, whatever the storage. With [`Arithmetic::F16`] the adapter must offer it, and
+    /// loading waits for the kernels that compute in it: each must first pass a self-test, once a
+    /// [`Context`](crate::Context).
     pub arithmetic: Arithmetic,
-    /// What must be there before the first answer.
+    /// The pipelines that must be there before the first answer.
     pub start: Start,
     /// How pointwise layers are tiled.
     pub tiles: TileChoice,
@@ -47,15 +48,15 @@ impl Default for EngineOptions {
     }
 }
 
-/// What must be there before the first answer.
+/// The pipelines that must be there before the first answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Start {
     /// Every pipeline: loading takes as long as the driver's compiler, all answers are equally fast.
     #[default]
     Tuned,
-    /// The fast pipelines if the driver has them within so long (they are in its cache); if not, a handful that are quick to
-    /// compile. Those answer, slower and right, while a thread compiles the others; then every answer comes from the fast
-    /// ones. In a browser the same as [`Start::Tuned`].
+    /// The fast pipelines if the driver has them within so long (they are in its cache); if not, a handful that are
+    /// quick to compile. Those answer, slower and right, while a thread compiles the others; then every answer comes
+    /// from the fast ones. In a browser the same as [`Start::Tuned`].
     Within(Duration),
 }

@@ -1,7 +1,7 @@
 use nestling_core::space::{Layer, LayerShape};
 use nestling_shaders::LayerParameters;
 
-/// What a kernel reads of a layer's shape; where things are is zero.
+/// The part of a layer's shape that a kernel reads; where things are is zero.
 pub(in crate::engine) fn shape_parameters(shape: &LayerShape) -> LayerParameters {
     LayerParameters {
         input_width: shape.input.width,
@@ -23,8 +23,8 @@ pub(in crate::engine) fn shape_parameters(shape: &LayerShape) -> LayerParameters
     }
 }
 
-/// A scale and a shift for every channel of a layer, as kernels read them: two elements for each group, zero for channels
-/// that the child does not have.
+/// A scale and a shift for every channel of a layer, as kernels read them: two elements for each group, zero for
+/// channels that the child does not have.
 pub(in crate::engine) fn pairs(layer: &Layer, pair: impl Fn(usize) -> (f64, f64)) -> Vec<[f32; 4]> {
     let channels = layer.shape.output.channels as usize;
     let pair = |channel: usize| if channel < channels { pair(channel) } else { (0.0, 0.0) };

@@ -1,6 +1,7 @@
-//! What a supernet holds on the GPU: buffers, bind groups, pipelines and their compilation, packed weights, timestamps.
+//! The things that a supernet holds on the GPU: buffers, bind groups, pipelines and the thread that compiles them,
+//! packed weights, timestamps.
 //!
-//! May use [`plan`](super::plan).
+//! This room may use [`plan`](super::plan).
 
 mod arena;
 mod background;

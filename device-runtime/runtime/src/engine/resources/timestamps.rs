@@ -1,7 +1,7 @@
 use crate::gpu::{Context, Staging};
 use std::sync::Arc;
 
-/// What per-layer timing needs.
+/// The queries of per-layer timing, and the buffers that they are read through.
 #[derive(Debug)]
 pub(in crate::engine) struct Timestamps {
     queries: wgpu::QuerySet,
@@ -18,7 +18,7 @@ impl Timestamps {
         Some(Self { queries, resolved, staging: Staging::new(context, 1, bytes) })
     }
 
-    /// Of the pass with that number: its begin and its end.
+    /// The begin and the end of the pass with that number.
     pub(in crate::engine) fn of_pass(&self, index: u32) -> wgpu::ComputePassTimestampWrites<'_> {
         wgpu::ComputePassTimestampWrites {
             query_set: &self.queries,

@@ -1,6 +1,6 @@
 //! A supernet that is loaded, its prepared children, and their inferences.
 //!
-//! May use [`plan`](super::plan) and [`resources`](super::resources).
+//! This room may use [`plan`](super::plan) and [`resources`](super::resources).
 
 mod frame;
 mod infer;

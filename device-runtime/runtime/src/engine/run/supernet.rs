@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, OnceLock};
 
-/// What loading took.
+/// The time that loading took.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LoadTimes {
     /// Pipelines that the first answer can use.
@@ -44,15 +44,15 @@ pub struct Supernet {
     /// The quantisation scale of every convolution's output channels; empty where a weight is stored as itself.
     pub(in crate::engine) weight_scales: Vec<Vec<f32>>,
     pub(in crate::engine) planner: Planner,
-    /// What answers first: all pipelines, or the fallback ones.
+    /// The pipelines that answer first: all of them, or the fallback ones.
     pub(in crate::engine) pipelines: Pipelines,
-    /// What answers once it is there.
+    /// The pipelines that answer once they are there.
     pub(in crate::engine) background: Option<Background>,
-    /// What only calibration runs; built when that is first asked for.
+    /// The pipelines that only calibration runs; built when that is first asked for.
     pub(in crate::engine) calibration: Mutex<Pipelines>,
     pub(in crate::engine) arena: Arena,
     pub(in crate::engine) sizes: Sizes,
-    /// What the biggest child must hold at least, and its two largest tensors.
+    /// The bytes that the biggest child must hold at least, and its two largest tensors.
     pub(in crate::engine) activation_floor: (u64, u64),
     pub(in crate::engine) slots: Arc<Slots>,
     pub(in crate::engine) strides: Strides,
@@ -60,7 +60,7 @@ pub struct Supernet {
     pub(in crate::engine) timestamps: Option<Timestamps>,
     /// Whether [`Supernet::check_timestamps`] found them wrong.
     pub(in crate::engine) timestamps_are_wrong: AtomicBool,
-    /// What reads a texture; made at the first one.
+    /// The pipeline that reads a texture; made at the first one.
     pub(in crate::engine) textures: OnceLock<TextureReader>,
     /// Held from an inference's first write until its submission: the arena is one.
     pub(in crate::engine) submitting: Mutex<ResizeState>,
@@ -84,7 +84,7 @@ impl Supernet {
         &self.context
     }
 
-    /// What has been made on the GPU and sent to it so far.
+    /// Counts of all that has been made on the GPU and sent to it so far.
     pub fn counters(&self) -> Counters {
         self.context.counters()
     }
@@ -99,7 +99,7 @@ impl Supernet {
         self.planner.traits().tiles
     }
 
-    /// What products are computed in.
+    /// The arithmetic of products.
     pub fn arithmetic(&self) -> Arithmetic {
         self.options.arithmetic
     }
@@ -109,7 +109,7 @@ impl Supernet {
         self.background.as_ref().map_or(Readiness::Ready, Background::readiness)
     }
 
-    /// Blocks until every answer comes from the fast pipelines; at once after [`Start::Tuned`].
+    /// Blocks until every answer comes from the fast pipelines; at once after [`Start::Tuned`](crate::Start::Tuned).
     ///
     /// # Errors
     /// [`Error::FastKernels`] if the driver refused one: the fallback kernels go on answering.
@@ -129,7 +129,7 @@ impl Supernet {
         }
     }
 
-    /// What loading took.
+    /// The time that loading took.
     pub fn load_times(&self) -> LoadTimes {
         self.load_times
     }

@@ -1,5 +1,5 @@
-//! The self-tests of 16-bit arithmetic and of broadcast weights: layers whose answers are known, through the very pipelines
-//! that will answer in 16 bits, and the smallest that broadcasts.
+//! The self-tests of 16-bit arithmetic and of broadcast weights: layers whose answers are known, through the very
+//! pipelines that will answer in 16 bits, and the smallest that broadcasts.
 
 use crate::Error;
 use crate::engine::plan::grid;

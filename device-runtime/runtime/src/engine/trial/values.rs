@@ -3,13 +3,13 @@
 use nestling_core::space::{LayerShape, Operator};
 use nestling_core::weights::WeightStorage;
 
-/// What a golden layer is made of.
+/// A kind of numbers for a golden layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Values {
     /// Both signs, no two alike, everything is rounded.
     Any,
-    /// One large product, then many small ones: each is exact in 16 bits, and so are four, but in a sum of 16 bits the small
-    /// ones are lost.
+    /// One large product, then many small ones: each is exact in 16 bits, and so are four, but in a sum of 16 bits the
+    /// small ones are lost.
     Swamped,
     /// Equal products: each is exact in 16 bits, and so are four, but their sum is beyond what 16 bits hold.
     Large,

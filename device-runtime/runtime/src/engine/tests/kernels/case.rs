@@ -16,7 +16,7 @@ use nestling_shaders::Kernel;
 #[derive(Clone, Debug)]
 pub(super) struct Case {
     pub(super) kernel: Kernel,
-    /// Of [`Kernel::Pointwise`].
+    /// The tile of [`Kernel::Pointwise`].
     pub(super) variant: TileVariant,
     pub(super) layer: Layer,
     pub(super) layout: ParameterLayout,

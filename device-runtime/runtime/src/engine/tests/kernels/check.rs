@@ -1,4 +1,4 @@
-//! What the GPU makes of a case, against the f64 reference.
+//! A case on the GPU, against the f64 reference.
 
 use crate::engine::Planner;
 use crate::engine::plan::{LayerPlan, activation_bytes, shape_parameters};
@@ -15,7 +15,7 @@ use proptest::prelude::*;
 use rand::RngExt;
 use std::ops::Range;
 
-/// What a case reads.
+/// The numbers that a case reads.
 struct Data {
     weights: Vec<f32>,
     input: Vec<f32>,
@@ -115,9 +115,9 @@ fn destination(case: &Case, data: &Data) -> (Vec<[f32; 4]>, Range<usize>) {
 
 /// How far each output may be off if products are computed in 16 bits.
 ///
-/// Rounding takes at most a 1,024th (a 2,048th, to the nearest) of each weight, value and product, and of three sums in a
-/// pointwise kernel; denormal numbers may become zero, which takes 2^-14 of each of them. The activation multiplies that by
-/// its largest slope at most.
+/// Rounding takes at most a 1,024th (a 2,048th, to the nearest) of each weight, value and product, and of three sums
+/// in a pointwise kernel; denormal numbers may become zero, which takes 2^-14 of each of them. The activation
+/// multiplies that by its largest slope at most.
 fn halves_tolerance(case: &Case, weights: &[f32], input: &[f64], folded: &[(f64, f64)]) -> Vec<f64> {
     if case.traits.arithmetic == Arithmetic::F32 || case.layer.convolution.is_none() {
         return Vec::new();
@@ -143,7 +143,7 @@ fn halves_tolerance(case: &Case, weights: &[f32], input: &[f64], folded: &[(f64,
         .collect()
 }
 
-/// What a case must answer, and how far each output may be off.
+/// The right answer of a case, and how far each output may be off.
 struct Expected {
     values: Vec<f64>,
     tolerance: f64,
@@ -187,7 +187,7 @@ fn plans(case: &Case) -> impl Iterator<Item = LayerPlan> + use<> {
     [Some(own), with_fallback.then_some(fallback)].into_iter().flatten()
 }
 
-/// Random data of a case, and what the reference makes of them.
+/// Random data of a case, and the reference's answer.
 fn drawn(case: &Case) -> (Data, Expected) {
     let mut random = random(case.seed);
     let shape = case.layer.shape;
