@@ -19,39 +19,22 @@
 //! Squeeze-and-excite goes around: the depthwise output stays at the start of `filtered`, its mean goes behind `block`,
 //! the squeezed mean to `expanded`, and the gate behind `filtered`, where the projection reads both. A shortcut of its
 //! own goes through `expanded` and takes the place of the block's input, which nothing else needs any more.
+//!
+//! The rooms: [`load`] makes what [`run`] runs; [`measure`] times it, and [`calibrate`] finds statistics with it.
+//! [`plan`] decides, [`resources`] holds what is on the GPU, and [`trial`] tries an adapter before either is trusted.
 
-mod arena;
-mod arithmetic;
-mod background;
 mod calibrate;
-mod frame;
-mod infer;
 mod load;
-mod memory;
-mod pipelines;
-mod planner;
-mod prepare;
-mod repack;
-mod self_test;
-mod slots;
+mod measure;
+mod plan;
+mod resources;
+mod run;
 #[cfg(test)]
 mod tests;
-mod texture;
-mod tiles;
-mod timing;
-mod trace;
-mod tune;
-mod upload;
+mod trial;
 
-pub use background::Readiness;
-
-pub use frame::{Frame, FromTexture};
-pub use load::{EngineOptions, LoadTimes, Start, Supernet};
-pub use memory::MemoryUse;
+pub use measure::{HostSpan, LayerTimes, Timeline};
 pub use nestling_shaders::fingerprint as kernels_fingerprint;
-pub use planner::{LayerPlan, Planner, Traits};
-pub use prepare::PreparedChild;
-pub use repack::weight_bytes;
-pub use tiles::{TileChoice, vendor_tiles};
-pub use timing::LayerTimes;
-pub use trace::{HostSpan, Timeline};
+pub use plan::{EngineOptions, LayerPlan, MemoryUse, Planner, Start, TileChoice, Traits, vendor_tiles};
+pub use resources::{Readiness, weight_bytes};
+pub use run::{Frame, FromTexture, LoadTimes, PreparedChild, Supernet};

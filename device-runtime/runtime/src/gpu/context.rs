@@ -1,105 +1,35 @@
 use crate::Error;
 use crate::gpu::adapter::{find_adapter, useful_features};
 use crate::gpu::counters::Tally;
+use crate::gpu::health::Health;
 use crate::gpu::pipeline_cache::{PipelineCache, PipelineCacheState};
 #[cfg(not(target_arch = "wasm32"))]
 use crate::gpu::wait::{Service, Worker, block_on};
-use crate::gpu::{AdapterInfo, Backends, Counters, PowerPreference, Upload};
+use crate::gpu::{AdapterInfo, ContextOptions, Counters};
 use nestling_shaders::PARAMETER_BYTES;
 use std::collections::BTreeMap;
-use std::path::Path;
-#[cfg(not(target_arch = "wasm32"))]
-use std::path::PathBuf;
 use std::pin::Pin;
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-
-/// Which adapter to open, and how.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct ContextOptions {
-    /// Backends to try.
-    pub backends: Backends,
-    /// Part of the adapter's name, in any case; the first that fits is taken. `None` leaves the choice to wgpu.
-    pub adapter_name: Option<String>,
-    /// Take a software adapter.
-    pub force_software: bool,
-    /// Battery or speed, where there are two GPUs.
-    pub power_preference: PowerPreference,
-    /// Use timestamp queries where they are offered.
-    pub use_timestamps: bool,
-    /// Use subgroup operations where they are offered.
-    pub use_subgroups: bool,
-    /// Make 16-bit floats in the arithmetic possible where they are offered. They are used only where
-    /// [`EngineOptions::arithmetic`](crate::engine::EngineOptions::arithmetic) asks for them.
-    pub use_f16: bool,
-    /// Largest buffer in bytes; more than WebGPU's 128 MiB only where the adapter has it.
-    pub largest_buffer: u64,
-    /// Folder in which compiled pipelines are kept, so that the next start need not compile them; made if missing.
-    /// Used where the adapter offers it (Vulkan). They are written once all of a supernet's are compiled: a start that
-    /// ends before that leaves nothing.
-    ///
-    /// Only this app may write into it: the driver trusts what a file of the right form and checksum holds.
-    /// [`Context::pipeline_cache`] says what became of it; no trouble with it fails anything else.
-    #[cfg(not(target_arch = "wasm32"))]
-    pub pipeline_cache: Option<PathBuf>,
-    /// How long any wait for the GPU may last.
-    pub timeout: Duration,
-}
-
-impl Default for ContextOptions {
-    fn default() -> Self {
-        Self {
-            backends: Backends::all(),
-            adapter_name: None,
-            force_software: false,
-            power_preference: PowerPreference::HighPerformance,
-            use_timestamps: true,
-            use_subgroups: true,
-            use_f16: true,
-            largest_buffer: 128 << 20,
-            #[cfg(not(target_arch = "wasm32"))]
-            pipeline_cache: None,
-            timeout: Duration::from_secs(30),
-        }
-    }
-}
-
-impl ContextOptions {
-    nestling_core::setters! {
-        backends: Backends, adapter_name: Option<String>, force_software: bool, power_preference: PowerPreference,
-        use_timestamps: bool, use_subgroups: bool, use_f16: bool, largest_buffer: u64,
-        #[cfg(not(target_arch = "wasm32"))] pipeline_cache: Option<PathBuf>, timeout: Duration,
-    }
-
-    /// Where compiled pipelines are kept; a browser has no such place.
-    pub(super) fn cache_folder(&self) -> Option<&Path> {
-        #[cfg(not(target_arch = "wasm32"))]
-        return self.pipeline_cache.as_deref();
-        #[cfg(target_arch = "wasm32")]
-        None
-    }
-}
 
 /// An open device. Cheap to clone; clones share it.
 #[derive(Clone, Debug)]
 pub struct Context {
-    inner: Arc<Inner>,
+    pub(super) inner: Arc<Inner>,
 }
 
 #[derive(Debug)]
-struct Inner {
-    device: wgpu::Device,
-    queue: wgpu::Queue,
-    facts: AdapterInfo,
+pub(super) struct Inner {
+    pub(super) device: wgpu::Device,
+    pub(super) queue: wgpu::Queue,
+    pub(super) facts: AdapterInfo,
     timeout: Duration,
     health: Arc<Health>,
     /// Whether the app opened the device, and hears of its loss.
     is_the_apps: bool,
-    tally: Tally,
+    pub(super) tally: Tally,
     unpacks_f16: bool,
-    pipeline_cache: PipelineCache,
+    pub(super) pipeline_cache: PipelineCache,
     #[cfg(not(target_arch = "wasm32"))]
     service: Service,
     #[cfg(not(target_arch = "wasm32"))]
@@ -113,21 +43,6 @@ struct Inner {
 pub(crate) struct Fault {
     pub(crate) found: String,
     pub(crate) expected: String,
-}
-
-/// Faults outside of any call that could have reported them.
-#[derive(Debug, Default)]
-struct Health {
-    lost: Mutex<Option<String>>,
-    refused: Mutex<Option<String>>,
-}
-
-fn note(place: &Mutex<Option<String>>, message: String) {
-    place.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(message);
-}
-
-fn read(place: &Mutex<Option<String>>) -> Option<String> {
-    place.lock().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
 /// Fails if a limit is below the kernels' need.
@@ -195,9 +110,9 @@ impl Context {
             .map_err(|error| Error::NoDevice { adapter: facts.name.clone(), reason: error.to_string() })?;
         let health = Arc::new(Health::default());
         let seen = Arc::clone(&health);
-        device.on_uncaptured_error(Arc::new(move |error| note(&seen.refused, error.to_string())));
+        device.on_uncaptured_error(Arc::new(move |error| seen.note_refused(error.to_string())));
         let seen = Arc::clone(&health);
-        device.set_device_lost_callback(move |reason, message| note(&seen.lost, format!("{reason:?}: {message}")));
+        device.set_device_lost_callback(move |reason, message| seen.note_lost(format!("{reason:?}: {message}")));
         Ok(Self::assemble(&adapter, device, queue, facts, options, health, false))
     }
 
@@ -295,13 +210,13 @@ impl Context {
         if !self.inner.is_the_apps {
             self.inner.device.destroy();
         }
-        note(&self.inner.health.lost, "it was destroyed".to_owned());
+        self.inner.health.note_lost("it was destroyed".to_owned());
     }
 
     /// Says that the device is lost, so that every later use is [`Error::Lost`] with this reason. For the app whose device
     /// this is ([`Context::from_wgpu`]), which alone hears of it.
     pub fn report_lost(&self, reason: &str) {
-        note(&self.inner.health.lost, reason.to_owned());
+        self.inner.health.note_lost(reason.to_owned());
     }
 
     pub(crate) fn device(&self) -> &wgpu::Device {
@@ -345,14 +260,7 @@ impl Context {
 
     /// Fails if the device is lost or an error was seen that no call reported.
     pub(crate) fn check(&self, action: &str) -> Result<(), Error> {
-        if let Some(reason) = read(&self.inner.health.lost) {
-            return Err(Error::Lost { reason });
-        }
-        // Reported once: it may have been about something that is gone.
-        match self.inner.health.refused.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            Some(reason) => Err(Error::Refused { action: action.to_owned(), reason }),
-            None => Ok(()),
-        }
+        self.inner.health.check(action)
     }
 
     /// The result of the self-test of this name, if it ran: a fault or none.
@@ -375,9 +283,7 @@ impl Context {
         let (context, action) = (self.clone(), action.to_owned());
         let verdict = async move {
             let (validation, internal, memory) = (errors.0.await, errors.1.await, errors.2.await);
-            if let Some(reason) = read(&context.inner.health.lost) {
-                return Err(Error::Lost { reason });
-            }
+            context.inner.health.check_there()?;
             if memory.is_some() {
                 return Err(Error::OutOfMemory { action });
             }
@@ -387,89 +293,5 @@ impl Context {
             }
         };
         (result, Box::pin(verdict))
-    }
-
-    pub(crate) fn buffer(&self, label: &str, bytes: u64, usage: wgpu::BufferUsages) -> wgpu::Buffer {
-        self.inner.tally.buffers.fetch_add(1, Ordering::Relaxed);
-        let size = bytes.max(4).next_multiple_of(4);
-        self.inner.device.create_buffer(&wgpu::BufferDescriptor {
-            label: Some(label),
-            size,
-            usage,
-            mapped_at_creation: false,
-        })
-    }
-
-    pub(crate) fn layout(
-        &self,
-        entries: &[wgpu::BindGroupLayoutEntry],
-    ) -> (wgpu::BindGroupLayout, wgpu::PipelineLayout) {
-        let device = &self.inner.device;
-        let groups =
-            device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label: Some("nestling"), entries });
-        let pipelines = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
-            label: Some("nestling"),
-            bind_group_layouts: &[Some(&groups)],
-            immediate_size: 0,
-        });
-        (groups, pipelines)
-    }
-
-    pub(crate) fn bind_group(
-        &self,
-        label: &str,
-        layout: &wgpu::BindGroupLayout,
-        entries: &[wgpu::BindGroupEntry<'_>],
-    ) -> wgpu::BindGroup {
-        self.inner.tally.bind_groups.fetch_add(1, Ordering::Relaxed);
-        self.inner.device.create_bind_group(&wgpu::BindGroupDescriptor { label: Some(label), layout, entries })
-    }
-
-    pub(crate) fn shader(&self, label: &str, wgsl: &str) -> wgpu::ShaderModule {
-        self.inner.device.create_shader_module(wgpu::ShaderModuleDescriptor {
-            label: Some(label),
-            source: wgpu::ShaderSource::Wgsl(wgsl.into()),
-        })
-    }
-
-    pub(crate) fn pipeline(
-        &self,
-        label: &str,
-        layout: &wgpu::PipelineLayout,
-        module: &wgpu::ShaderModule,
-    ) -> wgpu::ComputePipeline {
-        self.inner.tally.pipelines.fetch_add(1, Ordering::Relaxed);
-        self.inner.device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
-            label: Some(label),
-            layout: Some(layout),
-            module,
-            entry_point: None,
-            compilation_options: wgpu::PipelineCompilationOptions {
-                zero_initialize_workgroup_memory: false,
-                ..wgpu::PipelineCompilationOptions::default()
-            },
-            cache: self.inner.pipeline_cache.handle(),
-        })
-    }
-
-    /// Room for `count` timestamps, if the adapter has them.
-    pub(crate) fn timestamps(&self, count: u32) -> Option<wgpu::QuerySet> {
-        let kind = wgpu::QueryType::Timestamp;
-        let descriptor = wgpu::QuerySetDescriptor { label: Some("layer times"), ty: kind, count };
-        self.inner.facts.timestamps.then(|| self.inner.device.create_query_set(&descriptor))
-    }
-
-    pub(crate) fn upload(&self, kind: Upload, buffer: &wgpu::Buffer, offset: u64, bytes: &[u8]) {
-        self.inner.tally.uploaded(kind, bytes.len() as u64);
-        self.inner.queue.write_buffer(buffer, offset, bytes);
-    }
-
-    pub(crate) fn encoder(&self) -> wgpu::CommandEncoder {
-        self.inner.device.create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some("nestling") })
-    }
-
-    pub(crate) fn submit(&self, commands: wgpu::CommandEncoder) -> wgpu::SubmissionIndex {
-        self.inner.tally.submissions.fetch_add(1, Ordering::Relaxed);
-        self.inner.queue.submit([commands.finish()])
     }
 }

@@ -5,6 +5,9 @@ mod adapter;
 mod cache_file;
 mod context;
 mod counters;
+mod health;
+mod objects;
+mod options;
 mod pipeline_cache;
 mod readback;
 #[cfg(test)]
@@ -16,8 +19,9 @@ mod wait;
 pub use adapter::list_adapters;
 pub use adapter::{AdapterInfo, list_adapters_async};
 pub use cache_file::CacheFault;
-pub use context::{Context, ContextOptions};
+pub use context::Context;
 pub use counters::Counters;
+pub use options::ContextOptions;
 
 pub use pipeline_cache::{CacheSave, CacheStart, CacheUnused, PipelineCacheState};
 pub use vendor::Vendor;

@@ -1,7 +1,7 @@
-use crate::engine::arena::{Location, Place, destination};
 use crate::engine::calibrate::kept::tensor_bytes;
 use crate::engine::calibrate::plan::{BaseFrom, Pass};
 use crate::engine::calibrate::run::Calibration;
+use crate::engine::plan::{Location, Place, destination};
 
 impl Calibration<'_> {
     /// The path of one image through a pass, to its moments.

@@ -1,6 +1,6 @@
 use crate::engine::Supernet;
-use crate::engine::arena::{Place, activation_bytes};
 use crate::engine::calibrate::plan::Pass;
+use crate::engine::plan::{Place, activation_bytes};
 use nestling_core::space::Network;
 
 /// One tensor of every image, in as many buffers as the adapter's largest demands.

@@ -22,9 +22,9 @@ mod run;
 
 use crate::Error;
 use crate::engine::Supernet;
-use crate::engine::arithmetic::check_arithmetic;
-use crate::engine::infer::Input;
-use crate::engine::pipelines::{Pipelines, Wanted};
+use crate::engine::resources::{Pipelines, Wanted};
+use crate::engine::run::Input;
+use crate::engine::trial::check_arithmetic;
 #[cfg(not(target_arch = "wasm32"))]
 use crate::gpu::block_on;
 use nestling_core::image::Image;

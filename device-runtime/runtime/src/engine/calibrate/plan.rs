@@ -1,6 +1,6 @@
 //! The passes of calibration, for each layer. Pure: a network in, passes out.
 
-use crate::engine::arena::{Location, Place, Step};
+use crate::engine::plan::{Location, Place, Step};
 use nestling_core::space::Network;
 
 /// One walk over all images, at whose end the moments of one layer's sums are known.
@@ -61,7 +61,7 @@ fn forwards(network: &Network) -> f64 {
         let again = pass.base_from.iter().flat_map(|from| &from.residual).flat_map(|(_, layers)| layers);
         pass.before.iter().chain(again).chain([&pass.layer]).map(|&index| madds(index)).sum::<f64>()
     };
-    let all: f64 = passes(network, &crate::engine::arena::steps(network)).iter().map(run).sum();
+    let all: f64 = passes(network, &crate::engine::plan::steps(network)).iter().map(run).sum();
     all / (0..network.layers.len()).map(madds).sum::<f64>()
 }
 
@@ -90,7 +90,7 @@ fn needed(network: &Network, wanted: &[usize], base: Option<usize>) -> Vec<usize
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::arena::steps;
+    use crate::engine::plan::steps;
     use nestling_core::space::{Preset, SearchSpace, ValidatedSpace};
     use rand::SeedableRng;
     use std::collections::BTreeMap;

@@ -1,14 +1,12 @@
 use crate::Error;
-use crate::engine::arena::{Location, steps};
 use crate::engine::calibrate::ACTION;
 use crate::engine::calibrate::kept::{ImageBytes, Kept, tensor_bytes};
 use crate::engine::calibrate::moments::{Moments, moment_bytes, most_moment_bytes};
 use crate::engine::calibrate::plan::{Pass, passes};
 use crate::engine::calibrate::progress::Progress;
-use crate::engine::infer::Input;
-use crate::engine::pipelines::Wanted;
-use crate::engine::planner::LayerPlan;
-use crate::engine::prepare::{Dispatch, norm_elements, pairs, shape_parameters};
+use crate::engine::plan::{LayerPlan, Location, norm_elements, pairs, shape_parameters, steps};
+use crate::engine::resources::{Pipelines, Wanted};
+use crate::engine::run::{Dispatch, Input};
 use crate::engine::{PreparedChild, Supernet};
 use crate::gpu::{Lease, Staging, Upload};
 use nestling_core::space::{Activation, CalibratedChild, Child, LayerShape, Network, Statistics};
@@ -78,21 +76,8 @@ impl<'a> Calibration<'a> {
         wanted.extend([moments, normalise]);
         let pipelines = supernet.calibration_pipelines(&wanted).await?;
         let shipped = supernet.dispatches(&prepared).to_vec();
-        let bare: Result<Vec<Option<Dispatch>>, Error> = (bare_plans.iter().zip(&shipped))
-            .map(|(plan, shipped)| {
-                let Some(plan) = plan else { return Ok(None) };
-                let pipeline = pipelines.require(plan.kernel, plan.specialisation)?.clone();
-                Ok(Some(Dispatch { pipeline, workgroups: plan.workgroups, ..shipped.clone() }))
-            })
-            .collect();
-        let mut next = supernet.first_norm(&prepared);
-        let norms = (network.layers.iter())
-            .map(|layer| {
-                let first = next;
-                next += norm_elements(layer);
-                first
-            })
-            .collect();
+        let bare = bare_dispatches(&bare_plans, &shipped, &pipelines);
+        let norms = first_norms(supernet, &prepared);
 
         let bytes = ImageBytes::of(&network, &passes);
         let most_moments = most_moment_bytes(&network);
@@ -258,6 +243,33 @@ fn bare_plans(supernet: &Supernet, network: &Network) -> Result<Vec<Option<Layer
         Ok(plan)
     };
     network.layers.iter().map(|layer| layer.is_normalised().then(|| plan(&layer.shape)).transpose()).collect()
+}
+
+/// The same with what runs them, in the places where they ship.
+fn bare_dispatches(
+    plans: &[Option<LayerPlan>],
+    shipped: &[Dispatch],
+    pipelines: &Pipelines,
+) -> Result<Vec<Option<Dispatch>>, Error> {
+    (plans.iter().zip(shipped))
+        .map(|(plan, shipped)| {
+            let Some(plan) = plan else { return Ok(None) };
+            let pipeline = pipelines.require(plan.kernel, plan.specialisation)?.clone();
+            Ok(Some(Dispatch { pipeline, workgroups: plan.workgroups, ..shipped.clone() }))
+        })
+        .collect()
+}
+
+/// The first element of every layer's scales and shifts.
+fn first_norms(supernet: &Supernet, prepared: &PreparedChild) -> Vec<u64> {
+    let mut next = supernet.first_norm(prepared);
+    (prepared.network().layers.iter())
+        .map(|layer| {
+            let first = next;
+            next += norm_elements(layer);
+            first
+        })
+        .collect()
 }
 
 /// How many images the next submission should hold, after one of `images` took so long.

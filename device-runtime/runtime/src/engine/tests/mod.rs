@@ -17,7 +17,6 @@ mod tune;
 pub(super) use networks::mixed;
 
 use super::*;
-use crate::engine::tiles::vendor_tiles;
 use crate::gpu::require::Feature;
 use crate::gpu::{Context, ContextOptions, Vendor};
 use nestling_core::arithmetic::Arithmetic;

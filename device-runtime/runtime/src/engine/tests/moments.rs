@@ -1,11 +1,9 @@
 //! The two kernels of calibration against plain f64.
 
 use super::*;
-use crate::engine::arena::{Arena, Sizes};
-use crate::engine::pipelines::{Common, Pipelines};
-use crate::engine::planner::LayerPlan;
-use crate::engine::prepare::shape_parameters;
-use crate::engine::tests::kernels::{Bench, dispatched, packed_activation};
+use crate::engine::plan::{Sizes, pairs, shape_parameters};
+use crate::engine::resources::{Arena, Common, Pipelines};
+use crate::engine::tests::kernels::bench::{Bench, dispatched, packed_activation, unpacked_activation};
 use crate::gpu::{Staging, Upload};
 use nestling_core::reference::epilogue;
 use nestling_core::space::{Activation, Layer, LayerShape, Operator, Shape};
@@ -146,7 +144,7 @@ proptest! {
         let added = random_tensor(output.len(), &mut random);
         let folded: Vec<(f64, f64)> =
             (0..channels).map(|_| (random.random_range(-2.0..2.0), random.random_range(-2.0..2.0))).collect();
-        let norms = crate::engine::prepare::pairs(&layer, |channel| folded[channel]);
+        let norms = pairs(&layer, |channel| folded[channel]);
         let wide = |values: &[f32]| values.iter().map(|&value| f64::from(value)).collect::<Vec<f64>>();
         let mut expected = wide(&sums);
         let wide_added = wide(&added);
@@ -155,7 +153,7 @@ proptest! {
         let before = if residual { packed_activation(&added, output) } else { vec![[f32::NAN; 4]; source.len()] };
         let parameters = shape_parameters(&shape);
         let found = run(plan(Kernel::Normalise, &shape, software), &parameters, &source, &norms, &before);
-        for (given, wanted) in super::kernels::unpacked_activation(&found, output).iter().zip(&expected) {
+        for (given, wanted) in unpacked_activation(&found, output).iter().zip(&expected) {
             prop_assert!((f64::from(*given) - wanted).abs() <= 2e-6 * wanted.abs().max(1.0), "{given}, not {wanted}");
         }
     }

@@ -1,5 +1,5 @@
 use super::*;
-use crate::engine::infer::Input;
+use crate::engine::run::Input;
 use crate::gpu::{Staging, block_on};
 use nestling_core::image::{Image, PixelFormat, Plane, YuvColour, YuvMatrix, YuvRange, preprocess};
 use proptest::prelude::*;

@@ -3,7 +3,7 @@
 use super::resize::resized_input;
 use super::*;
 use crate::Error;
-use crate::engine::infer::Input;
+use crate::engine::run::Input;
 use crate::gpu::block_on;
 use nestling_core::image::{Image, ImageError, preprocess};
 use proptest::prelude::*;

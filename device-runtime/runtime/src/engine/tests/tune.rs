@@ -1,5 +1,4 @@
 use super::*;
-use crate::engine::tiles::vendor_tiles;
 use std::time::Duration;
 
 fn loaded(choice: TileChoice, context: &Context) -> (Supernet, Vec<f32>) {

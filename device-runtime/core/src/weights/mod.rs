@@ -1,0 +1,24 @@
+//! How a supernet's shared weights are stored, in a bundle and on the GPU: the one definition of the rounding.
+//!
+//! Only the weights of convolutions and matrices are rounded; gammas, betas and biases are few, and stay f32.
+//!
+//! | storage | a weight is | what cannot be held |
+//! | --- | --- | --- |
+//! | f32 | itself | |
+//! | f16 | the nearest 16-bit float, ties to even | from 65,520 on, infinities, no numbers |
+//! | int8 | a code from -127 to 127 times the scale of its output channel, a 127th of the channel's largest weight | the largest f32, infinities, no numbers |
+//!
+//! Rounding what was rounded changes nothing: the same codes come out, and scales at most one unit in the last place
+//! off.
+//!
+//! To add a storage, append its variant and write its [`StorageRow`]; the compiler then names the four places that
+//! round, pack, write and read it. `CONTRIBUTING.md` shows the whole walk.
+
+mod rounding;
+mod storage;
+
+pub use rounding::{
+    OutOfRange, QuantisedWeights, by_convolution, by_outputs, count, count_of_outputs, dequantise, fill_from_halves,
+    halves, is_scale, quantise, row_length,
+};
+pub use storage::{MAX_CODE, StorageRow, StoredNumber, UnknownStorage, WeightStorage};

@@ -1,0 +1,21 @@
+//! The things that a supernet holds on the GPU: buffers, bind groups, pipelines and the thread that compiles them,
+//! packed weights, timestamps.
+//!
+//! This room may use [`plan`](super::plan).
+
+mod arena;
+mod background;
+mod pipelines;
+mod repack;
+mod timestamps;
+
+pub use background::Readiness;
+pub use repack::weight_bytes;
+
+pub(super) use arena::Arena;
+pub(super) use background::Background;
+#[cfg(not(target_arch = "wasm32"))]
+pub(super) use background::FirstRun;
+pub(super) use pipelines::{Common, Pipelines, Wanted};
+pub(super) use repack::{Packed, PackedWeights, pack};
+pub(super) use timestamps::Timestamps;

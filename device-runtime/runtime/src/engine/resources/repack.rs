@@ -1,0 +1,229 @@
+use nestling_core::space::{Convolution, ParameterLayout};
+use nestling_core::weights::{
+    OutOfRange, QuantisedWeights, WeightStorage, by_convolution, by_outputs, halves, quantise,
+};
+
+/// Where a convolution's weight is in the packed vector, in elements of four values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::engine) struct Packed {
+    pub(in crate::engine) offset: u32,
+    /// From one group of output channels to the next.
+    pub(in crate::engine) stride: u32,
+}
+
+/// All convolutions' weights in the kernels' order: a group of four output channels is one element, so that a child's
+/// first channels are a prefix of every axis.
+///
+/// | operator | elements |
+/// | --- | --- |
+/// | pointwise, linear | `[output group][input channel, padded to 4]` |
+/// | depthwise | `[group][row][column]` |
+/// | dense | `[output group][row][column][input channel, padded to 4]` |
+pub(in crate::engine) struct PackedWeights {
+    pub(in crate::engine) values: Values,
+    pub(in crate::engine) convolutions: Vec<Packed>,
+    /// The quantisation scale of each convolution's output channels; empty where a weight is stored as itself.
+    pub(in crate::engine) scales: Vec<Vec<f32>>,
+}
+
+/// Elements as they are stored.
+#[derive(Debug, PartialEq)]
+pub(in crate::engine) enum Values {
+    F32(Vec<[f32; 4]>),
+    /// Bits of 16-bit floats.
+    F16(Vec<[u16; 4]>),
+    Int8(Vec<[i8; 4]>),
+}
+
+impl Values {
+    pub(in crate::engine) fn bytes(&self) -> &[u8] {
+        match self {
+            Self::F32(values) => bytemuck::cast_slice(values),
+            Self::F16(values) => bytemuck::cast_slice(values),
+            Self::Int8(values) => bytemuck::cast_slice(values),
+        }
+    }
+}
+
+/// Elements of one group of output channels.
+fn stride(convolution: &Convolution) -> u64 {
+    let inputs = u64::from(convolution.inputs.next_multiple_of(4));
+    let area = u64::from(convolution.kernel * convolution.kernel);
+    if convolution.operator.is_per_channel() { area } else { inputs * area }
+}
+
+/// Bytes that the shared weights of a supernet take on the GPU.
+pub fn weight_bytes(layout: &ParameterLayout, storage: WeightStorage) -> u64 {
+    packed_len(layout) * 4 * storage.bytes() as u64
+}
+
+/// Elements of all weights together.
+fn packed_len(layout: &ParameterLayout) -> u64 {
+    layout.convolutions.iter().map(|one| stride(one) * u64::from(one.outputs.div_ceil(4))).sum()
+}
+
+/// Packs the flat vector of all parameters, which must fit `layout`; channels beyond the last are zero.
+pub(in crate::engine) fn pack(
+    layout: &ParameterLayout,
+    parameters: &[f32],
+    storage: WeightStorage,
+) -> Result<PackedWeights, OutOfRange> {
+    let mut convolutions = Vec::with_capacity(layout.convolutions.len());
+    let mut offset = 0;
+    for convolution in &layout.convolutions {
+        let stride = stride(convolution) as u32;
+        convolutions.push(Packed { offset, stride });
+        offset += stride * convolution.outputs.div_ceil(4);
+    }
+    let mut scales = vec![Vec::new(); layout.convolutions.len()];
+    let values = match storage {
+        WeightStorage::F32 => {
+            let weights = |convolution: &Convolution| &parameters[layout.parameters[convolution.weight].range()];
+            Values::F32(arrange(layout, layout.convolutions.iter().map(|one| (one, weights(one)))))
+        }
+        WeightStorage::F16 => Values::F16(arrange(layout, by_convolution(layout, &halves(layout, parameters)?))),
+        WeightStorage::Int8 => {
+            let QuantisedWeights { codes, scales: all } = quantise(layout, parameters)?;
+            scales = by_outputs(layout, &all).map(|(_, own)| own.to_vec()).collect();
+            Values::Int8(arrange(layout, by_convolution(layout, &codes)))
+        }
+    };
+    Ok(PackedWeights { values, convolutions, scales })
+}
+
+/// Every convolution's weights in the kernels' order.
+fn arrange<'a, T: Copy + Default + 'a>(
+    layout: &ParameterLayout,
+    weights: impl Iterator<Item = (&'a Convolution, &'a [T])>,
+) -> Vec<[T; 4]> {
+    let mut values = Vec::new();
+    values.reserve_exact(packed_len(layout) as usize);
+    for (convolution, weight) in weights {
+        let outputs = convolution.outputs as usize;
+        let area = (convolution.kernel * convolution.kernel) as usize;
+        let columns = convolution.operator.channels_read(convolution.inputs) as usize;
+        let padded = if convolution.operator.is_per_channel() { 1 } else { columns.next_multiple_of(4) };
+        for group in 0..outputs.div_ceil(4) {
+            if area == 1 && columns > 1 && 4 * group + 4 <= outputs {
+                // Nearly all weights: four whole rows side by side.
+                let row = |lane: usize| &weight[(4 * group + lane) * columns..(4 * group + lane + 1) * columns];
+                values
+                    .extend(row(0).iter().zip(row(1)).zip(row(2)).zip(row(3)).map(|(((&a, &b), &c), &d)| [a, b, c, d]));
+                values.resize(values.len() + padded - columns, [T::default(); 4]);
+                continue;
+            }
+            for position in 0..area {
+                for column in 0..padded {
+                    let mut element = [T::default(); 4];
+                    for (output, lane) in (4 * group..outputs).zip(&mut element) {
+                        if column < columns {
+                            *lane = weight[(output * columns + column) * area + position];
+                        }
+                    }
+                    values.push(element);
+                }
+            }
+        }
+    }
+    values
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nestling_core::space::{Operator, SearchSpace};
+
+    fn numbered(layout: &ParameterLayout) -> (Vec<f32>, Vec<[f32; 4]>, Vec<Packed>) {
+        let parameters: Vec<f32> = (0..layout.len()).map(|index| index as f32 + 1.0).collect();
+        let packed = pack(layout, &parameters, WeightStorage::F32).unwrap();
+        let Values::F32(values) = packed.values else { panic!("stored as f32") };
+        (parameters, values, packed.convolutions)
+    }
+
+    #[test]
+    fn every_weight_has_one_place() {
+        for space in [SearchSpace::fashion(), SearchSpace { classes: 10, ..SearchSpace::table1() }] {
+            let layout = space.validated().unwrap().layout().clone();
+            let (_, values, _) = numbered(&layout);
+            assert_eq!(values.len() as u64, packed_len(&layout));
+            let mut found: Vec<u32> = values.iter().flatten().filter(|&&v| v != 0.0).map(|&v| v as u32).collect();
+            found.sort_unstable();
+            let weights: Vec<u32> = (layout.convolutions.iter())
+                .flat_map(|convolution| layout.parameters[convolution.weight].range())
+                .map(|index| index as u32 + 1)
+                .collect();
+            assert_eq!(found, weights);
+        }
+    }
+
+    #[test]
+    fn a_pointwise_weight_is_where_the_kernel_looks() {
+        let layout = SearchSpace::fashion().validated().unwrap().layout().clone();
+        let (parameters, values, convolutions) = numbered(&layout);
+        let index = layout.convolutions.iter().position(|one| one.operator == Operator::Pointwise).unwrap();
+        let (convolution, place) = (&layout.convolutions[index], convolutions[index]);
+        let weight = &parameters[layout.parameters[convolution.weight].range()];
+        let (output, input) = (7u32, 5u32);
+        let element = values[(place.offset + output / 4 * place.stride + input) as usize];
+        assert_eq!(element[(output % 4) as usize], weight[(output * convolution.inputs + input) as usize]);
+    }
+
+    #[test]
+    fn a_scale_spans_the_row_and_a_row_of_zeros_stays_zero() {
+        let layout = SearchSpace::fashion().validated().unwrap().layout().clone();
+        let mut parameters = vec![0.0; layout.len()];
+        let index = layout.convolutions.iter().position(|one| one.operator == Operator::Pointwise).unwrap();
+        let first = layout.parameters[layout.convolutions[index].weight].offset;
+        let row = layout.convolutions[index].inputs as usize;
+        parameters[first..first + 4].copy_from_slice(&[0.5, -2.54, 0.03, 0.05]);
+        parameters[first + 2 * row] = -1e30;
+        let packed = pack(&layout, &parameters, WeightStorage::Int8).unwrap();
+        let scales = &packed.scales[index];
+        assert!(
+            (scales[0] - 0.02).abs() < 1e-8 && scales[1] == 0.0 && (scales[2] * 127e-30 - 1.0).abs() < 1e-6,
+            "{scales:?}"
+        );
+        let Values::Int8(values) = &packed.values else { panic!("stored as int8") };
+        let place = packed.convolutions[index].offset as usize;
+        assert_eq!(values[place..place + 4], [[25, 0, -127, 0], [-127, 0, 0, 0], [2, 0, 0, 0], [2, 0, 0, 0]]);
+    }
+
+    #[test]
+    fn halves_are_the_nearest_and_what_has_none_is_named() {
+        let layout = SearchSpace::fashion().validated().unwrap().layout().clone();
+        let mut parameters = vec![0.0; layout.len()];
+        let stem = layout.parameters[layout.convolutions[0].weight].offset;
+        // The tie above one goes to the even one; then the largest that rounds to something finite.
+        parameters[stem..stem + 2].copy_from_slice(&[1.0 + 1.0 / 2048.0, 65_519.0]);
+        let packed = pack(&layout, &parameters, WeightStorage::F16).unwrap();
+        let Values::F16(values) = &packed.values else { panic!("stored as f16") };
+        assert!(values.iter().flatten().any(|&bits| bits == 0x3c00) && values.iter().flatten().any(|&b| b == 0x7bff));
+        let layer = &layout.convolutions[3];
+        for (storage, value) in [
+            (WeightStorage::F16, 65_520.0),
+            (WeightStorage::F16, f32::NAN),
+            (WeightStorage::Int8, f32::NAN),
+            (WeightStorage::Int8, f32::INFINITY),
+        ] {
+            parameters[layout.parameters[layer.weight].offset + 1] = value;
+            let error = pack(&layout, &parameters, storage).err().unwrap();
+            let (layer, value) = (layer.name.to_string(), value.to_string());
+            assert_eq!(error, OutOfRange { layer, value, storage });
+        }
+    }
+
+    #[test]
+    fn packing_what_a_storage_gives_back_gives_the_same_bytes() {
+        let layout = SearchSpace::fashion().validated().unwrap().layout().clone();
+        let parameters: Vec<f32> = (0..layout.len()).map(|index| (index as f32 * 0.7).sin() / 3.0).collect();
+        for storage in WeightStorage::ALL {
+            let once = pack(&layout, &parameters, storage).unwrap();
+            let again = pack(&layout, &storage.round(&layout, &parameters).unwrap(), storage).unwrap();
+            assert_eq!(once.values.bytes(), again.values.bytes(), "{storage}");
+            assert_eq!(once.values.bytes().len() as u64, weight_bytes(&layout, storage));
+            for (one, other) in once.scales.iter().flatten().zip(again.scales.iter().flatten()) {
+                assert!(one.to_bits().abs_diff(other.to_bits()) <= 1, "{one:e} {other:e}");
+            }
+        }
+    }
+}

@@ -1,0 +1,17 @@
+//! A supernet that is loaded, its prepared children, and their inferences.
+//!
+//! This room may use [`plan`](super::plan) and [`resources`](super::resources).
+
+mod frame;
+mod infer;
+mod prepare;
+mod supernet;
+mod texture;
+mod upload;
+
+pub use frame::{Frame, FromTexture};
+pub use prepare::PreparedChild;
+pub use supernet::{LoadTimes, Supernet};
+
+pub(super) use infer::{Input, ResizeState};
+pub(super) use prepare::Dispatch;
