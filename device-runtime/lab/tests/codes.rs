@@ -36,7 +36,8 @@ fn every_code_belongs_to_one_kind_of_error_and_is_documented() {
     let all: Vec<String> = files.iter().flat_map(|file| codes(&std::fs::read_to_string(file).unwrap())).collect();
     let unique: BTreeSet<&str> = all.iter().map(String::as_str).collect();
     assert!(unique.contains("no_adapter") && unique.contains("bundle_damaged") && unique.len() > 60, "{unique:?}");
-    let twice: Vec<&String> = all.iter().filter(|&code| all.iter().filter(|&other| other == code).count() > 1).collect();
+    let twice: Vec<&String> =
+        all.iter().filter(|&code| all.iter().filter(|&other| other == code).count() > 1).collect();
     assert!(twice.is_empty(), "these codes belong to two kinds of errors: {twice:?}");
     for code in &unique {
         assert!(code.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_'), "{code}");

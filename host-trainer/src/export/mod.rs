@@ -4,8 +4,8 @@ mod onnx;
 #[allow(missing_docs, reason = "the names are the specification's")]
 mod proto;
 
-use nestling_bundle::atomic_file::{WriteError, write_atomically};
 use nestling_bundle::Bundle;
+use nestling_bundle::atomic_file::{WriteError, write_atomically};
 use nestling_core::image::Preprocessing;
 use nestling_core::reference::SharedWeights;
 use nestling_core::space::{Network, SearchSpace, Statistics};

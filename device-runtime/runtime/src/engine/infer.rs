@@ -97,11 +97,7 @@ impl Supernet {
     ///
     /// # Errors
     /// As [`Supernet::infer`], of the first image that fails.
-    pub async fn infer_many_async<'a, F>(
-        &self,
-        child: &PreparedChild,
-        frames: &[F],
-    ) -> Result<Vec<Vec<f32>>, Error>
+    pub async fn infer_many_async<'a, F>(&self, child: &PreparedChild, frames: &[F]) -> Result<Vec<Vec<f32>>, Error>
     where
         for<'b> &'b F: Into<Frame<'a>>,
     {

@@ -1,6 +1,6 @@
+use crate::engine::Frame;
 #[cfg(not(target_arch = "wasm32"))]
 use crate::gpu::block_on;
-use crate::engine::Frame;
 use crate::session::Runtime;
 use crate::{Error, OnProgress, Phase, Progress};
 use nestling_core::space::{CalibratedChild, Child};

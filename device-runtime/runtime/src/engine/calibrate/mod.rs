@@ -21,9 +21,9 @@ mod progress;
 mod run;
 
 use crate::Error;
-use crate::engine::{Frame, Supernet};
 use crate::engine::arithmetic::check_arithmetic;
 use crate::engine::pipelines::{Pipelines, Wanted};
+use crate::engine::{Frame, Supernet};
 #[cfg(not(target_arch = "wasm32"))]
 use crate::gpu::block_on;
 use nestling_core::space::{CalibratedChild, Child};
