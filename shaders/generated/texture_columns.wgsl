@@ -61,8 +61,8 @@ fn packed_luma(colour: vec3<f32>) -> f32 {
     return colour.x; // Grey8
 }
 
-// First pass of the resize: every row gets the target's number of columns. It writes 0 to 255. The kernel below says where
-// its pixels come from: value.
+// First pass of the resize: every row gets the target's number of columns. It writes 0 to 255. The kernel below says
+// where its pixels come from: value.
 
 @group(0) @binding(3) var<storage, read_write> destination: array<vec4<f32>>;
 @group(0) @binding(4) var<uniform> resize: Resize;

@@ -47,8 +47,8 @@ pub fn write_atomically(path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Re
 }
 
 /// Whether [`write_atomically`] writes `path` in place: it is a pipe, a device, or an open file of a process such as
-/// `/dev/stdout`. Such a path has no older file that could be kept under another name, and reading it first may wait for
-/// ever.
+/// `/dev/stdout`. Such a path has no older file that could be kept under another name, and reading it first may wait
+/// for ever.
 pub fn is_written_in_place(path: &Path) -> bool {
     !path.is_dir() && target(path).is_ok_and(|target| matches!(target, Target::InPlace))
 }

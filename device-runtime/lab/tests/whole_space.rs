@@ -106,8 +106,8 @@ fn choices_in_the_whole_space_are_audited() {
     };
     let audit = audit_choices(&runtime, &bundle, &options).unwrap();
     assert_eq!((audit.choices.len(), audit.whole_space.len()), (3, 5));
-    // Other load may refuse the first budgets, which leave little room, but not the last ones. There a better child than the
-    // only one that ships is found.
+    // Other load may refuse the first budgets, which leave little room, but not the last ones. There a better child
+    // than the only one that ships is found.
     assert!(audit.whole_space[4].adopted.is_some(), "{audit:?}");
     let refused = audit.choices.iter().filter(|one| one.chosen.is_none()).count();
     assert!(audit.refused == refused && refused < 3, "{audit:?}");

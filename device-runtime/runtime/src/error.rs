@@ -310,8 +310,8 @@ impl From<Stale> for Error {
 }
 
 impl Error {
-    /// A stable name of the kind of error, in snake case: for programs, logs and bindings. Codes are never reused. That of
-    /// a space, a child, a bundle, an image, a weight, a governor or a stale profile is the inner error's own.
+    /// A stable name of the kind of error, in snake case: for programs, logs and bindings. Codes are never reused. That
+    /// of a space, a child, a bundle, an image, a weight, a governor or a stale profile is the inner error's own.
     ///
     /// ```
     /// let error = nestling::Error::Busy { action: "a measurement" };

@@ -25,8 +25,8 @@ pub struct ChoiceAuditOptions<'a> {
     /// Budgets for the whole space, spread alike; none leaves it out.
     pub whole_space_budgets: usize,
     /// The last budget, as a multiple of the time that the slowest shipped child takes: a finite number above zero. The
-    /// first is 1.08 times that of the fastest. A large one also admits, in the whole space, children that are slower than
-    /// every shipped one.
+    /// first is 1.08 times the time of the fastest. A large one also admits, in the whole space, children that are
+    /// slower than every shipped one.
     pub slowest_factor: f64,
     /// Which runs the budgets bind.
     pub quantile: Quantile,

@@ -80,8 +80,8 @@ impl Supernet {
         block_on(self.run(child, Input::Tensor(tensor)))
     }
 
-    /// Classifies many images, each of pixels or a texture, and keeps the GPU busy while answers are read. Logits are in the
-    /// images' order.
+    /// Classifies many images, each of pixels or a texture, and keeps the GPU busy while answers are read. Logits are
+    /// in the images' order.
     ///
     /// # Errors
     /// As [`Supernet::infer`], of the first image that fails.

@@ -28,7 +28,7 @@ impl TextureReader {
         self.recent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What was bound for this very texture, not for one that looks alike.
+    /// The bind group of this very texture, not of one that looks alike.
     fn find(&self, texture: &wgpu::Texture) -> Option<Arc<BoundTexture>> {
         let mut recent = self.recent();
         let entry = recent.iter().position(|(known, _)| known == texture).and_then(|index| recent.remove(index))?;
@@ -37,7 +37,7 @@ impl TextureReader {
         Some(bound)
     }
 
-    /// Keeps what was bound, in place of the texture that was not read for the longest time.
+    /// Keeps a texture's bind group, in place of that of the texture that was not read for the longest time.
     fn keep(&self, texture: &wgpu::Texture, bound: &Arc<BoundTexture>) {
         let mut recent = self.recent();
         // Another thread may have bound the same texture meanwhile.

@@ -32,8 +32,8 @@ impl Runtime {
         self.answer(child.prepared(), logits)
     }
 
-    /// Classifies many images with one child and keeps the GPU busy meanwhile. Answers are in the images' order. Images may be
-    /// pixels or, as a slice of [`Frame`]s, textures too.
+    /// Classifies many images with one child and keeps the GPU busy meanwhile. Answers are in the images' order. Images
+    /// may be pixels or, as a slice of [`Frame`]s, textures too.
     ///
     /// # Errors
     /// As [`Runtime::classify`], of the first image that fails.

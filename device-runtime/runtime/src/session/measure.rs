@@ -222,8 +222,8 @@ impl Runtime {
         block_on(self.choose_spread_async(count, quantile))
     }
 
-    /// As [`Runtime::choose_spread`], without blocking. Dropping the future leaves the child of the last choice that it had
-    /// made active.
+    /// As [`Runtime::choose_spread`], without blocking. Dropping the future leaves the child of the last choice that it
+    /// had made active.
     ///
     /// # Errors
     /// As [`Runtime::choose_spread`].

@@ -33,8 +33,8 @@ use std::sync::PoisonError;
 const ACTION: &str = "a calibration";
 
 impl Supernet {
-    /// Computes a child's batch-norm statistics on this device, over images as the network will meet them, each of pixels or
-    /// a texture: some hundred from where it will be used, no labels needed.
+    /// Computes a child's batch-norm statistics on this device, over images as the network will meet them, each of
+    /// pixels or a texture: some hundred from where it will be used, no labels needed.
     ///
     /// Exact: each layer's mean and biased variance over all images, with every layer before it normalised by its final
     /// statistics, which is what one batch of all images would give. The trainer's statistics over the same images are the
@@ -49,8 +49,8 @@ impl Supernet {
     /// [`Error::NoImages`] if there is none, [`Error::Space`] if the space does not offer the child or the
     /// weights are so broken that a statistic is not finite, [`Error::SlotsInUse`] if no slot is free,
     /// [`Error::ImageTooLarge`] for an image beyond the options' side, [`Error::Texture`] for a texture that cannot be
-    /// read, [`Error::CalibrationMemory`] if the images need more memory than there is, [`Error::FastKernels`] if the driver refused the fast pipelines,
-    /// [`Error`] otherwise. The supernet is as before then.
+    /// read, [`Error::CalibrationMemory`] if the images need more memory than there is, [`Error::FastKernels`] if the
+    /// driver refused the fast pipelines, [`Error`] otherwise. The supernet is as before then.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn calibrate<'a, F>(
         &self,

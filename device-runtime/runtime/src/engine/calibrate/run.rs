@@ -28,7 +28,7 @@ const IN_FLIGHT: usize = 2;
 /// Most bytes of images that wait to be sent.
 const MAX_WAITING: usize = 16 << 20;
 
-/// What a child is calibrated on.
+/// One of the images that a child is calibrated on.
 #[derive(Clone, Copy)]
 pub(super) enum Given<'a> {
     Frame(Frame<'a>),
