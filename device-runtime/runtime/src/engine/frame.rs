@@ -74,8 +74,8 @@ pub trait FromTexture {
     /// without the view format is refused when it is classified.
     ///
     /// # Panics
-    /// wgpu itself panics when a texture of another `wgpu::Instance` is classified. But wgpu numbers textures anew in each
-    /// instance: one with the number of one of the last four is taken for that.
+    /// wgpu itself panics when a texture of another `wgpu::Instance` is classified. But wgpu numbers textures anew in
+    /// each instance: one with the number of one of the last four is taken for that.
     fn texture(texture: &wgpu::Texture) -> Result<Frame<'_>, Error>;
 }
 

@@ -24,7 +24,8 @@ impl Runtime {
     ///
     /// # Errors
     /// [`Error`] if the space does not offer the child, there is no image or too many for the GPU's memory, a texture
-    /// cannot be read, every spare slot is in use, or the GPU fails; [`Error::Busy`] while another call measures, chooses or calibrates.
+    /// cannot be read, every spare slot is in use, or the GPU fails; [`Error::Busy`] while another call measures, chooses
+    /// or calibrates.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn calibrate<'a, F>(&self, child: &Child, frames: &[F]) -> Result<CalibratedChild, Error>
     where
