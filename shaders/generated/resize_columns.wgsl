@@ -69,16 +69,13 @@ fn packed_luma(colour: vec3<f32>) -> f32 {
     return colour.x; // Grey8
 }
 
-// First pass of the resize: every row of the 8-bit image gets the target's number of columns. It writes 0 to 255.
+// First pass of the resize: every row gets the target's number of columns. It writes 0 to 255. The kernel below says
+// where its pixels come from: value.
 
-@group(0) @binding(0) var<storage, read> image: array<u32>;
 @group(0) @binding(3) var<storage, read_write> destination: array<vec4<f32>>;
 @group(0) @binding(4) var<uniform> resize: Resize;
 
-@compute @workgroup_size(WORKGROUP)
-fn resize_columns(@builtin(global_invocation_id) thread: vec3<u32>) {
-    let column = thread.x;
-    let row = thread.y;
+fn filter_columns(column: u32, row: u32) {
     if column >= resize.target_side {
         return;
     }
@@ -91,6 +88,15 @@ fn resize_columns(@builtin(global_invocation_id) thread: vec3<u32>) {
         total += weight;
     }
     destination[row * resize.target_side + column] = sum / total;
+}
+
+// First pass of the resize, from an 8-bit image in a buffer.
+
+@group(0) @binding(0) var<storage, read> image: array<u32>;
+
+@compute @workgroup_size(WORKGROUP)
+fn resize_columns(@builtin(global_invocation_id) thread: vec3<u32>) {
+    filter_columns(thread.x, thread.y);
 }
 
 fn byte(index: u32) -> f32 {

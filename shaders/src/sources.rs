@@ -16,6 +16,8 @@ use std::fmt;
 const LAYER: &str = include_str!("../wgsl/layer.wgsl");
 /// The struct of the resize, and its filter.
 const RESIZE: &str = include_str!("../wgsl/resize.wgsl");
+/// The loop of the resize's first pass, wherever pixels come from.
+const COLUMNS: &str = include_str!("../wgsl/columns.wgsl");
 
 impl Specialisation {
     /// The whole WGSL module of a kernel, for a storage of the weights.
@@ -54,6 +56,8 @@ impl Specialisation {
                 }
                 if matches!(kernel, Kernel::ResizeColumns | Kernel::TextureColumns) {
                     write_packed_luma(&mut to);
+                    to.lines(COLUMNS);
+                    to.line("");
                 }
             }
         }

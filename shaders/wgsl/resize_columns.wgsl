@@ -1,25 +1,10 @@
-// First pass of the resize: every row of the 8-bit image gets the target's number of columns. It writes 0 to 255.
+// First pass of the resize, from an 8-bit image in a buffer.
 
 @group(0) @binding(0) var<storage, read> image: array<u32>;
-@group(0) @binding(3) var<storage, read_write> destination: array<vec4<f32>>;
-@group(0) @binding(4) var<uniform> resize: Resize;
 
 @compute @workgroup_size(WORKGROUP)
 fn resize_columns(@builtin(global_invocation_id) thread: vec3<u32>) {
-    let column = thread.x;
-    let row = thread.y;
-    if column >= resize.target_side {
-        return;
-    }
-    let t = taps(column, resize.source_side, resize.target_side);
-    var sum = vec4<f32>();
-    var total = 0.0;
-    for (var pixel = t.first; pixel < t.end; pixel++) {
-        let weight = tap_weight(t, pixel);
-        sum += weight * value(row, pixel);
-        total += weight;
-    }
-    destination[row * resize.target_side + column] = sum / total;
+    filter_columns(thread.x, thread.y);
 }
 
 fn byte(index: u32) -> f32 {

@@ -1,25 +1,10 @@
 // First pass of the resize, from a texture: as resize_columns does, to the last bit.
 
 @group(0) @binding(0) var image: texture_2d<f32>;
-@group(0) @binding(3) var<storage, read_write> destination: array<vec4<f32>>;
-@group(0) @binding(4) var<uniform> resize: Resize;
 
 @compute @workgroup_size(WORKGROUP)
 fn texture_columns(@builtin(global_invocation_id) thread: vec3<u32>) {
-    let column = thread.x;
-    let row = thread.y;
-    if column >= resize.target_side {
-        return;
-    }
-    let t = taps(column, resize.source_side, resize.target_side);
-    var sum = vec4<f32>();
-    var total = 0.0;
-    for (var pixel = t.first; pixel < t.end; pixel++) {
-        let weight = tap_weight(t, pixel);
-        sum += weight * value(row, pixel);
-        total += weight;
-    }
-    destination[row * resize.target_side + column] = sum / total;
+    filter_columns(thread.x, thread.y);
 }
 
 // The network's channels of a pixel. A texture gives a share of 255: rounding restores the very byte.

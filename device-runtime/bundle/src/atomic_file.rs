@@ -46,6 +46,13 @@ pub fn write_atomically(path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Re
     written.map_err(|source| WriteError { path: path.to_owned(), source })
 }
 
+/// Whether [`write_atomically`] writes `path` in place: it is a pipe, a device, or an open file of a process such as
+/// `/dev/stdout`. Such a path has no older file that could be kept under another name, and reading it first may wait
+/// for ever.
+pub fn is_written_in_place(path: &Path) -> bool {
+    !path.is_dir() && target(path).is_ok_and(|target| matches!(target, Target::InPlace))
+}
+
 enum Target {
     /// Anything that is not a regular file.
     InPlace,
@@ -150,6 +157,15 @@ mod tests {
     }
 
     #[test]
+    fn a_file_a_folder_and_what_is_not_there_yet_are_not_written_in_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        assert!(!is_written_in_place(&file));
+        fs::write(&file, b"old").unwrap();
+        assert!(!is_written_in_place(&file) && !is_written_in_place(folder.path()));
+    }
+
+    #[test]
     fn many_writers_leave_one_whole_file() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("file");
@@ -211,6 +227,7 @@ mod tests {
                     bytes
                 }
             });
+            assert!(is_written_in_place(&path));
             write_atomically(&path, |file| file.write_all(b"through the pipe")).unwrap();
             assert_eq!(reader.join().unwrap(), b"through the pipe");
             assert!(fs::metadata(&path).unwrap().file_type().is_fifo());
@@ -237,6 +254,7 @@ mod tests {
             file.write_all(b"before, ").unwrap();
             let link = folder.path().join("stdout");
             symlink(format!("/proc/self/fd/{}", file.as_raw_fd()), &link).unwrap();
+            assert!(is_written_in_place(&link));
             write_atomically(&link, |file| file.write_all(b"after")).unwrap();
             assert_eq!(fs::read_to_string(folder.path().join("output")).unwrap(), "before, after");
             assert_eq!(names(folder.path()), ["output", "stdout"]);

@@ -321,6 +321,31 @@ fn a_profile_is_stored_beside_its_bundle_and_overwrites_nothing_else() {
     assert!(stored.is_dir());
 }
 
+/// Neither is read first or renamed, which would wait for ever or hide it.
+#[cfg(unix)]
+#[test]
+fn a_profile_goes_to_a_device_or_through_a_pipe_in_place() {
+    use std::os::unix::fs::{FileTypeExt, symlink};
+    let folder = tempfile::tempdir().unwrap();
+    let bundle = common::write_bundle(folder.path());
+    let (link, pipe) = (folder.path().join("link"), folder.path().join("pipe"));
+    symlink("/dev/null", &link).unwrap();
+    let profile = |out: &Path| json(&["profile", text(&bundle), "--seconds", "0", "--tune", "0", "--out", text(out)]);
+    profile(&link);
+    assert_eq!(std::fs::read_link(&link).unwrap(), Path::new("/dev/null"));
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let reader = std::thread::spawn({
+        let pipe = pipe.clone();
+        move || std::fs::read(pipe).unwrap()
+    });
+    let measured = profile(&pipe);
+    let written: Value = serde_json::from_slice(&reader.join().unwrap()).unwrap();
+    assert_eq!(written["children"], measured["children"]);
+    assert!(std::fs::metadata(&pipe).unwrap().file_type().is_fifo());
+    // The bundle, the link and the pipe: nothing was set aside or left.
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 3);
+}
+
 #[test]
 fn where_the_bundle_knows_other_devices_three_children_are_enough_to_choose() {
     let folder = tempfile::tempdir().unwrap();

@@ -310,7 +310,8 @@ impl From<Stale> for Error {
 }
 
 impl Error {
-    /// A stable name of the variant, in snake case: for programs, logs and bindings. Codes are never reused.
+    /// A stable name of the kind of error, in snake case: for programs, logs and bindings. Codes are never reused. That
+    /// of a space, a child, a bundle, an image, a weight, a governor or a stale profile is the inner error's own.
     ///
     /// ```
     /// let error = nestling::Error::Busy { action: "a measurement" };
@@ -332,10 +333,10 @@ impl Error {
             Self::TooLarge { .. } => "too_large",
             Self::Weights { .. } => "weights",
             Self::Preprocessing { .. } => "preprocessing",
-            Self::WeightRange(_) => "weight_range",
-            Self::Space(_) => "space",
-            Self::Bundle(_) => "bundle",
-            Self::Image(_) => "image",
+            Self::WeightRange(error) => error.code(),
+            Self::Space(error) => error.code(),
+            Self::Bundle(error) => error.code(),
+            Self::Image(error) => error.code(),
             Self::UnknownChild { .. } => "unknown_child",
             Self::SlotsInUse { .. } => "slots_in_use",
             Self::Foreign { .. } => "foreign_child",
@@ -346,12 +347,36 @@ impl Error {
             Self::Texture { .. } => "texture",
             Self::Tensor { .. } => "tensor",
             Self::NotFinite { .. } => "not_finite",
-            Self::StaleProfile(_) => "stale_profile",
+            Self::StaleProfile(stale) => stale.code(),
             Self::BelowFastest { .. } => "below_fastest",
             Self::InvalidBudget { .. } => "invalid_budget",
-            Self::Governor(_) => "governor",
+            Self::Governor(error) => error.code(),
             Self::OtherBundle { .. } => "other_bundle",
             Self::CannotJudge { .. } => "cannot_judge",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nestling_core::image::Image;
+    use nestling_core::metrics::Millis;
+    use nestling_core::space::Child;
+
+    #[test]
+    fn an_error_that_holds_another_has_the_code_of_that() {
+        let range = OutOfRange { layer: "stem".into(), value: "1e9".into(), storage: Default::default() };
+        let wrapped: [(Error, &str); 6] = [
+            ("r28".parse::<Child>().unwrap_err().into(), "invalid_child"),
+            (BundleError::NotABundle.into(), "bundle_not_a_bundle"),
+            (Image::grey8(8, 8, &[]).unwrap_err().into(), "image_length"),
+            (range.into(), "weight_out_of_range"),
+            (Stale::Kernels.into(), "profile_stale_kernels"),
+            (GovernorError::NoDuration { limit: Millis(0.0) }.into(), "governor_no_duration"),
+        ];
+        for (error, code) in wrapped {
+            assert_eq!(error.code(), code, "{error}");
         }
     }
 }

@@ -4,11 +4,11 @@ mod onnx;
 #[allow(missing_docs, reason = "the names are the specification's")]
 mod proto;
 
+use nestling_bundle::Bundle;
 use nestling_bundle::atomic_file::{WriteError, write_atomically};
-use nestling_bundle::{Bundle, BundleError};
 use nestling_core::image::Preprocessing;
 use nestling_core::reference::SharedWeights;
-use nestling_core::space::{Network, SearchSpace, SpaceError, Statistics};
+use nestling_core::space::{Network, SearchSpace, Statistics};
 use safetensors::tensor::{Dtype, TensorView};
 use std::collections::HashMap;
 use std::path::Path;
@@ -36,12 +36,6 @@ impl Format {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ExportError {
-    /// The bundle has no such child.
-    #[error(transparent)]
-    Bundle(#[from] BundleError),
-    /// The space does not offer the child.
-    #[error(transparent)]
-    Space(#[from] SpaceError),
     /// The tensors cannot be written in this format.
     #[error("child `{child}` cannot be written as safetensors: {problem}")]
     Format {

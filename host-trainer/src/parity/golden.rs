@@ -53,7 +53,10 @@ impl<'a> GoldenMaker<'a> {
     /// Runs the child at `index` of the bundle on one input, on both sides.
     ///
     /// # Errors
-    /// [`ParityError`] if there is no such child, or the device refuses it.
+    /// [`ParityError`] if the device refuses the child or the input.
+    ///
+    /// # Panics
+    /// If `index` is no place in [`Bundle::children`].
     pub fn make(&self, index: usize, input: GoldenInput<'_>) -> Result<Golden, ParityError> {
         let calibrated = &self.bundle.calibrated()[index];
         let network = &self.bundle.networks()[index];

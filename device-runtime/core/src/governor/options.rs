@@ -127,3 +127,17 @@ pub enum GovernorError {
         among: usize,
     },
 }
+
+impl GovernorError {
+    /// A stable name of this kind of error, for bindings.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NoRung => "governor_no_rung",
+            Self::Rung { .. } => "governor_rung",
+            Self::NoSuchRung { .. } => "governor_no_such_rung",
+            Self::NoDuration { .. } => "governor_no_duration",
+            Self::Margin { .. } => "governor_margin",
+            Self::Misses { .. } => "governor_misses",
+        }
+    }
+}

@@ -24,6 +24,10 @@ pub struct ChoiceAuditOptions<'a> {
     pub budgets: usize,
     /// Budgets for the whole space, spread in the same way; 0 skips it.
     pub whole_space_budgets: usize,
+    /// The last budget, as a multiple of the time that the slowest shipped child takes: a finite number above zero. The
+    /// first is 1.08 times the time of the fastest. A large one also admits, in the whole space, children that are
+    /// slower than every shipped one.
+    pub slowest_factor: f64,
     /// The quantile that the budgets limit.
     pub quantile: Quantile,
     /// Test images and their classes: they measure the accuracy of an adopted child.
@@ -36,14 +40,26 @@ pub struct ChoiceAuditOptions<'a> {
 
 impl Default for ChoiceAuditOptions<'_> {
     fn default() -> Self {
-        Self { budgets: 200, whole_space_budgets: 0, quantile: Quantile::P95, test: &[], seed: 1, progress: None }
+        Self {
+            budgets: 200,
+            whole_space_budgets: 0,
+            slowest_factor: 1.15,
+            quantile: Quantile::P95,
+            test: &[],
+            seed: 1,
+            progress: None,
+        }
     }
 }
 
 impl fmt::Debug for ChoiceAuditOptions<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { budgets, whole_space_budgets, quantile, .. } = self;
-        write!(f, "ChoiceAuditOptions({budgets} budgets at {quantile}, {whole_space_budgets} for the whole space)")
+        let Self { budgets, whole_space_budgets, slowest_factor, quantile, .. } = self;
+        write!(
+            f,
+            "ChoiceAuditOptions({budgets} budgets at {quantile} up to {slowest_factor} times the slowest child's, \
+             {whole_space_budgets} for the whole space)"
+        )
     }
 }
 
@@ -113,8 +129,8 @@ const BATCHES: usize = 4;
 const RUNS: usize = 50;
 /// Rounds over the shipped children, for the oracle.
 const ROUNDS: usize = 8;
-/// The first budget over the fastest child's time, and the last over the slowest's.
-const BEYOND: (f64, f64) = (1.08, 1.15);
+/// The first budget over the fastest child's time.
+const FASTEST_FACTOR: f64 = 1.08;
 
 /// The true time and accuracy of a shipped child.
 struct Known {
@@ -127,7 +143,8 @@ struct Known {
 /// whole space.
 ///
 /// # Errors
-/// [`Error`] if the GPU fails, or the bundle has no accuracy predictor or images to judge children that do not ship.
+/// [`Error`] if the GPU fails, or the bundle has no accuracy predictor or images to judge children that do not ship;
+/// [`Error::InvalidBudget`] if [`ChoiceAuditOptions::slowest_factor`] is not a finite number above zero.
 pub fn audit_choices(
     runtime: &Runtime,
     bundle: &Bundle,
@@ -147,7 +164,11 @@ pub fn audit_choices(
     let known = known(runtime, quantile, &mut drift)?;
     let usual = drift.usual();
     let times = || known.iter().map(|one| one.time.0);
-    let (first, last) = (times().fold(f64::MAX, f64::min) * BEYOND.0, times().fold(0.0, f64::max) * BEYOND.1);
+    let first = times().fold(f64::MAX, f64::min) * FASTEST_FACTOR;
+    let last = times().fold(0.0, f64::max) * options.slowest_factor;
+    if !(last > 0.0 && last.is_finite()) {
+        return Err(Error::InvalidBudget { budget: Budget { limit: Millis(last), quantile } });
+    }
     let spread = |count: usize| -> Vec<Millis> {
         let step = |index: usize| index as f64 / (count - 1).max(1) as f64;
         (0..count).map(|index| Millis(first * (last / first).powf(step(index)))).collect()

@@ -20,7 +20,7 @@
 //! the squeezed mean to `expanded`, and the gate behind `filtered`, where the projection reads both. A shortcut of its
 //! own goes through `expanded` and takes the place of the block's input, which nothing else needs any more.
 //!
-//! The rooms: [`load`] makes what [`run`] runs; [`measure`] times it, and [`calibrate`] finds statistics with it.
+//! The folders: [`load`] makes what [`run`] runs; [`measure`] times it, and [`calibrate`] finds statistics with it.
 //! [`plan`] decides, [`resources`] holds what is on the GPU, and [`trial`] tries an adapter before either is trusted.
 
 mod calibrate;

@@ -5,7 +5,7 @@ use crate::profiling::ProfileOptions;
 use crate::{Phase, Progress};
 use nestling_core::choosing::Budget;
 use nestling_core::image::Image;
-use nestling_core::metrics::Millis;
+use nestling_core::metrics::{Millis, Quantile};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context as TaskContext, Poll, Waker};
 
@@ -48,8 +48,11 @@ fn every_future_can_be_sent_to_another_thread() {
     assert_send(&runtime.profile_async(&quick()));
     assert_send(&runtime.ensure_profile_async());
     assert_send(&runtime.choose_async(ample(), Some(progress)));
+    assert_send(&runtime.typical_budgets_async(2, Quantile::P50));
+    assert_send(&runtime.choose_spread_async(2, Quantile::P50));
     assert_send(&runtime.classify_async(&image));
     assert_send(&runtime.classify_many_async(&images));
+    assert_send(&runtime.logits_async(&image));
     assert_send(&runtime.prepare_async(&bundle.calibrated()[0]));
     assert_send(&runtime.calibrate_async(&child, &images, Some(progress)));
     assert_send(&runtime.choose_in_whole_space_async(&bundle, ample(), &WholeSpaceOptions::default()));
@@ -87,6 +90,44 @@ fn a_dropped_choice_leaves_the_active_child_and_the_turn_free() {
     drop(runtime.choose_async(ample(), None));
     let choice = runtime.choose(ample()).unwrap();
     assert_eq!((choice.entry().name.as_str(), runtime.active().name()), ("biggest", Some("biggest")));
+}
+
+#[test]
+fn a_spread_can_be_dropped_and_awaited_and_needs_a_profile_of_its_own_only_once() {
+    let bundle = tests::bundle(WeightStorage::F32);
+    let runtime = runtime(&bundle);
+    poll_and_drop(runtime.typical_budgets_async(2, Quantile::P50), || true);
+    poll_and_drop(runtime.choose_spread_async(2, Quantile::P50), || true);
+    assert!(runtime.current_profile().is_none());
+    runtime.profile(&quick()).unwrap();
+    let budgets = pollster::block_on(runtime.typical_budgets_async(2, Quantile::P50)).unwrap();
+    assert_eq!(budgets, runtime.typical_budgets(2, Quantile::P50).unwrap());
+    // A choice is under way when this is dropped: the turn is free again, and the active child the one that it was.
+    runtime.switch_to("smallest").unwrap();
+    poll_and_drop(runtime.choose_spread_async(2, Quantile::P50), || true);
+    assert_eq!(runtime.active().name(), Some("smallest"));
+    match pollster::block_on(runtime.choose_spread_async(2, Quantile::P50)) {
+        Ok(choices) => {
+            assert_eq!(choices.len(), budgets.len());
+            assert_eq!(runtime.active().name(), choices.last().map(|choice| choice.entry().name.as_str()));
+        }
+        // Other load may grow faster than budgets are widened.
+        Err(error) => assert!(matches!(error, Error::BelowFastest { .. }), "{error}"),
+    }
+}
+
+#[test]
+fn logits_are_the_same_with_and_without_blocking() {
+    let bundle = tests::bundle(WeightStorage::F32);
+    let runtime = runtime(&bundle);
+    let image = runtime.probe_image();
+    let logits = pollster::block_on(runtime.logits_async(&image)).unwrap();
+    assert_eq!(logits, runtime.logits(image).unwrap());
+    {
+        let mut dropped = std::pin::pin!(runtime.logits_async(&image));
+        let _ = dropped.as_mut().poll(&mut TaskContext::from_waker(Waker::noop()));
+    }
+    assert_eq!(logits, runtime.classify(image).unwrap().logits());
 }
 
 #[test]

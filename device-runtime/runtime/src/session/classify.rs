@@ -3,12 +3,11 @@ use crate::engine::{Frame, PreparedChild};
 #[cfg(not(target_arch = "wasm32"))]
 use crate::gpu::block_on;
 use crate::session::{ActiveChild, Answer, Runtime};
-use nestling_core::image::Image;
 use std::sync::Arc;
 
 impl Runtime {
     /// Classifies an image of any size with the active child; its centred square is used. The image may be pixels
-    /// ([`Image`]) or a texture on the GPU ([`FromTexture`](crate::FromTexture)).
+    /// ([`Image`](crate::Image)) or a texture on the GPU ([`FromTexture`](crate::FromTexture)).
     ///
     /// Blocks until the answer is there. May be called from several threads at once, and while another thread switches.
     ///
@@ -33,22 +32,29 @@ impl Runtime {
         self.answer(child.prepared(), logits)
     }
 
-    /// Classifies many images with one child and keeps the GPU busy meanwhile. Answers are in the images' order.
+    /// Classifies many images with one child and keeps the GPU busy meanwhile. Answers are in the images' order. Images
+    /// may be pixels or, as a slice of [`Frame`]s, textures too.
     ///
     /// # Errors
     /// As [`Runtime::classify`], of the first image that fails.
     #[cfg(not(target_arch = "wasm32"))]
-    pub fn classify_many(&self, images: &[Image<'_>]) -> Result<Vec<Answer>, Error> {
-        block_on(self.classify_many_async(images))
+    pub fn classify_many<'a, F>(&self, frames: &[F]) -> Result<Vec<Answer>, Error>
+    where
+        for<'b> &'b F: Into<Frame<'a>>,
+    {
+        block_on(self.classify_many_async(frames))
     }
 
     /// As [`Runtime::classify_many`], without blocking.
     ///
     /// # Errors
     /// As [`Runtime::classify_many`].
-    pub async fn classify_many_async(&self, images: &[Image<'_>]) -> Result<Vec<Answer>, Error> {
+    pub async fn classify_many_async<'a, F>(&self, frames: &[F]) -> Result<Vec<Answer>, Error>
+    where
+        for<'b> &'b F: Into<Frame<'a>>,
+    {
         let active = self.active();
-        let all = self.supernet.infer_many_async(active.prepared(), images).await?;
+        let all = self.supernet.infer_many_async(active.prepared(), frames).await?;
         all.into_iter().map(|logits| self.answer(active.prepared(), logits)).collect()
     }
 
@@ -58,7 +64,15 @@ impl Runtime {
     /// [`Error`], as [`Runtime::classify`].
     #[cfg(not(target_arch = "wasm32"))]
     pub fn logits<'a>(&self, frame: impl Into<Frame<'a>>) -> Result<Vec<f32>, Error> {
-        self.supernet.infer(self.active().prepared(), frame)
+        block_on(self.logits_async(frame))
+    }
+
+    /// As [`Runtime::logits`], without blocking.
+    ///
+    /// # Errors
+    /// As [`Runtime::logits`].
+    pub async fn logits_async<'a>(&self, frame: impl Into<Frame<'a>>) -> Result<Vec<f32>, Error> {
+        self.supernet.infer_async(self.active().prepared(), frame).await
     }
 
     fn answer(&self, child: &PreparedChild, logits: Vec<f32>) -> Result<Answer, Error> {

@@ -188,7 +188,15 @@ impl Runtime {
     /// [`Error`] if there is no profile yet and measuring one fails.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn typical_budgets(&self, count: usize, quantile: Quantile) -> Result<Vec<Budget>, Error> {
-        Ok(self.spread_budgets(&*self.ensure_profile()?, count, quantile))
+        block_on(self.typical_budgets_async(count, quantile))
+    }
+
+    /// As [`Runtime::typical_budgets`], without blocking.
+    ///
+    /// # Errors
+    /// As [`Runtime::typical_budgets`].
+    pub async fn typical_budgets_async(&self, count: usize, quantile: Quantile) -> Result<Vec<Budget>, Error> {
+        Ok(self.spread_budgets(&*self.ensure_profile_async().await?, count, quantile))
     }
 
     fn spread_budgets(&self, profile: &DeviceProfile, count: usize, quantile: Quantile) -> Vec<Budget> {
@@ -211,13 +219,22 @@ impl Runtime {
     /// As [`Runtime::choose`], if the times of the device vary too much.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn choose_spread(&self, count: usize, quantile: Quantile) -> Result<Vec<Choice>, Error> {
+        block_on(self.choose_spread_async(count, quantile))
+    }
+
+    /// As [`Runtime::choose_spread`], without blocking. Dropping the future leaves the child of the last choice that it
+    /// had made active.
+    ///
+    /// # Errors
+    /// As [`Runtime::choose_spread`].
+    pub async fn choose_spread_async(&self, count: usize, quantile: Quantile) -> Result<Vec<Choice>, Error> {
         let mut choices: Vec<Choice> = Vec::new();
-        for mut budget in self.typical_budgets(count, quantile)? {
+        for mut budget in self.typical_budgets_async(count, quantile).await? {
             let before = choices.last().map_or(0.0, |choice| choice.budget().limit.0);
             budget.limit.0 = budget.limit.0.max(before * WIDER);
             for attempt in 0..=ATTEMPTS {
                 let is_new = |choice: &Choice| choices.iter().all(|other| other.entry().name != choice.entry().name);
-                match self.choose(budget) {
+                match self.choose_async(budget, None).await {
                     Ok(choice) if attempt == ATTEMPTS || is_new(&choice) => {
                         choices.push(choice);
                         break;

@@ -8,7 +8,6 @@ use anyhow::{Context as _, Result, ensure};
 use nestling::RuntimeOptions;
 use nestling_core::image::Image;
 use nestling_core::latency::DeviceKey;
-use nestling_lab::Progress;
 use nestling_lab::audit::{AuditedAdoption, ChoiceAudit, ChoiceAuditOptions, audit_choices};
 use serde::Serialize;
 use std::io::{self, Write};
@@ -94,7 +93,7 @@ impl Options {
             test.push((image, class));
         }
         let bar = Bar::new();
-        let show = |Progress { fraction, doing }: Progress| bar.show(fraction, doing);
+        let show = bar.follow_lab();
         let audit = audit_choices(
             &runtime,
             &bundle,
@@ -105,6 +104,7 @@ impl Options {
                 test: &test,
                 seed: self.seed,
                 progress: Some(&show),
+                ..ChoiceAuditOptions::default()
             },
         )?;
         let whole_space_summary = WholeSpace::of(&audit);

@@ -5,7 +5,6 @@ use crate::progress::Bar;
 use crate::{device, profile};
 use anyhow::Result;
 use clap::ValueEnum;
-use nestling::Progress;
 use nestling::WholeSpaceOptions;
 use nestling::block_on;
 use nestling::{Runtime, RuntimeOptions};
@@ -118,9 +117,7 @@ impl Options {
         let bar = Bar::new();
         let mut rows = Vec::with_capacity(budgets.len());
         for (turn, &budget) in budgets.iter().enumerate() {
-            let show = |Progress { fraction, phase }: Progress| {
-                bar.show((turn as f64 + fraction) / budgets.len() as f64, phase);
-            };
+            let show = bar.follow_turn(turn, budgets.len());
             let options = WholeSpaceOptions::default().progress(Some(&show));
             let choice = runtime.choose_in_whole_space(bundle, budget, &options)?;
             rows.push(ChosenChild::of_whole_space(&choice, runtime.space())?);

@@ -8,7 +8,6 @@ use nestling::TileChoice;
 use nestling::low_level::kernels_fingerprint;
 use nestling_bundle::DeviceProfile;
 use nestling_core::latency::{DeviceKey, LatencyTable};
-use nestling_lab::Progress;
 use nestling_lab::evaluation::{Accuracy, Evaluation, EvaluationOptions, evaluate_prediction};
 use serde::Serialize;
 use std::io::{self, Write};
@@ -72,7 +71,7 @@ impl Options {
         }
         profile::prepare(&runtime, self.profile.as_deref(), &self.measurement_time)?;
         let bar = Bar::new();
-        let show = |Progress { fraction, doing }: Progress| bar.show(fraction, doing);
+        let show = bar.follow_lab();
         let options = EvaluationOptions {
             children: self.children as usize,
             rounds: self.rounds as usize,

@@ -6,9 +6,8 @@ use anyhow::{Context as _, Result};
 use nestling::ProfileOptions;
 use nestling::Runtime;
 use nestling::TileChoice;
-use nestling_bundle::atomic_file::write_atomically;
+use nestling_bundle::atomic_file::{is_written_in_place, write_atomically};
 use nestling_bundle::{DeviceProfile, ProfileError, Stale};
-use nestling_lab::Progress;
 use nestling_lab::report::{DeviceReport, Opening, ReportOptions, WarmUp, trace_events};
 use nestling_lab::trace::{LayerTrace, trace_layers};
 use serde::Serialize;
@@ -29,7 +28,8 @@ pub struct Options {
     /// The bundle.
     bundle: PathBuf,
     /// Where to store the profile, for `choose --profile` and for apps [default: beside the bundle, with the extension
-    /// profile.json]. An older file that is not a fresh profile of this device is kept, with .old behind its name.
+    /// profile.json]. An older file that is not a fresh profile of this device is kept, with .old behind its
+    /// name; a pipe or a device, such as /dev/stdout, is written in place.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
     /// Seconds to look for the fastest tiles of pointwise layers before measuring; 0 takes the vendor's. Apps that load
@@ -99,7 +99,7 @@ impl Options {
         let profile = Arc::unwrap_or_clone(profile);
         let Some(warm_up) = warm_up else { return Ok(Profile::Plain(Box::new(profile))) };
         let bar = Bar::new();
-        let show = |Progress { fraction, doing }: Progress| bar.show(fraction, doing);
+        let show = bar.follow_lab();
         let options = ReportOptions { children: &self.children, progress: Some(&show) };
         let opening = Opening { open_ms: open.wall, load_ms: load.wall };
         let report = DeviceReport::assemble(&runtime, &bundle, opening, warm_up, profile, &options)?;
@@ -129,9 +129,10 @@ fn measure(runtime: &Runtime, time: &MeasurementTime) -> Result<Arc<DeviceProfil
     runtime.profile(&options).context("measuring this device")
 }
 
-/// Keeps the older file under another name: it may be another device's profile, or no profile at all.
+/// Keeps what is there under another name: it may be another device's profile, or no profile at all. A pipe or a device
+/// stays: it is written in place.
 fn set_aside(path: &Path) -> Result<()> {
-    if !path.exists() {
+    if !path.exists() || is_written_in_place(path) {
         return Ok(());
     }
     let with = |ending: &str| {
@@ -176,6 +177,9 @@ impl ProfileFile {
 
 /// Sets aside the file that a new profile would overwrite, unless that is only an older profile of this device.
 fn make_room(runtime: &Runtime, path: &Path) -> Result<()> {
+    if is_written_in_place(path) {
+        return Ok(());
+    }
     let why = match ProfileFile::at(path)? {
         ProfileFile::Nothing => return Ok(()),
         ProfileFile::Profile(old) => match runtime.staleness_of(&old) {

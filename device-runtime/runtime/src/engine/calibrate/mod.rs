@@ -21,22 +21,20 @@ mod progress;
 mod run;
 
 use crate::Error;
-use crate::engine::Supernet;
 use crate::engine::resources::{Pipelines, Wanted};
-use crate::engine::run::Input;
 use crate::engine::trial::check_arithmetic;
+use crate::engine::{Frame, Supernet};
 #[cfg(not(target_arch = "wasm32"))]
 use crate::gpu::block_on;
-use nestling_core::image::Image;
 use nestling_core::space::{CalibratedChild, Child};
-use run::Calibration;
+use run::{Calibration, Given};
 use std::sync::PoisonError;
 
 const ACTION: &str = "a calibration";
 
 impl Supernet {
-    /// Computes a child's batch-norm statistics on this device, over `images` as the network will meet them: some
-    /// hundred from where it will be used, no labels needed.
+    /// Computes a child's batch-norm statistics on this device, over images as the network will meet them, each of
+    /// pixels or a texture: some hundred from where it will be used, no labels needed.
     ///
     /// Exact: each layer's mean and biased variance over all images, with every layer before it normalised by its final
     /// statistics, which is what one batch of all images would give. The trainer's statistics over the same images are
@@ -50,31 +48,37 @@ impl Supernet {
     /// # Errors
     /// [`Error::NoImages`] if there is none, [`Error::Space`] if the space does not offer the child or the
     /// weights are so broken that a statistic is not finite, [`Error::SlotsInUse`] if no slot is free,
-    /// [`Error::ImageTooLarge`] for an image beyond the options' side, [`Error::CalibrationMemory`] if the
-    /// images need more memory than there is, [`Error::FastKernels`] if the driver refused the fast pipelines,
-    /// [`Error`] otherwise. The supernet is as before then.
+    /// [`Error::ImageTooLarge`] for an image beyond the options' side, [`Error::Texture`] for a texture that cannot be
+    /// read, [`Error::CalibrationMemory`] if the images need more memory than there is, [`Error::FastKernels`] if the
+    /// driver refused the fast pipelines, [`Error`] otherwise. The supernet is as before then.
     #[cfg(not(target_arch = "wasm32"))]
-    pub fn calibrate(
+    pub fn calibrate<'a, F>(
         &self,
         child: &Child,
-        images: &[Image<'_>],
+        frames: &[F],
         progress: Option<&(dyn Fn(f64) + Sync)>,
-    ) -> Result<CalibratedChild, Error> {
-        block_on(self.calibrate_async(child, images, progress))
+    ) -> Result<CalibratedChild, Error>
+    where
+        for<'b> &'b F: Into<Frame<'a>>,
+    {
+        block_on(self.calibrate_async(child, frames, progress))
     }
 
     /// The same without blocking: the only way in a browser.
     ///
     /// # Errors
     /// As [`Supernet::calibrate`].
-    pub async fn calibrate_async(
+    pub async fn calibrate_async<'a, F>(
         &self,
         child: &Child,
-        images: &[Image<'_>],
+        frames: &[F],
         progress: Option<&(dyn Fn(f64) + Sync)>,
-    ) -> Result<CalibratedChild, Error> {
-        let inputs: Vec<Input<'_>> = images.iter().map(Input::Image).collect();
-        self.calibrate_inputs(child, &inputs, progress).await
+    ) -> Result<CalibratedChild, Error>
+    where
+        for<'b> &'b F: Into<Frame<'a>>,
+    {
+        let given: Vec<Given<'_>> = frames.iter().map(|frame| Given::Frame(frame.into())).collect();
+        self.calibrate_given(child, &given, progress).await
     }
 
     /// The same over tensors that are resized and normalised already, each `[channels][height][width]` at the child's
@@ -89,23 +93,23 @@ impl Supernet {
         tensors: &[&[f32]],
         progress: Option<&(dyn Fn(f64) + Sync)>,
     ) -> Result<CalibratedChild, Error> {
-        let inputs: Vec<Input<'_>> = tensors.iter().map(|tensor| Input::Tensor(tensor)).collect();
-        block_on(self.calibrate_inputs(child, &inputs, progress))
+        let given: Vec<Given<'_>> = tensors.iter().map(|tensor| Given::Tensor(tensor)).collect();
+        block_on(self.calibrate_given(child, &given, progress))
     }
 
-    async fn calibrate_inputs(
+    async fn calibrate_given(
         &self,
         child: &Child,
-        inputs: &[Input<'_>],
+        given: &[Given<'_>],
         progress: Option<&(dyn Fn(f64) + Sync)>,
     ) -> Result<CalibratedChild, Error> {
-        if inputs.is_empty() {
+        if given.is_empty() {
             return Err(Error::NoImages { child: child.to_string() });
         }
         self.context.check(ACTION)?;
         self.ready().await?;
-        let mut calibration = Calibration::new(self, child, inputs.len(), progress).await?;
-        calibration.keep_inputs(inputs).await?;
+        let mut calibration = Calibration::new(self, child, given.len(), progress).await?;
+        calibration.keep_inputs(given).await?;
         calibration.finish().await
     }
 

@@ -7,7 +7,7 @@ use crate::engine::calibrate::progress::Progress;
 use crate::engine::plan::{LayerPlan, Location, norm_elements, pairs, shape_parameters, steps};
 use crate::engine::resources::{Pipelines, Wanted};
 use crate::engine::run::{Dispatch, Input};
-use crate::engine::{PreparedChild, Supernet};
+use crate::engine::{Frame, PreparedChild, Supernet};
 use crate::gpu::{Lease, Staging, Upload};
 use nestling_core::space::{Activation, CalibratedChild, Child, LayerShape, Network, Statistics};
 use nestling_shaders::{Epilogue, Kernel, LayerParameters};
@@ -26,6 +26,13 @@ const AIM: Duration = Duration::from_millis(10);
 const IN_FLIGHT: usize = 2;
 /// Most bytes of images that wait to be sent.
 const MAX_WAITING: usize = 16 << 20;
+
+/// One of the images that a child is calibrated on.
+#[derive(Clone, Copy)]
+pub(super) enum Given<'a> {
+    Frame(Frame<'a>),
+    Tensor(&'a [f32]),
+}
 
 /// A calibration under way.
 pub(super) struct Calibration<'a> {
@@ -110,11 +117,19 @@ impl<'a> Calibration<'a> {
     }
 
     /// Brings every image to the network's input tensor, and keeps that.
-    pub(super) async fn keep_inputs(&mut self, inputs: &[Input<'_>]) -> Result<(), Error> {
+    pub(super) async fn keep_inputs(&mut self, given: &[Given<'_>]) -> Result<(), Error> {
         let supernet = self.supernet;
         let bytes = tensor_bytes(self.prepared.network(), None);
         let mut waiting = 0;
-        for (index, &input) in inputs.iter().enumerate() {
+        for (index, given) in given.iter().enumerate() {
+            let bound;
+            let input = match *given {
+                Given::Tensor(tensor) => Input::Tensor(tensor),
+                Given::Frame(frame) => {
+                    bound = supernet.bind(frame).await?;
+                    bound.input()
+                }
+            };
             let (submission, verdict) = {
                 let mut state = supernet.lock();
                 let must_resize = supernet.upload(&self.prepared, input, &mut state)?;
@@ -122,7 +137,7 @@ impl<'a> Calibration<'a> {
                     let mut commands = supernet.context.encoder();
                     if must_resize {
                         let mut pass = commands.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
-                        supernet.encode_resize(&self.prepared, &state, &mut pass)?;
+                        supernet.encode_input(&self.prepared, input, &state, &mut pass)?;
                     }
                     let (buffer, offset) = self.kept.bases.of(index);
                     let from = supernet.arena.buffer(Location::INPUT.place);

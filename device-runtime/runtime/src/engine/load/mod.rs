@@ -1,6 +1,6 @@
 //! The way from weights to a [`Supernet`]: plan it, test the adapter, build pipelines and buffers, send the weights.
 //!
-//! This room may use [`run`](super::run), [`trial`](super::trial) and all that those may use.
+//! This folder may use [`run`](super::run), [`trial`](super::trial) and all that those may use.
 
 mod blueprint;
 mod buffers;

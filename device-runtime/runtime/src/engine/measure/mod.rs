@@ -1,6 +1,6 @@
 //! How long a supernet's layers and inferences take, by the GPU's clock or the host's.
 //!
-//! This room may use [`run`](super::run) and all that it may use.
+//! This folder may use [`run`](super::run) and all that it may use.
 
 mod timing;
 mod trace;

@@ -1,6 +1,6 @@
 //! Decisions before a GPU is touched: options, kernels, tiles, the way through the buffers and their sizes, slots.
 //!
-//! Numbers in, numbers out. This room uses no other of the engine, and [`gpu`](crate::gpu) only for an adapter's facts
+//! Numbers in, numbers out. This folder uses no other of the engine, and [`gpu`](crate::gpu) only for an adapter's facts
 //! and limits.
 
 mod memory;

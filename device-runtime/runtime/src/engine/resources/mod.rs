@@ -1,7 +1,7 @@
 //! The things that a supernet holds on the GPU: buffers, bind groups, pipelines and the thread that compiles them,
 //! packed weights, timestamps.
 //!
-//! This room may use [`plan`](super::plan).
+//! This folder may use [`plan`](super::plan).
 
 mod arena;
 mod background;

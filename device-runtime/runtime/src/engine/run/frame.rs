@@ -54,6 +54,10 @@ pub trait FromTexture {
     ///
     /// The answer is that of the same pixels as [`Image::rgba8`], to the last bit.
     ///
+    /// A runtime keeps what it made to read the last four textures, so that a camera that cycles among a few costs no
+    /// allocation for each frame. It so keeps the memory of up to four textures that the app has dropped, until it
+    /// reads others or is dropped itself; `wgpu::Texture::destroy` frees that memory at once.
+    ///
     /// ```no_run
     /// # fn main() -> Result<(), nestling::Error> {
     /// # let (runtime, texture): (nestling::Runtime, nestling::wgpu::Texture) = todo!();
@@ -70,7 +74,8 @@ pub trait FromTexture {
     /// texture without the view format is refused when it is classified.
     ///
     /// # Panics
-    /// wgpu itself panics when a texture of another `wgpu::Instance` is classified.
+    /// wgpu itself panics when a texture of another `wgpu::Instance` is classified. But wgpu numbers textures anew in
+    /// each instance: one with the number of one of the last four is taken for that.
     fn texture(texture: &wgpu::Texture) -> Result<Frame<'_>, Error>;
 }
 

@@ -9,7 +9,7 @@ use crate::gpu::{Lease, Staging};
 use nestling_core::image::Image;
 use nestling_shaders::{Kernel, ResizeParameters};
 use std::collections::VecDeque;
-use std::sync::{MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard, PoisonError};
 
 /// The resize parameters that the GPU holds: written again only when they change.
 pub(in crate::engine) type ResizeState = ResizeParameters;
@@ -23,6 +23,21 @@ pub(in crate::engine) enum Input<'a> {
     Texture(&'a BoundTexture),
     /// A normalised tensor, `[channels][height][width]`.
     Tensor(&'a [f32]),
+}
+
+/// A frame that the GPU can read.
+pub(in crate::engine) enum Bound<'a> {
+    Pixels(Image<'a>),
+    Texture(Arc<BoundTexture>),
+}
+
+impl Bound<'_> {
+    pub(in crate::engine) fn input(&self) -> Input<'_> {
+        match self {
+            Self::Pixels(image) => Input::Image(image),
+            Self::Texture(texture) => Input::Texture(texture),
+        }
+    }
 }
 
 /// An inference on its way.
@@ -65,24 +80,32 @@ impl Supernet {
         block_on(self.run(child, Input::Tensor(tensor)))
     }
 
-    /// Classifies many images, and keeps the GPU busy while answers are read. Logits are in the images' order.
+    /// Classifies many images, each of pixels or a texture, and keeps the GPU busy while answers are read. Logits are
+    /// in the images' order.
     ///
     /// # Errors
     /// As [`Supernet::infer`], of the first image that fails.
     #[cfg(not(target_arch = "wasm32"))]
-    pub fn infer_many(&self, child: &PreparedChild, images: &[Image<'_>]) -> Result<Vec<Vec<f32>>, Error> {
-        block_on(self.infer_many_async(child, images))
+    pub fn infer_many<'a, F>(&self, child: &PreparedChild, frames: &[F]) -> Result<Vec<Vec<f32>>, Error>
+    where
+        for<'b> &'b F: Into<Frame<'a>>,
+    {
+        block_on(self.infer_many_async(child, frames))
     }
 
     /// The same without blocking.
     ///
     /// # Errors
     /// As [`Supernet::infer`], of the first image that fails.
-    pub async fn infer_many_async(&self, child: &PreparedChild, images: &[Image<'_>]) -> Result<Vec<Vec<f32>>, Error> {
-        let mut answers = Vec::with_capacity(images.len());
+    pub async fn infer_many_async<'a, F>(&self, child: &PreparedChild, frames: &[F]) -> Result<Vec<Vec<f32>>, Error>
+    where
+        for<'b> &'b F: Into<Frame<'a>>,
+    {
+        let mut answers = Vec::with_capacity(frames.len());
         let mut pending: VecDeque<Pending> = VecDeque::new();
-        for image in images {
-            // Waiting for another thread's buffer while holding some could deadlock: finish our own inferences instead.
+        for frame in frames {
+            let bound = self.bind(frame.into()).await?;
+            // Waiting for another thread's buffer while holding some could wait for ever: finish one's own instead.
             let lease = loop {
                 if let Some(lease) = self.answers.try_take() {
                     break lease;
@@ -92,7 +115,7 @@ impl Supernet {
                     None => break self.answers.take().await,
                 }
             };
-            pending.push_back(self.submit(child, Input::Image(image), lease).await?);
+            pending.push_back(self.submit(child, bound.input(), lease).await?);
         }
         for one in pending {
             answers.push(self.finish(one).await?);
@@ -101,12 +124,15 @@ impl Supernet {
     }
 
     async fn run_frame(&self, child: &PreparedChild, frame: Frame<'_>) -> Result<Vec<f32>, Error> {
+        let bound = self.bind(frame).await?;
+        self.run(child, bound.input()).await
+    }
+
+    /// Makes a frame readable: pixels are sent later, a texture is bound now.
+    pub(in crate::engine) async fn bind<'a>(&self, frame: Frame<'a>) -> Result<Bound<'a>, Error> {
         match frame.source() {
-            Source::Pixels(image) => self.run(child, Input::Image(&image)).await,
-            Source::Texture(texture) => {
-                let bound = self.bind_texture(texture).await?;
-                self.run(child, Input::Texture(&bound)).await
-            }
+            Source::Pixels(image) => Ok(Bound::Pixels(image)),
+            Source::Texture(texture) => Ok(Bound::Texture(self.bind_texture(texture).await?)),
         }
     }
 

@@ -1,6 +1,6 @@
 //! A supernet that is loaded, its prepared children, and their inferences.
 //!
-//! This room may use [`plan`](super::plan) and [`resources`](super::resources).
+//! This folder may use [`plan`](super::plan) and [`resources`](super::resources).
 
 mod frame;
 mod infer;
@@ -15,3 +15,5 @@ pub use supernet::{LoadTimes, Supernet};
 
 pub(super) use infer::{Input, ResizeState};
 pub(super) use prepare::Dispatch;
+#[cfg(test)]
+pub(super) use texture::TEXTURES_KEPT;

@@ -6,7 +6,12 @@ use crate::engine::run::infer::ResizeState;
 use crate::engine::{PreparedChild, Readiness, Supernet};
 use nestling_core::weights::WeightStorage;
 use nestling_shaders::{Kernel, PARAMETER_BYTES};
+use std::collections::VecDeque;
 use std::num::NonZeroU64;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Textures whose views and bind groups are kept for their next frame: a camera cycles among fewer.
+pub(in crate::engine) const TEXTURES_KEPT: usize = 4;
 
 /// The pipeline and buffers that read any texture.
 #[derive(Debug)]
@@ -14,6 +19,39 @@ pub(in crate::engine) struct TextureReader {
     layout: wgpu::BindGroupLayout,
     pipeline: wgpu::ComputePipeline,
     workgroup: u32,
+    /// The last few textures, the one read last at the end.
+    recent: Mutex<VecDeque<(wgpu::Texture, Arc<BoundTexture>)>>,
+}
+
+impl TextureReader {
+    fn recent(&self) -> MutexGuard<'_, VecDeque<(wgpu::Texture, Arc<BoundTexture>)>> {
+        self.recent.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The bind group of this very texture, not of one that looks alike.
+    fn find(&self, texture: &wgpu::Texture) -> Option<Arc<BoundTexture>> {
+        let mut recent = self.recent();
+        let entry = recent.iter().position(|(known, _)| known == texture).and_then(|index| recent.remove(index))?;
+        let bound = Arc::clone(&entry.1);
+        recent.push_back(entry);
+        Some(bound)
+    }
+
+    /// Keeps a texture's bind group, in place of that of the texture that was not read for the longest time.
+    fn keep(&self, texture: &wgpu::Texture, bound: &Arc<BoundTexture>) {
+        let mut recent = self.recent();
+        // Another thread may have bound the same texture meanwhile.
+        recent.retain(|(known, _)| known != texture);
+        if recent.len() == TEXTURES_KEPT {
+            recent.pop_front();
+        }
+        recent.push_back((texture.clone(), Arc::clone(bound)));
+    }
+
+    #[cfg(test)]
+    pub(in crate::engine) fn kept(&self) -> usize {
+        self.recent().len()
+    }
 }
 
 /// A texture that the first pass of the resize can read.
@@ -27,8 +65,8 @@ pub(in crate::engine) struct BoundTexture {
 }
 
 impl Supernet {
-    /// Makes a texture readable, and what reads it if it is the first.
-    pub(in crate::engine) async fn bind_texture(&self, texture: &wgpu::Texture) -> Result<BoundTexture, Error> {
+    /// Makes a texture readable, unless it is one of the last few, and what reads it if it is the first.
+    pub(in crate::engine) async fn bind_texture(&self, texture: &wgpu::Texture) -> Result<Arc<BoundTexture>, Error> {
         self.context.check("reading a texture")?;
         let reader = match self.textures.get() {
             Some(reader) => reader,
@@ -41,6 +79,9 @@ impl Supernet {
                 self.textures.get_or_init(|| made)
             }
         };
+        if let Some(bound) = reader.find(texture) {
+            return Ok(bound);
+        }
         // A view of its own format is always valid: a fault here is the device's.
         let own = "give one that the context's device made, see `Context::from_wgpu`";
         let mut group = self.texture_group(reader, texture, texture.format(), own).await?;
@@ -50,7 +91,10 @@ impl Supernet {
             group = self.texture_group(reader, texture, plain, view_format).await?;
         }
         let (pipeline, workgroup) = (reader.pipeline.clone(), reader.workgroup);
-        Ok(BoundTexture { width: texture.width(), height: texture.height(), group, pipeline, workgroup })
+        let (width, height) = (texture.width(), texture.height());
+        let bound = Arc::new(BoundTexture { width, height, group, pipeline, workgroup });
+        reader.keep(texture, &bound);
+        Ok(bound)
     }
 
     async fn texture_reader(&self) -> Result<TextureReader, Error> {
@@ -71,7 +115,7 @@ impl Supernet {
             let (layout, pipelines) = self.context.layout(&entries());
             let module = self.context.shader(name, &specialisation.wgsl(kernel, WeightStorage::F32));
             let pipeline = self.context.pipeline(name, &pipelines, &module);
-            TextureReader { layout, pipeline, workgroup: specialisation.workgroup }
+            TextureReader { layout, pipeline, workgroup: specialisation.workgroup, recent: Mutex::default() }
         });
         verdict.await?;
         Ok(reader)

@@ -307,7 +307,7 @@ fn what_cannot_be_calibrated_is_said_and_leaves_nothing() {
     let child = space.smallest();
     let good = vec![0.5; space.lower(&child).unwrap().input.len()];
 
-    let error = supernet.calibrate(&child, &[], None).unwrap_err();
+    let error = supernet.calibrate(&child, &[] as &[Image<'_>], None).unwrap_err();
     assert!(error.to_string().contains("some hundred"), "{error}");
     let stranger = SearchSpace { resolutions: vec![36], ..SearchSpace::fashion() }.validated().unwrap().smallest();
     let error = supernet.calibrate_tensors(&stranger, &[&good], None).unwrap_err();

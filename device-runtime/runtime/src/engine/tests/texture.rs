@@ -3,7 +3,7 @@
 use super::resize::resized_input;
 use super::*;
 use crate::Error;
-use crate::engine::run::Input;
+use crate::engine::run::{Input, TEXTURES_KEPT};
 use crate::gpu::block_on;
 use nestling_core::image::{Image, ImageError, preprocess};
 use proptest::prelude::*;
@@ -159,6 +159,77 @@ fn textures_that_cannot_be_read_are_refused_with_a_remedy() {
     let error = READY[0].logits(&make(descriptor(1100, 1090, Rgba8Unorm))).unwrap_err();
     assert!(matches!(error, Error::ImageTooLarge { side: 1090, max: 1080 }), "{error}");
     assert!(READY[0].logits(&make(plain)).is_ok(), "a refusal leaves nothing behind");
+}
+
+#[test]
+fn a_camera_that_cycles_among_a_few_textures_makes_nothing_for_each_frame() {
+    // A device of its own, so that no other test is counted.
+    let ready = Ready::new(&Context::new(&ContextOptions::default()).unwrap(), 1, 1.0);
+    let context = &ready.supernet.context;
+    let frames: Vec<(wgpu::Texture, Vec<f32>)> = (0..TEXTURES_KEPT as u64 + 1)
+        .map(|seed| {
+            // All of one size: only their identities tell them apart.
+            let pixels = rgba(20, 20, &mut random(seed));
+            let expected = ready.logits_of_pixels(20, 20, &pixels);
+            (filled(context, &descriptor(20, 20, Rgba8Unorm), &pixels), expected)
+        })
+        .collect();
+    let (one_more, few) = frames.split_last().unwrap();
+    let show = |(texture, expected): &(wgpu::Texture, Vec<f32>)| {
+        let before = ready.supernet.counters();
+        assert_eq!(&ready.logits(texture).unwrap(), expected);
+        let made = ready.supernet.counters() - before;
+        assert_eq!((made.buffers, made.pipelines), (0, 0));
+        made.bind_groups
+    };
+    ready.logits(&few[0].0).unwrap(); // makes the reader too
+    assert!(few[1..].iter().all(|frame| show(frame) == 1));
+    assert!((0..3).flat_map(|_| few).all(|frame| show(frame) == 0));
+    // The same texture by another handle, with other pixels in it.
+    let (texture, pixels) = (few[1].0.clone(), rgba(20, 20, &mut random(60)));
+    context.queue().write_texture(
+        texture.as_image_copy(),
+        &pixels,
+        wgpu::TexelCopyBufferLayout { offset: 0, bytes_per_row: Some(80), rows_per_image: None },
+        texture.size(),
+    );
+    assert_eq!(show(&(texture, ready.logits_of_pixels(20, 20, &pixels))), 0);
+    // One more takes the place of the one that was not read for the longest time: the first.
+    assert_eq!([show(one_more), show(&few[2]), show(&few[3]), show(&few[0])], [1, 0, 0, 1]);
+    // Textures that the app drops are let go by those that come after them.
+    for seed in 0..10 {
+        let pixels = rgba(8, 8, &mut random(seed));
+        ready.logits(&filled(context, &descriptor(8, 8, Rgba8Unorm), &pixels)).unwrap();
+        assert_eq!(ready.supernet.textures.get().unwrap().kept(), TEXTURES_KEPT);
+    }
+}
+
+#[test]
+fn a_texture_that_the_app_destroyed_is_an_error_though_it_was_read_before() {
+    let ready = Ready::new(&CONTEXT, 1, 1.0);
+    let pixels = rgba(9, 8, &mut random(61));
+    let texture = filled(&CONTEXT, &descriptor(9, 8, Rgba8Unorm), &pixels);
+    ready.logits(&texture).unwrap();
+    texture.destroy();
+    let error = ready.logits(&texture).unwrap_err();
+    assert!(matches!(error, Error::Refused { .. } | Error::Texture { .. }), "{error}");
+    ready.logits_of_pixels(9, 8, &pixels);
+}
+
+#[test]
+fn many_frames_may_be_pixels_and_textures() {
+    let Ready { supernet, prepared } = &READY[1];
+    let pixels: Vec<Vec<u8>> = (0..9).map(|seed| rgba(33, 30, &mut random(seed))).collect();
+    let images: Vec<Image<'_>> = pixels.iter().map(|pixels| Image::rgba8(33, 30, pixels).unwrap()).collect();
+    let textures: Vec<wgpu::Texture> =
+        pixels.iter().map(|pixels| filled(&CONTEXT, &descriptor(33, 30, Bgra8Unorm), pixels)).collect();
+    let mixed: Vec<Frame<'_>> = (images.iter().zip(&textures).enumerate())
+        .map(|(index, (image, texture))| if index % 3 == 0 { image.into() } else { Image::texture(texture).unwrap() })
+        .collect();
+    assert_eq!(supernet.infer_many(prepared, &mixed).unwrap(), supernet.infer_many(prepared, &images).unwrap());
+    let child = prepared.child();
+    let calibrated = supernet.calibrate(child, &mixed, None).unwrap();
+    assert!(calibrated == supernet.calibrate(child, &images, None).unwrap(), "another calibration");
 }
 
 #[test]

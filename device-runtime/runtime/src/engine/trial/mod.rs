@@ -1,7 +1,7 @@
 //! Trials of an adapter before it is trusted: self-tests of storages, of 16-bit arithmetic and of broadcasts, and the
 //! timing of tiles. Each runs single layers, without a supernet.
 //!
-//! This room may use [`plan`](super::plan) and [`resources`](super::resources).
+//! This folder may use [`plan`](super::plan) and [`resources`](super::resources).
 
 mod arithmetic;
 mod golden;
