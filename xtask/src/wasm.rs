@@ -48,7 +48,7 @@ fn command() -> Result<Option<Command>> {
 
 fn arguments(command: &mut Command) {
     command.args(["--target", TARGET, "--package", PACKAGE, "--all-features", "--target-dir"]);
-    command.arg(workspace::target().join("wasm"));
+    command.arg(workspace::target().join("wasm")).env("RUSTFLAGS", "--deny warnings");
 }
 
 /// Builds the standard library too, because Debian ships it for the web only as source.

@@ -261,10 +261,8 @@ impl<V: FnMut(PlacedLayer)> Walk<V> {
         let &BlockPlan { scope, stride, .. } = block;
         let plan = Plan::new(Depthwise, expanded.shape.channels, scope.activation, expanded);
         let convolved = self.layer(scope, Part::Depthwise, Plan { kernel: block.choice.kernel, stride, ..plan });
-        let gate = match &block.stage.squeeze_excite {
-            Some(squeeze) => Some(self.gate(scope, squeeze, input.shape.channels, convolved)),
-            None => None,
-        };
+        let squeeze = block.stage.squeeze_excite.as_ref();
+        let gate = squeeze.map(|squeeze| self.gate(scope, squeeze, input.shape.channels, convolved));
         (convolved, gate)
     }
 

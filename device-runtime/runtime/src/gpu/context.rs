@@ -10,6 +10,7 @@ use nestling_shaders::PARAMETER_BYTES;
 use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
+#[cfg(not(target_arch = "wasm32"))]
 use std::time::Duration;
 
 /// An open device. Cheap to clone; clones share it.
@@ -23,6 +24,7 @@ pub(super) struct Inner {
     pub(super) device: wgpu::Device,
     pub(super) queue: wgpu::Queue,
     pub(super) facts: AdapterInfo,
+    #[cfg(not(target_arch = "wasm32"))]
     timeout: Duration,
     health: Arc<Health>,
     /// Whether the app opened the device, and hears of its loss.
@@ -169,6 +171,7 @@ impl Context {
             device,
             queue,
             facts,
+            #[cfg(not(target_arch = "wasm32"))]
             timeout: options.timeout,
             health,
             is_the_apps,
@@ -219,6 +222,7 @@ impl Context {
         self.inner.health.note_lost(reason.to_owned());
     }
 
+    #[cfg(not(target_arch = "wasm32"))]
     pub(crate) fn device(&self) -> &wgpu::Device {
         &self.inner.device
     }

@@ -32,4 +32,5 @@ pub use wgpu::{Backends, PowerPreference};
 pub(crate) use context::Fault;
 pub(crate) use counters::Upload;
 pub(crate) use readback::{Lease, Staging};
+#[cfg(not(target_arch = "wasm32"))]
 pub(crate) use wait::Latch;

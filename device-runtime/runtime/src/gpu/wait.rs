@@ -11,8 +11,8 @@ use crate::Error;
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context as Task, Poll, Waker};
-use std::time::Duration;
-use web_time::Instant;
+#[cfg(not(target_arch = "wasm32"))]
+use std::time::{Duration, Instant};
 
 #[cfg(not(target_arch = "wasm32"))]
 pub use native::block_on;
@@ -45,6 +45,7 @@ impl Latch {
     }
 
     /// Waits until it is open or the time is there; returns whether it is open.
+    #[cfg(not(target_arch = "wasm32"))]
     pub(crate) async fn wait_until(self: &Arc<Self>, context: &Context, deadline: Instant) -> bool {
         context.wake_at(deadline, self);
         poll_fn(|task| match self.poll(task) {
@@ -56,6 +57,7 @@ impl Latch {
     }
 
     /// Has everyone who waits look again.
+    #[cfg(not(target_arch = "wasm32"))]
     pub(crate) fn wake(&self) {
         let waiting = std::mem::take(&mut self.lock().waiting);
         waiting.into_iter().for_each(Waker::wake);
@@ -98,6 +100,7 @@ impl Signal {
 }
 
 /// A submission with a waiter.
+#[cfg(not(target_arch = "wasm32"))]
 #[derive(Debug)]
 pub(crate) struct Awaited {
     pub(crate) action: String,
@@ -139,11 +142,9 @@ impl Context {
     }
 
     /// Wakes a latch's waiters at a time.
+    #[cfg(not(target_arch = "wasm32"))]
     fn wake_at(&self, deadline: Instant, latch: &Arc<Latch>) {
-        #[cfg(not(target_arch = "wasm32"))]
         self.service().wake_at(deadline, latch);
-        #[cfg(target_arch = "wasm32")]
-        let _ = (deadline, latch);
     }
 
     /// Polls the device until a submission is done and its callbacks have run; at most for the options' timeout.

@@ -31,6 +31,7 @@ const MAX_WAITING: usize = 16 << 20;
 #[derive(Clone, Copy)]
 pub(super) enum Given<'a> {
     Frame(Frame<'a>),
+    #[cfg(not(target_arch = "wasm32"))]
     Tensor(&'a [f32]),
 }
 
@@ -124,6 +125,7 @@ impl<'a> Calibration<'a> {
         for (index, given) in given.iter().enumerate() {
             let bound;
             let input = match *given {
+                #[cfg(not(target_arch = "wasm32"))]
                 Given::Tensor(tensor) => Input::Tensor(tensor),
                 Given::Frame(frame) => {
                     bound = supernet.bind(frame).await?;

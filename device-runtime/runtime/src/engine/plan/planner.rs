@@ -206,6 +206,7 @@ impl Planner {
     }
 
     /// The few pipelines that answer first: of [`Planner::plan_fallback`] and of the resize.
+    #[cfg(not(target_arch = "wasm32"))]
     pub(in crate::engine) fn fallback_pipelines(
         &self,
         all: &BTreeSet<(Kernel, Specialisation)>,

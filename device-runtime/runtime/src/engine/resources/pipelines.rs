@@ -98,6 +98,7 @@ impl Pipelines {
         })
     }
 
+    #[cfg(not(target_arch = "wasm32"))]
     pub(in crate::engine) fn len(&self) -> usize {
         self.pipelines.len()
     }
