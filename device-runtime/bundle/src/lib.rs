@@ -17,6 +17,8 @@
 pub mod atomic_file;
 mod canonical;
 mod error;
+#[cfg(not(target_arch = "wasm32"))] // neither processes nor files there
+pub mod file_lock;
 mod header;
 mod identity;
 mod images;

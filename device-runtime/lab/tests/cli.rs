@@ -310,8 +310,8 @@ fn a_profile_is_stored_beside_its_bundle_and_overwrites_nothing_else() {
     assert_eq!(DeviceProfile::load(&kept).unwrap(), other);
     assert_eq!(std::fs::read(bundle.with_extension("profile.json.old2")).unwrap(), b"my notes");
 
-    // No file can be written there: too long a name while it is written, and a folder of that name.
-    let elsewhere = folder.path().join("a".repeat(240)).with_extension("nestling");
+    // No file can be written there: too long a name, and a folder of that name.
+    let elsewhere = folder.path().join("a".repeat(246)).with_extension("nestling");
     std::fs::copy(&bundle, &elsewhere).unwrap();
     std::fs::remove_file(&stored).unwrap();
     std::fs::create_dir(&stored).unwrap();

@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result, ensure};
 use nestling::PreparedChild;
 use nestling::Runtime;
 use nestling::low_level::MemoryUse;
-use nestling_bundle::atomic_file::write_atomically;
+use nestling_bundle::atomic_file::{check_outputs, write_atomically};
 use nestling_core::image::Image;
 use nestling_core::latency::DeviceKey;
 use nestling_core::metrics::{Latency, Millis};
@@ -145,6 +145,8 @@ fn once(runtime: &Runtime, child: &PreparedChild, input: &Input<'_>) -> Result<(
 
 impl Options {
     pub fn run(&self, device: &device::Options) -> Result<Bench> {
+        let inputs = self.input.iter().chain([&self.bundle]).map(PathBuf::as_path);
+        check_outputs(self.logits.as_deref(), inputs)?;
         let tensor = self.input.as_deref().map(read_tensor).transpose()?;
         ensure!(tensor.is_none() || self.children.len() == 1, "--input is for one child: name it with --child");
         let Opened { runtime, open, load, .. } = device.open_to_time(&self.bundle)?;

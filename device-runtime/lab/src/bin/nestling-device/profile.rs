@@ -6,7 +6,9 @@ use anyhow::{Context as _, Result};
 use nestling::ProfileOptions;
 use nestling::Runtime;
 use nestling::TileChoice;
-use nestling_bundle::atomic_file::{is_written_in_place, write_atomically};
+use nestling_bundle::atomic_file::{
+    check_outputs, check_writable, is_written_in_place, replaced_file, write_atomically,
+};
 use nestling_bundle::{DeviceProfile, ProfileError, Stale};
 use nestling_lab::report::{DeviceReport, Opening, ReportOptions, WarmUp, trace_events};
 use nestling_lab::trace::{LayerTrace, trace_layers};
@@ -81,6 +83,9 @@ pub enum Profile {
 impl Options {
     /// `reported`: whether all that the page shows is wanted, page or not.
     pub fn run(&self, device: &device::Options, reported: bool) -> Result<Profile> {
+        let out = self.out.clone().unwrap_or_else(|| self.bundle.with_extension("profile.json"));
+        let outputs = [Some(&out), self.html.as_ref(), self.trace.as_ref()].into_iter().flatten();
+        check_outputs(outputs.map(PathBuf::as_path), [&*self.bundle]).context(ELSEWHERE)?;
         let tiles = if self.tune.is_zero() { TileChoice::Vendor } else { TileChoice::Timed(self.tune) };
         let Opened { bundle, runtime, open, load } = device.open_to_profile(&self.bundle, tiles, None)?;
         for name in &self.children {
@@ -88,7 +93,6 @@ impl Options {
         }
         let shown = self.children.first().map(String::as_str).or(DeviceReport::biggest(&runtime));
         let shown = shown.context("no child ships")?.to_owned();
-        let out = self.out.clone().unwrap_or_else(|| self.bundle.with_extension("profile.json"));
         make_room(&runtime, &out).context(ELSEWHERE)?;
         // Before anything else runs: the first answer is one of its own.
         let warm_up = (reported || self.html.is_some()).then(|| WarmUp::measure(&runtime, &shown)).transpose()?;
@@ -132,9 +136,8 @@ fn measure(runtime: &Runtime, time: &MeasurementTime) -> Result<Arc<DeviceProfil
 /// Keeps what is there under another name: it may be another device's profile, or no profile at all. A pipe or a device
 /// stays: it is written in place.
 fn set_aside(path: &Path) -> Result<()> {
-    if !path.exists() || is_written_in_place(path) {
-        return Ok(());
-    }
+    // Of a link the file that it names is kept: the new one takes its place.
+    let Some(path) = replaced_file(path).filter(|file| file.exists()) else { return Ok(()) };
     let with = |ending: &str| {
         let mut name = path.as_os_str().to_owned();
         name.push(ending);
@@ -146,7 +149,7 @@ fn set_aside(path: &Path) -> Result<()> {
         number += 1;
         kept = with(&format!(".old{number}"));
     }
-    std::fs::rename(path, &kept).with_context(|| format!("cannot rename {} to keep it", path.display()))?;
+    std::fs::rename(&path, &kept).with_context(|| format!("cannot rename {} to keep it", path.display()))?;
     say(&format!("the older file is now {}", kept.display()));
     Ok(())
 }
@@ -204,6 +207,8 @@ pub fn prepare(runtime: &Runtime, path: Option<&Path>, time: &MeasurementTime) -
         ProfileFile::Nothing => "there is none".to_owned(),
         ProfileFile::Other(error) => error.to_string(),
     };
+    // A fresh profile may lie in a read-only folder; a new one needs another.
+    check_writable(path).context("cannot store the profile; name another file with --profile FILE")?;
     say(&format!("measuring a new profile {}: {why}", path.display()));
     set_aside(path)?;
     Ok(measure(runtime, time)?.save(path)?)

@@ -1,0 +1,91 @@
+use super::target::{Target, folder};
+use super::{WriteError, create_beside};
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Checks that [`write_atomically`](super::write_atomically) can write `path`, before work starts whose result goes
+/// there. It changes nothing, and does not open a pipe or a device.
+///
+/// # Errors
+/// [`WriteError`] if the folder is missing or read-only, or the file is a folder, a socket or write-protected.
+pub fn check_writable(path: &Path) -> Result<(), WriteError> {
+    let check = || match Target::of(path)? {
+        Target::StandardOutput | Target::StandardError => Ok(()),
+        Target::InPlace => may_be_opened(path),
+        Target::Replaced(file) => may_be_replaced(&file),
+    };
+    check().map_err(|source| WriteError::new(path, source))
+}
+
+/// Checks all files that a command writes, before it starts: each can be written, no two are the same, and none is also
+/// read.
+///
+/// # Errors
+/// [`WriteError`] of the first that cannot be written.
+pub fn check_outputs<'a>(
+    outputs: impl IntoIterator<Item = &'a Path>,
+    inputs: impl IntoIterator<Item = &'a Path>,
+) -> Result<(), WriteError> {
+    let read: Vec<PathBuf> = inputs.into_iter().filter(|path| path.exists()).filter_map(replaced_file).collect();
+    let mut written = Vec::new();
+    for path in outputs {
+        check_writable(path)?;
+        let Some(file) = replaced_file(path) else { continue };
+        if read.contains(&file) {
+            return Err(WriteError::conflict(path, "it is also an input, which would be lost"));
+        }
+        if written.contains(&file) {
+            return Err(WriteError::conflict(path, "two outputs have this name"));
+        }
+        written.push(file);
+    }
+    Ok(())
+}
+
+/// The file that [`write_atomically`](super::write_atomically) replaces for `path`, as an absolute path without links.
+/// None for standard output, pipes and devices, which are written in place, and for what cannot be written.
+pub fn replaced_file(path: &Path) -> Option<PathBuf> {
+    let Target::Replaced(file) = Target::of(path).ok()? else { return None };
+    Some(fs::canonicalize(folder(&file)).ok()?.join(file.file_name()?))
+}
+
+/// Whether [`write_atomically`](super::write_atomically) writes `path` in place: it is a pipe, a device, or an open
+/// file of a process such as `/dev/stdout`. Such a path has no older file that could be kept under another name, and
+/// reading it may wait for ever.
+pub fn is_written_in_place(path: &Path) -> bool {
+    Target::of(path).is_ok_and(|target| !matches!(target, Target::Replaced(_)))
+}
+
+/// Whether `path` is the standard output of this process, so that nothing else should be printed there.
+pub fn is_standard_output(path: &Path) -> bool {
+    Target::of(path).is_ok_and(|target| target == Target::StandardOutput)
+}
+
+/// Refuses a write-protected file, as a shell does, and a folder that takes no new file.
+fn may_be_replaced(file: &Path) -> io::Result<()> {
+    check_protection(file)?;
+    // Quotas, mounts and access lists decide too: only the attempt tells.
+    let (_, temporary) = create_beside(file, None)?;
+    fs::remove_file(temporary)
+}
+
+/// Refuses a file that is there and write-protected.
+pub(super) fn check_protection(file: &Path) -> io::Result<()> {
+    if file.exists() { may_be_opened(file) } else { Ok(()) }
+}
+
+#[cfg(unix)]
+fn may_be_opened(path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::FileTypeExt;
+    if fs::metadata(path).is_ok_and(|found| found.file_type().is_socket()) {
+        return Err(io::Error::other("it is a socket"));
+    }
+    Ok(rustix::fs::access(path, rustix::fs::Access::WRITE_OK)?)
+}
+
+#[cfg(not(unix))]
+fn may_be_opened(path: &Path) -> io::Result<()> {
+    let protected = fs::metadata(path)?.permissions().readonly();
+    if protected { Err(io::ErrorKind::PermissionDenied.into()) } else { Ok(()) }
+}
