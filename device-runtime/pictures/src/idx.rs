@@ -1,5 +1,7 @@
 //! The IDX format of MNIST and Fashion-MNIST: a big-endian header, then bytes.
 
+use std::path::PathBuf;
+
 /// Grey images of one size, one byte a pixel.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdxImages {
@@ -33,57 +35,132 @@ impl IdxImages {
     }
 }
 
-/// Why bytes are no IDX file.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("no IDX file of {what}: {problem}; if it ends in .gz, decompress it first")]
-pub struct IdxError {
-    what: &'static str,
-    problem: String,
+/// Why a file or bytes in memory are not images or labels in the IDX format.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum IdxError {
+    /// The file cannot be read at all.
+    #[error("cannot read {path}: {source}; check the path")]
+    Open {
+        /// Which file.
+        path: PathBuf,
+        /// The system's error.
+        source: std::io::Error,
+    },
+    /// The file can be read, but its contents are wrong: one of the errors below.
+    #[error("cannot read {path}: {source}")]
+    InFile {
+        /// Which file.
+        path: PathBuf,
+        /// The fault in its contents.
+        source: Box<IdxError>,
+    },
+    /// Another kind of file.
+    #[error("it is {found}, not an IDX file of {wanted}; {remedy}")]
+    Foreign {
+        /// Images or labels.
+        wanted: &'static str,
+        /// The kind that was found.
+        found: &'static str,
+        /// A way to the right file.
+        remedy: &'static str,
+    },
+    /// The compressed data are damaged.
+    #[error("its gzip data are damaged: {problem}; download it again")]
+    Gzip {
+        /// The fault.
+        problem: String,
+    },
+    /// It is larger than any data set of this kind.
+    #[error("it holds more than {limit} bytes; give a smaller file")]
+    TooLarge {
+        /// Most bytes.
+        limit: u64,
+    },
+    /// The header contradicts the contents.
+    #[error("it is not an IDX file of {wanted}: {problem}; download it again")]
+    Malformed {
+        /// Images or labels.
+        wanted: &'static str,
+        /// The fault.
+        problem: String,
+    },
 }
 
 impl IdxError {
-    /// A stable name of this error, for bindings.
+    /// A stable name of this kind of error: the same for a file and for bytes in memory.
     pub fn code(&self) -> &'static str {
-        "idx_malformed"
+        match self {
+            Self::Open { .. } => "idx_open",
+            Self::InFile { source, .. } => source.code(),
+            Self::Foreign { .. } => "idx_foreign",
+            Self::Gzip { .. } => "idx_gzip",
+            Self::TooLarge { .. } => "idx_too_large",
+            Self::Malformed { .. } => "idx_malformed",
+        }
     }
 }
 
-fn header(bytes: &[u8], what: &'static str, magic: u32, words: usize) -> Result<Vec<u32>, IdxError> {
-    let fail = |problem: String| IdxError { what, problem };
-    let numbers: Vec<u32> = bytes
-        .chunks_exact(4)
-        .take(words)
-        .map(|word| word.iter().fold(0, |sum, &byte| sum << 8 | u32::from(byte)))
-        .collect();
-    if numbers.len() < words {
+/// The two kinds of files, with the number of dimensions in the last byte of their magic.
+pub(crate) struct Kind {
+    pub name: &'static str,
+    dimensions: u8,
+}
+
+pub(crate) const IMAGES: Kind = Kind { name: "images", dimensions: 3 };
+pub(crate) const LABELS: Kind = Kind { name: "labels", dimensions: 1 };
+
+/// The third byte of the magic of files of unsigned bytes.
+const BYTES: u8 = 8;
+
+fn header(bytes: &[u8], kind: &Kind) -> Result<Vec<u32>, IdxError> {
+    let fail = |problem: String| IdxError::Malformed { wanted: kind.name, problem };
+    let sizes = usize::from(kind.dimensions);
+    let mut words = bytes.as_chunks::<4>().0.iter();
+    let Some(magic) = words.next() else {
+        return Err(fail(format!("{} bytes are fewer than its header", bytes.len())));
+    };
+    if *magic != [0, 0, BYTES, kind.dimensions] {
+        return Err(fail(other_magic(*magic)));
+    }
+    let numbers: Vec<u32> = words.take(sizes).map(|&word| u32::from_be_bytes(word)).collect();
+    if numbers.len() < sizes {
         return Err(fail(format!("{} bytes are fewer than its header", bytes.len())));
     }
-    if numbers[0] != magic {
-        return Err(fail(format!("it starts with {:#010x}, not {magic:#010x}", numbers[0])));
-    }
-    let expected = numbers[1..].iter().try_fold(1u64, |product, &n| product.checked_mul(u64::from(n)));
-    let body = bytes.len() as u64 - 4 * words as u64;
-    if expected != Some(body) || numbers[1..].contains(&0) {
-        return Err(fail(format!("the header says {:?}, but {body} bytes follow", &numbers[1..])));
+    let expected = numbers.iter().try_fold(1u64, |product, &n| product.checked_mul(u64::from(n)));
+    let body = (bytes.len() - 4 - 4 * sizes) as u64;
+    if expected != Some(body) || numbers.contains(&0) {
+        return Err(fail(format!("the header says {numbers:?}, but {body} bytes follow")));
     }
     Ok(numbers)
 }
 
-/// Reads images (magic 0x803).
+/// What a file with another magic holds.
+fn other_magic(magic: [u8; 4]) -> String {
+    match magic {
+        [0, 0, BYTES, 1] => "it holds labels".to_owned(),
+        [0, 0, BYTES, 3] => "it holds images".to_owned(),
+        [0, 0, BYTES, dimensions @ 1..=8] => format!("it holds bytes in {dimensions} dimensions"),
+        [0, 0, 9 | 0xb..=0xe, 1..=8] => "its numbers are not unsigned bytes".to_owned(),
+        other => format!("it starts with {:#010x}", u32::from_be_bytes(other)),
+    }
+}
+
+/// Reads images.
 ///
 /// # Errors
 /// [`IdxError`] if the header is wrong or does not fit the number of bytes.
 pub fn parse_idx_images(bytes: &[u8]) -> Result<IdxImages, IdxError> {
-    let numbers = header(bytes, "images", 0x803, 4)?;
-    Ok(IdxImages { height: numbers[2], width: numbers[3], pixels: bytes[16..].to_vec() })
+    let sizes = header(bytes, &IMAGES)?;
+    Ok(IdxImages { height: sizes[1], width: sizes[2], pixels: bytes[16..].to_vec() })
 }
 
-/// Reads labels (magic 0x801).
+/// Reads labels.
 ///
 /// # Errors
 /// [`IdxError`] if the header is wrong or does not fit the number of bytes.
 pub fn parse_idx_labels(bytes: &[u8]) -> Result<Vec<u8>, IdxError> {
-    header(bytes, "labels", 0x801, 2)?;
+    header(bytes, &LABELS)?;
     Ok(bytes[8..].to_vec())
 }
 
@@ -99,9 +176,13 @@ mod tests {
         for length in 0..bytes.len() {
             assert!(parse_idx_images(&bytes[..length]).is_err(), "accepted {length} bytes");
         }
+        assert!(parse_idx_labels(&bytes).unwrap_err().to_string().contains("it holds images"));
         bytes[4..8].fill(255);
         assert_eq!(parse_idx_images(&bytes).unwrap_err().code(), "idx_malformed");
-        assert_eq!(parse_idx_labels(&[0, 0, 8, 1, 0, 0, 0, 2, 7, 9]).unwrap(), [7, 9]);
-        assert!(parse_idx_labels(&bytes).is_err());
+        let labels = [0, 0, 8, 1, 0, 0, 0, 2, 7, 9];
+        assert_eq!(parse_idx_labels(&labels).unwrap(), [7, 9]);
+        assert!(parse_idx_images(&labels).unwrap_err().to_string().contains("it holds labels"));
+        let floats = [0, 0, 0xd, 3, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 1, 2, 3, 4];
+        assert!(parse_idx_images(&floats).unwrap_err().to_string().contains("not unsigned bytes"));
     }
 }

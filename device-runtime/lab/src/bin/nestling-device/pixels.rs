@@ -1,14 +1,9 @@
 //! Images from files: photographs, or a pair of IDX files as MNIST and Fashion-MNIST ship them.
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Result, ensure};
 use nestling_core::image::Image;
-use nestling_pictures::{IdxImages, Picture, parse_idx_images, parse_idx_labels};
-use std::fs::File;
-use std::io::Read;
+use nestling_pictures::{IdxFile, IdxImages, Picture};
 use std::path::{Path, PathBuf};
-
-/// The most bytes that are read of a file.
-const MAX_BYTES: u64 = 2 << 30;
 
 /// The images to classify.
 pub enum Pixels {
@@ -23,11 +18,11 @@ impl Pixels {
     }
 
     pub fn open_idx(images: &Path, labels: Option<&Path>, limit: Option<usize>) -> Result<Self> {
-        let parsed = parse_idx_images(&read(images)?).with_context(|| format!("in {}", images.display()))?;
+        let parsed = IdxFile::open(images)?.images()?;
         let labels = match labels {
             None => None,
             Some(path) => {
-                let labels = parse_idx_labels(&read(path)?).with_context(|| format!("in {}", path.display()))?;
+                let labels = IdxFile::open(path)?.labels()?;
                 let (count, expected) = (labels.len(), parsed.len());
                 ensure!(count == expected, "{} has {count} labels for {expected} images", path.display());
                 Some(labels)
@@ -55,18 +50,4 @@ impl Pixels {
                 .collect(),
         }
     }
-}
-
-/// Reads a file, and decompresses it if it is gzip.
-fn read(path: &Path) -> Result<Vec<u8>> {
-    let context = || format!("cannot read {}; check the path", path.display());
-    let mut raw = Vec::new();
-    File::open(path).with_context(context)?.take(MAX_BYTES).read_to_end(&mut raw).with_context(context)?;
-    if !raw.starts_with(&[0x1f, 0x8b]) {
-        return Ok(raw);
-    }
-    let mut bytes = Vec::new();
-    let unpacked = flate2::read::GzDecoder::new(raw.as_slice()).take(MAX_BYTES).read_to_end(&mut bytes);
-    unpacked.with_context(|| format!("{} is damaged gzip; download it again", path.display()))?;
-    Ok(bytes)
 }
