@@ -4,9 +4,11 @@
 //!
 //! * [`torch`] and `random`: libtorch and its devices; one seeded generator for each purpose.
 //! * [`data`]: images with labels. `data/catalogue.rs` has one row for each data set.
+//! * [`label_file`]: the names of classes from a file.
 //! * [`space_file`]: a search space by its name or from a TOML file.
 //! * [`model`]: a network that runs over the shared tensors by narrowing them.
 //! * [`mod@calibrate`] and [`mod@evaluate`]: batch-norm statistics and accuracy of a child.
+//! * [`new_file`]: the file of a new bundle, checked and locked before work starts.
 //! * [`untrained`]: random weights, and children calibrated on noise.
 //! * [`mod@train`]: the sandwich step and the loop around it. [`mod@bench`]: its speed.
 //! * [`fleet`]: the latency tables of many devices in one bundle.
@@ -26,7 +28,9 @@ pub mod evaluate;
 pub mod export;
 pub mod fleet;
 pub mod import;
+pub mod label_file;
 pub mod model;
+pub mod new_file;
 pub mod pack;
 pub mod parity;
 mod random;

@@ -2,13 +2,15 @@
 
 use crate::search::SearchReport;
 use crate::train::{Checkpoint, CheckpointError, EpochReport};
-use nestling_bundle::ProfileError;
-use nestling_bundle::atomic_file::{WriteError, write_atomically};
+use nestling_bundle::atomic_file::{WriteError, check_writable, write_atomically};
+use nestling_bundle::file_lock::{FileLock, LockError};
+use nestling_bundle::{NetworkId, ProfileError};
 use serde::{Serialize, de::DeserializeOwned};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-/// A folder with `checkpoint.safetensors`, `train.jsonl`, `search.json`.
+/// A folder with `checkpoint.safetensors`, `train.jsonl`, `search.json`, `packed.json`; `lock` while a process uses it.
 #[derive(Clone, Debug)]
 pub struct RunFolder(PathBuf);
 
@@ -64,6 +66,9 @@ pub enum RunError {
     /// The disk did not take a file.
     #[error(transparent)]
     Write(#[from] WriteError),
+    /// Another process uses the folder.
+    #[error(transparent)]
+    Lock(#[from] LockError),
     /// The checkpoint is damaged.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
@@ -72,14 +77,32 @@ pub enum RunError {
     Profile(#[from] ProfileError),
 }
 
+impl RunError {
+    /// A stable name of this kind of error, for programs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Missing { .. } => "step_missing",
+            Self::Damaged { .. } => "run_damaged",
+            Self::Folder { .. } => "run_folder",
+            Self::Write(error) => error.code(),
+            Self::Lock(error) => error.code(),
+            Self::Checkpoint(error) => error.code(),
+            Self::Profile(error) => error.code(),
+        }
+    }
+}
+
 impl RunFolder {
-    /// Uses `path`, and makes it if it is missing.
+    /// Uses `path`, and makes it if it is missing. Checks that training can write its files.
     ///
     /// # Errors
-    /// [`RunError::Folder`] if it cannot be made.
+    /// [`RunError::Folder`] if it cannot be made, [`RunError::Write`] if a file cannot be written.
     pub fn create(path: &Path) -> Result<Self, RunError> {
         std::fs::create_dir_all(path).map_err(|source| RunError::Folder { path: path.to_owned(), source })?;
-        Ok(Self(path.to_owned()))
+        let folder = Self(path.to_owned());
+        check_writable(&folder.epochs_path())?;
+        check_writable(&folder.checkpoint_path())?;
+        Ok(folder)
     }
 
     /// Uses `path` to read from, and makes nothing.
@@ -87,8 +110,42 @@ impl RunFolder {
         Self(path.to_owned())
     }
 
+    /// Keeps other processes out, as long as the value lives. None if there is no such folder.
+    ///
+    /// # Errors
+    /// [`RunError::Lock`] at once if another process uses the folder, or no file can be made in it.
+    pub fn lock(&self, activity: &str) -> Result<Option<FileLock>, RunError> {
+        if !self.0.is_dir() {
+            return Ok(None);
+        }
+        Ok(Some(FileLock::try_folder(&self.0, activity)?))
+    }
+
+    /// As [`RunFolder::lock`], for work that need not write to the folder: one on a read-only disk needs no lock.
+    ///
+    /// # Errors
+    /// [`RunError::Lock`] at once if another process uses the folder.
+    pub fn lock_to_read(&self, activity: &str) -> Result<Option<FileLock>, RunError> {
+        match self.lock(activity) {
+            Err(RunError::Lock(LockError::File { .. })) => Ok(None),
+            taken => taken,
+        }
+    }
+
     fn checkpoint_path(&self) -> PathBuf {
         self.0.join("checkpoint.safetensors")
+    }
+
+    fn epochs_path(&self) -> PathBuf {
+        self.0.join("train.jsonl")
+    }
+
+    fn search_path(&self) -> PathBuf {
+        self.0.join("search.json")
+    }
+
+    fn packed_path(&self) -> PathBuf {
+        self.0.join("packed.json")
     }
 
     /// Whether there is a checkpoint.
@@ -120,7 +177,7 @@ impl RunFolder {
     /// [`RunError`] if the disk does not take them.
     pub fn save(&self, checkpoint: &Checkpoint, epochs: &[EpochReport]) -> Result<(), RunError> {
         // The log first: a checkpoint without its line would lose the line for good.
-        write_atomically(&self.0.join("train.jsonl"), |file| {
+        write_atomically(&self.epochs_path(), |file| {
             for epoch in epochs {
                 serde_json::to_writer(&mut *file, epoch)?;
                 writeln!(file)?;
@@ -135,7 +192,7 @@ impl RunFolder {
     /// # Errors
     /// [`RunError::Damaged`] if a line cannot be read.
     pub fn epochs(&self, step: u64) -> Result<Vec<EpochReport>, RunError> {
-        let path = self.0.join("train.jsonl");
+        let path = self.epochs_path();
         let damaged = |problem: String| RunError::Damaged { path: path.clone(), problem };
         let text = match std::fs::read_to_string(&path) {
             Ok(text) => text,
@@ -148,12 +205,20 @@ impl RunFolder {
         Ok(epochs)
     }
 
+    /// Checks that [`RunFolder::save_search`] will be able to write. Without the folder there is nothing to search.
+    ///
+    /// # Errors
+    /// [`RunError::Write`] if not.
+    pub fn check_search(&self) -> Result<(), RunError> {
+        if self.0.is_dir() { Ok(check_writable(&self.search_path())?) } else { Ok(()) }
+    }
+
     /// Writes the report of a search.
     ///
     /// # Errors
     /// [`RunError::Write`] if the disk does not take it.
     pub fn save_search(&self, report: &SearchReport) -> Result<(), RunError> {
-        Ok(write_json(&self.0.join("search.json"), report)?)
+        Ok(write_json(&self.search_path(), report)?)
     }
 
     /// The report of the search.
@@ -161,7 +226,30 @@ impl RunFolder {
     /// # Errors
     /// [`RunError::Missing`] if no search was run, [`RunError::Damaged`] if its file cannot be read.
     pub fn searched(&self) -> Result<SearchReport, RunError> {
-        read_json(&self.0.join("search.json"), Step::Search)
+        read_json(&self.search_path(), Step::Search)
+    }
+
+    /// The networks of all bundles that were packed from this run: such a bundle may be replaced by a new one of the run.
+    ///
+    /// # Errors
+    /// [`RunError::Damaged`] if their file cannot be read.
+    pub fn packed(&self) -> Result<BTreeSet<String>, RunError> {
+        match read_json(&self.packed_path(), Step::Search) {
+            Err(RunError::Missing { .. }) => Ok(BTreeSet::new()),
+            read => read,
+        }
+    }
+
+    /// Adds the network of a packed bundle.
+    ///
+    /// # Errors
+    /// [`RunError::Write`] if the disk does not take it.
+    pub fn add_packed(&self, network: NetworkId) -> Result<(), RunError> {
+        let mut networks = self.packed()?;
+        if networks.insert(network.to_string()) {
+            write_json(&self.packed_path(), &networks)?;
+        }
+        Ok(())
     }
 }
 

@@ -2,6 +2,7 @@
 
 use nestling_train::data::DataError;
 use nestling_train::fleet::FleetError;
+use nestling_train::new_file::NewFileError;
 use nestling_train::pack::PackRunError;
 use nestling_train::run_folder::{RunError, Step};
 use nestling_train::search::SearchError;
@@ -18,6 +19,7 @@ pub fn advice(error: &(dyn Error + 'static)) -> Option<String> {
         .or_else(|| error.downcast_ref().and_then(of_run))
         .or_else(|| error.downcast_ref().and_then(of_search))
         .or_else(|| error.downcast_ref().and_then(of_fleet))
+        .or_else(|| error.downcast_ref().and_then(of_new_file))
         .or_else(|| error.downcast_ref().and_then(of_pack))
         .or_else(|| error.downcast_ref().and_then(of_space_file))
 }
@@ -31,8 +33,14 @@ fn of_train(error: &TrainError) -> Option<String> {
     if let TrainError::Data(error) = error {
         return of_data(error);
     }
-    let TrainError::Worker = error else { return None };
-    Some("run the command again to resume".to_owned())
+    match error {
+        TrainError::Worker => Some("run the command again to resume".to_owned()),
+        TrainError::OtherConfig { .. } | TrainError::FewerEpochs { .. } => {
+            Some("give another --run, or remove the folder to start again (the demo: --fresh)".to_owned())
+        }
+        TrainError::OtherImages => Some("give their folder with --data, or another --run".to_owned()),
+        _ => None, // `TrainError` is non-exhaustive, and its other messages need no flag
+    }
 }
 
 fn of_run(error: &RunError) -> Option<String> {
@@ -63,8 +71,21 @@ fn of_fleet(error: &FleetError) -> Option<String> {
     if let FleetError::Stale { .. } = error {
         return Some("measure with `nestling-device profile BUNDLE --out FILE`".to_owned());
     }
-    let (FleetError::NoTables | FleetError::OtherSpace { .. }) = error else { return None };
-    Some("measure with `nestling-device profile`, add the profile with `nestling latency add`".to_owned())
+    if let FleetError::File(error) = error {
+        return of_new_file(error);
+    }
+    let FleetError::NoTables = error else { return None };
+    Some(MEASURE_AND_ADD.to_owned())
+}
+
+const MEASURE_AND_ADD: &str = "measure with `nestling-device profile`, add the profile with `nestling latency add`";
+
+fn of_new_file(error: &NewFileError) -> Option<String> {
+    if let NewFileError::OtherSpace { .. } = error {
+        return Some(MEASURE_AND_ADD.to_owned());
+    }
+    let NewFileError::Occupied { .. } = error else { return None };
+    Some("replace it with --replace, if nobody needs it".to_owned())
 }
 
 fn of_pack(error: &PackRunError) -> Option<String> {

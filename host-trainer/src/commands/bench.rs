@@ -30,11 +30,12 @@ impl Bench {
     /// Runs the command.
     pub fn run(self) -> Result<()> {
         let choice = torch::initialise();
-        let (images, _) = self.data.load()?;
+        let config = TrainConfig::default();
+        let data = self.data.load_for(&config.space)?;
+        let preprocessing = data.preprocessing();
         let progress = super::bar(u64::from(self.rounds), "bench");
-        let (config, preprocessing) = (TrainConfig::default(), self.data.dataset().preprocessing());
         let report: BenchReport =
-            bench(&config, &images, &preprocessing, choice.device, self.rounds, self.steps, || progress.inc(1))?;
+            bench(&config, &data.training, &preprocessing, choice.device, self.rounds, self.steps, || progress.inc(1))?;
         progress.finish_and_clear();
         print(self.json, &report, || report.to_string())
     }

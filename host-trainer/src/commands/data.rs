@@ -1,26 +1,65 @@
-//! The choice of a data set, shared by all commands that read images.
+//! The images of a command, and the names of their classes.
 
+use super::say;
 use anyhow::Result;
 use clap::Args;
-use nestling_train::data::{Dataset, DatasetInfo, FASHION_MNIST};
+use nestling_core::space::SearchSpace;
+use nestling_train::data::{self, FASHION_MNIST, LoadedData};
+use nestling_train::label_file::read_labels;
 use std::path::PathBuf;
 
 /// The data set of a command.
 #[derive(Args, Debug)]
 pub struct DataArguments {
-    /// Folder with the four Fashion-MNIST files [default: the folder of the system's package]
+    /// Folder with four files named as those of MNIST and Fashion-MNIST; their contents tell the data set [default: the
+    /// folder of the system's package of Fashion-MNIST]
     #[arg(long, value_name = "FOLDER")]
     data: Option<PathBuf>,
 }
 
 impl DataArguments {
-    /// The row of the catalogue. There is one data set so far; a flag that chooses another belongs here.
-    pub fn dataset(&self) -> &'static DatasetInfo {
-        &FASHION_MNIST
+    /// The images. Says what they are where the user might expect something else.
+    pub fn load(&self) -> Result<LoadedData> {
+        let loaded = data::load(self.data.as_deref())?;
+        match loaded.known {
+            Some(info) if info == &FASHION_MNIST => {}
+            Some(info) => say(&format!("the images are those of {}", info.name)),
+            None => {
+                let preprocessing = loaded.preprocessing();
+                say(&format!(
+                    "the images are of no data set that is known by its contents: normalised with their own mean {} and \
+                     deviation {}",
+                    preprocessing.means[0], preprocessing.standard_deviations[0]
+                ));
+            }
+        }
+        Ok(loaded)
     }
 
-    /// The training and the test images.
-    pub fn load(&self) -> Result<(Dataset, Dataset)> {
-        Ok(self.dataset().load(self.data.as_deref())?)
+    /// The images for networks of `space`.
+    pub fn load_for(&self, space: &SearchSpace) -> Result<LoadedData> {
+        Ok(self.load()?.for_space(space)?)
+    }
+}
+
+/// The names of the classes.
+#[derive(Args, Debug)]
+pub struct LabelArguments {
+    /// File with one label a line, one for each class [default: those of the data set, if its contents are known; else
+    /// `class 0` and so on]
+    #[arg(long, value_name = "FILE")]
+    labels: Option<PathBuf>,
+}
+
+impl LabelArguments {
+    /// One name for each of `classes` classes. Says so if they are only numbers.
+    pub fn labels(&self, data: &LoadedData, classes: u32) -> Result<Vec<String>> {
+        if let Some(path) = &self.labels {
+            return Ok(read_labels(path, classes)?);
+        }
+        if data.known.is_none() {
+            say("note: the classes are called `class 0` and so on; name them with --labels FILE");
+        }
+        Ok(data.labels(classes))
     }
 }

@@ -39,9 +39,9 @@ impl Eval {
     pub fn run(self) -> Result<()> {
         let device = torch::initialise().device;
         let bundle = Bundle::open(&self.bundle)?;
-        let (training, test) = self.data.load()?;
-        test.check_fits(bundle.space())?;
-        let (calibration, _) = training.split_at(self.calibration as usize);
+        let data = self.data.load_for(bundle.space())?;
+        let test = &data.test;
+        let (calibration, _) = data.training.split_at(self.calibration as usize);
         let parameters = Parameters::from_values(bundle.space(), bundle.weights(), device);
         let resizer = Resizer::new(bundle.space(), &bundle.manifest().preprocessing, test.images.width, device);
         let mut names = self.child;
@@ -52,7 +52,7 @@ impl Eval {
         let bar = bar(names.len() as u64, "test");
         for name in &names {
             let (network, calibrated) = find(&bundle, name, &parameters, &resizer, &calibration)?;
-            rows.push(row(name, &network, &evaluate(&calibrated, &network, &parameters, &resizer, &test, 100)));
+            rows.push(row(name, &network, &evaluate(&calibrated, &network, &parameters, &resizer, test, 100)));
             bar.inc(1);
         }
         bar.finish_and_clear();

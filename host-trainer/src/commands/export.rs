@@ -1,14 +1,14 @@
 //! `export`: children as files of their own.
 
-use super::{bar, print};
+use super::{bar, print, print_about, shown};
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 use nestling_bundle::Bundle;
-use nestling_bundle::atomic_file::write_atomically;
+use nestling_bundle::atomic_file::{check_outputs, write_atomically};
 use nestling_core::image::Image;
 use nestling_pictures::Picture;
 use nestling_train::export::{Format, export};
-use nestling_train::parity::{GoldenInput, GoldenMaker};
+use nestling_train::parity::{Golden, GoldenInput, GoldenMaker};
 use nestling_train::torch;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -58,26 +58,39 @@ impl FormatName {
     }
 }
 
+/// The files of one child.
+struct Planned {
+    /// Its place in the bundle.
+    index: usize,
+    path: PathBuf,
+    golden: Vec<PlannedGolden>,
+}
+
+/// The files of one input of a child.
+struct PlannedGolden {
+    /// The picture's place among the pictures; none for noise.
+    picture: Option<usize>,
+    /// The files of the input, of the trainer's answer and of the device's.
+    files: [PathBuf; 3],
+}
+
+const GOLDEN_PARTS: [&str; 3] = ["input", "trainer", "device"];
+
 impl Export {
     /// Runs the command.
     pub fn run(self) -> Result<()> {
         torch::initialise();
         let bundle = Bundle::open(&self.bundle).with_context(|| format!("cannot use {}", self.bundle.display()))?;
-        let all = self.child == "all";
-        let indices: Vec<usize> =
-            if all { (0..bundle.children().len()).collect() } else { vec![bundle.child(&self.child)?.index] };
-        if all && let Some(folder) = &self.output {
-            std::fs::create_dir_all(folder).with_context(|| format!("cannot make folder {}", folder.display()))?;
-        }
+        let plan = self.plan(&bundle)?;
         let pictures: Vec<Picture> = self.pictures.iter().map(Picture::open).collect::<Result<_, _>>()?;
         let images: Vec<Image<'_>> = pictures.iter().map(Picture::image).collect();
         let golden = if self.golden { Some(GoldenMaker::open(&bundle, &images)?) } else { None };
-        let bar = bar(indices.len() as u64, "export");
+        let bar = bar(plan.len() as u64, "export");
         let mut files: Vec<Value> = Vec::new();
-        for index in indices {
-            let (path, mut document) = self.export(&bundle, index, all)?;
+        for planned in &plan {
+            let mut document = self.export(&bundle, planned)?;
             if let Some(golden) = &golden {
-                document["golden"] = self.write_golden(golden, index, &path, &images)?;
+                document["golden"] = self.write_golden(golden, planned, &images)?;
                 document["adapter"] = json!(golden.adapter());
             }
             files.push(document);
@@ -85,53 +98,89 @@ impl Export {
         }
         bar.finish_and_clear();
         let format = self.format.format().extension();
-        print(self.json, &json!({"bundle": self.bundle, "format": format, "files": files}), || {
+        let document = json!({ "bundle": shown(&self.bundle), "format": format, "files": files });
+        let text = || {
             (files.iter())
                 .map(|file| format!("wrote {} ({} bytes)\n", file["path"].as_str().unwrap_or(""), file["bytes"]))
                 .collect()
-        })
+        };
+        match &plan[..] {
+            [one] => print_about(&one.path, self.json, &document, text),
+            _ => print(self.json, &document, text),
+        }
     }
 
-    /// Writes one child; returns its path and its part of the JSON document.
-    fn export(&self, bundle: &Bundle, index: usize, all: bool) -> Result<(PathBuf, Value)> {
-        let (entry, format) = (&bundle.children()[index], self.format.format());
-        let file = format!("{}.{}", entry.name, format.extension());
-        let path = match &self.output {
-            Some(output) if all => output.join(file),
-            Some(output) => output.clone(),
-            None => PathBuf::from(file),
+    /// All files that will be written. Checks that they can be.
+    fn plan(&self, bundle: &Bundle) -> Result<Vec<Planned>> {
+        let all = self.child == "all";
+        let indices: Vec<usize> =
+            if all { (0..bundle.children().len()).collect() } else { vec![bundle.child(&self.child)?.index] };
+        if all && let Some(folder) = &self.output {
+            std::fs::create_dir_all(folder).with_context(|| format!("cannot make folder {}", folder.display()))?;
+        }
+        let planned = |index: usize| {
+            let file = format!("{}.{}", bundle.children()[index].name, self.format.format().extension());
+            let path = match &self.output {
+                Some(output) if all => output.join(file),
+                Some(output) => output.clone(),
+                None => PathBuf::from(file),
+            };
+            let inputs = if self.golden { 1 + self.pictures.len() } else { 0 };
+            Planned { index, golden: (0..inputs).map(|input| self.golden_files(&path, input)).collect(), path }
         };
-        export(bundle, index, format, &path)?;
-        let input = bundle.networks()[index].input;
-        let document = json!({
+        let plan: Vec<Planned> = indices.into_iter().map(planned).collect();
+        let golden = |one: &Planned| one.golden.iter().flat_map(|input| input.files.clone()).collect::<Vec<_>>();
+        let outputs: Vec<PathBuf> =
+            plan.iter().flat_map(|one| [vec![one.path.clone()], golden(one)].concat()).collect();
+        let inputs = self.pictures.iter().chain([&self.bundle]);
+        check_outputs(outputs.iter().map(PathBuf::as_path), inputs.map(PathBuf::as_path))?;
+        Ok(plan)
+    }
+
+    /// The files of noise (input 0) or of a picture, beside the child's file.
+    fn golden_files(&self, child: &Path, input: usize) -> PlannedGolden {
+        let picture = input.checked_sub(1);
+        let stem = picture.and_then(|picture| self.pictures[picture].file_stem());
+        let files = GOLDEN_PARTS.map(|part| {
+            // A name such as `net.v1` keeps its dot.
+            let is_format = child.extension().is_some_and(|found| found == self.format.format().extension());
+            let mut name = if is_format { child.with_extension("") } else { child.to_owned() }.into_os_string();
+            if let Some(stem) = stem {
+                name.push(".");
+                name.push(stem);
+            }
+            name.push(format!(".{part}.f32"));
+            PathBuf::from(name)
+        });
+        PlannedGolden { picture, files }
+    }
+
+    /// Writes one child; returns its part of the JSON document.
+    fn export(&self, bundle: &Bundle, Planned { index, path, .. }: &Planned) -> Result<Value> {
+        let entry = &bundle.children()[*index];
+        let bytes = export(bundle, *index, self.format.format(), path)?;
+        let input = bundle.networks()[*index].input;
+        Ok(json!({
             "name": entry.name,
             "child": entry.child.to_string(),
-            "path": path,
-            "bytes": std::fs::metadata(&path)?.len(),
+            "path": shown(path),
+            "bytes": bytes,
             "input": [1, input.channels, input.height, input.width],
             "classes": bundle.space().classes,
-        });
-        Ok((path, document))
+        }))
     }
 
-    /// Writes the golden vectors of one child, for noise and for each picture, beside the child's file.
-    fn write_golden(&self, maker: &GoldenMaker<'_>, index: usize, child: &Path, images: &[Image<'_>]) -> Result<Value> {
-        let mut inputs = vec![(None, GoldenInput::Noise(1))];
-        for (path, image) in self.pictures.iter().zip(images) {
-            let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
-            inputs.push((stem, GoldenInput::Picture(image)));
-        }
+    /// Writes the golden vectors of one child, for noise and for each picture.
+    fn write_golden(&self, maker: &GoldenMaker<'_>, planned: &Planned, images: &[Image<'_>]) -> Result<Value> {
         let mut written = Vec::new();
-        for (picture, input) in inputs {
-            let vectors = maker.make(index, input)?;
-            let mut document = json!({ "picture": picture });
-            for (part, values) in
-                [("input", &vectors.input), ("trainer", &vectors.trainer), ("device", &vectors.device)]
-            {
-                let words = picture.iter().map(String::as_str).chain([part, "f32"]).collect::<Vec<_>>();
-                let path = child.with_extension(words.join("."));
-                write_floats(&path, values)?;
-                document[part] = json!(path);
+        for PlannedGolden { picture, files } in &planned.golden {
+            let input = picture.map_or(GoldenInput::Noise(1), |picture| GoldenInput::Picture(&images[picture]));
+            let Golden { input, trainer, device } = maker.make(planned.index, input)?;
+            let stem = picture.and_then(|picture| self.pictures[picture].file_stem());
+            let mut document = json!({ "picture": stem.map(|stem| stem.to_string_lossy()) });
+            for ((part, path), values) in GOLDEN_PARTS.iter().zip(files).zip([input, trainer, device]) {
+                write_floats(path, &values)?;
+                document[part] = json!(shown(path));
             }
             written.push(document);
         }

@@ -1,10 +1,10 @@
 //! `images`: test images as PNG files.
 
-use super::data::DataArguments;
-use super::print;
+use super::data::{DataArguments, LabelArguments};
+use super::{print, shown};
 use anyhow::{Context, Result};
 use clap::Args;
-use nestling_bundle::atomic_file::write_atomically;
+use nestling_bundle::atomic_file::{check_outputs, write_atomically};
 use nestling_train::data::grey_png;
 use serde_json::json;
 use std::path::PathBuf;
@@ -17,6 +17,8 @@ pub struct Images {
     output: PathBuf,
     #[command(flatten)]
     data: DataArguments,
+    #[command(flatten)]
+    labels: LabelArguments,
     /// Print one JSON document instead of text
     #[arg(long)]
     json: bool,
@@ -25,18 +27,25 @@ pub struct Images {
 impl Images {
     /// Runs the command.
     pub fn run(self) -> Result<()> {
-        let (_, test) = self.data.load()?;
         std::fs::create_dir_all(&self.output).with_context(|| format!("cannot make {}", self.output.display()))?;
+        check_outputs([&*self.output.join("class.png")], [])?;
+        let data = self.data.load()?;
+        let test = &data.test;
         let mut written = Vec::new();
-        for (class, label) in self.data.dataset().labels.iter().enumerate() {
+        for (class, label) in self.labels.labels(&data, test.classes)?.iter().enumerate() {
             let Some(index) = test.labels.iter().position(|&found| usize::from(found) == class) else { continue };
-            let path = self.output.join(format!("{}.png", label.to_lowercase().replace(' ', "-")));
+            let path = self.output.join(format!("{}.png", file_stem(label)));
             let file = grey_png(test.pixels(index), test.images.width, test.images.height)?;
             write_atomically(&path, |writer| writer.write_all(&file))?;
-            written.push(path);
+            written.push(shown(&path));
         }
         print(self.json, &json!({ "images": written }), || {
             format!("{} images in {}", written.len(), self.output.display())
         })
     }
+}
+
+/// A label as the name of a file: `T-shirt/top` is `t-shirt-top`.
+fn file_stem(label: &str) -> String {
+    label.to_lowercase().replace(|c: char| c.is_whitespace() || "/\\:*?\"<>|".contains(c), "-")
 }

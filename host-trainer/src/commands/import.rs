@@ -1,11 +1,14 @@
 //! `import`: published weights, as a child of a supernet.
 
 use super::new_bundle::{NewBundleArguments, parse_children};
-use super::{bar, print};
+use super::new_file::latency_tables;
+use super::{bar, print_about, shown};
 use anyhow::{Context, Result, ensure};
 use clap::Args;
+use nestling_bundle::atomic_file::check_outputs;
 use nestling_train::import::{SourceModel, place, read_weights, source_model};
 use nestling_train::model::Parameters;
+use nestling_train::new_file::holds_weights;
 use nestling_train::pack::{ImportedOptions, pack_imported};
 use nestling_train::torch;
 use serde_json::json;
@@ -48,36 +51,41 @@ impl Import {
     pub fn run(self) -> Result<()> {
         torch::initialise();
         let model = source_model(&self.model)?;
+        check_outputs([&*self.bundle.output], [&*self.weights])?;
         let tensors = read_weights(&self.weights)?;
         let rest = Parameters::initial_values(&model.space()?, self.seed);
         let imported = place(model, &tensors, rest)
             .with_context(|| format!("cannot import {} as {}", self.weights.display(), model.name()))?;
-        let options = self.options(model)?;
+        let space = model.space()?;
+        let mut file =
+            self.bundle.replace.claim(&self.bundle.output, &[&self.weights], "nestling import", |older| {
+                holds_weights(older, &space, &imported.weights)
+            })?;
+        let options = ImportedOptions { latency_tables: latency_tables(&mut file, &space), ..self.options(model)? };
         let (name, placed, parameters) = (options.name.clone(), imported.placed, imported.weights.len());
         let child = imported.child.child().clone();
         let bar = bar(options.others.len() as u64, "calibrate");
-        let manifest = pack_imported(model, imported, options, &self.bundle.output, || bar.inc(1))?;
+        let written = pack_imported(model, imported, options, file, || bar.inc(1))?;
         bar.finish_and_clear();
-        let bytes = self.bundle.written_bytes()?;
         let document = json!({
-            "path": self.bundle.output,
-            "bytes": bytes,
+            "path": shown(&self.bundle.output),
+            "bytes": written.file_bytes(),
             "weight_storage": self.bundle.weight_storage,
             "model": model.name(),
             "name": name,
             "child": child.to_string(),
             "placed": placed,
             "parameters": parameters,
-            "cost": manifest.children.iter().find(|entry| entry.name == name).map(|entry| entry.cost),
-            "children": manifest.children,
+            "cost": written.children().iter().find(|entry| entry.name == name).map(|entry| entry.cost),
+            "children": written.children(),
         });
-        print(self.bundle.json, &document, || {
+        print_about(&self.bundle.output, self.bundle.json, &document, || {
             let path = self.bundle.output.display();
             format!(
                 "{placed} parameters of {} placed as child `{name}` ({child}) of {parameters} shared ones\nwrote {path} \
                  ({:.1} MB); next: nestling-device run {path} PHOTOGRAPH",
                 model.name(),
-                bytes as f64 / 1e6,
+                written.file_bytes() as f64 / 1e6,
             )
         })
     }
@@ -91,9 +99,11 @@ impl Import {
         let name = self.name.clone().unwrap_or_else(|| short.to_owned());
         let others = parse_children(&space, &self.children, self.seed)?;
         ensure!(others.iter().all(|(other, _)| *other != name), "--name {name} is another child's: choose another");
-        let file = self.weights.file_name().map_or_else(String::new, |file| file.to_string_lossy().into_owned());
+        let source = self.weights.file_name().map_or_else(String::new, |file| file.to_string_lossy().into_owned());
         let labels = self.bundle.labels(space.classes)?;
         let weight_storage = self.bundle.weight_storage;
-        Ok(ImportedOptions { name, others, labels, preprocessing, seed: self.seed, weight_storage, file })
+        let latency_tables = Vec::new();
+        let seed = self.seed;
+        Ok(ImportedOptions { name, others, labels, preprocessing, seed, weight_storage, source, latency_tables })
     }
 }

@@ -1,7 +1,8 @@
 //! `init`: a bundle of random weights.
 
 use super::new_bundle::{NewBundleArguments, parse_children};
-use super::{bar, print};
+use super::new_file::latency_tables;
+use super::{bar, print_about, shown};
 use anyhow::Result;
 use clap::Args;
 use nestling_core::image::Preprocessing;
@@ -9,6 +10,7 @@ use nestling_train::pack::{UntrainedOptions, pack_untrained};
 use nestling_train::space_file::preset_or_file;
 use nestling_train::torch;
 use serde_json::json;
+use std::path::Path;
 
 /// Writes a bundle of random weights, to profile a space on a device before training it.
 ///
@@ -47,32 +49,35 @@ impl Init {
         torch::initialise();
         let space = preset_or_file(&self.space)?;
         let children = parse_children(&space, &self.children, self.seed)?;
+        let labels = self.bundle.labels(space.classes)?;
+        let inputs = [Path::new(&self.space)];
+        let mut file = self.bundle.replace.claim(&self.bundle.output, &inputs, "nestling init", |_| false)?;
         let options = UntrainedOptions {
-            labels: self.bundle.labels(space.classes)?,
+            labels,
             preprocessing: usual_preprocessing(space.input_channels),
             seed: self.seed,
             weight_storage: self.bundle.weight_storage,
+            latency_tables: latency_tables(&mut file, &space),
         };
         let bar = bar(children.len() as u64, "calibrate");
-        let manifest = pack_untrained(&space, &children, options, &self.bundle.output, || bar.inc(1))?;
+        let written = pack_untrained(&space, &children, options, file, || bar.inc(1))?;
         bar.finish_and_clear();
-        let bytes = self.bundle.written_bytes()?;
         let parameters = space.layout().len();
         let document = json!({
-            "path": self.bundle.output,
-            "bytes": bytes,
+            "path": shown(&self.bundle.output),
+            "bytes": written.file_bytes(),
             "weight_storage": self.bundle.weight_storage,
             "parameters": parameters,
-            "children": manifest.children,
+            "children": written.children(),
         });
-        print(self.bundle.json, &document, || {
+        print_about(&self.bundle.output, self.bundle.json, &document, || {
             let path = self.bundle.output.display();
             format!(
                 "wrote {path} ({:.1} MB, {:.2} M shared parameters, {} untrained children); next: nestling-device bench \
                  {path}",
-                bytes as f64 / 1e6,
+                written.file_bytes() as f64 / 1e6,
                 parameters as f64 / 1e6,
-                manifest.children.len(),
+                written.children().len(),
             )
         })
     }

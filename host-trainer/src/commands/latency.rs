@@ -1,13 +1,14 @@
 //! `latency`: the latency tables of a bundle.
 
 use super::compare_table::table;
-use super::{bar, print};
+use super::new_file::{ReplaceArgument, tell_waiting};
+use super::{bar, print, print_about, shown};
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
 use nestling_bundle::Bundle;
 use nestling_core::latency::DeviceKey;
 use nestling_page::markup::utc_date;
-use nestling_train::fleet::{AddOutcome, add_profiles, compare, list};
+use nestling_train::fleet::{AddOutcome, AddRequest, add_profiles, compare, list};
 use serde_json::json;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -45,7 +46,7 @@ fn open(path: &Path) -> Result<Bundle> {
 ///
 /// A device has one table, the newest. A profile must have been measured with this version's kernels and with this
 /// bundle's space, weights and children. Tables that were added meanwhile do not matter, and the profiles on the
-/// devices stay valid.
+/// devices stay valid. Several processes may add to one bundle at the same time.
 #[derive(Args, Debug)]
 #[command(
     after_help = "Example:\n  nestling-device profile my.nestling --out phone.json    # on the phone\n  nestling latency \
@@ -60,6 +61,8 @@ struct Add {
     /// File to write [default: the bundle itself, replaced whole]
     #[arg(long)]
     output: Option<PathBuf>,
+    #[command(flatten)]
+    replace: ReplaceArgument,
     /// Print one JSON document instead of text
     #[arg(long)]
     json: bool,
@@ -68,17 +71,17 @@ struct Add {
 impl Add {
     fn run(self) -> Result<()> {
         let output = self.output.as_ref().unwrap_or(&self.bundle);
-        let added = add_profiles(&self.bundle, &self.profiles, output)?;
-        let written = open(output)?;
+        let (bundle, profiles, replace) = (&*self.bundle, &*self.profiles, self.replace.is_set());
+        let (added, written) = add_profiles(AddRequest { bundle, profiles, output, replace }, tell_waiting)?;
         let tables = written.manifest().latency_tables.len();
         let document = json!({
-            "bundle": output,
+            "bundle": shown(output),
             "id": written.id().to_string(),
             "network": written.network_id().to_string(),
             "profiles": added,
             "tables": tables,
         });
-        print(self.json, &document, || {
+        print_about(output, self.json, &document, || {
             let mut text = String::new();
             for one in &added {
                 let outcome = match one.outcome {

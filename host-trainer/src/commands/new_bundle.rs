@@ -1,9 +1,11 @@
 //! Arguments of the commands that write a bundle without a training: labels, storage, and children by their texts.
 
+use super::new_file::ReplaceArgument;
 use anyhow::{Context, Result, ensure};
 use clap::Args;
 use nestling_core::space::{Child, ValidatedSpace};
 use nestling_core::weights::WeightStorage;
+use nestling_train::label_file::read_labels;
 use rand::SeedableRng;
 use std::path::PathBuf;
 
@@ -19,6 +21,8 @@ pub struct NewBundleArguments {
     /// File to write
     #[arg(long)]
     pub output: PathBuf,
+    #[command(flatten)]
+    pub replace: ReplaceArgument,
     /// Print one JSON document instead of text
     #[arg(long)]
     pub json: bool,
@@ -30,16 +34,7 @@ impl NewBundleArguments {
         let Some(path) = &self.labels else {
             return Ok((0..classes).map(|class| format!("class {class}")).collect());
         };
-        let text = std::fs::read_to_string(path).with_context(|| format!("cannot read labels {}", path.display()))?;
-        let labels: Vec<String> = text.lines().map(|line| line.trim().to_owned()).collect();
-        let count = labels.len();
-        ensure!(count == classes as usize, "{} has {count} lines, but there are {classes} classes", path.display());
-        Ok(labels)
-    }
-
-    /// Size of the written file.
-    pub fn written_bytes(&self) -> Result<u64> {
-        Ok(std::fs::metadata(&self.output)?.len())
+        Ok(read_labels(path, classes)?)
     }
 }
 

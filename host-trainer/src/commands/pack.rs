@@ -1,32 +1,39 @@
 //! `pack`: writes the bundle of a searched run.
 
-use super::advice::advice;
+use super::data::LabelArguments;
+use super::new_file::{ReplaceArgument, latency_tables};
 use super::search::test;
-use super::trained_run::{RunArguments, TrainedRun, processors};
-use super::{bar, print, say};
+use super::trained_run::{BUNDLE_NAME, RunArguments, TrainedRun, processors};
+use super::{bar, print_about, say, shown};
 use anyhow::Result;
 use clap::Args;
-use nestling_bundle::{Bundle, Manifest};
+use nestling_bundle::Bundle;
+use nestling_bundle::atomic_file::check_outputs;
 use nestling_core::accuracy::AccuracyPredictor;
 use nestling_core::weights::WeightStorage;
-use nestling_train::fleet::carry_over_tables;
+use nestling_train::new_file::{NewFile, holds_weights};
 use nestling_train::pack::{PackOptions, pack};
 use nestling_train::run_folder::RunFolder;
 use nestling_train::search::SearchReport;
 use serde_json::json;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Writes the bundle: shared weights, search space, calibrated children, labels, preprocessing, accuracy predictor, and
 /// images that calibrate and check other children.
 ///
-/// `nestling latency add` adds device profiles to it. Packing again keeps them, if the search space is the same.
+/// `nestling latency add` adds device profiles to it. Packing again keeps them, if the search space is the same. A
+/// bundle of another run is not replaced unless --replace is given.
 #[derive(Args, Debug)]
 pub struct Pack {
     #[command(flatten)]
     run: RunArguments,
-    /// File to write
-    #[arg(long, default_value = "target/run/fashion.nestling")]
-    output: PathBuf,
+    /// File to write [default: fashion.nestling in the run's folder]
+    #[arg(long)]
+    output: Option<PathBuf>,
+    #[command(flatten)]
+    replace: ReplaceArgument,
+    #[command(flatten)]
+    labels: LabelArguments,
     /// How the file stores the weights: f32, f16 or int8; a device does the same by default
     #[arg(long, value_name = "STORAGE", default_value_t = WeightStorage::F32)]
     weight_storage: WeightStorage,
@@ -42,43 +49,53 @@ impl Pack {
     /// Runs the command.
     pub fn run(self) -> Result<()> {
         let folder = RunFolder::open(&self.run.run);
+        let output = self.output.clone().unwrap_or_else(|| self.run.run.join(BUNDLE_NAME));
+        let _lock = folder.lock_to_read("nestling pack")?;
         let mut report = folder.searched()?;
+        check_outputs([&*output], [])?;
         let run = TrainedRun::load(&self.run, &folder, report.calibration_images)?;
         let space = &run.space;
+        let packed = folder.packed()?;
+        let is_own = |older: &Bundle| {
+            packed.contains(&older.network_id().to_string())
+                || holds_weights(older, space, run.checkpoint.shipped_weights())
+        };
+        let labels = self.labels.labels(&run.data, space.classes)?;
+        let mut file = self.replace.claim(&output, &[], "nestling pack", is_own)?;
         let weights = self.weight_storage.round(space.layout(), run.checkpoint.shipped_weights())?;
         if self.weight_storage != WeightStorage::F32 {
             test_rounded(&run, &weights, &mut report)?;
         }
         let bar = bar(report.chosen.len() as u64, "calibrate");
         let evaluator = run.evaluator(&weights, &run.held_out, processors());
-        let options = self.options(&run);
-        let manifest = pack(&evaluator, &report, options, &self.output, &|done| bar.set_position(done as u64))?;
+        let options = self.options(&run, &mut file, labels);
+        let written = pack(&evaluator, &report, options, file, &|done| bar.set_position(done as u64))?;
         bar.finish_and_clear();
-        if manifest.accuracy_predictor.is_none() {
+        if let Err(why) = folder.add_packed(written.network_id()) {
+            say(&format!("note: the next pack of this run will ask for --replace: {why}"));
+        }
+        if written.manifest().accuracy_predictor.is_none() {
             say(
                 "the search holds no accuracy predictor, so the bundle has none; run `nestling search` again to fit one",
             );
         }
-        self.show(&manifest)
+        self.show(&output, &written)
     }
 
-    fn options(&self, run: &TrainedRun) -> PackOptions {
-        let (config, dataset) = (&run.checkpoint.config, self.run.data.dataset());
-        let latency_tables = carry_over_tables(&self.output, &config.space).unwrap_or_else(|why| {
-            let hint = advice(&why).map(|hint| format!("; {hint}")).unwrap_or_default();
-            say(&format!("note: the bundle ships without latency tables: {why}{hint}"));
-            Vec::new()
-        });
+    fn options(&self, run: &TrainedRun, file: &mut NewFile, labels: Vec<String>) -> PackOptions {
+        let config = &run.checkpoint.config;
+        let latency_tables = latency_tables(file, &config.space);
         let provenance = format!(
             "nestling-train {}: {}, {} steps of {} images, seed {}",
             env!("CARGO_PKG_VERSION"),
-            dataset.name,
+            run.data.name(),
             run.checkpoint.step,
             config.batch_size,
             config.seed
         );
         PackOptions {
-            dataset,
+            labels,
+            pixels: run.data.pixels(),
             provenance,
             storage: self.weight_storage,
             calibration_images: self.calibration_images,
@@ -87,11 +104,10 @@ impl Pack {
         }
     }
 
-    fn show(&self, manifest: &Manifest) -> Result<()> {
-        // The device opens the file in the same way.
-        let bundle = Bundle::open(&self.output)?;
+    fn show(&self, output: &Path, bundle: &Bundle) -> Result<()> {
+        let manifest = bundle.manifest();
         let value = json!({
-            "bundle": self.output,
+            "bundle": shown(output),
             "id": bundle.id().to_string(),
             "bytes": bundle.file_bytes(),
             "weight_storage": self.weight_storage,
@@ -102,7 +118,7 @@ impl Pack {
             "check_images": bundle.check_images().len(),
             "latency_tables": manifest.latency_tables.len(),
         });
-        print(self.run.json, &value, || {
+        print_about(output, self.run.json, &value, || {
             let kib = bundle.file_bytes() as f64 / 1024.0;
             let kept = match manifest.latency_tables.len() {
                 0 => String::new(),
@@ -110,7 +126,7 @@ impl Pack {
             };
             format!(
                 "{}: {kib:.0} KiB, {} children, {} calibration and {} check images{kept}, {}",
-                self.output.display(),
+                output.display(),
                 manifest.children.len(),
                 bundle.calibration_images().len(),
                 bundle.check_images().len(),

@@ -32,9 +32,9 @@ impl Parity {
     pub fn run(self) -> Result<()> {
         torch::initialise();
         let bundle = Bundle::open(&self.bundle)?;
-        let (training, test) = self.data.load()?;
-        let (calibration, _) = training.split_at(512);
-        let (images, _) = test.split_at(self.images as usize);
+        let data = self.data.load_for(bundle.space())?;
+        let (calibration, _) = data.training.split_at(512);
+        let (images, _) = data.test.split_at(self.images as usize);
         let bar = bar(self.children as u64 + 2, "parity");
         let report = parity(&bundle, self.children, &calibration, &images, |done, _| bar.set_position(done as u64))?;
         bar.finish_and_clear();

@@ -1,9 +1,11 @@
 //! `report`: the page of a demo.
 
 use super::data::DataArguments;
-use super::print;
+use super::{print_about, shown};
 use anyhow::Result;
 use clap::Args;
+use nestling_bundle::atomic_file::check_writable;
+use nestling_train::data::LoadedData;
 use nestling_train::report;
 use serde_json::json;
 use std::path::PathBuf;
@@ -28,8 +30,10 @@ impl Report {
     /// Runs the command.
     pub fn run(self) -> Result<()> {
         let output = self.output.unwrap_or_else(|| self.demo.join("report.html"));
-        let test = if report::has_samples(&self.demo) { Some(self.data.load()?.1) } else { None };
-        report::write(&self.demo, self.data.dataset(), test.as_ref(), &output)?;
-        print(self.json, &json!({"report": output}), || output.display().to_string())
+        check_writable(&output)?;
+        let data = if report::has_samples(&self.demo) { Some(self.data.load()?) } else { None };
+        let name = data.as_ref().map_or("the images of its run", LoadedData::name);
+        report::write(&self.demo, name, data.as_ref().map(|data| &data.test), &output)?;
+        print_about(&output, self.json, &json!({ "report": shown(&output) }), || output.display().to_string())
     }
 }

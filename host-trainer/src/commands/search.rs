@@ -62,6 +62,8 @@ impl Search {
         }
         let stopwatch = Stopwatch::start();
         let folder = RunFolder::open(&self.run.run);
+        let _lock = folder.lock("nestling search")?;
+        folder.check_search()?;
         let run = TrainedRun::load(&self.run, &folder, self.calibration)?;
         let searched = self.evaluate_all(&run, workers)?;
         let space = &run.space;
@@ -118,7 +120,7 @@ fn test_shipped(
 /// Evaluates children on the test images, with a bar.
 pub(super) fn test(run: &TrainedRun, weights: &[f32], children: &[Child], workers: usize) -> Result<Vec<Evaluated>> {
     let bar = bar(children.len() as u64, "test");
-    let evaluator = run.evaluator(weights, &run.test, workers);
+    let evaluator = run.evaluator(weights, &run.data.test, workers);
     let tested = evaluator.evaluate(children, &|done| bar.set_position(done as u64))?;
     bar.finish_and_clear();
     Ok(tested)

@@ -75,7 +75,11 @@ impl LimitArguments {
     pub fn run(&self, request: LimitRequest<'_>, run: &RunArguments, workers: usize) -> Result<()> {
         let stopwatch = Stopwatch::start();
         let folder = RunFolder::open(&run.run);
-        let trained = if folder.is_trained() {
+        let is_trained = folder.is_trained();
+        // The found children are added to what the file holds.
+        let _lock = if is_trained { folder.lock("nestling search")? } else { None };
+        let trained = if is_trained {
+            folder.check_search()?;
             let report = folder.searched()?;
             Some((TrainedRun::load(run, &folder, report.calibration_images)?, report))
         } else {

@@ -2,21 +2,24 @@
 
 use super::trained_run::RunArguments;
 use super::{bar, print, say};
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::Args;
 use nestling_train::run_folder::RunFolder;
 use nestling_train::torch;
-use nestling_train::train::{EpochReport, TrainConfig, Trainer};
+use nestling_train::train::{Checkpoint, EpochReport, TrainConfig, Trainer};
 use serde_json::json;
 use std::path::PathBuf;
 use tch::Device;
 
 /// Trains a supernet. A run that was killed continues from its last epoch, and ends with the same weights.
+///
+/// A run that goes on keeps its configuration. It may be given other numbers of --epochs and --workers; the learning rate
+/// then follows the schedule of the new number of epochs from the next step on.
 #[derive(Args, Debug)]
 pub struct Train {
     #[command(flatten)]
     run: RunArguments,
-    /// TOML file of hyper-parameters; a key that is left out keeps its default
+    /// TOML file of hyper-parameters; a key that is left out keeps the run's value, in a new run its default
     #[arg(long)]
     config: Option<PathBuf>,
     /// Passes over the training images
@@ -40,14 +43,15 @@ impl Train {
     /// Runs the command.
     pub fn run(self) -> Result<()> {
         let choice = torch::initialise();
-        let config = self.config(choice.device)?;
         if self.print_config {
+            let config = self.config(RunFolder::open(&self.run.run).checkpoint()?.as_ref(), choice.device)?;
             let text = toml::to_string(&config)?;
             return print(self.run.json, &config, || text);
         }
         say(&format!("training on {choice}"));
         let folder = RunFolder::create(&self.run.run)?;
-        let (mut trainer, mut epochs) = self.start(config, &folder, choice.device)?;
+        let _lock = folder.lock("nestling train")?;
+        let (mut trainer, mut epochs) = self.start(&folder, choice.device)?;
         let last = self.stop_after.unwrap_or(u32::MAX).min(trainer.config().epochs);
         while trainer.epochs_done() < last {
             epochs.push(train_epoch(&mut trainer)?);
@@ -66,14 +70,16 @@ impl Train {
         })
     }
 
-    fn config(&self, device: Device) -> Result<TrainConfig> {
-        let mut config = match &self.config {
-            None => TrainConfig::default(),
-            Some(path) => {
-                let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-                toml::from_str(&text).with_context(|| format!("{} is not a training configuration", path.display()))?
-            }
-        };
+    /// The configuration: flags before the file, the file before the run that goes on, that before the defaults.
+    fn config(&self, run: Option<&Checkpoint>, device: Device) -> Result<TrainConfig> {
+        let mut config = run.map_or_else(TrainConfig::default, |run| run.config.clone());
+        if let Some(path) = &self.config {
+            let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+            let wrong = || format!("{} is not a training configuration", path.display());
+            // Alone first: only then a fault has its place in the file.
+            toml::from_str::<TrainConfig>(&text).with_context(wrong)?;
+            config = over(&config, &text).with_context(wrong)?;
+        }
         config.epochs = self.epochs.unwrap_or(config.epochs);
         config.seed = self.seed.unwrap_or(config.seed);
         config.workers = self.workers.unwrap_or(if device.is_cuda() { 1 } else { config.workers });
@@ -82,24 +88,34 @@ impl Train {
     }
 
     /// A trainer at the start, or where the run in `folder` stopped, with the epochs that are done.
-    fn start(&self, config: TrainConfig, folder: &RunFolder, device: Device) -> Result<(Trainer, Vec<EpochReport>)> {
-        let (images, _) = self.run.data.load()?;
+    fn start(&self, folder: &RunFolder, device: Device) -> Result<(Trainer, Vec<EpochReport>)> {
         let checkpoint = folder.checkpoint()?;
-        let mut epochs = Vec::new();
-        if let Some(found) = &checkpoint {
-            if found.config != config {
-                bail!(
-                    "{} holds a run with another configuration; give another --run, or remove it to start again (the demo: \
-                     --fresh)",
-                    self.run.run.display()
-                );
-            }
-            epochs = folder.epochs(found.step)?;
-            say(&format!("going on after epoch {}", epochs.len()));
+        let config = self.config(checkpoint.as_ref(), device)?;
+        let data = self.run.data.load_for(&config.space)?;
+        let step = checkpoint.as_ref().map(|found| found.step);
+        let trainer = Trainer::new(config, checkpoint, &data.training, &data.preprocessing(), device)?;
+        let epochs = step.map(|step| folder.epochs(step)).transpose()?.unwrap_or_default();
+        if step.is_some() {
+            say(&format!("going on after epoch {}", trainer.epochs_done()));
         }
-        let preprocessing = self.run.data.dataset().preprocessing();
-        Ok((Trainer::new(config, checkpoint, &images, &preprocessing, device)?, epochs))
+        trainer.changes().iter().for_each(|change| say(&format!("note: {change}")));
+        Ok((trainer, epochs))
     }
+}
+
+/// A configuration with the keys of a TOML text in the place of its own.
+fn over(config: &TrainConfig, text: &str) -> Result<TrainConfig> {
+    let mut table = toml::Table::try_from(config)?;
+    for (key, value) in text.parse::<toml::Table>()? {
+        match (table.get_mut(&key), value) {
+            // Its keys may be left out one by one; a space is given as a whole.
+            (Some(toml::Value::Table(known)), toml::Value::Table(given)) if key == "augmentation" => {
+                known.extend(given)
+            }
+            (_, value) => drop(table.insert(key, value)),
+        }
+    }
+    Ok(table.try_into()?)
 }
 
 fn train_epoch(trainer: &mut Trainer) -> Result<EpochReport> {
@@ -114,4 +130,18 @@ fn train_epoch(trainer: &mut Trainer) -> Result<EpochReport> {
         report.probes.iter().map(|probe| format!("{} {:.2} %", probe.name, probe.held_out.percent())).collect();
     say(&format!("{label}: {}, {:.0} CPU-seconds so far", probes.join(", "), report.cpu_s));
     Ok(report)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_changes_its_own_keys_only() {
+        let run = TrainConfig { seed: 5, learning_rate: 0.3, ..TrainConfig::default() };
+        let mut expected = TrainConfig { epochs: 7, ..run.clone() };
+        expected.augmentation.shift = 3;
+        assert_eq!(over(&run, "epochs = 7\naugmentation = { shift = 3 }").unwrap(), expected);
+        assert_eq!(over(&run, "").unwrap(), run);
+    }
 }

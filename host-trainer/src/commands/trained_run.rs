@@ -5,11 +5,11 @@ use anyhow::Result;
 use clap::Args;
 use nestling_core::image::Preprocessing;
 use nestling_core::space::ValidatedSpace;
-use nestling_train::data::Dataset;
+use nestling_train::data::{Dataset, LoadedData};
 use nestling_train::run_folder::RunFolder;
 use nestling_train::search::Evaluator;
 use nestling_train::torch;
-use nestling_train::train::Checkpoint;
+use nestling_train::train::{Checkpoint, TrainError};
 use std::path::PathBuf;
 use tch::Device;
 
@@ -35,7 +35,7 @@ pub struct TrainedRun {
     pub space: ValidatedSpace,
     pub calibration: Dataset,
     pub held_out: Dataset,
-    pub test: Dataset,
+    pub data: LoadedData,
     pub preprocessing: Preprocessing,
     device: Device,
 }
@@ -45,13 +45,15 @@ impl TrainedRun {
     pub fn load(arguments: &RunArguments, folder: &RunFolder, calibration_images: u32) -> Result<Self> {
         let device = torch::initialise().device;
         let checkpoint = folder.trained()?;
-        let (images, test) = arguments.data.load()?;
         let space = checkpoint.config.validate()?;
-        images.check_fits(&space)?;
-        let (training, held_out) = images.hold_out(checkpoint.config.held_out as usize)?;
+        let data = arguments.data.load_for(&space)?;
+        if checkpoint.images.as_ref().is_some_and(|images| *images != data.training.fingerprint()) {
+            return Err(TrainError::OtherImages.into());
+        }
+        let (training, held_out) = data.training.hold_out(checkpoint.config.held_out as usize)?;
         let (calibration, _) = training.split_at(calibration_images as usize);
-        let preprocessing = arguments.data.dataset().preprocessing();
-        Ok(Self { checkpoint, space, calibration, held_out, test, preprocessing, device })
+        let preprocessing = data.preprocessing();
+        Ok(Self { checkpoint, space, calibration, held_out, data, preprocessing, device })
     }
 
     /// Evaluates children of the run, with these weights, on `images`.

@@ -1,10 +1,9 @@
 //! The data sets that the trainer knows, one row each.
 //!
-//! A new data set of grey IDX files is one more row here, and the commands' choice of it (`commands/data.rs`).
+//! Files of different data sets have the same names, so a data set is known by the checksums of its contents alone. Other
+//! images are trained as well; their classes then have numbers until the user names them.
 
-use super::{DataError, Dataset, idx_files};
 use nestling_core::image::{PixelFormat, Preprocessing};
-use std::path::Path;
 
 /// A data set: its files, its pixels and its classes.
 #[derive(Debug, PartialEq)]
@@ -19,23 +18,12 @@ pub struct DatasetInfo {
     pub means: &'static [f32],
     /// Standard deviation of the training pixels, one number a channel.
     pub standard_deviations: &'static [f32],
-    /// Files of the training images.
-    pub training: IdxFiles,
-    /// Files of the test images.
-    pub test: IdxFiles,
+    /// MD5 of the unpacked files, as published: images and labels of the training, images and labels of the test.
+    pub md5: [&'static str; 4],
     /// Folders in which distributions install the files.
     pub folders: &'static [&'static str],
     /// Debian package that installs the files.
     pub package: &'static str,
-}
-
-/// Two IDX files, each plain or with `.gz` behind its name.
-#[derive(Debug, PartialEq, Eq)]
-pub struct IdxFiles {
-    /// File of the images.
-    pub images: &'static str,
-    /// File of their classes.
-    pub labels: &'static str,
 }
 
 /// Fashion-MNIST (Xiao, Rasul, Vollgraf, 2017): 60,000 training and 10,000 test images of 28x28 grey pixels.
@@ -45,19 +33,40 @@ pub static FASHION_MNIST: DatasetInfo = DatasetInfo {
     pixels: PixelFormat::Grey8,
     means: &[0.286],
     standard_deviations: &[0.353],
-    training: IdxFiles { images: "train-images-idx3-ubyte", labels: "train-labels-idx1-ubyte" },
-    test: IdxFiles { images: "t10k-images-idx3-ubyte", labels: "t10k-labels-idx1-ubyte" },
+    md5: [
+        "f4a8712d7a061bf5bd6d2ca38dc4d50a",
+        "9018921c3c673c538a1fc5bad174d6f9",
+        "8181f5470baa50b63fa0f6fddb340f0a",
+        "15d484375f8d13e6eb1aabb0c3f46965",
+    ],
     folders: &["/usr/share/datasets/fashion-mnist", "/usr/share/dataset-fashion-mnist"],
     package: "dataset-fashion-mnist",
 };
 
+/// MNIST (LeCun, Cortes, Burges): handwritten digits in files of the same names and sizes.
+pub static MNIST: DatasetInfo = DatasetInfo {
+    name: "MNIST",
+    labels: &["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"],
+    pixels: PixelFormat::Grey8,
+    means: &[0.131],
+    standard_deviations: &[0.308],
+    md5: [
+        "6bbc9ace898e44ae57da46a324031adb",
+        "a25bea736e30d166cdddb491f175f624",
+        "2646ac647ad5339dbf082846283269ea",
+        "27ae3e4e09519cfbb04c329615203637",
+    ],
+    folders: &[],
+    package: "",
+};
+
 impl DatasetInfo {
-    /// Loads the training and the test images from `folder`, or from one of the usual folders.
-    ///
-    /// # Errors
-    /// [`DataError::Missing`] lists the folders that were searched, [`DataError::Unreadable`] names a damaged file.
-    pub fn load(&self, folder: Option<&Path>) -> Result<(Dataset, Dataset), DataError> {
-        idx_files::load(self, folder)
+    /// All rows.
+    pub const ALL: [&'static Self; 2] = [&FASHION_MNIST, &MNIST];
+
+    /// The row whose files have these checksums.
+    pub fn with_md5(md5: &[String; 4]) -> Option<&'static Self> {
+        Self::ALL.into_iter().find(|info| info.md5.iter().zip(md5).all(|(known, found)| known == found))
     }
 
     /// Normalises with the mean and deviation of the training pixels; keeps whole images.
@@ -73,19 +82,24 @@ impl DatasetInfo {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::HashSet;
 
     #[test]
     fn a_row_is_consistent() {
-        let info = &FASHION_MNIST;
-        assert!(info.preprocessing().fits(info.means.len() as u32) && !info.folders.is_empty());
-        assert_eq!((info.pixels.bytes_per_pixel(), info.means.len(), info.labels.len()), (1, 1, 10));
+        for info in DatasetInfo::ALL {
+            assert!(info.preprocessing().fits(info.means.len() as u32), "{}", info.name);
+            assert_eq!((info.pixels.bytes_per_pixel(), info.means.len(), info.labels.len()), (1, 1, 10));
+            assert!(info.md5.iter().all(|sum| sum.len() == 32), "{}", info.name);
+        }
+        let sums: HashSet<&str> = DatasetInfo::ALL.iter().flat_map(|info| info.md5).collect();
+        assert_eq!(sums.len(), 4 * DatasetInfo::ALL.len());
     }
 
     #[test]
-    fn a_folder_without_the_files_is_named_with_the_first_that_is_missing() {
-        let error = FASHION_MNIST.load(Some(Path::new("/nowhere"))).unwrap_err().to_string();
-        assert!(
-            error.contains("Fashion-MNIST not found") && error.contains("train-images") && error.contains("/nowhere")
-        );
+    fn one_other_file_makes_another_data_set() {
+        let mut sums = FASHION_MNIST.md5.map(str::to_owned);
+        assert_eq!(DatasetInfo::with_md5(&sums).map(|info| info.name), Some("Fashion-MNIST"));
+        sums[3] = MNIST.md5[3].to_owned();
+        assert_eq!(DatasetInfo::with_md5(&sums), None);
     }
 }

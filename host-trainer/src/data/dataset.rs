@@ -24,6 +24,17 @@ impl Dataset {
         self.labels.is_empty()
     }
 
+    /// Identity of the images with their classes.
+    pub fn fingerprint(&self) -> String {
+        let mut sum = md5::Context::new();
+        let IdxImages { height, width, pixels } = &self.images;
+        sum.consume(height.to_le_bytes());
+        sum.consume(width.to_le_bytes());
+        sum.consume(&self.labels);
+        sum.consume(pixels);
+        format!("{:x}", sum.finalize())
+    }
+
     /// The pixels of one image.
     pub fn pixels(&self, index: usize) -> &[u8] {
         let length = self.images.image_len();

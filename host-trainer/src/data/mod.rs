@@ -1,18 +1,23 @@
 //! Images with labels: the known data sets, reading, splitting, augmenting.
 //!
-//! A data set is one row of `catalogue.rs`. Training, search, packing and the report read everything from that row.
+//! A data set is one row of `catalogue.rs`, which is found by the contents of the files. Training, search and packing
+//! read everything from that row, or compute it from the images of another data set.
 
 mod augment;
 mod catalogue;
 mod dataset;
 mod idx_files;
+mod loaded;
 mod png;
 
 pub use augment::{Augmentation, augment};
-pub use catalogue::{DatasetInfo, FASHION_MNIST, IdxFiles};
+pub use catalogue::{DatasetInfo, FASHION_MNIST, MNIST};
 pub use dataset::Dataset;
+pub use idx_files::load;
+pub use loaded::LoadedData;
 pub use png::grey_png;
 
+use nestling_pictures::IdxError;
 use std::path::PathBuf;
 
 /// The reason why a data set cannot be used.
@@ -65,11 +70,28 @@ pub enum DataError {
         held_out: usize,
     },
     /// A file is there but cannot be read.
-    #[error("cannot read {path}: {problem}")]
-    Unreadable {
+    #[error(transparent)]
+    Idx(#[from] IdxError),
+    /// Two files contradict each other.
+    #[error("cannot use {path}: {problem}; take both files from one copy of the data set")]
+    Inconsistent {
         /// The file.
         path: PathBuf,
         /// The fault.
         problem: String,
     },
+}
+
+impl DataError {
+    /// A stable name of this kind of error, for programs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Missing { .. } => "data_missing",
+            Self::Size { .. } => "data_size",
+            Self::OtherSpace { .. } => "data_of_other_space",
+            Self::TooFewImages { .. } => "data_too_few",
+            Self::Idx(error) => error.code(),
+            Self::Inconsistent { .. } => "data_inconsistent",
+        }
+    }
 }

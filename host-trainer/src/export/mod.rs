@@ -135,14 +135,14 @@ impl Exported<'_> {
     }
 }
 
-/// Writes the child at `index` of a bundle, whole or not at all.
+/// Writes the child at `index` of a bundle, whole or not at all. Returns the number of bytes.
 ///
 /// # Errors
 /// [`ExportError`] if the tensors do not fit the format, or the disk does not take the file.
 ///
 /// # Panics
 /// If `index` is not a place in [`Bundle::children`].
-pub fn export(bundle: &Bundle, index: usize, format: Format, path: &Path) -> Result<(), ExportError> {
+pub fn export(bundle: &Bundle, index: usize, format: Format, path: &Path) -> Result<usize, ExportError> {
     let calibrated = &bundle.calibrated()[index];
     let child = Exported {
         name: &bundle.children()[index].name,
@@ -153,5 +153,6 @@ pub fn export(bundle: &Bundle, index: usize, format: Format, path: &Path) -> Res
         preprocessing: Some(&bundle.manifest().preprocessing),
     };
     let bytes = child.encode(format)?;
-    Ok(write_atomically(path, |file| file.write_all(&bytes))?)
+    write_atomically(path, |file| file.write_all(&bytes))?;
+    Ok(bytes.len())
 }

@@ -1,8 +1,9 @@
 use super::FleetError;
-use nestling_bundle::atomic_file::write_atomically;
+use crate::new_file::{Claim, NewFile, NewFileError};
+use nestling_bundle::file_lock::LockError;
 use nestling_bundle::{Bundle, DeviceProfile};
 use nestling_core::latency::{DeviceKey, LatencyTable};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use std::path::{Path, PathBuf};
 
 /// The outcome for a profile's table.
@@ -27,6 +28,7 @@ pub enum AddOutcome {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct AddedProfile {
     /// Its file.
+    #[serde(serialize_with = "lossy")]
     pub profile: PathBuf,
     /// The device that it was measured on.
     pub device: DeviceKey,
@@ -36,32 +38,70 @@ pub struct AddedProfile {
     pub outcome: AddOutcome,
 }
 
-/// Adds the tables of device profiles to the bundle at `path` and writes it to `output`, whole or not at all.
+/// The profiles to add, and the bundles to read and to write.
+#[derive(Clone, Copy, Debug)]
+pub struct AddRequest<'a> {
+    /// The bundle.
+    pub bundle: &'a Path,
+    /// Files of device profiles.
+    pub profiles: &'a [PathBuf],
+    /// The file to write; it may be the bundle.
+    pub output: &'a Path,
+    /// Whether another bundle or file there may be replaced.
+    pub replace: bool,
+}
+
+/// Adds the tables of device profiles to a bundle and writes it whole, or not at all. Returns the outcomes and the new
+/// bundle.
 ///
-/// A device has one table, the newest. Weights, statistics and images stay the same to the byte.
+/// A device has one table, the newest. Weights, statistics and images stay the same to the byte. Processes that add to
+/// one bundle at the same time wait for each other; `waiting` is told if that takes long.
 ///
 /// # Errors
 /// [`FleetError`]; nothing is written if a single profile does not fit.
-pub fn add_profiles(path: &Path, profiles: &[PathBuf], output: &Path) -> Result<Vec<AddedProfile>, FleetError> {
+pub fn add_profiles(
+    request: AddRequest<'_>,
+    waiting: impl FnOnce(&LockError),
+) -> Result<(Vec<AddedProfile>, Bundle), FleetError> {
+    let AddRequest { bundle: path, profiles, output, replace } = request;
     let of_bundle = |source| FleetError::Bundle { path: path.to_owned(), source: Box::new(source) };
-    let bundle = Bundle::open(path).map_err(of_bundle)?;
+    let open = || Bundle::open(path).map_err(of_bundle);
+    let network = open()?.network_id();
+    let inputs: Vec<&Path> = profiles.iter().map(PathBuf::as_path).collect();
+    let claim = Claim { path: output, inputs: &inputs, replace, activity: "nestling latency add" };
+    let file = NewFile::claim(claim, |older| older.network_id() == network, waiting)?;
+    // Read under the lock: another process may have added a table meanwhile.
+    let bundle = open()?;
     let mut tables = bundle.manifest().latency_tables.clone();
     let mut all = Vec::new();
-    for file in profiles {
-        let profile = DeviceProfile::load(file)?;
-        if let Some(stale) = profile.staleness_for_network(bundle.network_id(), nestling_shaders::fingerprint()) {
-            let (stale, device) = (Box::new(stale), Box::new(profile.table.device));
-            return Err(FleetError::Stale { path: file.clone(), stale, device });
-        }
-        let table = profile.table;
-        let (device, measured_at) = (table.device.clone(), table.measured_at);
-        all.push(AddedProfile { profile: file.clone(), device, measured_at, outcome: merge(&mut tables, table) });
+    for profile in profiles {
+        let (added, table) = read_profile(profile, &bundle)?;
+        let outcome = merge(&mut tables, table);
+        all.push(AddedProfile { outcome, ..added });
     }
     let bytes = bundle.with_latency_tables(tables).map_err(of_bundle)?;
+    let written = Bundle::from_bytes(&bytes).map_err(of_bundle)?;
     // Some systems cannot replace a mapped file.
     drop(bundle);
-    write_atomically(output, |file| file.write_all(&bytes))?;
-    Ok(all)
+    file.write(&bytes).map_err(NewFileError::from)?;
+    Ok((all, written))
+}
+
+/// Reads a profile that was measured with the network of `bundle` and with this version's kernels.
+fn read_profile(path: &Path, bundle: &Bundle) -> Result<(AddedProfile, LatencyTable), FleetError> {
+    let profile = DeviceProfile::load(path)?;
+    if let Some(stale) = profile.staleness_for_network(bundle.network_id(), nestling_shaders::fingerprint()) {
+        let (stale, device) = (Box::new(stale), Box::new(profile.table.device));
+        return Err(FleetError::Stale { path: path.to_owned(), stale, device });
+    }
+    let table = profile.table;
+    let (device, measured_at) = (table.device.clone(), table.measured_at);
+    Ok((AddedProfile { profile: path.to_owned(), device, measured_at, outcome: AddOutcome::Added }, table))
+}
+
+/// A path as text: JSON has no form for one that is not Unicode.
+fn lossy<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&path.display())
 }
 
 fn merge(tables: &mut Vec<LatencyTable>, table: LatencyTable) -> AddOutcome {

@@ -1,4 +1,4 @@
-use nestling_bundle::atomic_file::WriteError;
+use crate::new_file::NewFileError;
 use nestling_bundle::{BundleError, ProfileError, Stale};
 use nestling_core::latency::DeviceKey;
 use std::path::PathBuf;
@@ -31,17 +31,6 @@ pub enum FleetError {
         /// The device that it was measured on.
         device: Box<DeviceKey>,
     },
-    /// A bundle of another space has tables that would be lost.
-    #[error(
-        "{count} latency tables of {path} are not kept, because its search space is another; measure the devices with the \
-         new bundle and add their profiles to it"
-    )]
-    OtherSpace {
-        /// The bundle.
-        path: PathBuf,
-        /// Number of tables that are lost.
-        count: usize,
-    },
     /// The bundle has no latency table.
     #[error("the bundle has no latency tables; measure a device and add its profile to the bundle")]
     NoTables,
@@ -61,7 +50,22 @@ pub enum FleetError {
         /// The devices that match, one a line.
         matching: String,
     },
-    /// The file could not be written.
+    /// The file cannot be written.
     #[error(transparent)]
-    Write(#[from] WriteError),
+    File(#[from] NewFileError),
+}
+
+impl FleetError {
+    /// A stable name of this kind of error, for programs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Bundle { source, .. } => source.code(),
+            Self::Profile(error) => error.code(),
+            Self::Stale { stale, .. } => stale.code(),
+            Self::NoTables => "no_latency_tables",
+            Self::UnknownDevice { .. } => "unknown_device",
+            Self::AmbiguousDevice { .. } => "ambiguous_device",
+            Self::File(error) => error.code(),
+        }
+    }
 }

@@ -1,12 +1,13 @@
-use super::PackRunError;
+use super::{PackRunError, write};
 use crate::import::{Imported, SourceModel};
+use crate::new_file::NewFile;
 use crate::untrained::untrained_children;
-use nestling_bundle::{BundleContents, Manifest, Trained};
+use nestling_bundle::{Bundle, BundleContents, Manifest, Trained};
 use nestling_core::image::Preprocessing;
+use nestling_core::latency::LatencyTable;
 use nestling_core::metrics::Top1;
 use nestling_core::space::{Child, ChildEntry};
 use nestling_core::weights::WeightStorage;
-use std::path::Path;
 
 /// Everything that a bundle of imported weights holds beside the weights.
 #[derive(Clone, Debug)]
@@ -24,10 +25,12 @@ pub struct ImportedOptions {
     /// How the file stores the weights.
     pub weight_storage: WeightStorage,
     /// Name of the file that the weights came from.
-    pub file: String,
+    pub source: String,
+    /// Latency tables of known devices.
+    pub latency_tables: Vec<LatencyTable>,
 }
 
-/// Writes a bundle in which only the imported child is trained, whole or not at all.
+/// Writes a bundle to `file` in which only the imported child is trained, whole or not at all.
 ///
 /// # Errors
 /// [`PackRunError`] if the space does not offer a child, the storage cannot hold a weight, or the disk does not take
@@ -36,10 +39,10 @@ pub fn pack_imported(
     model: &dyn SourceModel,
     imported: Imported,
     options: ImportedOptions,
-    path: &Path,
+    file: NewFile,
     progress: impl FnMut(),
-) -> Result<Manifest, PackRunError> {
-    let ImportedOptions { name, others, labels, preprocessing, seed, weight_storage, file } = options;
+) -> Result<Bundle, PackRunError> {
+    let ImportedOptions { name, others, labels, preprocessing, seed, weight_storage, source, latency_tables } = options;
     let (space, child) = (model.space()?, imported.child.child().clone());
     let weights = weight_storage.round(space.layout(), &imported.weights)?;
     let mut shipped = untrained_children(&space, &weights, &others, seed, progress)?;
@@ -52,17 +55,16 @@ pub fn pack_imported(
     let version = env!("CARGO_PKG_VERSION");
     let manifest = Manifest {
         name: space.name.clone(),
-        provenance: format!("nestling {version}; {} from {file}; the rest is untrained", model.name()),
+        provenance: format!("nestling {version}; {} from {source}; the rest is untrained", model.name()),
         space: space.definition().clone(),
         preprocessing,
         labels,
         children: entries,
-        latency_tables: Vec::new(),
+        latency_tables,
         trained: Trained::Only(vec![child]),
         weight_storage,
         accuracy_predictor: None,
         images: None,
     };
-    BundleContents { manifest: &manifest, weights: &weights, children: &calibrated, images: &[] }.write(path)?;
-    Ok(manifest)
+    write(BundleContents { manifest: &manifest, weights: &weights, children: &calibrated, images: &[] }, file)
 }

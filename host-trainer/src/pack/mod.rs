@@ -8,7 +8,9 @@ pub use imported::{ImportedOptions, pack_imported};
 pub use searched::{PackOptions, pack};
 pub use untrained::{UntrainedOptions, pack_untrained};
 
-use nestling_bundle::BundleError;
+use crate::new_file::NewFile;
+use nestling_bundle::atomic_file::WriteError;
+use nestling_bundle::{Bundle, BundleContents, BundleError};
 use nestling_core::space::SpaceError;
 use nestling_core::weights::OutOfRange;
 
@@ -22,9 +24,12 @@ pub enum PackRunError {
     /// The storage cannot hold a weight.
     #[error(transparent)]
     WeightRange(#[from] OutOfRange),
-    /// The bundle is contradictory, or the disk does not take it.
+    /// The bundle is contradictory.
     #[error(transparent)]
     Pack(#[from] BundleError),
+    /// The disk does not take the file.
+    #[error(transparent)]
+    Write(#[from] WriteError),
     /// The search names a child that it does not hold.
     #[error("the search chose child number {index}, but holds {count} children; search again")]
     Index {
@@ -46,4 +51,26 @@ pub enum PackRunError {
         /// Hits in the search.
         before: u32,
     },
+}
+
+impl PackRunError {
+    /// A stable name of this kind of error, for programs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Space(error) => error.code(),
+            Self::WeightRange(error) => error.code(),
+            Self::Pack(error) => error.code(),
+            Self::Write(error) => error.code(),
+            Self::Index { .. } => "search_damaged",
+            Self::AccuracyChanged { .. } => "accuracy_changed",
+        }
+    }
+}
+
+/// Encodes a bundle, opens it as a device will, and writes it.
+fn write(contents: BundleContents<'_>, file: NewFile) -> Result<Bundle, PackRunError> {
+    let bytes = contents.encode()?;
+    let bundle = Bundle::from_bytes(&bytes)?;
+    file.write(&bytes)?;
+    Ok(bundle)
 }

@@ -1,18 +1,20 @@
-use super::PackRunError;
-use crate::data::{Dataset, DatasetInfo};
+use super::{PackRunError, write};
+use crate::data::Dataset;
+use crate::new_file::NewFile;
 use crate::search::{Evaluated, Evaluator, SearchReport};
-use nestling_bundle::{BundleContents, BundledImages, Manifest, Trained};
+use nestling_bundle::{Bundle, BundleContents, BundledImages, Manifest, Trained};
 use nestling_core::image::PixelFormat;
 use nestling_core::latency::LatencyTable;
 use nestling_core::space::{CalibratedChild, Child, ChildEntry};
 use nestling_core::weights::WeightStorage;
-use std::path::Path;
 
 /// Everything that ships beside the children and the weights.
 #[derive(Clone, Debug)]
 pub struct PackOptions {
-    /// The data set of the run.
-    pub dataset: &'static DatasetInfo,
+    /// One name for each class.
+    pub labels: Vec<String>,
+    /// Format of the images' pixels.
+    pub pixels: PixelFormat,
     /// A line on data and recipe.
     pub provenance: String,
     /// How the file stores the weights.
@@ -25,7 +27,7 @@ pub struct PackOptions {
     pub latency_tables: Vec<LatencyTable>,
 }
 
-/// Calibrates the chosen children again and writes the bundle, whole or not at all.
+/// Calibrates the chosen children again and writes the bundle to `file`, whole or not at all.
 ///
 /// The evaluator's weights must be those that `options.storage` gives back ([`WeightStorage::round`]): statistics and
 /// accuracy belong to the weights that ship.
@@ -36,18 +38,17 @@ pub fn pack(
     evaluator: &Evaluator<'_>,
     report: &SearchReport,
     options: PackOptions,
-    path: &Path,
+    file: NewFile,
     progress: &(dyn Fn(usize) + Sync),
-) -> Result<Manifest, PackRunError> {
+) -> Result<Bundle, PackRunError> {
     let (children, calibrated) = calibrate_chosen(evaluator, report, options.storage, progress)?;
-    let format = options.dataset.pixels;
-    let (images, pixels) = bundled_images(evaluator, format, options.calibration_images, options.check_images);
+    let (images, pixels) = bundled_images(evaluator, options.pixels, options.calibration_images, options.check_images);
     let manifest = Manifest {
         name: evaluator.space.name.clone(),
         provenance: options.provenance,
         space: evaluator.space.definition().clone(),
         preprocessing: evaluator.preprocessing.clone(),
-        labels: options.dataset.labels.iter().map(ToString::to_string).collect(),
+        labels: options.labels,
         children,
         latency_tables: options.latency_tables,
         trained: Trained::WholeSpace,
@@ -57,8 +58,7 @@ pub fn pack(
     };
     let contents =
         BundleContents { manifest: &manifest, weights: evaluator.weights, children: &calibrated, images: &pixels };
-    contents.write(path)?;
-    Ok(manifest)
+    write(contents, file)
 }
 
 /// The chosen children with their statistics; an error if one has another accuracy than in the search.

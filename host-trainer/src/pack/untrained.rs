@@ -1,10 +1,11 @@
-use super::PackRunError;
+use super::{PackRunError, write};
+use crate::new_file::NewFile;
 use crate::untrained::{random_weights, untrained_children};
-use nestling_bundle::{BundleContents, Manifest, Trained};
+use nestling_bundle::{Bundle, BundleContents, Manifest, Trained};
 use nestling_core::image::Preprocessing;
+use nestling_core::latency::LatencyTable;
 use nestling_core::space::{Child, ValidatedSpace};
 use nestling_core::weights::WeightStorage;
-use std::path::Path;
 
 /// Everything that a bundle of random weights holds beside its space and children.
 #[derive(Clone, Debug)]
@@ -17,9 +18,11 @@ pub struct UntrainedOptions {
     pub seed: u64,
     /// How the file stores the weights.
     pub weight_storage: WeightStorage,
+    /// Latency tables of known devices.
+    pub latency_tables: Vec<LatencyTable>,
 }
 
-/// Writes a bundle of random weights, whole or not at all; every child in it is marked untrained.
+/// Writes a bundle to `file` of random weights, whole or not at all; every child in it is marked untrained.
 ///
 /// # Errors
 /// [`PackRunError`] if the space does not offer a child, the storage cannot hold a weight, or the disk does not take
@@ -28,10 +31,10 @@ pub fn pack_untrained(
     space: &ValidatedSpace,
     children: &[(String, Child)],
     options: UntrainedOptions,
-    path: &Path,
+    file: NewFile,
     progress: impl FnMut(),
-) -> Result<Manifest, PackRunError> {
-    let UntrainedOptions { labels, preprocessing, seed, weight_storage } = options;
+) -> Result<Bundle, PackRunError> {
+    let UntrainedOptions { labels, preprocessing, seed, weight_storage, latency_tables } = options;
     let weights = random_weights(space, seed);
     // The statistics are those of the weights that ship.
     let weights = weight_storage.round(space.layout(), &weights)?;
@@ -45,12 +48,11 @@ pub fn pack_untrained(
         preprocessing,
         labels,
         children: entries,
-        latency_tables: Vec::new(),
+        latency_tables,
         trained: Trained::Only(Vec::new()),
         weight_storage,
         accuracy_predictor: None,
         images: None,
     };
-    BundleContents { manifest: &manifest, weights: &weights, children: &calibrated, images: &[] }.write(path)?;
-    Ok(manifest)
+    write(BundleContents { manifest: &manifest, weights: &weights, children: &calibrated, images: &[] }, file)
 }

@@ -12,18 +12,18 @@ pub use demo::{Demo, Summary};
 pub use page::html;
 pub use samples::{Answer, Sample, has_samples};
 
-use crate::data::{Dataset, DatasetInfo};
+use crate::data::Dataset;
 use crate::run_folder::RunError;
 use nestling_bundle::atomic_file::write_atomically;
 use std::path::Path;
 
 /// Reads the demo of `folder` and writes its page to `output`, whole or not at all.
 ///
-/// `test` holds the test images of `dataset`; without them the page shows no samples.
+/// `dataset` is the name of the images, and `test` holds those to test with; without them the page shows no samples.
 ///
 /// # Errors
 /// [`RunError`] if a file of the demo is missing or damaged, or the disk does not take the page.
-pub fn write(folder: &Path, dataset: &DatasetInfo, test: Option<&Dataset>, output: &Path) -> Result<(), RunError> {
+pub fn write(folder: &Path, dataset: &str, test: Option<&Dataset>, output: &Path) -> Result<(), RunError> {
     let page = html(&Demo::read(folder, test)?, dataset);
     Ok(write_atomically(output, |file| file.write_all(page.as_bytes()))?)
 }

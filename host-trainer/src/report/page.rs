@@ -1,7 +1,7 @@
 use super::charts;
 use super::demo::Demo;
 use super::samples::Sample;
-use crate::data::{DatasetInfo, grey_png};
+use crate::data::grey_png;
 use base64ct::{Base64, Encoding};
 use nestling_core::metrics::{MAdds, Millis, Quantile};
 use nestling_lab::documents::ChosenChild;
@@ -9,8 +9,8 @@ use nestling_page::document;
 use nestling_page::markup::{Text, grouped, maybe, percent, three, tiny};
 use std::fmt::Write;
 
-/// The page: one document that needs no script, no font and no network.
-pub fn html(demo: &Demo, dataset: &DatasetInfo) -> String {
+/// The page: one document that needs no script, no font and no network. `dataset` is the name of the images.
+pub fn html(demo: &Demo, dataset: &str) -> String {
     let mut page = String::new();
     header(&mut page, demo, dataset);
     page.push_str("<main>\n<section>\n<h2>The child for each budget</h2>\n");
@@ -34,14 +34,14 @@ pub fn html(demo: &Demo, dataset: &DatasetInfo) -> String {
     document("Nestling: one supernet, sliced on the device", include_str!("style.css"), &page)
 }
 
-fn header(page: &mut String, demo: &Demo, dataset: &DatasetInfo) {
+fn header(page: &mut String, demo: &Demo, dataset: &str) {
     let _ = writeln!(
         page,
         "<header>\n<p class=\"brand\">Nestling</p>\n<h1>One supernet, trained once; every device slices its own \
          child</h1>\n<p class=\"lead\">A BigNAS supernet trained on {}, shipped as one file. The device measures a few \
          children, predicts the others, picks the child that fits a budget and runs it: no retraining, no copy of the \
          weights.</p>\n<dl class=\"figures\">",
-        Text(dataset.name)
+        Text(dataset)
     );
     let summary = &demo.summary;
     let mut figure = |value: &str, unit: &str, label: &str| {

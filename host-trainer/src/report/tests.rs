@@ -189,7 +189,7 @@ fn the_page_shows_every_chart_and_table_of_a_demo_and_needs_nothing_else() {
     let folder = tempfile::tempdir().unwrap();
     made_up(folder.path());
     let output = folder.path().join("report.html");
-    write(folder.path(), &FASHION_MNIST, Some(&test_images()), &output).unwrap();
+    write(folder.path(), FASHION_MNIST.name, Some(&test_images()), &output).unwrap();
     let page = std::fs::read_to_string(&output).unwrap();
     if let Some(copy) = std::env::var_os("NESTLING_REPORT_COPY") {
         std::fs::copy(&output, copy).unwrap();
@@ -219,7 +219,7 @@ fn a_step_that_was_left_out_leaves_its_part_of_the_page_out() {
         .unwrap();
     search.chosen[0].name = "a<b>".to_owned();
     RunFolder::open(&folder.path().join("run")).save_search(&search).unwrap();
-    let page = html(&Demo::read(folder.path(), None).unwrap(), &FASHION_MNIST);
+    let page = html(&Demo::read(folder.path(), None).unwrap(), FASHION_MNIST.name);
     assert_eq!(markup_fault(&page), None);
     assert!(page.contains("a&lt;b&gt;") && page.contains("left no epochs") && page.contains("No child was timed"));
     assert!(!page.contains("NaN") && !page.contains("a<b>") && !page.contains("<h2>Checks"));
@@ -231,7 +231,7 @@ fn a_missing_file_is_an_error_that_says_which_step_writes_it() {
     let folder = tempfile::tempdir().unwrap();
     let path = |file: &str| folder.path().join(file);
     let expect = |file: &str, step: &str| {
-        let error = write(folder.path(), &FASHION_MNIST, None, &path("report.html")).unwrap_err();
+        let error = write(folder.path(), FASHION_MNIST.name, None, &path("report.html")).unwrap_err();
         assert!(matches!(error, RunError::Missing { .. }), "{error}");
         let message = error.to_string();
         assert!(message.contains(file) && message.contains(step), "{message}");

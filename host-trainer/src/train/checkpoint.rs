@@ -16,6 +16,8 @@ pub struct Checkpoint {
     pub cpu_s: f64,
     /// Wall seconds spent so far.
     pub wall_s: f64,
+    /// [`Dataset::fingerprint`](crate::data::Dataset::fingerprint) of the training images; none in older files.
+    pub images: Option<String>,
     /// Shared parameters.
     pub weights: Vec<f32>,
     /// The optimiser's momentum.
@@ -44,6 +46,17 @@ pub enum CheckpointError {
     Encode(String),
 }
 
+impl CheckpointError {
+    /// A stable name of this kind of error, for programs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Read { .. } => "checkpoint_unreadable",
+            Self::Write(error) => error.code(),
+            Self::Encode(_) => "checkpoint_encode",
+        }
+    }
+}
+
 const TENSORS: [&str; 3] = ["weights", "momentum", "average"];
 
 impl Checkpoint {
@@ -59,13 +72,14 @@ impl Checkpoint {
     pub fn write(&self, path: &Path) -> Result<(), CheckpointError> {
         let encode = |error: &dyn std::fmt::Display| CheckpointError::Encode(error.to_string());
         let config = serde_json::to_string(&self.config).map_err(|error| encode(&error))?;
-        let metadata = HashMap::from([
+        let mut metadata = HashMap::from([
             ("config".to_owned(), config),
             ("step".to_owned(), self.step.to_string()),
             ("cpu_s".to_owned(), self.cpu_s.to_string()),
             ("wall_s".to_owned(), self.wall_s.to_string()),
             ("written_by".to_owned(), concat!("nestling-train ", env!("CARGO_PKG_VERSION")).to_owned()),
         ]);
+        metadata.extend(self.images.clone().map(|images| ("images".to_owned(), images)));
         let mut views = Vec::new();
         for (name, values) in TENSORS.iter().zip([&self.weights, &self.momentum, &self.average]) {
             let bytes = bytemuck::cast_slice(values);
@@ -106,6 +120,7 @@ impl Checkpoint {
             step: text("step")?.parse().map_err(|error| fail(format!("`step`: {error}")))?,
             cpu_s: number("cpu_s")?,
             wall_s: number("wall_s")?,
+            images: metadata.get("images").cloned(),
             weights: vector("weights")?,
             momentum: vector("momentum")?,
             average: vector("average")?,

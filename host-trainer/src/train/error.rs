@@ -1,3 +1,4 @@
+use super::Difference;
 use crate::data::DataError;
 use nestling_core::space::SpaceError;
 
@@ -15,6 +16,28 @@ pub enum TrainError {
         /// The values that are allowed.
         rule: &'static str,
     },
+    /// The run to go on with has other hyper-parameters.
+    #[error(
+        "the run has another configuration: {}; only `epochs` and `workers` may change: take the run's values, or start \
+         another run", listed(.differences)
+    )]
+    OtherConfig {
+        /// The keys that differ.
+        differences: Vec<Difference>,
+    },
+    /// The run to go on with is beyond the number of epochs.
+    #[error("`epochs` is {now} now, {run} in the run, of which {done} are done: give at least {done}")]
+    FewerEpochs {
+        /// Epochs of the run.
+        run: u32,
+        /// Epochs asked for.
+        now: u32,
+        /// Epochs done.
+        done: u32,
+    },
+    /// The run to go on with saw other images.
+    #[error("the run was trained on other images; give those that it was trained on, or start another run")]
+    OtherImages,
     /// The images do not fit the configuration.
     #[error(transparent)]
     Data(#[from] DataError),
@@ -42,4 +65,25 @@ pub enum TrainError {
     /// The space is malformed.
     #[error(transparent)]
     Space(#[from] SpaceError),
+}
+
+impl TrainError {
+    /// A stable name of this kind of error, for programs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Config { .. } => "train_config",
+            Self::OtherConfig { .. } => "train_other_config",
+            Self::FewerEpochs { .. } => "train_fewer_epochs",
+            Self::OtherImages => "train_other_images",
+            Self::Data(error) => error.code(),
+            Self::TooFewImages { .. } => "train_too_few_images",
+            Self::Worker => "train_worker",
+            Self::Diverged { .. } => "train_diverged",
+            Self::Space(error) => error.code(),
+        }
+    }
+}
+
+fn listed(differences: &[Difference]) -> String {
+    differences.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }

@@ -1,4 +1,4 @@
-use super::{Checkpoint, Optimiser, TrainConfig, TrainError, Workers, learning_rate};
+use super::{Change, Checkpoint, Optimiser, TrainConfig, TrainError, Workers, learning_rate, resume};
 use crate::calibrate::calibrate;
 use crate::data::Dataset;
 use crate::evaluate::evaluate;
@@ -74,6 +74,9 @@ pub struct Trainer {
     step: u64,
     spent_before: Spent,
     stopwatch: Stopwatch,
+    /// Identity of all images, those that are held out included.
+    images: String,
+    changes: Vec<Change>,
 }
 
 /// Seconds that a run took before it was resumed.
@@ -84,11 +87,13 @@ struct Spent {
 }
 
 impl Trainer {
-    /// Starts a run, or continues `from` a checkpoint of the same configuration. The last `held_out` of the training
-    /// images are held out.
+    /// Starts a run, or continues `from` a checkpoint. The last `held_out` of the training images are held out.
+    ///
+    /// A continued run may have other numbers of epochs and workers; [`Trainer::changes`] says what follows from that.
     ///
     /// # Errors
-    /// [`TrainError`] if the configuration is wrong, or the images are too few or do not fit its space.
+    /// [`TrainError`] if the configuration is wrong or not the run's, or the images are too few, not the run's, or do
+    /// not fit the space.
     pub fn new(
         config: TrainConfig,
         from: Option<Checkpoint>,
@@ -102,6 +107,14 @@ impl Trainer {
         if training.len() < config.batch_size as usize {
             return Err(TrainError::TooFewImages { images: training.len(), batch: config.batch_size });
         }
+        let (fingerprint, per_epoch) = (images.fingerprint(), training.len() as u64 / u64::from(config.batch_size));
+        let changes = match &from {
+            Some(from) if from.images.as_ref().is_some_and(|seen| *seen != fingerprint) => {
+                return Err(TrainError::OtherImages);
+            }
+            Some(from) => changes(from, &config, per_epoch)?,
+            None => Vec::new(),
+        };
         let initial = || Parameters::initial_values(&space, config.seed);
         let values = from.as_ref().map_or_else(initial, |from| from.weights.clone());
         let parameters = Parameters::from_values(&space, &values, device);
@@ -130,6 +143,8 @@ impl Trainer {
             step,
             spent_before,
             stopwatch,
+            images: fingerprint,
+            changes,
         })
     }
 
@@ -141,6 +156,11 @@ impl Trainer {
     /// Epochs done.
     pub fn epochs_done(&self) -> u32 {
         (self.step / self.steps_per_epoch()) as u32
+    }
+
+    /// The values that changed since the run was stopped, and the consequences.
+    pub fn changes(&self) -> &[Change] {
+        &self.changes
     }
 
     /// The configuration.
@@ -193,10 +213,7 @@ impl Trainer {
 
     /// The learning rate of the next step.
     fn learning_rate(&self) -> f64 {
-        let (config, per_epoch) = (&self.config, self.steps_per_epoch());
-        let steps = u64::from(config.epochs) * per_epoch;
-        let warmup = (config.warmup_epochs * per_epoch as f64) as u64;
-        learning_rate(self.step, steps, warmup, config.decay_until, config.constant_ending, config.learning_rate)
+        rate_of(&self.config, self.steps_per_epoch(), self.step)
     }
 
     /// One step: all children's gradients, then one update. Returns the losses of the biggest and the smallest child.
@@ -219,6 +236,7 @@ impl Trainer {
             step: self.step,
             cpu_s,
             wall_s,
+            images: Some(self.images.clone()),
             weights: self.parameters.values(),
             momentum: values_of(self.optimiser.momentum()),
             average: values_of(self.optimiser.average()),
@@ -242,6 +260,31 @@ impl Trainer {
             })
             .collect()
     }
+}
+
+/// The learning rate of a step.
+fn rate_of(config: &TrainConfig, per_epoch: u64, step: u64) -> f64 {
+    let steps = u64::from(config.epochs) * per_epoch;
+    let warmup = (config.warmup_epochs * per_epoch as f64) as u64;
+    learning_rate(step, steps, warmup, config.decay_until, config.constant_ending, config.learning_rate)
+}
+
+/// Checks that a run can go on with `now`; returns the values that change.
+fn changes(from: &Checkpoint, now: &TrainConfig, per_epoch: u64) -> Result<Vec<Change>, TrainError> {
+    let run = &from.config;
+    resume::check(run, now, (from.step / per_epoch) as u32)?;
+    let epochs = (run.epochs != now.epochs).then(|| Change::Epochs {
+        run: run.epochs,
+        now: now.epochs,
+        last_rate: rate_of(run, per_epoch, from.step.saturating_sub(1)),
+        next_rate: rate_of(now, per_epoch, from.step),
+    });
+    let workers = (run.workers != now.workers).then_some(Change::Workers {
+        run: run.workers,
+        now: now.workers,
+        batch: now.batch_size,
+    });
+    Ok(epochs.into_iter().chain(workers).collect())
 }
 
 /// The child with the middle choice of every dimension.

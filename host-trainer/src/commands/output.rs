@@ -1,0 +1,119 @@
+//! Output of the commands: progress bars and notes on standard error, one document or text on standard output.
+//!
+//! Names, paths and messages come from files of strangers. Nothing of them reaches a terminal without
+//! [`printable_lines`].
+
+use super::advice::advice;
+use anyhow::Result;
+use indicatif::{ProgressBar, ProgressStyle};
+use nestling_bundle::atomic_file::is_standard_output;
+use nestling_core::names::{is_unprintable, printable_lines};
+use serde::Serialize;
+use std::fmt::Write as _;
+use std::io::{self, Write};
+use std::path::Path;
+
+/// A progress bar on standard error with rate and time to go.
+pub(super) fn bar(length: u64, label: &str) -> ProgressBar {
+    let bar = ProgressBar::new(length);
+    let template = "{prefix:>10} [{bar:30}] {pos}/{len} {per_sec}, {eta} to go {msg}";
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style.progress_chars("=> "));
+    }
+    bar.set_prefix(label.to_owned());
+    bar
+}
+
+/// Writes a line to standard error. A closed standard error does not stop a training.
+pub(super) fn say(line: &str) {
+    let _ = writeln!(io::stderr(), "{}", printable_lines(line));
+}
+
+/// A path as text for JSON, which has no form for one that is not Unicode.
+pub(super) fn shown(path: &Path) -> String {
+    path.display().to_string()
+}
+
+/// Prints one JSON document, or the text that `human` writes.
+pub(super) fn print(json: bool, value: &impl Serialize, human: impl FnOnce() -> String) -> Result<()> {
+    print_to(&mut io::stdout().lock(), json, value, human)
+}
+
+/// As [`print()`], for a command that wrote to `output`: if that is standard output, nothing else goes there.
+pub(super) fn print_about(
+    output: &Path,
+    json: bool,
+    value: &impl Serialize,
+    human: impl FnOnce() -> String,
+) -> Result<()> {
+    if is_standard_output(output) {
+        print_to(&mut io::stderr().lock(), json, value, human)
+    } else {
+        print(json, value, human)
+    }
+}
+
+fn print_to(to: &mut dyn Write, json: bool, value: &impl Serialize, human: impl FnOnce() -> String) -> Result<()> {
+    let text = if json { document(value)? } else { printable_lines(human().trim_end()).into_owned() };
+    match writeln!(to, "{text}").and_then(|()| to.flush()) {
+        // A reader that stops early (`| head`) is not an error.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        other => Ok(other?),
+    }
+}
+
+/// A value as indented JSON, in which no character is left that a terminal obeys.
+fn document(value: &impl Serialize) -> Result<String> {
+    let text = serde_json::to_string_pretty(value)?;
+    Ok(text.chars().fold(String::with_capacity(text.len()), |mut safe, c| {
+        // Outside of texts there are no others than line breaks. All of them are in the first plane.
+        if c != '\n' && is_unprintable(c) {
+            let _ = write!(safe, "\\u{:04x}", u32::from(c));
+        } else {
+            safe.push(c);
+        }
+        safe
+    }))
+}
+
+/// Writes an error with its causes, and a hint in terms of this program's flags where there is one.
+pub fn complain(error: &anyhow::Error) {
+    say(&format!("error: {}", causes(error)));
+    if let Some(advice) = error.chain().find_map(advice) {
+        say(&format!("hint: {advice}"));
+    }
+}
+
+/// An error with its causes, each said once: many messages already hold their cause.
+fn causes(error: &anyhow::Error) -> String {
+    error.chain().map(ToString::to_string).fold(String::new(), |text, cause| {
+        if text.contains(&cause) {
+            text
+        } else if text.is_empty() {
+            cause
+        } else {
+            format!("{text}: {cause}")
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_document_stays_the_same_value_and_holds_nothing_that_a_terminal_obeys() {
+        let value = serde_json::json!({ "a\u{9b}31m": ["two\nlines", "\u{1b}[2J", "\u{202e}", "Füße \u{1f97e}"] });
+        let text = document(&value).unwrap();
+        assert!(!text.chars().any(|c| c != '\n' && is_unprintable(c)), "{text:?}");
+        assert!(text.contains("Füße") && text.contains("\\u009b31m"), "{text}");
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&text).unwrap(), value);
+    }
+
+    #[test]
+    fn text_is_escaped_except_its_lines() {
+        let mut out = Vec::new();
+        print_to(&mut out, false, &(), || "a\u{1b}[31m\nb\n\n".to_owned()).unwrap();
+        assert_eq!(out, b"a\\u{1b}[31m\nb\n");
+    }
+}
