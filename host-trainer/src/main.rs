@@ -3,6 +3,7 @@
 mod commands;
 
 use clap::{Parser, Subcommand};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
 /// Trains one supernet, searches it and packs the bundle that devices slice.
@@ -41,28 +42,58 @@ enum Command {
     Import(commands::import::Import),
 }
 
+impl Command {
+    fn run(self) -> anyhow::Result<()> {
+        match self {
+            Self::Train(command) => command.run(),
+            Self::Search(command) => command.run(),
+            Self::Pack(command) => command.run(),
+            Self::Latency(command) => command.run(),
+            Self::Eval(command) => command.run(),
+            Self::Parity(command) => command.run(),
+            Self::Bench(command) => command.run(),
+            Self::Images(command) => command.run(),
+            Self::Report(command) => command.run(),
+            Self::Cost(command) => command.run(),
+            Self::Spaces(command) => command.run(),
+            Self::Init(command) => command.run(),
+            Self::Export(command) => command.run(),
+            Self::Import(command) => command.run(),
+        }
+    }
+}
+
+/// Exit codes of arguments that are wrong, as clap has it, and of a panic, as Rust has it.
+const USAGE: u8 = 2;
+const PANIC: u8 = 101;
+
 fn main() -> ExitCode {
-    let result = match Arguments::parse().command {
-        Command::Train(command) => command.run(),
-        Command::Search(command) => command.run(),
-        Command::Pack(command) => command.run(),
-        Command::Latency(command) => command.run(),
-        Command::Eval(command) => command.run(),
-        Command::Parity(command) => command.run(),
-        Command::Bench(command) => command.run(),
-        Command::Images(command) => command.run(),
-        Command::Report(command) => command.run(),
-        Command::Cost(command) => command.run(),
-        Command::Spaces(command) => command.run(),
-        Command::Init(command) => command.run(),
-        Command::Export(command) => command.run(),
-        Command::Import(command) => command.run(),
-    };
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
+    // Whatever is wrong with the arguments, a program that asked for JSON gets JSON.
+    let json = std::env::args_os().any(|argument| argument == "--json");
+    let command = match Arguments::try_parse() {
+        Ok(arguments) => arguments.command,
         Err(error) => {
-            commands::complain(&error);
+            // Help and version are printed to standard output, and are no errors.
+            let is_error = error.use_stderr();
+            let _ = error.print();
+            if is_error && json {
+                commands::print_error("usage", error.to_string().trim_start_matches("error: "));
+            }
+            return ExitCode::from(if is_error { USAGE } else { 0 });
+        }
+    };
+    // libtorch's bindings panic where it refuses, for example without memory. The panic's message is on standard error.
+    match catch_unwind(AssertUnwindSafe(|| command.run())) {
+        Ok(Ok(())) => ExitCode::SUCCESS,
+        Ok(Err(error)) => {
+            commands::complain(&error, json);
             ExitCode::FAILURE
+        }
+        Err(_) => {
+            if json {
+                commands::print_error("internal", "the program failed unexpectedly; its message is on standard error");
+            }
+            ExitCode::from(PANIC)
         }
     }
 }

@@ -4,6 +4,7 @@ use nestling_bundle::atomic_file::{WriteError, check_outputs, is_written_in_plac
 use nestling_bundle::file_lock::{FileLock, LockError};
 use nestling_bundle::{Bundle, BundleError, Trained};
 use nestling_core::latency::LatencyTable;
+use nestling_core::names::printable;
 use nestling_core::space::SearchSpace;
 use std::path::{Path, PathBuf};
 
@@ -111,7 +112,8 @@ impl NewFile {
             Older::Nothing => None,
             Older::Bundle(bundle) if is_untrained(bundle) || is_own(bundle) => None,
             Older::Bundle(bundle) => {
-                Some(format!("bundle `{}` ({}; {})", bundle.manifest().name, bundle.id(), bundle.manifest().provenance))
+                let (name, provenance) = (printable(&bundle.manifest().name), printable(&bundle.manifest().provenance));
+                Some(format!("bundle `{name}` ({}; {provenance})", bundle.id()))
             }
             Older::Other(_) => Some("a file that this version cannot read as a bundle".to_owned()),
         };

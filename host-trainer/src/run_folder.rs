@@ -5,6 +5,7 @@ use crate::train::{Checkpoint, CheckpointError, EpochReport};
 use nestling_bundle::atomic_file::{WriteError, check_writable, write_atomically};
 use nestling_bundle::file_lock::{FileLock, LockError};
 use nestling_bundle::{NetworkId, ProfileError};
+use nestling_core::names::check_name;
 use serde::{Serialize, de::DeserializeOwned};
 use std::collections::BTreeSet;
 use std::fmt;
@@ -226,7 +227,10 @@ impl RunFolder {
     /// # Errors
     /// [`RunError::Missing`] if no search was run, [`RunError::Damaged`] if its file cannot be read.
     pub fn searched(&self) -> Result<SearchReport, RunError> {
-        read_json(&self.search_path(), Step::Search)
+        let report: SearchReport = read_json(&self.search_path(), Step::Search)?;
+        let names = report.chosen.iter().try_for_each(|chosen| check_name(&chosen.name));
+        names.map_err(|error| RunError::Damaged { path: self.search_path(), problem: error.to_string() })?;
+        Ok(report)
     }
 
     /// The networks of all bundles that were packed from this run: such a bundle may be replaced by a new one of the run.

@@ -36,6 +36,18 @@ pub enum SpaceFileError {
     Invalid(#[from] SpaceError),
 }
 
+impl SpaceFileError {
+    /// A stable name of this kind of error, for programs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Unknown { .. } => "space_unknown",
+            Self::Read { .. } => "space_unreadable",
+            Self::Parse { .. } => "space_parse",
+            Self::Invalid(error) => error.code(),
+        }
+    }
+}
+
 /// The preset of this name, or the space in this TOML file, checked and with every option spelt out.
 ///
 /// ```
@@ -47,14 +59,14 @@ pub enum SpaceFileError {
 ///
 /// # Errors
 /// [`SpaceFileError`] says whether the name is unknown, or names the fault in the file.
-pub fn preset_or_file(name: &str) -> Result<ValidatedSpace, SpaceFileError> {
-    if let Some(preset) = Preset::find(name) {
+pub fn preset_or_file(name: impl AsRef<Path>) -> Result<ValidatedSpace, SpaceFileError> {
+    let path = name.as_ref();
+    if let Some(preset) = path.to_str().and_then(Preset::find) {
         return Ok(preset.space().resolved().validated()?);
     }
-    let path = Path::new(name);
     if !path.exists() {
         let known: Vec<&str> = Preset::ALL.iter().map(|preset| preset.name).collect();
-        return Err(SpaceFileError::Unknown { name: name.to_owned(), known: known.join(", ") });
+        return Err(SpaceFileError::Unknown { name: path.display().to_string(), known: known.join(", ") });
     }
     let text =
         std::fs::read_to_string(path).map_err(|source| SpaceFileError::Read { path: path.to_owned(), source })?;
@@ -71,7 +83,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("my.toml");
         std::fs::write(&path, text).unwrap();
-        preset_or_file(&path.to_string_lossy())
+        preset_or_file(&path)
     }
 
     #[test]

@@ -8,6 +8,7 @@ use nestling_core::space::{Cost, LayerShape};
 use nestling_train::space_file::preset_or_file;
 use serde_json::json;
 use std::fmt::Write;
+use std::path::PathBuf;
 
 /// Prints parameters, MAdds and activation bytes of any child of any space.
 #[derive(Args, Debug)]
@@ -18,7 +19,7 @@ use std::fmt::Write;
 pub struct CostCommand {
     /// Preset (`nestling spaces` lists them) or TOML file
     #[arg(long, default_value = "table1")]
-    space: String,
+    space: PathBuf,
     /// `smallest`, `biggest`, `random`, or a child's text
     #[arg(long, default_value = "smallest")]
     child: String,

@@ -7,7 +7,11 @@ use clap::Args;
 use nestling_bundle::atomic_file::{check_outputs, write_atomically};
 use nestling_train::data::grey_png;
 use serde_json::json;
+use std::collections::BTreeSet;
 use std::path::PathBuf;
+
+/// Most characters of a file's name, each of up to four bytes.
+const MAX_STEM: usize = 60;
 
 /// Writes the first test image of each class as a grey PNG, named after the class, to try a bundle on.
 #[derive(Args, Debug)]
@@ -31,10 +35,15 @@ impl Images {
         check_outputs([&*self.output.join("class.png")], [])?;
         let data = self.data.load()?;
         let test = &data.test;
-        let mut written = Vec::new();
+        let (mut written, mut stems) = (Vec::new(), BTreeSet::new());
         for (class, label) in self.labels.labels(&data, test.classes)?.iter().enumerate() {
             let Some(index) = test.labels.iter().position(|&found| usize::from(found) == class) else { continue };
-            let path = self.output.join(format!("{}.png", file_stem(label)));
+            let mut stem = file_stem(label);
+            if !stems.insert(stem.clone()) {
+                // Another label gives the same name.
+                stem = format!("{stem}-{class}");
+            }
+            let path = self.output.join(format!("{stem}.png"));
             let file = grey_png(test.pixels(index), test.images.width, test.images.height)?;
             write_atomically(&path, |writer| writer.write_all(&file))?;
             written.push(shown(&path));
@@ -47,5 +56,25 @@ impl Images {
 
 /// A label as the name of a file: `T-shirt/top` is `t-shirt-top`.
 fn file_stem(label: &str) -> String {
-    label.to_lowercase().replace(|c: char| c.is_whitespace() || "/\\:*?\"<>|".contains(c), "-")
+    let separated = label.to_lowercase().replace(|c: char| !c.is_alphanumeric() && !"-_.,()&+".contains(c), "-");
+    separated.chars().take(MAX_STEM).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_label_becomes_a_file_name_that_stays_in_its_folder() {
+        for (label, stem) in [
+            ("ankle boot", "ankle-boot"),
+            ("T-shirt/top", "t-shirt-top"),
+            ("../../escaped", "..-..-escaped"),
+            ("tench\tn02", "tench-n02"),
+            ("Füße", "füße"),
+        ] {
+            assert_eq!(file_stem(label), stem);
+        }
+        assert!(file_stem(&"ß".repeat(300)).len() < 250);
+    }
 }

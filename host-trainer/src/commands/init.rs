@@ -10,7 +10,7 @@ use nestling_train::pack::{UntrainedOptions, pack_untrained};
 use nestling_train::space_file::preset_or_file;
 use nestling_train::torch;
 use serde_json::json;
-use std::path::Path;
+use std::path::PathBuf;
 
 /// Writes a bundle of random weights, to profile a space on a device before training it.
 ///
@@ -23,7 +23,7 @@ use std::path::Path;
 pub struct Init {
     /// Preset (`nestling spaces` lists them) or TOML file
     #[arg(long)]
-    space: String,
+    space: PathBuf,
     /// A child that ships: `smallest`, `biggest`, `random:COUNT`, or a child's text; may be repeated
     #[arg(long = "child", default_values = ["smallest", "biggest"])]
     children: Vec<String>,
@@ -50,7 +50,7 @@ impl Init {
         let space = preset_or_file(&self.space)?;
         let children = parse_children(&space, &self.children, self.seed)?;
         let labels = self.bundle.labels(space.classes)?;
-        let inputs = [Path::new(&self.space)];
+        let inputs = [self.space.as_path()];
         let mut file = self.bundle.replace.claim(&self.bundle.output, &inputs, "nestling init", |_| false)?;
         let options = UntrainedOptions {
             labels,

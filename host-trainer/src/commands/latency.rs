@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
 use nestling_bundle::Bundle;
 use nestling_core::latency::DeviceKey;
+use nestling_core::names::printable;
 use nestling_page::markup::utc_date;
 use nestling_train::fleet::{AddOutcome, AddRequest, add_profiles, compare, list};
 use serde_json::json;
@@ -130,19 +131,21 @@ impl List {
             for row in &rows {
                 let device = &row.device;
                 let features = if device.features.is_empty() { "none".to_owned() } else { device.features.join(", ") };
+                let shown = |fact: &str| printable(fact).into_owned();
                 let _ = writeln!(
                     text,
-                    "{:width$}  {:precision$}  {}  {:>8}  {:>6.1} %  {:>7.2}  {:>10}  {:>10}  {}, {}; {features}",
-                    device.adapter,
-                    device.precision,
+                    "{:width$}  {:precision$}  {}  {:>8}  {:>6.1} %  {:>7.2}  {:>10}  {:>10}  {}, {}; {}",
+                    shown(&device.adapter),
+                    shown(&device.precision),
                     row.date,
                     row.children,
                     row.residual_percent,
                     row.spread_p95,
                     row.smallest_ms.to_string(),
                     row.biggest_ms.to_string(),
-                    device.backend,
-                    device.driver,
+                    shown(&device.backend),
+                    shown(&device.driver),
+                    shown(&features),
                 );
             }
             text

@@ -5,6 +5,7 @@ pub mod bench;
 mod compare_table;
 pub mod cost;
 mod data;
+mod error_code;
 pub mod eval;
 pub mod export;
 pub mod images;
@@ -23,5 +24,5 @@ pub mod spaces;
 pub mod train;
 mod trained_run;
 
-pub use output::complain;
 use output::{bar, print, print_about, say, shown};
+pub use output::{complain, print_error};

@@ -4,11 +4,13 @@
 //! [`printable_lines`].
 
 use super::advice::advice;
+use super::error_code::error_code;
 use anyhow::Result;
 use indicatif::{ProgressBar, ProgressStyle};
 use nestling_bundle::atomic_file::is_standard_output;
 use nestling_core::names::{is_unprintable, printable_lines};
 use serde::Serialize;
+use serde_json::json;
 use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::path::Path;
@@ -76,12 +78,25 @@ fn document(value: &impl Serialize) -> Result<String> {
     }))
 }
 
-/// Writes an error with its causes, and a hint in terms of this program's flags where there is one.
-pub fn complain(error: &anyhow::Error) {
-    say(&format!("error: {}", causes(error)));
-    if let Some(advice) = error.chain().find_map(advice) {
+/// Writes an error with its causes, and a hint in terms of this program's flags where there is one, to standard error;
+/// with `json` also as a document to standard output.
+pub fn complain(error: &anyhow::Error, json: bool) {
+    let (mut message, advice) = (causes(error), error.chain().find_map(advice));
+    say(&format!("error: {message}"));
+    if let Some(advice) = advice {
         say(&format!("hint: {advice}"));
+        message = format!("{message}; {advice}");
     }
+    if json {
+        print_error(error_code(error), &message);
+    }
+}
+
+/// Prints the document of a command that failed.
+pub fn print_error(code: &str, message: &str) {
+    let document = json!({ "error": { "code": code, "message": message.trim_end() } });
+    // Nothing can be done about a standard output that is closed.
+    let _ = print(true, &document, String::new);
 }
 
 /// An error with its causes, each said once: many messages already hold their cause.

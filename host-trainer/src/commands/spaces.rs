@@ -7,13 +7,14 @@ use nestling_core::space::{Cost, Preset};
 use nestling_train::space_file::preset_or_file;
 use serde_json::json;
 use std::fmt::Write;
+use std::path::PathBuf;
 
 /// Lists the preset search spaces, or prints one (or a TOML file) resolved, as TOML to start your own from.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:\n  nestling spaces\n  nestling spaces table1 > my.toml")]
 pub struct Spaces {
     /// Preset or TOML file to print
-    name: Option<String>,
+    name: Option<PathBuf>,
     /// Print one JSON document instead of text
     #[arg(long)]
     json: bool,

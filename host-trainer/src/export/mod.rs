@@ -49,6 +49,16 @@ pub enum ExportError {
     Write(#[from] WriteError),
 }
 
+impl ExportError {
+    /// A stable name of this kind of error, for programs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Format { .. } => "export_format",
+            Self::Write(error) => error.code(),
+        }
+    }
+}
+
 /// A calibrated child with everything that its file holds.
 #[derive(Clone, Copy, Debug)]
 pub struct Exported<'a> {

@@ -3,6 +3,7 @@ use crate::new_file::{Claim, NewFile, NewFileError};
 use nestling_bundle::file_lock::LockError;
 use nestling_bundle::{Bundle, DeviceProfile};
 use nestling_core::latency::{DeviceKey, LatencyTable};
+use nestling_core::names::check_label;
 use serde::{Serialize, Serializer};
 use std::path::{Path, PathBuf};
 
@@ -94,9 +95,19 @@ fn read_profile(path: &Path, bundle: &Bundle) -> Result<(AddedProfile, LatencyTa
         let (stale, device) = (Box::new(stale), Box::new(profile.table.device));
         return Err(FleetError::Stale { path: path.to_owned(), stale, device });
     }
+    check_device(path, &profile.table.device)?;
     let table = profile.table;
     let (device, measured_at) = (table.device.clone(), table.measured_at);
     Ok((AddedProfile { profile: path.to_owned(), device, measured_at, outcome: AddOutcome::Added }, table))
+}
+
+/// A device is listed and searched for by the facts of its key. A driver may leave some out.
+fn check_device(path: &Path, device: &DeviceKey) -> Result<(), FleetError> {
+    let DeviceKey { adapter, driver, backend, precision, features } = device;
+    let others = [driver, backend, precision].into_iter().filter(|fact| !fact.is_empty());
+    ([adapter].into_iter().chain(others).chain(features))
+        .try_for_each(|fact| check_label(fact))
+        .map_err(|source| FleetError::Name { path: path.to_owned(), source })
 }
 
 /// A path as text: JSON has no form for one that is not Unicode.
@@ -135,5 +146,27 @@ mod tests {
         let mut half = table("a", 1.0);
         half.device.precision = "f16".into();
         assert_eq!(merge(&mut tables, half), AddOutcome::Added);
+    }
+
+    #[test]
+    fn facts_of_a_device_that_could_not_be_shown_are_refused() {
+        let good = table("Mali-G78 ™", 1.0).device;
+        check_device(Path::new("a.json"), &DeviceKey { driver: String::new(), ..good.clone() }).unwrap();
+        type Change = fn(&mut DeviceKey);
+        let changes: [Change; 4] = [
+            |device| device.adapter = " ".into(),
+            |device| device.adapter = "Mali\nAdreno".into(),
+            |device| device.driver = "\u{1b}[2J".into(),
+            |device| device.features = vec!["f16".into(), "\u{202e}".into()],
+        ];
+        for change in changes {
+            let mut device = good.clone();
+            change(&mut device);
+            let error = check_device(Path::new("a.json"), &device).unwrap_err();
+            assert!(
+                error.code() == "invalid_name" && error.to_string().starts_with("device profile a.json"),
+                "{error}"
+            );
+        }
     }
 }

@@ -1,6 +1,7 @@
 use crate::new_file::NewFileError;
 use nestling_bundle::{BundleError, ProfileError, Stale};
 use nestling_core::latency::DeviceKey;
+use nestling_core::names::NameError;
 use std::path::PathBuf;
 
 /// The reason why a bundle's latency tables cannot be used or changed. The bundle is as it was.
@@ -30,6 +31,14 @@ pub enum FleetError {
         stale: Box<Stale>,
         /// The device that it was measured on.
         device: Box<DeviceKey>,
+    },
+    /// A name of the device cannot be shown.
+    #[error("device profile {path}: {source}; measure again where the driver gives another name")]
+    Name {
+        /// The profile.
+        path: PathBuf,
+        /// The rule that it breaks.
+        source: NameError,
     },
     /// The bundle has no latency table.
     #[error("the bundle has no latency tables; measure a device and add its profile to the bundle")]
@@ -62,6 +71,7 @@ impl FleetError {
             Self::Bundle { source, .. } => source.code(),
             Self::Profile(error) => error.code(),
             Self::Stale { stale, .. } => stale.code(),
+            Self::Name { source, .. } => source.code(),
             Self::NoTables => "no_latency_tables",
             Self::UnknownDevice { .. } => "unknown_device",
             Self::AmbiguousDevice { .. } => "ambiguous_device",

@@ -9,12 +9,17 @@ pub(super) enum Element {
     F64,
     I32,
     I64,
+    I16,
+    I8,
+    U8,
+    Bool,
 }
 
 impl Element {
     pub fn bytes(self) -> usize {
         match self {
-            Self::F16 | Self::BF16 => 2,
+            Self::I8 | Self::U8 | Self::Bool => 1,
+            Self::F16 | Self::BF16 | Self::I16 => 2,
             Self::F32 | Self::I32 => 4,
             Self::F64 | Self::I64 => 8,
         }
@@ -33,6 +38,10 @@ impl Element {
             Self::F64 => f64::from_le_bytes(eight()) as f32,
             Self::I32 => i32::from_le_bytes(four()) as f32,
             Self::I64 => i64::from_le_bytes(eight()) as f32,
+            Self::I16 => f32::from(two() as i16),
+            Self::I8 => f32::from(bytes[0] as i8),
+            Self::U8 => f32::from(bytes[0]),
+            Self::Bool => f32::from(u8::from(bytes[0] != 0)),
         }
     }
 }

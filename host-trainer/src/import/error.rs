@@ -24,10 +24,10 @@ pub enum WeightsError {
         /// The fault.
         what: String,
     },
-    /// The file asks for a Python object that is not a tensor.
+    /// The file holds Python objects, and no tensors by name.
     #[error(
-        "it asks for Python's `{global}` at byte {at}, and only tensors are read, code never; in Python, save the state \
-         dict alone: `torch.save(model.state_dict(), path)`"
+        "it holds no tensors by name but Python's `{global}` at byte {at}, and code is never executed; in Python, save \
+         the state dict: `torch.save(model.state_dict(), path)`"
     )]
     Refused {
         /// Byte of the request, counted from the start of the file.
@@ -52,10 +52,16 @@ pub enum WeightsError {
         what: String,
     },
     /// The file holds no tensor.
-    #[error(
-        "it holds no tensors, neither by themselves nor under `state_dict` or `model`; give the file of a trained model"
-    )]
+    #[error("it holds no tensors by name, neither by themselves nor under a key; give the file of a trained model")]
     Empty,
+    /// The file has no tensors under a key.
+    #[error("it has no state dict `{wanted}`{}", listed(.known))]
+    NoStateDict {
+        /// The key asked for.
+        wanted: String,
+        /// The keys that hold tensors.
+        known: Vec<String>,
+    },
 }
 
 /// The reason why weights cannot be imported.
@@ -85,10 +91,25 @@ pub enum ImportError {
         /// Nestling's name of the layer.
         layer: String,
     },
+    /// No tensor has a name of the model.
+    #[error(
+        "none of the {count} tensors has a name of {model}, as {namings} write them; the first is `{first}`: the file \
+         holds another model, or names that are not known"
+    )]
+    Foreign {
+        /// The model.
+        model: &'static str,
+        /// The ways to name its tensors.
+        namings: String,
+        /// Tensors of the file.
+        count: usize,
+        /// The first of them.
+        first: String,
+    },
     /// The file lacks a tensor.
     #[error(
-        "tensor `{tensor}` {expected} of layer `{layer}` is missing: the file does not hold the weights of {model}; its \
-         first tensor is `{first}`"
+        "tensor `{tensor}` {expected} of layer `{layer}` is missing, while {found} others of {model} are there: the file \
+         is incomplete, or holds a smaller network"
     )]
     Missing {
         /// The model.
@@ -99,12 +120,21 @@ pub enum ImportError {
         tensor: String,
         /// Its shape.
         expected: Sizes,
-        /// The first tensor of the file.
-        first: String,
+        /// Tensors of the model that the file has.
+        found: usize,
+    },
+    /// The file has everything but the classifier.
+    #[error(
+        "the classifier `{tensor}` is missing: the file holds only the features; save the model with its classifier"
+    )]
+    NoClassifier {
+        /// The source's name of its weight.
+        tensor: String,
     },
     /// A tensor has another shape.
     #[error(
-        "tensor `{tensor}` is {found}, but layer `{layer}` needs {expected}: the file does not hold the weights of {model}"
+        "tensor `{tensor}` is {found}, but layer `{layer}` of {model} needs {expected}: the file holds a network of \
+         another size"
     )]
     Shape {
         /// The model.
@@ -128,8 +158,10 @@ pub enum ImportError {
         /// Its value.
         value: f32,
     },
-    /// The file holds more than the model.
-    #[error("{count} tensors are none of {model}, first `{first}`: the file holds the weights of another model")]
+    /// The network of the file has more layers.
+    #[error(
+        "{count} tensors belong to layers that {model} does not have, first `{first}`: the file holds another network"
+    )]
     LeftOver {
         /// The model.
         model: &'static str,
@@ -141,6 +173,46 @@ pub enum ImportError {
     /// The statistics are impossible.
     #[error(transparent)]
     Space(#[from] SpaceError),
+}
+
+impl ImportError {
+    /// A stable name of this kind of error, for programs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Weights { problem, .. } => problem.code(),
+            Self::Model { .. } => "import_unknown_model",
+            Self::Layer { .. } => "import_layer",
+            Self::Foreign { .. } => "import_other_model",
+            Self::Missing { .. } => "import_missing_tensor",
+            Self::NoClassifier { .. } => "import_no_classifier",
+            Self::Shape { .. } => "import_shape",
+            Self::Value { .. } => "import_value",
+            Self::LeftOver { .. } => "import_left_over",
+            Self::Space(error) => error.code(),
+        }
+    }
+}
+
+impl WeightsError {
+    /// A stable name of this kind of error, for programs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Io(_) => "weights_open",
+            Self::Format => "weights_format",
+            Self::Damaged { .. } => "weights_damaged",
+            Self::Refused { .. } => "weights_refused",
+            Self::Unsupported { .. } => "weights_unsupported",
+            Self::Tensor { .. } => "weights_tensor",
+            Self::Empty => "weights_empty",
+            Self::NoStateDict { .. } => "weights_no_state_dict",
+        }
+    }
+}
+
+/// The keys of a file's state dicts in a message.
+fn listed(known: &[String]) -> String {
+    let named: Vec<&str> = known.iter().map(|key| if key.is_empty() { "(by themselves)" } else { key }).collect();
+    if named.is_empty() { String::new() } else { format!("; its tensors are under: {}", named.join(", ")) }
 }
 
 fn known() -> String {

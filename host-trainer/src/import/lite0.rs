@@ -1,4 +1,4 @@
-use super::{LayerNames, Part, Place, SourceModel};
+use super::{LayerNames, Naming, Part, Place, SourceModel};
 use nestling_core::image::Preprocessing;
 use nestling_core::space::{Child, Preset, SearchSpace, SpaceError, ValidatedSpace};
 
@@ -36,6 +36,24 @@ impl SourceModel for EfficientNetLite0 {
         }
     }
 
+    fn namings(&self) -> &'static [&'static dyn Naming] {
+        &[&EfficientNetPytorch, &Timm]
+    }
+}
+
+/// The names of `efficientnet_pytorch`.
+#[derive(Clone, Copy, Debug)]
+struct EfficientNetPytorch;
+
+impl Naming for EfficientNetPytorch {
+    fn library(&self) -> &'static str {
+        "efficientnet_pytorch"
+    }
+
+    fn remark(&self) -> Option<&'static str> {
+        None
+    }
+
     fn names(&self, place: Place) -> LayerNames {
         match place {
             Place::Stem => LayerNames::convolution("_conv_stem", "_bn0"),
@@ -54,10 +72,49 @@ impl SourceModel for EfficientNetLite0 {
     }
 }
 
+/// The names of timm.
+#[derive(Clone, Copy, Debug)]
+struct Timm;
+
+impl Naming for Timm {
+    fn library(&self) -> &'static str {
+        "timm"
+    }
+
+    fn remark(&self) -> Option<&'static str> {
+        Some(
+            "the names are timm's: the weights are taken as those of `tf_efficientnet_lite0`, with TensorFlow's padding; \
+             its `efficientnet_lite0` has the same names, but was trained with another padding and loses accuracy here",
+        )
+    }
+
+    fn names(&self, place: Place) -> LayerNames {
+        match place {
+            Place::Stem => LayerNames::convolution("conv_stem", "bn1"),
+            Place::Block { stage, block, part, .. } => {
+                // The first stage does not expand: its blocks are of another class.
+                let (convolution, norm) = match (part, stage) {
+                    (Part::Expand, _) => ("conv_pw", "bn1"),
+                    (Part::Depthwise, 0) => ("conv_dw", "bn1"),
+                    (Part::Depthwise, _) => ("conv_dw", "bn2"),
+                    (Part::Project, 0) => ("conv_pw", "bn2"),
+                    (Part::Project, _) => ("conv_pwl", "bn3"),
+                };
+                let name = |part: &str| format!("blocks.{stage}.{block}.{part}");
+                LayerNames::convolution(&name(convolution), &name(norm))
+            }
+            Place::Head => LayerNames::convolution("conv_head", "bn2"),
+            Place::Classifier => LayerNames::linear("classifier"),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::import::{ImportError, SourceLayers, SourceTensor, source_model, source_names};
+    use crate::import::adapt::adapt;
+    use crate::import::mapping::SourceLayers;
+    use crate::import::{ImportError, SourceTensor, StateDict, source_model, source_names};
     use std::collections::BTreeMap;
 
     /// Name and weight shape of all layers of EfficientNet-Lite0, as its space lays them out.
@@ -84,8 +141,12 @@ mod tests {
         layers
     }
 
-    /// A file of that model, filled with ones.
+    /// A file of that model, filled with ones, in the names of its origin.
     fn file() -> BTreeMap<String, SourceTensor> {
+        file_as(&EfficientNetPytorch)
+    }
+
+    fn file_as(naming: &dyn Naming) -> BTreeMap<String, SourceTensor> {
         let mut file = BTreeMap::new();
         let mut add = |name: String, shape: &[usize]| {
             let before =
@@ -94,7 +155,7 @@ mod tests {
         };
         for (layer, shape) in layers() {
             let shape = shape.map(|size| size as usize);
-            match source_names(&EfficientNetLite0, &layer).unwrap() {
+            match source_names(&EfficientNetLite0, naming, &layer).unwrap() {
                 LayerNames::Convolution { weight, gamma, beta, mean, variance } => {
                     add(weight, &shape);
                     add(gamma.replace(".weight", ".num_batches_tracked"), &[]);
@@ -111,13 +172,18 @@ mod tests {
         file
     }
 
+    /// The number of tensors that the layers read.
     fn import(file: &BTreeMap<String, SourceTensor>) -> Result<usize, ImportError> {
-        let mut source = SourceLayers::new(source_model("efficientnet-lite0").unwrap(), file);
+        let model = source_model("efficientnet-lite0").unwrap();
+        let network = model.space().unwrap().lower(&model.child().unwrap()).unwrap();
+        let state = StateDict { tensors: file.clone(), ..StateDict::default() };
+        let adapted = adapt(model, &network, &state)?;
+        let mut source = SourceLayers::new(model, &adapted);
         for (layer, shape) in layers() {
             source.layer(&layer, &shape)?;
         }
-        let used = source.used();
-        source.finish().map(|()| used)
+        assert_eq!(source.finish(|_| false)?, None);
+        Ok(adapted.found)
     }
 
     #[test]
@@ -126,11 +192,13 @@ mod tests {
         // The counts of the real file.
         assert_eq!((layers().len(), file.len()), (50, 296));
         assert_eq!(import(&file).unwrap(), 296 - 49);
+        let timm = file_as(&Timm);
+        assert_eq!((timm.len(), import(&timm).unwrap()), (296, 296 - 49));
     }
 
     #[test]
     fn names_are_those_of_the_file() {
-        let names = |layer: &str| source_names(&EfficientNetLite0, layer);
+        let names = |layer: &str| source_names(&EfficientNetLite0, &EfficientNetPytorch, layer);
         let convolution = |convolution: &str, norm: &str| Some(LayerNames::convolution(convolution, norm));
         assert_eq!(names("stem"), convolution("_conv_stem", "_bn0"));
         assert_eq!(names("stage1.block1.depthwise"), convolution("_blocks.0._depthwise_conv", "_blocks.0._bn1"));
@@ -139,6 +207,15 @@ mod tests {
         assert_eq!(names("stage7.block1.expand"), convolution("_blocks.15._expand_conv", "_blocks.15._bn0"));
         assert_eq!(names("head"), convolution("_conv_head", "_bn1"));
         assert_eq!(names("classifier"), Some(LayerNames::linear("_fc")));
+        let timm = |layer: &str| source_names(&EfficientNetLite0, &Timm, layer);
+        assert_eq!(timm("stem"), convolution("conv_stem", "bn1"));
+        assert_eq!(timm("stage1.block1.depthwise"), convolution("blocks.0.0.conv_dw", "blocks.0.0.bn1"));
+        assert_eq!(timm("stage1.block1.project"), convolution("blocks.0.0.conv_pw", "blocks.0.0.bn2"));
+        assert_eq!(timm("stage2.block2.expand"), convolution("blocks.1.1.conv_pw", "blocks.1.1.bn1"));
+        assert_eq!(timm("stage6.block4.depthwise"), convolution("blocks.5.3.conv_dw", "blocks.5.3.bn2"));
+        assert_eq!(timm("stage7.block1.project"), convolution("blocks.6.0.conv_pwl", "blocks.6.0.bn3"));
+        assert_eq!(timm("head"), convolution("conv_head", "bn2"));
+        assert_eq!(timm("classifier"), Some(LayerNames::linear("classifier")));
         for none in
             ["", "stage0.block1.expand", "stage1.block2.expand", "stage8.block1.expand", "stage1.block1", "pool"]
         {
@@ -153,7 +230,9 @@ mod tests {
         lacking.remove("_blocks.3._bn1.running_mean");
         let message = import(&lacking).unwrap_err().to_string();
         assert!(
-            message.contains("`_blocks.3._bn1.running_mean` [144] of layer `stage3.block1.depthwise`"),
+            message.contains(
+                "`_blocks.3._bn1.running_mean` [144] of layer `stage3.block1.depthwise` is missing, while 246"
+            ),
             "{message}"
         );
 
@@ -161,7 +240,9 @@ mod tests {
         wider.insert("_conv_head.weight".into(), SourceTensor { shape: vec![1408, 320, 1, 1], values: vec![] });
         let message = import(&wider).unwrap_err().to_string();
         assert!(
-            message.contains("`_conv_head.weight` is [1408, 320, 1, 1], but layer `head` needs [1280, "),
+            message.contains(
+                "`_conv_head.weight` is [1408, 320, 1, 1], but layer `head` of efficientnet-lite0 needs [1280, "
+            ),
             "{message}"
         );
 
@@ -169,15 +250,20 @@ mod tests {
         longer.insert("_blocks.16._bn0.bias".into(), SourceTensor { shape: vec![1], values: vec![0.0] });
         let message = import(&longer).unwrap_err().to_string();
         assert!(
-            message.contains("1 tensors are none of efficientnet-lite0, first `_blocks.16._bn0.bias`"),
+            message.contains(
+                "1 tensors belong to layers that efficientnet-lite0 does not have, first `_blocks.16._bn0.bias`"
+            ),
             "{message}"
         );
 
         let other = BTreeMap::from([("conv1.weight".into(), SourceTensor { shape: vec![1], values: vec![0.0] })]);
         let message = import(&other).unwrap_err().to_string();
-        assert!(message.contains("`_conv_stem.weight` [32, 3, 3, 3]"), "{message}");
-        assert!(message.contains("its first tensor is `conv1.weight`"), "{message}");
+        assert!(message.contains("none of the 1 tensors has a name of efficientnet-lite0"), "{message}");
+        assert!(message.contains("efficientnet_pytorch and timm") && message.contains("`conv1.weight`"), "{message}");
 
+        for name in ["efficientnet_lite0", "tf_efficientnet_lite0.in1k", "EfficientNet-Lite0"] {
+            assert_eq!(source_model(name).unwrap().name(), "efficientnet-lite0");
+        }
         let message = source_model("resnet50").err().unwrap().to_string();
         assert!(message.contains("efficientnet-lite0"), "{message}");
     }

@@ -1,7 +1,8 @@
-use super::{EfficientNetLite0, ImportError, Sizes, SourceTensor};
+use super::adapt::Adapted;
+use super::{Adaptation, EfficientNetLite0, ImportError, Sizes};
 use nestling_core::image::Preprocessing;
 use nestling_core::space::{Child, SpaceError, ValidatedSpace};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// A model whose weights can be imported: the names that it gives to the layers of a Nestling network.
 ///
@@ -28,6 +29,18 @@ pub trait SourceModel: Sync {
     /// How images become its input.
     fn preprocessing(&self) -> Preprocessing;
 
+    /// The ways in which libraries name its tensors, that of its origin first.
+    fn namings(&self) -> &'static [&'static dyn Naming];
+}
+
+/// The names that a library gives to the tensors of a model.
+pub trait Naming: Sync {
+    /// The library.
+    fn library(&self) -> &'static str;
+
+    /// A consequence that the user should know.
+    fn remark(&self) -> Option<&'static str>;
+
     /// The names of the tensors of the layer at `place`.
     fn names(&self, place: Place) -> LayerNames;
 }
@@ -35,12 +48,14 @@ pub trait SourceModel: Sync {
 /// The models that can be imported.
 pub const SOURCE_MODELS: &[&dyn SourceModel] = &[&EfficientNetLite0];
 
-/// The model called `name`.
+/// The model called `name`, also as timm writes it: `tf_efficientnet_lite0.in1k`.
 ///
 /// # Errors
 /// [`ImportError::Model`] if there is none.
 pub fn source_model(name: &str) -> Result<&'static dyn SourceModel, ImportError> {
-    let found = SOURCE_MODELS.iter().find(|model| model.name() == name);
+    let plain = name.trim().to_lowercase().replace('_', "-");
+    let plain = plain.strip_prefix("tf-").unwrap_or(&plain).split('.').next().unwrap_or_default().to_owned();
+    let found = SOURCE_MODELS.iter().find(|model| model.name() == plain);
     found.copied().ok_or_else(|| ImportError::Model { name: name.to_owned() })
 }
 
@@ -149,9 +164,20 @@ impl LayerNames {
     }
 }
 
-/// Names that `model` gives to the tensors of Nestling's `layer`; `None` if it has no such layer.
-pub fn source_names(model: &dyn SourceModel, layer: &str) -> Option<LayerNames> {
-    Some(model.names(Place::of(layer, model.depths())?))
+impl LayerNames {
+    /// All of them.
+    pub(super) fn tensors(&self) -> impl Iterator<Item = &str> {
+        let (all, rest) = match self {
+            Self::Convolution { weight, gamma, beta, mean, variance } => ([weight, gamma], vec![beta, mean, variance]),
+            Self::Linear { weight, bias } => ([weight, bias], Vec::new()),
+        };
+        all.into_iter().chain(rest).map(String::as_str)
+    }
+}
+
+/// Names that `naming` gives to the tensors of Nestling's `layer`; `None` if the model has no such layer.
+pub fn source_names(model: &dyn SourceModel, naming: &dyn Naming, layer: &str) -> Option<LayerNames> {
+    Some(naming.names(Place::of(layer, model.depths())?))
 }
 
 /// The numbers of one layer, all checked for their shape.
@@ -180,26 +206,23 @@ pub enum LayerValues<'a> {
 }
 
 /// The tensors of a file, handed out layer by layer.
-pub struct SourceLayers<'a> {
+pub(super) struct SourceLayers<'a> {
     model: &'static dyn SourceModel,
-    tensors: &'a BTreeMap<String, SourceTensor>,
+    adapted: &'a Adapted<'a>,
     used: BTreeSet<&'a str>,
 }
 
 impl<'a> SourceLayers<'a> {
-    /// Takes `tensors` as those of `model`.
-    pub fn new(model: &'static dyn SourceModel, tensors: &'a BTreeMap<String, SourceTensor>) -> Self {
-        Self { model, tensors, used: BTreeSet::new() }
+    /// Takes the tensors as those of `model`.
+    pub fn new(model: &'static dyn SourceModel, adapted: &'a Adapted<'a>) -> Self {
+        Self { model, adapted, used: BTreeSet::new() }
     }
 
     /// The numbers of Nestling's `layer`, whose weight has `weight_shape` (`[out, in / groups, kernel, kernel]`, also
     /// for the classifier).
-    ///
-    /// # Errors
-    /// [`ImportError`] if the model has no such layer, or the file lacks a tensor of it or has one of another shape.
     pub fn layer(&mut self, layer: &str, weight_shape: &[u32]) -> Result<LayerValues<'a>, ImportError> {
         let unknown = || ImportError::Layer { model: self.model.name(), layer: layer.to_owned() };
-        let names = source_names(self.model, layer).ok_or_else(unknown)?;
+        let names = source_names(self.model, self.adapted.naming, layer).ok_or_else(unknown)?;
         let shape: Vec<usize> = weight_shape.iter().map(|&size| size as usize).collect();
         let outputs = &shape[..shape.len().min(1)];
         Ok(match names {
@@ -218,31 +241,34 @@ impl<'a> SourceLayers<'a> {
         })
     }
 
-    /// How many tensors were handed out.
-    pub fn used(&self) -> usize {
-        self.used.len()
-    }
-
-    /// Checks that nothing of the file was left over but batch norm's counters, which only training reads.
+    /// Checks that no layer of the file was left over. Other tensors are left out with a note, but for the counters of
+    /// batch norm, which only training reads, and those that `is_read` elsewhere.
     ///
     /// # Errors
-    /// [`ImportError::LeftOver`] if something was.
-    pub fn finish(self) -> Result<(), ImportError> {
-        let is_left = |name: &&String| !self.used.contains(name.as_str()) && !name.ends_with(".num_batches_tracked");
-        let mut left = self.tensors.keys().filter(is_left);
-        let Some(first) = left.next() else {
-            return Ok(());
-        };
-        Err(ImportError::LeftOver { model: self.model.name(), count: 1 + left.count(), first: first.clone() })
+    /// [`ImportError::LeftOver`] if a tensor seems to belong to a further layer of the network.
+    pub fn finish(self, is_read: impl Fn(&str) -> bool) -> Result<Option<Adaptation>, ImportError> {
+        let family = |name: &str| name.split('.').next().unwrap_or_default().to_owned();
+        let families: BTreeSet<String> = self.used.iter().map(|name| family(name)).collect();
+        let is_known = |name: &str| name.ends_with("num_batches_tracked") || is_read(name);
+        let left = self.adapted.tensors.keys().filter(|name| !self.used.contains(name.as_str()) && !is_known(name));
+        let (layers, others): (Vec<&String>, Vec<&String>) = left.partition(|name| families.contains(&family(name)));
+        if let Some(first) = layers.first() {
+            let (model, count, first) = (self.model.name(), layers.len(), (*first).clone());
+            return Err(ImportError::LeftOver { model, count, first });
+        }
+        let others: Vec<&String> =
+            others.into_iter().chain(self.adapted.beside.keys().filter(|name| !is_known(name))).collect();
+        Ok(others.first().map(|first| Adaptation::LeftOut { count: others.len(), first: (*first).clone() }))
     }
 
     fn tensor(&mut self, layer: &str, tensor: String, expected: &[usize]) -> Result<&'a [f32], ImportError> {
         let (model, layer, expected) = (self.model.name(), layer.to_owned(), Sizes(expected.to_vec()));
-        let Some((name, found)) = self.tensors.get_key_value(&tensor) else {
-            let first = self.tensors.keys().next().cloned().unwrap_or_default();
-            return Err(ImportError::Missing { model, layer, tensor, expected, first });
+        let Some((name, found)) = self.adapted.tensors.get_key_value(&tensor) else {
+            return Err(ImportError::Missing { model, layer, tensor, expected, found: self.adapted.found });
         };
-        if found.shape != expected.0 {
+        // A matrix may be written as a 1x1 convolution.
+        let (sizes, ones) = found.shape.split_at(expected.0.len().min(found.shape.len()));
+        if sizes != expected.0 || ones.iter().any(|&size| size != 1) {
             let found = Sizes(found.shape.clone());
             return Err(ImportError::Shape { model, layer, tensor, found, expected });
         }

@@ -1,7 +1,8 @@
 //! The part of Python's pickle format (protocol 2) that `torch.save` writes.
 //!
 //! A pickle is a program for a stack machine, and Python's own machine can call anything. This one knows only the
-//! opcodes that a state dict needs. It makes plain values, and refuses every name but those of [`Callable`].
+//! opcodes that a checkpoint needs, and makes plain values. It calls nothing: a name other than those of [`Callable`],
+//! and all that is made with it, is an opaque value. Training scripts store such objects beside the weights.
 //!
 //! `pickle_machine.rs` has the opcodes, the stack and the memo; `pickle_objects.rs` the calls, which make dicts,
 //! storages and tensors.
@@ -30,13 +31,19 @@ pub(super) enum Value<'a> {
     Callable(Callable),
     Storage(Storage<'a>),
     Tensor(Storage<'a>, View),
+    /// A Python object that is none of the above. Nothing is known of it.
+    Opaque,
 }
 
-/// All names that a file may use.
+/// All names that mean something here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Callable {
     OrderedDict,
     RebuildTensor,
+    /// A parameter is its first argument, a tensor.
+    RebuildParameter,
+    /// A tensor of a class of its own: a function, its class, the function's arguments and more.
+    RebuildFromType,
     /// `torch.FloatStorage` and the like: never called, only named.
     Storage(Element),
 }
@@ -46,12 +53,18 @@ impl Callable {
         Some(match (module, name) {
             ("collections", "OrderedDict") => Self::OrderedDict,
             ("torch._utils", "_rebuild_tensor_v2") => Self::RebuildTensor,
+            ("torch._utils", "_rebuild_parameter" | "_rebuild_parameter_with_state") => Self::RebuildParameter,
+            ("torch._tensor", "_rebuild_from_type_v2") => Self::RebuildFromType,
             ("torch", "HalfStorage") => Self::Storage(Element::F16),
             ("torch", "BFloat16Storage") => Self::Storage(Element::BF16),
             ("torch", "FloatStorage") => Self::Storage(Element::F32),
             ("torch", "DoubleStorage") => Self::Storage(Element::F64),
             ("torch", "IntStorage") => Self::Storage(Element::I32),
             ("torch", "LongStorage") => Self::Storage(Element::I64),
+            ("torch", "ShortStorage") => Self::Storage(Element::I16),
+            ("torch", "CharStorage") => Self::Storage(Element::I8),
+            ("torch", "ByteStorage") => Self::Storage(Element::U8),
+            ("torch", "BoolStorage") => Self::Storage(Element::Bool),
             _ => return None,
         })
     }
@@ -70,6 +83,8 @@ pub(super) struct Storage<'a> {
 pub(super) struct Pickle<'a> {
     pub values: Vec<Value<'a>>,
     pub root: Id,
+    /// The first name that means nothing here, and its place in the input.
+    pub foreign: Option<(usize, String)>,
     /// Where in the input it ends.
     pub end: usize,
 }

@@ -12,12 +12,14 @@ pub(super) struct Machine<'a> {
     /// Heights of the stack at which a MARK was set.
     marks: Vec<usize>,
     memo: BTreeMap<u32, Id>,
+    /// The first name that means nothing here, and its place.
+    pub foreign: Option<(usize, String)>,
 }
 
 impl<'a> Machine<'a> {
     pub fn new(bytes: &'a [u8], at: usize) -> Self {
         let (values, stack) = (Vec::new(), Vec::new());
-        Self { bytes, at, opcode_at: at, values, stack, marks: Vec::new(), memo: BTreeMap::new() }
+        Self { bytes, at, opcode_at: at, values, stack, marks: Vec::new(), memo: BTreeMap::new(), foreign: None }
     }
 
     pub fn run(mut self) -> Result<Pickle<'a>, WeightsError> {
@@ -29,7 +31,7 @@ impl<'a> Machine<'a> {
             let opcode = self.byte()?;
             if opcode == b'.' {
                 let root = self.pop()?;
-                return Ok(Pickle { values: self.values, root, end: self.at });
+                return Ok(Pickle { values: self.values, root, foreign: self.foreign, end: self.at });
             }
             self.execute(opcode)?;
         }
@@ -54,6 +56,10 @@ impl<'a> Machine<'a> {
             b')' => self.push(Value::Tuple(Vec::new())),                                    // EMPTY_TUPLE
             b't' => self.tuple_to_mark()?,                                                  // TUPLE
             0x85..=0x87 => self.tuple(usize::from(opcode - 0x84))?,                         // TUPLE1, TUPLE2, TUPLE3
+            b'l' => self.list_to_mark()?,                                                   // LIST
+            b'd' => self.dict_to_mark()?,                                                   // DICT
+            b'0' => drop(self.pop()?),                                                      // POP
+            b'2' => self.duplicate()?,                                                      // DUP
             b'a' => self.append()?,                                                         // APPEND
             b'e' => self.append_to_mark()?,                                                 // APPENDS
             b's' => self.set_item()?,                                                       // SETITEM
@@ -64,7 +70,7 @@ impl<'a> Machine<'a> {
             b'j' => self.recall(u32::from_le_bytes)?,                                       // LONG_BINGET
             b'c' => self.global()?,                                                         // GLOBAL
             b'Q' => self.storage()?,                                                        // BINPERSID
-            b'R' => self.call()?,                                                           // REDUCE
+            b'R' | 0x81 => self.call()?,                                                    // REDUCE, NEWOBJ
             b'b' => self.build()?,                                                          // BUILD
             other => return Err(self.unsupported(format!("pickle opcode {other:#04x}"))),
         }
@@ -174,15 +180,19 @@ impl<'a> Machine<'a> {
 
     fn extend_list(&mut self, new: &[Id]) -> Result<(), WeightsError> {
         let list = self.top()?;
-        let Value::List(items) = &mut self.values[list] else {
-            return Err(self.damaged("an item for something that is not a list"));
-        };
-        items.extend(new);
+        match &mut self.values[list] {
+            Value::List(items) => items.extend(new),
+            Value::Opaque => {}
+            _ => return Err(self.damaged("an item for something that is not a list")),
+        }
         Ok(())
     }
 
     fn extend_dict(&mut self, new: &[Id]) -> Result<(), WeightsError> {
         let dict = self.top()?;
+        if matches!(self.values[dict], Value::Opaque) {
+            return Ok(());
+        }
         let (Value::Dict(items), true) = (&mut self.values[dict], new.len().is_multiple_of(2)) else {
             return Err(self.damaged("an entry for something that is not a dict"));
         };
@@ -201,6 +211,29 @@ impl<'a> Machine<'a> {
         items.reverse();
         self.push(Value::Tuple(items));
         Ok(())
+    }
+
+    fn list_to_mark(&mut self) -> Result<(), WeightsError> {
+        let items = self.pop_to_mark()?;
+        self.push(Value::List(items));
+        Ok(())
+    }
+
+    fn dict_to_mark(&mut self) -> Result<(), WeightsError> {
+        let items = self.pop_to_mark()?;
+        self.push(Value::Dict(Vec::new()));
+        self.extend_dict(&items)
+    }
+
+    fn duplicate(&mut self) -> Result<(), WeightsError> {
+        let top = self.top()?;
+        self.stack.push(top);
+        Ok(())
+    }
+
+    /// Puts a value on the stack that is there already.
+    pub fn push_again(&mut self, id: Id) {
+        self.stack.push(id);
     }
 
     fn append(&mut self) -> Result<(), WeightsError> {

@@ -6,9 +6,16 @@ use super::pickle_machine::Machine;
 impl<'a> Machine<'a> {
     pub fn global(&mut self) -> Result<(), WeightsError> {
         let (module, name) = (self.line()?, self.line()?);
-        let refused = || WeightsError::Refused { at: self.opcode_at, global: shortened(module, name) };
-        let callable = Callable::named(module, name).ok_or_else(refused)?;
-        self.push(Value::Callable(callable));
+        let value = match Callable::named(module, name) {
+            Some(callable) => Value::Callable(callable),
+            None => {
+                if self.foreign.is_none() {
+                    self.foreign = Some((self.opcode_at, shortened(module, name)));
+                }
+                Value::Opaque
+            }
+        };
+        self.push(value);
         Ok(())
     }
 
@@ -37,6 +44,7 @@ impl<'a> Machine<'a> {
                 Value::None,
             ] => (*element, *key, *len),
             [.., Value::Tuple(_)] => return Err(self.unsupported("a storage that is part of another one")),
+            [_, Value::Opaque, ..] => return Err(self.unsupported("a tensor of an unknown type of numbers")),
             _ => return Err(self.damaged("a persistent id that is not a storage")),
         };
         let len = usize::try_from(len).map_err(|_| self.damaged(format!("a storage of {len} elements")))?;
@@ -46,13 +54,35 @@ impl<'a> Machine<'a> {
 
     pub fn call(&mut self) -> Result<(), WeightsError> {
         let (arguments, callee) = (self.pop()?, self.pop()?);
-        let (Value::Callable(callable), Value::Tuple(arguments)) = (&self.values[callee], &self.values[arguments])
-        else {
-            return Err(self.damaged("a call of something that is not a function"));
+        self.call_with(callee, arguments)
+    }
+
+    fn call_with(&mut self, callee: Id, arguments: Id) -> Result<(), WeightsError> {
+        let (callable, arguments) = match (&self.values[callee], &self.values[arguments]) {
+            // The object that would be made is as unknown as its class.
+            (Value::Opaque, _) => {
+                self.push(Value::Opaque);
+                return Ok(());
+            }
+            (Value::Callable(callable), Value::Tuple(arguments)) => (*callable, arguments),
+            _ => return Err(self.damaged("a call of something that is not a function")),
         };
         let made = match callable {
             Callable::OrderedDict => self.ordered_dict(arguments)?,
             Callable::RebuildTensor => self.tensor(arguments)?,
+            Callable::RebuildParameter => {
+                let &tensor = arguments.first().ok_or_else(|| self.damaged("a parameter without its tensor"))?;
+                self.push_again(tensor);
+                return Ok(());
+            }
+            // Only ordinary tensors are made so, not by another call of this kind.
+            Callable::RebuildFromType => match arguments[..] {
+                [function, _, inner, ..] => match (&self.values[function], &self.values[inner]) {
+                    (Value::Callable(Callable::RebuildTensor), Value::Tuple(inner)) => self.tensor(inner)?,
+                    _ => Value::Opaque,
+                },
+                _ => return Err(self.damaged("a tensor without its function")),
+            },
             Callable::Storage(_) => return Err(self.unsupported("a storage inside the pickle")),
         };
         self.push(made);
@@ -113,19 +143,14 @@ impl<'a> Machine<'a> {
         sizes.iter().map(|&size| self.size(size)).collect()
     }
 
-    /// `torch` attaches the versions of modules to the dict as `_metadata`, which nothing needs here.
+    /// Attributes: `torch` attaches the versions of modules to a state dict, and other objects are made of them.
+    /// Nothing here needs any.
     pub fn build(&mut self) -> Result<(), WeightsError> {
-        let state = self.pop()?;
-        let target = self.top()?;
-        let (Value::Dict(_), Value::Dict(attributes)) = (&self.values[target], &self.values[state]) else {
-            return Err(self.damaged("attributes of something that is not an OrderedDict"));
-        };
-        for (name, _) in attributes {
-            if !matches!(self.values[*name], Value::Text("_metadata")) {
-                return Err(self.unsupported("an attribute of a dict other than `_metadata`"));
-            }
+        self.pop()?;
+        match self.values[self.top()?] {
+            Value::Dict(_) | Value::Opaque | Value::Tensor(..) => Ok(()),
+            _ => Err(self.damaged("attributes of a value that has none")),
         }
-        Ok(())
     }
 }
 

@@ -2,6 +2,10 @@ use super::*;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
+fn parse_weights(bytes: &[u8]) -> Result<BTreeMap<String, SourceTensor>, WeightsError> {
+    parse_state_dict(bytes, None).map(|state| state.tensors)
+}
+
 /// A tensor as a test writes it.
 #[derive(Clone, Copy)]
 struct Written<'a> {
@@ -196,19 +200,75 @@ fn the_same_tensors_from_both_of_pytorchs_formats() {
 
 #[test]
 fn a_state_dict_beside_an_epoch_is_found() {
-    for key in ["state_dict", "model"] {
+    for key in ["state_dict", "model", "state_dict_ema", "model_state_dict", "elsewhere"] {
         let file = legacy(&nested(key, &state_dict(&TENSORS, true)), &storages());
-        assert_eq!(parse_weights(&file).unwrap(), expected(), "{key}");
+        let state = parse_state_dict(&file, None).unwrap();
+        assert_eq!((state.path.as_str(), &state.tensors), (key, &expected()));
+        assert!(state.others.is_empty() && state.foreign.is_none());
     }
-    let file = legacy(&nested("elsewhere", &state_dict(&TENSORS, true)), &storages());
-    assert!(matches!(parse_weights(&file), Err(WeightsError::Empty)));
+    let inner = nested("state_dict", &state_dict(&TENSORS, true));
+    let file = zipped(&nested("model", &inner), &storages());
+    assert_eq!(parse_state_dict(&file, None).unwrap().path, "model.state_dict");
+}
+
+/// A checkpoint as timm's training script writes it: weights, averaged weights, an optimiser and Python objects.
+fn checkpoint() -> Vec<u8> {
+    let with = |name: &'static str| Written { name, ..TENSORS[0] };
+    let mut out = b"}(".to_vec();
+    text(&mut out, "args");
+    // Made by a class without arguments, then filled.
+    out.extend(b"cargparse\nNamespace\n)\x81}(");
+    text(&mut out, "lr");
+    out.extend(b"G\0\0\0\0\0\0\0\0ub");
+    text(&mut out, "state_dict");
+    out.extend(state_dict(&[with("a"), with("b"), with("c")], true));
+    text(&mut out, "optimizer");
+    out.extend(b"}(K\x00");
+    out.extend(state_dict(&[with("momentum_buffer")], true));
+    out.extend(b"u");
+    text(&mut out, "state_dict_ema");
+    out.extend(state_dict(&[with("a"), with("b"), with("d")], true));
+    text(&mut out, "metric");
+    out.extend(b"cnumpy.core.multiarray\nscalar\n(cnumpy\ndtype\n");
+    text(&mut out, "f8");
+    out.extend(b"\x85RNtR");
+    out.push(b'u');
+    out
 }
 
 #[test]
-fn other_python_objects_are_refused_by_name() {
+fn of_a_training_checkpoint_the_averaged_weights_are_taken_and_objects_are_not_read() {
+    let file = legacy(&checkpoint(), &storages()[..1]);
+    let state = parse_state_dict(&file, None).unwrap();
+    assert_eq!(state.path, "state_dict_ema");
+    assert_eq!(state.tensors.keys().collect::<Vec<_>>(), ["a", "b", "d"]);
+    assert_eq!((state.others, state.foreign), (vec!["state_dict".to_owned()], Some("argparse.Namespace".to_owned())));
+    let state = parse_state_dict(&file, Some("state_dict")).unwrap();
+    assert_eq!(state.tensors.keys().collect::<Vec<_>>(), ["a", "b", "c"]);
+    let error = parse_state_dict(&file, Some("model")).unwrap_err().to_string();
+    assert!(error.contains("no state dict `model`; its tensors are under: state_dict_ema, state_dict"), "{error}");
+}
+
+#[test]
+fn parameters_and_other_types_of_numbers_are_tensors_too() {
+    let bytes =
+        Written { name: "bytes", storage: "ByteStorage", key: "u", len: 2, offset: 0, shape: &[2], strides: &[1] };
+    let bools = Written { name: "bools", storage: "BoolStorage", key: "o", ..bytes };
+    let dict = state_dict(&[bytes, bools], true);
+    // The first tensor again, as a parameter: `_rebuild_parameter(tensor, True, OrderedDict())`.
+    let start = dict.windows(13).position(|window| window == b"ctorch._utils").unwrap();
+    let end = dict.windows(5).position(|window| window == b"\x89h\0)R").unwrap() + 7;
+    let parameter = [b"ctorch._utils\n_rebuild_parameter\n(".as_slice(), &dict[start..end], b"\x88h\x00)RtR"].concat();
+    let state = [&dict[..start], &parameter, &dict[end..]].concat();
+    let read = parse_weights(&legacy(&state, &[("u", 2, vec![7, 255]), ("o", 2, vec![0, 1])])).unwrap();
+    assert_eq!((&read["bytes"].values[..], &read["bools"].values[..]), (&[7.0, 255.0][..], &[0.0, 1.0][..]));
+}
+
+#[test]
+fn a_file_of_python_objects_alone_is_refused_by_their_name() {
     for (state, name) in [
         (b"cposix\nsystem\nX\x02\0\0\0ls\x85R".as_slice(), "posix.system"),
-        (b"ctorch\nByteStorage\n", "torch.ByteStorage"),
+        (b"ctorch\nQInt8Storage\n", "torch.QInt8Storage"),
         (b"c__torch__.net\nNet\n)R", "__torch__.net.Net"),
         (b"c\x1b[2J\nx\n", "\\u{1b}[2J.x"),
     ] {

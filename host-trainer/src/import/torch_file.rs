@@ -1,11 +1,10 @@
 //! PyTorch's two file formats: a pickled state dict, and the numbers of its storages beside it.
 
-use super::pickle::{Id, Pickle, Storage, Value};
+use super::pickle::{Pickle, Storage, Value};
+use super::state_dict::candidates;
 use super::zip::Archive;
-use super::{SourceTensor, WeightsError};
+use super::{SourceTensor, StateDict, WeightsError};
 use std::collections::BTreeMap;
-
-type Tensors = BTreeMap<String, SourceTensor>;
 
 /// How every file of PyTorch before 1.6 starts: a pickle of protocol 2 that holds one long number.
 pub(super) const LEGACY_MAGIC: [u8; 15] =
@@ -14,7 +13,7 @@ pub(super) const LEGACY_MAGIC: [u8; 15] =
 /// Up to PyTorch 1.5: pickles of a magic number, a protocol number, the writer's sizes of C types, the state dict and
 /// the list of storage keys; then each storage as its number of elements and their bytes, little-endian on every
 /// machine.
-pub(super) fn read_legacy(bytes: &[u8]) -> Result<Tensors, WeightsError> {
+pub(super) fn read_legacy(bytes: &[u8], wanted: Option<&str>) -> Result<StateDict, WeightsError> {
     let protocol_at = LEGACY_MAGIC.len();
     let protocol = Pickle::read(bytes, protocol_at)?;
     if !matches!(protocol.root_value(), Value::Int(1001)) {
@@ -50,11 +49,11 @@ pub(super) fn read_legacy(bytes: &[u8]) -> Result<Tensors, WeightsError> {
     if let Some(key) = named.keys().find(|key| !found.contains_key(*key)) {
         return Err(damaged(at, format!("storage `{key}` is missing")));
     }
-    read_state(&state, bytes.len(), &found)
+    read_state(&state, wanted, bytes.len(), &found)
 }
 
 /// From PyTorch 1.6 on: a zip with `NAME/data.pkl` and the storages as `NAME/data/KEY`.
-pub(super) fn read_zip(bytes: &[u8]) -> Result<Tensors, WeightsError> {
+pub(super) fn read_zip(bytes: &[u8], wanted: Option<&str>) -> Result<StateDict, WeightsError> {
     let archive = Archive::open(bytes)?;
     let Some(root) = archive.names().find_map(|name| name.strip_suffix("/data.pkl")) else {
         return Err(WeightsError::Format);
@@ -81,7 +80,7 @@ pub(super) fn read_zip(bytes: &[u8]) -> Result<Tensors, WeightsError> {
         }
         found.insert(key, data);
     }
-    read_state(&state, bytes.len(), &found)
+    read_state(&state, wanted, bytes.len(), &found)
 }
 
 /// The storages by key: tensors that share one name it again, and must agree on it.
@@ -96,28 +95,35 @@ fn storages<'a>(pickle: &Pickle<'a>, at: usize) -> Result<BTreeMap<&'a str, Stor
     Ok(named)
 }
 
-/// The tensors of a state dict, which is the pickle's dict or one in it, as training scripts save it beside the epoch.
-fn read_state(pickle: &Pickle<'_>, file_len: usize, storages: &BTreeMap<&str, &[u8]>) -> Result<Tensors, WeightsError> {
-    let Value::Dict(root) = pickle.root_value() else {
-        return Err(WeightsError::Empty);
-    };
-    let is_tensor = |(_, value): &(Id, Id)| matches!(pickle.get(*value), Value::Tensor(..));
-    let nested = |wanted: &str| {
-        root.iter().find_map(|(key, value)| {
-            let (Value::Text(key), Value::Dict(inner)) = (pickle.get(*key), pickle.get(*value)) else { return None };
-            (*key == wanted && inner.iter().any(is_tensor)).then_some(inner)
-        })
-    };
-    let state = nested("state_dict").or_else(|| nested("model")).unwrap_or(root);
-    // Two bytes are the shortest number: this leaves room for tensors that share a storage, and no more.
-    let mut budget = file_len;
-    let mut tensors = Tensors::new();
-    for (key, value) in state {
-        let (Value::Text(name), Value::Tensor(storage, view)) = (pickle.get(*key), pickle.get(*value)) else {
-            continue; // an epoch, a loss
-        };
-        let values = view.gather(name, storage.element, storages[storage.key], &mut budget)?;
-        tensors.insert((*name).to_owned(), SourceTensor { shape: view.shape.clone(), values });
+/// The tensors of a state dict: the one under `wanted`, or the best one that the pickle holds.
+fn read_state(
+    pickle: &Pickle<'_>,
+    wanted: Option<&str>,
+    file_len: usize,
+    storages: &BTreeMap<&str, &[u8]>,
+) -> Result<StateDict, WeightsError> {
+    let mut candidates = candidates(pickle);
+    if let Some(wanted) = wanted {
+        let place = candidates.iter().position(|one| one.path == wanted);
+        let known = || candidates.iter().map(|one| one.path.clone()).collect::<Vec<_>>();
+        let place = place.ok_or_else(|| WeightsError::NoStateDict { wanted: wanted.to_owned(), known: known() })?;
+        candidates.swap(0, place);
     }
-    Ok(tensors)
+    let mut candidates = candidates.into_iter();
+    let Some(chosen) = candidates.next() else {
+        return Err(match &pickle.foreign {
+            Some((at, global)) => WeightsError::Refused { at: *at, global: global.clone() },
+            None => WeightsError::Empty,
+        });
+    };
+    // This leaves room for tensors that share a storage, and no more.
+    let mut budget = file_len;
+    let mut tensors = BTreeMap::new();
+    for (name, id) in chosen.tensors {
+        let Value::Tensor(storage, view) = pickle.get(id) else { continue };
+        let values = view.gather(name, storage.element, storages[storage.key], &mut budget)?;
+        tensors.insert(name.to_owned(), SourceTensor { shape: view.shape.clone(), values });
+    }
+    let foreign = pickle.foreign.as_ref().map(|(_, global)| global.clone());
+    Ok(StateDict { tensors, path: chosen.path, others: candidates.map(|one| one.path).collect(), foreign })
 }

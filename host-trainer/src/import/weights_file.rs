@@ -13,30 +13,55 @@ pub struct SourceTensor {
     pub values: Vec<f32>,
 }
 
-/// Reads every tensor of a file: PyTorch's zip (1.6 and newer), its older format, or safetensors, told by content.
+/// The tensors of a file, and what else is in it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct StateDict {
+    /// The tensors by name.
+    pub tensors: BTreeMap<String, SourceTensor>,
+    /// The key that they are under, with those that it lies in; empty if they lie in the file by themselves.
+    pub path: String,
+    /// Keys of other tensors in the file.
+    pub others: Vec<String>,
+    /// The first Python object that the file asks for and that is none of a state dict; nothing was made of it.
+    pub foreign: Option<String>,
+}
+
+/// Reads the tensors of a file: PyTorch's zip (1.6 and newer), its older format, or safetensors, told by content. Of
+/// several state dicts in a checkpoint it takes the one under `wanted`, or else averaged weights before others.
 ///
 /// # Errors
-/// [`ImportError::Weights`] if the file cannot be read, is damaged, or asks for anything but tensors.
-pub fn read_weights(path: &Path) -> Result<BTreeMap<String, SourceTensor>, ImportError> {
-    let read = || parse_weights(&std::fs::read(path)?);
+/// [`ImportError::Weights`] if the file cannot be read, is damaged, or holds no tensors.
+pub fn read_state_dict(path: &Path, wanted: Option<&str>) -> Result<StateDict, ImportError> {
+    let read = || parse_state_dict(&std::fs::read(path)?, wanted);
     read().map_err(|problem| ImportError::Weights { path: path.to_owned(), problem })
 }
 
-/// [`read_weights`] of bytes in memory.
+/// The tensors that [`read_state_dict`] takes.
 ///
 /// # Errors
-/// [`WeightsError`] if they are damaged or ask for anything but tensors.
-pub fn parse_weights(bytes: &[u8]) -> Result<BTreeMap<String, SourceTensor>, WeightsError> {
-    let tensors = if bytes.starts_with(&torch_file::LEGACY_MAGIC) {
-        torch_file::read_legacy(bytes)
+/// As [`read_state_dict`].
+pub fn read_weights(path: &Path) -> Result<BTreeMap<String, SourceTensor>, ImportError> {
+    Ok(read_state_dict(path, None)?.tensors)
+}
+
+/// [`read_state_dict`] of bytes in memory.
+///
+/// # Errors
+/// [`WeightsError`] if they are damaged or hold no tensors.
+pub fn parse_state_dict(bytes: &[u8], wanted: Option<&str>) -> Result<StateDict, WeightsError> {
+    let state = if bytes.starts_with(&torch_file::LEGACY_MAGIC) {
+        torch_file::read_legacy(bytes, wanted)
     } else if bytes.starts_with(&zip::MAGIC) {
-        torch_file::read_zip(bytes)
+        torch_file::read_zip(bytes, wanted)
     } else if bytes.get(8) == Some(&b'{') {
-        read_safetensors(bytes)
+        match wanted {
+            Some(wanted) => Err(WeightsError::NoStateDict { wanted: wanted.to_owned(), known: Vec::new() }),
+            None => Ok(StateDict { tensors: read_safetensors(bytes)?, ..StateDict::default() }),
+        }
     } else {
         Err(WeightsError::Format)
     }?;
-    if tensors.is_empty() { Err(WeightsError::Empty) } else { Ok(tensors) }
+    if state.tensors.is_empty() { Err(WeightsError::Empty) } else { Ok(state) }
 }
 
 fn read_safetensors(bytes: &[u8]) -> Result<BTreeMap<String, SourceTensor>, WeightsError> {
@@ -52,8 +77,12 @@ fn read_safetensors(bytes: &[u8]) -> Result<BTreeMap<String, SourceTensor>, Weig
             Dtype::F64 => Element::F64,
             Dtype::I32 => Element::I32,
             Dtype::I64 => Element::I64,
+            Dtype::I16 => Element::I16,
+            Dtype::I8 => Element::I8,
+            Dtype::U8 => Element::U8,
+            Dtype::BOOL => Element::Bool,
             other => {
-                let what = format!("its numbers are {other:?}; save it as F32, F16, BF16, F64, I64 or I32");
+                let what = format!("its numbers are {other:?}; save it as F32, F16, BF16 or F64");
                 return Err(WeightsError::Tensor { name: name.to_owned(), what });
             }
         };

@@ -43,7 +43,7 @@ pub fn pack_imported(
     progress: impl FnMut(),
 ) -> Result<Bundle, PackRunError> {
     let ImportedOptions { name, others, labels, preprocessing, seed, weight_storage, source, latency_tables } = options;
-    let (space, child) = (model.space()?, imported.child.child().clone());
+    let (space, child) = (imported.space, imported.child.child().clone());
     let weights = weight_storage.round(space.layout(), &imported.weights)?;
     let mut shipped = untrained_children(&space, &weights, &others, seed, progress)?;
     let unknown = Top1 { correct: 0, images: 0 };

@@ -63,6 +63,19 @@ pub enum ParityError {
     Bundle(#[from] BundleError),
 }
 
+impl ParityError {
+    /// A stable name of this kind of error, for programs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Data(error) => error.code(),
+            Self::Space(error) => error.code(),
+            Self::Device(error) => error.code(),
+            Self::Image(error) => error.code(),
+            Self::Bundle(error) => error.code(),
+        }
+    }
+}
+
 /// Compares the smallest and the biggest child of a bundle and `random` children of its space on `images`.
 ///
 /// The random children are calibrated on `calibration`. `progress` is called with the number of children done and to

@@ -52,3 +52,18 @@ pub enum SearchError {
     #[error(transparent)]
     Space(#[from] SpaceError),
 }
+
+impl SearchError {
+    /// A stable name of this kind of error, for programs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NothingKnown { .. } => "search_nothing_known",
+            Self::OtherSpace { .. } => "search_other_space",
+            Self::NoPredictor { .. } => "search_no_predictor",
+            Self::NoBundle { .. } => "search_no_bundle",
+            Self::Device { source, .. } => source.code(),
+            Self::TooTight { .. } => "search_too_tight",
+            Self::Space(error) => error.code(),
+        }
+    }
+}

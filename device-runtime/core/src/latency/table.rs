@@ -1,5 +1,6 @@
 use crate::latency::{LatencyModel, Sample};
 use crate::metrics::{Millis, Spread};
+use crate::names::printable;
 use crate::space::{LayerShape, Network};
 use crate::statistics::{mean_percent, relative_error};
 use serde::{Deserialize, Serialize};
@@ -22,8 +23,10 @@ pub struct DeviceKey {
 
 impl fmt::Display for DeviceKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({}, {}, {})", self.adapter, self.driver, self.backend, self.precision)?;
-        if self.features.is_empty() { Ok(()) } else { write!(f, " with {}", self.features.join(", ")) }
+        // A driver or a file chose these texts.
+        let [adapter, driver] = [&self.adapter, &self.driver].map(|text| printable(text));
+        write!(f, "{adapter} ({driver}, {}, {})", printable(&self.backend), printable(&self.precision))?;
+        if self.features.is_empty() { Ok(()) } else { write!(f, " with {}", printable(&self.features.join(", "))) }
     }
 }
 

@@ -1,0 +1,80 @@
+//! The code of an error, as the JSON of a failed command has it.
+
+use nestling_bundle::atomic_file::WriteError;
+use nestling_bundle::file_lock::LockError;
+use nestling_bundle::{BundleError, ProfileError};
+use nestling_core::names::NameError;
+use nestling_core::space::SpaceError;
+use nestling_core::weights::OutOfRange;
+use nestling_pictures::{IdxError, PictureError};
+use nestling_train::data::DataError;
+use nestling_train::export::ExportError;
+use nestling_train::fleet::FleetError;
+use nestling_train::import::{ImportError, WeightsError};
+use nestling_train::label_file::LabelError;
+use nestling_train::new_file::NewFileError;
+use nestling_train::pack::PackRunError;
+use nestling_train::parity::ParityError;
+use nestling_train::run_folder::RunError;
+use nestling_train::search::SearchError;
+use nestling_train::space_file::SpaceFileError;
+use nestling_train::train::{CheckpointError, TrainError};
+use std::error::Error;
+
+/// The code of the first error of a chain that has one; `other` for none.
+pub fn error_code(error: &anyhow::Error) -> &'static str {
+    error.chain().find_map(code).unwrap_or("other")
+}
+
+/// Tries one type of errors after the other.
+macro_rules! code_of {
+    ($error:expr, $($kind:ty),+ $(,)?) => {
+        None$(.or_else(|| $error.downcast_ref::<$kind>().map(<$kind>::code)))+
+    };
+}
+
+fn code(error: &(dyn Error + 'static)) -> Option<&'static str> {
+    code_of!(
+        error,
+        DataError,
+        TrainError,
+        CheckpointError,
+        RunError,
+        SearchError,
+        FleetError,
+        NewFileError,
+        PackRunError,
+        SpaceFileError,
+        LabelError,
+        ImportError,
+        WeightsError,
+        ExportError,
+        ParityError,
+        BundleError,
+        ProfileError,
+        WriteError,
+        LockError,
+        SpaceError,
+        NameError,
+        OutOfRange,
+        PictureError,
+        IdxError,
+        nestling::Error,
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use anyhow::{Context, anyhow};
+
+    #[test]
+    fn the_code_is_that_of_the_typed_error_below_the_context() {
+        let missing = BundleError::Open { path: "a".into(), source: std::io::ErrorKind::NotFound.into() };
+        let error = Err::<(), _>(missing).context("cannot use a").context("again").unwrap_err();
+        assert_eq!(error_code(&error), "bundle_open");
+        let inside = FleetError::Bundle { path: "a".into(), source: Box::new(BundleError::NotABundle) };
+        assert_eq!(error_code(&inside.into()), "bundle_not_a_bundle");
+        assert_eq!(error_code(&anyhow!("no type")), "other");
+    }
+}
