@@ -14,6 +14,6 @@ pub fn run() -> Result<()> {
     let programs = Programs::build()?;
     let (run, bundle) = (workspace::target().join("demo/run"), assets.join("fashion.nestling"));
     let mut pack = programs.trainer(&["pack"]);
-    process::run(pack.arg("--run").arg(run).arg("--output").arg(bundle).args(IMAGES))?;
+    process::run(pack.arg("--run").arg(run).arg("--output").arg(bundle).arg("--replace").args(IMAGES))?;
     process::run(&mut programs.trainer(&["images", "--output", &assets.to_string_lossy()]))
 }

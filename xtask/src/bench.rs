@@ -108,7 +108,7 @@ fn subjects(options: &Options, programs: &Programs, folder: &Path) -> Result<Vec
         photo::import_lite0(programs, &setup::photo()?, &bundle, &[])?;
         subjects.push(Subject { name: "table1-relu6", bundle, children: &["smallest", "lite0", "biggest"] });
         let bundle = path("table1.nestling");
-        json(programs.trainer(&["init", "--space", "table1", "--output", &bundle]))?;
+        json(programs.trainer(&["init", "--space", "table1", "--output", &bundle, "--replace"]))?;
         subjects.push(Subject { name: "table1", bundle, children: &["smallest", "biggest"] });
     }
     Ok(subjects)

@@ -87,7 +87,7 @@ impl Demo {
         step("search: calibrate and evaluate a grid of children on held-out images");
         let searched = json(programs.trainer(&["search", "--run", &run]))?;
         step("pack the bundle");
-        json(programs.trainer(&["pack", "--run", &run, "--output", &self.bundle()]))?;
+        json(programs.trainer(&["pack", "--run", &run, "--output", &self.bundle(), "--replace"]))?;
         Ok((trained, searched))
     }
 

@@ -38,7 +38,7 @@ pub fn import_lite0(programs: &Programs, photo: &Photo, bundle: &str, more: &[&s
     let (weights, labels) = (photo.weights(), photo.labels_file.to_string_lossy());
     let arguments = ["import", "--model", "efficientnet-lite0", "--weights", &weights, "--labels", &labels];
     let mut import = programs.trainer(&arguments);
-    import.args(["--output", bundle]).args(more);
+    import.args(["--output", bundle, "--replace"]).args(more);
     json(import)
 }
 

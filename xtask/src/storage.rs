@@ -44,14 +44,14 @@ pub fn run(options: &Options) -> Result<()> {
         let bundle = file(&folder, &format!("demo-{storage}"));
         let run = run.to_string_lossy();
         let mut pack = programs.trainer(&["pack", "--run", &run, "--output", &bundle, "--weight-storage", storage]);
-        pack.args(NO_IMAGES);
+        pack.arg("--replace").args(NO_IMAGES);
         json(pack)?;
         measure(&programs, &bundle, storage, options.limit, &mut rows, &mut device)?;
     }
     for space in SPACES {
         for storage in STORAGES {
             let bundle = file(&folder, &format!("{space}-{storage}"));
-            let arguments = ["init", "--space", space, "--output", &bundle, "--weight-storage", storage];
+            let arguments = ["init", "--space", space, "--output", &bundle, "--weight-storage", storage, "--replace"];
             json(programs.trainer(&arguments))?;
             let info = json(programs.device(&["info", &bundle]))?["bundle"].take();
             rows.push(size_row(space, storage, &info));

@@ -66,7 +66,7 @@ fn subjects(programs: &Programs, folder: &Path, trained: &str, is_quick: bool) -
     let mut subjects = vec![Subject { space: TRAINED, bundle: trained.to_owned(), seconds: "10", rounds: "10" }];
     if !is_quick {
         let bundle = text(&folder.join("table1.nestling"));
-        json(programs.trainer(&["init", "--space", "table1", "--output", &bundle]))?;
+        json(programs.trainer(&["init", "--space", "table1", "--output", &bundle, "--replace"]))?;
         // In software a child takes up to four seconds: ten seconds do not suffice for all informative children.
         subjects.push(Subject { space: "table1", bundle, seconds: "30", rounds: "2" });
     }
@@ -183,7 +183,7 @@ impl Run {
         let known = text(&self.folder.join("fleet.nestling"));
         let mut arguments = vec!["latency", "add", &self.trained];
         arguments.extend(profiles.iter().map(String::as_str));
-        arguments.extend(["--output", &known]);
+        arguments.extend(["--output", &known, "--replace"]);
         json(self.programs.trainer(&arguments))?;
         let compared = json(self.programs.trainer(&["latency", "compare", &known]))?;
         write_json(&self.folder.join("fleet.json"), &compared)?;
