@@ -51,8 +51,8 @@ impl Runtime {
     /// Takes a profile that was measured before.
     ///
     /// # Errors
-    /// [`Error::StaleProfile`] if it was measured on another device, with another bundle, by another version of
-    /// this crate or with images of another size.
+    /// [`Error::StaleProfile`] if it was measured on another device, with another network, with other
+    /// kernels or tiles, or with larger images.
     pub fn use_profile(&self, profile: DeviceProfile) -> Result<(), Error> {
         if let Some(stale) = self.staleness_of(&profile) {
             return Err(stale.into());
@@ -173,7 +173,12 @@ impl Runtime {
             let mut known = looks.iter();
             let asked = walk(ranked, profile.table.spread, budget, |index| known.next().copied().ok_or(index));
             match asked {
-                Ok(outcome) => return Ok(outcome),
+                Ok(outcome) => {
+                    if let Some(progress) = progress {
+                        progress(Progress { fraction: 1.0, phase: Phase::Choosing });
+                    }
+                    return Ok(outcome);
+                }
                 Err(index) => {
                     let Candidate { entry, predicted } = &ranked[index];
                     looks.push(timer.time(self.shipped(&entry.name)?.active.prepared(), *predicted).await?);
