@@ -1,4 +1,4 @@
-//! Nestling's host trainer: one supernet trained once, searched, and packed into the bundle that devices slice.
+//! Nestling's host trainer: trains one supernet, searches it for children, and writes the bundle.
 //!
 //! The components, each after those that it uses:
 //!

@@ -3,11 +3,12 @@
 //! A module is made for one [`Specialisation`]. Simple kernels are files in `wgsl/`. The three that keep tiles of sums
 //! in registers (pointwise, depthwise, dense) are generated, so that a tile may have any size and the driver's compiler
 //! meets only code that runs. `generated/` holds whole modules to read, and a test keeps them up to date. Another test
-//! parses, validates and writes for every backend the modules that reach every line ([`Kernel::examples`]).
+//! takes modules that together cover every source line ([`Kernel::examples`]), validates them and translates them for
+//! every backend.
 //!
-//! The kernels need 4 storage buffers and one uniform buffer, at most 256 threads a workgroup and three kilobytes of
-//! workgroup memory: WebGPU's downlevel limits. They read weights only by `weight(index)`, which is made of the row of
-//! a [`WeightStorage`](nestling_core::weights::WeightStorage).
+//! The kernels need 4 storage buffers and one uniform buffer, at most 128 threads a workgroup and three kilobytes of
+//! workgroup memory: WebGPU's downlevel limits. They read weights only through `weight(index)`, which is generated from
+//! the row of a [`WeightStorage`](nestling_core::weights::WeightStorage).
 //!
 //! | binding | content |
 //! | --- | --- |

@@ -7,11 +7,11 @@
 //!   manifest   everything small, in numbered fields
 //!   weights    f32, f16 or int8, in the order of ParameterLayout
 //!   statistics f32, means then variances of each child, in the order of the children
-//!   images     8-bit pixels as the dataset has them: first those that calibrate, then those that check
+//!   images     8-bit pixels as the dataset has them: first the calibration images, then the check images
 //! profile      JSON with a checksum of its values
 //! ```
 //!
-//! A file is hostile until verified: every length is checked against the file before anything is allocated, every
+//! A file is untrusted until verified: every length is checked against the file before anything is allocated, every
 //! section against its checksum, and every number of the manifest against the space.
 
 pub mod atomic_file;

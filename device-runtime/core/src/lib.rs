@@ -2,7 +2,7 @@
 //!
 //! | module | holds |
 //! | --- | --- |
-//! | [`space`] | search space, children, their networks and costs; the one walk over a space's topology |
+//! | [`space`] | search space, children, their networks and costs; the only function that derives a child's layers |
 //! | [`latency`] | cost features, the latency model and its fit |
 //! | [`accuracy`] | the accuracy model |
 //! | [`choosing`] | the choice of a child for a budget, and the search under a limit |

@@ -92,7 +92,7 @@ fn what_is_wrong_ends_with_an_error_and_no_panic() {
     }
     refused(&["govern", text(&bundle), "--budget-ms", "8", "--slow-down", "2@x"], 2, "2.5@10");
     refused(&["choose", text(&bundle), "--arithmetic", "f16", "--without", "f16"], 1, "--arithmetic f32");
-    refused(&["choose", text(&bundle), "--arithmetic", "half"], 2, "no arithmetic");
+    refused(&["choose", text(&bundle), "--arithmetic", "half"], 2, "`f32` or `f16`");
     refused(&["dance"], 2, "dance");
 }
 
@@ -251,7 +251,7 @@ fn the_bundles_storage_is_the_devices_unless_another_is_asked_for() {
     }
     let printed = String::from_utf8(run(&["info", text(&path)]).stdout).unwrap();
     assert!(printed.contains("weights int8, ") && printed.contains("int8 on the GPU, "), "{printed}");
-    refused(&["info", text(&path), "--weight-storage", "f64"], 2, "no storage of weights: f32, f16 or int8");
+    refused(&["info", text(&path), "--weight-storage", "f64"], 2, "not a weight storage: f32, f16 or int8");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Pages for people: one HTML document that needs no script, no font and no network, in light and in dark.
+//! HTML reports: one self-contained document without scripts, fonts or network access, in light and dark mode.
 //!
 //! ```text
 //! markup   text that is escaped, numbers that are short

@@ -1,5 +1,5 @@
-//! Nestling's device runtime: slices a child network out of one resident supernet so that it keeps within a latency
-//! budget on the GPU that really runs it, in milliseconds and with no retraining.
+//! Nestling's device runtime. It holds the weights of one supernet on the GPU, and runs the most accurate child network
+//! whose latency, measured on this device, is within a budget in milliseconds. No child needs retraining.
 //!
 //! # Ten lines
 //! ```no_run
@@ -54,9 +54,9 @@ pub use gpu::{block_on, list_adapters};
 pub use nestling_bundle::{Bundle, BundleError, DeviceProfile, ProfileError, Stale};
 pub use nestling_core::arithmetic::Arithmetic;
 pub use nestling_core::choosing::{Budget, Candidate, Choice, SearchBudget};
-pub use nestling_core::governor::{Decision, GovernorOptions, Rung, ThermalHint};
+pub use nestling_core::governor::{Decision, Governor, GovernorOptions, Rung, ThermalHint};
 pub use nestling_core::image::{Image, ImageError, PixelFormat, Plane, YuvColour, YuvMatrix, YuvRange};
-pub use nestling_core::metrics::{Latency, MAdds, Millis, Quantile};
+pub use nestling_core::metrics::{Latency, MAdds, Millis, Quantile, Top1};
 pub use nestling_core::space::{CalibratedChild, Child, ChildEntry, SpaceError};
 pub use nestling_core::weights::WeightStorage;
 #[cfg(feature = "pictures")]

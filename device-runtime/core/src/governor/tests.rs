@@ -296,7 +296,7 @@ fn what_cannot_be_is_refused() {
         (rung("b", 0.0, 90.0), "positive", "a profile"),
         (rung("b", f64::NAN, 90.0), "positive", "a profile"),
         (rung("b", f64::INFINITY, 90.0), "positive", "a profile"),
-        (rung("b", 3.0, f64::NAN), "no number", "in percent"),
+        (rung("b", 3.0, f64::NAN), "not a number", "in percent"),
         (rung("a", 3.0, 90.0), "this name", "name of its own"),
         (rung("b", 2.0, 90.0), "before it", "`Ladder::pareto`"),
         (rung("b", 3.0, 80.0), "before it", "`Ladder::pareto`"),

@@ -138,7 +138,7 @@ impl FromStr for WeightStorage {
 
 /// No storage has that name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{given}` is no storage of weights: {}", any_of(WeightStorage::ALL.map(|one| one.row().name)))]
+#[error("`{given}` is not a weight storage: {}", any_of(WeightStorage::ALL.map(|one| one.row().name)))]
 pub struct UnknownStorage {
     /// The name that was given.
     pub given: String,
@@ -179,6 +179,6 @@ mod tests {
             assert_eq!(serde_json::to_value(storage).unwrap(), storage.to_string());
         }
         let error = "f64".parse::<WeightStorage>().unwrap_err().to_string();
-        assert_eq!(error, "`f64` is no storage of weights: f32, f16 or int8");
+        assert_eq!(error, "`f64` is not a weight storage: f32, f16 or int8");
     }
 }

@@ -51,8 +51,8 @@ impl Runtime {
     /// Takes a profile that was measured before.
     ///
     /// # Errors
-    /// [`Error::StaleProfile`] if it was measured on another device, with another bundle, by another version of
-    /// this crate or with images of another size.
+    /// [`Error::StaleProfile`] if it was measured on another device, with another network, with other
+    /// kernels or tiles, or with larger images.
     pub fn use_profile(&self, profile: DeviceProfile) -> Result<(), Error> {
         if let Some(stale) = self.staleness_of(&profile) {
             return Err(stale.into());
