@@ -36,7 +36,7 @@
 //! # Features
 //! | feature | adds |
 //! | --- | --- |
-//! | `pictures` | `Picture`, which reads JPEG and PNG files |
+//! | `pictures` | `Picture`, which reads JPEG, PNG and WebP files |
 
 mod engine;
 mod error;
@@ -60,7 +60,7 @@ pub use nestling_core::metrics::{Latency, MAdds, Millis, Quantile, Top1};
 pub use nestling_core::space::{CalibratedChild, Child, ChildEntry, SpaceError};
 pub use nestling_core::weights::WeightStorage;
 #[cfg(feature = "pictures")]
-pub use nestling_pictures::{Picture, PictureError};
+pub use nestling_pictures::{Picture, PictureError, PictureOptions};
 pub use profiling::ProfileOptions;
 pub use progress::{OnProgress, Phase, Progress};
 pub use session::{
