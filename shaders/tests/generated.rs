@@ -1,5 +1,5 @@
 //! Whole modules to read, under `shaders/generated/`: one of each generated kernel and number type, and one of each
-//! hand-written kernel that has a generated part.
+//! hand-written kernel that is made of several parts.
 #![allow(clippy::unwrap_used, reason = "a test may panic, its helpers too")]
 
 use nestling_core::arithmetic::Arithmetic;
