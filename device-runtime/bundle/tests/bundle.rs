@@ -287,6 +287,13 @@ fn images_come_back_in_order_each_with_its_class() {
     let bundle = Bundle::from_bytes(&parts.encode().unwrap()).unwrap();
     let (image, label) = bundle.check_images().last().unwrap();
     assert_eq!((label, image.height(), image.value(1, 1, 2, 3)), (1, 2, 78.0));
+    // Formats of frames are none of a file: older versions could not read it.
+    for format in PixelFormat::ALL.into_iter().filter(|format| !BundledImages::FORMATS.contains(format)) {
+        let mut parts = Parts::tiny();
+        images(&mut parts).format = format;
+        let error = parts.encode().unwrap_err();
+        assert!(error.to_string().contains("Rgba8"), "{error}");
+    }
     // None at all.
     let mut parts = Parts::tiny();
     (parts.manifest.images, parts.manifest.accuracy_predictor) = (None, None);

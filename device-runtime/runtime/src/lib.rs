@@ -55,7 +55,7 @@ pub use nestling_bundle::{Bundle, BundleError, DeviceProfile, ProfileError, Stal
 pub use nestling_core::arithmetic::Arithmetic;
 pub use nestling_core::choosing::{Budget, Candidate, Choice, SearchBudget};
 pub use nestling_core::governor::{Decision, Governor, GovernorOptions, Rung, ThermalHint};
-pub use nestling_core::image::{Image, ImageError, PixelFormat, Plane, YuvColour, YuvMatrix, YuvRange};
+pub use nestling_core::image::{Image, ImageError, Orientation, PixelFormat, Plane, YuvColour, YuvMatrix, YuvRange};
 pub use nestling_core::metrics::{Latency, MAdds, Millis, Quantile, Top1};
 pub use nestling_core::space::{CalibratedChild, Child, ChildEntry, SpaceError};
 pub use nestling_core::weights::WeightStorage;
