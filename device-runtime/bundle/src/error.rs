@@ -1,4 +1,5 @@
 use crate::atomic_file::WriteError;
+use nestling_core::names::NameError;
 use nestling_core::space::SpaceError;
 use nestling_core::weights::OutOfRange;
 use std::path::PathBuf;
@@ -66,6 +67,14 @@ pub enum BundleError {
     /// The space or a child is impossible.
     #[error("the bundle contradicts itself: {0}; pack it again")]
     Space(#[from] SpaceError),
+    /// A name in it may not be one.
+    #[error("the bundle has an impossible name for {place}: {source}; pack it again with another one")]
+    Name {
+        /// Whose name: a child's, a class's or the bundle's.
+        place: String,
+        /// The rule that it breaks.
+        source: NameError,
+    },
     /// A weight is beyond what the storage of the bundle can hold.
     #[error(transparent)]
     WeightRange(#[from] OutOfRange),
@@ -95,6 +104,7 @@ impl BundleError {
             Self::Damaged { .. } => "bundle_damaged",
             Self::Inconsistent { .. } => "bundle_inconsistent",
             Self::Space(_) => "bundle_space",
+            Self::Name { .. } => "bundle_name",
             Self::WeightRange(_) => "bundle_weight_range",
             Self::UnknownChild { .. } => "bundle_unknown_child",
             Self::Write(_) => "bundle_write",
@@ -130,6 +140,10 @@ mod tests {
             BundleError::Damaged { part: "weights" },
             BundleError::Inconsistent { problem: "1 labels for 2 classes".into() },
             BundleError::Space(space),
+            BundleError::Name {
+                place: "child 2".into(),
+                source: nestling_core::names::check_name("../up").unwrap_err(),
+            },
             BundleError::WeightRange(range),
             BundleError::UnknownChild { name: "huge".into(), known: "smallest, biggest".into() },
             BundleError::Write(written()),

@@ -193,6 +193,36 @@ fn fields_that_may_be_missing_are_empty_then() {
     }
 }
 
+/// The good file with another manifest, as a hostile writer would make it: `BundleContents` refuses impossible names too.
+fn with_manifest(change: impl FnOnce(&mut Manifest)) -> Result<Bundle, BundleError> {
+    let mut changed = Bundle::from_bytes(&GOOD).unwrap().manifest().clone();
+    change(&mut changed);
+    Bundle::from_bytes(&rewritten(|manifest, _| *manifest = crate::wire::v6::encode(&changed, &[]).unwrap()))
+}
+
+#[test]
+fn impossible_names_are_refused_when_a_bundle_is_opened() {
+    assert!(with_manifest(|_| ()).is_ok());
+    type Change = fn(&mut Manifest);
+    let changes: [(Change, &str); 8] = [
+        (|m| m.children[0].name = "../../escaped".into(), "for child 0: `../../escaped` is not a valid name"),
+        (|m| m.children[0].name = String::new(), "for child 0: `` is not a valid name: it is empty"),
+        (|m| m.children[0].name = "..".into(), "it means a folder"),
+        (|m| m.children[0].name = "two\nlines".into(), "`two\\nlines` is not a valid name"),
+        (|m| m.labels[1] = "red\u{1b}[31m".into(), "for class 1: `red\\u{1b}[31m` is not a valid label"),
+        (|m| m.name = "\u{1b}]0;title\u{7}".into(), "for itself: "),
+        (|m| m.space.name = "spaces/../../x".into(), "name `spaces/../../x` is not a valid name"),
+        (|m| m.space.name = "\n".into(), "is not a valid name: it is empty"),
+    ];
+    for (change, expected) in changes {
+        let error = with_manifest(change).unwrap_err();
+        assert!(matches!(error.code(), "bundle_name" | "bundle_space"), "{error}");
+        assert!(error.to_string().contains(expected) && !error.to_string().contains('\n'), "{error}");
+    }
+    let labelled = |m: &mut Manifest| (m.labels[0], m.labels[1]) = ("T-shirt/top".into(), "\u{feff}bag\tn02".into());
+    assert!(with_manifest(labelled).is_ok());
+}
+
 #[test]
 fn fields_that_are_malformed_are_typed_errors() {
     type Change = fn(&mut Vec<(u32, Vec<u8>)>);

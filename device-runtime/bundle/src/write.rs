@@ -3,6 +3,7 @@ use crate::header::{self, IMAGES, MAX_MANIFEST_BYTES, STATISTICS, WEIGHTS};
 use crate::wire::v6;
 use crate::{Bundle, BundleError, Manifest, Trained, section};
 use nestling_core::latency::LatencyTable;
+use nestling_core::names::{NameError, check_label, check_name};
 use nestling_core::space::{CalibratedChild, ChildEntry, Network, ValidatedSpace};
 use std::path::Path;
 
@@ -30,6 +31,7 @@ impl Manifest {
         require(self.preprocessing.fits(space.input_channels), &|| {
             format!("the preprocessing does not fit {} input channels", space.input_channels)
         })?;
+        self.check_names()?;
         let count = self.children.len();
         require((1..=MAX_CHILDREN).contains(&count), &|| format!("{count} children: between 1 and {MAX_CHILDREN}"))?;
         let names: std::collections::HashSet<&str> = self.children.iter().map(|entry| entry.name.as_str()).collect();
@@ -63,6 +65,22 @@ impl Manifest {
             children.iter().try_for_each(|child| space.check(child))?;
         }
         Ok(networks)
+    }
+
+    /// Checks the names of the bundle, its children and its classes; that of the space is checked with the space.
+    fn check_names(&self) -> Result<(), BundleError> {
+        let at = |place: String| |source: NameError| BundleError::Name { place, source };
+        // It may be missing from a file.
+        if !self.name.is_empty() {
+            check_label(&self.name).map_err(at("itself".to_owned()))?;
+        }
+        for (index, entry) in self.children.iter().enumerate() {
+            check_name(&entry.name).map_err(at(format!("child {index}")))?;
+        }
+        for (index, label) in self.labels.iter().enumerate() {
+            check_label(label).map_err(at(format!("class {index}")))?;
+        }
+        Ok(())
     }
 }
 

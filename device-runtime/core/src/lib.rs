@@ -9,6 +9,7 @@
 //! | [`governor`] | switches among children to keep a budget |
 //! | [`image`] | pixel formats, and the way from an image to a tensor |
 //! | [`weights`], [`arithmetic`], [`tiles`] | weight storages, number formats of products, tiles of kernels |
+//! | [`names`] | rules for names and labels, and a form of them that is safe to print |
 //! | [`metrics`], [`statistics`] | units, quantiles, top-1; ridge, non-negative least squares, rank correlation |
 //! | [`mod@reference`] | every operator in plain f64, which kernels are tested against |
 
@@ -20,6 +21,7 @@ pub mod image;
 pub mod latency;
 mod listed_enum;
 pub mod metrics;
+pub mod names;
 pub mod reference;
 mod setters;
 pub mod space;

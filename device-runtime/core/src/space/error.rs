@@ -1,3 +1,5 @@
+use crate::names::printable;
+
 /// Reasons why a space, a child, or a text that should name one, is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -59,7 +61,7 @@ impl SpaceError {
     }
 }
 
-/// The beginning of a text that an error quotes: it may be of any length.
+/// The beginning of a text that an error quotes, safe to print: it may be of any length and hold anything.
 pub(super) fn quoted(text: &str) -> String {
-    text.chars().take(200).collect()
+    printable(&text.chars().take(200).collect::<String>()).into_owned()
 }

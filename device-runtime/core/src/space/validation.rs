@@ -1,3 +1,5 @@
+use crate::names::check_name;
+use crate::space::error::quoted;
 use crate::space::walk::{stage_problem, walk};
 use crate::space::{Activation, ExpandRatio, SearchSpace, SpaceError, StageSpace, ValidatedSpace};
 use crate::words::any_of;
@@ -45,11 +47,13 @@ struct Check<'a> {
 
 impl Check<'_> {
     fn fail(&self, place: &str, problem: String) -> SpaceError {
-        SpaceError::Invalid { space: self.space.name.clone(), place: place.to_owned(), problem }
+        // The name itself may be what is wrong.
+        SpaceError::Invalid { space: quoted(&self.space.name), place: place.to_owned(), problem }
     }
 
     fn outside_of_stages(&self) -> Result<(), SpaceError> {
         let space = self.space;
+        check_name(&space.name).map_err(|error| self.fail("name", error.to_string()))?;
         if !matches!(space.input_channels, 1 | 3) {
             return Err(self.fail("input_channels", format!("is {}: 1 (grey) or 3 (RGB)", space.input_channels)));
         }
