@@ -24,6 +24,7 @@ mod manifest;
 mod profile;
 mod read;
 mod section;
+mod source;
 mod wire;
 mod write;
 

@@ -42,7 +42,7 @@ impl Eval {
         let (training, test) = self.data.load()?;
         test.check_fits(bundle.space())?;
         let (calibration, _) = training.split_at(self.calibration as usize);
-        let parameters = Parameters::from_values(bundle.space(), bundle.weights(), device);
+        let parameters = Parameters::from_values(bundle.space(), &bundle.weights()?, device);
         let resizer = Resizer::new(bundle.space(), &bundle.manifest().preprocessing, test.images.width, device);
         let mut names = self.child;
         if names.is_empty() {

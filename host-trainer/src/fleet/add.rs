@@ -58,7 +58,7 @@ pub fn add_profiles(path: &Path, profiles: &[PathBuf], output: &Path) -> Result<
         all.push(AddedProfile { profile: file.clone(), device, measured_at, outcome: merge(&mut tables, table) });
     }
     let bytes = bundle.with_latency_tables(tables).map_err(of_bundle)?;
-    // Some systems cannot replace a mapped file.
+    // Some systems cannot replace an open file.
     drop(bundle);
     write_atomically(output, |file| file.write_all(&bytes))?;
     Ok(all)

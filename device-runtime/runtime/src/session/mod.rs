@@ -31,7 +31,7 @@ use turn::Turn;
 pub use whole_space::{Adopted, WholeSpaceChoice, WholeSpaceOptions};
 
 use crate::Error;
-use crate::engine::{EngineOptions, PreparedChild, Start, Supernet, TileChoice};
+use crate::engine::{EngineOptions, PreparedChild, Start, Supernet, TileChoice, WeightSource};
 #[cfg(not(target_arch = "wasm32"))]
 use crate::gpu::block_on;
 use crate::gpu::{AdapterInfo, Context, ContextOptions};
@@ -39,7 +39,7 @@ use nestling_bundle::{Bundle, DeviceProfile, NetworkId, Trained};
 use nestling_core::arithmetic::Arithmetic;
 use nestling_core::image::PixelFormat;
 use nestling_core::latency::{DeviceKey, LatencyTable};
-use nestling_core::space::{CalibratedChild, Child, ChildEntry, ValidatedSpace};
+use nestling_core::space::{CalibratedChild, Child, ChildEntry, ParameterLayout, ValidatedSpace};
 use nestling_core::weights::WeightStorage;
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
@@ -186,7 +186,7 @@ impl Runtime {
         };
         let (space, preprocessing) = (bundle.space(), &manifest.preprocessing);
         let load = async |engine_options: &EngineOptions| {
-            Supernet::load_async(context, space, bundle.weights(), preprocessing, engine_options).await
+            Supernet::load_from_async(context, space, &BundleWeights(bundle), preprocessing, engine_options).await
         };
         let (supernet, storage_fault) = match load(&engine_options).await {
             // The app did not ask for the storage: f32 holds the same values as the file.
@@ -307,6 +307,23 @@ impl Runtime {
             let known: Vec<&str> = self.shipped.iter().map(|one| one.entry.name.as_str()).collect();
             Error::UnknownChild { name: name.to_owned(), known: known.join(", ") }
         })
+    }
+}
+
+/// The weights of a bundle, read from its file.
+struct BundleWeights<'a>(&'a Bundle);
+
+impl WeightSource for BundleWeights<'_> {
+    fn count(&self) -> usize {
+        self.0.layout().len()
+    }
+
+    fn visit(
+        &self,
+        _layout: &ParameterLayout,
+        put: &mut dyn FnMut(usize, &[f32]) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        self.0.visit_weights(put)
     }
 }
 
