@@ -12,7 +12,6 @@
 //! The first four sections are those of [`NAMES`]. Others may follow from format 6 on: they are verified and skipped.
 
 use crate::BundleError;
-use crate::source::Source;
 use std::ops::Range;
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -27,7 +26,7 @@ pub const MAX_MANIFEST_BYTES: u64 = 4 << 20;
 
 const MAGIC: [u8; 8] = *b"\x89NEST\r\n\x1a";
 /// Names of the known sections, in file order; a section's kind is its index.
-const NAMES: [&str; 4] = ["manifest", "weights", "statistics", "images"];
+pub(super) const NAMES: [&str; 4] = ["manifest", "weights", "statistics", "images"];
 /// Kind of the manifest's section.
 pub(super) const MANIFEST: usize = 0;
 /// Kind of the weights' section.
@@ -195,50 +194,4 @@ fn section(header: u64, before: &[Section], row: &[u8]) -> Result<Section, Bundl
     }
     let end = offset.checked_add(length).ok_or(BundleError::Damaged { part: "section table" })?;
     Ok(Section { kind, range: offset..end, checksum })
-}
-
-/// A source whose every byte was checked.
-pub(super) struct Verified {
-    pub(super) table: Table,
-    /// The manifest, the statistics and the images; the images are empty where the source has them in memory.
-    pub(super) kept: [Vec<u8>; 3],
-}
-
-/// Checks the header, the table, every checksum and every byte between sections. Reads everything once.
-pub(super) fn verify(source: &Source) -> Result<Verified, BundleError> {
-    let length = length(&source.beginning(TABLE as u64)?)?;
-    let table = table(&source.beginning(length)?)?;
-    let (given, expected) = (source.length(), table.end());
-    if given < expected {
-        return Err(BundleError::Truncated { given });
-    }
-    if given > expected {
-        return Err(BundleError::TooLong { given, expected });
-    }
-    let mut kept = [const { Vec::new() }; 3];
-    let mut end = length;
-    for (place, section) in table.sections().enumerate() {
-        let keep = match place {
-            MANIFEST => Some(&mut kept[0]),
-            STATISTICS => Some(&mut kept[1]),
-            IMAGES if source.bytes().is_none() => Some(&mut kept[2]),
-            _ => None,
-        };
-        let padding = source.read(end..section.range.start)?;
-        let checksum = match keep {
-            Some(keep) => {
-                *keep = source.read(section.range.clone())?;
-                xxh3_128(keep)
-            }
-            None => source.checksum(section.range.clone())?,
-        };
-        if checksum != section.checksum {
-            return Err(BundleError::Damaged { part: NAMES.get(place).unwrap_or(&"section of a newer version") });
-        }
-        if padding.iter().any(|&byte| byte != 0) {
-            return Err(BundleError::Damaged { part: "padding" });
-        }
-        end = section.range.end;
-    }
-    Ok(Verified { table, kept })
 }

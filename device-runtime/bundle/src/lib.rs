@@ -25,6 +25,7 @@ mod profile;
 mod read;
 mod section;
 mod source;
+mod verify;
 mod wire;
 mod write;
 

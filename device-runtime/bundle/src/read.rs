@@ -1,7 +1,8 @@
-use crate::header::{IMAGES, MANIFEST, STATISTICS, Table, Verified, WEIGHTS};
+use crate::header::{IMAGES, MANIFEST, STATISTICS, Table, WEIGHTS};
 use crate::section::Input;
 use crate::source::{Reader, Source};
-use crate::{BundleError, BundleId, BundledImages, Manifest, NetworkId, header, section, wire};
+use crate::verify::{Verified, verify};
+use crate::{BundleError, BundleId, BundledImages, Manifest, NetworkId, section, wire};
 use nestling_core::image::{Image, PixelFormat};
 use nestling_core::space::{
     CalibratedChild, ChildEntry, Convolution, Network, ParameterLayout, Statistics, ValidatedSpace,
@@ -79,7 +80,7 @@ impl Bundle {
     }
 
     fn verify(source: Source) -> Result<Self, BundleError> {
-        let Verified { table, kept: [manifest, statistics, images] } = header::verify(&source)?;
+        let Verified { table, kept: [manifest, statistics, images] } = verify(&source)?;
         let manifest = wire::decode(table.version, &manifest)?;
         let space = manifest.space.clone().validated()?;
         let lengths = [WEIGHTS, STATISTICS, IMAGES].map(|kind| table.known[kind].len());

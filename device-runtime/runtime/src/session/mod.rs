@@ -21,6 +21,7 @@ mod governed;
 mod measure;
 mod switch;
 mod turn;
+mod weights;
 mod whole_space;
 
 pub use answer::{Answer, Guess};
@@ -28,10 +29,11 @@ pub use answer::{Answer, Guess};
 pub use governed::Governed;
 pub use switch::{ActiveChild, Target};
 use turn::Turn;
+use weights::BundleWeights;
 pub use whole_space::{Adopted, WholeSpaceChoice, WholeSpaceOptions};
 
 use crate::Error;
-use crate::engine::{EngineOptions, PreparedChild, Start, Supernet, TileChoice, WeightSource};
+use crate::engine::{EngineOptions, PreparedChild, Start, Supernet, TileChoice};
 #[cfg(not(target_arch = "wasm32"))]
 use crate::gpu::block_on;
 use crate::gpu::{AdapterInfo, Context, ContextOptions};
@@ -39,7 +41,7 @@ use nestling_bundle::{Bundle, DeviceProfile, NetworkId, Trained};
 use nestling_core::arithmetic::Arithmetic;
 use nestling_core::image::PixelFormat;
 use nestling_core::latency::{DeviceKey, LatencyTable};
-use nestling_core::space::{CalibratedChild, Child, ChildEntry, ParameterLayout, ValidatedSpace};
+use nestling_core::space::{CalibratedChild, Child, ChildEntry, ValidatedSpace};
 use nestling_core::weights::WeightStorage;
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
@@ -307,23 +309,6 @@ impl Runtime {
             let known: Vec<&str> = self.shipped.iter().map(|one| one.entry.name.as_str()).collect();
             Error::UnknownChild { name: name.to_owned(), known: known.join(", ") }
         })
-    }
-}
-
-/// The weights of a bundle, read from its file.
-struct BundleWeights<'a>(&'a Bundle);
-
-impl WeightSource for BundleWeights<'_> {
-    fn count(&self) -> usize {
-        self.0.layout().len()
-    }
-
-    fn visit(
-        &self,
-        _layout: &ParameterLayout,
-        put: &mut dyn FnMut(usize, &[f32]) -> Result<(), Error>,
-    ) -> Result<(), Error> {
-        self.0.visit_weights(put)
     }
 }
 
