@@ -93,18 +93,18 @@ fn what_was_written_is_read_back() {
         let path = folder.path().join("tiny.nestling");
         let Parts { manifest, weights, children, images } = &parts;
         BundleContents { manifest, weights, children, images }.write(&path).unwrap();
-        let mapped = Bundle::open(&path).unwrap();
+        let opened = Bundle::open(&path).unwrap();
         let copied = Bundle::from_bytes(&std::fs::read(&path).unwrap()).unwrap();
-        for bundle in [&mapped, &copied] {
+        for bundle in [&opened, &copied] {
             assert_eq!(bundle.manifest(), manifest);
-            assert_eq!(bundle.weights(), &*storage.round(bundle.layout(), weights).unwrap());
-            assert_eq!(bundle.id(), mapped.id());
+            assert_eq!(bundle.weights().unwrap(), *storage.round(bundle.layout(), weights).unwrap());
+            assert_eq!(bundle.id(), opened.id());
             assert_eq!(bundle.calibrated(), children);
             let biggest = bundle.child("biggest").unwrap();
             assert_eq!((biggest.index, biggest.calibrated), (1, &children[1]));
             assert_eq!((biggest.entry, biggest.network), (&bundle.children()[1], &bundle.networks()[1]));
         }
-        assert!(mapped.child("middle").unwrap_err().to_string().contains("it has: smallest, biggest"));
+        assert!(opened.child("middle").unwrap_err().to_string().contains("it has: smallest, biggest"));
     }
 }
 

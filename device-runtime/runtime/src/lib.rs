@@ -7,7 +7,7 @@
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let (width, height, bytes) = (28, 28, vec![0; 28 * 28 * 4]);
-//! let bundle = Bundle::open("fashion.nestling")?; // mapped, verified, nothing trusted
+//! let bundle = Bundle::open("fashion.nestling")?; // verified, nothing trusted
 //! let runtime = Runtime::open(&bundle, &RuntimeOptions::default())?; // adapter, shared weights, pipelines
 //! let choice = runtime.choose(Budget::p90(Millis(8.0)))?; // measured on this device; active from now on
 //! println!("{choice}"); // child, predicted and measured ms, accuracy, why

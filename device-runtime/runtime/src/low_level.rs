@@ -3,7 +3,7 @@
 
 pub use crate::engine::{
     EngineOptions, HostSpan, LayerPlan, LayerTimes, LoadTimes, MemoryUse, Planner, Supernet, Timeline, Traits,
-    kernels_fingerprint, vendor_tiles, weight_bytes,
+    WeightSource, kernels_fingerprint, vendor_tiles, weight_bytes,
 };
 pub use crate::gpu::{CacheFault, CacheSave, CacheStart, CacheUnused, Counters, PipelineCacheState, Vendor};
 pub use crate::profiling::{ChoiceTimer, DriftMeter, Subject, measure};

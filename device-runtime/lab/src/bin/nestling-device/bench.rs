@@ -51,7 +51,7 @@ pub struct Bench {
     subgroups: bool,
     /// The state of the pipeline cache; none without --pipeline-cache.
     pipeline_cache: Option<String>,
-    /// Mapping and verifying the file.
+    /// Reading and verifying the file.
     open_ms: f64,
     open_cpu_ms: Option<f64>,
     /// Time from opening the adapter to all children ready.

@@ -1,0 +1,21 @@
+use crate::Error;
+use crate::engine::WeightSource;
+use nestling_bundle::Bundle;
+use nestling_core::space::ParameterLayout;
+
+/// The weights of a bundle, read from its file.
+pub(super) struct BundleWeights<'a>(pub(super) &'a Bundle);
+
+impl WeightSource for BundleWeights<'_> {
+    fn count(&self) -> usize {
+        self.0.layout().len()
+    }
+
+    fn visit(
+        &self,
+        _layout: &ParameterLayout,
+        put: &mut dyn FnMut(usize, &[f32]) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        self.0.visit_weights(put)
+    }
+}
