@@ -54,7 +54,7 @@ fn child_process() {
         let image = Image::grey8(28, 28, &pixels).unwrap();
         for name in ["smallest", "biggest"] {
             runtime.switch_to(name).unwrap();
-            runtime.classify(&image).unwrap();
+            runtime.classify(image).unwrap();
         }
         let images: Vec<Image<'_>> = bundle.calibration_images().take(8).collect();
         runtime.calibrate(bundle.calibrated()[0].child(), &images).unwrap();
@@ -80,7 +80,7 @@ fn used_while_it_changes(path: &Path, whole: &[u8], options: &RuntimeOptions) {
         for _ in 0..40 {
             let Ok(bundle) = Bundle::open(path) else { continue };
             match Runtime::open_on(&context, &bundle, options) {
-                Ok(runtime) => drop(runtime.classify(&runtime.probe_image()).unwrap()),
+                Ok(runtime) => drop(runtime.classify(runtime.probe_image()).unwrap()),
                 Err(error) => assert_eq!(error.code(), "bundle_changed", "{error}"),
             }
         }

@@ -91,7 +91,7 @@ fn an_example_that_lies_in_the_camera_is_recognised_when_the_app_says_how() {
         let picture = Grey::example(name);
         let upright = Image::grey8(picture.width, picture.height, &picture.values).unwrap();
         let expected = bits(&runtime.logits(upright).unwrap());
-        assert_eq!(file_name(&runtime.classify(upright).unwrap().top().label), name);
+        assert_eq!(file_name(runtime.classify(upright).unwrap().top().label), name);
         for orientation in Orientation::ALL {
             let stored = picture.stored(orientation);
             let (width, height) = (stored.width, stored.height);

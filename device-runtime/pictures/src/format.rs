@@ -81,7 +81,7 @@ fn other(bytes: &[u8]) -> &'static str {
     if let Some(&(_, _, name)) = OTHERS.iter().find(begins) {
         return name;
     }
-    text(bytes).unwrap_or_else(|| if bytes.len() < 12 { "too short for a picture" } else { "of an unknown format" })
+    text(bytes).unwrap_or(if bytes.len() < 12 { "too short for a picture" } else { "of an unknown format" })
 }
 
 /// The major brand decides; where it is the container's own, the compatible ones behind it do.

@@ -2,7 +2,7 @@ use crate::format::{Format, recognise};
 use crate::rows::Rows;
 use crate::{PictureError, PictureOptions, jpeg, plan, png, webp};
 use image::metadata::Orientation;
-use image::{DynamicImage, GrayImage, RgbaImage};
+use image::{DynamicImage, GrayImage, RgbImage, RgbaImage};
 use nestling_core::image::{Image, PixelFormat};
 use std::fs::File;
 use std::io::Read;
@@ -92,7 +92,11 @@ impl Picture {
         }
         let image = match format {
             PixelFormat::Grey8 => GrayImage::from_raw(width, height, bytes).map(DynamicImage::from),
-            PixelFormat::Rgba8 => RgbaImage::from_raw(width, height, bytes).map(DynamicImage::from),
+            PixelFormat::Rgb8 => RgbImage::from_raw(width, height, bytes).map(DynamicImage::from),
+            // Turning does not look at the order of the channels.
+            PixelFormat::Rgba8 | PixelFormat::Bgra8 => {
+                RgbaImage::from_raw(width, height, bytes).map(DynamicImage::from)
+            }
         };
         // There are exactly as many bytes as pixels: all rows were pushed.
         let mut image = image.unwrap_or_default();

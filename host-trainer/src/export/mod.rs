@@ -57,6 +57,7 @@ impl ExportError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Format { .. } => "export_format",
+            Self::Bundle(error) => error.code(),
             Self::Write(error) => error.code(),
         }
     }

@@ -1,5 +1,5 @@
 use crate::Error;
-use crate::engine::WeightSource;
+use crate::engine::{PutTensor, WeightSource};
 use nestling_bundle::Bundle;
 use nestling_core::space::ParameterLayout;
 
@@ -11,11 +11,7 @@ impl WeightSource for BundleWeights<'_> {
         self.0.layout().len()
     }
 
-    fn visit(
-        &self,
-        _layout: &ParameterLayout,
-        put: &mut dyn FnMut(usize, &[f32]) -> Result<(), Error>,
-    ) -> Result<(), Error> {
+    fn visit(&self, _layout: &ParameterLayout, put: PutTensor<'_>) -> Result<(), Error> {
         self.0.visit_weights(put)
     }
 }

@@ -112,7 +112,7 @@ fn webp_is_blended_on_the_background() {
 fn pictures_that_show_the_same_are_the_same() {
     let cut_out = |hidden: u8| {
         let pixel = |x: u32, y: u32| {
-            let alpha = if (x / 5 + y / 5) % 2 == 0 { 0 } else { 255 };
+            let alpha = if (x / 5 + y / 5).is_multiple_of(2) { 0 } else { 255 };
             image::Rgba(if alpha == 0 { [hidden, 255 - hidden, hidden, 0] } else { [90, 120, 30, alpha] })
         };
         encode(image::RgbaImage::from_fn(40, 30, pixel), ImageFormat::Png)

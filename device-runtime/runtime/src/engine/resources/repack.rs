@@ -63,6 +63,9 @@ fn packed_len(layout: &ParameterLayout) -> u64 {
     layout.convolutions.iter().map(|one| stride(one) * u64::from(one.outputs.div_ceil(4))).sum()
 }
 
+/// Takes the values of one tensor: its index among the parameters, and its values.
+pub type PutTensor<'a> = &'a mut dyn FnMut(usize, &[f32]) -> Result<(), Error>;
+
 /// Shared tensors that come one after the other, in any order.
 pub trait WeightSource: Sync {
     /// Values of all tensors together.
@@ -72,11 +75,7 @@ pub trait WeightSource: Sync {
     ///
     /// # Errors
     /// [`Error`] if a tensor cannot be read, and those of `put`.
-    fn visit(
-        &self,
-        layout: &ParameterLayout,
-        put: &mut dyn FnMut(usize, &[f32]) -> Result<(), Error>,
-    ) -> Result<(), Error>;
+    fn visit(&self, layout: &ParameterLayout, put: PutTensor<'_>) -> Result<(), Error>;
 }
 
 /// The flat vector of all parameters.
@@ -85,11 +84,7 @@ impl WeightSource for [f32] {
         self.len()
     }
 
-    fn visit(
-        &self,
-        layout: &ParameterLayout,
-        put: &mut dyn FnMut(usize, &[f32]) -> Result<(), Error>,
-    ) -> Result<(), Error> {
+    fn visit(&self, layout: &ParameterLayout, put: PutTensor<'_>) -> Result<(), Error> {
         layout.parameters.iter().enumerate().try_for_each(|(index, parameter)| put(index, &self[parameter.range()]))
     }
 }
