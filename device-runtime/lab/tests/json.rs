@@ -54,7 +54,7 @@ fn failed_calls_print_their_code_and_message() {
     fails(&["predict", bundle, "--other", missing], 1, "profile_open", "none");
     let nowhere = folder.path().join("none").join("phone.json");
     let profile = ["profile", bundle, "--seconds", "0", "--tune", "0", "--out", text(&nowhere)];
-    fails(&profile, 1, "profile_write", "name another file with --out FILE");
+    fails(&profile, 1, "file_write", "name another file with --out FILE");
 }
 
 #[test]
@@ -64,7 +64,7 @@ fn wrong_arguments_print_a_document_too() {
     fails(&[], 2, "usage", "");
     fails(&["choose", "a.nestling", "--budget-ms", "-1"], 2, "usage", "give milliseconds above zero");
     fails(&["info", "--weight-storage", "f64"], 2, "usage", "not a weight storage");
-    // What follows `--` are names.
+    // Arguments behind `--` are names.
     let output = program(&["choose", "--", "a", "--json"]).output().unwrap();
     assert!(output.status.code() == Some(2) && output.stdout.is_empty());
     // Help is text, as asked.
