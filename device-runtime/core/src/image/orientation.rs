@@ -11,7 +11,7 @@ crate::listed_enum! {
     /// use nestling_core::image::Orientation;
     /// assert_eq!(Orientation::clockwise(90), Orientation::from_exif(6));
     /// // The front camera's frames, as its preview shows them.
-    /// assert_eq!(Orientation::clockwise(270).unwrap().mirrored(), Orientation::Transpose);
+    /// assert_eq!(Orientation::clockwise(270).unwrap().mirrored(), Orientation::Transverse);
     /// ```
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
     pub enum Orientation {
@@ -213,7 +213,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// The stored rows `abc` and `def`, turned upright by each number of EXIF's table.
+    /// EXIF's table for the stored rows `abc` and `def`, turned upright.
     const UPRIGHT: [&str; 8] =
         ["abc def", "cba fed", "fed cba", "def abc", "ad be cf", "da eb fc", "fc eb da", "cf be ad"];
 
