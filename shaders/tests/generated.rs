@@ -1,5 +1,4 @@
-//! Whole modules to read, under `shaders/generated/`: one of each generated kernel and number type, and one of each
-//! hand-written kernel that has a generated part.
+//! Whole modules to read, under `shaders/generated/`: several of each generated kernel, one of each hand-written one.
 #![allow(clippy::unwrap_used, reason = "a test may panic, its helpers too")]
 
 use nestling_core::arithmetic::Arithmetic;
@@ -34,7 +33,7 @@ fn renderings() -> Vec<(&'static str, String)> {
     };
     let broadcast = Specialisation { gate: Gate::None, broadcast: true, ..pointwise };
     let in_f16 = |specialisation| Specialisation { arithmetic: Arithmetic::F16, ..specialisation };
-    vec![
+    let named = vec![
         ("dense", dense.wgsl(Kernel::Dense, F32)),
         ("depthwise", depthwise.wgsl(Kernel::Depthwise, F32)),
         ("depthwise_f16", in_f16(depthwise).wgsl(Kernel::Depthwise, F32)),
@@ -42,10 +41,10 @@ fn renderings() -> Vec<(&'static str, String)> {
         ("pointwise_f16", in_f16(pointwise).wgsl(Kernel::Pointwise, F16)),
         ("pointwise_broadcast", broadcast.wgsl(Kernel::Pointwise, F32)),
         ("pointwise_broadcast_f16", in_f16(broadcast).wgsl(Kernel::Pointwise, Int8)),
-        ("fallback", generic.wgsl(Kernel::Fallback, F32)),
-        ("resize_columns", generic.wgsl(Kernel::ResizeColumns, F32)),
-        ("texture_columns", generic.wgsl(Kernel::TextureColumns, F32)),
-    ]
+    ];
+    let is_named = |kernel: &Kernel| [Kernel::Dense, Kernel::Depthwise, Kernel::Pointwise].contains(kernel);
+    let others = Kernel::ALL.into_iter().filter(|kernel| !is_named(kernel));
+    named.into_iter().chain(others.map(|kernel| (kernel.entry_point(), generic.wgsl(kernel, F32)))).collect()
 }
 
 #[test]

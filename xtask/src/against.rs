@@ -58,7 +58,7 @@ pub fn run(program: &Path, bundle: &str, rounds: u32) -> Result<()> {
     Ok(())
 }
 
-/// The whole child, each operator of it, and loading.
+/// Loading, and of each child: the wall and CPU time of an inference, a switch, and each operator.
 fn times(device: &Value) -> Vec<(String, f64)> {
     let mut rows = vec![
         ("open".to_owned(), number(&device["open_ms"])),
@@ -68,6 +68,7 @@ fn times(device: &Value) -> Vec<(String, f64)> {
     for child in list(&device["children"]) {
         let name = word(&child["name"]);
         rows.push((format!("{name}: whole"), number(&child["p50_ms"])));
+        rows.push((format!("{name}: whole, CPU"), number(&child["cpu_ms"])));
         rows.push((format!("{name}: switch"), number(&child["switch_us"]) / 1e3));
         for operator in list(&child["operators"]) {
             rows.push((format!("{name}: {}", word(&operator["operator"])), number(&operator["ms"])));

@@ -30,6 +30,13 @@ pub struct UnknownArithmetic {
     pub given: String,
 }
 
+impl UnknownArithmetic {
+    /// A stable name of this error, for bindings.
+    pub fn code(&self) -> &'static str {
+        "unknown_arithmetic"
+    }
+}
+
 impl Arithmetic {
     /// Its type in WGSL.
     pub fn wgsl(self) -> &'static str {

@@ -50,3 +50,29 @@ fn every_code_belongs_to_one_kind_of_error_and_is_documented() {
     assert_eq!(listed.iter().copied().collect::<BTreeSet<_>>(), unique, "docs/api.md, section Codes");
     assert_eq!(listed.len(), unique.len(), "docs/api.md lists a code twice");
 }
+
+/// Types that give the reason inside of a state, and are never returned as an error.
+const REASONS: [&str; 2] = ["CacheFault", "CacheUnused"];
+
+#[test]
+fn every_public_error_of_the_device_has_a_code() {
+    let mut files = Vec::new();
+    sources(&workspace().join("device-runtime"), false, &mut files);
+    let texts: Vec<String> = files.iter().map(|file| std::fs::read_to_string(file).unwrap()).collect();
+    let mut count = 0;
+    for text in &texts {
+        for rest in text.split("thiserror::Error)]").skip(1) {
+            let declaration =
+                rest.lines().find(|line| line.starts_with("pub enum ") || line.starts_with("pub struct "));
+            let Some(name) = declaration.and_then(|line| line.split_whitespace().nth(2)) else { continue };
+            count += 1;
+            let head = format!("impl {name} {{");
+            let has_code = |text: &String| {
+                let mut blocks = text.split(&head).skip(1);
+                blocks.any(|block| block.split("\n}\n").next().unwrap().contains("pub fn code("))
+            };
+            assert!(REASONS.contains(&name) || texts.iter().any(has_code), "{name} has no `code()`");
+        }
+    }
+    assert!(count > 10, "{count}");
+}

@@ -2,14 +2,15 @@ use std::fmt;
 
 /// How far a measurement, a choice or a calibration is.
 ///
-/// The callback runs in the midst of it, on the thread that does it: it must return soon, for a slow one makes the
-/// device look slow. It may classify and switch; a call that measures, chooses or calibrates gets
+/// The callback runs in the midst of it, on the thread that does it: it must return soon, because a slow one makes
+/// the device look slow. It may classify and switch; a call that measures, chooses or calibrates gets
 /// [`Error::Busy`](crate::Error).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Progress {
-    /// Part that is done, from 0 to 1.
+    /// How much is done, from 0 to 1, of this part of the call. A call has up to three: a profile if there is none, a
+    /// choice among shipped children, a search of the whole space.
     pub fraction: f64,
-    /// Part of the work that is under way.
+    /// The phase that is under way: a measurement, a choice or a calibration has one or more.
     pub phase: Phase,
 }
 

@@ -7,6 +7,7 @@ mod edges;
 mod graph;
 mod mermaid;
 mod picture;
+mod pure;
 mod references;
 mod report;
 mod resolve;
@@ -122,6 +123,7 @@ fn inspect(root: &Path, packages: Vec<metadata::Package>, picture: &Path) -> Str
     cycles.extend(graph::cycles(&graph::graph(across)));
 
     let mut faults = std::mem::take(&mut tree.faults);
+    faults.extend(pure::faults(&tree));
     let read = std::fs::read_to_string(picture).map_err(Into::into).and_then(|text| Picture::read(&text, &tree));
     let shown = picture.strip_prefix(root).unwrap_or(picture).display();
     let wrong_way = match read.with_context(|| format!("{shown} has no picture that can be read")) {

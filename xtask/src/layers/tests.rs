@@ -316,3 +316,17 @@ fn public_items_are_those_that_other_crates_can_name() {
     assert_eq!(structure.longest_function.unwrap().lines, 3);
     assert_eq!(structure.longest_file.unwrap().name, "core/src/hidden.rs");
 }
+
+#[test]
+fn a_crate_that_only_computes_names_no_file_clock_or_gpu() {
+    let lines =
+        "use std::time::Duration;\nuse std::{fs, io};\nfn f() { std::time::Instant::now(); }\nuse wgpu::Device;\n";
+    let made = Made::new(&[("core/src/lib.rs", lines), ("other/src/lib.rs", lines)]);
+    let manifest = std::fs::read_to_string(made.0.path().join("core/Cargo.toml")).unwrap();
+    made.write("core/Cargo.toml", &manifest.replace("my-core", "nestling-core"));
+    let manifest = std::fs::read_to_string(made.0.path().join("other/Cargo.toml")).unwrap();
+    made.write("other/Cargo.toml", &manifest.replace("my-core", "nestling-core"));
+    let faults = pure::faults(&made.tree());
+    let places: Vec<&str> = faults.iter().map(|fault| fault.split(": ").next().unwrap()).collect();
+    assert_eq!(places, ["core/src/lib.rs:2", "core/src/lib.rs:4", "core/src/lib.rs:3"], "{faults:?}");
+}

@@ -42,3 +42,17 @@ pub enum PredictorError {
         problem: String,
     },
 }
+
+impl PredictorError {
+    /// A stable name of this error, for bindings.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::TooFew { .. } => "predictor_too_few",
+            Self::NoneHeldOut => "predictor_none_held_out",
+            Self::OnBothSides { .. } => "predictor_on_both_sides",
+            Self::Measured { .. } => "predictor_accuracy",
+            Self::Space(error) => error.code(),
+            Self::Unsound { .. } => "predictor_unsound",
+        }
+    }
+}

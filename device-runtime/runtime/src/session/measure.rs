@@ -173,7 +173,12 @@ impl Runtime {
             let mut known = looks.iter();
             let asked = walk(ranked, profile.table.spread, budget, |index| known.next().copied().ok_or(index));
             match asked {
-                Ok(outcome) => return Ok(outcome),
+                Ok(outcome) => {
+                    if let Some(progress) = progress {
+                        progress(Progress { fraction: 1.0, phase: Phase::Choosing });
+                    }
+                    return Ok(outcome);
+                }
                 Err(index) => {
                     let Candidate { entry, predicted } = &ranked[index];
                     looks.push(timer.time(self.shipped(&entry.name)?.active.prepared(), *predicted).await?);
