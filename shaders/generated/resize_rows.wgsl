@@ -13,10 +13,10 @@ struct Resize {
     source_side: u32,
     // Rows and columns of the square that is written.
     target_side: u32,
+    // Channels that the network reads: 1 or 3.
+    channels: u32,
     // How a pixel is read: WHOLE_PIXELS, THREE_BYTES, LUMA or LUMA_AND_CHROMA.
     kind: u32,
-    // Bit 0: the square's first column is the second one of its chroma sample. Bit 1: so is its first row.
-    chroma_phase: u32,
     // The tensor is value * scale + shift, a component for each channel.
     scale: vec4<f32>,
     shift: vec4<f32>,
@@ -27,10 +27,14 @@ struct Resize {
     down: vec2<i32>,
     // A frame's luma is sample * x + y.
     luma: vec2<f32>,
-    // The network's channels are these sums of a pixel's bytes, in the order in which they are stored; w is zero.
-    red: vec4<f32>,
-    green: vec4<f32>,
-    blue: vec4<f32>,
+    // The bytes of a pixel that are red, green and blue.
+    order: vec3<u32>,
+    // 1 where the square's first column is the second one of its chroma sample.
+    chroma_column: u32,
+    // Weights of red, green and blue in the one channel of a grey network.
+    grey: vec3<f32>,
+    // 1 where the square's first row is the second one of its chroma sample.
+    chroma_row: u32,
     // Bytes before the upright square's first cb and cr samples.
     chroma_first: vec2<i32>,
     // Bytes to the next column of chroma samples, and to the next row.

@@ -13,10 +13,10 @@ struct Resize {
     source_side: u32,
     // Rows and columns of the square that is written.
     target_side: u32,
+    // Channels that the network reads: 1 or 3.
+    channels: u32,
     // How a pixel is read: WHOLE_PIXELS, THREE_BYTES, LUMA or LUMA_AND_CHROMA.
     kind: u32,
-    // Bit 0: the square's first column is the second one of its chroma sample. Bit 1: so is its first row.
-    chroma_phase: u32,
     // The tensor is value * scale + shift, a component for each channel.
     scale: vec4<f32>,
     shift: vec4<f32>,
@@ -27,10 +27,14 @@ struct Resize {
     down: vec2<i32>,
     // A frame's luma is sample * x + y.
     luma: vec2<f32>,
-    // The network's channels are these sums of a pixel's bytes, in the order in which they are stored; w is zero.
-    red: vec4<f32>,
-    green: vec4<f32>,
-    blue: vec4<f32>,
+    // The bytes of a pixel that are red, green and blue.
+    order: vec3<u32>,
+    // 1 where the square's first column is the second one of its chroma sample.
+    chroma_column: u32,
+    // Weights of red, green and blue in the one channel of a grey network.
+    grey: vec3<f32>,
+    // 1 where the square's first row is the second one of its chroma sample.
+    chroma_row: u32,
     // Bytes before the upright square's first cb and cr samples.
     chroma_first: vec2<i32>,
     // Bytes to the next column of chroma samples, and to the next row.
@@ -66,12 +70,15 @@ fn tap_weight(t: Taps, pixel: u32) -> f32 {
 @group(0) @binding(3) var<storage, read_write> destination: array<vec4<f32>>;
 @group(0) @binding(4) var<uniform> resize: Resize;
 
-// Writes the network's channels, 0 to 255. The colour of a sum is the sum of colours, so the order of a pixel's bytes
-// matters only here.
+// Writes the network's channels, 0 to 255: grey becomes three equal ones, colour one luma where there is one channel. The
+// colour of a sum is the sum of colours, so the order of a pixel's bytes matters only here.
 fn write_columns(column: u32, row: u32, sum: vec4<f32>) {
     let mean = sum / sum.w;
-    let channels = vec4<f32>(dot(mean, resize.red), dot(mean, resize.green), dot(mean, resize.blue), 0.0);
-    destination[row * resize.target_side + column] = channels;
+    var colour = vec3<f32>(mean[resize.order.x], mean[resize.order.y], mean[resize.order.z]);
+    if resize.channels == 1u {
+        colour = vec3<f32>(dot(colour, resize.grey), 0.0, 0.0);
+    }
+    destination[row * resize.target_side + column] = vec4<f32>(colour, 0.0);
 }
 
 // First pass of the resize, from a texture: as resize_columns does, to the last bit.

@@ -86,11 +86,11 @@ pub struct ResizeParameters {
     pub source_side: u32,
     /// Rows and columns of the square that is written, in pixels.
     pub target_side: u32,
+    /// Channels that the network reads: 1 or 3.
+    pub channels: u32,
     /// How a pixel is read: [`WHOLE_PIXELS`](Self::WHOLE_PIXELS), [`THREE_BYTES`](Self::THREE_BYTES),
     /// [`LUMA`](Self::LUMA) or [`LUMA_AND_CHROMA`](Self::LUMA_AND_CHROMA).
     pub kind: u32,
-    /// Bit 0: the square's first column is the second one of its chroma sample. Bit 1: so is its first row.
-    pub chroma_phase: u32,
     /// Factor of each channel's 8-bit value.
     pub scale: [f32; 4],
     /// Added after the factor.
@@ -103,12 +103,14 @@ pub struct ResizeParameters {
     pub down: [i32; 2],
     /// Factor of a luma sample, and what is added.
     pub luma: [f32; 2],
-    /// Weights of a pixel's first three bytes in the network's first channel; a frame's are red, green and blue.
-    pub red: [f32; 4],
-    /// The same in its second channel.
-    pub green: [f32; 4],
-    /// The same in its third channel.
-    pub blue: [f32; 4],
+    /// The bytes of a pixel that are red, green and blue. A frame's are so already.
+    pub order: [u32; 3],
+    /// 1 where the square's first column is the second one of its chroma sample.
+    pub chroma_column: u32,
+    /// Weights of red, green and blue in the one channel of a grey network.
+    pub grey: [f32; 3],
+    /// 1 where the square's first row is the second one of its chroma sample.
+    pub chroma_row: u32,
     /// Bytes before the square's first cb and cr samples.
     pub chroma_first: [i32; 2],
     /// Bytes to the next column of chroma samples, and to the next row.

@@ -66,8 +66,8 @@ fn luma(place: i32) -> vec3<f32> {
 
 // The share of a pixel's chroma sample in red, green and blue.
 fn chroma(row: u32, column: u32) -> vec3<f32> {
-    let phase = vec2<u32>(resize.chroma_phase & 1u, resize.chroma_phase >> 1u);
-    let next = vec2<i32>((vec2<u32>(column, row) + phase) / 2u) * resize.chroma_next;
+    let pixel = vec2<u32>(column + resize.chroma_column, row + resize.chroma_row);
+    let next = vec2<i32>(pixel / 2u) * resize.chroma_next;
     let cb = sample_at(resize.chroma_first.x + next.x + next.y) - 128.0;
     let cr = sample_at(resize.chroma_first.y + next.x + next.y) - 128.0;
     let factors = resize.chroma;

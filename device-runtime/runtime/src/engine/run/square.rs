@@ -12,7 +12,7 @@ pub(super) fn of_image<'a>(image: &Image<'a>, crop: Crop, channels: u32) -> (Cow
     let (orientation, stored) = (image.orientation(), image.stored_crop(crop));
     match *image.pixels() {
         Pixels::Packed(format, plane) => {
-            let parameters = packed_parameters(format, orientation, stored.side, channels);
+            let parameters = packed_parameters(format, orientation, stored.side);
             (packed_bytes(format, plane, stored), parameters)
         }
         Pixels::Yuv420(frame) => {
@@ -56,64 +56,46 @@ fn whole_words<'a>(mut bytes: Vec<u8>) -> Cow<'a, [u8]> {
 
 /// The same parameters for a square of a texture of this size, turned upright. Its texels are red, green and blue,
 /// whatever their order in memory.
-pub(super) fn of_texture(
-    (width, height): (u32, u32),
-    orientation: Orientation,
-    crop: Crop,
-    channels: u32,
-) -> ResizeParameters {
+pub(super) fn of_texture((width, height): (u32, u32), orientation: Orientation, crop: Crop) -> ResizeParameters {
     let stored = orientation.stored_crop(crop, width, height);
     let walk = orientation.walk((stored.side, stored.side), [1, 0], [0, 1]);
     let first = [walk.first[0] + stored.left as i32, walk.first[1] + stored.top as i32];
-    ResizeParameters { first, right: walk.right, down: walk.down, ..colours(PixelFormat::Rgba8, channels) }
+    ResizeParameters { first, right: walk.right, down: walk.down, ..colours(PixelFormat::Rgba8) }
 }
 
 /// Those of pixels whose rows have no padding.
-fn packed_parameters(format: PixelFormat, orientation: Orientation, side: u32, channels: u32) -> ResizeParameters {
+fn packed_parameters(format: PixelFormat, orientation: Orientation, side: u32) -> ResizeParameters {
     let [size, row_bytes] = [format.row_bytes(1), format.row_bytes(side)].map(|bytes| bytes as i32);
     let walk = orientation.walk((side, side), [size, 0], [row_bytes, 0]);
     let kind = if 4 % size == 0 { ResizeParameters::WHOLE_PIXELS } else { ResizeParameters::THREE_BYTES };
     let (first, right, down) = (walk.first, walk.right, walk.down);
-    ResizeParameters { kind, first, right, down, ..colours(format, channels) }
+    ResizeParameters { kind, first, right, down, ..colours(format) }
 }
 
 /// Those of a frame whose rows have no padding, without the places of its chroma.
 fn luma_parameters(colour: YuvColour, orientation: Orientation, side: u32, channels: u32) -> ResizeParameters {
     let factors = colour.factors();
     let chroma = [factors.red_from_cr, factors.green_from_cb, factors.green_from_cr, factors.blue_from_cb];
+    let grey = packed_parameters(PixelFormat::Grey8, orientation, side);
     // The kernel makes red, green and blue of the samples, and three times luma without chroma.
-    let (kind, colours) = match channels {
-        1 => (ResizeParameters::LUMA, colours(PixelFormat::Grey8, 1)),
-        _ => (ResizeParameters::LUMA_AND_CHROMA, colours(PixelFormat::Rgba8, channels)),
+    let (kind, order) = match channels {
+        1 => (ResizeParameters::LUMA, grey.order),
+        _ => (ResizeParameters::LUMA_AND_CHROMA, PixelFormat::Rgb8.row().colour),
     };
     ResizeParameters {
         kind,
+        order,
         luma: [factors.luma_scale, factors.luma_shift].map(|value| value as f32),
         chroma: chroma.map(|factor| factor as f32),
-        red: colours.red,
-        green: colours.green,
-        blue: colours.blue,
-        ..packed_parameters(PixelFormat::Grey8, orientation, side, channels)
+        ..grey
     }
 }
 
-/// The network's channels as sums of a pixel's bytes.
-fn colours(format: PixelFormat, channels: u32) -> ResizeParameters {
+/// The bytes that are colours, and the luma of these.
+fn colours(format: PixelFormat) -> ResizeParameters {
     let row = format.row();
-    let byte = |colour: usize, weight: f64| {
-        let mut weights = [0.0; 4];
-        weights[row.colour[colour] as usize] = weight as f32;
-        weights
-    };
-    let [red, green, blue] = match (channels, row.has_colour) {
-        (1, false) => [byte(0, 1.0), [0.0; 4], [0.0; 4]],
-        (1, true) => {
-            let parts: [[f32; 4]; 3] = std::array::from_fn(|colour| byte(colour, LUMA[colour]));
-            [std::array::from_fn(|index| parts.iter().map(|part| part[index]).sum()), [0.0; 4], [0.0; 4]]
-        }
-        _ => std::array::from_fn(|colour| byte(colour, 1.0)),
-    };
-    ResizeParameters { red, green, blue, ..ResizeParameters::default() }
+    let grey = if row.has_colour { LUMA.map(|weight| weight as f32) } else { [1.0, 0.0, 0.0] };
+    ResizeParameters { order: row.colour, grey, ..ResizeParameters::default() }
 }
 
 /// Appends chroma samples to luma; returns the parameters with where they are.
@@ -156,7 +138,8 @@ fn append_chroma(
     ResizeParameters {
         chroma_first: [cb, cr].map(|first| first as i32 + walk.first[0]),
         chroma_next: [walk.right[0], walk.down[0]],
-        chroma_phase: right | down << 1,
+        chroma_column: right,
+        chroma_row: down,
         ..parameters
     }
 }

@@ -28,7 +28,7 @@ impl Supernet {
                 let (width, height) = orientation.size(stored.0, stored.1);
                 let crop = Crop::centred(width, height, self.preprocessing.centre_fraction, 1);
                 self.check_side(crop)?;
-                let pixels = square::of_texture(stored, orientation, crop, self.space.input_channels);
+                let pixels = square::of_texture(stored, orientation, crop);
                 self.upload_resize(self.resize_parameters(child, crop.side, pixels), state);
                 Ok(true)
             }
@@ -80,6 +80,7 @@ impl Supernet {
         ResizeParameters {
             source_side: side,
             target_side: child.network().input.width,
+            channels,
             scale: each(&|lane| 1.0 / (255.0 * deviation(lane))),
             shift: each(&|lane| -mean(lane) / deviation(lane)),
             ..pixels
