@@ -5,8 +5,8 @@
 //! cargo run --release -p nestling-examples --example classify -- other.nestling photo.jpg coat.png
 //! ```
 
-use anyhow::{Context, Result};
-use nestling::{Bundle, Image, Picture, Runtime, RuntimeOptions};
+use anyhow::{Context, Result, ensure};
+use nestling::{Bundle, Picture, PictureOptions, Runtime, RuntimeOptions};
 use std::path::{Path, PathBuf};
 
 fn main() -> Result<()> {
@@ -17,12 +17,10 @@ fn main() -> Result<()> {
     if paths.is_empty() {
         paths = pictures_in(&assets)?;
     }
-    let pictures: Vec<Picture> = paths.iter().map(Picture::open).collect::<Result<_, _>>()?;
-    let images: Vec<Image<'_>> = pictures.iter().map(Picture::image).collect();
-
     let bundle = Bundle::open(&path).with_context(|| format!("opening {}", path.display()))?;
-    // Only the centred square is read, but all of it: shrinking it is the GPU's work.
-    let largest = images.iter().map(|image| image.width().min(image.height())).max().unwrap_or(0);
+    // Only the centred square is read, but all of it: shrinking it is the GPU's work. The headers tell how large it is.
+    let sizes = paths.iter().filter_map(|path| Picture::read_size(path, &PictureOptions::default()).ok());
+    let largest = sizes.map(|(width, height)| width.min(height)).max().unwrap_or(0);
     let mut options = RuntimeOptions::default();
     options.max_image_side = options.max_image_side.max(largest);
     let runtime = Runtime::open(&bundle, &options)?;
@@ -34,11 +32,24 @@ fn main() -> Result<()> {
     }
     println!("{}", runtime.adapter());
 
-    for (path, image) in paths.iter().zip(&images) {
-        println!("{}", path.display());
-        for guess in runtime.classify(image)?.top_k(5) {
-            println!("  {:<16} {:>5.1} %", guess.label, 100.0 * guess.probability);
+    // One at a time: memory does not grow with their number, and a bad one does not spoil the others.
+    let mut failed = 0;
+    for path in &paths {
+        if let Err(error) = classify(&runtime, path) {
+            eprintln!("error: {error:#}");
+            failed += 1;
         }
+    }
+    ensure!(failed == 0, "{failed} of {} pictures have no answer", paths.len());
+    Ok(())
+}
+
+fn classify(runtime: &Runtime, path: &Path) -> Result<()> {
+    let picture = Picture::open(path)?;
+    let answer = runtime.classify(picture.image())?;
+    println!("{}", path.display());
+    for guess in answer.top_k(5) {
+        println!("  {:<16} {:>5.1} %", guess.label, 100.0 * guess.probability);
     }
     Ok(())
 }

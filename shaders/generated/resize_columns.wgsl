@@ -1,7 +1,9 @@
 // kernel      resize_columns, workgroups of 64
 
 const WORKGROUP: u32 = 64u;
-const CAMERA_FRAME: u32 = 255u;
+const WHOLE_PIXELS: u32 = 0u;
+const THREE_BYTES: u32 = 1u;
+const LUMA: u32 = 2u;
 
 // Parameters and filter of the resize: a triangle with half-pixel centres that widens when the image shrinks
 // (antialiased). Weights are normalised over the pixels inside the image.
@@ -11,25 +13,30 @@ struct Resize {
     source_side: u32,
     // Rows and columns of the square that is written.
     target_side: u32,
-    // The number of a packed pixel format, or CAMERA_FRAME: luma, then chroma for every 2x2 pixels.
-    format: u32,
-    // Channels that the network reads: 1 or 3.
-    channels: u32,
+    // How a pixel is read: WHOLE_PIXELS, THREE_BYTES, LUMA or LUMA_AND_CHROMA.
+    kind: u32,
+    // Bit 0: the square's first column is the second one of its chroma sample. Bit 1: so is its first row.
+    chroma_phase: u32,
     // The tensor is value * scale + shift, a component for each channel.
     scale: vec4<f32>,
     shift: vec4<f32>,
-    // Bytes: the first samples, and from one row or sample to the next.
-    cb_first: u32,
-    cr_first: u32,
-    chroma_stride: u32,
-    chroma_step: u32,
+    // The place of the upright square's first pixel, and the way to its next column and to its next row. In a texture
+    // that is a column and a row, in a buffer bytes and zero.
+    first: vec2<i32>,
+    right: vec2<i32>,
+    down: vec2<i32>,
+    // A frame's luma is sample * x + y.
+    luma: vec2<f32>,
+    // The network's channels are these sums of a pixel's bytes, in the order in which they are stored; w is zero.
+    red: vec4<f32>,
+    green: vec4<f32>,
+    blue: vec4<f32>,
+    // Bytes before the upright square's first cb and cr samples.
+    chroma_first: vec2<i32>,
+    // Bytes to the next column of chroma samples, and to the next row.
+    chroma_next: vec2<i32>,
     // Factors of samples less 128: red from cr, green from cb, green from cr, blue from cb.
     chroma: vec4<f32>,
-    // Luma is sample * x + y.
-    luma: vec2<f32>,
-    // First column and row of the square in a texture; an image in a buffer is its square.
-    left: u32,
-    top: u32,
 }
 
 struct Taps {
@@ -53,41 +60,18 @@ fn tap_weight(t: Taps, pixel: u32) -> f32 {
     return max(0.0, 1.0 - abs((f32(pixel) + 0.5 - t.centre) / t.support));
 }
 
-// Red, green and blue of a pixel, 0 to 255.
-fn packed_colour(pixel: u32) -> vec3<f32> {
-    if resize.format == 1u {
-        return vec3<f32>((vec3<u32>(image[pixel]) >> vec3<u32>(0u, 8u, 16u)) & vec3<u32>(255u)); // Rgba8
-    }
-    return vec3<f32>(byte(pixel)); // Grey8
-}
-
-// The one channel that a grey network reads.
-fn packed_luma(colour: vec3<f32>) -> f32 {
-    if resize.format == 1u {
-        return dot(colour, vec3<f32>(0.299, 0.587, 0.114)); // Rgba8
-    }
-    return colour.x; // Grey8
-}
-
-// First pass of the resize: every row gets the target's number of columns. It writes 0 to 255. The kernel below says
-// where its pixels come from: value.
+// First pass of the resize: every row of the upright square gets the target's number of columns. The kernel below sums
+// the bytes of a row's pixels; w is the sum of their weights.
 
 @group(0) @binding(3) var<storage, read_write> destination: array<vec4<f32>>;
 @group(0) @binding(4) var<uniform> resize: Resize;
 
-fn filter_columns(column: u32, row: u32) {
-    if column >= resize.target_side {
-        return;
-    }
-    let t = taps(column, resize.source_side, resize.target_side);
-    var sum = vec4<f32>();
-    var total = 0.0;
-    for (var pixel = t.first; pixel < t.end; pixel++) {
-        let weight = tap_weight(t, pixel);
-        sum += weight * value(row, pixel);
-        total += weight;
-    }
-    destination[row * resize.target_side + column] = sum / total;
+// Writes the network's channels, 0 to 255. The colour of a sum is the sum of colours, so the order of a pixel's bytes
+// matters only here.
+fn write_columns(column: u32, row: u32, sum: vec4<f32>) {
+    let mean = sum / sum.w;
+    let channels = vec4<f32>(dot(mean, resize.red), dot(mean, resize.green), dot(mean, resize.blue), 0.0);
+    destination[row * resize.target_side + column] = channels;
 }
 
 // First pass of the resize, from an 8-bit image in a buffer.
@@ -96,32 +80,76 @@ fn filter_columns(column: u32, row: u32) {
 
 @compute @workgroup_size(WORKGROUP)
 fn resize_columns(@builtin(global_invocation_id) thread: vec3<u32>) {
-    filter_columns(thread.x, thread.y);
-}
-
-fn byte(index: u32) -> f32 {
-    return f32((image[index / 4u] >> (8u * (index % 4u))) & 255u);
-}
-
-// The network's channels of a pixel: grey becomes three equal ones, colour one luma where there is one channel (a
-// camera frame's own luma).
-fn value(row: u32, column: u32) -> vec4<f32> {
-    let pixel = row * resize.source_side + column;
-    var colour = packed_colour(pixel);
-    if resize.format == CAMERA_FRAME {
-        // The luma plane was read as grey.
-        colour = colour * resize.luma.x + resize.luma.y;
-        if resize.channels != 1u {
-            let sample = row / 2u * resize.chroma_stride + column / 2u * resize.chroma_step;
-            let cb = byte(resize.cb_first + sample) - 128.0;
-            let cr = byte(resize.cr_first + sample) - 128.0;
-            let factors = resize.chroma;
-            colour += vec3<f32>(factors.x * cr, factors.y * cb + factors.z * cr, factors.w * cb);
+    let column = thread.x;
+    let row = thread.y;
+    if column >= resize.target_side {
+        return;
+    }
+    let t = taps(column, resize.source_side, resize.target_side);
+    let right = resize.right.x;
+    var place = resize.first.x + i32(row) * resize.down.x + i32(t.first) * right;
+    var sum = vec4<f32>();
+    // One loop for each kind: a branch in the loop would cost more than all the rest of it.
+    if resize.kind == WHOLE_PIXELS {
+        for (var pixel = t.first; pixel < t.end; pixel++) {
+            sum += tap_weight(t, pixel) * vec4<f32>(bytes(word(place)), 1.0);
+            place += right;
         }
-        colour = clamp(colour, vec3<f32>(0.0), vec3<f32>(255.0));
+    } else if resize.kind == THREE_BYTES {
+        for (var pixel = t.first; pixel < t.end; pixel++) {
+            sum += tap_weight(t, pixel) * vec4<f32>(bytes(two_words(place)), 1.0);
+            place += right;
+        }
+    } else if resize.kind == LUMA {
+        for (var pixel = t.first; pixel < t.end; pixel++) {
+            sum += tap_weight(t, pixel) * vec4<f32>(within_byte(luma(place)), 1.0);
+            place += right;
+        }
+    } else { // LUMA_AND_CHROMA
+        for (var pixel = t.first; pixel < t.end; pixel++) {
+            sum += tap_weight(t, pixel) * vec4<f32>(within_byte(luma(place) + chroma(row, pixel)), 1.0);
+            place += right;
+        }
     }
-    if resize.channels == 1u {
-        return vec4<f32>(packed_luma(colour), 0.0, 0.0, 0.0);
-    }
-    return vec4<f32>(colour, 0.0);
+    write_columns(column, row, sum);
+}
+
+// The four bytes of a word from a byte on, as far as they are in the same word of the buffer.
+fn word(place: i32) -> u32 {
+    let byte = u32(place);
+    return image[byte / 4u] >> (8u * (byte % 4u));
+}
+
+// All four.
+fn two_words(place: i32) -> u32 {
+    let byte = u32(place);
+    // Shifts of 32 bits are undefined: two of fewer.
+    return word(place) | ((image[byte / 4u + 1u] << 1u) << (31u - 8u * (byte % 4u)));
+}
+
+// The first three bytes of a word, 0 to 255.
+fn bytes(word: u32) -> vec3<f32> {
+    return vec3<f32>((vec3<u32>(word) >> vec3<u32>(0u, 8u, 16u)) & vec3<u32>(255u));
+}
+
+fn sample_at(place: i32) -> f32 {
+    return f32(word(place) & 255u);
+}
+
+fn luma(place: i32) -> vec3<f32> {
+    return vec3<f32>(sample_at(place) * resize.luma.x + resize.luma.y);
+}
+
+// The share of a pixel's chroma sample in red, green and blue.
+fn chroma(row: u32, column: u32) -> vec3<f32> {
+    let phase = vec2<u32>(resize.chroma_phase & 1u, resize.chroma_phase >> 1u);
+    let next = vec2<i32>((vec2<u32>(column, row) + phase) / 2u) * resize.chroma_next;
+    let cb = sample_at(resize.chroma_first.x + next.x + next.y) - 128.0;
+    let cr = sample_at(resize.chroma_first.y + next.x + next.y) - 128.0;
+    let factors = resize.chroma;
+    return vec3<f32>(factors.x * cr, factors.y * cb + factors.z * cr, factors.w * cb);
+}
+
+fn within_byte(colour: vec3<f32>) -> vec3<f32> {
+    return clamp(colour, vec3<f32>(0.0), vec3<f32>(255.0));
 }

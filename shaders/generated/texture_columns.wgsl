@@ -1,7 +1,9 @@
 // kernel      texture_columns, workgroups of 64
 
 const WORKGROUP: u32 = 64u;
-const CAMERA_FRAME: u32 = 255u;
+const WHOLE_PIXELS: u32 = 0u;
+const THREE_BYTES: u32 = 1u;
+const LUMA: u32 = 2u;
 
 // Parameters and filter of the resize: a triangle with half-pixel centres that widens when the image shrinks
 // (antialiased). Weights are normalised over the pixels inside the image.
@@ -11,25 +13,30 @@ struct Resize {
     source_side: u32,
     // Rows and columns of the square that is written.
     target_side: u32,
-    // The number of a packed pixel format, or CAMERA_FRAME: luma, then chroma for every 2x2 pixels.
-    format: u32,
-    // Channels that the network reads: 1 or 3.
-    channels: u32,
+    // How a pixel is read: WHOLE_PIXELS, THREE_BYTES, LUMA or LUMA_AND_CHROMA.
+    kind: u32,
+    // Bit 0: the square's first column is the second one of its chroma sample. Bit 1: so is its first row.
+    chroma_phase: u32,
     // The tensor is value * scale + shift, a component for each channel.
     scale: vec4<f32>,
     shift: vec4<f32>,
-    // Bytes: the first samples, and from one row or sample to the next.
-    cb_first: u32,
-    cr_first: u32,
-    chroma_stride: u32,
-    chroma_step: u32,
+    // The place of the upright square's first pixel, and the way to its next column and to its next row. In a texture
+    // that is a column and a row, in a buffer bytes and zero.
+    first: vec2<i32>,
+    right: vec2<i32>,
+    down: vec2<i32>,
+    // A frame's luma is sample * x + y.
+    luma: vec2<f32>,
+    // The network's channels are these sums of a pixel's bytes, in the order in which they are stored; w is zero.
+    red: vec4<f32>,
+    green: vec4<f32>,
+    blue: vec4<f32>,
+    // Bytes before the upright square's first cb and cr samples.
+    chroma_first: vec2<i32>,
+    // Bytes to the next column of chroma samples, and to the next row.
+    chroma_next: vec2<i32>,
     // Factors of samples less 128: red from cr, green from cb, green from cr, blue from cb.
     chroma: vec4<f32>,
-    // Luma is sample * x + y.
-    luma: vec2<f32>,
-    // First column and row of the square in a texture; an image in a buffer is its square.
-    left: u32,
-    top: u32,
 }
 
 struct Taps {
@@ -53,33 +60,18 @@ fn tap_weight(t: Taps, pixel: u32) -> f32 {
     return max(0.0, 1.0 - abs((f32(pixel) + 0.5 - t.centre) / t.support));
 }
 
-// The one channel that a grey network reads.
-fn packed_luma(colour: vec3<f32>) -> f32 {
-    if resize.format == 1u {
-        return dot(colour, vec3<f32>(0.299, 0.587, 0.114)); // Rgba8
-    }
-    return colour.x; // Grey8
-}
-
-// First pass of the resize: every row gets the target's number of columns. It writes 0 to 255. The kernel below says
-// where its pixels come from: value.
+// First pass of the resize: every row of the upright square gets the target's number of columns. The kernel below sums
+// the bytes of a row's pixels; w is the sum of their weights.
 
 @group(0) @binding(3) var<storage, read_write> destination: array<vec4<f32>>;
 @group(0) @binding(4) var<uniform> resize: Resize;
 
-fn filter_columns(column: u32, row: u32) {
-    if column >= resize.target_side {
-        return;
-    }
-    let t = taps(column, resize.source_side, resize.target_side);
-    var sum = vec4<f32>();
-    var total = 0.0;
-    for (var pixel = t.first; pixel < t.end; pixel++) {
-        let weight = tap_weight(t, pixel);
-        sum += weight * value(row, pixel);
-        total += weight;
-    }
-    destination[row * resize.target_side + column] = sum / total;
+// Writes the network's channels, 0 to 255. The colour of a sum is the sum of colours, so the order of a pixel's bytes
+// matters only here.
+fn write_columns(column: u32, row: u32, sum: vec4<f32>) {
+    let mean = sum / sum.w;
+    let channels = vec4<f32>(dot(mean, resize.red), dot(mean, resize.green), dot(mean, resize.blue), 0.0);
+    destination[row * resize.target_side + column] = channels;
 }
 
 // First pass of the resize, from a texture: as resize_columns does, to the last bit.
@@ -88,15 +80,19 @@ fn filter_columns(column: u32, row: u32) {
 
 @compute @workgroup_size(WORKGROUP)
 fn texture_columns(@builtin(global_invocation_id) thread: vec3<u32>) {
-    filter_columns(thread.x, thread.y);
-}
-
-// The network's channels of a pixel. A texture gives a share of 255: rounding restores the very byte.
-fn value(row: u32, column: u32) -> vec4<f32> {
-    let texel = textureLoad(image, vec2<u32>(resize.left + column, resize.top + row), 0);
-    let colour = floor(texel.rgb * 255.0 + 0.5);
-    if resize.channels == 1u {
-        return vec4<f32>(packed_luma(colour), 0.0, 0.0, 0.0);
+    let column = thread.x;
+    let row = thread.y;
+    if column >= resize.target_side {
+        return;
     }
-    return vec4<f32>(colour, 0.0);
+    let t = taps(column, resize.source_side, resize.target_side);
+    var place = resize.first + i32(row) * resize.down + i32(t.first) * resize.right;
+    var sum = vec4<f32>();
+    for (var pixel = t.first; pixel < t.end; pixel++) {
+        // A texture gives a share of 255: rounding restores the very byte.
+        let colour = floor(textureLoad(image, place, 0).rgb * 255.0 + 0.5);
+        sum += tap_weight(t, pixel) * vec4<f32>(colour, 1.0);
+        place += resize.right;
+    }
+    write_columns(column, row, sum);
 }

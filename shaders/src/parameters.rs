@@ -1,5 +1,4 @@
 use bytemuck::{Pod, Zeroable};
-use nestling_core::image::PixelFormat;
 use nestling_core::space::Activation;
 
 /// Uniform parameters of one layer: the mirror of `struct Layer` in `layer.wgsl`.
@@ -69,12 +68,17 @@ impl LayerParameters {
     }
 }
 
-/// The format of a camera frame, which is none of the packed [`PixelFormat`]s.
-pub(crate) const CAMERA_FRAME: u32 = 255;
-
-const _: () = assert!(PixelFormat::ALL.len() <= CAMERA_FRAME as usize);
+/// Values of [`ResizeParameters::kind`]; modules get them as constants of the same names.
+pub(crate) mod kinds {
+    pub(crate) const WHOLE_PIXELS: u32 = 0;
+    pub(crate) const THREE_BYTES: u32 = 1;
+    pub(crate) const LUMA: u32 = 2;
+    pub(crate) const LUMA_AND_CHROMA: u32 = 3;
+}
 
 /// Uniform parameters of both passes of the resize: the mirror of `struct Resize` in `resize.wgsl`.
+///
+/// The square is that of the upright picture. In a buffer, the second component of a place is zero.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Pod, Zeroable)]
 pub struct ResizeParameters {
@@ -82,35 +86,46 @@ pub struct ResizeParameters {
     pub source_side: u32,
     /// Rows and columns of the square that is written, in pixels.
     pub target_side: u32,
-    /// The number of a [`PixelFormat`], or [`ResizeParameters::CAMERA_FRAME`].
-    pub format: u32,
-    /// Channels that the network reads: 1 or 3.
-    pub channels: u32,
+    /// How a pixel is read: [`WHOLE_PIXELS`](Self::WHOLE_PIXELS), [`THREE_BYTES`](Self::THREE_BYTES),
+    /// [`LUMA`](Self::LUMA) or [`LUMA_AND_CHROMA`](Self::LUMA_AND_CHROMA).
+    pub kind: u32,
+    /// Bit 0: the square's first column is the second one of its chroma sample. Bit 1: so is its first row.
+    pub chroma_phase: u32,
     /// Factor of each channel's 8-bit value.
     pub scale: [f32; 4],
     /// Added after the factor.
     pub shift: [f32; 4],
-    /// Byte of a camera frame's first cb sample; the luma plane comes first.
-    pub cb_first: u32,
-    /// Byte of the first cr sample.
-    pub cr_first: u32,
-    /// Bytes from one row of chroma samples to the next.
-    pub chroma_stride: u32,
-    /// Bytes from one chroma sample to the next.
-    pub chroma_step: u32,
-    /// Factors of chroma samples less 128: red from cr, green from cb, green from cr, blue from cb.
-    pub chroma: [f32; 4],
+    /// Where the square's first pixel is: a byte of a buffer, or a texture's column and row.
+    pub first: [i32; 2],
+    /// From one column of the square to the next.
+    pub right: [i32; 2],
+    /// From one row of the square to the next.
+    pub down: [i32; 2],
     /// Factor of a luma sample, and what is added.
     pub luma: [f32; 2],
-    /// First column of the square in a texture; zero for an image in a buffer, which is its square.
-    pub left: u32,
-    /// First row of the square in a texture.
-    pub top: u32,
+    /// Weights of a pixel's first three bytes in the network's first channel; a frame's are red, green and blue.
+    pub red: [f32; 4],
+    /// The same in its second channel.
+    pub green: [f32; 4],
+    /// The same in its third channel.
+    pub blue: [f32; 4],
+    /// Bytes before the square's first cb and cr samples.
+    pub chroma_first: [i32; 2],
+    /// Bytes to the next column of chroma samples, and to the next row.
+    pub chroma_next: [i32; 2],
+    /// Factors of chroma samples less 128: red from cr, green from cb, green from cr, blue from cb.
+    pub chroma: [f32; 4],
 }
 
 impl ResizeParameters {
-    /// The format of a camera frame.
-    pub const CAMERA_FRAME: u32 = CAMERA_FRAME;
+    /// A pixel is in one word of four bytes.
+    pub const WHOLE_PIXELS: u32 = kinds::WHOLE_PIXELS;
+    /// A pixel may end in the next word.
+    pub const THREE_BYTES: u32 = kinds::THREE_BYTES;
+    /// A pixel is a luma sample, all that a grey network reads of a frame.
+    pub const LUMA: u32 = kinds::LUMA;
+    /// A pixel is a luma sample, and the chroma samples that it shares with its neighbours.
+    pub const LUMA_AND_CHROMA: u32 = kinds::LUMA_AND_CHROMA;
 }
 
 /// Bytes of a uniform binding that holds either parameter struct.

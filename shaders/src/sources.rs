@@ -2,11 +2,10 @@
 //! a file in `wgsl/` where a loop will do, and generated where registers must be named.
 
 use crate::kernel::{Parameters, Source};
-use crate::parameters::{CAMERA_FRAME, flags};
+use crate::parameters::{flags, kinds};
 use crate::writer::Writer;
 use crate::{Kernel, Specialisation, epilogue};
 use nestling_core::arithmetic::Arithmetic;
-use nestling_core::image::PixelFormat;
 use nestling_core::space::Activation;
 use nestling_core::tiles::Tile;
 use nestling_core::weights::WeightStorage;
@@ -51,11 +50,7 @@ impl Specialisation {
             Parameters::Resize => {
                 to.lines(RESIZE);
                 to.line("");
-                if kernel == Kernel::ResizeColumns {
-                    write_packed_colour(&mut to);
-                }
                 if matches!(kernel, Kernel::ResizeColumns | Kernel::TextureColumns) {
-                    write_packed_luma(&mut to);
                     to.lines(COLUMNS);
                     to.line("");
                 }
@@ -127,7 +122,12 @@ fn write_constants(specialisation: &Specialisation, parameters: Parameters, to: 
             ("DEPTHWISE", flags::DEPTHWISE),
             ("IDENTITY", Activation::Identity.number()),
         ],
-        Parameters::Resize => &[("WORKGROUP", workgroup), ("CAMERA_FRAME", CAMERA_FRAME)],
+        Parameters::Resize => &[
+            ("WORKGROUP", workgroup),
+            ("WHOLE_PIXELS", kinds::WHOLE_PIXELS),
+            ("THREE_BYTES", kinds::THREE_BYTES),
+            ("LUMA", kinds::LUMA),
+        ],
     };
     for (name, value) in constants {
         to.line(format_args!("const {name}: u32 = {value}u;"));
@@ -147,32 +147,6 @@ fn write_weight(storage: WeightStorage, to: &mut Writer) {
     to.block("fn weight(index: u32) -> vec4<f32>", |to| {
         to.line("let stored = weights[index];");
         to.line(format_args!("return {};", row.wgsl_numbers));
-    });
-    to.line("");
-}
-
-/// The function `packed_colour`.
-fn write_packed_colour(to: &mut Writer) {
-    to.comment("Red, green and blue of a pixel, 0 to 255.");
-    write_by_format("fn packed_colour(pixel: u32) -> vec3<f32>", &|format| format.row().wgsl_colour, to);
-}
-
-/// The function `packed_luma`.
-fn write_packed_luma(to: &mut Writer) {
-    to.comment("The one channel that a grey network reads.");
-    write_by_format("fn packed_luma(colour: vec3<f32>) -> f32", &|format| format.row().wgsl_luma, to);
-}
-
-/// A function with an expression for each packed format. Anything else is read as the first.
-fn write_by_format(head: &str, expression: &dyn Fn(PixelFormat) -> &'static str, to: &mut Writer) {
-    to.block(head, |to| {
-        for format in PixelFormat::ALL.into_iter().skip(1) {
-            to.block(format_args!("if resize.format == {}u", format.number()), |to| {
-                to.line(format_args!("return {}; // {format:?}", expression(format)));
-            });
-        }
-        let first = PixelFormat::ALL[0];
-        to.line(format_args!("return {}; // {first:?}", expression(first)));
     });
     to.line("");
 }

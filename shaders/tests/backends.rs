@@ -108,18 +108,20 @@ fn parameters_mirror_the_structs_in_wgsl() {
     let expected = mirror!(ResizeParameters {
         source_side,
         target_side,
-        format,
-        channels,
+        kind,
+        chroma_phase,
         scale,
         shift,
-        cb_first,
-        cr_first,
-        chroma_stride,
-        chroma_step,
-        chroma,
+        first,
+        right,
+        down,
         luma,
-        left,
-        top
+        red,
+        green,
+        blue,
+        chroma_first,
+        chroma_next,
+        chroma
     });
     assert_eq!(layout(Kernel::ResizeRows, "Resize"), expected);
 }

@@ -4,15 +4,19 @@
 
 @compute @workgroup_size(WORKGROUP)
 fn texture_columns(@builtin(global_invocation_id) thread: vec3<u32>) {
-    filter_columns(thread.x, thread.y);
-}
-
-// The network's channels of a pixel. A texture gives a share of 255: rounding restores the very byte.
-fn value(row: u32, column: u32) -> vec4<f32> {
-    let texel = textureLoad(image, vec2<u32>(resize.left + column, resize.top + row), 0);
-    let colour = floor(texel.rgb * 255.0 + 0.5);
-    if resize.channels == 1u {
-        return vec4<f32>(packed_luma(colour), 0.0, 0.0, 0.0);
+    let column = thread.x;
+    let row = thread.y;
+    if column >= resize.target_side {
+        return;
     }
-    return vec4<f32>(colour, 0.0);
+    let t = taps(column, resize.source_side, resize.target_side);
+    var place = resize.first + i32(row) * resize.down + i32(t.first) * resize.right;
+    var sum = vec4<f32>();
+    for (var pixel = t.first; pixel < t.end; pixel++) {
+        // A texture gives a share of 255: rounding restores the very byte.
+        let colour = floor(textureLoad(image, place, 0).rgb * 255.0 + 0.5);
+        sum += tap_weight(t, pixel) * vec4<f32>(colour, 1.0);
+        place += resize.right;
+    }
+    write_columns(column, row, sum);
 }

@@ -65,7 +65,7 @@ fn the_device_calibrates_as_the_trainer_does() {
     let bundle = asset();
     let space = bundle.space();
     let runtime = Runtime::open(&bundle, &RuntimeOptions::default()).unwrap();
-    let parameters = Parameters::from_values(space, bundle.weights(), Device::Cpu);
+    let parameters = Parameters::from_values(space, &bundle.weights().unwrap(), Device::Cpu);
     let side = calibration.images.width;
     let resizer = Resizer::new(space, &bundle.manifest().preprocessing, side, Device::Cpu);
     let view = |pixels| Image::grey8(side, side, pixels).unwrap();

@@ -83,7 +83,7 @@ fn photographs_are_named_and_the_child_is_exactly_efficientnet_lite0() {
     assert!(matches!(refused, Error::Untrained { .. }), "{refused}");
 
     let tensors = read_weights(&weights()).unwrap();
-    let parameters = Parameters::from_values(bundle.space(), bundle.weights(), Device::Cpu);
+    let parameters = Parameters::from_values(bundle.space(), &bundle.weights().unwrap(), Device::Cpu);
     let (network, calibrated) = (&bundle.networks()[index], &bundle.calibrated()[index]);
     let norms = norm_tensors(network, calibrated.statistics(), parameters.flat());
     for (file, classes) in

@@ -58,6 +58,15 @@ pub enum BundleError {
         /// Which part.
         part: &'static str,
     },
+    /// The file is not any more what was verified when it was opened.
+    #[error(
+        "the bundle {path} was changed or cut off while it was in use; replace a bundle by renaming a new file over it, \
+         and open it again"
+    )]
+    Changed {
+        /// Which file.
+        path: PathBuf,
+    },
     /// Checksums hold, but the contents contradict each other: the writer was wrong.
     #[error("the bundle contradicts itself: {problem}; pack it again")]
     Inconsistent {
@@ -102,6 +111,7 @@ impl BundleError {
             Self::Truncated { .. } => "bundle_truncated",
             Self::TooLong { .. } => "bundle_too_long",
             Self::Damaged { .. } => "bundle_damaged",
+            Self::Changed { .. } => "bundle_changed",
             Self::Inconsistent { .. } => "bundle_inconsistent",
             Self::Space(_) => "bundle_space",
             Self::Name { .. } => "bundle_name",
@@ -138,6 +148,7 @@ mod tests {
             BundleError::Truncated { given: 9 },
             BundleError::TooLong { given: 9, expected: 8 },
             BundleError::Damaged { part: "weights" },
+            BundleError::Changed { path: "a".into() },
             BundleError::Inconsistent { problem: "1 labels for 2 classes".into() },
             BundleError::Space(space),
             BundleError::Name {

@@ -26,7 +26,7 @@ pub const MAX_MANIFEST_BYTES: u64 = 4 << 20;
 
 const MAGIC: [u8; 8] = *b"\x89NEST\r\n\x1a";
 /// Names of the known sections, in file order; a section's kind is its index.
-const NAMES: [&str; 4] = ["manifest", "weights", "statistics", "images"];
+pub(super) const NAMES: [&str; 4] = ["manifest", "weights", "statistics", "images"];
 /// Kind of the manifest's section.
 pub(super) const MANIFEST: usize = 0;
 /// Kind of the weights' section.
@@ -37,11 +37,11 @@ pub(super) const STATISTICS: usize = 2;
 pub(super) const IMAGES: usize = 3;
 /// Most sections of a file.
 const MAX_SECTIONS: usize = 64;
-/// Bytes before the table.
-const TABLE: usize = 16;
+/// Bytes before the table: enough to tell the header's length.
+pub(super) const TABLE: usize = 16;
 /// Bytes of a row of the table.
 const ROW: usize = 40;
-/// Sections start at multiples of this, so that a mapped file can be read as f32.
+/// Sections start at multiples of this, so that a file in memory can be read as f32.
 const ALIGNMENT: u64 = 64;
 
 /// A part of the file.
@@ -49,14 +49,21 @@ const ALIGNMENT: u64 = 64;
 pub(super) struct Section {
     /// The kind's number.
     pub(super) kind: u64,
-    /// Its bytes.
-    pub(super) range: Range<usize>,
+    /// Its bytes in the file.
+    pub(super) range: Range<u64>,
     /// xxh3-128 of its bytes.
     pub(super) checksum: u128,
 }
 
-/// The parts of a file whose checksums hold.
-pub(super) struct Verified {
+impl Section {
+    pub(super) fn len(&self) -> usize {
+        (self.range.end - self.range.start) as usize
+    }
+}
+
+/// The parts of a file, as its header says.
+#[derive(Clone, Debug)]
+pub(super) struct Table {
     /// Format version of the file.
     pub(super) version: u32,
     /// Identity of the contents.
@@ -65,6 +72,17 @@ pub(super) struct Verified {
     pub(super) known: [Section; NAMES.len()],
     /// Sections of a newer version, with rising kinds.
     pub(super) unknown: Vec<Section>,
+}
+
+impl Table {
+    pub(super) fn sections(&self) -> impl Iterator<Item = &Section> {
+        self.known.iter().chain(&self.unknown)
+    }
+
+    /// Length of the whole file.
+    pub(super) fn end(&self) -> u64 {
+        self.sections().last().map_or(0, |last| last.range.end)
+    }
 }
 
 /// Length of the table with all before it.
@@ -108,27 +126,37 @@ fn integer<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
     out
 }
 
-/// Checks the header, the table, every checksum and every byte between sections.
-pub(super) fn decode(file: &[u8]) -> Result<Verified, BundleError> {
-    let damaged = || BundleError::Damaged { part: "header" };
-    let truncated = || BundleError::Truncated { given: file.len() as u64 };
-    let magic = &file[..file.len().min(MAGIC.len())];
+/// Length of the header that begins with these bytes, which may be all of a file.
+pub(super) fn length(start: &[u8]) -> Result<u64, BundleError> {
+    let magic = &start[..start.len().min(MAGIC.len())];
     if magic.is_empty() || *magic != MAGIC[..magic.len()] {
         return Err(BundleError::NotABundle);
     }
-    let start = file.get(..TABLE).ok_or_else(truncated)?;
+    let (version, count) = version_and_count(start)?;
+    // Format 5 has no room for more.
+    let most = if version == 5 { NAMES.len() } else { MAX_SECTIONS };
+    if (NAMES.len()..=most).contains(&count) { Ok(header_length(count)) } else { Err(damaged()) }
+}
+
+fn damaged() -> BundleError {
+    BundleError::Damaged { part: "header" }
+}
+
+fn version_and_count(start: &[u8]) -> Result<(u32, usize), BundleError> {
+    let start = start.get(..TABLE).ok_or(BundleError::Truncated { given: start.len() as u64 })?;
     // Before the checksum: another version may keep its own elsewhere.
     let version = u32::from_le_bytes(integer(start, 8));
     if !(MIN_FORMAT_VERSION..=FORMAT_VERSION).contains(&version) {
         return Err(BundleError::Version { given: version, oldest: MIN_FORMAT_VERSION, newest: FORMAT_VERSION });
     }
-    let count = u32::from_le_bytes(integer(start, 12)) as usize;
-    // Format 5 has no room for more.
-    let most = if version == 5 { NAMES.len() } else { MAX_SECTIONS };
-    if !(NAMES.len()..=most).contains(&count) {
-        return Err(damaged());
-    }
-    let header = file.get(..header_length(count) as usize).ok_or_else(truncated)?;
+    Ok((version, u32::from_le_bytes(integer(start, 12)) as usize))
+}
+
+/// Checks a header and its table: all but the sections themselves. More bytes may follow it.
+pub(super) fn table(bytes: &[u8]) -> Result<Table, BundleError> {
+    let length = length(bytes)? as usize;
+    let header = bytes.get(..length).ok_or(BundleError::Truncated { given: bytes.len() as u64 })?;
+    let (version, count) = version_and_count(header)?;
     let (checked, rest) = header.split_at(checked_length(count));
     let identity = xxh3_128(checked);
     if identity != u128::from_le_bytes(integer(rest, 0)) || rest[16..].iter().any(|&byte| byte != 0) {
@@ -136,19 +164,15 @@ pub(super) fn decode(file: &[u8]) -> Result<Verified, BundleError> {
     }
     let mut sections = Vec::with_capacity(count);
     for row in checked[TABLE..].chunks_exact(ROW) {
-        sections.push(section(file, header.len(), &sections, row)?);
-    }
-    let end = sections.last().map_or(0, |last: &Section| last.range.end);
-    if end != file.len() {
-        return Err(BundleError::TooLong { given: file.len() as u64, expected: end as u64 });
+        sections.push(section(length as u64, &sections, row)?);
     }
     let unknown = sections.split_off(NAMES.len());
     let known = sections.try_into().map_err(|_| damaged())?;
-    Ok(Verified { version, identity, known, unknown })
+    Ok(Table { version, identity, known, unknown })
 }
 
-/// Checks one row of the table, its section and the padding before it.
-fn section(file: &[u8], header: usize, before: &[Section], row: &[u8]) -> Result<Section, BundleError> {
+/// Checks one row of the table.
+fn section(header: u64, before: &[Section], row: &[u8]) -> Result<Section, BundleError> {
     let kind = u64::from_le_bytes(integer(row, 0));
     let offset = u64::from_le_bytes(integer(row, 8));
     let length = u64::from_le_bytes(integer(row, 16));
@@ -161,21 +185,13 @@ fn section(file: &[u8], header: usize, before: &[Section], row: &[u8]) -> Result
     };
     let start = before.last().map_or(header, |last| last.range.end);
     if !fits
-        || offset != (start as u64).next_multiple_of(ALIGNMENT)
+        || start.checked_next_multiple_of(ALIGNMENT) != Some(offset)
         || (place == MANIFEST && length > MAX_MANIFEST_BYTES)
-        || length > u64::MAX / 2
+        // Half of the largest, so that nothing that is added to it overflows.
+        || length > usize::MAX as u64 / 2
     {
         return Err(BundleError::Damaged { part: "section table" });
     }
-    if offset + length > file.len() as u64 {
-        return Err(BundleError::Truncated { given: file.len() as u64 });
-    }
-    let range = offset as usize..(offset + length) as usize;
-    if xxh3_128(&file[range.clone()]) != checksum {
-        return Err(BundleError::Damaged { part: NAMES.get(place).unwrap_or(&"section of a newer version") });
-    }
-    if file[start..range.start].iter().any(|&byte| byte != 0) {
-        return Err(BundleError::Damaged { part: "padding" });
-    }
-    Ok(Section { kind, range, checksum })
+    let end = offset.checked_add(length).ok_or(BundleError::Damaged { part: "section table" })?;
+    Ok(Section { kind, range: offset..end, checksum })
 }

@@ -8,7 +8,7 @@ use nestling_core::image::{Image, PixelFormat};
 pub struct BundledImages {
     /// Rows and columns of each image in pixels.
     pub side: u32,
-    /// How the bytes of each image are ordered.
+    /// How the bytes of each image are ordered: one of [`BundledImages::FORMATS`].
     pub format: PixelFormat,
     /// Number of images from the training images that calibrate the batch norm of a child that ships without
     /// statistics.
@@ -19,6 +19,9 @@ pub struct BundledImages {
 }
 
 impl BundledImages {
+    /// The formats of images in a bundle. Their numbers in the file are those of their places here.
+    pub const FORMATS: [PixelFormat; 2] = [PixelFormat::Grey8, PixelFormat::Rgba8];
+
     /// Bytes of one image.
     pub fn image_bytes(&self) -> u64 {
         u64::from(self.side) * u64::from(self.side) * self.format.bytes_per_pixel() as u64
@@ -35,6 +38,9 @@ impl BundledImages {
                 sides.start(),
                 sides.end()
             ));
+        }
+        if !Self::FORMATS.contains(&self.format) {
+            return fail(format!("images in {:?}: a bundle holds {:?}", self.format, Self::FORMATS));
         }
         let count = u64::from(self.calibration) + self.check_labels.len() as u64;
         if count == 0 {

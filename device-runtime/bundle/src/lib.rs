@@ -26,6 +26,8 @@ mod manifest;
 mod profile;
 mod read;
 mod section;
+mod source;
+mod verify;
 mod wire;
 mod write;
 

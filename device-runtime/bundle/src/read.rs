@@ -1,27 +1,22 @@
-use crate::header::{IMAGES, MANIFEST, STATISTICS, Section, Verified, WEIGHTS};
-use crate::{BundleError, BundleId, BundledImages, Manifest, NetworkId, header, section, wire};
+use crate::header::{IMAGES, MANIFEST, STATISTICS, Table, WEIGHTS};
+use crate::section::Input;
+use crate::source::{Reader, Source};
+use crate::verify::{Verified, verify};
+use crate::{BundleError, BundleId, BundledImages, Manifest, NetworkId, section, wire};
 use nestling_core::image::{Image, PixelFormat};
-use nestling_core::space::{CalibratedChild, ChildEntry, Network, ParameterLayout, Statistics, ValidatedSpace};
+use nestling_core::space::{
+    CalibratedChild, ChildEntry, Convolution, Network, ParameterLayout, Statistics, ValidatedSpace,
+};
 use nestling_core::weights::WeightStorage;
 use std::fmt;
+use std::ops::Range;
 use std::path::Path;
 
-enum Storage {
-    Mapped(memmap2::Mmap),
-    /// Words of 16 bytes, so that sections stay aligned for f32.
-    Owned(Vec<u128>, usize),
-}
-
-impl Storage {
-    fn bytes(&self) -> &[u8] {
-        match self {
-            Self::Mapped(map) => map,
-            Self::Owned(words, length) => &bytemuck::cast_slice(words)[..*length],
-        }
-    }
-}
-
-/// A verified bundle. Weights stored as f32 stay in the file's pages until the GPU takes them; others are decoded once.
+/// A verified bundle.
+///
+/// All but the weights is in memory. The weights are read from the file, and checked again, when a runtime is opened
+/// with the bundle; nothing reads the file after that, so a program may then do with it as it likes. Nothing is mapped:
+/// whatever happens to the file before, the worst result is an error.
 ///
 /// ```no_run
 /// use nestling_bundle::Bundle;
@@ -32,18 +27,16 @@ impl Storage {
 /// # Ok::<(), nestling_bundle::BundleError>(())
 /// ```
 pub struct Bundle {
-    storage: Storage,
-    format: u32,
-    known: [Section; 4],
-    unknown: Vec<Section>,
-    /// All parameters, where the file holds them otherwise than as f32.
-    decoded: Option<Vec<f32>>,
+    source: Source,
+    table: Table,
     id: BundleId,
     network_id: NetworkId,
     manifest: Manifest,
     space: ValidatedSpace,
     networks: Vec<Network>,
     calibrated: Vec<CalibratedChild>,
+    /// The section of the images, unless the whole bundle is in memory.
+    images: Vec<u8>,
 }
 
 /// A child that ships, with all that a bundle holds of it.
@@ -66,25 +59,16 @@ impl fmt::Debug for Bundle {
 }
 
 impl Bundle {
-    /// Maps and verifies a file.
+    /// Opens and verifies a file. A pipe is read into memory.
     ///
-    /// Replace a bundle by renaming a new file over it, never by writing into it: the pages are shared with the file.
+    /// Replace a bundle by renaming a new file over it, not by writing into it: what is written into the file between
+    /// this call and [`Bundle::weights`], or the opening of a runtime, is an error there.
     ///
     /// # Errors
     /// [`BundleError`] says whether the file is missing, foreign, of another version, cut off, damaged or
     /// contradictory.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, BundleError> {
-        let path = path.as_ref();
-        let open = |source| BundleError::Open { path: path.to_owned(), source };
-        let file = std::fs::File::open(path).map_err(open)?;
-        if file.metadata().map_err(open)?.len() == 0 {
-            return Err(BundleError::NotABundle); // an empty file cannot be mapped
-        }
-        // SAFETY: the mapping is private and read-only. Its one hazard, another process writing into the file, is
-        // excluded by the contract above; Nestling itself replaces files by rename only.
-        #[allow(unsafe_code)]
-        let map = unsafe { memmap2::MmapOptions::new().map_copy_read_only(&file) }.map_err(open)?;
-        Self::verify(Storage::Mapped(map))
+        Self::verify(Source::open(path.as_ref())?)
     }
 
     /// Copies and verifies bytes that are in memory: an Android asset, or a download on the web.
@@ -92,43 +76,49 @@ impl Bundle {
     /// # Errors
     /// As [`Bundle::open`].
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, BundleError> {
-        let mut words = vec![0u128; bytes.len().div_ceil(16)];
-        bytemuck::cast_slice_mut(&mut words)[..bytes.len()].copy_from_slice(bytes);
-        Self::verify(Storage::Owned(words, bytes.len()))
+        Self::verify(Source::Memory(bytes.to_vec()))
     }
 
-    fn verify(storage: Storage) -> Result<Self, BundleError> {
-        let Verified { version, identity, known, unknown } = header::decode(storage.bytes())?;
-        let section = |kind: usize| &storage.bytes()[known[kind].range.clone()];
-        let manifest = wire::decode(version, section(MANIFEST))?;
+    fn verify(source: Source) -> Result<Self, BundleError> {
+        let Verified { table, kept: [manifest, statistics, images] } = verify(&source)?;
+        let manifest = wire::decode(table.version, &manifest)?;
         let space = manifest.space.clone().validated()?;
-        let lengths = [WEIGHTS, STATISTICS, IMAGES].map(|kind| section(kind).len());
+        let lengths = [WEIGHTS, STATISTICS, IMAGES].map(|kind| table.known[kind].len());
         let networks = manifest.check(&space, lengths)?;
-        let decoded = section::decode(space.layout(), section(WEIGHTS), manifest.weight_storage)?;
-        let network_id = NetworkId::of(&manifest, known[WEIGHTS].checksum, known[STATISTICS].checksum)?;
-        let calibrated = calibrated(&networks, bytemuck::cast_slice(section(STATISTICS)))?;
-        let (id, format) = (BundleId(identity), version);
-        Ok(Self { storage, format, known, unknown, decoded, id, network_id, manifest, space, networks, calibrated })
+        let checksum = |kind: usize| table.known[kind].checksum;
+        let network_id = NetworkId::of(&manifest, checksum(WEIGHTS), checksum(STATISTICS))?;
+        let calibrated = calibrated(&networks, &statistics)?;
+        let id = BundleId(table.identity);
+        let bundle = Self { source, table, id, network_id, manifest, space, networks, calibrated, images };
+        if bundle.weight_storage() != WeightStorage::F32 {
+            bundle.visit(false, &mut |_, _| Ok::<(), BundleError>(()))?; // not every code is one that rounding gives
+        }
+        Ok(bundle)
     }
 
     /// The bytes of a known section as the file has them.
-    pub(super) fn section(&self, kind: usize) -> &[u8] {
-        &self.storage.bytes()[self.known[kind].range.clone()]
+    pub(super) fn section(&self, kind: usize) -> Result<Vec<u8>, BundleError> {
+        self.source.section(&self.table.known[kind])
     }
 
     /// Sections that only a newer version reads, each with its kind.
-    pub(super) fn unknown_sections(&self) -> impl Iterator<Item = (u64, &[u8])> {
-        self.unknown.iter().map(|section| (section.kind, &self.storage.bytes()[section.range.clone()]))
+    pub(super) fn unknown_sections(&self) -> Result<Vec<(u64, Vec<u8>)>, BundleError> {
+        self.table.unknown.iter().map(|section| Ok((section.kind, self.source.section(section)?))).collect()
     }
 
     /// Fields of the manifest that only a newer version reads, each with its number.
-    pub(super) fn unknown_fields(&self) -> Result<Vec<(u32, &[u8])>, BundleError> {
-        if self.format == 5 { Ok(Vec::new()) } else { wire::v6::unknown_fields(self.section(MANIFEST)) }
+    pub(super) fn unknown_fields(&self) -> Result<Vec<(u32, Vec<u8>)>, BundleError> {
+        if self.format() == 5 {
+            return Ok(Vec::new());
+        }
+        let manifest = self.section(MANIFEST)?;
+        let fields = wire::v6::unknown_fields(&manifest)?;
+        Ok(fields.into_iter().map(|(number, bytes)| (number, bytes.to_vec())).collect())
     }
 
     /// Format version of the file.
     pub fn format(&self) -> u32 {
-        self.format
+        self.table.version
     }
 
     /// Identity of the contents.
@@ -143,7 +133,7 @@ impl Bundle {
 
     /// Length of the file in bytes.
     pub fn file_bytes(&self) -> usize {
-        self.storage.bytes().len()
+        self.source.length() as usize
     }
 
     /// Everything small.
@@ -161,9 +151,42 @@ impl Bundle {
         self.space.layout()
     }
 
-    /// The flat vector of all shared parameters, as values whatever the storage.
-    pub fn weights(&self) -> &[f32] {
-        self.decoded.as_deref().unwrap_or_else(|| bytemuck::cast_slice(self.section(WEIGHTS)))
+    /// The flat vector of all shared parameters, as values whatever the storage; read from the file and decoded.
+    ///
+    /// # Errors
+    /// [`BundleError::Changed`] if the file is not any more what was opened.
+    pub fn weights(&self) -> Result<Vec<f32>, BundleError> {
+        let layout = self.layout();
+        let mut weights = vec![0.0; layout.len()];
+        self.visit_weights(|index, values| {
+            weights[layout.parameters[index].range()].copy_from_slice(values);
+            Ok::<(), BundleError>(())
+        })?;
+        Ok(weights)
+    }
+
+    /// The same, one shared tensor after the other: `put` gets each one's index among the layout's parameters and its
+    /// values. Only one of them is in memory at a time.
+    ///
+    /// # Errors
+    /// As [`Bundle::weights`], also after all tensors were given; and those of `put`.
+    pub fn visit_weights<E: From<BundleError>>(
+        &self,
+        mut put: impl FnMut(usize, &[f32]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        self.visit(true, &mut put)
+    }
+
+    fn visit<E: From<BundleError>>(
+        &self,
+        verified: bool,
+        put: &mut impl FnMut(usize, &[f32]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let section = &self.table.known[WEIGHTS];
+        let reader = self.source.reader(section.range.clone());
+        let mut input = Weights { source: &self.source, reader, verified };
+        section::visit(self.layout(), self.weight_storage(), &mut input, put)?;
+        if input.reader.checksum() == section.checksum { Ok(()) } else { Err(self.source.other_bytes().into()) }
     }
 
     /// How the file stores the weights.
@@ -173,7 +196,7 @@ impl Bundle {
 
     /// Bytes of the file that are weights.
     pub fn weight_bytes(&self) -> usize {
-        self.section(WEIGHTS).len()
+        self.table.known[WEIGHTS].len()
     }
 
     /// The children that ship, fewest MAdds first.
@@ -222,6 +245,11 @@ impl Bundle {
         self.pixels(false).zip(labels.iter().map(|&label| usize::from(label)))
     }
 
+    fn image_bytes(&self) -> &[u8] {
+        let Range { start, end } = self.table.known[IMAGES].range;
+        self.source.bytes().map_or(&self.images, |bytes| &bytes[start as usize..end as usize])
+    }
+
     /// The images that calibrate, or those that check; [`BundledImages::check`] holds.
     fn pixels(&self, calibration: bool) -> impl ExactSizeIterator<Item = Image<'_>> {
         let (side, format, length, first) = match self.images() {
@@ -231,19 +259,37 @@ impl Bundle {
                 (images.side, images.format, length, images.calibration as usize * length)
             }
         };
-        let (calibrating, checking) = self.section(IMAGES).split_at(first);
+        let (calibrating, checking) = self.image_bytes().split_at(first);
         let bytes = if calibration { calibrating } else { checking };
         bytes.chunks_exact(length).map(move |bytes| Image::of_checked(side, side, format, bytes))
     }
 }
 
+/// The section of the weights as it is read.
+struct Weights<'a> {
+    source: &'a Source,
+    reader: Reader<'a>,
+    /// Whether these very bytes were found to be right before.
+    verified: bool,
+}
+
+impl Input for Weights<'_> {
+    fn fill(&mut self, bytes: &mut [u8]) -> Result<(), BundleError> {
+        self.reader.fill(bytes).map_err(|error| self.source.changed(error))
+    }
+
+    fn unsound(&self, convolution: &Convolution, problem: &str) -> BundleError {
+        if self.verified {
+            return self.source.other_bytes();
+        }
+        BundleError::Inconsistent { problem: format!("layer `{}` has {problem}", convolution.name) }
+    }
+}
+
 /// Each child's statistics, from a section whose length is right.
-fn calibrated(networks: &[Network], mut values: &[f32]) -> Result<Vec<CalibratedChild>, BundleError> {
-    let mut take = |count: usize| {
-        let (own, rest) = values.split_at(count);
-        values = rest;
-        own.to_vec()
-    };
+fn calibrated(networks: &[Network], section: &[u8]) -> Result<Vec<CalibratedChild>, BundleError> {
+    let mut values = section.chunks_exact(4).map(|bytes| f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]));
+    let mut take = |count: usize| values.by_ref().take(count).collect();
     let child = |network: &Network| {
         let channels = network.normalised_channels();
         let statistics = Statistics { means: take(channels), variances: take(channels) };

@@ -44,73 +44,81 @@ pub(super) fn encode<'a>(
     }
 }
 
-/// All parameters, from a section whose length is right; nothing for f32, where the section is the parameters.
-pub(super) fn decode(
+/// Reads the weights' section, whose length is right, one shared tensor after the other: gives each tensor's index among
+/// the layout's parameters and its values. Only one tensor is in memory at a time.
+pub(super) fn visit<E: From<BundleError>>(
     layout: &ParameterLayout,
-    section: &[u8],
     storage: WeightStorage,
-) -> Result<Option<Vec<f32>>, BundleError> {
-    let (norms, codes) = section.split_at(4 * (layout.len() - weights::count(layout)));
+    input: &mut impl Input,
+    put: &mut impl FnMut(usize, &[f32]) -> Result<(), E>,
+) -> Result<(), E> {
+    let mut weights = Vec::new();
+    let is_norm = |index: &usize| storage == WeightStorage::F32 || layout.parameters[*index].role != Role::Weight;
+    for index in (0..layout.parameters.len()).filter(is_norm) {
+        put(index, input.values(layout.parameters[index].len(), &mut weights)?)?;
+    }
     match storage {
-        WeightStorage::F32 => Ok(None),
+        WeightStorage::F32 => Ok(()),
         WeightStorage::F16 => {
-            let mut parameters = with_norms(layout, norms);
-            let codes: &[u16] = bytemuck::cast_slice(codes);
-            check_halves(layout, codes)?;
-            weights::fill_from_halves(layout, codes, &mut parameters);
-            Ok(Some(parameters))
+            let mut codes = Vec::new();
+            for convolution in &layout.convolutions {
+                let codes = input.values(layout.parameters[convolution.weight].len(), &mut codes)?;
+                check_halves(codes).map_err(|problem| input.unsound(convolution, &problem))?;
+                weights.resize(codes.len(), 0.0);
+                weights::from_halves(codes, &mut weights);
+                put(convolution.weight, &weights)?;
+            }
+            Ok(())
         }
         WeightStorage::Int8 => {
-            let mut parameters = with_norms(layout, norms);
-            let (scales, codes) = codes.split_at(4 * weights::count_of_outputs(layout));
-            let (scales, codes): (&[f32], &[i8]) = (bytemuck::cast_slice(scales), bytemuck::cast_slice(codes));
-            check_codes(layout, codes, scales)?;
-            weights::dequantise(layout, codes, scales, &mut parameters);
-            Ok(Some(parameters))
+            let (mut scales, mut codes) = (Vec::new(), Vec::new());
+            input.values::<f32>(weights::count_of_outputs(layout), &mut scales)?;
+            for (convolution, scales) in weights::by_outputs(layout, &scales) {
+                let codes = input.values(layout.parameters[convolution.weight].len(), &mut codes)?;
+                check_codes(convolution, codes, scales).map_err(|problem| input.unsound(convolution, &problem))?;
+                weights.resize(codes.len(), 0.0);
+                weights::dequantise_one(convolution, codes, scales, &mut weights);
+                put(convolution.weight, &weights)?;
+            }
+            Ok(())
         }
     }
 }
 
-/// All parameters, of which only gammas, betas and biases are filled in.
-fn with_norms(layout: &ParameterLayout, norms: &[u8]) -> Vec<f32> {
-    let mut parameters = vec![0.0; layout.len()];
-    let mut norms: &[f32] = bytemuck::cast_slice(norms);
-    for parameter in layout.parameters.iter().filter(|parameter| parameter.role != Role::Weight) {
-        let (own, rest) = norms.split_at(parameter.len());
-        parameters[parameter.range()].copy_from_slice(own);
-        norms = rest;
+/// The bytes of a section, in order.
+pub(super) trait Input {
+    /// The next bytes.
+    fn fill(&mut self, bytes: &mut [u8]) -> Result<(), BundleError>;
+
+    /// The error of a layer whose weights are impossible.
+    fn unsound(&self, convolution: &Convolution, problem: &str) -> BundleError;
+
+    /// The next numbers, in a buffer that grows to the largest tensor.
+    fn values<'a, T: bytemuck::Pod>(&mut self, count: usize, buffer: &'a mut Vec<T>) -> Result<&'a [T], BundleError> {
+        buffer.resize(buffer.len().max(count), T::zeroed());
+        let values = &mut buffer[..count];
+        self.fill(bytemuck::cast_slice_mut(values))?;
+        Ok(values)
     }
-    parameters
 }
 
-fn unsound(convolution: &Convolution, problem: &str) -> BundleError {
-    BundleError::Inconsistent { problem: format!("layer `{}` has {problem}", convolution.name) }
-}
-
-fn check_halves(layout: &ParameterLayout, codes: &[u16]) -> Result<(), BundleError> {
-    for (convolution, codes) in weights::by_convolution(layout, codes) {
-        if let Some(value) = codes.iter().map(|&bits| f16::from_bits(bits)).find(|value| !value.is_finite()) {
-            return Err(unsound(convolution, &format!("the f16 weight {value}")));
-        }
+fn check_halves(codes: &[u16]) -> Result<(), String> {
+    match codes.iter().map(|&bits| f16::from_bits(bits)).find(|value| !value.is_finite()) {
+        Some(value) => Err(format!("the f16 weight {value}")),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 /// Accepts only codes and scales that rounding gives, so that rounding for the GPU gives the very same codes.
-fn check_codes(layout: &ParameterLayout, codes: &[i8], scales: &[f32]) -> Result<(), BundleError> {
-    for ((convolution, codes), (_, scales)) in
-        weights::by_convolution(layout, codes).zip(weights::by_outputs(layout, scales))
-    {
-        for (row, &scale) in codes.chunks_exact(weights::row_length(convolution, codes.len())).zip(scales) {
-            if !weights::is_scale(scale) {
-                return Err(unsound(convolution, &format!("{scale} as an int8 scale")));
-            }
-            let most = row.iter().map(|code| code.unsigned_abs()).max().unwrap_or(0);
-            let expected = if scale > 0.0 { MAX_CODE.unsigned_abs() } else { 0 };
-            if most != expected {
-                let problem = format!("an int8 row whose largest code is {most}, not {expected}");
-                return Err(unsound(convolution, &problem));
-            }
+fn check_codes(convolution: &Convolution, codes: &[i8], scales: &[f32]) -> Result<(), String> {
+    for (row, &scale) in codes.chunks_exact(weights::row_length(convolution, codes.len())).zip(scales) {
+        if !weights::is_scale(scale) {
+            return Err(format!("{scale} as an int8 scale"));
+        }
+        let most = row.iter().map(|code| code.unsigned_abs()).max().unwrap_or(0);
+        let expected = if scale > 0.0 { MAX_CODE.unsigned_abs() } else { 0 };
+        if most != expected {
+            return Err(format!("an int8 row whose largest code is {most}, not {expected}"));
         }
     }
     Ok(())
@@ -122,15 +130,27 @@ mod tests {
     use nestling_core::space::SearchSpace;
     use proptest::prelude::*;
 
-    /// As in a file, where the section starts at a multiple of 64 bytes.
-    fn decode_bytes(
-        layout: &ParameterLayout,
-        section: &[u8],
-        storage: WeightStorage,
-    ) -> Result<Option<Vec<f32>>, BundleError> {
-        let mut words = vec![0u128; section.len().div_ceil(16)];
-        bytemuck::cast_slice_mut(&mut words)[..section.len()].copy_from_slice(section);
-        decode(layout, &bytemuck::cast_slice(&words)[..section.len()], storage)
+    impl Input for &[u8] {
+        fn fill(&mut self, bytes: &mut [u8]) -> Result<(), BundleError> {
+            let (own, rest) = self.split_at(bytes.len());
+            bytes.copy_from_slice(own);
+            *self = rest;
+            Ok(())
+        }
+
+        fn unsound(&self, convolution: &Convolution, problem: &str) -> BundleError {
+            BundleError::Inconsistent { problem: format!("layer `{}` has {problem}", convolution.name) }
+        }
+    }
+
+    fn decode(layout: &ParameterLayout, mut section: &[u8], storage: WeightStorage) -> Result<Vec<f32>, BundleError> {
+        let mut parameters = vec![f32::NAN; layout.len()];
+        visit(layout, storage, &mut section, &mut |index, values: &[f32]| {
+            parameters[layout.parameters[index].range()].copy_from_slice(values);
+            Ok::<(), BundleError>(())
+        })?;
+        assert!(section.is_empty(), "{} bytes were not read", section.len());
+        Ok(parameters)
     }
 
     /// The codes at the section's end, as bytes.
@@ -150,7 +170,7 @@ mod tests {
             for storage in WeightStorage::ALL {
                 let section = encode(&layout, &exact, storage).unwrap();
                 prop_assert_eq!(section.len(), length(&layout, storage));
-                let decoded = decode_bytes(&layout, &section, storage).unwrap().unwrap_or_else(|| exact.clone());
+                let decoded = decode(&layout, &section, storage).unwrap();
                 prop_assert!(*storage.round(&layout, &exact).unwrap() == *decoded);
                 let again = encode(&layout, &decoded, storage).unwrap();
                 prop_assert!(codes(&layout, &section, storage) == codes(&layout, &again, storage), "{}", storage);
@@ -166,7 +186,7 @@ mod tests {
         let damaged = |storage, at: usize, with: &[u8]| {
             let mut section = encode(&layout, &exact, storage).unwrap().into_owned();
             section[at..at + with.len()].copy_from_slice(with);
-            decode_bytes(&layout, &section, storage).map(drop)
+            decode(&layout, &section, storage).map(drop)
         };
         let last = length(&layout, WeightStorage::F16) - 2;
         assert!(damaged(WeightStorage::F16, norms, &f16::MAX.to_bits().to_le_bytes()).is_ok());

@@ -155,12 +155,17 @@ impl Bundle {
     /// same to the byte, and so are [`Bundle::network_id`] and the parts that only a newer version reads.
     ///
     /// # Errors
-    /// [`BundleError::Inconsistent`] if a table holds impossible times, or there are too many for a manifest.
+    /// [`BundleError::Inconsistent`] if a table holds impossible times, or there are too many for a manifest;
+    /// [`BundleError::Changed`] if the file is not any more what was opened.
     pub fn with_latency_tables(&self, tables: Vec<LatencyTable>) -> Result<Vec<u8>, BundleError> {
         let manifest = Manifest { latency_tables: tables, ..self.manifest().clone() };
-        let sections = [WEIGHTS, STATISTICS, IMAGES].map(|kind| self.section(kind));
-        manifest.check(self.space(), sections.map(<[u8]>::len))?;
-        let manifest = v6::encode(&manifest, &self.unknown_fields()?)?;
-        lay_out(&manifest, sections, self.unknown_sections())
+        let [weights, statistics, images] = [WEIGHTS, STATISTICS, IMAGES].map(|kind| self.section(kind));
+        let (weights, statistics, images) = (weights?, statistics?, images?);
+        manifest.check(self.space(), [weights.len(), statistics.len(), images.len()])?;
+        let (fields, sections) = (self.unknown_fields()?, self.unknown_sections()?);
+        let fields: Vec<(u32, &[u8])> = fields.iter().map(|(number, bytes)| (*number, &bytes[..])).collect();
+        let manifest = v6::encode(&manifest, &fields)?;
+        let unknown = sections.iter().map(|(kind, bytes)| (*kind, &bytes[..]));
+        lay_out(&manifest, [&weights, &statistics, &images], unknown)
     }
 }

@@ -22,14 +22,17 @@ pub enum PictureError {
         source: Box<PictureError>,
     },
     /// Another format, or none.
-    #[error("it is neither a JPEG nor a PNG file; convert it to one of them")]
-    Format,
-    /// The end is missing.
+    #[error("it is {found}; convert it to JPEG, PNG or WebP")]
+    Format {
+        /// What it is instead, by its first bytes: `a HEIC file`, `of an unknown format`.
+        found: &'static str,
+    },
+    /// Pixels are missing at the end.
     #[error("the {format} file is cut off after {bytes} bytes; copy or download it again")]
     CutOff {
-        /// JPEG or PNG.
+        /// JPEG, PNG or WebP.
         format: &'static str,
-        /// Bytes that are there.
+        /// Bytes that are there, without an end marker or anything behind it.
         bytes: usize,
     },
     /// A side is too small or too large.
@@ -38,7 +41,7 @@ pub enum PictureError {
     /// It claims more pixels than so few bytes can hold.
     #[error("a {format} file of {bytes} bytes cannot hold {width}x{height} pixels; it is damaged, or made to do harm")]
     Implausible {
-        /// JPEG or PNG.
+        /// JPEG, PNG or WebP.
         format: &'static str,
         /// Bytes of the file.
         bytes: usize,
@@ -47,22 +50,31 @@ pub enum PictureError {
         /// Claimed height in pixels.
         height: u32,
     },
-    /// It needs too much memory.
-    #[error("its {width}x{height} pixels take {bytes} bytes, at most {limit} are decoded; shrink it")]
+    /// Decoding needs too much memory.
+    #[error(
+        "decoding its {width}x{height} pixels takes {bytes} bytes of memory, and `PictureOptions::max_bytes` allows \
+         {limit}; allow more, or shrink it"
+    )]
     TooLarge {
         /// Width in pixels.
         width: u32,
         /// Height in pixels.
         height: u32,
-        /// Bytes of the decoded pixels.
+        /// Bytes of memory that decoding takes, the file not included.
         bytes: u64,
+        /// Most bytes.
+        limit: u64,
+    },
+    /// The file is too long.
+    #[error("it has more than {limit} bytes, which `PictureOptions::max_bytes` allows; allow more, or shrink it")]
+    FileTooLarge {
         /// Most bytes.
         limit: u64,
     },
     /// The decoder gave up.
     #[error("the {format} file is damaged or of a kind that is not supported: {problem}; save it again")]
     Damaged {
-        /// JPEG or PNG.
+        /// JPEG, PNG or WebP.
         format: &'static str,
         /// The decoder's message.
         problem: String,
@@ -75,11 +87,12 @@ impl PictureError {
         match self {
             Self::Open { .. } => "picture_open",
             Self::InFile { source, .. } => source.code(),
-            Self::Format => "picture_format",
+            Self::Format { .. } => "picture_format",
             Self::CutOff { .. } => "picture_cut_off",
             Self::Size(_) => "picture_size",
             Self::Implausible { .. } => "picture_implausible",
             Self::TooLarge { .. } => "picture_too_large",
+            Self::FileTooLarge { .. } => "picture_file_too_large",
             Self::Damaged { .. } => "picture_damaged",
         }
     }
@@ -88,8 +101,9 @@ impl PictureError {
     pub fn path(&self) -> Option<&Path> {
         match self {
             Self::Open { path, .. } | Self::InFile { path, .. } => Some(path),
-            Self::Format
+            Self::Format { .. }
             | Self::CutOff { .. }
+            | Self::FileTooLarge { .. }
             | Self::Size(_)
             | Self::Implausible { .. }
             | Self::TooLarge { .. }
@@ -107,11 +121,12 @@ mod tests {
         let kinds = || {
             let size = ImageError::Size { width: 1, height: 1, smallest: 2, largest: 9 };
             [
-                PictureError::Format,
+                PictureError::Format { found: "a GIF file" },
                 PictureError::CutOff { format: "PNG", bytes: 9 },
                 PictureError::Size(size),
                 PictureError::Implausible { format: "PNG", bytes: 9, width: 9, height: 9 },
                 PictureError::TooLarge { width: 9, height: 9, bytes: 9, limit: 8 },
+                PictureError::FileTooLarge { limit: 8 },
                 PictureError::Damaged { format: "PNG", problem: "a".into() },
             ]
         };

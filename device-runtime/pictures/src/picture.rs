@@ -1,18 +1,14 @@
-use crate::PictureError;
-use image::codecs::{jpeg::JpegDecoder, png::PngDecoder};
+use crate::format::{Format, recognise};
+use crate::rows::Rows;
+use crate::{PictureError, PictureOptions, jpeg, plan, png, webp};
 use image::metadata::Orientation;
-use image::{DynamicImage, ImageBuffer, ImageDecoder, ImageFormat, Limits, Pixel};
-use nestling_core::image::{Image, PixelFormat, check_size};
+use image::{DynamicImage, GrayImage, RgbImage, RgbaImage};
+use nestling_core::image::{Image, PixelFormat};
 use std::fs::File;
-use std::io::{Cursor, Read};
+use std::io::Read;
 use std::path::Path;
 
-/// Most bytes of a file, and of the pixels in it: enough for the largest phone cameras.
-const MAX_BYTES: u64 = 512 << 20;
-/// Pictures whose centred square is larger are halved until it is not: 64 MiB on the GPU are what every adapter binds.
-const MAX_SQUARE: u32 = 4096;
-
-/// An image that owns its pixels, read from a JPEG or PNG file and turned upright.
+/// An image that owns its pixels, read from a JPEG, PNG or WebP file and turned upright.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Picture {
     width: u32,
@@ -22,161 +18,122 @@ pub struct Picture {
 }
 
 impl Picture {
-    /// Reads a JPEG or PNG file; see [`Picture::decode`].
+    /// Most pixels on a side of a picture's centred square. Larger ones are halved until they fit.
+    pub const MAX_SQUARE: u32 = plan::MAX_SQUARE;
+
+    /// Reads a file with the default options; see [`Picture::decode`].
     ///
     /// # Errors
     /// [`PictureError::Open`] if the file cannot be read, [`PictureError::InFile`] if it is not a picture.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, PictureError> {
-        let path = path.as_ref();
-        let mut bytes = Vec::new();
-        File::open(path)
-            .and_then(|file| file.take(MAX_BYTES).read_to_end(&mut bytes))
-            .map_err(|source| PictureError::Open { path: path.to_owned(), source })?;
-        Self::decode(&bytes).map_err(|source| PictureError::InFile { path: path.to_owned(), source: Box::new(source) })
+        Self::open_with(path, &PictureOptions::default())
     }
 
-    /// Decodes a JPEG or PNG file, whichever it is by its first bytes: grey, palette or colour, of any bit depth.
+    /// Reads a file; see [`Picture::decode`].
     ///
-    /// The picture is turned upright by its EXIF tag. Grey stays grey, 16 bits become 8, transparency is ignored. Where
-    /// the centred square has more than 4096 pixels a side, every 2x2 pixels become their mean, until it has not.
+    /// # Errors
+    /// As [`Picture::open`].
+    pub fn open_with(path: impl AsRef<Path>, options: &PictureOptions) -> Result<Self, PictureError> {
+        in_file(path.as_ref(), options, |bytes| Self::decode_with(bytes, options))
+    }
+
+    /// Decodes a file with the default options: JPEG, PNG or WebP, whichever it is by its first bytes, of any bit depth.
+    ///
+    /// The picture is turned upright by its EXIF tag. Grey stays grey, 16 bits become 8. Transparent pixels are shown on
+    /// [`PictureOptions::background`]. Of an animation, the first image is read.
+    ///
+    /// Only the centred square of an image is ever classified. Where it has more than [`Picture::MAX_SQUARE`] pixels a
+    /// side, every 2x2, 4x4 or more pixels become their mean; where a side is still longer than
+    /// [`Image::MAX_SIDE`], as many pixels go at both ends.
+    ///
+    /// A file without its end, or with other bytes behind it, is accepted if all its pixels are there.
     ///
     /// # Errors
     /// [`PictureError`] if the bytes are another format, cut off, damaged or too large; nothing larger than they can
     /// hold is set aside.
     pub fn decode(bytes: &[u8]) -> Result<Self, PictureError> {
-        let decoded = match image::guess_format(bytes) {
-            Ok(ImageFormat::Jpeg) => decode_jpeg(bytes)?,
-            Ok(ImageFormat::Png) => decode_png(bytes)?,
-            _ => return Err(PictureError::Format),
-        };
-        Ok(Self::upright(decoded))
+        Self::decode_with(bytes, &PictureOptions::default())
     }
 
-    /// Halves first: what follows then has less to copy.
-    fn upright((decoded, orientation): (DynamicImage, Orientation)) -> Self {
-        let is_grey = !decoded.color().has_color();
-        let mut image = if is_grey {
-            DynamicImage::ImageLuma8(halved(decoded.into_luma8()))
-        } else {
-            DynamicImage::ImageRgb8(halved(decoded.into_rgb8()))
+    /// Decodes a file; see [`Picture::decode`].
+    ///
+    /// # Errors
+    /// As [`Picture::decode`].
+    pub fn decode_with(bytes: &[u8], options: &PictureOptions) -> Result<Self, PictureError> {
+        check_length(bytes, options)?;
+        let (rows, orientation) = match recognise(bytes)? {
+            Format::Jpeg => jpeg::decode(bytes, options)?,
+            Format::Png => png::decode(bytes, options)?,
+            Format::WebP => webp::decode(bytes, options)?,
         };
+        Ok(Self::upright(rows, orientation))
+    }
+
+    /// Reads only the header of a file: the width and height that its picture will have.
+    ///
+    /// # Errors
+    /// As [`Picture::open`]; but a file may be damaged behind its header.
+    pub fn read_size(path: impl AsRef<Path>, options: &PictureOptions) -> Result<(u32, u32), PictureError> {
+        in_file(path.as_ref(), options, |bytes| {
+            let (plan, orientation) = match recognise(bytes)? {
+                Format::Jpeg => jpeg::size(bytes, options)?,
+                Format::Png => png::size(bytes, options)?,
+                Format::WebP => webp::size(bytes, options)?,
+            };
+            let (width, height) = (plan.columns.count, plan.rows.count);
+            Ok(if swaps_sides(orientation) { (height, width) } else { (width, height) })
+        })
+    }
+
+    fn upright(rows: Rows, orientation: Orientation) -> Self {
+        let (width, height, format, bytes) = rows.finish();
+        if orientation == Orientation::NoTransforms {
+            return Self { width, height, format, bytes };
+        }
+        let image = match format {
+            PixelFormat::Grey8 => GrayImage::from_raw(width, height, bytes).map(DynamicImage::from),
+            PixelFormat::Rgb8 => RgbImage::from_raw(width, height, bytes).map(DynamicImage::from),
+            // Turning does not look at the order of the channels.
+            PixelFormat::Rgba8 | PixelFormat::Bgra8 => {
+                RgbaImage::from_raw(width, height, bytes).map(DynamicImage::from)
+            }
+        };
+        // There are exactly as many bytes as pixels: all rows were pushed.
+        let mut image = image.unwrap_or_default();
         image.apply_orientation(orientation);
-        let (width, height) = (image.width(), image.height());
-        let (format, bytes) = if is_grey {
-            (PixelFormat::Grey8, image.into_luma8().into_raw())
-        } else {
-            (PixelFormat::Rgba8, image.into_rgba8().into_raw())
-        };
-        Self { width, height, format, bytes }
+        Self { width: image.width(), height: image.height(), format, bytes: image.into_bytes() }
     }
 
     /// The pixels, borrowed.
     pub fn image(&self) -> Image<'_> {
-        // The decoder checked the sides; halving and turning keep them within bounds.
+        // The header's sides were checked; halving, cutting and turning keep them within bounds.
         Image::of_checked(self.width, self.height, self.format, &self.bytes)
     }
 }
 
-fn decode_jpeg(bytes: &[u8]) -> Result<(DynamicImage, Orientation), PictureError> {
-    let format = "JPEG";
-    // The decoder would fill what is missing with grey.
-    if !jpeg_ends(bytes) {
-        return Err(PictureError::CutOff { format, bytes: bytes.len() });
-    }
-    let mut decoder = JpegDecoder::new(Cursor::new(bytes)).map_err(damaged(format))?;
-    // A block of 8x8 pixels takes one bit at least; twice that, for subsampled components of odd shapes.
-    check(&decoder, format, bytes, 8 * 64 * 2)?;
-    let orientation = decoder.orientation().map_err(damaged(format))?;
-    Ok((DynamicImage::from_decoder(decoder).map_err(damaged(format))?, orientation))
+fn swaps_sides(orientation: Orientation) -> bool {
+    use Orientation::{Rotate90, Rotate90FlipH, Rotate270, Rotate270FlipH};
+    matches!(orientation, Rotate90 | Rotate270 | Rotate90FlipH | Rotate270FlipH)
 }
 
-fn decode_png(bytes: &[u8]) -> Result<(DynamicImage, Orientation), PictureError> {
-    let format = "PNG";
-    if !png_chunks(bytes).any(|(name, _)| name == b"IEND") {
-        return Err(PictureError::CutOff { format, bytes: bytes.len() });
-    }
-    let mut limits = Limits::no_limits();
-    limits.max_alloc = Some(MAX_BYTES);
-    let decoder = PngDecoder::with_limits(Cursor::new(bytes), limits).map_err(damaged(format))?;
-    // Deflate shrinks to 1/1032 at best, and a pixel may be one bit.
-    check(&decoder, format, bytes, 8 * 1032)?;
-    // The decoder does not look behind the pixels, where some programs put it.
-    let orientation = png_chunks(bytes)
-        .find(|(name, _)| name == b"eXIf")
-        .and_then(|(_, exif)| Orientation::from_exif_chunk(exif))
-        .unwrap_or(Orientation::NoTransforms);
-    Ok((DynamicImage::from_decoder(decoder).map_err(damaged(format))?, orientation))
+fn check_length(bytes: &[u8], options: &PictureOptions) -> Result<(), PictureError> {
+    let limit = options.max_bytes;
+    if bytes.len() as u64 > limit { Err(PictureError::FileTooLarge { limit }) } else { Ok(()) }
 }
 
-fn damaged(format: &'static str) -> impl Fn(image::ImageError) -> PictureError {
-    move |error| PictureError::Damaged { format, problem: error.to_string() }
-}
-
-/// Refuses a header before anything is set aside for what it claims.
-fn check(
-    decoder: &impl ImageDecoder,
-    format: &'static str,
-    bytes: &[u8],
-    pixels_per_byte: u64,
-) -> Result<(), PictureError> {
-    let (width, height) = decoder.dimensions();
-    check_size(width, height)?;
-    if u64::from(width) * u64::from(height) > bytes.len() as u64 * pixels_per_byte {
-        return Err(PictureError::Implausible { format, bytes: bytes.len(), width, height });
-    }
-    match decoder.total_bytes() {
-        bytes if bytes > MAX_BYTES => Err(PictureError::TooLarge { width, height, bytes, limit: MAX_BYTES }),
-        _ => Ok(()),
-    }
-}
-
-/// Whether a JPEG file has its end marker; that of a thumbnail inside a segment does not count.
-fn jpeg_ends(bytes: &[u8]) -> bool {
-    let mut rest = bytes.get(2..).unwrap_or_default();
-    while let [first, after @ ..] = rest {
-        rest = match (first, after) {
-            (0xff, [0xd9, ..]) => return true,
-            // A stuffed byte, or a marker that stands alone.
-            (0xff, [0x00 | 0x01 | 0xd0..=0xd7, after @ ..]) => after,
-            // Fill bytes may precede a marker.
-            (0xff, [0xff, ..]) => after,
-            (0xff, [_, high, low, ..]) => {
-                let length = usize::from(u16::from_be_bytes([*high, *low]));
-                after.get(1 + length..).unwrap_or_default()
-            }
-            _ => after,
-        };
-    }
-    false
-}
-
-/// Names and contents of a PNG file's chunks, as far as they are complete.
-fn png_chunks(bytes: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
-    let mut rest = bytes.get(8..).unwrap_or_default();
-    std::iter::from_fn(move || {
-        let (length, after) = rest.split_first_chunk::<4>()?;
-        let length = u32::from_be_bytes(*length) as usize;
-        let (name, after) = after.split_at_checked(4)?;
-        let (content, after) = after.split_at_checked(length)?;
-        rest = after.get(4..)?; // behind the checksum
-        Some((name, content))
-    })
-}
-
-fn halved<P: Pixel<Subpixel = u8>>(mut image: ImageBuffer<P, Vec<u8>>) -> ImageBuffer<P, Vec<u8>> {
-    while image.width().min(image.height()) > MAX_SQUARE {
-        image = ImageBuffer::from_fn(image.width() / 2, image.height() / 2, |x, y| {
-            let four =
-                [(0, 0), (1, 0), (0, 1), (1, 1)].map(|(right, down)| image.get_pixel(2 * x + right, 2 * y + down));
-            let mut mean = *four[0];
-            for (channel, value) in mean.channels_mut().iter_mut().enumerate() {
-                let sum: u16 = four.iter().map(|pixel| u16::from(pixel.channels()[channel])).sum();
-                *value = ((sum + 2) / 4) as u8;
-            }
-            mean
-        });
-    }
-    image
+/// Reads a file, and takes something from its bytes.
+fn in_file<T>(
+    path: &Path,
+    options: &PictureOptions,
+    take: impl FnOnce(&[u8]) -> Result<T, PictureError>,
+) -> Result<T, PictureError> {
+    let mut bytes = Vec::new();
+    File::open(path)
+        .and_then(|file| file.take(options.max_bytes.saturating_add(1)).read_to_end(&mut bytes))
+        .map_err(|source| PictureError::Open { path: path.to_owned(), source })?;
+    check_length(&bytes, options)
+        .and_then(|()| take(&bytes))
+        .map_err(|source| PictureError::InFile { path: path.to_owned(), source: Box::new(source) })
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let (width, height, bytes) = (28, 28, vec![0; 28 * 28 * 4]);
-//! let bundle = Bundle::open("fashion.nestling")?; // mapped, verified, nothing trusted
+//! let bundle = Bundle::open("fashion.nestling")?; // verified, nothing trusted
 //! let runtime = Runtime::open(&bundle, &RuntimeOptions::default())?; // adapter, shared weights, pipelines
 //! let choice = runtime.choose(Budget::p90(Millis(8.0)))?; // measured on this device; active from now on
 //! println!("{choice}"); // child, predicted and measured ms, accuracy, why
@@ -36,7 +36,7 @@
 //! # Features
 //! | feature | adds |
 //! | --- | --- |
-//! | `pictures` | `Picture`, which reads JPEG and PNG files |
+//! | `pictures` | `Picture`, which reads JPEG, PNG and WebP files |
 
 mod engine;
 mod error;
@@ -55,12 +55,12 @@ pub use nestling_bundle::{Bundle, BundleError, DeviceProfile, ProfileError, Stal
 pub use nestling_core::arithmetic::Arithmetic;
 pub use nestling_core::choosing::{Budget, Candidate, Choice, SearchBudget};
 pub use nestling_core::governor::{Decision, Governor, GovernorOptions, Rung, ThermalHint};
-pub use nestling_core::image::{Image, ImageError, PixelFormat, Plane, YuvColour, YuvMatrix, YuvRange};
+pub use nestling_core::image::{Image, ImageError, Orientation, PixelFormat, Plane, YuvColour, YuvMatrix, YuvRange};
 pub use nestling_core::metrics::{Latency, MAdds, Millis, Quantile, Top1};
 pub use nestling_core::space::{CalibratedChild, Child, ChildEntry, SpaceError};
 pub use nestling_core::weights::WeightStorage;
 #[cfg(feature = "pictures")]
-pub use nestling_pictures::{Picture, PictureError};
+pub use nestling_pictures::{Picture, PictureError, PictureOptions};
 pub use profiling::ProfileOptions;
 pub use progress::{OnProgress, Phase, Progress};
 pub use session::{

@@ -2,8 +2,8 @@
 //! release.
 
 pub use crate::engine::{
-    EngineOptions, HostSpan, LayerPlan, LayerTimes, LoadTimes, MemoryUse, Planner, Supernet, Timeline, Traits,
-    kernels_fingerprint, vendor_tiles, weight_bytes,
+    EngineOptions, HostSpan, LayerPlan, LayerTimes, LoadTimes, MemoryUse, Planner, PutTensor, Supernet, Timeline,
+    Traits, WeightSource, kernels_fingerprint, vendor_tiles, weight_bytes,
 };
 pub use crate::gpu::{CacheFault, CacheSave, CacheStart, CacheUnused, Counters, PipelineCacheState, Vendor};
 pub use crate::profiling::{ChoiceTimer, DriftMeter, Subject, measure};

@@ -42,7 +42,7 @@ impl Eval {
         let data = self.data.load_for(bundle.space())?;
         let test = &data.test;
         let (calibration, _) = data.training.split_at(self.calibration as usize);
-        let parameters = Parameters::from_values(bundle.space(), bundle.weights(), device);
+        let parameters = Parameters::from_values(bundle.space(), &bundle.weights()?, device);
         let resizer = Resizer::new(bundle.space(), &bundle.manifest().preprocessing, test.images.width, device);
         let mut names = self.child;
         if names.is_empty() {

@@ -4,8 +4,8 @@ mod onnx;
 #[allow(missing_docs, reason = "the names are the specification's")]
 mod proto;
 
-use nestling_bundle::Bundle;
 use nestling_bundle::atomic_file::{WriteError, write_atomically};
+use nestling_bundle::{Bundle, BundleError};
 use nestling_core::image::Preprocessing;
 use nestling_core::reference::SharedWeights;
 use nestling_core::space::{Network, SearchSpace, Statistics};
@@ -44,6 +44,9 @@ pub enum ExportError {
         /// Message of the format's library.
         problem: String,
     },
+    /// The bundle cannot be read any more.
+    #[error(transparent)]
+    Bundle(#[from] BundleError),
     /// The disk does not take the file.
     #[error(transparent)]
     Write(#[from] WriteError),
@@ -54,6 +57,7 @@ impl ExportError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Format { .. } => "export_format",
+            Self::Bundle(error) => error.code(),
             Self::Write(error) => error.code(),
         }
     }
@@ -153,12 +157,12 @@ impl Exported<'_> {
 /// # Panics
 /// If `index` is not a place in [`Bundle::children`].
 pub fn export(bundle: &Bundle, index: usize, format: Format, path: &Path) -> Result<usize, ExportError> {
-    let calibrated = &bundle.calibrated()[index];
+    let (calibrated, weights) = (&bundle.calibrated()[index], bundle.weights()?);
     let child = Exported {
         name: &bundle.children()[index].name,
         space: bundle.space(),
         network: &bundle.networks()[index],
-        weights: SharedWeights { layout: bundle.layout(), values: bundle.weights() },
+        weights: SharedWeights { layout: bundle.layout(), values: &weights },
         statistics: calibrated.statistics(),
         preprocessing: Some(&bundle.manifest().preprocessing),
     };

@@ -82,7 +82,7 @@ pub fn add_profiles(
     }
     let bytes = bundle.with_latency_tables(tables).map_err(of_bundle)?;
     let written = Bundle::from_bytes(&bytes).map_err(of_bundle)?;
-    // Some systems cannot replace a mapped file.
+    // Some systems cannot replace an open file.
     drop(bundle);
     file.write(&bytes).map_err(NewFileError::from)?;
     Ok((all, written))

@@ -17,7 +17,7 @@ impl Device {
         let mut options = EngineOptions::default();
         options.max_image_side = options.max_image_side.max(largest_side);
         let preprocessing = &bundle.manifest().preprocessing;
-        Ok(Self(Supernet::load(&context, bundle.space(), bundle.weights(), preprocessing, &options)?))
+        Ok(Self(Supernet::load(&context, bundle.space(), &bundle.weights()?, preprocessing, &options)?))
     }
 
     /// The adapter, its driver and its backend.

@@ -41,7 +41,7 @@ impl<'a> GoldenMaker<'a> {
     pub fn open(bundle: &'a Bundle, pictures: &[Image<'_>]) -> Result<Self, ParityError> {
         let fraction = bundle.manifest().preprocessing.centre_fraction;
         let largest_side = pictures.iter().map(|picture| picture.crop(fraction).side).max().unwrap_or(0);
-        let parameters = Parameters::from_values(bundle.space(), bundle.weights(), tch::Device::Cpu);
+        let parameters = Parameters::from_values(bundle.space(), &bundle.weights()?, tch::Device::Cpu);
         Ok(Self { bundle, parameters, device: Device::open(bundle, largest_side)? })
     }
 

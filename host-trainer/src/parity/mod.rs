@@ -92,7 +92,8 @@ pub fn parity(
 ) -> Result<ParityReport, ParityError> {
     images.check_fits(bundle.space())?;
     let (space, preprocessing) = (bundle.space(), &bundle.manifest().preprocessing);
-    let parameters = Parameters::from_values(space, bundle.weights(), tch::Device::Cpu);
+    let weights = bundle.weights()?;
+    let parameters = Parameters::from_values(space, &weights, tch::Device::Cpu);
     let side = images.images.width;
     let resizer = Resizer::new(space, preprocessing, side, tch::Device::Cpu);
     let children = children(bundle, random, &parameters, &resizer, calibration)?;
@@ -100,7 +101,7 @@ pub fn parity(
         .map(|pixels| Image::grey8(side, images.images.height, pixels))
         .collect::<Result<_, _>>()?;
     let device = Device::open(bundle, side)?;
-    let shared = SharedWeights { layout: bundle.layout(), values: bundle.weights() };
+    let shared = SharedWeights { layout: bundle.layout(), values: &weights };
     let (mut worst, mut worst_to_reference, mut agreed) = (0.0f64, 0.0f64, 0usize);
     for (done, (network, calibrated)) in children.iter().enumerate() {
         let trainer_logits = logits(calibrated, network, &parameters, &resizer, images, 128);

@@ -1,6 +1,6 @@
 use crate::data::Dataset;
 use crate::run_folder::{RunError, Step, read_json};
-use nestling_lab::documents::Classified;
+use nestling_lab::documents::{Classified, ClassifiedImage, Tried};
 use std::path::{Path, PathBuf};
 
 /// Number of images on the page.
@@ -49,26 +49,30 @@ pub fn has_samples(folder: &Path) -> bool {
 /// # Errors
 /// [`RunError::Damaged`] if a file cannot be read.
 pub(super) fn read_samples(folder: &Path, images: &Dataset) -> Result<Vec<Sample>, RunError> {
-    let mut all: Vec<Classified> = Vec::new();
-    while classified_path(folder, all.len()).exists() {
-        all.push(read_json(&classified_path(folder, all.len()), Step::Demo)?);
+    let mut files: Vec<Classified> = Vec::new();
+    while classified_path(folder, files.len()).exists() {
+        files.push(read_json(&classified_path(folder, files.len()), Step::Demo)?);
     }
-    let count = all.iter().map(|classified| classified.images.len()).min().unwrap_or(0).min(images.len());
-    let expected = |index: usize| all[0].images[index].expected.clone().unwrap_or_default();
-    let is_wrong = |index: &usize| all.iter().any(|child| child.images[*index].label != expected(*index));
+    // Up to the first image without an answer.
+    let answered =
+        |file: &Classified| -> Vec<ClassifiedImage> { file.images.iter().map_while(Tried::done).cloned().collect() };
+    let all: Vec<Vec<ClassifiedImage>> = files.iter().map(answered).collect();
+    let count = all.iter().map(Vec::len).min().unwrap_or(0).min(images.len());
+    let expected = |index: usize| all[0][index].expected.clone().unwrap_or_default();
+    let is_wrong = |index: &usize| all.iter().any(|child| child[*index].label != expected(*index));
     let (wrong, right): (Vec<usize>, Vec<usize>) = (0..count).partition(is_wrong);
     let shown = wrong.into_iter().take(MAX_SAMPLES / 2).chain(right).take(MAX_SAMPLES);
-    let answer = |classified: &Classified, index: usize| Answer {
-        name: classified.name.clone().unwrap_or_else(|| classified.child.clone()),
-        label: classified.images[index].label.clone(),
-        probability: classified.images[index].probability,
+    let answer = |(file, answers): (&Classified, &Vec<ClassifiedImage>), index: usize| Answer {
+        name: file.name.clone().unwrap_or_else(|| file.child.clone()),
+        label: answers[index].label.clone(),
+        probability: answers[index].probability,
     };
     let sample = |index: usize| Sample {
         pixels: images.pixels(index).to_vec(),
         width: images.images.width,
         height: images.images.height,
         label: expected(index),
-        answers: all.iter().map(|classified| answer(classified, index)).collect(),
+        answers: files.iter().zip(&all).map(|child| answer(child, index)).collect(),
     };
     Ok(shown.map(sample).collect())
 }

@@ -9,7 +9,7 @@ use nestling_core::latency::Clock;
 use nestling_core::metrics::{Millis, Quantile, Top1};
 use nestling_core::space::{SearchSpace, ValidatedSpace};
 use nestling_core::tiles::{TileVariant, Tiles};
-use nestling_lab::documents::{ChosenChild, Classified, ClassifiedImage, Guess};
+use nestling_lab::documents::{ChosenChild, Classified, ClassifiedImage, Guess, Tried};
 use nestling_page::markup_fault;
 use nestling_pictures::IdxImages;
 use serde_json::json;
@@ -107,7 +107,8 @@ fn classified(name: &str, budget: usize) -> Classified {
             let label = if budget == 0 && index % 7 == 3 { labels[6].to_owned() } else { expected.clone() };
             let probability = 0.55 + 0.02 * (index % 20) as f64;
             let top = vec![Guess { label: label.clone(), probability }];
-            ClassifiedImage { source: index.to_string(), label, probability, expected: Some(expected), top }
+            let source = index.to_string();
+            Tried::Done(ClassifiedImage { source, label, probability, expected: Some(expected), top })
         })
         .collect();
     Classified {

@@ -38,7 +38,7 @@ pub enum SearchError {
         /// The bundle.
         bundle: PathBuf,
         /// The reason.
-        source: FleetError,
+        source: Box<FleetError>,
     },
     /// Every child costs more.
     #[error("no child of the space keeps within {limit}; the smallest takes {smallest}: give at least that")]

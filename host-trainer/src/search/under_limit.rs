@@ -79,7 +79,7 @@ impl<'a> SearchInputs<'a> {
             (LimitRequest::Latency { device, .. }, None) => Err(SearchError::NoBundle { device: device.to_owned() }),
             (LimitRequest::Latency { device, most }, Some((path, bundle))) => {
                 let table = find_device(&bundle.manifest().latency_tables, device)
-                    .map_err(|source| SearchError::Device { bundle: path.to_owned(), source })?;
+                    .map_err(|source| SearchError::Device { bundle: path.to_owned(), source: Box::new(source) })?;
                 Ok(Limit::Latency { table, most })
             }
         }

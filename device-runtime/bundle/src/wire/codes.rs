@@ -1,4 +1,4 @@
-use crate::BundleError;
+use crate::{BundleError, BundledImages};
 use nestling_core::image::PixelFormat;
 use nestling_core::space::{Activation, Block, Gate, Operator, OutputSize, Padding, SqueezeOf};
 use nestling_core::weights::WeightStorage;
@@ -62,7 +62,6 @@ macro_rules! numbered {
 listed! {
     Activation, "activation";
     Operator, "operator";
-    PixelFormat, "pixel format";
     WeightStorage, "weight storage";
 }
 
@@ -72,6 +71,19 @@ numbered! {
     OutputSize, "output size": Large = 0, Medium = 1, Small = 2;
     Padding, "padding": Symmetric = 0, Same = 1;
     SqueezeOf, "rule for squeezed widths": BlockInput = 0, Expanded = 1;
+}
+
+impl Coded for PixelFormat {
+    const WHAT: &'static str = "pixel format";
+
+    fn code(self) -> u32 {
+        self as u32
+    }
+
+    /// Only the formats that a bundle may hold: the others are for an app's frames.
+    fn known(code: u32) -> Option<Self> {
+        BundledImages::FORMATS.get(code as usize).copied()
+    }
 }
 
 #[cfg(test)]

@@ -139,8 +139,8 @@ pub fn repacked(bundle: &Bundle, change: impl FnOnce(&mut Manifest)) -> Bundle {
     };
     let all = bundle.calibration_images().chain(bundle.check_images().map(|(image, _)| image));
     let images: Vec<u8> = all.flat_map(pixels).collect();
-    let contents =
-        BundleContents { manifest: &manifest, weights: bundle.weights(), children: &children, images: &images };
+    let weights = bundle.weights().unwrap();
+    let contents = BundleContents { manifest: &manifest, weights: &weights, children: &children, images: &images };
     Bundle::from_bytes(&contents.encode().unwrap()).unwrap()
 }
 

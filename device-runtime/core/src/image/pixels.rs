@@ -1,107 +1,23 @@
-use crate::image::PixelFormat;
 use crate::image::yuv::{Chroma, Plane, Yuv420, YuvColour};
-use serde::{Deserialize, Serialize};
+use crate::image::{Crop, ImageError, Orientation, PixelFormat};
 
-/// A borrowed 8-bit image, rows from top to bottom: whole pixels without gaps, or a camera frame's planes.
+/// A borrowed 8-bit image, rows from top to bottom: whole pixels, or a camera frame's planes. Where it is not stored
+/// upright, [`Image::oriented`] says so.
 #[derive(Clone, Copy, Debug)]
 pub struct Image<'a> {
-    width: u32,
-    height: u32,
+    stored_width: u32,
+    stored_height: u32,
     pixels: Pixels<'a>,
+    orientation: Orientation,
 }
 
 /// The pixels that an image borrows.
 #[derive(Clone, Copy, Debug)]
 pub enum Pixels<'a> {
-    /// Whole pixels without gaps.
-    Packed(PixelFormat, &'a [u8]),
+    /// Whole pixels, in one plane.
+    Packed(PixelFormat, Plane<'a>),
     /// A camera frame.
     Yuv420(Yuv420<'a>),
-}
-
-/// Why an image cannot be used.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum ImageError {
-    /// A side is too small or too large.
-    #[error("an image of {width}x{height} pixels: each side must be between {smallest} and {largest}")]
-    Size {
-        /// Given width in pixels.
-        width: u32,
-        /// Given height in pixels.
-        height: u32,
-        /// Smallest side in pixels.
-        smallest: u32,
-        /// Largest side in pixels.
-        largest: u32,
-    },
-    /// The bytes do not fill the image.
-    #[error(
-        "an image of {width}x{height} pixels in {format:?} has {expected} bytes, but {given} were given; check width, \
-         height, format and that rows have no padding"
-    )]
-    Length {
-        /// Given width in pixels.
-        width: u32,
-        /// Given height in pixels.
-        height: u32,
-        /// Given format.
-        format: PixelFormat,
-        /// Bytes that it needs.
-        expected: usize,
-        /// Bytes that were given.
-        given: usize,
-    },
-    /// The rows of a plane would overlap.
-    #[error(
-        "rows of the {plane} plane have {row_bytes} bytes, but a stride of {stride} was given: give the bytes from one \
-         row to the next, padding included"
-    )]
-    Stride {
-        /// Which plane.
-        plane: &'static str,
-        /// Given bytes from one row to the next.
-        stride: u64,
-        /// Bytes of a row without padding.
-        row_bytes: u64,
-    },
-    /// A plane is too short.
-    #[error(
-        "{rows} rows of the {plane} plane, {stride} bytes apart, need {expected} bytes, but {given} were given; check \
-         width, height and stride"
-    )]
-    Plane {
-        /// Which plane.
-        plane: &'static str,
-        /// Rows that it needs.
-        rows: u32,
-        /// Given bytes from one row to the next.
-        stride: u64,
-        /// Fewest bytes.
-        expected: u64,
-        /// Bytes that were given.
-        given: usize,
-    },
-    /// Chroma samples with a distance of zero bytes.
-    #[error("a pixel stride of 0: give the bytes from one chroma sample to the next, 1 or 2 for most cameras")]
-    PixelStride,
-}
-
-impl ImageError {
-    /// A stable name of this kind of error, for bindings.
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::Size { .. } => "image_size",
-            Self::Length { .. } => "image_length",
-            Self::Stride { .. } => "image_stride",
-            Self::Plane { .. } => "image_plane",
-            Self::PixelStride => "image_pixel_stride",
-        }
-    }
-
-    fn size(width: u32, height: u32) -> Self {
-        Self::Size { width, height, smallest: Image::MIN_SIDE, largest: Image::MAX_SIDE }
-    }
 }
 
 impl<'a> Image<'a> {
@@ -114,10 +30,18 @@ impl<'a> Image<'a> {
     /// picture.
     pub fn of_checked(width: u32, height: u32, format: PixelFormat, bytes: &'a [u8]) -> Self {
         debug_assert!(Self::new(width, height, format, bytes).is_ok());
-        Self { width, height, pixels: Pixels::Packed(format, bytes) }
+        Self::packed(width, height, format, Plane::new(bytes, format.row_bytes(width)))
     }
 
-    /// Borrows pixels as an image.
+    fn packed(width: u32, height: u32, format: PixelFormat, plane: Plane<'a>) -> Self {
+        Self::upright(width, height, Pixels::Packed(format, plane))
+    }
+
+    fn upright(width: u32, height: u32, pixels: Pixels<'a>) -> Self {
+        Self { stored_width: width, stored_height: height, pixels, orientation: Orientation::Upright }
+    }
+
+    /// Borrows pixels without gaps as an image.
     ///
     /// ```
     /// use nestling_core::image::{Image, PixelFormat};
@@ -130,11 +54,36 @@ impl<'a> Image<'a> {
     /// [`ImageError`] if a side is below 2 or above 16,384, or the bytes are not exactly `width * height` pixels.
     pub fn new(width: u32, height: u32, format: PixelFormat, bytes: &'a [u8]) -> Result<Self, ImageError> {
         check_size(width, height)?;
-        let expected = width as usize * height as usize * format.bytes_per_pixel();
+        let expected = height as usize * format.row_bytes(width) as usize;
         if bytes.len() != expected {
             return Err(ImageError::Length { width, height, format, expected, given: bytes.len() });
         }
-        Ok(Self { width, height, pixels: Pixels::Packed(format, bytes) })
+        Ok(Self::packed(width, height, format, Plane::new(bytes, format.row_bytes(width))))
+    }
+
+    /// Borrows pixels whose rows are `stride` bytes apart, as cameras and frame buffers pad them. The last row may end
+    /// with its last pixel.
+    ///
+    /// ```
+    /// use nestling_core::image::{Image, PixelFormat};
+    /// // 6x4 pixels of four bytes, in rows of 32.
+    /// let frame = Image::with_stride(6, 4, PixelFormat::Bgra8, &[0; 32 * 4], 32);
+    /// assert!(frame.is_ok());
+    /// ```
+    ///
+    /// # Errors
+    /// [`ImageError`] if a side is below 2 or above 16,384, the stride is shorter than a row, or the bytes are too few.
+    pub fn with_stride(
+        width: u32,
+        height: u32,
+        format: PixelFormat,
+        bytes: &'a [u8],
+        stride: u32,
+    ) -> Result<Self, ImageError> {
+        check_size(width, height)?;
+        let plane = Plane::new(bytes, stride);
+        plane.check("pixel", height, u64::from(format.row_bytes(width)))?;
+        Ok(Self::packed(width, height, format, plane))
     }
 
     /// A grey image, one byte a pixel.
@@ -145,12 +94,29 @@ impl<'a> Image<'a> {
         Self::new(width, height, PixelFormat::Grey8, bytes)
     }
 
-    /// A colour image, four bytes a pixel.
+    /// A colour image, four bytes a pixel: red, green, blue, alpha.
     ///
     /// # Errors
     /// As [`Image::new`].
     pub fn rgba8(width: u32, height: u32, bytes: &'a [u8]) -> Result<Self, ImageError> {
         Self::new(width, height, PixelFormat::Rgba8, bytes)
+    }
+
+    /// A colour image, four bytes a pixel: blue, green, red, alpha. iOS, Windows and macOS give it
+    /// (`kCVPixelFormatType_32BGRA`).
+    ///
+    /// # Errors
+    /// As [`Image::new`].
+    pub fn bgra8(width: u32, height: u32, bytes: &'a [u8]) -> Result<Self, ImageError> {
+        Self::new(width, height, PixelFormat::Bgra8, bytes)
+    }
+
+    /// A colour image, three bytes a pixel: red, green, blue.
+    ///
+    /// # Errors
+    /// As [`Image::new`].
+    pub fn rgb8(width: u32, height: u32, bytes: &'a [u8]) -> Result<Self, ImageError> {
+        Self::new(width, height, PixelFormat::Rgb8, bytes)
     }
 
     /// A camera frame in NV12: luma, then chroma as cb and cr in turns. Chroma has half the rows and columns, rounded
@@ -231,17 +197,38 @@ impl<'a> Image<'a> {
         check_size(width, height)?;
         let frame = Yuv420 { luma, chroma, colour };
         frame.check(width, height)?;
-        Ok(Self { width, height, pixels: Pixels::Yuv420(frame) })
+        Ok(Self::upright(width, height, Pixels::Yuv420(frame)))
     }
 
-    /// Columns of pixels.
+    /// The same pixels, turned and mirrored: cameras give frames as the sensor lies in the device. The GPU reads them in
+    /// that order, so it costs no copy. An image that has an orientation already is turned further.
+    ///
+    /// ```
+    /// use nestling_core::image::{Image, Orientation};
+    /// // Stored lying on its left side: the head is in the column on the left.
+    /// let lying = Image::grey8(3, 2, &[1, 2, 3, 4, 5, 6]).unwrap();
+    /// let upright = lying.oriented(Orientation::Rotate90);
+    /// assert_eq!((upright.width(), upright.height()), (2, 3));
+    /// assert_eq!([upright.value(0, 0, 0, 1), upright.value(0, 1, 0, 1)], [4.0, 1.0]);
+    /// ```
+    #[must_use]
+    pub fn oriented(self, orientation: Orientation) -> Self {
+        Self { orientation: self.orientation.then(orientation), ..self }
+    }
+
+    /// How the stored pixels are turned and mirrored.
+    pub fn orientation(&self) -> Orientation {
+        self.orientation
+    }
+
+    /// Columns of pixels, upright.
     pub fn width(&self) -> u32 {
-        self.width
+        self.orientation.size(self.stored_width, self.stored_height).0
     }
 
-    /// Rows of pixels.
+    /// Rows of pixels, upright.
     pub fn height(&self) -> u32 {
-        self.height
+        self.orientation.size(self.stored_width, self.stored_height).1
     }
 
     /// The pixels, as they lie in memory.
@@ -249,28 +236,33 @@ impl<'a> Image<'a> {
         &self.pixels
     }
 
-    /// The value of channel `channel` (of `channels`: 1 or 3) at a pixel, 0 to 255. A grey network reads colour as
-    /// Rec. 601 luma, and a frame's own luma. A colour network reads grey as three equal channels. A pixel takes the
-    /// nearest chroma sample.
+    /// The value of channel `channel` (of `channels`: 1 or 3) at a pixel of the upright image, 0 to 255. A grey network
+    /// reads colour as Rec. 601 luma, and a frame's own luma. A colour network reads grey as three equal channels. A
+    /// pixel takes the nearest chroma sample.
     pub fn value(&self, row: u32, column: u32, channel: u32, channels: u32) -> f64 {
-        let pixel = row as usize * self.width as usize + column as usize;
+        let (row, column) = self.orientation.stored((row, column), self.stored_width, self.stored_height);
         match self.pixels {
-            Pixels::Packed(format, bytes) => {
+            Pixels::Packed(format, plane) => {
                 let size = format.bytes_per_pixel();
-                format.value(&bytes[size * pixel..size * (pixel + 1)], channel, channels)
+                format.value(plane.part(row, size * column as usize, size), channel, channels)
             }
             Pixels::Yuv420(frame) => frame.value(row, column, channel, channels),
         }
     }
 
-    /// The centred square that a child sees: `centre_fraction` of the shorter side, rounded, and one pixel at least. In
-    /// a camera frame it starts at even rows and columns, where a chroma sample does.
+    /// The centred square that a child sees, of the upright image: `centre_fraction` of the shorter side, rounded, and
+    /// one pixel at least. In a camera frame it starts at even rows and columns, where a chroma sample does.
     pub fn crop(&self, centre_fraction: f32) -> Crop {
         let step = match self.pixels {
             Pixels::Packed(..) => 1,
             Pixels::Yuv420(_) => 2,
         };
-        Crop::centred(self.width, self.height, centre_fraction, step)
+        Crop::centred(self.width(), self.height(), centre_fraction, step)
+    }
+
+    /// The stored pixels of a square of the upright image.
+    pub fn stored_crop(&self, crop: Crop) -> Crop {
+        self.orientation.stored_crop(crop, self.stored_width, self.stored_height)
     }
 }
 
@@ -281,50 +273,4 @@ impl<'a> Image<'a> {
 pub fn check_size(width: u32, height: u32) -> Result<(), ImageError> {
     let sides = Image::MIN_SIDE..=Image::MAX_SIDE;
     if sides.contains(&width) && sides.contains(&height) { Ok(()) } else { Err(ImageError::size(width, height)) }
-}
-
-/// A square part of an image, in pixels.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Crop {
-    /// First column.
-    pub left: u32,
-    /// First row.
-    pub top: u32,
-    /// Rows and columns.
-    pub side: u32,
-}
-
-impl Crop {
-    /// The centred square that keeps `fraction` of the shorter side and starts at multiples of `step`.
-    pub fn centred(width: u32, height: u32, fraction: f32, step: u32) -> Self {
-        let shorter = width.min(height).max(1);
-        let side = ((f64::from(shorter) * f64::from(fraction)).round() as u32).clamp(1, shorter);
-        let start = |length: u32| length.saturating_sub(side) / (2 * step) * step;
-        Self { left: start(width), top: start(height), side }
-    }
-}
-
-/// How pixels become a network's input; stored in the bundle, because it belongs to the weights.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Preprocessing {
-    /// Subtracted from `value / 255`, one number a channel.
-    pub means: Vec<f32>,
-    /// Divides the difference, one number a channel.
-    pub standard_deviations: Vec<f32>,
-    /// Share of the shorter side that the centred square keeps, above 0; 1 keeps all of it.
-    pub centre_fraction: f32,
-}
-
-impl Preprocessing {
-    /// Whether there is one finite mean and one positive deviation for each of `channels` channels, and a square to
-    /// keep.
-    pub fn fits(&self, channels: u32) -> bool {
-        let count = channels as usize;
-        (self.means.len(), self.standard_deviations.len()) == (count, count)
-            && self.means.iter().all(|mean| mean.is_finite())
-            && self.standard_deviations.iter().all(|deviation| deviation.is_finite() && *deviation > 0.0)
-            && self.centre_fraction > 0.0
-            && self.centre_fraction <= 1.0
-    }
 }

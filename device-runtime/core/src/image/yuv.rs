@@ -105,7 +105,7 @@ impl<'a> Plane<'a> {
         self.bytes[row as usize * self.stride as usize + byte as usize]
     }
 
-    fn check(&self, plane: &'static str, rows: u32, row_bytes: u64) -> Result<(), ImageError> {
+    pub(super) fn check(&self, plane: &'static str, rows: u32, row_bytes: u64) -> Result<(), ImageError> {
         let stride = u64::from(self.stride);
         if stride < row_bytes {
             return Err(ImageError::Stride { plane, stride, row_bytes });
@@ -151,7 +151,7 @@ pub enum Chroma<'a> {
 }
 
 /// Chroma samples of so many pixels along one axis.
-pub fn chroma_samples(pixels: u32) -> u32 {
+fn chroma_samples(pixels: u32) -> u32 {
     pixels.div_ceil(2)
 }
 

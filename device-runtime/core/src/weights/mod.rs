@@ -18,7 +18,7 @@ mod rounding;
 mod storage;
 
 pub use rounding::{
-    OutOfRange, QuantisedWeights, by_convolution, by_outputs, count, count_of_outputs, dequantise, fill_from_halves,
-    halves, is_scale, quantise, row_length,
+    OutOfRange, QuantisedWeights, by_convolution, by_outputs, count, count_of_outputs, dequantise, dequantise_one,
+    fill_from_halves, from_halves, halves, halves_of, is_scale, quantise, quantise_one, row_length,
 };
 pub use storage::{MAX_CODE, StorageRow, StoredNumber, UnknownStorage, WeightStorage};

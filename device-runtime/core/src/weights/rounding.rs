@@ -112,15 +112,25 @@ pub fn row_length(convolution: &Convolution, weights: usize) -> usize {
 pub fn halves(layout: &ParameterLayout, parameters: &[f32]) -> Result<Vec<u16>, OutOfRange> {
     let mut codes = Vec::with_capacity(count(layout));
     for convolution in &layout.convolutions {
-        for &weight in &parameters[layout.parameters[convolution.weight].range()] {
-            let nearest = f16::from_f32(weight); // ties to even
-            if !nearest.is_finite() {
-                return Err(OutOfRange::new(convolution, weight, WeightStorage::F16));
-            }
-            codes.push(nearest.to_bits());
-        }
+        codes.extend(halves_of(convolution, &parameters[layout.parameters[convolution.weight].range()])?);
     }
     Ok(codes)
+}
+
+/// As [`halves`], of one convolution's weights.
+///
+/// # Errors
+/// As [`halves`].
+pub fn halves_of(convolution: &Convolution, weights: &[f32]) -> Result<Vec<u16>, OutOfRange> {
+    let half = |&weight: &f32| {
+        let nearest = f16::from_f32(weight); // ties to even
+        if nearest.is_finite() {
+            Ok(nearest.to_bits())
+        } else {
+            Err(OutOfRange::new(convolution, weight, WeightStorage::F16))
+        }
+    };
+    weights.iter().map(half).collect()
 }
 
 /// Every convolution's weights as int8.
@@ -132,12 +142,25 @@ pub fn quantise(layout: &ParameterLayout, parameters: &[f32]) -> Result<Quantise
     let mut scales = Vec::with_capacity(count_of_outputs(layout));
     for convolution in &layout.convolutions {
         let weights = &parameters[layout.parameters[convolution.weight].range()];
-        // Over the supernet's whole row, so that every child's slice has the same scale.
-        for row in weights.chunks_exact(row_length(convolution, weights.len())) {
-            let scale = scale_of(row).map_err(|weight| OutOfRange::new(convolution, weight, WeightStorage::Int8))?;
-            scales.push(scale);
-            codes.extend(row.iter().map(|&weight| code(weight, scale)));
-        }
+        let own = quantise_one(convolution, weights)?;
+        codes.extend(own.codes);
+        scales.extend(own.scales);
+    }
+    Ok(QuantisedWeights { codes, scales })
+}
+
+/// As [`quantise`], of one convolution's weights.
+///
+/// # Errors
+/// As [`quantise`].
+pub fn quantise_one(convolution: &Convolution, weights: &[f32]) -> Result<QuantisedWeights, OutOfRange> {
+    let mut codes = Vec::with_capacity(weights.len());
+    let mut scales = Vec::with_capacity(convolution.outputs as usize);
+    // Over the supernet's whole row, so that every child's slice has the same scale.
+    for row in weights.chunks_exact(row_length(convolution, weights.len())) {
+        let scale = scale_of(row).map_err(|weight| OutOfRange::new(convolution, weight, WeightStorage::Int8))?;
+        scales.push(scale);
+        codes.extend(row.iter().map(|&weight| code(weight, scale)));
     }
     Ok(QuantisedWeights { codes, scales })
 }
@@ -168,22 +191,30 @@ fn code(weight: f32, scale: f32) -> i8 {
 /// Puts the values of 16-bit floats where the convolutions' weights belong.
 pub fn fill_from_halves(layout: &ParameterLayout, codes: &[u16], parameters: &mut [f32]) {
     for (convolution, codes) in by_convolution(layout, codes) {
-        let weights = &mut parameters[layout.parameters[convolution.weight].range()];
-        for (weight, &bits) in weights.iter_mut().zip(codes) {
-            *weight = f16::from_bits(bits).to_f32();
-        }
+        from_halves(codes, &mut parameters[layout.parameters[convolution.weight].range()]);
+    }
+}
+
+/// As [`fill_from_halves`], for one convolution's weights.
+pub fn from_halves(codes: &[u16], weights: &mut [f32]) {
+    for (weight, &bits) in weights.iter_mut().zip(codes) {
+        *weight = f16::from_bits(bits).to_f32();
     }
 }
 
 /// Puts what codes and scales stand for where the convolutions' weights belong.
 pub fn dequantise(layout: &ParameterLayout, codes: &[i8], scales: &[f32], parameters: &mut [f32]) {
     for ((convolution, codes), (_, scales)) in by_convolution(layout, codes).zip(by_outputs(layout, scales)) {
-        let weights = &mut parameters[layout.parameters[convolution.weight].range()];
-        let row = row_length(convolution, weights.len());
-        for ((weights, codes), &scale) in weights.chunks_exact_mut(row).zip(codes.chunks_exact(row)).zip(scales) {
-            for (weight, &code) in weights.iter_mut().zip(codes) {
-                *weight = f32::from(code) * scale;
-            }
+        dequantise_one(convolution, codes, scales, &mut parameters[layout.parameters[convolution.weight].range()]);
+    }
+}
+
+/// As [`dequantise`], for one convolution's weights.
+pub fn dequantise_one(convolution: &Convolution, codes: &[i8], scales: &[f32], weights: &mut [f32]) {
+    let row = row_length(convolution, weights.len());
+    for ((weights, codes), &scale) in weights.chunks_exact_mut(row).zip(codes.chunks_exact(row)).zip(scales) {
+        for (weight, &code) in weights.iter_mut().zip(codes) {
+            *weight = f32::from(code) * scale;
         }
     }
 }

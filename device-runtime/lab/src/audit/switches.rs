@@ -121,7 +121,7 @@ fn fresh(runtime: &Runtime, bundle: &Bundle, children: &[CalibratedChild]) -> Re
         .tiles(TileChoice::Given(runtime.supernet().tiles()));
     let (supernet, image) = (runtime.supernet(), runtime.probe_image());
     let (context, preprocessing) = (supernet.context(), supernet.preprocessing());
-    let alone = Supernet::load(context, bundle.space(), bundle.weights(), preprocessing, &options)?;
+    let alone = Supernet::load(context, bundle.space(), &bundle.weights()?, preprocessing, &options)?;
     (children.iter()).map(|child| Ok(bits(&alone.infer(&alone.prepare(child)?, image)?))).collect()
 }
 

@@ -1,3 +1,4 @@
+use crate::documents::{Fault, Tried};
 use nestling::WholeSpaceChoice;
 use nestling_core::choosing::Choice;
 use nestling_core::latency::DeviceKey;
@@ -10,8 +11,19 @@ use serde::{Deserialize, Serialize};
 pub struct Choices {
     /// The device that measured.
     pub device: DeviceKey,
-    /// One row for each budget.
-    pub budgets: Vec<ChosenChild>,
+    /// One row for each budget, in order.
+    pub budgets: Vec<Tried<ChosenChild, FailedBudget>>,
+}
+
+/// A budget for which no child could be chosen.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FailedBudget {
+    /// Limit of the budget.
+    pub budget_ms: Millis,
+    /// Quantile of the runs that had to keep the limit.
+    pub quantile: Quantile,
+    /// The reason.
+    pub error: Fault,
 }
 
 /// The child that was chosen for a budget.

@@ -1,3 +1,4 @@
+use crate::documents::{Fault, Tried};
 use nestling_core::latency::DeviceKey;
 use serde::{Deserialize, Serialize};
 
@@ -14,15 +15,24 @@ pub struct Classified {
     /// The child as text.
     pub child: String,
     /// One row for each image, in order.
-    pub images: Vec<ClassifiedImage>,
+    pub images: Vec<Tried<ClassifiedImage, FailedImage>>,
     /// Number of images whose class is known.
     pub labelled: usize,
     /// Number of right answers among them.
     pub correct: usize,
     /// Top-1 in percent; `None` if no class is known.
     pub top1: Option<f64>,
-    /// Wall time an image; several images are on their way at once.
+    /// Wall time of classifying an image, decoding excluded. Several images of a data set are on their way at once.
     pub ms_per_image: f64,
+}
+
+/// An image that has no answer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FailedImage {
+    /// The file, or the number of the image in its data set.
+    pub source: String,
+    /// The reason.
+    pub error: Fault,
 }
 
 /// The answer for one image.

@@ -2,6 +2,10 @@
 
 mod choices;
 mod classified;
+mod fault;
+mod tried;
 
-pub use choices::{AdoptedChild, Choices, ChosenChild, UNSHIPPED};
-pub use classified::{Classified, ClassifiedImage, Guess};
+pub use choices::{AdoptedChild, Choices, ChosenChild, FailedBudget, UNSHIPPED};
+pub use classified::{Classified, ClassifiedImage, FailedImage, Guess};
+pub use fault::Fault;
+pub use tried::Tried;

@@ -44,7 +44,7 @@ pub struct DeviceReport {
 /// Times of opening a bundle on a device.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Opening {
-    /// Mapping and verifying the file.
+    /// Reading and verifying the file.
     pub open_ms: Millis,
     /// Time from opening the adapter to all children ready.
     pub load_ms: Millis,

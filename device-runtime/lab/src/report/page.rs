@@ -176,7 +176,7 @@ fn start(report: &DeviceReport) -> String {
     let words = |what: &str, value: String| vec![what.to_owned(), value];
     let ratio = warm_up.first_ms.0 / warm_up.later.p50.0;
     let table = Table::new("", &[])
-        .row(words("mapping and verifying the file", ms(opening.open_ms.0)))
+        .row(words("reading and verifying the file", ms(opening.open_ms.0)))
         .row(words("from no adapter to all children ready, tiles timed included", ms(opening.load_ms.0)))
         .row(words("pipelines that the first answer can use", set_up.pipelines.to_string()))
         .row(words("building these", ms(set_up.pipeline_time.0)))

@@ -36,5 +36,5 @@ mod trial;
 pub use measure::{HostSpan, LayerTimes, Timeline};
 pub use nestling_shaders::fingerprint as kernels_fingerprint;
 pub use plan::{EngineOptions, LayerPlan, MemoryUse, Planner, Start, TileChoice, Traits, vendor_tiles};
-pub use resources::{Readiness, weight_bytes};
+pub use resources::{PutTensor, Readiness, WeightSource, weight_bytes};
 pub use run::{Frame, FromTexture, LoadTimes, PreparedChild, Supernet};

@@ -21,6 +21,7 @@ mod governed;
 mod measure;
 mod switch;
 mod turn;
+mod weights;
 mod whole_space;
 
 pub use answer::{Answer, Guess};
@@ -28,6 +29,7 @@ pub use answer::{Answer, Guess};
 pub use governed::Governed;
 pub use switch::{ActiveChild, Target};
 use turn::Turn;
+use weights::BundleWeights;
 pub use whole_space::{Adopted, WholeSpaceChoice, WholeSpaceOptions};
 
 use crate::Error;
@@ -186,7 +188,7 @@ impl Runtime {
         };
         let (space, preprocessing) = (bundle.space(), &manifest.preprocessing);
         let load = async |engine_options: &EngineOptions| {
-            Supernet::load_async(context, space, bundle.weights(), preprocessing, engine_options).await
+            Supernet::load_from_async(context, space, &BundleWeights(bundle), preprocessing, engine_options).await
         };
         let (supernet, storage_fault) = match load(&engine_options).await {
             // The app did not ask for the storage: f32 holds the same values as the file.

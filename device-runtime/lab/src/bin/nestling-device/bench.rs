@@ -1,6 +1,5 @@
 use crate::device;
-use crate::device::Opened;
-use crate::output::{Report, columns, row};
+use crate::output::{Output, Report, columns, row};
 use crate::progress::Bar;
 use anyhow::{Context as _, Result, ensure};
 use nestling::PreparedChild;
@@ -11,6 +10,7 @@ use nestling_core::image::Image;
 use nestling_core::latency::DeviceKey;
 use nestling_core::metrics::{Latency, Millis};
 use nestling_core::space::{LayerShape, Operator};
+use nestling_lab::documents::{Fault, Tried};
 use nestling_stopwatch::{Elapsed, Stopwatch};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -51,7 +51,7 @@ pub struct Bench {
     subgroups: bool,
     /// The state of the pipeline cache; none without --pipeline-cache.
     pipeline_cache: Option<String>,
-    /// Mapping and verifying the file.
+    /// Reading and verifying the file.
     open_ms: f64,
     open_cpu_ms: Option<f64>,
     /// Time from opening the adapter to all children ready.
@@ -63,7 +63,14 @@ pub struct Bench {
     /// Packing and sending weights, a part of load_ms.
     upload_ms: f64,
     memory: MemoryUse,
-    children: Vec<Child>,
+    children: Vec<Tried<Child, FailedChild>>,
+}
+
+/// A child that was not timed.
+#[derive(Serialize)]
+struct FailedChild {
+    name: String,
+    error: Fault,
 }
 
 #[derive(Serialize)]
@@ -144,12 +151,13 @@ fn once(runtime: &Runtime, child: &PreparedChild, input: &Input<'_>) -> Result<(
 }
 
 impl Options {
-    pub fn run(&self, device: &device::Options) -> Result<Bench> {
+    pub fn run(&self, device: &device::Options, output: Output) -> Result<Bench> {
         let inputs = self.input.iter().chain([&self.bundle]).map(PathBuf::as_path);
         check_outputs(self.logits.as_deref(), inputs)?;
         let tensor = self.input.as_deref().map(read_tensor).transpose()?;
         ensure!(tensor.is_none() || self.children.len() == 1, "--input is for one child: name it with --child");
-        let Opened { runtime, open, load, .. } = device.open_to_time(&self.bundle)?;
+        let opened = device.open_to_time(&self.bundle)?;
+        let runtime = &opened.runtime;
         let mut names = self.children.clone();
         if names.is_empty() {
             names = runtime.children().map(|entry| entry.name.clone()).collect();
@@ -157,18 +165,41 @@ impl Options {
                 names.drain(1..names.len() - 1);
             }
         }
+        // Switched to and from: itself where no other can be.
+        let is_there = |name: &&String| runtime.prepared(name).is_ok();
+        let others: Vec<&String> = names.iter().filter(is_there).collect();
         let bar = Bar::new();
-        let mut children = Vec::new();
-        for (name, other) in names.iter().zip(names.iter().rev()) {
+        let mut children: Vec<Tried<Child, FailedChild>> = Vec::with_capacity(names.len());
+        for name in &names {
             bar.show(children.len() as f64 / names.len() as f64, "timing children");
-            children.push(self.child(&runtime, name, other, tensor.as_deref())?);
+            let other = others.iter().rfind(|&&other| other != name).map_or(name, |&other| other);
+            let child = self.child(runtime, name, other, tensor.as_deref());
+            children.push(match child {
+                Ok(child) => {
+                    let is_first = children.iter().all(|other| other.done().is_none());
+                    bar.pause(|| {
+                        output.show(|out| {
+                            if is_first {
+                                writeln!(out, "{}", runtime.device())?;
+                            }
+                            child.print(out)
+                        })
+                    })?;
+                    Tried::Done(child)
+                }
+                Err(error) => {
+                    let error = bar.pause(|| output.failed(&error));
+                    Tried::Failed(FailedChild { name: name.clone(), error })
+                }
+            });
         }
         let set_up = runtime.supernet().load_times();
+        let (open, load) = (&opened.open, &opened.load);
         Ok(Bench {
             device: runtime.device().clone(),
             device_type: runtime.adapter().device_type.clone(),
             subgroups: runtime.adapter().subgroups,
-            pipeline_cache: (device.cache_folder()).map(|_| runtime.supernet().context().pipeline_cache().to_string()),
+            pipeline_cache: device.cache_folder().map(|_| runtime.supernet().context().pipeline_cache().to_string()),
             open_ms: open.wall.0,
             open_cpu_ms: open.cpu.map(|cpu| cpu.0),
             load_ms: load.wall.0,
@@ -259,40 +290,51 @@ impl Options {
     }
 }
 
-impl Report for Bench {
+impl Child {
     fn print(&self, out: &mut dyn Write) -> io::Result<()> {
-        writeln!(out, "{}", self.device)?;
+        let (madds, params) = (self.madds as f64 / 1e6, self.params as f64 / 1e3);
+        writeln!(out, "\n{} ({}): {madds:.2} M MAdds, {params:.1} k params", self.name, self.child)?;
+        let cpu = self.cpu_ms.map(|ms| format!(", CPU {ms:.3} ms")).unwrap_or_default();
         writeln!(
             out,
-            "bundle opened in {:.2} ms; loaded in {:.1} ms ({} pipelines {:.1} ms, weights {:.1} ms)\n{}",
+            "whole p50 {:.3} ms, p90 {:.3} ms{cpu} ({} runs); first result {:.1} ms; switch {:.2} us",
+            self.p50_ms, self.p90_ms, self.runs, self.first_result_ms, self.switch_us
+        )?;
+        let Some(clock) = &self.layers_timed_by else { return Ok(()) };
+        let mut rows = vec![row(["layer", "ms", "GFLOP/s", "shape"])];
+        for layer in &self.layers {
+            let (ms, rate) = (format!("{:.4}", layer.ms), format!("{:.1}", layer.gflops));
+            rows.push(vec![layer.name.clone(), ms, rate, layer.shape.to_string()]);
+        }
+        for work in &self.operators {
+            let name = format!("all {:?}", work.operator).to_lowercase();
+            let (ms, rate) = (format!("{:.4}", work.ms), format!("{:.1}", work.gflops));
+            rows.push(vec![name, ms, rate, format!("{} layers", work.layers)]);
+        }
+        columns(out, &rows)?;
+        writeln!(out, "layers timed by {clock:?}")
+    }
+}
+
+impl Report for Bench {
+    /// The children were printed as they were timed.
+    fn print(&self, out: &mut dyn Write) -> io::Result<()> {
+        if self.children.iter().all(|child| child.done().is_none()) {
+            return Ok(());
+        }
+        writeln!(
+            out,
+            "\nbundle opened in {:.2} ms; loaded in {:.1} ms ({} pipelines {:.1} ms, weights {:.1} ms)\n{}",
             self.open_ms, self.load_ms, self.pipelines, self.pipeline_ms, self.upload_ms, self.memory
         )?;
-        if let Some(cache) = &self.pipeline_cache {
-            writeln!(out, "pipeline cache: {cache}")?;
+        match &self.pipeline_cache {
+            Some(cache) => writeln!(out, "pipeline cache: {cache}"),
+            None => Ok(()),
         }
-        for child in &self.children {
-            let (madds, params) = (child.madds as f64 / 1e6, child.params as f64 / 1e3);
-            writeln!(out, "\n{} ({}): {madds:.2} M MAdds, {params:.1} k params", child.name, child.child)?;
-            let cpu = child.cpu_ms.map(|ms| format!(", CPU {ms:.3} ms")).unwrap_or_default();
-            writeln!(
-                out,
-                "whole p50 {:.3} ms, p90 {:.3} ms{cpu} ({} runs); first result {:.1} ms; switch {:.2} us",
-                child.p50_ms, child.p90_ms, child.runs, child.first_result_ms, child.switch_us
-            )?;
-            let Some(clock) = &child.layers_timed_by else { continue };
-            let mut rows = vec![row(["layer", "ms", "GFLOP/s", "shape"])];
-            for layer in &child.layers {
-                let (ms, rate) = (format!("{:.4}", layer.ms), format!("{:.1}", layer.gflops));
-                rows.push(vec![layer.name.clone(), ms, rate, layer.shape.to_string()]);
-            }
-            for work in &child.operators {
-                let name = format!("all {:?}", work.operator).to_lowercase();
-                let (ms, rate) = (format!("{:.4}", work.ms), format!("{:.1}", work.gflops));
-                rows.push(vec![name, ms, rate, format!("{} layers", work.layers)]);
-            }
-            columns(out, &rows)?;
-            writeln!(out, "layers timed by {clock:?}")?;
-        }
-        Ok(())
+    }
+
+    fn failed(&self) -> Option<Fault> {
+        let faults = self.children.iter().filter_map(Tried::failed).map(|failed| &failed.error);
+        Fault::of_inputs(faults, self.children.len())
     }
 }

@@ -2,7 +2,7 @@ use crate::choose::Measuring;
 use crate::device;
 use crate::device::Opened;
 use crate::output::{Report, columns, row};
-use crate::pixels::Pixels;
+use crate::pixels::Idx;
 use crate::progress::Bar;
 use anyhow::{Context as _, Result, ensure};
 use nestling::RuntimeOptions;
@@ -79,17 +79,19 @@ impl WholeSpace {
 
 impl Options {
     pub fn run(&self, device: &device::Options) -> Result<Budgets> {
-        let pixels = match &self.images {
-            Some(images) => Some(Pixels::open_idx(images, self.labels.as_deref(), self.limit)?),
+        let data = match &self.images {
+            Some(images) => Some(Idx::open(images, self.labels.as_deref(), self.limit)?),
             None => None,
         };
         let opened = device.open_with(&self.bundle, RuntimeOptions::default(), self.measuring.profile())?;
         self.measuring.prepare(&opened)?;
         let Opened { runtime, bundle, .. } = opened;
         let mut test: Vec<(Image<'_>, usize)> = Vec::new();
-        for (name, class, image) in pixels.as_ref().map_or_else(|| Ok(Vec::new()), Pixels::iter)? {
+        for (index, (class, image)) in
+            data.as_ref().map_or_else(|| Ok(Vec::new()), Idx::images)?.into_iter().enumerate()
+        {
             let class = class.context("test images need --labels")?;
-            ensure!(class < runtime.labels().len(), "{name} has class {class}, which the bundle does not know");
+            ensure!(class < runtime.labels().len(), "image {index} has class {class}, which the bundle does not know");
             test.push((image, class));
         }
         let bar = Bar::new();

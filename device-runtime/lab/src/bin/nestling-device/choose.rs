@@ -1,5 +1,5 @@
 use crate::device::Opened;
-use crate::output::{Report, columns, row};
+use crate::output::{Output, Report, columns, row};
 use crate::profile::MeasurementTime;
 use crate::progress::Bar;
 use crate::{device, profile};
@@ -8,10 +8,9 @@ use clap::ValueEnum;
 use nestling::WholeSpaceOptions;
 use nestling::block_on;
 use nestling::{Runtime, RuntimeOptions};
-use nestling_bundle::Bundle;
 use nestling_core::choosing::Budget;
 use nestling_core::metrics::{Millis, Quantile};
-use nestling_lab::documents::{Choices, ChosenChild};
+use nestling_lab::documents::{Choices, ChosenChild, FailedBudget, Fault, Tried};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -90,49 +89,60 @@ impl Measuring {
 }
 
 impl Options {
-    pub fn run(&self, device: &device::Options) -> Result<Choices> {
+    pub fn run(&self, device: &device::Options, output: Output) -> Result<Choices> {
         let opened = device.open_with(&self.bundle, RuntimeOptions::default(), self.measuring.profile())?;
         self.measuring.prepare(&opened)?;
         let Opened { runtime, bundle, .. } = opened;
-        if self.whole_space {
-            return self.in_whole_space(&runtime, &bundle);
-        }
-        let choices = match self.budget_ms.as_slice() {
-            [] => runtime.choose_spread(TYPICAL, self.measuring.quantile())?,
-            given => {
-                let bar = Bar::new();
-                let choose = |&ms: &f64| block_on(runtime.choose_async(self.measuring.budget(ms), Some(&bar.follow())));
-                given.iter().map(choose).collect::<Result<_, _>>()?
-            }
+        let given: Vec<Budget> = self.budget_ms.iter().map(|&ms| self.measuring.budget(ms)).collect();
+        let bar = Bar::new();
+        let try_each = |budgets: &[Budget], choose: &dyn Fn(usize, Budget) -> Result<ChosenChild>| {
+            // A budget that cannot be kept says nothing about the others.
+            let tried = budgets.iter().enumerate().map(|(turn, &budget)| match choose(turn, budget) {
+                Ok(chosen) => Tried::Done(chosen),
+                Err(error) => Tried::Failed(FailedBudget {
+                    budget_ms: budget.limit,
+                    quantile: budget.quantile,
+                    error: bar.pause(|| output.failed(&error)),
+                }),
+            });
+            tried.collect()
         };
-        let budgets = choices.iter().map(ChosenChild::from).collect();
+        let budgets = if self.whole_space {
+            let given = if given.is_empty() { self.typical_budgets(&runtime)? } else { given };
+            try_each(&given, &|turn, budget| {
+                let show = bar.follow_turn(turn, given.len());
+                let options = WholeSpaceOptions::default().progress(Some(&show));
+                let choice = runtime.choose_in_whole_space(&bundle, budget, &options)?;
+                Ok(ChosenChild::of_whole_space(&choice, runtime.space())?)
+            })
+        } else if given.is_empty() {
+            let choices = runtime.choose_spread(TYPICAL, self.measuring.quantile())?;
+            choices.iter().map(|choice| Tried::Done(ChosenChild::from(choice))).collect()
+        } else {
+            try_each(&given, &|turn, budget| {
+                let show = bar.follow_turn(turn, given.len());
+                Ok(ChosenChild::from(&block_on(runtime.choose_async(budget, Some(&show)))?))
+            })
+        };
         Ok(Choices { device: runtime.device().clone(), budgets })
     }
 
-    fn in_whole_space(&self, runtime: &Runtime, bundle: &Bundle) -> Result<Choices> {
-        let budgets = match self.budget_ms.as_slice() {
-            [] => runtime.typical_budgets(TYPICAL, self.measuring.quantile())?,
-            given => given.iter().map(|&ms| self.measuring.budget(ms)).collect(),
-        };
-        let bar = Bar::new();
-        let mut rows = Vec::with_capacity(budgets.len());
-        for (turn, &budget) in budgets.iter().enumerate() {
-            let show = bar.follow_turn(turn, budgets.len());
-            let options = WholeSpaceOptions::default().progress(Some(&show));
-            let choice = runtime.choose_in_whole_space(bundle, budget, &options)?;
-            rows.push(ChosenChild::of_whole_space(&choice, runtime.space())?);
-        }
-        Ok(Choices { device: runtime.device().clone(), budgets: rows })
+    fn typical_budgets(&self, runtime: &Runtime) -> Result<Vec<Budget>> {
+        Ok(runtime.typical_budgets(TYPICAL, self.measuring.quantile())?)
     }
 }
 
 impl Report for Choices {
     fn print(&self, out: &mut dyn Write) -> io::Result<()> {
+        let chosen = || self.budgets.iter().filter_map(Tried::done);
+        if chosen().next().is_none() {
+            return Ok(());
+        }
         writeln!(out, "{}\n", self.device)?;
         let heads =
             ["budget", "child", "predicted ms", "p50 ms", "p90 ms", "top-1 %", "M MAdds", "k params", "switch us"];
         let mut rows = vec![row(heads)];
-        for one in &self.budgets {
+        for one in chosen() {
             rows.push(vec![
                 format!("{:.3} ms {}", one.budget_ms.0, one.quantile),
                 one.name.clone(),
@@ -147,9 +157,13 @@ impl Report for Choices {
         }
         columns(out, &rows)?;
         writeln!(out)?;
-        for one in &self.budgets {
+        for one in chosen() {
             writeln!(out, "  {} ({}): {}", one.name, one.child, one.why)?;
         }
         Ok(())
+    }
+    fn failed(&self) -> Option<Fault> {
+        let faults = self.budgets.iter().filter_map(Tried::failed).map(|failed| &failed.error);
+        Fault::of_inputs(faults, self.budgets.len())
     }
 }

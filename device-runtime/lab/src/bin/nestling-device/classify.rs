@@ -1,15 +1,16 @@
 use crate::choose::Measuring;
 use crate::device;
-use crate::output::{Report, columns, row};
-use crate::pixels::Pixels;
+use crate::output::{Output, Report, columns, row};
+use crate::pixels::{Decoding, Idx, largest_square};
 use crate::progress::Bar;
 use anyhow::{Context as _, Result};
-use nestling::RuntimeOptions;
+use nestling::{Answer, Runtime, RuntimeOptions};
 use nestling_core::metrics::Millis;
-use nestling_lab::documents::{Classified, ClassifiedImage, Guess};
+use nestling_lab::documents::{Classified, ClassifiedImage, FailedImage, Fault, Guess, Tried};
+use nestling_pictures::{Picture, PictureOptions};
 use std::io::{self, Write};
-use std::path::PathBuf;
-use std::time::Instant;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 /// Classifies photographs, or a data set in IDX format.
 #[derive(clap::Args)]
@@ -21,7 +22,7 @@ use std::time::Instant;
 pub struct Options {
     /// The bundle.
     bundle: PathBuf,
-    /// JPEG or PNG files of any size; each is turned upright by its EXIF tag.
+    /// JPEG, PNG or WebP files of any size; each is turned upright by its EXIF tag.
     pictures: Vec<PathBuf>,
     /// Images in IDX format, gzip or plain.
     #[arg(long, value_name = "FILE", conflicts_with = "pictures")]
@@ -42,103 +43,171 @@ pub struct Options {
     #[arg(long, value_name = "MS", value_parser = crate::choose::milliseconds, allow_negative_numbers = true)]
     budget_ms: Option<f64>,
     #[command(flatten)]
+    decoding: Decoding,
+    #[command(flatten)]
     measuring: Measuring,
 }
 
-/// Images in flight before the bar moves.
+/// Images of a data set in flight before the bar moves.
 const CHUNK: usize = 256;
 /// Lines that are printed for a data set, at most.
 const LINES: usize = 20;
 
 impl Options {
-    pub fn run(&self, device: &device::Options) -> Result<Classified> {
-        let pixels = match &self.images {
-            Some(images) => Pixels::open_idx(images, self.labels.as_deref(), self.limit)?,
-            None => Pixels::open_pictures(&self.pictures)?,
-        };
-        let images = pixels.iter()?;
-        let largest = images.iter().map(|(_, _, image)| image.width().min(image.height())).max().unwrap_or(0);
-        let defaults = RuntimeOptions::default();
-        let max_image_side = largest.max(defaults.max_image_side);
-        let options = defaults.max_image_side(max_image_side);
-        let opened = device.open_with(&self.bundle, options, self.measuring.profile())?;
-        let runtime = &opened.runtime;
-        if let Some(ms) = self.budget_ms {
-            self.measuring.prepare(&opened)?;
-            runtime.choose(self.measuring.budget(ms))?;
-        } else if let Some(name) = &self.child {
-            runtime.switch_to(name)?;
+    pub fn run(&self, device: &device::Options, output: Output) -> Result<Classified> {
+        match &self.images {
+            Some(images) => self.run_data_set(images, device, output),
+            None => self.run_pictures(device, output),
         }
-        let bar = Bar::new();
-        let mut rows = Vec::with_capacity(images.len());
-        let (mut labelled, mut correct) = (0, 0);
-        let started = Instant::now();
+    }
+
+    /// Decodes and classifies one picture at a time: memory does not grow with their number, and each answer is printed
+    /// at once.
+    fn run_pictures(&self, device: &device::Options, output: Output) -> Result<Classified> {
+        let options = self.decoding.options();
+        let runtime = self.open(device, largest_square(&self.pictures, &options))?;
+        let (bar, mut answered, mut spent) = (Bar::new(), 0, Duration::ZERO);
+        let mut report = self.report(&runtime);
+        for path in &self.pictures {
+            bar.show(report.images.len() as f64 / self.pictures.len() as f64, "classifying");
+            let source = path.display().to_string();
+            let row = match classify(&runtime, path, &options) {
+                Ok((answer, time)) => {
+                    spent += time;
+                    answered += 1;
+                    let row = self.row(source, &answer, None);
+                    bar.pause(|| {
+                        output.show(|out| {
+                            if answered == 1 {
+                                print_head(&report, out)?;
+                            }
+                            print_guesses(&row, out)
+                        })
+                    })?;
+                    Tried::Done(row)
+                }
+                Err(error) => {
+                    let error = bar.pause(|| output.failed(&error));
+                    Tried::Failed(FailedImage { source, error })
+                }
+            };
+            report.images.push(row);
+        }
+        report.ms_per_image = Millis::from(spent).0 / f64::from(answered.max(1));
+        Ok(report)
+    }
+
+    fn run_data_set(&self, images: &Path, device: &device::Options, output: Output) -> Result<Classified> {
+        let data = Idx::open(images, self.labels.as_deref(), self.limit)?;
+        let images = data.images()?;
+        let runtime = self.open(device, data.side())?;
+        let (bar, started) = (Bar::new(), Instant::now());
+        let mut report = self.report(&runtime);
         for chunk in images.chunks(CHUNK) {
-            let only: Vec<_> = chunk.iter().map(|(_, _, image)| *image).collect();
-            for ((source, class, _), answer) in chunk.iter().zip(runtime.classify_many(&only)?) {
-                let top = answer.top();
-                let expected = match class {
-                    None => None,
-                    Some(class) => {
-                        let labels = runtime.labels();
-                        let label = labels.get(*class).with_context(|| {
-                            format!("{source} has class {class}, but the bundle has {} labels", labels.len())
-                        })?;
-                        labelled += 1;
-                        correct += usize::from(top.class == *class);
-                        Some(label.clone())
+            let only: Vec<_> = chunk.iter().map(|(_, image)| *image).collect();
+            for ((class, _), answer) in chunk.iter().zip(runtime.classify_many(&only)?) {
+                let source = format!("image {}", report.images.len());
+                let expected = class.map(|class| label(&runtime, &source, class)).transpose();
+                report.images.push(match expected {
+                    Ok(expected) => {
+                        report.labelled += usize::from(class.is_some());
+                        report.correct += usize::from(Some(answer.top().class) == *class);
+                        Tried::Done(self.row(source, &answer, expected))
                     }
-                };
-                let guess = |guess: nestling::Guess<'_>| Guess {
-                    label: guess.label.to_owned(),
-                    probability: guess.probability,
-                };
-                rows.push(ClassifiedImage {
-                    source: source.clone(),
-                    label: top.label.to_owned(),
-                    probability: top.probability,
-                    expected,
-                    top: answer.top_k(usize::from(self.top)).map(guess).collect(),
+                    Err(error) => Tried::Failed(FailedImage { source, error: output.failed(&error) }),
                 });
             }
-            bar.show(rows.len() as f64 / images.len() as f64, "classifying");
+            bar.show(report.images.len() as f64 / images.len() as f64, "classifying");
         }
+        report.ms_per_image = Millis::from(started.elapsed()).0 / images.len().max(1) as f64;
+        report.top1 = (report.labelled > 0).then(|| 100.0 * report.correct as f64 / report.labelled as f64);
+        Ok(report)
+    }
+
+    /// The bundle on the device, with the child that is to classify.
+    fn open(&self, device: &device::Options, largest_square: u32) -> Result<Runtime> {
+        let defaults = RuntimeOptions::default();
+        let max_image_side = largest_square.max(defaults.max_image_side);
+        let options = defaults.max_image_side(max_image_side);
+        let opened = device.open_with(&self.bundle, options, self.measuring.profile())?;
+        if let Some(ms) = self.budget_ms {
+            self.measuring.prepare(&opened)?;
+            opened.runtime.choose(self.measuring.budget(ms))?;
+        } else if let Some(name) = &self.child {
+            opened.runtime.switch_to(name)?;
+        }
+        Ok(opened.runtime)
+    }
+
+    /// The report before the first answer.
+    fn report(&self, runtime: &Runtime) -> Classified {
         let active = runtime.active();
-        Ok(Classified {
+        Classified {
             is_data_set: self.images.is_some(),
             device: runtime.device().clone(),
             name: active.name().map(str::to_owned),
             child: active.child().to_string(),
-            ms_per_image: Millis::from(started.elapsed()).0 / images.len().max(1) as f64,
-            images: rows,
-            labelled,
-            correct,
-            top1: (labelled > 0).then(|| 100.0 * correct as f64 / labelled as f64),
-        })
+            images: Vec::new(),
+            labelled: 0,
+            correct: 0,
+            top1: None,
+            ms_per_image: 0.0,
+        }
+    }
+
+    fn row(&self, source: String, answer: &Answer, expected: Option<String>) -> ClassifiedImage {
+        let guess =
+            |guess: nestling::Guess<'_>| Guess { label: guess.label.to_owned(), probability: guess.probability };
+        let top = answer.top();
+        ClassifiedImage {
+            source,
+            label: top.label.to_owned(),
+            probability: top.probability,
+            expected,
+            top: answer.top_k(usize::from(self.top)).map(guess).collect(),
+        }
     }
 }
 
-/// A small table for each picture.
-fn print_guesses(images: &[ClassifiedImage], out: &mut dyn Write) -> io::Result<()> {
-    let labels = images.iter().flat_map(|one| &one.top).map(|guess| guess.label.chars().count());
-    let width = labels.max().unwrap_or(0);
-    for (index, one) in images.iter().enumerate() {
-        writeln!(out, "{}{}", if index > 0 { "\n" } else { "" }, one.source)?;
-        for guess in &one.top {
-            writeln!(out, "  {:<width$}  {:>5.1} %", guess.label, 100.0 * guess.probability)?;
-        }
+/// The answer for a picture, and the time of classifying it.
+fn classify(runtime: &Runtime, path: &Path, options: &PictureOptions) -> Result<(Answer, Duration)> {
+    let picture = Picture::open_with(path, options)?;
+    let started = Instant::now();
+    let answer = runtime.classify(picture.image()).with_context(|| format!("cannot classify {}", path.display()))?;
+    Ok((answer, started.elapsed()))
+}
+
+fn label(runtime: &Runtime, source: &str, class: usize) -> Result<String> {
+    let labels = runtime.labels();
+    let label = labels.get(class);
+    label.cloned().with_context(|| format!("{source} has class {class}, but the bundle has {} labels", labels.len()))
+}
+
+fn print_head(report: &Classified, out: &mut dyn Write) -> io::Result<()> {
+    writeln!(out, "{}\n{} ({})", report.device, report.name.as_deref().unwrap_or("a child"), report.child)
+}
+
+/// A small table for a picture.
+fn print_guesses(one: &ClassifiedImage, out: &mut dyn Write) -> io::Result<()> {
+    let width = one.top.iter().map(|guess| guess.label.chars().count()).max().unwrap_or(0);
+    writeln!(out, "\n{}", one.source)?;
+    for guess in &one.top {
+        writeln!(out, "  {:<width$}  {:>5.1} %", guess.label, 100.0 * guess.probability)?;
     }
     Ok(())
 }
 
 impl Report for Classified {
     fn print(&self, out: &mut dyn Write) -> io::Result<()> {
-        writeln!(out, "{}\n{} ({})\n", self.device, self.name.as_deref().unwrap_or("a child"), self.child)?;
+        // Each picture was printed when it was classified.
         if !self.is_data_set {
-            return print_guesses(&self.images, out);
+            return Ok(());
         }
+        print_head(self, out)?;
+        writeln!(out)?;
         let mut rows = vec![row(["image", "label", "probability", "expected"])];
-        for one in self.images.iter().take(LINES) {
+        let answers = || self.images.iter().filter_map(Tried::done);
+        for one in answers().take(LINES) {
             rows.push(vec![
                 one.source.clone(),
                 one.label.clone(),
@@ -147,13 +216,18 @@ impl Report for Classified {
             ]);
         }
         columns(out, &rows)?;
-        if self.images.len() > LINES {
-            writeln!(out, "  ... and {} more; --json lists all", self.images.len() - LINES)?;
+        if answers().count() > LINES {
+            writeln!(out, "  ... and {} more; --json lists all", answers().count() - LINES)?;
         }
         if let Some(top1) = self.top1 {
             let (correct, labelled) = (self.correct, self.labelled);
             writeln!(out, "\n{correct} of {labelled} right: {top1:.2} % top-1, {:.3} ms an image", self.ms_per_image)?;
         }
         Ok(())
+    }
+
+    fn failed(&self) -> Option<Fault> {
+        let faults = self.images.iter().filter_map(Tried::failed).map(|failed| &failed.error);
+        Fault::of_inputs(faults, self.images.len())
     }
 }

@@ -64,7 +64,7 @@ enum Backend {
 pub struct Opened {
     pub bundle: Bundle,
     pub runtime: Runtime,
-    /// Mapping and verifying the file.
+    /// Reading and verifying the file.
     pub open: Elapsed,
     /// Time from opening the adapter to all children ready.
     pub load: Elapsed,

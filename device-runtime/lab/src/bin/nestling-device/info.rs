@@ -81,7 +81,7 @@ impl Options {
                     file_bytes: bundle.file_bytes(),
                     provenance: manifest.provenance.clone(),
                     space: manifest.space.clone(),
-                    weights: bundle.weights().len(),
+                    weights: bundle.layout().len(),
                     weight_storage: manifest.weight_storage,
                     weight_bytes: bundle.weight_bytes(),
                     gpu_weight_storage,

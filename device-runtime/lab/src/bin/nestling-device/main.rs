@@ -16,7 +16,11 @@ mod profile;
 mod progress;
 mod switch;
 
+use anyhow::Result;
+use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
+use nestling_lab::documents::Fault;
+use output::{Output, ReaderGone, fault_of};
 use std::process::ExitCode;
 
 /// Selects a child network of a supernet that keeps within a latency budget on this device's GPU.
@@ -52,23 +56,47 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let Arguments { command, device, json } = Arguments::parse();
-    let outcome = match command {
-        Command::Info(options) => options.run(&device).and_then(|report| output::emit(&report, json)),
-        Command::Profile(options) => options.run(&device, json).and_then(|report| output::emit(&report, json)),
-        Command::Predict(options) => options.run(&device).and_then(|report| output::emit(&report, json)),
-        Command::Budgets(options) => options.run(&device).and_then(|report| output::emit(&report, json)),
-        Command::Choose(options) => options.run(&device).and_then(|report| output::emit(&report, json)),
-        Command::Classify(options) => options.run(&device).and_then(|report| output::emit(&report, json)),
-        Command::Govern(options) => options.run(&device).and_then(|report| output::emit(&report, json)),
-        Command::Switch(options) => options.run(&device).and_then(|report| output::emit(&report, json)),
-        Command::Bench(options) => options.run(&device).and_then(|report| output::emit(&report, json)),
+    let Arguments { command, device, json } = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return refuse_arguments(&error),
     };
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
+    let output = Output::new(json);
+    match run(&command, &device, output) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) if error.is::<ReaderGone>() => ExitCode::SUCCESS,
         Err(error) => {
-            output::complain(&error);
+            output.fail(fault_of(&error));
             ExitCode::FAILURE
         }
     }
+}
+
+/// Runs a command and prints its report. Returns whether all inputs had a result.
+fn run(command: &Command, device: &device::Options, output: Output) -> Result<bool> {
+    match command {
+        Command::Info(options) => output.finish(&options.run(device)?),
+        Command::Profile(options) => output.finish(&options.run(device, output.is_json())?),
+        Command::Predict(options) => output.finish(&options.run(device)?),
+        Command::Budgets(options) => output.finish(&options.run(device)?),
+        Command::Choose(options) => output.finish(&options.run(device, output)?),
+        Command::Classify(options) => output.finish(&options.run(device, output)?),
+        Command::Govern(options) => output.finish(&options.run(device)?),
+        Command::Switch(options) => output.finish(&options.run(device)?),
+        Command::Bench(options) => output.finish(&options.run(device, output)?),
+    }
+}
+
+/// Help, the version, or the error that the arguments are wrong; as a document too if `--json` is among them.
+fn refuse_arguments(error: &clap::Error) -> ExitCode {
+    let is_help = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+    let json = !is_help && std::env::args_os().take_while(|argument| argument != "--").any(|one| one == "--json");
+    // Where it is printed to may be closed; the exit code remains.
+    let _ = error.print();
+    if json {
+        let text = error.render().to_string();
+        let message = text.split("\n\nUsage:").next().unwrap_or_default().trim_start_matches("error: ").trim();
+        output::print_failure(Fault { code: Fault::USAGE.to_owned(), message: message.to_owned() });
+    }
+    u8::try_from(error.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from)
 }

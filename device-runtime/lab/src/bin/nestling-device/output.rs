@@ -1,46 +1,135 @@
-//! Output to stdout and stderr: one report, for people or as JSON; one error.
+//! Output to stdout and stderr: one report, for people or as JSON; errors, for people and as JSON.
 
 use anyhow::Result;
+use nestling_lab::documents::Fault;
+use nestling_pictures::PictureError;
 use serde::Serialize;
 use std::io::{self, Write};
 
 /// The result of a command. Its JSON is its serde form.
 pub trait Report: Serialize {
-    /// The same for people.
+    /// The same for people, apart from what [`Output::show`] has printed already.
     fn print(&self, out: &mut dyn Write) -> io::Result<()>;
-}
 
-/// Writes a report to stdout. A reader that has gone away (`| head`) is not an error.
-pub fn emit(report: &impl Report, json: bool) -> Result<()> {
-    // Whole first: nothing is printed of a report that cannot be.
-    let mut text = Vec::new();
-    if json {
-        serde_json::to_writer_pretty(&mut text, report)?;
-        text.push(b'\n');
-    } else {
-        report.print(&mut text)?;
-    }
-    let mut stdout = io::stdout().lock();
-    match stdout.write_all(&text).and_then(|()| stdout.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
-        _ => Ok(()),
+    /// One fault for all inputs that failed. The report is printed, with this as its `error`, but the command fails.
+    fn failed(&self) -> Option<Fault> {
+        None
     }
 }
 
-/// Writes `error: ...` with its causes to stderr.
-pub fn complain(error: &anyhow::Error) {
-    let mut text = String::new();
-    for cause in error.chain() {
-        let cause = cause.to_string();
-        // Some errors repeat their cause in their own words.
-        if !text.contains(&cause) {
-            text = if text.is_empty() { cause } else { format!("{text}: {cause}") };
+/// Where a command shows its results.
+#[derive(Clone, Copy)]
+pub struct Output {
+    json: bool,
+}
+
+/// Nobody reads stdout any more (`| head`).
+#[derive(Debug, thiserror::Error)]
+#[error("nobody reads the output")]
+pub struct ReaderGone;
+
+/// A document with the fault of the inputs that failed.
+#[derive(Serialize)]
+struct Document<'a, T> {
+    #[serde(flatten)]
+    report: &'a T,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<Fault>,
+}
+
+/// The document of a call without a result.
+#[derive(Serialize)]
+struct Failure {
+    error: Fault,
+}
+
+impl Output {
+    /// JSON is one document at the end.
+    pub fn new(json: bool) -> Self {
+        Self { json }
+    }
+
+    /// Whether the report is printed as JSON.
+    pub fn is_json(self) -> bool {
+        self.json
+    }
+
+    /// Prints a part of the report at once, for people.
+    pub fn show(self, print: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<()> {
+        let mut text = Vec::new();
+        if !self.json {
+            print(&mut text)?;
+        }
+        to_stdout(&text)
+    }
+
+    /// Names an input that failed on stderr, and returns its fault for the report.
+    pub fn failed(self, error: &anyhow::Error) -> Fault {
+        let fault = fault_of(error);
+        complain(&fault);
+        fault
+    }
+
+    /// Prints the report. Returns whether all inputs had a result.
+    pub fn finish<T: Report>(self, report: &T) -> Result<bool> {
+        let error = report.failed();
+        let succeeded = error.is_none();
+        // Whole first: nothing is printed of a report that cannot be.
+        let mut text = Vec::new();
+        if self.json {
+            document(&mut text, &Document { report, error })?;
+        } else {
+            report.print(&mut text)?;
+        }
+        to_stdout(&text)?;
+        Ok(succeeded)
+    }
+
+    /// Says that the call failed: on stderr, and as the document if one is wanted.
+    pub fn fail(self, fault: Fault) {
+        complain(&fault);
+        if self.json {
+            print_failure(fault);
         }
     }
-    if let Some(advice) = error.chain().find_map(|cause| cause.downcast_ref()).and_then(advice) {
-        text = format!("{text}; here: {advice}");
+}
+
+/// Prints the document of a call without a result.
+pub fn print_failure(error: Fault) {
+    let mut text = Vec::new();
+    if document(&mut text, &Failure { error }).is_ok() {
+        // The exit code says that it failed; more cannot be done.
+        let _ = to_stdout(&text);
     }
-    say(&format!("error: {text}"));
+}
+
+fn document(text: &mut Vec<u8>, document: &impl Serialize) -> Result<()> {
+    serde_json::to_writer_pretty(&mut *text, document)?;
+    text.push(b'\n');
+    Ok(())
+}
+
+fn to_stdout(text: &[u8]) -> Result<()> {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(text).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(ReaderGone.into()),
+        written => Ok(written?),
+    }
+}
+
+/// The fault of a failed call, with the remedy in terms of this program's flags.
+pub fn fault_of(error: &anyhow::Error) -> Fault {
+    let mut fault = Fault::of(error);
+    let picture = error.chain().find_map(|cause| cause.downcast_ref()).and_then(advice_on_picture);
+    let advice = picture.or_else(|| error.chain().find_map(|cause| cause.downcast_ref()).and_then(advice));
+    if let Some(advice) = advice {
+        fault.message = format!("{}; here: {advice}", fault.message);
+    }
+    fault
+}
+
+fn complain(fault: &Fault) {
+    say(&format!("error: {}", fault.message));
 }
 
 /// The remedy in terms of this program's flags, where the library's message names an option of its API.
@@ -53,6 +142,14 @@ fn advice(error: &nestling::Error) -> Option<&'static str> {
         Error::Untrained { .. } => Some("time untrained children with --untrained"),
         Error::StaleProfile(_) => Some("measure again with `nestling-device profile`"),
         _ => None, // `Error` is non-exhaustive, and its other messages need no flag
+    }
+}
+
+fn advice_on_picture(error: &PictureError) -> Option<&'static str> {
+    match error {
+        PictureError::InFile { source, .. } => advice_on_picture(source),
+        PictureError::TooLarge { .. } | PictureError::FileTooLarge { .. } => Some("allow more with --max-picture-mib"),
+        _ => None, // `PictureError` is non-exhaustive, and its other messages need no flag
     }
 }
 

@@ -3,10 +3,10 @@ use crate::output::{Report, columns, row};
 use crate::profile::MeasurementTime;
 use crate::progress::Bar;
 use crate::{device, profile};
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use nestling::TileChoice;
 use nestling::low_level::kernels_fingerprint;
-use nestling_bundle::DeviceProfile;
+use nestling_bundle::{DeviceProfile, ProfileError};
 use nestling_core::latency::{DeviceKey, LatencyTable};
 use nestling_lab::evaluation::{Accuracy, Evaluation, EvaluationOptions, evaluate_prediction};
 use serde::Serialize;
@@ -59,13 +59,14 @@ impl Options {
         for (path, other) in self.other.iter().zip(others) {
             let stale = other.staleness_for_network(bundle.network_id(), kernels_fingerprint());
             if let Some(stale) = stale.or_else(|| other.staleness_for_images(image_side)) {
-                bail!(
-                    "cannot compare with {}: {stale}; measure again on {}: nestling-device profile {} --image-side \
-                     {image_side} --out FILE",
+                let remedy = format!(
+                    "cannot compare with {}; measure again on {} with `nestling-device profile {} --image-side \
+                     {image_side} --out FILE`",
                     path.display(),
                     other.device(),
                     self.bundle.display()
                 );
+                return Err(ProfileError::Stale(stale)).context(remedy);
             }
             tables.push(other.table);
         }

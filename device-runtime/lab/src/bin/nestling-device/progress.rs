@@ -33,6 +33,14 @@ impl Bar {
         |progress| self.show(progress.fraction, progress.doing)
     }
 
+    /// Hides the bar while something else is printed.
+    pub fn pause<T>(&self, print: impl FnOnce() -> T) -> T {
+        match self.bar.get() {
+            Some(bar) => bar.suspend(print),
+            None => print(),
+        }
+    }
+
     /// Says that `done`, from 0 to 1, is done.
     pub fn show(&self, done: f64, doing: impl ToString) {
         if self.started.elapsed() < PATIENCE {

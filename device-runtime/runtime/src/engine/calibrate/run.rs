@@ -298,7 +298,7 @@ fn suitable(together: usize, images: usize, took: Duration) -> usize {
 /// At most so many bytes are sent for an input.
 fn upload_bytes(input: Input<'_>) -> usize {
     match input {
-        Input::Texture(_) => 0,
+        Input::Texture(..) => 0,
         Input::Image(image) => 4 * image.width() as usize * image.height() as usize,
         Input::Tensor(tensor) => 16 * tensor.len(),
     }

@@ -1,7 +1,7 @@
 use crate::Error;
 use crate::engine::load::blueprint::Blueprint;
 use crate::engine::plan::activation_bytes;
-use crate::engine::resources::{Arena, Common, PackedWeights, Timestamps, pack};
+use crate::engine::resources::{Arena, Common, PackedWeights, Timestamps, WeightSource, pack};
 use crate::gpu::{Context, Staging, Upload};
 use nestling_core::space::ValidatedSpace;
 use nestling_core::weights::WeightStorage;
@@ -38,7 +38,7 @@ impl Buffers {
 pub(super) async fn upload_weights(
     context: &Context,
     space: &ValidatedSpace,
-    weights: &[f32],
+    weights: &(impl WeightSource + ?Sized),
     storage: WeightStorage,
     arena: &Arena,
 ) -> Result<PackedWeights, Error> {

@@ -8,7 +8,7 @@ mod kernels;
 
 use crate::Error;
 use crate::engine::plan::{EngineOptions, Slots, TileChoice, Traits, floor, vendor_tiles};
-use crate::engine::resources::Pipelines;
+use crate::engine::resources::{Pipelines, WeightSource};
 use crate::engine::run::{LoadTimes, ResizeState, Supernet};
 use crate::engine::trial::{broadcast_is_right, check_offered, check_storage, tune};
 use crate::gpu::Context;
@@ -18,7 +18,7 @@ use blueprint::Blueprint;
 use buffers::{Buffers, upload_weights};
 use kernels::Kernels;
 use nestling_core::image::Preprocessing;
-use nestling_core::space::{ParameterLayout, ValidatedSpace};
+use nestling_core::space::ValidatedSpace;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, OnceLock};
 use web_time::Instant;
@@ -57,6 +57,21 @@ impl Supernet {
         preprocessing: &Preprocessing,
         options: &EngineOptions,
     ) -> Result<Self, Error> {
+        Self::load_from_async(context, space, weights, preprocessing, options).await
+    }
+
+    /// The same with weights that come one tensor after the other: they are never in memory all at once but as the GPU
+    /// stores them.
+    ///
+    /// # Errors
+    /// As [`Supernet::load`], and those of the weights' source.
+    pub async fn load_from_async(
+        context: &Context,
+        space: &ValidatedSpace,
+        weights: &(impl WeightSource + ?Sized),
+        preprocessing: &Preprocessing,
+        options: &EngineOptions,
+    ) -> Result<Self, Error> {
         check_offered(context, options.arithmetic)?;
         let traits = chosen_traits(context, space, options).await?;
         Self::load_planned(context, space, weights, preprocessing, options, traits).await
@@ -66,7 +81,7 @@ impl Supernet {
     pub(in crate::engine) async fn load_planned(
         context: &Context,
         space: &ValidatedSpace,
-        weights: &[f32],
+        weights: &(impl WeightSource + ?Sized),
         preprocessing: &Preprocessing,
         options: &EngineOptions,
         traits: Traits,
@@ -89,7 +104,6 @@ impl Supernet {
         #[cfg(not(target_arch = "wasm32"))]
         kernels.settle(context, &blueprint, spawned_at).await?;
 
-        let norms = norms(space.layout(), weights);
         let total_time = started.elapsed().into();
         let (pipelines, pipeline_time) = (kernels.built, kernels.time);
         Ok(Self {
@@ -97,7 +111,7 @@ impl Supernet {
             space: space.clone(),
             preprocessing: preprocessing.clone(),
             packed: packed.convolutions,
-            norms,
+            norms: packed.norms,
             weight_scales: packed.scales,
             planner: blueprint.planner,
             load_times: LoadTimes { pipelines, pipeline_time, upload_time, total_time },
@@ -144,22 +158,17 @@ async fn chosen_traits(context: &Context, space: &ValidatedSpace, options: &Engi
 }
 
 /// Fails unless weights and preprocessing are a network's of this space.
-fn check_belongings(space: &ValidatedSpace, weights: &[f32], preprocessing: &Preprocessing) -> Result<(), Error> {
+fn check_belongings(
+    space: &ValidatedSpace,
+    weights: &(impl WeightSource + ?Sized),
+    preprocessing: &Preprocessing,
+) -> Result<(), Error> {
     let expected = space.layout().len();
-    if weights.len() != expected {
-        let (space, given) = (space.name.clone(), weights.len());
-        return Err(Error::Weights { space, expected, given });
+    if weights.count() != expected {
+        return Err(Error::Weights { space: space.name.clone(), expected, given: weights.count() });
     }
     if !preprocessing.fits(space.input_channels) {
         return Err(Error::Preprocessing { channels: space.input_channels });
     }
     Ok(())
-}
-
-/// Gamma and beta, or the bias, of every convolution.
-fn norms(layout: &ParameterLayout, weights: &[f32]) -> Vec<(Vec<f32>, Vec<f32>)> {
-    let values = |parameter: usize| weights[layout.parameters[parameter].range()].to_vec();
-    (layout.convolutions.iter())
-        .map(|one| (values(one.scale_or_bias), one.shift.map(values).unwrap_or_default()))
-        .collect()
 }

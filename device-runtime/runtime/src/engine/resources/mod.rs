@@ -10,7 +10,7 @@ mod repack;
 mod timestamps;
 
 pub use background::Readiness;
-pub use repack::weight_bytes;
+pub use repack::{PutTensor, WeightSource, weight_bytes};
 
 pub(super) use arena::Arena;
 pub(super) use background::Background;

@@ -1,7 +1,6 @@
+use crate::Error;
 use nestling_core::space::{Convolution, ParameterLayout};
-use nestling_core::weights::{
-    OutOfRange, QuantisedWeights, WeightStorage, by_convolution, by_outputs, halves, quantise,
-};
+use nestling_core::weights::{OutOfRange, QuantisedWeights, WeightStorage, halves_of, quantise_one};
 
 /// Where a convolution's weight is in the packed vector, in elements of four values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +23,8 @@ pub(in crate::engine) struct PackedWeights {
     pub(in crate::engine) convolutions: Vec<Packed>,
     /// The quantisation scale of each convolution's output channels; empty where a weight is stored as itself.
     pub(in crate::engine) scales: Vec<Vec<f32>>,
+    /// Gamma and beta, or the bias, of each convolution.
+    pub(in crate::engine) norms: Vec<(Vec<f32>, Vec<f32>)>,
 }
 
 /// Elements as they are stored.
@@ -62,12 +63,38 @@ fn packed_len(layout: &ParameterLayout) -> u64 {
     layout.convolutions.iter().map(|one| stride(one) * u64::from(one.outputs.div_ceil(4))).sum()
 }
 
-/// Packs the flat vector of all parameters, which must fit `layout`; channels beyond the last are zero.
+/// Takes the values of one tensor: its index among the parameters, and its values.
+pub type PutTensor<'a> = &'a mut dyn FnMut(usize, &[f32]) -> Result<(), Error>;
+
+/// Shared tensors that come one after the other, in any order.
+pub trait WeightSource: Sync {
+    /// Values of all tensors together.
+    fn count(&self) -> usize;
+
+    /// Gives each tensor of the layout once: its index among the parameters, and its values.
+    ///
+    /// # Errors
+    /// [`Error`] if a tensor cannot be read, and those of `put`.
+    fn visit(&self, layout: &ParameterLayout, put: PutTensor<'_>) -> Result<(), Error>;
+}
+
+/// The flat vector of all parameters.
+impl WeightSource for [f32] {
+    fn count(&self) -> usize {
+        self.len()
+    }
+
+    fn visit(&self, layout: &ParameterLayout, put: PutTensor<'_>) -> Result<(), Error> {
+        layout.parameters.iter().enumerate().try_for_each(|(index, parameter)| put(index, &self[parameter.range()]))
+    }
+}
+
+/// Packs all parameters, which must fit `layout`; channels beyond the last are zero.
 pub(in crate::engine) fn pack(
     layout: &ParameterLayout,
-    parameters: &[f32],
+    parameters: &(impl WeightSource + ?Sized),
     storage: WeightStorage,
-) -> Result<PackedWeights, OutOfRange> {
+) -> Result<PackedWeights, Error> {
     let mut convolutions = Vec::with_capacity(layout.convolutions.len());
     let mut offset = 0;
     for convolution in &layout.convolutions {
@@ -75,57 +102,92 @@ pub(in crate::engine) fn pack(
         convolutions.push(Packed { offset, stride });
         offset += stride * convolution.outputs.div_ceil(4);
     }
-    let mut scales = vec![Vec::new(); layout.convolutions.len()];
+    let length = packed_len(layout) as usize;
     let values = match storage {
-        WeightStorage::F32 => {
-            let weights = |convolution: &Convolution| &parameters[layout.parameters[convolution.weight].range()];
-            Values::F32(arrange(layout, layout.convolutions.iter().map(|one| (one, weights(one)))))
-        }
-        WeightStorage::F16 => Values::F16(arrange(layout, by_convolution(layout, &halves(layout, parameters)?))),
-        WeightStorage::Int8 => {
-            let QuantisedWeights { codes, scales: all } = quantise(layout, parameters)?;
-            scales = by_outputs(layout, &all).map(|(_, own)| own.to_vec()).collect();
-            Values::Int8(arrange(layout, by_convolution(layout, &codes)))
-        }
+        WeightStorage::F32 => Values::F32(vec![[0.0; 4]; length]),
+        WeightStorage::F16 => Values::F16(vec![[0; 4]; length]),
+        WeightStorage::Int8 => Values::Int8(vec![[0; 4]; length]),
     };
-    Ok(PackedWeights { values, convolutions, scales })
+    let count = layout.convolutions.len();
+    let (scales, norms) = (vec![Vec::new(); count], vec![(Vec::new(), Vec::new()); count]);
+    let mut packed = PackedWeights { values, convolutions, scales, norms };
+    let places = places(layout);
+    parameters.visit(layout, &mut |index, values| {
+        match places[index] {
+            Some((index, Part::Weight)) => packed.put(&layout.convolutions[index], index, values)?,
+            Some((index, Part::ScaleOrBias)) => packed.norms[index].0 = values.to_vec(),
+            Some((index, Part::Shift)) => packed.norms[index].1 = values.to_vec(),
+            None => {}
+        }
+        Ok(())
+    })?;
+    Ok(packed)
 }
 
-/// Every convolution's weights in the kernels' order.
-fn arrange<'a, T: Copy + Default + 'a>(
-    layout: &ParameterLayout,
-    weights: impl Iterator<Item = (&'a Convolution, &'a [T])>,
-) -> Vec<[T; 4]> {
-    let mut values = Vec::new();
-    values.reserve_exact(packed_len(layout) as usize);
-    for (convolution, weight) in weights {
-        let outputs = convolution.outputs as usize;
-        let area = (convolution.kernel * convolution.kernel) as usize;
-        let columns = convolution.operator.channels_read(convolution.inputs) as usize;
-        let padded = if convolution.operator.is_per_channel() { 1 } else { columns.next_multiple_of(4) };
-        for group in 0..outputs.div_ceil(4) {
-            if area == 1 && columns > 1 && 4 * group + 4 <= outputs {
-                // Nearly all weights: four whole rows side by side.
-                let row = |lane: usize| &weight[(4 * group + lane) * columns..(4 * group + lane + 1) * columns];
-                values
-                    .extend(row(0).iter().zip(row(1)).zip(row(2)).zip(row(3)).map(|(((&a, &b), &c), &d)| [a, b, c, d]));
-                values.resize(values.len() + padded - columns, [T::default(); 4]);
-                continue;
+/// The use of a parameter by its convolution.
+#[derive(Clone, Copy)]
+enum Part {
+    Weight,
+    ScaleOrBias,
+    Shift,
+}
+
+/// For each parameter the index of its convolution, and its use.
+fn places(layout: &ParameterLayout) -> Vec<Option<(usize, Part)>> {
+    let mut places = vec![None; layout.parameters.len()];
+    for (index, convolution) in layout.convolutions.iter().enumerate() {
+        places[convolution.weight] = Some((index, Part::Weight));
+        places[convolution.scale_or_bias] = Some((index, Part::ScaleOrBias));
+        if let Some(shift) = convolution.shift {
+            places[shift] = Some((index, Part::Shift));
+        }
+    }
+    places
+}
+
+impl PackedWeights {
+    /// Rounds and arranges one convolution's weights.
+    fn put(&mut self, convolution: &Convolution, index: usize, weights: &[f32]) -> Result<(), OutOfRange> {
+        let start = self.convolutions[index].offset as usize;
+        let length = self.convolutions[index].stride as usize * convolution.outputs.div_ceil(4) as usize;
+        let own = start..start + length;
+        match &mut self.values {
+            Values::F32(values) => arrange(convolution, weights, &mut values[own]),
+            Values::F16(values) => arrange(convolution, &halves_of(convolution, weights)?, &mut values[own]),
+            Values::Int8(values) => {
+                let QuantisedWeights { codes, scales } = quantise_one(convolution, weights)?;
+                arrange(convolution, &codes, &mut values[own]);
+                self.scales[index] = scales;
             }
-            for position in 0..area {
-                for column in 0..padded {
-                    let mut element = [T::default(); 4];
-                    for (output, lane) in (4 * group..outputs).zip(&mut element) {
-                        if column < columns {
-                            *lane = weight[(output * columns + column) * area + position];
-                        }
-                    }
-                    values.push(element);
+        }
+        Ok(())
+    }
+}
+
+/// A convolution's weights in the kernels' order, into elements that are zero.
+fn arrange<T: Copy>(convolution: &Convolution, weight: &[T], elements: &mut [[T; 4]]) {
+    let outputs = convolution.outputs as usize;
+    let area = (convolution.kernel * convolution.kernel) as usize;
+    let columns = convolution.operator.channels_read(convolution.inputs) as usize;
+    let padded = if convolution.operator.is_per_channel() { 1 } else { columns.next_multiple_of(4) };
+    for (group, elements) in elements.chunks_exact_mut(area * padded).enumerate() {
+        if area == 1 && columns > 1 && 4 * group + 4 <= outputs {
+            // Nearly all weights: four whole rows side by side.
+            let row = |lane: usize| &weight[(4 * group + lane) * columns..(4 * group + lane + 1) * columns];
+            let lanes = row(0).iter().zip(row(1)).zip(row(2)).zip(row(3));
+            for (element, (((&a, &b), &c), &d)) in elements.iter_mut().zip(lanes) {
+                *element = [a, b, c, d];
+            }
+            continue;
+        }
+        for (position, elements) in elements.chunks_exact_mut(padded).enumerate() {
+            for (column, element) in elements.iter_mut().enumerate().take(columns) {
+                for (output, lane) in (4 * group..outputs).zip(element) {
+                    *lane = weight[(output * columns + column) * area + position];
                 }
             }
         }
     }
-    values
 }
 
 #[cfg(test)]
@@ -135,7 +197,7 @@ mod tests {
 
     fn numbered(layout: &ParameterLayout) -> (Vec<f32>, Vec<[f32; 4]>, Vec<Packed>) {
         let parameters: Vec<f32> = (0..layout.len()).map(|index| index as f32 + 1.0).collect();
-        let packed = pack(layout, &parameters, WeightStorage::F32).unwrap();
+        let packed = pack(layout, parameters.as_slice(), WeightStorage::F32).unwrap();
         let Values::F32(values) = packed.values else { panic!("stored as f32") };
         (parameters, values, packed.convolutions)
     }
@@ -177,7 +239,7 @@ mod tests {
         let row = layout.convolutions[index].inputs as usize;
         parameters[first..first + 4].copy_from_slice(&[0.5, -2.54, 0.03, 0.05]);
         parameters[first + 2 * row] = -1e30;
-        let packed = pack(&layout, &parameters, WeightStorage::Int8).unwrap();
+        let packed = pack(&layout, parameters.as_slice(), WeightStorage::Int8).unwrap();
         let scales = &packed.scales[index];
         assert!(
             (scales[0] - 0.02).abs() < 1e-8 && scales[1] == 0.0 && (scales[2] * 127e-30 - 1.0).abs() < 1e-6,
@@ -195,7 +257,7 @@ mod tests {
         let stem = layout.parameters[layout.convolutions[0].weight].offset;
         // The tie above one goes to the even one; then the largest that rounds to something finite.
         parameters[stem..stem + 2].copy_from_slice(&[1.0 + 1.0 / 2048.0, 65_519.0]);
-        let packed = pack(&layout, &parameters, WeightStorage::F16).unwrap();
+        let packed = pack(&layout, parameters.as_slice(), WeightStorage::F16).unwrap();
         let Values::F16(values) = &packed.values else { panic!("stored as f16") };
         assert!(values.iter().flatten().any(|&bits| bits == 0x3c00) && values.iter().flatten().any(|&b| b == 0x7bff));
         let layer = &layout.convolutions[3];
@@ -206,8 +268,9 @@ mod tests {
             (WeightStorage::Int8, f32::INFINITY),
         ] {
             parameters[layout.parameters[layer.weight].offset + 1] = value;
-            let error = pack(&layout, &parameters, storage).err().unwrap();
+            let error = pack(&layout, parameters.as_slice(), storage).err().unwrap();
             let (layer, value) = (layer.name.to_string(), value.to_string());
+            let Error::WeightRange(error) = error else { panic!("{error}") };
             assert_eq!(error, OutOfRange { layer, value, storage });
         }
     }
@@ -217,8 +280,8 @@ mod tests {
         let layout = SearchSpace::fashion().validated().unwrap().layout().clone();
         let parameters: Vec<f32> = (0..layout.len()).map(|index| (index as f32 * 0.7).sin() / 3.0).collect();
         for storage in WeightStorage::ALL {
-            let once = pack(&layout, &parameters, storage).unwrap();
-            let again = pack(&layout, &storage.round(&layout, &parameters).unwrap(), storage).unwrap();
+            let once = pack(&layout, parameters.as_slice(), storage).unwrap();
+            let again = pack(&layout, &*storage.round(&layout, &parameters).unwrap(), storage).unwrap();
             assert_eq!(once.values.bytes(), again.values.bytes(), "{storage}");
             assert_eq!(once.values.bytes().len() as u64, weight_bytes(&layout, storage));
             for (one, other) in once.scales.iter().flatten().zip(again.scales.iter().flatten()) {

@@ -1,7 +1,7 @@
 //! Pixels or a texture: whatever an app may have of a camera's frame.
 
 use crate::Error;
-use nestling_core::image::{Image, check_size};
+use nestling_core::image::{Image, Orientation, check_size};
 use wgpu::TextureFormat;
 
 /// An image to classify: pixels in memory ([`Image`]), or a texture on the GPU ([`FromTexture`]).
@@ -16,10 +16,32 @@ pub struct Frame<'a> {
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Source<'a> {
     Pixels(Image<'a>),
-    Texture(&'a wgpu::Texture),
+    Texture(&'a wgpu::Texture, Orientation),
 }
 
 impl<'a> Frame<'a> {
+    /// The same frame, turned and mirrored, as [`Image::oriented`] does: a texture is read in that order too, without a
+    /// copy. A frame that has an orientation already is turned further.
+    ///
+    /// ```no_run
+    /// # fn main() -> Result<(), nestling::Error> {
+    /// # let (runtime, texture): (nestling::Runtime, nestling::wgpu::Texture) = todo!();
+    /// # let degrees = 90;
+    /// use nestling::{FromTexture, Image, Orientation};
+    /// let frame = Image::texture(&texture)?.oriented(Orientation::clockwise(degrees)?);
+    /// let answer = runtime.classify(frame)?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn oriented(self, orientation: Orientation) -> Self {
+        let source = match self.source {
+            Source::Pixels(image) => Source::Pixels(image.oriented(orientation)),
+            Source::Texture(texture, before) => Source::Texture(texture, before.then(orientation)),
+        };
+        Self { source }
+    }
+
     pub(super) fn source(self) -> Source<'a> {
         self.source
     }
@@ -45,7 +67,8 @@ impl<'a> From<&Frame<'a>> for Frame<'a> {
 
 /// `Image::texture`: a texture as an image, with no copy through the CPU.
 pub trait FromTexture {
-    /// Borrows a texture as an image: its first layer and mip level, rows from top to bottom, alpha ignored.
+    /// Borrows a texture as an image: its first layer and mip level, rows from top to bottom, alpha ignored. Where it
+    /// does not show the picture upright, [`Frame::oriented`] says so.
     ///
     /// The texture belongs to the device of the context that reads it ([`Context::from_wgpu`]), is two-dimensional, was
     /// made with `TEXTURE_BINDING`, and holds `Rgba8Unorm`, `Bgra8Unorm`, or one of their sRGB twins. Networks are
@@ -96,7 +119,7 @@ impl FromTexture for Image<'_> {
             return refused("a kernel may not read it".to_owned(), "make it with `TextureUsages::TEXTURE_BINDING`");
         }
         check_size(texture.width(), texture.height())?;
-        Ok(Frame { source: Source::Texture(texture) })
+        Ok(Frame { source: Source::Texture(texture, Orientation::Upright) })
     }
 }
 

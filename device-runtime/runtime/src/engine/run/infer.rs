@@ -6,7 +6,7 @@ use crate::engine::{PreparedChild, Supernet};
 #[cfg(not(target_arch = "wasm32"))]
 use crate::gpu::block_on;
 use crate::gpu::{Lease, Staging};
-use nestling_core::image::Image;
+use nestling_core::image::{Image, Orientation};
 use nestling_shaders::{Kernel, ResizeParameters};
 use std::collections::VecDeque;
 use std::sync::{Arc, MutexGuard, PoisonError};
@@ -19,8 +19,8 @@ pub(in crate::engine) type ResizeState = ResizeParameters;
 pub(in crate::engine) enum Input<'a> {
     /// An 8-bit image of any size.
     Image(&'a Image<'a>),
-    /// A texture of any size.
-    Texture(&'a BoundTexture),
+    /// A texture of any size, and how it must be turned.
+    Texture(&'a BoundTexture, Orientation),
     /// A normalised tensor, `[channels][height][width]`.
     Tensor(&'a [f32]),
 }
@@ -28,14 +28,14 @@ pub(in crate::engine) enum Input<'a> {
 /// A frame that the GPU can read.
 pub(in crate::engine) enum Bound<'a> {
     Pixels(Image<'a>),
-    Texture(Arc<BoundTexture>),
+    Texture(Arc<BoundTexture>, Orientation),
 }
 
 impl Bound<'_> {
     pub(in crate::engine) fn input(&self) -> Input<'_> {
         match self {
             Self::Pixels(image) => Input::Image(image),
-            Self::Texture(texture) => Input::Texture(texture),
+            Self::Texture(texture, orientation) => Input::Texture(texture, *orientation),
         }
     }
 }
@@ -132,7 +132,7 @@ impl Supernet {
     pub(in crate::engine) async fn bind<'a>(&self, frame: Frame<'a>) -> Result<Bound<'a>, Error> {
         match frame.source() {
             Source::Pixels(image) => Ok(Bound::Pixels(image)),
-            Source::Texture(texture) => Ok(Bound::Texture(self.bind_texture(texture).await?)),
+            Source::Texture(texture, orientation) => Ok(Bound::Texture(self.bind_texture(texture).await?, orientation)),
         }
     }
 
@@ -190,7 +190,7 @@ impl Supernet {
         match input {
             Input::Tensor(_) => Ok(()),
             Input::Image(_) => self.encode_resize(child, resize, pass),
-            Input::Texture(texture) => self.encode_texture_resize(child, texture, resize, pass),
+            Input::Texture(texture, _) => self.encode_texture_resize(child, texture, resize, pass),
         }
     }
 

@@ -5,6 +5,7 @@
 mod frame;
 mod infer;
 mod prepare;
+mod square;
 mod supernet;
 mod texture;
 mod upload;

@@ -92,7 +92,7 @@ fn check(case: &Case, seed: u64) {
     let options = EngineOptions { child_slots: 1, weight_storage: case.storage, ..EngineOptions::default() };
     let traits = traits(case.vendor, CONTEXT.facts().subgroups);
     let preprocessing = preprocessing(space);
-    let load = Supernet::load_planned(&CONTEXT, space, &weights, &preprocessing, &options, traits);
+    let load = Supernet::load_planned(&CONTEXT, space, weights.as_slice(), &preprocessing, &options, traits);
     let supernet = pollster::block_on(load).unwrap();
     let mut children = vec![space.smallest(), space.biggest()];
     children.extend((0..case.sampled).map(|_| space.sample(&mut random)));

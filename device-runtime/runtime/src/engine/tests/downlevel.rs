@@ -57,7 +57,8 @@ fn everything_runs_with_downlevel_limits_and_without_each_feature() {
         for vendor in [context.facts().vendor_family()].into_iter().chain(phone) {
             let traits = traits(vendor, context.facts().subgroups);
             let (options, preprocessing) = (EngineOptions::default(), preprocessing(&space));
-            let loading = Supernet::load_planned(&context, &space, &weights, &preprocessing, &options, traits);
+            let loading =
+                Supernet::load_planned(&context, &space, weights.as_slice(), &preprocessing, &options, traits);
             let supernet = pollster::block_on(loading).unwrap();
             for (child, (tensor, expected)) in children.iter().zip(tensors.iter().zip(&expected)) {
                 let prepared = supernet.prepare(child).unwrap();

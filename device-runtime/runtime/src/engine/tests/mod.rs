@@ -2,6 +2,7 @@
 
 mod calibrate;
 mod downlevel;
+mod frames;
 mod halves;
 mod kernels;
 mod moments;

@@ -112,7 +112,7 @@ fn check_children(space: &SearchSpace, vendor: Vendor, sampled: usize, seed: u64
     let one_slot = EngineOptions { child_slots: 1, ..EngineOptions::default() };
     let load = || {
         let preprocessing = preprocessing(space);
-        let load = Supernet::load_planned(&CONTEXT, space, &weights, &preprocessing, &one_slot, traits);
+        let load = Supernet::load_planned(&CONTEXT, space, weights.as_slice(), &preprocessing, &one_slot, traits);
         pollster::block_on(load).unwrap()
     };
     let supernet = load();

@@ -1,11 +1,11 @@
 //! Textures, and the device of an app.
 
-use super::resize::resized_input;
+use super::resize::{poison, resized_input};
 use super::*;
 use crate::Error;
 use crate::engine::run::{Input, TEXTURES_KEPT};
 use crate::gpu::block_on;
-use nestling_core::image::{Image, ImageError, preprocess};
+use nestling_core::image::{Image, ImageError, Orientation, preprocess};
 use proptest::prelude::*;
 use wgpu::TextureFormat::{Bgra8Unorm, Rgba8Unorm, Rgba8UnormSrgb};
 
@@ -57,18 +57,10 @@ impl Ready {
         Self { supernet, prepared }
     }
 
-    /// No value of an earlier inference may help.
-    fn poison(&self) {
-        let arena = &self.supernet.arena;
-        for buffer in [&arena.image, &arena.expanded, &arena.filtered] {
-            self.supernet.context.queue().write_buffer(buffer, 0, &vec![0xff; buffer.size() as usize]);
-        }
-    }
-
-    fn resized(&self, texture: &wgpu::Texture) -> Vec<f32> {
-        self.poison();
+    fn resized(&self, texture: &wgpu::Texture, orientation: Orientation) -> Vec<f32> {
+        poison(&self.supernet);
         let bound = block_on(self.supernet.bind_texture(texture)).unwrap();
-        resized_input(&self.supernet, &self.prepared, Input::Texture(&bound))
+        resized_input(&self.supernet, &self.prepared, Input::Texture(&bound, orientation))
     }
 
     fn logits(&self, texture: &wgpu::Texture) -> Result<Vec<f32>, Error> {
@@ -90,21 +82,23 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(32))]
     #[test]
     fn the_gpu_reads_textures_as_the_definition_says(
-        width in 2u32..260, height in 2u32..260, blue_first: bool, which in 0usize..4, seed: u64
+        width in 2u32..260, height in 2u32..260, blue_first: bool, turn in 0usize..8, which in 0usize..4, seed: u64
     ) {
         let Ready { supernet, prepared } = &READY[which];
         let pixels = rgba(width, height, &mut random(seed));
         let format = if blue_first { Bgra8Unorm } else { Rgba8Unorm };
         let texture = filled(&CONTEXT, &descriptor(width, height, format), &pixels);
-        let image = Image::rgba8(width, height, &pixels).unwrap();
-        let given = READY[which].resized(&texture);
+        let orientation = Orientation::ALL[turn];
+        let image = Image::rgba8(width, height, &pixels).unwrap().oriented(orientation);
+        let given = READY[which].resized(&texture, orientation);
         let expected = preprocess(&image, supernet.preprocessing(), prepared.child().resolution);
         let error = relative_error(&given, &expected);
         prop_assert!(error < 2e-5, "{error}");
-        READY[which].poison();
+        poison(supernet);
         prop_assert_eq!(given, resized_input(supernet, prepared, Input::Image(&image)), "bit for bit");
-        let logits = READY[which].logits(&texture).unwrap();
-        prop_assert_eq!(logits, READY[which].logits_of_pixels(width, height, &pixels), "bit for bit");
+        let frame = Image::texture(&texture).unwrap().oriented(orientation);
+        let logits = supernet.infer(prepared, frame).unwrap();
+        prop_assert_eq!(logits, supernet.infer(prepared, image).unwrap(), "bit for bit");
     }
 }
 
@@ -115,7 +109,7 @@ fn every_byte_comes_through_a_texture_unchanged() {
     for ready in READY.iter().take(2) {
         let texture = filled(&CONTEXT, &descriptor(16, 16, Rgba8Unorm), &pixels);
         let image = Image::rgba8(16, 16, &pixels).unwrap();
-        let given = ready.resized(&texture);
+        let given = ready.resized(&texture, Orientation::Upright);
         assert_eq!(given, resized_input(&ready.supernet, &ready.prepared, Input::Image(&image)));
     }
 }
@@ -225,6 +219,11 @@ fn many_frames_may_be_pixels_and_textures() {
         pixels.iter().map(|pixels| filled(&CONTEXT, &descriptor(33, 30, Bgra8Unorm), pixels)).collect();
     let mixed: Vec<Frame<'_>> = (images.iter().zip(&textures).enumerate())
         .map(|(index, (image, texture))| if index % 3 == 0 { image.into() } else { Image::texture(texture).unwrap() })
+        .zip(Orientation::ALL.into_iter().cycle())
+        .map(|(frame, orientation): (Frame<'_>, _)| frame.oriented(orientation))
+        .collect();
+    let images: Vec<Image<'_>> = (images.iter().zip(Orientation::ALL.into_iter().cycle()))
+        .map(|(image, orientation)| image.oriented(orientation))
         .collect();
     assert_eq!(supernet.infer_many(prepared, &mixed).unwrap(), supernet.infer_many(prepared, &images).unwrap());
     let child = prepared.child();

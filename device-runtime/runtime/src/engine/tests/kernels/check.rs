@@ -32,7 +32,7 @@ fn run(case: &Case, plan: LayerPlan, data: &Data) -> (Vec<f32>, Vec<[f32; 4]>) {
     if bench.pipelines.get(plan.kernel, plan.specialisation).is_none() {
         block_on(bench.pipelines.add(&CONTEXT, plan.kernel, plan.specialisation)).unwrap();
     }
-    let packed = pack(&case.layout, &data.weights, case.storage).unwrap();
+    let packed = pack(&case.layout, data.weights.as_slice(), case.storage).unwrap();
     let source = source(case, data);
     let parameters = parameters(case, &packed, source.len() as u32);
     let norms = norms(&shape, packed.scales.first(), &data.folded);

@@ -1,0 +1,52 @@
+//! The first pass over a bundle: every byte is checked before any is believed.
+
+use crate::BundleError;
+use crate::header::{self, IMAGES, MANIFEST, NAMES, STATISTICS, Table};
+use crate::source::Source;
+use xxhash_rust::xxh3::xxh3_128;
+
+/// A source whose every byte was checked.
+pub(super) struct Verified {
+    pub(super) table: Table,
+    /// The manifest, the statistics and the images; the images are empty where the source has them in memory.
+    pub(super) kept: [Vec<u8>; 3],
+}
+
+/// Checks the header, the table, every checksum and every byte between sections. Reads everything once.
+pub(super) fn verify(source: &Source) -> Result<Verified, BundleError> {
+    let length = header::length(&source.beginning(header::TABLE as u64)?)?;
+    let table = header::table(&source.beginning(length)?)?;
+    let (given, expected) = (source.length(), table.end());
+    if given < expected {
+        return Err(BundleError::Truncated { given });
+    }
+    if given > expected {
+        return Err(BundleError::TooLong { given, expected });
+    }
+    let mut kept = [const { Vec::new() }; 3];
+    let mut end = length;
+    for (place, section) in table.sections().enumerate() {
+        let keep = match place {
+            MANIFEST => Some(&mut kept[0]),
+            STATISTICS => Some(&mut kept[1]),
+            IMAGES if source.bytes().is_none() => Some(&mut kept[2]),
+            _ => None,
+        };
+        let padding = source.read(end..section.range.start)?;
+        let checksum = match keep {
+            Some(keep) => {
+                *keep = source.read(section.range.clone())?;
+                xxh3_128(keep)
+            }
+            None => source.checksum(section.range.clone())?,
+        };
+        if checksum != section.checksum {
+            return Err(BundleError::Damaged { part: NAMES.get(place).unwrap_or(&"section of a newer version") });
+        }
+        if padding.iter().any(|&byte| byte != 0) {
+            return Err(BundleError::Damaged { part: "padding" });
+        }
+        end = section.range.end;
+    }
+    Ok(Verified { table, kept })
+}

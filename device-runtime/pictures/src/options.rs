@@ -1,0 +1,27 @@
+/// How a picture is decoded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PictureOptions {
+    /// The colour behind transparent pixels, as red, green and blue: white unless told otherwise.
+    ///
+    /// A pixel is `alpha * colour + (1 - alpha) * background` in the values of the file, as browsers show it. The
+    /// colours that invisible pixels hide have no influence.
+    pub background: [u8; 3],
+    /// Most bytes of a file, and about the most bytes of memory that decoding it takes beside the file: 512 MiB unless
+    /// told otherwise.
+    ///
+    /// JPEG files (apart from progressive and CMYK ones) and PNG files (apart from interlaced ones) are reduced while
+    /// they are decoded, so that photographs of 200 megapixels take about 100 MiB. If a picture does not fit, it is
+    /// halved until it does, as long as its centred square keeps 1024 pixels a side; then it is refused.
+    pub max_bytes: u64,
+}
+
+impl PictureOptions {
+    nestling_core::setters! { background: [u8; 3], max_bytes: u64 }
+}
+
+impl Default for PictureOptions {
+    fn default() -> Self {
+        Self { background: [255; 3], max_bytes: 512 << 20 }
+    }
+}
