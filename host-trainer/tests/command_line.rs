@@ -65,7 +65,7 @@ fn faults_are_named_and_nothing_is_written() {
         (&["init", "--space", "table1", "--labels", &few, "--output", &never], "2 lines, but there are 1000 classes"),
         (&["import", "--model", "resnet50", "--weights", &few, "--output", &never], "efficientnet-lite0"),
         (&["import", "--weights", &few, "--output", &never], "labels.txt"),
-        (&["init", "--space", "fashion", "--weight-storage", "f64", "--output", &never], "no storage of weights: f32"),
+        (&["init", "--space", "fashion", "--weight-storage", "f64", "--output", &never], "not a weight storage: f32"),
         (&["export", &few, "--child", "all"], "not a Nestling bundle"),
     ] {
         let message = message_of_failure(arguments);

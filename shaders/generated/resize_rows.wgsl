@@ -1,7 +1,9 @@
 // kernel      resize_rows, workgroups of 64
 
 const WORKGROUP: u32 = 64u;
-const CAMERA_FRAME: u32 = 255u;
+const WHOLE_PIXELS: u32 = 0u;
+const THREE_BYTES: u32 = 1u;
+const LUMA: u32 = 2u;
 
 // Parameters and filter of the resize: a triangle with half-pixel centres that widens when the image shrinks
 // (antialiased). Weights are normalised over the pixels inside the image.
@@ -11,25 +13,30 @@ struct Resize {
     source_side: u32,
     // Rows and columns of the square that is written.
     target_side: u32,
-    // The number of a packed pixel format, or CAMERA_FRAME: luma, then chroma for every 2x2 pixels.
-    format: u32,
-    // Channels that the network reads: 1 or 3.
-    channels: u32,
+    // How a pixel is read: WHOLE_PIXELS, THREE_BYTES, LUMA or LUMA_AND_CHROMA.
+    kind: u32,
+    // Bit 0: the square's first column is the second one of its chroma sample. Bit 1: so is its first row.
+    chroma_phase: u32,
     // The tensor is value * scale + shift, a component for each channel.
     scale: vec4<f32>,
     shift: vec4<f32>,
-    // Bytes: the first samples, and from one row or sample to the next.
-    cb_first: u32,
-    cr_first: u32,
-    chroma_stride: u32,
-    chroma_step: u32,
+    // The place of the upright square's first pixel, and the way to its next column and to its next row. In a texture
+    // that is a column and a row, in a buffer bytes and zero.
+    first: vec2<i32>,
+    right: vec2<i32>,
+    down: vec2<i32>,
+    // A frame's luma is sample * x + y.
+    luma: vec2<f32>,
+    // The network's channels are these sums of a pixel's bytes, in the order in which they are stored; w is zero.
+    red: vec4<f32>,
+    green: vec4<f32>,
+    blue: vec4<f32>,
+    // Bytes before the upright square's first cb and cr samples.
+    chroma_first: vec2<i32>,
+    // Bytes to the next column of chroma samples, and to the next row.
+    chroma_next: vec2<i32>,
     // Factors of samples less 128: red from cr, green from cb, green from cr, blue from cb.
     chroma: vec4<f32>,
-    // Luma is sample * x + y.
-    luma: vec2<f32>,
-    // First column and row of the square in a texture; an image in a buffer is its square.
-    left: u32,
-    top: u32,
 }
 
 struct Taps {

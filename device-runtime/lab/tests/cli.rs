@@ -83,7 +83,7 @@ fn what_is_wrong_ends_with_an_error_and_no_panic() {
     refused(&["choose", text(&bundle), "--seconds", "0", "--budget-ms", "-1"], 2, "");
     refused(&["classify", text(&bundle), text(&missing)], 1, "cannot open picture");
     refused(&["classify", text(&bundle), text(&bundle)], 1, "cannot decode picture");
-    refused(&["classify", text(&bundle), "--images", text(&bundle)], 1, "no IDX file of images");
+    refused(&["classify", text(&bundle), "--images", text(&bundle)], 1, "not an IDX file of images");
     refused(&["classify", text(&bundle)], 2, "required");
     // Before anything is measured.
     for budget in ["0", "-1", "nan"] {

@@ -58,6 +58,7 @@ const REASONS: [&str; 2] = ["CacheFault", "CacheUnused"];
 fn every_public_error_of_the_device_has_a_code() {
     let mut files = Vec::new();
     sources(&workspace().join("device-runtime"), false, &mut files);
+    files.retain(|file| !file.components().any(|part| part.as_os_str() == "bin"));
     let texts: Vec<String> = files.iter().map(|file| std::fs::read_to_string(file).unwrap()).collect();
     let mut count = 0;
     for text in &texts {

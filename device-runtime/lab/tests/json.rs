@@ -49,12 +49,12 @@ fn failed_calls_print_their_code_and_message() {
     fails(&["choose", bundle, "--adapter", "Voodoo 2"], 1, "no_adapter", "choose another adapter with --adapter");
     fails(&["run", bundle, "photo.jpg", "--child", "middle"], 1, "unknown_child", "pareto-1");
     fails(&["switch", bundle, "--arithmetic", "f16", "--without", "f16"], 1, "no_arithmetic", "--arithmetic f32");
-    fails(&["classify", bundle, "--images", missing], 1, "io", "check the path");
-    fails(&["classify", bundle, "--images", bundle], 1, "idx_malformed", "no IDX file of images");
+    fails(&["classify", bundle, "--images", missing], 1, "idx_open", "check the path");
+    fails(&["classify", bundle, "--images", bundle], 1, "idx_malformed", "not an IDX file of images");
     fails(&["predict", bundle, "--other", missing], 1, "profile_open", "none");
     let nowhere = folder.path().join("none").join("phone.json");
     let profile = ["profile", bundle, "--seconds", "0", "--tune", "0", "--out", text(&nowhere)];
-    fails(&profile, 1, "profile_write", "name another file with --out FILE");
+    fails(&profile, 1, "file_write", "name another file with --out FILE");
 }
 
 #[test]
@@ -63,8 +63,8 @@ fn wrong_arguments_print_a_document_too() {
     fails(&["choose"], 2, "usage", "required");
     fails(&[], 2, "usage", "");
     fails(&["choose", "a.nestling", "--budget-ms", "-1"], 2, "usage", "give milliseconds above zero");
-    fails(&["info", "--weight-storage", "f64"], 2, "usage", "no storage of weights");
-    // What follows `--` are names.
+    fails(&["info", "--weight-storage", "f64"], 2, "usage", "not a weight storage");
+    // Arguments behind `--` are names.
     let output = program(&["choose", "--", "a", "--json"]).output().unwrap();
     assert!(output.status.code() == Some(2) && output.stdout.is_empty());
     // Help is text, as asked.

@@ -11,7 +11,7 @@ crate::listed_enum! {
     /// use nestling_core::image::Orientation;
     /// assert_eq!(Orientation::clockwise(90), Orientation::from_exif(6));
     /// // The front camera's frames, as its preview shows them.
-    /// assert_eq!(Orientation::clockwise(270).unwrap().mirrored(), Orientation::Transpose);
+    /// assert_eq!(Orientation::clockwise(270).unwrap().mirrored(), Orientation::Transverse);
     /// ```
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
     pub enum Orientation {

@@ -21,7 +21,8 @@ fn bundle() -> Bundle {
         .map(|child| CalibratedChild::neutral(&space.lower(&child).unwrap()))
         .to_vec();
     let entry = |(index, child): (usize, &CalibratedChild)| ChildEntry {
-        name: format!("{HOSTILE}{index}"),
+        // A name of a child has no slash.
+        name: format!("{}{index}", HOSTILE.replace('/', "")),
         child: child.child().clone(),
         cost: space.lower(child.child()).unwrap().cost(),
         held_out: Top1 { correct: 90 + index as u32, images: 100 },

@@ -26,7 +26,7 @@ fn colour(text: &str) -> Result<[u8; 3], String> {
     let digits = text.strip_prefix('#').unwrap_or(text);
     let number = u32::from_str_radix(digits, 16).ok().filter(|_| digits.len() == 6 && !digits.starts_with('+'));
     let [_, colour @ ..] =
-        number.ok_or("no colour: give red, green and blue as six hexadecimal digits, such as ff8000")?.to_be_bytes();
+        number.ok_or("not a colour: give red, green and blue as six hexadecimal digits, such as ff8000")?.to_be_bytes();
     Ok(colour)
 }
 
