@@ -1,6 +1,6 @@
 //! Files with the names of classes, one a line.
 //!
-//! Such files come from many programs. What is only another way to write the same list is accepted: a byte-order mark,
+//! Such files come from many programs. Other ways to write the same list are accepted: a byte-order mark,
 //! UTF-16, line ends of other systems, empty lines at the end. A list that could mean something else is refused with a
 //! hint.
 

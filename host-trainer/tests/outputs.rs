@@ -1,4 +1,4 @@
-//! What commands do to the files that they write, and to those that are there already.
+//! How commands treat the files that they write, and those that are there already.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)] // a test's helpers may panic too
 

@@ -112,7 +112,7 @@ mod unix {
     use super::*;
     use std::process::Command;
 
-    /// What a reader says of bytes that come through a pipe.
+    /// The reader's message on bytes that come through a pipe.
     fn piped(bytes: &[u8], more: usize) -> Result<Bundle, BundleError> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("pipe");

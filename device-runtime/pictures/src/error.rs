@@ -24,7 +24,7 @@ pub enum PictureError {
     /// Another format, or none.
     #[error("it is {found}; convert it to JPEG, PNG or WebP")]
     Format {
-        /// What it is instead, by its first bytes: `a HEIC file`, `of an unknown format`.
+        /// The format that its first bytes show: `a HEIC file`, `of an unknown format`.
         found: &'static str,
     },
     /// Pixels are missing at the end.

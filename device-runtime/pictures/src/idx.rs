@@ -135,7 +135,7 @@ fn header(bytes: &[u8], kind: &Kind) -> Result<Vec<u32>, IdxError> {
     Ok(numbers)
 }
 
-/// What a file with another magic holds.
+/// The content of a file with another magic.
 fn other_magic(magic: [u8; 4]) -> String {
     match magic {
         [0, 0, BYTES, 1] => "it holds labels".to_owned(),

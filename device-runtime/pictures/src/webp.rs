@@ -1,4 +1,4 @@
-//! WebP files. Of an animation, the first frame is read.
+//! WebP files. The first frame of an animation is read.
 
 use crate::plan::Plan;
 use crate::rows::{Rows, Samples};
@@ -34,7 +34,7 @@ pub fn size(bytes: &[u8], options: &PictureOptions) -> Result<(Plan, Orientation
     Ok((plan, orientation(&mut decoder)))
 }
 
-/// Decodes a file whose pixels are all there. What follows them may be missing.
+/// Decodes a file whose pixels are all there. The data behind them may be missing.
 pub fn decode(bytes: &[u8], options: &PictureOptions) -> Result<(Rows, Orientation), PictureError> {
     let (mut decoder, plan) = open(bytes, options)?;
     let orientation = orientation(&mut decoder);
@@ -50,7 +50,7 @@ pub fn decode(bytes: &[u8], options: &PictureOptions) -> Result<(Rows, Orientati
 fn fault(bytes: &[u8]) -> impl Fn(image::ImageError) -> PictureError {
     let bytes = bytes.len();
     move |error| match error {
-        // Of an animation, all frames must be there.
+        // All frames of an animation must be there.
         image::ImageError::IoError(error) if error.kind() == ErrorKind::UnexpectedEof => {
             PictureError::CutOff { format: FORMAT, bytes }
         }

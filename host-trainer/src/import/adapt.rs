@@ -33,7 +33,7 @@ pub(super) fn adapt<'a>(
         let names = tensor_names(model, naming, network);
         for prefix in prefixes(&tensors, &names) {
             let hits = names.iter().filter(|name| tensors.contains_key(&format!("{prefix}{name}"))).count();
-            // Of equals the averaged weights, which are those that are evaluated.
+            // Among equals, the averaged weights are those that are evaluated.
             let is_better = best.as_ref().is_none_or(|(most, _, before)| {
                 hits > *most || (hits == *most && prefix.contains("ema") && !before.contains("ema"))
             });

@@ -17,7 +17,7 @@ pub struct Imported {
     pub space: ValidatedSpace,
     /// How images become its input.
     pub preprocessing: Preprocessing,
-    /// What was stripped, replaced or left out.
+    /// Names and tensors that were stripped, replaced or left out.
     pub notes: Vec<Adaptation>,
 }
 

@@ -44,7 +44,7 @@ impl Target {
     }
 }
 
-/// What a path is if it stands for an open file of a process: `/dev/stdout` is a link to one.
+/// The target of a path that stands for an open file of a process: `/dev/stdout` is a link to one.
 fn open_file(path: &Path) -> Option<Target> {
     let found = fs::canonicalize(folder(path)).ok()?;
     if !found.starts_with("/proc") && found != Path::new("/dev/fd") {

@@ -213,7 +213,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// What EXIF's table says of the stored rows `abc` and `def`, turned upright.
+    /// EXIF's table for the stored rows `abc` and `def`, turned upright.
     const UPRIGHT: [&str; 8] =
         ["abc def", "cba fed", "fed cba", "def abc", "ad be cf", "da eb fc", "fc eb da", "cf be ad"];
 

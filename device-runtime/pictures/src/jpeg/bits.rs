@@ -91,7 +91,7 @@ impl<'a> Bits<'a> {
 
     /// Goes on behind the next restart marker.
     pub fn restart(&mut self) -> Result<(), Stop> {
-        // What is left of a byte is padding.
+        // The rest of a byte is padding.
         if self.count >= 8 {
             return Err(Stop::Unknown);
         }

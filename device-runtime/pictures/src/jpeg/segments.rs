@@ -124,7 +124,7 @@ impl Frame {
     }
 }
 
-/// What is there before the pixels.
+/// The segments before the pixels.
 #[derive(Debug)]
 pub struct Header<'a> {
     pub frame: Frame,

@@ -138,7 +138,7 @@ fn measure(runtime: &Runtime, time: &MeasurementTime) -> Result<Arc<DeviceProfil
 /// Keeps what is there under another name: it may be another device's profile, or no profile at all. A pipe or a device
 /// stays: it is written in place.
 fn set_aside(path: &Path) -> Result<()> {
-    // Of a link the file that it names is kept: the new one takes its place.
+    // The file that a link names is kept: the new one takes its place.
     let Some(path) = replaced_file(path).filter(|file| file.exists()) else { return Ok(()) };
     let with = |ending: &str| {
         let mut name = path.as_os_str().to_owned();

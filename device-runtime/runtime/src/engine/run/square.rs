@@ -48,7 +48,7 @@ fn luma_bytes(luma: Plane<'_>, stored: Crop, channels: u32) -> Vec<u8> {
     bytes
 }
 
-/// What is sent is whole words.
+/// Whole words are sent.
 fn whole_words<'a>(mut bytes: Vec<u8>) -> Cow<'a, [u8]> {
     bytes.resize(bytes.len().next_multiple_of(4), 0);
     Cow::Owned(bytes)
