@@ -2,7 +2,7 @@
 //!
 //! Both run the same bundle, in turns over several rounds, so that other load on the machine affects both.
 
-use crate::programs::{Programs, json, without_desktop, write_json};
+use crate::programs::{Programs, json, write_json};
 use crate::values::{list, median, number, word};
 use crate::workspace;
 use anyhow::{Context, Result, ensure};
@@ -32,7 +32,6 @@ pub fn run(program: &Path, bundle: &str, rounds: u32) -> Result<()> {
     let old = || {
         let mut command = Command::new(&program);
         command.args(["bench", bundle]).current_dir(workspace::root());
-        without_desktop(&mut command);
         command
     };
     let mut rows: BTreeMap<String, Row> = BTreeMap::new();

@@ -33,15 +33,7 @@ impl Programs {
     fn command(&self, name: &str, arguments: &[&str]) -> Command {
         let mut command = Command::new(self.folder.join(name));
         command.args(arguments).current_dir(workspace::root());
-        without_desktop(&mut command);
         command
-    }
-}
-
-/// Sets a folder for EGL, which warns at every start outside of a desktop session although Vulkan is used.
-pub fn without_desktop(command: &mut Command) {
-    if std::env::var_os("XDG_RUNTIME_DIR").is_none() {
-        command.env("XDG_RUNTIME_DIR", workspace::target());
     }
 }
 

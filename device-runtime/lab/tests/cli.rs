@@ -27,7 +27,7 @@ fn refused(arguments: &[&str], code: i32, expected: &str) {
     let output = run(arguments);
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(code), "{arguments:?}: {stderr}");
-    // Drivers write to stderr too, hence any line.
+    // Drivers may write to stderr too, hence any line.
     let said = stderr.lines().any(|line| line.starts_with("error: ") && line.contains(expected));
     assert!(
         (said || code == 2 && stderr.contains(expected)) && !stderr.contains("panicked"),

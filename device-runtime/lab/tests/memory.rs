@@ -52,6 +52,33 @@ fn photographs(folder: &Path, (width, height): (u32, u32), count: usize) -> Vec<
     paths
 }
 
+/// A grey JPEG of this size, all 128, in six bits a block: an encoder would take seconds.
+fn flat(folder: &Path, (width, height): (u16, u16)) -> PathBuf {
+    let path = folder.join("flat.jpg");
+    image::GrayImage::from_pixel(8, 8, image::Luma([128])).save(&path).unwrap();
+    let mut file = std::fs::read(&path).unwrap();
+    // One byte of data and the end marker.
+    file.truncate(file.len() - 3);
+    let frame = file.windows(2).position(|pair| pair == [0xff, 0xc0]).unwrap();
+    file[frame + 5..frame + 7].copy_from_slice(&height.to_be_bytes());
+    file[frame + 7..frame + 9].copy_from_slice(&width.to_be_bytes());
+    // Two bits for "the same mean" and four for "nothing else", as the standard's tables have them.
+    let blocks = usize::from(width).div_ceil(8) * usize::from(height).div_ceil(8);
+    file.extend([0x28, 0xa2, 0x8a].repeat(blocks.div_ceil(4)));
+    file.extend([0xff, 0xd9]);
+    std::fs::write(&path, file).unwrap();
+    path
+}
+
+#[test]
+fn a_photograph_of_200_megapixels_takes_as_much_as_one_of_12() {
+    let folder = tempfile::tempdir().unwrap();
+    let bundle = common::write_bundle(folder.path());
+    let small = peak_of(&bundle, &photographs(folder.path(), (4000, 3000), 1));
+    let large = peak_of(&bundle, &[flat(folder.path(), (16_320, 12_240))]);
+    assert!(large as f64 <= 1.2 * small as f64, "200 megapixels take {large} kB, 12 take {small} kB");
+}
+
 fn check(count: usize) {
     let folder = tempfile::tempdir().unwrap();
     let bundle = common::write_bundle(folder.path());

@@ -37,7 +37,8 @@ impl Picture {
         in_file(path.as_ref(), options, |bytes| Self::decode_with(bytes, options))
     }
 
-    /// Decodes a file with the default options: JPEG, PNG or WebP, whichever it is by its first bytes, of any bit depth.
+    /// Decodes a file with the default options: JPEG, PNG or WebP, whichever it is by its first bytes, of any bit
+    /// depth.
     ///
     /// The picture is turned upright by its EXIF tag. Grey stays grey, 16 bits become 8. Transparent pixels are shown on
     /// [`PictureOptions::background`]. The first image of an animation is read.

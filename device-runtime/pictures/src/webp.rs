@@ -11,6 +11,8 @@ use std::io::{Cursor, ErrorKind};
 const FORMAT: &str = "WebP";
 /// Bytes that decoding takes for a pixel: what is decoded, and what that is decoded from.
 const PIXEL_BYTES: u64 = 8;
+/// The same for a frame of an animation, which is put on a canvas.
+const ANIMATED_PIXEL_BYTES: u64 = 12;
 
 type File<'a> = WebPDecoder<Cursor<&'a [u8]>>;
 
@@ -21,10 +23,9 @@ fn open<'a>(bytes: &'a [u8], options: &PictureOptions) -> Result<(File<'a>, Plan
     }
     let decoder = WebPDecoder::new(Cursor::new(bytes)).map_err(fault(bytes))?;
     let (width, height) = decoder.dimensions();
-    let pixels = u64::from(width) * u64::from(height);
-    let plan = Plan::fitting((width, height), options.max_bytes, |_, picture| {
-        (PIXEL_BYTES * pixels + picture).max(2 * picture)
-    })?;
+    let pixel_bytes = if decoder.has_animation() { ANIMATED_PIXEL_BYTES } else { PIXEL_BYTES };
+    let bytes = pixel_bytes * u64::from(width) * u64::from(height);
+    let plan = Plan::fitting((width, height), options.max_bytes, |_, picture| (bytes + picture).max(2 * picture))?;
     Ok((decoder, plan))
 }
 

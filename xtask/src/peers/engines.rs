@@ -1,6 +1,6 @@
 //! The engines that are compared, each run in a process of its own.
 
-use crate::programs::{Programs, without_desktop};
+use crate::programs::Programs;
 use crate::setup::Peers;
 use crate::values::{number, word};
 use crate::{process, workspace};
@@ -221,7 +221,6 @@ impl Runner<'_> {
 
     /// Runs either kind of program in the same environment. Its other output becomes part of an error.
     fn document(&self, mut command: Command, cache: Cache) -> Result<Value> {
-        without_desktop(&mut command);
         command.env("MESA_SHADER_CACHE_DIR", self.folder.join("shader-cache")).stdin(Stdio::null());
         command.env_remove("MESA_SHADER_CACHE_DISABLE");
         if cache == Cache::Disabled {

@@ -23,6 +23,8 @@ impl Fault {
     pub const IO: &'static str = "io";
     /// The code of every other error without one of its own.
     pub const OTHER: &'static str = "other";
+    /// The code of a fault of the program itself.
+    pub const INTERNAL: &'static str = "internal";
     /// The code of wrong arguments of a program.
     pub const USAGE: &'static str = "usage";
 

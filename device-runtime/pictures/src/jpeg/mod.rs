@@ -23,29 +23,32 @@ const MAX_HALVED_SIDE: u32 = 65_000;
 /// Halvings while decoding: from 8x8 to 4x4, 2x2 or single pixels a block.
 const MAX_HALVINGS: u32 = 3;
 
-/// The header, checked, and the plan that fits it.
-fn open<'a>(bytes: &'a [u8], options: &PictureOptions) -> Result<(Header<'a>, Plan), PictureError> {
-    let header = Header::parse(bytes)?;
+/// The plan for the picture, checked before anything is set aside for it.
+fn plan(header: &Header<'_>, bytes: &[u8], options: &PictureOptions) -> Result<Plan, PictureError> {
     let frame = &header.frame;
     let (width, height) = (frame.width, frame.height);
     if u64::from(width) * u64::from(height) > bytes.len() as u64 * MAX_PIXELS_PER_BYTE {
         return Err(PictureError::Implausible { format: FORMAT, bytes: bytes.len(), width, height });
     }
-    let plan =
-        Plan::fitting((width, height), options.max_bytes, |plan, picture| memory(frame, plan.halvings, picture))?;
-    Ok((header, plan))
+    Plan::fitting((width, height), options.max_bytes, |plan, picture| memory(frame, plan.halvings, picture))
 }
 
 /// Sides of the picture before it is turned upright, and how it is to be turned.
 pub fn size(bytes: &[u8], options: &PictureOptions) -> Result<(Plan, Orientation), PictureError> {
-    let (header, plan) = open(bytes, options)?;
-    Ok((plan, orientation(&header)))
+    let header = Header::parse(bytes)?;
+    Ok((plan(&header, bytes, options)?, orientation(&header)))
 }
 
 /// Decodes a file whose pixels are all there.
 pub fn decode(bytes: &[u8], options: &PictureOptions) -> Result<(Rows, Orientation), PictureError> {
-    let (header, plan) = open(bytes, options)?;
-    let image = check_complete(bytes, &header.frame)?;
+    let header = Header::parse(bytes)?;
+    let (plan, image) = if header.frame.coding == Coding::Sequential {
+        // Following its codes sets nothing aside, and tells a file that was cut off from one that cannot be true.
+        let image = check_complete(bytes, &header.frame)?;
+        (plan(&header, bytes, options)?, image)
+    } else {
+        (plan(&header, bytes, options)?, check_complete(bytes, &header.frame)?)
+    };
     let halved = if is_halved(&header.frame, plan.halvings) { decode_halved(image, plan, options) } else { None };
     let rows = match halved {
         Some(rows) => rows,

@@ -1,4 +1,5 @@
 use crate::Error;
+use crate::gpu::instance::Instances;
 use crate::gpu::{ContextOptions, Vendor};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -106,10 +107,6 @@ impl fmt::Display for AdapterInfo {
     }
 }
 
-fn instance(backends: wgpu::Backends) -> wgpu::Instance {
-    wgpu::Instance::new(wgpu::InstanceDescriptor { backends, ..wgpu::InstanceDescriptor::new_without_display_handle() })
-}
-
 /// The optional features that the engine has a use for.
 pub(super) fn useful_features(adapter: &wgpu::Adapter, options: &ContextOptions) -> wgpu::Features {
     let mut wanted = wgpu::Features::empty();
@@ -132,36 +129,31 @@ pub fn list_adapters(options: &ContextOptions) -> Vec<AdapterInfo> {
 
 /// The same without blocking.
 pub async fn list_adapters_async(options: &ContextOptions) -> Vec<AdapterInfo> {
-    let adapters = instance(options.backends).enumerate_adapters(options.backends).await;
+    let adapters = Instances::new(options.backends).adapters().await;
     adapters.iter().map(|adapter| AdapterInfo::new(adapter, useful_features(adapter, options))).collect()
 }
 
 /// Finds the adapter that the options describe.
 pub(super) async fn find_adapter(options: &ContextOptions) -> Result<wgpu::Adapter, Error> {
-    let instance = instance(options.backends);
+    let instances = Instances::new(options.backends);
     let mut wanted = String::from("at all");
     if let Some(part) = &options.adapter_name {
         let part = part.to_lowercase();
-        let named = instance.enumerate_adapters(options.backends).await;
+        let named = instances.adapters().await;
         let fits = |adapter: &wgpu::Adapter| adapter.get_info().name.to_lowercase().contains(&part);
         if let Some(adapter) = named.into_iter().find(fits) {
             return Ok(adapter);
         }
         wanted = format!("whose name contains `{part}`");
     } else {
-        let request = wgpu::RequestAdapterOptions {
-            power_preference: options.power_preference,
-            force_fallback_adapter: options.force_software,
-            ..Default::default()
-        };
-        if let Ok(adapter) = instance.request_adapter(&request).await {
+        if let Some(adapter) = instances.preferred(options).await {
             return Ok(adapter);
         }
         if options.force_software {
             wanted = "in software".to_owned();
         }
     }
-    let found: Vec<String> = (instance.enumerate_adapters(options.backends).await.iter())
+    let found: Vec<String> = (instances.adapters().await.iter())
         .map(|adapter| AdapterInfo::new(adapter, wgpu::Features::empty()).to_string())
         .collect();
     let tried = options.backends & wgpu::Instance::enabled_backend_features();

@@ -6,6 +6,7 @@ mod cache_file;
 mod context;
 mod counters;
 mod health;
+mod instance;
 mod objects;
 mod options;
 mod pipeline_cache;

@@ -17,6 +17,9 @@ pub struct Options {
     bundle: Option<PathBuf>,
 }
 
+/// Labels that people are shown, at most.
+const SHOWN_LABELS: usize = 12;
+
 #[derive(Serialize)]
 pub struct Info {
     adapters: Vec<AdapterInfo>,
@@ -97,6 +100,15 @@ impl Options {
     }
 }
 
+/// The labels, or if there are many, the first of them.
+fn labels_in_a_line(labels: &[String]) -> String {
+    let count = labels.len();
+    match labels.get(..SHOWN_LABELS) {
+        Some(shown) if count > SHOWN_LABELS => format!("{count} labels: {}, ...; --json lists all", shown.join(", ")),
+        _ => format!("{count} labels: {}", labels.join(", ")),
+    }
+}
+
 impl Report for Info {
     fn print(&self, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "adapters")?;
@@ -113,7 +125,7 @@ impl Report for Info {
         let (on_disk, on_gpu) = (bundle.weight_bytes as f64 / 1e3, bundle.gpu_weight_bytes as f64 / 1e3);
         let (file, gpu) = (bundle.weight_storage, bundle.gpu_weight_storage);
         writeln!(out, "  weights {file}, {on_disk:.0} kB of the file; {gpu} on the GPU, {on_gpu:.0} kB")?;
-        writeln!(out, "  id {}\n  from {}\n  labels {}\n", bundle.id, bundle.provenance, bundle.labels.join(", "))?;
+        writeln!(out, "  id {}\n  from {}\n  {}\n", bundle.id, bundle.provenance, labels_in_a_line(&bundle.labels))?;
         let mut rows = vec![row(["child", "M MAdds", "k params", "top-1 %", "choices"])];
         for child in &bundle.children {
             rows.push(vec![
@@ -129,5 +141,22 @@ impl Report for Info {
             ]);
         }
         columns(out, &rows)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thousand_labels_are_a_short_line() {
+        let labels = |count: usize| (0..count).map(|index| format!("kind {index}")).collect::<Vec<_>>();
+        assert_eq!(labels_in_a_line(&labels(2)), "2 labels: kind 0, kind 1");
+        assert!(labels_in_a_line(&labels(12)).ends_with(", kind 11"));
+        let line = labels_in_a_line(&labels(1000));
+        assert!(
+            line.starts_with("1000 labels: kind 0, ") && line.ends_with(", kind 11, ...; --json lists all"),
+            "{line}"
+        );
     }
 }

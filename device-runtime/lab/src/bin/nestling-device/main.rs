@@ -21,6 +21,7 @@ use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 use nestling_lab::documents::Fault;
 use output::{Output, ReaderGone, fault_of};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
 /// Selects a child network of a supernet that keeps within a latency budget on this device's GPU.
@@ -55,19 +56,28 @@ enum Command {
     Bench(bench::Options),
 }
 
+/// Exit code of a panic, as Rust has it.
+const PANIC: u8 = 101;
+
 fn main() -> ExitCode {
     let Arguments { command, device, json } = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => return refuse_arguments(&error),
     };
     let output = Output::new(json);
-    match run(&command, &device, output) {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(error) if error.is::<ReaderGone>() => ExitCode::SUCCESS,
-        Err(error) => {
+    // A driver may make wgpu panic. The panic's message is on standard error already.
+    match catch_unwind(AssertUnwindSafe(|| run(&command, &device, output))) {
+        Ok(Ok(true)) => ExitCode::SUCCESS,
+        Ok(Ok(false)) => ExitCode::FAILURE,
+        Ok(Err(error)) if error.is::<ReaderGone>() => ExitCode::SUCCESS,
+        Ok(Err(error)) => {
             output.fail(fault_of(&error));
             ExitCode::FAILURE
+        }
+        Err(_) => {
+            let message = "the program failed unexpectedly; the message is on standard error".to_owned();
+            output.fail(Fault { code: Fault::INTERNAL.to_owned(), message });
+            ExitCode::from(PANIC)
         }
     }
 }

@@ -26,7 +26,7 @@ pub struct Output {
 /// Nobody reads stdout any more (`| head`).
 #[derive(Debug, thiserror::Error)]
 #[error("nobody reads the output")]
-pub struct ReaderGone;
+pub(crate) struct ReaderGone;
 
 /// A document with the fault of the inputs that failed.
 #[derive(Serialize)]
