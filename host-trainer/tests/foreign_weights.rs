@@ -36,9 +36,9 @@ fn write_checkpoint(path: &Path) {
             }
         }
     }
-    let views = tensors.iter().map(|(name, shape, bytes)| {
-        (name.as_str(), TensorView::new(Dtype::F32, shape.clone(), bytes).unwrap())
-    });
+    let views = tensors
+        .iter()
+        .map(|(name, shape, bytes)| (name.as_str(), TensorView::new(Dtype::F32, shape.clone(), bytes).unwrap()));
     std::fs::write(path, safetensors::serialize(views, None).unwrap()).unwrap();
 }
 
@@ -61,7 +61,10 @@ fn a_fine_tuned_checkpoint_becomes_a_bundle_with_a_note_for_each_change() {
     assert_eq!(notes[2], "the classifier has 5 classes in the place of 1000");
     let opened = Bundle::open(&bundle).unwrap();
     let manifest = opened.manifest();
-    assert_eq!((manifest.space.classes, &manifest.labels[..]), (5, &["oak", "elm", "ash", "fir", "yew"].map(String::from)[..]));
+    assert_eq!(
+        (manifest.space.classes, &manifest.labels[..]),
+        (5, &["oak", "elm", "ash", "fir", "yew"].map(String::from)[..])
+    );
     assert_eq!(manifest.preprocessing.means, [0.5; 3]);
     assert_eq!(manifest.preprocessing.standard_deviations, [0.25, 0.5, 0.25]);
     assert!(opened.child("lite0").is_ok() && opened.child("smallest").is_ok());
