@@ -128,7 +128,10 @@ impl NewFile {
     /// # Errors
     /// [`WriteError`] if the disk does not take them.
     pub fn write(self, bytes: &[u8]) -> Result<(), WriteError> {
-        write_atomically(&self.path, |file| file.write_all(bytes))
+        let Self { path, older, _lock } = self;
+        // Some systems cannot replace an open file.
+        drop(older);
+        write_atomically(&path, |file| file.write_all(bytes))
     }
 
     /// The latency tables of the bundle that is replaced, for a new bundle of `space`: a device's times depend on the

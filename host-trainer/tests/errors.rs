@@ -52,6 +52,7 @@ fn a_command_that_fails_prints_one_document_with_a_code() {
         (&["train", "--run", &run, "--workers", "3"], "train_config"),
         (&["train", "--run", &run, "--data", "/nowhere"], "data_missing"),
         (&["report", "--demo", "/nowhere", "--output", &out], "step_missing"),
+        (&["report", "--demo", "/nowhere"], "step_missing"),
         (&["images", "--data", &bundle, "--output", &out], "data_missing"),
         (&["cost", "--space", "tabel1"], "space_unknown"),
         (&["spaces", "tabel1"], "space_unknown"),

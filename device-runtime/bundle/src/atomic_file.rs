@@ -69,7 +69,8 @@ fn replace(path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> 
 /// A new file in the same folder, so that it can be renamed, with the permissions of the `older` one. Neither another
 /// thread nor another process has its name.
 fn create_beside(path: &Path, older: Option<&fs::Metadata>) -> io::Result<(File, PathBuf)> {
-    let name = path.file_name().ok_or_else(|| io::Error::other("the path names no file"))?;
+    let name =
+        path.file_name().ok_or_else(|| io::Error::new(io::ErrorKind::InvalidFilename, "the path names no file"))?;
     let stem = if name.len() > MAX_STEM_BYTES { "nestling".as_ref() } else { name };
     let random = RandomState::new();
     let mut tries = 0;

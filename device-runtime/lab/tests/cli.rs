@@ -321,6 +321,27 @@ fn a_profile_is_stored_beside_its_bundle_and_overwrites_nothing_else() {
     assert!(stored.is_dir());
 }
 
+#[test]
+fn two_profiles_at_once_into_one_file_lose_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let bundle = common::write_bundle(folder.path());
+    let stored = bundle.with_extension("profile.json");
+    for round in 0..3 {
+        std::fs::write(&stored, "my notes").unwrap();
+        let outputs = std::thread::scope(|scope| {
+            let profile = || run(&["profile", text(&bundle), "--seconds", "0", "--tune", "0"]);
+            [(); 2].map(|()| scope.spawn(profile)).map(|started| started.join().unwrap())
+        });
+        assert!(outputs.iter().all(|output| output.status.success()), "{outputs:?}");
+        DeviceProfile::load(&stored).unwrap();
+        let kept = if round == 0 { ".old".to_owned() } else { format!(".old{}", round + 1) };
+        let kept = stored.with_extension(format!("json{kept}"));
+        assert_eq!(std::fs::read(kept).unwrap(), b"my notes");
+    }
+    // The bundle, the profile and three times the notes: no lock, and no profile was taken for another file.
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 5);
+}
+
 /// Neither is read first or renamed, which would wait for ever or hide it.
 #[cfg(unix)]
 #[test]

@@ -29,8 +29,12 @@ pub struct Report {
 impl Report {
     /// Runs the command.
     pub fn run(self) -> Result<()> {
+        // Without the demo there is something else to be told.
+        let is_told = self.output.is_some() || self.demo.is_dir();
         let output = self.output.unwrap_or_else(|| self.demo.join("report.html"));
-        check_writable(&output)?;
+        if is_told {
+            check_writable(&output)?;
+        }
         let data = if report::has_samples(&self.demo) { Some(self.data.load()?) } else { None };
         let name = data.as_ref().map_or("the images of its run", LoadedData::name);
         report::write(&self.demo, name, data.as_ref().map(|data| &data.test), &output)?;

@@ -107,7 +107,7 @@ fn check_device(path: &Path, device: &DeviceKey) -> Result<(), FleetError> {
     let others = [driver, backend, precision].into_iter().filter(|fact| !fact.is_empty());
     ([adapter].into_iter().chain(others).chain(features))
         .try_for_each(|fact| check_label(fact))
-        .map_err(|source| FleetError::Name { path: path.to_owned(), source })
+        .map_err(|source| FleetError::Name { path: path.to_owned(), source: Box::new(source) })
 }
 
 /// A path as text: JSON has no form for one that is not Unicode.

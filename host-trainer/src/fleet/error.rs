@@ -38,7 +38,7 @@ pub enum FleetError {
         /// The profile.
         path: PathBuf,
         /// The rule that it breaks.
-        source: NameError,
+        source: Box<NameError>,
     },
     /// The bundle has no latency table.
     #[error("the bundle has no latency tables; measure a device and add its profile to the bundle")]

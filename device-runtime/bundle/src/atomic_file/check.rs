@@ -70,9 +70,14 @@ fn may_be_replaced(file: &Path) -> io::Result<()> {
     fs::remove_file(temporary)
 }
 
-/// Refuses a file that is there and write-protected.
+/// Refuses a file that is there and write-protected, and a name that cannot be a file's: the temporary name may be
+/// possible where that is not.
 pub(super) fn check_protection(file: &Path) -> io::Result<()> {
-    if file.exists() { may_be_opened(file) } else { Ok(()) }
+    match fs::symlink_metadata(file) {
+        Ok(_) => may_be_opened(file),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+    }
 }
 
 #[cfg(unix)]

@@ -31,7 +31,8 @@ fn a_folder_is_no_file_and_a_missing_one_is_named() {
         (at("new/"), "name a file in that folder"),
         (at("none/file"), "make its folder first"),
         (at("taken/file"), "a part of its folder is a file"),
-        (PathBuf::new(), "names no file"),
+        (PathBuf::new(), "names no file; give another name"),
+        (at(&"n".repeat(300)), "give another name"),
     ] {
         for error in
             [check_writable(&path).unwrap_err(), write_atomically(&path, |file| file.write_all(b"x")).unwrap_err()]

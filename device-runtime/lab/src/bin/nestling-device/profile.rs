@@ -9,6 +9,7 @@ use nestling::TileChoice;
 use nestling_bundle::atomic_file::{
     check_outputs, check_writable, is_written_in_place, replaced_file, write_atomically,
 };
+use nestling_bundle::file_lock::FileLock;
 use nestling_bundle::{DeviceProfile, ProfileError, Stale};
 use nestling_lab::report::{DeviceReport, Opening, ReportOptions, WarmUp, trace_events};
 use nestling_lab::trace::{LayerTrace, trace_layers};
@@ -93,6 +94,7 @@ impl Options {
         }
         let shown = self.children.first().map(String::as_str).or(DeviceReport::biggest(&runtime));
         let shown = shown.context("no child ships")?.to_owned();
+        let _lock = lock(&out)?;
         make_room(&runtime, &out).context(ELSEWHERE)?;
         // Before anything else runs: the first answer is one of its own.
         let warm_up = (reported || self.html.is_some()).then(|| WarmUp::measure(&runtime, &shown)).transpose()?;
@@ -196,19 +198,41 @@ fn make_room(runtime: &Runtime, path: &Path) -> Result<()> {
     set_aside(path)
 }
 
+/// Keeps other processes from writing the same profile, and waits for those that do.
+fn lock(path: &Path) -> Result<Option<FileLock>> {
+    Ok(FileLock::wait_for_output(path, "nestling-device, measuring", |held| say(&format!("waiting: {held}")))?)
+}
+
+/// The fresh profile of a file, or the reason why there is none.
+fn fresh(runtime: &Runtime, path: &Path) -> Result<Result<DeviceProfile, String>> {
+    Ok(match ProfileFile::at(path)? {
+        ProfileFile::Profile(profile) => match runtime.staleness_of(&profile) {
+            None => Ok(*profile),
+            Some(stale) => Err(stale.to_string()),
+        },
+        ProfileFile::Nothing => Err("there is none".to_owned()),
+        ProfileFile::Other(error) => Err(error.to_string()),
+    })
+}
+
 /// Gives the runtime the profile of `path` if that is fresh; otherwise measures one and writes it there, if anywhere.
 pub fn prepare(runtime: &Runtime, path: Option<&Path>, time: &MeasurementTime) -> Result<()> {
     let Some(path) = path else { return measure(runtime, time).map(drop) };
-    let why = match ProfileFile::at(path)? {
-        ProfileFile::Profile(profile) => match runtime.staleness_of(&profile) {
-            None => return Ok(runtime.use_profile(*profile)?),
-            Some(stale) => stale.to_string(),
-        },
-        ProfileFile::Nothing => "there is none".to_owned(),
-        ProfileFile::Other(error) => error.to_string(),
+    let mut found = fresh(runtime, path)?;
+    let mut held = None;
+    if found.is_err() {
+        // A fresh profile may lie in a read-only folder; a new one needs another.
+        check_writable(path).context("cannot store the profile; name another file with --profile FILE")?;
+        held = lock(path)?;
+    }
+    if held.is_some() {
+        // Another process may have measured meanwhile.
+        found = fresh(runtime, path)?;
+    }
+    let why = match found {
+        Ok(profile) => return Ok(runtime.use_profile(profile)?),
+        Err(why) => why,
     };
-    // A fresh profile may lie in a read-only folder; a new one needs another.
-    check_writable(path).context("cannot store the profile; name another file with --profile FILE")?;
     say(&format!("measuring a new profile {}: {why}", path.display()));
     set_aside(path)?;
     Ok(measure(runtime, time)?.save(path)?)
