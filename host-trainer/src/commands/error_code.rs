@@ -1,12 +1,6 @@
 //! The code of an error, as the JSON of a failed command has it.
 
-use nestling_bundle::atomic_file::WriteError;
-use nestling_bundle::file_lock::LockError;
-use nestling_bundle::{BundleError, ProfileError};
-use nestling_core::names::NameError;
-use nestling_core::space::SpaceError;
-use nestling_core::weights::OutOfRange;
-use nestling_pictures::{IdxError, PictureError};
+use nestling_lab::documents::Fault;
 use nestling_train::data::DataError;
 use nestling_train::export::ExportError;
 use nestling_train::fleet::FleetError;
@@ -23,7 +17,7 @@ use std::error::Error;
 
 /// The code of the first error of a chain that has one; `other` for none.
 pub fn error_code(error: &anyhow::Error) -> &'static str {
-    error.chain().find_map(code).unwrap_or("other")
+    error.chain().find_map(code).unwrap_or(Fault::OTHER)
 }
 
 /// Tries one type of errors after the other.
@@ -50,23 +44,16 @@ fn code(error: &(dyn Error + 'static)) -> Option<&'static str> {
         WeightsError,
         ExportError,
         ParityError,
-        BundleError,
-        ProfileError,
-        WriteError,
-        LockError,
-        SpaceError,
-        NameError,
-        OutOfRange,
-        PictureError,
-        IdxError,
-        nestling::Error,
     )
+    // Those of the device's crates.
+    .or_else(|| Fault::code_of(error))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use anyhow::{Context, anyhow};
+    use nestling_bundle::BundleError;
 
     #[test]
     fn the_code_is_that_of_the_typed_error_below_the_context() {

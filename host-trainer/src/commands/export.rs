@@ -5,8 +5,7 @@ use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 use nestling_bundle::Bundle;
 use nestling_bundle::atomic_file::{check_outputs, write_atomically};
-use nestling_core::image::Image;
-use nestling_pictures::Picture;
+use nestling_pictures::{Picture, PictureOptions};
 use nestling_train::export::{Format, export};
 use nestling_train::parity::{Golden, GoldenInput, GoldenMaker};
 use nestling_train::torch;
@@ -82,15 +81,13 @@ impl Export {
         torch::initialise();
         let bundle = Bundle::open(&self.bundle).with_context(|| format!("cannot use {}", self.bundle.display()))?;
         let plan = self.plan(&bundle)?;
-        let pictures: Vec<Picture> = self.pictures.iter().map(Picture::open).collect::<Result<_, _>>()?;
-        let images: Vec<Image<'_>> = pictures.iter().map(Picture::image).collect();
-        let golden = if self.golden { Some(GoldenMaker::open(&bundle, &images)?) } else { None };
+        let golden = if self.golden { Some(GoldenMaker::open(&bundle, self.largest_square()?)?) } else { None };
         let bar = bar(plan.len() as u64, "export");
         let mut files: Vec<Value> = Vec::new();
         for planned in &plan {
             let mut document = self.export(&bundle, planned)?;
             if let Some(golden) = &golden {
-                document["golden"] = self.write_golden(golden, planned, &images)?;
+                document["golden"] = self.write_golden(golden, planned)?;
                 document["adapter"] = json!(golden.adapter());
             }
             files.push(document);
@@ -170,12 +167,28 @@ impl Export {
         }))
     }
 
-    /// Writes the golden vectors of one child, for noise and for each picture.
-    fn write_golden(&self, maker: &GoldenMaker<'_>, planned: &Planned, images: &[Image<'_>]) -> Result<Value> {
+    /// The largest square of the pictures, by their headers: a file that is not a picture is refused before anything is
+    /// written.
+    fn largest_square(&self) -> Result<u32> {
+        let square = |path: &PathBuf| {
+            let (width, height) = Picture::read_size(path, &PictureOptions::default())?;
+            Ok(width.min(height))
+        };
+        let squares = self.pictures.iter().map(square).collect::<Result<Vec<u32>>>()?;
+        Ok(squares.into_iter().max().unwrap_or(0))
+    }
+
+    /// Writes the golden vectors of one child, for noise and for each picture. One picture at a time is decoded.
+    fn write_golden(&self, maker: &GoldenMaker<'_>, planned: &Planned) -> Result<Value> {
         let mut written = Vec::new();
         for PlannedGolden { picture, files } in &planned.golden {
-            let input = picture.map_or(GoldenInput::Noise(1), |picture| GoldenInput::Picture(&images[picture]));
-            let Golden { input, trainer, device } = maker.make(planned.index, input)?;
+            let Golden { input, trainer, device } = match picture {
+                None => maker.make(planned.index, GoldenInput::Noise(1))?,
+                Some(place) => {
+                    let opened = Picture::open(&self.pictures[*place])?;
+                    maker.make(planned.index, GoldenInput::Picture(&opened.image()))?
+                }
+            };
             let stem = picture.and_then(|picture| self.pictures[picture].file_stem());
             let mut document = json!({ "picture": stem.map(|stem| stem.to_string_lossy()) });
             for ((part, path), values) in GOLDEN_PARTS.iter().zip(files).zip([input, trainer, device]) {

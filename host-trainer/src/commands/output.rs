@@ -8,10 +8,10 @@ use super::error_code::error_code;
 use anyhow::Result;
 use indicatif::{ProgressBar, ProgressStyle};
 use nestling_bundle::atomic_file::is_standard_output;
-use nestling_core::names::{is_unprintable, printable_lines};
+use nestling_core::names::printable_lines;
+use nestling_lab::documents::to_json;
 use serde::Serialize;
 use serde_json::json;
-use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -56,26 +56,12 @@ pub(super) fn print_about(
 }
 
 fn print_to(to: &mut dyn Write, json: bool, value: &impl Serialize, human: impl FnOnce() -> String) -> Result<()> {
-    let text = if json { document(value)? } else { printable_lines(human().trim_end()).into_owned() };
+    let text = if json { to_json(value)? } else { printable_lines(human().trim_end()).into_owned() };
     match writeln!(to, "{text}").and_then(|()| to.flush()) {
         // A reader that stops early (`| head`) is not an error.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         other => Ok(other?),
     }
-}
-
-/// A value as indented JSON, in which no character is left that a terminal obeys.
-fn document(value: &impl Serialize) -> Result<String> {
-    let text = serde_json::to_string_pretty(value)?;
-    Ok(text.chars().fold(String::with_capacity(text.len()), |mut safe, c| {
-        // Outside of texts there are no others than line breaks. All of them are in the first plane.
-        if c != '\n' && is_unprintable(c) {
-            let _ = write!(safe, "\\u{:04x}", u32::from(c));
-        } else {
-            safe.push(c);
-        }
-        safe
-    }))
 }
 
 /// Writes an error with its causes, and a hint in terms of this program's flags where there is one, to standard error;
@@ -115,15 +101,6 @@ fn causes(error: &anyhow::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_document_stays_the_same_value_and_holds_nothing_that_a_terminal_obeys() {
-        let value = serde_json::json!({ "a\u{9b}31m": ["two\nlines", "\u{1b}[2J", "\u{202e}", "Füße \u{1f97e}"] });
-        let text = document(&value).unwrap();
-        assert!(!text.chars().any(|c| c != '\n' && is_unprintable(c)), "{text:?}");
-        assert!(text.contains("Füße") && text.contains("\\u009b31m"), "{text}");
-        assert_eq!(serde_json::from_str::<serde_json::Value>(&text).unwrap(), value);
-    }
 
     #[test]
     fn text_is_escaped_except_its_lines() {

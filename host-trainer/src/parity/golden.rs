@@ -34,15 +34,13 @@ pub struct GoldenMaker<'a> {
 }
 
 impl<'a> GoldenMaker<'a> {
-    /// Loads the bundle on both sides; `pictures` are those that will be asked for.
+    /// Loads the bundle on both sides; `largest_square` is the largest shorter side of the pictures to come.
     ///
     /// # Errors
     /// [`ParityError`] if this machine's device does not take it.
-    pub fn open(bundle: &'a Bundle, pictures: &[Image<'_>]) -> Result<Self, ParityError> {
-        let fraction = bundle.manifest().preprocessing.centre_fraction;
-        let largest_side = pictures.iter().map(|picture| picture.crop(fraction).side).max().unwrap_or(0);
+    pub fn open(bundle: &'a Bundle, largest_square: u32) -> Result<Self, ParityError> {
         let parameters = Parameters::from_values(bundle.space(), &bundle.weights()?, tch::Device::Cpu);
-        Ok(Self { bundle, parameters, device: Device::open(bundle, largest_side)? })
+        Ok(Self { bundle, parameters, device: Device::open(bundle, largest_square)? })
     }
 
     /// The adapter of the device half.

@@ -1,8 +1,11 @@
 use nestling::Error;
 use nestling_bundle::atomic_file::WriteError;
+use nestling_bundle::file_lock::LockError;
 use nestling_bundle::{BundleError, ProfileError};
+use nestling_core::accuracy::PredictorError;
 use nestling_core::governor::GovernorError;
 use nestling_core::image::ImageError;
+use nestling_core::names::NameError;
 use nestling_core::space::SpaceError;
 use nestling_core::weights::OutOfRange;
 use nestling_pictures::{IdxError, PictureError};
@@ -38,8 +41,18 @@ impl Fault {
                 message = if message.is_empty() { cause } else { format!("{message}: {cause}") };
             }
         }
-        let code = error.chain().find_map(code).unwrap_or(Self::OTHER);
+        let code = error.chain().find_map(Self::code_of).unwrap_or(Self::OTHER);
         Self { code: code.to_owned(), message }
+    }
+
+    /// The code of one error, if it has one. An error of the device's crates gives that of the error inside it.
+    pub fn code_of(error: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
+        macro_rules! first_of {
+            ($($kind:ty),*) => { None$(.or_else(|| error.downcast_ref::<$kind>().map(<$kind>::code)))* };
+        }
+        first_of!(Error, BundleError, ProfileError, PictureError, ImageError, SpaceError, IdxError, WriteError)
+            .or_else(|| first_of!(LockError, NameError, GovernorError, OutOfRange, PredictorError))
+            .or_else(|| error.downcast_ref::<std::io::Error>().map(|_| Self::IO))
     }
 
     /// One fault for a call in which some of its inputs failed; none if none did.
@@ -52,16 +65,6 @@ impl Fault {
         let message = format!("{} of {inputs} failed; the first: {}", 1 + faults.count(), first.message);
         Some(Self { message, ..first })
     }
-}
-
-/// The code of an error. One of this workspace gives that of the error inside it.
-fn code(error: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
-    macro_rules! first_of {
-        ($($kind:ty),*) => { None$(.or_else(|| error.downcast_ref::<$kind>().map(<$kind>::code)))* };
-    }
-    first_of!(Error, BundleError, ProfileError, PictureError, ImageError, SpaceError, IdxError, WriteError)
-        .or_else(|| first_of!(GovernorError, OutOfRange))
-        .or_else(|| error.downcast_ref::<std::io::Error>().map(|_| Fault::IO))
 }
 
 #[cfg(test)]

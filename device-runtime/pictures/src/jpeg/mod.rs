@@ -49,20 +49,19 @@ pub fn decode(bytes: &[u8], options: &PictureOptions) -> Result<(Rows, Orientati
     } else {
         (plan(&header, bytes, options)?, check_complete(bytes, &header.frame)?)
     };
-    let halved = if is_halved(&header.frame, plan.halvings) { decode_halved(image, plan, options) } else { None };
-    let rows = match halved {
-        Some(rows) => rows,
-        None => {
-            // The other decoder knows more kinds.
-            let bytes = memory(&header.frame, 0, plan.picture_bytes());
-            let (width, height, limit) = (header.frame.width, header.frame.height, options.max_bytes);
-            if bytes > limit {
-                return Err(PictureError::TooLarge { width, height, bytes, limit });
-            }
-            decode_whole(image, plan, options)?
-        }
-    };
-    Ok((rows, orientation(&header)))
+    let frame = &header.frame;
+    let halved =
+        if is_halved(frame, plan.halvings) { decode_halved(image, frame, plan, options.background) } else { None };
+    if let Some(rows) = halved {
+        return Ok((rows, orientation(&header)));
+    }
+    // The other decoder knows more kinds, but takes more memory.
+    let bytes = memory(frame, 0, plan.picture_bytes());
+    if bytes > options.max_bytes {
+        let (width, height, limit) = (frame.width, frame.height, options.max_bytes);
+        return Err(PictureError::TooLarge { width, height, bytes, limit });
+    }
+    Ok((decode_whole(image, frame, plan, options.background)?, orientation(&header)))
 }
 
 fn orientation(header: &Header<'_>) -> Orientation {
@@ -97,33 +96,33 @@ fn ended(image: &[u8]) -> impl Read + '_ {
     image.chain([0xff, 0xd9].as_slice())
 }
 
-fn decode_whole(image: &[u8], plan: Plan, options: &PictureOptions) -> Result<Rows, PictureError> {
-    let damaged = |error: image::ImageError| PictureError::Damaged { format: FORMAT, problem: error.to_string() };
+fn decode_whole(image: &[u8], frame: &Frame, plan: Plan, background: [u8; 3]) -> Result<Rows, PictureError> {
+    let damaged = |problem: String| PictureError::Damaged { format: FORMAT, problem };
+    let failed = |error: image::ImageError| damaged(error.to_string());
     let mut file = Vec::with_capacity(image.len() + 2);
     file.extend_from_slice(image);
     file.extend([0xff, 0xd9]);
-    let decoder = JpegDecoder::new(Cursor::new(file)).map_err(damaged)?;
-    let (width, _) = decoder.dimensions();
+    let decoder = JpegDecoder::new(Cursor::new(file)).map_err(failed)?;
+    if decoder.dimensions() != (frame.width, frame.height) {
+        return Err(damaged("it has two sizes".to_owned()));
+    }
     let channels = if decoder.color_type() == ColorType::L8 { 1 } else { 3 };
     let mut pixels = vec![0; decoder.total_bytes() as usize];
-    decoder.read_image(&mut pixels).map_err(damaged)?;
-    let mut rows = Rows::new(plan, Samples::bytes(channels), options.background);
-    pixels.chunks_exact(width as usize * channels).for_each(|row| rows.push(row));
+    decoder.read_image(&mut pixels).map_err(failed)?;
+    let mut rows = Rows::new(plan, Samples::bytes(channels), background);
+    pixels.chunks_exact(frame.width as usize * channels).for_each(|row| rows.push(row));
     Ok(rows)
 }
 
 /// Decodes to a half, a quarter or an eighth of each side. `None` if the decoder does not know the kind of file.
-fn decode_halved(image: &[u8], plan: Plan, options: &PictureOptions) -> Option<Rows> {
+fn decode_halved(image: &[u8], frame: &Frame, plan: Plan, background: [u8; 3]) -> Option<Rows> {
     let mut decoder = jpeg_decoder::Decoder::new(ended(image));
-    decoder.read_info().ok()?;
-    let info = decoder.info()?;
     let by = plan.halvings.min(MAX_HALVINGS);
-    let (wanted_width, wanted_height) = (info.width.div_ceil(1 << by), info.height.div_ceil(1 << by));
-    let (width, height) = decoder.scale(wanted_width, wanted_height).ok()?;
-    if (width, height) != (wanted_width, wanted_height) {
+    let [width, height] = [frame.width, frame.height].map(|side| side.div_ceil(1 << by) as u16);
+    if decoder.scale(width, height).ok()? != (width, height) {
         return None;
     }
-    let channels = match info.pixel_format {
+    let channels = match decoder.info()?.pixel_format {
         jpeg_decoder::PixelFormat::L8 => 1,
         jpeg_decoder::PixelFormat::RGB24 => 3,
         jpeg_decoder::PixelFormat::L16 | jpeg_decoder::PixelFormat::CMYK32 => return None,
@@ -133,8 +132,61 @@ fn decode_halved(image: &[u8], plan: Plan, options: &PictureOptions) -> Option<R
     if pixels.len() != row_bytes * usize::from(height) {
         return None;
     }
-    let plan = Plan { halvings: plan.halvings - by, ..plan };
-    let mut rows = Rows::new(plan, Samples::bytes(channels), options.background);
+    let mut rows = Rows::new(Plan { halvings: plan.halvings - by, ..plan }, Samples::bytes(channels), background);
     pixels.chunks_exact(row_bytes).for_each(|row| rows.push(row));
     Some(rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Decodes halved so many times, whatever the size.
+    fn halved(file: &[u8], halvings: u32) -> Option<(u32, u32, Vec<u8>)> {
+        let header = Header::parse(file).ok()?;
+        let image = check_complete(file, &header.frame).ok()?;
+        let plan = Plan::new(header.frame.width, header.frame.height, halvings);
+        let (width, height, _, pixels) = decode_halved(image, &header.frame, plan, [255; 3])?.finish();
+        Some((width, height, pixels))
+    }
+
+    /// Wide enough for the decoder's threads.
+    fn wide() -> Vec<u8> {
+        let mut file = Vec::new();
+        let pixel = |x: u32, y: u32| image::Rgb([(x / 9) as u8, (3 * y) as u8, (x / 6) as u8]);
+        let mut encoder = image::codecs::jpeg::JpegEncoder::new_with_quality(&mut file, 90);
+        encoder.encode_image(&image::RgbImage::from_fn(1301, 27, pixel)).unwrap();
+        file
+    }
+
+    #[test]
+    fn every_halving_keeps_the_picture() {
+        for halvings in 1..=4 {
+            let (width, height, pixels) = halved(&wide(), halvings).unwrap();
+            assert_eq!((width, height), (1301 >> halvings, 27 >> halvings));
+            for (at, pixel) in pixels.chunks(4).enumerate() {
+                let [x, y] = [at as u32 % width, at as u32 / width].map(|at| (at << halvings) + (1 << halvings) / 2);
+                let expected = [x / 9, 3 * y, x / 6];
+                let close = |(given, expected): (&u8, u32)| u32::from(*given).abs_diff(expected) <= 8;
+                assert!(pixel.iter().zip(expected).all(close), "{halvings}, {x}, {y}: {pixel:?} is not {expected:?}");
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn damaged_bytes_never_panic_where_they_are_halved(
+            halvings in 1u32..4, edits in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..5)
+        ) {
+            let mut file = wide();
+            for (index, value) in edits {
+                let at = index.index(file.len());
+                file[at] = value;
+            }
+            if let Some((width, height, pixels)) = halved(&file, halvings) {
+                prop_assert!([1, 4].map(|size| (width * height * size) as usize).contains(&pixels.len()));
+            }
+        }
+    }
 }

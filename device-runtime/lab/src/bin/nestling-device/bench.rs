@@ -151,6 +151,11 @@ fn once(runtime: &Runtime, child: &PreparedChild, input: &Input<'_>) -> Result<(
 }
 
 impl Options {
+    /// The file that it writes, if one was asked for.
+    pub fn logits(&self) -> Option<&Path> {
+        self.logits.as_deref()
+    }
+
     pub fn run(&self, device: &device::Options, output: Output) -> Result<Bench> {
         let inputs = self.input.iter().chain([&self.bundle]).map(PathBuf::as_path);
         check_outputs(self.logits.as_deref(), inputs)?;

@@ -22,6 +22,7 @@ use clap::{Parser, Subcommand};
 use nestling_lab::documents::Fault;
 use output::{Output, ReaderGone, fault_of};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::process::ExitCode;
 
 /// Selects a child network of a supernet that keeps within a latency budget on this device's GPU.
@@ -56,6 +57,19 @@ enum Command {
     Bench(bench::Options),
 }
 
+impl Command {
+    /// The files that it writes, if their names were given.
+    fn files(&self) -> impl Iterator<Item = &Path> {
+        let files = match self {
+            Self::Profile(options) => options.files(),
+            Self::Bench(options) => [options.logits(), None, None],
+            Self::Info(_) | Self::Predict(_) | Self::Budgets(_) | Self::Choose(_) => [None; 3],
+            Self::Classify(_) | Self::Govern(_) | Self::Switch(_) => [None; 3],
+        };
+        files.into_iter().flatten()
+    }
+}
+
 /// Exit code of a panic, as Rust has it.
 const PANIC: u8 = 101;
 
@@ -64,7 +78,7 @@ fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(error) => return refuse_arguments(&error),
     };
-    let output = Output::new(json);
+    let output = Output::new(json).beside(command.files());
     // A driver may make wgpu panic. The panic's message is on standard error already.
     match catch_unwind(AssertUnwindSafe(|| run(&command, &device, output))) {
         Ok(Ok(true)) => ExitCode::SUCCESS,
@@ -106,7 +120,7 @@ fn refuse_arguments(error: &clap::Error) -> ExitCode {
     if json {
         let text = error.render().to_string();
         let message = text.split("\n\nUsage:").next().unwrap_or_default().trim_start_matches("error: ").trim();
-        output::print_failure(Fault { code: Fault::USAGE.to_owned(), message: message.to_owned() });
+        Output::new(true).print_failure(Fault { code: Fault::USAGE.to_owned(), message: message.to_owned() });
     }
     u8::try_from(error.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from)
 }

@@ -1,10 +1,16 @@
 //! Output to stdout and stderr: one report, for people or as JSON; errors, for people and as JSON.
+//!
+//! Names and messages come from files of strangers and from drivers. Nothing of them reaches a terminal without
+//! [`printable_lines`] or [`to_json`].
 
 use anyhow::Result;
-use nestling_lab::documents::Fault;
+use nestling_bundle::atomic_file::is_standard_output;
+use nestling_core::names::printable_lines;
+use nestling_lab::documents::{Fault, to_json};
 use nestling_pictures::PictureError;
 use serde::Serialize;
 use std::io::{self, Write};
+use std::path::Path;
 
 /// The result of a command. Its JSON is its serde form.
 pub trait Report: Serialize {
@@ -21,6 +27,8 @@ pub trait Report: Serialize {
 #[derive(Clone, Copy)]
 pub struct Output {
     json: bool,
+    /// A file of the command goes to stdout: the report goes to stderr.
+    is_taken: bool,
 }
 
 /// Nobody reads stdout any more (`| head`).
@@ -46,7 +54,12 @@ struct Failure {
 impl Output {
     /// JSON is one document at the end.
     pub fn new(json: bool) -> Self {
-        Self { json }
+        Self { json, is_taken: false }
+    }
+
+    /// For a command that writes these files: one of them may be stdout, and then nothing else goes there.
+    pub fn beside<'a>(self, mut files: impl Iterator<Item = &'a Path>) -> Self {
+        Self { is_taken: files.any(is_standard_output), ..self }
     }
 
     /// Whether the report is printed as JSON.
@@ -60,7 +73,7 @@ impl Output {
         if !self.json {
             print(&mut text)?;
         }
-        to_stdout(&text)
+        self.write(&printable_lines(&String::from_utf8_lossy(&text)))
     }
 
     /// Names an input that failed on stderr, and returns its fault for the report.
@@ -75,45 +88,36 @@ impl Output {
         let error = report.failed();
         let succeeded = error.is_none();
         // Whole first: nothing is printed of a report that cannot be.
-        let mut text = Vec::new();
         if self.json {
-            document(&mut text, &Document { report, error })?;
+            self.write(&format!("{}\n", to_json(&Document { report, error })?))?;
         } else {
-            report.print(&mut text)?;
+            self.show(|out| report.print(out))?;
         }
-        to_stdout(&text)?;
         Ok(succeeded)
     }
 
     /// Says that the call failed: on stderr, and as the document if one is wanted.
     pub fn fail(self, fault: Fault) {
         complain(&fault);
-        if self.json {
-            print_failure(fault);
+        self.print_failure(fault);
+    }
+
+    /// Prints the document of a call without a result, if one is wanted.
+    pub fn print_failure(self, error: Fault) {
+        if self.json
+            && let Ok(text) = to_json(&Failure { error })
+        {
+            // The exit code says that it failed; more cannot be done.
+            let _ = self.write(&format!("{text}\n"));
         }
     }
-}
 
-/// Prints the document of a call without a result.
-pub fn print_failure(error: Fault) {
-    let mut text = Vec::new();
-    if document(&mut text, &Failure { error }).is_ok() {
-        // The exit code says that it failed; more cannot be done.
-        let _ = to_stdout(&text);
-    }
-}
-
-fn document(text: &mut Vec<u8>, document: &impl Serialize) -> Result<()> {
-    serde_json::to_writer_pretty(&mut *text, document)?;
-    text.push(b'\n');
-    Ok(())
-}
-
-fn to_stdout(text: &[u8]) -> Result<()> {
-    let mut stdout = io::stdout().lock();
-    match stdout.write_all(text).and_then(|()| stdout.flush()) {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(ReaderGone.into()),
-        written => Ok(written?),
+    fn write(self, text: &str) -> Result<()> {
+        let mut stream: Box<dyn Write> = if self.is_taken { Box::new(io::stderr()) } else { Box::new(io::stdout()) };
+        match stream.write_all(text.as_bytes()).and_then(|()| stream.flush()) {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(ReaderGone.into()),
+            written => Ok(written?),
+        }
     }
 }
 
@@ -155,7 +159,7 @@ fn advice_on_picture(error: &PictureError) -> Option<&'static str> {
 
 /// Writes a line to stderr, if anybody listens.
 pub fn say(line: &str) {
-    let _ = writeln!(io::stderr(), "{line}");
+    let _ = writeln!(io::stderr(), "{}", printable_lines(line));
 }
 
 /// Writes rows in columns: the first cell of each to the left, the rest to the right.

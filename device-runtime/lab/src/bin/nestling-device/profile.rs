@@ -82,6 +82,11 @@ pub enum Profile {
 }
 
 impl Options {
+    /// The files that it writes, if their names were given.
+    pub fn files(&self) -> [Option<&Path>; 3] {
+        [self.out.as_deref(), self.html.as_deref(), self.trace.as_deref()]
+    }
+
     /// `reported`: whether all that the page shows is wanted, page or not.
     pub fn run(&self, device: &device::Options, reported: bool) -> Result<Profile> {
         let out = self.out.clone().unwrap_or_else(|| self.bundle.with_extension("profile.json"));
