@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 use nestling_bundle::Bundle;
 use nestling_core::latency::DeviceKey;
 use nestling_page::markup::utc_date;
-use nestling_train::fleet::{AddOutcome, add_profiles, compare, list};
+use nestling_train::fleet::{AddOutcome, AddedProfile, add_profiles, compare, list};
 use serde_json::json;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -43,7 +43,8 @@ fn open(path: &Path) -> Result<Bundle> {
 
 /// Adds device profiles to the bundle, so that other devices start from them and `search --device` can use them.
 ///
-/// A device has one table, the newest. A profile must have been measured with this version's kernels and with this
+/// A device has one table, the newest by its own clock: a warning says where an older one is left out, and --replace
+/// takes it all the same. A profile must have been measured with this version's kernels and with this
 /// bundle's space, weights and children. Tables that were added meanwhile do not matter, and the profiles on the
 /// devices stay valid.
 #[derive(Args, Debug)]
@@ -57,6 +58,9 @@ struct Add {
     /// Files that `nestling-device profile` wrote
     #[arg(required = true)]
     profiles: Vec<PathBuf>,
+    /// Take a profile also where the bundle has a table of its device with a later date: a clock may have been wrong
+    #[arg(long)]
+    replace: bool,
     /// File to write [default: the bundle itself, replaced whole]
     #[arg(long)]
     output: Option<PathBuf>,
@@ -68,7 +72,8 @@ struct Add {
 impl Add {
     fn run(self) -> Result<()> {
         let output = self.output.as_ref().unwrap_or(&self.bundle);
-        let added = add_profiles(&self.bundle, &self.profiles, output)?;
+        let added = add_profiles(&self.bundle, &self.profiles, output, self.replace)?;
+        added.iter().for_each(warn_of_loss);
         let written = open(output)?;
         let tables = written.manifest().latency_tables.len();
         let document = json!({
@@ -93,6 +98,20 @@ impl Add {
             let _ = writeln!(text, "{}: {tables} latency tables", output.display());
             text
         })
+    }
+}
+
+/// A table that is newer may be left out because a clock was wrong, here or there.
+fn warn_of_loss(added: &AddedProfile) {
+    if let AddOutcome::KeptNewer { measured_at } = added.outcome {
+        eprintln!(
+            "warning: {} was left out: it is dated {}, but the bundle has a table of {} dated {}; if a clock was wrong, \
+             add it with --replace",
+            added.profile.display(),
+            utc_date(added.measured_at),
+            added.device,
+            utc_date(measured_at)
+        );
     }
 }
 

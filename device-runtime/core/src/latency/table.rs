@@ -1,5 +1,6 @@
 use crate::latency::{LatencyModel, Sample};
 use crate::metrics::{Millis, Spread};
+use crate::names::printable;
 use crate::space::{LayerShape, Network};
 use crate::statistics::{mean_percent, relative_error};
 use serde::{Deserialize, Serialize};
@@ -16,14 +17,18 @@ pub struct DeviceKey {
     pub backend: String,
     /// `f32` or `f16`.
     pub precision: String,
-    /// Adapter features that were offered and used: `subgroups`, `timestamps`; in alphabetical order.
+    /// Adapter features that were offered and used: `subgroups`, `timestamps`; in alphabetical order. For a software
+    /// adapter, then the threads that it may use and the processor: `2 threads of AMD EPYC 7B13`.
     pub features: Vec<String>,
 }
 
 impl fmt::Display for DeviceKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({}, {}, {})", self.adapter, self.driver, self.backend, self.precision)?;
-        if self.features.is_empty() { Ok(()) } else { write!(f, " with {}", self.features.join(", ")) }
+        let [adapter, driver] = [&self.adapter, &self.driver].map(|text| printable(text));
+        let [backend, precision] = [&self.backend, &self.precision].map(|text| printable(text));
+        write!(f, "{adapter} ({driver}, {backend}, {precision})")?;
+        let features = self.features.join(", ");
+        if features.is_empty() { Ok(()) } else { write!(f, " with {}", printable(&features)) }
     }
 }
 
