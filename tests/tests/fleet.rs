@@ -108,6 +108,17 @@ fn profiles_go_into_a_bundle_and_devices_are_listed_compared_and_searched_for() 
     earlier.save(Path::new(&foreign)).unwrap();
     let added = json(&["latency", "add", &both, &foreign, "--output", &path("earlier.nestling")]);
     assert_eq!((added["profiles"][0]["outcome"]["replaced"].is_object(), &added["tables"]), (true, &2.into()));
+    // A device whose clock was set back: its table is newer, and no date says so.
+    earlier.table.measured_at = 1;
+    earlier.save(Path::new(&foreign)).unwrap();
+    let output = path("clock.nestling");
+    let add = nestling().args(["latency", "add", &both, &foreign, "--output", &output]).output().unwrap();
+    let said = String::from_utf8_lossy(&add.stderr);
+    assert!(add.status.success() && said.contains("dated 1970-01-01") && said.contains("--ignore-dates"), "{said}");
+    assert_eq!(std::fs::read(&output).unwrap(), before);
+    let added = json(&["latency", "add", &both, &foreign, "--output", &output, "--ignore-dates"]);
+    assert!(added["profiles"][0]["outcome"]["replaced"].is_object(), "{added}");
+    assert_ne!(std::fs::read(&output).unwrap(), before);
     std::fs::write(&foreign, "{\"format\": 3}").unwrap();
     assert!(complaint(&["latency", "add", &both, &foreign]).contains("measure again"));
     assert_eq!(std::fs::read(&both).unwrap(), before);

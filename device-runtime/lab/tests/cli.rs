@@ -10,7 +10,7 @@ use nestling_bundle::{Bundle, DeviceProfile};
 use nestling_core::weights::WeightStorage;
 use require::Feature;
 use serde_json::Value;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 fn run(arguments: &[&str]) -> Output {
@@ -282,33 +282,61 @@ fn quick_profile(bundle: &Path, path: &Path) -> DeviceProfile {
     DeviceProfile::load(path).unwrap()
 }
 
+/// Measures as little as there can be; returns the profile, its file and the messages.
+fn stored_profile(bundle: &Path, more: &[&str]) -> (DeviceProfile, PathBuf, String) {
+    let output = run(&[&["profile", text(bundle), "--seconds", "0", "--tune", "0"], more].concat());
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{stderr}");
+    let file = PathBuf::from(stderr.lines().find_map(|line| line.strip_prefix("wrote ")).unwrap());
+    (DeviceProfile::load(&file).unwrap(), file, stderr)
+}
+
+/// Another name for a file, with an ending behind its own.
+fn with_ending(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    name.into()
+}
+
+fn count_of_files(folder: &Path) -> usize {
+    folder.read_dir().unwrap().count()
+}
+
 #[test]
 fn a_profile_is_stored_beside_its_bundle_and_overwrites_nothing_else() {
     let folder = tempfile::tempdir().unwrap();
     let bundle = common::write_bundle(folder.path());
-    let stored = bundle.with_extension("profile.json");
-    let kept = bundle.with_extension("profile.json.old");
-    let profile = |bundle: &Path| {
-        let output = run(&["profile", text(bundle), "--seconds", "0", "--tune", "0"]);
-        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(output.status.success() && stderr.contains(&format!("wrote {}", text(&stored))), "{stderr}");
-        (DeviceProfile::load(&stored).unwrap(), stderr)
-    };
-    profile(&bundle);
-    // Top1 again: the same, only newer.
-    let (mut other, said) = profile(&bundle);
-    assert!(!kept.exists() && !said.contains("keeping"), "{said}");
+    let (mut other, stored, _) = stored_profile(&bundle, &[]);
+    assert_eq!(stored, DeviceProfile::usual_path(&bundle, other.device()));
+    let kept = with_ending(&stored, ".old");
+    // The same device again: the same file, only newer.
+    let (_, again, said) = stored_profile(&bundle, &[]);
+    assert!(again == stored && !said.contains("keeping") && count_of_files(folder.path()) == 2, "{said}");
 
+    // Another device's profile under that name is kept, and only the last one of each device, whatever the turns.
     other.table.device.adapter = "Made-up 1".into();
+    for _ in 0..3 {
+        other.save(&stored).unwrap();
+        let (_, _, said) = stored_profile(&bundle, &[]);
+        assert!(said.contains("adapter `Made-up 1`, not `") && said.contains(text(&kept)), "{said}");
+        assert_eq!(DeviceProfile::load(&kept).unwrap(), other);
+        assert_eq!(count_of_files(folder.path()), 3);
+    }
     other.save(&stored).unwrap();
-    let (_, said) = profile(&bundle);
-    assert!(said.contains("it was measured on Made-up 1") && said.contains(text(&kept)), "{said}");
-    assert_eq!(DeviceProfile::load(&kept).unwrap(), other);
+    let (_, _, said) = stored_profile(&bundle, &["--replace"]);
+    assert!(!said.contains("keeping"), "{said}");
     std::fs::write(&stored, "my notes").unwrap();
-    profile(&bundle);
+    stored_profile(&bundle, &[]);
     // The file that was set aside before stays, too.
     assert_eq!(DeviceProfile::load(&kept).unwrap(), other);
-    assert_eq!(std::fs::read(bundle.with_extension("profile.json.old2")).unwrap(), b"my notes");
+    assert_eq!(std::fs::read(with_ending(&stored, ".old2")).unwrap(), b"my notes");
+
+    // A clock that was set back.
+    other.table.device = DeviceProfile::load(&stored).unwrap().table.device;
+    other.table.measured_at = u64::from(u32::MAX);
+    other.save(&stored).unwrap();
+    let (_, _, said) = stored_profile(&bundle, &[]);
+    assert!(said.contains("dated 2106-02-07, but this device's clock says"), "{said}");
 
     // No file can be written there: too long a name, and a folder of that name.
     let elsewhere = folder.path().join("a".repeat(246)).with_extension("nestling");
@@ -325,7 +353,7 @@ fn a_profile_is_stored_beside_its_bundle_and_overwrites_nothing_else() {
 fn two_profiles_at_once_into_one_file_lose_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let bundle = common::write_bundle(folder.path());
-    let stored = bundle.with_extension("profile.json");
+    let (_, stored, _) = stored_profile(&bundle, &[]);
     for round in 0..3 {
         std::fs::write(&stored, "my notes").unwrap();
         let outputs = std::thread::scope(|scope| {
@@ -334,12 +362,53 @@ fn two_profiles_at_once_into_one_file_lose_nothing() {
         });
         assert!(outputs.iter().all(|output| output.status.success()), "{outputs:?}");
         DeviceProfile::load(&stored).unwrap();
-        let kept = if round == 0 { ".old".to_owned() } else { format!(".old{}", round + 1) };
-        let kept = stored.with_extension(format!("json{kept}"));
+        let kept = with_ending(&stored, &if round == 0 { ".old".to_owned() } else { format!(".old{}", round + 1) });
         assert_eq!(std::fs::read(kept).unwrap(), b"my notes");
     }
     // The bundle, the profile and three times the notes: no lock, and no profile was taken for another file.
-    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 5);
+    assert_eq!(count_of_files(folder.path()), 5);
+}
+
+#[test]
+fn bundles_that_differ_behind_a_point_have_profiles_of_their_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let bundle = common::write_bundle(folder.path());
+    let files: Vec<PathBuf> = ["net.v1", "net.v2", "net"]
+        .into_iter()
+        .map(|name| {
+            let other = folder.path().join(name);
+            std::fs::copy(&bundle, &other).unwrap();
+            stored_profile(&other, &[]).1
+        })
+        .collect();
+    assert_eq!(count_of_files(folder.path()), 1 + 3 + 3, "{files:?}");
+}
+
+/// A software adapter is as fast as the threads that it may use.
+#[test]
+fn a_profile_of_one_thread_is_stale_on_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let bundle = common::write_bundle(folder.path());
+    let (profile, file) = (folder.path().join("profile.json"), text(&folder.path().join("profile.json")).to_owned());
+    let one = Command::new(env!("CARGO_BIN_EXE_nestling-device"))
+        .args(["profile", text(&bundle), "--seconds", "0", "--tune", "0", "--out", &file])
+        .env("LP_NUM_THREADS", "1")
+        .output()
+        .unwrap();
+    assert!(one.status.success(), "{}", String::from_utf8_lossy(&one.stderr));
+    let features = DeviceProfile::load(&profile).unwrap().table.device.features;
+    let Some(threads) = features.iter().find(|feature| feature.starts_with("1 thread of ")) else {
+        let software = json(&["info"])["adapters"][0]["device_type"] == "cpu";
+        assert!(!software, "{features:?}");
+        return; // a GPU's times depend on no thread
+    };
+    if std::thread::available_parallelism().unwrap().get() > 1 {
+        let choose = ["choose", text(&bundle), "--budget-ms", "60000", "--profile", &file, "--seconds", "0"];
+        let output = run(&choose);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success() && said.contains(&format!("features `{threads}`, not `")), "{said}");
+        assert!(!String::from_utf8_lossy(&run(&choose).stderr).contains("measuring"), "it is fresh then");
+    }
 }
 
 /// Neither is read first or renamed, which would wait for ever or hide it.

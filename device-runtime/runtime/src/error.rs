@@ -16,17 +16,25 @@ use std::time::Duration;
 #[non_exhaustive]
 pub enum Error {
     /// No adapter fits.
-    #[error(
-        "no GPU adapter {wanted} (tried {tried}; found {found}). Install a Vulkan driver: on Debian and Ubuntu \
-         `mesa-vulkan-drivers` has the drivers of AMD, Intel and a software adapter"
-    )]
+    #[error("no GPU adapter {wanted} (tried {tried}; found {found}). {}", remedy(.found))]
     NoAdapter {
         /// Adapter that was asked for, in words.
         wanted: String,
         /// Backends that were asked.
         tried: String,
-        /// Adapters that they offered, or `none`.
+        /// Adapters that they offered with their indices, or `none`.
         found: String,
+    },
+    /// Several adapters fit.
+    #[error(
+        "`{wanted}` fits several GPU adapters: {matching}. Give more of the name, the index or the PCI bus id in \
+         `ContextOptions::adapter_name`"
+    )]
+    AmbiguousAdapter {
+        /// Text that was given.
+        wanted: String,
+        /// Adapters that it fits, with their indices.
+        matching: String,
     },
     /// The adapter refused to open.
     #[error(
@@ -309,6 +317,16 @@ impl From<Stale> for Error {
     }
 }
 
+/// Advice for someone whose adapter is not there.
+fn remedy(found: &str) -> &'static str {
+    if found == "none" {
+        "Install a Vulkan driver: on Debian and Ubuntu `mesa-vulkan-drivers` has the drivers of AMD, Intel and a software \
+         adapter"
+    } else {
+        "Choose one of those by a part of its name, its index or its PCI bus id"
+    }
+}
+
 impl Error {
     /// A stable name of the kind of error, in snake case: for programs, logs and bindings. Codes are never reused. That
     /// of a space, a child, a bundle, an image, a weight, a governor or a stale profile is the inner error's own.
@@ -320,6 +338,7 @@ impl Error {
     pub fn code(&self) -> &'static str {
         match self {
             Self::NoAdapter { .. } => "no_adapter",
+            Self::AmbiguousAdapter { .. } => "ambiguous_adapter",
             Self::NoDevice { .. } => "no_device",
             Self::MissingLimit { .. } => "missing_limit",
             Self::OutOfMemory { .. } => "out_of_gpu_memory",

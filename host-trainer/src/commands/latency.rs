@@ -9,7 +9,7 @@ use nestling_bundle::Bundle;
 use nestling_core::latency::DeviceKey;
 use nestling_core::names::printable;
 use nestling_page::markup::utc_date;
-use nestling_train::fleet::{AddOutcome, AddRequest, add_profiles, compare, list};
+use nestling_train::fleet::{AddOutcome, AddRequest, AddedProfile, add_profiles, compare, list};
 use serde_json::json;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -45,7 +45,8 @@ fn open(path: &Path) -> Result<Bundle> {
 
 /// Adds device profiles to the bundle, so that other devices start from them and `search --device` can use them.
 ///
-/// A device has one table, the newest. A profile must have been measured with this version's kernels and with this
+/// A device has one table, the newest by its own clock: a warning says where an older one is left out, and --ignore-dates
+/// takes it all the same. A profile must have been measured with this version's kernels and with this
 /// bundle's space, weights and children. Tables that were added meanwhile do not matter, and the profiles on the
 /// devices stay valid. Several processes may add to one bundle at the same time.
 #[derive(Args, Debug)]
@@ -59,6 +60,9 @@ struct Add {
     /// Files that `nestling-device profile` wrote
     #[arg(required = true)]
     profiles: Vec<PathBuf>,
+    /// Take a profile also where the bundle has a table of its device with a later date: a clock may have been wrong
+    #[arg(long)]
+    ignore_dates: bool,
     /// File to write [default: the bundle itself, replaced whole]
     #[arg(long)]
     output: Option<PathBuf>,
@@ -72,8 +76,15 @@ struct Add {
 impl Add {
     fn run(self) -> Result<()> {
         let output = self.output.as_ref().unwrap_or(&self.bundle);
-        let (bundle, profiles, replace) = (&*self.bundle, &*self.profiles, self.replace.is_set());
-        let (added, written) = add_profiles(AddRequest { bundle, profiles, output, replace }, tell_waiting)?;
+        let request = AddRequest {
+            bundle: &self.bundle,
+            profiles: &self.profiles,
+            output,
+            replace: self.replace.is_set(),
+            ignore_dates: self.ignore_dates,
+        };
+        let (added, written) = add_profiles(request, tell_waiting)?;
+        added.iter().for_each(warn_of_loss);
         let tables = written.manifest().latency_tables.len();
         let document = json!({
             "bundle": shown(output),
@@ -97,6 +108,20 @@ impl Add {
             let _ = writeln!(text, "{}: {tables} latency tables", output.display());
             text
         })
+    }
+}
+
+/// A table that is newer may be left out because a clock was wrong, here or there.
+fn warn_of_loss(added: &AddedProfile) {
+    if let AddOutcome::KeptNewer { measured_at } = added.outcome {
+        eprintln!(
+            "warning: {} was left out: it is dated {}, but the bundle has a table of {} dated {}; if a clock was wrong, \
+             add it with --ignore-dates",
+            added.profile.display(),
+            utc_date(added.measured_at),
+            added.device,
+            utc_date(measured_at)
+        );
     }
 }
 

@@ -50,13 +50,16 @@ pub struct AddRequest<'a> {
     pub output: &'a Path,
     /// Whether another bundle or file there may be replaced.
     pub replace: bool,
+    /// Whether a table takes the place of one with a later date: a clock may have been wrong.
+    pub ignore_dates: bool,
 }
 
 /// Adds the tables of device profiles to a bundle and writes it whole, or not at all. Returns the outcomes and the new
 /// bundle.
 ///
-/// A device has one table, the newest. Weights, statistics and images stay the same to the byte. Processes that add to
-/// one bundle at the same time wait for each other; `waiting` is told if that takes long.
+/// A device has one table, the newest by the dates that the devices' clocks gave, unless dates are ignored. Weights,
+/// statistics and images stay the same to the byte. Processes that add to one bundle at the same time wait for each
+/// other; `waiting` is told if that takes long.
 ///
 /// # Errors
 /// [`FleetError`]; nothing is written if a single profile does not fit.
@@ -64,7 +67,7 @@ pub fn add_profiles(
     request: AddRequest<'_>,
     waiting: impl FnOnce(&LockError),
 ) -> Result<(Vec<AddedProfile>, Bundle), FleetError> {
-    let AddRequest { bundle: path, profiles, output, replace } = request;
+    let AddRequest { bundle: path, profiles, output, replace, ignore_dates } = request;
     let of_bundle = |source| FleetError::Bundle { path: path.to_owned(), source: Box::new(source) };
     let open = || Bundle::open(path).map_err(of_bundle);
     let network = open()?.network_id();
@@ -77,7 +80,7 @@ pub fn add_profiles(
     let mut all = Vec::new();
     for profile in profiles {
         let (added, table) = read_profile(profile, &bundle)?;
-        let outcome = merge(&mut tables, table);
+        let outcome = merge(&mut tables, table, ignore_dates);
         all.push(AddedProfile { outcome, ..added });
     }
     let bytes = bundle.with_latency_tables(tables).map_err(of_bundle)?;
@@ -115,13 +118,13 @@ fn lossy<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(&path.display())
 }
 
-fn merge(tables: &mut Vec<LatencyTable>, table: LatencyTable) -> AddOutcome {
+fn merge(tables: &mut Vec<LatencyTable>, table: LatencyTable, ignore_dates: bool) -> AddOutcome {
     match tables.iter_mut().find(|known| known.device == table.device) {
         None => {
             tables.push(table);
             AddOutcome::Added
         }
-        Some(known) if known.measured_at > table.measured_at => {
+        Some(known) if known.measured_at > table.measured_at && !ignore_dates => {
             AddOutcome::KeptNewer { measured_at: known.measured_at }
         }
         Some(known) => AddOutcome::Replaced { measured_at: std::mem::replace(known, table).measured_at },
@@ -137,15 +140,18 @@ mod tests {
     fn a_device_has_its_newest_table_in_whatever_order_they_come() {
         let measured_at = |measured_at| LatencyTable { measured_at, ..table("a", 1.0) };
         let mut tables = vec![table("b", 2.0)];
-        assert_eq!(merge(&mut tables, measured_at(5)), AddOutcome::Added);
-        assert_eq!(merge(&mut tables, measured_at(9)), AddOutcome::Replaced { measured_at: 5 });
-        assert_eq!(merge(&mut tables, measured_at(7)), AddOutcome::KeptNewer { measured_at: 9 });
-        assert_eq!(merge(&mut tables, measured_at(9)), AddOutcome::Replaced { measured_at: 9 });
+        assert_eq!(merge(&mut tables, measured_at(5), false), AddOutcome::Added);
+        assert_eq!(merge(&mut tables, measured_at(9), false), AddOutcome::Replaced { measured_at: 5 });
+        assert_eq!(merge(&mut tables, measured_at(7), false), AddOutcome::KeptNewer { measured_at: 9 });
+        assert_eq!(merge(&mut tables, measured_at(9), false), AddOutcome::Replaced { measured_at: 9 });
         assert_eq!(tables, [table("b", 2.0), measured_at(9)]);
+        // A device whose clock was wrong: only the user knows.
+        assert_eq!(merge(&mut tables, measured_at(1), true), AddOutcome::Replaced { measured_at: 9 });
+        assert_eq!(tables, [table("b", 2.0), measured_at(1)]);
         // Another precision is another device.
         let mut half = table("a", 1.0);
         half.device.precision = "f16".into();
-        assert_eq!(merge(&mut tables, half), AddOutcome::Added);
+        assert_eq!(merge(&mut tables, half, false), AddOutcome::Added);
     }
 
     #[test]

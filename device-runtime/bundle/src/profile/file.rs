@@ -1,11 +1,13 @@
 use crate::atomic_file::write_atomically;
 use crate::canonical;
 use crate::profile::{DeviceProfile, ProfileError};
+use nestling_core::latency::DeviceKey;
 use nestling_core::metrics::Millis;
 use serde_json::Value;
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Version of the JSON that this crate writes and reads.
 pub(super) const FORMAT: u32 = 6;
@@ -18,6 +20,30 @@ impl DeviceProfile {
         // Every key is a string: a profile always has a value.
         let value = serde_json::to_value(self).unwrap_or_default();
         format!("{:#}\n", canonical::seal(value))
+    }
+
+    /// The usual file for the profile of a bundle on a device: beside the bundle, one for each bundle and for each
+    /// adapter and backend.
+    ///
+    /// ```
+    /// use nestling_bundle::DeviceProfile;
+    /// use nestling_core::latency::DeviceKey;
+    /// let text = str::to_owned;
+    /// let device = DeviceKey {
+    ///     adapter: text("Adreno (TM) 740"),
+    ///     driver: text("512"),
+    ///     backend: text("vulkan"),
+    ///     precision: text("f32"),
+    ///     features: Vec::new(),
+    /// };
+    /// let path = DeviceProfile::usual_path("models/net.v1".as_ref(), &device);
+    /// assert_eq!(path.to_str(), Some("models/net.v1.adreno-tm-740-vulkan.profile.json"));
+    /// ```
+    pub fn usual_path(bundle: &Path, device: &DeviceKey) -> PathBuf {
+        // The bundle's whole name: what follows a point in it may be all that tells it from others.
+        let mut name = bundle.file_name().map_or_else(|| "bundle".into(), OsStr::to_os_string);
+        name.push(format!(".{}.profile.json", part_of_name(&format!("{} {}", device.adapter, device.backend))));
+        bundle.with_file_name(name)
     }
 
     /// Writes the file whole, or leaves the old one.
@@ -94,6 +120,12 @@ impl DeviceProfile {
     }
 }
 
+/// A driver's words as a part of a file's name.
+fn part_of_name(text: &str) -> String {
+    let words = text.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    words.collect::<Vec<_>>().join("-").to_ascii_lowercase()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -165,6 +197,24 @@ mod tests {
         for text in [compact, whole] {
             assert_eq!(DeviceProfile::from_json(&text).unwrap(), DeviceProfile::from_json(GOLDEN).unwrap());
         }
+    }
+
+    #[test]
+    fn every_bundle_and_every_device_has_a_file_of_its_own() {
+        let device = |adapter: &str, backend: &str| DeviceKey {
+            adapter: adapter.to_owned(),
+            backend: backend.to_owned(),
+            ..DeviceProfile::from_json(GOLDEN).unwrap().table.device
+        };
+        let bundles = ["net", "net.v1", "net.v2", "net.nestling", "net.v1.nestling"];
+        let llvmpipe = "llvmpipe (LLVM 15.0.6, 256 bits)";
+        let devices = [device(llvmpipe, "vulkan"), device(llvmpipe, "gl"), device("Mali-G78", "vulkan")];
+        let path = |bundle: &str, device| DeviceProfile::usual_path(Path::new(bundle), device);
+        let all: std::collections::HashSet<PathBuf> =
+            bundles.iter().flat_map(|bundle| devices.iter().map(|device| path(bundle, device))).collect();
+        assert_eq!(all.len(), bundles.len() * devices.len());
+        let hostile = path("folder/net", &device("../../x\u{1b}[31m/\\", "vulkan"));
+        assert_eq!(hostile, Path::new("folder/net.x-31m-vulkan.profile.json"));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 use crate::NetworkId;
 use crate::profile::DeviceProfile;
 use nestling_core::latency::DeviceKey;
+use nestling_core::names::printable;
 use nestling_core::tiles::Tiles;
 use std::fmt;
 
@@ -80,9 +81,11 @@ impl Stale {
 impl fmt::Display for Stale {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Device { profile, device } => write!(f, "it was measured on {profile}, but this is {device}"),
+            Self::Device { profile, device } => {
+                write!(f, "it was measured on another device ({}); this is {device}", differences(profile, device))
+            }
             Self::Network { profile, network } => {
-                write!(f, "it was measured with network {profile}, but this bundle's is {network}")
+                write!(f, "it was measured with network {}, but this bundle's is {network}", printable(profile))
             }
             Self::Kernels => f.write_str("it was measured with other kernels than this build's"),
             Self::Tiles { profile, tiles } => write!(
@@ -94,6 +97,26 @@ impl fmt::Display for Stale {
             }
         }
     }
+}
+
+/// The parts of two keys that differ.
+fn differences(profile: &DeviceKey, device: &DeviceKey) -> String {
+    let parts = [
+        ("adapter", &profile.adapter, &device.adapter),
+        ("driver", &profile.driver, &device.driver),
+        ("backend", &profile.backend, &device.backend),
+        ("precision", &profile.precision, &device.precision),
+    ];
+    let missing = |of: &DeviceKey, from: &DeviceKey| -> Vec<String> {
+        of.features.iter().filter(|feature| !from.features.contains(feature)).cloned().collect()
+    };
+    let or_none = |list: Vec<String>| if list.is_empty() { "none".to_owned() } else { list.join(", ") };
+    let (then, now) = (or_none(missing(profile, device)), or_none(missing(device, profile)));
+    let features = (then != now).then(|| format!("features `{}`, not `{}`", printable(&then), printable(&now)));
+    let differing = parts.iter().filter(|(_, then, now)| then != now);
+    let differing =
+        differing.map(|(name, then, now)| format!("{name} `{}`, not `{}`", printable(then), printable(now)));
+    differing.chain(features).collect::<Vec<_>>().join("; ")
 }
 
 impl DeviceProfile {

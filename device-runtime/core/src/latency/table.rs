@@ -17,16 +17,18 @@ pub struct DeviceKey {
     pub backend: String,
     /// `f32` or `f16`.
     pub precision: String,
-    /// Adapter features that were offered and used: `subgroups`, `timestamps`; in alphabetical order.
+    /// Adapter features that were offered and used: `subgroups`, `timestamps`; in alphabetical order. For a software
+    /// adapter, then the threads that it may use and the processor: `2 threads of AMD EPYC 7B13`.
     pub features: Vec<String>,
 }
 
 impl fmt::Display for DeviceKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // A driver or a file chose these texts.
         let [adapter, driver] = [&self.adapter, &self.driver].map(|text| printable(text));
-        write!(f, "{adapter} ({driver}, {}, {})", printable(&self.backend), printable(&self.precision))?;
-        if self.features.is_empty() { Ok(()) } else { write!(f, " with {}", printable(&self.features.join(", "))) }
+        let [backend, precision] = [&self.backend, &self.precision].map(|text| printable(text));
+        write!(f, "{adapter} ({driver}, {backend}, {precision})")?;
+        let features = self.features.join(", ");
+        if features.is_empty() { Ok(()) } else { write!(f, " with {}", printable(&features)) }
     }
 }
 

@@ -1,18 +1,28 @@
 use crate::Error;
 use crate::gpu::instance::Instances;
+use crate::gpu::select::{list, select};
 use crate::gpu::{ContextOptions, Vendor};
+use nestling_core::names::printable;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// Properties of an adapter, and which of its features are used: stored in every device profile.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// Properties of an adapter, and which of its features are used.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)] // older files do not say all
 pub struct AdapterInfo {
+    /// Its place in [`list_adapters`](crate::list_adapters) with the same backends, which
+    /// [`ContextOptions::adapter_name`] takes; none where wgpu or the app chose it.
+    pub index: Option<usize>,
     /// Name, as the driver gives it.
     pub name: String,
     /// Vendor's PCI number.
     pub vendor: u32,
     /// Device's PCI number.
     pub device: u32,
+    /// Where it is on the PCI bus, such as `0000:01:00.0`, if the backend tells (Vulkan and DX12).
+    pub pci_bus_id: Option<String>,
+    /// The threads and the processor that a software adapter computes on.
+    pub host: Option<String>,
     /// `cpu` (software), `integrated`, `discrete`, `virtual` or `other`.
     pub device_type: String,
     /// `vulkan`, `metal`, `dx12`, `gl` or `webgpu`.
@@ -28,11 +38,9 @@ pub struct AdapterInfo {
     /// Whether timestamp queries are used.
     pub timestamps: bool,
     /// Whether compiled pipelines are kept on disk.
-    #[serde(default)] // older files do not say
     pub pipeline_cache: bool,
     /// Whether 16-bit floats may be used in the arithmetic; whether they are is said by
     /// [`EngineOptions::arithmetic`](crate::engine::EngineOptions::arithmetic).
-    #[serde(default)] // older files do not say
     pub f16: bool,
 }
 
@@ -47,7 +55,10 @@ impl AdapterInfo {
             wgpu::DeviceType::Other => "other",
         };
         Self {
+            index: None,
             name: info.name,
+            pci_bus_id: Some(info.device_pci_bus_id).filter(|id| !id.is_empty()),
+            host: host_of(info.device_type),
             vendor: info.vendor,
             device: info.device,
             device_type: device_type.to_owned(),
@@ -72,10 +83,12 @@ impl AdapterInfo {
         format!("{} {}", self.driver, self.driver_info).trim().to_owned()
     }
 
-    /// Optional features that are used and that times depend on, in alphabetical order.
+    /// Optional features that are used and that times depend on, in alphabetical order; then the threads and the
+    /// processor of a software adapter.
     pub fn features(&self) -> Vec<String> {
         let used = [(self.f16, "f16"), (self.subgroups, "subgroups"), (self.timestamps, "timestamps")];
-        used.into_iter().filter(|(used, _)| *used).map(|(_, name)| name.to_owned()).collect()
+        let used = used.into_iter().filter(|(used, _)| *used).map(|(_, name)| name.to_owned());
+        used.chain(self.host.clone()).collect()
     }
 
     /// Whose GPU it is.
@@ -86,11 +99,17 @@ impl AdapterInfo {
 
 impl fmt::Display for AdapterInfo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({}, {}", self.name, self.device_type, self.backend)?;
+        write!(f, "{} ({}, {}", printable(&self.name), self.device_type, self.backend)?;
         for part in [&self.driver, &self.driver_info] {
             if !part.is_empty() {
-                write!(f, ", {part}")?;
+                write!(f, ", {}", printable(part))?;
             }
+        }
+        if let Some(bus) = &self.pci_bus_id {
+            write!(f, ", PCI {}", printable(bus))?;
+        }
+        if let Some(host) = &self.host {
+            write!(f, ", {}", printable(host))?;
         }
         write!(f, ", f32")?;
         for (used, name) in [
@@ -130,34 +149,43 @@ pub fn list_adapters(options: &ContextOptions) -> Vec<AdapterInfo> {
 /// The same without blocking.
 pub async fn list_adapters_async(options: &ContextOptions) -> Vec<AdapterInfo> {
     let adapters = Instances::new(options.backends).adapters().await;
-    adapters.iter().map(|adapter| AdapterInfo::new(adapter, useful_features(adapter, options))).collect()
+    numbered(&adapters, options)
 }
 
-/// Finds the adapter that the options describe.
-pub(super) async fn find_adapter(options: &ContextOptions) -> Result<wgpu::Adapter, Error> {
-    let instances = Instances::new(options.backends);
-    let mut wanted = String::from("at all");
-    if let Some(part) = &options.adapter_name {
-        let part = part.to_lowercase();
-        let named = instances.adapters().await;
-        let fits = |adapter: &wgpu::Adapter| adapter.get_info().name.to_lowercase().contains(&part);
-        if let Some(adapter) = named.into_iter().find(fits) {
-            return Ok(adapter);
-        }
-        wanted = format!("whose name contains `{part}`");
-    } else {
-        if let Some(adapter) = instances.preferred(options).await {
-            return Ok(adapter);
-        }
-        if options.force_software {
-            wanted = "in software".to_owned();
-        }
+fn numbered(adapters: &[wgpu::Adapter], options: &ContextOptions) -> Vec<AdapterInfo> {
+    let info = |(index, adapter)| {
+        let info = AdapterInfo::new(adapter, useful_features(adapter, options));
+        AdapterInfo { index: Some(index), ..info }
+    };
+    adapters.iter().enumerate().map(info).collect()
+}
+
+/// A GPU's times depend little on the processor.
+fn host_of(device_type: wgpu::DeviceType) -> Option<String> {
+    #[cfg(not(target_arch = "wasm32"))]
+    return (device_type == wgpu::DeviceType::Cpu).then(super::host::description);
+    #[cfg(target_arch = "wasm32")]
+    {
+        let _ = device_type;
+        None
     }
-    let found: Vec<String> = (instances.adapters().await.iter())
-        .map(|adapter| AdapterInfo::new(adapter, wgpu::Features::empty()).to_string())
-        .collect();
+}
+
+/// Finds the adapter that the options describe, and its index if they name it.
+pub(super) async fn find_adapter(options: &ContextOptions) -> Result<(wgpu::Adapter, Option<usize>), Error> {
+    let instances = Instances::new(options.backends);
     let tried = options.backends & wgpu::Instance::enabled_backend_features();
     let names: Vec<String> = tried.iter_names().map(|(name, _)| name.to_lowercase()).collect();
-    let or_none = |list: Vec<String>| if list.is_empty() { "none".to_owned() } else { list.join(", ") };
-    Err(Error::NoAdapter { wanted, tried: or_none(names), found: or_none(found) })
+    let tried = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+    if let Some(wanted) = &options.adapter_name {
+        let mut all = instances.adapters().await;
+        let index = select(&numbered(&all, options), wanted, options.force_software, &tried)?;
+        return Ok((all.swap_remove(index), Some(index)));
+    }
+    if let Some(adapter) = instances.preferred(options).await {
+        return Ok((adapter, None));
+    }
+    let found = numbered(&instances.adapters().await, options);
+    let wanted = if options.force_software { "in software" } else { "at all" }.to_owned();
+    Err(Error::NoAdapter { wanted, tried, found: list(found.iter()) })
 }

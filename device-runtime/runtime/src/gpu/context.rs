@@ -1,10 +1,13 @@
 use crate::Error;
 use crate::gpu::adapter::{find_adapter, useful_features};
+#[cfg(not(target_arch = "wasm32"))]
+use crate::gpu::blocking::block_on;
 use crate::gpu::counters::Tally;
+use crate::gpu::gate::Gate;
 use crate::gpu::health::Health;
 use crate::gpu::pipeline_cache::{PipelineCache, PipelineCacheState};
 #[cfg(not(target_arch = "wasm32"))]
-use crate::gpu::wait::{Service, Worker, block_on};
+use crate::gpu::threads::{Service, Worker};
 use crate::gpu::{AdapterInfo, ContextOptions, Counters};
 use nestling_shaders::PARAMETER_BYTES;
 use std::collections::BTreeMap;
@@ -38,6 +41,7 @@ pub(super) struct Inner {
     worker: Worker,
     /// Results of self-tests that ran, by name.
     verdicts: Mutex<BTreeMap<String, Option<Fault>>>,
+    gate: Gate,
 }
 
 /// A fault that a self-test found.
@@ -92,9 +96,9 @@ impl Context {
     /// # Errors
     /// As [`Context::new`].
     pub async fn new_async(options: &ContextOptions) -> Result<Self, Error> {
-        let adapter = find_adapter(options).await?;
+        let (adapter, index) = find_adapter(options).await?;
         let features = useful_features(&adapter, options);
-        let facts = AdapterInfo::new(&adapter, features);
+        let facts = AdapterInfo { index, ..AdapterInfo::new(&adapter, features) };
         let offered = adapter.limits();
         let mut limits = wgpu::Limits::downlevel_defaults();
         limits.max_storage_buffer_binding_size = limits.max_storage_buffer_binding_size.max(options.largest_buffer);
@@ -167,6 +171,7 @@ impl Context {
         let pipeline_cache = PipelineCache::open(&device, &adapter.get_info(), options.cache_folder());
         facts.pipeline_cache = pipeline_cache.handle().is_some();
         let unpacks_f16 = adapter.get_downlevel_capabilities().flags.contains(wgpu::DownlevelFlags::SHADER_F16_IN_F32);
+        let gate = Gate::of_backend(&facts.backend);
         let inner = Inner {
             device,
             queue,
@@ -179,10 +184,11 @@ impl Context {
             unpacks_f16,
             pipeline_cache,
             #[cfg(not(target_arch = "wasm32"))]
-            service: Service::default(),
+            service: Service::new(&gate),
             #[cfg(not(target_arch = "wasm32"))]
-            worker: Worker::default(),
+            worker: Worker::new(&gate),
             verdicts: Mutex::default(),
+            gate,
         };
         Self { inner: Arc::new(inner) }
     }
@@ -211,6 +217,7 @@ impl Context {
     /// Gives the device up; every later use is [`Error::Lost`]. An app's own device goes on living.
     pub fn destroy(&self) {
         if !self.inner.is_the_apps {
+            let _inside = self.gate().enter();
             self.inner.device.destroy();
         }
         self.inner.health.note_lost("it was destroyed".to_owned());
@@ -225,6 +232,11 @@ impl Context {
     #[cfg(not(target_arch = "wasm32"))]
     pub(crate) fn device(&self) -> &wgpu::Device {
         &self.inner.device
+    }
+
+    /// The way into the driver's context, where threads must take turns.
+    pub(crate) fn gate(&self) -> &Gate {
+        &self.inner.gate
     }
 
     pub(crate) fn queue(&self) -> &wgpu::Queue {
@@ -278,12 +290,14 @@ impl Context {
 
     /// Runs `work`; the verdict says whether the GPU found an error in it.
     pub(crate) fn guarded<T>(&self, action: &str, work: impl FnOnce() -> T) -> (T, Verdict) {
+        let inside = self.gate().enter();
         let device = &self.inner.device;
         let memory = device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
         let internal = device.push_error_scope(wgpu::ErrorFilter::Internal);
         let validation = device.push_error_scope(wgpu::ErrorFilter::Validation);
         let result = work();
         let errors = (validation.pop(), internal.pop(), memory.pop());
+        drop(inside);
         let (context, action) = (self.clone(), action.to_owned());
         let verdict = async move {
             let (validation, internal, memory) = (errors.0.await, errors.1.await, errors.2.await);

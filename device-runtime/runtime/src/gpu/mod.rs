@@ -2,17 +2,26 @@
 //! are offered, typed errors instead of panics, bounded waits, and a count of everything that is made or sent.
 
 mod adapter;
+#[cfg(not(target_arch = "wasm32"))]
+mod blocking;
 mod cache_file;
 mod context;
 mod counters;
+mod gate;
 mod health;
+#[cfg(not(target_arch = "wasm32"))]
+mod host;
 mod instance;
+mod latch;
 mod objects;
 mod options;
 mod pipeline_cache;
 mod readback;
 #[cfg(test)]
 pub(crate) mod require;
+mod select;
+#[cfg(not(target_arch = "wasm32"))]
+mod threads;
 mod vendor;
 mod wait;
 
@@ -24,14 +33,17 @@ pub use context::Context;
 pub use counters::Counters;
 pub use options::ContextOptions;
 
+#[cfg(not(target_arch = "wasm32"))]
+pub use blocking::block_on;
 pub use pipeline_cache::{CacheSave, CacheStart, CacheUnused, PipelineCacheState};
 pub use vendor::Vendor;
-#[cfg(not(target_arch = "wasm32"))]
-pub use wait::block_on;
 pub use wgpu::{Backends, PowerPreference};
 
 pub(crate) use context::Fault;
 pub(crate) use counters::Upload;
+pub(crate) use gate::{BindGroup, Buffer, ComputePipeline, QuerySet};
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) use latch::Latch;
 pub(crate) use readback::{Lease, Staging};
 #[cfg(not(target_arch = "wasm32"))]
-pub(crate) use wait::Latch;
+pub(crate) use threads::retried;

@@ -10,7 +10,13 @@ use std::time::Duration;
 pub struct ContextOptions {
     /// Backends to try.
     pub backends: Backends,
-    /// Part of the adapter's name, in any case; the first that fits is taken. `None` leaves the choice to wgpu.
+    /// The adapter: a part of its name in any case, its PCI bus id such as `0000:01:00.0`, or its index in
+    /// [`list_adapters`](crate::list_adapters) with the same backends, such as `1`. A text of digits is always an index.
+    ///
+    /// Where several backends offer an adapter of a fitting name, the first of them is taken. A name that fits several
+    /// adapters of one backend is [`Error::AmbiguousAdapter`](crate::Error::AmbiguousAdapter), and one that fits none, or
+    /// is empty, is [`Error::NoAdapter`](crate::Error::NoAdapter); both list the adapters. `None` leaves the choice to
+    /// wgpu.
     pub adapter_name: Option<String>,
     /// Take a software adapter.
     pub force_software: bool,

@@ -1,5 +1,6 @@
-use super::Context;
-use super::wait::Signal;
+use super::gate::Gate;
+use super::latch::Signal;
+use super::{Buffer, Context};
 use crate::Error;
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,7 +9,8 @@ use std::task::{Poll, Waker};
 /// A fixed number of buffers that results are copied into and read from.
 #[derive(Debug)]
 pub(crate) struct Staging {
-    buffers: Vec<wgpu::Buffer>,
+    buffers: Vec<Buffer>,
+    gate: Gate,
     bytes: u64,
     free: Mutex<Free>,
 }
@@ -36,7 +38,7 @@ impl Staging {
         let usage = wgpu::BufferUsages::COPY_DST | wgpu::BufferUsages::MAP_READ;
         let buffers = (0..count).map(|_| context.buffer("staging", bytes, usage)).collect();
         let free = Mutex::new(Free { buffers: (0..count).collect(), waiting: Vec::new() });
-        Arc::new(Self { buffers, bytes, free })
+        Arc::new(Self { buffers, gate: context.gate().clone(), bytes, free })
     }
 
     /// Bytes of all buffers.
@@ -79,19 +81,27 @@ impl Lease {
         bytes: u64,
     ) -> Result<Vec<u8>, Error> {
         let signal = Arc::new(Signal::default());
-        let done = Arc::clone(&signal);
+        // Weak: whoever polls sees that nobody waits any more.
+        let done = Arc::downgrade(&signal);
         let refused = |reason: String| Error::Refused { action: action.to_owned(), reason };
         let to_error = {
             let action = action.to_owned();
             move |error: wgpu::BufferAsyncError| Error::Refused { action, reason: error.to_string() }
         };
         self.mapped = true;
-        self.buffer().map_async(wgpu::MapMode::Read, 0..bytes, move |result| done.answer(result.map_err(to_error)));
+        let answer = move |result: Result<(), _>| {
+            done.upgrade().map_or((), |done| done.answer(result.map_err(to_error)));
+        };
+        {
+            let _inside = context.gate().enter();
+            self.buffer().map_async(wgpu::MapMode::Read, 0..bytes, answer);
+        }
         context.drive(action, submission, &signal)?;
         if let Err(error) = signal.wait().await {
             context.check(action)?;
             return Err(error);
         }
+        let _inside = context.gate().enter();
         let view = self.buffer().get_mapped_range(0..bytes).map_err(|error| refused(error.to_string()))?;
         let values = view.to_vec();
         drop(view);
@@ -102,6 +112,7 @@ impl Lease {
 impl Drop for Lease {
     fn drop(&mut self) {
         if self.mapped {
+            let _inside = self.staging.gate.enter();
             self.buffer().unmap(); // also cancels a mapping that is still pending
         }
         let mut free = lock(&self.staging.free);

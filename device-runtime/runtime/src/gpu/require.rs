@@ -14,10 +14,12 @@ pub enum Feature {
     Subgroups,
     Timestamps,
     PipelineCache,
+    /// An adapter with the backend.
+    OpenGl,
 }
 
 impl Feature {
-    const ALL: [Self; 4] = [Self::F16, Self::Subgroups, Self::Timestamps, Self::PipelineCache];
+    const ALL: [Self; 5] = [Self::F16, Self::Subgroups, Self::Timestamps, Self::PipelineCache, Self::OpenGl];
 
     /// Whether a test of the feature can run on an adapter that offers it or does not.
     ///
@@ -45,6 +47,7 @@ impl fmt::Display for Feature {
             Self::Subgroups => "subgroups",
             Self::Timestamps => "timestamps",
             Self::PipelineCache => "pipeline-cache",
+            Self::OpenGl => "opengl",
         })
     }
 }
@@ -66,14 +69,14 @@ mod tests {
         assert_eq!(parse(""), []);
         assert_eq!(parse("f16"), [Feature::F16]);
         assert_eq!(parse(" timestamps,  pipeline-cache,"), [Feature::Timestamps, Feature::PipelineCache]);
-        assert_eq!(parse("f16,subgroups timestamps,pipeline-cache"), Feature::ALL);
+        assert_eq!(parse("f16,subgroups timestamps,pipeline-cache opengl"), Feature::ALL);
     }
 
     #[test]
     fn a_required_feature_that_is_missing_fails_and_another_is_skipped() {
         for feature in Feature::ALL {
             let name = feature.to_string();
-            for required in ["", "f16,subgroups,timestamps,pipeline-cache"] {
+            for required in ["", "f16,subgroups,timestamps,pipeline-cache,opengl"] {
                 assert!(feature.can_be_tested_where(true, required), "{name}");
             }
             assert!(!feature.can_be_tested_where(false, ""), "{name}");

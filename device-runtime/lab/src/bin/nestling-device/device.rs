@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 #[derive(Args)]
 #[command(next_help_heading = "Device")]
 pub struct Options {
-    /// Part of the adapter's name, in any case; `nestling-device info` lists them.
+    /// The adapter: its index, its PCI bus id, or a part of its name in any case; `nestling-device info` lists them.
     #[arg(long, global = true, value_name = "NAME")]
     adapter: Option<String>,
     /// The only backend to try.

@@ -3,6 +3,7 @@ use crate::output::{Report, columns, row};
 use anyhow::Result;
 use nestling::low_level::weight_bytes;
 use nestling::{AdapterInfo, list_adapters};
+use nestling_core::names::printable;
 use nestling_core::space::{ChildEntry, SearchSpace};
 use nestling_core::weights::WeightStorage;
 use serde::Serialize;
@@ -113,7 +114,10 @@ impl Report for Info {
     fn print(&self, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "adapters")?;
         for adapter in &self.adapters {
-            writeln!(out, "  {adapter}")?;
+            match adapter.index {
+                Some(index) => writeln!(out, "  {index}: {adapter}")?,
+                None => writeln!(out, "  {adapter}")?,
+            }
         }
         if self.adapters.is_empty() {
             writeln!(out, "  none: install a Vulkan driver (on Debian and Ubuntu: mesa-vulkan-drivers)")?;
@@ -125,7 +129,9 @@ impl Report for Info {
         let (on_disk, on_gpu) = (bundle.weight_bytes as f64 / 1e3, bundle.gpu_weight_bytes as f64 / 1e3);
         let (file, gpu) = (bundle.weight_storage, bundle.gpu_weight_storage);
         writeln!(out, "  weights {file}, {on_disk:.0} kB of the file; {gpu} on the GPU, {on_gpu:.0} kB")?;
-        writeln!(out, "  id {}\n  from {}\n  {}\n", bundle.id, bundle.provenance, labels_in_a_line(&bundle.labels))?;
+        // A provenance may have lines.
+        let (provenance, labels) = (printable(&bundle.provenance), labels_in_a_line(&bundle.labels));
+        writeln!(out, "  id {}\n  from {provenance}\n  {labels}\n", bundle.id)?;
         let mut rows = vec![row(["child", "M MAdds", "k params", "top-1 %", "choices"])];
         for child in &bundle.children {
             rows.push(vec![

@@ -10,19 +10,21 @@ use nestling_bundle::atomic_file::{
     check_outputs, check_writable, is_written_in_place, replaced_file, write_atomically,
 };
 use nestling_bundle::file_lock::FileLock;
-use nestling_bundle::{DeviceProfile, ProfileError, Stale};
+use nestling_bundle::{DeviceProfile, ProfileError};
+use nestling_core::latency::DeviceKey;
 use nestling_lab::report::{DeviceReport, Opening, ReportOptions, WarmUp, trace_events};
 use nestling_lab::trace::{LayerTrace, trace_layers};
+use nestling_page::markup::utc_date;
 use serde::Serialize;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// Measures layers and children on this device and stores that; draws a page of it, and one inference on a time line.
 #[derive(clap::Args)]
 #[command(
-    after_help = "Examples:\n  nestling-device profile fashion.nestling                 # stored as fashion.profile.json\n  \
+    after_help = "Examples:\n  nestling-device profile fashion.nestling                 # stored beside the bundle\n  \
                   nestling-device profile fashion.nestling --seconds 5 --out phone.json\n  nestling-device \
                   profile fashion.nestling --html phone.html --trace phone.trace.json\n\nOpen the trace in \
                   ui.perfetto.dev or chrome://tracing."
@@ -30,11 +32,15 @@ use std::time::Duration;
 pub struct Options {
     /// The bundle.
     bundle: PathBuf,
-    /// Where to store the profile, for `choose --profile` and for apps [default: beside the bundle, with the extension
-    /// profile.json]. An older file that is not a fresh profile of this device is kept, with .old behind its
-    /// name; a pipe or a device, such as /dev/stdout, is written in place.
+    /// Where to store the profile, for `choose --profile` and for apps [default: beside the bundle, with adapter and
+    /// backend behind its name: BUNDLE.ADAPTER-BACKEND.profile.json]. An older profile of this adapter and bundle is
+    /// replaced. Any other file is kept, with .old behind its name, one for each adapter; a pipe or a device, such as
+    /// /dev/stdout, is written in place.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+    /// Replace a profile of another adapter or bundle at --out, too.
+    #[arg(long)]
+    replace: bool,
     /// Seconds to look for the fastest tiles of pointwise layers before measuring; 0 takes the vendor's. Apps that load
     /// with this profile get the same tiles.
     #[arg(long, default_value = "0.5", value_parser = seconds, value_name = "SECONDS")]
@@ -87,11 +93,16 @@ impl Options {
         [self.out.as_deref(), self.html.as_deref(), self.trace.as_deref()]
     }
 
+    fn check(&self, out: Option<&Path>) -> Result<()> {
+        let outputs = [out, self.html.as_deref(), self.trace.as_deref()].into_iter().flatten();
+        check_outputs(outputs, [&*self.bundle]).context(ELSEWHERE)
+    }
+
     /// `reported`: whether all that the page shows is wanted, page or not.
     pub fn run(&self, device: &device::Options, reported: bool) -> Result<Profile> {
-        let out = self.out.clone().unwrap_or_else(|| self.bundle.with_extension("profile.json"));
-        let outputs = [Some(&out), self.html.as_ref(), self.trace.as_ref()].into_iter().flatten();
-        check_outputs(outputs.map(PathBuf::as_path), [&*self.bundle]).context(ELSEWHERE)?;
+        // Before the GPU is opened, which the usual name depends on.
+        let out = self.out.clone();
+        self.check(out.as_deref())?;
         let tiles = if self.tune.is_zero() { TileChoice::Vendor } else { TileChoice::Timed(self.tune) };
         let Opened { bundle, runtime, open, load } = device.open_to_profile(&self.bundle, tiles, None)?;
         for name in &self.children {
@@ -99,8 +110,10 @@ impl Options {
         }
         let shown = self.children.first().map(String::as_str).or(DeviceReport::biggest(&runtime));
         let shown = shown.context("no child ships")?.to_owned();
+        let out = out.unwrap_or_else(|| DeviceProfile::usual_path(&self.bundle, runtime.device()));
+        self.check(Some(&out))?;
         let _lock = lock(&out)?;
-        make_room(&runtime, &out).context(ELSEWHERE)?;
+        make_room(&runtime, &out, self.replace).context(ELSEWHERE)?;
         // Before anything else runs: the first answer is one of its own.
         let warm_up = (reported || self.html.is_some()).then(|| WarmUp::measure(&runtime, &shown)).transpose()?;
         let profile = measure(&runtime, &self.measurement_time)?;
@@ -140,27 +153,6 @@ fn measure(runtime: &Runtime, time: &MeasurementTime) -> Result<Arc<DeviceProfil
     runtime.profile(&options).context("measuring this device")
 }
 
-/// Keeps what is there under another name: it may be another device's profile, or no profile at all. A pipe or a device
-/// stays: it is written in place.
-fn set_aside(path: &Path) -> Result<()> {
-    // The file that a link names is kept: the new one takes its place.
-    let Some(path) = replaced_file(path).filter(|file| file.exists()) else { return Ok(()) };
-    let with = |ending: &str| {
-        let mut name = path.as_os_str().to_owned();
-        name.push(ending);
-        PathBuf::from(name)
-    };
-    // An older one that was set aside stays.
-    let (mut kept, mut number) = (with(".old"), 1);
-    while kept.exists() {
-        number += 1;
-        kept = with(&format!(".old{number}"));
-    }
-    std::fs::rename(&path, &kept).with_context(|| format!("cannot rename {} to keep it", path.display()))?;
-    say(&format!("the older file is now {}", kept.display()));
-    Ok(())
-}
-
 /// A profile file, as it was read.
 enum ProfileFile {
     Nothing,
@@ -185,22 +177,68 @@ impl ProfileFile {
     }
 }
 
-/// Sets aside the file that a new profile would overwrite, unless that is only an older profile of this device.
-fn make_room(runtime: &Runtime, path: &Path) -> Result<()> {
+/// Whether two keys are of one adapter on one backend.
+fn is_same_adapter(one: &DeviceKey, other: &DeviceKey) -> bool {
+    (&one.adapter, &one.backend) == (&other.adapter, &other.backend)
+}
+
+/// Sets aside the file that a new profile would overwrite, unless that is an older profile of this adapter and network.
+/// `replace`: any profile may be overwritten.
+fn make_room(runtime: &Runtime, path: &Path, replace: bool) -> Result<()> {
     if is_written_in_place(path) {
         return Ok(());
     }
-    let why = match ProfileFile::at(path)? {
+    // The file that a link names is kept: the new one takes its place.
+    let Some(path) = &replaced_file(path) else { return Ok(()) };
+    let key = runtime.profile_key();
+    let (why, device) = match ProfileFile::at(path)? {
         ProfileFile::Nothing => return Ok(()),
-        ProfileFile::Profile(old) => match runtime.staleness_of(&old) {
-            // Tiles are searched again each time.
-            None | Some(Stale::Tiles { .. }) => return Ok(()),
-            Some(stale) => stale.to_string(),
-        },
-        ProfileFile::Other(error) => error.to_string(),
+        ProfileFile::Profile(old) => {
+            warn_of_clock(&old);
+            let is_older = is_same_adapter(old.device(), &key.device) && old.network == key.network.to_string();
+            if is_older || replace {
+                return Ok(());
+            }
+            (runtime.staleness_of(&old).map(|stale| stale.to_string()), Some(old.device().clone()))
+        }
+        ProfileFile::Other(error) => (Some(error.to_string()), None),
     };
-    say(&format!("keeping the file at {}: {why}", path.display()));
-    set_aside(path)
+    say(&format!("keeping the file at {}: {}", path.display(), why.unwrap_or_default()));
+    let kept = place_for_old(path, &key.device, device.as_ref());
+    std::fs::rename(path, &kept).with_context(|| format!("cannot rename {} to keep it", path.display()))?;
+    say(&format!("the older file is now {}", kept.display()));
+    Ok(())
+}
+
+/// Where a file is kept: `.old`, `.old2` and so on. An older profile of the same adapter gives way, and so does one of
+/// the adapter that is measured now: there is never more than one file for each adapter.
+fn place_for_old(path: &Path, measured: &DeviceKey, kept: Option<&DeviceKey>) -> PathBuf {
+    let mut number = 1;
+    loop {
+        let mut name = path.as_os_str().to_owned();
+        name.push(if number == 1 { ".old".to_owned() } else { format!(".old{number}") });
+        let place = PathBuf::from(name);
+        let gives_way = |old: DeviceProfile| {
+            is_same_adapter(old.device(), measured) || kept.is_some_and(|kept| is_same_adapter(old.device(), kept))
+        };
+        if !place.exists() || DeviceProfile::load(&place).is_ok_and(gives_way) {
+            return place;
+        }
+        number += 1;
+    }
+}
+
+/// A table is preferred to another one of its device by its date.
+fn warn_of_clock(old: &DeviceProfile) {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    if old.table.measured_at > now {
+        say(&format!(
+            "warning: the older profile is dated {}, but this device's clock says {}; set the clock, or give \
+             --ignore-dates to `nestling latency add`",
+            utc_date(old.table.measured_at),
+            utc_date(now)
+        ));
+    }
 }
 
 /// Keeps other processes from writing the same profile, and waits for those that do.
@@ -239,7 +277,7 @@ pub fn prepare(runtime: &Runtime, path: Option<&Path>, time: &MeasurementTime) -
         Err(why) => why,
     };
     say(&format!("measuring a new profile {}: {why}", path.display()));
-    set_aside(path)?;
+    make_room(runtime, path, false)?;
     Ok(measure(runtime, time)?.save(path)?)
 }
 

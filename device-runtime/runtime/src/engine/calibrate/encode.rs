@@ -21,7 +21,7 @@ impl Calibration<'_> {
             }
             supernet.encode(bare, &mut compute);
             compute.set_pipeline(&self.moments);
-            compute.set_bind_group(0, kept.to_moments(place), &[bare.parameters]);
+            compute.set_bind_group(0, &**kept.to_moments(place), &[bare.parameters]);
             compute.dispatch_workgroups(network.layers[pass.layer].shape.output.channels.div_ceil(4), 1, 1);
         }
         if pass.keeps_sums {
@@ -49,7 +49,7 @@ impl Calibration<'_> {
             let output = network.layers[base].shape.output;
             let (pipeline, workgroup) = &self.normalise;
             compute.set_pipeline(pipeline);
-            compute.set_bind_group(0, &kept.to_block, &[self.shipped[base].parameters]);
+            compute.set_bind_group(0, &*kept.to_block, &[self.shipped[base].parameters]);
             compute.dispatch_workgroups(output.pixels().div_ceil(*workgroup), output.channels.div_ceil(4), 1);
         }
         let (buffer, offset) = kept.bases.of(image);

@@ -1,12 +1,13 @@
 use crate::engine::Supernet;
 use crate::engine::calibrate::plan::Pass;
 use crate::engine::plan::{Place, activation_bytes};
+use crate::gpu::{BindGroup, Buffer};
 use nestling_core::space::Network;
 
 /// One tensor of every image, in as many buffers as the adapter's largest demands.
 #[derive(Debug)]
 pub(super) struct Tensors {
-    buffers: Vec<wgpu::Buffer>,
+    buffers: Vec<Buffer>,
     /// Bytes of one tensor.
     bytes: u64,
     /// Tensors of a buffer.
@@ -43,13 +44,13 @@ pub(super) struct Kept {
     /// The sums of which the next base is made.
     pub(super) sums: Tensors,
     /// One image's sums, where a kernel can read them.
-    pub(super) scratch: wgpu::Buffer,
+    pub(super) scratch: Buffer,
     /// One image's moments.
-    pub(super) moments: wgpu::Buffer,
+    pub(super) moments: Buffer,
     /// From `scratch` to the arena's block.
-    pub(super) to_block: wgpu::BindGroup,
+    pub(super) to_block: BindGroup,
     /// From each place of the arena to `moments`.
-    to_moments: [wgpu::BindGroup; 3],
+    to_moments: [BindGroup; 3],
 }
 
 /// Bytes of the tensors that are kept of one image: a base and sums.
@@ -101,7 +102,7 @@ impl Kept {
     }
 
     /// From where a layer wrote to `moments`.
-    pub(super) fn to_moments(&self, place: Place) -> &wgpu::BindGroup {
+    pub(super) fn to_moments(&self, place: Place) -> &BindGroup {
         &self.to_moments[place as usize]
     }
 }

@@ -8,7 +8,7 @@ use crate::engine::plan::{LayerPlan, Location, norm_elements, pairs, shape_param
 use crate::engine::resources::{Pipelines, Wanted};
 use crate::engine::run::{Dispatch, Input};
 use crate::engine::{Frame, PreparedChild, Supernet};
-use crate::gpu::{Lease, Staging, Upload};
+use crate::gpu::{ComputePipeline, Lease, Staging, Upload};
 use nestling_core::space::{Activation, CalibratedChild, Child, LayerShape, Network, Statistics};
 use nestling_shaders::{Epilogue, Kernel, LayerParameters};
 use std::collections::VecDeque;
@@ -45,9 +45,9 @@ pub(super) struct Calibration<'a> {
     pub(super) shipped: Vec<Dispatch>,
     /// Every normalised layer without its epilogue.
     pub(super) bare: Vec<Option<Dispatch>>,
-    pub(super) moments: wgpu::ComputePipeline,
+    pub(super) moments: ComputePipeline,
     /// And threads of its workgroup.
-    pub(super) normalise: (wgpu::ComputePipeline, u32),
+    pub(super) normalise: (ComputePipeline, u32),
     /// The first element of every layer's scales and shifts.
     norms: Vec<u64>,
     pub(super) kept: Kept,

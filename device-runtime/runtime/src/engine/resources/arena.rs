@@ -1,18 +1,18 @@
 use crate::engine::plan::{Place, Route, Sizes, destination};
-use crate::gpu::Context;
+use crate::gpu::{BindGroup, Buffer, Context};
 use nestling_shaders::PARAMETER_BYTES;
 
 /// All buffers that kernels read or write, and the bind groups over them. Made once.
 #[derive(Debug)]
 pub(in crate::engine) struct Arena {
-    pub(in crate::engine) image: wgpu::Buffer,
-    pub(in crate::engine) block: wgpu::Buffer,
-    pub(in crate::engine) expanded: wgpu::Buffer,
-    pub(in crate::engine) filtered: wgpu::Buffer,
-    pub(in crate::engine) weights: wgpu::Buffer,
-    pub(in crate::engine) norms: wgpu::Buffer,
-    pub(in crate::engine) parameters: wgpu::Buffer,
-    groups: Vec<wgpu::BindGroup>,
+    pub(in crate::engine) image: Buffer,
+    pub(in crate::engine) block: Buffer,
+    pub(in crate::engine) expanded: Buffer,
+    pub(in crate::engine) filtered: Buffer,
+    pub(in crate::engine) weights: Buffer,
+    pub(in crate::engine) norms: Buffer,
+    pub(in crate::engine) parameters: Buffer,
+    groups: Vec<BindGroup>,
 }
 
 /// The one layout of all bind groups, and of all pipelines.
@@ -52,8 +52,8 @@ impl Arena {
         arena
     }
 
-    fn group(&self, context: &Context, layout: &wgpu::BindGroupLayout, route: Route) -> wgpu::BindGroup {
-        let source = match route {
+    fn group(&self, context: &Context, layout: &wgpu::BindGroupLayout, route: Route) -> BindGroup {
+        let source: &wgpu::Buffer = match route {
             Route::ImageToExpanded => &self.image,
             Route::ExpandedToFiltered | Route::ExpandedToBlock => &self.expanded,
             Route::BlockToExpanded | Route::BlockToFiltered => &self.block,
@@ -69,7 +69,7 @@ impl Arena {
         layout: &wgpu::BindGroupLayout,
         source: &wgpu::Buffer,
         destination: &wgpu::Buffer,
-    ) -> wgpu::BindGroup {
+    ) -> BindGroup {
         let parameters = wgpu::BufferBinding {
             buffer: &self.parameters,
             offset: 0,
@@ -95,7 +95,7 @@ impl Arena {
         }
     }
 
-    pub(in crate::engine) fn bind_group(&self, route: Route) -> &wgpu::BindGroup {
+    pub(in crate::engine) fn bind_group(&self, route: Route) -> &BindGroup {
         &self.groups[route as usize]
     }
 }

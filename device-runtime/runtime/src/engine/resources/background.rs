@@ -52,22 +52,28 @@ mod native {
     use super::Readiness;
     use crate::Error;
     use crate::engine::resources::{Pipelines, Wanted};
-    use crate::gpu::{Context, Latch, block_on};
+    use crate::gpu::{BindGroup, Context, Latch, block_on, retried};
     use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-    use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
+    use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
     use std::time::{Duration, Instant};
 
-    /// Pipelines that the context's worker thread compiles.
+    /// Pipelines that the context's worker thread compiles. When it is dropped the worker uses nothing of it any more.
     #[derive(Debug)]
     pub(in crate::engine) struct Background {
         shared: Arc<Shared>,
+        /// Opened when the worker has given everything back.
+        ended: Arc<Latch>,
         wanted: usize,
+        /// The worker's own is never the last: the last one closes the device, which no thread may do that a process
+        /// does not wait for.
+        context: Context,
     }
 
     #[derive(Debug)]
     struct Shared {
+        /// Until the worker takes it.
+        job: Mutex<Option<Job>>,
         result: OnceLock<Result<Pipelines, String>>,
-        ended: Arc<Latch>,
         done: AtomicUsize,
         stop: AtomicBool,
         /// Whether the worker waits before its next pipeline: the first answer has the machine to itself.
@@ -75,20 +81,49 @@ mod native {
         release: Condvar,
     }
 
+    /// All that the worker needs.
+    #[derive(Debug)]
+    struct Job {
+        context: Context,
+        pipelines: Pipelines,
+        wanted: Wanted,
+        first_run: Option<FirstRun>,
+    }
+
     /// How long the worker waits for a first answer, which may never be requested.
     const PATIENCE: Duration = Duration::from_secs(2);
 
+    fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+        mutex.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     impl Shared {
         fn hold(&self, held: bool) {
-            *self.held.lock().unwrap_or_else(PoisonError::into_inner) = held;
+            *lock(&self.held) = held;
             self.release.notify_all();
         }
 
         fn wait_while_held(&self) {
-            let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+            let held = lock(&self.held);
             let (mut held, _) =
                 self.release.wait_timeout_while(held, PATIENCE, |held| *held).unwrap_or_else(PoisonError::into_inner);
             *held = false;
+        }
+
+        fn is_stopped(&self) -> bool {
+            self.stop.load(Ordering::Relaxed)
+        }
+
+        /// Compiles, and keeps the result unless nobody wants it any more.
+        fn compile(&self, mut job: Job) {
+            let built = retried(|| block_on(job.build(self)), || self.is_stopped());
+            let result = match built {
+                Ok(Ok(false)) => return,
+                Ok(Ok(true)) => Ok(job.pipelines),
+                Ok(Err(error)) => Err(error.to_string()),
+                Err(panic) => Err(panic),
+            };
+            let _ = self.result.set(result);
         }
     }
 
@@ -96,7 +131,7 @@ mod native {
     /// that.
     #[derive(Clone, Debug)]
     pub(in crate::engine) struct FirstRun {
-        pub(in crate::engine) group: wgpu::BindGroup,
+        pub(in crate::engine) group: BindGroup,
         /// Bytes into the buffer of parameters, where all are zero.
         pub(in crate::engine) parameters: u32,
     }
@@ -111,25 +146,27 @@ mod native {
             wanted: Wanted,
             first_run: Option<FirstRun>,
         ) -> Result<Self, Error> {
+            let count = wanted.len();
+            let job = Job { context: context.clone(), pipelines, wanted, first_run };
             let shared = Arc::new(Shared {
+                job: Mutex::new(Some(job)),
                 result: OnceLock::new(),
-                ended: Arc::default(),
                 done: AtomicUsize::new(0),
                 stop: AtomicBool::new(false),
                 held: Mutex::new(false),
                 release: Condvar::new(),
             });
-            let background = Self { shared: Arc::clone(&shared), wanted: wanted.len() };
-            let job = context.clone();
+            let ended = Arc::new(Latch::default());
+            let end = End { shared: Some(Arc::clone(&shared)), ended: Arc::clone(&ended) };
             let work = move || {
-                let end = End(&shared);
-                let built = block_on(build(&job, pipelines, &wanted, first_run.as_ref(), &shared));
-                if let Some(result) = built.map_err(|error| error.to_string()).transpose() {
-                    let _ = end.0.result.set(result);
+                let Some(shared) = &end.shared else { return };
+                let job = lock(&shared.job).take();
+                if let Some(job) = job {
+                    shared.compile(job);
                 }
             };
             context.worker().run(work).map_err(|reason| Error::FastKernels { reason })?;
-            Ok(background)
+            Ok(Self { shared, ended, wanted: count, context: context.clone() })
         }
 
         /// The pipelines, once all are there.
@@ -147,7 +184,7 @@ mod native {
 
         /// Waits for a while; holds the worker if it then needs longer, and returns whether the pipelines are there.
         pub(in crate::engine) async fn ready_by(&self, context: &Context, deadline: Instant) -> bool {
-            if !self.shared.ended.wait_until(context, deadline).await {
+            if !context.wait_until(&self.ended, deadline).await {
                 self.shared.hold(true);
                 return false;
             }
@@ -163,7 +200,7 @@ mod native {
         pub(in crate::engine) async fn wait(&self) -> Result<(), Error> {
             if self.shared.result.get().is_none() {
                 self.release();
-                self.shared.ended.wait().await;
+                self.ended.wait().await;
             }
             match self.shared.result.get() {
                 Some(Err(reason)) => Err(Error::FastKernels { reason: reason.clone() }),
@@ -173,48 +210,55 @@ mod native {
     }
 
     impl Drop for Background {
+        /// Waits for the one pipeline that the worker is at.
         fn drop(&mut self) {
-            // The worker ends after the pipeline that it is at.
             self.shared.stop.store(true, Ordering::Relaxed);
             self.release();
+            let not_begun = lock(&self.shared.job).take();
+            if not_begun.is_none() && !self.context.worker().is_current() {
+                self.context.gate().outside(|| self.ended.block());
+            }
         }
     }
 
-    /// Waiters are woken however the work ends.
-    struct End<'a>(&'a Shared);
+    /// Waiters are woken however the work ends, and after everything of the GPU was given back.
+    struct End {
+        shared: Option<Arc<Shared>>,
+        ended: Arc<Latch>,
+    }
 
-    impl Drop for End<'_> {
+    impl Drop for End {
         fn drop(&mut self) {
-            let _ = self.0.result.set(Err("compiling ended early".to_owned()));
-            self.0.ended.open();
+            if let Some(shared) = self.shared.take() {
+                let _ = shared.result.set(Err("compiling ended early".to_owned()));
+            }
+            self.ended.open();
         }
     }
 
-    /// `None` if it was told to stop.
-    async fn build(
-        context: &Context,
-        mut all: Pipelines,
-        wanted: &Wanted,
-        first_run: Option<&FirstRun>,
-        shared: &Shared,
-    ) -> Result<Option<Pipelines>, Error> {
-        for &(kernel, specialisation) in wanted {
-            if all.get(kernel, specialisation).is_some() {
+    impl Job {
+        /// Returns whether all are there; they are not if it was told to stop.
+        async fn build(&mut self, shared: &Shared) -> Result<bool, Error> {
+            let Self { context, pipelines, wanted, first_run } = self;
+            shared.done.store(0, Ordering::Relaxed);
+            for &(kernel, specialisation) in &*wanted {
+                if pipelines.get(kernel, specialisation).is_some() {
+                    shared.done.fetch_add(1, Ordering::Relaxed);
+                    continue; // the self-test ran it
+                }
+                shared.wait_while_held();
+                if shared.is_stopped() {
+                    return Ok(false);
+                }
+                let pipeline = pipelines.add(context, kernel, specialisation).await?;
+                if let Some(first_run) = first_run {
+                    run_first(context, pipeline, first_run).await?;
+                }
                 shared.done.fetch_add(1, Ordering::Relaxed);
-                continue; // the self-test ran it
             }
-            shared.wait_while_held();
-            if shared.stop.load(Ordering::Relaxed) {
-                return Ok(None);
-            }
-            let pipeline = all.add(context, kernel, specialisation).await?;
-            if let Some(first_run) = first_run {
-                run_first(context, pipeline, first_run).await?;
-            }
-            shared.done.fetch_add(1, Ordering::Relaxed);
+            context.save_pipelines();
+            Ok(true)
         }
-        context.save_pipelines();
-        Ok(Some(all))
     }
 
     async fn run_first(context: &Context, pipeline: &wgpu::ComputePipeline, first_run: &FirstRun) -> Result<(), Error> {
@@ -223,7 +267,7 @@ mod native {
             {
                 let mut pass = commands.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
                 pass.set_pipeline(pipeline);
-                pass.set_bind_group(0, &first_run.group, &[first_run.parameters]);
+                pass.set_bind_group(0, &*first_run.group, &[first_run.parameters]);
                 pass.dispatch_workgroups(1, 1, 1);
             }
             context.submit(commands)

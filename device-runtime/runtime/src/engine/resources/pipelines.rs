@@ -1,6 +1,6 @@
 use crate::Error;
 use crate::engine::resources::arena::bind_group_layout;
-use crate::gpu::Context;
+use crate::gpu::{ComputePipeline, Context};
 use nestling_core::weights::WeightStorage;
 use nestling_shaders::{Kernel, Specialisation};
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,7 +27,7 @@ impl Common {
 #[derive(Clone, Debug)]
 pub(in crate::engine) struct Pipelines {
     common: Common,
-    pipelines: BTreeMap<(Kernel, Specialisation), wgpu::ComputePipeline>,
+    pipelines: BTreeMap<(Kernel, Specialisation), ComputePipeline>,
 }
 
 impl Pipelines {
@@ -66,7 +66,7 @@ impl Pipelines {
         context: &Context,
         kernel: Kernel,
         specialisation: Specialisation,
-    ) -> Result<&wgpu::ComputePipeline, Error> {
+    ) -> Result<&ComputePipeline, Error> {
         let name = kernel.entry_point();
         let (pipeline, verdict) = context.guarded(&format!("the kernel `{name}` with {specialisation:?}"), || {
             let module = context.shader(name, &specialisation.wgsl(kernel, self.common.storage));
@@ -77,11 +77,7 @@ impl Pipelines {
         self.require(kernel, specialisation)
     }
 
-    pub(in crate::engine) fn get(
-        &self,
-        kernel: Kernel,
-        specialisation: Specialisation,
-    ) -> Option<&wgpu::ComputePipeline> {
+    pub(in crate::engine) fn get(&self, kernel: Kernel, specialisation: Specialisation) -> Option<&ComputePipeline> {
         self.pipelines.get(&(kernel, specialisation))
     }
 
@@ -90,7 +86,7 @@ impl Pipelines {
         &self,
         kernel: Kernel,
         specialisation: Specialisation,
-    ) -> Result<&wgpu::ComputePipeline, Error> {
+    ) -> Result<&ComputePipeline, Error> {
         self.get(kernel, specialisation).ok_or_else(|| {
             let action = format!("kernel `{}` with {specialisation:?}", kernel.entry_point());
             let reason = "it was not built at load; this is a bug in nestling's planner".to_owned();

@@ -1,11 +1,11 @@
-use crate::gpu::{Context, Staging};
+use crate::gpu::{Buffer, Context, QuerySet, Staging};
 use std::sync::Arc;
 
 /// The queries of per-layer timing, and the buffers that they are read through.
 #[derive(Debug)]
 pub(in crate::engine) struct Timestamps {
-    queries: wgpu::QuerySet,
-    resolved: wgpu::Buffer,
+    queries: QuerySet,
+    resolved: Buffer,
     pub(in crate::engine) staging: Arc<Staging>,
 }
 

@@ -204,7 +204,7 @@ impl Supernet {
         let target = child.network().input.width;
         let specialisation = self.planner.unspecialised(Kernel::ResizeColumns);
         pass.set_pipeline(self.current_pipelines().require(Kernel::ResizeColumns, specialisation)?);
-        pass.set_bind_group(0, self.arena.bind_group(Route::ImageToExpanded), &[0]);
+        pass.set_bind_group(0, &**self.arena.bind_group(Route::ImageToExpanded), &[0]);
         pass.dispatch_workgroups(target.div_ceil(specialisation.workgroup), resize.source_side, 1);
         self.encode_resize_rows(target, pass)
     }
@@ -213,7 +213,7 @@ impl Supernet {
     pub(super) fn encode_resize_rows(&self, target: u32, pass: &mut wgpu::ComputePass<'_>) -> Result<(), Error> {
         let specialisation = self.planner.unspecialised(Kernel::ResizeRows);
         pass.set_pipeline(self.current_pipelines().require(Kernel::ResizeRows, specialisation)?);
-        pass.set_bind_group(0, self.arena.bind_group(Route::ExpandedToFiltered), &[0]);
+        pass.set_bind_group(0, &**self.arena.bind_group(Route::ExpandedToFiltered), &[0]);
         pass.dispatch_workgroups(target.div_ceil(specialisation.workgroup), target, 1);
         Ok(())
     }
@@ -227,7 +227,7 @@ impl Supernet {
     pub(in crate::engine) fn encode(&self, dispatch: &super::prepare::Dispatch, pass: &mut wgpu::ComputePass<'_>) {
         let [x, y, z] = dispatch.workgroups;
         pass.set_pipeline(&dispatch.pipeline);
-        pass.set_bind_group(0, self.arena.bind_group(dispatch.route), &[dispatch.parameters]);
+        pass.set_bind_group(0, &**self.arena.bind_group(dispatch.route), &[dispatch.parameters]);
         pass.dispatch_workgroups(x, y, z);
     }
 }

@@ -2,9 +2,9 @@ use crate::Error;
 use crate::engine::Supernet;
 use crate::engine::plan::{LayerPlan, Purpose, Route, Slot, Step, norm_elements, pairs, shape_parameters, steps};
 use crate::engine::resources::{Background, Pipelines};
-use crate::gpu::Upload;
 #[cfg(not(target_arch = "wasm32"))]
 use crate::gpu::block_on;
+use crate::gpu::{ComputePipeline, Upload};
 use nestling_core::space::{CalibratedChild, Child, Layer, Network, Statistics};
 use nestling_shaders::LayerParameters;
 use std::fmt;
@@ -40,7 +40,7 @@ struct Place {
 /// One dispatch, with nothing left to decide.
 #[derive(Clone, Debug)]
 pub(in crate::engine) struct Dispatch {
-    pub(in crate::engine) pipeline: wgpu::ComputePipeline,
+    pub(in crate::engine) pipeline: ComputePipeline,
     pub(in crate::engine) route: Route,
     /// Bytes into the buffer of parameters.
     pub(in crate::engine) parameters: u32,

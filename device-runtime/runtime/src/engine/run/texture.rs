@@ -4,6 +4,7 @@ use crate::Error;
 use crate::engine::run::frame::plain_format;
 use crate::engine::run::infer::ResizeState;
 use crate::engine::{PreparedChild, Readiness, Supernet};
+use crate::gpu::{BindGroup, ComputePipeline};
 use nestling_core::weights::WeightStorage;
 use nestling_shaders::{Kernel, PARAMETER_BYTES};
 use std::collections::VecDeque;
@@ -17,7 +18,7 @@ pub(in crate::engine) const TEXTURES_KEPT: usize = 4;
 #[derive(Debug)]
 pub(in crate::engine) struct TextureReader {
     layout: wgpu::BindGroupLayout,
-    pipeline: wgpu::ComputePipeline,
+    pipeline: ComputePipeline,
     workgroup: u32,
     /// The last few textures, the one read last at the end.
     recent: Mutex<VecDeque<(wgpu::Texture, Arc<BoundTexture>)>>,
@@ -59,8 +60,8 @@ impl TextureReader {
 pub(in crate::engine) struct BoundTexture {
     pub(super) width: u32,
     pub(super) height: u32,
-    group: wgpu::BindGroup,
-    pipeline: wgpu::ComputePipeline,
+    group: BindGroup,
+    pipeline: ComputePipeline,
     workgroup: u32,
 }
 
@@ -128,7 +129,7 @@ impl Supernet {
         texture: &wgpu::Texture,
         format: wgpu::TextureFormat,
         remedy: &'static str,
-    ) -> Result<wgpu::BindGroup, Error> {
+    ) -> Result<BindGroup, Error> {
         let (group, verdict) = self.context.guarded("binding a texture", || {
             let view = texture.create_view(&wgpu::TextureViewDescriptor {
                 format: Some(format),
@@ -168,7 +169,7 @@ impl Supernet {
     ) -> Result<(), Error> {
         let target = child.network().input.width;
         pass.set_pipeline(&texture.pipeline);
-        pass.set_bind_group(0, &texture.group, &[0]);
+        pass.set_bind_group(0, &*texture.group, &[0]);
         pass.dispatch_workgroups(target.div_ceil(texture.workgroup), resize.source_side, 1);
         self.encode_resize_rows(target, pass)
     }

@@ -17,9 +17,24 @@ fn no_adapter_says_what_was_tried_and_what_to_install() {
     let error = Context::new(&options).unwrap_err();
     let text = error.to_string();
     assert!(matches!(error, Error::NoAdapter { .. }));
-    assert!(text.contains("voodoo 2") && text.contains("vulkan") && text.contains("mesa-vulkan-drivers"), "{text}");
+    assert!(text.contains("voodoo 2") && text.contains("vulkan") && text.contains("found 0: "), "{text}");
+    assert!(text.contains("Choose one of those"), "{text}");
     let options = ContextOptions { backends: Backends::empty(), ..ContextOptions::default() };
-    assert!(Context::new(&options).unwrap_err().to_string().contains("tried none"));
+    let text = Context::new(&options).unwrap_err().to_string();
+    assert!(text.contains("tried none") && text.contains("mesa-vulkan-drivers"), "{text}");
+}
+
+#[test]
+fn an_adapter_is_opened_by_its_index_and_nonsense_is_refused() {
+    let all = crate::gpu::list_adapters(&ContextOptions::default());
+    for (index, listed) in all.iter().enumerate() {
+        let context = Context::new(&ContextOptions::default().adapter_name(Some(index.to_string()))).unwrap();
+        assert_eq!((listed.index, context.facts()), (Some(index), listed));
+    }
+    for nonsense in ["", " ", &all.len().to_string(), "no such adapter"] {
+        let error = Context::new(&ContextOptions::default().adapter_name(Some(nonsense.to_owned()))).unwrap_err();
+        assert!(matches!(error, Error::NoAdapter { .. }), "{nonsense:?}: {error}");
+    }
 }
 
 #[test]

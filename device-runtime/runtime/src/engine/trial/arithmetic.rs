@@ -95,7 +95,7 @@ async fn test(
             {
                 let mut pass = commands.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
                 pass.set_pipeline(pipeline);
-                pass.set_bind_group(0, &group, &[0]);
+                pass.set_bind_group(0, &*group, &[0]);
                 pass.dispatch_workgroups(x, y, z);
             }
             commands.copy_buffer_to_buffer(&destination, 0, lease.buffer(), 0, bytes);

@@ -3,7 +3,7 @@
 use crate::engine::plan::shape_parameters;
 use crate::engine::resources::Common;
 use crate::engine::trial::values::{Values, factors, pixels, weight_stride, weights};
-use crate::gpu::{Context, Fault, Upload};
+use crate::gpu::{BindGroup, Buffer, Context, Fault, Upload};
 use nestling_core::space::{Activation, LayerShape, Operator, Shape};
 use nestling_core::weights::{StorageRow, WeightStorage};
 use nestling_shaders::{Epilogue, Gate, Kernel, LayerParameters, PARAMETER_BYTES, Specialisation};
@@ -168,7 +168,7 @@ impl Golden {
     }
 
     /// The layer on the GPU, bound as every kernel's is, with a destination that holds no number.
-    pub(super) fn buffers(&self, context: &Context, common: &Common, bytes: u64) -> (wgpu::BindGroup, wgpu::Buffer) {
+    pub(super) fn buffers(&self, context: &Context, common: &Common, bytes: u64) -> (BindGroup, Buffer) {
         use wgpu::BufferUsages as Usage;
         let filled = |label: &str, bytes: &[u8], usage: Usage| {
             let buffer = context.buffer(label, bytes.len() as u64, usage | Usage::COPY_DST);

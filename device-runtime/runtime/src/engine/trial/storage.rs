@@ -1,6 +1,6 @@
 use crate::Error;
 use crate::engine::resources::{Common, Pipelines};
-use crate::gpu::{Context, Fault, Staging, Upload};
+use crate::gpu::{BindGroup, Buffer, Context, Fault, Staging, Upload};
 use nestling_core::weights::{StoredNumber, WeightStorage};
 use nestling_shaders::{Kernel, LayerParameters, PARAMETER_BYTES, Specialisation};
 use std::collections::BTreeSet;
@@ -59,7 +59,7 @@ async fn run(context: &Context, storage: WeightStorage, numbers: &[StoredNumber]
         {
             let mut pass = commands.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
             pass.set_pipeline(pipeline);
-            pass.set_bind_group(0, &group, &[0]);
+            pass.set_bind_group(0, &*group, &[0]);
             pass.dispatch_workgroups(count.div_ceil(specialisation.workgroup), 1, 1);
         }
         commands.copy_buffer_to_buffer(&destination, 0, lease.buffer(), 0, bytes);
@@ -77,7 +77,7 @@ fn buffers(
     stored: &[u8],
     layer: &LayerParameters,
     bytes: u64,
-) -> (wgpu::BindGroup, wgpu::Buffer) {
+) -> (BindGroup, Buffer) {
     use wgpu::BufferUsages as Usage;
     let buffer = |label: &str, bytes: u64, usage: Usage| context.buffer(label, bytes, usage | Usage::COPY_DST);
     let unread = buffer("unread", 16, Usage::STORAGE);

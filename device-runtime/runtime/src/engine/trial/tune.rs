@@ -151,7 +151,7 @@ impl Bench {
             {
                 let mut pass = commands.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
                 pass.set_pipeline(pipeline);
-                pass.set_bind_group(0, self.arena.bind_group(Route::FilteredToBlock), &[0]);
+                pass.set_bind_group(0, &**self.arena.bind_group(Route::FilteredToBlock), &[0]);
                 for _ in 0..count {
                     pass.dispatch_workgroups(plan.workgroups[0], plan.workgroups[1], plan.workgroups[2]);
                 }

@@ -26,7 +26,7 @@ pub(in crate::engine::tests) fn dispatched(bench: &Bench, plan: &LayerPlan, elem
         {
             let mut pass = commands.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
             pass.set_pipeline(bench.pipelines.get(plan.kernel, plan.specialisation).unwrap());
-            pass.set_bind_group(0, bench.arena.bind_group(Route::FilteredToBlock), &[0]);
+            pass.set_bind_group(0, &**bench.arena.bind_group(Route::FilteredToBlock), &[0]);
             pass.dispatch_workgroups(plan.workgroups[0], plan.workgroups[1], plan.workgroups[2]);
         }
         commands.copy_buffer_to_buffer(&bench.arena.block, 0, lease.buffer(), 0, bytes);

@@ -1,0 +1,70 @@
+//! Threads that wait for the GPU themselves.
+
+use super::gate::Gate;
+use crate::Error;
+use std::cell::Cell;
+use std::time::{Duration, Instant};
+
+thread_local! {
+    static BLOCKING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Restores what was before, also when a future panics.
+struct Blocking(bool);
+
+impl Drop for Blocking {
+    fn drop(&mut self) {
+        BLOCKING.set(self.0);
+    }
+}
+
+/// Runs a future of this crate to its end, on this thread, which polls the GPU by itself: no other thread is woken.
+pub fn block_on<T>(future: impl Future<Output = T>) -> T {
+    let _restore = Blocking(BLOCKING.replace(true));
+    pollster::block_on(future)
+}
+
+pub(super) fn is_blocking() -> bool {
+    BLOCKING.get()
+}
+
+/// How long wgpu is asked to wait at once. OpenGL waits for four seconds at most, and lets no other thread in meanwhile.
+const SLICE: Duration = Duration::from_millis(100);
+
+/// A device to be polled, and the bounds of that.
+#[derive(Clone, Debug)]
+pub(super) struct Polled {
+    pub(super) device: wgpu::Device,
+    pub(super) gate: Gate,
+    pub(super) timeout: Duration,
+}
+
+impl Polled {
+    /// Waits for a submission, on this thread; its callbacks have run then. Ends early once `is_over`.
+    pub(super) fn until(
+        &self,
+        submission: &wgpu::SubmissionIndex,
+        action: &str,
+        is_over: impl Fn() -> bool,
+    ) -> Result<(), Error> {
+        let started = Instant::now();
+        loop {
+            let timeout = Some(SLICE.min(self.timeout.saturating_sub(started.elapsed())));
+            let wait = wgpu::PollType::Wait { submission_index: Some(submission.clone()), timeout };
+            let inside = self.gate.enter();
+            let polled = self.device.poll(wait);
+            drop(inside);
+            match polled {
+                Ok(_) => return Ok(()),
+                Err(wgpu::PollError::Timeout) if is_over() => return Ok(()),
+                Err(wgpu::PollError::Timeout) if started.elapsed() < self.timeout => {}
+                Err(wgpu::PollError::Timeout) => {
+                    return Err(Error::Timeout { action: action.to_owned(), waited: self.timeout });
+                }
+                Err(error) => {
+                    return Err(Error::Refused { action: action.to_owned(), reason: error.to_string() });
+                }
+            }
+        }
+    }
+}
