@@ -273,6 +273,6 @@ mod tests {
         let kept = gate.keep(Value(gate.clone(), true));
         assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drop(kept))).is_err());
         assert_eq!(gate.turns.as_ref().unwrap().depth(), 0, "and the gate is free again");
-        thread::scope(|scope| drop(scope.spawn(|| drop(gate.enter())).join().unwrap()));
+        thread::scope(|scope| scope.spawn(|| drop(gate.enter())).join().unwrap());
     }
 }

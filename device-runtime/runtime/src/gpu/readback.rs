@@ -90,7 +90,9 @@ impl Lease {
         };
         self.mapped = true;
         let answer = move |result: Result<(), _>| {
-            done.upgrade().map_or((), |done| done.answer(result.map_err(to_error)));
+            if let Some(done) = done.upgrade() {
+                done.answer(result.map_err(to_error));
+            }
         };
         {
             let _inside = context.gate().enter();

@@ -221,7 +221,7 @@ impl Worker {
     }
 
     pub(crate) fn run(&self, work: impl FnOnce() + Send + 'static) -> Result<(), String> {
-        let serve = |jobs: Receiver<Work>| jobs.into_iter().for_each(|work| guard(work));
+        let serve = |jobs: Receiver<Work>| jobs.into_iter().for_each(guard);
         self.thread.send("nestling-pipelines", serve, Box::new(work))
     }
 
