@@ -28,8 +28,10 @@ pub(super) fn is_blocking() -> bool {
     BLOCKING.get()
 }
 
-/// How long wgpu is asked to wait at once. OpenGL waits for four seconds at most, and lets no other thread in meanwhile.
-const SLICE: Duration = Duration::from_millis(100);
+/// How long wgpu is asked to wait at once on OpenGL, which lets no other thread in meanwhile. Elsewhere threads poll at
+/// the same time, and a wait that ends early there may panic: wgpu-core takes a fence that another thread's poll has
+/// passed since for a lost one.
+const TURN: Duration = Duration::from_millis(100);
 
 /// A device to be polled, and the bounds of that.
 #[derive(Clone, Debug)]
@@ -40,7 +42,8 @@ pub(super) struct Polled {
 }
 
 impl Polled {
-    /// Waits for a submission, on this thread; its callbacks have run then. Ends early once `is_over`.
+    /// Waits for a submission, on this thread; its callbacks have run then. Ends early once `is_over`,
+    /// where threads take turns.
     pub(super) fn until(
         &self,
         submission: &wgpu::SubmissionIndex,
@@ -49,7 +52,8 @@ impl Polled {
     ) -> Result<(), Error> {
         let started = Instant::now();
         loop {
-            let timeout = Some(SLICE.min(self.timeout.saturating_sub(started.elapsed())));
+            let left = self.timeout.saturating_sub(started.elapsed());
+            let timeout = Some(if self.gate.takes_turns() { left.min(TURN) } else { left });
             let wait = wgpu::PollType::Wait { submission_index: Some(submission.clone()), timeout };
             let inside = self.gate.enter();
             let polled = self.device.poll(wait);

@@ -77,6 +77,11 @@ impl Gate {
         Self { turns: (backend == "gl").then(Arc::default) }
     }
 
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(super) fn takes_turns(&self) -> bool {
+        self.turns.is_some()
+    }
+
     /// Waits for this thread's turn, which lasts until the result is dropped.
     pub(crate) fn enter(&self) -> Inside<'_> {
         if let Some(turns) = &self.turns {
