@@ -114,9 +114,9 @@ fn profiles_go_into_a_bundle_and_devices_are_listed_compared_and_searched_for() 
     let output = path("clock.nestling");
     let add = nestling().args(["latency", "add", &both, &foreign, "--output", &output]).output().unwrap();
     let said = String::from_utf8_lossy(&add.stderr);
-    assert!(add.status.success() && said.contains("dated 1970-01-01") && said.contains("--ignore-dates"), "{said}");
+    assert!(add.status.success() && said.contains("dated 1970-01-01") && said.contains("--replace"), "{said}");
     assert_eq!(std::fs::read(&output).unwrap(), before);
-    let added = json(&["latency", "add", &both, &foreign, "--output", &output, "--ignore-dates"]);
+    let added = json(&["latency", "add", &both, &foreign, "--output", &output, "--replace"]);
     assert!(added["profiles"][0]["outcome"]["replaced"].is_object(), "{added}");
     assert_ne!(std::fs::read(&output).unwrap(), before);
     std::fs::write(&foreign, "{\"format\": 3}").unwrap();

@@ -220,9 +220,9 @@ fn a_profile_is_a_page_a_document_and_a_trace() {
         }
         assert!(host.len() == 6 && gpu.len() > 10);
     }
-    // Nothing is left beside what was asked for and the two profiles, of which the first is of other features; and a
-    // name that does not ship is refused before measuring.
-    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 5);
+    // Nothing is left beside what was asked for and the one profile of this adapter; and a name that does not ship is
+    // refused before measuring.
+    assert_eq!(count_of_files(folder.path()), 4);
     refused(&["profile", text(&bundle), "--child", "middle"], 1, "pareto-1");
     let nowhere = folder.path().join("none").join("page.html");
     refused(&["profile", text(&bundle), "--seconds", "0", "--tune", "0", "--html", text(&nowhere)], 1, "cannot write");

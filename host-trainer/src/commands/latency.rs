@@ -1,7 +1,7 @@
 //! `latency`: the latency tables of a bundle.
 
 use super::compare_table::table;
-use super::new_file::{ReplaceArgument, tell_waiting};
+use super::new_file::tell_waiting;
 use super::{bar, print, print_about, shown};
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
@@ -45,7 +45,7 @@ fn open(path: &Path) -> Result<Bundle> {
 
 /// Adds device profiles to the bundle, so that other devices start from them and `search --device` can use them.
 ///
-/// A device has one table, the newest by its own clock: a warning says where an older one is left out, and --ignore-dates
+/// A device has one table, the newest by its own clock: a warning says where an older one is left out, and --replace
 /// takes it all the same. A profile must have been measured with this version's kernels and with this
 /// bundle's space, weights and children. Tables that were added meanwhile do not matter, and the profiles on the
 /// devices stay valid. Several processes may add to one bundle at the same time.
@@ -60,14 +60,13 @@ struct Add {
     /// Files that `nestling-device profile` wrote
     #[arg(required = true)]
     profiles: Vec<PathBuf>,
-    /// Take a profile also where the bundle has a table of its device with a later date: a clock may have been wrong
-    #[arg(long)]
-    ignore_dates: bool,
     /// File to write [default: the bundle itself, replaced whole]
     #[arg(long)]
     output: Option<PathBuf>,
-    #[command(flatten)]
-    replace: ReplaceArgument,
+    /// Take a profile with an earlier date than that of the bundle's table: a clock may have been wrong. Also replace
+    /// whatever --output holds
+    #[arg(long)]
+    replace: bool,
     /// Print one JSON document instead of text
     #[arg(long)]
     json: bool,
@@ -76,13 +75,7 @@ struct Add {
 impl Add {
     fn run(self) -> Result<()> {
         let output = self.output.as_ref().unwrap_or(&self.bundle);
-        let request = AddRequest {
-            bundle: &self.bundle,
-            profiles: &self.profiles,
-            output,
-            replace: self.replace.is_set(),
-            ignore_dates: self.ignore_dates,
-        };
+        let request = AddRequest { bundle: &self.bundle, profiles: &self.profiles, output, replace: self.replace };
         let (added, written) = add_profiles(request, tell_waiting)?;
         added.iter().for_each(warn_of_loss);
         let tables = written.manifest().latency_tables.len();
@@ -116,7 +109,7 @@ fn warn_of_loss(added: &AddedProfile) {
     if let AddOutcome::KeptNewer { measured_at } = added.outcome {
         eprintln!(
             "warning: {} was left out: it is dated {}, but the bundle has a table of {} dated {}; if a clock was wrong, \
-             add it with --ignore-dates",
+             add it with --replace",
             added.profile.display(),
             utc_date(added.measured_at),
             added.device,

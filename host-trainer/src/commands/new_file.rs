@@ -20,11 +20,6 @@ pub struct ReplaceArgument {
 }
 
 impl ReplaceArgument {
-    /// Whether anything may be replaced.
-    pub fn is_set(self) -> bool {
-        self.replace
-    }
-
     /// Checks and locks the file of a new bundle; `is_own` tells an older bundle that the same work made.
     pub fn claim(
         self,

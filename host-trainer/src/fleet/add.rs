@@ -48,18 +48,17 @@ pub struct AddRequest<'a> {
     pub profiles: &'a [PathBuf],
     /// The file to write; it may be the bundle.
     pub output: &'a Path,
-    /// Whether another bundle or file there may be replaced.
+    /// Whether another bundle or file there may be replaced, and the table of a device by one with an earlier date: a
+    /// clock may have been wrong.
     pub replace: bool,
-    /// Whether a table takes the place of one with a later date: a clock may have been wrong.
-    pub ignore_dates: bool,
 }
 
 /// Adds the tables of device profiles to a bundle and writes it whole, or not at all. Returns the outcomes and the new
 /// bundle.
 ///
-/// A device has one table, the newest by the dates that the devices' clocks gave, unless dates are ignored. Weights,
-/// statistics and images stay the same to the byte. Processes that add to one bundle at the same time wait for each
-/// other; `waiting` is told if that takes long.
+/// A device has one table, the newest by the dates that the devices' clocks gave, unless the request says otherwise.
+/// Weights, statistics and images stay the same to the byte. Processes that add to one bundle at the same time wait for
+/// each other; `waiting` is told if that takes long.
 ///
 /// # Errors
 /// [`FleetError`]; nothing is written if a single profile does not fit.
@@ -67,7 +66,7 @@ pub fn add_profiles(
     request: AddRequest<'_>,
     waiting: impl FnOnce(&LockError),
 ) -> Result<(Vec<AddedProfile>, Bundle), FleetError> {
-    let AddRequest { bundle: path, profiles, output, replace, ignore_dates } = request;
+    let AddRequest { bundle: path, profiles, output, replace } = request;
     let of_bundle = |source| FleetError::Bundle { path: path.to_owned(), source: Box::new(source) };
     let open = || Bundle::open(path).map_err(of_bundle);
     let network = open()?.network_id();
@@ -80,7 +79,7 @@ pub fn add_profiles(
     let mut all = Vec::new();
     for profile in profiles {
         let (added, table) = read_profile(profile, &bundle)?;
-        let outcome = merge(&mut tables, table, ignore_dates);
+        let outcome = merge(&mut tables, table, replace);
         all.push(AddedProfile { outcome, ..added });
     }
     let bytes = bundle.with_latency_tables(tables).map_err(of_bundle)?;
@@ -118,13 +117,13 @@ fn lossy<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(&path.display())
 }
 
-fn merge(tables: &mut Vec<LatencyTable>, table: LatencyTable, ignore_dates: bool) -> AddOutcome {
+fn merge(tables: &mut Vec<LatencyTable>, table: LatencyTable, replace: bool) -> AddOutcome {
     match tables.iter_mut().find(|known| known.device == table.device) {
         None => {
             tables.push(table);
             AddOutcome::Added
         }
-        Some(known) if known.measured_at > table.measured_at && !ignore_dates => {
+        Some(known) if known.measured_at > table.measured_at && !replace => {
             AddOutcome::KeptNewer { measured_at: known.measured_at }
         }
         Some(known) => AddOutcome::Replaced { measured_at: std::mem::replace(known, table).measured_at },

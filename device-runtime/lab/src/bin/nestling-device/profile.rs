@@ -234,7 +234,7 @@ fn warn_of_clock(old: &DeviceProfile) {
     if old.table.measured_at > now {
         say(&format!(
             "warning: the older profile is dated {}, but this device's clock says {}; set the clock, or give \
-             --ignore-dates to `nestling latency add`",
+             --replace to `nestling latency add`",
             utc_date(old.table.measured_at),
             utc_date(now)
         ));
