@@ -6,36 +6,56 @@
 //! The usual average over batches depends on the batch size twice. It loses the variance between the batches' means,
 //! and it feeds each layer from layers whose statistics are not the ones that ship.
 
-use crate::data::Dataset;
+use crate::data::{DataError, Dataset};
 use crate::model::{Parameters, Resizer, layer_output, values_of};
 use nestling_core::space::{CalibratedChild, Layer, Network, SpaceError, Statistics};
 use tch::{Kind, Tensor, no_grad};
+
+/// The reason why a child cannot be calibrated or evaluated.
+#[derive(Debug, thiserror::Error)]
+pub enum CalibrateError {
+    /// The child is not in the space, or the weights are broken.
+    #[error(transparent)]
+    Space(#[from] SpaceError),
+    /// An image cannot be read.
+    #[error(transparent)]
+    Data(#[from] DataError),
+}
+
+impl CalibrateError {
+    /// A stable name of this kind of error, for programs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Space(error) => error.code(),
+            Self::Data(error) => error.code(),
+        }
+    }
+}
 
 /// Calibrates a child over all of `images`, `batch` at a time.
 ///
 /// Holds the activations of all images that a later layer still reads.
 ///
 /// # Errors
-/// [`SpaceError::Statistics`] if the weights are so broken that a mean or variance is not finite.
+/// [`SpaceError::Statistics`] if the weights are so broken that a mean or variance is not finite; [`DataError`] if an
+/// image cannot be read.
 pub fn calibrate(
     network: &Network,
     parameters: &Parameters,
     resizer: &Resizer,
     images: &Dataset,
     batch: usize,
-) -> Result<CalibratedChild, SpaceError> {
+) -> Result<CalibratedChild, CalibrateError> {
     no_grad(|| {
-        let parts = (images.batches(batch))
-            .map(|pixels| resizer.resize(&resizer.upload(pixels), network.child.resolution))
-            .collect();
-        calibrate_tensors(network, parameters, parts)
+        let parts = resizer.inputs(images, network.child.resolution, batch).collect::<Result<_, _>>()?;
+        Ok(calibrate_tensors(network, parameters, parts)?)
     })
 }
 
 /// Calibrates a child over images that are resized and normalised already, in parts of any size.
 ///
 /// # Errors
-/// As [`calibrate`].
+/// [`SpaceError::Statistics`] as in [`calibrate`].
 pub fn calibrate_tensors(
     network: &Network,
     parameters: &Parameters,

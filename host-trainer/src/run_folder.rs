@@ -1,5 +1,6 @@
 //! The files of one run. Each step leaves its result for the next one.
 
+use crate::data::DataError;
 use crate::search::SearchReport;
 use crate::train::{Checkpoint, CheckpointError, EpochReport};
 use nestling_bundle::atomic_file::{WriteError, check_writable, write_atomically};
@@ -73,6 +74,9 @@ pub enum RunError {
     /// The checkpoint is damaged.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
+    /// An image cannot be read.
+    #[error(transparent)]
+    Data(#[from] DataError),
     /// The device's profile is damaged.
     #[error(transparent)]
     Profile(#[from] ProfileError),
@@ -88,6 +92,7 @@ impl RunError {
             Self::Write(error) => error.code(),
             Self::Lock(error) => error.code(),
             Self::Checkpoint(error) => error.code(),
+            Self::Data(error) => error.code(),
             Self::Profile(error) => error.code(),
         }
     }

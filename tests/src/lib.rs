@@ -1,8 +1,8 @@
 //! Made-up data for tests that cross crates.
+#![allow(clippy::expect_used, reason = "helpers of tests are tests too")]
 
 use nestling_core::image::Preprocessing;
 use nestling_core::space::{Activation, Block, ExpandRatio, Padding, SearchSpace, SqueezeExcite};
-use nestling_pictures::IdxImages;
 use nestling_train::data::{Augmentation, Dataset, FASHION_MNIST};
 use nestling_train::train::TrainConfig;
 use rand::{RngExt, SeedableRng};
@@ -22,9 +22,14 @@ pub fn made_up_images(count: usize, seed: u64) -> Dataset {
             let inside = (top..top + 12).contains(&(pixel / 28)) && (left..left + 6).contains(&(pixel % 28));
             pixels.push(if inside { random.random_range(120..=255u8) } else { random.random_range(0..=110u8) });
         }
-        labels.push(label);
+        labels.push(u16::from(label));
     }
-    Dataset { images: IdxImages { height: 28, width: 28, pixels }, labels, classes: 10 }
+    Dataset::in_memory(28, 1, pixels, labels, 10).expect("as many pixels as labels")
+}
+
+/// The pixels of all images.
+pub fn all_pixels(images: &Dataset) -> Vec<u8> {
+    images.batches(256).flat_map(|pixels| pixels.expect("they are in memory")).collect()
 }
 
 /// Writes the four files of Fashion-MNIST with made-up images.
@@ -35,12 +40,12 @@ pub fn write_made_up_dataset(folder: &Path, training: usize, test: usize) -> std
         for number in [0x803, count as u32, 28, 28] {
             images.write_all(&number.to_be_bytes())?;
         }
-        images.write_all(&data.images.pixels)?;
+        images.write_all(&all_pixels(&data))?;
         let mut labels = std::fs::File::create(folder.join(format!("{prefix}-labels-idx1-ubyte")))?;
         for number in [0x801, count as u32] {
             labels.write_all(&number.to_be_bytes())?;
         }
-        labels.write_all(&data.labels)?;
+        labels.write_all(&data.labels.iter().map(|&label| label as u8).collect::<Vec<_>>())?;
     }
     Ok(())
 }

@@ -7,7 +7,7 @@ use nestling_bundle::Bundle;
 use nestling_core::image::Image;
 use nestling_core::space::CalibratedChild;
 use nestling_train::calibrate::calibrate;
-use nestling_train::data::{self, LoadedData};
+use nestling_train::data::{self, Dataset, LoadedData};
 use nestling_train::model::{Parameters, Resizer};
 use nestling_train::torch;
 use rand::SeedableRng;
@@ -66,11 +66,13 @@ fn the_device_calibrates_as_the_trainer_does() {
     let space = bundle.space();
     let runtime = Runtime::open(&bundle, &RuntimeOptions::default()).unwrap();
     let parameters = Parameters::from_values(space, &bundle.weights().unwrap(), Device::Cpu);
-    let side = calibration.images.width;
+    let side = calibration.side;
     let resizer = Resizer::new(space, &bundle.manifest().preprocessing, side, Device::Cpu);
+    let pixels = |images: &Dataset| images.batches(1).map(Result::unwrap).collect::<Vec<_>>();
+    let (seen, unseen) = (pixels(&calibration), pixels(&test.split_at(256).0));
     let view = |pixels| Image::grey8(side, side, pixels).unwrap();
-    let images: Vec<Image<'_>> = calibration.images.iter().map(view).collect();
-    let unseen: Vec<Image<'_>> = test.images.iter().take(256).map(view).collect();
+    let images: Vec<Image<'_>> = seen.iter().map(|pixels| view(pixels)).collect();
+    let unseen: Vec<Image<'_>> = unseen.iter().map(|pixels| view(pixels)).collect();
     let random = space.sample(&mut rand_chacha::ChaCha8Rng::seed_from_u64(17));
     for child in [space.smallest(), space.biggest(), random] {
         let network = space.lower(&child).unwrap();

@@ -130,11 +130,11 @@ fn check_images(place: &Place, bundle: &Bundle) {
         (0..28 * 28).map(|at| image.value(at / 28, at % 28, 0, 1) as u8).collect::<Vec<_>>()
     };
     for (index, image) in bundle.calibration_images().enumerate() {
-        assert_eq!(grey(&image), training.pixels(index));
+        assert_eq!(grey(&image), training.pixels(index).unwrap());
     }
     for (index, (image, label)) in bundle.check_images().enumerate() {
         let index = training.len() - 64 + index;
-        assert_eq!((&grey(&image)[..], label), (training.pixels(index), usize::from(training.labels[index])));
+        assert_eq!((grey(&image), label), (training.pixels(index).unwrap(), usize::from(training.labels[index])));
     }
 }
 

@@ -25,7 +25,7 @@ impl DataArguments {
             Some(info) if info == &FASHION_MNIST => {}
             Some(info) => say(&format!("the images are those of {}", info.name)),
             None => {
-                let preprocessing = loaded.preprocessing();
+                let preprocessing = loaded.preprocessing()?;
                 say(&format!(
                     "the images are of no data set that is known by its contents: normalised with their own mean {} and \
                      deviation {}",

@@ -43,7 +43,7 @@ impl Eval {
         let test = &data.test;
         let (calibration, _) = data.training.split_at(self.calibration as usize);
         let parameters = Parameters::from_values(bundle.space(), &bundle.weights()?, device);
-        let resizer = Resizer::new(bundle.space(), &bundle.manifest().preprocessing, test.images.width, device);
+        let resizer = Resizer::new(bundle.space(), &bundle.manifest().preprocessing, test.side, device);
         let mut names = self.child;
         if names.is_empty() {
             names = bundle.children().iter().map(|entry| entry.name.clone()).collect();
@@ -52,7 +52,7 @@ impl Eval {
         let bar = bar(names.len() as u64, "test");
         for name in &names {
             let (network, calibrated) = find(&bundle, name, &parameters, &resizer, &calibration)?;
-            rows.push(row(name, &network, &evaluate(&calibrated, &network, &parameters, &resizer, test, 100)));
+            rows.push(row(name, &network, &evaluate(&calibrated, &network, &parameters, &resizer, test, 100)?));
             bar.inc(1);
         }
         bar.finish_and_clear();

@@ -5,7 +5,7 @@ use super::{print, shown};
 use anyhow::{Context, Result};
 use clap::Args;
 use nestling_bundle::atomic_file::{check_outputs, write_atomically};
-use nestling_train::data::grey_png;
+use nestling_train::data::to_png;
 use serde_json::json;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -13,7 +13,7 @@ use std::path::PathBuf;
 /// Most characters of a file's name, each of up to four bytes.
 const MAX_STEM: usize = 60;
 
-/// Writes the first test image of each class as a grey PNG, named after the class, to try a bundle on.
+/// Writes the first test image of each class as a PNG, named after the class, to try a bundle on.
 #[derive(Args, Debug)]
 pub struct Images {
     /// Folder to write to
@@ -44,7 +44,7 @@ impl Images {
                 stem = format!("{stem}-{class}");
             }
             let path = self.output.join(format!("{stem}.png"));
-            let file = grey_png(test.pixels(index), test.images.width, test.images.height)?;
+            let file = to_png(&test.pixels(index)?, test.side)?;
             write_atomically(&path, |writer| writer.write_all(&file))?;
             written.push(shown(&path));
         }

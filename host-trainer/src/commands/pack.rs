@@ -95,7 +95,6 @@ impl Pack {
         );
         PackOptions {
             labels,
-            pixels: run.data.pixels(),
             provenance,
             storage: self.weight_storage,
             calibration_images: self.calibration_images,

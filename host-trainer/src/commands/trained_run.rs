@@ -47,12 +47,13 @@ impl TrainedRun {
         let checkpoint = folder.trained()?;
         let space = checkpoint.config.validate()?;
         let data = arguments.data.load_for(&space)?;
-        if checkpoint.images.as_ref().is_some_and(|images| *images != data.training.fingerprint()) {
+        let fingerprint = data.training.fingerprint()?;
+        if checkpoint.images.as_ref().is_some_and(|images| *images != fingerprint) {
             return Err(TrainError::OtherImages.into());
         }
         let (training, held_out) = data.training.hold_out(checkpoint.config.held_out as usize)?;
         let (calibration, _) = training.split_at(calibration_images as usize);
-        let preprocessing = data.preprocessing();
+        let preprocessing = data.preprocessing()?;
         Ok(Self { checkpoint, space, calibration, held_out, data, preprocessing, device })
     }
 

@@ -17,19 +17,24 @@ impl Default for Augmentation {
     }
 }
 
-/// Appends a randomly changed copy of a grey image of `width` columns to `out`.
-pub fn augment(pixels: &[u8], width: usize, options: Augmentation, random: &mut impl Rng, out: &mut Vec<u8>) {
-    let height = pixels.len() / width;
+/// Appends a randomly changed copy of a square image of `side` columns to `out`.
+pub fn augment(pixels: &[u8], side: usize, options: Augmentation, random: &mut impl Rng, out: &mut Vec<u8>) {
+    let channels = pixels.len() / (side * side);
     let flip = options.flip && random.random_bool(0.5);
     let shift = i32::from(options.shift);
     let mut draw = || random.random_range(-shift..=shift) as isize;
     let (down, right) = (draw(), draw());
-    for row in 0..height as isize {
-        for column in 0..width as isize {
-            let column = if flip { width as isize - 1 - column } else { column };
+    let sides = 0..side as isize;
+    for row in sides.clone() {
+        for column in sides.clone() {
+            let column = if flip { side as isize - 1 - column } else { column };
             let (row, column) = (row - down, column - right);
-            let inside = (0..height as isize).contains(&row) && (0..width as isize).contains(&column);
-            out.push(if inside { pixels[row as usize * width + column as usize] } else { 0 });
+            if sides.contains(&row) && sides.contains(&column) {
+                let first = (row as usize * side + column as usize) * channels;
+                out.extend_from_slice(&pixels[first..first + channels]);
+            } else {
+                out.resize(out.len() + channels, 0);
+            }
         }
     }
 }
@@ -42,7 +47,7 @@ mod tests {
     #[test]
     fn nothing_asked_nothing_changed_and_a_shift_moves_by_whole_pixels() {
         let mut random = rand_chacha::ChaCha8Rng::seed_from_u64(1);
-        let pixels: Vec<u8> = (1..=12).collect();
+        let pixels: Vec<u8> = (1..=16).collect();
         let mut out = Vec::new();
         augment(&pixels, 4, Augmentation { flip: false, shift: 0 }, &mut random, &mut out);
         assert_eq!(out, pixels);

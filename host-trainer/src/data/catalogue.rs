@@ -3,7 +3,7 @@
 //! Files of different data sets have the same names, so a data set is known by the checksums of its contents alone. Other
 //! images are trained as well; their classes then have numbers until the user names them.
 
-use nestling_core::image::{PixelFormat, Preprocessing};
+use nestling_core::image::Preprocessing;
 
 /// A data set: its files, its pixels and its classes.
 #[derive(Debug, PartialEq)]
@@ -12,8 +12,6 @@ pub struct DatasetInfo {
     pub name: &'static str,
     /// The classes, in the order of their numbers.
     pub labels: &'static [&'static str],
-    /// Format of the pixels, in the files and in bundles.
-    pub pixels: PixelFormat,
     /// Mean of the training pixels, one number a channel; white is 1.
     pub means: &'static [f32],
     /// Standard deviation of the training pixels, one number a channel.
@@ -30,7 +28,6 @@ pub struct DatasetInfo {
 pub static FASHION_MNIST: DatasetInfo = DatasetInfo {
     name: "Fashion-MNIST",
     labels: &["T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot"],
-    pixels: PixelFormat::Grey8,
     means: &[0.286],
     standard_deviations: &[0.353],
     md5: [
@@ -47,7 +44,6 @@ pub static FASHION_MNIST: DatasetInfo = DatasetInfo {
 pub static MNIST: DatasetInfo = DatasetInfo {
     name: "MNIST",
     labels: &["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"],
-    pixels: PixelFormat::Grey8,
     means: &[0.131],
     standard_deviations: &[0.308],
     md5: [
@@ -88,7 +84,7 @@ mod tests {
     fn a_row_is_consistent() {
         for info in DatasetInfo::ALL {
             assert!(info.preprocessing().fits(info.means.len() as u32), "{}", info.name);
-            assert_eq!((info.pixels.bytes_per_pixel(), info.means.len(), info.labels.len()), (1, 1, 10));
+            assert_eq!((info.means.len(), info.labels.len()), (1, 10));
             assert!(info.md5.iter().all(|sum| sum.len() == 32), "{}", info.name);
         }
         let sums: HashSet<&str> = DatasetInfo::ALL.iter().flat_map(|info| info.md5).collect();

@@ -1,5 +1,5 @@
 use super::{DataError, Dataset, DatasetInfo, FASHION_MNIST, LoadedData};
-use nestling_pictures::IdxFile;
+use nestling_pictures::{IdxFile, IdxImages};
 use std::path::{Path, PathBuf};
 
 /// The names of MNIST's four files, which other data sets took over: images and labels of the training, then of the
@@ -25,26 +25,36 @@ pub fn load(folder: Option<&Path>) -> Result<LoadedData, DataError> {
         Some(folder) => vec![folder.to_owned()],
         None => FASHION_MNIST.folders.iter().map(PathBuf::from).collect(),
     };
-    let (mut training, sums) = load_part([FILES[0], FILES[1]], &folders)?;
-    let (mut test, test_sums) = load_part([FILES[2], FILES[3]], &folders)?;
+    let (training, sums) = load_part([FILES[0], FILES[1]], &folders)?;
+    let (test, test_sums) = load_part([FILES[2], FILES[3]], &folders)?;
     let [a, b] = sums;
     let [c, d] = test_sums;
     let md5 = [a, b, c, d];
     let known = DatasetInfo::with_md5(&md5);
-    let classes = known.map_or(training.classes.max(test.classes), |info| info.labels.len() as u32);
-    (training.classes, test.classes) = (classes, classes);
-    let size = |data: &Dataset| (data.images.width, data.images.height);
-    for (part, data) in [("training", &training), ("test", &test)] {
-        let (width, height) = size(data);
-        if width != height || size(data) != size(&training) {
-            return Err(DataError::Size { part, width, height });
+    let most = [&training, &test].into_iter().flat_map(|part| &part.labels).max();
+    let classes = known.map_or(most.map_or(0, |&label| u32::from(label) + 1), |info| info.labels.len() as u32);
+    let size = |part: &Part| (part.images.width, part.images.height);
+    for (name, part) in [("training", &training), ("test", &test)] {
+        let (width, height) = size(part);
+        if width != height || size(part) != size(&training) {
+            return Err(DataError::Size { part: name, width, height });
         }
     }
-    Ok(LoadedData { training, test, known })
+    let dataset = |Part { images, labels }: Part| {
+        let labels = labels.into_iter().map(u16::from).collect();
+        Dataset::in_memory(images.width, 1, images.pixels, labels, classes)
+    };
+    Ok(LoadedData { training: dataset(training)?, test: dataset(test)?, known })
 }
 
-/// Images with labels, as many classes as the largest label asks for, and the checksums of the two files.
-fn load_part([images, labels]: [&'static str; 2], folders: &[PathBuf]) -> Result<(Dataset, [String; 2]), DataError> {
+/// Images with their labels.
+struct Part {
+    images: IdxImages,
+    labels: Vec<u8>,
+}
+
+/// Images with labels, and the checksums of the two files.
+fn load_part([images, labels]: [&'static str; 2], folders: &[PathBuf]) -> Result<(Part, [String; 2]), DataError> {
     let (images_path, labels_path) = (find(images, folders)?, find(labels, folders)?);
     let (images, labels) = (IdxFile::open(&images_path)?, IdxFile::open(&labels_path)?);
     let sums = [hex(images.bytes()), hex(labels.bytes())];
@@ -53,8 +63,7 @@ fn load_part([images, labels]: [&'static str; 2], folders: &[PathBuf]) -> Result
         let problem = format!("{} labels for {} images", labels.len(), images.len());
         return Err(DataError::Inconsistent { path: labels_path, problem });
     }
-    let classes = labels.iter().max().map_or(0, |&label| u32::from(label) + 1);
-    Ok((Dataset { images, labels, classes }, sums))
+    Ok((Part { images, labels }, sums))
 }
 
 fn find(file: &'static str, folders: &[PathBuf]) -> Result<PathBuf, DataError> {

@@ -1,5 +1,5 @@
 use super::{DataError, Dataset, DatasetInfo};
-use nestling_core::image::{PixelFormat, Preprocessing};
+use nestling_core::image::Preprocessing;
 use nestling_core::space::SearchSpace;
 
 /// Training and test images of a folder, and what is known of them.
@@ -19,11 +19,6 @@ impl LoadedData {
         self.known.map_or("images of an unknown data set", |info| info.name)
     }
 
-    /// Format of the pixels.
-    pub fn pixels(&self) -> PixelFormat {
-        self.known.map_or(PixelFormat::Grey8, |info| info.pixels)
-    }
-
     /// The names of `classes` classes: those of the known data set; else `class 0` and so on.
     pub fn labels(&self, classes: u32) -> Vec<String> {
         match self.known {
@@ -33,12 +28,15 @@ impl LoadedData {
     }
 
     /// Normalises with the mean and deviation of the training pixels; keeps whole images.
-    pub fn preprocessing(&self) -> Preprocessing {
+    ///
+    /// # Errors
+    /// [`DataError`] if an image cannot be read.
+    pub fn preprocessing(&self) -> Result<Preprocessing, DataError> {
         if let Some(info) = self.known {
-            return info.preprocessing();
+            return Ok(info.preprocessing());
         }
-        let (mean, deviation) = mean_and_deviation(&self.training.images.pixels);
-        Preprocessing { means: vec![mean], standard_deviations: vec![deviation], centre_fraction: 1.0 }
+        let (mean, deviation) = mean_and_deviation(&self.training)?;
+        Ok(Preprocessing { means: vec![mean], standard_deviations: vec![deviation], centre_fraction: 1.0 })
     }
 
     /// The same data for networks of `space`. Images of an unknown data set may lack classes.
@@ -56,32 +54,36 @@ impl LoadedData {
 }
 
 /// Mean and standard deviation in three digits, white being 1.
-fn mean_and_deviation(pixels: &[u8]) -> (f32, f32) {
+fn mean_and_deviation(images: &Dataset) -> Result<(f32, f32), DataError> {
     let mut histogram = [0u64; 256];
-    for &pixel in pixels {
-        histogram[usize::from(pixel)] += 1;
+    for pixels in images.batches(256) {
+        pixels?.into_iter().for_each(|pixel| histogram[usize::from(pixel)] += 1);
     }
+    let count = histogram.iter().sum::<u64>().max(1);
     let mean_of = |value: &dyn Fn(f64) -> f64| {
         let sum: f64 =
             histogram.iter().enumerate().map(|(pixel, &count)| value(pixel as f64 / 255.0) * count as f64).sum();
-        sum / pixels.len().max(1) as f64
+        sum / count as f64
     };
     let mean = mean_of(&|value| value);
     let deviation = mean_of(&|value| (value - mean).powi(2)).sqrt();
     let rounded = |value: f64| ((value * 1e3).round() / 1e3) as f32;
     // Images of one grey have none.
-    (rounded(mean), rounded(deviation).max(1e-3))
+    Ok((rounded(mean), rounded(deviation).max(1e-3)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::data::{FASHION_MNIST, MNIST};
-    use nestling_pictures::IdxImages;
+
+    fn images(side: u32, pixels: &[u8], classes: u32) -> Dataset {
+        let labels = vec![0; pixels.len() / (side * side) as usize];
+        Dataset::in_memory(side, 1, pixels.to_vec(), labels, classes).unwrap()
+    }
 
     fn data(known: Option<&'static DatasetInfo>, classes: u32) -> LoadedData {
-        let images = IdxImages { height: 2, width: 2, pixels: vec![0, 255, 0, 255] };
-        let dataset = Dataset { images, labels: vec![0], classes };
+        let dataset = images(2, &[0, 255, 0, 255], classes);
         LoadedData { training: dataset.clone(), test: dataset, known }
     }
 
@@ -94,11 +96,11 @@ mod tests {
 
     #[test]
     fn the_normalisation_is_that_of_the_pixels() {
-        let preprocessing = data(None, 2).preprocessing();
+        let preprocessing = data(None, 2).preprocessing().unwrap();
         assert_eq!((preprocessing.means, preprocessing.standard_deviations), (vec![0.5], vec![0.5]));
-        assert_eq!(mean_and_deviation(&[255; 9]), (1.0, 1e-3));
-        assert_eq!(mean_and_deviation(&[]), (0.0, 1e-3));
-        assert_eq!(data(Some(&MNIST), 10).preprocessing(), MNIST.preprocessing());
+        assert_eq!(mean_and_deviation(&images(3, &[255; 9], 1)).unwrap(), (1.0, 1e-3));
+        assert_eq!(mean_and_deviation(&images(3, &[], 1)).unwrap(), (0.0, 1e-3));
+        assert_eq!(data(Some(&MNIST), 10).preprocessing().unwrap(), MNIST.preprocessing());
     }
 
     #[test]

@@ -12,10 +12,10 @@ mod png;
 
 pub use augment::{Augmentation, augment};
 pub use catalogue::{DatasetInfo, FASHION_MNIST, MNIST};
-pub use dataset::Dataset;
+pub use dataset::{Dataset, ExactInputs, PixelStore};
 pub use idx_files::load;
 pub use loaded::LoadedData;
-pub use png::grey_png;
+pub use png::to_png;
 
 use nestling_pictures::IdxError;
 use std::path::PathBuf;
@@ -48,10 +48,13 @@ pub enum DataError {
     },
     /// The search space was made for other images.
     #[error(
-        "the images are grey and have {classes} classes, but search space `{space}` has {space_channels} input channels \
-         and {space_classes} classes; take a space with 1 channel and {classes} classes"
+        "the images are {} and have {classes} classes, but search space `{space}` has {space_channels} input channels \
+         and {space_classes} classes; take a space with `input_channels = {channels}` and `classes = {classes}`",
+        if *.channels == 1 { "grey" } else { "in colour" }
     )]
     OtherSpace {
+        /// Channels of the data set.
+        channels: u32,
         /// Classes of the data set.
         classes: u32,
         /// Name of the space.
@@ -60,6 +63,18 @@ pub enum DataError {
         space_channels: u32,
         /// Classes that its networks tell apart.
         space_classes: u32,
+    },
+    /// There are too many or too few bytes of pixels.
+    #[error("{bytes} bytes are not {images} images of {side}x{side} pixels with {channels} channels")]
+    Pixels {
+        /// Bytes.
+        bytes: usize,
+        /// Images that they should hold.
+        images: usize,
+        /// Rows and columns of an image.
+        side: u32,
+        /// Bytes of a pixel.
+        channels: u32,
     },
     /// No image would be left to train on.
     #[error("{images} training images leave none after {held_out} are held out; lower `held_out` or take more images")]
@@ -89,6 +104,7 @@ impl DataError {
             Self::Missing { .. } => "data_missing",
             Self::Size { .. } => "data_size",
             Self::OtherSpace { .. } => "data_of_other_space",
+            Self::Pixels { .. } => "data_pixels",
             Self::TooFewImages { .. } => "data_too_few",
             Self::Idx(error) => error.code(),
             Self::Inconsistent { .. } => "data_inconsistent",

@@ -1,3 +1,4 @@
+use crate::data::{DataError, Dataset};
 use nestling_core::image::{Crop, Preprocessing, triangle_taps};
 use nestling_core::space::SearchSpace;
 use std::collections::BTreeMap;
@@ -11,8 +12,8 @@ use tch::{Device, Kind, Tensor};
 pub struct Resizer {
     side: u32,
     crop: Crop,
-    means: Vec<f32>,
-    deviations: Vec<f32>,
+    /// Factor and summand of each channel, `[1, channels, 1, 1]`: normalised is `byte * factor + summand`.
+    normalisation: [Tensor; 2],
     matrices: BTreeMap<u32, Tensor>,
     device: Device,
 }
@@ -31,20 +32,48 @@ impl Resizer {
             }
             Tensor::from_slice(&values).view([i64::from(resolution), i64::from(side)]).to_device(device)
         };
+        let channels = preprocessing.means.iter().zip(&preprocessing.standard_deviations);
+        let tensor = |value: &dyn Fn(f32, f32) -> f64| {
+            let values: Vec<f32> = channels.clone().map(|(&mean, &deviation)| value(mean, deviation) as f32).collect();
+            Tensor::from_slice(&values).view([1, -1, 1, 1]).to_device(device)
+        };
+        let factor = tensor(&|_, deviation| 1.0 / (255.0 * f64::from(deviation)));
+        let summand = tensor(&|mean, deviation| -f64::from(mean) / f64::from(deviation));
         Self {
             side,
             crop,
-            means: preprocessing.means.clone(),
-            deviations: preprocessing.standard_deviations.clone(),
+            normalisation: [factor, summand],
             matrices: space.resolutions.iter().map(|&resolution| (resolution, matrix(resolution))).collect(),
             device,
         }
     }
 
-    /// Grey images of `side * side` bytes each, one after the other, as `[count, 1, side, side]`, not yet normalised.
+    /// Images of `side * side` pixels, one after the other, as `[count, channels, side, side]`, not yet normalised.
     pub fn upload(&self, pixels: &[u8]) -> Tensor {
-        let side = i64::from(self.side);
-        Tensor::from_slice(pixels).to_device(self.device).to_kind(Kind::Float).view([-1, 1, side, side])
+        let (side, channels) = (i64::from(self.side), self.normalisation[0].size()[1]);
+        let images = Tensor::from_slice(pixels).to_device(self.device).view([-1, side, side, channels]);
+        images.permute([0, 3, 1, 2]).to_kind(Kind::Float).contiguous()
+    }
+
+    /// The inputs of all images at a resolution, at most `count` images at a time: from their originals if the data set
+    /// has them.
+    ///
+    /// # Panics
+    /// As [`Resizer::resize`].
+    pub fn inputs(
+        &self,
+        images: &Dataset,
+        resolution: u32,
+        count: usize,
+    ) -> impl Iterator<Item = Result<Tensor, DataError>> {
+        let (side, channels) = (i64::from(resolution), i64::from(images.channels));
+        let exact = images.exact_batches(resolution, count);
+        let copies = exact.is_none().then(|| images.batches(count));
+        let exact = exact.into_iter().flatten().map(move |values| {
+            Ok(Tensor::from_slice(&values?).to_device(self.device).view([-1, channels, side, side]))
+        });
+        let copies = copies.into_iter().flatten();
+        exact.chain(copies.map(move |pixels| Ok(self.resize(&self.upload(&pixels?), resolution))))
     }
 
     /// Resizes and normalises images that [`Resizer::upload`] returned.
@@ -58,7 +87,7 @@ impl Resizer {
         } else {
             matrix.matmul(images).matmul(&matrix.tr())
         };
-        let scale = 1.0 / (255.0 * f64::from(self.deviations[0]));
-        resized * scale - f64::from(self.means[0]) / f64::from(self.deviations[0])
+        let [factor, summand] = &self.normalisation;
+        resized * factor + summand
     }
 }

@@ -8,6 +8,8 @@ pub use imported::{ImportedOptions, pack_imported};
 pub use searched::{PackOptions, pack};
 pub use untrained::{UntrainedOptions, pack_untrained};
 
+use crate::calibrate::CalibrateError;
+use crate::data::DataError;
 use crate::new_file::NewFile;
 use nestling_bundle::atomic_file::WriteError;
 use nestling_bundle::{Bundle, BundleContents, BundleError};
@@ -18,9 +20,15 @@ use nestling_core::weights::OutOfRange;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PackRunError {
-    /// A child is not one of the space's, or cannot be calibrated.
+    /// A child is not one of the space's.
     #[error(transparent)]
     Space(#[from] SpaceError),
+    /// A child cannot be calibrated.
+    #[error(transparent)]
+    Calibrate(#[from] CalibrateError),
+    /// An image cannot be read.
+    #[error(transparent)]
+    Data(#[from] DataError),
     /// The storage cannot hold a weight.
     #[error(transparent)]
     WeightRange(#[from] OutOfRange),
@@ -58,6 +66,8 @@ impl PackRunError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Space(error) => error.code(),
+            Self::Calibrate(error) => error.code(),
+            Self::Data(error) => error.code(),
             Self::WeightRange(error) => error.code(),
             Self::Pack(error) => error.code(),
             Self::Write(error) => error.code(),

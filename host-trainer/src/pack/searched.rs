@@ -1,5 +1,5 @@
 use super::{PackRunError, write};
-use crate::data::Dataset;
+use crate::data::{DataError, Dataset};
 use crate::new_file::NewFile;
 use crate::search::{Evaluated, Evaluator, SearchReport};
 use nestling_bundle::{Bundle, BundleContents, BundledImages, Manifest, Trained};
@@ -13,8 +13,6 @@ use nestling_core::weights::WeightStorage;
 pub struct PackOptions {
     /// One name for each class.
     pub labels: Vec<String>,
-    /// Format of the images' pixels.
-    pub pixels: PixelFormat,
     /// A line on data and recipe.
     pub provenance: String,
     /// How the file stores the weights.
@@ -42,7 +40,7 @@ pub fn pack(
     progress: &(dyn Fn(usize) + Sync),
 ) -> Result<Bundle, PackRunError> {
     let (children, calibrated) = calibrate_chosen(evaluator, report, options.storage, progress)?;
-    let (images, pixels) = bundled_images(evaluator, options.pixels, options.calibration_images, options.check_images);
+    let (images, pixels) = bundled_images(evaluator, options.calibration_images, options.check_images)?;
     let manifest = Manifest {
         name: evaluator.space.name.clone(),
         provenance: options.provenance,
@@ -91,21 +89,23 @@ fn calibrate_chosen(
     Ok((entries, calibrated))
 }
 
-/// The first images of each kind, in the data set's own format.
+/// The first images of each kind.
 fn bundled_images(
     evaluator: &Evaluator<'_>,
-    format: PixelFormat,
     calibration: usize,
     check: usize,
-) -> (Option<BundledImages>, Vec<u8>) {
+) -> Result<(Option<BundledImages>, Vec<u8>), DataError> {
     let first = |all: &Dataset, count: usize| all.split_at(count).0;
     let (calibration, check) = (first(evaluator.calibration, calibration), first(evaluator.images, check));
-    let pixels = [calibration.images.pixels, check.images.pixels].concat();
-    let images = BundledImages {
-        side: evaluator.images.images.width,
-        format,
-        calibration: calibration.labels.len() as u32,
-        check_labels: check.labels.into_iter().map(u16::from).collect(),
-    };
-    ((!pixels.is_empty()).then_some(images), pixels)
+    let format = if calibration.channels == 1 { PixelFormat::Grey8 } else { PixelFormat::Rgba8 };
+    let mut pixels = Vec::new();
+    for image in calibration.batches(1).chain(check.batches(1)) {
+        match format {
+            PixelFormat::Grey8 => pixels.extend(image?),
+            _ => pixels.extend(image?.chunks_exact(3).flat_map(|rgb| [rgb[0], rgb[1], rgb[2], 255])),
+        }
+    }
+    let (side, calibration) = (check.side, calibration.len() as u32);
+    let images = BundledImages { side, format, calibration, check_labels: check.labels };
+    Ok(((!pixels.is_empty()).then_some(images), pixels))
 }

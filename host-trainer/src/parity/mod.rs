@@ -7,14 +7,14 @@ mod golden;
 
 pub use golden::{Golden, GoldenInput, GoldenMaker};
 
-use crate::calibrate::calibrate;
+use crate::calibrate::{CalibrateError, calibrate};
 use crate::data::{DataError, Dataset};
 use crate::evaluate::logits;
 use crate::model::{Parameters, Resizer, values_of};
 use crate::random::{Purpose, generator};
 use device::Device;
 use nestling_bundle::{Bundle, BundleError};
-use nestling_core::image::{Image, ImageError, preprocess};
+use nestling_core::image::{ImageError, preprocess};
 use nestling_core::metrics::most_probable;
 use nestling_core::reference::{SharedWeights, forward};
 use nestling_core::space::{CalibratedChild, Network, SpaceError};
@@ -49,9 +49,12 @@ pub enum ParityError {
     /// The images do not fit the bundle.
     #[error(transparent)]
     Data(#[from] DataError),
-    /// A child cannot be calibrated.
+    /// A child is not in the space.
     #[error(transparent)]
     Space(#[from] SpaceError),
+    /// A child cannot be calibrated.
+    #[error(transparent)]
+    Calibrate(#[from] CalibrateError),
     /// There is no usable adapter, or the device refused.
     #[error(transparent)]
     Device(#[from] nestling::Error),
@@ -69,6 +72,7 @@ impl ParityError {
         match self {
             Self::Data(error) => error.code(),
             Self::Space(error) => error.code(),
+            Self::Calibrate(error) => error.code(),
             Self::Device(error) => error.code(),
             Self::Image(error) => error.code(),
             Self::Bundle(error) => error.code(),
@@ -94,17 +98,18 @@ pub fn parity(
     let (space, preprocessing) = (bundle.space(), &bundle.manifest().preprocessing);
     let weights = bundle.weights()?;
     let parameters = Parameters::from_values(space, &weights, tch::Device::Cpu);
-    let side = images.images.width;
+    // The device gets the same copies.
+    let (images, calibration) = (&images.without_originals(), &calibration.without_originals());
+    let side = images.side;
     let resizer = Resizer::new(space, preprocessing, side, tch::Device::Cpu);
     let children = children(bundle, random, &parameters, &resizer, calibration)?;
-    let views: Vec<Image<'_>> = (images.images.iter())
-        .map(|pixels| Image::grey8(side, images.images.height, pixels))
-        .collect::<Result<_, _>>()?;
+    let pixels = images.batches(1).collect::<Result<Vec<_>, _>>()?;
+    let views = pixels.iter().map(|pixels| images.view(pixels)).collect::<Result<Vec<_>, _>>()?;
     let device = Device::open(bundle, side)?;
     let shared = SharedWeights { layout: bundle.layout(), values: &weights };
     let (mut worst, mut worst_to_reference, mut agreed) = (0.0f64, 0.0f64, 0usize);
     for (done, (network, calibrated)) in children.iter().enumerate() {
-        let trainer_logits = logits(calibrated, network, &parameters, &resizer, images, 128);
+        let trainer_logits = logits(calibrated, network, &parameters, &resizer, images, 128)?;
         let device_logits = device.logits(calibrated, &views)?;
         for (index, device) in device_logits.iter().enumerate() {
             let trainer = values_of(&trainer_logits.get(index as i64));

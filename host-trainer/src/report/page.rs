@@ -1,7 +1,7 @@
 use super::charts;
 use super::demo::Demo;
 use super::samples::Sample;
-use crate::data::grey_png;
+use crate::data::to_png;
 use base64ct::{Base64, Encoding};
 use nestling_core::metrics::{MAdds, Millis, Quantile};
 use nestling_lab::documents::ChosenChild;
@@ -212,7 +212,7 @@ fn samples(page: &mut String, demo: &Demo) {
 
 fn write_sample(page: &mut String, sample: &Sample) {
     // Compressing into memory does not fail; a page without one picture would still be a page.
-    let picture = grey_png(&sample.pixels, sample.width, sample.height).unwrap_or_default();
+    let picture = to_png(&sample.pixels, sample.side).unwrap_or_default();
     let picture = Base64::encode_string(&picture);
     let label = Text(&sample.label);
     let _ = write!(page, "<li><img alt=\"{label}\" src=\"data:image/png;base64,{picture}\" /><b>{label}</b><ol>");

@@ -9,12 +9,10 @@ const MAX_SAMPLES: usize = 24;
 /// A test image with the answers of the chosen children.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sample {
-    /// Grey values, row by row.
+    /// Bytes, row by row.
     pub pixels: Vec<u8>,
-    /// Pixels a row.
-    pub width: u32,
-    /// Rows.
-    pub height: u32,
+    /// Rows and columns.
+    pub side: u32,
     /// The right class.
     pub label: String,
     /// One answer for each budget.
@@ -67,12 +65,13 @@ pub(super) fn read_samples(folder: &Path, images: &Dataset) -> Result<Vec<Sample
         label: answers[index].label.clone(),
         probability: answers[index].probability,
     };
-    let sample = |index: usize| Sample {
-        pixels: images.pixels(index).to_vec(),
-        width: images.images.width,
-        height: images.images.height,
-        label: expected(index),
-        answers: files.iter().zip(&all).map(|child| answer(child, index)).collect(),
+    let sample = |index: usize| {
+        Ok(Sample {
+            pixels: images.pixels(index)?,
+            side: images.side,
+            label: expected(index),
+            answers: files.iter().zip(&all).map(|child| answer(child, index)).collect(),
+        })
     };
-    Ok(shown.map(sample).collect())
+    shown.map(sample).collect()
 }

@@ -11,7 +11,6 @@ use nestling_core::space::{SearchSpace, ValidatedSpace};
 use nestling_core::tiles::{TileVariant, Tiles};
 use nestling_lab::documents::{ChosenChild, Classified, ClassifiedImage, Guess, Tried};
 use nestling_page::markup_fault;
-use nestling_pictures::IdxImages;
 use serde_json::json;
 use std::io::Write;
 use std::path::Path;
@@ -128,7 +127,7 @@ fn classified(name: &str, budget: usize) -> Classified {
 fn test_images() -> Dataset {
     let pixels = (0..30 * 784).map(|at| ((at % 28) * 9 + at / 784) as u8).collect();
     let labels = (0..30).map(|index| index % 10).collect();
-    Dataset { images: IdxImages { height: 28, width: 28, pixels }, labels, classes: 10 }
+    Dataset::in_memory(28, 1, pixels, labels, 10).unwrap()
 }
 
 fn epoch(search: &SearchReport, epoch: u32) -> EpochReport {

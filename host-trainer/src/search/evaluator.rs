@@ -1,10 +1,10 @@
-use crate::calibrate::calibrate;
+use crate::calibrate::{CalibrateError, calibrate};
 use crate::data::Dataset;
 use crate::evaluate::evaluate;
 use crate::model::{Parameters, Resizer};
 use nestling_core::image::Preprocessing;
 use nestling_core::metrics::Top1;
-use nestling_core::space::{CalibratedChild, Child, Cost, SpaceError, ValidatedSpace};
+use nestling_core::space::{CalibratedChild, Child, Cost, ValidatedSpace};
 use serde::{Deserialize, Serialize};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -47,12 +47,12 @@ impl Evaluator<'_> {
     /// Calibrates and evaluates `children`; results in their order. `progress` is called with the number done.
     ///
     /// # Errors
-    /// [`SpaceError`] if a child is not in the space or the weights are broken.
+    /// [`CalibrateError`] if a child is not in the space, the weights are broken or an image cannot be read.
     pub fn evaluate(
         &self,
         children: &[Child],
         progress: &(dyn Fn(usize) + Sync),
-    ) -> Result<Vec<Evaluated>, SpaceError> {
+    ) -> Result<Vec<Evaluated>, CalibrateError> {
         let found = self.calibrate_and_evaluate(children, progress)?;
         Ok(found.into_iter().map(|(_, evaluated)| evaluated).collect())
     }
@@ -65,14 +65,14 @@ impl Evaluator<'_> {
         &self,
         children: &[Child],
         progress: &(dyn Fn(usize) + Sync),
-    ) -> Result<Vec<(CalibratedChild, Evaluated)>, SpaceError> {
+    ) -> Result<Vec<(CalibratedChild, Evaluated)>, CalibrateError> {
         let next = AtomicUsize::new(0);
         let done = Mutex::new(0);
         type Indexed = (usize, (CalibratedChild, Evaluated));
-        let work = || -> Result<Vec<Indexed>, SpaceError> {
+        let work = || -> Result<Vec<Indexed>, CalibrateError> {
             tch::set_num_threads(1);
             let parameters = Parameters::from_values(self.space, self.weights, self.device);
-            let resizer = Resizer::new(self.space, self.preprocessing, self.images.images.width, self.device);
+            let resizer = Resizer::new(self.space, self.preprocessing, self.images.side, self.device);
             let mut mine = Vec::new();
             loop {
                 let index = next.fetch_add(1, Ordering::Relaxed);
@@ -105,10 +105,10 @@ impl Evaluator<'_> {
         parameters: &Parameters,
         resizer: &Resizer,
         child: &Child,
-    ) -> Result<(CalibratedChild, Evaluated), SpaceError> {
+    ) -> Result<(CalibratedChild, Evaluated), CalibrateError> {
         let network = self.space.lower(child)?;
         let calibrated = calibrate(&network, parameters, resizer, self.calibration, BATCH)?;
-        let held_out = evaluate(&calibrated, &network, parameters, resizer, self.images, BATCH);
+        let held_out = evaluate(&calibrated, &network, parameters, resizer, self.images, BATCH)?;
         Ok((calibrated, Evaluated { child: child.clone(), cost: network.cost(), held_out }))
     }
 }

@@ -30,10 +30,11 @@ pub use pareto::{name_shipped, pareto_front};
 pub use report::{Chosen, SearchReport};
 pub use under_limit::{LimitRequest, SearchInputs, evaluate_found};
 
+use crate::calibrate::CalibrateError;
 use crate::random::{Purpose, generator};
 use nestling_core::accuracy::{AccuracyPredictor, PredictorError};
 use nestling_core::metrics::Top1;
-use nestling_core::space::{Child, SpaceError, ValidatedSpace, new_children};
+use nestling_core::space::{Child, ValidatedSpace, new_children};
 use std::collections::HashSet;
 
 /// The number of children that a search evaluates.
@@ -79,13 +80,13 @@ impl Searched {
 /// A small space may not have that many new children. `progress` is called with the number of children done and to do.
 ///
 /// # Errors
-/// [`SpaceError`] if the space or the weights are broken.
+/// [`CalibrateError`] if the space or the weights are broken or an image cannot be read.
 pub fn search(
     space: &ValidatedSpace,
     evaluator: &Evaluator<'_>,
     options: SearchOptions,
     progress: &(dyn Fn(usize, usize) + Sync),
-) -> Result<Searched, SpaceError> {
+) -> Result<Searched, CalibrateError> {
     let SearchOptions { fine, random, random_held_out, seed } = options;
     let grid = coarse_grid(space);
     let total = grid.len() + fine + random + random_held_out;

@@ -2,12 +2,13 @@
 
 use super::limit::most_accurate_within;
 use super::{Evaluated, Evaluator, Limit, SearchError, SearchReport};
+use crate::calibrate::CalibrateError;
 use crate::fleet::find_device;
 use nestling_bundle::Bundle;
 use nestling_core::accuracy::AccuracyPredictor;
 use nestling_core::choosing::FoundChild;
 use nestling_core::metrics::{MAdds, Millis};
-use nestling_core::space::{Child, SpaceError, ValidatedSpace};
+use nestling_core::space::{Child, ValidatedSpace};
 use std::path::Path;
 
 /// Seed of the search. It is fixed, so that the same inputs find the same children.
@@ -100,13 +101,13 @@ impl<'a> SearchInputs<'a> {
 /// with the number of children done and to do.
 ///
 /// # Errors
-/// [`SpaceError`] if the weights are broken.
+/// [`CalibrateError`] if the weights are broken or an image cannot be read.
 pub fn evaluate_found(
     found: &[FoundChild],
     search: &SearchReport,
     evaluator: &Evaluator<'_>,
     progress: &(dyn Fn(usize, usize) + Sync),
-) -> Result<Vec<(FoundChild, Evaluated)>, SpaceError> {
+) -> Result<Vec<(FoundChild, Evaluated)>, CalibrateError> {
     let known = |child: &Child| search.evaluated.iter().find(|one| one.child == *child);
     let new: Vec<_> = found.iter().map(|one| one.child.clone()).filter(|child| known(child).is_none()).collect();
     let evaluated = evaluator.evaluate(&new, &|done| progress(done, new.len()))?;

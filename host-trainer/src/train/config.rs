@@ -105,7 +105,7 @@ impl TrainConfig {
         check("probe_calibration", self.probe_calibration > 0, &self.probe_calibration, "at least 1")?;
         check("probe_images", self.probe_images > 0, &self.probe_images, "at least 1")?;
         let channels = self.space.input_channels;
-        check("space.input_channels", channels == 1, &channels, "1, because the trainer's images are grey")?;
+        check("space.input_channels", [1, 3].contains(&channels), &channels, "1 for grey images, 3 for colour")?;
         self.space.clone().validated().map_err(|error| TrainError::Config {
             key: "space",
             given: error.to_string(),

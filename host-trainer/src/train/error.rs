@@ -1,4 +1,5 @@
 use super::Difference;
+use crate::calibrate::CalibrateError;
 use crate::data::DataError;
 use nestling_core::space::SpaceError;
 
@@ -49,6 +50,9 @@ pub enum TrainError {
         /// Images a step.
         batch: u32,
     },
+    /// A child cannot be calibrated or evaluated for the curves.
+    #[error(transparent)]
+    Calibrate(#[from] CalibrateError),
     /// A worker thread ended.
     #[error("a training worker stopped; the last checkpoint is whole, continue from it")]
     Worker,
@@ -76,6 +80,7 @@ impl TrainError {
             Self::FewerEpochs { .. } => "train_fewer_epochs",
             Self::OtherImages => "train_other_images",
             Self::Data(error) => error.code(),
+            Self::Calibrate(error) => error.code(),
             Self::TooFewImages { .. } => "train_too_few_images",
             Self::Worker => "train_worker",
             Self::Diverged { .. } => "train_diverged",

@@ -107,7 +107,7 @@ impl Trainer {
         if training.len() < config.batch_size as usize {
             return Err(TrainError::TooFewImages { images: training.len(), batch: config.batch_size });
         }
-        let (fingerprint, per_epoch) = (images.fingerprint(), training.len() as u64 / u64::from(config.batch_size));
+        let (fingerprint, per_epoch) = (images.fingerprint()?, training.len() as u64 / u64::from(config.batch_size));
         let changes = match &from {
             Some(from) if from.images.as_ref().is_some_and(|seen| *seen != fingerprint) => {
                 return Err(TrainError::OtherImages);
@@ -129,7 +129,7 @@ impl Trainer {
         };
         let (config, data) = (Arc::new(config), Arc::new(training));
         let workers = Workers::start(config.clone(), &space, &parameters, data.clone(), preprocessing, device);
-        let resizer = Resizer::new(&space, preprocessing, data.images.width, device);
+        let resizer = Resizer::new(&space, preprocessing, data.side, device);
         let stopwatch = Stopwatch::start();
         Ok(Self {
             config,
@@ -255,7 +255,7 @@ impl Trainer {
             .map(|(name, child)| {
                 let network = space.lower(&child)?;
                 let calibrated = calibrate(&network, &weights, &self.resizer, &calibration, 256)?;
-                let held_out = evaluate(&calibrated, &network, &weights, &self.resizer, &held_out, 256);
+                let held_out = evaluate(&calibrated, &network, &weights, &self.resizer, &held_out, 256)?;
                 Ok(Probe { name: name.to_owned(), child, held_out })
             })
             .collect()

@@ -36,7 +36,7 @@ struct Order {
 #[derive(Debug)]
 pub struct Workers {
     orders: Vec<Sender<Order>>,
-    outcomes: Vec<Receiver<StepOutcome>>,
+    outcomes: Vec<Receiver<Result<StepOutcome, TrainError>>>,
     threads: Vec<JoinHandle<()>>,
     config: Arc<TrainConfig>,
     space: ValidatedSpace,
@@ -63,7 +63,7 @@ impl Workers {
         for index in 0..u64::from(config.workers) {
             let (order_sender, orders) = channel::<Order>();
             let (outcome_sender, outcomes) = channel();
-            let resizer = Resizer::new(space, preprocessing, data.images.width, device);
+            let resizer = Resizer::new(space, preprocessing, data.side, device);
             let (data, config, mut parameters) = (data.clone(), config.clone(), parameters.share());
             workers.threads.push(std::thread::spawn(move || {
                 tch::set_num_threads(1);
@@ -83,7 +83,7 @@ impl Workers {
     /// One sandwich step over the images at `indices`.
     ///
     /// # Errors
-    /// [`TrainError::Worker`] if a thread has ended.
+    /// [`TrainError::Worker`] if a thread has ended, [`TrainError::Data`] if an image cannot be read.
     pub fn step(&self, step: u64, epoch: u64, indices: &[u32]) -> Result<StepOutcome, TrainError> {
         let config = &self.config;
         let children = step_children(&self.space, config.seed, step, config.random_children)?;
@@ -93,7 +93,7 @@ impl Workers {
     /// One step of the given children, the first of them as the biggest.
     ///
     /// # Errors
-    /// [`TrainError::Worker`] if a thread has ended.
+    /// [`TrainError::Worker`] if a thread has ended, [`TrainError::Data`] if an image cannot be read.
     pub fn step_of(
         &self,
         step: u64,
@@ -109,7 +109,7 @@ impl Workers {
         }
         let mut sum: Option<StepOutcome> = None;
         for outcomes in self.outcomes.iter().take(sent) {
-            let outcome = outcomes.recv().map_err(|_| TrainError::Worker)?;
+            let outcome = outcomes.recv().map_err(|_| TrainError::Worker)??;
             sum = Some(match sum {
                 None => outcome,
                 Some(mut sum) => {
@@ -146,12 +146,13 @@ fn work(
     device: Device,
     worker: u64,
     order: &Order,
-) -> StepOutcome {
-    let mut pixels = Vec::with_capacity(order.indices.len() * data.images.image_len());
+) -> Result<StepOutcome, TrainError> {
+    let (mut image, mut pixels) = (Vec::new(), Vec::with_capacity(order.indices.len() * data.image_bytes()));
     for &index in &order.indices {
         let mut random = generator(config.seed, Purpose::Augment, order.epoch << 32 | u64::from(index));
-        let image = data.pixels(index as usize);
-        augment(image, data.images.width as usize, config.augmentation, &mut random, &mut pixels);
+        image.clear();
+        data.read(index as usize, &mut image)?;
+        augment(&image, data.side as usize, config.augmentation, &mut random, &mut pixels);
     }
     let classes: Vec<i64> = order.indices.iter().map(|&index| i64::from(data.labels[index as usize])).collect();
     let dropout = dropout_mask(config, order.step, worker, classes.len(), order.children[0].classifier_inputs());
@@ -163,5 +164,5 @@ fn work(
     let options = StepOptions { label_smoothing: config.label_smoothing, share: 1.0 / f64::from(config.workers) };
     parameters.zero_gradient();
     let losses = sandwich_step(parameters, &order.children, resizer, &batch, options);
-    StepOutcome { gradient: parameters.gradient(), losses }
+    Ok(StepOutcome { gradient: parameters.gradient(), losses })
 }
