@@ -32,7 +32,7 @@ impl Bench {
         let choice = torch::initialise();
         let config = TrainConfig::default();
         let data = self.data.load_for(&config.space)?;
-        let preprocessing = data.preprocessing()?;
+        let preprocessing = data.preprocessing;
         let progress = super::bar(u64::from(self.rounds), "bench");
         let report: BenchReport =
             bench(&config, &data.training, &preprocessing, choice.device, self.rounds, self.steps, || progress.inc(1))?;

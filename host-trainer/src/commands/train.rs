@@ -93,7 +93,7 @@ impl Train {
         let config = self.config(checkpoint.as_ref(), device)?;
         let data = self.run.data.load_for(&config.space)?;
         let step = checkpoint.as_ref().map(|found| found.step);
-        let trainer = Trainer::new(config, checkpoint, &data.training, &data.preprocessing()?, device)?;
+        let trainer = Trainer::new(config, checkpoint, &data.training, &data.preprocessing, device)?;
         let epochs = step.map(|step| folder.epochs(step)).transpose()?.unwrap_or_default();
         if step.is_some() {
             say(&format!("going on after epoch {}", trainer.epochs_done()));
