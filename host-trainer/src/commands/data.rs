@@ -6,7 +6,7 @@ use clap::Args;
 use indicatif::ProgressBar;
 use nestling_core::image::Preprocessing;
 use nestling_core::space::SearchSpace;
-use nestling_train::data::{self, FASHION_MNIST, Fit, LoadProgress, LoadRequest, LoadedData};
+use nestling_train::data::{self, FASHION_MNIST, Fit, LoadProgress, LoadRequest, LoadedData, ScanReport};
 use nestling_train::label_file::read_labels;
 use std::path::{Path, PathBuf};
 
@@ -80,6 +80,11 @@ impl DataArguments {
         Ok(loaded)
     }
 
+    /// The outcome of a scan of `path`, without the pixels.
+    pub fn scan(path: &Path, pictures: &PictureArguments) -> Result<ScanReport> {
+        Ok(data::scan(path, &pictures.request(Some(path), DEFAULT_SIDE, None), &Terminal::new())?)
+    }
+
     /// The images for networks of `space`.
     pub fn load_for(&self, space: &SearchSpace) -> Result<LoadedData> {
         // Random crops keep details of a larger picture.
@@ -90,6 +95,11 @@ impl DataArguments {
 }
 
 impl PictureArguments {
+    /// Fails if `--strict` was given and a picture cannot be used.
+    pub fn check(&self, report: &ScanReport) -> Result<()> {
+        if self.strict { Ok(report.check_strictly()?) } else { Ok(()) }
+    }
+
     fn request(&self, path: Option<&Path>, side: u32, channels: Option<u32>) -> LoadRequest {
         let fit = match self.fit {
             FitArgument::Crop => Fit::Crop,

@@ -100,6 +100,10 @@ pub fn load(request: &LoadRequest, progress: &dyn LoadProgress) -> Result<Loaded
         Some(path) if idx_files::are_at(path) => idx_files::load(Some(path)),
         Some(path) => {
             let (scanned, source) = open(path, request, progress)?;
+            if request.strict {
+                scanned.report.check_strictly()?;
+            }
+            check_classes(&scanned.labels, &scanned.classes, &scanned.parts)?;
             scanned.load(request, source)
         }
     }
@@ -110,8 +114,7 @@ pub fn load(request: &LoadRequest, progress: &dyn LoadProgress) -> Result<Loaded
 /// # Errors
 /// As [`load()`]; files that cannot be used are none, whatever the request says of them.
 pub fn scan(path: &Path, request: &LoadRequest, progress: &dyn LoadProgress) -> Result<ScanReport, DataError> {
-    let request = request.clone().strict(false);
-    let (scanned, _) = open(path, &request, progress)?;
+    let (scanned, _) = open(path, request, progress)?;
     Ok(scanned.report)
 }
 
@@ -143,14 +146,10 @@ fn open(
     let mut built =
         cache::build(&*source, options, &|done, total| progress.opened(done, total), &|text| progress.note(text))?;
     let scan = Scan::new(&*source, std::mem::take(&mut built.opened));
-    if request.strict {
-        check_faults(&scan, source.entries().len())?;
-    }
     let numbers: BTreeMap<&str, u16> = labels.iter().map(String::as_str).zip(0..).collect();
     let class = |entry: usize| numbers[source.entries()[entry].class.as_str()];
     let classes: Vec<u16> = scan.pictures.iter().map(|picture| class(picture.entry)).collect();
     let parts = split(&candidates(&*source, &scan, &classes, request.seed), request.shares);
-    check_classes(&labels, &classes, &parts)?;
     let report = ScanReport::new(&*source, &scan, &labels, &parts);
     progress.note(&report.summary());
     let name = path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned());
@@ -188,11 +187,6 @@ fn class_names(path: &Path, source: &dyn Source) -> Result<Vec<String>, DataErro
         return Err(DataError::Classes { path: path.to_owned(), classes: labels.len() });
     }
     Ok(labels)
-}
-
-fn check_faults(scan: &Scan, files: usize) -> Result<(), DataError> {
-    let first: Vec<String> = scan.losses().map(|fault| format!("{} ({})", fault.path, fault.reason)).collect();
-    if first.is_empty() { Ok(()) } else { Err(DataError::Faults { count: first.len(), files, first }) }
 }
 
 fn candidates(source: &dyn Source, scan: &Scan, classes: &[u16], seed: u64) -> Vec<Candidate> {
