@@ -3,6 +3,7 @@
 //! ```text
 //! config       every hyper-parameter
 //! sandwich     one step, in the order of the paper
+//! distillation the loss of the children that learn from the biggest
 //! workers      threads that share a step
 //! schedule     the learning rate
 //! optimiser    the update of the weights
@@ -13,8 +14,10 @@
 
 mod checkpoint;
 mod config;
+mod distillation;
 mod error;
 mod optimiser;
+mod probes;
 mod resume;
 mod sandwich;
 mod schedule;
@@ -22,11 +25,13 @@ mod trainer;
 mod workers;
 
 pub use checkpoint::{Checkpoint, CheckpointError};
-pub use config::TrainConfig;
+pub use config::{Balance, TrainConfig};
+pub use distillation::Distillation;
 pub use error::TrainError;
-pub use optimiser::Optimiser;
+pub use optimiser::{Optimiser, OptimiserState, UpdateRule};
+pub use probes::Probe;
 pub use resume::{Change, Difference, differences};
-pub use sandwich::{Batch, StepOptions, sandwich_step, step_children};
-pub use schedule::learning_rate;
-pub use trainer::{EpochReport, Probe, TrainSummary, Trainer};
-pub use workers::{StepOutcome, Workers};
+pub use sandwich::{Batch, StepOptions, head_step, sandwich_step, step_children};
+pub use schedule::{RateSchedule, Schedule, learning_rate};
+pub use trainer::{Beginning, EpochReport, TrainSummary, Trainer, TrainingData};
+pub use workers::{Lesson, StepOutcome, Workers};
