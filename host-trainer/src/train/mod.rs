@@ -7,6 +7,8 @@
 //! workers      threads that share a step
 //! schedule     the learning rate
 //! optimiser    the update of the weights
+//! order        the images of an epoch
+//! probes       children whose accuracy is followed
 //! resume       what may change when a run goes on
 //! trainer      the loop over epochs
 //! checkpoint   the file from which a run continues
@@ -17,6 +19,7 @@ mod config;
 mod distillation;
 mod error;
 mod optimiser;
+mod order;
 mod probes;
 mod resume;
 mod sandwich;

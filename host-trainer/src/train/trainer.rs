@@ -1,16 +1,14 @@
+use super::order::order_of;
 use super::probes::{Probe, probe};
 use super::{
-    Balance, Change, Checkpoint, Lesson, Optimiser, OptimiserState, RateSchedule, TrainConfig, TrainError, UpdateRule,
-    Workers, learning_rate, resume,
+    Change, Checkpoint, Lesson, Optimiser, OptimiserState, RateSchedule, TrainConfig, TrainError, UpdateRule, Workers,
+    learning_rate, resume,
 };
 use crate::data::Dataset;
 use crate::model::{Parameters, Resizer, values_of};
-use crate::random::{Purpose, generator};
 use nestling_core::image::Preprocessing;
 use nestling_core::space::ValidatedSpace;
 use nestling_stopwatch::Stopwatch;
-use rand::Rng;
-use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use tch::{Device, Tensor};
@@ -228,7 +226,7 @@ impl Trainer {
     /// [`TrainError::Diverged`] if the loss is not finite, [`TrainError::Worker`] if a thread has ended.
     pub fn epoch(&mut self, mut progress: impl FnMut(f64)) -> Result<EpochReport, TrainError> {
         let epoch = self.step / self.steps_per_epoch();
-        let order = self.order(epoch);
+        let order = order_of(&self.config, &self.data, epoch);
         let (mut biggest_loss, mut smallest_divergence, mut rate) = (0.0, 0.0, 0.0);
         for indices in order.chunks_exact(self.config.batch_size as usize) {
             rate = self.learning_rate();
@@ -268,7 +266,7 @@ impl Trainer {
         for epoch in 0..u64::from(config.head_epochs) {
             // Other views than those of the epochs to come.
             let epoch = u64::from(u32::MAX) - epoch;
-            for indices in self.order(epoch).chunks_exact(config.batch_size as usize) {
+            for indices in order_of(&self.config, &self.data, epoch).chunks_exact(config.batch_size as usize) {
                 let outcome = self.workers.step_of(step, epoch, indices, &lesson)?;
                 let loss = outcome.losses.first().copied().unwrap_or(f64::NAN);
                 if !loss.is_finite() {
@@ -288,17 +286,6 @@ impl Trainer {
     /// Steps of [`Trainer::train_head`]; none once the run has begun.
     pub fn head_steps(&self) -> u64 {
         if self.step == 0 { u64::from(self.config.head_epochs) * self.steps_per_epoch() } else { 0 }
-    }
-
-    /// The images of an epoch in the order in which they are seen.
-    fn order(&self, epoch: u64) -> Vec<u32> {
-        let mut random = generator(self.config.seed, Purpose::Order, epoch);
-        if self.config.balance == Balance::Sampling {
-            return balanced_order(&self.data, &mut random);
-        }
-        let mut order: Vec<u32> = (0..self.data.len() as u32).collect();
-        order.shuffle(&mut random);
-        order
     }
 
     /// The learning rate of the next step.
@@ -352,24 +339,6 @@ impl Trainer {
             average: values_of(&average),
         }
     }
-}
-
-/// As many images as there are, of every class as many: images of small classes come several times.
-fn balanced_order(data: &Dataset, random: &mut impl Rng) -> Vec<u32> {
-    let mut classes: Vec<Vec<u32>> = vec![Vec::new(); data.classes as usize];
-    data.labels.iter().zip(0..).for_each(|(&label, index)| classes[usize::from(label)].push(index));
-    classes.retain(|images| !images.is_empty());
-    let each = data.len().div_ceil(classes.len().max(1));
-    let mut order = Vec::with_capacity(each * classes.len());
-    for images in &mut classes {
-        for done in (0..each).step_by(images.len()) {
-            images.shuffle(random);
-            order.extend(images.iter().take(each - done));
-        }
-    }
-    order.shuffle(random);
-    order.truncate(data.len());
-    order
 }
 
 /// The learning rate of a step.
