@@ -46,7 +46,8 @@ mod tests {
         assert_eq!((order.len(), order == order_of(&config, &data, 3)), (100, true));
         let count = |range: std::ops::Range<u32>| order.iter().filter(|index| range.contains(index)).count();
         for range in [0..90, 90..97, 97..100] {
-            assert!((32..=34).contains(&count(range.clone())), "{range:?}: {}", count(range));
+            let found = count(range.clone());
+            assert!((32..=34).contains(&found), "{range:?}: {found}");
         }
         assert!((97..100).all(|image| count(image..image + 1) >= 10));
         let natural = order_of(&TrainConfig::default(), &data, 3);
