@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! config       every hyper-parameter
+//! recipe       named sets of them
 //! sandwich     one step, in the order of the paper
 //! distillation the loss of the children that learn from the biggest
 //! workers      threads that share a step
@@ -21,6 +22,7 @@ mod error;
 mod optimiser;
 mod order;
 mod probes;
+mod recipe;
 mod resume;
 mod sandwich;
 mod schedule;
@@ -33,6 +35,7 @@ pub use distillation::Distillation;
 pub use error::TrainError;
 pub use optimiser::{Optimiser, OptimiserState, UpdateRule};
 pub use probes::Probe;
+pub use recipe::Recipe;
 pub use resume::{Change, Difference, differences};
 pub use sandwich::{Batch, StepOptions, head_step, sandwich_step, step_children};
 pub use schedule::{RateSchedule, Schedule, learning_rate};
