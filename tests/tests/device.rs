@@ -22,7 +22,7 @@ fn asset() -> Bundle {
 #[test]
 fn the_device_computes_what_the_trainer_computes() {
     torch::initialise();
-    let LoadedData { training, test, .. } = data::load(None).unwrap();
+    let LoadedData { training, test, .. } = data::load_idx(None).unwrap();
     let (calibration, _) = training.split_at(512);
     let (images, _) = test.split_at(256);
     let report = nestling_train::parity::parity(&asset(), 20, &calibration, &images, |_, _| ()).unwrap();
@@ -60,7 +60,7 @@ fn deviations(device: &CalibratedChild, host: &CalibratedChild) -> (f64, f64) {
 #[test]
 fn the_device_calibrates_as_the_trainer_does() {
     torch::initialise();
-    let LoadedData { training, test, .. } = data::load(None).unwrap();
+    let LoadedData { training, test, .. } = data::load_idx(None).unwrap();
     let (calibration, _) = training.split_at(512);
     let bundle = asset();
     let space = bundle.space();

@@ -125,7 +125,7 @@ fn train_search_pack_and_evaluate() {
 /// A device calibrates and checks any other child with the first calibration images and all held-out images there are.
 fn check_images(place: &Place, bundle: &Bundle) {
     assert_eq!((bundle.calibration_images().len(), bundle.check_images().len()), (30, 64));
-    let training = data::load(Some(place.folder.path())).unwrap().training;
+    let training = data::load_idx(Some(place.folder.path())).unwrap().training;
     let grey = |image: &nestling_core::image::Image<'_>| {
         (0..28 * 28).map(|at| image.value(at / 28, at % 28, 0, 1) as u8).collect::<Vec<_>>()
     };

@@ -53,7 +53,7 @@ impl Bench {
             }
             None => {
                 let data = self.data.load_for(&config.space)?;
-                (data.training.clone(), data.preprocessing()?)
+                (data.training, data.preprocessing)
             }
         };
         let progress = super::bar(u64::from(self.rounds), "bench");

@@ -1,35 +1,79 @@
 //! The images of a command, and the names of their classes.
 
-use super::say;
+use super::{bar, say};
 use anyhow::Result;
 use clap::Args;
+use indicatif::ProgressBar;
+use nestling_core::image::Preprocessing;
 use nestling_core::space::SearchSpace;
-use nestling_train::data::{self, FASHION_MNIST, LoadedData};
+use nestling_train::data::{self, FASHION_MNIST, Fit, LoadProgress, LoadRequest, LoadedData};
 use nestling_train::label_file::read_labels;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+/// Sides of stored squares are multiples of it.
+const STEP: u32 = 8;
+/// Side of stored squares where no space says which resolutions are read.
+const DEFAULT_SIDE: u32 = 256;
 
 /// The data set of a command.
 #[derive(Args, Debug)]
 pub struct DataArguments {
-    /// Folder with four files named as those of MNIST and Fashion-MNIST; their contents tell the data set [default: the
-    /// folder of the system's package of Fashion-MNIST]
-    #[arg(long, value_name = "FOLDER")]
+    /// Pictures: a folder with a folder for each class, with or without train, val and test above them; or the folder of
+    /// four files named as those of MNIST and Fashion-MNIST, whose contents tell the data set [default: the folder of the
+    /// system's package of Fashion-MNIST]
+    #[arg(long, value_name = "PATH")]
     data: Option<PathBuf>,
+    #[command(flatten)]
+    pictures: PictureArguments,
+}
+
+/// How pictures are read.
+#[derive(Args, Debug)]
+pub struct PictureArguments {
+    /// Stop if a picture is damaged, empty, a duplicate or of a kind that is not read, instead of leaving it out
+    #[arg(long)]
+    strict: bool,
+    /// Folder in which resized pictures are kept
+    #[arg(long, value_name = "FOLDER", default_value = "target/cache")]
+    cache: PathBuf,
+    /// Most MiB of resized pictures; if all need more, they are decoded at every use
+    #[arg(long, value_name = "MIB", default_value_t = 16 << 10)]
+    cache_budget: u64,
+    /// How a picture that is no square becomes one: its centre, all of it with edges, or stretched
+    #[arg(long, value_enum, default_value_t = FitArgument::Crop)]
+    fit: FitArgument,
+    /// Seed of the choice of pictures to choose and to test with, where the data set does not say it
+    #[arg(long, default_value_t = 0)]
+    split_seed: u64,
+}
+
+/// [`Fit`] as a flag.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum FitArgument {
+    Crop,
+    Pad,
+    Squash,
 }
 
 impl DataArguments {
     /// The images. Says what they are where the user might expect something else.
     pub fn load(&self) -> Result<LoadedData> {
-        let loaded = data::load(self.data.as_deref())?;
+        self.load_as(DEFAULT_SIDE, None)
+    }
+
+    fn load_as(&self, side: u32, channels: Option<u32>) -> Result<LoadedData> {
+        let request = self.pictures.request(self.data.as_deref(), side, channels);
+        let loaded = data::load(&request, &Terminal::new())?;
         match loaded.known {
             Some(info) if info == &FASHION_MNIST => {}
             Some(info) => say(&format!("the images are those of {}", info.name)),
+            None if loaded.scan.is_some() => {}
             None => {
-                let preprocessing = loaded.preprocessing()?;
+                let Preprocessing { means, standard_deviations, .. } = &loaded.preprocessing;
                 say(&format!(
                     "the images are of no data set that is known by its contents: normalised with their own mean {} and \
                      deviation {}",
-                    preprocessing.means[0], preprocessing.standard_deviations[0]
+                    means[0], standard_deviations[0]
                 ));
             }
         }
@@ -38,7 +82,52 @@ impl DataArguments {
 
     /// The images for networks of `space`.
     pub fn load_for(&self, space: &SearchSpace) -> Result<LoadedData> {
-        Ok(self.load()?.for_space(space)?)
+        // Random crops keep details of a larger picture.
+        let largest = space.resolutions.iter().max().copied().unwrap_or(DEFAULT_SIDE);
+        let side = (largest + largest * 3 / 20).next_multiple_of(STEP);
+        Ok(self.load_as(side, Some(space.input_channels))?.for_space(space)?)
+    }
+}
+
+impl PictureArguments {
+    fn request(&self, path: Option<&Path>, side: u32, channels: Option<u32>) -> LoadRequest {
+        let fit = match self.fit {
+            FitArgument::Crop => Fit::Crop,
+            FitArgument::Pad => Fit::Pad,
+            FitArgument::Squash => Fit::Squash,
+        };
+        LoadRequest::new(path, side, &self.cache)
+            .channels(channels)
+            .fit(fit)
+            .seed(self.split_seed)
+            .strict(self.strict)
+            .cache_bytes(self.cache_budget << 20)
+    }
+}
+
+/// Shows the progress of a load on standard error.
+struct Terminal(ProgressBar);
+
+impl Terminal {
+    fn new() -> Self {
+        Self(bar(0, "pictures"))
+    }
+}
+
+impl LoadProgress for Terminal {
+    fn opened(&self, done: usize, total: usize) {
+        self.0.set_length(total as u64);
+        self.0.set_position(done as u64);
+    }
+
+    fn note(&self, text: &str) {
+        self.0.suspend(|| say(text));
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
     }
 }
 
@@ -57,7 +146,7 @@ impl LabelArguments {
         if let Some(path) = &self.labels {
             return Ok(read_labels(path, classes)?);
         }
-        if data.known.is_none() {
+        if data.labels.is_none() {
             say("note: the classes are called `class 0` and so on; name them with --labels FILE");
         }
         Ok(data.labels(classes))

@@ -88,7 +88,7 @@ impl Pack {
         let provenance = format!(
             "nestling-train {}: {}, {} steps of {} images, seed {}",
             env!("CARGO_PKG_VERSION"),
-            run.data.name(),
+            run.data.name,
             run.checkpoint.step,
             config.batch_size,
             config.seed

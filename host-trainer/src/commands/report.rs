@@ -36,7 +36,7 @@ impl Report {
             check_writable(&output)?;
         }
         let data = if report::has_samples(&self.demo) { Some(self.data.load()?) } else { None };
-        let name = data.as_ref().map_or("the images of its run", LoadedData::name);
+        let name = data.as_ref().map_or("the images of its run", |data: &LoadedData| &data.name);
         report::write(&self.demo, name, data.as_ref().map(|data| &data.test), &output)?;
         print_about(&output, self.json, &json!({ "report": shown(&output) }), || output.display().to_string())
     }

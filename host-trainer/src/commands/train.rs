@@ -93,8 +93,7 @@ impl Train {
         let config = self.config(checkpoint.as_ref(), device)?;
         let data = self.run.data.load_for(&config.space)?;
         let step = checkpoint.as_ref().map(|found| found.step);
-        let preprocessing = data.preprocessing()?;
-        let data = TrainingData { images: &data.training, held_out: None, preprocessing: &preprocessing };
+        let data = TrainingData { images: &data.training, held_out: None, preprocessing: &data.preprocessing };
         let beginning = checkpoint.map_or(Beginning::Random, |run| Beginning::Run(Box::new(run)));
         let trainer = Trainer::new(config, beginning, &data, device)?;
         let epochs = step.map(|step| folder.epochs(step)).transpose()?.unwrap_or_default();

@@ -51,9 +51,12 @@ impl TrainedRun {
         if checkpoint.images.as_ref().is_some_and(|images| *images != fingerprint) {
             return Err(TrainError::OtherImages.into());
         }
-        let (training, held_out) = data.training.hold_out(checkpoint.config.held_out as usize)?;
+        let (training, held_out) = match &data.held_out {
+            Some(held_out) => (data.training.clone(), held_out.clone()),
+            None => data.training.hold_out(checkpoint.config.held_out as usize)?,
+        };
         let (calibration, _) = training.split_at(calibration_images as usize);
-        let preprocessing = data.preprocessing()?;
+        let preprocessing = data.preprocessing.clone();
         Ok(Self { checkpoint, space, calibration, held_out, data, preprocessing, device })
     }
 

@@ -44,7 +44,20 @@ pub fn load(folder: Option<&Path>) -> Result<LoadedData, DataError> {
         let labels = labels.into_iter().map(u16::from).collect();
         Dataset::in_memory(images.width, 1, images.pixels, labels, classes)
     };
-    Ok(LoadedData { training: dataset(training)?, test: dataset(test)?, known })
+    LoadedData::in_memory(dataset(training)?, dataset(test)?, known)
+}
+
+/// Whether a path is one of the four files, or a folder that holds some of them.
+pub fn are_at(path: &Path) -> bool {
+    let folder = if path.is_file() { path.parent().unwrap_or(Path::new("")) } else { path };
+    let is_one = |path: &Path| {
+        let name = path.file_name().map(|name| name.to_string_lossy().replace(".idx", "-idx")).unwrap_or_default();
+        FILES.iter().any(|file| name.strip_suffix(".gz").unwrap_or(&name) == *file)
+    };
+    if path.is_file() {
+        return is_one(path);
+    }
+    FILES.iter().any(|file| find(file, &[folder.to_owned()]).is_ok())
 }
 
 /// Images with their labels.

@@ -1,42 +1,76 @@
-use super::{DataError, Dataset, DatasetInfo};
+use super::{DataError, Dataset, DatasetInfo, ScanReport};
 use nestling_core::image::Preprocessing;
 use nestling_core::space::SearchSpace;
 
-/// Training and test images of a folder, and what is known of them.
+/// Images to train on and to evaluate with, and what is known of them.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct LoadedData {
+    /// Name, for people.
+    pub name: String,
     /// The images to train on.
     pub training: Dataset,
+    /// The images to choose with; none if they are to be taken from those to train on.
+    pub held_out: Option<Dataset>,
     /// The images to test with.
     pub test: Dataset,
     /// The data set that has exactly these files.
     pub known: Option<&'static DatasetInfo>,
+    /// The names of the classes, if they have any.
+    pub labels: Option<Vec<String>>,
+    /// Normalises with the mean and deviation of the training pixels.
+    pub preprocessing: Preprocessing,
+    /// Names of the pictures to evaluate with, if they are files.
+    pub pictures: Option<PictureNames>,
+    /// The outcome of the scan, if the pictures are files.
+    pub scan: Option<ScanReport>,
+    /// Whether the pixels to train on are at hand, without decoding an original.
+    pub is_cached: bool,
+}
+
+/// Names of pictures, in the order of their data set: paths below the given one.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PictureNames {
+    /// Of those to choose with.
+    pub held_out: Vec<String>,
+    /// Of those to test with.
+    pub test: Vec<String>,
 }
 
 impl LoadedData {
-    /// Name, for people.
-    pub fn name(&self) -> &'static str {
-        self.known.map_or("images of an unknown data set", |info| info.name)
-    }
-
-    /// The names of `classes` classes: those of the known data set; else `class 0` and so on.
-    pub fn labels(&self, classes: u32) -> Vec<String> {
-        match self.known {
-            Some(info) => info.labels.iter().map(ToString::to_string).collect(),
-            None => (0..classes).map(|class| format!("class {class}")).collect(),
-        }
-    }
-
-    /// Normalises with the mean and deviation of the training pixels; keeps whole images.
+    /// Images in memory.
     ///
     /// # Errors
     /// [`DataError`] if an image cannot be read.
-    pub fn preprocessing(&self) -> Result<Preprocessing, DataError> {
-        if let Some(info) = self.known {
-            return Ok(info.preprocessing());
+    pub(super) fn in_memory(
+        training: Dataset,
+        test: Dataset,
+        known: Option<&'static DatasetInfo>,
+    ) -> Result<Self, DataError> {
+        let preprocessing = match known {
+            Some(info) => info.preprocessing(),
+            None => own_preprocessing(&training)?,
+        };
+        Ok(Self {
+            name: known.map_or("images of an unknown data set", |info| info.name).to_owned(),
+            training,
+            held_out: None,
+            test,
+            known,
+            labels: known.map(|info| info.labels.iter().map(ToString::to_string).collect()),
+            preprocessing,
+            pictures: None,
+            scan: None,
+            is_cached: true,
+        })
+    }
+
+    /// The names of `classes` classes: those of the data set; else `class 0` and so on.
+    pub fn labels(&self, classes: u32) -> Vec<String> {
+        match &self.labels {
+            Some(labels) => labels.clone(),
+            None => (0..classes).map(|class| format!("class {class}")).collect(),
         }
-        let (mean, deviation) = mean_and_deviation(&self.training)?;
-        Ok(Preprocessing { means: vec![mean], standard_deviations: vec![deviation], centre_fraction: 1.0 })
     }
 
     /// The same data for networks of `space`. Images of an unknown data set may lack classes.
@@ -44,13 +78,19 @@ impl LoadedData {
     /// # Errors
     /// [`DataError::OtherSpace`] if the networks cannot read the images or tell their classes apart.
     pub fn for_space(mut self, space: &SearchSpace) -> Result<Self, DataError> {
-        if self.known.is_none() && self.training.classes <= space.classes {
+        if self.labels.is_none() && self.training.classes <= space.classes {
             self.training.classes = space.classes;
             self.test.classes = space.classes;
         }
         self.training.check_fits(space)?;
         Ok(self)
     }
+}
+
+/// Normalises grey images with the mean and deviation of their pixels; keeps whole images.
+fn own_preprocessing(images: &Dataset) -> Result<Preprocessing, DataError> {
+    let (mean, deviation) = mean_and_deviation(images)?;
+    Ok(Preprocessing { means: vec![mean], standard_deviations: vec![deviation], centre_fraction: 1.0 })
 }
 
 /// Mean and standard deviation in three digits, white being 1.
@@ -84,7 +124,7 @@ mod tests {
 
     fn data(known: Option<&'static DatasetInfo>, classes: u32) -> LoadedData {
         let dataset = images(2, &[0, 255, 0, 255], classes);
-        LoadedData { training: dataset.clone(), test: dataset, known }
+        LoadedData::in_memory(dataset.clone(), dataset, known).unwrap()
     }
 
     #[test]
@@ -96,11 +136,11 @@ mod tests {
 
     #[test]
     fn the_normalisation_is_that_of_the_pixels() {
-        let preprocessing = data(None, 2).preprocessing().unwrap();
+        let preprocessing = data(None, 2).preprocessing;
         assert_eq!((preprocessing.means, preprocessing.standard_deviations), (vec![0.5], vec![0.5]));
         assert_eq!(mean_and_deviation(&images(3, &[255; 9], 1)).unwrap(), (1.0, 1e-3));
         assert_eq!(mean_and_deviation(&images(3, &[], 1)).unwrap(), (0.0, 1e-3));
-        assert_eq!(data(Some(&MNIST), 10).preprocessing().unwrap(), MNIST.preprocessing());
+        assert_eq!(data(Some(&MNIST), 10).preprocessing, MNIST.preprocessing());
     }
 
     #[test]

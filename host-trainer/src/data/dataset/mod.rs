@@ -1,6 +1,12 @@
-use super::DataError;
+//! Labelled images: their type, and the reasons why a data set cannot be used.
+
+mod error;
+
+pub use error::DataError;
+
 use nestling_core::image::{Image, ImageError};
 use nestling_core::space::SearchSpace;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::sync::Arc;
 
@@ -11,6 +17,48 @@ pub trait PixelStore: fmt::Debug + Send + Sync {
     /// # Errors
     /// [`DataError`] if they cannot be read.
     fn read(&self, place: u32, out: &mut Vec<u8>) -> Result<(), DataError>;
+
+    /// Identity of the pixels of one image, if it is known without reading them.
+    fn identity(&self, _place: u32) -> Option<[u8; 16]> {
+        None
+    }
+}
+
+/// The use of a picture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Part {
+    /// To train on, and to calibrate with.
+    Training,
+    /// To choose with: probes, search, early stopping.
+    HeldOut,
+    /// To test with.
+    Test,
+}
+
+impl Part {
+    /// All parts.
+    pub const ALL: [Self; 3] = [Self::Training, Self::HeldOut, Self::Test];
+
+    /// The part that folders and columns call so, in any case.
+    pub fn of_name(name: &str) -> Option<Self> {
+        match name.to_ascii_lowercase().as_str() {
+            "train" | "training" => Some(Self::Training),
+            "val" | "valid" | "validation" | "dev" => Some(Self::HeldOut),
+            "test" | "testing" => Some(Self::Test),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Training => "training",
+            Self::HeldOut => "validation",
+            Self::Test => "test",
+        })
+    }
 }
 
 /// Pictures as a device reads them: straight from the original, at any resolution.
@@ -131,7 +179,16 @@ impl Dataset {
             let bytes = label.to_le_bytes();
             sum.consume(if self.classes <= 256 { &bytes[..1] } else { &bytes[..] });
         }
-        self.batches(256).try_for_each(|pixels| pixels.map(|pixels| sum.consume(pixels)))?;
+        let mut pixels = Vec::with_capacity(self.image_bytes());
+        for &place in &self.places {
+            if let Some(identity) = self.store.identity(place) {
+                sum.consume(identity);
+                continue;
+            }
+            pixels.clear();
+            self.store.read(place, &mut pixels)?;
+            sum.consume(&pixels);
+        }
         Ok(format!("{:x}", sum.finalize()))
     }
 

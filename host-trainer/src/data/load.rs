@@ -1,0 +1,268 @@
+//! Loads a data set from a path of any kind.
+
+use super::cache::{self, BuildOptions, Built, Finish, StoredPicture};
+use super::dataset::{DataError, Dataset, Part, PixelStore};
+use super::loaded::PictureNames;
+use super::picture::{ChannelSums, Fit, Form};
+use super::scan::{Scan, ScanReport};
+use super::source::{self, Source, natural_order};
+use super::split::{Candidate, Shares, split};
+use super::{LoadedData, idx_files};
+use nestling_core::image::Preprocessing;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
+
+/// Classes that a label can number.
+const MAX_CLASSES: usize = 65_535;
+
+/// What to load, and how.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct LoadRequest {
+    /// The data set; the system's Fashion-MNIST if none.
+    pub path: Option<PathBuf>,
+    /// Rows and columns of the squares that are trained on. IDX files keep their own.
+    pub side: u32,
+    /// 1 or 3 channels; 3 unless told otherwise, or 1 if no picture has colour.
+    pub channels: Option<u32>,
+    /// How a picture of another shape becomes a square.
+    pub fit: Fit,
+    /// The colour behind transparent pixels.
+    pub background: [u8; 3],
+    /// Seed of the split.
+    pub seed: u64,
+    /// Shares of the training pictures for the parts that the source lacks.
+    pub shares: Shares,
+    /// Whether a file that cannot be used is an error.
+    pub strict: bool,
+    /// Folder of the caches of all sources.
+    pub cache: PathBuf,
+    /// Most bytes of the squares of one source; where they need more, pictures are decoded at every use.
+    pub cache_bytes: u64,
+    /// Threads that decode.
+    pub threads: usize,
+}
+
+impl LoadRequest {
+    /// The usual options: cropped squares on white, 16 GiB of cache.
+    pub fn new(path: Option<&Path>, side: u32, cache: &Path) -> Self {
+        Self {
+            path: path.map(Path::to_owned),
+            side,
+            channels: None,
+            fit: Fit::Crop,
+            background: [255; 3],
+            seed: 0,
+            shares: Shares::default(),
+            strict: false,
+            cache: cache.to_owned(),
+            cache_bytes: 16 << 30,
+            threads: std::thread::available_parallelism().map_or(1, usize::from),
+        }
+    }
+
+    nestling_core::setters! {
+        channels: Option<u32>,
+        fit: Fit,
+        background: [u8; 3],
+        seed: u64,
+        shares: Shares,
+        strict: bool,
+        cache_bytes: u64,
+        threads: usize,
+    }
+
+    fn form(&self) -> Form {
+        let channels = if self.channels == Some(1) { 1 } else { 3 };
+        Form { side: self.side, channels, fit: self.fit, background: self.background }
+    }
+}
+
+/// What a load tells while it works.
+pub trait LoadProgress: Sync {
+    /// So many of so many files were opened.
+    fn opened(&self, _done: usize, _total: usize) {}
+    /// A sentence, for people.
+    fn note(&self, _text: &str) {}
+}
+
+impl LoadProgress for () {}
+
+/// Loads the data set that `request` names, whatever kind it is of.
+///
+/// # Errors
+/// [`DataError`] if there is none, if it cannot be used, or if the cache cannot be written.
+pub fn load(request: &LoadRequest, progress: &dyn LoadProgress) -> Result<LoadedData, DataError> {
+    match request.path.as_deref() {
+        None => idx_files::load(None),
+        Some(path) if idx_files::are_at(path) => idx_files::load(Some(path)),
+        Some(path) => {
+            let (scanned, source) = open(path, request, progress)?;
+            scanned.load(request, source)
+        }
+    }
+}
+
+/// Opens every picture at a path, and gives each its part, without loading them.
+///
+/// # Errors
+/// As [`load()`]; files that cannot be used are none, whatever the request says of them.
+pub fn scan(path: &Path, request: &LoadRequest, progress: &dyn LoadProgress) -> Result<ScanReport, DataError> {
+    let request = request.clone().strict(false);
+    let (scanned, _) = open(path, &request, progress)?;
+    Ok(scanned.report)
+}
+
+/// A source after its scan.
+struct Scanned {
+    name: String,
+    scan: Scan,
+    report: ScanReport,
+    labels: Vec<String>,
+    /// Part and class of each picture.
+    parts: Vec<Part>,
+    classes: Vec<u16>,
+    built: Built,
+}
+
+fn open(
+    path: &Path,
+    request: &LoadRequest,
+    progress: &dyn LoadProgress,
+) -> Result<(Scanned, Arc<dyn Source>), DataError> {
+    let source: Arc<dyn Source> = source::open(path)?.into();
+    let labels = class_names(path, &*source)?;
+    let options = BuildOptions {
+        form: request.form(),
+        folder: cache_folder(&request.cache, path),
+        max_bytes: request.cache_bytes,
+        threads: request.threads,
+    };
+    let mut built =
+        cache::build(&*source, options, &|done, total| progress.opened(done, total), &|text| progress.note(text))?;
+    let scan = Scan::new(&*source, std::mem::take(&mut built.opened));
+    if request.strict {
+        check_faults(&scan, source.entries().len())?;
+    }
+    let numbers: BTreeMap<&str, u16> = labels.iter().map(String::as_str).zip(0..).collect();
+    let class = |entry: usize| numbers[source.entries()[entry].class.as_str()];
+    let classes: Vec<u16> = scan.pictures.iter().map(|picture| class(picture.entry)).collect();
+    let parts = split(&candidates(&*source, &scan, &classes, request.seed), request.shares);
+    check_classes(&labels, &classes, &parts)?;
+    let report = ScanReport::new(&*source, &scan, &labels, &parts);
+    progress.note(&report.summary());
+    let name = path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned());
+    Ok((Scanned { name, scan, report, labels, parts, classes, built }, source))
+}
+
+/// A folder for the cache of one source.
+fn cache_folder(cache: &Path, path: &Path) -> PathBuf {
+    let real = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let name: String = path
+        .file_name()
+        .map(|name| name.to_string_lossy().chars().filter(char::is_ascii_alphanumeric).take(32).collect())
+        .unwrap_or_default();
+    cache.join(format!("{name}-{:016x}", xxh3_64(real.as_os_str().as_encoded_bytes())))
+}
+
+/// The classes of the training pictures, in natural order. Pictures without a part may be trained on.
+fn class_names(path: &Path, source: &dyn Source) -> Result<Vec<String>, DataError> {
+    let is_training = |part: Option<Part>| part.is_none_or(|part| part == Part::Training);
+    let of = |wanted: &dyn Fn(Option<Part>) -> bool| -> BTreeSet<&str> {
+        let entries = source.entries().iter().filter(|entry| wanted(entry.part));
+        entries.map(|entry| entry.class.as_str()).collect()
+    };
+    let known = of(&is_training);
+    for part in [Part::HeldOut, Part::Test] {
+        let of_part = of(&|found| found == Some(part));
+        let unknown: Vec<String> = of_part.difference(&known).map(ToString::to_string).collect();
+        if !unknown.is_empty() {
+            return Err(DataError::UnknownClasses { part, classes: unknown });
+        }
+    }
+    let mut labels: Vec<String> = known.into_iter().map(str::to_owned).collect();
+    labels.sort_by(|a, b| natural_order(a, b));
+    if !(2..=MAX_CLASSES).contains(&labels.len()) {
+        return Err(DataError::Classes { path: path.to_owned(), classes: labels.len() });
+    }
+    Ok(labels)
+}
+
+fn check_faults(scan: &Scan, files: usize) -> Result<(), DataError> {
+    let first: Vec<String> = scan.losses().map(|fault| format!("{} ({})", fault.path, fault.reason)).collect();
+    if first.is_empty() { Ok(()) } else { Err(DataError::Faults { count: first.len(), files, first }) }
+}
+
+fn candidates(source: &dyn Source, scan: &Scan, classes: &[u16], seed: u64) -> Vec<Candidate> {
+    let candidate = |(picture, &class): (&super::scan::ScannedPicture, &u16)| {
+        let entry = &source.entries()[picture.entry];
+        let draw = match &entry.group {
+            Some(group) => xxh3_64_with_seed(group.as_bytes(), seed),
+            None => picture.content.shuffled(seed),
+        };
+        Candidate { class: u32::from(class), part: entry.part, group: picture.group, draw }
+    };
+    scan.pictures.iter().zip(classes).map(candidate).collect()
+}
+
+fn check_classes(labels: &[String], classes: &[u16], parts: &[Part]) -> Result<(), DataError> {
+    let trained: BTreeSet<u16> =
+        classes.iter().zip(parts).filter(|(_, part)| **part == Part::Training).map(|(class, _)| *class).collect();
+    let empty: Vec<String> =
+        (0..).zip(labels).filter(|(class, _)| !trained.contains(class)).map(|(_, label)| label.clone()).collect();
+    if empty.is_empty() { Ok(()) } else { Err(DataError::EmptyClasses { classes: empty }) }
+}
+
+impl Scanned {
+    fn load(self, request: &LoadRequest, source: Arc<dyn Source>) -> Result<LoadedData, DataError> {
+        let is_grey = request.channels.is_none() && self.report.all_grey;
+        let channels = if is_grey { 1 } else { request.form().channels };
+        let preprocessing = self.preprocessing(channels);
+        let fill = std::array::from_fn(|channel| {
+            let mean = preprocessing.means[channel.min(preprocessing.means.len() - 1)];
+            (mean * 255.0).round() as u8
+        });
+        // A random order that the seed and the contents decide: any number of first pictures is a fair sample.
+        let mut order: Vec<usize> = (0..self.parts.len()).collect();
+        order.sort_by_key(|&at| (self.scan.pictures[at].content.shuffled(!request.seed), at));
+        let stored = order.iter().map(|&at| {
+            let picture = &self.scan.pictures[at];
+            let size = (picture.facts.width, picture.facts.height);
+            StoredPicture { entry: picture.entry, content: picture.content, size }
+        });
+        let squares = self.built.squares(source.clone(), stored.collect(), Finish { fill, is_grey })?;
+        let is_cached = squares.is_cached();
+        let store: Arc<dyn PixelStore> = Arc::new(squares);
+        let labels: Vec<u16> = order.iter().map(|&at| self.classes[at]).collect();
+        let all = Dataset::stored(request.side, channels, store, labels, self.labels.len() as u32);
+        let part = |part: Part| all.select((0..order.len()).filter(|&at| self.parts[order[at]] == part));
+        let names = |part: Part| {
+            let own = order.iter().filter(|&&at| self.parts[at] == part);
+            own.map(|&at| source.entries()[self.scan.pictures[at].entry].name.clone()).collect()
+        };
+        Ok(LoadedData {
+            name: self.name,
+            training: part(Part::Training),
+            held_out: Some(part(Part::HeldOut)),
+            test: part(Part::Test),
+            known: None,
+            labels: Some(self.labels),
+            preprocessing,
+            pictures: Some(PictureNames { held_out: names(Part::HeldOut), test: names(Part::Test) }),
+            scan: Some(self.report),
+            is_cached,
+        })
+    }
+
+    /// Normalises with the mean and deviation of the training pictures.
+    fn preprocessing(&self, channels: u32) -> Preprocessing {
+        let mut sums = ChannelSums::default();
+        let training = self.scan.pictures.iter().zip(&self.parts).filter(|(_, part)| **part == Part::Training);
+        training.for_each(|(picture, _)| sums.add(&picture.facts.sums));
+        let (means, standard_deviations) =
+            (0..channels as usize).map(|channel| sums.mean_and_deviation(channel)).unzip();
+        Preprocessing { means, standard_deviations, centre_fraction: 1.0 }
+    }
+}

@@ -1,0 +1,70 @@
+//! One picture: decoded, fitted into a square, measured.
+
+mod fault;
+mod measures;
+mod square;
+
+pub use fault::{Fault, FaultKind, is_named_as_picture, wrong_name};
+pub use measures::{ChannelSums, ContentHash, Thumbnail};
+pub use square::{Fit, Form};
+
+use nestling_pictures::{Picture, PictureOptions};
+use square::Square;
+
+/// Most bytes of a file, and about the most memory that decoding it takes.
+pub const MAX_BYTES: u64 = 512 << 20;
+
+/// All that is known of a picture after it was decoded.
+#[derive(Debug)]
+pub struct Inspected {
+    /// Columns, upright.
+    pub width: u32,
+    /// Rows, upright.
+    pub height: u32,
+    /// Whether it has no colour.
+    pub is_grey: bool,
+    /// A small copy, to compare with others.
+    pub thumbnail: Thumbnail,
+    /// Sums over the pixels of the square that are the picture's.
+    pub sums: ChannelSums,
+    /// The pixels of the square, in the form's channels.
+    pub pixels: Vec<u8>,
+}
+
+/// Decodes a picture from a file's bytes.
+///
+/// # Errors
+/// [`Fault`] if it cannot be used.
+pub fn decode(bytes: &[u8], background: [u8; 3]) -> Result<Picture, Fault> {
+    let options = PictureOptions::default().background(background).max_bytes(MAX_BYTES);
+    Picture::decode_with(bytes, &options).map_err(|error| Fault::of_picture(bytes, &error))
+}
+
+/// Decodes a picture, fits it into a square and measures it.
+///
+/// # Errors
+/// [`Fault`] if it cannot be used.
+pub fn inspect(bytes: &[u8], form: &Form) -> Result<Inspected, Fault> {
+    let picture = decode(bytes, form.background)?;
+    let image = picture.image();
+    let (width, height) = (image.width(), image.height());
+    let Square { pixels, target } = Square::of(&image, form);
+    let inside = form.pixels_of(&pixels, target);
+    Ok(Inspected {
+        width,
+        height,
+        is_grey: form.channels == 1 || pixels.as_chunks::<3>().0.iter().all(|[r, g, b]| r == g && g == b),
+        thumbnail: Thumbnail::of(&image),
+        sums: ChannelSums::of(inside, form.channels),
+        pixels,
+    })
+}
+
+/// The pixels of the square alone: the very ones that [`inspect`] gives.
+///
+/// # Errors
+/// [`Fault`] if the picture cannot be used.
+pub fn square_pixels(bytes: &[u8], form: &Form) -> Result<Vec<u8>, Fault> {
+    let picture = decode(bytes, form.background)?;
+    Ok(Square::of(&picture.image(), form).pixels)
+}

@@ -1,0 +1,92 @@
+//! Where labelled pictures come from: class folders, manifests and tar files behind one trait.
+
+mod folder;
+mod names;
+
+pub use names::natural_order;
+
+use crate::data::dataset::{DataError, Part};
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
+
+/// A labelled picture that has not been opened yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Its name, for people: the path below the given one. No two entries of a source have the same.
+    pub name: String,
+    /// Its class.
+    pub class: String,
+    /// Its use, if the source says so.
+    pub part: Option<Part>,
+    /// Pictures of one group belong to one part: those of one person, object or film.
+    pub group: Option<String>,
+}
+
+/// What a file system says of a picture, to notice a change without reading it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stamp {
+    /// Bytes.
+    pub size: u64,
+    /// Time of the last change in ns since 1970; 0 if it is not known.
+    pub modified: u64,
+    /// Where the picture begins in its file.
+    pub offset: u64,
+}
+
+/// Labelled pictures.
+pub trait Source: fmt::Debug + Send + Sync {
+    /// The kind of source, for people.
+    fn kind(&self) -> &'static str;
+
+    /// The pictures, in an order that does not depend on the file system.
+    fn entries(&self) -> &[Entry];
+
+    /// Remarks on what was left out, for people.
+    fn notes(&self) -> &[String];
+
+    /// The bytes of a picture, at most `limit` of them.
+    ///
+    /// # Errors
+    /// The system's.
+    fn read(&self, index: usize, limit: u64) -> io::Result<Vec<u8>>;
+
+    /// Its stamp.
+    ///
+    /// # Errors
+    /// The system's.
+    fn stamp(&self, index: usize) -> io::Result<Stamp>;
+
+    /// The file that holds only this picture, if there is one.
+    fn file(&self, index: usize) -> Option<PathBuf>;
+}
+
+/// Lists the pictures at a path, whatever kind of source it is.
+///
+/// # Errors
+/// [`DataError`] if there are none, or they cannot be listed.
+pub fn open(path: &Path) -> Result<Box<dyn Source>, DataError> {
+    let listing = |source| DataError::Listing { path: path.to_owned(), source };
+    if std::fs::metadata(path).map_err(listing)?.is_dir() {
+        return Ok(Box::new(folder::Folder::open(path)?));
+    }
+    let problem = "it is a file of another kind".to_owned();
+    Err(DataError::NoDataset { path: path.to_owned(), problem })
+}
+
+fn read_file(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(limit).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+fn stamp_of(path: &Path) -> io::Result<Stamp> {
+    let found = std::fs::metadata(path)?;
+    if !found.is_file() {
+        return Err(io::Error::other("it is not a file"));
+    }
+    let modified = found.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+    Ok(Stamp { size: found.len(), modified: modified.map_or(0, |time| time.as_nanos() as u64), offset: 0 })
+}
