@@ -2,7 +2,7 @@
 
 use crate::data::Dataset;
 use crate::model::Parameters;
-use crate::train::{TrainConfig, TrainError, Workers, step_children};
+use crate::train::{Lesson, TrainConfig, TrainError, Workers, step_children};
 use nestling_core::image::Preprocessing;
 use nestling_core::space::{Network, SpaceError, ValidatedSpace};
 use nestling_stopwatch::Stopwatch;
@@ -173,11 +173,11 @@ impl Measurement<'_> {
     fn rates(&self, workers: &Workers, count: u64, alone: bool) -> Result<Rates, TrainError> {
         let total = count * u64::from(self.config.batch_size);
         let indices: Vec<u32> = (0..total as u32).map(|index| index % self.images as u32).collect();
-        let children = |step| if alone { Ok(self.biggest.clone()) } else { self.sandwich(step) };
-        workers.step_of(0, 0, &indices, children(0)?)?; // warm: kernels are compiled, memory is there
+        let lesson = |step| if alone { Ok(self.biggest.clone()) } else { self.sandwich(step) }.map(Lesson::Sandwich);
+        workers.step_of(0, 0, &indices, &lesson(0)?)?; // warm: kernels are compiled, memory is there
         let stopwatch = Stopwatch::start();
         for step in 0..self.steps {
-            workers.step_of(step, 0, &indices, children(step)?)?;
+            workers.step_of(step, 0, &indices, &lesson(step)?)?;
         }
         let (seen, elapsed) = ((self.steps * total) as f64, stopwatch.elapsed());
         Ok(Rates { cpu: seen / elapsed.cpu_s(), wall: seen / elapsed.wall_s() })

@@ -42,4 +42,5 @@ pub mod space_file;
 mod synthetic;
 pub mod torch;
 pub mod train;
+pub mod transfer;
 pub mod untrained;

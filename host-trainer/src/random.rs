@@ -22,6 +22,8 @@ pub(crate) enum Purpose {
     Parity = 6,
     /// Weights and images of an untrained supernet.
     Untrained = 7,
+    /// Blocks of the biggest child that are left out.
+    StochasticDepth = 8,
 }
 
 /// The generator for one purpose at one place of the run.

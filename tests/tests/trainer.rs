@@ -8,9 +8,12 @@ use nestling_core::space::{
 use nestling_tests::{all_pixels, every_option, made_up_images, preprocessing, quick_config};
 use nestling_train::calibrate::calibrate;
 use nestling_train::evaluate::logits;
-use nestling_train::model::{Norm, Parameters, Resizer, activate, forward, kernels};
+use nestling_train::model::{Norm, Parameters, Regularisation, Resizer, activate, forward, kernels};
 use nestling_train::torch;
-use nestling_train::train::{Batch, Optimiser, StepOptions, TrainConfig, Trainer, sandwich_step, step_children};
+use nestling_train::train::{
+    Balance, Batch, Beginning, Distillation, Optimiser, Schedule, StepOptions, TrainConfig, Trainer, TrainingData,
+    UpdateRule, head_step, sandwich_step, step_children,
+};
 use rand::SeedableRng;
 use tch::{Device, Kind, Tensor};
 
@@ -117,7 +120,11 @@ fn check_stand_alone(space: SearchSpace) {
 fn batch(count: usize, resizer: &Resizer) -> Batch {
     let images = made_up_images(count, 11);
     let classes: Vec<i64> = images.labels.iter().map(|&label| i64::from(label)).collect();
-    Batch { images: resizer.upload(&all_pixels(&images)), classes: Tensor::from_slice(&classes), dropout: None }
+    Batch {
+        images: resizer.upload(&all_pixels(&images)),
+        classes: Tensor::from_slice(&classes),
+        regularisation: Regularisation::default(),
+    }
 }
 
 #[test]
@@ -134,7 +141,7 @@ fn check_zero_gradient(space: SearchSpace) {
     // Two small children: much of the supernet is outside both.
     let children =
         [space.lower(&space.smallest()).unwrap(), space.lower(&Child { resolution: 24, ..space.smallest() }).unwrap()];
-    let options = StepOptions { label_smoothing: 0.1, share: 1.0 };
+    let options = StepOptions { label_smoothing: 0.1, ..StepOptions::default() };
     sandwich_step(&parameters, &children, &resizer, &batch(16, &resizer), options);
     let gradient = parameters.gradient();
     let mut got = vec![0.0f32; values.len()];
@@ -170,7 +177,7 @@ fn check_slope(space: SearchSpace) {
     assert_eq!(children.len(), 4);
     assert_eq!((&children[0].child, &children[3].child), (&space.biggest(), &space.smallest()));
     let parameters = Parameters::from_values(&space, &values, Device::Cpu);
-    let options = StepOptions { label_smoothing: 0.1, share: 1.0 };
+    let options = StepOptions { label_smoothing: 0.1, ..StepOptions::default() };
     let losses = sandwich_step(&parameters, &children, &resizer, &batch, options);
     let gradient = parameters.gradient();
     // Cross entropy of the biggest, then divergences from it, which are never negative.
@@ -317,17 +324,44 @@ fn a_resumed_run_ends_bit_equal_to_one_that_was_not_stopped() {
         }
         trainer.checkpoint()
     };
-    let start = |from| Trainer::new(quick_config(), from, &images, &preprocessing(), Device::Cpu).unwrap();
-    let whole = finish(start(None), 3);
+    let preprocessing = preprocessing();
+    let data = TrainingData { images: &images, held_out: None, preprocessing: &preprocessing };
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("checkpoint");
-    finish(start(None), 1).write(&path).unwrap();
-    let resumed = finish(start(Some(nestling_train::train::Checkpoint::read(&path).unwrap())), 3);
-    assert_eq!(whole.step, resumed.step);
     let bits = |values: &[f32]| values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
-    assert!(bits(&whole.weights) == bits(&resumed.weights), "weights differ");
-    assert!(bits(&whole.momentum) == bits(&resumed.momentum), "momentum differs");
-    assert!(bits(&whole.average) == bits(&resumed.average), "averaged weights differ");
+    let other_rules = TrainConfig {
+        optimiser: UpdateRule::Rmsprop,
+        learning_rate: 0.01,
+        body_rate: 0.5,
+        head_epochs: 1,
+        schedule: Schedule::Cosine,
+        max_gradient_norm: 1.0,
+        stochastic_depth: 0.2,
+        join_epochs: 1.0,
+        distillation: Distillation::AlphaDivergence,
+        balance: Balance::Sampling,
+        ..quick_config()
+    };
+    let weighted =
+        TrainConfig { optimiser: UpdateRule::Adamw, learning_rate: 1e-3, balance: Balance::Weights, ..quick_config() };
+    for config in [quick_config(), other_rules, weighted] {
+        let start = |beginning| {
+            let mut trainer = Trainer::new(config.clone(), beginning, &data, Device::Cpu).unwrap();
+            if trainer.head_steps() > 0 {
+                trainer.train_head(|_| ()).unwrap();
+            }
+            trainer
+        };
+        let whole = finish(start(Beginning::Random), 3);
+        finish(start(Beginning::Random), 1).write(&path).unwrap();
+        let run = nestling_train::train::Checkpoint::read(&path).unwrap();
+        let resumed = finish(start(Beginning::Run(Box::new(run))), 3);
+        assert_eq!(whole.step, resumed.step);
+        assert!(bits(&whole.weights) == bits(&resumed.weights), "weights differ: {config:?}");
+        assert!(bits(&whole.momentum) == bits(&resumed.momentum), "momentum differs: {config:?}");
+        assert!(bits(&whole.average) == bits(&resumed.average), "averaged weights differ: {config:?}");
+        assert!(whole.square == resumed.square, "mean squares differ: {config:?}");
+    }
     // Every truncation of the file is an error, none a panic.
     let bytes = std::fs::read(&path).unwrap();
     for length in (0..bytes.len()).step_by(997) {
@@ -344,7 +378,7 @@ fn only_the_biggest_child_is_regularised() {
     // Weight decay: once a step on weights, whatever the number of children; never on batch norm or bias.
     let config = TrainConfig { momentum: 0.5, weight_decay: 0.1, ..quick_config() };
     let parameters = Parameters::from_values(&space, &values, Device::Cpu);
-    let mut optimiser = Optimiser::new(parameters.flat(), parameters.decay_mask());
+    let mut optimiser = Optimiser::new(UpdateRule::Sgd, parameters.flat(), parameters.decay_mask(), None);
     optimiser.update(parameters.flat(), &parameters.flat().zeros_like(), 0.2, &config, 0);
     let after = parameters.values();
     for parameter in &space.layout().parameters {
@@ -359,11 +393,69 @@ fn only_the_biggest_child_is_regularised() {
         let parameters = Parameters::from_values(&space, &values, Device::Cpu);
         let mut batch = batch(8, &resizer);
         let width = i64::from(space.lower(&space.biggest()).unwrap().classifier_inputs());
-        batch.dropout = Some(Tensor::zeros([8, width], (Kind::Float, Device::Cpu)));
-        sandwich_step(&parameters, children, &resizer, &batch, StepOptions { label_smoothing: 0.1, share: 1.0 });
+        batch.regularisation.dropout = Some(Tensor::zeros([8, width], (Kind::Float, Device::Cpu)));
+        sandwich_step(
+            &parameters,
+            children,
+            &resizer,
+            &batch,
+            StepOptions { label_smoothing: 0.1, ..StepOptions::default() },
+        );
         parameters.gradient().narrow(0, 0, 9).abs().max().double_value(&[])
     };
     let (biggest, smallest) = (space.lower(&space.biggest()).unwrap(), space.lower(&space.smallest()).unwrap());
     assert_eq!(stem_gradient(std::slice::from_ref(&biggest)), 0.0);
     assert!(stem_gradient(&[biggest, smallest]) > 0.0);
+}
+
+/// A block that is left out passes its input on, and has no gradient.
+#[test]
+fn stochastic_depth_leaves_out_whole_blocks_of_single_images() {
+    torch::initialise();
+    let space = SearchSpace::fashion().validated().unwrap();
+    let network = space.lower(&space.biggest()).unwrap();
+    let parameters = Parameters::from_values(&space, &lively_weights(&space), Device::Cpu);
+    let resizer = Resizer::new(&space, &preprocessing(), 28, Device::Cpu);
+    let images = resizer.resize(&batch(4, &resizer).images, network.child.resolution);
+    let blocks = network.layers.iter().filter(|layer| layer.residual.is_some()).count();
+    assert!(blocks > 1);
+    let logits = |values: [f32; 4]| {
+        let mask = Tensor::from_slice(&values).view([4, 1, 1, 1]);
+        let depth = (0..blocks).map(|_| mask.shallow_clone()).collect();
+        let random = Regularisation { depth, ..Regularisation::default() };
+        forward(&network, &parameters, &images, Norm::Batch, Some(&random))
+    };
+    let plain = forward(&network, &parameters, &images, Norm::Batch, None);
+    let apart = |a: &Tensor, b: &Tensor| (a - b).abs().max().double_value(&[]);
+    assert!(apart(&logits([1.0; 4]), &plain) < 1e-4);
+    assert!(apart(&logits([1.0, 0.0, 1.0, 1.0]), &plain) > 1e-3);
+    // All are left out: the projections that close them have no gradient.
+    logits([0.0; 4]).sum(Kind::Float).backward();
+    let gradient = parameters.gradient();
+    for convolution in space.layout().convolutions.iter().filter(|convolution| convolution.closes_skip) {
+        let range = space.layout().parameters[convolution.scale_or_bias].range();
+        let part = gradient.narrow(0, range.start as i64, range.len() as i64);
+        assert_eq!(part.abs().max().double_value(&[]), 0.0, "{}", convolution.name);
+    }
+}
+
+#[test]
+fn the_head_alone_learns_in_its_phase() {
+    torch::initialise();
+    let space = SearchSpace::fashion().validated().unwrap();
+    let biggest = space.lower(&space.biggest()).unwrap();
+    let parameters = Parameters::from_values(&space, &lively_weights(&space), Device::Cpu);
+    let resizer = Resizer::new(&space, &preprocessing(), 28, Device::Cpu);
+    let options = StepOptions { label_smoothing: 0.1, ..StepOptions::default() };
+    let head = head_step(&parameters, &biggest, &resizer, &batch(8, &resizer), options);
+    let of_head = parameters.gradient();
+    let whole = Parameters::from_values(&space, &parameters.values(), Device::Cpu);
+    let all = sandwich_step(&whole, std::slice::from_ref(&biggest), &resizer, &batch(8, &resizer), options);
+    assert!((head[0] - all[0]).abs() < 1e-5, "{head:?} {all:?}");
+    let classifier = space.layout().convolutions.last().unwrap();
+    let start = space.layout().parameters[classifier.weight].offset as i64;
+    let (body, rest) = (of_head.narrow(0, 0, start), of_head.size()[0] - start);
+    assert_eq!(body.abs().max().double_value(&[]), 0.0);
+    let apart = (of_head.narrow(0, start, rest) - whole.gradient().narrow(0, start, rest)).abs().max();
+    assert!(apart.double_value(&[]) < 1e-5 && of_head.abs().max().double_value(&[]) > 1e-3);
 }

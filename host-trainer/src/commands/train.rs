@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 use nestling_train::run_folder::RunFolder;
 use nestling_train::torch;
-use nestling_train::train::{Checkpoint, EpochReport, TrainConfig, Trainer};
+use nestling_train::train::{Beginning, Checkpoint, EpochReport, TrainConfig, Trainer, TrainingData};
 use serde_json::json;
 use std::path::PathBuf;
 use tch::Device;
@@ -93,7 +93,9 @@ impl Train {
         let config = self.config(checkpoint.as_ref(), device)?;
         let data = self.run.data.load_for(&config.space)?;
         let step = checkpoint.as_ref().map(|found| found.step);
-        let trainer = Trainer::new(config, checkpoint, &data.training, &data.preprocessing, device)?;
+        let data = TrainingData { images: &data.training, held_out: None, preprocessing: &data.preprocessing };
+        let beginning = checkpoint.map_or(Beginning::Random, |run| Beginning::Run(Box::new(run)));
+        let trainer = Trainer::new(config, beginning, &data, device)?;
         let epochs = step.map(|step| folder.epochs(step)).transpose()?.unwrap_or_default();
         if step.is_some() {
             say(&format!("going on after epoch {}", trainer.epochs_done()));

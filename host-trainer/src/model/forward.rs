@@ -84,23 +84,34 @@ pub fn activate(x: Tensor, activation: Activation) -> Tensor {
     }
 }
 
+/// Random changes of a forward pass while training, of the biggest child only. Masks are already divided by the
+/// survival rate.
+#[derive(Debug, Default)]
+pub struct Regularisation {
+    /// Dropout of the classifier's input, `[count, channels]`.
+    pub dropout: Option<Tensor>,
+    /// Stochastic depth: one mask `[count, 1, 1, 1]` for each layer that adds an earlier output, or none at all.
+    pub depth: Vec<Tensor>,
+}
+
 /// Runs a child on a batch of normalised images `[count, channels, resolution, resolution]`; returns logits
 /// `[count, classes]`.
 ///
-/// `dropout` is a mask for the classifier's input, already divided by the survival rate. The child is an argument,
-/// never a hidden state of the model.
+/// The child is an argument, never a hidden state of the model.
 pub fn forward(
     network: &Network,
     parameters: &Parameters,
     images: &Tensor,
     norm: Norm<'_>,
-    dropout: Option<&Tensor>,
+    regularisation: Option<&Regularisation>,
 ) -> Tensor {
     let mut outputs: Vec<Tensor> = Vec::with_capacity(network.layers.len());
     let mut normalised = 0;
+    let mut depth = regularisation.map(|of| of.depth.iter()).unwrap_or_default();
     for (index, layer) in network.layers.iter().enumerate() {
         let input = layer.input.map_or(images, |from| &outputs[from]);
-        let mask = dropout.filter(|_| index + 1 == network.layers.len());
+        let kept = layer.residual.and_then(|_| depth.next());
+        let mask = regularisation.and_then(|of| of.dropout.as_ref()).filter(|_| index + 1 == network.layers.len());
         let dropped = mask.map(|mask| input.flatten(1, -1) * mask);
         let gate = layer.gate.map(|from| &outputs[from]);
         let mut x = layer_output(layer, parameters, dropped.as_ref().unwrap_or(input), gate);
@@ -111,7 +122,7 @@ pub fn forward(
                 x = x.permute([0, 2, 3, 1]).contiguous().permute([0, 3, 1, 2]);
             }
             let (means, variances) = match norm {
-                Norm::Batch if x.device() == Device::Cpu && is_fused(layer.shape.activation) => {
+                Norm::Batch if x.device() == Device::Cpu && is_fused(layer.shape.activation) && kept.is_none() => {
                     let beta = beta.unwrap_or_else(|| gamma.zeros_like());
                     let residual = layer.residual.map(|index| &outputs[index]);
                     outputs.push(fused_norm(&x, &gamma, &beta, residual, layer.shape.activation, epsilon));
@@ -134,6 +145,9 @@ pub fn forward(
                 false,
             );
             normalised += 1;
+        }
+        if let Some(kept) = kept {
+            x *= kept;
         }
         if let Some(index) = layer.residual {
             x += &outputs[index];

@@ -131,6 +131,21 @@ impl Parameters {
         }
     }
 
+    /// The factor of each parameter's learning rate: `body` for all but the classifier's, whose is 1. Nothing if all are
+    /// 1.
+    pub fn rates(&self, body: f64) -> Option<Tensor> {
+        if body == 1.0 {
+            return None;
+        }
+        let mut rates = vec![body as f32; self.layout().len()];
+        if let Some(classifier) = self.layout().convolutions.last() {
+            for parameter in [classifier.weight, classifier.scale_or_bias] {
+                rates[self.layout().parameters[parameter].range()].fill(1.0);
+            }
+        }
+        Some(Tensor::from_slice(&rates).to_device(self.flat.device()))
+    }
+
     /// 1 where weight decay applies (weights), 0 elsewhere (batch norm and bias), as one flat tensor.
     pub fn decay_mask(&self) -> Tensor {
         let mut mask = vec![0.0f32; self.layout().len()];

@@ -4,8 +4,8 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-/// Everything that a run needs to go on as if it had never stopped: a safetensors file with three flat tensors
-/// (`weights`, `momentum`, `average`) and the configuration, step, CPU and wall seconds as metadata.
+/// Everything that a run needs to go on as if it had never stopped: a safetensors file with flat tensors (`weights`,
+/// `momentum`, `average`, and `square` if the update rule has it) and the configuration, step, CPU and wall seconds as metadata.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Checkpoint {
     /// The configuration of the run.
@@ -22,6 +22,8 @@ pub struct Checkpoint {
     pub weights: Vec<f32>,
     /// The optimiser's momentum.
     pub momentum: Vec<f32>,
+    /// The optimiser's mean squared gradient, of rules that have one.
+    pub square: Option<Vec<f32>>,
     /// Running average of the weights.
     pub average: Vec<f32>,
 }
@@ -58,6 +60,7 @@ impl CheckpointError {
 }
 
 const TENSORS: [&str; 3] = ["weights", "momentum", "average"];
+const SQUARE: &str = "square";
 
 impl Checkpoint {
     /// The weights that ship: the running average, or the weights themselves without one.
@@ -81,7 +84,8 @@ impl Checkpoint {
         ]);
         metadata.extend(self.images.clone().map(|images| ("images".to_owned(), images)));
         let mut views = Vec::new();
-        for (name, values) in TENSORS.iter().zip([&self.weights, &self.momentum, &self.average]) {
+        let tensors = TENSORS.into_iter().zip([&self.weights, &self.momentum, &self.average]);
+        for (name, values) in tensors.chain(self.square.as_ref().map(|square| (SQUARE, square))) {
             let bytes = bytemuck::cast_slice(values);
             views.push((name, TensorView::new(Dtype::F32, vec![values.len()], bytes).map_err(|error| encode(&error))?));
         }
@@ -124,6 +128,7 @@ impl Checkpoint {
             weights: vector("weights")?,
             momentum: vector("momentum")?,
             average: vector("average")?,
+            square: tensors.names().contains(&SQUARE).then(|| vector(SQUARE)).transpose()?,
             config,
         })
     }

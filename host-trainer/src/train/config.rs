@@ -1,7 +1,20 @@
-use super::TrainError;
+use super::{Distillation, Schedule, TrainError, UpdateRule};
 use crate::data::Augmentation;
 use nestling_core::space::{SearchSpace, ValidatedSpace};
 use serde::{Deserialize, Serialize};
+
+/// What rare classes get while training. Validation and calibration keep the natural frequencies.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Balance {
+    /// Nothing.
+    #[default]
+    Natural,
+    /// The loss of an image is weighted by the inverse frequency of its class; the mean weight is 1.
+    Weights,
+    /// Every class is drawn as often.
+    Sampling,
+}
 
 /// Every hyper-parameter of a run. Unknown keys are refused; the resolved values are stored in each checkpoint.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -17,6 +30,17 @@ pub struct TrainConfig {
     pub workers: u32,
     /// Highest learning rate.
     pub learning_rate: f64,
+    /// Factor of the learning rate for all weights but the classifier's: below 1 where they start trained.
+    pub body_rate: f64,
+    /// Epochs at the start in which the classifier alone learns, from the features of the biggest child. They come
+    /// before `epochs` and have no schedule.
+    pub head_epochs: u32,
+    /// Learning rate of these epochs.
+    pub head_learning_rate: f64,
+    /// The update rule.
+    pub optimiser: UpdateRule,
+    /// How the learning rate falls after the warm-up.
+    pub schedule: Schedule,
     /// Steps of linear warm-up, in epochs.
     pub warmup_epochs: f64,
     /// Share of the run at which the rate reaches its constant ending (BigNAS: exponential decay, constant ending).
@@ -24,16 +48,32 @@ pub struct TrainConfig {
     /// The constant ending, as a share of the highest rate. BigNAS ends at 5 % after 360 epochs. A run of a dozen
     /// epochs with averaged weights does better with 10 %, because the average already removes the noise.
     pub constant_ending: f64,
-    /// Nesterov momentum.
+    /// Momentum: Nesterov's for `sgd`, TensorFlow's for `rmsprop`, the first moment's decay for `adamw`.
     pub momentum: f64,
+    /// Decay of the mean squared gradient, for `rmsprop` (0.9 in EfficientNet) and `adamw` (0.999).
+    pub square_decay: f64,
+    /// Added to the mean squared gradient (`rmsprop`, within the root: 1e-3 in EfficientNet) or to its root (`adamw`,
+    /// 1e-8).
+    pub epsilon: f64,
+    /// Longest gradient of a step; a longer one is shortened to it. 0: no bound.
+    pub max_gradient_norm: f64,
     /// L2 on weights, once a step. The biggest child holds every weight, so this regularises the biggest only.
     pub weight_decay: f64,
     /// Label smoothing of the biggest child's loss.
     pub label_smoothing: f64,
     /// Dropout before the classifier, of the biggest child only.
     pub dropout: f64,
+    /// Largest probability with which a block that adds its input is left out, of the biggest child only. It grows
+    /// linearly from the first of these blocks to the last (stochastic depth, Huang et al., 2016).
+    pub stochastic_depth: f64,
     /// Random children a step, beside the biggest and the smallest (BigNAS: 2).
     pub random_children: u32,
+    /// Epochs in which the biggest child learns alone, before the others join.
+    pub join_epochs: f64,
+    /// The loss of the children that learn from the biggest.
+    pub distillation: Distillation,
+    /// What rare classes get.
+    pub balance: Balance,
     /// Decay a step of the running average of the weights, which is evaluated and shipped; 0 ships the weights
     /// themselves.
     pub average_decay: f64,
@@ -58,14 +98,26 @@ impl Default for TrainConfig {
             batch_size: 128,
             workers: 2,
             learning_rate: 0.4,
+            body_rate: 1.0,
+            head_epochs: 0,
+            head_learning_rate: 0.05,
+            optimiser: UpdateRule::Sgd,
+            schedule: Schedule::Exponential,
             warmup_epochs: 0.5,
             decay_until: 0.9,
             constant_ending: 0.1,
             momentum: 0.9,
+            square_decay: 0.9,
+            epsilon: 1e-3,
+            max_gradient_norm: 0.0,
             weight_decay: 1e-4,
             label_smoothing: 0.1,
             dropout: 0.0,
+            stochastic_depth: 0.0,
             random_children: 2,
+            join_epochs: 0.0,
+            distillation: Distillation::CrossEntropy,
+            balance: Balance::Natural,
             average_decay: 0.999,
             // A dozen epochs do not overfit, and changed images slow them down: all shoes face left, all is centred.
             augmentation: Augmentation { flip: false, shift: 0 },
@@ -101,6 +153,13 @@ impl TrainConfig {
         check("label_smoothing", share.contains(&self.label_smoothing), &self.label_smoothing, "from 0 to below 1")?;
         check("dropout", share.contains(&self.dropout), &self.dropout, "from 0 to below 1")?;
         check("average_decay", share.contains(&self.average_decay), &self.average_decay, "from 0 to below 1")?;
+        check("stochastic_depth", share.contains(&self.stochastic_depth), &self.stochastic_depth, "from 0 to below 1")?;
+        check("body_rate", (0.0..=1.0).contains(&self.body_rate), &self.body_rate, "from 0 to 1")?;
+        check("head_learning_rate", self.head_learning_rate > 0.0, &self.head_learning_rate, "above 0")?;
+        check("square_decay", share.contains(&self.square_decay), &self.square_decay, "from 0 to below 1")?;
+        check("epsilon", self.epsilon > 0.0, &self.epsilon, "above 0")?;
+        check("max_gradient_norm", self.max_gradient_norm >= 0.0, &self.max_gradient_norm, "0 or more")?;
+        check("join_epochs", self.join_epochs >= 0.0, &self.join_epochs, "0 or more")?;
         check("held_out", self.held_out > 0, &self.held_out, "at least 1")?;
         check("probe_calibration", self.probe_calibration > 0, &self.probe_calibration, "at least 1")?;
         check("probe_images", self.probe_images > 0, &self.probe_images, "at least 1")?;

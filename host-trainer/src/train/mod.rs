@@ -2,10 +2,14 @@
 //!
 //! ```text
 //! config       every hyper-parameter
+//! recipe       named sets of them
 //! sandwich     one step, in the order of the paper
+//! distillation the loss of the children that learn from the biggest
 //! workers      threads that share a step
 //! schedule     the learning rate
 //! optimiser    the update of the weights
+//! order        the images of an epoch
+//! probes       children whose accuracy is followed
 //! resume       what may change when a run goes on
 //! trainer      the loop over epochs
 //! checkpoint   the file from which a run continues
@@ -13,8 +17,12 @@
 
 mod checkpoint;
 mod config;
+mod distillation;
 mod error;
 mod optimiser;
+mod order;
+mod probes;
+mod recipe;
 mod resume;
 mod sandwich;
 mod schedule;
@@ -22,11 +30,14 @@ mod trainer;
 mod workers;
 
 pub use checkpoint::{Checkpoint, CheckpointError};
-pub use config::TrainConfig;
+pub use config::{Balance, TrainConfig};
+pub use distillation::Distillation;
 pub use error::TrainError;
-pub use optimiser::Optimiser;
+pub use optimiser::{Optimiser, OptimiserState, UpdateRule};
+pub use probes::Probe;
+pub use recipe::Recipe;
 pub use resume::{Change, Difference, differences};
-pub use sandwich::{Batch, StepOptions, sandwich_step, step_children};
-pub use schedule::learning_rate;
-pub use trainer::{EpochReport, Probe, TrainSummary, Trainer};
-pub use workers::{StepOutcome, Workers};
+pub use sandwich::{Batch, StepOptions, head_step, sandwich_step, step_children};
+pub use schedule::{RateSchedule, Schedule, learning_rate};
+pub use trainer::{Beginning, EpochReport, TrainSummary, Trainer, TrainingData};
+pub use workers::{Lesson, StepOutcome, Workers};

@@ -1,30 +1,42 @@
 //! One step of BigNAS training, in the order of the paper.
 
+use super::Distillation;
 use super::TrainConfig;
-use crate::model::{Norm, Parameters, Resizer, forward};
+use crate::model::{Norm, Parameters, Regularisation, Resizer, forward, layer_output};
 use crate::random::{Purpose, generator};
 use nestling_core::space::{Network, SpaceError, ValidatedSpace};
 use rand::RngExt;
-use tch::{Kind, Reduction, Tensor};
+use tch::{Kind, Reduction, Tensor, no_grad};
 
 /// The images of one step, at their own size, with their classes.
 #[derive(Debug)]
 pub struct Batch {
-    /// `[count, 1, side, side]`, 0 to 255.
+    /// `[count, channels, side, side]`, 0 to 255.
     pub images: Tensor,
     /// `[count]`, 64-bit.
     pub classes: Tensor,
-    /// Dropout mask of the biggest child's classifier input, `[count, head width]`.
-    pub dropout: Option<Tensor>,
+    /// What the biggest child is regularised by.
+    pub regularisation: Regularisation,
 }
 
 /// Options of one step.
 #[derive(Clone, Copy, Debug)]
-pub struct StepOptions {
+pub struct StepOptions<'a> {
     /// Label smoothing of the biggest child.
     pub label_smoothing: f64,
+    /// The weight of each class in the biggest child's loss; all are 1 if not given.
+    pub class_weights: Option<&'a Tensor>,
+    /// The loss of the other children.
+    pub distillation: Distillation,
     /// Factor of each gradient: this worker's share of the whole batch.
     pub share: f64,
+}
+
+impl Default for StepOptions<'_> {
+    /// The whole batch, as BigNAS has it, without smoothing.
+    fn default() -> Self {
+        Self { label_smoothing: 0.0, class_weights: None, distillation: Distillation::default(), share: 1.0 }
+    }
 }
 
 /// The children of a step: the biggest first, then random ones, the smallest last (BigNAS, sandwich rule).
@@ -47,48 +59,87 @@ pub fn sandwich_step(
     children: &[Network],
     resizer: &Resizer,
     batch: &Batch,
-    options: StepOptions,
+    options: StepOptions<'_>,
 ) -> Vec<f64> {
     let [biggest, others @ ..] = children else { return Vec::new() };
     // Every child sees the same images at its own resolution, normalised by the statistics of this batch.
-    let logits_of = |network: &Network, dropout: Option<&Tensor>| {
+    let logits_of = |network: &Network, regularisation: Option<&Regularisation>| {
         let images = resizer.resize(&batch.images, network.child.resolution);
-        forward(network, parameters, &images, Norm::Batch, dropout)
+        forward(network, parameters, &images, Norm::Batch, regularisation)
     };
 
-    // The biggest child alone learns the labels, and it alone is regularised: by label smoothing and dropout here, by
-    // weight decay in the optimiser.
-    let logits = logits_of(biggest, batch.dropout.as_ref());
+    // The biggest child alone learns the labels, and it alone is regularised: by label smoothing, dropout and stochastic
+    // depth here, by weight decay in the optimiser.
+    let logits = logits_of(biggest, Some(&batch.regularisation));
     let smoothing = options.label_smoothing;
-    let loss = logits.cross_entropy_loss(&batch.classes, None::<&Tensor>, Reduction::Mean, -100, smoothing);
+    let loss = logits.cross_entropy_loss(&batch.classes, options.class_weights, Reduction::Mean, -100, smoothing);
     (&loss * options.share).backward();
     let mut losses = vec![loss.double_value(&[])];
 
     // Inplace distillation: its answers in this very step are the soft labels of all other children.
     let soft_labels = logits.detach().softmax(-1, Kind::Float);
-    let count = soft_labels.size()[0] as f64;
-    let entropy = -(&soft_labels * soft_labels.clamp_min(1e-12).log()).sum(Kind::Float) / count;
-    let entropy = entropy.double_value(&[]);
 
     // Sandwich rule: random children and the smallest follow, and all gradients add up before one update.
     for network in others {
-        let log_probabilities = logits_of(network, None).log_softmax(-1, Kind::Float);
-        let cross_entropy = -(&soft_labels * log_probabilities).sum(Kind::Float) / count;
-        (&cross_entropy * options.share).backward();
-        losses.push(cross_entropy.double_value(&[]) - entropy);
+        let logits = logits_of(network, None);
+        let loss = options.distillation.loss(&soft_labels, &logits);
+        (&loss * options.share).backward();
+        losses.push(divergence(&soft_labels, &logits.detach()));
     }
     losses
 }
 
-/// The dropout mask of `count` images for a classifier input of `width` channels; `None` without dropout.
-pub(super) fn dropout_mask(config: &TrainConfig, step: u64, worker: u64, count: usize, width: u32) -> Option<Tensor> {
-    if config.dropout == 0.0 {
-        return None;
-    }
-    let mut random = generator(config.seed, Purpose::Dropout, step * 256 + worker);
-    let survival = 1.0 - config.dropout;
-    let values: Vec<f32> = (0..count * width as usize)
-        .map(|_| if random.random_bool(survival) { (1.0 / survival) as f32 } else { 0.0 })
-        .collect();
-    Some(Tensor::from_slice(&values).view([count as i64, i64::from(width)]))
+/// Adds the gradient of the classifier alone, from the features of the biggest child: the rest of the network is not
+/// trained. Returns the loss.
+pub fn head_step(
+    parameters: &Parameters,
+    biggest: &Network,
+    resizer: &Resizer,
+    batch: &Batch,
+    options: StepOptions<'_>,
+) -> Vec<f64> {
+    let mut body = biggest.clone();
+    let Some(classifier) = body.layers.pop() else { return Vec::new() };
+    let features = no_grad(|| {
+        let images = resizer.resize(&batch.images, biggest.child.resolution);
+        forward(&body, parameters, &images, Norm::Batch, None)
+    });
+    let features = features.unsqueeze(-1).unsqueeze(-1);
+    let logits = layer_output(&classifier, parameters, &features, None).flatten(1, -1);
+    let smoothing = options.label_smoothing;
+    let loss = logits.cross_entropy_loss(&batch.classes, options.class_weights, Reduction::Mean, -100, smoothing);
+    (&loss * options.share).backward();
+    vec![loss.double_value(&[])]
+}
+
+/// Mean KL divergence of a child's answers from the soft labels.
+fn divergence(soft_labels: &Tensor, logits: &Tensor) -> f64 {
+    let ratio = soft_labels.clamp_min(1e-12).log() - logits.log_softmax(-1, Kind::Float);
+    (soft_labels * ratio).sum(Kind::Float).double_value(&[]) / soft_labels.size()[0] as f64
+}
+
+/// What regularises the biggest child in the step of a worker, for `count` images.
+pub(super) fn regularisation(
+    config: &TrainConfig,
+    step: u64,
+    worker: u64,
+    biggest: &Network,
+    count: usize,
+) -> Regularisation {
+    let mask = |random: &mut dyn FnMut(f64) -> bool, survival: f64, width: usize| {
+        let value = |_| if random(survival) { (1.0 / survival) as f32 } else { 0.0 };
+        Tensor::from_slice(&(0..count * width).map(value).collect::<Vec<f32>>()).view([count as i64, width as i64])
+    };
+    let mut draws = generator(config.seed, Purpose::Dropout, step * 256 + worker);
+    let width = biggest.classifier_inputs() as usize;
+    let dropout =
+        (config.dropout > 0.0).then(|| mask(&mut |survival| draws.random_bool(survival), 1.0 - config.dropout, width));
+    let mut draws = generator(config.seed, Purpose::StochasticDepth, step * 256 + worker);
+    let skips = biggest.layers.iter().filter(|layer| layer.residual.is_some()).count();
+    let blocks = if config.stochastic_depth > 0.0 { skips } else { 0 };
+    let depth = (0..blocks).map(|block| {
+        let survival = 1.0 - config.stochastic_depth * (block + 1) as f64 / skips as f64;
+        mask(&mut |survival| draws.random_bool(survival), survival, 1).view([count as i64, 1, 1, 1])
+    });
+    Regularisation { dropout, depth: depth.collect() }
 }

@@ -1,19 +1,60 @@
-/// Exponential decay with constant ending (BigNAS, convergence behaviour), after a linear warm-up.
-///
-/// The rate is `highest` after `warmup` of `steps` steps. It falls to `ending * highest` at `decay_until * steps`, and
-/// stays there.
+use serde::{Deserialize, Serialize};
+
+/// How the learning rate falls after a linear warm-up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Schedule {
+    /// Exponentially to the constant ending, and stays there (BigNAS, convergence behaviour).
+    #[default]
+    Exponential,
+    /// Half a cosine to the constant ending at the last step (Loshchilov and Hutter, 2017).
+    Cosine,
+}
+
+/// The numbers of a schedule.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct RateSchedule {
+    /// The form.
+    pub schedule: Schedule,
+    /// All steps.
+    pub steps: u64,
+    /// Steps of the warm-up.
+    pub warmup: u64,
+    /// Share of the steps after which the ending begins; a cosine takes all.
+    pub decay_until: f64,
+    /// The constant ending, as a share of the highest rate.
+    pub ending: f64,
+    /// The highest rate.
+    pub highest: f64,
+}
+
+/// The learning rate of a step.
 ///
 /// ```
-/// use nestling_train::train::learning_rate;
-/// let rate = |step| learning_rate(step, 1000, 100, 0.5, 0.05, 0.2);
+/// use nestling_train::train::{RateSchedule, Schedule, learning_rate};
+/// let schedule = Schedule::Exponential;
+/// let of = RateSchedule { schedule, steps: 1000, warmup: 100, decay_until: 0.5, ending: 0.05, highest: 0.2 };
+/// let rate = |step| learning_rate(step, &of);
 /// assert!((rate(49) - 0.1).abs() < 1e-12); // half way through the warm-up
 /// assert!((rate(500) - 0.01).abs() < 1e-12 && rate(501) == rate(999));
+/// let cosine = RateSchedule { schedule: Schedule::Cosine, ending: 0.0, ..of };
+/// assert!((learning_rate(550, &cosine) - 0.1).abs() < 1e-12 && learning_rate(1000, &cosine) < 1e-12);
 /// ```
-pub fn learning_rate(step: u64, steps: u64, warmup: u64, decay_until: f64, ending: f64, highest: f64) -> f64 {
+pub fn learning_rate(step: u64, of: &RateSchedule) -> f64 {
+    let &RateSchedule { schedule, steps, warmup, decay_until, ending, highest } = of;
     if step < warmup {
         return highest * (step + 1) as f64 / warmup as f64;
     }
-    let decay_steps = (decay_until * steps as f64 - warmup as f64).max(1.0);
-    let progress = ((step - warmup) as f64 / decay_steps).min(1.0);
-    highest * ending.powf(progress)
+    let last = match schedule {
+        Schedule::Exponential => decay_until * steps as f64,
+        Schedule::Cosine => steps as f64,
+    };
+    let progress = ((step - warmup) as f64 / (last - warmup as f64).max(1.0)).min(1.0);
+    match schedule {
+        Schedule::Exponential => highest * ending.powf(progress),
+        Schedule::Cosine => {
+            let share = 0.5 * (1.0 + (std::f64::consts::PI * progress).cos());
+            highest * (ending + (1.0 - ending) * share)
+        }
+    }
 }

@@ -1,28 +1,17 @@
-use super::{Change, Checkpoint, Optimiser, TrainConfig, TrainError, Workers, learning_rate, resume};
-use crate::calibrate::calibrate;
+use super::order::order_of;
+use super::probes::{Probe, probe};
+use super::{
+    Change, Checkpoint, Lesson, Optimiser, OptimiserState, RateSchedule, TrainConfig, TrainError, UpdateRule, Workers,
+    learning_rate, resume,
+};
 use crate::data::Dataset;
-use crate::evaluate::evaluate;
 use crate::model::{Parameters, Resizer, values_of};
-use crate::random::{Purpose, generator};
 use nestling_core::image::Preprocessing;
-use nestling_core::metrics::Top1;
-use nestling_core::space::{Child, SearchSpace, StageChoice, ValidatedSpace};
+use nestling_core::space::ValidatedSpace;
 use nestling_stopwatch::Stopwatch;
-use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use tch::{Device, Tensor};
-
-/// A child whose accuracy is followed through a run.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Probe {
-    /// `smallest`, `middle` or `biggest`.
-    pub name: String,
-    /// The child.
-    pub child: Child,
-    /// Right answers on held-out images, with the averaged weights.
-    pub held_out: Top1,
-}
 
 /// The report of one epoch: a line of `train.jsonl`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -79,6 +68,73 @@ pub struct Trainer {
     changes: Vec<Change>,
 }
 
+/// The images of a run.
+#[derive(Clone, Copy, Debug)]
+pub struct TrainingData<'a> {
+    /// The images to train on.
+    pub images: &'a Dataset,
+    /// The images for the curves and for search; the last `held_out` of the training images if there are none.
+    pub held_out: Option<&'a Dataset>,
+    /// How pixels become input.
+    pub preprocessing: &'a Preprocessing,
+}
+
+impl TrainingData<'_> {
+    /// The images that train, and those that are held out.
+    ///
+    /// # Errors
+    /// [`TrainError`] if they are too few or do not fit the space.
+    pub fn parts(&self, config: &TrainConfig, space: &ValidatedSpace) -> Result<(Dataset, Dataset), TrainError> {
+        self.images.check_fits(space)?;
+        let (training, held_out) = match self.held_out {
+            Some(held_out) => (self.images.clone(), held_out.clone()),
+            None => self.images.hold_out(config.held_out as usize)?,
+        };
+        if training.len() < config.batch_size as usize {
+            return Err(TrainError::TooFewImages { images: training.len(), batch: config.batch_size });
+        }
+        Ok((training, held_out))
+    }
+}
+
+/// Where a run begins.
+#[derive(Clone, Debug)]
+pub enum Beginning {
+    /// At random values.
+    Random,
+    /// At these values, in the order of the layout.
+    Weights(Vec<f32>),
+    /// Where another run stopped.
+    Run(Box<Checkpoint>),
+}
+
+impl Beginning {
+    fn weights(&self, space: &ValidatedSpace, seed: u64) -> Vec<f32> {
+        match self {
+            Self::Random => Parameters::initial_values(space, seed),
+            Self::Weights(weights) => weights.clone(),
+            Self::Run(run) => run.weights.clone(),
+        }
+    }
+}
+
+/// The optimiser at the beginning, the step, and the time that was spent before.
+fn start(
+    beginning: &Beginning,
+    config: &TrainConfig,
+    parameters: &Parameters,
+    device: Device,
+) -> (Optimiser, u64, Spent) {
+    let (mask, rates) = (parameters.decay_mask(), parameters.rates(config.body_rate));
+    let Beginning::Run(run) = beginning else {
+        return (Optimiser::new(config.optimiser, parameters.flat(), mask, rates), 0, Spent::default());
+    };
+    let tensor = |values: &Vec<f32>| Tensor::from_slice(values).to_device(device);
+    let (momentum, average) = (tensor(&run.momentum), tensor(&run.average));
+    let state = OptimiserState { momentum, square: run.square.as_ref().map(tensor), average };
+    (Optimiser::restore(state, mask, rates), run.step, Spent { cpu_s: run.cpu_s, wall_s: run.wall_s })
+}
+
 /// Seconds that a run took before it was resumed.
 #[derive(Clone, Copy, Debug, Default)]
 struct Spent {
@@ -87,7 +143,7 @@ struct Spent {
 }
 
 impl Trainer {
-    /// Starts a run, or continues `from` a checkpoint. The last `held_out` of the training images are held out.
+    /// Starts a run, or continues one.
     ///
     /// A continued run may have other numbers of epochs and workers; [`Trainer::changes`] says what follows from that.
     ///
@@ -96,53 +152,38 @@ impl Trainer {
     /// not fit the space.
     pub fn new(
         config: TrainConfig,
-        from: Option<Checkpoint>,
-        images: &Dataset,
-        preprocessing: &Preprocessing,
+        beginning: Beginning,
+        data: &TrainingData<'_>,
         device: Device,
     ) -> Result<Self, TrainError> {
         let space = config.validate()?;
-        images.check_fits(&space)?;
-        let (training, held_out) = images.hold_out(config.held_out as usize)?;
-        if training.len() < config.batch_size as usize {
-            return Err(TrainError::TooFewImages { images: training.len(), batch: config.batch_size });
-        }
-        let (fingerprint, per_epoch) = (images.fingerprint()?, training.len() as u64 / u64::from(config.batch_size));
-        let changes = match &from {
-            Some(from) if from.images.as_ref().is_some_and(|seen| *seen != fingerprint) => {
+        let (training, held_out) = data.parts(&config, &space)?;
+        let (fingerprint, per_epoch) =
+            (data.images.fingerprint()?, training.len() as u64 / u64::from(config.batch_size));
+        let changes = match &beginning {
+            Beginning::Run(run) if run.images.as_ref().is_some_and(|seen| *seen != fingerprint) => {
                 return Err(TrainError::OtherImages);
             }
-            Some(from) => changes(from, &config, per_epoch)?,
-            None => Vec::new(),
+            Beginning::Run(run) => changes(run, &config, per_epoch)?,
+            Beginning::Random | Beginning::Weights(_) => Vec::new(),
         };
-        let initial = || Parameters::initial_values(&space, config.seed);
-        let values = from.as_ref().map_or_else(initial, |from| from.weights.clone());
-        let parameters = Parameters::from_values(&space, &values, device);
-        let mask = parameters.decay_mask();
-        let tensor = |values: &[f32]| Tensor::from_slice(values).to_device(device);
-        let (optimiser, step, spent_before) = match &from {
-            None => (Optimiser::new(parameters.flat(), mask), 0, Spent::default()),
-            Some(from) => {
-                let optimiser = Optimiser::restore(tensor(&from.momentum), tensor(&from.average), mask);
-                (optimiser, from.step, Spent { cpu_s: from.cpu_s, wall_s: from.wall_s })
-            }
-        };
-        let (config, data) = (Arc::new(config), Arc::new(training));
-        let workers = Workers::start(config.clone(), &space, &parameters, data.clone(), preprocessing, device);
-        let resizer = Resizer::new(&space, preprocessing, data.side, device);
-        let stopwatch = Stopwatch::start();
+        let parameters = Parameters::from_values(&space, &beginning.weights(&space, config.seed), device);
+        let (optimiser, step, spent_before) = start(&beginning, &config, &parameters, device);
+        let (config, training) = (Arc::new(config), Arc::new(training));
+        let workers = Workers::start(config.clone(), &space, &parameters, training.clone(), data.preprocessing, device);
+        let resizer = Resizer::new(&space, data.preprocessing, training.side, device);
         Ok(Self {
             config,
             space,
             parameters,
             optimiser,
             workers,
-            data,
+            data: training,
             held_out,
             resizer,
             step,
             spent_before,
-            stopwatch,
+            stopwatch: Stopwatch::start(),
             images: fingerprint,
             changes,
         })
@@ -185,8 +226,7 @@ impl Trainer {
     /// [`TrainError::Diverged`] if the loss is not finite, [`TrainError::Worker`] if a thread has ended.
     pub fn epoch(&mut self, mut progress: impl FnMut(f64)) -> Result<EpochReport, TrainError> {
         let epoch = self.step / self.steps_per_epoch();
-        let mut order: Vec<u32> = (0..self.data.len() as u32).collect();
-        order.shuffle(&mut generator(self.config.seed, Purpose::Order, epoch));
+        let order = order_of(&self.config, &self.data, epoch);
         let (mut biggest_loss, mut smallest_divergence, mut rate) = (0.0, 0.0, 0.0);
         for indices in order.chunks_exact(self.config.batch_size as usize) {
             rate = self.learning_rate();
@@ -211,6 +251,43 @@ impl Trainer {
         })
     }
 
+    /// Trains the classifier alone for `head_epochs`, before the first step; `progress` is called after each step with
+    /// the loss.
+    ///
+    /// # Errors
+    /// As [`Trainer::epoch`].
+    pub fn train_head(&mut self, mut progress: impl FnMut(f64)) -> Result<(), TrainError> {
+        let config = TrainConfig { optimiser: UpdateRule::Sgd, weight_decay: 0.0, ..self.config.as_ref().clone() };
+        let (mask, only_head) = (self.parameters.decay_mask(), self.parameters.rates(0.0));
+        let mut optimiser = Optimiser::new(UpdateRule::Sgd, self.parameters.flat(), mask, only_head);
+        let lesson = Lesson::Head(Arc::new(self.space.lower(&self.space.biggest())?));
+        let rate = config.head_learning_rate;
+        let mut step = 0;
+        for epoch in 0..u64::from(config.head_epochs) {
+            // Other views than those of the epochs to come.
+            let epoch = u64::from(u32::MAX) - epoch;
+            for indices in order_of(&self.config, &self.data, epoch).chunks_exact(config.batch_size as usize) {
+                let outcome = self.workers.step_of(step, epoch, indices, &lesson)?;
+                let loss = outcome.losses.first().copied().unwrap_or(f64::NAN);
+                if !loss.is_finite() {
+                    return Err(TrainError::Diverged { step, loss, rate });
+                }
+                optimiser.update(self.parameters.flat(), &outcome.gradient, rate, &config, step);
+                step += 1;
+                progress(loss);
+            }
+        }
+        let rates = self.parameters.rates(self.config.body_rate);
+        let mask = self.parameters.decay_mask();
+        self.optimiser = Optimiser::new(self.config.optimiser, self.parameters.flat(), mask, rates);
+        Ok(())
+    }
+
+    /// Steps of [`Trainer::train_head`]; none once the run has begun.
+    pub fn head_steps(&self) -> u64 {
+        if self.step == 0 { u64::from(self.config.head_epochs) * self.steps_per_epoch() } else { 0 }
+    }
+
     /// The learning rate of the next step.
     fn learning_rate(&self) -> f64 {
         rate_of(&self.config, self.steps_per_epoch(), self.step)
@@ -218,8 +295,18 @@ impl Trainer {
 
     /// One step: all children's gradients, then one update. Returns the losses of the biggest and the smallest child.
     fn step(&mut self, epoch: u64, indices: &[u32], rate: f64) -> Result<[f64; 2], TrainError> {
-        let outcome = self.workers.step(self.step, epoch, indices)?;
-        let [loss, .., divergence] = outcome.losses[..] else { return Err(TrainError::Worker) };
+        let joined = self.step >= (self.config.join_epochs * self.steps_per_epoch() as f64) as u64;
+        let outcome = if joined {
+            self.workers.step(self.step, epoch, indices)?
+        } else {
+            let biggest = vec![self.space.lower(&self.space.biggest())?];
+            self.workers.step_of(self.step, epoch, indices, &Lesson::Sandwich(Arc::new(biggest)))?
+        };
+        let (Some(&loss), Some(&divergence)) =
+            (outcome.losses.first(), outcome.losses.get(1..).and_then(<[f64]>::last).or(Some(&0.0)))
+        else {
+            return Err(TrainError::Worker);
+        };
         if !loss.is_finite() {
             return Err(TrainError::Diverged { step: self.step, loss, rate });
         }
@@ -228,9 +315,18 @@ impl Trainer {
         Ok([loss, divergence])
     }
 
+    fn probe(&self) -> Result<Vec<Probe>, TrainError> {
+        let device = self.parameters.flat().device();
+        let weights = Parameters::from_values(&self.space, self.checkpoint().shipped_weights(), device);
+        let (calibration, _) = self.data.split_at(self.config.probe_calibration as usize);
+        let (held_out, _) = self.held_out.split_at(self.config.probe_images as usize);
+        probe(&self.space, &weights, &self.resizer, &calibration, &held_out)
+    }
+
     /// Everything that a run needs to continue.
     pub fn checkpoint(&self) -> Checkpoint {
         let TrainSummary { cpu_s, wall_s, .. } = self.summary();
+        let OptimiserState { momentum, square, average } = self.optimiser.state();
         Checkpoint {
             config: self.config.as_ref().clone(),
             step: self.step,
@@ -238,27 +334,10 @@ impl Trainer {
             wall_s,
             images: Some(self.images.clone()),
             weights: self.parameters.values(),
-            momentum: values_of(self.optimiser.momentum()),
-            average: values_of(self.optimiser.average()),
+            momentum: values_of(&momentum),
+            square: square.as_ref().map(values_of),
+            average: values_of(&average),
         }
-    }
-
-    fn probe(&self) -> Result<Vec<Probe>, TrainError> {
-        let device = self.parameters.flat().device();
-        let space = &self.space;
-        let weights = Parameters::from_values(space, self.checkpoint().shipped_weights(), device);
-        let (calibration, _) = self.data.split_at(self.config.probe_calibration as usize);
-        let (held_out, _) = self.held_out.split_at(self.config.probe_images as usize);
-        let children = [("smallest", space.smallest()), ("middle", middle(space)), ("biggest", space.biggest())];
-        children
-            .into_iter()
-            .map(|(name, child)| {
-                let network = space.lower(&child)?;
-                let calibrated = calibrate(&network, &weights, &self.resizer, &calibration, 256)?;
-                let held_out = evaluate(&calibrated, &network, &weights, &self.resizer, &held_out, 256)?;
-                Ok(Probe { name: name.to_owned(), child, held_out })
-            })
-            .collect()
     }
 }
 
@@ -266,7 +345,9 @@ impl Trainer {
 fn rate_of(config: &TrainConfig, per_epoch: u64, step: u64) -> f64 {
     let steps = u64::from(config.epochs) * per_epoch;
     let warmup = (config.warmup_epochs * per_epoch as f64) as u64;
-    learning_rate(step, steps, warmup, config.decay_until, config.constant_ending, config.learning_rate)
+    let (decay_until, ending) = (config.decay_until, config.constant_ending);
+    let (schedule, highest) = (config.schedule, config.learning_rate);
+    learning_rate(step, &RateSchedule { schedule, steps, warmup, decay_until, ending, highest })
 }
 
 /// Checks that a run can go on with `now`; returns the values that change.
@@ -285,24 +366,4 @@ fn changes(from: &Checkpoint, now: &TrainConfig, per_epoch: u64) -> Result<Vec<C
         batch: now.batch_size,
     });
     Ok(epochs.into_iter().chain(workers).collect())
-}
-
-/// The child with the middle choice of every dimension.
-fn middle(space: &SearchSpace) -> Child {
-    fn pick<T: Copy>(list: &[T]) -> T {
-        list[list.len() / 2]
-    }
-    Child {
-        resolution: pick(&space.resolutions),
-        stem_width: pick(&space.stem.widths),
-        stages: (space.stages.iter())
-            .map(|stage| StageChoice {
-                width: pick(&stage.widths),
-                depth: pick(&stage.depths),
-                kernel: stage.kernels[0],
-                expand_ratio: pick(&stage.expand_ratios),
-            })
-            .collect(),
-        head_width: space.head.as_ref().map(|head| pick(&head.widths)),
-    }
 }

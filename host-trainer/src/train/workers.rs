@@ -4,10 +4,10 @@
 //! more. Workers read the same storage and keep gradients of their own. The caller adds those in the workers' order, so
 //! that a run is the same to the bit every time.
 
-use super::sandwich::dropout_mask;
-use super::{Batch, StepOptions, TrainConfig, TrainError, sandwich_step, step_children};
+use super::sandwich::regularisation;
+use super::{Balance, Batch, StepOptions, TrainConfig, TrainError, head_step, sandwich_step, step_children};
 use crate::data::{Dataset, augment};
-use crate::model::{Parameters, Resizer};
+use crate::model::{Parameters, Regularisation, Resizer};
 use crate::random::{Purpose, generator};
 use nestling_core::image::Preprocessing;
 use nestling_core::space::{Network, ValidatedSpace};
@@ -25,11 +25,29 @@ pub struct StepOutcome {
     pub losses: Vec<f64>,
 }
 
+/// What a step trains.
+#[derive(Clone, Debug)]
+pub enum Lesson {
+    /// All children, the first of them as the biggest.
+    Sandwich(Arc<Vec<Network>>),
+    /// The classifier alone, from the features of the biggest child.
+    Head(Arc<Network>),
+}
+
+impl Lesson {
+    fn biggest(&self) -> &Network {
+        match self {
+            Self::Sandwich(children) => &children[0],
+            Self::Head(biggest) => biggest,
+        }
+    }
+}
+
 struct Order {
     step: u64,
     epoch: u64,
     indices: Vec<u32>,
-    children: Arc<Vec<Network>>,
+    lesson: Lesson,
 }
 
 /// The threads.
@@ -64,11 +82,13 @@ impl Workers {
             let (order_sender, orders) = channel::<Order>();
             let (outcome_sender, outcomes) = channel();
             let resizer = Resizer::new(space, preprocessing, data.side, device);
-            let (data, config, mut parameters) = (data.clone(), config.clone(), parameters.share());
+            let class_weights = class_weights(&config, &data).map(|weights| weights.to_device(device));
+            let (data, config, parameters) = (data.clone(), config.clone(), parameters.share());
             workers.threads.push(std::thread::spawn(move || {
                 tch::set_num_threads(1);
+                let mut worker = Worker { config, parameters, data, resizer, class_weights, device, index };
                 for order in orders {
-                    let outcome = work(&config, &mut parameters, &data, &resizer, device, index, &order);
+                    let outcome = worker.work(&order);
                     if outcome_sender.send(outcome).is_err() {
                         return; // the trainer is gone
                     }
@@ -87,23 +107,17 @@ impl Workers {
     pub fn step(&self, step: u64, epoch: u64, indices: &[u32]) -> Result<StepOutcome, TrainError> {
         let config = &self.config;
         let children = step_children(&self.space, config.seed, step, config.random_children)?;
-        self.step_of(step, epoch, indices, Arc::new(children))
+        self.step_of(step, epoch, indices, &Lesson::Sandwich(Arc::new(children)))
     }
 
     /// One step of the given children, the first of them as the biggest.
     ///
     /// # Errors
     /// [`TrainError::Worker`] if a thread has ended, [`TrainError::Data`] if an image cannot be read.
-    pub fn step_of(
-        &self,
-        step: u64,
-        epoch: u64,
-        indices: &[u32],
-        children: Arc<Vec<Network>>,
-    ) -> Result<StepOutcome, TrainError> {
+    pub fn step_of(&self, step: u64, epoch: u64, indices: &[u32], lesson: &Lesson) -> Result<StepOutcome, TrainError> {
         let mut sent = 0;
         for (part, orders) in indices.chunks(indices.len().div_ceil(self.orders.len()).max(1)).zip(&self.orders) {
-            let order = Order { step, epoch, indices: part.to_vec(), children: children.clone() };
+            let order = Order { step, epoch, indices: part.to_vec(), lesson: lesson.clone() };
             orders.send(order).map_err(|_| TrainError::Worker)?;
             sent += 1;
         }
@@ -138,31 +152,64 @@ impl Drop for Workers {
     }
 }
 
-fn work(
-    config: &TrainConfig,
-    parameters: &mut Parameters,
-    data: &Dataset,
-    resizer: &Resizer,
-    device: Device,
-    worker: u64,
-    order: &Order,
-) -> Result<StepOutcome, TrainError> {
-    let (mut image, mut pixels) = (Vec::new(), Vec::with_capacity(order.indices.len() * data.image_bytes()));
-    for &index in &order.indices {
-        let mut random = generator(config.seed, Purpose::Augment, order.epoch << 32 | u64::from(index));
-        image.clear();
-        data.read(index as usize, &mut image)?;
-        augment(&image, data.side as usize, config.augmentation, &mut random, &mut pixels);
+/// The weight of each class in the loss, 1 on average over the images; nothing where all count the same.
+fn class_weights(config: &TrainConfig, data: &Dataset) -> Option<Tensor> {
+    if config.balance != Balance::Weights {
+        return None;
     }
-    let classes: Vec<i64> = order.indices.iter().map(|&index| i64::from(data.labels[index as usize])).collect();
-    let dropout = dropout_mask(config, order.step, worker, classes.len(), order.children[0].classifier_inputs());
-    let batch = Batch {
-        images: resizer.upload(&pixels),
-        classes: Tensor::from_slice(&classes).to_device(device).to_kind(Kind::Int64),
-        dropout: dropout.map(|mask| mask.to_device(device)),
-    };
-    let options = StepOptions { label_smoothing: config.label_smoothing, share: 1.0 / f64::from(config.workers) };
-    parameters.zero_gradient();
-    let losses = sandwich_step(parameters, &order.children, resizer, &batch, options);
-    Ok(StepOutcome { gradient: parameters.gradient(), losses })
+    let mut counts = vec![0u32; data.classes as usize];
+    data.labels.iter().for_each(|&label| counts[usize::from(label)] += 1);
+    let present = counts.iter().filter(|&&count| count > 0).count();
+    let weight = |&count: &u32| data.len() as f32 / (present as f32 * count.max(1) as f32);
+    Some(Tensor::from_slice(&counts.iter().map(weight).collect::<Vec<_>>()))
+}
+
+/// One thread.
+struct Worker {
+    config: Arc<TrainConfig>,
+    parameters: Parameters,
+    data: Arc<Dataset>,
+    resizer: Resizer,
+    class_weights: Option<Tensor>,
+    device: Device,
+    index: u64,
+}
+
+impl Worker {
+    fn work(&mut self, order: &Order) -> Result<StepOutcome, TrainError> {
+        let batch = self.batch(order)?;
+        let options = StepOptions {
+            label_smoothing: self.config.label_smoothing,
+            class_weights: self.class_weights.as_ref(),
+            distillation: self.config.distillation,
+            share: 1.0 / f64::from(self.config.workers),
+        };
+        self.parameters.zero_gradient();
+        let losses = match &order.lesson {
+            Lesson::Sandwich(children) => sandwich_step(&self.parameters, children, &self.resizer, &batch, options),
+            Lesson::Head(biggest) => head_step(&self.parameters, biggest, &self.resizer, &batch, options),
+        };
+        Ok(StepOutcome { gradient: self.parameters.gradient(), losses })
+    }
+
+    fn batch(&self, order: &Order) -> Result<Batch, TrainError> {
+        let Self { config, data, device, .. } = self;
+        let (mut image, mut pixels) = (Vec::new(), Vec::with_capacity(order.indices.len() * data.image_bytes()));
+        for &index in &order.indices {
+            let mut random = generator(config.seed, Purpose::Augment, order.epoch << 32 | u64::from(index));
+            image.clear();
+            data.read(index as usize, &mut image)?;
+            augment(&image, data.side as usize, config.augmentation, &mut random, &mut pixels);
+        }
+        let classes: Vec<i64> = order.indices.iter().map(|&index| i64::from(data.labels[index as usize])).collect();
+        let random = regularisation(config, order.step, self.index, order.lesson.biggest(), classes.len());
+        Ok(Batch {
+            images: self.resizer.upload(&pixels),
+            classes: Tensor::from_slice(&classes).to_device(*device).to_kind(Kind::Int64),
+            regularisation: Regularisation {
+                dropout: random.dropout.map(|mask| mask.to_device(*device)),
+                depth: random.depth.iter().map(|mask| mask.to_device(*device)).collect(),
+            },
+        })
+    }
 }
