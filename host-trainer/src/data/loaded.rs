@@ -1,5 +1,5 @@
 use super::{DataError, Dataset, DatasetInfo};
-use nestling_core::image::{PixelFormat, Preprocessing};
+use nestling_core::image::{Fit, PixelFormat, Preprocessing};
 use nestling_core::space::SearchSpace;
 
 /// Training and test images of a folder, and what is known of them.
@@ -38,7 +38,7 @@ impl LoadedData {
             return info.preprocessing();
         }
         let (mean, deviation) = mean_and_deviation(&self.training.images.pixels);
-        Preprocessing { means: vec![mean], standard_deviations: vec![deviation], centre_fraction: 1.0 }
+        Preprocessing { means: vec![mean], standard_deviations: vec![deviation], centre_fraction: 1.0, fit: Fit::Crop }
     }
 
     /// The same data for networks of `space`. Images of an unknown data set may lack classes.

@@ -32,7 +32,7 @@ proptest! {
     #[test]
     fn an_oriented_image_is_the_image_turned_first_and_cropped_then(
         width in 2u32..40, height in 2u32..40, padding in 0u32..9, format in 0usize..4, which in 0usize..8,
-        resolution in 1u32..20, centre_fraction in 0.01f32..=1.0, colour: bool
+        resolution in 1u32..20, centre_fraction in 0.01f32..=1.0, colour: bool, fit in 0usize..3
     ) {
         let (format, orientation) = (PixelFormat::ALL[format], Orientation::ALL[which]);
         let stride = format.row_bytes(width) + padding;
@@ -47,10 +47,10 @@ proptest! {
         let tight = stored((columns, rows), format, format.row_bytes(columns) as usize, turned);
         let upright = Image::new(columns, rows, format, &tight).unwrap();
         prop_assert_eq!((image.width(), image.height()), (columns, rows));
-        prop_assert_eq!(image.crop(centre_fraction), upright.crop(centre_fraction));
         let channels = if colour { 3 } else { 1 };
-        let preprocessing =
-            Preprocessing { means: vec![0.4; channels], standard_deviations: vec![0.3; channels], centre_fraction };
+        let (means, standard_deviations) = (vec![0.4; channels], vec![0.3; channels]);
+        let preprocessing = Preprocessing { means, standard_deviations, centre_fraction, fit: Fit::ALL[fit] };
+        prop_assert_eq!(image.placement(&preprocessing, 9), upright.placement(&preprocessing, 9));
         let given = preprocess(&image, &preprocessing, resolution);
         prop_assert_eq!(given, preprocess(&upright, &preprocessing, resolution));
     }
