@@ -3,7 +3,7 @@
 use crate::Error;
 use crate::engine::run::frame::plain_format;
 use crate::engine::run::infer::ResizeState;
-use crate::engine::{PreparedChild, Readiness, Supernet};
+use crate::engine::{Readiness, Supernet};
 use crate::gpu::{BindGroup, ComputePipeline};
 use nestling_core::weights::WeightStorage;
 use nestling_shaders::{Kernel, PARAMETER_BYTES};
