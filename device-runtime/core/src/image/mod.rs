@@ -10,6 +10,7 @@
 
 mod crop;
 mod error;
+mod fast;
 mod fit;
 mod orientation;
 mod pixel_format;
@@ -19,6 +20,7 @@ mod yuv;
 
 pub use crop::{Crop, Preprocessing};
 pub use error::ImageError;
+pub use fast::Resampler;
 pub use fit::{Fit, Placement, Region};
 pub use orientation::{Halves, Orientation, Walk};
 pub use pixel_format::{LUMA, PixelFormat, PixelFormatRow};

@@ -19,21 +19,28 @@ pub struct Taps {
 /// assert_eq!(triangle_taps(4, 2)[0].weights.len(), 3);
 /// ```
 pub fn triangle_taps(source: u32, target: u32) -> Vec<Taps> {
-    let scale = f64::from(source) / f64::from(target);
-    let support = scale.max(1.0);
     let taps = |index: u32| {
-        let centre = (f64::from(index) + 0.5) * scale;
-        let weight = |pixel: u32| (1.0 - ((f64::from(pixel) + 0.5 - centre) / support).abs()).max(0.0);
-        let from = (centre - support).floor().max(0.0) as u32;
-        let to = ((centre + support).ceil() as u32).min(source);
-        let reached: Vec<u32> = (from..to).filter(|&pixel| weight(pixel) > 0.0).collect();
-        let total: f64 = reached.iter().map(|&pixel| weight(pixel)).sum();
-        Taps {
-            first: reached.first().copied().unwrap_or(0),
-            weights: reached.iter().map(|&pixel| weight(pixel) / total).collect(),
-        }
+        let mut weights = Vec::new();
+        let first = taps_into(index, source, target, &mut weights);
+        Taps { first, weights }
     };
     (0..target).map(taps).collect()
+}
+
+/// The weights of one target pixel, in place of those that were there; returns the first source pixel.
+pub(super) fn taps_into(index: u32, source: u32, target: u32, weights: &mut Vec<f64>) -> u32 {
+    let scale = f64::from(source) / f64::from(target);
+    let support = scale.max(1.0);
+    let centre = (f64::from(index) + 0.5) * scale;
+    let weight = |pixel: u32| (1.0 - ((f64::from(pixel) + 0.5 - centre) / support).abs()).max(0.0);
+    let from = (centre - support).floor().max(0.0) as u32;
+    let to = ((centre + support).ceil() as u32).min(source);
+    let first = (from..to).find(|&pixel| weight(pixel) > 0.0).unwrap_or(0);
+    weights.clear();
+    weights.extend((first..to).map(weight).take_while(|&weight| weight > 0.0));
+    let total: f64 = weights.iter().sum();
+    weights.iter_mut().for_each(|weight| *weight /= total);
+    first
 }
 
 /// Fits, resizes and normalises on the CPU in f64: the oracle for the GPU kernel.
