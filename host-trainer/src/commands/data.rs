@@ -4,9 +4,9 @@ use super::{bar, say};
 use anyhow::Result;
 use clap::Args;
 use indicatif::ProgressBar;
-use nestling_core::image::Preprocessing;
+use nestling_core::image::{Fit, Preprocessing};
 use nestling_core::space::SearchSpace;
-use nestling_train::data::{self, FASHION_MNIST, Fit, LoadProgress, LoadRequest, LoadedData, ScanReport};
+use nestling_train::data::{self, FASHION_MNIST, LoadProgress, LoadRequest, LoadedData, ScanReport};
 use nestling_train::label_file::read_labels;
 use std::path::{Path, PathBuf};
 

@@ -24,8 +24,11 @@ pub use dataset::{DataError, Dataset, ExactInputs, Part, PixelStore};
 pub use idx_files::load as load_idx;
 pub use load::{LoadProgress, LoadRequest, load, scan};
 pub use loaded::{LoadedData, PictureNames};
-pub use picture::{FaultKind, Fit};
+pub use picture::FaultKind;
 pub use png::to_png;
 pub use scan::{ClassCount, ScanFault, ScanReport, UsedPicture, write_report};
 pub use source::natural_order;
 pub use split::{Candidate, Shares, split};
+
+#[cfg(test)]
+mod tests;

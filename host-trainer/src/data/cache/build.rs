@@ -50,6 +50,11 @@ pub struct Built {
 }
 
 impl Built {
+    /// The folder of this source's cache.
+    pub fn folder(&self) -> &Path {
+        &self.options.folder
+    }
+
     /// The squares of some pictures: entry of the source, contents, columns and rows.
     ///
     /// # Errors

@@ -1,6 +1,6 @@
 //! Numbers that stand for a picture: of its bytes, of its looks, of its colours.
 
-use super::square::resize;
+use super::square::squashed;
 use nestling_core::image::Image;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -90,8 +90,7 @@ pub struct Thumbnail(Vec<u8>);
 impl Thumbnail {
     /// That of a whole picture.
     pub(super) fn of(image: &Image<'_>) -> Self {
-        let whole = [0, 0, image.width(), image.height()];
-        Self(resize(image, whole, [SIDE, SIDE], 3))
+        Self(squashed(image, SIDE))
     }
 
     /// Whether it has a thumbnail's number of values.

@@ -4,6 +4,7 @@ use super::names::{is_hidden, natural_order, path_text, text};
 use super::{Entry, Source, Stamp, stamp_of};
 use crate::data::dataset::{DataError, Part};
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -21,6 +22,8 @@ pub(super) struct Shards {
     /// File, first byte and number of bytes of each picture.
     places: Vec<(usize, u64, u64)>,
     notes: Vec<String>,
+    /// Names of all samples.
+    names: BTreeSet<String>,
 }
 
 /// A sample while its files are collected.
@@ -39,31 +42,34 @@ impl Shards {
         if path.is_file() {
             return Ok(if is_tar(path) { vec![(path.to_owned(), None)] } else { Vec::new() });
         }
-        let mut found: Vec<(PathBuf, Option<Part>)> = listed(path)?
-            .into_iter()
-            .filter(|path| path.is_file() && is_tar(path))
-            .map(|path| {
-                let part = part_of_file(&path);
-                (path, part)
-            })
-            .collect();
-        for folder in listed(path)?.into_iter().filter(|path| path.is_dir()) {
-            let part = folder.file_name().and_then(|name| Part::of_name(&name.to_string_lossy()));
-            if part.is_some() {
+        let (folders, files): (Vec<PathBuf>, Vec<PathBuf>) = listed(path)?.into_iter().partition(|path| path.is_dir());
+        let mut found = Vec::new();
+        if folders.is_empty() {
+            found.extend(files.into_iter().filter(|file| is_tar(file)).map(|file| (part_of_file(&file), file)));
+        }
+        // Of other folders, a tar file beside them may be what they were unpacked from.
+        for folder in folders {
+            if let Some(part) = folder.file_name().and_then(|name| Part::of_name(&name.to_string_lossy())) {
                 let files = listed(&folder)?.into_iter().filter(|path| path.is_file() && is_tar(path));
-                found.extend(files.map(|file| (file, part)));
+                found.extend(files.map(|file| (Some(part), file)));
             }
         }
-        if found.iter().all(|(_, part)| *part != Some(Part::Training)) {
+        if found.iter().all(|(part, _)| *part != Some(Part::Training)) {
             // Names alone, without a training part, say nothing.
-            found.iter_mut().for_each(|(_, part)| *part = None);
+            found.iter_mut().for_each(|(part, _)| *part = None);
         }
-        Ok(found)
+        Ok(found.into_iter().map(|(part, file)| (file, part)).collect())
     }
 
     /// Reads the names and labels of all samples.
     pub(super) fn open(root: &Path, files: Vec<(PathBuf, Option<Part>)>) -> Result<Self, DataError> {
-        let mut shards = Self { files: Vec::new(), entries: Vec::new(), places: Vec::new(), notes: Vec::new() };
+        let mut shards = Self {
+            files: Vec::new(),
+            entries: Vec::new(),
+            places: Vec::new(),
+            notes: Vec::new(),
+            names: BTreeSet::new(),
+        };
         for (file, part) in files {
             let below = file.strip_prefix(root).ok().filter(|path| !path.as_os_str().is_empty());
             let name = below.map_or_else(|| file.file_name().map(text).unwrap_or_default(), path_text);
@@ -83,54 +89,32 @@ impl Shards {
         let path = self.files[self.files.len() - 1].clone();
         let listing = |source| DataError::Listing { path: path.clone(), source };
         let mut archive = tar::Archive::new(BufReader::new(File::open(&path).map_err(listing)?));
+        let fault = |key: &str, problem: String| DataError::List {
+            path: path.clone(),
+            place: format!("sample {key}"),
+            problem,
+        };
         let (mut sample, mut unlabelled) = (Sample::default(), 0);
         for member in archive.entries_with_seek().map_err(listing)? {
             let mut member = member.map_err(listing)?;
             let member_path = member.path().map_err(listing)?.into_owned();
-            let file_name = member_path.file_name().unwrap_or_default();
-            if !member.header().entry_type().is_file() || is_hidden(file_name) {
+            if !member.header().entry_type().is_file() || is_hidden(member_path.file_name().unwrap_or_default()) {
                 continue;
             }
             let (stem, ending) = key(&member_path);
             if stem != sample.key {
                 unlabelled += u64::from(!self.add(name, part, std::mem::take(&mut sample)));
+                if !self.names.insert(format!("{name}/{stem}")) {
+                    let problem = "its files do not lie side by side; sort the files of the archive by name".to_owned();
+                    return Err(fault(&stem, problem));
+                }
                 sample.key = stem;
             }
-            self.read_member(&mut member, &ending, &mut sample).map_err(|problem| DataError::List {
-                path: path.clone(),
-                place: format!("sample {}", sample.key),
-                problem,
-            })?;
+            read_member(&mut member, &ending, &mut sample).map_err(|problem| fault(&sample.key, problem))?;
         }
         unlabelled += u64::from(!self.add(name, part, sample));
         if unlabelled > 0 {
             self.notes.push(format!("{unlabelled} samples of {name} have no label, and are left out"));
-        }
-        Ok(())
-    }
-
-    fn read_member(
-        &self,
-        member: &mut tar::Entry<'_, impl Read>,
-        ending: &str,
-        sample: &mut Sample,
-    ) -> Result<(), String> {
-        if PICTURES.iter().any(|picture| ending == *picture || ending.ends_with(&format!(".{picture}"))) {
-            if sample.picture.is_some() {
-                return Err("it has two pictures; a sample has one".to_owned());
-            }
-            sample.picture = Some((member.raw_file_position(), member.size()));
-        } else if ending == "cls" || ending == "cls.txt" || ending == "json" {
-            let mut label = String::new();
-            member.take(MAX_LABEL).read_to_string(&mut label).map_err(|error| format!("its {ending}: {error}"))?;
-            if ending != "json" {
-                sample.class = Some(label.trim().to_owned());
-                return Ok(());
-            }
-            let value: Value = serde_json::from_str(&label).map_err(|error| format!("its json: {error}"))?;
-            let class = ["label", "class", "cls"].iter().find_map(|name| json_text(value.get(name)?));
-            sample.class = std::mem::take(&mut sample.class).or(class);
-            sample.group = value.get("group").and_then(json_text);
         }
         Ok(())
     }
@@ -143,6 +127,28 @@ impl Shards {
         self.places.push((self.files.len() - 1, offset, size));
         true
     }
+}
+
+/// Takes what a sample has in one of its files.
+fn read_member(member: &mut tar::Entry<'_, impl Read>, ending: &str, sample: &mut Sample) -> Result<(), String> {
+    if PICTURES.iter().any(|picture| ending == *picture || ending.ends_with(&format!(".{picture}"))) {
+        if sample.picture.is_some() {
+            return Err("it has two pictures; a sample has one".to_owned());
+        }
+        sample.picture = Some((member.raw_file_position(), member.size()));
+    } else if ending == "cls" || ending == "cls.txt" || ending == "json" {
+        let mut label = String::new();
+        member.take(MAX_LABEL).read_to_string(&mut label).map_err(|error| format!("its {ending}: {error}"))?;
+        if ending != "json" {
+            sample.class = Some(label.trim().to_owned());
+            return Ok(());
+        }
+        let value: Value = serde_json::from_str(&label).map_err(|error| format!("its json: {error}"))?;
+        let class = ["label", "class", "cls"].iter().find_map(|name| json_text(value.get(name)?));
+        sample.class = std::mem::take(&mut sample.class).or(class);
+        sample.group = value.get("group").and_then(json_text);
+    }
+    Ok(())
 }
 
 fn json_text(value: &Value) -> Option<String> {
@@ -262,6 +268,8 @@ mod tests {
         assert_eq!(bytes, [&b"first picture"[..], b"second", b"third"]);
         assert_ne!(shards.stamp(0).unwrap(), shards.stamp(1).unwrap());
         assert_eq!(shards.notes, ["1 samples of data-2.tar have no label, and are left out"]);
+        std::fs::create_dir(folder.path().join("cats")).unwrap();
+        assert!(Shards::find(folder.path()).unwrap().is_empty(), "class folders, and the archive of them");
         assert_eq!(open(&first).unwrap().entries[0].name, "data-2.tar/a/001");
     }
 
@@ -287,6 +295,9 @@ mod tests {
         write_tar(&path, &[("1.jpg", b"x"), ("1.json", b"{")]);
         let error = open(&path).unwrap_err();
         assert!(error.code() == "data_list" && error.to_string().contains("sample 1: its json"), "{error}");
+        write_tar(&path, &[("1.jpg", b"x"), ("2.jpg", b"y"), ("1.cls", b"1"), ("2.cls", b"2")]);
+        let error = open(&path).unwrap_err().to_string();
+        assert!(error.contains("sample 1") && error.contains("side by side"), "{error}");
         write_tar(&path, &[("1.jpg", b"x"), ("1.txt", b"a cat")]);
         assert_eq!(open(&path).unwrap_err().code(), "data_none");
     }
