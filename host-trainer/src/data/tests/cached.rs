@@ -149,7 +149,9 @@ fn squares_of_no_more_use_are_dropped_when_they_are_the_most() {
     let small = |number: u32| {
         encode(RgbImage::from_pixel(2, 2, image::Rgb([number as u8, (number >> 8) as u8, 0])), ImageFormat::Png)
     };
-    (0..1200).for_each(|number| drop(place.write(&format!("a/s{number}.png"), &small(number))));
+    for number in 0..1200 {
+        place.write(&format!("a/s{number}.png"), &small(number));
+    }
     place.load();
     let old = place.pixel_file();
     (0..1200).for_each(|number| std::fs::remove_file(place.data().join(format!("a/s{number}.png"))).unwrap());

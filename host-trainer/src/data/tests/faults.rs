@@ -10,6 +10,20 @@ fn raw_png(bytes: &[u8], (width, height): (u32, u32), colour: ExtendedColorType)
     file
 }
 
+/// 8x8 pixels of four inks, half of each: one block a component, in which every difference and coefficient is 0.
+fn cmyk_jpeg() -> Vec<u8> {
+    let table = |class: u8| [b"\xff\xc4\0\x14".as_slice(), &[class, 1], &[0; 16]].concat();
+    [
+        b"\xff\xd8\xff\xee\0\x0eAdobe\0\x64\0\0\0\0\0\xff\xdb\0\x43\0".to_vec(),
+        vec![1; 64],
+        b"\xff\xc0\0\x14\x08\0\x08\0\x08\x04\x01\x11\0\x02\x11\0\x03\x11\0\x04\x11\0".to_vec(),
+        table(0),
+        table(0x10),
+        b"\xff\xda\0\x0e\x04\x01\0\x02\0\x03\0\x04\0\0\x3f\0\0\xff\xd9".to_vec(),
+    ]
+    .concat()
+}
+
 /// A folder with a file of every kind of fault, and of every kind that looks like one.
 fn faulty() -> Place {
     let place = Place::with_classes(6);
@@ -28,7 +42,7 @@ fn faulty() -> Place {
         .write("b/notes.txt", b"taken in May")
         .write("b/renamed.png", &photo)
         .write("b/animated.png", &copy_of_animation())
-        .write("b/cmyk.jpg", include_bytes!("cmyk.jpg"))
+        .write("b/cmyk.jpg", &cmyk_jpeg())
         .write("b/deep.png", &raw_png(&sixteen, (8, 8), ExtendedColorType::L16))
         .write("c/alpha.png", &raw_png(&alpha, (8, 8), ExtendedColorType::Rgba8))
         .write("c/long.png", &encode(pattern(20_000, 40, 5), ImageFormat::Png))

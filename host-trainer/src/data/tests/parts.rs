@@ -76,11 +76,13 @@ fn copies_stay_in_one_part_and_named_groups_too() {
     let place = Place::new();
     let mut list = String::from("path,label,group\n");
     for number in 0..60 {
-        let (class, image) = (number % 2, pattern(64, 48, number));
+        // As smooth as photographs are.
+        let image = image::imageops::resize(&pattern(4, 4, number), 96, 72, image::imageops::FilterType::Triangle);
+        let class = number % 2;
         place.write(&format!("{number}.png"), &encode(image.clone(), ImageFormat::Png));
         list += &format!("{number}.png,{class},person {}\n", number % 20);
         // Saved again, and smaller.
-        let smaller = image::imageops::thumbnail(&image, 40, 30);
+        let smaller = image::imageops::thumbnail(&image, 64, 48);
         place.write(&format!("{number}.jpg"), &encode(smaller, ImageFormat::Jpeg));
         list += &format!("{number}.jpg,{class},\n");
     }
