@@ -18,9 +18,11 @@ fn main() -> Result<()> {
         paths = pictures_in(&assets)?;
     }
     let bundle = Bundle::open(&path).with_context(|| format!("opening {}", path.display()))?;
-    // Only the centred square is read, but all of it: shrinking it is the GPU's work. The headers tell how large it is.
-    let sizes = paths.iter().filter_map(|path| Picture::read_size(path, &PictureOptions::default()).ok());
-    let largest = sizes.map(|(width, height)| width.min(height)).max().unwrap_or(0);
+    // Shrinking pictures is the GPU's work. The headers tell how large they are, and the bundle how much of them is read.
+    let preprocessing = &bundle.manifest().preprocessing;
+    let decoding = PictureOptions::for_fit(preprocessing.fit);
+    let sizes = paths.iter().filter_map(|path| Picture::read_size(path, &decoding).ok());
+    let largest = sizes.map(|(width, height)| preprocessing.needed_side(width, height)).max().unwrap_or(0);
     let mut options = RuntimeOptions::default();
     options.max_image_side = options.max_image_side.max(largest);
     let runtime = Runtime::open(&bundle, &options)?;
@@ -35,7 +37,7 @@ fn main() -> Result<()> {
     // One at a time: memory does not grow with their number, and a bad one does not spoil the others.
     let mut failed = 0;
     for path in &paths {
-        if let Err(error) = classify(&runtime, path) {
+        if let Err(error) = classify(&runtime, path, &decoding) {
             eprintln!("error: {error:#}");
             failed += 1;
         }
@@ -44,8 +46,8 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-fn classify(runtime: &Runtime, path: &Path) -> Result<()> {
-    let picture = Picture::open(path)?;
+fn classify(runtime: &Runtime, path: &Path, decoding: &PictureOptions) -> Result<()> {
+    let picture = Picture::open_with(path, decoding)?;
     let answer = runtime.classify(picture.image())?;
     println!("{}", path.display());
     for guess in answer.top_k(5) {

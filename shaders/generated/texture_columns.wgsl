@@ -9,19 +9,21 @@ const LUMA: u32 = 2u;
 // (antialiased). Weights are normalised over the pixels inside the image.
 
 struct Resize {
-    // Rows and columns of the square that is read.
-    source_side: u32,
-    // Rows and columns of the square that is written.
+    // Columns and rows that are read.
+    source: vec2<u32>,
+    // Columns and rows that they become.
+    fitted: vec2<u32>,
+    // Columns and rows of zeros before those.
+    margin: vec2<u32>,
+    // Rows and columns of the network's input.
     target_side: u32,
     // Channels that the network reads: 1 or 3.
     channels: u32,
-    // How a pixel is read: WHOLE_PIXELS, THREE_BYTES, LUMA or LUMA_AND_CHROMA.
-    kind: u32,
     // The tensor is value * scale + shift, a component for each channel.
     scale: vec4<f32>,
     shift: vec4<f32>,
-    // The place of the upright square's first pixel, and the way to its next column and to its next row. In a texture
-    // that is a column and a row, in a buffer bytes and zero.
+    // The place of the first pixel that is read, upright, and the way to its next column and to its next row. In a
+    // texture that is a column and a row, in a buffer bytes and zero.
     first: vec2<i32>,
     right: vec2<i32>,
     down: vec2<i32>,
@@ -29,18 +31,23 @@ struct Resize {
     luma: vec2<f32>,
     // The bytes of a pixel that are red, green and blue.
     order: vec3<u32>,
-    // 1 where the square's first column is the second one of its chroma sample.
+    // 1 where the first column is the second one of its chroma sample.
     chroma_column: u32,
     // Weights of red, green and blue in the one channel of a grey network.
     grey: vec3<f32>,
-    // 1 where the square's first row is the second one of its chroma sample.
+    // 1 where the first row is the second one of its chroma sample.
     chroma_row: u32,
-    // Bytes before the upright square's first cb and cr samples.
+    // Bytes before the first cb and cr samples, upright.
     chroma_first: vec2<i32>,
     // Bytes to the next column of chroma samples, and to the next row.
     chroma_next: vec2<i32>,
     // Factors of samples less 128: red from cr, green from cb, green from cr, blue from cb.
     chroma: vec4<f32>,
+    // How a pixel is read: WHOLE_PIXELS, THREE_BYTES, LUMA or LUMA_AND_CHROMA.
+    kind: u32,
+    // 1 where the columns here are the rows of the network's input: the longer side is always shrunk first.
+    transposed: u32,
+    unused: vec2<u32>,
 }
 
 struct Taps {
@@ -51,12 +58,12 @@ struct Taps {
 }
 
 // The pixels that an output pixel reads.
-fn taps(index: u32, source_side: u32, target_side: u32) -> Taps {
-    let scale = f32(source_side) / f32(target_side);
+fn taps(index: u32, pixels: u32, fitted: u32) -> Taps {
+    let scale = f32(pixels) / f32(fitted);
     let support = max(scale, 1.0);
     let centre = (f32(index) + 0.5) * scale;
     let first = u32(max(floor(centre - support), 0.0));
-    let end = min(u32(ceil(centre + support)), source_side);
+    let end = min(u32(ceil(centre + support)), pixels);
     return Taps(first, end, centre, support);
 }
 
@@ -64,8 +71,8 @@ fn tap_weight(t: Taps, pixel: u32) -> f32 {
     return max(0.0, 1.0 - abs((f32(pixel) + 0.5 - t.centre) / t.support));
 }
 
-// First pass of the resize: every row of the upright square gets the target's number of columns. The kernel below sums
-// the bytes of a row's pixels; w is the sum of their weights.
+// First pass of the resize: every row that is read gets the number of columns that it is fitted to. The kernel below
+// sums the bytes of a row's pixels; w is the sum of their weights.
 
 @group(0) @binding(3) var<storage, read_write> destination: array<vec4<f32>>;
 @group(0) @binding(4) var<uniform> resize: Resize;
@@ -78,7 +85,7 @@ fn write_columns(column: u32, row: u32, sum: vec4<f32>) {
     if resize.channels == 1u {
         colour = vec3<f32>(dot(colour, resize.grey), 0.0, 0.0);
     }
-    destination[row * resize.target_side + column] = vec4<f32>(colour, 0.0);
+    destination[row * resize.fitted.x + column] = vec4<f32>(colour, 0.0);
 }
 
 // First pass of the resize, from a texture: as resize_columns does, to the last bit.
@@ -89,10 +96,10 @@ fn write_columns(column: u32, row: u32, sum: vec4<f32>) {
 fn texture_columns(@builtin(global_invocation_id) thread: vec3<u32>) {
     let column = thread.x;
     let row = thread.y;
-    if column >= resize.target_side {
+    if column >= resize.fitted.x {
         return;
     }
-    let t = taps(column, resize.source_side, resize.target_side);
+    let t = taps(column, resize.source.x, resize.fitted.x);
     var place = resize.first + i32(row) * resize.down + i32(t.first) * resize.right;
     var sum = vec4<f32>();
     for (var pixel = t.first; pixel < t.end; pixel++) {

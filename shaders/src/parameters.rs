@@ -78,45 +78,54 @@ pub(crate) mod kinds {
 
 /// Uniform parameters of both passes of the resize: the mirror of `struct Resize` in `resize.wgsl`.
 ///
-/// The square is that of the upright picture. In a buffer, the second component of a place is zero.
+/// Columns and rows are those of the upright picture, or of its transpose. In a buffer, the second component of a place
+/// is zero.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Pod, Zeroable)]
 pub struct ResizeParameters {
-    /// Rows and columns of the square that is read, in pixels.
-    pub source_side: u32,
-    /// Rows and columns of the square that is written, in pixels.
+    /// Columns and rows that are read.
+    pub source: [u32; 2],
+    /// Columns and rows of the input that they become.
+    pub fitted: [u32; 2],
+    /// Columns and rows of zeros before those.
+    pub margin: [u32; 2],
+    /// Rows and columns of the input.
     pub target_side: u32,
     /// Channels that the network reads: 1 or 3.
     pub channels: u32,
-    /// How a pixel is read: [`WHOLE_PIXELS`](Self::WHOLE_PIXELS), [`THREE_BYTES`](Self::THREE_BYTES),
-    /// [`LUMA`](Self::LUMA) or [`LUMA_AND_CHROMA`](Self::LUMA_AND_CHROMA).
-    pub kind: u32,
     /// Factor of each channel's 8-bit value.
     pub scale: [f32; 4],
     /// Added after the factor.
     pub shift: [f32; 4],
-    /// Where the square's first pixel is: a byte of a buffer, or a texture's column and row.
+    /// Where the first pixel is: a byte of a buffer, or a texture's column and row.
     pub first: [i32; 2],
-    /// From one column of the square to the next.
+    /// From one column to the next.
     pub right: [i32; 2],
-    /// From one row of the square to the next.
+    /// From one row to the next.
     pub down: [i32; 2],
     /// Factor of a luma sample, and what is added.
     pub luma: [f32; 2],
     /// The bytes of a pixel that are red, green and blue. A frame's are so already.
     pub order: [u32; 3],
-    /// 1 where the square's first column is the second one of its chroma sample.
+    /// 1 where the first column is the second one of its chroma sample.
     pub chroma_column: u32,
     /// Weights of red, green and blue in the one channel of a grey network.
     pub grey: [f32; 3],
-    /// 1 where the square's first row is the second one of its chroma sample.
+    /// 1 where the first row is the second one of its chroma sample.
     pub chroma_row: u32,
-    /// Bytes before the square's first cb and cr samples.
+    /// Bytes before the first cb and cr samples.
     pub chroma_first: [i32; 2],
     /// Bytes to the next column of chroma samples, and to the next row.
     pub chroma_next: [i32; 2],
     /// Factors of chroma samples less 128: red from cr, green from cb, green from cr, blue from cb.
     pub chroma: [f32; 4],
+    /// How a pixel is read: [`WHOLE_PIXELS`](Self::WHOLE_PIXELS), [`THREE_BYTES`](Self::THREE_BYTES),
+    /// [`LUMA`](Self::LUMA) or [`LUMA_AND_CHROMA`](Self::LUMA_AND_CHROMA).
+    pub kind: u32,
+    /// 1 where the columns are the rows of the input.
+    pub transposed: u32,
+    /// Fills the last vector.
+    pub unused: [u32; 2],
 }
 
 impl ResizeParameters {

@@ -106,10 +106,11 @@ fn parameters_mirror_the_structs_in_wgsl() {
     });
     assert_eq!(layout(Kernel::Depthwise, "Layer"), expected);
     let expected = mirror!(ResizeParameters {
-        source_side,
+        source,
+        fitted,
+        margin,
         target_side,
         channels,
-        kind,
         scale,
         shift,
         first,
@@ -122,7 +123,10 @@ fn parameters_mirror_the_structs_in_wgsl() {
         chroma_row,
         chroma_first,
         chroma_next,
-        chroma
+        chroma,
+        kind,
+        transposed,
+        unused
     });
     assert_eq!(layout(Kernel::ResizeRows, "Resize"), expected);
 }

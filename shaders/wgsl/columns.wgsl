@@ -1,5 +1,5 @@
-// First pass of the resize: every row of the upright square gets the target's number of columns. The kernel below sums
-// the bytes of a row's pixels; w is the sum of their weights.
+// First pass of the resize: every row that is read gets the number of columns that it is fitted to. The kernel below
+// sums the bytes of a row's pixels; w is the sum of their weights.
 
 @group(0) @binding(3) var<storage, read_write> destination: array<vec4<f32>>;
 @group(0) @binding(4) var<uniform> resize: Resize;
@@ -12,5 +12,5 @@ fn write_columns(column: u32, row: u32, sum: vec4<f32>) {
     if resize.channels == 1u {
         colour = vec3<f32>(dot(colour, resize.grey), 0.0, 0.0);
     }
-    destination[row * resize.target_side + column] = vec4<f32>(colour, 0.0);
+    destination[row * resize.fitted.x + column] = vec4<f32>(colour, 0.0);
 }

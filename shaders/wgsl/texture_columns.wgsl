@@ -6,10 +6,10 @@
 fn texture_columns(@builtin(global_invocation_id) thread: vec3<u32>) {
     let column = thread.x;
     let row = thread.y;
-    if column >= resize.target_side {
+    if column >= resize.fitted.x {
         return;
     }
-    let t = taps(column, resize.source_side, resize.target_side);
+    let t = taps(column, resize.source.x, resize.fitted.x);
     var place = resize.first + i32(row) * resize.down + i32(t.first) * resize.right;
     var sum = vec4<f32>();
     for (var pixel = t.first; pixel < t.end; pixel++) {

@@ -9,14 +9,15 @@
 //!         zeros up to a multiple of 64
 //! ```
 //!
-//! The first four sections are those of [`NAMES`]. Others may follow from format 6 on: they are verified and skipped.
+//! The first four sections are those of [`NAMES`]. Others may follow from format 6 on: golden pictures, and those of
+//! newer versions, which are verified and skipped.
 
 use crate::BundleError;
 use std::ops::Range;
 use xxhash_rust::xxh3::xxh3_128;
 
-/// Version of the format that this crate writes.
-pub const FORMAT_VERSION: u32 = 6;
+/// Newest version of the format: the oldest one that can hold a bundle is written.
+pub const FORMAT_VERSION: u32 = 7;
 
 /// Oldest version that this crate reads: it reads every one from this on.
 pub const MIN_FORMAT_VERSION: u32 = 5;
@@ -35,6 +36,8 @@ pub(super) const WEIGHTS: usize = 1;
 pub(super) const STATISTICS: usize = 2;
 /// Kind of the images' section.
 pub(super) const IMAGES: usize = 3;
+/// Kind of the section of golden pictures, which may be missing.
+pub(super) const GOLDEN: u64 = 4;
 /// Most sections of a file.
 const MAX_SECTIONS: usize = 64;
 /// Bytes before the table: enough to tell the header's length.
@@ -59,6 +62,14 @@ impl Section {
     pub(super) fn len(&self) -> usize {
         (self.range.end - self.range.start) as usize
     }
+
+    /// Its name in errors.
+    pub(super) fn name(&self) -> &'static str {
+        match self.kind {
+            GOLDEN => "golden pictures",
+            kind => NAMES.get(kind as usize).unwrap_or(&"section of a newer version"),
+        }
+    }
 }
 
 /// The parts of a file, as its header says.
@@ -70,13 +81,18 @@ pub(super) struct Table {
     pub(super) identity: u128,
     /// The sections of [`NAMES`].
     pub(super) known: [Section; NAMES.len()],
-    /// Sections of a newer version, with rising kinds.
-    pub(super) unknown: Vec<Section>,
+    /// Sections that may be missing and those of a newer version, with rising kinds.
+    pub(super) others: Vec<Section>,
 }
 
 impl Table {
     pub(super) fn sections(&self) -> impl Iterator<Item = &Section> {
-        self.known.iter().chain(&self.unknown)
+        self.known.iter().chain(&self.others)
+    }
+
+    /// The section of golden pictures.
+    pub(super) fn golden(&self) -> Option<&Section> {
+        self.others.iter().find(|section| section.kind == GOLDEN)
     }
 
     /// Length of the whole file.
@@ -96,11 +112,11 @@ fn header_length(sections: usize) -> u64 {
 }
 
 /// The file of these sections: the known ones, then others with rising kinds.
-pub(super) fn encode(sections: &[(u64, &[u8])]) -> Vec<u8> {
+pub(super) fn encode(version: u32, sections: &[(u64, &[u8])]) -> Vec<u8> {
     let length: usize = sections.iter().map(|(_, body)| body.len() + ALIGNMENT as usize).sum();
     let mut file = Vec::with_capacity(header_length(sections.len()) as usize + length);
     file.extend(MAGIC);
-    file.extend(FORMAT_VERSION.to_le_bytes());
+    file.extend(version.to_le_bytes());
     file.extend((sections.len() as u32).to_le_bytes());
     let mut end = header_length(sections.len());
     for (kind, body) in sections {
@@ -166,9 +182,9 @@ pub(super) fn table(bytes: &[u8]) -> Result<Table, BundleError> {
     for row in checked[TABLE..].chunks_exact(ROW) {
         sections.push(section(length as u64, &sections, row)?);
     }
-    let unknown = sections.split_off(NAMES.len());
+    let others = sections.split_off(NAMES.len());
     let known = sections.try_into().map_err(|_| damaged())?;
-    Ok(Table { version, identity, known, unknown })
+    Ok(Table { version, identity, known, others })
 }
 
 /// Checks one row of the table.

@@ -1,5 +1,6 @@
 use crate::wire::{self, Child, Coded, Preprocessing, Space};
 use crate::{BundleError, Manifest};
+use nestling_core::image::Fit;
 use std::fmt;
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -20,11 +21,17 @@ impl NetworkId {
     /// a network has the same identity in every format.
     pub(super) fn of(manifest: &Manifest, weights: u128, statistics: u128) -> Result<Self, BundleError> {
         let Manifest { space, preprocessing, weight_storage, children, .. } = manifest;
+        let fit = preprocessing.fit;
         let (space, preprocessing) = (Space::from(space), Preprocessing::from(preprocessing));
         let children: Vec<_> = children.iter().map(|entry| (&entry.name, Child::from(&entry.child))).collect();
         let checksums = [weights.to_le_bytes(), statistics.to_le_bytes()];
         let computing = (space, preprocessing, weight_storage.code(), children, checksums);
-        Ok(Self(xxh3_128(&wire::to_bytes(&computing)?)))
+        let mut bytes = wire::to_bytes(&computing)?;
+        // Networks that crop have the identity that they had before there was another fit.
+        if fit != Fit::Crop {
+            bytes.extend(wire::to_bytes(&fit.code())?);
+        }
+        Ok(Self(xxh3_128(&bytes)))
     }
 }
 

@@ -8,6 +8,7 @@
 //!   weights    f32, f16 or int8, in the order of ParameterLayout
 //!   statistics f32, means then variances of each child, in the order of the children
 //!   images     8-bit pixels as the dataset has them: first the calibration images, then the check images
+//!   golden     encoded pictures with the trainer's logits; may be missing
 //! profile      JSON with a checksum of its values
 //! ```
 //!
@@ -19,6 +20,7 @@ mod canonical;
 mod error;
 #[cfg(not(target_arch = "wasm32"))] // neither processes nor files there
 pub mod file_lock;
+mod golden;
 mod header;
 mod identity;
 mod images;
@@ -32,6 +34,7 @@ mod wire;
 mod write;
 
 pub use error::BundleError;
+pub use golden::{GoldenChild, GoldenPicture, GoldenPictures};
 pub use header::{FORMAT_VERSION, MAX_MANIFEST_BYTES, MIN_FORMAT_VERSION};
 pub use identity::{BundleId, NetworkId};
 pub use images::BundledImages;

@@ -1,8 +1,8 @@
-use crate::header::{IMAGES, MANIFEST, STATISTICS, Table, WEIGHTS};
+use crate::header::{IMAGES, MANIFEST, STATISTICS, Section, Table, WEIGHTS};
 use crate::section::Input;
 use crate::source::{Reader, Source};
 use crate::verify::{Verified, verify};
-use crate::{BundleError, BundleId, BundledImages, Manifest, NetworkId, section, wire};
+use crate::{BundleError, BundleId, BundledImages, GoldenPictures, Manifest, NetworkId, section, wire};
 use nestling_core::image::{Image, PixelFormat};
 use nestling_core::space::{
     CalibratedChild, ChildEntry, Convolution, Network, ParameterLayout, Statistics, ValidatedSpace,
@@ -89,6 +89,9 @@ impl Bundle {
         let network_id = NetworkId::of(&manifest, checksum(WEIGHTS), checksum(STATISTICS))?;
         let calibrated = calibrated(&networks, &statistics)?;
         let id = BundleId(table.identity);
+        if let Some(section) = table.golden() {
+            golden(&source, section, &manifest)?;
+        }
         let bundle = Self { source, table, id, network_id, manifest, space, networks, calibrated, images };
         if bundle.weight_storage() != WeightStorage::F32 {
             bundle.visit(false, &mut |_, _| Ok::<(), BundleError>(()))?; // not every code is one that rounding gives
@@ -101,9 +104,9 @@ impl Bundle {
         self.source.section(&self.table.known[kind])
     }
 
-    /// Sections that only a newer version reads, each with its kind.
-    pub(super) fn unknown_sections(&self) -> Result<Vec<(u64, Vec<u8>)>, BundleError> {
-        self.table.unknown.iter().map(|section| Ok((section.kind, self.source.section(section)?))).collect()
+    /// Sections that may be missing and those that only a newer version reads, each with its kind.
+    pub(super) fn other_sections(&self) -> Result<Vec<(u64, Vec<u8>)>, BundleError> {
+        self.table.others.iter().map(|section| Ok((section.kind, self.source.section(section)?))).collect()
     }
 
     /// Fields of the manifest that only a newer version reads, each with its number.
@@ -245,6 +248,15 @@ impl Bundle {
         self.pixels(false).zip(labels.iter().map(|&label| usize::from(label)))
     }
 
+    /// Encoded pictures with the trainer's logits, read from the file; none if the bundle ships without. Nothing of them
+    /// is kept in memory.
+    ///
+    /// # Errors
+    /// [`BundleError::Changed`] if the file is not any more what was opened.
+    pub fn golden_pictures(&self) -> Result<Option<GoldenPictures>, BundleError> {
+        self.table.golden().map(|section| golden(&self.source, section, &self.manifest)).transpose()
+    }
+
     fn image_bytes(&self) -> &[u8] {
         let Range { start, end } = self.table.known[IMAGES].range;
         self.source.bytes().map_or(&self.images, |bytes| &bytes[start as usize..end as usize])
@@ -284,6 +296,15 @@ impl Input for Weights<'_> {
         }
         BundleError::Inconsistent { problem: format!("layer `{}` has {problem}", convolution.name) }
     }
+}
+
+/// The golden pictures of a section whose checksum is right.
+fn golden(source: &Source, section: &Section, manifest: &Manifest) -> Result<GoldenPictures, BundleError> {
+    let (given, most) = (section.len(), GoldenPictures::most_bytes(manifest.space.classes));
+    if given > most {
+        return Err(BundleError::Inconsistent { problem: format!("{given} bytes of golden pictures, at most {most}") });
+    }
+    GoldenPictures::decode(&source.section(section)?, manifest)
 }
 
 /// Each child's statistics, from a section whose length is right.

@@ -1,9 +1,9 @@
 //! Contents that a hostile writer chose freely: every checksum holds.
 
 use crate::header::{self, IMAGES, MANIFEST};
-use crate::{Bundle, BundleContents, BundleError, BundledImages, Manifest, Trained};
+use crate::{Bundle, BundleContents, BundleError, BundledImages, GoldenPictures, Manifest, Trained};
 use nestling_core::accuracy::AccuracyPredictor;
-use nestling_core::image::{PixelFormat, Preprocessing};
+use nestling_core::image::{Fit, PixelFormat, Preprocessing};
 use nestling_core::metrics::Top1;
 use nestling_core::space::{CalibratedChild, Child, ChildEntry, HeadSpace, SearchSpace, StageSpace, StemSpace};
 use nestling_core::weights::WeightStorage;
@@ -30,7 +30,12 @@ fn good() -> Vec<u8> {
     let manifest = Manifest {
         name: "tiny".into(),
         provenance: "test".into(),
-        preprocessing: Preprocessing { means: vec![0.3], standard_deviations: vec![0.4], centre_fraction: 1.0 },
+        preprocessing: Preprocessing {
+            means: vec![0.3],
+            standard_deviations: vec![0.4],
+            centre_fraction: 1.0,
+            fit: Fit::Crop,
+        },
         labels: (0..space.classes).map(|class| class.to_string()).collect(),
         children: vec![ChildEntry {
             name: "smallest".into(),
@@ -53,7 +58,8 @@ fn good() -> Vec<u8> {
     };
     let weights = vec![0.5; space.layout().len()];
     let children = [CalibratedChild::neutral(&network)];
-    let contents = BundleContents { manifest: &manifest, weights: &weights, children: &children, images: &[7; 63] };
+    let contents =
+        BundleContents { manifest: &manifest, weights: &weights, children: &children, images: &[7; 63], golden: None };
     contents.encode().unwrap()
 }
 
@@ -64,7 +70,7 @@ fn sections() -> Vec<(u64, Vec<u8>)> {
 }
 
 fn encoded(sections: &[(u64, Vec<u8>)]) -> Vec<u8> {
-    header::encode(&sections.iter().map(|(kind, body)| (*kind, &body[..])).collect::<Vec<_>>())
+    header::encode(6, &sections.iter().map(|(kind, body)| (*kind, &body[..])).collect::<Vec<_>>())
 }
 
 /// The good file with its manifest and its images changed, with new checksums.
@@ -174,11 +180,11 @@ fn formats_5_and_6_hold_the_same() {
 
 #[test]
 fn fields_that_this_version_does_not_know_are_skipped_and_kept() {
-    let bundle = with_fields(|fields| fields.extend([(12, Vec::new()), (900, b"from the future".to_vec())])).unwrap();
+    let bundle = with_fields(|fields| fields.extend([(13, Vec::new()), (900, b"from the future".to_vec())])).unwrap();
     assert_eq!(bundle.manifest(), Bundle::from_bytes(&GOOD).unwrap().manifest());
     let again = Bundle::from_bytes(&bundle.with_latency_tables(Vec::new()).unwrap()).unwrap();
     assert_eq!(again.id(), bundle.id());
-    assert_eq!(again.unknown_fields().unwrap(), [(12, b"".to_vec()), (900, b"from the future".to_vec())]);
+    assert_eq!(again.unknown_fields().unwrap(), [(13, b"".to_vec()), (900, b"from the future".to_vec())]);
 }
 
 #[test]
@@ -260,7 +266,7 @@ fn sections_that_this_version_does_not_know_are_verified_skipped_and_kept() {
     let file = encoded(&[sections(), more.to_vec()].concat());
     let bundle = Bundle::from_bytes(&file).unwrap();
     assert_eq!(bundle.manifest(), Bundle::from_bytes(&GOOD).unwrap().manifest());
-    assert_eq!(bundle.unknown_sections().unwrap(), more);
+    assert_eq!(bundle.other_sections().unwrap(), more);
     assert_eq!(bundle.with_latency_tables(Vec::new()).unwrap(), file);
     let mut damaged = file.clone();
     *damaged.last_mut().unwrap() ^= 1;
@@ -273,13 +279,66 @@ fn sections_that_this_version_does_not_know_are_verified_skipped_and_kept() {
 }
 
 #[test]
+fn a_golden_section_that_claims_more_than_it_holds_is_refused() {
+    let with = |golden: &[u8]| {
+        let more = vec![(header::GOLDEN, golden.to_vec())];
+        Bundle::from_bytes(&encoded(&[sections(), more].concat())).map(drop)
+    };
+    // A picture `p` of one byte, and ten logits of child 0.
+    let good = [&[1, 1, b'p', 1, 9, 1, 0, 40][..], &[0; 40]].concat();
+    with(&good).unwrap();
+    let changed = |at: usize, byte: u8| {
+        let mut bytes = good.clone();
+        bytes[at] = byte;
+        bytes
+    };
+    for (bytes, reason) in [
+        (Vec::new(), "cannot be read"),
+        (changed(0, 0), "child 112, but 1 ship"),
+        (vec![0, 0], "0 golden pictures"),
+        (changed(0, 9), "9 golden pictures, at most 8"),
+        (changed(1, 127), "cannot be read"),
+        (changed(3, 0), "0 bytes of golden picture `p`"),
+        (changed(3, 127), "cannot be read"),
+        (changed(5, 17), "17 children with golden answers, at most 16"),
+        (changed(6, 1), "golden answers of child 1, but 1 ship"),
+        (changed(7, 36), "36 bytes of golden answers of child `smallest`"),
+        (good[..40].to_vec(), "cannot be read"),
+        ([&good[..], &[0]].concat(), "1 bytes follow"),
+        (vec![0; GoldenPictures::most_bytes(10) + 1], "bytes of golden pictures, at most"),
+    ] {
+        let error = with(&bytes).unwrap_err();
+        assert!(matches!(error, BundleError::Inconsistent { .. }), "{error}");
+        assert!(error.to_string().contains(reason), "{reason}: {error}");
+    }
+    let mut damaged = encoded(&[sections(), vec![(header::GOLDEN, good)]].concat());
+    *damaged.last_mut().unwrap() ^= 1;
+    assert!(matches!(Bundle::from_bytes(&damaged), Err(BundleError::Damaged { part: "golden pictures" })));
+}
+
+#[test]
+fn a_fit_in_a_format_whose_readers_overlook_it_is_refused() {
+    let with = |format: u32, fit: u8| {
+        let mut sections = sections();
+        sections[MANIFEST].1.extend([12, 0, 0, 0, 1, 0, 0, 0, fit]);
+        let parts: Vec<_> = sections.iter().map(|(kind, body)| (*kind, &body[..])).collect();
+        Bundle::from_bytes(&header::encode(format, &parts)).map(|bundle| bundle.manifest().preprocessing.fit)
+    };
+    assert_eq!(with(7, 2).unwrap(), Fit::Squash);
+    assert_eq!(with(6, 0).unwrap(), Fit::Crop);
+    let error = with(6, 1).unwrap_err().to_string();
+    assert!(error.contains("the fit `pad`, which format 6 does not know"), "{error}");
+    assert!(matches!(with(7, 3), Err(BundleError::Unsupported { .. })));
+}
+
+#[test]
 fn section_tables_that_no_writer_makes_are_refused() {
     let with = |more: &[u64]| {
         let more: Vec<(u64, Vec<u8>)> = more.iter().map(|&kind| (kind, Vec::new())).collect();
         Bundle::from_bytes(&encoded(&[sections(), more].concat())).map(drop)
     };
-    assert!(with(&(4..64).collect::<Vec<_>>()).is_ok());
-    for kinds in [&[1][..], &[5, 4], &[5, 5], &(4..65).collect::<Vec<_>>()] {
+    assert!(with(&(5..65).collect::<Vec<_>>()).is_ok());
+    for kinds in [&[1][..], &[5, 4], &[5, 5], &(5..66).collect::<Vec<_>>()] {
         let error = with(kinds).unwrap_err();
         assert!(matches!(error, BundleError::Damaged { .. }), "{error}");
     }

@@ -1,7 +1,7 @@
 //! The first pass over a bundle: every byte is checked before any is believed.
 
 use crate::BundleError;
-use crate::header::{self, IMAGES, MANIFEST, NAMES, STATISTICS, Table};
+use crate::header::{self, IMAGES, MANIFEST, STATISTICS, Table};
 use crate::source::Source;
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -41,7 +41,7 @@ pub(super) fn verify(source: &Source) -> Result<Verified, BundleError> {
             None => source.checksum(section.range.clone())?,
         };
         if checksum != section.checksum {
-            return Err(BundleError::Damaged { part: NAMES.get(place).unwrap_or(&"section of a newer version") });
+            return Err(BundleError::Damaged { part: section.name() });
         }
         if padding.iter().any(|&byte| byte != 0) {
             return Err(BundleError::Damaged { part: "padding" });

@@ -1,7 +1,7 @@
 use crate::atomic_file::write_atomically;
 use crate::header::{self, IMAGES, MAX_MANIFEST_BYTES, STATISTICS, WEIGHTS};
-use crate::wire::v6;
-use crate::{Bundle, BundleError, Manifest, Trained, section};
+use crate::wire::v6::{self, format_for};
+use crate::{Bundle, BundleError, GoldenPictures, Manifest, Trained, section};
 use nestling_core::latency::LatencyTable;
 use nestling_core::names::{NameError, check_label, check_name};
 use nestling_core::space::{CalibratedChild, ChildEntry, Network, ValidatedSpace};
@@ -95,6 +95,8 @@ pub struct BundleContents<'a> {
     pub children: &'a [CalibratedChild],
     /// Pixels of all images, as [`Manifest::images`] says: those that calibrate, then those that check.
     pub images: &'a [u8],
+    /// Encoded pictures with the trainer's logits, by which a device can check itself.
+    pub golden: Option<&'a GoldenPictures>,
 }
 
 impl BundleContents<'_> {
@@ -122,7 +124,10 @@ impl BundleContents<'_> {
         let weights = section::encode(layout, self.weights, self.manifest.weight_storage)?;
         self.manifest.check(&space, [weights.len(), 4 * statistics.len(), self.images.len()])?;
         let manifest = v6::encode(self.manifest, &[])?;
-        lay_out(&manifest, [&weights, bytemuck::cast_slice(&statistics), self.images], [])
+        let golden = self.golden.map(|golden| golden.encode(self.manifest)).transpose()?;
+        let golden = golden.iter().map(|bytes| (header::GOLDEN, &bytes[..]));
+        let version = format_for(self.manifest.preprocessing.fit);
+        lay_out(version, &manifest, [&weights, bytemuck::cast_slice(&statistics), self.images], golden)
     }
 
     /// Writes the file to a temporary name, syncs it and renames it to `path`: the file is whole, or the old one stays.
@@ -136,36 +141,57 @@ impl BundleContents<'_> {
     }
 }
 
-/// The file of a manifest and the sections after it, those of a newer version last.
+/// The file of a manifest and the sections after it, those that may be missing last.
 fn lay_out<'a>(
+    version: u32,
     manifest: &'a [u8],
     [weights, statistics, images]: [&'a [u8]; 3],
-    unknown: impl IntoIterator<Item = (u64, &'a [u8])>,
+    others: impl IntoIterator<Item = (u64, &'a [u8])>,
 ) -> Result<Vec<u8>, BundleError> {
     if manifest.len() as u64 > MAX_MANIFEST_BYTES {
         let problem = format!("the manifest has {} bytes, at most {MAX_MANIFEST_BYTES}", manifest.len());
         return Err(BundleError::Inconsistent { problem });
     }
     let known = (0..).zip([manifest, weights, statistics, images]);
-    Ok(header::encode(&known.chain(unknown).collect::<Vec<_>>()))
+    Ok(header::encode(version, &known.chain(others).collect::<Vec<_>>()))
 }
 
 impl Bundle {
-    /// The bytes of this bundle with other latency tables, in the newest format: weights, statistics and images are the
-    /// same to the byte, and so are [`Bundle::network_id`] and the parts that only a newer version reads.
+    /// The bytes of this bundle with other latency tables, in the oldest format that can hold it: weights, statistics,
+    /// images and golden pictures are the same to the byte, and so are [`Bundle::network_id`] and the parts that only a
+    /// newer version reads.
     ///
     /// # Errors
     /// [`BundleError::Inconsistent`] if a table holds impossible times, or there are too many for a manifest;
     /// [`BundleError::Changed`] if the file is not any more what was opened.
     pub fn with_latency_tables(&self, tables: Vec<LatencyTable>) -> Result<Vec<u8>, BundleError> {
-        let manifest = Manifest { latency_tables: tables, ..self.manifest().clone() };
+        self.rewritten(&Manifest { latency_tables: tables, ..self.manifest().clone() }, self.other_sections()?)
+    }
+
+    /// The bytes of this bundle with other golden pictures or none; all else is the same.
+    ///
+    /// # Errors
+    /// [`BundleError::Inconsistent`] if they do not fit the bundle; [`BundleError::Changed`] if the file is not any more
+    /// what was opened.
+    pub fn with_golden_pictures(&self, golden: Option<&GoldenPictures>) -> Result<Vec<u8>, BundleError> {
+        let mut sections = self.other_sections()?;
+        sections.retain(|(kind, _)| *kind != header::GOLDEN);
+        if let Some(golden) = golden {
+            // The first kind of those that may be missing.
+            sections.insert(0, (header::GOLDEN, golden.encode(self.manifest())?));
+        }
+        self.rewritten(self.manifest(), sections)
+    }
+
+    fn rewritten(&self, manifest: &Manifest, others: Vec<(u64, Vec<u8>)>) -> Result<Vec<u8>, BundleError> {
         let [weights, statistics, images] = [WEIGHTS, STATISTICS, IMAGES].map(|kind| self.section(kind));
         let (weights, statistics, images) = (weights?, statistics?, images?);
         manifest.check(self.space(), [weights.len(), statistics.len(), images.len()])?;
-        let (fields, sections) = (self.unknown_fields()?, self.unknown_sections()?);
+        let version = format_for(manifest.preprocessing.fit);
+        let fields = self.unknown_fields()?;
         let fields: Vec<(u32, &[u8])> = fields.iter().map(|(number, bytes)| (*number, &bytes[..])).collect();
-        let manifest = v6::encode(&manifest, &fields)?;
-        let unknown = sections.iter().map(|(kind, bytes)| (*kind, &bytes[..]));
-        lay_out(&manifest, [&weights, &statistics, &images], unknown)
+        let manifest = v6::encode(manifest, &fields)?;
+        let others = others.iter().map(|(kind, bytes)| (*kind, &bytes[..]));
+        lay_out(version, &manifest, [&weights, &statistics, &images], others)
     }
 }

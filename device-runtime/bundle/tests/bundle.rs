@@ -6,7 +6,7 @@ use nestling_bundle::{
     Bundle, BundleContents, BundleError, BundledImages, FORMAT_VERSION, MIN_FORMAT_VERSION, Manifest, Trained,
 };
 use nestling_core::accuracy::AccuracyPredictor;
-use nestling_core::image::{Image, PixelFormat, Preprocessing};
+use nestling_core::image::{Fit, Image, PixelFormat, Preprocessing};
 use nestling_core::latency::{DeviceKey, LatencyModel, LatencyTable};
 use nestling_core::metrics::{Spread, Top1};
 use nestling_core::space::{
@@ -51,7 +51,12 @@ impl Parts {
         let mut manifest = Manifest {
             name: "tiny".into(),
             provenance: "test".into(),
-            preprocessing: Preprocessing { means: vec![0.3], standard_deviations: vec![0.35], centre_fraction: 1.0 },
+            preprocessing: Preprocessing {
+                means: vec![0.3],
+                standard_deviations: vec![0.35],
+                centre_fraction: 1.0,
+                fit: Fit::Crop,
+            },
             labels: vec!["a".into(), "b".into()],
             children: Vec::new(),
             latency_tables: Vec::new(),
@@ -81,7 +86,7 @@ impl Parts {
 
     fn encode(&self) -> Result<Vec<u8>, BundleError> {
         let Self { manifest, weights, children, images } = self;
-        BundleContents { manifest, weights, children, images }.encode()
+        BundleContents { manifest, weights, children, images, golden: None }.encode()
     }
 }
 
@@ -92,7 +97,7 @@ fn what_was_written_is_read_back() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("tiny.nestling");
         let Parts { manifest, weights, children, images } = &parts;
-        BundleContents { manifest, weights, children, images }.write(&path).unwrap();
+        BundleContents { manifest, weights, children, images, golden: None }.write(&path).unwrap();
         let opened = Bundle::open(&path).unwrap();
         let copied = Bundle::from_bytes(&std::fs::read(&path).unwrap()).unwrap();
         for bundle in [&opened, &copied] {
@@ -105,6 +110,21 @@ fn what_was_written_is_read_back() {
             assert_eq!((biggest.entry, biggest.network), (&bundle.children()[1], &bundle.networks()[1]));
         }
         assert!(opened.child("middle").unwrap_err().to_string().contains("it has: smallest, biggest"));
+    }
+}
+
+#[test]
+fn a_fit_that_older_readers_do_not_know_raises_the_format_and_makes_another_network() {
+    let mut parts = Parts::tiny();
+    let mut networks = Vec::new();
+    for (fit, format) in [(Fit::Crop, 6), (Fit::Pad, 7), (Fit::Squash, 7)] {
+        parts.manifest.preprocessing.fit = fit;
+        let bytes = parts.encode().unwrap();
+        let bundle = Bundle::from_bytes(&bytes).unwrap();
+        assert_eq!((bundle.format(), bundle.manifest()), (format, &parts.manifest));
+        assert_eq!(bundle.with_latency_tables(Vec::new()).unwrap(), bytes);
+        assert!(!networks.contains(&bundle.network_id()));
+        networks.push(bundle.network_id());
     }
 }
 
@@ -225,13 +245,13 @@ fn every_truncation_is_a_typed_error() {
 #[test]
 fn another_version_is_named() {
     let mut bytes = Parts::tiny().encode().unwrap();
-    bytes[8] += 1;
+    bytes[8] = FORMAT_VERSION as u8 + 1;
     let error = Bundle::from_bytes(&bytes).unwrap_err();
     let newest = FORMAT_VERSION;
     let expected = BundleError::Version { given: newest + 1, oldest: MIN_FORMAT_VERSION, newest };
     assert_eq!(error.to_string(), expected.to_string());
     bytes[8] = 4;
-    assert!(matches!(Bundle::from_bytes(&bytes), Err(BundleError::Version { given: 4, oldest: 5, newest: 6 })));
+    assert!(matches!(Bundle::from_bytes(&bytes), Err(BundleError::Version { given: 4, oldest: 5, newest: 7 })));
 }
 
 #[test]

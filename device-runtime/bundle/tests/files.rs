@@ -21,7 +21,9 @@ fn stored_as(storage: WeightStorage) -> Vec<u8> {
     let (mut manifest, weights) = (bundle.manifest().clone(), bundle.weights().unwrap());
     manifest.weight_storage = storage;
     let children = bundle.calibrated();
-    nestling_bundle::BundleContents { manifest: &manifest, weights: &weights, children, images: &[] }.encode().unwrap()
+    nestling_bundle::BundleContents { manifest: &manifest, weights: &weights, children, images: &[], golden: None }
+        .encode()
+        .unwrap()
 }
 
 #[test]

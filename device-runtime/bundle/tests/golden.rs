@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used)] // a test's helpers may panic too
 
 use nestling_bundle::{Bundle, BundledImages, DeviceProfile, Trained};
-use nestling_core::image::{PixelFormat, Preprocessing};
+use nestling_core::image::{Fit, PixelFormat, Preprocessing};
 use nestling_core::latency::{Clock, Coefficient, CostFeature, DeviceKey, LatencyModel, LatencyTable, LayerKind};
 use nestling_core::metrics::{MAdds, Millis, Spread, Top1};
 use nestling_core::space::{
@@ -18,10 +18,13 @@ use xxhash_rust::xxh3::xxh3_128;
 
 const FORMAT_5: &str = "bundle-v5.nestling";
 const FORMAT_6: &str = "bundle-v6.nestling";
+const FORMAT_7: &str = "bundle-v7.nestling";
 const NEWER: &str = "bundle-v6-with-unknown-section-and-field.nestling";
 
-/// Identity of the network in all three files, as `e23c1d0` computed it.
+/// Identity of the network in all files that crop, as `e23c1d0` computed it.
 const NETWORK: &str = "c5a33c1183d3dbf448c171ab88b36250";
+/// That of the same network where pictures are padded.
+const PADDED: &str = "9983b2e0afae682eb9dc3e8a7333d3f7";
 
 fn path(name: &str) -> PathBuf {
     [env!("CARGO_MANIFEST_DIR"), "..", "..", "tests", "golden", name].iter().collect()
@@ -146,7 +149,7 @@ fn other_table() -> LatencyTable {
 }
 
 /// Every part of a golden bundle, whatever its format.
-fn holds_the_golden_network(bundle: &Bundle) {
+fn holds_the_golden_network(bundle: &Bundle, fit: Fit) {
     let manifest = bundle.manifest();
     assert_eq!((&*manifest.name, &*manifest.provenance), ("golden", "made by Nestling 0.1.0 at e23c1d0"));
     assert_eq!(manifest.space, space());
@@ -154,6 +157,7 @@ fn holds_the_golden_network(bundle: &Bundle) {
         means: vec![0.485, 0.456, 0.406],
         standard_deviations: vec![0.229, 0.224, 0.225],
         centre_fraction: 0.875,
+        fit,
     };
     assert_eq!(manifest.preprocessing, preprocessing);
     assert_eq!(manifest.labels, ["kitten", "Löwe", "猫"]);
@@ -176,7 +180,7 @@ fn holds_the_golden_network(bundle: &Bundle) {
     assert_eq!(manifest.images, Some(images));
 
     assert_eq!(checksum(&bundle.weights().unwrap()), "8325cd768f735da65f1864dbb4def89a");
-    assert_eq!(bundle.network_id().to_string(), NETWORK);
+    assert_eq!(bundle.network_id().to_string(), if fit == Fit::Crop { NETWORK } else { PADDED });
     for (place, channels) in [96, 124, 256].into_iter().enumerate() {
         let statistics = bundle.calibrated()[place].statistics();
         let means: Vec<f32> = (0..channels).map(|i| (i as f32 - 20.0) / 64.0).collect();
@@ -193,34 +197,51 @@ fn holds_the_golden_network(bundle: &Bundle) {
 #[test]
 fn format_5_is_read() {
     let bundle = open(FORMAT_5);
-    holds_the_golden_network(&bundle);
+    holds_the_golden_network(&bundle, Fit::Crop);
     assert_eq!((bundle.format(), bundle.id().to_string()), (5, "e8bdd28e77e493977eb27c5aed6780db".to_owned()));
 }
 
 #[test]
 fn format_6_is_read() {
     let bundle = open(FORMAT_6);
-    holds_the_golden_network(&bundle);
+    holds_the_golden_network(&bundle, Fit::Crop);
     assert_eq!((bundle.format(), bundle.id().to_string()), (6, "8651ea42c8deb8de5d10c7dcc57559c7".to_owned()));
 }
 
 #[test]
+fn format_7_is_read() {
+    let bundle = open(FORMAT_7);
+    holds_the_golden_network(&bundle, Fit::Pad);
+    assert_eq!((bundle.format(), bundle.id().to_string()), (7, "46309407cd4cbbe41ef0a23b270963d2".to_owned()));
+    let golden = bundle.golden_pictures().unwrap().unwrap();
+    let names: Vec<&str> = golden.pictures.iter().map(|picture| &*picture.name).collect();
+    assert_eq!(names, ["gradient.png", "Löwe.png"]);
+    for picture in &golden.pictures {
+        assert_eq!((picture.bytes.len(), &picture.bytes[1..4]), (117, &b"PNG"[..]));
+    }
+    let answers: Vec<_> = golden.children.iter().map(|one| (&*one.child, one.logits.concat())).collect();
+    let logits = |from: f32| vec![from, -0.5, 0.25, 1.0, from, 3.0];
+    assert_eq!(answers, [("smallest", logits(0.125)), ("biggest", logits(-2.0))]);
+    assert_eq!(open(FORMAT_6).golden_pictures().unwrap(), None);
+}
+
+#[test]
 fn sections_and_fields_of_a_newer_version_are_skipped() {
-    holds_the_golden_network(&open(NEWER));
+    holds_the_golden_network(&open(NEWER), Fit::Crop);
 }
 
 /// A runtime type that is renamed or extended changes no byte of a file.
 #[test]
 fn what_this_version_writes_is_the_golden_file() {
     let tables = || vec![table(), other_table()];
-    for (name, expected) in [(FORMAT_5, FORMAT_6), (FORMAT_6, FORMAT_6), (NEWER, NEWER)] {
+    for (name, expected) in [(FORMAT_5, FORMAT_6), (FORMAT_6, FORMAT_6), (FORMAT_7, FORMAT_7), (NEWER, NEWER)] {
         assert!(open(name).with_latency_tables(tables()).unwrap() == bytes(expected), "{name}");
     }
 }
 
 #[test]
 fn no_truncation_and_no_flipped_bit_of_a_kept_format_passes() {
-    for name in [FORMAT_5, FORMAT_6, NEWER] {
+    for name in [FORMAT_5, FORMAT_6, FORMAT_7, NEWER] {
         let mut bytes = bytes(name);
         for length in 0..bytes.len() {
             assert!(Bundle::from_bytes(&bytes[..length]).is_err(), "{name}: {length} bytes");

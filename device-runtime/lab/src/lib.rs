@@ -5,6 +5,7 @@ pub mod documents;
 pub mod evaluation;
 mod progress;
 pub mod report;
+pub mod self_test;
 pub mod trace;
 
 pub use progress::Progress;

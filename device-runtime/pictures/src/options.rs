@@ -1,3 +1,5 @@
+use nestling_core::image::Fit;
+
 /// How a picture is decoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -14,14 +16,23 @@ pub struct PictureOptions {
     /// they are decoded, so that photographs of 200 megapixels take about 100 MiB. If a picture does not fit, it is
     /// halved until it does, as long as its centred square keeps 1024 pixels a side; then it is refused.
     pub max_bytes: u64,
+    /// Whether the whole picture is read later, as a bundle's fit says, and not only its centred square. It is then
+    /// halved until it has no more pixels than a square of [`Picture::MAX_SQUARE`](crate::Picture::MAX_SQUARE), and it
+    /// loses no end.
+    pub whole: bool,
 }
 
 impl PictureOptions {
-    nestling_core::setters! { background: [u8; 3], max_bytes: u64 }
+    nestling_core::setters! { background: [u8; 3], max_bytes: u64, whole: bool }
+
+    /// The default options for pictures that a network with this fit reads.
+    pub fn for_fit(fit: Fit) -> Self {
+        Self::default().whole(fit != Fit::Crop)
+    }
 }
 
 impl Default for PictureOptions {
     fn default() -> Self {
-        Self { background: [255; 3], max_bytes: 512 << 20 }
+        Self { background: [255; 3], max_bytes: 512 << 20, whole: false }
     }
 }

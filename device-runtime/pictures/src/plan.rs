@@ -1,6 +1,6 @@
 //! The size of a picture: which pixels of a file it keeps, and how much they are reduced.
 
-use crate::PictureError;
+use crate::{PictureError, PictureOptions};
 use nestling_core::image::{Image, ImageError};
 
 /// Pictures whose centred square is larger are halved until it is not: 64 MiB on the GPU are what every adapter binds.
@@ -56,12 +56,12 @@ impl Plan {
     /// [`PictureError::Size`] or [`PictureError::TooLarge`].
     pub fn fitting(
         (width, height): (u32, u32),
-        limit: u64,
+        options: &PictureOptions,
         memory: impl Fn(&Self, u64) -> u64,
     ) -> Result<Self, PictureError> {
         check_file_size(width, height)?;
-        let square = width.min(height);
-        let least = (0..).find(|halvings| square >> halvings <= MAX_SQUARE).unwrap_or(0);
+        let (square, limit) = (width.min(height), options.max_bytes);
+        let least = (0..).find(|&halvings| is_enough(width, height, halvings, options.whole)).unwrap_or(0);
         let mut plan = Self::new(width, height, least);
         loop {
             let bytes = memory(&plan, plan.picture_bytes());
@@ -74,6 +74,17 @@ impl Plan {
             plan = Self::new(width, height, plan.halvings + 1);
         }
     }
+}
+
+/// Whether pixels that are halved so often are few enough. A line of pixels cannot be halved to nothing.
+fn is_enough(width: u32, height: u32, halvings: u32, whole: bool) -> bool {
+    let (shorter, longer) = (width.min(height) >> halvings, width.max(height) >> halvings);
+    if !whole {
+        return shorter <= MAX_SQUARE;
+    }
+    let most = u64::from(MAX_SQUARE) * u64::from(MAX_SQUARE);
+    let fits = longer <= Image::MAX_SIDE && u64::from(shorter) * u64::from(longer) <= most;
+    fits || shorter / 2 < Image::MIN_SIDE
 }
 
 /// Whether a file may have pixels of this size.
@@ -91,7 +102,11 @@ mod tests {
     use super::*;
 
     fn plan(width: u32, height: u32, limit: u64) -> Result<(u32, u32, u32), PictureError> {
-        let plan = Plan::fitting((width, height), limit, |_, picture| picture)?;
+        plan_with(width, height, &PictureOptions::default().max_bytes(limit))
+    }
+
+    fn plan_with(width: u32, height: u32, options: &PictureOptions) -> Result<(u32, u32, u32), PictureError> {
+        let plan = Plan::fitting((width, height), options, |_, picture| picture)?;
         Ok((plan.halvings, plan.columns.count, plan.rows.count))
     }
 
@@ -104,6 +119,21 @@ mod tests {
         assert_eq!(plan(4000, 3000, 12_000_000).unwrap(), (1, 2000, 1500));
         let error = plan(4000, 3000, 11_999_999).unwrap_err();
         assert!(matches!(error, PictureError::TooLarge { bytes: 12_000_000, limit: 11_999_999, .. }), "{error}");
+    }
+
+    #[test]
+    fn whole_pictures_are_halved_until_all_pixels_fit_and_lose_no_end() {
+        let options = PictureOptions::default().max_bytes(1 << 40).whole(true);
+        let whole = |width, height| plan_with(width, height, &options).unwrap();
+        assert_eq!(whole(4000, 3000), (0, 4000, 3000));
+        assert_eq!(whole(5472, 3648), (1, 2736, 1824));
+        assert_eq!(whole(4096, 4096), (0, 4096, 4096));
+        assert_eq!(whole(16_384, 1024), (0, 16_384, 1024));
+        assert_eq!(whole(20_000, 300), (1, 10_000, 150));
+        assert_eq!(whole(100, 65_535), (2, 25, 16_383));
+        // Two pixels high: its ends go after all.
+        assert_eq!(whole(65_535, 2), (0, 16_383, 2));
+        assert_eq!(whole(65_535, 4), (1, 16_383, 2));
     }
 
     #[test]

@@ -29,7 +29,7 @@ fn open<'a>(bytes: &'a [u8], options: &PictureOptions) -> Result<(File<'a>, Plan
     }
     // Up to four samples of 16 bits.
     let pixel_bytes = 8;
-    let plan = Plan::fitting((width, height), options.max_bytes, |_, picture| {
+    let plan = Plan::fitting((width, height), options, |_, picture| {
         let rows = if is_interlaced { u64::from(height) } else { 4 };
         (rows * u64::from(width) * pixel_bytes + picture).max(2 * picture)
     })?;

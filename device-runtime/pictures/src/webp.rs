@@ -25,7 +25,7 @@ fn open<'a>(bytes: &'a [u8], options: &PictureOptions) -> Result<(File<'a>, Plan
     let (width, height) = decoder.dimensions();
     let pixel_bytes = if decoder.has_animation() { ANIMATED_PIXEL_BYTES } else { PIXEL_BYTES };
     let bytes = pixel_bytes * u64::from(width) * u64::from(height);
-    let plan = Plan::fitting((width, height), options.max_bytes, |_, picture| (bytes + picture).max(2 * picture))?;
+    let plan = Plan::fitting((width, height), options, |_, picture| (bytes + picture).max(2 * picture))?;
     Ok((decoder, plan))
 }
 

@@ -229,13 +229,17 @@ pub enum Error {
     },
     /// The image is larger than the buffer made at load.
     #[error(
-        "the image's centre square has a side of {side} pixels, at most {max} fit: shrink it, or load with a larger \
-         `RuntimeOptions::max_image_side`"
+        "{width}x{height} pixels of the image are to be read, but `RuntimeOptions::max_image_side` is {max}: shrink the \
+         image, or load with {side}"
     )]
     ImageTooLarge {
-        /// Its side in pixels.
+        /// Columns that the fit reads.
+        width: u32,
+        /// Rows that the fit reads.
+        height: u32,
+        /// The `max_image_side` that is large enough.
         side: u32,
-        /// Largest side in pixels.
+        /// The one that was given.
         max: u32,
     },
     /// The texture cannot be read as an image.

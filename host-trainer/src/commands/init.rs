@@ -5,7 +5,7 @@ use super::new_file::latency_tables;
 use super::{bar, print_about, shown};
 use anyhow::Result;
 use clap::Args;
-use nestling_core::image::Preprocessing;
+use nestling_core::image::{Fit, Preprocessing};
 use nestling_train::pack::{UntrainedOptions, pack_untrained};
 use nestling_train::space_file::preset_or_file;
 use nestling_train::torch;
@@ -40,7 +40,7 @@ fn usual_preprocessing(channels: u32) -> Preprocessing {
         1 => (vec![0.5], vec![0.5]),
         _ => (vec![0.485, 0.456, 0.406], vec![0.229, 0.224, 0.225]),
     };
-    Preprocessing { means, standard_deviations, centre_fraction: 1.0 }
+    Preprocessing { means, standard_deviations, centre_fraction: 1.0, fit: Fit::Crop }
 }
 
 impl Init {

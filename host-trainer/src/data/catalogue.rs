@@ -3,7 +3,7 @@
 //! Files of different data sets have the same names, so a data set is known by the checksums of its contents alone. Other
 //! images are trained as well; their classes then have numbers until the user names them.
 
-use nestling_core::image::Preprocessing;
+use nestling_core::image::{Fit, Preprocessing};
 
 /// A data set: its files, its pixels and its classes.
 #[derive(Debug, PartialEq)]
@@ -71,6 +71,7 @@ impl DatasetInfo {
             means: self.means.to_vec(),
             standard_deviations: self.standard_deviations.to_vec(),
             centre_fraction: 1.0,
+            fit: Fit::Crop,
         }
     }
 }

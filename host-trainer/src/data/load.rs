@@ -3,12 +3,12 @@
 use super::cache::{self, BuildOptions, Built, Finish, StoredPicture};
 use super::dataset::{DataError, Dataset, Part, PixelStore};
 use super::loaded::PictureNames;
-use super::picture::{ChannelSums, Fit, Form};
+use super::picture::{ChannelSums, Form};
 use super::scan::{Scan, ScanReport};
 use super::source::{self, Source, natural_order};
 use super::split::{Candidate, Shares, split};
 use super::{LoadedData, idx_files};
-use nestling_core::image::Preprocessing;
+use nestling_core::image::{Fit, Preprocessing};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -219,7 +219,7 @@ impl Scanned {
     fn load(self, request: &LoadRequest, source: Arc<dyn Source>) -> Result<LoadedData, DataError> {
         let is_grey = request.channels.is_none() && self.report.all_grey;
         let channels = if is_grey { 1 } else { request.form().channels };
-        let preprocessing = self.preprocessing(channels);
+        let preprocessing = self.preprocessing(channels, request.fit);
         let fill = std::array::from_fn(|channel| {
             let mean = preprocessing.means[channel.min(preprocessing.means.len() - 1)];
             (mean * 255.0).round() as u8
@@ -257,12 +257,12 @@ impl Scanned {
     }
 
     /// Normalises with the mean and deviation of the training pictures.
-    fn preprocessing(&self, channels: u32) -> Preprocessing {
+    fn preprocessing(&self, channels: u32, fit: Fit) -> Preprocessing {
         let mut sums = ChannelSums::default();
         let training = self.scan.pictures.iter().zip(&self.parts).filter(|(_, part)| **part == Part::Training);
         training.for_each(|(picture, _)| sums.add(&picture.facts.sums));
         let (means, standard_deviations) =
             (0..channels as usize).map(|channel| sums.mean_and_deviation(channel)).unzip();
-        Preprocessing { means, standard_deviations, centre_fraction: 1.0 }
+        Preprocessing { means, standard_deviations, centre_fraction: 1.0, fit }
     }
 }

@@ -1,5 +1,5 @@
 use super::{DataError, Dataset, DatasetInfo, ScanReport};
-use nestling_core::image::Preprocessing;
+use nestling_core::image::{Fit, Preprocessing};
 use nestling_core::space::SearchSpace;
 
 /// Images to train on and to evaluate with, and what is known of them.
@@ -90,7 +90,7 @@ impl LoadedData {
 /// Normalises grey images with the mean and deviation of their pixels; keeps whole images.
 fn own_preprocessing(images: &Dataset) -> Result<Preprocessing, DataError> {
     let (mean, deviation) = mean_and_deviation(images)?;
-    Ok(Preprocessing { means: vec![mean], standard_deviations: vec![deviation], centre_fraction: 1.0 })
+    Ok(Preprocessing { means: vec![mean], standard_deviations: vec![deviation], centre_fraction: 1.0, fit: Fit::Crop })
 }
 
 /// Mean and standard deviation in three digits, white being 1.

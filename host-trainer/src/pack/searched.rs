@@ -54,8 +54,13 @@ pub fn pack(
         accuracy_predictor: report.accuracy_predictor.clone(),
         images,
     };
-    let contents =
-        BundleContents { manifest: &manifest, weights: evaluator.weights, children: &calibrated, images: &pixels };
+    let contents = BundleContents {
+        manifest: &manifest,
+        weights: evaluator.weights,
+        children: &calibrated,
+        images: &pixels,
+        golden: None,
+    };
     write(contents, file)
 }
 

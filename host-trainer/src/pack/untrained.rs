@@ -54,5 +54,8 @@ pub fn pack_untrained(
         accuracy_predictor: None,
         images: None,
     };
-    write(BundleContents { manifest: &manifest, weights: &weights, children: &calibrated, images: &[] }, file)
+    write(
+        BundleContents { manifest: &manifest, weights: &weights, children: &calibrated, images: &[], golden: None },
+        file,
+    )
 }

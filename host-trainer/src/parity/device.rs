@@ -11,7 +11,7 @@ use nestling_core::space::CalibratedChild;
 pub(super) struct Device(Supernet);
 
 impl Device {
-    /// Loads the weights of `bundle`; images may be cropped to squares of up to `largest_side` pixels.
+    /// Loads the weights of `bundle`, with a `max_image_side` of at least `largest_side`.
     pub fn open(bundle: &Bundle, largest_side: u32) -> Result<Self, ParityError> {
         let context = Context::new(&ContextOptions::default())?;
         let mut options = EngineOptions::default();

@@ -1,5 +1,5 @@
 use crate::{BundleError, BundledImages};
-use nestling_core::image::PixelFormat;
+use nestling_core::image::{Fit, PixelFormat};
 use nestling_core::space::{Activation, Block, Gate, Operator, OutputSize, Padding, SqueezeOf};
 use nestling_core::weights::WeightStorage;
 
@@ -66,6 +66,7 @@ listed! {
 }
 
 numbered! {
+    Fit, "fit": Crop = 0, Pad = 1, Squash = 2;
     Block, "kind of block": InvertedResidual = 0, Separable = 1;
     Gate, "gate": Sigmoid = 0, HardSigmoid = 1;
     OutputSize, "output size": Large = 0, Medium = 1, Small = 2;
@@ -107,6 +108,7 @@ mod tests {
     fn numbers_stay_and_one_beyond_them_is_of_a_newer_version() {
         numbered::<Activation>(&["Identity", "Relu", "Relu6", "Swish", "HardSwish", "Sigmoid", "HardSigmoid"]);
         numbered::<Block>(&["InvertedResidual", "Separable"]);
+        numbered::<Fit>(&["Crop", "Pad", "Squash"]);
         numbered::<Gate>(&["Sigmoid", "HardSigmoid"]);
         numbered::<Operator>(&["Dense", "Pointwise", "Depthwise", "Pool", "Linear", "AveragePool"]);
         numbered::<OutputSize>(&["Large", "Medium", "Small"]);

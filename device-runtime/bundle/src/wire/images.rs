@@ -1,6 +1,6 @@
 use super::codes::Coded;
 use crate::{BundleError, BundledImages};
-use nestling_core::image::{self, PixelFormat};
+use nestling_core::image::{self, Fit, PixelFormat};
 use serde::{Deserialize, Serialize};
 
 /// How pixels become a network's input.
@@ -22,15 +22,16 @@ pub(crate) struct Images {
 
 impl From<&image::Preprocessing> for Preprocessing {
     fn from(preprocessing: &image::Preprocessing) -> Self {
-        let image::Preprocessing { means, standard_deviations, centre_fraction } = preprocessing.clone();
+        // The fit is a field of its own.
+        let image::Preprocessing { means, standard_deviations, centre_fraction, fit: _ } = preprocessing.clone();
         Self { means, standard_deviations, centre_fraction }
     }
 }
 
-impl From<Preprocessing> for image::Preprocessing {
-    fn from(preprocessing: Preprocessing) -> Self {
-        let Preprocessing { means, standard_deviations, centre_fraction } = preprocessing;
-        Self { means, standard_deviations, centre_fraction }
+impl Preprocessing {
+    pub(crate) fn fitted(self, fit: Fit) -> image::Preprocessing {
+        let Self { means, standard_deviations, centre_fraction } = self;
+        image::Preprocessing { means, standard_deviations, centre_fraction, fit }
     }
 }
 

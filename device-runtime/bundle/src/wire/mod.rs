@@ -5,7 +5,8 @@
 //! codes                                  numbers of enumerations
 //! space, child, table, predictor, images the structures, encoded with postcard; frozen since format 5
 //! v5                                     the manifest of format 5: all structures in one
-//! v6                                     the manifest of format 6: numbered fields, each with its length
+//! v6                                     the manifest of formats 6 and 7: numbered fields, each with its length
+//! golden                                 the section of golden pictures
 //! ```
 //!
 //! A structure is never changed. To add to one, give the new part a field of its own in [`v6`]; to change one, write
@@ -13,6 +14,7 @@
 
 mod child;
 mod codes;
+pub(crate) mod golden;
 mod images;
 mod predictor;
 mod space;
@@ -31,7 +33,7 @@ use crate::{BundleError, Manifest};
 
 /// The manifest that a section holds, in the layout of a file's format.
 pub(crate) fn decode(format: u32, section: &[u8]) -> Result<Manifest, BundleError> {
-    if format == 5 { v5::decode(section) } else { v6::decode(section) }
+    if format == 5 { v5::decode(section) } else { v6::decode(format, section) }
 }
 
 /// Whole bytes as one value: nothing may follow it. Postcard takes no more memory than the bytes justify.
@@ -46,7 +48,7 @@ fn from_bytes<'a, T: serde::Deserialize<'a>>(what: &str, bytes: &'a [u8]) -> Res
 
 pub(crate) fn to_bytes(value: &impl serde::Serialize) -> Result<Vec<u8>, BundleError> {
     postcard::to_stdvec(value)
-        .map_err(|error| BundleError::Inconsistent { problem: format!("the manifest cannot be encoded ({error})") })
+        .map_err(|error| BundleError::Inconsistent { problem: format!("a part cannot be encoded ({error})") })
 }
 
 /// Converts each item of a list.

@@ -2,6 +2,7 @@
 
 use super::{ChildEntry, Coded, Images, Predictor, Preprocessing, Space, Table, Trained};
 use crate::{BundleError, Manifest};
+use nestling_core::image::Fit;
 use nestling_core::weights::WeightStorage;
 use serde::Deserialize;
 
@@ -33,7 +34,7 @@ impl TryFrom<Wire> for Manifest {
             name: wire.name,
             provenance: wire.provenance,
             space: wire.space.try_into()?,
-            preprocessing: wire.preprocessing.into(),
+            preprocessing: wire.preprocessing.fitted(Fit::Crop),
             labels: wire.labels,
             children: super::all(wire.children)?,
             latency_tables: super::all(wire.latency_tables)?,

@@ -1,8 +1,9 @@
-//! The manifest of format 6: numbered fields. Each is its number (u32), its length in bytes (u32) and its bytes, one
+//! The manifest of formats 6 and 7: numbered fields. Each is its number (u32), its length in bytes (u32) and its bytes, one
 //! value in postcard. Numbers rise; a reader skips those that it does not know.
 
 use super::{ChildEntry, Coded, Images, Predictor, Preprocessing, Space, Table, Trained, to_bytes};
 use crate::{BundleError, Manifest};
+use nestling_core::image::Fit;
 use nestling_core::weights::WeightStorage;
 use serde::Deserialize;
 
@@ -21,17 +22,24 @@ const TRAINED: Field = Field(8, "trained children");
 const WEIGHT_STORAGE: Field = Field(9, "weight storage");
 const ACCURACY_PREDICTOR: Field = Field(10, "accuracy predictor");
 const IMAGES: Field = Field(11, "images");
+/// In format 7 only: a reader that overlooks it would read other pixels.
+const FIT: Field = Field(12, "fit");
 /// Fields up to this are known here.
-const LAST_KNOWN: u32 = IMAGES.0;
+const LAST_KNOWN: u32 = FIT.0;
 
 /// The manifest that the section holds.
-pub(super) fn decode(section: &[u8]) -> Result<Manifest, BundleError> {
+pub(super) fn decode(format: u32, section: &[u8]) -> Result<Manifest, BundleError> {
     let fields = Fields::split(section)?;
+    let fit = fields.find(FIT)?.map_or(Ok(Fit::Crop), Fit::from_code)?;
+    if format < format_for(fit) {
+        let problem = format!("the manifest has the fit `{fit}`, which format {format} does not know");
+        return Err(BundleError::Inconsistent { problem });
+    }
     Ok(Manifest {
         name: fields.find(NAME)?.unwrap_or_default(),
         provenance: fields.find(PROVENANCE)?.unwrap_or_default(),
         space: fields.require::<Space>(SPACE)?.try_into()?,
-        preprocessing: fields.require::<Preprocessing>(PREPROCESSING)?.into(),
+        preprocessing: fields.require::<Preprocessing>(PREPROCESSING)?.fitted(fit),
         labels: fields.require(LABELS)?,
         children: super::all(fields.require::<Vec<ChildEntry>>(CHILDREN)?)?,
         latency_tables: super::all(fields.find::<Vec<Table>>(LATENCY_TABLES)?.unwrap_or_default())?,
@@ -40,6 +48,14 @@ pub(super) fn decode(section: &[u8]) -> Result<Manifest, BundleError> {
         accuracy_predictor: fields.find::<Predictor>(ACCURACY_PREDICTOR)?.map(Into::into),
         images: fields.find::<Images>(IMAGES)?.map(TryInto::try_into).transpose()?,
     })
+}
+
+/// The oldest format whose readers know a fit.
+pub(crate) fn format_for(fit: Fit) -> u32 {
+    match fit {
+        Fit::Crop => 6,
+        Fit::Pad | Fit::Squash => 7,
+    }
 }
 
 /// The section of a manifest, with fields of a newer version behind it.
@@ -82,6 +98,10 @@ pub(crate) fn encode(manifest: &Manifest, unknown: &[(u32, &[u8])]) -> Result<Ve
     }
     if let Some(images) = images {
         push(IMAGES.0, &to_bytes(&Images::from(images))?)?;
+    }
+    // Crop is what older readers do.
+    if preprocessing.fit != Fit::Crop {
+        push(FIT.0, &to_bytes(&preprocessing.fit.code())?)?;
     }
     unknown.iter().try_for_each(|(number, bytes)| push(*number, bytes))?;
     Ok(section)

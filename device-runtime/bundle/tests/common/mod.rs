@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "only tests call this")]
 
 use nestling_bundle::{Bundle, BundleContents, Manifest, Trained};
-use nestling_core::image::{Image, Preprocessing};
+use nestling_core::image::{Fit, Image, Preprocessing};
 use nestling_core::metrics::Top1;
 use nestling_core::space::{
     CalibratedChild, Child, ChildEntry, ExpandRatio, Role, SearchSpace, StageChoice, Statistics, ValidatedSpace,
@@ -79,7 +79,12 @@ pub fn bundle_bytes_as(weight_storage: WeightStorage) -> Vec<u8> {
     let mut manifest = Manifest {
         name: "fashion".into(),
         provenance: "random weights, for tests".into(),
-        preprocessing: Preprocessing { means: vec![0.286], standard_deviations: vec![0.353], centre_fraction: 1.0 },
+        preprocessing: Preprocessing {
+            means: vec![0.286],
+            standard_deviations: vec![0.353],
+            centre_fraction: 1.0,
+            fit: Fit::Crop,
+        },
         labels: LABELS.map(str::to_owned).to_vec(),
         children: Vec::new(),
         latency_tables: Vec::new(),
@@ -97,7 +102,9 @@ pub fn bundle_bytes_as(weight_storage: WeightStorage) -> Vec<u8> {
         all.push(calibrated(&space, &child, &mut random));
         manifest.children.push(ChildEntry { name, child, cost, held_out: measured, test: measured });
     }
-    BundleContents { manifest: &manifest, weights: &weights, children: &all, images: &[] }.encode().unwrap()
+    BundleContents { manifest: &manifest, weights: &weights, children: &all, images: &[], golden: None }
+        .encode()
+        .unwrap()
 }
 
 pub fn bundle() -> Bundle {
@@ -140,7 +147,8 @@ pub fn repacked(bundle: &Bundle, change: impl FnOnce(&mut Manifest)) -> Bundle {
     let all = bundle.calibration_images().chain(bundle.check_images().map(|(image, _)| image));
     let images: Vec<u8> = all.flat_map(pixels).collect();
     let weights = bundle.weights().unwrap();
-    let contents = BundleContents { manifest: &manifest, weights: &weights, children: &children, images: &images };
+    let contents =
+        BundleContents { manifest: &manifest, weights: &weights, children: &children, images: &images, golden: None };
     Bundle::from_bytes(&contents.encode().unwrap()).unwrap()
 }
 

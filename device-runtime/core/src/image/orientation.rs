@@ -1,4 +1,4 @@
-use crate::image::{Crop, ImageError};
+use crate::image::{ImageError, Region};
 
 crate::listed_enum! {
     /// How pixels must be turned and mirrored to show the picture upright. The variants are the eight of EXIF, in its
@@ -169,11 +169,12 @@ impl Orientation {
         }
     }
 
-    /// The stored pixels of a square of the upright picture of `width` by `height` stored pixels.
-    pub fn stored_crop(self, crop: Crop, width: u32, height: u32) -> Crop {
-        let corner = |row: u32, column: u32| self.stored((crop.top + row, crop.left + column), width, height);
-        let (first, last) = (corner(0, 0), corner(crop.side - 1, crop.side - 1));
-        Crop { left: first.1.min(last.1), top: first.0.min(last.0), ..crop }
+    /// The stored pixels of a part of the upright picture of `width` by `height` stored pixels.
+    pub fn stored_region(self, region: Region, width: u32, height: u32) -> Region {
+        let corner = |row: u32, column: u32| self.stored((region.top + row, region.left + column), width, height);
+        let (first, last) = (corner(0, 0), corner(region.height - 1, region.width - 1));
+        let (columns, rows) = self.size(region.width, region.height);
+        Region { left: first.1.min(last.1), top: first.0.min(last.0), width: columns, height: rows }
     }
 
     /// The way through `columns` by `rows` stored samples, of which a column's next one is `next_column` further, and a
@@ -190,15 +191,15 @@ impl Orientation {
         Walk { first: std::array::from_fn(|index| first_column[index] + first_row[index]), right, down }
     }
 
-    /// The chroma samples of a square of stored pixels: along stored columns, and along stored rows. Their phases are
+    /// The chroma samples of a part of the stored pixels: along stored columns, and along stored rows. Their phases are
     /// those of the upright picture's pixels, along the same stored axis.
-    pub fn halves(self, stored: Crop) -> [Halves; 2] {
+    pub fn halves(self, stored: Region) -> [Halves; 2] {
         let axes = self.axes();
-        let halves = |start: u32, reverse: bool| {
-            let (first, end) = (start / 2, start + stored.side);
+        let halves = |start: u32, length: u32, reverse: bool| {
+            let (first, end) = (start / 2, start + length);
             Halves { first, count: end.div_ceil(2) - first, phase: if reverse { end % 2 } else { start % 2 } }
         };
-        [halves(stored.left, axes.reverse_columns), halves(stored.top, axes.reverse_rows)]
+        [halves(stored.left, stored.width, axes.reverse_columns), halves(stored.top, stored.height, axes.reverse_rows)]
     }
 
     /// Takes what belongs to stored columns and to stored rows; returns what belongs to the upright picture's columns
@@ -283,21 +284,22 @@ mod tests {
         }
 
         #[test]
-        fn a_square_and_its_chroma_are_found_among_stored_pixels(
-            width in 2u32..50, height in 2u32..50, which in 0usize..8, left in 0u32..50, top in 0u32..50, side in 1u32..50
+        fn a_part_and_its_chroma_are_found_among_stored_pixels(
+            width in 2u32..50, height in 2u32..50, which in 0usize..8, left in 0u32..50, top in 0u32..50,
+            wide in 1u32..50, high in 1u32..50
         ) {
             let orientation = Orientation::ALL[which];
             let (columns, rows) = orientation.size(width, height);
-            let side = side.min(columns).min(rows);
-            let crop = Crop { left: left.min(columns - side), top: top.min(rows - side), side };
-            let stored = orientation.stored_crop(crop, width, height);
+            let (wide, high) = (wide.min(columns), high.min(rows));
+            let part = Region { left: left.min(columns - wide), top: top.min(rows - high), width: wide, height: high };
+            let stored = orientation.stored_region(part, width, height);
             let halves = orientation.halves(stored);
             let [right, down] = orientation.shown(halves).map(|halves| halves.phase);
             let walk = orientation.walk((halves[0].count, halves[1].count), [1, 0], [0, 1]);
-            for (row, column) in (0..side).flat_map(|row| (0..side).map(move |column| (row, column))) {
-                let (y, x) = orientation.stored((crop.top + row, crop.left + column), width, height);
-                prop_assert!((stored.left..stored.left + side).contains(&x), "{stored:?}");
-                prop_assert!((stored.top..stored.top + side).contains(&y), "{stored:?}");
+            for (row, column) in (0..high).flat_map(|row| (0..wide).map(move |column| (row, column))) {
+                let (y, x) = orientation.stored((part.top + row, part.left + column), width, height);
+                prop_assert!((stored.left..stored.left + stored.width).contains(&x), "{stored:?}");
+                prop_assert!((stored.top..stored.top + stored.height).contains(&y), "{stored:?}");
                 let sample = [column + right, row + down].map(|twice| (twice / 2) as i32);
                 let at = |index: usize| walk.first[index] + sample[0] * walk.right[index] + sample[1] * walk.down[index];
                 let expected = [x / 2 - halves[0].first, y / 2 - halves[1].first];

@@ -1,5 +1,5 @@
 use crate::image::yuv::{Chroma, Plane, Yuv420, YuvColour};
-use crate::image::{Crop, ImageError, Orientation, PixelFormat};
+use crate::image::{ImageError, Orientation, PixelFormat, Placement, Preprocessing, Region};
 
 /// A borrowed 8-bit image, rows from top to bottom: whole pixels, or a camera frame's planes. Where it is not stored
 /// upright, [`Image::oriented`] says so.
@@ -250,19 +250,19 @@ impl<'a> Image<'a> {
         }
     }
 
-    /// The centred square that a child sees, of the upright image: `centre_fraction` of the shorter side, rounded, and
-    /// one pixel at least. In a camera frame it starts at even rows and columns, where a chroma sample does.
-    pub fn crop(&self, centre_fraction: f32) -> Crop {
+    /// How the upright image becomes an input of `resolution` pixels a side. What is read of a camera frame starts at
+    /// even rows and columns, where a chroma sample does.
+    pub fn placement(&self, preprocessing: &Preprocessing, resolution: u32) -> Placement {
         let step = match self.pixels {
             Pixels::Packed(..) => 1,
             Pixels::Yuv420(_) => 2,
         };
-        Crop::centred(self.width(), self.height(), centre_fraction, step)
+        preprocessing.placement(self.width(), self.height(), step, resolution)
     }
 
-    /// The stored pixels of a square of the upright image.
-    pub fn stored_crop(&self, crop: Crop) -> Crop {
-        self.orientation.stored_crop(crop, self.stored_width, self.stored_height)
+    /// The stored pixels of a part of the upright image.
+    pub fn stored_region(&self, region: Region) -> Region {
+        self.orientation.stored_region(region, self.stored_width, self.stored_height)
     }
 }
 

@@ -24,7 +24,7 @@ fn stored(size: (u32, u32), format: PixelFormat, stride: usize, pixel: impl Fn(u
 }
 
 fn noise(row: u32, column: u32) -> [u8; 3] {
-    let mixed = (row * 7919 + column * 104_729).wrapping_mul(2_654_435_761);
+    let mixed = (row * 7919).wrapping_add(column.wrapping_mul(104_729)).wrapping_mul(2_654_435_761);
     [24, 16, 8].map(|shift| (mixed >> shift) as u8)
 }
 
@@ -32,7 +32,7 @@ proptest! {
     #[test]
     fn an_oriented_image_is_the_image_turned_first_and_cropped_then(
         width in 2u32..40, height in 2u32..40, padding in 0u32..9, format in 0usize..4, which in 0usize..8,
-        resolution in 1u32..20, centre_fraction in 0.01f32..=1.0, colour: bool
+        resolution in 1u32..20, centre_fraction in 0.01f32..=1.0, colour: bool, fit in 0usize..3
     ) {
         let (format, orientation) = (PixelFormat::ALL[format], Orientation::ALL[which]);
         let stride = format.row_bytes(width) + padding;
@@ -47,10 +47,10 @@ proptest! {
         let tight = stored((columns, rows), format, format.row_bytes(columns) as usize, turned);
         let upright = Image::new(columns, rows, format, &tight).unwrap();
         prop_assert_eq!((image.width(), image.height()), (columns, rows));
-        prop_assert_eq!(image.crop(centre_fraction), upright.crop(centre_fraction));
         let channels = if colour { 3 } else { 1 };
-        let preprocessing =
-            Preprocessing { means: vec![0.4; channels], standard_deviations: vec![0.3; channels], centre_fraction };
+        let (means, standard_deviations) = (vec![0.4; channels], vec![0.3; channels]);
+        let preprocessing = Preprocessing { means, standard_deviations, centre_fraction, fit: Fit::ALL[fit] };
+        prop_assert_eq!(image.placement(&preprocessing, 9), upright.placement(&preprocessing, 9));
         let given = preprocess(&image, &preprocessing, resolution);
         prop_assert_eq!(given, preprocess(&upright, &preprocessing, resolution));
     }
@@ -73,6 +73,73 @@ proptest! {
             }
         }
     }
+}
+
+proptest! {
+    #[test]
+    fn the_fast_form_is_the_definition(
+        (width, height) in prop_oneof![
+            4 => (2u32..90, 2u32..90),
+            1 => prop::sample::select(vec![(3000, 7), (7, 3000), (2, 20), (1501, 2), (640, 480), (16_384, 2), (3, 16_384)]),
+        ],
+        format in 0usize..5, which in 0usize..12, padding in 0u32..9, resolution in 1u32..70,
+        centre_fraction in 0.01f32..=1.0, colour: bool, fit in 0usize..3, level in prop::option::of(any::<u8>())
+    ) {
+        let channels = if colour { 3 } else { 1 };
+        let (means, standard_deviations) = ([0.4, 0.5, 0.3][..channels].to_vec(), [0.2, 0.25, 0.3][..channels].to_vec());
+        let preprocessing = Preprocessing { means, standard_deviations, centre_fraction, fit: Fit::ALL[fit] };
+        // One colour is where roundings add up.
+        let pixel = |row, column| level.map_or_else(|| noise(row, column), |level| [level; 3]);
+        let pixels = PixelFormat::ALL.get(format).copied();
+        let stride = pixels.map_or(0, |format| format.row_bytes(width) + padding);
+        let bytes = match pixels {
+            Some(format) => stored((width, height), format, stride as usize, pixel),
+            None => (0..2 * width * (height + 1)).map(|index| noise(index, 1)[0]).collect(),
+        };
+        let image = match pixels {
+            Some(format) => Image::with_stride(width, height, format, &bytes, stride),
+            None => {
+                let (luma, chroma) = bytes.split_at((width * height) as usize);
+                let colour = YuvColour { matrix: YuvMatrix::Bt601, range: YuvRange::Limited };
+                Image::nv12(width, height, Plane::new(luma, width), Plane::new(chroma, width.next_multiple_of(2)), colour)
+            }
+        };
+        // Mostly upright, as decoded pictures are.
+        let image = image.unwrap().oriented(Orientation::ALL.get(which).copied().unwrap_or_default());
+        let expected = preprocess(&image, &preprocessing, resolution);
+        let mut resampler = Resampler::default();
+        let given = resampler.preprocess(&image, &preprocessing, resolution);
+        for (given, expected) in given.iter().zip(&expected) {
+            prop_assert!((f64::from(*given) - expected).abs() < 1e-5, "{given} is not {expected}");
+        }
+        // Its buffers hold nothing that counts.
+        let mut again = vec![f32::NAN; given.len()];
+        resampler.preprocess(&Image::grey8(2, 3, &[9; 6]).unwrap(), &preprocessing, 3);
+        resampler.preprocess_into(&image, &preprocessing, resolution, &mut again);
+        prop_assert_eq!(again, given);
+    }
+}
+
+#[test]
+fn any_part_can_be_placed_anywhere() {
+    let bytes: Vec<u8> = (0..20).collect();
+    let image = Image::grey8(5, 4, &bytes).unwrap();
+    let preprocessing = Preprocessing {
+        means: vec![0.0],
+        standard_deviations: vec![1.0 / 255.0],
+        centre_fraction: 0.1,
+        fit: Fit::Crop,
+    };
+    let region = |left, top, width, height| Region { left, top, width, height };
+    let placement = Placement { source: region(1, 2, 3, 2), target: region(0, 1, 3, 2) };
+    let mut tensor = [7.0; 9];
+    Resampler::default().place_into(&image, placement, &preprocessing, &mut tensor);
+    assert_eq!(tensor.map(|value| value.round()), [0.0, 0.0, 0.0, 11.0, 12.0, 13.0, 16.0, 17.0, 18.0]);
+    let outside = Placement { source: region(3, 0, 3, 2), ..placement };
+    let refused = std::panic::catch_unwind(|| {
+        Resampler::default().place_into(&image, outside, &preprocessing, &mut [0.0; 9]);
+    });
+    assert!(refused.is_err());
 }
 
 #[test]

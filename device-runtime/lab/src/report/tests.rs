@@ -3,7 +3,7 @@ use nestling::ProfileOptions;
 use nestling::Start;
 use nestling::{Runtime, RuntimeOptions};
 use nestling_bundle::{Bundle, BundleContents, Manifest, Trained};
-use nestling_core::image::Preprocessing;
+use nestling_core::image::{Fit, Preprocessing};
 use nestling_core::metrics::{Millis, Top1};
 use nestling_core::space::{CalibratedChild, ChildEntry, SearchSpace};
 use nestling_core::weights::WeightStorage;
@@ -33,7 +33,12 @@ fn bundle() -> Bundle {
         images: None,
         name: HOSTILE.to_owned(),
         provenance: HOSTILE.to_owned(),
-        preprocessing: Preprocessing { means: vec![0.3], standard_deviations: vec![0.4], centre_fraction: 1.0 },
+        preprocessing: Preprocessing {
+            means: vec![0.3],
+            standard_deviations: vec![0.4],
+            centre_fraction: 1.0,
+            fit: Fit::Crop,
+        },
         labels: (0..space.classes).map(|class| class.to_string()).collect(),
         children: children.iter().enumerate().map(entry).collect(),
         latency_tables: Vec::new(),
@@ -41,7 +46,8 @@ fn bundle() -> Bundle {
         weight_storage: WeightStorage::F32,
         space: space.definition().clone(),
     };
-    let contents = BundleContents { manifest: &manifest, weights: &weights, children: &children, images: &[] };
+    let contents =
+        BundleContents { manifest: &manifest, weights: &weights, children: &children, images: &[], golden: None };
     Bundle::from_bytes(&contents.encode().unwrap()).unwrap()
 }
 

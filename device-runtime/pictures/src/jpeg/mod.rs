@@ -30,7 +30,7 @@ fn plan(header: &Header<'_>, bytes: &[u8], options: &PictureOptions) -> Result<P
     if u64::from(width) * u64::from(height) > bytes.len() as u64 * MAX_PIXELS_PER_BYTE {
         return Err(PictureError::Implausible { format: FORMAT, bytes: bytes.len(), width, height });
     }
-    Plan::fitting((width, height), options.max_bytes, |plan, picture| memory(frame, plan.halvings, picture))
+    Plan::fitting((width, height), options, |plan, picture| memory(frame, plan.halvings, picture))
 }
 
 /// Sides of the picture before it is turned upright, and how it is to be turned.

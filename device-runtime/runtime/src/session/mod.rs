@@ -57,7 +57,8 @@ pub struct RuntimeOptions {
     /// Side, in pixels, of the square images that the app will mostly classify: latencies are measured with it,
     /// upload and resize included. `None` takes the space's largest resolution.
     pub image_side: Option<u32>,
-    /// Largest side of an image's centre square in pixels.
+    /// Largest side of an image's centre square in pixels. Where the bundle's fit reads whole pictures, they may have as
+    /// many pixels as two such squares ([`Preprocessing::needed_side`](nestling_core::image::Preprocessing)).
     pub max_image_side: u32,
     /// Classifications whose answers can be on their way at the same time.
     pub answers_in_flight: usize,
@@ -332,7 +333,7 @@ mod tests {
     use super::*;
     use crate::gpu::Fault;
     use nestling_bundle::{BundleContents, Manifest};
-    use nestling_core::image::Preprocessing;
+    use nestling_core::image::{Fit, Preprocessing};
     use nestling_core::metrics::Top1;
     use nestling_core::space::{Network, SearchSpace};
 
@@ -348,7 +349,12 @@ mod tests {
         let manifest = Manifest {
             name: "fashion".into(),
             provenance: "test".into(),
-            preprocessing: Preprocessing { means: vec![0.3], standard_deviations: vec![0.4], centre_fraction: 1.0 },
+            preprocessing: Preprocessing {
+                means: vec![0.3],
+                standard_deviations: vec![0.4],
+                centre_fraction: 1.0,
+                fit: Fit::Crop,
+            },
             labels: (0..space.classes).map(|class| class.to_string()).collect(),
             children: named.into_iter().zip(&networks).map(entry).collect(),
             latency_tables: Vec::new(),
@@ -360,7 +366,8 @@ mod tests {
         };
         let weights: Vec<f32> = (0..space.layout().len()).map(|index| (index as f32).sin() / 3.0).collect();
         let children = networks.each_ref().map(CalibratedChild::neutral);
-        let contents = BundleContents { manifest: &manifest, weights: &weights, children: &children, images: &[] };
+        let contents =
+            BundleContents { manifest: &manifest, weights: &weights, children: &children, images: &[], golden: None };
         Bundle::from_bytes(&contents.encode().unwrap()).unwrap()
     }
 

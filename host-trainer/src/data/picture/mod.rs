@@ -6,7 +6,7 @@ mod square;
 
 pub use fault::{Fault, FaultKind, is_named_as_picture, wrong_name};
 pub use measures::{ChannelSums, ContentHash, Thumbnail};
-pub use square::{Fit, Form};
+pub use square::Form;
 
 use nestling_pictures::{Picture, PictureOptions};
 use square::Square;

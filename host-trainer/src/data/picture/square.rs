@@ -1,31 +1,7 @@
 //! From an image of any size to the square that is stored.
 
-use nestling_core::image::{Image, LUMA, Orientation, PixelFormat, Pixels, Plane, Taps, triangle_taps};
+use nestling_core::image::{Fit, Image, LUMA, Orientation, PixelFormat, Pixels, Plane, Taps, triangle_taps};
 use serde::{Deserialize, Serialize};
-use std::fmt;
-
-/// How a picture of any shape becomes a square.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Fit {
-    /// The centred square.
-    #[default]
-    Crop,
-    /// The whole picture, centred in the square.
-    Pad,
-    /// The whole picture, stretched.
-    Squash,
-}
-
-impl fmt::Display for Fit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Crop => "crop",
-            Self::Pad => "pad",
-            Self::Squash => "squash",
-        })
-    }
-}
 
 /// The form in which pictures are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -224,6 +200,7 @@ mod tests {
                 means: vec![0.0; channels as usize],
                 standard_deviations: vec![1.0 / 255.0; channels as usize],
                 centre_fraction: 1.0,
+                fit: Fit::Crop,
             };
             let exact = preprocess(&image, &preprocessing, side);
             let plane = (side * side) as usize;

@@ -1,10 +1,11 @@
 use crate::choose::Measuring;
 use crate::device;
 use crate::output::{Output, Report, columns, row};
-use crate::pixels::{Decoding, Idx, largest_square};
+use crate::pixels::{Decoding, Idx, largest_side};
 use crate::progress::Bar;
 use anyhow::{Context as _, Result};
 use nestling::{Answer, Runtime, RuntimeOptions};
+use nestling_core::image::{Fit, Preprocessing};
 use nestling_core::metrics::Millis;
 use nestling_lab::documents::{Classified, ClassifiedImage, FailedImage, Fault, Guess, Tried};
 use nestling_pictures::{Picture, PictureOptions};
@@ -64,8 +65,11 @@ impl Options {
     /// Decodes and classifies one picture at a time: memory does not grow with their number, and each answer is printed
     /// at once.
     fn run_pictures(&self, device: &device::Options, output: Output) -> Result<Classified> {
-        let options = self.decoding.options();
-        let runtime = self.open(device, largest_square(&self.pictures, &options))?;
+        let mut options = self.decoding.options();
+        let runtime = self.open(device, |preprocessing| {
+            options.whole = preprocessing.fit != Fit::Crop;
+            largest_side(&self.pictures, &options, preprocessing)
+        })?;
         let (bar, mut answered, mut spent) = (Bar::new(), 0, Duration::ZERO);
         let mut report = self.report(&runtime);
         for path in &self.pictures {
@@ -100,7 +104,7 @@ impl Options {
     fn run_data_set(&self, images: &Path, device: &device::Options, output: Output) -> Result<Classified> {
         let data = Idx::open(images, self.labels.as_deref(), self.limit)?;
         let images = data.images()?;
-        let runtime = self.open(device, data.side())?;
+        let runtime = self.open(device, |preprocessing| data.side(preprocessing))?;
         let (bar, started) = (Bar::new(), Instant::now());
         let mut report = self.report(&runtime);
         for chunk in images.chunks(CHUNK) {
@@ -125,11 +129,12 @@ impl Options {
     }
 
     /// The bundle on the device, with the child that is to classify.
-    fn open(&self, device: &device::Options, largest_square: u32) -> Result<Runtime> {
-        let defaults = RuntimeOptions::default();
-        let max_image_side = largest_square.max(defaults.max_image_side);
-        let options = defaults.max_image_side(max_image_side);
-        let opened = device.open_with(&self.bundle, options, self.measuring.profile())?;
+    fn open(&self, device: &device::Options, largest: impl FnOnce(&Preprocessing) -> u32) -> Result<Runtime> {
+        let opened = device.open_as(&self.bundle, self.measuring.profile(), |bundle| {
+            let defaults = RuntimeOptions::default();
+            let side = largest(&bundle.manifest().preprocessing).max(defaults.max_image_side);
+            defaults.max_image_side(side)
+        })?;
         if let Some(ms) = self.budget_ms {
             self.measuring.prepare(&opened)?;
             opened.runtime.choose(self.measuring.budget(ms))?;

@@ -120,7 +120,8 @@ impl Options {
         self.open_as(path, profile, |_| options)
     }
 
-    fn open_as(
+    /// With options that depend on the bundle.
+    pub fn open_as(
         &self,
         path: &Path,
         profile: Option<&Path>,

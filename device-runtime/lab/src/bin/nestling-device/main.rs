@@ -14,6 +14,7 @@ mod pixels;
 mod predict;
 mod profile;
 mod progress;
+mod self_test;
 mod switch;
 
 use anyhow::Result;
@@ -54,6 +55,7 @@ enum Command {
     Classify(classify::Options),
     Govern(govern::Options),
     Switch(switch::Options),
+    SelfTest(self_test::Options),
     Bench(bench::Options),
 }
 
@@ -64,7 +66,7 @@ impl Command {
             Self::Profile(options) => options.files(),
             Self::Bench(options) => [options.logits(), None, None],
             Self::Info(_) | Self::Predict(_) | Self::Budgets(_) | Self::Choose(_) => [None; 3],
-            Self::Classify(_) | Self::Govern(_) | Self::Switch(_) => [None; 3],
+            Self::Classify(_) | Self::Govern(_) | Self::Switch(_) | Self::SelfTest(_) => [None; 3],
         };
         files.into_iter().flatten()
     }
@@ -107,6 +109,7 @@ fn run(command: &Command, device: &device::Options, output: Output) -> Result<bo
         Command::Classify(options) => output.finish(&options.run(device, output)?),
         Command::Govern(options) => output.finish(&options.run(device)?),
         Command::Switch(options) => output.finish(&options.run(device)?),
+        Command::SelfTest(options) => output.finish(&options.run(device)?),
         Command::Bench(options) => output.finish(&options.run(device, output)?),
     }
 }

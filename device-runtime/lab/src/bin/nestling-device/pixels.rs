@@ -1,7 +1,7 @@
 //! Images from files: sides of photographs, and pairs of IDX files as MNIST and Fashion-MNIST ship them.
 
 use anyhow::{Result, ensure};
-use nestling_core::image::Image;
+use nestling_core::image::{Image, Preprocessing};
 use nestling_pictures::{IdxFile, IdxImages, Picture, PictureOptions};
 use std::path::{Path, PathBuf};
 
@@ -30,19 +30,19 @@ fn colour(text: &str) -> Result<[u8; 3], String> {
     Ok(colour)
 }
 
-/// The largest square that decoding these pictures gives, by their headers; 0 if none can be read. A pipe can be read
-/// only once, so it counts as the largest picture.
-pub fn largest_square(paths: &[PathBuf], options: &PictureOptions) -> u32 {
-    let square = |path: &PathBuf| match std::fs::metadata(path) {
+/// The `max_image_side` that all of these pictures need, by their headers; 0 if none can be read. A pipe can be read only
+/// once, so it counts as the largest picture.
+pub fn largest_side(paths: &[PathBuf], options: &PictureOptions, preprocessing: &Preprocessing) -> u32 {
+    let side = |path: &PathBuf| match std::fs::metadata(path) {
         Ok(metadata) if metadata.is_file() => {
-            Picture::read_size(path, options).map_or(0, |(width, height)| width.min(height))
+            Picture::read_size(path, options).map_or(0, |(width, height)| preprocessing.needed_side(width, height))
         }
         Ok(metadata) if metadata.is_dir() => 0,
         Ok(_) => Picture::MAX_SQUARE,
         // Decoding says why.
         Err(_) => 0,
     };
-    paths.iter().map(square).max().unwrap_or(0)
+    paths.iter().map(side).max().unwrap_or(0)
 }
 
 /// A data set in IDX format.
@@ -68,9 +68,9 @@ impl Idx {
         Ok(Self { images: parsed, labels, limit })
     }
 
-    /// The shorter side of its images.
-    pub fn side(&self) -> u32 {
-        self.images.width.min(self.images.height)
+    /// The `max_image_side` that its images need.
+    pub fn side(&self, preprocessing: &Preprocessing) -> u32 {
+        preprocessing.needed_side(self.images.width, self.images.height)
     }
 
     /// Each image, in order, with its class if that is known.

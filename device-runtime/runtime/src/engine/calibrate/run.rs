@@ -139,7 +139,7 @@ impl<'a> Calibration<'a> {
                     let mut commands = supernet.context.encoder();
                     if must_resize {
                         let mut pass = commands.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
-                        supernet.encode_input(&self.prepared, input, &state, &mut pass)?;
+                        supernet.encode_input(input, &state, &mut pass)?;
                     }
                     let (buffer, offset) = self.kept.bases.of(index);
                     let from = supernet.arena.buffer(Location::INPUT.place);

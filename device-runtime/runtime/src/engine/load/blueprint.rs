@@ -2,6 +2,7 @@ use crate::Error;
 use crate::engine::plan::{EngineOptions, Planner, Sizes, Strides, TO_MEASURE, TileChoice, Traits, norm_elements};
 use crate::engine::resources::weight_bytes;
 use crate::gpu::Context;
+use nestling_core::image::Preprocessing;
 use nestling_core::space::{Network, ValidatedSpace};
 use nestling_shaders::PARAMETER_BYTES;
 
@@ -22,6 +23,7 @@ impl Blueprint {
         context: &Context,
         space: &ValidatedSpace,
         biggest: &Network,
+        preprocessing: &Preprocessing,
         options: &EngineOptions,
         traits: Traits,
     ) -> Result<Self, Error> {
@@ -48,7 +50,7 @@ impl Blueprint {
             norms: slots * strides.norms * 16,
             // The first place belongs to the resize, and the last stays zero.
             parameters: (2 + slots * strides.layers) * strides.layer,
-            ..Sizes::of_activations(biggest, options.max_image_side)
+            ..Sizes::of_activations(biggest, preprocessing.most_pixels(options.max_image_side))
         };
         Ok(Self { planner, strides, sizes, app_slots, options })
     }

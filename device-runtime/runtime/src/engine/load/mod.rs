@@ -90,7 +90,7 @@ impl Supernet {
         context.check("loading a supernet")?;
         let biggest = space.lower(&space.biggest())?;
         check_belongings(space, weights, preprocessing)?;
-        let blueprint = Blueprint::new(context, space, &biggest, options, traits)?;
+        let blueprint = Blueprint::new(context, space, &biggest, preprocessing, options, traits)?;
         blueprint.sizes.check(context)?;
         check_storage(context, blueprint.options.weight_storage).await?;
 

@@ -104,7 +104,7 @@ impl Supernet {
                     label: None,
                     timestamp_writes: timestamps.map(|timestamps| timestamps.of_pass(index)),
                 };
-                self.encode_resize(child, &state, &mut commands.begin_compute_pass(&pass(0)))?;
+                self.encode_resize(&state, &mut commands.begin_compute_pass(&pass(0)))?;
                 for (index, dispatch) in (1u32..).zip(dispatches) {
                     self.encode(dispatch, &mut commands.begin_compute_pass(&pass(index)));
                 }

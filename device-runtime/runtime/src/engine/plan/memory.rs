@@ -100,7 +100,7 @@ mod tests {
         // The expanded input and the depthwise output of stage 2's first block, which adds nothing.
         assert_eq!(floor, 4 * 6 * 24 * (160 * 160 + 80 * 80));
         assert_eq!(largest_two, floor);
-        let sizes = Sizes::of_activations(&biggest, 320);
+        let sizes = Sizes::of_activations(&biggest, 320 * 320);
         let ratio = (sizes.block + sizes.expanded + sizes.filtered) as f64 / floor as f64;
         assert!((1.0..1.3).contains(&ratio), "{ratio}");
     }

@@ -10,7 +10,8 @@ use std::time::Duration;
 pub struct EngineOptions {
     /// Children that can be prepared at the same time.
     pub child_slots: usize,
-    /// Largest side of an image's centre square in pixels.
+    /// Largest side of an image's centre square in pixels. Where the bundle's fit reads whole pictures, they may have as
+    /// many pixels as two such squares ([`Preprocessing::needed_side`](nestling_core::image::Preprocessing)).
     pub max_image_side: u32,
     /// Inferences whose answers can be on their way at the same time.
     pub answers_in_flight: usize,

@@ -141,12 +141,12 @@ pub(in crate::engine) fn activation_bytes(channels: u32, pixels: u32) -> u64 {
 }
 
 impl Sizes {
-    /// Bytes of the activations and the image; the rest is zero.
-    pub(in crate::engine) fn of_activations(biggest: &Network, largest_side: u32) -> Self {
+    /// Bytes of the activations and of an image of so many pixels; the rest is zero.
+    pub(in crate::engine) fn of_activations(biggest: &Network, image_pixels: u64) -> Self {
         let mut sizes = Self {
-            image: u64::from(largest_side) * u64::from(largest_side) * 4,
-            // Between the passes of the resize: the image's rows, the child's columns.
-            expanded: activation_bytes(4, largest_side * biggest.input.width),
+            image: image_pixels * 4,
+            // Between the passes of the resize: the image's shorter side, the child's columns.
+            expanded: activation_bytes(4, image_pixels.isqrt() as u32 * biggest.input.width),
             filtered: activation_bytes(biggest.input.channels, biggest.input.pixels()),
             ..Self::default()
         };
@@ -231,10 +231,10 @@ mod tests {
         let mut random = rand_chacha::ChaCha8Rng::seed_from_u64(2);
         for space in sampled_spaces() {
             let biggest = space.lower(&space.biggest()).unwrap();
-            let sizes = Sizes::of_activations(&biggest, 8);
+            let sizes = Sizes::of_activations(&biggest, 8 * 8);
             let children = (0..50).map(|_| space.sample(&mut random)).chain([space.smallest(), space.biggest()]);
             for network in children.map(|child| space.lower(&child).unwrap()) {
-                let own = Sizes::of_activations(&network, 8);
+                let own = Sizes::of_activations(&network, 8 * 8);
                 assert!(own.behind_block <= sizes.behind_block && own.expanded <= sizes.expanded);
                 assert!(own.behind_filtered <= sizes.behind_filtered);
                 assert!(own.block - own.behind_block <= sizes.block - sizes.behind_block, "means");

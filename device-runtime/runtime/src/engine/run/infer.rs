@@ -153,7 +153,7 @@ impl Supernet {
                 let mut commands = self.context.encoder();
                 {
                     let mut pass = commands.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
-                    self.encode_input(child, input, &state, &mut pass)?;
+                    self.encode_input(input, &state, &mut pass)?;
                     self.encode_layers(child, &mut pass);
                 }
                 commands.copy_buffer_to_buffer(&self.arena.block, 0, lease.buffer(), 0, bytes);
@@ -182,35 +182,37 @@ impl Supernet {
     /// Makes the input tensor of what [`Supernet::upload`] prepared, unless it is one already.
     pub(in crate::engine) fn encode_input(
         &self,
-        child: &PreparedChild,
         input: Input<'_>,
         resize: &ResizeState,
         pass: &mut wgpu::ComputePass<'_>,
     ) -> Result<(), Error> {
         match input {
             Input::Tensor(_) => Ok(()),
-            Input::Image(_) => self.encode_resize(child, resize, pass),
-            Input::Texture(texture, _) => self.encode_texture_resize(child, texture, resize, pass),
+            Input::Image(_) => self.encode_resize(resize, pass),
+            Input::Texture(texture, _) => self.encode_texture_resize(texture, resize, pass),
         }
     }
 
     /// Both passes of the resize, for the image that [`Supernet::upload`] wrote.
     pub(in crate::engine) fn encode_resize(
         &self,
-        child: &PreparedChild,
         resize: &ResizeState,
         pass: &mut wgpu::ComputePass<'_>,
     ) -> Result<(), Error> {
-        let target = child.network().input.width;
         let specialisation = self.planner.unspecialised(Kernel::ResizeColumns);
         pass.set_pipeline(self.current_pipelines().require(Kernel::ResizeColumns, specialisation)?);
         pass.set_bind_group(0, &**self.arena.bind_group(Route::ImageToExpanded), &[0]);
-        pass.dispatch_workgroups(target.div_ceil(specialisation.workgroup), resize.source_side, 1);
-        self.encode_resize_rows(target, pass)
+        pass.dispatch_workgroups(resize.fitted[0].div_ceil(specialisation.workgroup), resize.source[1], 1);
+        self.encode_resize_rows(resize, pass)
     }
 
     /// The second pass of the resize, the same wherever the pixels come from.
-    pub(super) fn encode_resize_rows(&self, target: u32, pass: &mut wgpu::ComputePass<'_>) -> Result<(), Error> {
+    pub(super) fn encode_resize_rows(
+        &self,
+        resize: &ResizeState,
+        pass: &mut wgpu::ComputePass<'_>,
+    ) -> Result<(), Error> {
+        let target = resize.target_side;
         let specialisation = self.planner.unspecialised(Kernel::ResizeRows);
         pass.set_pipeline(self.current_pipelines().require(Kernel::ResizeRows, specialisation)?);
         pass.set_bind_group(0, &**self.arena.bind_group(Route::ExpandedToFiltered), &[0]);

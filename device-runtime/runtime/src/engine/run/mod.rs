@@ -4,8 +4,8 @@
 
 mod frame;
 mod infer;
+mod part;
 mod prepare;
-mod square;
 mod supernet;
 mod texture;
 mod upload;

@@ -3,7 +3,7 @@
 use crate::Error;
 use crate::engine::run::frame::plain_format;
 use crate::engine::run::infer::ResizeState;
-use crate::engine::{PreparedChild, Readiness, Supernet};
+use crate::engine::{Readiness, Supernet};
 use crate::gpu::{BindGroup, ComputePipeline};
 use nestling_core::weights::WeightStorage;
 use nestling_shaders::{Kernel, PARAMETER_BYTES};
@@ -162,16 +162,14 @@ impl Supernet {
     /// Both passes of the resize, for the texture whose parameters [`Supernet::upload`] wrote.
     pub(super) fn encode_texture_resize(
         &self,
-        child: &PreparedChild,
         texture: &BoundTexture,
         resize: &ResizeState,
         pass: &mut wgpu::ComputePass<'_>,
     ) -> Result<(), Error> {
-        let target = child.network().input.width;
         pass.set_pipeline(&texture.pipeline);
         pass.set_bind_group(0, &*texture.group, &[0]);
-        pass.dispatch_workgroups(target.div_ceil(texture.workgroup), resize.source_side, 1);
-        self.encode_resize_rows(target, pass)
+        pass.dispatch_workgroups(resize.fitted[0].div_ceil(texture.workgroup), resize.source[1], 1);
+        self.encode_resize_rows(resize, pass)
     }
 }
 

@@ -1,9 +1,9 @@
 use crate::Error;
 use crate::engine::run::infer::{Input, ResizeState};
-use crate::engine::run::square;
+use crate::engine::run::part;
 use crate::engine::{PreparedChild, Supernet};
 use crate::gpu::Upload;
-use nestling_core::image::{Crop, Image};
+use nestling_core::image::{Image, Orientation, Placement, Region};
 use nestling_shaders::ResizeParameters;
 
 impl Supernet {
@@ -26,10 +26,11 @@ impl Supernet {
             Input::Texture(texture, orientation) => {
                 let stored = (texture.width, texture.height);
                 let (width, height) = orientation.size(stored.0, stored.1);
-                let crop = Crop::centred(width, height, self.preprocessing.centre_fraction, 1);
-                self.check_side(crop)?;
-                let pixels = square::of_texture(stored, orientation, crop);
-                self.upload_resize(self.resize_parameters(child, crop.side, pixels), state);
+                let placement = self.preprocessing.placement(width, height, 1, child.network().input.width);
+                self.check_size(placement.source)?;
+                let way = Way::of(placement);
+                let pixels = part::of_texture(stored, orientation.then(way.turn), way.placement.source);
+                self.upload_resize(self.resize_parameters(way, child, pixels), state);
                 Ok(true)
             }
         }
@@ -49,17 +50,21 @@ impl Supernet {
     }
 
     fn upload_image(&self, child: &PreparedChild, image: &Image<'_>, state: &mut ResizeState) -> Result<(), Error> {
-        let crop = image.crop(self.preprocessing.centre_fraction);
-        self.check_side(crop)?;
-        let (bytes, pixels) = square::of_image(image, crop, self.space.input_channels);
-        self.upload_resize(self.resize_parameters(child, crop.side, pixels), state);
+        let placement = image.placement(&self.preprocessing, child.network().input.width);
+        self.check_size(placement.source)?;
+        let way = Way::of(placement);
+        let turned = image.oriented(way.turn);
+        let (bytes, pixels) = part::of_image(&turned, way.placement.source, self.space.input_channels);
+        self.upload_resize(self.resize_parameters(way, child, pixels), state);
         self.context.upload(Upload::Input, &self.arena.image, 0, &bytes);
         Ok(())
     }
 
-    fn check_side(&self, crop: Crop) -> Result<(), Error> {
-        let max = self.options.max_image_side;
-        if crop.side > max { Err(Error::ImageTooLarge { side: crop.side, max }) } else { Ok(()) }
+    /// Checks that the pixels that are read fit into the buffers that were made at load.
+    fn check_size(&self, source: Region) -> Result<(), Error> {
+        let (side, max) = (self.preprocessing.side_for(source), self.options.max_image_side);
+        let Region { width, height, .. } = source;
+        if side > max { Err(Error::ImageTooLarge { width, height, side, max }) } else { Ok(()) }
     }
 
     fn upload_resize(&self, wanted: ResizeParameters, state: &mut ResizeState) {
@@ -70,7 +75,8 @@ impl Supernet {
     }
 
     /// Adds what does not depend on where the pixels are.
-    fn resize_parameters(&self, child: &PreparedChild, side: u32, pixels: ResizeParameters) -> ResizeParameters {
+    fn resize_parameters(&self, way: Way, child: &PreparedChild, pixels: ResizeParameters) -> ResizeParameters {
+        let Placement { source, target } = way.placement;
         let channels = self.space.input_channels;
         let each = |value: &dyn Fn(usize) -> f64| {
             std::array::from_fn(|lane| if lane < channels as usize { value(lane) as f32 } else { 0.0 })
@@ -78,12 +84,33 @@ impl Supernet {
         let mean = |lane: usize| f64::from(self.preprocessing.means[lane]);
         let deviation = |lane: usize| f64::from(self.preprocessing.standard_deviations[lane]);
         ResizeParameters {
-            source_side: side,
+            source: [source.width, source.height],
+            fitted: [target.width, target.height],
+            margin: [target.left, target.top],
+            transposed: u32::from(way.turn == Orientation::Transpose),
             target_side: child.network().input.width,
             channels,
             scale: each(&|lane| 1.0 / (255.0 * deviation(lane))),
             shift: each(&|lane| -mean(lane) / deviation(lane)),
             ..pixels
+        }
+    }
+}
+
+/// The way through the pixels that are read: rows and columns are swapped where there are more rows. So the longer side
+/// is shrunk first, and what is between the passes is never larger than for a square of as many pixels.
+#[derive(Clone, Copy)]
+struct Way {
+    placement: Placement,
+    turn: Orientation,
+}
+
+impl Way {
+    fn of(placement: Placement) -> Self {
+        if placement.source.height > placement.source.width {
+            Self { placement: placement.transposed(), turn: Orientation::Transpose }
+        } else {
+            Self { placement, turn: Orientation::Upright }
         }
     }
 }

@@ -2,22 +2,30 @@
 
 use super::resize::{COLOURS, Frame, LAYOUTS, poison, resized};
 use super::*;
-use nestling_core::image::{Image, Orientation, PixelFormat, Plane, preprocess};
+use nestling_core::image::{Fit, Image, Orientation, PixelFormat, Plane, preprocess};
 use proptest::prelude::*;
 
-/// Supernets of one and three channels that keep all of the square or a part, with a child that is ready.
+/// Supernets of one and three channels with every fit, of all of the picture or a part, each with a child that is ready.
 static READY: LazyLock<Vec<(Supernet, PreparedChild)>> = LazyLock::new(|| {
-    let ready = |(channels, centre_fraction)| {
+    let ready = |(channels, centre_fraction, fit)| {
         let mut random = random(70);
         let space = SearchSpace { input_channels: channels, ..SearchSpace::fashion() }.validated().unwrap();
-        let preprocessing = Preprocessing { centre_fraction, ..preprocessing(&space) };
+        let preprocessing = Preprocessing { centre_fraction, fit, ..preprocessing(&space) };
         let weights = random_weights(&space, &mut random);
         let supernet = Supernet::load(&CONTEXT, &space, &weights, &preprocessing, &EngineOptions::default()).unwrap();
         let prepared = supernet.prepare(&random_statistics(&space, &space.biggest(), &mut random)).unwrap();
         (supernet, prepared)
     };
-    [(1, 1.0), (3, 1.0), (1, 0.61), (3, 0.83)].map(ready).into()
+    let crops = [(1, 1.0), (3, 1.0), (1, 0.61), (3, 0.83)].map(|(channels, share)| (channels, share, Fit::Crop));
+    let whole = [Fit::Pad, Fit::Squash].map(|fit| [(1, 1.0, fit), (3, 1.0, fit), (3, 0.77, fit)]);
+    crops.into_iter().chain(whole.into_iter().flatten()).map(ready).collect()
 });
+
+/// Usual shapes, and very long ones.
+pub(super) fn shapes() -> impl Strategy<Value = (u32, u32)> {
+    let long = [(2000, 7), (7, 2000), (2, 20), (20, 2), (2, 1501), (6, 600), (600, 8)];
+    prop_oneof![4 => (2u32..120, 2u32..120), 1 => proptest::sample::select(long.to_vec())]
+}
 
 /// Samples of `size` bytes, `step` bytes apart, in the order in which the upright picture has them, without padding.
 fn turned(
@@ -59,10 +67,10 @@ fn check(
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(ProptestConfig::with_cases(40))]
     #[test]
     fn whole_pixels_are_read_in_every_format_and_orientation(
-        width in 2u32..120, height in 2u32..120, padding in 0u32..10, which in 0usize..4, seed: u64
+        (width, height) in shapes(), padding in 0u32..10, which in 0usize..10, seed: u64
     ) {
         let ready = &READY[which];
         for format in PixelFormat::ALL {
@@ -81,7 +89,7 @@ proptest! {
 
     #[test]
     fn camera_frames_are_read_in_every_layout_and_orientation(
-        width in 2u32..120, height in 2u32..120, which in 0usize..4, colour in 0usize..4, seed: u64
+        (width, height) in shapes(), which in 0usize..10, colour in 0usize..4, seed: u64
     ) {
         let ready = &READY[which];
         for layout in LAYOUTS {

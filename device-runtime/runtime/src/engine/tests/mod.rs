@@ -21,7 +21,7 @@ use super::*;
 use crate::gpu::require::Feature;
 use crate::gpu::{Context, ContextOptions, Vendor};
 use nestling_core::arithmetic::Arithmetic;
-use nestling_core::image::Preprocessing;
+use nestling_core::image::{Fit, Preprocessing};
 use nestling_core::reference::{SharedWeights, forward};
 use nestling_core::space::{CalibratedChild, Child, ParameterLayout, SearchSpace, Statistics, ValidatedSpace};
 use nestling_core::weights::WeightStorage;
@@ -77,7 +77,12 @@ fn random_tensor(len: usize, random: &mut ChaCha8Rng) -> Vec<f32> {
 
 fn preprocessing(space: &ValidatedSpace) -> Preprocessing {
     let count = space.input_channels as usize;
-    Preprocessing { means: vec![0.45; count], standard_deviations: vec![0.25; count], centre_fraction: 1.0 }
+    Preprocessing {
+        means: vec![0.45; count],
+        standard_deviations: vec![0.25; count],
+        centre_fraction: 1.0,
+        fit: Fit::Crop,
+    }
 }
 
 fn load(context: &Context, space: &ValidatedSpace, weights: &[f32], options: &EngineOptions) -> Supernet {

@@ -1,7 +1,8 @@
 use super::*;
+use crate::Error;
 use crate::engine::run::Input;
 use crate::gpu::{Staging, block_on};
-use nestling_core::image::{Image, PixelFormat, Plane, YuvColour, YuvMatrix, YuvRange, preprocess};
+use nestling_core::image::{Fit, Image, Orientation, PixelFormat, Plane, YuvColour, YuvMatrix, YuvRange, preprocess};
 use proptest::prelude::*;
 
 pub(super) fn resized(supernet: &Supernet, child: &PreparedChild, image: &Image<'_>) -> Vec<f32> {
@@ -21,7 +22,7 @@ pub(super) fn resized_input(supernet: &Supernet, child: &PreparedChild, input: I
             let mut commands = context.encoder();
             {
                 let mut pass = commands.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
-                supernet.encode_input(child, input, &state, &mut pass).unwrap();
+                supernet.encode_input(input, &state, &mut pass).unwrap();
             }
             commands.copy_buffer_to_buffer(&supernet.arena.filtered, 0, lease.buffer(), 0, bytes);
             context.submit(commands)
@@ -110,6 +111,36 @@ fn a_share_of_the_square_is_the_same_on_the_gpu() {
         let preprocessing = Preprocessing { centre_fraction, ..preprocessing(&space) };
         let error = Supernet::load(&CONTEXT, &space, &weights, &preprocessing, &EngineOptions::default()).unwrap_err();
         assert!(error.to_string().contains("centre fraction"), "{error}");
+    }
+}
+
+/// With whole pictures, as many pixels as two squares have are read, whatever their shape.
+#[test]
+fn a_whole_picture_of_any_shape_is_the_same_on_the_gpu() {
+    let mut random = random(16);
+    let space = SearchSpace { input_channels: 3, ..SearchSpace::fashion() }.validated().unwrap();
+    let weights = random_weights(&space, &mut random);
+    let child = random_statistics(&space, &space.biggest(), &mut random);
+    for fit in [Fit::Pad, Fit::Squash] {
+        let preprocessing = Preprocessing { fit, ..preprocessing(&space) };
+        let options = EngineOptions { max_image_side: 128, ..EngineOptions::default() };
+        let supernet = Supernet::load(&CONTEXT, &space, &weights, &preprocessing, &options).unwrap();
+        let prepared = supernet.prepare(&child).unwrap();
+        for (width, height) in [(128, 256), (181, 181), (256, 128), (2, 16_384), (16_384, 2), (7, 3000), (53, 61)] {
+            for orientation in [Orientation::Upright, Orientation::Rotate90] {
+                let bytes: Vec<u8> = (0..width * height * 3).map(|_| random.random()).collect();
+                let image = Image::rgb8(width, height, &bytes).unwrap().oriented(orientation);
+                let expected = preprocess(&image, &preprocessing, child.child().resolution);
+                poison(&supernet);
+                let error = relative_error(&resized(&supernet, &prepared, &image), &expected);
+                assert!(error < 2e-5, "{fit} of {width}x{height}, {orientation:?}: {error}");
+            }
+        }
+        let bytes = vec![0; 257 * 128];
+        let error = supernet.infer(&prepared, Image::grey8(257, 128, &bytes).unwrap()).unwrap_err();
+        assert!(matches!(error, Error::ImageTooLarge { width: 257, height: 128, side: 129, max: 128 }), "{error}");
+        let message = error.to_string();
+        assert!(message.contains("257x128") && message.contains("load with 129"), "{message}");
     }
 }
 
@@ -254,7 +285,8 @@ fn the_gpu_reads_camera_frames_as_pixels_converted_on_the_cpu() {
             let frame = Frame::random(width, height, layout, colour, &mut random);
             let (frame, rgba) = (frame.image(), frame.rgba());
             let pixels = Image::rgba8(width, height, &rgba).unwrap();
-            assert_eq!(frame.crop(1.0), pixels.crop(1.0));
+            let placement = |image: &Image<'_>| image.placement(supernet.preprocessing(), 9);
+            assert_eq!(placement(&frame), placement(&pixels));
             let (frame, pixels) = (resized(&supernet, &prepared, &frame), resized(&supernet, &prepared, &pixels));
             let difference = frame.iter().zip(&pixels).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
             let rounding = 0.501 / 255.0 / supernet.preprocessing().standard_deviations[0];
@@ -265,15 +297,18 @@ fn the_gpu_reads_camera_frames_as_pixels_converted_on_the_cpu() {
 
 proptest! {
     #[test]
-    fn a_frame_s_square_starts_where_chroma_does(
+    fn what_is_read_of_a_frame_starts_where_chroma_does(
         width in 2u32..300, height in 2u32..300, centre_fraction in 0.01f32..=1.0, layout in 0usize..5
     ) {
         let frame = Frame::random(width, height, LAYOUTS[layout], COLOURS[0], &mut random(u64::from(width)));
-        let crop = frame.image().crop(centre_fraction);
-        prop_assert!(crop.left.is_multiple_of(2) && crop.top.is_multiple_of(2) && crop.side >= 1);
-        prop_assert!(crop.left + crop.side <= width && crop.top + crop.side <= height);
-        let middle = |start: u32, length: u32| (2 * start + crop.side).abs_diff(length);
-        prop_assert!(middle(crop.left, width) <= 3 && middle(crop.top, height) <= 3);
+        for fit in Fit::ALL {
+            let preprocessing = Preprocessing { means: vec![], standard_deviations: vec![], centre_fraction, fit };
+            let part = frame.image().placement(&preprocessing, 9).source;
+            prop_assert!(part.left.is_multiple_of(2) && part.top.is_multiple_of(2) && part.pixels() >= 1);
+            prop_assert!(part.left + part.width <= width && part.top + part.height <= height);
+            let middle = |start: u32, part: u32, length: u32| (2 * start + part).abs_diff(length);
+            prop_assert!(middle(part.left, part.width, width) <= 3 && middle(part.top, part.height, height) <= 3);
+        }
     }
 
     #[test]

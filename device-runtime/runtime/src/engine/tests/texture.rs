@@ -1,11 +1,12 @@
 //! Textures, and the device of an app.
 
+use super::frames::shapes;
 use super::resize::{poison, resized_input};
 use super::*;
 use crate::Error;
 use crate::engine::run::{Input, TEXTURES_KEPT};
 use crate::gpu::block_on;
-use nestling_core::image::{Image, ImageError, Orientation, preprocess};
+use nestling_core::image::{Fit, Image, ImageError, Orientation, preprocess};
 use proptest::prelude::*;
 use wgpu::TextureFormat::{Bgra8Unorm, Rgba8Unorm, Rgba8UnormSrgb};
 
@@ -48,10 +49,14 @@ struct Ready {
 
 impl Ready {
     fn new(context: &Context, channels: u32, centre_fraction: f32) -> Self {
+        Self::fitted(context, channels, centre_fraction, Fit::Crop)
+    }
+
+    fn fitted(context: &Context, channels: u32, centre_fraction: f32, fit: Fit) -> Self {
         let mut random = random(50);
         let space = SearchSpace { input_channels: channels, ..SearchSpace::fashion() }.validated().unwrap();
         let weights = random_weights(&space, &mut random);
-        let preprocessing = Preprocessing { centre_fraction, ..preprocessing(&space) };
+        let preprocessing = Preprocessing { centre_fraction, fit, ..preprocessing(&space) };
         let supernet = Supernet::load(context, &space, &weights, &preprocessing, &EngineOptions::default()).unwrap();
         let prepared = supernet.prepare(&random_statistics(&space, &space.biggest(), &mut random)).unwrap();
         Self { supernet, prepared }
@@ -73,16 +78,19 @@ impl Ready {
 }
 
 static READY: LazyLock<Vec<Ready>> = LazyLock::new(|| {
-    [(1, 1.0), (3, 1.0), (1, 0.875), (3, 0.37)]
-        .map(|(channels, fraction)| Ready::new(&CONTEXT, channels, fraction))
-        .into()
+    [(1, 1.0, Fit::Crop), (3, 1.0, Fit::Crop), (1, 0.875, Fit::Crop), (3, 0.37, Fit::Crop)]
+        .into_iter()
+        .chain([(3, 1.0, Fit::Pad), (1, 0.8, Fit::Pad), (3, 0.9, Fit::Squash), (1, 1.0, Fit::Squash)])
+        .map(|(channels, fraction, fit)| Ready::fitted(&CONTEXT, channels, fraction, fit))
+        .collect()
 });
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(32))]
+    #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]
     fn the_gpu_reads_textures_as_the_definition_says(
-        width in 2u32..260, height in 2u32..260, blue_first: bool, turn in 0usize..8, which in 0usize..4, seed: u64
+        (width, height) in prop_oneof![(2u32..260, 2u32..260), shapes()], blue_first: bool, turn in 0usize..8,
+        which in 0usize..8, seed: u64
     ) {
         let Ready { supernet, prepared } = &READY[which];
         let pixels = rgba(width, height, &mut random(seed));
@@ -151,7 +159,7 @@ fn textures_that_cannot_be_read_are_refused_with_a_remedy() {
     let error = Image::texture(&make(descriptor(1, 8, Rgba8Unorm))).unwrap_err();
     assert!(matches!(error, Error::Image(ImageError::Size { .. })), "{error}");
     let error = READY[0].logits(&make(descriptor(1100, 1090, Rgba8Unorm))).unwrap_err();
-    assert!(matches!(error, Error::ImageTooLarge { side: 1090, max: 1080 }), "{error}");
+    assert!(matches!(error, Error::ImageTooLarge { side: 1090, max: 1080, .. }), "{error}");
     assert!(READY[0].logits(&make(plain)).is_ok(), "a refusal leaves nothing behind");
 }
 

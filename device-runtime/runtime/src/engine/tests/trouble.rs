@@ -44,7 +44,8 @@ fn what_does_not_belong_together_is_refused() {
     let good = preprocessing(&space);
     let error = Supernet::load(&CONTEXT, &space, &weights[1..], &good, &options).unwrap_err();
     assert!(matches!(error, Error::Weights { .. }), "{error}");
-    let bad = Preprocessing { means: vec![0.0; 3], standard_deviations: vec![1.0; 3], centre_fraction: 1.0 };
+    let bad =
+        Preprocessing { means: vec![0.0; 3], standard_deviations: vec![1.0; 3], centre_fraction: 1.0, fit: Fit::Crop };
     let error = Supernet::load(&CONTEXT, &space, &weights, &bad, &options).unwrap_err();
     assert!(matches!(error, Error::Preprocessing { channels: 1 }), "{error}");
 
@@ -54,7 +55,7 @@ fn what_does_not_belong_together_is_refused() {
     let error = supernet.infer_tensor(&prepared, &[0.0; 3]).unwrap_err();
     assert!(error.to_string().contains("reads 400 values (1x20x20"), "{error}");
     let error = supernet.infer(&prepared, Image::grey8(65, 70, &[0; 65 * 70]).unwrap()).unwrap_err();
-    assert!(matches!(error, Error::ImageTooLarge { side: 65, max: 64 }), "{error}");
+    assert!(matches!(error, Error::ImageTooLarge { side: 65, max: 64, .. }), "{error}");
     let other = load(&CONTEXT, &space, &weights, &options);
     let error = other.infer_tensor(&prepared, &[0.0; 400]).unwrap_err();
     assert!(matches!(error, Error::Foreign { .. }), "{error}");
