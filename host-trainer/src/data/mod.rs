@@ -8,13 +8,15 @@ mod catalogue;
 mod dataset;
 mod idx_files;
 mod loaded;
+mod mix;
 mod png;
 
-pub use augment::{Augmentation, augment};
+pub use augment::{Augmentation, Augmenter, Jitter, Policy, RandAugment, RandomCrop, WrongSetting, flip_and_shift};
 pub use catalogue::{DatasetInfo, FASHION_MNIST, MNIST};
 pub use dataset::{Dataset, ExactInputs, PixelStore};
 pub use idx_files::load;
 pub use loaded::LoadedData;
+pub use mix::{Mix, Mixing, Patch};
 pub use png::to_png;
 
 use nestling_pictures::IdxError;

@@ -68,7 +68,7 @@ impl Default for TrainConfig {
             random_children: 2,
             average_decay: 0.999,
             // A dozen epochs do not overfit, and changed images slow them down: all shoes face left, all is centred.
-            augmentation: Augmentation { flip: false, shift: 0 },
+            augmentation: Augmentation { flip: false, shift: 0, ..Augmentation::default() },
             held_out: 5000,
             probe_calibration: 512,
             probe_images: 2000,
@@ -104,6 +104,11 @@ impl TrainConfig {
         check("held_out", self.held_out > 0, &self.held_out, "at least 1")?;
         check("probe_calibration", self.probe_calibration > 0, &self.probe_calibration, "at least 1")?;
         check("probe_images", self.probe_images > 0, &self.probe_images, "at least 1")?;
+        self.augmentation.validate().map_err(|wrong| TrainError::Config {
+            key: wrong.key,
+            given: wrong.given,
+            rule: wrong.rule,
+        })?;
         let channels = self.space.input_channels;
         check("space.input_channels", [1, 3].contains(&channels), &channels, "1 for grey images, 3 for colour")?;
         self.space.clone().validated().map_err(|error| TrainError::Config {

@@ -6,7 +6,7 @@
 
 use super::sandwich::dropout_mask;
 use super::{Batch, StepOptions, TrainConfig, TrainError, sandwich_step, step_children};
-use crate::data::{Dataset, augment};
+use crate::data::{Augmenter, Dataset};
 use crate::model::{Parameters, Resizer};
 use crate::random::{Purpose, generator};
 use nestling_core::image::Preprocessing;
@@ -64,11 +64,12 @@ impl Workers {
             let (order_sender, orders) = channel::<Order>();
             let (outcome_sender, outcomes) = channel();
             let resizer = Resizer::new(space, preprocessing, data.side, device);
+            let augmenter = Augmenter::new(&config.augmentation, data.side, data.side, data.channels);
             let (data, config, mut parameters) = (data.clone(), config.clone(), parameters.share());
             workers.threads.push(std::thread::spawn(move || {
                 tch::set_num_threads(1);
                 for order in orders {
-                    let outcome = work(&config, &mut parameters, &data, &resizer, device, index, &order);
+                    let outcome = work(&config, &mut parameters, &data, (&augmenter, &resizer), device, index, &order);
                     if outcome_sender.send(outcome).is_err() {
                         return; // the trainer is gone
                     }
@@ -142,7 +143,7 @@ fn work(
     config: &TrainConfig,
     parameters: &mut Parameters,
     data: &Dataset,
-    resizer: &Resizer,
+    (augmenter, resizer): (&Augmenter, &Resizer),
     device: Device,
     worker: u64,
     order: &Order,
@@ -152,7 +153,7 @@ fn work(
         let mut random = generator(config.seed, Purpose::Augment, order.epoch << 32 | u64::from(index));
         image.clear();
         data.read(index as usize, &mut image)?;
-        augment(&image, data.side as usize, config.augmentation, &mut random, &mut pixels);
+        augmenter.view(&image, &mut random, &mut pixels);
     }
     let classes: Vec<i64> = order.indices.iter().map(|&index| i64::from(data.labels[index as usize])).collect();
     let dropout = dropout_mask(config, order.step, worker, classes.len(), order.children[0].classifier_inputs());
