@@ -4,7 +4,7 @@ use super::data::DataArguments;
 use super::print;
 use anyhow::{Context, Result};
 use clap::Args;
-use nestling_core::image::Preprocessing;
+use nestling_core::image::{Fit, Preprocessing};
 use nestling_core::space::SearchSpace;
 use nestling_train::bench::{BenchReport, bench};
 use nestling_train::data::Dataset;
@@ -80,6 +80,6 @@ fn made_up(config: &TrainConfig) -> Result<(Dataset, Preprocessing)> {
     let pixels = (0..count * side * side * channels).map(|at| (at.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
     let labels = (0..count).map(|index| (index % classes) as u16).collect();
     let (means, standard_deviations) = (vec![0.5; channels as usize], vec![0.25; channels as usize]);
-    let preprocessing = Preprocessing { means, standard_deviations, centre_fraction: 1.0 };
+    let preprocessing = Preprocessing { means, standard_deviations, centre_fraction: 1.0, fit: Fit::Crop };
     Ok((Dataset::in_memory(side, channels, pixels, labels, classes)?, preprocessing))
 }
