@@ -23,7 +23,7 @@ pub use augment::{Augmentation, Augmenter, Jitter, Policy, RandAugment, RandomCr
 pub use catalogue::{DatasetInfo, FASHION_MNIST, MNIST};
 pub use dataset::{DataError, Dataset, ExactInputs, Part, PixelStore};
 pub use idx_files::load as load_idx;
-pub use load::{LoadProgress, LoadRequest, load, scan};
+pub use load::{LoadProgress, LoadRequest, are_pictures, load, scan};
 pub use loaded::{LoadedData, PictureNames};
 pub use mix::{Mix, Mixing, Patch};
 pub use nestling_core::image::Fit;
