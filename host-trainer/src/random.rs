@@ -24,6 +24,8 @@ pub(crate) enum Purpose {
     Untrained = 7,
     /// Blocks of the biggest child that are left out.
     StochasticDepth = 8,
+    /// Mixing of images.
+    Mix = 9,
 }
 
 /// The generator for one purpose at one place of the run.

@@ -59,7 +59,7 @@ pub fn quick_config() -> TrainConfig {
         probe_calibration: 64,
         probe_images: 64,
         dropout: 0.2,
-        augmentation: Augmentation { flip: false, shift: 1 },
+        augmentation: Augmentation { flip: false, ..Augmentation::default() },
         space: SearchSpace::fashion(),
         ..TrainConfig::default()
     }

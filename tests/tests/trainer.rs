@@ -7,6 +7,7 @@ use nestling_core::space::{
 };
 use nestling_tests::{all_pixels, every_option, made_up_images, preprocessing, quick_config};
 use nestling_train::calibrate::calibrate;
+use nestling_train::data::Mix;
 use nestling_train::evaluate::logits;
 use nestling_train::model::{Norm, Parameters, Regularisation, Resizer, activate, forward, kernels};
 use nestling_train::torch;
@@ -123,6 +124,7 @@ fn batch(count: usize, resizer: &Resizer) -> Batch {
     Batch {
         images: resizer.upload(&all_pixels(&images)),
         classes: Tensor::from_slice(&classes),
+        partners: None,
         regularisation: Regularisation::default(),
     }
 }
@@ -340,6 +342,7 @@ fn a_resumed_run_ends_bit_equal_to_one_that_was_not_stopped() {
         join_epochs: 1.0,
         distillation: Distillation::AlphaDivergence,
         balance: Balance::Sampling,
+        mix: Mix { mixup: 0.2, cutmix: 1.0, ..Mix::default() },
         ..quick_config()
     };
     let weighted =

@@ -85,12 +85,22 @@ impl DataArguments {
         Ok(data::scan(path, &pictures.request(Some(path), DEFAULT_SIDE, None), &Terminal::new())?)
     }
 
+    /// Whether a path was given that holds picture files.
+    pub fn are_pictures(&self) -> bool {
+        self.data.as_deref().is_some_and(data::are_pictures)
+    }
+
     /// The images for networks of `space`.
     pub fn load_for(&self, space: &SearchSpace) -> Result<LoadedData> {
+        Ok(self.load_sized(space)?.for_space(space)?)
+    }
+
+    /// The images, with as many pixels and channels as networks of `space` read.
+    pub fn load_sized(&self, space: &SearchSpace) -> Result<LoadedData> {
         // Random crops keep details of a larger picture.
         let largest = space.resolutions.iter().max().copied().unwrap_or(DEFAULT_SIDE);
         let side = (largest + largest * 3 / 20).next_multiple_of(STEP);
-        Ok(self.load_as(side, Some(space.input_channels))?.for_space(space)?)
+        self.load_as(side, Some(space.input_channels))
     }
 }
 

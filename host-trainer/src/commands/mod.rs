@@ -1,6 +1,7 @@
 //! The subcommands of `nestling`. They parse, call the library and print; they hold no logic.
 
 mod advice;
+mod beginning;
 pub mod bench;
 mod compare_table;
 pub mod cost;

@@ -1,8 +1,9 @@
 //! `train`: trains the supernet, or resumes a run.
 
+use super::beginning::{BeginningArguments, NewRun};
 use super::trained_run::RunArguments;
 use super::{bar, print, say};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::Args;
 use nestling_train::run_folder::RunFolder;
 use nestling_train::torch;
@@ -19,6 +20,8 @@ use tch::Device;
 pub struct Train {
     #[command(flatten)]
     run: RunArguments,
+    #[command(flatten)]
+    beginning: BeginningArguments,
     /// TOML file of hyper-parameters; a key that is left out keeps the run's value, in a new run its default
     #[arg(long)]
     config: Option<PathBuf>,
@@ -72,7 +75,8 @@ impl Train {
 
     /// The configuration: flags before the file, the file before the run that goes on, that before the defaults.
     fn config(&self, run: Option<&Checkpoint>, device: Device) -> Result<TrainConfig> {
-        let mut config = run.map_or_else(TrainConfig::default, |run| run.config.clone());
+        let recipe = || self.beginning.recipe(&self.run.data).config();
+        let mut config = run.map_or_else(recipe, |run| run.config.clone());
         if let Some(path) = &self.config {
             let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
             let wrong = || format!("{} is not a training configuration", path.display());
@@ -91,11 +95,23 @@ impl Train {
     fn start(&self, folder: &RunFolder, device: Device) -> Result<(Trainer, Vec<EpochReport>)> {
         let checkpoint = folder.checkpoint()?;
         let config = self.config(checkpoint.as_ref(), device)?;
-        let data = self.run.data.load_for(&config.space)?;
         let step = checkpoint.as_ref().map(|found| found.step);
-        let data = TrainingData { images: &data.training, held_out: None, preprocessing: &data.preprocessing };
-        let beginning = checkpoint.map_or(Beginning::Random, |run| Beginning::Run(Box::new(run)));
-        let trainer = Trainer::new(config, beginning, &data, device)?;
+        let NewRun { config, beginning, data, preprocessing } = match checkpoint {
+            Some(_) if self.beginning.is_given() => bail!(
+                "the run in {} has begun: --from, --recipe, --space and --resolutions are for a new one",
+                self.run.run.display()
+            ),
+            Some(run) => {
+                let data = self.run.data.load_for(&config.space)?;
+                let preprocessing = run.preprocessing.clone().unwrap_or_else(|| data.preprocessing.clone());
+                NewRun { config, beginning: Beginning::Run(Box::new(run)), data, preprocessing }
+            }
+            None => self.beginning.start(&self.run.data, config)?,
+        };
+        let images =
+            TrainingData { images: &data.training, held_out: data.held_out.as_ref(), preprocessing: &preprocessing };
+        let mut trainer = Trainer::new(config, beginning, &images, device)?;
+        train_head(&mut trainer)?;
         let epochs = step.map(|step| folder.epochs(step)).transpose()?.unwrap_or_default();
         if step.is_some() {
             say(&format!("going on after epoch {}", trainer.epochs_done()));
@@ -118,6 +134,20 @@ fn over(config: &TrainConfig, text: &str) -> Result<TrainConfig> {
         }
     }
     Ok(table.try_into()?)
+}
+
+/// The classifier's own epochs, at the beginning of a run that has them.
+fn train_head(trainer: &mut Trainer) -> Result<()> {
+    if trainer.head_steps() == 0 {
+        return Ok(());
+    }
+    let bar = bar(trainer.head_steps(), "classifier alone");
+    trainer.train_head(|loss| {
+        bar.inc(1);
+        bar.set_message(format!("loss {loss:.3}"));
+    })?;
+    bar.finish_and_clear();
+    Ok(())
 }
 
 fn train_epoch(trainer: &mut Trainer) -> Result<EpochReport> {

@@ -56,7 +56,7 @@ impl TrainedRun {
             None => data.training.hold_out(checkpoint.config.held_out as usize)?,
         };
         let (calibration, _) = training.split_at(calibration_images as usize);
-        let preprocessing = data.preprocessing.clone();
+        let preprocessing = checkpoint.preprocessing.clone().unwrap_or_else(|| data.preprocessing.clone());
         Ok(Self { checkpoint, space, calibration, held_out, data, preprocessing, device })
     }
 

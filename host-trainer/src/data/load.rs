@@ -109,6 +109,11 @@ pub fn load(request: &LoadRequest, progress: &dyn LoadProgress) -> Result<Loaded
     }
 }
 
+/// Whether a path holds picture files, and not the four IDX files.
+pub fn are_pictures(path: &Path) -> bool {
+    path.exists() && !idx_files::are_at(path)
+}
+
 /// Opens every picture at a path, and gives each its part, without loading them.
 ///
 /// # Errors

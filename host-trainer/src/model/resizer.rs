@@ -48,6 +48,11 @@ impl Resizer {
         }
     }
 
+    /// Rows and columns of the images.
+    pub fn side(&self) -> u32 {
+        self.side
+    }
+
     /// Images of `side * side` pixels, one after the other, as `[count, channels, side, side]`, not yet normalised.
     pub fn upload(&self, pixels: &[u8]) -> Tensor {
         let (side, channels) = (i64::from(self.side), self.normalisation[0].size()[1]);

@@ -1,5 +1,6 @@
 use super::TrainConfig;
 use nestling_bundle::atomic_file::{WriteError, write_atomically};
+use nestling_core::image::Preprocessing;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -18,6 +19,10 @@ pub struct Checkpoint {
     pub wall_s: f64,
     /// [`Dataset::fingerprint`](crate::data::Dataset::fingerprint) of the training images; none in older files.
     pub images: Option<String>,
+    /// How pixels become input; none in older files.
+    pub preprocessing: Option<Preprocessing>,
+    /// Where the first weights came from, if they were trained.
+    pub from: Option<String>,
     /// Shared parameters.
     pub weights: Vec<f32>,
     /// The optimiser's momentum.
@@ -82,6 +87,11 @@ impl Checkpoint {
             ("wall_s".to_owned(), self.wall_s.to_string()),
             ("written_by".to_owned(), concat!("nestling-train ", env!("CARGO_PKG_VERSION")).to_owned()),
         ]);
+        if let Some(preprocessing) = &self.preprocessing {
+            let text = serde_json::to_string(preprocessing).map_err(|error| encode(&error))?;
+            metadata.insert("preprocessing".to_owned(), text);
+        }
+        metadata.extend(self.from.clone().map(|from| ("from".to_owned(), from)));
         metadata.extend(self.images.clone().map(|images| ("images".to_owned(), images)));
         let mut views = Vec::new();
         let tensors = TENSORS.into_iter().zip([&self.weights, &self.momentum, &self.average]);
@@ -108,6 +118,9 @@ impl Checkpoint {
         let config: TrainConfig =
             serde_json::from_str(text("config")?).map_err(|error| fail(format!("`config`: {error}")))?;
         let space = config.validate().map_err(|error| fail(error.to_string()))?;
+        let preprocessing = (metadata.get("preprocessing"))
+            .map(|text| serde_json::from_str(text).map_err(|error| fail(format!("`preprocessing`: {error}"))))
+            .transpose()?;
         let expected = space.layout().len();
         let vector = |name: &str| {
             let tensor = tensors.tensor(name).map_err(|error| fail(error.to_string()))?;
@@ -125,6 +138,8 @@ impl Checkpoint {
             cpu_s: number("cpu_s")?,
             wall_s: number("wall_s")?,
             images: metadata.get("images").cloned(),
+            preprocessing,
+            from: metadata.get("from").cloned(),
             weights: vector("weights")?,
             momentum: vector("momentum")?,
             average: vector("average")?,

@@ -1,5 +1,5 @@
 use super::{Distillation, Schedule, TrainError, UpdateRule};
-use crate::data::Augmentation;
+use crate::data::{Augmentation, Mix, WrongSetting};
 use nestling_core::space::{SearchSpace, ValidatedSpace};
 use serde::{Deserialize, Serialize};
 
@@ -79,6 +79,8 @@ pub struct TrainConfig {
     pub average_decay: f64,
     /// Changes of training images.
     pub augmentation: Augmentation,
+    /// Mixing of training images with others of their batch.
+    pub mix: Mix,
     /// Training images that are held out, for search and curves.
     pub held_out: u32,
     /// Training images that calibrate batch norm for the curves.
@@ -120,7 +122,8 @@ impl Default for TrainConfig {
             balance: Balance::Natural,
             average_decay: 0.999,
             // A dozen epochs do not overfit, and changed images slow them down: all shoes face left, all is centred.
-            augmentation: Augmentation { flip: false, shift: 0 },
+            augmentation: Augmentation { flip: false, shift: 0, ..Augmentation::default() },
+            mix: Mix::default(),
             held_out: 5000,
             probe_calibration: 512,
             probe_images: 2000,
@@ -163,6 +166,9 @@ impl TrainConfig {
         check("held_out", self.held_out > 0, &self.held_out, "at least 1")?;
         check("probe_calibration", self.probe_calibration > 0, &self.probe_calibration, "at least 1")?;
         check("probe_images", self.probe_images > 0, &self.probe_images, "at least 1")?;
+        let wrong = |wrong: WrongSetting| TrainError::Config { key: wrong.key, given: wrong.given, rule: wrong.rule };
+        self.augmentation.validate().map_err(wrong)?;
+        self.mix.validate().map_err(wrong)?;
         let channels = self.space.input_channels;
         check("space.input_channels", [1, 3].contains(&channels), &channels, "1 for grey images, 3 for colour")?;
         self.space.clone().validated().map_err(|error| TrainError::Config {

@@ -15,6 +15,8 @@ pub struct Batch {
     pub images: Tensor,
     /// `[count]`, 64-bit.
     pub classes: Tensor,
+    /// For images that are mixed with others: those others' classes, and what an image keeps of itself.
+    pub partners: Option<(Tensor, f64)>,
     /// What the biggest child is regularised by.
     pub regularisation: Regularisation,
 }
@@ -71,8 +73,7 @@ pub fn sandwich_step(
     // The biggest child alone learns the labels, and it alone is regularised: by label smoothing, dropout and stochastic
     // depth here, by weight decay in the optimiser.
     let logits = logits_of(biggest, Some(&batch.regularisation));
-    let smoothing = options.label_smoothing;
-    let loss = logits.cross_entropy_loss(&batch.classes, options.class_weights, Reduction::Mean, -100, smoothing);
+    let loss = cross_entropy(&logits, batch, options);
     (&loss * options.share).backward();
     let mut losses = vec![loss.double_value(&[])];
 
@@ -106,10 +107,21 @@ pub fn head_step(
     });
     let features = features.unsqueeze(-1).unsqueeze(-1);
     let logits = layer_output(&classifier, parameters, &features, None).flatten(1, -1);
-    let smoothing = options.label_smoothing;
-    let loss = logits.cross_entropy_loss(&batch.classes, options.class_weights, Reduction::Mean, -100, smoothing);
+    let loss = cross_entropy(&logits, batch, options);
     (&loss * options.share).backward();
     vec![loss.double_value(&[])]
+}
+
+/// The loss of logits against the classes of the images, and of those that they are mixed with.
+fn cross_entropy(logits: &Tensor, batch: &Batch, options: StepOptions<'_>) -> Tensor {
+    let of = |classes: &Tensor| {
+        let smoothing = options.label_smoothing;
+        logits.cross_entropy_loss(classes, options.class_weights, Reduction::Mean, -100, smoothing)
+    };
+    match &batch.partners {
+        None => of(&batch.classes),
+        Some((others, share)) => of(&batch.classes) * *share + of(others) * (1.0 - share),
+    }
 }
 
 /// Mean KL divergence of a child's answers from the soft labels.

@@ -65,6 +65,9 @@ pub struct Trainer {
     stopwatch: Stopwatch,
     /// Identity of all images, those that are held out included.
     images: String,
+    preprocessing: Preprocessing,
+    /// Where the first weights came from.
+    from: Option<String>,
     changes: Vec<Change>,
 }
 
@@ -102,17 +105,31 @@ impl TrainingData<'_> {
 pub enum Beginning {
     /// At random values.
     Random,
-    /// At these values, in the order of the layout.
-    Weights(Vec<f32>),
+    /// At trained values.
+    Weights {
+        /// The values, in the order of the layout.
+        weights: Vec<f32>,
+        /// Where they come from, for people.
+        source: String,
+    },
     /// Where another run stopped.
     Run(Box<Checkpoint>),
 }
 
 impl Beginning {
+    /// Where the first weights came from, if they were trained.
+    fn source(&self) -> Option<String> {
+        match self {
+            Self::Random => None,
+            Self::Weights { source, .. } => Some(source.clone()),
+            Self::Run(run) => run.from.clone(),
+        }
+    }
+
     fn weights(&self, space: &ValidatedSpace, seed: u64) -> Vec<f32> {
         match self {
             Self::Random => Parameters::initial_values(space, seed),
-            Self::Weights(weights) => weights.clone(),
+            Self::Weights { weights, .. } => weights.clone(),
             Self::Run(run) => run.weights.clone(),
         }
     }
@@ -165,7 +182,7 @@ impl Trainer {
                 return Err(TrainError::OtherImages);
             }
             Beginning::Run(run) => changes(run, &config, per_epoch)?,
-            Beginning::Random | Beginning::Weights(_) => Vec::new(),
+            Beginning::Random | Beginning::Weights { .. } => Vec::new(),
         };
         let parameters = Parameters::from_values(&space, &beginning.weights(&space, config.seed), device);
         let (optimiser, step, spent_before) = start(&beginning, &config, &parameters, device);
@@ -185,6 +202,8 @@ impl Trainer {
             spent_before,
             stopwatch: Stopwatch::start(),
             images: fingerprint,
+            preprocessing: data.preprocessing.clone(),
+            from: beginning.source(),
             changes,
         })
     }
@@ -333,6 +352,8 @@ impl Trainer {
             cpu_s,
             wall_s,
             images: Some(self.images.clone()),
+            preprocessing: Some(self.preprocessing.clone()),
+            from: self.from.clone(),
             weights: self.parameters.values(),
             momentum: values_of(&momentum),
             square: square.as_ref().map(values_of),

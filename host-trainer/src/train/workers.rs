@@ -6,7 +6,7 @@
 
 use super::sandwich::regularisation;
 use super::{Balance, Batch, StepOptions, TrainConfig, TrainError, head_step, sandwich_step, step_children};
-use crate::data::{Dataset, augment};
+use crate::data::{Augmenter, Dataset, Mixing};
 use crate::model::{Parameters, Regularisation, Resizer};
 use crate::random::{Purpose, generator};
 use nestling_core::image::Preprocessing;
@@ -81,12 +81,14 @@ impl Workers {
         for index in 0..u64::from(config.workers) {
             let (order_sender, orders) = channel::<Order>();
             let (outcome_sender, outcomes) = channel();
-            let resizer = Resizer::new(space, preprocessing, data.side, device);
+            let side = view_side(&config, &data);
+            let resizer = Resizer::new(space, &view_preprocessing(&config, preprocessing), side, device);
+            let augmenter = Augmenter::new(&config.augmentation, data.side, side, data.channels);
             let class_weights = class_weights(&config, &data).map(|weights| weights.to_device(device));
             let (data, config, parameters) = (data.clone(), config.clone(), parameters.share());
             workers.threads.push(std::thread::spawn(move || {
                 tch::set_num_threads(1);
-                let mut worker = Worker { config, parameters, data, resizer, class_weights, device, index };
+                let mut worker = Worker { config, parameters, data, augmenter, resizer, class_weights, device, index };
                 for order in orders {
                     let outcome = worker.work(&order);
                     if outcome_sender.send(outcome).is_err() {
@@ -152,6 +154,41 @@ impl Drop for Workers {
     }
 }
 
+/// Rows and columns of a view: the largest resolution where views are crops, those of the images otherwise.
+fn view_side(config: &TrainConfig, data: &Dataset) -> u32 {
+    let largest = config.space.resolutions.iter().max().copied().unwrap_or(data.side);
+    if config.augmentation.crop.is_some() { largest.min(data.side) } else { data.side }
+}
+
+/// A random crop is the whole input.
+fn view_preprocessing(config: &TrainConfig, preprocessing: &Preprocessing) -> Preprocessing {
+    let mut of_view = preprocessing.clone();
+    if config.augmentation.crop.is_some() {
+        of_view.centre_fraction = 1.0;
+    }
+    of_view
+}
+
+/// Images mixed with their partners (mixup or cutmix), the partners' classes and what an image keeps of itself.
+fn mixed(images: Tensor, classes: &Tensor, mixing: Option<&Mixing>) -> (Tensor, Option<(Tensor, f64)>) {
+    let Some(Mixing { partners, share, patch }) = mixing else { return (images, None) };
+    let partners: Vec<i64> = partners.iter().map(|&partner| i64::from(partner)).collect();
+    let partners = Tensor::from_slice(&partners).to_device(images.device());
+    let others = images.index_select(0, &partners);
+    let images = match patch {
+        None => images * *share + others * (1.0 - share),
+        Some(patch) => {
+            let part = |images: &Tensor| {
+                let rows = images.narrow(2, i64::from(patch.top), i64::from(patch.height));
+                rows.narrow(3, i64::from(patch.left), i64::from(patch.width))
+            };
+            part(&images).copy_(&part(&others));
+            images
+        }
+    };
+    (images, Some((classes.index_select(0, &partners), *share)))
+}
+
 /// The weight of each class in the loss, 1 on average over the images; nothing where all count the same.
 fn class_weights(config: &TrainConfig, data: &Dataset) -> Option<Tensor> {
     if config.balance != Balance::Weights {
@@ -169,6 +206,7 @@ struct Worker {
     config: Arc<TrainConfig>,
     parameters: Parameters,
     data: Arc<Dataset>,
+    augmenter: Augmenter,
     resizer: Resizer,
     class_weights: Option<Tensor>,
     device: Device,
@@ -199,13 +237,19 @@ impl Worker {
             let mut random = generator(config.seed, Purpose::Augment, order.epoch << 32 | u64::from(index));
             image.clear();
             data.read(index as usize, &mut image)?;
-            augment(&image, data.side as usize, config.augmentation, &mut random, &mut pixels);
+            self.augmenter.view(&image, &mut random, &mut pixels);
         }
         let classes: Vec<i64> = order.indices.iter().map(|&index| i64::from(data.labels[index as usize])).collect();
         let random = regularisation(config, order.step, self.index, order.lesson.biggest(), classes.len());
+        let mut draw = generator(config.seed, Purpose::Mix, order.step * 256 + self.index);
+        let is_mixed = matches!(order.lesson, Lesson::Sandwich(_));
+        let mixing = config.mix.draw(classes.len() as u32, self.resizer.side(), &mut draw).filter(|_| is_mixed);
+        let classes = Tensor::from_slice(&classes).to_device(*device).to_kind(Kind::Int64);
+        let (images, partners) = mixed(self.resizer.upload(&pixels), &classes, mixing.as_ref());
         Ok(Batch {
-            images: self.resizer.upload(&pixels),
-            classes: Tensor::from_slice(&classes).to_device(*device).to_kind(Kind::Int64),
+            images,
+            classes,
+            partners,
             regularisation: Regularisation {
                 dropout: random.dropout.map(|mask| mask.to_device(*device)),
                 depth: random.depth.iter().map(|mask| mask.to_device(*device)).collect(),

@@ -1,0 +1,148 @@
+//! The beginning of a new run: recipe, search space and starting weights, fitted to the pictures.
+
+use super::data::DataArguments;
+use super::say;
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use nestling_bundle::{Bundle, Trained};
+use nestling_core::image::Preprocessing;
+use nestling_core::space::{Child, SearchSpace};
+use nestling_train::data::LoadedData;
+use nestling_train::space_file::preset_or_file;
+use nestling_train::train::{Beginning, Recipe, TrainConfig};
+use nestling_train::transfer::{NewTask, narrowed, transferred};
+use std::path::{Path, PathBuf};
+
+/// What a new run starts from.
+#[derive(Args, Debug)]
+pub struct BeginningArguments {
+    /// Start from the weights of this bundle, with a new classifier. Where it holds one trained child, the space becomes
+    /// that child with fewer blocks, smaller kernels or smaller images
+    #[arg(long, value_name = "BUNDLE")]
+    from: Option<PathBuf>,
+    /// The child of that bundle to start around [default: the one that was trained; all if all were]
+    #[arg(long, value_name = "NAME", requires = "from")]
+    from_child: Option<String>,
+    /// Hyper-parameters to begin with: fashion, own-pictures or bignas-imagenet [default: own-pictures for pictures, else
+    /// fashion]
+    #[arg(long, value_name = "NAME")]
+    recipe: Option<Recipe>,
+    /// Preset or TOML file of the search space [default: the recipe's]; its classes and channels become those of the
+    /// pictures
+    #[arg(long, conflicts_with = "from")]
+    space: Option<PathBuf>,
+    /// Input sizes in pixels to choose from, separated by commas [default: the space's; with --from the child's own and
+    /// two smaller ones]
+    #[arg(long, value_delimiter = ',', value_name = "PIXELS")]
+    resolutions: Vec<u32>,
+}
+
+/// The trained weights to start from.
+struct Source {
+    bundle: Bundle,
+    /// The child to narrow the space around; none takes the whole space.
+    child: Option<Child>,
+    name: String,
+}
+
+/// A run that has not begun.
+pub struct NewRun {
+    pub config: TrainConfig,
+    pub beginning: Beginning,
+    pub data: LoadedData,
+    pub preprocessing: Preprocessing,
+}
+
+impl BeginningArguments {
+    /// Whether anything was given, which only a new run can have.
+    pub fn is_given(&self) -> bool {
+        self.from.is_some() || self.recipe.is_some() || self.space.is_some() || !self.resolutions.is_empty()
+    }
+
+    /// The recipe that the configuration is made from.
+    pub fn recipe(&self, data: &DataArguments) -> Recipe {
+        let usual = if self.from.is_some() || data.are_pictures() { Recipe::OwnPictures } else { Recipe::Fashion };
+        self.recipe.unwrap_or(usual)
+    }
+
+    /// Loads the pictures, and fits space and weights to them.
+    pub fn start(&self, data: &DataArguments, mut config: TrainConfig) -> Result<NewRun> {
+        let source = self.from.as_deref().map(|path| self.source(path)).transpose()?;
+        if let Some(path) = &self.space {
+            config.space = preset_or_file(path)?.definition().clone();
+        }
+        if !self.resolutions.is_empty() {
+            config.space.resolutions.clone_from(&self.resolutions);
+        }
+        if let Some(source) = source {
+            return self.start_from(&source, data, config);
+        }
+        let loaded = data.load_sized(&config.space)?;
+        // The pictures say what they are; IDX files of an unknown data set may lack classes.
+        let data = if loaded.scan.is_some() {
+            (config.space.classes, config.space.input_channels) = (loaded.training.classes, loaded.training.channels);
+            loaded
+        } else {
+            loaded.for_space(&config.space)?
+        };
+        let preprocessing = data.preprocessing.clone();
+        Ok(NewRun { config, beginning: Beginning::Random, data, preprocessing })
+    }
+
+    fn start_from(&self, source: &Source, data: &DataArguments, mut config: TrainConfig) -> Result<NewRun> {
+        let bundle = &source.bundle;
+        // The space of three classes, only for its sizes and channels.
+        let task = |channels, classes| NewTask { channels, classes, resolutions: self.resolutions.clone() };
+        let space_for = |task: &NewTask| -> Result<_> {
+            Ok(match &source.child {
+                Some(child) => narrowed(bundle.space(), child, task)?,
+                None => whole(bundle, task).validated()?,
+            })
+        };
+        let sizes = space_for(&task(bundle.space().input_channels, bundle.space().classes))?;
+        let loaded = data.load_sized(&sizes)?;
+        let space = space_for(&task(loaded.training.channels, loaded.training.classes))?;
+        let weights = transferred(bundle.space(), &bundle.weights()?, &space, config.seed);
+        config.space = space.definition().clone();
+        let mut preprocessing = bundle.manifest().preprocessing.clone();
+        preprocessing.fit = loaded.preprocessing.fit;
+        if preprocessing.means.len() != loaded.training.channels as usize {
+            preprocessing = loaded.preprocessing.clone();
+        }
+        say(&format!("starting from {}, with a new classifier of {} classes", source.name, space.classes));
+        if source.child.is_some() {
+            say("its weights are those of one network: smaller children start untrained and are behind at first");
+        }
+        let beginning = Beginning::Weights { weights, source: source.name.clone() };
+        Ok(NewRun { config, beginning, data: loaded, preprocessing })
+    }
+
+    fn source(&self, path: &Path) -> Result<Source> {
+        let bundle = Bundle::open(path).with_context(|| format!("cannot use {}", path.display()))?;
+        let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+        let trained = bundle.manifest().trained.clone();
+        let child = match (&self.from_child, &trained) {
+            (Some(name), _) => Some(bundle.child(name)?.network.child.clone()),
+            (None, Trained::WholeSpace) => None,
+            (None, Trained::Only(children)) => match &children[..] {
+                [] => bail!("{} holds no trained child", path.display()),
+                [child] => Some(child.clone()),
+                _ => bail!("{} holds several trained children: name one with --from-child", path.display()),
+            },
+        };
+        if child.as_ref().is_some_and(|child| !trained.covers(child)) {
+            bail!("that child of {} was never trained", path.display());
+        }
+        Ok(Source { bundle, child, name })
+    }
+}
+
+/// The space of a bundle for other images and classes.
+fn whole(bundle: &Bundle, task: &NewTask) -> SearchSpace {
+    let mut space = bundle.space().definition().clone();
+    (space.input_channels, space.classes) = (task.channels, task.classes);
+    if !task.resolutions.is_empty() {
+        space.resolutions.clone_from(&task.resolutions);
+    }
+    space
+}
