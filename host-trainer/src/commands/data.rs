@@ -18,8 +18,9 @@ const DEFAULT_SIDE: u32 = 256;
 /// The data set of a command.
 #[derive(Args, Debug)]
 pub struct DataArguments {
-    /// Pictures: a folder with a folder for each class, with or without train, val and test above them; or the folder of
-    /// four files named as those of MNIST and Fashion-MNIST, whose contents tell the data set [default: the folder of the
+    /// Pictures: a folder with a folder for each class, with or without train, val and test above them; a CSV or
+    /// JSON-lines file with columns path, label and perhaps split and group; tar files of samples; or the folder of four
+    /// files named as those of MNIST and Fashion-MNIST, whose contents tell the data set [default: the folder of the
     /// system's package of Fashion-MNIST]
     #[arg(long, value_name = "PATH")]
     data: Option<PathBuf>,
