@@ -71,12 +71,20 @@ pub enum PictureError {
         /// Most bytes.
         limit: u64,
     },
-    /// The decoder gave up.
-    #[error("the {format} file is damaged or of a kind that is not supported: {problem}; save it again")]
+    /// Of a kind that is not read: hardly any program writes it.
+    #[error("a {format} file {kind} cannot be read; save it as a baseline or progressive JPEG, or as PNG")]
+    Unsupported {
+        /// JPEG.
+        format: &'static str,
+        /// The kind: `with arithmetic coding`, `with 12 bits a sample`.
+        kind: String,
+    },
+    /// Pixels are missing elsewhere than at the end, or the file contradicts itself.
+    #[error("the {format} file is damaged: {problem}; copy or download it again, or save it with another program")]
     Damaged {
         /// JPEG, PNG or WebP.
         format: &'static str,
-        /// The decoder's message.
+        /// The fault.
         problem: String,
     },
 }
@@ -93,6 +101,7 @@ impl PictureError {
             Self::Implausible { .. } => "picture_implausible",
             Self::TooLarge { .. } => "picture_too_large",
             Self::FileTooLarge { .. } => "picture_file_too_large",
+            Self::Unsupported { .. } => "picture_unsupported",
             Self::Damaged { .. } => "picture_damaged",
         }
     }
@@ -107,14 +116,45 @@ impl PictureError {
             | Self::Size(_)
             | Self::Implausible { .. }
             | Self::TooLarge { .. }
+            | Self::Unsupported { .. }
             | Self::Damaged { .. } => None,
         }
     }
 }
 
+/// The words of a decoder as part of a sentence. Some print values as programmers read them, quotes and line ends.
+pub fn decoder_says(error: &dyn std::fmt::Display) -> String {
+    let text = error.to_string();
+    // "while decoding ChunkType { type: IDAT, critical: true, ... } chunk"
+    let mut parts = text.split("ChunkType { type: ");
+    let mut plain = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let (fields, rest) = part.split_once('}').unwrap_or((part, ""));
+        plain.extend([fields.split(',').next().unwrap_or_default(), rest]);
+    }
+    let plain = plain.replace(['"', '\\'], "");
+    let words = plain.split_whitespace().collect::<Vec<_>>().join(" ");
+    let words = ["Jpeg", "WebP"].iter().fold(words.as_str(), |words, format| {
+        words.strip_prefix(&format!("Format error decoding {format}: ")).unwrap_or(words)
+    });
+    format!("its decoder says \"{}\"", words.trim_end_matches('.'))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_words_of_a_decoder_become_part_of_a_sentence() {
+        for (given, plain) in [
+            ("Format error decoding Jpeg: \"Marker missing\"", "Marker missing"),
+            ("I/O errors Not enough bytes\n", "I/O errors Not enough bytes"),
+            ("Chunk ChunkType { type: PLTE, critical: true, private: false } is wrong.", "Chunk PLTE is wrong"),
+            ("", ""),
+        ] {
+            assert_eq!(decoder_says(&given), format!("its decoder says \"{plain}\""));
+        }
+    }
 
     #[test]
     fn every_kind_of_error_has_a_code_of_its_own_in_a_file_and_in_memory() {
@@ -127,6 +167,7 @@ mod tests {
                 PictureError::Implausible { format: "PNG", bytes: 9, width: 9, height: 9 },
                 PictureError::TooLarge { width: 9, height: 9, bytes: 9, limit: 8 },
                 PictureError::FileTooLarge { limit: 8 },
+                PictureError::Unsupported { format: "JPEG", kind: "a".into() },
                 PictureError::Damaged { format: "PNG", problem: "a".into() },
             ]
         };

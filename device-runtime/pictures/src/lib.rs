@@ -1,6 +1,7 @@
 //! Files that hold images: JPEG, PNG and WebP, and with the feature `idx` those of MNIST.
 
 mod error;
+mod exif;
 mod format;
 #[cfg(feature = "idx")]
 mod idx;

@@ -77,7 +77,7 @@ impl Picture {
     pub fn read_size(path: impl AsRef<Path>, options: &PictureOptions) -> Result<(u32, u32), PictureError> {
         in_file(path.as_ref(), options, |bytes| {
             let (plan, orientation) = match recognise(bytes)? {
-                Format::Jpeg => jpeg::size(bytes, options)?,
+                Format::Jpeg => jpeg::size(bytes, bytes.len() as u64, options)?,
                 Format::Png => png::size(bytes, options)?,
                 Format::WebP => webp::size(bytes, options)?,
             };

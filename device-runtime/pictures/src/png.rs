@@ -2,7 +2,7 @@
 
 use crate::plan::Plan;
 use crate::rows::{Rows, Samples};
-use crate::{PictureError, PictureOptions};
+use crate::{PictureError, PictureOptions, error::decoder_says};
 use image::metadata::Orientation;
 use png::{BitDepth, Decoder, DecodingError, InterlaceInfo, Limits, Reader, Transformations};
 use std::io::{Cursor, ErrorKind};
@@ -93,7 +93,7 @@ fn fault(bytes: &[u8]) -> impl Fn(DecodingError) -> PictureError {
         DecodingError::IoError(error) if error.kind() == ErrorKind::UnexpectedEof => {
             PictureError::CutOff { format: FORMAT, bytes }
         }
-        error => PictureError::Damaged { format: FORMAT, problem: error.to_string() },
+        error => PictureError::Damaged { format: FORMAT, problem: decoder_says(&error) },
     }
 }
 
@@ -101,7 +101,7 @@ fn fault(bytes: &[u8]) -> impl Fn(DecodingError) -> PictureError {
 fn orientation(bytes: &[u8]) -> Orientation {
     chunks(bytes)
         .find(|(name, _)| name == b"eXIf")
-        .and_then(|(_, exif)| Orientation::from_exif_chunk(exif))
+        .and_then(|(_, exif)| crate::exif::orientation(exif))
         .unwrap_or(Orientation::NoTransforms)
 }
 

@@ -2,7 +2,7 @@
 
 use crate::plan::Plan;
 use crate::rows::{Rows, Samples};
-use crate::{PictureError, PictureOptions};
+use crate::{PictureError, PictureOptions, error::decoder_says};
 use image::codecs::webp::WebPDecoder;
 use image::metadata::Orientation;
 use image::{ColorType, ImageDecoder};
@@ -55,16 +55,14 @@ fn fault(bytes: &[u8]) -> impl Fn(image::ImageError) -> PictureError {
         image::ImageError::IoError(error) if error.kind() == ErrorKind::UnexpectedEof => {
             PictureError::CutOff { format: FORMAT, bytes }
         }
-        error => PictureError::Damaged { format: FORMAT, problem: error.to_string() },
+        error => PictureError::Damaged { format: FORMAT, problem: decoder_says(&error) },
     }
 }
 
 /// The tag may be missing, or be damaged: it is no pixel.
 fn orientation(decoder: &mut File<'_>) -> Orientation {
     let exif = decoder.exif_metadata().ok().flatten().unwrap_or_default();
-    // Some programs write it as JPEG files have it.
-    let exif = exif.strip_prefix(b"Exif\0\0").unwrap_or(&exif);
-    Orientation::from_exif_chunk(exif).unwrap_or(Orientation::NoTransforms)
+    crate::exif::orientation(&exif).unwrap_or(Orientation::NoTransforms)
 }
 
 /// Whether the chunk of the (first) image is there as a whole. Decoders fill in what is missing.
