@@ -22,10 +22,12 @@ pub enum PictureError {
         source: Box<PictureError>,
     },
     /// Another format, or none.
-    #[error("it is {found}; convert it to JPEG, PNG or WebP")]
+    #[error("it is {found}; {remedy}")]
     Format {
         /// The format that its first bytes show: `a HEIC file`, `of an unknown format`.
         found: &'static str,
+        /// What helps: `convert it to JPEG, PNG or WebP`, `unpack it first`.
+        remedy: &'static str,
     },
     /// Pixels are missing at the end.
     #[error("the {format} file is cut off after {bytes} bytes; copy or download it again")]
@@ -36,7 +38,7 @@ pub enum PictureError {
         bytes: usize,
     },
     /// A side is too small or too large.
-    #[error(transparent)]
+    #[error("{0}; {remedy}", remedy = size_remedy(.0))]
     Size(#[from] ImageError),
     /// It claims more pixels than so few bytes can hold.
     #[error("a {format} file of {bytes} bytes cannot hold {width}x{height} pixels; it is damaged, or made to do harm")]
@@ -87,6 +89,15 @@ pub enum PictureError {
         /// The fault.
         problem: String,
     },
+}
+
+fn size_remedy(error: &ImageError) -> &'static str {
+    match *error {
+        ImageError::Size { width, height, smallest, .. } if width < smallest || height < smallest => {
+            "enlarge it, or give another picture"
+        }
+        _ => "shrink it",
+    }
 }
 
 impl PictureError {
@@ -161,7 +172,7 @@ mod tests {
         let kinds = || {
             let size = ImageError::Size { width: 1, height: 1, smallest: 2, largest: 9 };
             [
-                PictureError::Format { found: "a GIF file" },
+                PictureError::Format { found: "a GIF file", remedy: "convert it" },
                 PictureError::CutOff { format: "PNG", bytes: 9 },
                 PictureError::Size(size),
                 PictureError::Implausible { format: "PNG", bytes: 9, width: 9, height: 9 },

@@ -3,6 +3,7 @@
 mod error;
 mod exif;
 mod format;
+mod header;
 #[cfg(feature = "idx")]
 mod idx;
 #[cfg(feature = "idx")]
