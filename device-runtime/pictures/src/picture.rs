@@ -45,8 +45,8 @@ impl Picture {
     /// Decodes a file with the default options: JPEG, PNG or WebP, whichever it is by its first bytes, of any bit
     /// depth.
     ///
-    /// The picture is turned upright by its EXIF tag. Grey stays grey, 16 bits become 8. Transparent pixels are shown on
-    /// [`PictureOptions::background`]. The first image of an animation is read.
+    /// The picture is turned upright by its EXIF tag. Grey stays grey, 16 bits become 8. Transparent pixels are shown
+    /// on [`PictureOptions::background`]. The first image of an animation is read.
     ///
     /// Only the centred square of an image is ever classified. Where it has more than [`Picture::MAX_SQUARE`] pixels a
     /// side, every 2x2, 4x4 or more pixels become their mean; where a side is still longer than

@@ -1,4 +1,5 @@
-//! The Huffman tables of the JPEG standard's annex K. Cameras that send one JPEG after the other (MJPEG) leave them out.
+//! The Huffman tables of the JPEG standard's annex K. Cameras that send one JPEG after the other (MJPEG) leave them
+//! out.
 
 /// The content of a segment that defines the four tables: of means and of the rest, for brightness and for colour.
 #[rustfmt::skip]
