@@ -73,5 +73,5 @@ fn two_processes_build_one_cache_in_turns_and_a_killed_one_is_no_obstacle() {
     });
     assert_eq!(reports[0], reports[1]);
     let report: serde_json::Value = serde_json::from_slice(&reports[0]).unwrap();
-    assert_eq!((&report["pictures"], &report["faults"]), (&60.into(), &serde_json::json!([])));
+    assert_eq!((&report["pictures"], &report["files"]), (&60.into(), &60.into()));
 }

@@ -22,10 +22,12 @@ pub enum PictureError {
         source: Box<PictureError>,
     },
     /// Another format, or none.
-    #[error("it is {found}; convert it to JPEG, PNG or WebP")]
+    #[error("it is {found}; {remedy}")]
     Format {
         /// The format that its first bytes show: `a HEIC file`, `of an unknown format`.
         found: &'static str,
+        /// What helps: `convert it to JPEG, PNG or WebP`, `unpack it first`.
+        remedy: &'static str,
     },
     /// Pixels are missing at the end.
     #[error("the {format} file is cut off after {bytes} bytes; copy or download it again")]
@@ -36,7 +38,7 @@ pub enum PictureError {
         bytes: usize,
     },
     /// A side is too small or too large.
-    #[error(transparent)]
+    #[error("{0}; {remedy}", remedy = size_remedy(.0))]
     Size(#[from] ImageError),
     /// It claims more pixels than so few bytes can hold.
     #[error("a {format} file of {bytes} bytes cannot hold {width}x{height} pixels; it is damaged, or made to do harm")]
@@ -71,14 +73,31 @@ pub enum PictureError {
         /// Most bytes.
         limit: u64,
     },
-    /// The decoder gave up.
-    #[error("the {format} file is damaged or of a kind that is not supported: {problem}; save it again")]
+    /// Of a kind that is not read: hardly any program writes it.
+    #[error("a {format} file {kind} cannot be read; save it as a baseline or progressive JPEG, or as PNG")]
+    Unsupported {
+        /// JPEG.
+        format: &'static str,
+        /// The kind: `with arithmetic coding`, `with 12 bits a sample`.
+        kind: String,
+    },
+    /// Pixels are missing elsewhere than at the end, or the file contradicts itself.
+    #[error("the {format} file is damaged: {problem}; copy or download it again, or save it with another program")]
     Damaged {
         /// JPEG, PNG or WebP.
         format: &'static str,
-        /// The decoder's message.
+        /// The fault.
         problem: String,
     },
+}
+
+fn size_remedy(error: &ImageError) -> &'static str {
+    match *error {
+        ImageError::Size { width, height, smallest, .. } if width < smallest || height < smallest => {
+            "enlarge it, or give another picture"
+        }
+        _ => "shrink it",
+    }
 }
 
 impl PictureError {
@@ -93,6 +112,7 @@ impl PictureError {
             Self::Implausible { .. } => "picture_implausible",
             Self::TooLarge { .. } => "picture_too_large",
             Self::FileTooLarge { .. } => "picture_file_too_large",
+            Self::Unsupported { .. } => "picture_unsupported",
             Self::Damaged { .. } => "picture_damaged",
         }
     }
@@ -107,9 +127,28 @@ impl PictureError {
             | Self::Size(_)
             | Self::Implausible { .. }
             | Self::TooLarge { .. }
+            | Self::Unsupported { .. }
             | Self::Damaged { .. } => None,
         }
     }
+}
+
+/// The words of a decoder as part of a sentence. Some print values as programmers read them, quotes and line ends.
+pub fn decoder_says(error: &dyn std::fmt::Display) -> String {
+    let text = error.to_string();
+    // "while decoding ChunkType { type: IDAT, critical: true, ... } chunk"
+    let mut parts = text.split("ChunkType { type: ");
+    let mut plain = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let (fields, rest) = part.split_once('}').unwrap_or((part, ""));
+        plain.extend([fields.split(',').next().unwrap_or_default(), rest]);
+    }
+    let plain = plain.replace(['"', '\\'], "");
+    let words = plain.split_whitespace().collect::<Vec<_>>().join(" ");
+    let words = ["Jpeg", "WebP"].iter().fold(words.as_str(), |words, format| {
+        words.strip_prefix(&format!("Format error decoding {format}: ")).unwrap_or(words)
+    });
+    format!("its decoder says \"{}\"", words.trim_end_matches('.'))
 }
 
 #[cfg(test)]
@@ -117,16 +156,29 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_words_of_a_decoder_become_part_of_a_sentence() {
+        for (given, plain) in [
+            ("Format error decoding Jpeg: \"Marker missing\"", "Marker missing"),
+            ("I/O errors Not enough bytes\n", "I/O errors Not enough bytes"),
+            ("Chunk ChunkType { type: PLTE, critical: true, private: false } is wrong.", "Chunk PLTE is wrong"),
+            ("", ""),
+        ] {
+            assert_eq!(decoder_says(&given), format!("its decoder says \"{plain}\""));
+        }
+    }
+
+    #[test]
     fn every_kind_of_error_has_a_code_of_its_own_in_a_file_and_in_memory() {
         let kinds = || {
             let size = ImageError::Size { width: 1, height: 1, smallest: 2, largest: 9 };
             [
-                PictureError::Format { found: "a GIF file" },
+                PictureError::Format { found: "a GIF file", remedy: "convert it" },
                 PictureError::CutOff { format: "PNG", bytes: 9 },
                 PictureError::Size(size),
                 PictureError::Implausible { format: "PNG", bytes: 9, width: 9, height: 9 },
                 PictureError::TooLarge { width: 9, height: 9, bytes: 9, limit: 8 },
                 PictureError::FileTooLarge { limit: 8 },
+                PictureError::Unsupported { format: "JPEG", kind: "a".into() },
                 PictureError::Damaged { format: "PNG", problem: "a".into() },
             ]
         };

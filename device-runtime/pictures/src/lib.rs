@@ -1,7 +1,9 @@
 //! Files that hold images: JPEG, PNG and WebP, and with the feature `idx` those of MNIST.
 
 mod error;
+mod exif;
 mod format;
+mod header;
 #[cfg(feature = "idx")]
 mod idx;
 #[cfg(feature = "idx")]

@@ -1,11 +1,11 @@
 use crate::format::{Format, recognise};
 use crate::rows::Rows;
-use crate::{PictureError, PictureOptions, jpeg, plan, png, webp};
+use crate::{PictureError, PictureOptions, header, jpeg, plan, png, webp};
 use image::metadata::Orientation;
 use image::{DynamicImage, GrayImage, RgbImage, RgbaImage};
 use nestling_core::image::{Image, PixelFormat};
 use std::fs::File;
-use std::io::Read;
+use std::io::{self, BufReader, Cursor, Read};
 use std::path::Path;
 
 /// An image that owns its pixels, read from a JPEG, PNG or WebP file and turned upright.
@@ -34,14 +34,19 @@ impl Picture {
     /// # Errors
     /// As [`Picture::open`].
     pub fn open_with(path: impl AsRef<Path>, options: &PictureOptions) -> Result<Self, PictureError> {
-        in_file(path.as_ref(), options, |bytes| Self::decode_with(bytes, options))
+        let path = path.as_ref();
+        let bytes = File::open(path)
+            .and_then(|file| read(file, options))
+            .map_err(|source| PictureError::Open { path: path.to_owned(), source })?;
+        Self::decode_with(&bytes, options)
+            .map_err(|source| PictureError::InFile { path: path.to_owned(), source: Box::new(source) })
     }
 
     /// Decodes a file with the default options: JPEG, PNG or WebP, whichever it is by its first bytes, of any bit
     /// depth.
     ///
-    /// The picture is turned upright by its EXIF tag. Grey stays grey, 16 bits become 8. Transparent pixels are shown on
-    /// [`PictureOptions::background`]. The first image of an animation is read.
+    /// The picture is turned upright by its EXIF tag. Grey stays grey, 16 bits become 8. Transparent pixels are shown
+    /// on [`PictureOptions::background`]. The first image of an animation is read.
     ///
     /// Only the centred square of an image is ever classified. Where it has more than [`Picture::MAX_SQUARE`] pixels a
     /// side, every 2x2, 4x4 or more pixels become their mean; where a side is still longer than
@@ -61,7 +66,7 @@ impl Picture {
     /// # Errors
     /// As [`Picture::decode`].
     pub fn decode_with(bytes: &[u8], options: &PictureOptions) -> Result<Self, PictureError> {
-        check_length(bytes, options)?;
+        check_length(bytes.len() as u64, options)?;
         let (rows, orientation) = match recognise(bytes)? {
             Format::Jpeg => jpeg::decode(bytes, options)?,
             Format::Png => png::decode(bytes, options)?,
@@ -72,18 +77,26 @@ impl Picture {
 
     /// Reads only the header of a file: the width and height that its picture will have.
     ///
+    /// The pixels are neither read nor kept in memory, unless the file is a pipe.
+    ///
     /// # Errors
     /// As [`Picture::open`]; but a file may be damaged behind its header.
     pub fn read_size(path: impl AsRef<Path>, options: &PictureOptions) -> Result<(u32, u32), PictureError> {
-        in_file(path.as_ref(), options, |bytes| {
-            let (plan, orientation) = match recognise(bytes)? {
-                Format::Jpeg => jpeg::size(bytes, options)?,
-                Format::Png => png::size(bytes, options)?,
-                Format::WebP => webp::size(bytes, options)?,
-            };
-            let (width, height) = (plan.columns.count, plan.rows.count);
-            Ok(if swaps_sides(orientation) { (height, width) } else { (width, height) })
-        })
+        let path = path.as_ref();
+        let unread = |source| PictureError::Open { path: path.to_owned(), source };
+        let file = File::open(path).map_err(unread)?;
+        let metadata = file.metadata().map_err(unread)?;
+        let size = if metadata.is_file() && metadata.len() > 0 {
+            let length = check_length(metadata.len(), options);
+            length.map(|()| header::size(&mut BufReader::new(file), metadata.len(), options))
+        } else {
+            // A pipe, or a file of the system without a length, can be read only once.
+            let bytes = read(file, options).map_err(unread)?;
+            let length = check_length(bytes.len() as u64, options);
+            length.map(|()| header::size(&mut Cursor::new(&bytes), bytes.len() as u64, options))
+        };
+        let in_file = |source| PictureError::InFile { path: path.to_owned(), source: Box::new(source) };
+        size.map_err(in_file)?.map_err(unread)?.map_err(in_file)
     }
 
     fn upright(rows: Rows, orientation: Orientation) -> Self {
@@ -112,29 +125,16 @@ impl Picture {
     }
 }
 
-fn swaps_sides(orientation: Orientation) -> bool {
-    use Orientation::{Rotate90, Rotate90FlipH, Rotate270, Rotate270FlipH};
-    matches!(orientation, Rotate90 | Rotate270 | Rotate90FlipH | Rotate270FlipH)
-}
-
-fn check_length(bytes: &[u8], options: &PictureOptions) -> Result<(), PictureError> {
+fn check_length(bytes: u64, options: &PictureOptions) -> Result<(), PictureError> {
     let limit = options.max_bytes;
-    if bytes.len() as u64 > limit { Err(PictureError::FileTooLarge { limit }) } else { Ok(()) }
+    if bytes > limit { Err(PictureError::FileTooLarge { limit }) } else { Ok(()) }
 }
 
-/// Reads a file, and takes something from its bytes.
-fn in_file<T>(
-    path: &Path,
-    options: &PictureOptions,
-    take: impl FnOnce(&[u8]) -> Result<T, PictureError>,
-) -> Result<T, PictureError> {
+/// The bytes of a file: one more than allowed, if it has more.
+fn read(file: File, options: &PictureOptions) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    File::open(path)
-        .and_then(|file| file.take(options.max_bytes.saturating_add(1)).read_to_end(&mut bytes))
-        .map_err(|source| PictureError::Open { path: path.to_owned(), source })?;
-    check_length(&bytes, options)
-        .and_then(|()| take(&bytes))
-        .map_err(|source| PictureError::InFile { path: path.to_owned(), source: Box::new(source) })
+    file.take(options.max_bytes.saturating_add(1)).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 #[cfg(test)]

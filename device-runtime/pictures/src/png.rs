@@ -2,30 +2,34 @@
 
 use crate::plan::Plan;
 use crate::rows::{Rows, Samples};
-use crate::{PictureError, PictureOptions};
+use crate::{PictureError, PictureOptions, error::decoder_says, exif};
 use image::metadata::Orientation;
 use png::{BitDepth, Decoder, DecodingError, InterlaceInfo, Limits, Reader, Transformations};
-use std::io::{Cursor, ErrorKind};
+use std::io::{BufRead, Cursor, ErrorKind, Read, Seek, SeekFrom};
 
 const FORMAT: &str = "PNG";
+const SIGNATURE_BYTES: u64 = 8;
 /// Deflate shrinks to 1/1032 at best, and a pixel may be one bit.
 const MAX_PIXELS_PER_BYTE: u64 = 8 * 1032;
 
-type File<'a> = Reader<Cursor<&'a [u8]>>;
-
-/// Reads the header and checks it before anything is set aside for the pixels.
-fn open<'a>(bytes: &'a [u8], options: &PictureOptions) -> Result<(File<'a>, Plan), PictureError> {
+/// Reads the header of a file of `file_bytes` and checks it before anything is set aside for the pixels.
+fn open<R: BufRead + Seek>(
+    file: R,
+    file_bytes: u64,
+    options: &PictureOptions,
+) -> Result<(Reader<R>, Plan), PictureError> {
     let limits = Limits { bytes: usize::try_from(options.max_bytes).unwrap_or(usize::MAX) };
-    let mut decoder = Decoder::new_with_limits(Cursor::new(bytes), limits);
+    let mut decoder = Decoder::new_with_limits(file, limits);
     decoder.set_ignore_text_chunk(true);
     decoder.set_ignore_iccp_chunk(true);
     // A palette, keyed transparency and fewer than 8 bits become samples of 8 bits, with alpha where there is any.
     decoder.set_transformations(Transformations::EXPAND);
-    let fault = fault(bytes);
+    let fault = fault(file_bytes);
     let info = decoder.read_header_info().map_err(&fault)?;
     let (width, height, is_interlaced) = (info.width, info.height, info.interlaced);
-    if u64::from(width) * u64::from(height) > bytes.len() as u64 * MAX_PIXELS_PER_BYTE {
-        return Err(PictureError::Implausible { format: FORMAT, bytes: bytes.len(), width, height });
+    if u64::from(width) * u64::from(height) > file_bytes.saturating_mul(MAX_PIXELS_PER_BYTE) {
+        let bytes = usize::try_from(file_bytes).unwrap_or(usize::MAX);
+        return Err(PictureError::Implausible { format: FORMAT, bytes, width, height });
     }
     // Up to four samples of 16 bits.
     let pixel_bytes = 8;
@@ -36,16 +40,23 @@ fn open<'a>(bytes: &'a [u8], options: &PictureOptions) -> Result<(File<'a>, Plan
     Ok((decoder.read_info().map_err(&fault)?, plan))
 }
 
-/// Sides of the picture before it is turned upright, and how it is to be turned.
-pub fn size(bytes: &[u8], options: &PictureOptions) -> Result<(Plan, Orientation), PictureError> {
-    let (_, plan) = open(bytes, options)?;
-    Ok((plan, orientation(bytes)))
+/// Sides of the picture before it is turned upright, and how it is to be turned. Nothing of the pixels is read.
+///
+/// # Errors
+/// A fault in the file, or its reader's.
+pub fn size<R: BufRead + Seek>(
+    file: &mut R,
+    file_bytes: u64,
+    options: &PictureOptions,
+) -> Result<(Plan, Orientation), PictureError> {
+    let (_, plan) = open(&mut *file, file_bytes, options)?;
+    Ok((plan, orientation(file)))
 }
 
 /// Decodes a file whose pixels are all there. Its end may be missing, or something may follow it.
 pub fn decode(bytes: &[u8], options: &PictureOptions) -> Result<(Rows, Orientation), PictureError> {
-    let (mut file, plan) = open(bytes, options)?;
-    let fault = fault(bytes);
+    let (mut file, plan) = open(Cursor::new(bytes), bytes.len() as u64, options)?;
+    let fault = fault(bytes.len() as u64);
     let (kind, depth) = file.output_color_type();
     let samples = Samples { channels: kind.samples(), is_wide: depth == BitDepth::Sixteen };
     let (width, height) = file.info().size();
@@ -71,7 +82,7 @@ pub fn decode(bytes: &[u8], options: &PictureOptions) -> Result<(Rows, Orientati
         Err(error) => return Err(fault(error)),
         Ok(_) => {}
     }
-    Ok((rows, orientation(bytes)))
+    Ok((rows, orientation(&mut Cursor::new(bytes))))
 }
 
 /// Rows of all seven passes of an interlaced file.
@@ -87,33 +98,46 @@ fn row_is_missing() -> PictureError {
     PictureError::Damaged { format: FORMAT, problem: "a row is missing".to_owned() }
 }
 
-fn fault(bytes: &[u8]) -> impl Fn(DecodingError) -> PictureError {
-    let bytes = bytes.len();
+fn fault(file_bytes: u64) -> impl Fn(DecodingError) -> PictureError {
     move |error| match error {
         DecodingError::IoError(error) if error.kind() == ErrorKind::UnexpectedEof => {
-            PictureError::CutOff { format: FORMAT, bytes }
+            PictureError::CutOff { format: FORMAT, bytes: usize::try_from(file_bytes).unwrap_or(usize::MAX) }
         }
-        error => PictureError::Damaged { format: FORMAT, problem: error.to_string() },
+        error => PictureError::Damaged { format: FORMAT, problem: problem(&error) },
+    }
+}
+
+/// The decoder's words; its own for checksums print numbers that help nobody.
+fn problem(error: &DecodingError) -> String {
+    let words = decoder_says(error);
+    match words.split_once("CRC error").and_then(|(_, rest)| rest.split_once("decoding ")) {
+        Some((_, rest)) => {
+            let chunk = rest.split_whitespace().next().unwrap_or_default();
+            format!("the checksum of its chunk {chunk} is wrong")
+        }
+        None => words,
     }
 }
 
 /// Some programs put the tag behind the pixels, where the decoder does not look.
-fn orientation(bytes: &[u8]) -> Orientation {
-    chunks(bytes)
-        .find(|(name, _)| name == b"eXIf")
-        .and_then(|(_, exif)| Orientation::from_exif_chunk(exif))
-        .unwrap_or(Orientation::NoTransforms)
+fn orientation(file: &mut (impl Read + Seek)) -> Orientation {
+    find_exif(file).as_deref().and_then(exif::orientation).unwrap_or(Orientation::NoTransforms)
 }
 
-/// Names and contents of the chunks, as far as they are complete.
-fn chunks(bytes: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
-    let mut rest = bytes.get(8..).unwrap_or_default();
-    std::iter::from_fn(move || {
-        let (length, after) = rest.split_first_chunk::<4>()?;
-        let length = u32::from_be_bytes(*length) as usize;
-        let (name, after) = after.split_at_checked(4)?;
-        let (content, after) = after.split_at_checked(length)?;
-        rest = after.get(4..)?; // behind the checksum
-        Some((name, content))
-    })
+/// Goes from chunk to chunk, and reads the one with the tag. `None` also where the file is damaged.
+fn find_exif(file: &mut (impl Read + Seek)) -> Option<Vec<u8>> {
+    file.seek(SeekFrom::Start(SIGNATURE_BYTES)).ok()?;
+    loop {
+        let mut head = [0; 8];
+        file.read_exact(&mut head).ok()?;
+        let [length @ .., _, _, _, _] = head;
+        let length = u32::from_be_bytes(length);
+        if head.ends_with(b"eXIf") {
+            let mut content = Vec::new();
+            file.take(u64::from(length)).read_to_end(&mut content).ok()?;
+            return (content.len() as u64 == u64::from(length)).then_some(content);
+        }
+        // Behind the content and the checksum. Within what a reader has buffered, this reads nothing again.
+        file.seek_relative(i64::from(length) + 4).ok()?;
+    }
 }

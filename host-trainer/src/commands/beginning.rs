@@ -77,7 +77,7 @@ impl BeginningArguments {
         if let Some(source) = source {
             return self.start_from(&source, data, config);
         }
-        let loaded = data.load_sized(&config.space)?;
+        let loaded = data.load_sized(&config.space, None)?;
         // The pictures say what they are; IDX files of an unknown data set may lack classes.
         let data = if loaded.scan.is_some() {
             (config.space.classes, config.space.input_channels) = (loaded.training.classes, loaded.training.channels);
@@ -100,7 +100,7 @@ impl BeginningArguments {
             })
         };
         let sizes = space_for(&task(bundle.space().input_channels, bundle.space().classes))?;
-        let loaded = data.load_sized(&sizes)?;
+        let loaded = data.load_sized(&sizes, Some(sizes.input_channels))?;
         let space = space_for(&task(loaded.training.channels, loaded.training.classes))?;
         let weights = transferred(bundle.space(), &bundle.weights()?, &space, config.seed);
         config.space = space.definition().clone();

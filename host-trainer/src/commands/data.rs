@@ -93,15 +93,15 @@ impl DataArguments {
 
     /// The images for networks of `space`.
     pub fn load_for(&self, space: &SearchSpace) -> Result<LoadedData> {
-        Ok(self.load_sized(space)?.for_space(space)?)
+        Ok(self.load_sized(space, Some(space.input_channels))?.for_space(space)?)
     }
 
-    /// The images, with as many pixels and channels as networks of `space` read.
-    pub fn load_sized(&self, space: &SearchSpace) -> Result<LoadedData> {
+    /// The images, with as many pixels as networks of `space` read; with their own channels if none are given.
+    pub fn load_sized(&self, space: &SearchSpace, channels: Option<u32>) -> Result<LoadedData> {
         // Random crops keep details of a larger picture.
         let largest = space.resolutions.iter().max().copied().unwrap_or(DEFAULT_SIDE);
         let side = (largest + largest * 3 / 20).next_multiple_of(STEP);
-        self.load_as(side, Some(space.input_channels))
+        self.load_as(side, channels)
     }
 }
 

@@ -1,12 +1,22 @@
 //! The bits of a scan, and the codes in them.
 
+use crate::jpeg::ending::{behind, check_end};
+
 /// Why a scan cannot be followed to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stop {
     /// The bits ran out at a marker or at the end of the file: blocks are missing.
     Short,
-    /// Damaged, or of a kind that is not followed here: the decoder is to judge.
-    Unknown,
+    /// The last bits were taken from bytes that only fill the file: blocks are missing.
+    Filled,
+    /// Bytes of data are left over where the blocks end: some before them are missing or wrong.
+    LeftOver,
+    /// A restart marker has another number than the next one should have.
+    OtherRestart,
+    /// No code begins with the next bits, or what it says cannot be.
+    Nonsense,
+    /// A table of codes is missing.
+    NoTable,
 }
 
 /// The bits of a scan from the highest of each byte on, up to the next marker.
@@ -30,9 +40,22 @@ impl<'a> Bits<'a> {
         self.at
     }
 
-    /// Whole bytes of the file behind the last bit that was taken.
-    pub fn bytes_left(&self) -> usize {
-        (self.count / 8) as usize + self.bytes.len() - self.at
+    /// The byte of the file behind the one that holds the last bit that was taken.
+    pub fn end(&self) -> usize {
+        let unread = (0..self.count / 8).map(|byte| (self.buffer >> (64 - self.count % 8 - 8 * (byte + 1))) as u8);
+        // A zero stands behind each 0xff.
+        self.at - unread.map(|byte| if byte == 0xff { 2 } else { 1 }).sum::<usize>()
+    }
+
+    /// The file.
+    pub fn bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+
+    /// The bits of the last byte that were not taken, and how many they are.
+    pub fn padding(&self) -> (u8, u32) {
+        let count = self.count % 8;
+        (self.buffer.checked_shr(64 - count).unwrap_or(0) as u8, count)
     }
 
     fn fill(&mut self) {
@@ -85,26 +108,20 @@ impl<'a> Bits<'a> {
             }
             // Zeros stand for the bits that are not there.
             _ if self.count < 16 => Err(Stop::Short),
-            _ => Err(Stop::Unknown),
+            _ => Err(Stop::Nonsense),
         }
     }
 
-    /// Goes on behind the next restart marker.
-    pub fn restart(&mut self) -> Result<(), Stop> {
-        // The rest of a byte is padding.
-        if self.count >= 8 {
-            return Err(Stop::Unknown);
-        }
-        (self.buffer, self.count) = (0, 0);
-        self.fill();
-        if self.count > 0 {
-            return Err(Stop::Unknown);
-        }
-        let rest = &self.bytes[self.at..];
-        let fill = rest.iter().position(|&byte| byte != 0xff).ok_or(Stop::Short)?;
-        match rest[fill] {
-            0xd0..=0xd7 => {
-                self.at += fill + 1;
+    /// Goes on behind the next restart marker, which must have this number.
+    pub fn restart(&mut self, number: usize) -> Result<(), Stop> {
+        check_end(self, false)?;
+        let (_, marker) = behind(self.bytes, self.end());
+        match marker {
+            Some((at, found @ 0xd0..=0xd7)) => {
+                if usize::from(found) != 0xd0 + number % 8 {
+                    return Err(Stop::OtherRestart);
+                }
+                (self.at, self.buffer, self.count) = (at + 1, 0, 0);
                 Ok(())
             }
             _ => Err(Stop::Short),
@@ -192,11 +209,15 @@ mod tests {
         let bytes = [0xa5, 0xff, 0x00, 0x0f, 0xff, 0xd0, 0x80, 0xff, 0xd9];
         let mut bits = Bits::new(&bytes, 0);
         assert_eq!(bits.take(4), Ok(0xa));
-        assert_eq!(bits.take(16), Ok(0x5ff0));
-        assert_eq!((bits.take(4), bits.take(1), bits.at()), (Ok(0xf), Err(Stop::Short), 4));
-        assert_eq!(bits.restart(), Ok(()));
+        assert_eq!(bits.end(), 1);
+        assert_eq!(bits.take(8), Ok(0x5f));
+        assert_eq!((bits.end(), bits.padding()), (3, (0xf, 4)));
+        assert_eq!(bits.take(8), Ok(0xf0));
+        assert_eq!((bits.take(4), bits.take(1), bits.at(), bits.end()), (Ok(0xf), Err(Stop::Short), 4, 4));
+        assert_eq!(bits.clone().restart(1), Err(Stop::OtherRestart));
+        assert_eq!(bits.restart(8), Ok(()));
         assert_eq!((bits.take(1), bits.take(7), bits.take(0)), (Ok(1), Ok(0), Ok(0)));
         assert_eq!((bits.take(1), bits.at()), (Err(Stop::Short), 7));
-        assert_eq!(bits.restart(), Err(Stop::Short));
+        assert_eq!(bits.restart(1), Err(Stop::Short));
     }
 }

@@ -2,17 +2,19 @@
 
 mod bits;
 mod complete;
+mod ending;
 mod scan;
 mod segments;
+mod standard;
 
 use crate::plan::Plan;
 use crate::rows::{Rows, Samples};
-use crate::{PictureError, PictureOptions};
+use crate::{PictureError, PictureOptions, error::decoder_says};
 use complete::check_complete;
 use image::codecs::jpeg::JpegDecoder;
 use image::metadata::Orientation;
 use image::{ColorType, ImageDecoder};
-use segments::{Coding, Frame, Header};
+use segments::{Coding, Frame, Header, damaged};
 use std::io::{Cursor, Read};
 
 const FORMAT: &str = "JPEG";
@@ -24,32 +26,38 @@ const MAX_HALVED_SIDE: u32 = 65_000;
 const MAX_HALVINGS: u32 = 3;
 
 /// The plan for the picture, checked before anything is set aside for it.
-fn plan(header: &Header<'_>, bytes: &[u8], options: &PictureOptions) -> Result<Plan, PictureError> {
-    let frame = &header.frame;
+fn plan(frame: &Frame, file_bytes: u64, options: &PictureOptions) -> Result<Plan, PictureError> {
     let (width, height) = (frame.width, frame.height);
-    if u64::from(width) * u64::from(height) > bytes.len() as u64 * MAX_PIXELS_PER_BYTE {
-        return Err(PictureError::Implausible { format: FORMAT, bytes: bytes.len(), width, height });
+    if u64::from(width) * u64::from(height) > file_bytes.saturating_mul(MAX_PIXELS_PER_BYTE) {
+        let bytes = usize::try_from(file_bytes).unwrap_or(usize::MAX);
+        return Err(PictureError::Implausible { format: FORMAT, bytes, width, height });
     }
     Plan::fitting((width, height), options, |plan, picture| memory(frame, plan.halvings, picture))
 }
 
-/// Sides of the picture before it is turned upright, and how it is to be turned.
-pub fn size(bytes: &[u8], options: &PictureOptions) -> Result<(Plan, Orientation), PictureError> {
-    let header = Header::parse(bytes)?;
-    Ok((plan(&header, bytes, options)?, orientation(&header)))
+/// Sides of the picture before it is turned upright, and how it is to be turned. `beginning` are the first bytes of a
+/// file of `file_bytes`.
+///
+/// # Errors
+/// [`PictureError::CutOff`] if the beginning is too short to tell.
+pub fn size(beginning: &[u8], file_bytes: u64, options: &PictureOptions) -> Result<(Plan, Orientation), PictureError> {
+    let header = Header::parse(from_last_start(beginning))?;
+    Ok((plan(&header.frame, file_bytes, options)?, orientation(&header)))
 }
 
 /// Decodes a file whose pixels are all there.
 pub fn decode(bytes: &[u8], options: &PictureOptions) -> Result<(Rows, Orientation), PictureError> {
+    let (bytes, file_bytes) = (from_last_start(bytes), bytes.len() as u64);
     let header = Header::parse(bytes)?;
-    let (plan, image) = if header.frame.coding == Coding::Sequential {
-        // Following its codes sets nothing aside, and tells a file that was cut off from one that cannot be true.
-        let image = check_complete(bytes, &header.frame)?;
-        (plan(&header, bytes, options)?, image)
-    } else {
-        (plan(&header, bytes, options)?, check_complete(bytes, &header.frame)?)
-    };
     let frame = &header.frame;
+    let (plan, image) = if frame.coding == Coding::Sequential {
+        // Following its codes sets nothing aside, and tells a file that was cut off from one that cannot be true.
+        let image = check_complete(bytes, &header)?;
+        (plan(frame, file_bytes, options)?, image)
+    } else {
+        (plan(frame, file_bytes, options)?, check_complete(bytes, &header)?)
+    };
+    let image = &header.completed(image);
     let halved =
         if is_halved(frame, plan.halvings) { decode_halved(image, frame, plan, options.background) } else { None };
     if let Some(rows) = halved {
@@ -64,16 +72,21 @@ pub fn decode(bytes: &[u8], options: &PictureOptions) -> Result<(Rows, Orientati
     Ok((decode_whole(image, frame, plan, options.background)?, orientation(&header)))
 }
 
-fn orientation(header: &Header<'_>) -> Orientation {
-    header.exif.and_then(Orientation::from_exif_chunk).unwrap_or(Orientation::NoTransforms)
+/// Some programs write the marker of the start twice.
+fn from_last_start(mut bytes: &[u8]) -> &[u8] {
+    while bytes.starts_with(b"\xff\xd8\xff\xd8") {
+        bytes = &bytes[2..];
+    }
+    bytes
+}
+
+fn orientation(header: &Header) -> Orientation {
+    header.orientation.unwrap_or(Orientation::NoTransforms)
 }
 
 /// Whether the decoder itself can halve.
 fn is_halved(frame: &Frame, halvings: u32) -> bool {
-    halvings > 0
-        && frame.coding != Coding::Other
-        && [1, 3].contains(&frame.components.len())
-        && frame.width.max(frame.height) <= MAX_HALVED_SIDE
+    halvings > 0 && [1, 3].contains(&frame.components.len()) && frame.width.max(frame.height) <= MAX_HALVED_SIDE
 }
 
 /// Bytes that decoding takes.
@@ -97,14 +110,13 @@ fn ended(image: &[u8]) -> impl Read + '_ {
 }
 
 fn decode_whole(image: &[u8], frame: &Frame, plan: Plan, background: [u8; 3]) -> Result<Rows, PictureError> {
-    let damaged = |problem: String| PictureError::Damaged { format: FORMAT, problem };
-    let failed = |error: image::ImageError| damaged(error.to_string());
+    let failed = |error: image::ImageError| damaged(decoder_says(&error));
     let mut file = Vec::with_capacity(image.len() + 2);
     file.extend_from_slice(image);
     file.extend([0xff, 0xd9]);
     let decoder = JpegDecoder::new(Cursor::new(file)).map_err(failed)?;
     if decoder.dimensions() != (frame.width, frame.height) {
-        return Err(damaged("it has two sizes".to_owned()));
+        return Err(damaged("it has two sizes"));
     }
     let channels = if decoder.color_type() == ColorType::L8 { 1 } else { 3 };
     let mut pixels = vec![0; decoder.total_bytes() as usize];
@@ -145,7 +157,7 @@ mod tests {
     /// Decodes halved so many times, whatever the size.
     fn halved(file: &[u8], halvings: u32) -> Option<(u32, u32, Vec<u8>)> {
         let header = Header::parse(file).ok()?;
-        let image = check_complete(file, &header.frame).ok()?;
+        let image = check_complete(file, &header).ok()?;
         let plan = Plan::new(header.frame.width, header.frame.height, halvings);
         let (width, height, _, pixels) = decode_halved(image, &header.frame, plan, [255; 3])?.finish();
         Some((width, height, pixels))

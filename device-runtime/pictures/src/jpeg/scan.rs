@@ -3,6 +3,9 @@
 use crate::jpeg::bits::{Bits, Stop, Table};
 use crate::jpeg::segments::{Coding, Frame};
 
+/// Means of blocks of 8-bit samples lie within -1024 and 1023, and differ by 11 bits at most.
+const MAX_MEAN_BITS: u8 = 11;
+
 /// Codes that scans use, by class (0 for the mean of a block, 1 for the rest) and number.
 pub type Tables = [[Option<Table>; 4]; 2];
 
@@ -18,7 +21,8 @@ pub struct Scan {
     /// First and last coefficient.
     first: u32,
     last: u32,
-    refines: bool,
+    /// The lowest bit that earlier scans gave; 0 in the first one.
+    pub high: u8,
     /// The lowest bit that it gives.
     pub low: u8,
 }
@@ -39,8 +43,8 @@ impl Scan {
             && first <= last
             && last < 64
             && (is_sequential || (first > 0 || last == 0) && (first == 0 || components.len() == 1));
-        let (refines, low) = if is_sequential { (false, 0) } else { (bits >> 4 > 0, bits & 15) };
-        is_sound.then_some(Self { components, first, last, refines, low })
+        let (high, low) = if is_sequential { (0, 0) } else { (bits >> 4, bits & 15) };
+        is_sound.then_some(Self { components, first, last, high, low })
     }
 
     /// The components, by their number in the frame.
@@ -51,6 +55,11 @@ impl Scan {
     /// The coefficients that it gives.
     pub fn coefficients(&self) -> std::ops::RangeInclusive<usize> {
         self.first as usize..=self.last as usize
+    }
+
+    /// Whether it adds a bit to coefficients that earlier scans gave.
+    pub fn refines(&self) -> bool {
+        self.high > 0
     }
 
     /// Follows all blocks.
@@ -66,8 +75,8 @@ impl Scan {
         let mut walk = Walk { scan: self, bits, zero_blocks: 0 };
         for unit in 0..units.count {
             if restart > 0 && unit > 0 && unit % restart as usize == 0 {
-                walk.bits.restart()?;
-                walk.zero_blocks = 0;
+                walk.check_run()?;
+                walk.bits.restart(unit / restart as usize - 1)?;
             }
             for &(component, numbers, blocks) in &units.blocks {
                 let [mean, rest] = [0, 1].map(|class| tables[class].get(numbers[class]).and_then(Option::as_ref));
@@ -78,7 +87,7 @@ impl Scan {
                 }
             }
         }
-        Ok(())
+        walk.check_run()
     }
 
     /// The units of the scan: in scans of one component its blocks, otherwise those that lie over each other.
@@ -111,6 +120,11 @@ struct Walk<'a, 'b> {
 }
 
 impl Walk<'_, '_> {
+    /// No encoder announces more blocks than there are.
+    fn check_run(&self) -> Result<(), Stop> {
+        if self.zero_blocks > 0 { Err(Stop::Nonsense) } else { Ok(()) }
+    }
+
     fn block(
         &mut self,
         mean: Option<&Table>,
@@ -119,12 +133,12 @@ impl Walk<'_, '_> {
         past: Option<&mut u64>,
     ) -> Result<(), Stop> {
         if self.scan.first == 0 {
-            match self.scan.refines {
+            match self.scan.refines() {
                 true => self.bits.take(1)?,
                 false => {
-                    let size = self.bits.symbol(mean.ok_or(Stop::Unknown)?)?;
-                    if size > 15 {
-                        return Err(Stop::Unknown);
+                    let size = self.bits.symbol(mean.ok_or(Stop::NoTable)?)?;
+                    if size > MAX_MEAN_BITS {
+                        return Err(Stop::Nonsense);
                     }
                     self.bits.take(u32::from(size))?
                 }
@@ -133,12 +147,12 @@ impl Walk<'_, '_> {
         if self.scan.last == 0 {
             return Ok(());
         }
-        let rest = rest.ok_or(Stop::Unknown)?;
+        let rest = rest.ok_or(Stop::NoTable)?;
         match (coding, past) {
-            (Coding::Progressive, Some(past)) if self.scan.refines => self.refine(rest, past),
+            (Coding::Progressive, Some(past)) if self.scan.refines() => self.refine(rest, past),
             (Coding::Progressive, Some(past)) => self.first_bits(rest, past),
             (Coding::Sequential, _) => self.all_bits(rest),
-            _ => Err(Stop::Unknown),
+            _ => Err(Stop::Nonsense),
         }
     }
 
@@ -154,6 +168,9 @@ impl Walk<'_, '_> {
                 _ => {
                     self.bits.take(size)?;
                     at += zeros + 1;
+                    if at > 64 {
+                        return Err(Stop::Nonsense);
+                    }
                 }
             }
         }
@@ -184,7 +201,10 @@ impl Walk<'_, '_> {
                 _ => {
                     self.bits.take(size)?;
                     at += zeros;
-                    *past |= 1u64.checked_shl(at).unwrap_or(0);
+                    if at > self.scan.last {
+                        return Err(Stop::Nonsense);
+                    }
+                    *past |= 1 << at;
                     at += 1;
                 }
             }
@@ -204,9 +224,10 @@ impl Walk<'_, '_> {
                     self.zero_blocks = self.end_of_band(exponent)?;
                     break;
                 }
-                _ => {
+                (_, 1) => {
                     self.bits.take(1)?;
                 }
+                _ => return Err(Stop::Nonsense),
             }
             while at <= self.scan.last {
                 if *past >> at & 1 == 1 {
@@ -218,7 +239,10 @@ impl Walk<'_, '_> {
                 }
                 at += 1;
             }
-            if size > 0 && at <= self.scan.last {
+            if size > 0 {
+                if at > self.scan.last {
+                    return Err(Stop::Nonsense);
+                }
                 *past |= 1 << at;
             }
             at += 1;

@@ -4,6 +4,7 @@ use std::io::Cursor;
 
 mod damaged;
 mod formats;
+mod jpeg;
 mod sizes;
 mod sloppy;
 mod transparent;

@@ -22,7 +22,9 @@ fn flat_jpeg(width: u16, height: u16) -> Vec<u8> {
 fn sides_that_no_image_has_are_typed_errors() {
     for format in FORMATS {
         for (width, height) in [(1, 1), (1, 9), (9, 1)] {
-            match Picture::decode(&encode(image::RgbImage::new(width, height), format)).unwrap_err() {
+            let error = Picture::decode(&encode(image::RgbImage::new(width, height), format)).unwrap_err();
+            assert!(error.to_string().ends_with("; enlarge it, or give another picture"), "{error}");
+            match error {
                 PictureError::Size(ImageError::Size { width: w, height: h, smallest: 2, largest: 1_048_576 }) => {
                     assert_eq!((w, h), (width, height));
                 }

@@ -111,3 +111,31 @@ fn a_changed_bit_of_png_pixels_is_noticed() {
         assert!(Picture::decode(&changed).is_err(), "byte {at} of {}", file.len());
     }
 }
+
+#[test]
+fn only_the_first_frame_of_an_animation_must_be_there() {
+    let whole = Picture::decode(ANIMATED).unwrap();
+    let frames: Vec<usize> = (0..ANIMATED.len() - 4).filter(|&at| &ANIMATED[at..at + 4] == b"ANMF").collect();
+    assert_eq!(frames.len(), 2);
+    for length in frames[1]..ANIMATED.len() {
+        assert_eq!(Picture::decode(&ANIMATED[..length]).unwrap(), whole, "{length} of {} bytes", ANIMATED.len());
+    }
+    for length in frames[0] + 8..frames[1] - 1 {
+        let error = Picture::decode(&ANIMATED[..length]).unwrap_err();
+        assert!(matches!(error, PictureError::CutOff { .. }), "{length} of {} bytes: {error}", ANIMATED.len());
+    }
+}
+
+#[test]
+fn metadata_that_are_cut_off_behind_the_pixels_are_no_fault() {
+    let file = tagged(&encode(gradient(40, 30), ImageFormat::WebP), ImageFormat::WebP, &exif(6, false), true);
+    let tag = file.windows(4).position(|name| name == b"EXIF").unwrap();
+    let plain = Picture::decode(&encode(gradient(40, 30), ImageFormat::WebP)).unwrap();
+    // A writer of metadata announces them in the flags.
+    let mut file = file;
+    file[20] |= 0x08;
+    assert_eq!(Picture::decode(&file).unwrap().width, 30);
+    for length in tag..tag + 16 {
+        assert_eq!(Picture::decode(&file[..length]).unwrap(), plain, "{length} of {} bytes", file.len());
+    }
+}

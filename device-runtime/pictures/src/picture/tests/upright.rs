@@ -61,3 +61,20 @@ fn a_damaged_tag_leaves_the_picture_as_it_is() {
         }
     }
 }
+
+#[test]
+fn the_first_orientation_of_several_segments_counts() {
+    let file = encode(gradient(16, 8), ImageFormat::Jpeg);
+    let turned = Picture::decode(&tagged(&file, ImageFormat::Jpeg, &exif(6, true), false)).unwrap();
+    assert_eq!((turned.width, turned.height), (8, 16));
+    let late = tagged(&file, ImageFormat::Jpeg, &exif(6, true), false);
+    for first in [b"".as_slice(), b"nonsense", &exif(0, false), &exif(6, false)[..12]] {
+        assert_eq!(Picture::decode(&tagged(&late, ImageFormat::Jpeg, first, false)).unwrap(), turned, "{first:?}");
+    }
+    // As a LONG.
+    let long = b"II\x2a\0\x08\0\0\0\x01\0\x12\x01\x04\0\x01\0\0\0\x06\0\0\0\0\0\0\0";
+    for format in FORMATS {
+        let picture = Picture::decode(&tagged(&encode(gradient(16, 8), format), format, long, true)).unwrap();
+        assert_eq!((picture.width, picture.height), (8, 16), "{format:?}");
+    }
+}
