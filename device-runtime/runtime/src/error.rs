@@ -16,11 +16,11 @@ use std::time::Duration;
 #[non_exhaustive]
 pub enum Error {
     /// No adapter fits.
-    #[error("no GPU adapter {wanted} (tried {tried}; found {found}). {}", remedy(.found))]
+    #[error("no GPU adapter {wanted} (tried {tried}; found {found}). {}", remedy(.tried, .found))]
     NoAdapter {
         /// Adapter that was asked for, in words.
         wanted: String,
-        /// Backends that were asked.
+        /// Backends that were asked; `none`, with the reason, if this build has none of those that were wanted.
         tried: String,
         /// Adapters that they offered with their indices, or `none`.
         found: String,
@@ -135,7 +135,7 @@ pub enum Error {
         instead: &'static str,
     },
     /// A layer or a buffer is beyond what the kernels can address.
-    #[error("{place} is too large for the kernels: {quantity} = {value}, at most {limit}; load a smaller supernet")]
+    #[error("{place} is too large for the kernels: {quantity} = {value}, at most {limit}; {remedy}")]
     TooLarge {
         /// Which layer or buffer.
         place: String,
@@ -145,6 +145,8 @@ pub enum Error {
         value: u64,
         /// How large it may be.
         limit: u64,
+        /// Advice.
+        remedy: &'static str,
     },
     /// The weights do not belong to the space.
     #[error("{given} weights were given, but search space `{space}` has {expected}: load the weights trained for it")]
@@ -284,7 +286,7 @@ pub enum Error {
         measured: Latency,
     },
     /// The budget is not a duration.
-    #[error("a budget of {} ms is not a duration: give a positive number of milliseconds", budget.limit.0)]
+    #[error("a budget of {} is not a duration: give a positive number of milliseconds", budget.limit)]
     InvalidBudget {
         /// Budget that was asked for.
         budget: Budget,
@@ -317,9 +319,14 @@ impl From<Stale> for Error {
     }
 }
 
+/// The backends that were tried where this build has none of those that were wanted. The reason follows.
+pub(crate) const NO_BACKEND: &str = "none: ";
+
 /// Advice for someone whose adapter is not there.
-fn remedy(found: &str) -> &'static str {
-    if found == "none" {
+fn remedy(tried: &str, found: &str) -> &'static str {
+    if tried.starts_with(NO_BACKEND) {
+        "Ask for one of the backends that it has in `ContextOptions::backends`"
+    } else if found == "none" {
         "Install a Vulkan driver: on Debian and Ubuntu `mesa-vulkan-drivers` has the drivers of AMD, Intel and a software \
          adapter"
     } else {

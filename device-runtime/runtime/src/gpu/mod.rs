@@ -26,7 +26,7 @@ mod vendor;
 mod wait;
 
 #[cfg(not(target_arch = "wasm32"))]
-pub use adapter::list_adapters;
+pub use adapter::{chosen_adapter, list_adapters};
 pub use adapter::{AdapterInfo, list_adapters_async};
 pub use cache_file::CacheFault;
 pub use context::Context;
