@@ -191,7 +191,8 @@ fn tried(wanted: wgpu::Backends) -> String {
     };
     let here = wgpu::Instance::enabled_backend_features();
     if (wanted & here).is_empty() {
-        let wanted = if wanted.is_empty() { "no backend was asked for".to_owned() } else { format!("no {}", words(wanted)) };
+        let wanted =
+            if wanted.is_empty() { "no backend was asked for".to_owned() } else { format!("no {}", words(wanted)) };
         return format!("{NO_BACKEND}{wanted}, this build for {} has {}", std::env::consts::OS, words(here));
     }
     words(wanted & here)

@@ -3,11 +3,13 @@ use crate::device;
 use crate::output::{Output, Report, columns, row};
 use crate::pixels::{Decoding, Idx, largest_square};
 use crate::progress::Bar;
+use crate::stored_profile::StoredProfile;
 use anyhow::{Context as _, Result};
+use clap::builder::TypedValueParser as _;
 use nestling::{Answer, Runtime, RuntimeOptions};
 use nestling_core::metrics::Millis;
 use nestling_lab::documents::{Classified, ClassifiedImage, FailedImage, Fault, Guess, Tried};
-use nestling_pictures::{Picture, PictureOptions};
+use nestling_pictures::{Picture, PictureError, PictureOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -19,19 +21,26 @@ use std::time::{Duration, Instant};
                         nestling-device classify fashion.nestling --images t10k-images-idx3-ubyte.gz --labels \
                         t10k-labels-idx1-ubyte.gz --limit 1000 --child biggest")]
 #[command(group = clap::ArgGroup::new("input").required(true).args(["pictures", "images"]))]
+// A requirement that conflicts with a given argument does not count: hence both.
+#[command(mut_args(|arg| match arg.get_id().as_str() {
+    "quantile" | "profile" | "seconds" => arg.requires("budget_ms").conflicts_with("child"),
+    "background" | "max_picture_mib" => arg.conflicts_with("images"),
+    _ => arg,
+}))]
 pub struct Options {
     /// The bundle.
     bundle: PathBuf,
     /// JPEG, PNG or WebP files of any size; each is turned upright by its EXIF tag.
+    #[arg(value_parser = clap::builder::OsStringValueParser::new().map(PathBuf::from))]
     pictures: Vec<PathBuf>,
     /// Images in IDX format, gzip or plain.
     #[arg(long, value_name = "FILE", conflicts_with = "pictures")]
     images: Option<PathBuf>,
     /// Their classes in IDX format, gzip or plain: accuracy is printed.
-    #[arg(long, value_name = "FILE", requires = "images")]
+    #[arg(long, value_name = "FILE", requires = "images", conflicts_with = "pictures")]
     labels: Option<PathBuf>,
     /// Only the first images.
-    #[arg(long, requires = "images", value_name = "COUNT")]
+    #[arg(long, requires = "images", conflicts_with = "pictures", value_name = "COUNT")]
     limit: Option<usize>,
     /// The most probable labels that are listed for each image.
     #[arg(long, default_value_t = 5, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..))]
@@ -54,7 +63,7 @@ const CHUNK: usize = 256;
 const LINES: usize = 20;
 
 impl Options {
-    pub fn run(&self, device: &device::Options, output: Output) -> Result<Classified> {
+    pub fn run(&self, device: &device::Options, output: &Output) -> Result<Classified> {
         match &self.images {
             Some(images) => self.run_data_set(images, device, output),
             None => self.run_pictures(device, output),
@@ -63,7 +72,7 @@ impl Options {
 
     /// Decodes and classifies one picture at a time: memory does not grow with their number, and each answer is printed
     /// at once.
-    fn run_pictures(&self, device: &device::Options, output: Output) -> Result<Classified> {
+    fn run_pictures(&self, device: &device::Options, output: &Output) -> Result<Classified> {
         let options = self.decoding.options();
         let runtime = self.open(device, largest_square(&self.pictures, &options))?;
         let (bar, mut answered, mut spent) = (Bar::new(), 0, Duration::ZERO);
@@ -97,7 +106,7 @@ impl Options {
         Ok(report)
     }
 
-    fn run_data_set(&self, images: &Path, device: &device::Options, output: Output) -> Result<Classified> {
+    fn run_data_set(&self, images: &Path, device: &device::Options, output: &Output) -> Result<Classified> {
         let data = Idx::open(images, self.labels.as_deref(), self.limit)?;
         let images = data.images()?;
         let runtime = self.open(device, data.side())?;
@@ -129,9 +138,13 @@ impl Options {
         let defaults = RuntimeOptions::default();
         let max_image_side = largest_square.max(defaults.max_image_side);
         let options = defaults.max_image_side(max_image_side);
-        let opened = device.open_with(&self.bundle, options, self.measuring.profile())?;
+        let files = [Some(&self.bundle), self.images.as_ref(), self.labels.as_ref()];
+        let inputs = files.into_iter().flatten().chain(&self.pictures);
+        let stored = self.measuring.stored_profile(inputs.map(PathBuf::as_path))?;
+        let profile = stored.as_ref().and_then(StoredProfile::profile);
+        let opened = device.open_with(&self.bundle, options, profile)?;
         if let Some(ms) = self.budget_ms {
-            self.measuring.prepare(&opened)?;
+            self.measuring.prepare(&opened, stored)?;
             opened.runtime.choose(self.measuring.budget(ms))?;
         } else if let Some(name) = &self.child {
             opened.runtime.switch_to(name)?;
@@ -171,6 +184,10 @@ impl Options {
 
 /// The answer for a picture, and the time of classifying it.
 fn classify(runtime: &Runtime, path: &Path, options: &PictureOptions) -> Result<(Answer, Duration)> {
+    if path.as_os_str().is_empty() {
+        let source = io::Error::new(io::ErrorKind::NotFound, "its name is empty");
+        return Err(PictureError::Open { path: path.to_owned(), source }.into());
+    }
     let picture = Picture::open_with(path, options)?;
     let started = Instant::now();
     let answer = runtime.classify(picture.image()).with_context(|| format!("cannot classify {}", path.display()))?;
