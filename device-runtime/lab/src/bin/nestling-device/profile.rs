@@ -30,8 +30,8 @@ pub struct Options {
     bundle: PathBuf,
     /// Where to store the profile, for `choose --profile` and for apps [default: beside the bundle, with adapter and
     /// backend behind its name: BUNDLE.ADAPTER-BACKEND.profile.json]. An older profile of this adapter and bundle is
-    /// replaced. Any other profile is kept, with .old behind its name, one for each adapter. A file that is no profile is
-    /// refused; a pipe or a device, such as /dev/stdout, is written in place.
+    /// replaced. Any other profile is kept, with .old behind its name, one for each adapter. A file that is no profile
+    /// is refused; a pipe or a device, such as /dev/stdout, is written in place.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
     /// Replace a profile of another adapter or bundle at --out, too.

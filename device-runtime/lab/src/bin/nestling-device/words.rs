@@ -48,7 +48,7 @@ mod tests {
 
     /// The texts in backticks of a source, without documentation and tests, each literal on one line.
     fn quoted(source: &str) -> Vec<String> {
-        let source = source.split("#[cfg(test)]").next().unwrap();
+        let source = source.split("mod tests {").next().unwrap();
         let code: Vec<&str> = source.lines().map(str::trim).filter(|line| !line.starts_with("//")).collect();
         let text = in_flags(&code.join("\n").replace("\\\n", ""));
         text.split('`').skip(1).step_by(2).map(str::to_owned).collect()

@@ -199,8 +199,8 @@ impl Sizes {
 
 const SMALLER_IMAGES: &str = "load with a smaller `RuntimeOptions::max_image_side`, or raise \
                               `ContextOptions::largest_buffer` where the adapter has more";
-const SMALLER_SUPERNET: &str = "load a smaller supernet, or raise `ContextOptions::largest_buffer` where the adapter has \
-                                more";
+const SMALLER_SUPERNET: &str = "load a smaller supernet, or raise `ContextOptions::largest_buffer` where the adapter \
+                                has more";
 
 #[cfg(test)]
 mod tests {
