@@ -234,14 +234,10 @@ pub enum Error {
     },
     /// The image is larger than the buffer made at load.
     #[error(
-        "{width}x{height} pixels of the image are to be read, but `RuntimeOptions::max_image_side` is {max}: shrink the \
-         image, or load with {side}"
+        "reading the image needs `RuntimeOptions::max_image_side` {side}, but it is {max}: shrink the image, or load with \
+         {side}"
     )]
     ImageTooLarge {
-        /// Columns that the fit reads.
-        width: u32,
-        /// Rows that the fit reads.
-        height: u32,
         /// The `max_image_side` that is large enough.
         side: u32,
         /// The one that was given.
