@@ -3,7 +3,7 @@
 //! The components, each after those that it uses:
 //!
 //! * [`torch`] and `random`: libtorch and its devices; one seeded generator for each purpose.
-//! * [`data`]: images with labels. `data/catalogue.rs` has one row for each data set.
+//! * [`data`]: images with labels, from folders of pictures, lists, tar files or IDX files: scan, split and cache.
 //! * [`label_file`]: the names of classes from a file.
 //! * [`space_file`]: a search space by its name or from a TOML file.
 //! * [`model`]: a network that runs over the shared tensors by narrowing them.

@@ -27,6 +27,7 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     Train(commands::train::Train),
+    Scan(commands::scan::Scan),
     Search(commands::search::Search),
     Pack(commands::pack::Pack),
     Latency(commands::latency::Latency),
@@ -46,6 +47,7 @@ impl Command {
     fn run(self) -> anyhow::Result<()> {
         match self {
             Self::Train(command) => command.run(),
+            Self::Scan(command) => command.run(),
             Self::Search(command) => command.run(),
             Self::Pack(command) => command.run(),
             Self::Latency(command) => command.run(),

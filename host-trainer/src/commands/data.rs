@@ -4,9 +4,9 @@ use super::{bar, say};
 use anyhow::Result;
 use clap::Args;
 use indicatif::ProgressBar;
-use nestling_core::image::Preprocessing;
+use nestling_core::image::{Fit, Preprocessing};
 use nestling_core::space::SearchSpace;
-use nestling_train::data::{self, FASHION_MNIST, Fit, LoadProgress, LoadRequest, LoadedData};
+use nestling_train::data::{self, FASHION_MNIST, LoadProgress, LoadRequest, LoadedData, ScanReport};
 use nestling_train::label_file::read_labels;
 use std::path::{Path, PathBuf};
 
@@ -18,8 +18,9 @@ const DEFAULT_SIDE: u32 = 256;
 /// The data set of a command.
 #[derive(Args, Debug)]
 pub struct DataArguments {
-    /// Pictures: a folder with a folder for each class, with or without train, val and test above them; or the folder of
-    /// four files named as those of MNIST and Fashion-MNIST, whose contents tell the data set [default: the folder of the
+    /// Pictures: a folder with a folder for each class, with or without train, val and test above them; a CSV or
+    /// JSON-lines file with columns path, label and perhaps split and group; tar files of samples; or the folder of four
+    /// files named as those of MNIST and Fashion-MNIST, whose contents tell the data set [default: the folder of the
     /// system's package of Fashion-MNIST]
     #[arg(long, value_name = "PATH")]
     data: Option<PathBuf>,
@@ -80,6 +81,11 @@ impl DataArguments {
         Ok(loaded)
     }
 
+    /// The outcome of a scan of `path`, without the pixels.
+    pub fn scan(path: &Path, pictures: &PictureArguments) -> Result<ScanReport> {
+        Ok(data::scan(path, &pictures.request(Some(path), DEFAULT_SIDE, None), &Terminal::new())?)
+    }
+
     /// Whether a path was given that holds picture files.
     pub fn are_pictures(&self) -> bool {
         self.data.as_deref().is_some_and(data::are_pictures)
@@ -100,6 +106,11 @@ impl DataArguments {
 }
 
 impl PictureArguments {
+    /// Fails if `--strict` was given and a picture cannot be used.
+    pub fn check(&self, report: &ScanReport) -> Result<()> {
+        if self.strict { Ok(report.check_strictly()?) } else { Ok(()) }
+    }
+
     fn request(&self, path: Option<&Path>, side: u32, channels: Option<u32>) -> LoadRequest {
         let fit = match self.fit {
             FitArgument::Crop => Fit::Crop,

@@ -19,6 +19,7 @@ mod output;
 pub mod pack;
 pub mod parity;
 pub mod report;
+pub mod scan;
 pub mod search;
 mod search_under_limit;
 pub mod spaces;

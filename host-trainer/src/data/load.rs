@@ -1,6 +1,6 @@
 //! Loads a data set from a path of any kind.
 
-use super::cache::{self, BuildOptions, Built, Finish, StoredPicture};
+use super::cache::{self, BuildOptions, Built, Finish, Originals, StoredPicture};
 use super::dataset::{DataError, Dataset, Part, PixelStore};
 use super::loaded::PictureNames;
 use super::picture::{ChannelSums, Form};
@@ -100,6 +100,10 @@ pub fn load(request: &LoadRequest, progress: &dyn LoadProgress) -> Result<Loaded
         Some(path) if idx_files::are_at(path) => idx_files::load(Some(path)),
         Some(path) => {
             let (scanned, source) = open(path, request, progress)?;
+            if request.strict {
+                scanned.report.check_strictly()?;
+            }
+            check_classes(&scanned.labels, &scanned.classes, &scanned.parts)?;
             scanned.load(request, source)
         }
     }
@@ -115,8 +119,7 @@ pub fn are_pictures(path: &Path) -> bool {
 /// # Errors
 /// As [`load()`]; files that cannot be used are none, whatever the request says of them.
 pub fn scan(path: &Path, request: &LoadRequest, progress: &dyn LoadProgress) -> Result<ScanReport, DataError> {
-    let request = request.clone().strict(false);
-    let (scanned, _) = open(path, &request, progress)?;
+    let (scanned, _) = open(path, request, progress)?;
     Ok(scanned.report)
 }
 
@@ -148,14 +151,10 @@ fn open(
     let mut built =
         cache::build(&*source, options, &|done, total| progress.opened(done, total), &|text| progress.note(text))?;
     let scan = Scan::new(&*source, std::mem::take(&mut built.opened));
-    if request.strict {
-        check_faults(&scan, source.entries().len())?;
-    }
     let numbers: BTreeMap<&str, u16> = labels.iter().map(String::as_str).zip(0..).collect();
     let class = |entry: usize| numbers[source.entries()[entry].class.as_str()];
     let classes: Vec<u16> = scan.pictures.iter().map(|picture| class(picture.entry)).collect();
     let parts = split(&candidates(&*source, &scan, &classes, request.seed), request.shares);
-    check_classes(&labels, &classes, &parts)?;
     let report = ScanReport::new(&*source, &scan, &labels, &parts);
     progress.note(&report.summary());
     let name = path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned());
@@ -195,11 +194,6 @@ fn class_names(path: &Path, source: &dyn Source) -> Result<Vec<String>, DataErro
     Ok(labels)
 }
 
-fn check_faults(scan: &Scan, files: usize) -> Result<(), DataError> {
-    let first: Vec<String> = scan.losses().map(|fault| format!("{} ({})", fault.path, fault.reason)).collect();
-    if first.is_empty() { Ok(()) } else { Err(DataError::Faults { count: first.len(), files, first }) }
-}
-
 fn candidates(source: &dyn Source, scan: &Scan, classes: &[u16], seed: u64) -> Vec<Candidate> {
     let candidate = |(picture, &class): (&super::scan::ScannedPicture, &u16)| {
         let entry = &source.entries()[picture.entry];
@@ -237,11 +231,15 @@ impl Scanned {
             let size = (picture.facts.width, picture.facts.height);
             StoredPicture { entry: picture.entry, content: picture.content, size }
         });
-        let squares = self.built.squares(source.clone(), stored.collect(), Finish { fill, is_grey })?;
+        let stored: Vec<StoredPicture> = stored.collect();
+        let kept = (self.built.folder(), request.cache_bytes);
+        let exact = Originals::new(source.clone(), stored.clone(), &preprocessing, request.background, kept);
+        let squares = self.built.squares(source.clone(), stored, Finish { fill, is_grey })?;
         let is_cached = squares.is_cached();
         let store: Arc<dyn PixelStore> = Arc::new(squares);
         let labels: Vec<u16> = order.iter().map(|&at| self.classes[at]).collect();
-        let all = Dataset::stored(request.side, channels, store, labels, self.labels.len() as u32);
+        let all = Dataset::stored(request.side, channels, store, labels, self.labels.len() as u32)
+            .evaluated_from(Arc::new(exact));
         let part = |part: Part| all.select((0..order.len()).filter(|&at| self.parts[order[at]] == part));
         let names = |part: Part| {
             let own = order.iter().filter(|&&at| self.parts[at] == part);

@@ -32,3 +32,6 @@ pub use png::to_png;
 pub use scan::{ClassCount, ScanFault, ScanReport, UsedPicture, write_report};
 pub use source::natural_order;
 pub use split::{Candidate, Shares, split};
+
+#[cfg(test)]
+mod tests;

@@ -37,27 +37,27 @@ impl Default for Shares {
 
 /// The part of each picture.
 ///
-/// Each class is split on its own. With two groups it has one to choose with, with three one to test with.
+/// Each class is split on its own. With two groups it has one to choose with, with three one to test with. A group that
+/// is larger than a part would be is trained on.
 pub fn split(candidates: &[Candidate], shares: Shares) -> Vec<Part> {
     let has = |part| candidates.iter().any(|one| one.part == Some(part));
     let held_out = if has(Part::HeldOut) { 0.0 } else { shares.held_out };
     let test = if has(Part::Test) { 0.0 } else { shares.test };
     let is_pooled = |one: &&Candidate| one.part.is_none_or(|part| part == Part::Training);
     // The first picture of a group by its draw stands for all.
-    let mut groups: BTreeMap<usize, (u64, u32)> = BTreeMap::new();
+    let mut groups: BTreeMap<usize, Group> = BTreeMap::new();
     for one in candidates.iter().filter(is_pooled) {
-        let first = groups.entry(one.group).or_insert((one.draw, one.class));
-        *first = (*first).min((one.draw, one.class));
+        let group = groups.entry(one.group).or_insert(Group { first: (one.draw, one.class), size: 0 });
+        group.first = group.first.min((one.draw, one.class));
+        group.size += 1;
     }
-    let mut classes: BTreeMap<u32, Vec<(u64, usize)>> = BTreeMap::new();
-    for (group, (draw, class)) in groups {
-        classes.entry(class).or_default().push((draw, group));
+    let mut classes: BTreeMap<u32, Vec<(Group, usize)>> = BTreeMap::new();
+    for (number, group) in groups {
+        classes.entry(group.first.1).or_default().push((group, number));
     }
     let mut parts: BTreeMap<usize, Part> = BTreeMap::new();
-    for mut groups in classes.into_values() {
-        groups.sort_unstable();
-        let draws: Vec<u64> = groups.iter().map(|(draw, _)| *draw).collect();
-        parts.extend(groups.iter().map(|(_, group)| *group).zip(split_class(&draws, Shares { held_out, test })));
+    for groups in classes.into_values() {
+        parts.extend(split_class(groups, Shares { held_out, test }));
     }
     let part = |one: &Candidate| match one.part {
         Some(part @ (Part::HeldOut | Part::Test)) => part,
@@ -66,13 +66,27 @@ pub fn split(candidates: &[Candidate], shares: Shares) -> Vec<Part> {
     candidates.iter().map(part).collect()
 }
 
-/// The parts of a class's groups, whose draws ascend: first those to test with, then those to choose with.
-fn split_class(draws: &[u64], shares: Shares) -> Vec<Part> {
-    let below = |share: f64| draws.partition_point(|&draw| (draw as f64 / 2f64.powi(64)) < share);
+/// Pictures that stay together.
+#[derive(Clone, Copy)]
+struct Group {
+    /// Smallest draw, with its class.
+    first: (u64, u32),
+    size: usize,
+}
+
+/// The parts of a class's groups: those with the smallest draws are tested with, the next ones chosen with.
+fn split_class(mut groups: Vec<(Group, usize)>, shares: Shares) -> Vec<(usize, Part)> {
+    let pictures: usize = groups.iter().map(|(group, _)| group.size).sum();
+    let least = [shares.held_out, shares.test].into_iter().filter(|share| *share > 0.0).fold(1.0, f64::min);
+    let is_large = |group: &Group| group.size > 1 && group.size as f64 > least * pictures as f64;
+    groups.sort_unstable_by_key(|(group, number)| (is_large(group), group.first, *number));
+    let small = groups.iter().take_while(|(group, _)| !is_large(group));
+    let draws: Vec<f64> = small.map(|(group, _)| group.first.0 as f64 / 2f64.powi(64)).collect();
+    let below = |share: f64| draws.partition_point(|&draw| draw < share);
     let (mut test, mut held_out) = (below(shares.test), below(shares.test + shares.held_out));
     held_out -= test;
     // Small classes have one of each that they can have; the rest, one at least, is trained on.
-    let count = draws.len();
+    let count = groups.len();
     if shares.test > 0.0 && test == 0 && count > 2 {
         test = 1;
         held_out = held_out.saturating_sub(1);
@@ -89,7 +103,7 @@ fn split_class(draws: &[u64], shares: Shares) -> Vec<Part> {
         _ if at < test + held_out => Part::HeldOut,
         _ => Part::Training,
     };
-    (0..count).map(part).collect()
+    groups.iter().enumerate().map(|(at, (_, number))| (*number, part(at))).collect()
 }
 
 #[cfg(test)]
@@ -152,6 +166,22 @@ mod tests {
                 let parts = split(&many(groups, 1, seed), Shares::default());
                 assert_eq!(Part::ALL.map(|part| count(&parts, part)), expected, "{groups} groups, seed {seed}");
             }
+        }
+    }
+
+    #[test]
+    fn a_group_that_is_larger_than_a_part_is_trained_on() {
+        for seed in 0..50 {
+            let mut candidates = many(300, 1, seed);
+            // A series of a hundred drawings of one kind.
+            candidates[..100].iter_mut().for_each(|one| one.group = 0);
+            let parts = split(&candidates, Shares::default());
+            assert!(parts[..100].iter().all(|part| *part == Part::Training));
+            assert!(count(&parts, Part::Test) > 10 && count(&parts, Part::HeldOut) > 10);
+            // Two series: one of them is chosen with, because nothing else can be.
+            let two: Vec<Candidate> =
+                (0..100).map(|at| Candidate { group: at % 2, ..candidate(at, 0, seed) }).collect();
+            assert_eq!(Part::ALL.map(|part| count(&split(&two, Shares::default()), part)), [50, 50, 0]);
         }
     }
 

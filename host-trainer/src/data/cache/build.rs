@@ -41,8 +41,6 @@ pub struct BuildOptions {
 pub struct Built {
     /// What was found in each file, in the source's order.
     pub opened: Vec<Opened>,
-    /// Files that were opened; the others were known.
-    pub read: usize,
     index: SquareIndex,
     paths: Paths,
     options: BuildOptions,
@@ -50,6 +48,11 @@ pub struct Built {
 }
 
 impl Built {
+    /// The folder of this source's cache.
+    pub fn folder(&self) -> &Path {
+        &self.options.folder
+    }
+
     /// The squares of some pictures: entry of the source, contents, columns and rows.
     ///
     /// # Errors
@@ -93,10 +96,9 @@ pub fn build(
     let is_stored = source.entries().len() as u64 * options.form.bytes() as u64 <= options.max_bytes;
     let mut work = Work::start(source, &paths, &options, is_stored)?;
     work.run(options.threads, progress)?;
-    let read = work.todo.len();
     let (known, index) = work.finish()?;
     let opened = source.entries().iter().map(|entry| opened(&known.files[&entry.name], &index)).collect();
-    Ok(Built { opened, read, index, paths, options, is_stored })
+    Ok(Built { opened, index, paths, options, is_stored })
 }
 
 fn opened(file: &KnownFile, index: &SquareIndex) -> Opened {
@@ -298,7 +300,8 @@ fn open_pixels(paths: &Paths, index: &mut SquareIndex, bytes: usize) -> Result<P
     let file = PlacedFile::open_to_write(&path, bytes).map_err(cannot_write(&path))?;
     let count = file.count().map_err(cannot_write(&path))?;
     if count < u64::from(index.count) {
-        // It was removed or cut: those squares are made again.
+        // It was removed or cut: those squares are made again, in their old places.
+        index.count = count as u32;
         for square in index.squares.values_mut() {
             square.place = square.place.filter(|(place, _)| u64::from(*place) < count);
         }

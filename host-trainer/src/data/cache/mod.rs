@@ -6,9 +6,11 @@
 //! an index names. A build that was interrupted therefore leaves what was there before, and goes on from there.
 
 mod build;
+mod exact;
 mod file;
 mod index;
 mod store;
 
 pub use build::{BuildOptions, Built, build};
+pub use exact::Originals;
 pub use store::{Finish, StoredPicture};

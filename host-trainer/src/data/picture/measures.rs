@@ -1,6 +1,6 @@
 //! Numbers that stand for a picture: of its bytes, of its looks, of its colours.
 
-use super::square::resize;
+use super::square::squashed;
 use nestling_core::image::Image;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -78,8 +78,6 @@ impl ChannelSums {
 
 /// Rows and columns of a [`Thumbnail`].
 const SIDE: u32 = 12;
-/// Two pictures look the same if the values of their thumbnails differ by no more, on average.
-const MAX_DIFFERENCE: f64 = 2.0;
 /// The same as a share of the weaker contrast: pale drawings differ in little.
 const MAX_SHARE_OF_CONTRAST: f64 = 0.08;
 
@@ -88,32 +86,57 @@ const MAX_SHARE_OF_CONTRAST: f64 = 0.08;
 pub struct Thumbnail(Vec<u8>);
 
 impl Thumbnail {
+    /// Two pictures look the same if the values of their thumbnails differ by no more, on average.
+    pub const MAX_DIFFERENCE: f64 = 2.0;
+
     /// That of a whole picture.
     pub(super) fn of(image: &Image<'_>) -> Self {
-        let whole = [0, 0, image.width(), image.height()];
-        Self(resize(image, whole, [SIDE, SIDE], 3))
+        Self(squashed(image, SIDE))
     }
 
-    /// Whether it has a thumbnail's number of values.
-    pub fn is_whole(&self) -> bool {
-        self.0.len() == (SIDE * SIDE * 3) as usize
-    }
-
-    /// Mean of all values, which differs by no more than the thumbnails do.
-    pub fn mean(&self) -> f64 {
-        self.0.iter().map(|&value| u64::from(value)).sum::<u64>() as f64 / self.0.len().max(1) as f64
+    /// Means of all values, each with a sign: those of the Walsh functions on 4x4 blocks, the coarse ones first. Each
+    /// differs by no more than the values do on average.
+    pub fn signed_means(&self) -> [f32; 16] {
+        const SIGNS: [[i32; 4]; 4] = [[1, 1, 1, 1], [1, 1, -1, -1], [1, -1, -1, 1], [1, -1, 1, -1]];
+        const COARSE_FIRST: [(usize, usize); 16] = [
+            (0, 0),
+            (0, 1),
+            (1, 0),
+            (1, 1),
+            (0, 2),
+            (2, 0),
+            (1, 2),
+            (2, 1),
+            (0, 3),
+            (3, 0),
+            (2, 2),
+            (1, 3),
+            (3, 1),
+            (2, 3),
+            (3, 2),
+            (3, 3),
+        ];
+        let (side, block) = (SIDE as usize, SIDE as usize / 4);
+        let mut blocks = [[0i32; 4]; 4];
+        for (at, value) in self.0.iter().enumerate() {
+            blocks[at / (3 * side) / block][at / 3 % side / block] += i32::from(*value);
+        }
+        COARSE_FIRST.map(|(rows, columns)| {
+            let signed = (0..16).map(|at| SIGNS[rows][at / 4] * SIGNS[columns][at % 4] * blocks[at / 4][at % 4]);
+            signed.sum::<i32>() as f32 / (SIDE * SIDE * 3) as f32
+        })
     }
 
     /// Standard deviation of all values.
     pub fn contrast(&self) -> f64 {
-        let mean = self.mean();
+        let mean = f64::from(self.signed_means()[0]);
         let sum: f64 = self.0.iter().map(|&value| (f64::from(value) - mean).powi(2)).sum();
         (sum / self.0.len().max(1) as f64).sqrt()
     }
 
     /// Largest difference from a picture of this contrast that looks the same.
     pub fn tolerance(contrast: f64) -> f64 {
-        (MAX_SHARE_OF_CONTRAST * contrast).min(MAX_DIFFERENCE)
+        (MAX_SHARE_OF_CONTRAST * contrast).min(Self::MAX_DIFFERENCE)
     }
 
     /// Whether the mean difference of the values is at most `most`.
@@ -139,5 +162,57 @@ impl Thumbnail {
         };
         let bits = (2..10).flat_map(|row| (1..9).map(move |column| (row, column)));
         bits.fold(0, |hash, (row, column)| hash << 1 | u64::from(luma(row, column) > luma(row, column + 1)))
+    }
+}
+
+#[cfg(test)]
+impl Thumbnail {
+    /// One of many that differ.
+    pub fn made_up(seed: u64) -> Self {
+        let value = |at: u64| xxh3_64_with_seed(&[(at / 27) as u8], seed) as u8 / 2 + 60;
+        Self((0..u64::from(SIDE * SIDE * 3)).map(value).collect())
+    }
+
+    /// The same with values changed by up to `most`.
+    pub fn with_noise(&self, seed: u64, most: u8) -> Self {
+        let change = |(at, value): (usize, &u8)| value + xxh3_64_with_seed(&[at as u8], seed) as u8 % (most + 1);
+        Self(self.0.iter().enumerate().map(change).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn means_and_deviations_are_those_of_all_pixels() {
+        let mut sums = ChannelSums::of([[0, 10, 255].as_slice(), &[255, 10, 255]].into_iter(), 3);
+        assert_eq!(
+            [0, 1, 2].map(|channel| sums.mean_and_deviation(channel)),
+            [(0.5, 0.5), (0.039, 0.001), (1.0, 0.001)]
+        );
+        sums.add(&ChannelSums::of([[0u8; 2].as_slice()].into_iter(), 1));
+        assert_eq!((sums.pixels, sums.values, sums.mean_and_deviation(0).0), (4, [255, 20, 510], 0.25));
+    }
+
+    #[test]
+    fn contents_have_one_place_in_a_random_order() {
+        let [a, b] = [b"a", b"b"].map(|bytes| ContentHash::of(bytes));
+        assert_eq!((a.shuffled(1), a.to_string().len()), (a.shuffled(1), 32));
+        assert_ne!(a.shuffled(1), a.shuffled(2));
+        assert_ne!(a.shuffled(1), b.shuffled(1));
+    }
+
+    #[test]
+    fn looks_hardly_change_with_size_and_much_with_contents() {
+        let pixels = |side: u32, turn: bool| -> Vec<u8> {
+            let value = |x: u32, y: u32| 255 - 255 * if turn { y } else { x } / side;
+            (0..side * side).map(|at| value(at % side, at / side) as u8).collect()
+        };
+        let of = |side, turn| Thumbnail::of(&Image::grey8(side, side, &pixels(side, turn)).unwrap());
+        let (large, small, turned) = (of(200, false), of(64, false), of(200, true));
+        let most = Thumbnail::tolerance(large.contrast().min(small.contrast()));
+        assert!(large.is_within(&small, most) && !large.is_within(&turned, most));
+        assert!(large.hash() == small.hash() && large.hash() != turned.hash());
     }
 }

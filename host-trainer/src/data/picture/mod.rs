@@ -8,6 +8,7 @@ pub use fault::{Fault, FaultKind, is_named_as_picture, wrong_name};
 pub use measures::{ChannelSums, ContentHash, Thumbnail};
 pub use square::Form;
 
+use nestling_core::image::Fit;
 use nestling_pictures::{Picture, PictureOptions};
 use square::Square;
 
@@ -35,8 +36,8 @@ pub struct Inspected {
 ///
 /// # Errors
 /// [`Fault`] if it cannot be used.
-pub fn decode(bytes: &[u8], background: [u8; 3]) -> Result<Picture, Fault> {
-    let options = PictureOptions::default().background(background).max_bytes(MAX_BYTES);
+pub fn decode(bytes: &[u8], fit: Fit, background: [u8; 3]) -> Result<Picture, Fault> {
+    let options = PictureOptions::for_fit(fit).background(background).max_bytes(MAX_BYTES);
     Picture::decode_with(bytes, &options).map_err(|error| Fault::of_picture(bytes, &error))
 }
 
@@ -45,7 +46,7 @@ pub fn decode(bytes: &[u8], background: [u8; 3]) -> Result<Picture, Fault> {
 /// # Errors
 /// [`Fault`] if it cannot be used.
 pub fn inspect(bytes: &[u8], form: &Form) -> Result<Inspected, Fault> {
-    let picture = decode(bytes, form.background)?;
+    let picture = decode(bytes, form.fit, form.background)?;
     let image = picture.image();
     let (width, height) = (image.width(), image.height());
     let Square { pixels, target } = Square::of(&image, form);
@@ -65,6 +66,6 @@ pub fn inspect(bytes: &[u8], form: &Form) -> Result<Inspected, Fault> {
 /// # Errors
 /// [`Fault`] if the picture cannot be used.
 pub fn square_pixels(bytes: &[u8], form: &Form) -> Result<Vec<u8>, Fault> {
-    let picture = decode(bytes, form.background)?;
+    let picture = decode(bytes, form.fit, form.background)?;
     Ok(Square::of(&picture.image(), form).pixels)
 }

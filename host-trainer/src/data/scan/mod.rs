@@ -110,11 +110,6 @@ impl Scan {
             near_duplicates,
         }
     }
-
-    /// The remarks on files that are left out although they seem to be pictures.
-    pub fn losses(&self) -> impl Iterator<Item = &ScanFault> {
-        self.faults.iter().filter(|fault| fault.kind.is_loss())
-    }
 }
 
 /// Puts pictures whose group has a name together.

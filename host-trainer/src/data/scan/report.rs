@@ -105,6 +105,19 @@ impl ScanReport {
         }
     }
 
+    /// Accepts no file that seems to be a picture and cannot be used.
+    ///
+    /// # Errors
+    /// [`DataError::Faults`] if there is one.
+    pub fn check_strictly(&self) -> Result<(), DataError> {
+        let losses = self.faults.iter().filter(|fault| fault.kind.is_loss());
+        let first: Vec<String> = losses.map(|fault| format!("{} ({})", fault.path, fault.reason)).collect();
+        if first.is_empty() {
+            return Ok(());
+        }
+        Err(DataError::Faults { count: first.len(), files: self.files, first })
+    }
+
     /// A sentence on what was found.
     pub fn summary(&self) -> String {
         let remarks: Vec<String> = self.counts.iter().map(|(kind, count)| format!("{count} {kind}")).collect();

@@ -1,7 +1,9 @@
 //! Where labelled pictures come from: class folders, manifests and tar files behind one trait.
 
 mod folder;
+mod manifest;
 mod names;
+mod shards;
 
 pub use names::natural_order;
 
@@ -69,11 +71,21 @@ pub trait Source: fmt::Debug + Send + Sync {
 /// [`DataError`] if there are none, or they cannot be listed.
 pub fn open(path: &Path) -> Result<Box<dyn Source>, DataError> {
     let listing = |source| DataError::Listing { path: path.to_owned(), source };
-    if std::fs::metadata(path).map_err(listing)?.is_dir() {
+    let is_folder = std::fs::metadata(path).map_err(listing)?.is_dir();
+    if !is_folder && manifest::Manifest::is_named(path) {
+        return Ok(Box::new(manifest::Manifest::open(path)?));
+    }
+    let shards = shards::Shards::find(path)?;
+    if !shards.is_empty() {
+        return Ok(Box::new(shards::Shards::open(path, shards)?));
+    }
+    if is_folder {
         return Ok(Box::new(folder::Folder::open(path)?));
     }
-    let problem = "it is a file of another kind".to_owned();
-    Err(DataError::NoDataset { path: path.to_owned(), problem })
+    let name = path.to_string_lossy().to_ascii_lowercase();
+    let is_packed = [".zip", ".gz", ".tgz", ".xz", ".zst", ".7z", ".rar"].iter().any(|ending| name.ends_with(ending));
+    let problem = if is_packed { "it is a packed file; unpack it first" } else { "it is a file of another kind" };
+    Err(DataError::NoDataset { path: path.to_owned(), problem: problem.to_owned() })
 }
 
 fn read_file(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
