@@ -70,6 +70,20 @@ pub fn narrowed(space: &ValidatedSpace, child: &Child, task: &NewTask) -> Result
     Ok(narrow)
 }
 
+/// The space of one child.
+///
+/// # Errors
+/// [`SpaceError`] if `child` is not one of `space`, or would get a skip that it does not have there.
+pub fn alone(space: &ValidatedSpace, child: &Child) -> Result<ValidatedSpace, SpaceError> {
+    let task = NewTask { channels: space.input_channels, classes: space.classes, resolutions: vec![child.resolution] };
+    let mut single: SearchSpace = narrowed(space, child, &task)?.definition().clone();
+    single.name = format!("one child of {}", space.name);
+    for (stage, choice) in single.stages.iter_mut().zip(&child.stages) {
+        (stage.depths, stage.kernels) = (vec![choice.depth], vec![choice.kernel]);
+    }
+    single.validated()
+}
+
 /// A size and some smaller ones, in steps of 8.
 fn smaller(resolution: u32) -> Vec<u32> {
     let shares = SMALLER.iter().map(|share| (f64::from(resolution) * share / 8.0).round() as u32 * 8);
@@ -207,6 +221,14 @@ mod tests {
         };
         let (old, new) = (features(&space, &values, &child), features(&narrow, &weights, &narrow.biggest()));
         assert_eq!(f64::try_from((old - new).abs().max()).unwrap(), 0.0);
+    }
+
+    #[test]
+    fn a_child_alone_is_the_only_one_of_its_space() {
+        let space = wide();
+        let child = Child { stages: space.smallest().stages, ..space.biggest() };
+        let single = alone(&space, &child).unwrap();
+        assert_eq!((single.smallest(), single.biggest()), (child.clone(), child));
     }
 
     #[test]

@@ -9,7 +9,9 @@ mod target;
 #[cfg(test)]
 mod tests;
 
-pub use check::{check_outputs, check_writable, is_standard_output, is_written_in_place, replaced_file};
+pub use check::{
+    check_apart, check_outputs, check_writable, is_printed, is_standard_output, is_written_in_place, replaced_file,
+};
 pub use error::WriteError;
 
 use std::fs::{self, File, OpenOptions};

@@ -16,6 +16,9 @@ pub enum BundleError {
         /// The system's words.
         source: std::io::Error,
     },
+    /// There is no byte.
+    #[error("the bundle is empty: it has no bytes; copy or download it again")]
+    Empty,
     /// The first bytes are wrong.
     #[error("not a Nestling bundle: the first bytes are not its magic; give a `.nestling` file")]
     NotABundle,
@@ -105,6 +108,7 @@ impl BundleError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Open { .. } => "bundle_open",
+            Self::Empty => "bundle_empty",
             Self::NotABundle => "bundle_not_a_bundle",
             Self::Version { .. } => "bundle_version",
             Self::Unsupported { .. } => "bundle_unsupported",
@@ -142,6 +146,7 @@ mod tests {
         let range = OutOfRange { layer: "stem".into(), value: "1e9".into(), storage: WeightStorage::F16 };
         vec![
             BundleError::Open { path: "a".into(), source: io::ErrorKind::NotFound.into() },
+            BundleError::Empty,
             BundleError::NotABundle,
             BundleError::Version { given: 9, oldest: 5, newest: 6 },
             BundleError::Unsupported { what: "activation number 9".into() },
@@ -179,6 +184,7 @@ mod tests {
         let mut errors: Vec<ProfileError> = stale.map(ProfileError::from).into();
         errors.extend([
             ProfileError::Open { path: "a".into(), source: io::ErrorKind::NotFound.into() },
+            ProfileError::NotAProfile { path: Some("a".into()), problem: "it is empty" },
             ProfileError::Damaged { path: Some("a".into()), problem: problem() },
             ProfileError::Version { path: None, given: 5, supported: 6 },
             ProfileError::Inconsistent { path: None, problem: problem() },

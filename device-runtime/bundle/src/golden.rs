@@ -1,5 +1,4 @@
-use crate::wire::golden;
-use crate::{BundleError, Manifest};
+use crate::BundleError;
 use nestling_core::names::check_label;
 
 /// Pictures as files, with the logits that the trainer computed from them: a device that decodes and classifies them
@@ -47,19 +46,6 @@ impl GoldenPictures {
         pictures + Self::MAX_CHILDREN * (logits + Self::MAX_BESIDE)
     }
 
-    /// The section's bytes.
-    pub(super) fn encode(&self, manifest: &Manifest) -> Result<Vec<u8>, BundleError> {
-        self.check(manifest.labels.len())?;
-        golden::encode(self, manifest)
-    }
-
-    /// What a section whose length was checked holds.
-    pub(super) fn decode(section: &[u8], manifest: &Manifest) -> Result<Self, BundleError> {
-        let golden = golden::decode(section, manifest)?;
-        golden.check(manifest.labels.len())?;
-        Ok(golden)
-    }
-
     pub(super) fn check_length(name: &str, given: usize) -> Result<(), BundleError> {
         let most = Self::MAX_BYTES;
         if (1..=most).contains(&given) {
@@ -69,7 +55,8 @@ impl GoldenPictures {
         Err(BundleError::Inconsistent { problem })
     }
 
-    fn check(&self, classes: usize) -> Result<(), BundleError> {
+    /// Checks all that does not depend on which children ship.
+    pub(super) fn check(&self, classes: usize) -> Result<(), BundleError> {
         let require = |holds: bool, problem: &dyn Fn() -> String| {
             if holds { Ok(()) } else { Err(BundleError::Inconsistent { problem: problem() }) }
         };

@@ -145,7 +145,10 @@ fn integer<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
 /// Length of the header that begins with these bytes, which may be all of a file.
 pub(super) fn length(start: &[u8]) -> Result<u64, BundleError> {
     let magic = &start[..start.len().min(MAGIC.len())];
-    if magic.is_empty() || *magic != MAGIC[..magic.len()] {
+    if magic.is_empty() {
+        return Err(BundleError::Empty);
+    }
+    if *magic != MAGIC[..magic.len()] {
         return Err(BundleError::NotABundle);
     }
     let (version, count) = version_and_count(start)?;

@@ -304,7 +304,7 @@ fn golden(source: &Source, section: &Section, manifest: &Manifest) -> Result<Gol
     if given > most {
         return Err(BundleError::Inconsistent { problem: format!("{given} bytes of golden pictures, at most {most}") });
     }
-    GoldenPictures::decode(&source.section(section)?, manifest)
+    wire::golden::decode(&source.section(section)?, manifest)
 }
 
 /// Each child's statistics, from a section whose length is right.

@@ -1,5 +1,6 @@
 use crate::atomic_file::write_atomically;
 use crate::header::{self, IMAGES, MAX_MANIFEST_BYTES, STATISTICS, WEIGHTS};
+use crate::wire;
 use crate::wire::v6::{self, format_for};
 use crate::{Bundle, BundleError, GoldenPictures, Manifest, Trained, section};
 use nestling_core::latency::LatencyTable;
@@ -124,7 +125,7 @@ impl BundleContents<'_> {
         let weights = section::encode(layout, self.weights, self.manifest.weight_storage)?;
         self.manifest.check(&space, [weights.len(), 4 * statistics.len(), self.images.len()])?;
         let manifest = v6::encode(self.manifest, &[])?;
-        let golden = self.golden.map(|golden| golden.encode(self.manifest)).transpose()?;
+        let golden = self.golden.map(|golden| wire::golden::encode(golden, self.manifest)).transpose()?;
         let golden = golden.iter().map(|bytes| (header::GOLDEN, &bytes[..]));
         let version = format_for(self.manifest.preprocessing.fit);
         lay_out(version, &manifest, [&weights, bytemuck::cast_slice(&statistics), self.images], golden)
@@ -178,7 +179,7 @@ impl Bundle {
         sections.retain(|(kind, _)| *kind != header::GOLDEN);
         if let Some(golden) = golden {
             // The first kind of those that may be missing.
-            sections.insert(0, (header::GOLDEN, golden.encode(self.manifest())?));
+            sections.insert(0, (header::GOLDEN, wire::golden::encode(golden, self.manifest())?));
         }
         self.rewritten(self.manifest(), sections)
     }

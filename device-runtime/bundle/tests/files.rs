@@ -139,7 +139,7 @@ mod unix {
         assert!(matches!(piped(&bytes[..bytes.len() - 1], 0), Err(BundleError::Truncated { .. })));
         assert!(matches!(piped(&bytes[..100], 0), Err(BundleError::Truncated { given: 100 })));
         assert!(matches!(piped(b"a photograph, and not a small one", 0), Err(BundleError::NotABundle)));
-        assert!(matches!(piped(b"", 0), Err(BundleError::NotABundle)));
+        assert!(matches!(piped(b"", 0), Err(BundleError::Empty)));
     }
 
     #[test]
@@ -147,8 +147,7 @@ mod unix {
         let bytes = common::bundle_bytes();
         let error = piped(&bytes, 1 << 30).unwrap_err();
         assert!(matches!(error, BundleError::TooLong { expected, .. } if expected == bytes.len() as u64), "{error}");
-        for device in ["/dev/zero", "/dev/null"] {
-            assert!(matches!(Bundle::open(device), Err(BundleError::NotABundle)), "{device}");
-        }
+        assert!(matches!(Bundle::open("/dev/zero"), Err(BundleError::NotABundle)));
+        assert!(matches!(Bundle::open("/dev/null"), Err(BundleError::Empty)));
     }
 }

@@ -71,26 +71,22 @@ pub enum SelfTestError {
     },
     /// Answers are not the trainer's.
     #[error(
-        "{wrong} of {answers} answers are not the trainer's; the first is that of child `{child}` for picture \
-         `{picture}`: `{label}` for `{expected}`, {relative:.1e} off where {tolerance:.1e} is allowed; update the driver \
-         or choose another adapter, and test again"
+        "{wrong} of {answers} answers are not the trainer's; the first is that of child `{}` for picture `{}`: `{}` for \
+         `{}`, {:.1e} off where {tolerance:.1e} is allowed; update the driver or choose another adapter, and test again",
+        first.child,
+        first.picture,
+        first.label,
+        first.expected,
+        first.relative
     )]
     Wrong {
         /// Number of wrong answers.
         wrong: usize,
         /// Number of answers.
         answers: usize,
-        /// The first wrong one's child.
-        child: String,
-        /// Its picture.
-        picture: String,
-        /// The device's label.
-        label: String,
-        /// The trainer's label.
-        expected: String,
-        /// Largest difference of a logit over the largest logit.
-        relative: f64,
-        /// The largest that is allowed.
+        /// The first wrong one.
+        first: Box<Compared>,
+        /// The largest relative difference that is allowed.
         tolerance: f64,
     },
     /// The bundle's file is not any more what was opened.
@@ -121,9 +117,8 @@ impl SelfTestReport {
     /// [`SelfTestError::Wrong`] names the first that is not.
     pub fn verdict(&self) -> Result<(), SelfTestError> {
         let Some(first) = self.answers.iter().find(|answer| !answer.is_right) else { return Ok(()) };
-        let Compared { picture, child, expected, label, relative, .. } = first.clone();
         let (wrong, answers, tolerance) = (self.wrong, self.answers.len(), self.tolerance);
-        Err(SelfTestError::Wrong { wrong, answers, child, picture, label, expected, relative, tolerance })
+        Err(SelfTestError::Wrong { wrong, answers, first: Box::new(first.clone()), tolerance })
     }
 }
 

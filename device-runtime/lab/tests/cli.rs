@@ -269,12 +269,15 @@ fn a_slowed_down_device_is_governed_down_the_ladder() {
 
     let output = run(&govern);
     let printed = String::from_utf8(output.stdout).unwrap();
-    assert!(output.status.success() && printed.contains("100.00 % of them within 60000 ms"), "{printed}");
+    assert!(output.status.success() && printed.contains("100.00 % of them within 60000.0 ms"), "{printed}");
     assert!(!String::from_utf8_lossy(&output.stderr).contains(FEW), "no other device is known");
 }
 
 /// The message where other devices' tables are enough to begin with.
 const FEW: &str = "measuring three children only";
+
+/// A profile that was cut off.
+const DAMAGED: &str = "{\n  \"checksum\": \"05c6d42f\",\n  \"children\": [";
 
 /// The profile of this device with as little measured as there can be.
 fn quick_profile(bundle: &Path, path: &Path) -> DeviceProfile {
@@ -325,11 +328,11 @@ fn a_profile_is_stored_beside_its_bundle_and_overwrites_nothing_else() {
     other.save(&stored).unwrap();
     let (_, _, said) = stored_profile(&bundle, &["--replace"]);
     assert!(!said.contains("keeping"), "{said}");
-    std::fs::write(&stored, "my notes").unwrap();
+    std::fs::write(&stored, DAMAGED).unwrap();
     stored_profile(&bundle, &[]);
     // The file that was set aside before stays, too.
     assert_eq!(DeviceProfile::load(&kept).unwrap(), other);
-    assert_eq!(std::fs::read(with_ending(&stored, ".old2")).unwrap(), b"my notes");
+    assert_eq!(std::fs::read_to_string(with_ending(&stored, ".old2")).unwrap(), DAMAGED);
 
     // A clock that was set back.
     other.table.device = DeviceProfile::load(&stored).unwrap().table.device;
@@ -355,7 +358,7 @@ fn two_profiles_at_once_into_one_file_lose_nothing() {
     let bundle = common::write_bundle(folder.path());
     let (_, stored, _) = stored_profile(&bundle, &[]);
     for round in 0..3 {
-        std::fs::write(&stored, "my notes").unwrap();
+        std::fs::write(&stored, DAMAGED).unwrap();
         let outputs = std::thread::scope(|scope| {
             let profile = || run(&["profile", text(&bundle), "--seconds", "0", "--tune", "0"]);
             [(); 2].map(|()| scope.spawn(profile)).map(|started| started.join().unwrap())
@@ -363,9 +366,9 @@ fn two_profiles_at_once_into_one_file_lose_nothing() {
         assert!(outputs.iter().all(|output| output.status.success()), "{outputs:?}");
         DeviceProfile::load(&stored).unwrap();
         let kept = with_ending(&stored, &if round == 0 { ".old".to_owned() } else { format!(".old{}", round + 1) });
-        assert_eq!(std::fs::read(kept).unwrap(), b"my notes");
+        assert_eq!(std::fs::read_to_string(kept).unwrap(), DAMAGED);
     }
-    // The bundle, the profile and three times the notes: no lock, and no profile was taken for another file.
+    // The bundle, the profile and three times the damaged one: no lock, and no profile was taken for another file.
     assert_eq!(count_of_files(folder.path()), 5);
 }
 

@@ -141,6 +141,107 @@ fn budgets_that_cannot_be_kept_leave_the_others_their_children() {
 }
 
 #[test]
+fn budgets_that_are_none_leave_the_others_their_children() {
+    let inputs = Inputs::new();
+    let bundle = &inputs.bundle;
+    let choose = |budgets: &str, more: &[&str]| {
+        document(&[&["choose", bundle, "--seconds", "0", &format!("--budget-ms={budgets}")][..], more].concat())
+    };
+    for (budgets, bad, number) in [
+        ("5000,0,6000", "0", Value::from(0.0)),
+        ("5000,nan", "nan", Value::Null),
+        ("5000,,6000", "", Value::Null),
+        ("5000, 6000,fast", "fast", Value::Null),
+        ("-2,5000", "-2", Value::from(-2.0)),
+        ("5000,inf", "inf", Value::Null),
+    ] {
+        let (document, succeeded) = choose(budgets, &[]);
+        let rows = document["budgets"].as_array().unwrap();
+        let (failed, done): (Vec<&Value>, Vec<&Value>) = rows.iter().partition(|row| !row["error"].is_null());
+        assert!(!succeeded && failed.len() == 1 && done.len() == budgets.split(',').count() - 1, "{document}");
+        assert!(done.iter().all(|row| row["name"] == "biggest"), "{document}");
+        assert_eq!((&failed[0]["given"], &failed[0]["budget_ms"]), (&bad.into(), &number));
+        for error in [&failed[0]["error"], &document["error"]] {
+            assert_eq!(error["code"], "invalid_budget");
+            assert!(error["message"].as_str().unwrap().contains(&format!("--budget-ms `{bad}`")), "{error}");
+        }
+        // The document can be read again.
+        serde_json::from_value::<nestling_lab::documents::Choices>(document).unwrap();
+    }
+    let (unusable, succeeded) = choose("0,nan", &[]);
+    assert!(!succeeded && unusable["error"]["code"] == "usage", "{unusable}");
+    let message = unusable["error"]["message"].as_str().unwrap();
+    assert!(message.contains("'0,nan'") && message.ends_with("such as 8 or 2.5"), "{message}");
+}
+
+#[test]
+fn an_empty_name_leaves_the_others_their_answers() {
+    let inputs = Inputs::new();
+    let (document, succeeded) = document(&["run", &inputs.bundle, &inputs.at("good.png"), ""]);
+    assert!(!succeeded && document["images"][0]["top"].is_array(), "{document}");
+    assert_eq!(document["images"][1]["error"]["code"], "picture_open");
+    assert!(document["images"][1]["error"]["message"].as_str().unwrap().contains("its name is empty"), "{document}");
+}
+
+/// Refused at once: nobody should believe that they had an effect.
+#[test]
+fn options_without_effect_are_refused() {
+    let inputs = Inputs::new();
+    let (bundle, picture) = (&inputs.bundle, &inputs.at("good.png"));
+    for (arguments, named) in [
+        (&["run", bundle, picture, "--labels", "none"][..], "--labels"),
+        (&["run", bundle, picture, "--limit", "3"], "--limit"),
+        (&["run", bundle, picture, "--profile", "none/x.json"], "--budget-ms"),
+        (&["run", bundle, picture, "--quantile", "p50"], "--budget-ms"),
+        (&["run", bundle, picture, "--seconds", "0"], "--budget-ms"),
+        (&["run", bundle, picture, "--child", "biggest", "--profile", "x.json"], "--profile"),
+        (&["run", bundle, "--images", "x", "--background", "000000"], "--background"),
+        (&["run", bundle, "--images", "x", "--max-picture-mib", "1"], "--max-picture-mib"),
+        (&["budgets", bundle, "--images", "x", "--labels", "y"], "--whole-space"),
+    ] {
+        let output = run(arguments);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.code() == Some(2) && said.contains(named), "{arguments:?}: {said}");
+    }
+}
+
+#[test]
+fn remedies_are_the_flags_of_the_program() {
+    let inputs = Inputs::new();
+    let (bundle, picture) = (&inputs.bundle, &inputs.at("good.png"));
+    // No system has both.
+    let elsewhere = if cfg!(windows) { "metal" } else { "dx12" };
+    let none = format!("no {elsewhere}, this build for {} has ", std::env::consts::OS);
+    for (arguments, said) in [
+        (&["run", bundle, picture, "--image-side", "8192"][..], "give a smaller --image-side"),
+        (&["run", bundle, picture, "--backend", elsewhere], &none),
+        (&["run", bundle, picture, "--adapter", ""], "with --adapter"),
+        (&["info", "--adapter", ""], "with an empty name"),
+        (&["info", "--adapter", "77"], "with the index 77"),
+        (&["info", bundle, "--adapter", "zzz"], "whose name contains `zzz`"),
+        (&["info", &inputs.at("empty.jpg")], "the bundle is empty"),
+    ] {
+        let (document, succeeded) = document(arguments);
+        let message = document["error"]["message"].as_str().unwrap();
+        assert!(!succeeded && message.contains(said) && !message.contains("Options::"), "{arguments:?}: {message}");
+    }
+}
+
+#[test]
+fn info_says_how_an_adapter_is_chosen() {
+    let all = document(&["info"]).0["adapters"].take();
+    let backend = all[0]["backend"].as_str().unwrap();
+    let (one, _) = document(&["info", "--adapter", "0"]);
+    assert_eq!(one["adapters"], serde_json::json!([all[0]]));
+    let said = |arguments: &[&str]| String::from_utf8(run(arguments).stdout).unwrap();
+    assert!(said(&["info"]).contains("choose one with --adapter INDEX"));
+    let of_backend = said(&["info", "--backend", backend]);
+    assert!(of_backend.contains(&format!("with --backend {backend} --adapter INDEX")), "{of_backend}");
+    let elsewhere = said(&["info", "--backend", if cfg!(windows) { "metal" } else { "dx12" }]);
+    assert!(elsewhere.contains("none: ") && elsewhere.contains("this build for"), "{elsewhere}");
+}
+
+#[test]
 fn a_child_that_does_not_ship_leaves_the_others_their_times() {
     let inputs = Inputs::new();
     let bundle = &inputs.bundle;

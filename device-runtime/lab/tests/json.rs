@@ -27,7 +27,8 @@ fn fails(arguments: &[&str], exit: i32, code: &str, message: &str) {
     let error = &document["error"];
     assert_eq!(error["code"], code, "{document}");
     let said = error["message"].as_str().unwrap();
-    assert!(said.contains(message) && !said.starts_with("error") && !said.contains("Usage"), "{document}");
+    assert!(said.contains(message) && !said.starts_with("error"), "{document}");
+    assert!(!said.contains("Usage") && !said.contains("--help") && said.trim() == said, "{document}");
     assert_eq!(document.as_object().unwrap().len(), 1, "{document}");
     assert!(stderr.contains(message), "{stderr}");
 }
@@ -47,7 +48,7 @@ fn failed_calls_print_their_code_and_message() {
     }
     fails(&["self-test", bundle], 1, "no_golden_pictures", "pack it again with pictures");
     fails(&["run", missing, "photo.jpg"], 1, "bundle_open", "check the path");
-    fails(&["choose", bundle, "--adapter", "Voodoo 2"], 1, "no_adapter", "choose another adapter with --adapter");
+    fails(&["choose", bundle, "--adapter", "Voodoo 2"], 1, "no_adapter", "Choose one of those with --adapter");
     fails(&["run", bundle, "photo.jpg", "--child", "middle"], 1, "unknown_child", "pareto-1");
     fails(&["switch", bundle, "--arithmetic", "f16", "--without", "f16"], 1, "no_arithmetic", "--arithmetic f32");
     fails(&["classify", bundle, "--images", missing], 1, "idx_open", "check the path");
@@ -65,12 +66,27 @@ fn wrong_arguments_print_a_document_too() {
     fails(&[], 2, "usage", "");
     fails(&["choose", "a.nestling", "--budget-ms", "-1"], 2, "usage", "give milliseconds above zero");
     fails(&["info", "--weight-storage", "f64"], 2, "usage", "not a weight storage");
+    fails(&["run", "a.nestling", "a.png", "--json=true"], 2, "usage", "unexpected value 'true' for '--json'");
+    fails(&["info", "--adapters", "1"], 2, "usage", "unexpected argument '--adapters'");
     // Arguments behind `--` are names.
     let output = program(&["choose", "--", "a", "--json"]).output().unwrap();
     assert!(output.status.code() == Some(2) && output.stdout.is_empty());
     // Help is text, as asked.
     let help = program(&["choose", "--help", "--json"]).output().unwrap();
     assert!(help.status.success() && help.stdout.starts_with(b"Chooses"), "{help:?}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn an_output_that_takes_nothing_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let bundle = common::write_bundle(folder.path());
+    for json in [&[][..], &["--json"]] {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let output = program(&[&["info", text(&bundle)], json].concat()).stdout(full).output().unwrap();
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.code() == Some(1) && stderr.contains("cannot write to standard output"), "{stderr}");
+    }
 }
 
 #[test]
@@ -80,8 +96,15 @@ fn a_closed_output_is_no_panic() {
     let picture = folder.path().join("picture.png");
     image::GrayImage::new(28, 28).save(&picture).unwrap();
     let run = ["run", text(&bundle), text(&picture), text(&picture)];
-    let calls: [(&[&str], i32); 5] =
-        [(&["info", text(&bundle)], 0), (&run, 0), (&["--help"], 0), (&["info", "none.nestling"], 1), (&["dance"], 2)];
+    let failing = ["run", text(&bundle), "none.png", text(&picture)];
+    let calls: [(&[&str], i32); 6] = [
+        (&["info", text(&bundle)], 0),
+        (&run, 0),
+        (&failing, 1),
+        (&["--help"], 0),
+        (&["info", "none.nestling"], 1),
+        (&["dance"], 2),
+    ];
     for (arguments, exit) in calls {
         for json in [&[][..], &["--json"]] {
             let mut child =

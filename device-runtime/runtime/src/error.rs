@@ -8,6 +8,9 @@ use nestling_core::space::SpaceError;
 use nestling_core::weights::OutOfRange;
 use std::time::Duration;
 
+#[cfg(test)]
+mod tests;
+
 /// Why the runtime cannot do what it was asked.
 ///
 /// Every variant has a stable [`code`](Self::code), for programs and for other languages; its message says what was
@@ -16,11 +19,11 @@ use std::time::Duration;
 #[non_exhaustive]
 pub enum Error {
     /// No adapter fits.
-    #[error("no GPU adapter {wanted} (tried {tried}; found {found}). {}", remedy(.found))]
+    #[error("no GPU adapter {wanted} (tried {tried}; found {found}). {}", remedy(.tried, .found))]
     NoAdapter {
         /// Adapter that was asked for, in words.
         wanted: String,
-        /// Backends that were asked.
+        /// Backends that were asked; `none`, with the reason, if this build has none of those that were wanted.
         tried: String,
         /// Adapters that they offered with their indices, or `none`.
         found: String,
@@ -135,7 +138,7 @@ pub enum Error {
         instead: &'static str,
     },
     /// A layer or a buffer is beyond what the kernels can address.
-    #[error("{place} is too large for the kernels: {quantity} = {value}, at most {limit}; load a smaller supernet")]
+    #[error("{place} is too large for the kernels: {quantity} = {value}, at most {limit}; {remedy}")]
     TooLarge {
         /// Which layer or buffer.
         place: String,
@@ -145,6 +148,8 @@ pub enum Error {
         value: u64,
         /// How large it may be.
         limit: u64,
+        /// Advice.
+        remedy: &'static str,
     },
     /// The weights do not belong to the space.
     #[error("{given} weights were given, but search space `{space}` has {expected}: load the weights trained for it")]
@@ -229,14 +234,10 @@ pub enum Error {
     },
     /// The image is larger than the buffer made at load.
     #[error(
-        "{width}x{height} pixels of the image are to be read, but `RuntimeOptions::max_image_side` is {max}: shrink the \
-         image, or load with {side}"
+        "reading the image needs `RuntimeOptions::max_image_side` {side}, but it is {max}: shrink the image, or load with \
+         {side}"
     )]
     ImageTooLarge {
-        /// Columns that the fit reads.
-        width: u32,
-        /// Rows that the fit reads.
-        height: u32,
         /// The `max_image_side` that is large enough.
         side: u32,
         /// The one that was given.
@@ -288,7 +289,7 @@ pub enum Error {
         measured: Latency,
     },
     /// The budget is not a duration.
-    #[error("a budget of {} ms is not a duration: give a positive number of milliseconds", budget.limit.0)]
+    #[error("a budget of {} is not a duration: give a positive number of milliseconds", budget.limit)]
     InvalidBudget {
         /// Budget that was asked for.
         budget: Budget,
@@ -321,9 +322,14 @@ impl From<Stale> for Error {
     }
 }
 
+/// The backends that were tried where this build has none of those that were wanted. The reason follows.
+pub(crate) const NO_BACKEND: &str = "none: ";
+
 /// Advice for someone whose adapter is not there.
-fn remedy(found: &str) -> &'static str {
-    if found == "none" {
+fn remedy(tried: &str, found: &str) -> &'static str {
+    if tried.starts_with(NO_BACKEND) {
+        "Ask for one of the backends that it has in `ContextOptions::backends`"
+    } else if found == "none" {
         "Install a Vulkan driver: on Debian and Ubuntu `mesa-vulkan-drivers` has the drivers of AMD, Intel and a software \
          adapter"
     } else {
@@ -376,30 +382,6 @@ impl Error {
             Self::Governor(error) => error.code(),
             Self::OtherBundle { .. } => "other_bundle",
             Self::CannotJudge { .. } => "cannot_judge",
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use nestling_core::image::Image;
-    use nestling_core::metrics::Millis;
-    use nestling_core::space::Child;
-
-    #[test]
-    fn an_error_that_holds_another_has_the_code_of_that() {
-        let range = OutOfRange { layer: "stem".into(), value: "1e9".into(), storage: Default::default() };
-        let wrapped: [(Error, &str); 6] = [
-            ("r28".parse::<Child>().unwrap_err().into(), "invalid_child"),
-            (BundleError::NotABundle.into(), "bundle_not_a_bundle"),
-            (Image::grey8(8, 8, &[]).unwrap_err().into(), "image_length"),
-            (range.into(), "weight_out_of_range"),
-            (Stale::Kernels.into(), "profile_stale_kernels"),
-            (GovernorError::NoDuration { limit: Millis(0.0) }.into(), "governor_no_duration"),
-        ];
-        for (error, code) in wrapped {
-            assert_eq!(error.code(), code, "{error}");
         }
     }
 }

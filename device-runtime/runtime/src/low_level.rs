@@ -5,5 +5,7 @@ pub use crate::engine::{
     EngineOptions, HostSpan, LayerPlan, LayerTimes, LoadTimes, MemoryUse, Planner, PutTensor, Supernet, Timeline,
     Traits, WeightSource, kernels_fingerprint, vendor_tiles, weight_bytes,
 };
+#[cfg(not(target_arch = "wasm32"))]
+pub use crate::gpu::chosen_adapter;
 pub use crate::gpu::{CacheFault, CacheSave, CacheStart, CacheUnused, Counters, PipelineCacheState, Vendor};
 pub use crate::profiling::{ChoiceTimer, DriftMeter, Subject, measure};

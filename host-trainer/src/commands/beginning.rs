@@ -6,11 +6,11 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use nestling_bundle::{Bundle, Trained};
 use nestling_core::image::Preprocessing;
-use nestling_core::space::{Child, SearchSpace};
+use nestling_core::space::{Child, SearchSpace, ValidatedSpace};
 use nestling_train::data::LoadedData;
 use nestling_train::space_file::preset_or_file;
 use nestling_train::train::{Beginning, Recipe, TrainConfig};
-use nestling_train::transfer::{NewTask, narrowed, transferred};
+use nestling_train::transfer::{NewTask, alone, narrowed, transferred};
 use std::path::{Path, PathBuf};
 
 /// What a new run starts from.
@@ -31,6 +31,9 @@ pub struct BeginningArguments {
     /// pictures
     #[arg(long, conflicts_with = "from")]
     space: Option<PathBuf>,
+    /// Train this child of the space alone, as a baseline for the supernet: biggest, smallest, or a child as text
+    #[arg(long, value_name = "CHILD")]
+    only: Option<String>,
     /// Input sizes in pixels to choose from, separated by commas [default: the space's; with --from the child's own and
     /// two smaller ones]
     #[arg(long, value_delimiter = ',', value_name = "PIXELS")]
@@ -56,7 +59,11 @@ pub struct NewRun {
 impl BeginningArguments {
     /// Whether anything was given, which only a new run can have.
     pub fn is_given(&self) -> bool {
-        self.from.is_some() || self.recipe.is_some() || self.space.is_some() || !self.resolutions.is_empty()
+        self.from.is_some()
+            || self.recipe.is_some()
+            || self.space.is_some()
+            || self.only.is_some()
+            || !self.resolutions.is_empty()
     }
 
     /// The recipe that the configuration is made from.
@@ -86,7 +93,19 @@ impl BeginningArguments {
             loaded.for_space(&config.space)?
         };
         let preprocessing = data.preprocessing.clone();
+        config.space = self.only_one(config.space.clone().validated()?)?.definition().clone();
         Ok(NewRun { config, beginning: Beginning::Random, data, preprocessing })
+    }
+
+    /// The space of the one child that is wanted, if only one is.
+    fn only_one(&self, space: ValidatedSpace) -> Result<ValidatedSpace> {
+        let child = match self.only.as_deref() {
+            None => return Ok(space),
+            Some("biggest") => space.biggest(),
+            Some("smallest") => space.smallest(),
+            Some(text) => space.parse_child(text)?,
+        };
+        Ok(alone(&space, &child)?)
     }
 
     fn start_from(&self, source: &Source, data: &DataArguments, mut config: TrainConfig) -> Result<NewRun> {
@@ -101,7 +120,7 @@ impl BeginningArguments {
         };
         let sizes = space_for(&task(bundle.space().input_channels, bundle.space().classes))?;
         let loaded = data.load_sized(&sizes, Some(sizes.input_channels))?;
-        let space = space_for(&task(loaded.training.channels, loaded.training.classes))?;
+        let space = self.only_one(space_for(&task(loaded.training.channels, loaded.training.classes))?)?;
         let weights = transferred(bundle.space(), &bundle.weights()?, &space, config.seed);
         config.space = space.definition().clone();
         let mut preprocessing = bundle.manifest().preprocessing.clone();

@@ -100,6 +100,7 @@ impl Pack {
             calibration_images: self.calibration_images,
             check_images: self.check_images,
             latency_tables,
+            golden: Vec::new(),
         }
     }
 

@@ -1,9 +1,11 @@
 //! Writing bundles: of a searched run, of random weights, and of imported weights.
 
+mod golden;
 mod imported;
 mod searched;
 mod untrained;
 
+pub use golden::{GoldenSource, ShippedNetwork, golden_pictures, golden_pictures_of};
 pub use imported::{ImportedOptions, pack_imported};
 pub use searched::{PackOptions, pack};
 pub use untrained::{UntrainedOptions, pack_untrained};
@@ -15,6 +17,7 @@ use nestling_bundle::atomic_file::WriteError;
 use nestling_bundle::{Bundle, BundleContents, BundleError};
 use nestling_core::space::SpaceError;
 use nestling_core::weights::OutOfRange;
+use nestling_pictures::PictureError;
 
 /// The reason why no bundle was written.
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +41,14 @@ pub enum PackRunError {
     /// The disk does not take the file.
     #[error(transparent)]
     Write(#[from] WriteError),
+    /// A golden picture cannot be decoded.
+    #[error("golden picture `{name}`: {source}")]
+    Picture {
+        /// Its name.
+        name: String,
+        /// The fault.
+        source: PictureError,
+    },
     /// The search names a child that it does not hold.
     #[error("the search chose child number {index}, but holds {count} children; search again")]
     Index {
@@ -71,6 +82,7 @@ impl PackRunError {
             Self::WeightRange(error) => error.code(),
             Self::Pack(error) => error.code(),
             Self::Write(error) => error.code(),
+            Self::Picture { source, .. } => source.code(),
             Self::Index { .. } => "search_damaged",
             Self::AccuracyChanged { .. } => "accuracy_changed",
         }

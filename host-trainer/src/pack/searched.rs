@@ -1,8 +1,9 @@
-use super::{PackRunError, write};
+use super::golden::smallest_and_biggest;
+use super::{GoldenSource, PackRunError, ShippedNetwork, golden_pictures, write};
 use crate::data::{DataError, Dataset};
 use crate::new_file::NewFile;
 use crate::search::{Evaluated, Evaluator, SearchReport};
-use nestling_bundle::{Bundle, BundleContents, BundledImages, Manifest, Trained};
+use nestling_bundle::{Bundle, BundleContents, BundledImages, GoldenPictures, Manifest, Trained};
 use nestling_core::image::PixelFormat;
 use nestling_core::latency::LatencyTable;
 use nestling_core::space::{CalibratedChild, Child, ChildEntry};
@@ -23,6 +24,9 @@ pub struct PackOptions {
     pub check_images: usize,
     /// Latency tables of known devices.
     pub latency_tables: Vec<LatencyTable>,
+    /// Pictures with which a device can check itself, at most [`GoldenPictures::MAX_PICTURES`]. They should not be among
+    /// the training images: the first of each class that was held out will do. None ships no section.
+    pub golden: Vec<GoldenSource>,
 }
 
 /// Calibrates the chosen children again and writes the bundle to `file`, whole or not at all.
@@ -41,6 +45,7 @@ pub fn pack(
 ) -> Result<Bundle, PackRunError> {
     let (children, calibrated) = calibrate_chosen(evaluator, report, options.storage, progress)?;
     let (images, pixels) = bundled_images(evaluator, options.calibration_images, options.check_images)?;
+    let golden = golden_section(evaluator, &children, &calibrated, &options.golden)?;
     let manifest = Manifest {
         name: evaluator.space.name.clone(),
         provenance: options.provenance,
@@ -59,9 +64,24 @@ pub fn pack(
         weights: evaluator.weights,
         children: &calibrated,
         images: &pixels,
-        golden: None,
+        golden: golden.as_ref(),
     };
     write(contents, file)
+}
+
+/// The answers of the smallest and the biggest child.
+fn golden_section(
+    evaluator: &Evaluator<'_>,
+    children: &[ChildEntry],
+    calibrated: &[CalibratedChild],
+    sources: &[GoldenSource],
+) -> Result<Option<GoldenPictures>, PackRunError> {
+    if sources.is_empty() {
+        return Ok(None);
+    }
+    let Evaluator { space, weights, preprocessing, .. } = *evaluator;
+    let named: Vec<_> = children.iter().map(|entry| entry.name.as_str()).zip(calibrated).collect();
+    golden_pictures(ShippedNetwork { space, weights, preprocessing }, &smallest_and_biggest(&named), sources).map(Some)
 }
 
 /// The chosen children with their statistics; an error if one has another accuracy than in the search.

@@ -48,8 +48,11 @@ impl Default for StepOptions<'_> {
 pub fn step_children(space: &ValidatedSpace, seed: u64, step: u64, random: u32) -> Result<Vec<Network>, SpaceError> {
     let mut draw = generator(seed, Purpose::Children, step);
     let mut children = vec![space.biggest()];
-    children.extend((0..random).map(|_| space.sample(&mut draw)));
-    children.push(space.smallest());
+    // A space of one child: a network that is trained alone.
+    if space.smallest() != children[0] {
+        children.extend((0..random).map(|_| space.sample(&mut draw)));
+        children.push(space.smallest());
+    }
     children.iter().map(|child| space.lower(child)).collect()
 }
 

@@ -27,10 +27,23 @@ pub fn check_outputs<'a>(
     outputs: impl IntoIterator<Item = &'a Path>,
     inputs: impl IntoIterator<Item = &'a Path>,
 ) -> Result<(), WriteError> {
-    let read: Vec<PathBuf> = inputs.into_iter().filter(|path| path.exists()).filter_map(replaced_file).collect();
+    let outputs: Vec<&Path> = outputs.into_iter().collect();
+    outputs.iter().try_for_each(|path| check_writable(path))?;
+    check_apart(outputs, inputs)
+}
+
+/// Checks the names of all files that a command may write: no two are the same, and none is also read.
+///
+/// # Errors
+/// [`WriteError`] of the first that would destroy another file.
+pub fn check_apart<'a>(
+    outputs: impl IntoIterator<Item = &'a Path>,
+    inputs: impl IntoIterator<Item = &'a Path>,
+) -> Result<(), WriteError> {
+    // Standard input may be a regular file, which has a name.
+    let read: Vec<PathBuf> = inputs.into_iter().filter_map(|path| fs::canonicalize(path).ok()).collect();
     let mut written = Vec::new();
     for path in outputs {
-        check_writable(path)?;
         let Some(file) = replaced_file(path) else { continue };
         if read.contains(&file) {
             return Err(WriteError::conflict(path, "it is also an input, which would be lost"));
@@ -55,6 +68,11 @@ pub fn replaced_file(path: &Path) -> Option<PathBuf> {
 /// reading it may wait for ever.
 pub fn is_written_in_place(path: &Path) -> bool {
     Target::of(path).is_ok_and(|target| !matches!(target, Target::Replaced(_)))
+}
+
+/// Whether `path` is standard output or standard error of this process, which nothing can be read from.
+pub fn is_printed(path: &Path) -> bool {
+    Target::of(path).is_ok_and(|target| matches!(target, Target::StandardOutput | Target::StandardError))
 }
 
 /// Whether `path` is the standard output of this process, so that nothing else should be printed there.

@@ -16,7 +16,16 @@ pub enum ProfileError {
         /// The system's words.
         source: std::io::Error,
     },
-    /// No JSON of a profile, or one that was cut off or changed.
+    /// The contents are of another kind.
+    #[error("{} is not a device profile: {problem}; name another file", path.as_ref().map_or_else(
+        || "the text".to_owned(), |path| path.display().to_string()))]
+    NotAProfile {
+        /// Which file.
+        path: Option<PathBuf>,
+        /// The sign of that.
+        problem: &'static str,
+    },
+    /// A profile that was cut off or changed.
     #[error("{} is damaged: {problem}; delete it and measure again with `Runtime::profile`", named(.path))]
     Damaged {
         /// Which file.
@@ -62,6 +71,7 @@ impl ProfileError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Open { .. } => "profile_open",
+            Self::NotAProfile { .. } => "profile_not_a_profile",
             Self::Damaged { .. } => "profile_damaged",
             Self::Version { .. } => "profile_version",
             Self::Inconsistent { .. } => "profile_inconsistent",

@@ -6,13 +6,16 @@ use nestling_core::metrics::Millis;
 use serde_json::Value;
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 /// Version of the JSON that this crate writes and reads.
 pub(super) const FORMAT: u32 = 6;
 /// Most bytes of a file: a profile of a thousand children stays below.
 const MAX_BYTES: u64 = 8 << 20;
+/// Fields that profiles of all formats have, the first two of them at the beginning. A text with two of them is one,
+/// even if it was cut off.
+const MARKS: [&str; 5] = ["\"checksum\"", "\"children\"", "\"clock\"", "\"kernels\"", "\"reference_ms\""];
 
 impl DeviceProfile {
     /// The file's text: indented JSON with a checksum of its values.
@@ -57,9 +60,13 @@ impl DeviceProfile {
     /// Reads a file that [`DeviceProfile::save`] wrote. Nothing of it is trusted.
     ///
     /// # Errors
-    /// [`ProfileError`] says whether the file is missing, damaged, of another format or impossible.
+    /// [`ProfileError`] says whether the file is missing, no profile, damaged, of another format or impossible.
     pub fn load(path: &Path) -> Result<Self, ProfileError> {
         let open = |source| ProfileError::Open { path: path.to_owned(), source };
+        // Not every system opens a folder, and none says so clearly.
+        if path.is_dir() {
+            return Err(open(io::Error::new(io::ErrorKind::IsADirectory, "it is a folder")));
+        }
         let mut text = Vec::new();
         File::open(path).map_err(open)?.take(MAX_BYTES + 1).read_to_end(&mut text).map_err(open)?;
         Self::parse(Some(path), &text)
@@ -76,8 +83,8 @@ impl DeviceProfile {
     fn parse(path: Option<&Path>, text: &[u8]) -> Result<Self, ProfileError> {
         let path = || path.map(Path::to_owned);
         let damaged = |problem: String| ProfileError::Damaged { path: path(), problem };
-        if text.len() as u64 > MAX_BYTES {
-            return Err(damaged(format!("it has more than {MAX_BYTES} bytes")));
+        if let Some(problem) = foreign(text) {
+            return Err(ProfileError::NotAProfile { path: path(), problem });
         }
         let mut value: Value = serde_json::from_slice(text).map_err(|error| damaged(error.to_string()))?;
         // Before the checksum: another format may keep its own elsewhere.
@@ -117,6 +124,20 @@ impl DeviceProfile {
             Some(layer) => Err(format!("layer `{}` has an impossible time", layer.shape)),
             None => Ok(()),
         }
+    }
+}
+
+/// The sign that a text is no profile, not even a damaged one or one of another format.
+fn foreign(text: &[u8]) -> Option<&'static str> {
+    let has = |mark: &str| text.windows(mark.len()).any(|part| part == mark.as_bytes());
+    if text.is_empty() {
+        Some("it is empty")
+    } else if text.len() as u64 > MAX_BYTES {
+        Some("it has more than 8 MiB")
+    } else if text.trim_ascii_start().first() != Some(&b'{') || MARKS.iter().filter(|mark| has(mark)).count() < 2 {
+        Some("its contents are of another kind")
+    } else {
+        None
     }
 }
 
@@ -219,15 +240,29 @@ mod tests {
 
     #[test]
     fn foreign_texts_are_typed_errors() {
-        for text in ["", "{", "[]", "{}", "null", "{\"format\": \"6\"}", "{\"format\": 6}", &"[".repeat(100_000)] {
+        let foreign = ["", "{", "[]", "{}", "null", "{\"format\": 6}", "notes", &GOLDEN[..30], &format!("// {GOLDEN}")];
+        for text in foreign.into_iter().chain([&*"[".repeat(100_000), &" ".repeat(MAX_BYTES as usize + 1)]) {
             let error = DeviceProfile::from_json(text).unwrap_err();
+            assert_eq!(error.code(), "profile_not_a_profile", "{text:.40}");
+            assert!(error.to_string().starts_with("the text is not a device profile: it"), "{error}");
+        }
+    }
+
+    /// Such files may be replaced: measuring makes a new one.
+    #[test]
+    fn damaged_profiles_and_those_of_other_formats_are_told_from_foreign_texts() {
+        for length in 80..GOLDEN.len() - 2 {
+            let error = DeviceProfile::from_json(&GOLDEN[..length]).unwrap_err();
+            assert!(matches!(&error, ProfileError::Damaged { .. }), "{length}: {error}");
+        }
+        let marked = |format: &str| format!("{{\"checksum\": \"\", \"children\": [], \"format\": {format}}}");
+        for format in ["6", "\"6\"", "null", "-1"] {
+            let error = DeviceProfile::from_json(&marked(format)).unwrap_err();
             assert!(matches!(&error, ProfileError::Damaged { .. }), "{error}");
         }
         for format in [2, 5, 7] {
-            let error = DeviceProfile::from_json(&format!("{{\"format\": {format}}}")).unwrap_err();
+            let error = DeviceProfile::from_json(&marked(&format.to_string())).unwrap_err();
             assert!(matches!(error, ProfileError::Version { given, supported: 6, .. } if given == format), "{error}");
         }
-        let long = DeviceProfile::from_json(&" ".repeat(MAX_BYTES as usize + 1)).unwrap_err();
-        assert!(long.to_string().contains("more than"), "{long}");
     }
 }

@@ -6,7 +6,9 @@ use super::to_bytes;
 use crate::{BundleError, GoldenChild, GoldenPicture, GoldenPictures, Manifest};
 use serde::Deserialize;
 
+/// The section's bytes.
 pub(crate) fn encode(golden: &GoldenPictures, manifest: &Manifest) -> Result<Vec<u8>, BundleError> {
+    golden.check(manifest.labels.len())?;
     let mut section = to_bytes(&(golden.pictures.len() as u32))?;
     for GoldenPicture { name, bytes } in &golden.pictures {
         section.extend(to_bytes(&(name, bytes))?);
@@ -22,6 +24,7 @@ pub(crate) fn encode(golden: &GoldenPictures, manifest: &Manifest) -> Result<Vec
     Ok(section)
 }
 
+/// The pictures of a section whose length was checked.
 pub(crate) fn decode(section: &[u8], manifest: &Manifest) -> Result<GoldenPictures, BundleError> {
     let mut values = Values(section);
     let mut pictures = Vec::new();
@@ -44,10 +47,12 @@ pub(crate) fn decode(section: &[u8], manifest: &Manifest) -> Result<GoldenPictur
         let logits = bytes.chunks_exact(answer).map(|one| one.chunks_exact(4).map(number).collect());
         children.push(GoldenChild { child: entry.name.clone(), logits: logits.collect() });
     }
-    match values.0 {
-        [] => Ok(GoldenPictures { pictures, children }),
-        rest => Err(unreadable(format!("{} bytes follow the golden pictures", rest.len()))),
+    if !values.0.is_empty() {
+        return Err(unreadable(format!("{} bytes follow the golden pictures", values.0.len())));
     }
+    let golden = GoldenPictures { pictures, children };
+    golden.check(manifest.labels.len())?;
+    Ok(golden)
 }
 
 fn unreadable(problem: String) -> BundleError {

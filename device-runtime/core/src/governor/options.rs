@@ -105,7 +105,7 @@ pub enum GovernorError {
         rungs: usize,
     },
     /// The budget is not a duration.
-    #[error("a budget of {} ms is not a duration: give a positive number of milliseconds", limit.0)]
+    #[error("a budget of {limit} is not a duration: give a positive number of milliseconds")]
     NoDuration {
         /// The limit that was given.
         limit: Millis,

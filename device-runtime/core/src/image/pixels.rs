@@ -94,7 +94,8 @@ impl<'a> Image<'a> {
         Self::new(width, height, PixelFormat::Grey8, bytes)
     }
 
-    /// A colour image, four bytes a pixel: red, green, blue, alpha.
+    /// A colour image, four bytes a pixel: red, green, blue, alpha. Alpha is ignored: a transparent pixel counts with
+    /// its colour, so an app blends what is transparent before, as `Picture` does.
     ///
     /// # Errors
     /// As [`Image::new`].
@@ -103,7 +104,7 @@ impl<'a> Image<'a> {
     }
 
     /// A colour image, four bytes a pixel: blue, green, red, alpha. iOS, Windows and macOS give it
-    /// (`kCVPixelFormatType_32BGRA`).
+    /// (`kCVPixelFormatType_32BGRA`). Alpha is ignored, as in [`Image::rgba8`].
     ///
     /// # Errors
     /// As [`Image::new`].

@@ -46,13 +46,37 @@ impl From<std::time::Duration> for Millis {
 
 impl fmt::Display for Millis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:.*} ms", if self.0 < 10.0 { 3 } else { 1 }, self.0)
+        match self.0.abs() {
+            // Digits that say something: neither zeros nor hundreds of them.
+            size if (size > 0.0 && size < 5e-4) || (size >= 1e9 && size.is_finite()) => write!(f, "{:.2e} ms", self.0),
+            size if size < 10.0 => write!(f, "{:.3} ms", self.0),
+            _ => write!(f, "{:.1} ms", self.0),
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_duration_is_printed_with_digits_that_say_something() {
+        for (ms, text) in [
+            (0.0, "0.000 ms"),
+            (1e-4, "1.00e-4 ms"),
+            (-1e-4, "-1.00e-4 ms"),
+            (5e-324, "4.94e-324 ms"),
+            (0.0012, "0.001 ms"),
+            (8.0, "8.000 ms"),
+            (-1.0, "-1.000 ms"),
+            (60_000.0, "60000.0 ms"),
+            (1e300, "1.00e300 ms"),
+            (f64::NAN, "NaN ms"),
+            (f64::INFINITY, "inf ms"),
+        ] {
+            assert_eq!(Millis(ms).to_string(), text);
+        }
+    }
 
     #[test]
     fn runs_that_fit_stay_within_their_bounds() {

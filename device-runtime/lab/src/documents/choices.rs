@@ -18,8 +18,10 @@ pub struct Choices {
 /// A budget for which no child could be chosen.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FailedBudget {
-    /// Limit of the budget.
-    pub budget_ms: Millis,
+    /// The budget as it was given.
+    pub given: String,
+    /// Limit of the budget; `None` if a number was not given.
+    pub budget_ms: Option<Millis>,
     /// Quantile of the runs that had to keep the limit.
     pub quantile: Quantile,
     /// The reason.

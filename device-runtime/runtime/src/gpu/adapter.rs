@@ -1,4 +1,5 @@
 use crate::Error;
+use crate::error::NO_BACKEND;
 use crate::gpu::instance::Instances;
 use crate::gpu::select::{list, select};
 use crate::gpu::{ContextOptions, Vendor};
@@ -140,7 +141,8 @@ pub(super) fn useful_features(adapter: &wgpu::Adapter, options: &ContextOptions)
     wanted & adapter.features()
 }
 
-/// All adapters that the options allow, with the features that would be used.
+/// All adapters of the options' backends, with the features that would be used. Their indices count these only: with
+/// other backends an adapter may have another one.
 #[cfg(not(target_arch = "wasm32"))]
 pub fn list_adapters(options: &ContextOptions) -> Vec<AdapterInfo> {
     super::block_on(list_adapters_async(options))
@@ -171,12 +173,35 @@ fn host_of(device_type: wgpu::DeviceType) -> Option<String> {
     }
 }
 
+/// The adapter that [`Context::new`](crate::Context::new) opens with these options.
+///
+/// # Errors
+/// [`Error::NoAdapter`] or [`Error::AmbiguousAdapter`], which list the adapters.
+#[cfg(not(target_arch = "wasm32"))]
+pub fn chosen_adapter(options: &ContextOptions) -> Result<AdapterInfo, Error> {
+    let (adapter, index) = super::block_on(find_adapter(options))?;
+    Ok(AdapterInfo { index, ..AdapterInfo::new(&adapter, useful_features(&adapter, options)) })
+}
+
+/// The backends in words: those that were wanted and that this build has, or why there are none.
+fn tried(wanted: wgpu::Backends) -> String {
+    let words = |backends: wgpu::Backends| {
+        let names: Vec<String> = backends.iter_names().map(|(name, _)| name.to_lowercase()).collect();
+        names.join(", ")
+    };
+    let here = wgpu::Instance::enabled_backend_features();
+    if (wanted & here).is_empty() {
+        let wanted =
+            if wanted.is_empty() { "no backend was asked for".to_owned() } else { format!("no {}", words(wanted)) };
+        return format!("{NO_BACKEND}{wanted}, this build for {} has {}", std::env::consts::OS, words(here));
+    }
+    words(wanted & here)
+}
+
 /// Finds the adapter that the options describe, and its index if they name it.
 pub(super) async fn find_adapter(options: &ContextOptions) -> Result<(wgpu::Adapter, Option<usize>), Error> {
     let instances = Instances::new(options.backends);
-    let tried = options.backends & wgpu::Instance::enabled_backend_features();
-    let names: Vec<String> = tried.iter_names().map(|(name, _)| name.to_lowercase()).collect();
-    let tried = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+    let tried = tried(options.backends);
     if let Some(wanted) = &options.adapter_name {
         let mut all = instances.adapters().await;
         let index = select(&numbered(&all, options), wanted, options.force_software, &tried)?;

@@ -25,9 +25,9 @@ mod threads;
 mod vendor;
 mod wait;
 
-#[cfg(not(target_arch = "wasm32"))]
-pub use adapter::list_adapters;
 pub use adapter::{AdapterInfo, list_adapters_async};
+#[cfg(not(target_arch = "wasm32"))]
+pub use adapter::{chosen_adapter, list_adapters};
 pub use cache_file::CacheFault;
 pub use context::Context;
 pub use counters::Counters;

@@ -11,7 +11,8 @@ pub struct ContextOptions {
     /// Backends to try.
     pub backends: Backends,
     /// The adapter: a part of its name in any case, its PCI bus id such as `0000:01:00.0`, or its index in
-    /// [`list_adapters`](crate::list_adapters) with the same backends, such as `1`. A text of digits is always an index.
+    /// [`list_adapters`](crate::list_adapters) with the same backends, such as `1`: with other backends the same adapter
+    /// may have another one. A text of digits is always an index.
     ///
     /// Where several backends offer an adapter of a fitting name, the first of them is taken. A name that fits several
     /// adapters of one backend is [`Error::AmbiguousAdapter`](crate::Error::AmbiguousAdapter), and one that fits none, or

@@ -156,7 +156,7 @@ impl Options {
         self.logits.as_deref()
     }
 
-    pub fn run(&self, device: &device::Options, output: Output) -> Result<Bench> {
+    pub fn run(&self, device: &device::Options, output: &Output) -> Result<Bench> {
         let inputs = self.input.iter().chain([&self.bundle]).map(PathBuf::as_path);
         check_outputs(self.logits.as_deref(), inputs)?;
         let tensor = self.input.as_deref().map(read_tensor).transpose()?;

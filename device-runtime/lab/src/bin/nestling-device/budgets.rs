@@ -4,6 +4,7 @@ use crate::device::Opened;
 use crate::output::{Report, columns, row};
 use crate::pixels::Idx;
 use crate::progress::Bar;
+use crate::stored_profile::StoredProfile;
 use anyhow::{Context as _, Result, ensure};
 use nestling::RuntimeOptions;
 use nestling_core::image::Image;
@@ -27,7 +28,7 @@ pub struct Options {
     #[arg(long, default_value_t = 0, value_name = "COUNT", requires = "images")]
     whole_space: u32,
     /// Test images in IDX format, gzip or plain: they measure the accuracy of children that do not ship.
-    #[arg(long, value_name = "FILE", requires = "labels")]
+    #[arg(long, value_name = "FILE", requires_all = ["labels", "whole_space"])]
     images: Option<PathBuf>,
     /// Their classes.
     #[arg(long, value_name = "FILE", requires = "images")]
@@ -83,8 +84,11 @@ impl Options {
             Some(images) => Some(Idx::open(images, self.labels.as_deref(), self.limit)?),
             None => None,
         };
-        let opened = device.open_with(&self.bundle, RuntimeOptions::default(), self.measuring.profile())?;
-        self.measuring.prepare(&opened)?;
+        let inputs = [Some(&self.bundle), self.images.as_ref(), self.labels.as_ref()];
+        let stored = self.measuring.stored_profile(inputs.into_iter().flatten().map(PathBuf::as_path))?;
+        let profile = stored.as_ref().and_then(StoredProfile::profile);
+        let opened = device.open_with(&self.bundle, RuntimeOptions::default(), profile)?;
+        self.measuring.prepare(&opened, stored)?;
         let Opened { runtime, bundle, .. } = opened;
         let mut test: Vec<(Image<'_>, usize)> = Vec::new();
         for (index, (class, image)) in

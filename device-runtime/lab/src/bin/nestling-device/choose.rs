@@ -2,17 +2,20 @@ use crate::device::Opened;
 use crate::output::{Output, Report, columns, row};
 use crate::profile::MeasurementTime;
 use crate::progress::Bar;
-use crate::{device, profile};
-use anyhow::Result;
+use crate::stored_profile::{StoredProfile, prepare_to_choose};
+use crate::{device, wrong_usage};
+use anyhow::{Context as _, Result};
 use clap::ValueEnum;
 use nestling::WholeSpaceOptions;
 use nestling::block_on;
-use nestling::{Runtime, RuntimeOptions};
+use nestling::{Error, RuntimeOptions};
 use nestling_core::choosing::Budget;
 use nestling_core::metrics::{Millis, Quantile};
 use nestling_lab::documents::{Choices, ChosenChild, FailedBudget, Fault, Tried};
+use std::convert::Infallible;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 /// Chooses the most accurate child that keeps within each budget on this device.
 #[derive(clap::Args)]
@@ -23,8 +26,8 @@ pub struct Options {
     /// The bundle.
     bundle: PathBuf,
     /// Milliseconds from image to logits; several with commas or by repeating. Three typical ones if not given.
-    #[arg(long, value_delimiter = ',', value_name = "MS", value_parser = milliseconds, allow_negative_numbers = true)]
-    budget_ms: Vec<f64>,
+    #[arg(long, value_delimiter = ',', value_name = "MS", allow_negative_numbers = true)]
+    budget_ms: Vec<GivenBudget>,
     /// Search all children of the space, not only those that ship. A child that is clearly better is calibrated on the
     /// GPU and checked, with the bundle's images.
     #[arg(long)]
@@ -33,12 +36,31 @@ pub struct Options {
     measuring: Measuring,
 }
 
-/// Parses a budget; a wrong one is refused before anything is measured.
-pub fn milliseconds(text: &str) -> Result<f64, String> {
-    match text.parse() {
-        Ok(ms) if ms > 0.0 && f64::is_finite(ms) => Ok(ms),
-        _ => Err("not a duration: give milliseconds above zero, such as 8 or 2.5".to_owned()),
+/// One of several budgets: a wrong one says nothing about the others.
+#[derive(Clone)]
+struct GivenBudget {
+    text: String,
+    /// NaN if the text is not a number.
+    ms: f64,
+}
+
+impl FromStr for GivenBudget {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        Ok(Self { text: text.to_owned(), ms: text.trim().parse().unwrap_or(f64::NAN) })
     }
+}
+
+const NO_DURATION: &str = "not a duration: give milliseconds above zero, such as 8 or 2.5";
+
+fn is_duration(ms: f64) -> bool {
+    ms > 0.0 && ms.is_finite()
+}
+
+/// Parses the only budget; a wrong one is refused before anything is measured.
+pub fn milliseconds(text: &str) -> Result<f64, &'static str> {
+    text.trim().parse().ok().filter(|&ms| is_duration(ms)).ok_or(NO_DURATION)
 }
 
 /// Budgets if none is given.
@@ -78,57 +100,82 @@ impl Measuring {
         Budget { limit: Millis(ms), quantile: self.quantile() }
     }
 
-    /// The profile to start from.
-    pub fn profile(&self) -> Option<&Path> {
-        self.profile.as_deref()
+    /// The profile to start from, in a file that is none of these inputs.
+    pub fn stored_profile<'a>(&'a self, inputs: impl IntoIterator<Item = &'a Path>) -> Result<Option<StoredProfile>> {
+        self.profile.as_deref().map(|path| StoredProfile::open(path, inputs)).transpose()
     }
 
-    pub fn prepare(&self, opened: &Opened) -> Result<()> {
-        profile::prepare_to_choose(opened, self.profile.as_deref(), &self.measurement_time)
+    pub fn prepare(&self, opened: &Opened, stored: Option<StoredProfile>) -> Result<()> {
+        prepare_to_choose(opened, stored, &self.measurement_time)
     }
 }
 
 impl Options {
-    pub fn run(&self, device: &device::Options, output: Output) -> Result<Choices> {
-        let opened = device.open_with(&self.bundle, RuntimeOptions::default(), self.measuring.profile())?;
-        self.measuring.prepare(&opened)?;
+    pub fn run(&self, device: &device::Options, output: &Output) -> Result<Choices> {
+        if !self.budget_ms.is_empty() && !self.budget_ms.iter().any(|given| is_duration(given.ms)) {
+            let all: Vec<&str> = self.budget_ms.iter().map(|given| &*given.text).collect();
+            return Err(wrong_usage(format!(
+                "invalid value '{}' for '--budget-ms <MS>': {NO_DURATION}",
+                all.join(",")
+            )));
+        }
+        let stored = self.measuring.stored_profile([&*self.bundle])?;
+        let profile = stored.as_ref().and_then(StoredProfile::profile);
+        let opened = device.open_with(&self.bundle, RuntimeOptions::default(), profile)?;
+        self.measuring.prepare(&opened, stored)?;
         let Opened { runtime, bundle, .. } = opened;
-        let given: Vec<Budget> = self.budget_ms.iter().map(|&ms| self.measuring.budget(ms)).collect();
         let bar = Bar::new();
-        let try_each = |budgets: &[Budget], choose: &dyn Fn(usize, Budget) -> Result<ChosenChild>| {
-            // A budget that cannot be kept says nothing about the others.
-            let tried = budgets.iter().enumerate().map(|(turn, &budget)| match choose(turn, budget) {
-                Ok(chosen) => Tried::Done(chosen),
-                Err(error) => Tried::Failed(FailedBudget {
-                    budget_ms: budget.limit,
-                    quantile: budget.quantile,
-                    error: bar.pause(|| output.failed(&error)),
-                }),
-            });
-            tried.collect()
-        };
         let budgets = if self.whole_space {
-            let given = if given.is_empty() { self.typical_budgets(&runtime)? } else { given };
-            try_each(&given, &|turn, budget| {
+            let mut given = self.budget_ms.clone();
+            if given.is_empty() {
+                let typical = runtime.typical_budgets(TYPICAL, self.measuring.quantile())?;
+                given =
+                    typical.iter().map(|one| GivenBudget { text: one.limit.to_string(), ms: one.limit.0 }).collect();
+            }
+            self.try_each(&given, &bar, output, &|turn, budget| {
                 let show = bar.follow_turn(turn, given.len());
                 let options = WholeSpaceOptions::default().progress(Some(&show));
                 let choice = runtime.choose_in_whole_space(&bundle, budget, &options)?;
                 Ok(ChosenChild::of_whole_space(&choice, runtime.space())?)
             })
-        } else if given.is_empty() {
+        } else if self.budget_ms.is_empty() {
             let choices = runtime.choose_spread(TYPICAL, self.measuring.quantile())?;
             choices.iter().map(|choice| Tried::Done(ChosenChild::from(choice))).collect()
         } else {
-            try_each(&given, &|turn, budget| {
-                let show = bar.follow_turn(turn, given.len());
+            self.try_each(&self.budget_ms, &bar, output, &|turn, budget| {
+                let show = bar.follow_turn(turn, self.budget_ms.len());
                 Ok(ChosenChild::from(&block_on(runtime.choose_async(budget, Some(&show)))?))
             })
         };
         Ok(Choices { device: runtime.device().clone(), budgets })
     }
 
-    fn typical_budgets(&self, runtime: &Runtime) -> Result<Vec<Budget>> {
-        Ok(runtime.typical_budgets(TYPICAL, self.measuring.quantile())?)
+    /// Chooses for each budget. One that is none, or cannot be kept, says nothing about the others.
+    fn try_each(
+        &self,
+        all: &[GivenBudget],
+        bar: &Bar,
+        output: &Output,
+        choose: &dyn Fn(usize, Budget) -> Result<ChosenChild>,
+    ) -> Vec<Tried<ChosenChild, FailedBudget>> {
+        let one = |turn: usize, given: &GivenBudget| {
+            let budget = self.measuring.budget(given.ms);
+            if is_duration(given.ms) {
+                return choose(turn, budget);
+            }
+            let why = if given.ms.is_nan() { " is not a number" } else { "" };
+            Err(Error::InvalidBudget { budget }).with_context(|| format!("--budget-ms `{}`{why}", given.text))
+        };
+        let tried = all.iter().enumerate().map(|(turn, given)| match one(turn, given) {
+            Ok(chosen) => Tried::Done(chosen),
+            Err(error) => Tried::Failed(FailedBudget {
+                given: given.text.clone(),
+                budget_ms: Some(Millis(given.ms)).filter(|ms| ms.0.is_finite()),
+                quantile: self.measuring.quantile(),
+                error: bar.pause(|| output.failed(&error)),
+            }),
+        });
+        tried.collect()
     }
 }
 
@@ -144,7 +191,7 @@ impl Report for Choices {
         let mut rows = vec![row(heads)];
         for one in chosen() {
             rows.push(vec![
-                format!("{:.3} ms {}", one.budget_ms.0, one.quantile),
+                format!("{} {}", one.budget_ms, one.quantile),
                 one.name.clone(),
                 format!("{:.3}", one.predicted_ms.0),
                 format!("{:.3}", one.measured_p50_ms.0),

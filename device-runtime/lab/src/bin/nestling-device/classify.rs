@@ -3,12 +3,14 @@ use crate::device;
 use crate::output::{Output, Report, columns, row};
 use crate::pixels::{Decoding, Idx, largest_side};
 use crate::progress::Bar;
+use crate::stored_profile::StoredProfile;
 use anyhow::{Context as _, Result};
+use clap::builder::TypedValueParser as _;
 use nestling::{Answer, Runtime, RuntimeOptions};
 use nestling_core::image::{Fit, Preprocessing};
 use nestling_core::metrics::Millis;
 use nestling_lab::documents::{Classified, ClassifiedImage, FailedImage, Fault, Guess, Tried};
-use nestling_pictures::{Picture, PictureOptions};
+use nestling_pictures::{Picture, PictureError, PictureOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -20,19 +22,26 @@ use std::time::{Duration, Instant};
                         nestling-device classify fashion.nestling --images t10k-images-idx3-ubyte.gz --labels \
                         t10k-labels-idx1-ubyte.gz --limit 1000 --child biggest")]
 #[command(group = clap::ArgGroup::new("input").required(true).args(["pictures", "images"]))]
+// A requirement that conflicts with a given argument does not count: hence both.
+#[command(mut_args(|arg| match arg.get_id().as_str() {
+    "quantile" | "profile" | "seconds" => arg.requires("budget_ms").conflicts_with("child"),
+    "background" | "max_picture_mib" => arg.conflicts_with("images"),
+    _ => arg,
+}))]
 pub struct Options {
     /// The bundle.
     bundle: PathBuf,
     /// JPEG, PNG or WebP files of any size; each is turned upright by its EXIF tag.
+    #[arg(value_parser = clap::builder::OsStringValueParser::new().map(PathBuf::from))]
     pictures: Vec<PathBuf>,
     /// Images in IDX format, gzip or plain.
     #[arg(long, value_name = "FILE", conflicts_with = "pictures")]
     images: Option<PathBuf>,
     /// Their classes in IDX format, gzip or plain: accuracy is printed.
-    #[arg(long, value_name = "FILE", requires = "images")]
+    #[arg(long, value_name = "FILE", requires = "images", conflicts_with = "pictures")]
     labels: Option<PathBuf>,
     /// Only the first images.
-    #[arg(long, requires = "images", value_name = "COUNT")]
+    #[arg(long, requires = "images", conflicts_with = "pictures", value_name = "COUNT")]
     limit: Option<usize>,
     /// The most probable labels that are listed for each image.
     #[arg(long, default_value_t = 5, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..))]
@@ -55,7 +64,7 @@ const CHUNK: usize = 256;
 const LINES: usize = 20;
 
 impl Options {
-    pub fn run(&self, device: &device::Options, output: Output) -> Result<Classified> {
+    pub fn run(&self, device: &device::Options, output: &Output) -> Result<Classified> {
         match &self.images {
             Some(images) => self.run_data_set(images, device, output),
             None => self.run_pictures(device, output),
@@ -64,7 +73,7 @@ impl Options {
 
     /// Decodes and classifies one picture at a time: memory does not grow with their number, and each answer is printed
     /// at once.
-    fn run_pictures(&self, device: &device::Options, output: Output) -> Result<Classified> {
+    fn run_pictures(&self, device: &device::Options, output: &Output) -> Result<Classified> {
         let mut options = self.decoding.options();
         let runtime = self.open(device, |preprocessing| {
             options.whole = preprocessing.fit != Fit::Crop;
@@ -101,7 +110,7 @@ impl Options {
         Ok(report)
     }
 
-    fn run_data_set(&self, images: &Path, device: &device::Options, output: Output) -> Result<Classified> {
+    fn run_data_set(&self, images: &Path, device: &device::Options, output: &Output) -> Result<Classified> {
         let data = Idx::open(images, self.labels.as_deref(), self.limit)?;
         let images = data.images()?;
         let runtime = self.open(device, |preprocessing| data.side(preprocessing))?;
@@ -130,13 +139,17 @@ impl Options {
 
     /// The bundle on the device, with the child that is to classify.
     fn open(&self, device: &device::Options, largest: impl FnOnce(&Preprocessing) -> u32) -> Result<Runtime> {
-        let opened = device.open_as(&self.bundle, self.measuring.profile(), |bundle| {
+        let files = [Some(&self.bundle), self.images.as_ref(), self.labels.as_ref()];
+        let inputs = files.into_iter().flatten().chain(&self.pictures);
+        let stored = self.measuring.stored_profile(inputs.map(PathBuf::as_path))?;
+        let profile = stored.as_ref().and_then(StoredProfile::profile);
+        let opened = device.open_as(&self.bundle, profile, |bundle| {
             let defaults = RuntimeOptions::default();
             let side = largest(&bundle.manifest().preprocessing).max(defaults.max_image_side);
             defaults.max_image_side(side)
         })?;
         if let Some(ms) = self.budget_ms {
-            self.measuring.prepare(&opened)?;
+            self.measuring.prepare(&opened, stored)?;
             opened.runtime.choose(self.measuring.budget(ms))?;
         } else if let Some(name) = &self.child {
             opened.runtime.switch_to(name)?;
@@ -176,6 +189,10 @@ impl Options {
 
 /// The answer for a picture, and the time of classifying it.
 fn classify(runtime: &Runtime, path: &Path, options: &PictureOptions) -> Result<(Answer, Duration)> {
+    if path.as_os_str().is_empty() {
+        let source = io::Error::new(io::ErrorKind::NotFound, "its name is empty");
+        return Err(PictureError::Open { path: path.to_owned(), source }.into());
+    }
     let picture = Picture::open_with(path, options)?;
     let started = Instant::now();
     let answer = runtime.classify(picture.image()).with_context(|| format!("cannot classify {}", path.display()))?;

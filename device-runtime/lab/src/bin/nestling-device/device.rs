@@ -18,6 +18,7 @@ use std::path::{Path, PathBuf};
 #[command(next_help_heading = "Device")]
 pub struct Options {
     /// The adapter: its index, its PCI bus id, or a part of its name in any case; `nestling-device info` lists them.
+    /// With --backend the index counts the adapters of that backend.
     #[arg(long, global = true, value_name = "NAME")]
     adapter: Option<String>,
     /// The only backend to try.
@@ -88,6 +89,13 @@ impl Options {
             .pipeline_cache(self.cache_folder().map(Path::to_owned))
     }
 
+    /// The flags that name an adapter of `info` by its index: it counts those of one backend only, if one is given.
+    pub fn flags_for_index(&self) -> String {
+        let backend = self.backend.and_then(|backend| backend.to_possible_value());
+        let backend = backend.map_or_else(String::new, |value| format!("--backend {} ", value.get_name()));
+        format!("{backend}--adapter INDEX")
+    }
+
     /// The folder of compiled pipelines, if one was given.
     pub fn cache_folder(&self) -> Option<&Path> {
         self.pipeline_cache.as_deref().filter(|_| !self.without.contains(&Feature::PipelineCache))
@@ -108,7 +116,7 @@ impl Options {
     }
 
     /// For a profile: of the children that can be chosen, or of all if none was trained.
-    pub fn open_to_profile(&self, path: &Path, tiles: TileChoice, profile: Option<&Path>) -> Result<Opened> {
+    pub fn open_to_profile(&self, path: &Path, tiles: TileChoice, profile: Option<&DeviceProfile>) -> Result<Opened> {
         self.open_as(path, profile, |bundle| {
             let trained = bundle.children().iter().any(|entry| bundle.manifest().trained.covers(&entry.child));
             RuntimeOptions::default().untrained(!trained).tiles(tiles)
@@ -116,7 +124,7 @@ impl Options {
     }
 
     /// With the tiles of a profile if it is of this adapter; its staleness is checked later.
-    pub fn open_with(&self, path: &Path, options: RuntimeOptions, profile: Option<&Path>) -> Result<Opened> {
+    pub fn open_with(&self, path: &Path, options: RuntimeOptions, profile: Option<&DeviceProfile>) -> Result<Opened> {
         self.open_as(path, profile, |_| options)
     }
 
@@ -124,7 +132,7 @@ impl Options {
     pub fn open_as(
         &self,
         path: &Path,
-        profile: Option<&Path>,
+        profile: Option<&DeviceProfile>,
         options: impl FnOnce(&Bundle) -> RuntimeOptions,
     ) -> Result<Opened> {
         let stopwatch = Stopwatch::start();
@@ -141,8 +149,7 @@ impl Options {
             .weight_storage(self.weight_storage)
             .arithmetic(self.arithmetic);
         let context = Context::new(&options.context)?;
-        let profile = profile.and_then(|path| DeviceProfile::load(path).ok());
-        let tiles = profile.map_or(options.tiles, |profile| TileChoice::of_profile(&profile, context.facts()));
+        let tiles = profile.map_or(options.tiles, |profile| TileChoice::of_profile(profile, context.facts()));
         let runtime = Runtime::open_on(&context, &bundle, &options.tiles(tiles))?;
         let cache = runtime.supernet().context().pipeline_cache();
         if self.cache_folder().is_some() && cache.is_trouble() {

@@ -1,8 +1,9 @@
+use crate::device;
 use crate::device::Opened;
 use crate::output::{Report, columns, row};
 use crate::profile::MeasurementTime;
 use crate::progress::Bar;
-use crate::{device, profile};
+use crate::stored_profile::{StoredProfile, prepare_to_choose};
 use anyhow::Result;
 use nestling::RuntimeOptions;
 use nestling_core::governor::{Decision, Reason, Rung, WINDOW};
@@ -86,9 +87,10 @@ struct Switch {
 
 impl Options {
     pub fn run(&self, device: &device::Options) -> Result<Governance> {
-        let profile = self.profile.as_deref();
+        let stored = self.profile.as_deref().map(|path| StoredProfile::open(path, [&*self.bundle])).transpose()?;
+        let profile = stored.as_ref().and_then(StoredProfile::profile);
         let opened = device.open_with(&self.bundle, RuntimeOptions::default(), profile)?;
-        profile::prepare_to_choose(&opened, profile, &MeasurementTime::default())?;
+        prepare_to_choose(&opened, stored, &MeasurementTime::default())?;
         let Opened { runtime, .. } = opened;
         let governed = runtime.governed(Millis(self.budget_ms))?;
         let image = runtime.probe_image();
@@ -155,7 +157,7 @@ impl Report for Governance {
         }
         let kept = 100.0 * (inferences - misses) as f64 / (*inferences).max(1) as f64;
         writeln!(out, "  at {seconds:.0} s: {}\n", self.ended_with)?;
-        writeln!(out, "  {inferences} inferences, {kept:.2} % of them within {budget_ms} ms")?;
+        writeln!(out, "  {inferences} inferences, {kept:.2} % of them within {}", Millis(*budget_ms))?;
         if self.too_slow {
             writeln!(out, "  even the fastest child broke the budget in its last {WINDOW} inferences")?;
         }

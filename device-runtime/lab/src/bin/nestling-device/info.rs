@@ -1,7 +1,8 @@
 use crate::device;
 use crate::output::{Report, columns, row};
+use crate::words::in_flags;
 use anyhow::Result;
-use nestling::low_level::weight_bytes;
+use nestling::low_level::{chosen_adapter, weight_bytes};
 use nestling::{AdapterInfo, list_adapters};
 use nestling_core::names::printable;
 use nestling_core::space::{ChildEntry, SearchSpace};
@@ -24,6 +25,12 @@ const SHOWN_LABELS: usize = 12;
 #[derive(Serialize)]
 pub struct Info {
     adapters: Vec<AdapterInfo>,
+    /// The flags that name one of them by its index.
+    #[serde(skip)]
+    flags: String,
+    /// The reason if there is none.
+    #[serde(skip)]
+    why_none: Option<String>,
     bundle: Option<BundleInfo>,
 }
 
@@ -97,7 +104,13 @@ impl Options {
                 })
             }
         };
-        Ok(Info { adapters: list_adapters(&device.context()), bundle })
+        let context = device.context();
+        let adapters = match &context.adapter_name {
+            None => list_adapters(&context),
+            Some(_) => vec![chosen_adapter(&context)?],
+        };
+        let why_none = adapters.is_empty().then(|| chosen_adapter(&context).err().map(|error| error.to_string()));
+        Ok(Info { adapters, flags: device.flags_for_index(), why_none: why_none.flatten(), bundle })
     }
 }
 
@@ -119,8 +132,9 @@ impl Report for Info {
                 None => writeln!(out, "  {adapter}")?,
             }
         }
-        if self.adapters.is_empty() {
-            writeln!(out, "  none: install a Vulkan driver (on Debian and Ubuntu: mesa-vulkan-drivers)")?;
+        match &self.why_none {
+            Some(why) => writeln!(out, "  none: {}", in_flags(why))?,
+            None => writeln!(out, "  choose one with {}", self.flags)?,
         }
         let Some(bundle) = &self.bundle else { return Ok(()) };
         let (name, space, weights) = (&bundle.name, &bundle.space.name, bundle.weights);

@@ -15,13 +15,17 @@ mod predict;
 mod profile;
 mod progress;
 mod self_test;
+mod stored_profile;
 mod switch;
+mod words;
 
 use anyhow::Result;
 use clap::error::ErrorKind;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use nestling_lab::documents::Fault;
 use output::{Output, ReaderGone, fault_of};
+use std::ffi::OsString;
+use std::fmt::Display;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::process::ExitCode;
@@ -29,6 +33,7 @@ use std::process::ExitCode;
 /// Selects a child network of a supernet that keeps within a latency budget on this device's GPU.
 #[derive(Parser)]
 #[command(
+    name = "nestling-device",
     version,
     after_help = "Start with:\n  nestling-device info\n  nestling-device choose fashion.nestling --budget-ms 8\n  \
                   nestling-device run fashion.nestling photo.jpg\n\nEvery \
@@ -82,14 +87,18 @@ fn main() -> ExitCode {
     };
     let output = Output::new(json).beside(command.files());
     // A driver may make wgpu panic. The panic's message is on standard error already.
-    match catch_unwind(AssertUnwindSafe(|| run(&command, &device, output))) {
+    match catch_unwind(AssertUnwindSafe(|| run(&command, &device, &output))) {
         Ok(Ok(true)) => ExitCode::SUCCESS,
         Ok(Ok(false)) => ExitCode::FAILURE,
-        Ok(Err(error)) if error.is::<ReaderGone>() => ExitCode::SUCCESS,
-        Ok(Err(error)) => {
-            output.fail(fault_of(&error));
-            ExitCode::FAILURE
-        }
+        Ok(Err(error)) if error.is::<ReaderGone>() && !output.has_failed() => ExitCode::SUCCESS,
+        Ok(Err(error)) if error.is::<ReaderGone>() => ExitCode::FAILURE,
+        Ok(Err(error)) => match error.downcast_ref() {
+            Some(wrong) => refuse_arguments(wrong),
+            None => {
+                output.fail(fault_of(&error));
+                ExitCode::FAILURE
+            }
+        },
         Err(_) => {
             let message = "the program failed unexpectedly; the message is on standard error".to_owned();
             output.fail(Fault { code: Fault::INTERNAL.to_owned(), message });
@@ -99,7 +108,7 @@ fn main() -> ExitCode {
 }
 
 /// Runs a command and prints its report. Returns whether all inputs had a result.
-fn run(command: &Command, device: &device::Options, output: Output) -> Result<bool> {
+fn run(command: &Command, device: &device::Options, output: &Output) -> Result<bool> {
     match command {
         Command::Info(options) => output.finish(&options.run(device)?),
         Command::Profile(options) => output.finish(&options.run(device, output.is_json())?),
@@ -114,15 +123,23 @@ fn run(command: &Command, device: &device::Options, output: Output) -> Result<bo
     }
 }
 
+/// The error of arguments that only a command can judge.
+fn wrong_usage(message: impl Display) -> anyhow::Error {
+    Arguments::command().error(ErrorKind::ValueValidation, message).into()
+}
+
 /// Help, the version, or the error that the arguments are wrong; as a document too if `--json` is among them.
 fn refuse_arguments(error: &clap::Error) -> ExitCode {
     let is_help = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
-    let json = !is_help && std::env::args_os().take_while(|argument| argument != "--").any(|one| one == "--json");
+    let is_json = |one: &OsString| one == "--json" || one.as_encoded_bytes().starts_with(b"--json=");
+    let json = !is_help && std::env::args_os().take_while(|argument| argument != "--").any(|one| is_json(&one));
     // Where it is printed to may be closed; the exit code remains.
     let _ = error.print();
     if json {
         let text = error.render().to_string();
-        let message = text.split("\n\nUsage:").next().unwrap_or_default().trim_start_matches("error: ").trim();
+        // Usage and a hint to the help follow, for people.
+        let end = ["\n\nUsage:", "\n\nFor more information"].into_iter().filter_map(|part| text.find(part)).min();
+        let message = text[..end.unwrap_or(text.len())].trim_start_matches("error: ").trim();
         Output::new(true).print_failure(Fault { code: Fault::USAGE.to_owned(), message: message.to_owned() });
     }
     u8::try_from(error.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from)

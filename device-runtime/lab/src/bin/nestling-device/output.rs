@@ -3,12 +3,13 @@
 //! Names and messages come from files of strangers and from drivers. Nothing of them reaches a terminal without
 //! [`printable_lines`] or [`to_json`].
 
-use anyhow::Result;
+use crate::words::in_flags;
+use anyhow::{Context as _, Result};
 use nestling_bundle::atomic_file::is_standard_output;
 use nestling_core::names::printable_lines;
 use nestling_lab::documents::{Fault, to_json};
-use nestling_pictures::PictureError;
 use serde::Serialize;
+use std::cell::Cell;
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -24,11 +25,12 @@ pub trait Report: Serialize {
 }
 
 /// Where a command shows its results.
-#[derive(Clone, Copy)]
 pub struct Output {
     json: bool,
     /// A file of the command goes to stdout: the report goes to stderr.
     is_taken: bool,
+    /// An input has failed. The exit code says so even where nobody reads the report.
+    has_failed: Cell<bool>,
 }
 
 /// Nobody reads stdout any more (`| head`).
@@ -54,7 +56,7 @@ struct Failure {
 impl Output {
     /// JSON is one document at the end.
     pub fn new(json: bool) -> Self {
-        Self { json, is_taken: false }
+        Self { json, is_taken: false, has_failed: Cell::new(false) }
     }
 
     /// For a command that writes these files: one of them may be stdout, and then nothing else goes there.
@@ -63,12 +65,17 @@ impl Output {
     }
 
     /// Whether the report is printed as JSON.
-    pub fn is_json(self) -> bool {
+    pub fn is_json(&self) -> bool {
         self.json
     }
 
+    /// Whether an input has failed.
+    pub fn has_failed(&self) -> bool {
+        self.has_failed.get()
+    }
+
     /// Prints a part of the report at once, for people.
-    pub fn show(self, print: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<()> {
+    pub fn show(&self, print: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<()> {
         let mut text = Vec::new();
         if !self.json {
             print(&mut text)?;
@@ -77,14 +84,15 @@ impl Output {
     }
 
     /// Names an input that failed on stderr, and returns its fault for the report.
-    pub fn failed(self, error: &anyhow::Error) -> Fault {
+    pub fn failed(&self, error: &anyhow::Error) -> Fault {
         let fault = fault_of(error);
+        self.has_failed.set(true);
         complain(&fault);
         fault
     }
 
     /// Prints the report. Returns whether all inputs had a result.
-    pub fn finish<T: Report>(self, report: &T) -> Result<bool> {
+    pub fn finish<T: Report>(&self, report: &T) -> Result<bool> {
         let error = report.failed();
         let succeeded = error.is_none();
         // Whole first: nothing is printed of a report that cannot be.
@@ -97,13 +105,13 @@ impl Output {
     }
 
     /// Says that the call failed: on stderr, and as the document if one is wanted.
-    pub fn fail(self, fault: Fault) {
+    pub fn fail(&self, fault: Fault) {
         complain(&fault);
         self.print_failure(fault);
     }
 
     /// Prints the document of a call without a result, if one is wanted.
-    pub fn print_failure(self, error: Fault) {
+    pub fn print_failure(&self, error: Fault) {
         if self.json
             && let Ok(text) = to_json(&Failure { error })
         {
@@ -112,54 +120,31 @@ impl Output {
         }
     }
 
-    fn write(self, text: &str) -> Result<()> {
-        let mut stream: Box<dyn Write> = if self.is_taken { Box::new(io::stderr()) } else { Box::new(io::stdout()) };
+    fn write(&self, text: &str) -> Result<()> {
+        let (mut stream, name): (Box<dyn Write>, _) = match self.is_taken {
+            true => (Box::new(io::stderr()), "standard error"),
+            false => (Box::new(io::stdout()), "standard output"),
+        };
         match stream.write_all(text.as_bytes()).and_then(|()| stream.flush()) {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(ReaderGone.into()),
-            written => Ok(written?),
+            written => written.with_context(|| format!("cannot write to {name}")),
         }
     }
 }
 
 /// The fault of a failed call, with the remedy in terms of this program's flags.
 pub fn fault_of(error: &anyhow::Error) -> Fault {
-    let mut fault = Fault::of(error);
-    let picture = error.chain().find_map(|cause| cause.downcast_ref()).and_then(advice_on_picture);
-    let advice = picture.or_else(|| error.chain().find_map(|cause| cause.downcast_ref()).and_then(advice));
-    if let Some(advice) = advice {
-        fault.message = format!("{}; here: {advice}", fault.message);
-    }
-    fault
+    let fault = Fault::of(error);
+    Fault { message: in_flags(&fault.message), ..fault }
 }
 
 fn complain(fault: &Fault) {
     say(&format!("error: {}", fault.message));
 }
 
-/// The remedy in terms of this program's flags, where the library's message names an option of its API.
-fn advice(error: &nestling::Error) -> Option<&'static str> {
-    use nestling::Error;
-    match error {
-        Error::NoAdapter { .. } | Error::NoDevice { .. } => Some("choose another adapter with --adapter"),
-        Error::NoArithmetic { .. } => Some("compute with --arithmetic f32"),
-        Error::SelfTest { .. } => Some("load with --weight-storage f32 and --arithmetic f32"),
-        Error::Untrained { .. } => Some("time untrained children with --untrained"),
-        Error::StaleProfile(_) => Some("measure again with `nestling-device profile`"),
-        _ => None, // `Error` is non-exhaustive, and its other messages need no flag
-    }
-}
-
-fn advice_on_picture(error: &PictureError) -> Option<&'static str> {
-    match error {
-        PictureError::InFile { source, .. } => advice_on_picture(source),
-        PictureError::TooLarge { .. } | PictureError::FileTooLarge { .. } => Some("allow more with --max-picture-mib"),
-        _ => None, // `PictureError` is non-exhaustive, and its other messages need no flag
-    }
-}
-
-/// Writes a line to stderr, if anybody listens.
+/// Writes a line to stderr, if anybody listens. It may hold a library's message.
 pub fn say(line: &str) {
-    let _ = writeln!(io::stderr(), "{}", printable_lines(line));
+    let _ = writeln!(io::stderr(), "{}", printable_lines(&in_flags(line)));
 }
 
 /// Writes rows in columns: the first cell of each to the left, the rest to the right.

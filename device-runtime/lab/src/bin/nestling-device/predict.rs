@@ -1,8 +1,9 @@
+use crate::device;
 use crate::device::Opened;
 use crate::output::{Report, columns, row};
 use crate::profile::MeasurementTime;
 use crate::progress::Bar;
-use crate::{device, profile};
+use crate::stored_profile::{StoredProfile, prepare};
 use anyhow::{Context as _, Result};
 use nestling::TileChoice;
 use nestling::low_level::kernels_fingerprint;
@@ -52,8 +53,10 @@ impl Options {
         let others: Vec<DeviceProfile> = (self.other.iter())
             .map(|path| DeviceProfile::load(path).context("reading another device's profile"))
             .collect::<Result<_>>()?;
-        let Opened { runtime, bundle, .. } =
-            device.open_to_profile(&self.bundle, TileChoice::Vendor, self.profile.as_deref())?;
+        let inputs = || self.other.iter().chain([&self.bundle]).map(PathBuf::as_path);
+        let stored = self.profile.as_deref().map(|path| StoredProfile::open(path, inputs())).transpose()?;
+        let profile = stored.as_ref().and_then(StoredProfile::profile);
+        let Opened { runtime, bundle, .. } = device.open_to_profile(&self.bundle, TileChoice::Vendor, profile)?;
         let image_side = runtime.probe_image().width();
         let mut tables: Vec<LatencyTable> = Vec::with_capacity(others.len());
         for (path, other) in self.other.iter().zip(others) {
@@ -70,7 +73,7 @@ impl Options {
             }
             tables.push(other.table);
         }
-        profile::prepare(&runtime, self.profile.as_deref(), &self.measurement_time)?;
+        prepare(&runtime, stored, &self.measurement_time)?;
         let bar = Bar::new();
         let show = bar.follow_lab();
         let options = EvaluationOptions {

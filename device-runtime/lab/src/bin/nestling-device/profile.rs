@@ -1,25 +1,21 @@
-use crate::device;
 use crate::device::Opened;
 use crate::output::{Report, columns, row, say};
 use crate::progress::Bar;
+use crate::stored_profile::{Found, lock, make_room};
+use crate::{device, wrong_usage};
 use anyhow::{Context as _, Result};
 use nestling::ProfileOptions;
 use nestling::Runtime;
 use nestling::TileChoice;
-use nestling_bundle::atomic_file::{
-    check_outputs, check_writable, is_written_in_place, replaced_file, write_atomically,
-};
-use nestling_bundle::file_lock::FileLock;
-use nestling_bundle::{DeviceProfile, ProfileError};
-use nestling_core::latency::DeviceKey;
+use nestling_bundle::DeviceProfile;
+use nestling_bundle::atomic_file::{check_outputs, is_written_in_place, write_atomically};
 use nestling_lab::report::{DeviceReport, Opening, ReportOptions, WarmUp, trace_events};
 use nestling_lab::trace::{LayerTrace, trace_layers};
-use nestling_page::markup::utc_date;
 use serde::Serialize;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 /// Measures layers and children on this device and stores that; draws a page of it, and one inference on a time line.
 #[derive(clap::Args)]
@@ -34,8 +30,8 @@ pub struct Options {
     bundle: PathBuf,
     /// Where to store the profile, for `choose --profile` and for apps [default: beside the bundle, with adapter and
     /// backend behind its name: BUNDLE.ADAPTER-BACKEND.profile.json]. An older profile of this adapter and bundle is
-    /// replaced. Any other file is kept, with .old behind its name, one for each adapter; a pipe or a device, such as
-    /// /dev/stdout, is written in place.
+    /// replaced. Any other profile is kept, with .old behind its name, one for each adapter. A file that is no profile
+    /// is refused; a pipe or a device, such as /dev/stdout, is written in place.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
     /// Replace a profile of another adapter or bundle at --out, too.
@@ -67,6 +63,12 @@ pub struct MeasurementTime {
     seconds: Option<Duration>,
 }
 
+impl MeasurementTime {
+    pub fn is_given(&self) -> bool {
+        self.seconds.is_some()
+    }
+}
+
 /// The remedy where the profile cannot be stored.
 const ELSEWHERE: &str = "cannot store the profile; name another file with --out FILE";
 
@@ -95,18 +97,35 @@ impl Options {
 
     fn check(&self, out: Option<&Path>) -> Result<()> {
         let outputs = [out, self.html.as_deref(), self.trace.as_deref()].into_iter().flatten();
-        check_outputs(outputs, [&*self.bundle]).context(ELSEWHERE)
+        check_outputs(outputs, [&*self.bundle]).context(ELSEWHERE)?;
+        if let Some(out) = out.filter(|out| !is_written_in_place(out)) {
+            Found::at(out).context(ELSEWHERE)?;
+        }
+        Ok(())
+    }
+
+    /// A bundle out of a pipe lies in no folder of its own.
+    fn check_bundle(&self) -> Result<()> {
+        if self.out.is_some() || !is_written_in_place(&self.bundle) {
+            return Ok(());
+        }
+        let bundle = self.bundle.display();
+        Err(wrong_usage(format!("{bundle} is no file that a profile could lie beside; name one with --out FILE")))
     }
 
     /// `reported`: whether all that the page shows is wanted, page or not.
     pub fn run(&self, device: &device::Options, reported: bool) -> Result<Profile> {
         // Before the GPU is opened, which the usual name depends on.
         let out = self.out.clone();
+        self.check_bundle()?;
         self.check(out.as_deref())?;
         let tiles = if self.tune.is_zero() { TileChoice::Vendor } else { TileChoice::Timed(self.tune) };
         let Opened { bundle, runtime, open, load } = device.open_to_profile(&self.bundle, tiles, None)?;
         for name in &self.children {
             runtime.prepared(name)?;
+        }
+        if !self.children.is_empty() && !reported && self.html.is_none() && self.trace.is_none() {
+            say("note: --child has no effect without --html, --trace or --json");
         }
         let shown = self.children.first().map(String::as_str).or(DeviceReport::biggest(&runtime));
         let shown = shown.context("no child ships")?.to_owned();
@@ -145,154 +164,12 @@ fn trace(runtime: &Runtime, name: &str, path: &Path) -> Result<LayerTrace> {
     Ok(trace)
 }
 
-fn measure(runtime: &Runtime, time: &MeasurementTime) -> Result<Arc<DeviceProfile>> {
+pub fn measure(runtime: &Runtime, time: &MeasurementTime) -> Result<Arc<DeviceProfile>> {
     let bar = Bar::new();
     let show = bar.follow();
     let time = time.seconds.unwrap_or(USUAL);
     let options = ProfileOptions::default().time(time).progress(Some(&show));
     runtime.profile(&options).context("measuring this device")
-}
-
-/// A profile file, as it was read.
-enum ProfileFile {
-    Nothing,
-    Profile(Box<DeviceProfile>),
-    /// Damaged, of another format, or no profile at all, as the error says.
-    Other(ProfileError),
-}
-
-impl ProfileFile {
-    fn at(path: &Path) -> Result<Self> {
-        match DeviceProfile::load(path) {
-            Ok(profile) => Ok(Self::Profile(Box::new(profile))),
-            Err(ProfileError::Open { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(Self::Nothing),
-            // Nothing is lost that can be read, and measuring makes a new one.
-            Err(
-                error @ (ProfileError::Damaged { .. }
-                | ProfileError::Version { .. }
-                | ProfileError::Inconsistent { .. }),
-            ) => Ok(Self::Other(error)),
-            Err(error) => Err(error.into()),
-        }
-    }
-}
-
-/// Whether two keys are of one adapter on one backend.
-fn is_same_adapter(one: &DeviceKey, other: &DeviceKey) -> bool {
-    (&one.adapter, &one.backend) == (&other.adapter, &other.backend)
-}
-
-/// Sets aside the file that a new profile would overwrite, unless that is an older profile of this adapter and network.
-/// `replace`: any profile may be overwritten.
-fn make_room(runtime: &Runtime, path: &Path, replace: bool) -> Result<()> {
-    if is_written_in_place(path) {
-        return Ok(());
-    }
-    // The file that a link names is kept: the new one takes its place.
-    let Some(path) = &replaced_file(path) else { return Ok(()) };
-    let key = runtime.profile_key();
-    let (why, device) = match ProfileFile::at(path)? {
-        ProfileFile::Nothing => return Ok(()),
-        ProfileFile::Profile(old) => {
-            warn_of_clock(&old);
-            let is_older = is_same_adapter(old.device(), &key.device) && old.network == key.network.to_string();
-            if is_older || replace {
-                return Ok(());
-            }
-            (runtime.staleness_of(&old).map(|stale| stale.to_string()), Some(old.device().clone()))
-        }
-        ProfileFile::Other(error) => (Some(error.to_string()), None),
-    };
-    say(&format!("keeping the file at {}: {}", path.display(), why.unwrap_or_default()));
-    let kept = place_for_old(path, &key.device, device.as_ref());
-    std::fs::rename(path, &kept).with_context(|| format!("cannot rename {} to keep it", path.display()))?;
-    say(&format!("the older file is now {}", kept.display()));
-    Ok(())
-}
-
-/// Where a file is kept: `.old`, `.old2` and so on. An older profile of the same adapter gives way, and so does one of
-/// the adapter that is measured now: there is never more than one file for each adapter.
-fn place_for_old(path: &Path, measured: &DeviceKey, kept: Option<&DeviceKey>) -> PathBuf {
-    let mut number = 1;
-    loop {
-        let mut name = path.as_os_str().to_owned();
-        name.push(if number == 1 { ".old".to_owned() } else { format!(".old{number}") });
-        let place = PathBuf::from(name);
-        let gives_way = |old: DeviceProfile| {
-            is_same_adapter(old.device(), measured) || kept.is_some_and(|kept| is_same_adapter(old.device(), kept))
-        };
-        if !place.exists() || DeviceProfile::load(&place).is_ok_and(gives_way) {
-            return place;
-        }
-        number += 1;
-    }
-}
-
-/// A table is preferred to another one of its device by its date.
-fn warn_of_clock(old: &DeviceProfile) {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    if old.table.measured_at > now {
-        say(&format!(
-            "warning: the older profile is dated {}, but this device's clock says {}; set the clock, or give \
-             --replace to `nestling latency add`",
-            utc_date(old.table.measured_at),
-            utc_date(now)
-        ));
-    }
-}
-
-/// Keeps other processes from writing the same profile, and waits for those that do.
-fn lock(path: &Path) -> Result<Option<FileLock>> {
-    Ok(FileLock::wait_for_output(path, "nestling-device, measuring", |held| say(&format!("waiting: {held}")))?)
-}
-
-/// The fresh profile of a file, or the reason why there is none.
-fn fresh(runtime: &Runtime, path: &Path) -> Result<Result<DeviceProfile, String>> {
-    Ok(match ProfileFile::at(path)? {
-        ProfileFile::Profile(profile) => match runtime.staleness_of(&profile) {
-            None => Ok(*profile),
-            Some(stale) => Err(stale.to_string()),
-        },
-        ProfileFile::Nothing => Err("there is none".to_owned()),
-        ProfileFile::Other(error) => Err(error.to_string()),
-    })
-}
-
-/// Gives the runtime the profile of `path` if that is fresh; otherwise measures one and writes it there, if anywhere.
-pub fn prepare(runtime: &Runtime, path: Option<&Path>, time: &MeasurementTime) -> Result<()> {
-    let Some(path) = path else { return measure(runtime, time).map(drop) };
-    let mut found = fresh(runtime, path)?;
-    let mut held = None;
-    if found.is_err() {
-        // A fresh profile may lie in a read-only folder; a new one needs another.
-        check_writable(path).context("cannot store the profile; name another file with --profile FILE")?;
-        held = lock(path)?;
-    }
-    if held.is_some() {
-        // Another process may have measured meanwhile.
-        found = fresh(runtime, path)?;
-    }
-    let why = match found {
-        Ok(profile) => return Ok(runtime.use_profile(profile)?),
-        Err(why) => why,
-    };
-    say(&format!("measuring a new profile {}: {why}", path.display()));
-    make_room(runtime, path, false)?;
-    Ok(measure(runtime, time)?.save(path)?)
-}
-
-/// As [`prepare`], for commands that choose children next. Where neither a profile nor a time to measure is given and
-/// the bundle knows other devices, nothing is measured yet: the runtime itself then starts from the nearest of them.
-pub fn prepare_to_choose(opened: &Opened, path: Option<&Path>, time: &MeasurementTime) -> Result<()> {
-    let tables = opened.bundle.manifest().latency_tables.len();
-    if path.is_some() || time.seconds.is_some() || tables == 0 {
-        return prepare(&opened.runtime, path, time);
-    }
-    say(&format!(
-        "measuring three children only: the bundle has latency tables ({tables}), the nearest of which tells the rest; \
-         with --profile FILE this device is measured whole, and that is kept"
-    ));
-    Ok(())
 }
 
 impl Report for Profile {

@@ -187,14 +187,20 @@ impl Sizes {
         match names.into_iter().zip(sizes).find(|&(_, size)| size > limit) {
             None => Ok(()),
             Some((name, value)) => Err(Error::TooLarge {
-                place: format!("buffer `{name}` (raise `ContextOptions::largest_buffer` if the adapter has more)"),
+                place: format!("buffer `{name}`"),
                 quantity: "bytes",
                 value,
                 limit,
+                remedy: if name == "image" { SMALLER_IMAGES } else { SMALLER_SUPERNET },
             }),
         }
     }
 }
+
+const SMALLER_IMAGES: &str = "load with a smaller `RuntimeOptions::max_image_side`, or raise \
+                              `ContextOptions::largest_buffer` where the adapter has more";
+const SMALLER_SUPERNET: &str = "load a smaller supernet, or raise `ContextOptions::largest_buffer` where the adapter \
+                                has more";
 
 #[cfg(test)]
 mod tests {

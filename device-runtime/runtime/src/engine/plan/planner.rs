@@ -274,7 +274,8 @@ pub(in crate::engine) fn grid(
         ("workgroups along y", y, MAX_WORKGROUPS),
     ] {
         if value > limit {
-            return Err(Error::TooLarge { place: format!("layer `{shape}`"), quantity, value, limit });
+            let (place, remedy) = (format!("layer `{shape}`"), "load a smaller supernet");
+            return Err(Error::TooLarge { place, quantity, value, limit, remedy });
         }
     }
     Ok(LayerPlan { kernel, specialisation, workgroups: [x as u32, y as u32, 1] })

@@ -63,8 +63,7 @@ impl Supernet {
     /// Checks that the pixels that are read fit into the buffers that were made at load.
     fn check_size(&self, source: Region) -> Result<(), Error> {
         let (side, max) = (self.preprocessing.side_for(source), self.options.max_image_side);
-        let Region { width, height, .. } = source;
-        if side > max { Err(Error::ImageTooLarge { width, height, side, max }) } else { Ok(()) }
+        if side > max { Err(Error::ImageTooLarge { side, max }) } else { Ok(()) }
     }
 
     fn upload_resize(&self, wanted: ResizeParameters, state: &mut ResizeState) {

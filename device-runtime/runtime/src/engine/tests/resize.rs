@@ -138,9 +138,9 @@ fn a_whole_picture_of_any_shape_is_the_same_on_the_gpu() {
         }
         let bytes = vec![0; 257 * 128];
         let error = supernet.infer(&prepared, Image::grey8(257, 128, &bytes).unwrap()).unwrap_err();
-        assert!(matches!(error, Error::ImageTooLarge { width: 257, height: 128, side: 129, max: 128 }), "{error}");
+        assert!(matches!(error, Error::ImageTooLarge { side: 129, max: 128 }), "{error}");
         let message = error.to_string();
-        assert!(message.contains("257x128") && message.contains("load with 129"), "{message}");
+        assert!(message.contains("load with 129"), "{message}");
     }
 }
 

@@ -1,6 +1,6 @@
 use super::*;
 use crate::Error;
-use crate::gpu::Backends;
+use crate::gpu::{Backends, chosen_adapter};
 use nestling_core::image::Image;
 
 fn fashion() -> (ValidatedSpace, Vec<f32>, CalibratedChild) {
@@ -21,7 +21,12 @@ fn no_adapter_says_what_was_tried_and_what_to_install() {
     assert!(text.contains("Choose one of those"), "{text}");
     let options = ContextOptions { backends: Backends::empty(), ..ContextOptions::default() };
     let text = Context::new(&options).unwrap_err().to_string();
-    assert!(text.contains("tried none") && text.contains("mesa-vulkan-drivers"), "{text}");
+    assert!(text.contains("tried none: no backend was asked for") && text.contains("Ask for one of the"), "{text}");
+    // No system has both.
+    let (elsewhere, name) = if cfg!(windows) { (Backends::METAL, "metal") } else { (Backends::DX12, "dx12") };
+    let text = Context::new(&ContextOptions::default().backends(elsewhere)).unwrap_err().to_string();
+    let here = format!("none: no {name}, this build for {} has ", std::env::consts::OS);
+    assert!(text.contains(&here) && text.contains("vulkan") && !text.contains("Install"), "{text}");
 }
 
 #[test]
@@ -31,7 +36,10 @@ fn an_adapter_is_opened_by_its_index_and_nonsense_is_refused() {
         let context = Context::new(&ContextOptions::default().adapter_name(Some(index.to_string()))).unwrap();
         assert_eq!((listed.index, context.facts()), (Some(index), listed));
     }
+    let chosen = |name: &str| chosen_adapter(&ContextOptions::default().adapter_name(Some(name.to_owned())));
+    assert_eq!(chosen("0").unwrap(), all[0]);
     for nonsense in ["", " ", &all.len().to_string(), "no such adapter"] {
+        assert_eq!(chosen(nonsense).unwrap_err().code(), "no_adapter");
         let error = Context::new(&ContextOptions::default().adapter_name(Some(nonsense.to_owned()))).unwrap_err();
         assert!(matches!(error, Error::NoAdapter { .. }), "{nonsense:?}: {error}");
     }
@@ -55,7 +63,7 @@ fn what_does_not_belong_together_is_refused() {
     let error = supernet.infer_tensor(&prepared, &[0.0; 3]).unwrap_err();
     assert!(error.to_string().contains("reads 400 values (1x20x20"), "{error}");
     let error = supernet.infer(&prepared, Image::grey8(65, 70, &[0; 65 * 70]).unwrap()).unwrap_err();
-    assert!(matches!(error, Error::ImageTooLarge { side: 65, max: 64, .. }), "{error}");
+    assert!(matches!(error, Error::ImageTooLarge { side: 65, max: 64 }), "{error}");
     let other = load(&CONTEXT, &space, &weights, &options);
     let error = other.infer_tensor(&prepared, &[0.0; 400]).unwrap_err();
     assert!(matches!(error, Error::Foreign { .. }), "{error}");
@@ -72,6 +80,7 @@ fn a_buffer_beyond_the_adapter_is_refused_before_it_is_made() {
     let options = EngineOptions { max_image_side: 16_000, ..EngineOptions::default() };
     let error = Supernet::load(&CONTEXT, &space, &weights, &preprocessing(&space), &options).unwrap_err();
     assert!(matches!(&error, Error::TooLarge { place, .. } if place.contains("image")), "{error}");
+    assert!(error.to_string().contains("smaller `RuntimeOptions::max_image_side`"), "{error}");
 }
 
 #[test]
