@@ -25,8 +25,19 @@ pub fn advice(error: &(dyn Error + 'static)) -> Option<String> {
 }
 
 fn of_data(error: &DataError) -> Option<String> {
-    let DataError::Missing { package, .. } = error else { return None };
-    Some(format!("on Debian run `apt-get install {package}`, or give the folder with --data"))
+    match error {
+        DataError::Missing { package, .. } => {
+            Some(format!("on Debian run `apt-get install {package}`, or give the folder with --data"))
+        }
+        DataError::Faults { .. } => {
+            Some("without --strict they are left out; `nestling scan PATH --out scan.json` lists all".to_owned())
+        }
+        DataError::EmptyClasses { .. } => Some("`nestling scan PATH` lists the reasons".to_owned()),
+        DataError::CacheWrite { .. } => {
+            Some("give another folder with --cache, or a smaller --cache-budget".to_owned())
+        }
+        _ => None, // `DataError` is non-exhaustive, and its other messages need no flag
+    }
 }
 
 fn of_train(error: &TrainError) -> Option<String> {

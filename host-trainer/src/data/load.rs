@@ -9,6 +9,7 @@ use super::source::{self, Source, natural_order};
 use super::split::{Candidate, Shares, split};
 use super::{LoadedData, idx_files};
 use nestling_core::image::{Fit, Preprocessing};
+use nestling_core::names::check_label;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -125,7 +126,8 @@ pub fn are_pictures(path: &Path) -> bool {
 /// # Errors
 /// As [`load()`]; files that cannot be used are none, whatever the request says of them.
 pub fn scan(path: &Path, request: &LoadRequest, progress: &dyn LoadProgress) -> Result<ScanReport, DataError> {
-    let (scanned, _) = open(path, request, progress)?;
+    // Nobody reads the squares.
+    let (scanned, _) = open(path, &request.clone().cache_bytes(0), progress)?;
     Ok(scanned.report)
 }
 
@@ -192,6 +194,7 @@ fn class_names(path: &Path, source: &dyn Source) -> Result<Vec<String>, DataErro
             return Err(DataError::UnknownClasses { part, classes: unknown });
         }
     }
+    known.iter().try_for_each(|class| check_label(class))?;
     let mut labels: Vec<String> = known.into_iter().map(str::to_owned).collect();
     labels.sort_by(|a, b| natural_order(a, b));
     if !(2..=MAX_CLASSES).contains(&labels.len()) {
@@ -239,9 +242,9 @@ impl Scanned {
             StoredPicture { entry: picture.entry, content: picture.content, size }
         });
         let stored: Vec<StoredPicture> = stored.collect();
-        let kept = (self.built.folder(), request.cache_bytes);
-        let exact = Originals::new(source.clone(), stored.clone(), &preprocessing, request.background, kept);
-        let squares = self.built.squares(source.clone(), stored, Finish { fill, is_grey })?;
+        let (room, background) = (self.built.room(), request.background);
+        let exact = Originals::new(source.clone(), stored.clone(), &preprocessing, background, room);
+        let squares = self.built.squares(source.clone(), stored, Finish { fill, is_grey });
         let is_cached = squares.is_cached();
         let store: Arc<dyn PixelStore> = Arc::new(squares);
         let labels: Vec<u16> = order.iter().map(|&at| self.classes[at]).collect();

@@ -1,5 +1,6 @@
 //! Opens every file of a source once, in several threads, and stores the squares of pictures that are new.
 
+use super::evict::{evict, mark_used};
 use super::file::PlacedFile;
 use super::index::{self, Known, KnownFile, KnownSquare, Paths, SquareIndex};
 use super::store::{Finish, Origin, Squares, StoredPicture};
@@ -44,37 +45,29 @@ pub struct Built {
     index: SquareIndex,
     paths: Paths,
     options: BuildOptions,
-    is_stored: bool,
+    /// The file of pixels, if squares are stored. Open, it stays readable whatever other processes do.
+    file: Option<Arc<PlacedFile>>,
 }
 
 impl Built {
-    /// The folder of this source's cache.
-    pub fn folder(&self) -> &Path {
-        &self.options.folder
+    /// The folder of this source's cache, and the bytes that the budget leaves beside the squares.
+    pub fn room(&self) -> (&Path, u64) {
+        let BuildOptions { folder, form, max_bytes, .. } = &self.options;
+        let squares = self.file.as_ref().map_or(0, |_| u64::from(self.index.count) * form.bytes() as u64);
+        (folder, max_bytes.saturating_sub(squares))
     }
 
-    /// The squares of some pictures: entry of the source, contents, columns and rows.
-    ///
-    /// # Errors
-    /// [`DataError::CacheRead`] if the file of pixels cannot be opened.
-    pub fn squares(
-        &self,
-        source: Arc<dyn Source>,
-        pictures: Vec<StoredPicture>,
-        finish: Finish,
-    ) -> Result<Squares, DataError> {
+    /// The squares of some pictures, which are decoded at every use if they are not stored.
+    pub fn squares(&self, source: Arc<dyn Source>, pictures: Vec<StoredPicture>, finish: Finish) -> Squares {
         let form = self.options.form;
         let places = pictures.iter().map(|picture| self.index.squares.get(&picture.content)?.place).collect();
-        let origin = match (self.is_stored, places) {
-            (true, Some(places)) => {
-                let path = self.paths.pixels(self.index.generation);
-                let file = PlacedFile::open(&path, form.bytes())
-                    .map_err(|error| DataError::CacheRead { path: path.clone(), problem: error.to_string() })?;
-                Origin::File { file, path, places }
+        let origin = match (&self.file, places) {
+            (Some(file), Some(places)) => {
+                Origin::File { file: file.clone(), path: self.paths.pixels(self.index.generation), places }
             }
             _ => Origin::Originals,
         };
-        Ok(Squares { source, form, finish, pictures, origin })
+        Squares { source, form, finish, pictures, origin }
     }
 }
 
@@ -96,9 +89,11 @@ pub fn build(
     let is_stored = source.entries().len() as u64 * options.form.bytes() as u64 <= options.max_bytes;
     let mut work = Work::start(source, &paths, &options, is_stored)?;
     work.run(options.threads, progress)?;
-    let (known, index) = work.finish()?;
+    let (known, index, file) = work.finish()?;
+    mark_used(&paths.squares());
+    evict(&folder, paths.form(), options.max_bytes);
     let opened = source.entries().iter().map(|entry| opened(&known.files[&entry.name], &index)).collect();
-    Ok(Built { opened, index, paths, options, is_stored })
+    Ok(Built { opened, index, paths, options, file: file.map(Arc::new) })
 }
 
 fn opened(file: &KnownFile, index: &SquareIndex) -> Opened {
@@ -279,18 +274,19 @@ impl<'a> Work<'a> {
     }
 
     /// The indices; a file of pixels that is mostly of no more use is written anew.
-    fn finish(self) -> Result<(Known, SquareIndex), DataError> {
+    fn finish(self) -> Result<(Known, SquareIndex, Option<PlacedFile>), DataError> {
         let mut state = self.state.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let mut stored = self.file;
         let used: BTreeSet<ContentHash> =
             state.known.files.values().filter_map(|file| file.found.as_ref().ok().copied()).collect();
-        if let Some(file) = &self.file {
+        if let Some(file) = &mut stored {
             let kept = used.iter().filter(|content| state.index.squares[*content].place.is_some()).count() as u32;
             let unused = state.index.count - kept;
             if unused > MIN_UNUSED.max(kept) {
-                compact(file, self.paths, &mut state.index, &used, self.form.bytes())?;
+                *file = compact(file, self.paths, &mut state.index, &used, self.form.bytes())?;
             }
         }
-        Ok((state.known, state.index))
+        Ok((state.known, state.index, stored))
     }
 }
 
@@ -309,14 +305,14 @@ fn open_pixels(paths: &Paths, index: &mut SquareIndex, bytes: usize) -> Result<P
     Ok(file)
 }
 
-/// Copies the squares that are used to a new file, and removes the old one.
+/// Copies the squares that are used to a new file, which it returns, and removes the old one.
 fn compact(
     file: &PlacedFile,
     paths: &Paths,
     index: &mut SquareIndex,
     used: &BTreeSet<ContentHash>,
     bytes: usize,
-) -> Result<(), DataError> {
+) -> Result<PlacedFile, DataError> {
     let (old, path) = (paths.pixels(index.generation), paths.pixels(index.generation + 1));
     let new = PlacedFile::open_to_write(&path, bytes).map_err(cannot_write(&path))?;
     let mut smaller = SquareIndex { generation: index.generation + 1, ..SquareIndex::default() };
@@ -338,5 +334,5 @@ fn compact(
     *index = smaller;
     // Others may still read from it: some systems then keep it until the next time.
     let _ = std::fs::remove_file(&old);
-    Ok(())
+    Ok(new)
 }

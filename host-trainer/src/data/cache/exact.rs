@@ -31,7 +31,7 @@ struct InputIndex {
 /// The inputs of one resolution.
 #[derive(Debug)]
 struct Inputs {
-    file: Option<PlacedFile>,
+    file: Option<Arc<PlacedFile>>,
     path: PathBuf,
     index: InputIndex,
     next: u32,
@@ -92,8 +92,8 @@ impl Originals {
         let file = match self.lock {
             Some(_) => PlacedFile::open_to_write(&pixels, bytes),
             None => PlacedFile::open(&pixels, bytes),
-        }
-        .ok();
+        };
+        let file = file.ok().map(Arc::new);
         let count = file.as_ref().and_then(|file| file.count().ok()).unwrap_or(0);
         index.inputs.retain(|_, (place, _)| u64::from(*place) < count);
         let next = index.inputs.values().map(|(place, _)| place + 1).max().unwrap_or(0);
@@ -107,16 +107,16 @@ impl Originals {
 
     /// The kept input of some contents, if it is whole.
     fn kept(&self, content: ContentHash, resolution: u32) -> Option<Vec<f32>> {
-        let mut all = self.inputs();
-        let inputs = all.entry(resolution).or_insert_with(|| self.open(resolution));
-        let &(place, sum) = inputs.index.inputs.get(&content)?;
+        let (file, place, sum) = {
+            let mut all = self.inputs();
+            let inputs = all.entry(resolution).or_insert_with(|| self.open(resolution));
+            let &(place, sum) = inputs.index.inputs.get(&content)?;
+            (inputs.file.clone()?, place, sum)
+        };
         let mut bytes = Vec::with_capacity(self.bytes(resolution));
-        let is_read = inputs.file.as_ref()?.read(place, &mut bytes).is_ok();
-        if !is_read || xxh3_64(&bytes) != sum {
-            inputs.index.inputs.remove(&content);
-            return None;
-        }
-        Some(bytes.as_chunks::<4>().0.iter().map(|value| f32::from_le_bytes(*value)).collect())
+        // One that is damaged is made again.
+        let is_whole = file.read(place, &mut bytes).is_ok() && xxh3_64(&bytes) == sum;
+        is_whole.then(|| bytes.as_chunks::<4>().0.iter().map(|value| f32::from_le_bytes(*value)).collect())
     }
 
     /// Keeps an input, if there is room.

@@ -3,6 +3,7 @@
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::path::Path;
+use std::time::SystemTime;
 
 /// Squares of so many bytes, one after the other.
 #[derive(Debug)]
@@ -53,6 +54,11 @@ impl PlacedFile {
     fn offset(&self, place: u32) -> u64 {
         u64::from(place) * self.bytes as u64
     }
+}
+
+/// Sets the time of the last change to now.
+pub(super) fn set_now(path: &Path) -> io::Result<()> {
+    OpenOptions::new().append(true).open(path)?.set_modified(SystemTime::now())
 }
 
 #[cfg(unix)]

@@ -83,6 +83,11 @@ impl Paths {
         self.folder.join(format!("known-v{VERSION}.index"))
     }
 
+    /// The name of the form's files, without an ending.
+    pub(super) fn form(&self) -> &str {
+        &self.name
+    }
+
     pub(super) fn squares(&self) -> PathBuf {
         self.folder.join(format!("{}.index", self.name))
     }

@@ -6,6 +6,7 @@
 //! an index names. A build that was interrupted therefore leaves what was there before, and goes on from there.
 
 mod build;
+mod evict;
 mod exact;
 mod file;
 mod index;

@@ -32,7 +32,7 @@ pub struct StoredPicture {
 #[derive(Debug)]
 pub(super) enum Origin {
     /// From the file of pixels: place and checksum of each picture.
-    File { file: PlacedFile, path: PathBuf, places: Vec<(u32, u64)> },
+    File { file: Arc<PlacedFile>, path: PathBuf, places: Vec<(u32, u64)> },
     /// From the originals.
     Originals,
 }

@@ -1,6 +1,7 @@
 use super::Part;
 use nestling_bundle::atomic_file::WriteError;
 use nestling_bundle::file_lock::LockError;
+use nestling_core::names::NameError;
 use nestling_pictures::{IdxError, PictureError};
 use std::io;
 use std::path::PathBuf;
@@ -185,6 +186,9 @@ pub enum DataError {
         /// The fault.
         problem: String,
     },
+    /// The name of a class cannot be shown.
+    #[error("a class cannot be called so: {0}; rename it")]
+    ClassName(#[from] NameError),
     /// A file cannot be written.
     #[error(transparent)]
     Write(#[from] WriteError),
@@ -228,6 +232,7 @@ impl DataError {
             Self::Changed { .. } => "data_changed",
             Self::CacheWrite { .. } => "data_cache_write",
             Self::CacheRead { .. } => "data_cache_read",
+            Self::ClassName(error) => error.code(),
             Self::Write(error) => error.code(),
             Self::Lock(error) => error.code(),
         }

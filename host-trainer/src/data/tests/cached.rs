@@ -160,3 +160,38 @@ fn squares_of_no_more_use_are_dropped_when_they_are_the_most() {
     assert!(old != new && !old.exists() && std::fs::metadata(&new).unwrap().len() == 6 * 768);
     assert_eq!((Count::of(&place), contents(&place.load().training)), (0, before));
 }
+
+#[test]
+fn other_forms_and_inputs_go_when_the_budget_is_spent_oldest_first() {
+    let place = Place::with_classes(6);
+    let bytes = |side: u64| 18 * side * side * 3;
+    let load = |side: u32, bytes: u64| {
+        let request = LoadRequest::new(Some(&place.data()), side, &place.cache()).cache_bytes(bytes);
+        let data = super::super::load(&request, &()).unwrap();
+        assert!(data.is_cached);
+        data
+    };
+    let names = || -> Vec<String> {
+        let folder = place.cache().read_dir().unwrap().next().unwrap().unwrap().path();
+        let names = folder.read_dir().unwrap().map(|file| file.unwrap().file_name().into_string().unwrap());
+        let mut names: Vec<String> = names.filter(|name| !name.ends_with(".index")).collect();
+        names.sort();
+        names
+    };
+    let kept = contents(&load(16, 1 << 30).training);
+    let data = load(24, 1 << 30);
+    assert!(data.test.exact_batches(16, 4).unwrap().all(|batch| batch.is_ok()));
+    drop(data);
+    assert_eq!(names().iter().filter(|name| name.ends_with(".pixels")).count(), 2);
+    assert!(names().iter().any(|name| name.starts_with("exact-")));
+    // The first is used again; then there is room for it and a bit.
+    let used_again = load(16, 1 << 30);
+    load(20, bytes(20) + bytes(16) + (40 << 10));
+    let pixels = || -> Vec<String> { names().into_iter().filter(|name| name.ends_with(".pixels")).collect() };
+    let left = pixels();
+    assert!(left.len() == 2 && left[0].contains("16x3") && left[1].contains("20x3"), "{left:?}");
+    load(20, bytes(20));
+    assert!(pixels().len() == 1 && pixels()[0].contains("20x3"), "{:?}", pixels());
+    // Whoever still reads the squares goes on.
+    assert_eq!(contents(&used_again.training), kept);
+}
