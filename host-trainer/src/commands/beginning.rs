@@ -53,7 +53,6 @@ pub struct NewRun {
     pub config: TrainConfig,
     pub beginning: Beginning,
     pub data: LoadedData,
-    pub preprocessing: Preprocessing,
 }
 
 impl BeginningArguments {
@@ -84,7 +83,7 @@ impl BeginningArguments {
         if let Some(source) = source {
             return self.start_from(&source, data, config);
         }
-        let loaded = data.load_sized(&config.space, None)?;
+        let loaded = data.load_sized(&config.space, None, None)?;
         // The pictures say what they are; IDX files of an unknown data set may lack classes.
         let data = if loaded.scan.is_some() {
             (config.space.classes, config.space.input_channels) = (loaded.training.classes, loaded.training.channels);
@@ -92,9 +91,8 @@ impl BeginningArguments {
         } else {
             loaded.for_space(&config.space)?
         };
-        let preprocessing = data.preprocessing.clone();
         config.space = self.only_one(config.space.clone().validated()?)?.definition().clone();
-        Ok(NewRun { config, beginning: Beginning::Random, data, preprocessing })
+        Ok(NewRun { config, beginning: Beginning::Random, data })
     }
 
     /// The space of the one child that is wanted, if only one is.
@@ -118,22 +116,18 @@ impl BeginningArguments {
                 None => whole(bundle, task).validated()?,
             })
         };
+        let preprocessing = Preprocessing { fit: data.fit(), ..bundle.manifest().preprocessing.clone() };
         let sizes = space_for(&task(bundle.space().input_channels, bundle.space().classes))?;
-        let loaded = data.load_sized(&sizes, Some(sizes.input_channels))?;
+        let loaded = data.load_sized(&sizes, Some(sizes.input_channels), Some(preprocessing))?;
         let space = self.only_one(space_for(&task(loaded.training.channels, loaded.training.classes))?)?;
         let weights = transferred(bundle.space(), &bundle.weights()?, &space, config.seed);
         config.space = space.definition().clone();
-        let mut preprocessing = bundle.manifest().preprocessing.clone();
-        preprocessing.fit = loaded.preprocessing.fit;
-        if preprocessing.means.len() != loaded.training.channels as usize {
-            preprocessing = loaded.preprocessing.clone();
-        }
         say(&format!("starting from {}, with a new classifier of {} classes", source.name, space.classes));
         if source.child.is_some() {
             say("its weights are those of one network: smaller children start untrained and are behind at first");
         }
         let beginning = Beginning::Weights { weights, source: source.name.clone() };
-        Ok(NewRun { config, beginning, data: loaded, preprocessing })
+        Ok(NewRun { config, beginning, data: loaded })
     }
 
     fn source(&self, path: &Path) -> Result<Source> {

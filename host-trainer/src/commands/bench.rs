@@ -52,7 +52,7 @@ impl Bench {
                 made_up(&config)?
             }
             None => {
-                let data = self.data.load_for(&config.space)?;
+                let data = self.data.load_for(&config.space, None)?;
                 (data.training, data.preprocessing)
             }
         };

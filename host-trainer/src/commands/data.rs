@@ -59,11 +59,11 @@ enum FitArgument {
 impl DataArguments {
     /// The images. Says what they are where the user might expect something else.
     pub fn load(&self) -> Result<LoadedData> {
-        self.load_as(DEFAULT_SIDE, None)
+        self.load_as(DEFAULT_SIDE, None, None)
     }
 
-    fn load_as(&self, side: u32, channels: Option<u32>) -> Result<LoadedData> {
-        let request = self.pictures.request(self.data.as_deref(), side, channels);
+    fn load_as(&self, side: u32, channels: Option<u32>, preprocessing: Option<Preprocessing>) -> Result<LoadedData> {
+        let request = self.pictures.request(self.data.as_deref(), side, channels).preprocessing(preprocessing);
         let loaded = data::load(&request, &Terminal::new())?;
         match loaded.known {
             Some(info) if info == &FASHION_MNIST => {}
@@ -91,17 +91,27 @@ impl DataArguments {
         self.data.as_deref().is_some_and(data::are_pictures)
     }
 
-    /// The images for networks of `space`.
-    pub fn load_for(&self, space: &SearchSpace) -> Result<LoadedData> {
-        Ok(self.load_sized(space, Some(space.input_channels))?.for_space(space)?)
+    /// The images for networks of `space`; of trained ones, as `preprocessing` says.
+    pub fn load_for(&self, space: &SearchSpace, preprocessing: Option<&Preprocessing>) -> Result<LoadedData> {
+        Ok(self.load_sized(space, Some(space.input_channels), preprocessing.cloned())?.for_space(space)?)
+    }
+
+    /// How a picture that is no square becomes one in a new run.
+    pub fn fit(&self) -> Fit {
+        self.pictures.fit()
     }
 
     /// The images, with as many pixels as networks of `space` read; with their own channels if none are given.
-    pub fn load_sized(&self, space: &SearchSpace, channels: Option<u32>) -> Result<LoadedData> {
+    pub fn load_sized(
+        &self,
+        space: &SearchSpace,
+        channels: Option<u32>,
+        preprocessing: Option<Preprocessing>,
+    ) -> Result<LoadedData> {
         // Random crops keep details of a larger picture.
         let largest = space.resolutions.iter().max().copied().unwrap_or(DEFAULT_SIDE);
         let side = (largest + largest * 3 / 20).next_multiple_of(STEP);
-        self.load_as(side, channels)
+        self.load_as(side, channels, preprocessing)
     }
 }
 
@@ -111,15 +121,18 @@ impl PictureArguments {
         if self.strict { Ok(report.check_strictly()?) } else { Ok(()) }
     }
 
-    fn request(&self, path: Option<&Path>, side: u32, channels: Option<u32>) -> LoadRequest {
-        let fit = match self.fit {
+    fn fit(&self) -> Fit {
+        match self.fit {
             FitArgument::Crop => Fit::Crop,
             FitArgument::Pad => Fit::Pad,
             FitArgument::Squash => Fit::Squash,
-        };
+        }
+    }
+
+    fn request(&self, path: Option<&Path>, side: u32, channels: Option<u32>) -> LoadRequest {
         LoadRequest::new(path, side, &self.cache)
             .channels(channels)
-            .fit(fit)
+            .fit(self.fit())
             .seed(self.split_seed)
             .strict(self.strict)
             .cache_bytes(self.cache_budget << 20)

@@ -39,7 +39,7 @@ impl Eval {
     pub fn run(self) -> Result<()> {
         let device = torch::initialise().device;
         let bundle = Bundle::open(&self.bundle)?;
-        let data = self.data.load_for(bundle.space())?;
+        let data = self.data.load_for(bundle.space(), Some(&bundle.manifest().preprocessing))?;
         let test = &data.test;
         let (calibration, _) = data.training.split_at(self.calibration as usize);
         let parameters = Parameters::from_values(bundle.space(), &bundle.weights()?, device);

@@ -7,12 +7,13 @@ use super::trained_run::{BUNDLE_NAME, RunArguments, TrainedRun, processors};
 use super::{bar, print_about, say, shown};
 use anyhow::Result;
 use clap::Args;
-use nestling_bundle::Bundle;
 use nestling_bundle::atomic_file::check_outputs;
+use nestling_bundle::{Bundle, GoldenPictures};
 use nestling_core::accuracy::AccuracyPredictor;
 use nestling_core::weights::WeightStorage;
+use nestling_train::data::{Dataset, to_png};
 use nestling_train::new_file::{NewFile, holds_weights};
-use nestling_train::pack::{PackOptions, pack};
+use nestling_train::pack::{GoldenSource, PackOptions, pack};
 use nestling_train::run_folder::RunFolder;
 use nestling_train::search::SearchReport;
 use serde_json::json;
@@ -43,6 +44,22 @@ pub struct Pack {
     /// Held-out images that ship with their classes, so that a device can check a child that it calibrated
     #[arg(long, default_value_t = 512)]
     check_images: usize,
+    /// Test pictures that ship as files with the trainer's answers, so that `nestling-device self-test` can compare a
+    /// device's: up to 8
+    #[arg(long, default_value_t = GoldenPictures::MAX_PICTURES)]
+    golden_pictures: usize,
+}
+
+/// The first test pictures as files: the originals where they are small, else the squares that the trainer read.
+fn golden_sources(test: &Dataset, count: usize) -> Result<Vec<GoldenSource>> {
+    let source = |index: usize| -> Result<GoldenSource> {
+        let original = test.original(index)?;
+        if let Some((name, bytes)) = original.filter(|(_, bytes)| bytes.len() <= GoldenPictures::MAX_BYTES) {
+            return Ok(GoldenSource { name, bytes });
+        }
+        Ok(GoldenSource { name: format!("test image {index}"), bytes: to_png(&test.pixels(index)?, test.side)? })
+    };
+    (0..count.min(GoldenPictures::MAX_PICTURES).min(test.len())).map(source).collect()
 }
 
 impl Pack {
@@ -68,7 +85,8 @@ impl Pack {
         }
         let bar = bar(report.chosen.len() as u64, "calibrate");
         let evaluator = run.evaluator(&weights, &run.held_out, processors());
-        let options = self.options(&run, &mut file, labels);
+        let golden = golden_sources(&run.data.test, self.golden_pictures)?;
+        let options = self.options(&run, &mut file, labels, golden);
         let written = pack(&evaluator, &report, options, file, &|done| bar.set_position(done as u64))?;
         bar.finish_and_clear();
         if let Err(why) = folder.add_packed(written.network_id()) {
@@ -82,7 +100,13 @@ impl Pack {
         self.show(&output, &written)
     }
 
-    fn options(&self, run: &TrainedRun, file: &mut NewFile, labels: Vec<String>) -> PackOptions {
+    fn options(
+        &self,
+        run: &TrainedRun,
+        file: &mut NewFile,
+        labels: Vec<String>,
+        golden: Vec<GoldenSource>,
+    ) -> PackOptions {
         let config = &run.checkpoint.config;
         let latency_tables = latency_tables(file, &config.space);
         let provenance = format!(
@@ -100,7 +124,7 @@ impl Pack {
             calibration_images: self.calibration_images,
             check_images: self.check_images,
             latency_tables,
-            golden: Vec::new(),
+            golden,
         }
     }
 

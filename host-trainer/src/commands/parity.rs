@@ -32,7 +32,7 @@ impl Parity {
     pub fn run(self) -> Result<()> {
         torch::initialise();
         let bundle = Bundle::open(&self.bundle)?;
-        let data = self.data.load_for(bundle.space())?;
+        let data = self.data.load_for(bundle.space(), Some(&bundle.manifest().preprocessing))?;
         let (calibration, _) = data.training.split_at(512);
         let (images, _) = data.test.split_at(self.images as usize);
         let bar = bar(self.children as u64 + 2, "parity");

@@ -96,20 +96,22 @@ impl Train {
         let checkpoint = folder.checkpoint()?;
         let config = self.config(checkpoint.as_ref(), device)?;
         let step = checkpoint.as_ref().map(|found| found.step);
-        let NewRun { config, beginning, data, preprocessing } = match checkpoint {
+        let NewRun { config, beginning, data } = match checkpoint {
             Some(_) if self.beginning.is_given() => bail!(
                 "the run in {} has begun: --from, --recipe, --space and --resolutions are for a new one",
                 self.run.run.display()
             ),
             Some(run) => {
-                let data = self.run.data.load_for(&config.space)?;
-                let preprocessing = run.preprocessing.clone().unwrap_or_else(|| data.preprocessing.clone());
-                NewRun { config, beginning: Beginning::Run(Box::new(run)), data, preprocessing }
+                let data = self.run.data.load_for(&config.space, run.preprocessing.as_ref())?;
+                NewRun { config, beginning: Beginning::Run(Box::new(run)), data }
             }
             None => self.beginning.start(&self.run.data, config)?,
         };
-        let images =
-            TrainingData { images: &data.training, held_out: data.held_out.as_ref(), preprocessing: &preprocessing };
+        let images = TrainingData {
+            images: &data.training,
+            held_out: data.held_out.as_ref(),
+            preprocessing: &data.preprocessing,
+        };
         let mut trainer = Trainer::new(config, beginning, &images, device)?;
         train_head(&mut trainer)?;
         let epochs = step.map(|step| folder.epochs(step)).transpose()?.unwrap_or_default();

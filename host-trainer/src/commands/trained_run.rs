@@ -46,7 +46,7 @@ impl TrainedRun {
         let device = torch::initialise().device;
         let checkpoint = folder.trained()?;
         let space = checkpoint.config.validate()?;
-        let data = arguments.data.load_for(&space)?;
+        let data = arguments.data.load_for(&space, checkpoint.preprocessing.as_ref())?;
         let fingerprint = data.training.fingerprint()?;
         if checkpoint.images.as_ref().is_some_and(|images| *images != fingerprint) {
             return Err(TrainError::OtherImages.into());

@@ -30,6 +30,9 @@ pub struct LoadRequest {
     pub channels: Option<u32>,
     /// How a picture of another shape becomes a square.
     pub fit: Fit,
+    /// How pixels become input, of a network that was trained before, `fit` included; if none, as the mean and deviation
+    /// of the training pictures say.
+    pub preprocessing: Option<Preprocessing>,
     /// The colour behind transparent pixels.
     pub background: [u8; 3],
     /// Seed of the split.
@@ -54,6 +57,7 @@ impl LoadRequest {
             side,
             channels: None,
             fit: Fit::Crop,
+            preprocessing: None,
             background: [255; 3],
             seed: 0,
             shares: Shares::default(),
@@ -67,6 +71,7 @@ impl LoadRequest {
     nestling_core::setters! {
         channels: Option<u32>,
         fit: Fit,
+        preprocessing: Option<Preprocessing>,
         background: [u8; 3],
         seed: u64,
         shares: Shares,
@@ -77,7 +82,8 @@ impl LoadRequest {
 
     fn form(&self) -> Form {
         let channels = if self.channels == Some(1) { 1 } else { 3 };
-        Form { side: self.side, channels, fit: self.fit, background: self.background }
+        let fit = self.preprocessing.as_ref().map_or(self.fit, |known| known.fit);
+        Form { side: self.side, channels, fit, background: self.background }
     }
 }
 
@@ -221,7 +227,8 @@ impl Scanned {
     fn load(self, request: &LoadRequest, source: Arc<dyn Source>) -> Result<LoadedData, DataError> {
         let is_grey = request.channels.is_none() && self.report.all_grey;
         let channels = if is_grey { 1 } else { request.form().channels };
-        let preprocessing = self.preprocessing(channels, request.fit);
+        let own = || self.preprocessing(channels, request.fit);
+        let preprocessing = request.preprocessing.clone().filter(|known| known.fits(channels)).unwrap_or_else(own);
         let fill = std::array::from_fn(|channel| {
             let mean = preprocessing.means[channel.min(preprocessing.means.len() - 1)];
             (mean * 255.0).round() as u8

@@ -219,4 +219,10 @@ impl ExactInputs for Originals {
         out.extend_from_slice(&input);
         Ok(())
     }
+
+    fn original(&self, place: u32) -> Result<(String, Vec<u8>), DataError> {
+        let picture = &self.pictures[place as usize];
+        let bytes = read_original(&*self.source, picture)?;
+        Ok((self.source.entries()[picture.entry].name.clone(), bytes))
+    }
 }

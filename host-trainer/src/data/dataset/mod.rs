@@ -76,6 +76,12 @@ pub trait ExactInputs: fmt::Debug + Send + Sync {
         resolution: u32,
         out: &mut Vec<f32>,
     ) -> Result<(), DataError>;
+
+    /// The name of a picture, and the bytes of its file.
+    ///
+    /// # Errors
+    /// [`DataError`] if the file cannot be read.
+    fn original(&self, place: u32) -> Result<(String, Vec<u8>), DataError>;
 }
 
 /// Images in memory, one after the other.
@@ -240,6 +246,14 @@ impl Dataset {
             places.iter().try_for_each(|&place| exact.read(place, preprocessing, resolution, &mut inputs))?;
             Ok(inputs)
         }))
+    }
+
+    /// The name of an image and the bytes of its file; nothing if the images are no files.
+    ///
+    /// # Errors
+    /// [`DataError`] if the file cannot be read.
+    pub fn original(&self, index: usize) -> Result<Option<(String, Vec<u8>)>, DataError> {
+        self.exact.as_ref().map(|exact| exact.original(self.places[index])).transpose()
     }
 
     /// The images at these indices.
