@@ -162,7 +162,7 @@ impl Inputs {
         if !self.may_add {
             return true;
         }
-        if !self.file.as_ref().is_some_and(|file| file.write(self.next, bytes).is_ok()) {
+        if self.file.as_ref().is_none_or(|file| file.write(self.next, bytes).is_err()) {
             return false;
         }
         self.index.inputs.insert(content, (self.next, xxh3_64(bytes)));
