@@ -91,7 +91,10 @@ pub fn build(
     work.run(options.threads, progress)?;
     let (known, index, file) = work.finish()?;
     mark_used(&paths.squares());
-    evict(&folder, paths.form(), options.max_bytes);
+    if is_stored {
+        // Where nothing is stored, such as in a scan, nothing has to make room.
+        evict(&folder, paths.form(), options.max_bytes);
+    }
     let opened = source.entries().iter().map(|entry| opened(&known.files[&entry.name], &index)).collect();
     Ok(Built { opened, index, paths, options, file: file.map(Arc::new) })
 }

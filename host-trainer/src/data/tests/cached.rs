@@ -23,6 +23,20 @@ fn a_second_load_opens_nothing_and_a_changed_picture_alone_is_opened_again() {
 }
 
 #[test]
+fn a_scan_leaves_the_squares_of_a_training_and_stores_none() {
+    let place = Place::with_classes(6);
+    let whole = contents(&place.load().training);
+    let size = std::fs::metadata(place.pixel_file()).unwrap().len();
+    // As the program scans: in a form of its own, and in the same one.
+    for side in [32, 16] {
+        let request = LoadRequest::new(Some(&place.data()), side, &place.cache());
+        assert_eq!(crate::data::scan(&place.data(), &request, &()).unwrap().pictures, 18);
+        assert_eq!((Count::of(&place), std::fs::metadata(place.pixel_file()).unwrap().len()), (0, size));
+    }
+    assert_eq!(contents(&place.load().training), whole);
+}
+
+#[test]
 fn a_changed_picture_has_its_new_pixels() {
     let place = Place::with_classes(6);
     let before = place.load();
