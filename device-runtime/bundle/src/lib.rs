@@ -22,6 +22,7 @@ pub mod file_lock;
 mod header;
 mod identity;
 mod images;
+mod magic;
 mod manifest;
 mod profile;
 mod read;
