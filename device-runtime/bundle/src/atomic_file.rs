@@ -11,7 +11,7 @@ mod target;
 mod tests;
 
 pub use check::{check_bundle_output, check_outputs, check_writable};
-pub use check::{is_standard_output, is_written_in_place, replaced_file};
+pub use check::{is_standard_error, is_standard_output, is_written_in_place, replaced_file};
 pub use error::WriteError;
 pub use read::{read_at_most, read_text};
 

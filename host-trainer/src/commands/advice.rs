@@ -71,6 +71,9 @@ fn of_fleet(error: &FleetError) -> Option<String> {
     if let FleetError::Stale { .. } = error {
         return Some("measure with `nestling-device profile BUNDLE --out FILE`".to_owned());
     }
+    if let FleetError::NotReplaceable { .. } = error {
+        return Some("give --output".to_owned());
+    }
     if let FleetError::File(error) = error {
         return of_new_file(error);
     }

@@ -6,7 +6,7 @@ use clap::Args;
 use nestling_core::space::SearchSpace;
 use nestling_train::data::{self, FASHION_MNIST, LoadedData};
 use nestling_train::label_file::read_labels;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The data set of a command.
 #[derive(Args, Debug)]
@@ -18,6 +18,16 @@ pub struct DataArguments {
 }
 
 impl DataArguments {
+    /// The folders that are read.
+    pub fn inputs(&self) -> Vec<PathBuf> {
+        match &self.data {
+            // One of the files, for its folder.
+            Some(file) if file.is_file() => vec![file.parent().unwrap_or(Path::new("")).join(".")],
+            Some(folder) => vec![folder.clone()],
+            None => FASHION_MNIST.folders.iter().map(PathBuf::from).collect(),
+        }
+    }
+
     /// The images. Says what they are where the user might expect something else.
     pub fn load(&self) -> Result<LoadedData> {
         let loaded = data::load(self.data.as_deref())?;
@@ -52,6 +62,11 @@ pub struct LabelArguments {
 }
 
 impl LabelArguments {
+    /// The file that is read.
+    pub fn inputs(&self) -> Vec<PathBuf> {
+        self.labels.iter().cloned().collect()
+    }
+
     /// One name for each of `classes` classes. Says so if they are only numbers.
     pub fn labels(&self, data: &LoadedData, classes: u32) -> Result<Vec<String>> {
         if let Some(path) = &self.labels {

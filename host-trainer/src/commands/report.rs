@@ -1,10 +1,10 @@
 //! `report`: the page of a demo.
 
 use super::data::DataArguments;
-use super::{print_about, shown};
+use super::{print, reserve, shown};
 use anyhow::Result;
 use clap::Args;
-use nestling_bundle::atomic_file::check_writable;
+use nestling_bundle::atomic_file::check_outputs;
 use nestling_train::data::LoadedData;
 use nestling_train::report;
 use serde_json::json;
@@ -32,12 +32,14 @@ impl Report {
         // Without the demo there is something else to be told.
         let is_told = self.output.is_some() || self.demo.is_dir();
         let output = self.output.unwrap_or_else(|| self.demo.join("report.html"));
+        reserve(&output, self.json);
         if is_told {
-            check_writable(&output)?;
+            let inputs = [report::inputs(&self.demo), self.data.inputs()].concat();
+            check_outputs([&*output], inputs.iter().map(PathBuf::as_path))?;
         }
         let data = if report::has_samples(&self.demo) { Some(self.data.load()?) } else { None };
         let name = data.as_ref().map_or("the images of its run", LoadedData::name);
         report::write(&self.demo, name, data.as_ref().map(|data| &data.test), &output)?;
-        print_about(&output, self.json, &json!({ "report": shown(&output) }), || output.display().to_string())
+        print(self.json, &json!({ "report": shown(&output) }), || output.display().to_string())
     }
 }

@@ -4,6 +4,7 @@ use super::trained_run::RunArguments;
 use super::{bar, print, say};
 use anyhow::{Context, Result};
 use clap::Args;
+use nestling_bundle::atomic_file::read_text;
 use nestling_train::run_folder::RunFolder;
 use nestling_train::torch;
 use nestling_train::train::{Checkpoint, EpochReport, TrainConfig, Trainer};
@@ -39,6 +40,9 @@ pub struct Train {
     print_config: bool,
 }
 
+/// Most bytes of a configuration.
+const MAX_CONFIG_BYTES: u64 = 1 << 20;
+
 impl Train {
     /// Runs the command.
     pub fn run(self) -> Result<()> {
@@ -49,7 +53,10 @@ impl Train {
             return print(self.run.json, &config, || text);
         }
         say(&format!("training on {choice}"));
-        let folder = RunFolder::create(&self.run.run)?;
+        let folder = RunFolder::create(
+            &self.run.run,
+            &[self.run.data.inputs(), self.config.iter().cloned().collect()].concat(),
+        )?;
         let _lock = folder.lock("nestling train")?;
         let (mut trainer, mut epochs) = self.start(&folder, choice.device)?;
         let last = self.stop_after.unwrap_or(u32::MAX).min(trainer.config().epochs);
@@ -74,7 +81,7 @@ impl Train {
     fn config(&self, run: Option<&Checkpoint>, device: Device) -> Result<TrainConfig> {
         let mut config = run.map_or_else(TrainConfig::default, |run| run.config.clone());
         if let Some(path) = &self.config {
-            let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+            let text = read_text(path, MAX_CONFIG_BYTES).with_context(|| format!("cannot read {}", path.display()))?;
             let wrong = || format!("{} is not a training configuration", path.display());
             // Alone first: only then a fault has its place in the file.
             toml::from_str::<TrainConfig>(&text).with_context(wrong)?;

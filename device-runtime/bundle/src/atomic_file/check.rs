@@ -109,6 +109,11 @@ pub fn is_standard_output(path: &Path) -> bool {
     Target::of(path).is_ok_and(|target| target == Target::StandardOutput)
 }
 
+/// Whether `path` is the standard error of this process, so that no message should be printed there.
+pub fn is_standard_error(path: &Path) -> bool {
+    Target::of(path).is_ok_and(|target| target == Target::StandardError)
+}
+
 /// Refuses a write-protected file, as a shell does, and a folder that takes no new file.
 fn may_be_replaced(file: &Path) -> io::Result<()> {
     check_protection(file)?;

@@ -253,6 +253,7 @@ mod unix {
         }
         for name in ["/dev/stderr", "/dev/null", "/dev/fd/0"] {
             assert!(!is_standard_output(Path::new(name)), "{name}");
+            assert_eq!(is_standard_error(Path::new(name)), name == "/dev/stderr");
         }
     }
 
