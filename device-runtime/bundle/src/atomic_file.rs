@@ -13,7 +13,7 @@ mod tests;
 pub use check::{check_bundle_output, check_outputs, check_writable};
 pub use check::{is_standard_error, is_standard_output, is_written_in_place, replaced_file};
 pub use error::WriteError;
-pub use read::{read_at_most, read_text};
+pub use read::{read_at_most, read_checked, read_text};
 
 use std::fs::{self, File, OpenOptions};
 use std::hash::{BuildHasher, RandomState};

@@ -1,6 +1,8 @@
 //! Files that hold images: JPEG, PNG and WebP, and with the feature `idx` those of MNIST.
 
 mod error;
+#[cfg(feature = "idx")]
+mod file_kind;
 mod format;
 #[cfg(feature = "idx")]
 mod idx;
@@ -15,6 +17,8 @@ mod rows;
 mod webp;
 
 pub use error::PictureError;
+#[cfg(feature = "idx")]
+pub use file_kind::{FileKind, kind_of};
 #[cfg(feature = "idx")]
 pub use idx::{IdxError, IdxImages, parse_idx_images, parse_idx_labels};
 #[cfg(feature = "idx")]

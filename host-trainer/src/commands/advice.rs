@@ -1,5 +1,6 @@
 //! Remedies for the library's errors, in terms of this program's commands and flags.
 
+use nestling_bundle::ProfileError;
 use nestling_train::data::DataError;
 use nestling_train::fleet::FleetError;
 use nestling_train::new_file::NewFileError;
@@ -19,14 +20,33 @@ pub fn advice(error: &(dyn Error + 'static)) -> Option<String> {
         .or_else(|| error.downcast_ref().and_then(of_run))
         .or_else(|| error.downcast_ref().and_then(of_search))
         .or_else(|| error.downcast_ref().and_then(of_fleet))
+        .or_else(|| error.downcast_ref().and_then(of_profile))
         .or_else(|| error.downcast_ref().and_then(of_new_file))
         .or_else(|| error.downcast_ref().and_then(of_pack))
         .or_else(|| error.downcast_ref().and_then(of_space_file))
 }
 
 fn of_data(error: &DataError) -> Option<String> {
-    let DataError::Missing { package, .. } = error else { return None };
+    if let DataError::TooFewImages { .. } = error {
+        return Some("set `held_out` in the TOML file of --config".to_owned());
+    }
+    let DataError::Missing { package, file, folders, .. } = error else { return None };
+    let names = || [(*file).to_owned(), format!("{file}.gz")];
+    let candidates = folders.iter().flat_map(|folder| names().map(|name| folder.join(name)));
+    // A link to nothing looks as if nothing were there.
+    if let Some((link, target)) = candidates.into_iter().find_map(|path| Some((path.clone(), path.read_link().ok()?))) {
+        return Some(format!("{} is a link to {}, which is missing", link.display(), target.display()));
+    }
     Some(format!("on Debian run `apt-get install {package}`, or give the folder with --data"))
+}
+
+fn of_profile(error: &ProfileError) -> Option<String> {
+    match error {
+        ProfileError::Damaged { .. } | ProfileError::Version { .. } | ProfileError::Inconsistent { .. } => {
+            Some("measure with `nestling-device profile BUNDLE --out FILE`".to_owned())
+        }
+        _ => None, // `ProfileError` is non-exhaustive, and its other messages need no flag
+    }
 }
 
 fn of_train(error: &TrainError) -> Option<String> {
@@ -70,6 +90,9 @@ fn of_search(error: &SearchError) -> Option<String> {
 fn of_fleet(error: &FleetError) -> Option<String> {
     if let FleetError::Stale { .. } = error {
         return Some("measure with `nestling-device profile BUNDLE --out FILE`".to_owned());
+    }
+    if let FleetError::Profile(error) = error {
+        return of_profile(error);
     }
     if let FleetError::NotReplaceable { .. } = error {
         return Some("give --output".to_owned());

@@ -4,7 +4,7 @@ use super::say;
 use anyhow::Result;
 use clap::Args;
 use nestling_core::space::SearchSpace;
-use nestling_train::data::{self, FASHION_MNIST, LoadedData};
+use nestling_train::data::{self, DataError, Dataset, FASHION_MNIST, LoadedData};
 use nestling_train::label_file::read_labels;
 use std::path::{Path, PathBuf};
 
@@ -31,6 +31,8 @@ impl DataArguments {
     /// The images. Says what they are where the user might expect something else.
     pub fn load(&self) -> Result<LoadedData> {
         let loaded = data::load(self.data.as_deref())?;
+        check_pixels("training", &loaded.training)?;
+        check_pixels("test", &loaded.test)?;
         match loaded.known {
             Some(info) if info == &FASHION_MNIST => {}
             Some(info) => say(&format!("the images are those of {}", info.name)),
@@ -50,6 +52,20 @@ impl DataArguments {
     pub fn load_for(&self, space: &SearchSpace) -> Result<LoadedData> {
         Ok(self.load()?.for_space(space)?)
     }
+}
+
+/// Refuses images without a picture: a training with them would fail late, or learn nothing.
+fn check_pixels(part: &'static str, images: &Dataset) -> Result<(), DataError> {
+    let mut pixels = Vec::new();
+    for index in 0..images.len() {
+        images.read(index, &mut pixels)?;
+        // Usually the first image ends the search.
+        if pixels.iter().any(|&pixel| pixel != pixels[0]) {
+            return Ok(());
+        }
+        pixels.truncate(1);
+    }
+    pixels.first().map_or(Ok(()), |&value| Err(DataError::Uniform { part, value }))
 }
 
 /// The names of the classes.
