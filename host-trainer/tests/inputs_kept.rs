@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{Place, fail, nestling, succeed};
+use common::{Place, fail, nestling, succeed, write_data};
 use nestling_bundle::Bundle;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -134,6 +134,20 @@ fn beside_a_file_on_standard_output_there_is_one_document() {
     assert_eq!(added["tables"], 1);
     let failed = document(nestling(["import", "--weights"]).arg(&labels), false);
     assert_eq!(failed["error"]["code"], "weights_format");
+}
+
+#[test]
+fn a_report_shows_no_other_images_than_those_of_its_run() {
+    let place = Place::new();
+    succeed(&mut place.train("demo/run"));
+    std::fs::write(place.path("demo/classified-0.json"), "{}").unwrap();
+    write_data(&place.path("other"), 5);
+    let report = |data: &str| {
+        let mut command = nestling(["report", "--demo"]);
+        fail(command.arg(place.path("demo")).arg("--data").arg(place.path(data)))
+    };
+    assert!(report("other").contains("the run was trained on other images"));
+    assert!(report("data").contains("summary.json is missing"));
 }
 
 #[test]
