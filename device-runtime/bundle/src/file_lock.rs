@@ -1,8 +1,8 @@
 //! Locks between processes that change the same file or folder.
 //!
-//! A lock is a hidden file in the folder that it protects, or beside the file. The system locks it, so it is free as soon
-//! as its process has ended, however that happened. Its text says which process holds it and since when. It is removed
-//! where the lock is given back. A file of that name with another text is somebody else's and stays as it is.
+//! A lock is a hidden file in the folder that it protects, or beside the file. The system locks it, so it is free as
+//! soon as its process has ended, however that happened. Its text says which process holds it and since when. It is
+//! removed where the lock is given back. A file of that name with another text is somebody else's and stays as it is.
 
 use crate::atomic_file::replaced_file;
 use nestling_core::names::printable;
@@ -230,9 +230,8 @@ fn describe(mut file: &File, activity: &str) -> io::Result<()> {
     file.set_len(0)?;
     file.rewind()?;
     let process = std::process::id();
-    let text = format!(
-        "{MARK}process {process} ({activity}) since {year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02} UTC\n"
-    );
+    let since = format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02} UTC");
+    let text = format!("{MARK}process {process} ({activity}) since {since}\n");
     file.write_all(text.as_bytes())
 }
 

@@ -80,8 +80,8 @@ fn unpack(mut bytes: Vec<u8>) -> Result<Vec<u8>, IdxError> {
     Ok(bytes)
 }
 
-/// Unpacks all members of a gzip file, each of which has a checksum. Other bytes may follow: tapes and some disks fill a
-/// file up with zeros, and `gzip` leaves out what is no member.
+/// Unpacks all members of a gzip file, each of which has a checksum. Other bytes may follow: tapes and some disks fill
+/// a file up with zeros, and `gzip` leaves out what is no member.
 fn gunzip(mut bytes: &[u8]) -> io::Result<Vec<u8>> {
     let mut unpacked = Vec::new();
     while bytes.starts_with(&GZIP) {

@@ -86,6 +86,9 @@ fn take_the_only_other(
     };
     move_to(name, weight.clone());
     move_to(&beside, bias);
-    adapted.notes.push(Adaptation::Classifier { found: name.clone(), usual: weight });
+    // Without the prefix of the other layers it may have its usual name.
+    if *name != weight {
+        adapted.notes.push(Adaptation::Classifier { found: name.clone(), usual: weight });
+    }
     Ok(())
 }

@@ -144,8 +144,8 @@ pub enum ImportError {
     },
     /// The classifier has other names, or is another one than a single layer.
     #[error(
-        "the classifier `{tensor}` is missing, and {}; give that of one layer the name `{tensor}`, with its bias beside \
-         it", other_matrices(*.count, .found)
+        "the classifier `{tensor}` is missing, and {}; give that of one layer the name `{tensor}`, with its bias \
+         beside it", other_matrices(*.count, .found)
     )]
     SeveralClassifiers {
         /// The source's name of its weight.

@@ -93,15 +93,15 @@ impl<'a> Machine<'a> {
             b'C' => self.bytes(|[len]: [u8; 1]| len.into())?,                       // SHORT_BINBYTES
             b'1' => drop(self.pop_to_mark()?),                                      // POP_MARK
             0x8c => self.text(|[len]: [u8; 1]| len.into())?,                        // SHORT_BINUNICODE
-            0x8d => self.text(|bytes: [u8; 8]| usize::try_from(u64::from_le_bytes(bytes)).unwrap_or(usize::MAX))?, // BINUNICODE8
-            0x8e | 0x96 => self.bytes(u64::from_le_bytes)?, // BINBYTES8, BYTEARRAY8
-            0x8f => self.push(Value::Opaque),               // EMPTY_SET
-            0x90 => self.add_to_set()?,                     // ADDITEMS
-            0x91 => self.frozen_set()?,                     // FROZENSET
-            0x92 => self.call_with_keywords()?,             // NEWOBJ_EX
-            0x93 => self.stack_global()?,                   // STACK_GLOBAL
-            0x94 => self.memoize()?,                        // MEMOIZE
-            0x95 => drop(self.array::<8>()?),               // FRAME: a hint for readers
+            0x8d => self.text(|bytes| usize::try_from(u64::from_le_bytes(bytes)).unwrap_or(usize::MAX))?, // BINUNICODE8
+            0x8e | 0x96 => self.bytes(u64::from_le_bytes)?,                         // BINBYTES8, BYTEARRAY8
+            0x8f => self.push(Value::Opaque),                                       // EMPTY_SET
+            0x90 => self.add_to_set()?,                                             // ADDITEMS
+            0x91 => self.frozen_set()?,                                             // FROZENSET
+            0x92 => self.call_with_keywords()?,                                     // NEWOBJ_EX
+            0x93 => self.stack_global()?,                                           // STACK_GLOBAL
+            0x94 => self.memoize()?,                                                // MEMOIZE
+            0x95 => drop(self.array::<8>()?),                                       // FRAME: a hint for readers
             other => return Err(self.unsupported(format!("pickle opcode {other:#04x}"))),
         }
         Ok(())

@@ -89,8 +89,8 @@ impl<'a> Machine<'a> {
             _ => return Err(self.damaged("a call of something that is not a function")),
         };
         let made = match callable {
-            Callable::Dict => return self.dict(&arguments.clone()),
-            Callable::DefaultDict => return self.dict(arguments.get(1..).unwrap_or_default()),
+            Callable::Dict => return self.dict(arguments.clone()),
+            Callable::DefaultDict => return self.dict(arguments.iter().skip(1).copied().collect()),
             Callable::RebuildQuantised => Value::Quantised,
             Callable::RebuildTensor => self.tensor(arguments)?,
             Callable::RebuildParameter => {
@@ -115,8 +115,8 @@ impl<'a> Machine<'a> {
 
     /// An empty dict, a copy of one, or a dict from a list of pairs, as Python 2 wrote it. Nothing is copied: a hostile
     /// file would ask for a thousand copies.
-    fn dict(&mut self, arguments: &[Id]) -> Result<(), WeightsError> {
-        let from = match *arguments {
+    fn dict(&mut self, arguments: Vec<Id>) -> Result<(), WeightsError> {
+        let from = match arguments[..] {
             [] => {
                 self.push(Value::Dict(Vec::new()));
                 return Ok(());

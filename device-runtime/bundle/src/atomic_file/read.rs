@@ -8,8 +8,8 @@ const BEGINNING: u64 = 4096;
 /// Reads a file that should be small: a text of settings or a report. A device such as `/dev/zero` never ends.
 ///
 /// # Errors
-/// [`io::ErrorKind::FileTooLarge`] if it holds more than `limit` bytes, [`io::ErrorKind::IsADirectory`] for a folder, or
-/// the system's error.
+/// [`io::ErrorKind::FileTooLarge`] if it holds more than `limit` bytes, [`io::ErrorKind::IsADirectory`] for a folder,
+/// or the system's error.
 pub fn read_at_most(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     read_checked(path, limit, |_| Ok(()))
 }
