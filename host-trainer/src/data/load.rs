@@ -243,7 +243,7 @@ impl Scanned {
         });
         let stored: Vec<StoredPicture> = stored.collect();
         let (room, background) = (self.built.room(), request.background);
-        let exact = Originals::new(source.clone(), stored.clone(), &preprocessing, background, room);
+        let exact = Originals::new(source.clone(), stored.clone(), background, room);
         let squares = self.built.squares(source.clone(), stored, Finish { fill, is_grey });
         let is_cached = squares.is_cached();
         let store: Arc<dyn PixelStore> = Arc::new(squares);

@@ -12,6 +12,7 @@ use tch::{Device, Kind, Tensor};
 pub struct Resizer {
     side: u32,
     crop: Crop,
+    preprocessing: Preprocessing,
     /// Factor and summand of each channel, `[1, channels, 1, 1]`: normalised is `byte * factor + summand`.
     normalisation: [Tensor; 2],
     matrices: BTreeMap<u32, Tensor>,
@@ -42,6 +43,7 @@ impl Resizer {
         Self {
             side,
             crop,
+            preprocessing: preprocessing.clone(),
             normalisation: [factor, summand],
             matrices: space.resolutions.iter().map(|&resolution| (resolution, matrix(resolution))).collect(),
             device,
@@ -72,7 +74,7 @@ impl Resizer {
         count: usize,
     ) -> impl Iterator<Item = Result<Tensor, DataError>> {
         let (side, channels) = (i64::from(resolution), i64::from(images.channels));
-        let exact = images.exact_batches(resolution, count);
+        let exact = images.exact_batches(&self.preprocessing, resolution, count);
         let copies = exact.is_none().then(|| images.batches(count));
         let exact = exact.into_iter().flatten().map(move |values| {
             Ok(Tensor::from_slice(&values?).to_device(self.device).view([-1, channels, side, side]))

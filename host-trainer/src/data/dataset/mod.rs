@@ -4,7 +4,7 @@ mod error;
 
 pub use error::DataError;
 
-use nestling_core::image::{Image, ImageError};
+use nestling_core::image::{Image, ImageError, Preprocessing};
 use nestling_core::space::SearchSpace;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -65,11 +65,17 @@ impl fmt::Display for Part {
 ///
 /// The pixels of a [`Dataset`] may be smaller copies, for training. Resized twice, a picture is another one.
 pub trait ExactInputs: fmt::Debug + Send + Sync {
-    /// Appends the network's input for one image to `out`: resized and normalised, channel by channel.
+    /// Appends the network's input for one image to `out`: fitted, resized and normalised, channel by channel.
     ///
     /// # Errors
     /// [`DataError`] if the picture cannot be read.
-    fn read(&self, place: u32, resolution: u32, out: &mut Vec<f32>) -> Result<(), DataError>;
+    fn read(
+        &self,
+        place: u32,
+        preprocessing: &Preprocessing,
+        resolution: u32,
+        out: &mut Vec<f32>,
+    ) -> Result<(), DataError>;
 
     /// The name of a picture, and the bytes of its file.
     ///
@@ -229,6 +235,7 @@ impl Dataset {
     /// pixels are the originals.
     pub fn exact_batches(
         &self,
+        preprocessing: &Preprocessing,
         resolution: u32,
         count: usize,
     ) -> Option<impl Iterator<Item = Result<Vec<f32>, DataError>>> {
@@ -236,7 +243,7 @@ impl Dataset {
         let values = (self.channels * resolution * resolution) as usize;
         Some(self.places.chunks(count.max(1)).map(move |places| {
             let mut inputs = Vec::with_capacity(places.len() * values);
-            places.iter().try_for_each(|&place| exact.read(place, resolution, &mut inputs))?;
+            places.iter().try_for_each(|&place| exact.read(place, preprocessing, resolution, &mut inputs))?;
             Ok(inputs)
         }))
     }

@@ -180,7 +180,7 @@ fn other_forms_and_inputs_go_when_the_budget_is_spent_oldest_first() {
     };
     let kept = contents(&load(16, 1 << 30).training);
     let data = load(24, 1 << 30);
-    assert!(data.test.exact_batches(16, 4).unwrap().all(|batch| batch.is_ok()));
+    assert!(data.test.exact_batches(&data.preprocessing, 16, 4).unwrap().all(|batch| batch.is_ok()));
     drop(data);
     assert_eq!(names().iter().filter(|name| name.ends_with(".pixels")).count(), 2);
     assert!(names().iter().any(|name| name.starts_with("exact-")));

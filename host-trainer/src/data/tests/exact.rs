@@ -46,8 +46,11 @@ fn all_orientations_of_one_picture_give_one_square_and_one_input() {
     assert!(used.len() == 8 && used.iter().all(|picture| (picture.width, picture.height) == (48, 32)));
     let all = [&data.training, data.held_out.as_ref().unwrap(), &data.test];
     let squares: Vec<Vec<u8>> = all.iter().flat_map(|part| contents(part)).map(|(pixels, _)| pixels).collect();
-    let inputs: Vec<Vec<f32>> =
-        all.iter().flat_map(|part| part.exact_batches(24, 1).unwrap()).map(Result::unwrap).collect();
+    let inputs: Vec<Vec<f32>> = all
+        .iter()
+        .flat_map(|part| part.exact_batches(&data.preprocessing, 24, 1).unwrap())
+        .map(Result::unwrap)
+        .collect();
     let image = Image::rgb8(48, 32, upright.as_raw()).unwrap();
     let expected: Vec<f64> = preprocess(&image, &data.preprocessing, 24);
     let is_it = |input: &&Vec<f32>| input.iter().zip(&expected).all(|(a, b)| (f64::from(*a) - b).abs() < 1e-5);
@@ -61,7 +64,7 @@ fn all_orientations_of_one_picture_give_one_square_and_one_input() {
 fn inputs_are_kept_for_the_next_child_and_the_next_process_within_a_budget() {
     let place = Place::with_classes(6);
     let inputs = |data: &LoadedData, resolution: u32| -> Vec<f32> {
-        data.test.exact_batches(resolution, 2).unwrap().flat_map(Result::unwrap).collect()
+        data.test.exact_batches(&data.preprocessing, resolution, 2).unwrap().flat_map(Result::unwrap).collect()
     };
     let data = place.load();
     let [first, other] = [16, 24].map(|resolution| inputs(&data, resolution));
@@ -74,7 +77,10 @@ fn inputs_are_kept_for_the_next_child_and_the_next_process_within_a_budget() {
     let away = |name: &str| place.folder.path().join(name.replace('/', "-"));
     move_all(&here, &away);
     assert_eq!([16, 24].map(|resolution| inputs(&data, resolution)), [first.clone(), other.clone()]);
-    assert!(data.test.exact_batches(32, 2).unwrap().next().unwrap().is_err(), "nothing was kept of it");
+    assert!(
+        data.test.exact_batches(&data.preprocessing, 32, 2).unwrap().next().unwrap().is_err(),
+        "nothing was kept of it"
+    );
     move_all(&away, &here);
     // Another one at the same time computes what it needs, to the bit, and the next one reads what the first one kept.
     let second = place.load();
@@ -95,9 +101,34 @@ fn inputs_are_the_same_without_a_place_to_keep_them() {
     let place = Place::with_classes(6);
     let read = |bytes: u64| -> Vec<f32> {
         let data = load(&place.request().cache_bytes(bytes), &()).unwrap();
-        let inputs = data.test.exact_batches(20, 3).unwrap().flat_map(Result::unwrap).collect();
-        assert_eq!(data.test.exact_batches(20, 3).unwrap().flat_map(Result::unwrap).collect::<Vec<f32>>(), inputs);
+        let inputs = data.test.exact_batches(&data.preprocessing, 20, 3).unwrap().flat_map(Result::unwrap).collect();
+        assert_eq!(
+            data.test.exact_batches(&data.preprocessing, 20, 3).unwrap().flat_map(Result::unwrap).collect::<Vec<f32>>(),
+            inputs
+        );
         inputs
     };
     assert_eq!(read(0), read(1 << 30));
+}
+
+#[test]
+fn each_preprocessing_has_inputs_of_its_own() {
+    let place = Place::with_classes(6);
+    let data = place.load();
+    let other = nestling_core::image::Preprocessing {
+        means: vec![0.0; 3],
+        standard_deviations: vec![1.0; 3],
+        centre_fraction: 0.5,
+        fit: nestling_core::image::Fit::Pad,
+    };
+    let file = std::fs::read(place.data().join(&data.pictures.as_ref().unwrap().test[0])).unwrap();
+    let image = image::load_from_memory(&file).unwrap().to_rgb8();
+    let image = Image::rgb8(image.width(), image.height(), image.as_raw()).unwrap();
+    for _ in 0..2 {
+        for preprocessing in [&data.preprocessing, &other] {
+            let input = data.test.exact_batches(preprocessing, 20, 1).unwrap().next().unwrap().unwrap();
+            let expected = preprocess(&image, preprocessing, 20);
+            assert!(input.iter().zip(&expected).all(|(a, b)| (f64::from(*a) - b).abs() < 1e-5));
+        }
+    }
 }
