@@ -4,7 +4,10 @@
 //! UTF-16, line ends of other systems, empty lines at the end. A list that could mean something else is refused with a
 //! hint.
 
+mod other_format;
+
 use nestling_core::names::{NameError, check_label};
+use other_format::other_format;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -38,6 +41,16 @@ pub enum LabelError {
         /// The line, counted from 1.
         line: usize,
     },
+    /// It is a list in another format, whose signs would become parts of the labels.
+    #[error("{path} {found}; write one label a line, without {signs}")]
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// What it is.
+        found: &'static str,
+        /// What stands between the labels.
+        signs: &'static str,
+    },
     /// A label cannot be shown.
     #[error("line {line} of {path}: {source}")]
     Label {
@@ -69,6 +82,7 @@ impl LabelError {
             Self::Read { .. } => "labels_unreadable",
             Self::Encoding { .. } => "labels_encoding",
             Self::Empty { .. } => "labels_empty_line",
+            Self::Format { .. } => "labels_format",
             Self::Label { .. } => "labels_invalid",
             Self::Count { .. } => "labels_count",
         }
@@ -86,9 +100,16 @@ pub fn read_labels(path: &Path, classes: u32) -> Result<Vec<String>, LabelError>
     let is_too_large = bytes.len() as u64 > MAX_BYTES;
     let text = decode(bytes).filter(|_| !is_too_large);
     let text = text.ok_or_else(|| LabelError::Encoding { path: path.to_owned() })?;
-    let mut labels: Vec<&str> = text.split('\n').map(str::trim).collect();
-    while labels.last().is_some_and(|label| label.is_empty()) {
-        labels.pop();
+    let mut labels = lines_of(&text, |c| c == '\n');
+    if labels.len() != classes as usize {
+        // Separators of lines and pages that few programs write.
+        let others = lines_of(&text, |c| "\n\u{b}\u{c}\u{85}\u{2028}\u{2029}".contains(c));
+        if others.len() == classes as usize {
+            labels = others;
+        }
+    }
+    if let Some((found, signs)) = other_format(&text, &labels) {
+        return Err(LabelError::Format { path: path.to_owned(), found, signs });
     }
     // The number first: it tells of files that are something else altogether.
     let lines = labels.len();
@@ -106,7 +127,18 @@ pub fn read_labels(path: &Path, classes: u32) -> Result<Vec<String>, LabelError>
     Ok(labels.into_iter().map(str::to_owned).collect())
 }
 
-/// The text without a byte-order mark, its lines ended by `\n` alone.
+/// The lines without what cannot be seen at their ends, up to the last one that is not empty.
+fn lines_of(text: &str, is_end: fn(char) -> bool) -> Vec<&str> {
+    // Of no width: spaces and joiners of words.
+    let is_unseen = |c: char| c.is_whitespace() || matches!(c, '\u{200b}' | '\u{2060}');
+    let mut labels: Vec<&str> = text.split(is_end).map(|line| line.trim_matches(is_unseen)).collect();
+    while labels.last().is_some_and(|label| label.is_empty()) {
+        labels.pop();
+    }
+    labels
+}
+
+/// The text without byte-order marks and the end mark of old systems, its lines ended by `\n` alone.
 fn decode(bytes: Vec<u8>) -> Option<String> {
     let wide = |rest: &[u8], unit: fn([u8; 2]) -> u16| {
         let (units, odd) = rest.as_chunks::<2>();
@@ -118,7 +150,9 @@ fn decode(bytes: Vec<u8>) -> Option<String> {
         [0xfe, 0xff, rest @ ..] => wide(rest, u16::from_be_bytes),
         _ => String::from_utf8(bytes).ok(),
     }?;
-    let text = text.trim_start_matches('\u{feff}');
+    // Files that were joined have such marks inside too.
+    let text = text.replace('\u{feff}', "");
+    let text = text.trim_end_matches(['\u{1a}', '\n', '\r', ' ']);
     // A zero is in no text: UTF-16 without its mark, or no text at all.
     (!text.contains('\0')).then(|| text.replace("\r\n", "\n").replace('\r', "\n"))
 }
@@ -126,20 +160,24 @@ fn decode(bytes: Vec<u8>) -> Option<String> {
 /// The likely reason why there are more or fewer lines than classes.
 fn hint(labels: &[&str], classes: usize) -> String {
     let first = labels.first().copied().unwrap_or_default();
+    let last = labels.last().copied().unwrap_or_default();
     let empty = labels.iter().filter(|label| label.is_empty()).count();
     if labels.len() == classes + 1 && is_background(first) {
         return format!("its first line, `{first}`, is a background class that these networks do not have: remove it");
     }
-    if labels.len() + 1 == classes && !is_background(first) {
+    if labels.len() == classes + 1 && is_background(last) {
+        return format!("its last line, `{last}`, is a background class that these networks do not have: remove it");
+    }
+    if labels.len() + 1 == classes && !is_background(first) && !is_background(last) {
         return "if the first class is the background, write a line for it at the top".to_owned();
     }
     if empty > 0 && labels.len() - empty == classes {
-        return format!("remove the {empty} empty lines");
+        return if empty == 1 { "remove the empty line".to_owned() } else { format!("remove the {empty} empty lines") };
     }
     if labels.len() == classes + 1 {
         return format!("its first line is `{first}`: remove it if it is a heading or a background class");
     }
-    if first.starts_with(['[', '{']) || (labels.len() < classes && first.split([',', ';']).count() >= classes) {
+    if labels.len() < classes && first.split([',', ';', '\t']).count() >= classes {
         return "write one label a line, without brackets, quotation marks and commas between them".to_owned();
     }
     "write one line for each class, in the order of the network's outputs".to_owned()
@@ -173,6 +211,14 @@ mod tests {
             "bag\rFüße\r".as_bytes(),
             "\u{feff}bag\nFüße\n\n\n  \n".as_bytes(),
             "\u{feff}\u{feff}bag \n\tFüße".as_bytes(),
+            "bag\n\u{feff}Füße\n".as_bytes(),
+            "bag\u{200b}\n\u{200b}Füße\n\u{200b}\n".as_bytes(),
+            "bag\r\nFüße\r\n\u{1a}".as_bytes(),
+            "bag\nFüße\u{1a}\r\n".as_bytes(),
+            "bag\u{c}\nFüße\u{c}\n".as_bytes(),
+            "bag\u{c}Füße".as_bytes(),
+            "bag\u{2028}Füße\u{2029}".as_bytes(),
+            "bag\u{85}Füße".as_bytes(),
             &wide(u16::to_le_bytes),
             &wide(u16::to_be_bytes),
         ] {
@@ -188,9 +234,12 @@ mod tests {
             ("name\na\nb\n", 2, "labels_count", "a heading or a background class"),
             ("a\nb\n", 3, "labels_count", "write a line for it at the top"),
             ("", 3, "labels_count", "0 lines, but there are 3 classes"),
-            ("a\n\nb\n", 2, "labels_count", "remove the 1 empty lines"),
+            ("a\n\nb\n", 2, "labels_count", "remove the empty line"),
             ("a\n\nb\n", 3, "labels_empty_line", "line 2 of "),
-            ("[\"a\", \"b\", \"c\", \"d\"]", 4, "labels_count", "write one label a line"),
+            ("a\nb\nbackground\n", 2, "labels_count", "its last line, `background`, is a background class"),
+            ("a\n\u{200b}\nb\n", 3, "labels_empty_line", "line 2 of "),
+            ("a\n\n\nb\n", 2, "labels_count", "remove the 2 empty lines"),
+            ("a\u{2028}b\nc\n", 2, "labels_invalid", "line 1 of "),
             ("a,b,c,d", 4, "labels_count", "write one label a line"),
             ("a\nb\u{1b}[2J\n", 2, "labels_invalid", "line 2 of "),
         ] {

@@ -1,6 +1,6 @@
 //! The file of a new bundle: checked and locked before work starts, so that nothing is lost unasked.
 
-use nestling_bundle::atomic_file::{WriteError, check_outputs, is_written_in_place, write_atomically};
+use nestling_bundle::atomic_file::{WriteError, check_bundle_output, is_written_in_place, write_atomically};
 use nestling_bundle::file_lock::{FileLock, LockError};
 use nestling_bundle::{Bundle, BundleError, Trained};
 use nestling_core::latency::LatencyTable;
@@ -84,8 +84,8 @@ enum Older {
 pub struct Claim<'a> {
     /// The file.
     pub path: &'a Path,
-    /// Files that are read, none of which the new one may replace.
-    pub inputs: &'a [&'a Path],
+    /// All files and folders that are read, none of which the new one may replace.
+    pub inputs: &'a [PathBuf],
     /// Whether any file may be replaced.
     pub replace: bool,
     /// The activity that other processes are told of.
@@ -105,7 +105,7 @@ impl NewFile {
         waiting: impl FnOnce(&LockError),
     ) -> Result<Self, NewFileError> {
         let path = claim.path;
-        check_outputs([path], claim.inputs.iter().copied())?;
+        check_bundle_output(path, claim.inputs.iter().map(PathBuf::as_path))?;
         let lock = FileLock::wait_for_output(path, claim.activity, waiting)?;
         let older = Older::at(path);
         let lost = match &older {

@@ -3,7 +3,7 @@
 use crate::data::DataError;
 use crate::search::SearchReport;
 use crate::train::{Checkpoint, CheckpointError, EpochReport};
-use nestling_bundle::atomic_file::{WriteError, check_writable, write_atomically};
+use nestling_bundle::atomic_file::{WriteError, check_outputs, read_text, write_atomically};
 use nestling_bundle::file_lock::{FileLock, LockError};
 use nestling_bundle::{NetworkId, ProfileError};
 use nestling_core::names::check_name;
@@ -12,7 +12,11 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-/// A folder with `checkpoint.safetensors`, `train.jsonl`, `search.json`, `packed.json`; `lock` while a process uses it.
+/// Most bytes of a text of a run: a search of a million children stays below.
+const MAX_BYTES: u64 = 1 << 30;
+
+/// A folder with `checkpoint.safetensors`, `train.jsonl`, `search.json`, `packed.json`; `.nestling-lock` while a
+/// process uses it.
 #[derive(Clone, Debug)]
 pub struct RunFolder(PathBuf);
 
@@ -65,6 +69,12 @@ pub enum RunError {
         /// The system's message.
         source: std::io::Error,
     },
+    /// A file has the name of the folder.
+    #[error("{path} is a file; give the folder of a run")]
+    NoFolder {
+        /// The file.
+        path: PathBuf,
+    },
     /// The disk did not take a file.
     #[error(transparent)]
     Write(#[from] WriteError),
@@ -88,7 +98,7 @@ impl RunError {
         match self {
             Self::Missing { .. } => "step_missing",
             Self::Damaged { .. } => "run_damaged",
-            Self::Folder { .. } => "run_folder",
+            Self::Folder { .. } | Self::NoFolder { .. } => "run_folder",
             Self::Write(error) => error.code(),
             Self::Lock(error) => error.code(),
             Self::Checkpoint(error) => error.code(),
@@ -99,15 +109,17 @@ impl RunError {
 }
 
 impl RunFolder {
-    /// Uses `path`, and makes it if it is missing. Checks that training can write its files.
+    /// Uses `path`, and makes it if it is missing. Checks that training can write its files, and that none of them is
+    /// among the `inputs`.
     ///
     /// # Errors
     /// [`RunError::Folder`] if it cannot be made, [`RunError::Write`] if a file cannot be written.
-    pub fn create(path: &Path) -> Result<Self, RunError> {
-        std::fs::create_dir_all(path).map_err(|source| RunError::Folder { path: path.to_owned(), source })?;
+    pub fn create(path: &Path, inputs: &[PathBuf]) -> Result<Self, RunError> {
         let folder = Self(path.to_owned());
-        check_writable(&folder.epochs_path())?;
-        check_writable(&folder.checkpoint_path())?;
+        folder.check_folder()?;
+        std::fs::create_dir_all(path).map_err(|source| RunError::Folder { path: path.to_owned(), source })?;
+        let files = [folder.epochs_path(), folder.checkpoint_path()];
+        check_outputs(files.iter().map(PathBuf::as_path), inputs.iter().map(PathBuf::as_path))?;
         Ok(folder)
     }
 
@@ -116,11 +128,35 @@ impl RunFolder {
         Self(path.to_owned())
     }
 
+    /// All files that the steps read and write, whether they are there or not.
+    pub fn files(&self) -> Vec<PathBuf> {
+        let Self(folder) = self;
+        vec![
+            self.checkpoint_path(),
+            self.epochs_path(),
+            self.search_path(),
+            self.packed_path(),
+            FileLock::of_folder(folder),
+        ]
+    }
+
+    /// # Errors
+    /// [`RunError::NoFolder`] if the path is a file's.
+    fn check_folder(&self) -> Result<(), RunError> {
+        let Self(folder) = self;
+        if folder.exists() && !folder.is_dir() {
+            return Err(RunError::NoFolder { path: folder.clone() });
+        }
+        Ok(())
+    }
+
     /// Keeps other processes out, as long as the value lives. None if there is no such folder.
     ///
     /// # Errors
     /// [`RunError::Lock`] at once if another process uses the folder, or no file can be made in it.
+    /// [`RunError::NoFolder`] if a file lies there.
     pub fn lock(&self, activity: &str) -> Result<Option<FileLock>, RunError> {
+        self.check_folder()?;
         if !self.0.is_dir() {
             return Ok(None);
         }
@@ -155,8 +191,12 @@ impl RunFolder {
     }
 
     /// Whether there is a checkpoint.
-    pub fn is_trained(&self) -> bool {
-        self.checkpoint_path().exists()
+    ///
+    /// # Errors
+    /// [`RunError::NoFolder`] if the path is a file's.
+    pub fn is_trained(&self) -> Result<bool, RunError> {
+        self.check_folder()?;
+        Ok(self.checkpoint_path().exists())
     }
 
     /// The checkpoint, if there is one.
@@ -164,6 +204,7 @@ impl RunFolder {
     /// # Errors
     /// [`CheckpointError`] if it is damaged.
     pub fn checkpoint(&self) -> Result<Option<Checkpoint>, RunError> {
+        self.check_folder()?;
         let path = self.checkpoint_path();
         Ok(if path.exists() { Some(Checkpoint::read(&path)?) } else { None })
     }
@@ -200,7 +241,7 @@ impl RunFolder {
     pub fn epochs(&self, step: u64) -> Result<Vec<EpochReport>, RunError> {
         let path = self.epochs_path();
         let damaged = |problem: String| RunError::Damaged { path: path.clone(), problem };
-        let text = match std::fs::read_to_string(&path) {
+        let text = match read_text(&path, MAX_BYTES) {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
             Err(error) => return Err(damaged(error.to_string())),
@@ -211,12 +252,16 @@ impl RunFolder {
         Ok(epochs)
     }
 
-    /// Checks that [`RunFolder::save_search`] will be able to write. Without the folder there is nothing to search.
+    /// Checks that [`RunFolder::save_search`] will be able to write, and will replace none of the `inputs`. Without the
+    /// folder there is nothing to search.
     ///
     /// # Errors
     /// [`RunError::Write`] if not.
-    pub fn check_search(&self) -> Result<(), RunError> {
-        if self.0.is_dir() { Ok(check_writable(&self.search_path())?) } else { Ok(()) }
+    pub fn check_search(&self, inputs: &[PathBuf]) -> Result<(), RunError> {
+        if self.0.is_dir() {
+            check_outputs([&*self.search_path()], inputs.iter().map(PathBuf::as_path))?;
+        }
+        Ok(())
     }
 
     /// Writes the report of a search.
@@ -279,7 +324,7 @@ pub fn write_json(path: &Path, value: &impl Serialize) -> Result<(), WriteError>
 /// [`RunError::Missing`] or [`RunError::Damaged`].
 pub fn read_json<T: DeserializeOwned>(path: &Path, step: Step) -> Result<T, RunError> {
     let damaged = |problem: String| RunError::Damaged { path: path.to_owned(), problem };
-    match std::fs::read_to_string(path) {
+    match read_text(path, MAX_BYTES) {
         Ok(text) => serde_json::from_str(&text).map_err(|error| damaged(error.to_string())),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             Err(RunError::Missing { path: path.to_owned(), step })

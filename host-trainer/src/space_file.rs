@@ -1,7 +1,11 @@
 //! Search spaces: a preset by its name, or a TOML file.
 
+use nestling_bundle::atomic_file::read_text;
 use nestling_core::space::{Preset, SearchSpace, SpaceError, ValidatedSpace};
 use std::path::{Path, PathBuf};
+
+/// Most bytes of a file.
+const MAX_BYTES: u64 = 1 << 20;
 
 /// The reason why a name or file gives no search space.
 #[derive(Debug, thiserror::Error)]
@@ -16,7 +20,7 @@ pub enum SpaceFileError {
         known: String,
     },
     /// The file cannot be read.
-    #[error("cannot read search space {path}: {source}")]
+    #[error("cannot read search space {path}: {source}; give a TOML file")]
     Read {
         /// The file.
         path: PathBuf,
@@ -68,8 +72,7 @@ pub fn preset_or_file(name: impl AsRef<Path>) -> Result<ValidatedSpace, SpaceFil
         let known: Vec<&str> = Preset::ALL.iter().map(|preset| preset.name).collect();
         return Err(SpaceFileError::Unknown { name: path.display().to_string(), known: known.join(", ") });
     }
-    let text =
-        std::fs::read_to_string(path).map_err(|source| SpaceFileError::Read { path: path.to_owned(), source })?;
+    let text = read_text(path, MAX_BYTES).map_err(|source| SpaceFileError::Read { path: path.to_owned(), source })?;
     let space: SearchSpace = toml::from_str(&text)
         .map_err(|error| SpaceFileError::Parse { path: path.to_owned(), problem: error.to_string() })?;
     Ok(space.resolved().validated()?)
@@ -138,6 +141,10 @@ mod tests {
             assert!(text.contains(from), "{from}");
             let message = parse(&text.replacen(from, to, 1)).unwrap_err().to_string();
             assert!(message.contains(expected), "{message}");
+        }
+        if cfg!(unix) {
+            let error = preset_or_file("/dev/zero").unwrap_err();
+            assert!(error.code() == "space_unreadable" && error.to_string().contains("more than"), "{error}");
         }
         assert!(preset_or_file("tabel1").unwrap_err().to_string().contains("presets are: table1,"));
     }

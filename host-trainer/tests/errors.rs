@@ -42,6 +42,8 @@ fn a_command_that_fails_prints_one_document_with_a_code() {
         (&["init", "--space", &space, "--labels", &text, "--output", &out], "labels_count"),
         (&["init", "--space", &space, "--child", "huge", "--output", &out], "invalid_child"),
         (&["init", "--space", &space, "--child", "random:x", "--output", &out], "other"),
+        (&["init", "--space", &space, "--child", "random:0", "--output", &out], "other"),
+        (&["train", "--run", &run, "--config", &text], "train_config"),
         (&["init", "--space", &space, "--output", &text], "output_occupied"),
         (&["import", "--weights", &text, "--output", &out], "weights_format"),
         (&["import", "--weights", &text, "--name", "../x", "--output", &out], "invalid_name"),
@@ -67,6 +69,76 @@ fn a_command_that_fails_prints_one_document_with_a_code() {
     }
     let help = succeed(&mut nestling(["init", "--help", "--json"]));
     assert!(String::from_utf8_lossy(&help.stdout).contains("Usage:"));
+}
+
+/// Each message says what is wrong where, and the remedy is one of this program.
+#[test]
+fn messages_name_the_file_and_a_remedy_of_this_program() {
+    let place = Place::new();
+    let at = |name: &str| place.path(name).to_string_lossy().into_owned();
+    let (bundle, text, data) = (place.init("my.nestling").to_string_lossy().into_owned(), at("text"), at("data"));
+    std::fs::write(&text, "a\nb\n").unwrap();
+    let message = |arguments: &[&str]| error_of(&mut nestling(arguments), 1)["message"].to_string();
+    for command in ["eval", "parity"] {
+        assert!(message(&[command, &text, "--data", &data]).contains(&text), "{command}");
+    }
+    let missing = message(&["latency", "add", &bundle, "/nope"]);
+    assert!(missing.contains("cannot read device profile /nope") && !missing.contains("Runtime::"), "{missing}");
+    let none = message(&["init", "--space", &at("space.toml"), "--child", "random:0", "--output", &at("out")]);
+    assert!(none.contains("from 1 to 1000"), "{none}");
+    let nowhere = message(&["eval", &bundle, "--data", "/nowhere"]);
+    assert!(nowhere.contains("in /nowhere; give the folder") && !nowhere.contains('['), "{nowhere}");
+}
+
+/// They have no end, and no memory holds what comes out of them.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_device_without_an_end_is_no_input() {
+    let place = Place::new();
+    let (out, zero) = (place.path("out").to_string_lossy().into_owned(), "/dev/zero");
+    let (run, space) = (place.path("run"), place.path("space.toml"));
+    let (run, space) = (run.to_string_lossy(), space.to_string_lossy());
+    for (arguments, code) in [
+        (&["spaces", zero][..], "space_unreadable"),
+        (&["cost", "--space", zero], "space_unreadable"),
+        (&["import", "--weights", zero, "--output", &out], "weights_format"),
+        (&["train", "--run", &run, "--config", zero], "io"),
+        (&["init", "--space", &space, "--labels", zero, "--output", &out], "labels_encoding"),
+    ] {
+        assert_eq!(error_of(&mut nestling(arguments), 1)["code"], code, "{arguments:?}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn faults_of_data_are_told_before_training_with_their_true_reason() {
+    let place = Place::new();
+    let images = place.path("data/train-images-idx3-ubyte");
+    let labels = place.path("data/train-labels-idx1-ubyte");
+    let (own_images, own_labels) = (std::fs::read(&images).unwrap(), std::fs::read(&labels).unwrap());
+    let train = |code: &str, words: &str| {
+        let error = error_of(&mut place.train("run"), 1);
+        assert!(error["code"] == code && error["message"].as_str().unwrap().contains(words), "{error}");
+    };
+    std::fs::write(&images, &own_labels).unwrap();
+    std::fs::write(&labels, &own_images).unwrap();
+    train("idx_malformed", "the files of images and labels seem to be swapped");
+    std::fs::write(&labels, &own_labels).unwrap();
+    std::fs::write(&images, [&own_images[..4], &[0; 4], &own_images[8..16]].concat()).unwrap();
+    train("idx_empty", "it holds none");
+    let mut grey = own_images.clone();
+    grey[16..].fill(7);
+    std::fs::write(&images, &grey).unwrap();
+    train("data_uniform", "all pixels of the training images have the value 7");
+    std::fs::remove_file(&images).unwrap();
+    std::os::unix::fs::symlink("/nowhere/images", &images).unwrap();
+    train("data_missing", "is a link to /nowhere/images, which is missing");
+    std::fs::remove_file(&images).unwrap();
+    std::fs::write(&images, &own_images).unwrap();
+    let config = place.path("config.toml");
+    let text = std::fs::read_to_string(&config).unwrap();
+    std::fs::write(&config, text.replace("held_out = 16", "held_out = 480")).unwrap();
+    train("data_too_few", "set `held_out` in the TOML file of --config");
 }
 
 #[test]

@@ -38,7 +38,7 @@ fn tables_that_are_added_at_the_same_time_are_all_there() {
             (opened.manifest().latency_tables.iter()).map(|table| table.device.adapter.clone()).collect();
         assert_eq!(found, expected, "round {round}");
     }
-    assert!(place.names("").iter().all(|name| !name.contains(".lock") && !name.contains(".tmp")));
+    assert!(place.names("").iter().all(|name| !name.contains("lock") && !name.contains(".tmp")));
 }
 
 #[test]
@@ -51,8 +51,8 @@ fn a_second_training_learns_who_has_the_run_and_a_killed_one_is_no_obstacle() {
         assert!(started.elapsed() < Duration::from_secs(120), "no checkpoint after two minutes");
         std::thread::sleep(Duration::from_millis(20));
     }
-    let text = std::fs::read_to_string(place.path("run/lock")).unwrap();
-    assert!(text.starts_with(&format!("process {} (nestling train) since 20", first.id())), "{text}");
+    let text = std::fs::read_to_string(place.path("run/.nestling-lock")).unwrap();
+    assert!(text.starts_with(&format!("nestling lock: process {} (nestling train) since 20", first.id())), "{text}");
     for mut second in [place.train("run"), place.search("run"), place.step("pack", "run")] {
         let message = fail(&mut second);
         let owner = format!("in use by process {} (nestling train) since 20", first.id());
@@ -60,10 +60,10 @@ fn a_second_training_learns_who_has_the_run_and_a_killed_one_is_no_obstacle() {
     }
     first.kill().unwrap();
     first.wait().unwrap();
-    assert!(place.path("run/lock").exists(), "a killed process leaves its file");
+    assert!(place.path("run/.nestling-lock").exists(), "a killed process leaves its file");
     let output = succeed(place.train("run").args(["--epochs", "100000", "--stop-after", "1"]));
     assert!(String::from_utf8_lossy(&output.stderr).contains("going on after epoch"), "{output:?}");
-    assert!(!place.names("run").contains(&"lock".to_owned()));
+    assert!(!place.names("run").contains(&".nestling-lock".to_owned()));
 }
 
 #[test]

@@ -1,18 +1,19 @@
 //! Files that are either whole or absent: written under a temporary name, synced, then renamed.
 //!
 //! A pipe or a device has no name to be replaced: it is written in place. [`check_outputs`] tells before any work starts
-//! what cannot be written.
+//! what cannot be written. [`read_text`] and [`read_at_most`] read small files within a bound.
 
 mod check;
 mod error;
+mod read;
 mod target;
 #[cfg(test)]
 mod tests;
 
-pub use check::{
-    check_apart, check_outputs, check_writable, is_printed, is_standard_output, is_written_in_place, replaced_file,
-};
+pub use check::{check_apart, check_bundle_output, check_outputs, check_writable};
+pub use check::{is_printed, is_standard_error, is_standard_output, is_written_in_place, replaced_file};
 pub use error::WriteError;
+pub use read::{read_at_most, read_checked, read_text};
 
 use std::fs::{self, File, OpenOptions};
 use std::hash::{BuildHasher, RandomState};
@@ -28,7 +29,8 @@ const MAX_STEM_BYTES: usize = 200;
 /// Writes `path` whole, or not at all.
 ///
 /// A replaced file keeps its permissions, and where possible its owner. A link stays: the file that it names is
-/// replaced. A pipe or a device, such as `/dev/stdout`, is written in place.
+/// replaced. A pipe or a device, such as `/dev/stdout`, is written in place. Another hard link of a replaced file keeps
+/// the old contents: only this name gets the new ones.
 ///
 /// # Errors
 /// [`WriteError`] if the folder is missing or read-only, the file is write-protected, or the disk is full. The
@@ -37,11 +39,16 @@ pub fn write_atomically(path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Re
     match Target::of(path).map_err(|source| WriteError::new(path, source))? {
         Target::StandardOutput => fill_all(io::stdout().lock(), fill),
         Target::StandardError => fill_all(io::stderr().lock(), fill),
+        Target::StandardInput => return Err(WriteError::new(path, is_standard_input())),
         // Appending leaves what was written there before, if it is a file after all.
         Target::InPlace => OpenOptions::new().append(true).open(path).and_then(|file| fill_all(file, fill)),
         Target::Replaced(file) => return replace(&file, fill).map_err(|source| WriteError::new(path, source)),
     }
     .map_err(|source| WriteError::in_place(path, source))
+}
+
+fn is_standard_input() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, "it is standard input, which is only read")
 }
 
 fn fill_all(to: impl Write, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {

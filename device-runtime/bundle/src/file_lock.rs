@@ -1,16 +1,19 @@
 //! Locks between processes that change the same file or folder.
 //!
-//! A lock is a file beside what it protects. The system locks it, so it is free as soon as its process has ended, however
-//! that happened. Its text says which process holds it and since when. It is removed where the lock is given back.
+//! A lock is a hidden file in the folder that it protects, or beside the file. The system locks it, so it is free as
+//! soon as its process has ended, however that happened. Its text says which process holds it and since when. It is
+//! removed where the lock is given back. A file of that name with another text is somebody else's and stays as it is.
 
 use crate::atomic_file::replaced_file;
 use nestling_core::names::printable;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::{Duration, Instant, SystemTime};
 use time::UtcDateTime;
+use xxhash_rust::xxh3::xxh3_64;
 
 /// Time between two tries.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -18,6 +21,12 @@ const PAUSE: Duration = Duration::from_millis(20);
 const PATIENCE: Duration = Duration::from_secs(1);
 /// Bytes that are read of another process's lock file.
 const MAX_TEXT: u64 = 1000;
+/// The lock file of a folder.
+const FOLDER_LOCK: &str = ".nestling-lock";
+/// How the text of each lock file begins.
+const MARK: &str = "nestling lock: ";
+/// Bytes of a file's name that its lock file's name repeats: most systems take 255.
+const MAX_STEM_BYTES: usize = 200;
 
 /// The reason why a lock was not taken.
 #[derive(Debug, thiserror::Error)]
@@ -32,12 +41,24 @@ pub enum LockError {
         owner: String,
     },
     /// The lock file cannot be made or locked.
-    #[error("cannot lock {path}: {source}; it must be possible to write files beside it")]
+    #[error("cannot lock {path} with {lock}: {source}; it must be possible to write files in that folder")]
     File {
         /// The file or folder that is protected.
         path: PathBuf,
+        /// The lock file.
+        lock: PathBuf,
         /// The system's words.
         source: io::Error,
+    },
+    /// Something else has the name of the lock file.
+    #[error("cannot lock {path}: {lock} {found}; give that another name or move it away")]
+    Occupied {
+        /// The file or folder that is protected.
+        path: PathBuf,
+        /// The name of the lock file.
+        lock: PathBuf,
+        /// What lies there.
+        found: &'static str,
     },
 }
 
@@ -47,6 +68,7 @@ impl LockError {
         match self {
             Self::Held { .. } => "lock_held",
             Self::File { .. } => "lock_file",
+            Self::Occupied { .. } => "lock_occupied",
         }
     }
 }
@@ -61,28 +83,33 @@ pub struct FileLock {
 }
 
 impl FileLock {
-    /// Takes the lock of a folder, whose file is called `lock`.
+    /// Takes the lock of a folder, whose file is [`FileLock::of_folder`].
     ///
     /// # Errors
     /// [`LockError::Held`] at once if another process has it.
     pub fn try_folder(folder: &Path, activity: &str) -> Result<Self, LockError> {
-        Self::try_file(&folder.join("lock"), folder, activity)
+        Self::try_file(&Self::of_folder(folder), folder, activity)
+    }
+
+    /// The lock file of a folder.
+    pub fn of_folder(folder: &Path) -> PathBuf {
+        folder.join(FOLDER_LOCK)
     }
 
     /// Takes the lock of a file that will be replaced; waits until other processes have given it back. `waiting` is
     /// called once if that takes long. None for what is written in place.
     ///
     /// # Errors
-    /// [`LockError::File`] if the lock file cannot be made or locked.
+    /// [`LockError::File`] if the lock file cannot be made or locked, [`LockError::Occupied`] if something else lies
+    /// there.
     pub fn wait_for_output(
         output: &Path,
         activity: &str,
         waiting: impl FnOnce(&LockError),
     ) -> Result<Option<Self>, LockError> {
         let Some(file) = replaced_file(output) else { return Ok(None) };
-        let mut lock = file.into_os_string();
-        lock.push(".lock");
-        let (lock, started, mut waiting) = (PathBuf::from(lock), Instant::now(), Some(waiting));
+        let lock = file.with_file_name(lock_name(file.file_name().unwrap_or_default()));
+        let (started, mut waiting) = (Instant::now(), Some(waiting));
         loop {
             match Self::try_file(&lock, output, activity) {
                 Err(held @ LockError::Held { .. }) => {
@@ -99,8 +126,12 @@ impl FileLock {
     }
 
     fn try_file(lock: &Path, protected: &Path, activity: &str) -> Result<Self, LockError> {
-        let fail = |source| LockError::File { path: protected.to_owned(), source };
+        let fail = |source| LockError::File { path: protected.to_owned(), lock: lock.to_owned(), source };
+        let occupied = |found| LockError::Occupied { path: protected.to_owned(), lock: lock.to_owned(), found };
         loop {
+            if let Some(found) = other_kind(lock) {
+                return Err(occupied(found));
+            }
             let file = open(lock).map_err(fail)?;
             match file.try_lock() {
                 Ok(()) => {}
@@ -112,6 +143,9 @@ impl FileLock {
             }
             // The process before may have removed this file: then another one may lie there, locked by somebody else.
             if is_at(&file, lock) {
+                if !is_own(&file).map_err(fail)? {
+                    return Err(occupied("is a file with another text"));
+                }
                 // The text is for people; the lock holds without it.
                 let _ = describe(&file, activity);
                 return Ok(Self { file, lock: lock.to_owned() });
@@ -128,6 +162,36 @@ impl Drop for FileLock {
         }
         let _ = self.file.unlock();
     }
+}
+
+/// The name of the lock file of a file: hidden, and hardly one that anybody else gives.
+fn lock_name(name: &OsStr) -> OsString {
+    let hash = format!("{:016x}", xxh3_64(name.as_encoded_bytes()));
+    let stem = if name.len() > MAX_STEM_BYTES { hash.as_ref() } else { name };
+    let mut lock = OsString::from(".");
+    lock.push(stem);
+    lock.push(FOLDER_LOCK);
+    lock
+}
+
+/// What lies there, if it is no regular file.
+fn other_kind(lock: &Path) -> Option<&'static str> {
+    let kind = fs::symlink_metadata(lock).ok()?.file_type();
+    match () {
+        () if kind.is_file() => None,
+        () if kind.is_dir() => Some("is a folder"),
+        () if kind.is_symlink() => Some("is a link"),
+        () => Some("is a pipe, a socket or a device"),
+    }
+}
+
+/// Whether a lock file is new, or was left by an earlier process.
+fn is_own(mut file: &File) -> io::Result<bool> {
+    let mut text = Vec::new();
+    file.rewind()?;
+    file.take(MARK.len() as u64).read_to_end(&mut text)?;
+    // A process that was killed may have written half of it.
+    Ok(MARK.as_bytes().starts_with(&text))
 }
 
 /// Opens the lock file. One that another user left can be locked without being written.
@@ -166,9 +230,8 @@ fn describe(mut file: &File, activity: &str) -> io::Result<()> {
     file.set_len(0)?;
     file.rewind()?;
     let process = std::process::id();
-    let text = format!(
-        "process {process} ({activity}) since {year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02} UTC\n"
-    );
+    let since = format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02} UTC");
+    let text = format!("{MARK}process {process} ({activity}) since {since}\n");
     file.write_all(text.as_bytes())
 }
 
@@ -178,7 +241,7 @@ fn owner(lock: &Path) -> String {
         let mut text = String::new();
         let read = File::open(lock).and_then(|file| file.take(MAX_TEXT).read_to_string(&mut text));
         if read.is_ok() && text.ends_with('\n') {
-            return printable(text.trim()).into_owned();
+            return printable(text.trim().trim_start_matches(MARK)).into_owned();
         }
         sleep(PAUSE);
     }
@@ -206,11 +269,65 @@ mod tests {
     #[test]
     fn the_file_of_a_process_that_was_killed_is_no_obstacle() {
         let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join("lock"), "process 1 (a training) since 2020-01-01 00:00:00 UTC\n").unwrap();
-        let taken = FileLock::try_folder(folder.path(), "a test").unwrap();
-        let text = fs::read_to_string(folder.path().join("lock")).unwrap();
-        assert!(text.starts_with(&format!("process {} (a test) since", std::process::id())), "{text}");
-        drop(taken);
+        let lock = FileLock::of_folder(folder.path());
+        for left in ["", "nestl", "nestling lock: process 1 (a training) since 2020-01-01 00:00:00 UTC\n"] {
+            fs::write(&lock, left).unwrap();
+            let taken = FileLock::try_folder(folder.path(), "a test").unwrap();
+            let text = fs::read_to_string(&lock).unwrap();
+            assert!(text.starts_with(&format!("{MARK}process {} (a test) since", std::process::id())), "{text}");
+            drop(taken);
+        }
+    }
+
+    #[test]
+    fn a_file_of_somebody_else_stays_and_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let output = folder.path().join("net");
+        let beside = folder.path().join(".net.nestling-lock");
+        for lock in [FileLock::of_folder(folder.path()), beside] {
+            let take = || {
+                let taken = FileLock::wait_for_output(&output, "a test", |_| ()).map(drop);
+                taken.and_then(|()| FileLock::try_folder(folder.path(), "a test").map(drop))
+            };
+            let refused = |words: &str| {
+                let error = take().unwrap_err();
+                assert_eq!(error.code(), "lock_occupied", "{error}");
+                let message = error.to_string();
+                assert!(message.contains(&lock.display().to_string()) && message.contains(words), "{message}");
+            };
+            for text in ["x", "process 1", "my notes\nnestling lock: "] {
+                fs::write(&lock, text).unwrap();
+                refused("is a file with another text");
+                assert_eq!(fs::read_to_string(&lock).unwrap(), text);
+            }
+            fs::remove_file(&lock).unwrap();
+            fs::create_dir(&lock).unwrap();
+            refused("is a folder");
+            fs::remove_dir(&lock).unwrap();
+            #[cfg(unix)]
+            {
+                std::os::unix::fs::symlink("elsewhere", &lock).unwrap();
+                refused("is a link");
+                fs::remove_file(&lock).unwrap();
+                assert!(std::process::Command::new("mkfifo").arg(&lock).status().unwrap().success());
+                refused("is a pipe");
+                fs::remove_file(&lock).unwrap();
+            }
+            take().unwrap();
+        }
+    }
+
+    #[test]
+    fn every_name_that_a_file_may_have_can_be_locked() {
+        let folder = tempfile::tempdir().unwrap();
+        for length in [1, 199, 200, 201, 240, 252, 255] {
+            let output = folder.path().join("n".repeat(length));
+            fs::write(&output, "old").unwrap();
+            let lock = FileLock::wait_for_output(&output, "a test", |_| ()).unwrap().unwrap();
+            assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2, "{length}");
+            drop(lock);
+            fs::remove_file(&output).unwrap();
+        }
     }
 
     #[test]

@@ -13,6 +13,7 @@
 //! newer versions, which are verified and skipped.
 
 use crate::BundleError;
+use crate::magic::MAGIC;
 use std::ops::Range;
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -25,7 +26,6 @@ pub const MIN_FORMAT_VERSION: u32 = 5;
 /// Most bytes of a manifest (4 MiB): nothing larger is ever parsed.
 pub const MAX_MANIFEST_BYTES: u64 = 4 << 20;
 
-const MAGIC: [u8; 8] = *b"\x89NEST\r\n\x1a";
 /// Names of the known sections, in file order; a section's kind is its index.
 pub(super) const NAMES: [&str; 4] = ["manifest", "weights", "statistics", "images"];
 /// Kind of the manifest's section.

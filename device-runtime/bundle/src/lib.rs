@@ -24,6 +24,7 @@ mod golden;
 mod header;
 mod identity;
 mod images;
+mod magic;
 mod manifest;
 mod profile;
 mod read;

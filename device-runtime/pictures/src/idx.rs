@@ -78,12 +78,22 @@ pub enum IdxError {
         limit: u64,
     },
     /// The header contradicts the contents.
-    #[error("it is not an IDX file of {wanted}: {problem}; download it again")]
+    #[error("it is not an IDX file of {wanted}: {problem}; {remedy}")]
     Malformed {
         /// Images or labels.
         wanted: &'static str,
         /// The fault.
         problem: String,
+        /// A way to the right file.
+        remedy: &'static str,
+    },
+    /// The header is right, but there is nothing to read.
+    #[error("it is an IDX file of {wanted}, but {problem}; give a file that holds some")]
+    Empty {
+        /// Images or labels.
+        wanted: &'static str,
+        /// Which size is 0.
+        problem: &'static str,
     },
 }
 
@@ -97,6 +107,7 @@ impl IdxError {
             Self::Gzip { .. } => "idx_gzip",
             Self::TooLarge { .. } => "idx_too_large",
             Self::Malformed { .. } => "idx_malformed",
+            Self::Empty { .. } => "idx_empty",
         }
     }
 }
@@ -110,18 +121,24 @@ pub(crate) struct Kind {
 pub(crate) const IMAGES: Kind = Kind { name: "images", dimensions: 3 };
 pub(crate) const LABELS: Kind = Kind { name: "labels", dimensions: 1 };
 
+/// The remedy where one file is in the place of the other.
+const SWAPPED: &str = "the files of images and labels seem to be swapped: give each the other's name";
+
 /// The third byte of the magic of files of unsigned bytes.
 const BYTES: u8 = 8;
 
 fn header(bytes: &[u8], kind: &Kind) -> Result<Vec<u32>, IdxError> {
-    let fail = |problem: String| IdxError::Malformed { wanted: kind.name, problem };
+    let wanted = kind.name;
+    let fail = |problem: String| IdxError::Malformed { wanted, problem, remedy: "download it again" };
     let sizes = usize::from(kind.dimensions);
     let mut words = bytes.as_chunks::<4>().0.iter();
     let Some(magic) = words.next() else {
         return Err(fail(format!("{} bytes are fewer than its header", bytes.len())));
     };
     if *magic != [0, 0, BYTES, kind.dimensions] {
-        return Err(fail(other_magic(*magic)));
+        let is_other_half = matches!(magic, [0, 0, BYTES, 1 | 3]);
+        let remedy = if is_other_half { SWAPPED } else { "download it again" };
+        return Err(IdxError::Malformed { wanted, problem: other_magic(*magic), remedy });
     }
     let numbers: Vec<u32> = words.take(sizes).map(|&word| u32::from_be_bytes(word)).collect();
     if numbers.len() < sizes {
@@ -129,6 +146,10 @@ fn header(bytes: &[u8], kind: &Kind) -> Result<Vec<u32>, IdxError> {
     }
     let expected = numbers.iter().try_fold(1u64, |product, &n| product.checked_mul(u64::from(n)));
     let body = (bytes.len() - 4 - 4 * sizes) as u64;
+    if expected == Some(0) && body == 0 {
+        let problem = if numbers[0] == 0 { "it holds none" } else { "they have no pixels" };
+        return Err(IdxError::Empty { wanted, problem });
+    }
     if expected != Some(body) || numbers.contains(&0) {
         return Err(fail(format!("the header says {numbers:?}, but {body} bytes follow")));
     }
@@ -181,7 +202,15 @@ mod tests {
         assert_eq!(parse_idx_images(&bytes).unwrap_err().code(), "idx_malformed");
         let labels = [0, 0, 8, 1, 0, 0, 0, 2, 7, 9];
         assert_eq!(parse_idx_labels(&labels).unwrap(), [7, 9]);
-        assert!(parse_idx_images(&labels).unwrap_err().to_string().contains("it holds labels"));
+        let message = parse_idx_images(&labels).unwrap_err().to_string();
+        assert!(message.contains("it holds labels; the files of images and labels seem to be swapped"), "{message}");
+        for (sizes, problem) in [([0, 28, 28], "but it holds none"), ([2, 0, 0], "but they have no pixels")] {
+            let none: Vec<u8> =
+                [0, 0, 8, 3].into_iter().chain(sizes.iter().flat_map(|n| u32::to_be_bytes(*n))).collect();
+            let error = parse_idx_images(&none).unwrap_err();
+            assert!(error.code() == "idx_empty" && error.to_string().contains(problem), "{error}");
+        }
+        assert_eq!(parse_idx_labels(&[0, 0, 8, 1, 0, 0, 0, 0]).unwrap_err().code(), "idx_empty");
         let floats = [0, 0, 0xd, 3, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 1, 2, 3, 4];
         assert!(parse_idx_images(&floats).unwrap_err().to_string().contains("not unsigned bytes"));
     }

@@ -1,5 +1,6 @@
 //! IDX files on disk. The content decides whether a file is compressed, not its name: both programs read them here.
 
+use crate::file_kind::{GZIP, kind_of};
 use crate::idx::{IMAGES, IdxError, IdxImages, Kind, LABELS, parse_idx_images, parse_idx_labels};
 use flate2::bufread::GzDecoder;
 use std::fs::File;
@@ -10,7 +11,6 @@ use std::path::{Path, PathBuf};
 const MAX_BYTES: u64 = 2 << 30;
 /// A server that compresses a compressed file once more is common; more often is not.
 const MAX_LAYERS: usize = 3;
-const GZIP: [u8; 2] = [0x1f, 0x8b];
 
 /// The unpacked contents of a file that should be an IDX file. It may be compressed with gzip whatever its name is.
 #[derive(Clone, Debug)]
@@ -55,8 +55,9 @@ impl IdxFile {
 
     fn parse<T>(&self, kind: &Kind, parse: fn(&[u8]) -> Result<T, IdxError>) -> Result<T, IdxError> {
         parse(&self.bytes).map_err(|fault| {
-            let foreign = foreign(&self.bytes);
-            let foreign = foreign.map(|(found, remedy)| IdxError::Foreign { wanted: kind.name, found, remedy });
+            let foreign = kind_of(&self.bytes);
+            let foreign =
+                foreign.map(|found| IdxError::Foreign { wanted: kind.name, found: found.name, remedy: found.remedy });
             in_file(&self.path, foreign.unwrap_or(fault))
         })
     }
@@ -79,10 +80,11 @@ fn unpack(mut bytes: Vec<u8>) -> Result<Vec<u8>, IdxError> {
     Ok(bytes)
 }
 
-/// Unpacks all members of a gzip file. Zeros may follow, with which tapes and some disks fill a file up.
+/// Unpacks all members of a gzip file, each of which has a checksum. Other bytes may follow: tapes and some disks fill
+/// a file up with zeros, and `gzip` leaves out what is no member.
 fn gunzip(mut bytes: &[u8]) -> io::Result<Vec<u8>> {
     let mut unpacked = Vec::new();
-    while bytes.iter().any(|&byte| byte != 0) {
+    while bytes.starts_with(&GZIP) {
         let room = (MAX_BYTES + 1).saturating_sub(unpacked.len() as u64);
         let mut member = GzDecoder::new(bytes).take(room);
         member.read_to_end(&mut unpacked)?;
@@ -92,38 +94,6 @@ fn gunzip(mut bytes: &[u8]) -> io::Result<Vec<u8>> {
         bytes = member.into_inner().into_inner();
     }
     Ok(unpacked)
-}
-
-/// The kind of a file that is commonly found in the place of an IDX file, and the remedy.
-fn foreign(bytes: &[u8]) -> Option<(&'static str, &'static str)> {
-    const UNPACK: &str = "unpack it and give the file inside";
-    const OTHER: &str = "give the file that the data set ships";
-    let begins = |magic: &[u8]| bytes.starts_with(magic);
-    let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes).trim_ascii_start();
-    let says = |word: &str| text.len() >= word.len() && text[..word.len()].eq_ignore_ascii_case(word.as_bytes());
-    Some(match () {
-        () if bytes.is_empty() => ("an empty file", "download it again"),
-        () if ["<!doctype", "<html", "<head", "<body", "<?xml", "<!--"].into_iter().any(says) => {
-            ("a web page", "the download followed a wrong link; download the file itself")
-        }
-        () if says("version https://git-lfs") => ("a pointer of Git LFS", "fetch the file itself with `git lfs pull`"),
-        () if begins(&GZIP) => ("compressed more than twice", UNPACK),
-        () if begins(b"PK\x03\x04") => ("a zip archive", UNPACK),
-        () if begins(b"BZh") => ("compressed with bzip2", UNPACK),
-        () if begins(b"\xfd7zXZ\0") => ("compressed with xz", UNPACK),
-        () if begins(b"\x28\xb5\x2f\xfd") => ("compressed with zstd", UNPACK),
-        () if begins(b"7z\xbc\xaf\x27\x1c") => ("a 7z archive", UNPACK),
-        () if bytes.get(257..262) == Some(b"ustar") => ("a tar archive", UNPACK),
-        () if begins(b"\x89PNG") => ("a PNG picture", OTHER),
-        () if begins(b"\xff\xd8\xff") => ("a JPEG picture", OTHER),
-        () if begins(b"\x93NUMPY") => ("an array of NumPy", OTHER),
-        () if !text.is_empty()
-            && text.iter().take(64).all(|&byte| byte.is_ascii_graphic() || byte.is_ascii_whitespace()) =>
-        {
-            ("a text", OTHER)
-        }
-        () => return None,
-    })
 }
 
 #[cfg(test)]
@@ -153,7 +123,8 @@ mod tests {
         let packed = gzip(&TWO_LABELS);
         let parts = [gzip(&TWO_LABELS[..5]), gzip(&TWO_LABELS[5..])].concat();
         let padded = [&packed[..], &[0; 512]].concat();
-        for bytes in [&TWO_LABELS[..], &packed, &gzip(&packed), &parts, &padded] {
+        let with_garbage = [&packed[..], b"garbage"].concat();
+        for bytes in [&TWO_LABELS[..], &packed, &gzip(&packed), &parts, &padded, &with_garbage] {
             for name in ["labels", "labels.gz", "labels.v1.txt"] {
                 assert_eq!(read(name, bytes).unwrap(), [7, 9], "{name}");
             }
@@ -167,6 +138,14 @@ mod tests {
         tar[0] = 1;
         for (bytes, found) in [
             (b"".as_slice(), "an empty file"),
+            (&[0; 100], "a file of zeros"),
+            (b"\x89HDF\r\n\x1a\n", "an HDF5 file"),
+            (b"\x1c\0\0\0TFL3", "a TensorFlow Lite model"),
+            (b"\x08\x07\x12\x07pytorch", "an ONNX model"),
+            (b"PAR1\x15\x04", "a Parquet table"),
+            (b"\x80\x04\x95", "a pickle of Python"),
+            (b"\x89NEST\r\n\x1a", "a bundle of Nestling"),
+            (&gzip(b"PK\x03\x04"), "a zip archive"),
             (b"\n <!DOCTYPE html><html>", "a web page"),
             (b"\xef\xbb\xbf<HTML>", "a web page"),
             (&gzip(b"<html><body>Not found"), "a web page"),
@@ -176,7 +155,7 @@ mod tests {
             (b"\x89PNG\r\n\x1a\n", "a PNG picture"),
             (&tar, "a tar archive"),
             (b"Not Found", "a text"),
-            (&gzip(&gzip(&gzip(&gzip(&TWO_LABELS)))), "compressed more than twice"),
+            (&gzip(&gzip(&gzip(&gzip(&TWO_LABELS)))), "compressed with gzip"),
         ] {
             let error = read("labels.gz", bytes).unwrap_err();
             assert_eq!(error.code(), "idx_foreign", "{error}");
@@ -191,8 +170,8 @@ mod tests {
             let error = read("labels.gz", &packed[..length]).unwrap_err();
             assert_eq!(error.code(), "idx_gzip", "{length}: {error}");
         }
-        let behind = [&gzip(&TWO_LABELS)[..], b"garbage"].concat();
-        assert_eq!(read("labels.gz", &behind).unwrap_err().code(), "idx_gzip");
+        let half_a_member = [&packed[..], &packed[..20]].concat();
+        assert_eq!(read("labels.gz", &half_a_member).unwrap_err().code(), "idx_gzip");
         for length in 1..TWO_LABELS.len() {
             let error = read("labels", &TWO_LABELS[..length]).unwrap_err();
             assert_eq!(error.code(), "idx_malformed", "{length}: {error}");

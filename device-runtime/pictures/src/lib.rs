@@ -2,6 +2,8 @@
 
 mod error;
 mod exif;
+#[cfg(feature = "idx")]
+mod file_kind;
 mod format;
 mod header;
 #[cfg(feature = "idx")]
@@ -17,6 +19,8 @@ mod rows;
 mod webp;
 
 pub use error::PictureError;
+#[cfg(feature = "idx")]
+pub use file_kind::{FileKind, kind_of};
 #[cfg(feature = "idx")]
 pub use idx::{IdxError, IdxImages, parse_idx_images, parse_idx_labels};
 #[cfg(feature = "idx")]

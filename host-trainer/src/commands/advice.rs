@@ -1,5 +1,6 @@
 //! Remedies for the library's errors, in terms of this program's commands and flags.
 
+use nestling_bundle::ProfileError;
 use nestling_train::data::DataError;
 use nestling_train::fleet::FleetError;
 use nestling_train::new_file::NewFileError;
@@ -9,6 +10,7 @@ use nestling_train::search::SearchError;
 use nestling_train::space_file::SpaceFileError;
 use nestling_train::train::TrainError;
 use std::error::Error;
+use std::path::PathBuf;
 
 /// The remedy for one error, if the error's own message does not already name it.
 pub fn advice(error: &(dyn Error + 'static)) -> Option<String> {
@@ -19,6 +21,7 @@ pub fn advice(error: &(dyn Error + 'static)) -> Option<String> {
         .or_else(|| error.downcast_ref().and_then(of_run))
         .or_else(|| error.downcast_ref().and_then(of_search))
         .or_else(|| error.downcast_ref().and_then(of_fleet))
+        .or_else(|| error.downcast_ref().and_then(of_profile))
         .or_else(|| error.downcast_ref().and_then(of_new_file))
         .or_else(|| error.downcast_ref().and_then(of_pack))
         .or_else(|| error.downcast_ref().and_then(of_space_file))
@@ -26,9 +29,8 @@ pub fn advice(error: &(dyn Error + 'static)) -> Option<String> {
 
 fn of_data(error: &DataError) -> Option<String> {
     match error {
-        DataError::Missing { package, .. } => {
-            Some(format!("on Debian run `apt-get install {package}`, or give the folder with --data"))
-        }
+        DataError::Missing { package, file, folders, .. } => Some(of_missing(package, file, folders)),
+        DataError::TooFewImages { .. } => Some("set `held_out` in the TOML file of --config".to_owned()),
         DataError::Faults { .. } => {
             Some("without --strict they are left out; `nestling scan PATH --out scan.json` lists all".to_owned())
         }
@@ -37,6 +39,25 @@ fn of_data(error: &DataError) -> Option<String> {
             Some("give another folder with --cache, or a smaller --cache-budget".to_owned())
         }
         _ => None, // `DataError` is non-exhaustive, and its other messages need no flag
+    }
+}
+
+fn of_missing(package: &str, file: &str, folders: &[PathBuf]) -> String {
+    let names = || [file.to_owned(), format!("{file}.gz")];
+    let candidates = folders.iter().flat_map(|folder| names().map(|name| folder.join(name)));
+    // A link to nothing looks as if nothing were there.
+    if let Some((link, target)) = candidates.into_iter().find_map(|path| Some((path.clone(), path.read_link().ok()?))) {
+        return format!("{} is a link to {}, which is missing", link.display(), target.display());
+    }
+    format!("on Debian run `apt-get install {package}`, or give the folder with --data")
+}
+
+fn of_profile(error: &ProfileError) -> Option<String> {
+    match error {
+        ProfileError::Damaged { .. } | ProfileError::Version { .. } | ProfileError::Inconsistent { .. } => {
+            Some("measure with `nestling-device profile BUNDLE --out FILE`".to_owned())
+        }
+        _ => None, // `ProfileError` is non-exhaustive, and its other messages need no flag
     }
 }
 
@@ -81,6 +102,12 @@ fn of_search(error: &SearchError) -> Option<String> {
 fn of_fleet(error: &FleetError) -> Option<String> {
     if let FleetError::Stale { .. } = error {
         return Some("measure with `nestling-device profile BUNDLE --out FILE`".to_owned());
+    }
+    if let FleetError::Profile(error) = error {
+        return of_profile(error);
+    }
+    if let FleetError::NotReplaceable { .. } = error {
+        return Some("give --output".to_owned());
     }
     if let FleetError::File(error) = error {
         return of_new_file(error);

@@ -6,7 +6,9 @@ use clap::Args;
 use indicatif::ProgressBar;
 use nestling_core::image::{Fit, Preprocessing};
 use nestling_core::space::SearchSpace;
-use nestling_train::data::{self, FASHION_MNIST, LoadProgress, LoadRequest, LoadedData, ScanReport};
+use nestling_train::data::{
+    self, DataError, Dataset, FASHION_MNIST, LoadProgress, LoadRequest, LoadedData, ScanReport,
+};
 use nestling_train::label_file::read_labels;
 use std::path::{Path, PathBuf};
 
@@ -57,6 +59,16 @@ enum FitArgument {
 }
 
 impl DataArguments {
+    /// The folders that are read.
+    pub fn inputs(&self) -> Vec<PathBuf> {
+        match &self.data {
+            // One of the files, for its folder.
+            Some(file) if file.is_file() => vec![file.parent().unwrap_or(Path::new("")).join(".")],
+            Some(folder) => vec![folder.clone()],
+            None => FASHION_MNIST.folders.iter().map(PathBuf::from).collect(),
+        }
+    }
+
     /// The images. Says what they are where the user might expect something else.
     pub fn load(&self) -> Result<LoadedData> {
         self.load_as(DEFAULT_SIDE, None, None)
@@ -65,6 +77,8 @@ impl DataArguments {
     fn load_as(&self, side: u32, channels: Option<u32>, preprocessing: Option<Preprocessing>) -> Result<LoadedData> {
         let request = self.pictures.request(self.data.as_deref(), side, channels).preprocessing(preprocessing);
         let loaded = data::load(&request, &Terminal::new())?;
+        check_pixels("training", &loaded.training)?;
+        check_pixels("test", &loaded.test)?;
         match loaded.known {
             Some(info) if info == &FASHION_MNIST => {}
             Some(info) => say(&format!("the images are those of {}", info.name)),
@@ -165,6 +179,20 @@ impl Drop for Terminal {
     }
 }
 
+/// Refuses images without a picture: a training with them would fail late, or learn nothing.
+fn check_pixels(part: &'static str, images: &Dataset) -> Result<(), DataError> {
+    let mut pixels = Vec::new();
+    for index in 0..images.len() {
+        images.read(index, &mut pixels)?;
+        // Usually the first image ends the search.
+        if pixels.iter().any(|&pixel| pixel != pixels[0]) {
+            return Ok(());
+        }
+        pixels.truncate(1);
+    }
+    pixels.first().map_or(Ok(()), |&value| Err(DataError::Uniform { part, value }))
+}
+
 /// The names of the classes.
 #[derive(Args, Debug)]
 pub struct LabelArguments {
@@ -175,6 +203,11 @@ pub struct LabelArguments {
 }
 
 impl LabelArguments {
+    /// The file that is read.
+    pub fn inputs(&self) -> Vec<PathBuf> {
+        self.labels.iter().cloned().collect()
+    }
+
     /// One name for each of `classes` classes. Says so if they are only numbers.
     pub fn labels(&self, data: &LoadedData, classes: u32) -> Result<Vec<String>> {
         if let Some(path) = &self.labels {

@@ -20,6 +20,9 @@ pub fn error_code(error: &anyhow::Error) -> &'static str {
     error.chain().find_map(code).unwrap_or(Fault::OTHER)
 }
 
+/// The code of a file of a training configuration that is no TOML, or has other keys: the same as of a wrong value.
+const CONFIG: &str = "train_config";
+
 /// Tries one type of errors after the other.
 macro_rules! code_of {
     ($error:expr, $($kind:ty),+ $(,)?) => {
@@ -45,6 +48,8 @@ fn code(error: &(dyn Error + 'static)) -> Option<&'static str> {
         ExportError,
         ParityError,
     )
+    // A space's file has a type of its own.
+    .or_else(|| error.is::<toml::de::Error>().then_some(CONFIG))
     // Those of the device's crates.
     .or_else(|| Fault::code_of(error))
 }

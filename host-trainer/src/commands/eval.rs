@@ -1,7 +1,7 @@
 //! `eval`: accuracy of a bundle's children on the test images.
 
 use super::data::DataArguments;
-use super::{bar, print};
+use super::{bar, open_bundle, print};
 use anyhow::Result;
 use clap::Args;
 use nestling_bundle::Bundle;
@@ -38,7 +38,7 @@ impl Eval {
     /// Runs the command.
     pub fn run(self) -> Result<()> {
         let device = torch::initialise().device;
-        let bundle = Bundle::open(&self.bundle)?;
+        let bundle = open_bundle(&self.bundle)?;
         let data = self.data.load_for(bundle.space(), Some(&bundle.manifest().preprocessing))?;
         let test = &data.test;
         let (calibration, _) = data.training.split_at(self.calibration as usize);

@@ -1,6 +1,6 @@
 //! `export`: children as files of their own.
 
-use super::{bar, print, print_about, shown};
+use super::{bar, open_bundle, print, reserve, shown};
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 use nestling_bundle::Bundle;
@@ -79,7 +79,10 @@ impl Export {
     /// Runs the command.
     pub fn run(self) -> Result<()> {
         torch::initialise();
-        let bundle = Bundle::open(&self.bundle).with_context(|| format!("cannot use {}", self.bundle.display()))?;
+        if self.child != "all" {
+            self.output.iter().for_each(|output| reserve(output, self.json));
+        }
+        let bundle = open_bundle(&self.bundle)?;
         let plan = self.plan(&bundle)?;
         let golden = if self.golden { Some(GoldenMaker::open(&bundle, self.largest_square()?)?) } else { None };
         let bar = bar(plan.len() as u64, "export");
@@ -101,10 +104,7 @@ impl Export {
                 .map(|file| format!("wrote {} ({} bytes)\n", file["path"].as_str().unwrap_or(""), file["bytes"]))
                 .collect()
         };
-        match &plan[..] {
-            [one] => print_about(&one.path, self.json, &document, text),
-            _ => print(self.json, &document, text),
-        }
+        print(self.json, &document, text)
     }
 
     /// All files that will be written. Checks that they can be.

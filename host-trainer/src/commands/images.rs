@@ -32,18 +32,24 @@ impl Images {
     /// Runs the command.
     pub fn run(self) -> Result<()> {
         std::fs::create_dir_all(&self.output).with_context(|| format!("cannot make {}", self.output.display()))?;
-        check_outputs([&*self.output.join("class.png")], [])?;
+        let inputs = [self.data.inputs(), self.labels.inputs()].concat();
+        let inputs = || inputs.iter().map(PathBuf::as_path);
+        check_outputs([&*self.output.join("class.png")], inputs())?;
         let data = self.data.load()?;
         let test = &data.test;
-        let (mut written, mut stems) = (Vec::new(), BTreeSet::new());
+        let (mut files, mut stems) = (Vec::new(), BTreeSet::new());
         for (class, label) in self.labels.labels(&data, test.classes)?.iter().enumerate() {
             let Some(index) = test.labels.iter().position(|&found| usize::from(found) == class) else { continue };
             let mut stem = file_stem(label);
-            if !stems.insert(stem.clone()) {
+            while !stems.insert(stem.clone()) {
                 // Another label gives the same name.
                 stem = format!("{stem}-{class}");
             }
-            let path = self.output.join(format!("{stem}.png"));
+            files.push((index, self.output.join(format!("{stem}.png"))));
+        }
+        check_outputs(files.iter().map(|(_, path)| path.as_path()), inputs())?;
+        let mut written = Vec::new();
+        for (index, path) in files {
             let file = to_png(&test.pixels(index)?, test.side)?;
             write_atomically(&path, |writer| writer.write_all(&file))?;
             written.push(shown(&path));

@@ -2,10 +2,10 @@
 
 use super::new_bundle::{NewBundleArguments, parse_children};
 use super::new_file::latency_tables;
-use super::{bar, print_about, say, shown};
+use super::{bar, print, reserve, say, shown};
 use anyhow::{Context, Result, ensure};
 use clap::Args;
-use nestling_bundle::atomic_file::check_outputs;
+use nestling_bundle::atomic_file::check_bundle_output;
 use nestling_core::image::Preprocessing;
 use nestling_core::names::{check_name, printable};
 use nestling_train::import::{Imported, SourceModel, place, read_state_dict, source_model};
@@ -65,20 +65,21 @@ pub struct Import {
 impl Import {
     /// Runs the command.
     pub fn run(self) -> Result<()> {
+        reserve(&self.bundle.output, self.bundle.json);
         torch::initialise();
         let model = source_model(&self.model)?;
         self.name.as_deref().map_or(Ok(()), check_name)?;
-        check_outputs([&*self.bundle.output], [&*self.weights])?;
+        let inputs = self.bundle.inputs(&self.weights);
+        check_bundle_output(&self.bundle.output, inputs.iter().map(PathBuf::as_path))?;
         let state = read_state_dict(&self.weights, self.state_dict.as_deref())?;
         let imported = place(model, &state, |space| Parameters::initial_values(space, self.seed))
             .with_context(|| format!("cannot import {} as {}", self.weights.display(), model.name()))?;
         let notes: Vec<String> = imported.notes.iter().map(ToString::to_string).collect();
         notes.iter().for_each(|note| say(&format!("note: {note}")));
         let options = self.options(model, &imported)?;
-        let mut file =
-            self.bundle.replace.claim(&self.bundle.output, &[&self.weights], "nestling import", |older| {
-                holds_weights(older, &imported.space, &imported.weights)
-            })?;
+        let mut file = self.bundle.replace.claim(&self.bundle.output, &inputs, "nestling import", |older| {
+            holds_weights(older, &imported.space, &imported.weights)
+        })?;
         let options = ImportedOptions { latency_tables: latency_tables(&mut file, &imported.space), ..options };
         let (name, placed, parameters) = (options.name.clone(), imported.placed, imported.weights.len());
         let child = imported.child.child().clone();
@@ -98,7 +99,7 @@ impl Import {
             "cost": written.children().iter().find(|entry| entry.name == name).map(|entry| entry.cost),
             "children": written.children(),
         });
-        print_about(&self.bundle.output, self.bundle.json, &document, || {
+        print(self.bundle.json, &document, || {
             let path = self.bundle.output.display();
             format!(
                 "{placed} parameters of {} placed as child `{name}` ({child}) of {parameters} shared ones\nwrote {path} \

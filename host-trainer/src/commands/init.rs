@@ -2,7 +2,7 @@
 
 use super::new_bundle::{NewBundleArguments, parse_children};
 use super::new_file::latency_tables;
-use super::{bar, print_about, shown};
+use super::{bar, print, reserve, shown};
 use anyhow::Result;
 use clap::Args;
 use nestling_core::image::{Fit, Preprocessing};
@@ -46,11 +46,12 @@ fn usual_preprocessing(channels: u32) -> Preprocessing {
 impl Init {
     /// Runs the command.
     pub fn run(self) -> Result<()> {
+        reserve(&self.bundle.output, self.bundle.json);
         torch::initialise();
         let space = preset_or_file(&self.space)?;
         let children = parse_children(&space, &self.children, self.seed)?;
         let labels = self.bundle.labels(space.classes)?;
-        let inputs = [self.space.as_path()];
+        let inputs = self.bundle.inputs(&self.space);
         let mut file = self.bundle.replace.claim(&self.bundle.output, &inputs, "nestling init", |_| false)?;
         let options = UntrainedOptions {
             labels,
@@ -70,7 +71,7 @@ impl Init {
             "parameters": parameters,
             "children": written.children(),
         });
-        print_about(&self.bundle.output, self.bundle.json, &document, || {
+        print(self.bundle.json, &document, || {
             let path = self.bundle.output.display();
             format!(
                 "wrote {path} ({:.1} MB, {:.2} M shared parameters, {} untrained children); next: nestling-device bench \

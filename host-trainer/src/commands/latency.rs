@@ -2,17 +2,16 @@
 
 use super::compare_table::table;
 use super::new_file::tell_waiting;
-use super::{bar, print, print_about, shown};
-use anyhow::{Context, Result};
+use super::{bar, open_bundle, print, reserve, say, shown};
+use anyhow::Result;
 use clap::{Args, Subcommand};
-use nestling_bundle::Bundle;
 use nestling_core::latency::DeviceKey;
 use nestling_core::names::printable;
 use nestling_page::markup::utc_date;
 use nestling_train::fleet::{AddOutcome, AddRequest, AddedProfile, add_profiles, compare, list};
 use serde_json::json;
 use std::fmt::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Adds device profiles to a bundle, lists its devices, compares them.
 #[derive(Args, Debug)]
@@ -37,10 +36,6 @@ impl Latency {
             Command::Compare(command) => command.run(),
         }
     }
-}
-
-fn open(path: &Path) -> Result<Bundle> {
-    Bundle::open(path).with_context(|| format!("cannot use {}", path.display()))
 }
 
 /// Adds device profiles to the bundle, so that other devices start from them and `search --device` can use them.
@@ -75,6 +70,7 @@ struct Add {
 impl Add {
     fn run(self) -> Result<()> {
         let output = self.output.as_ref().unwrap_or(&self.bundle);
+        reserve(output, self.json);
         let request = AddRequest { bundle: &self.bundle, profiles: &self.profiles, output, replace: self.replace };
         let (added, written) = add_profiles(request, tell_waiting)?;
         added.iter().for_each(warn_of_loss);
@@ -86,7 +82,7 @@ impl Add {
             "profiles": added,
             "tables": tables,
         });
-        print_about(output, self.json, &document, || {
+        print(self.json, &document, || {
             let mut text = String::new();
             for one in &added {
                 let outcome = match one.outcome {
@@ -107,14 +103,14 @@ impl Add {
 /// A table that is newer may be left out because a clock was wrong, here or there.
 fn warn_of_loss(added: &AddedProfile) {
     if let AddOutcome::KeptNewer { measured_at } = added.outcome {
-        eprintln!(
+        say(&format!(
             "warning: {} was left out: it is dated {}, but the bundle has a table of {} dated {}; if a clock was wrong, \
              add it with --replace",
             added.profile.display(),
             utc_date(added.measured_at),
             added.device,
             utc_date(measured_at)
-        );
+        ));
     }
 }
 
@@ -131,7 +127,7 @@ struct List {
 
 impl List {
     fn run(self) -> Result<()> {
-        let rows = list(&open(&self.bundle)?);
+        let rows = list(&open_bundle(&self.bundle)?);
         print(self.json, &json!({ "devices": rows }), || {
             if rows.is_empty() {
                 return "no latency tables; add device profiles with `nestling latency add`".to_owned();
@@ -191,7 +187,7 @@ struct Compare {
 
 impl Compare {
     fn run(self) -> Result<()> {
-        let bundle = open(&self.bundle)?;
+        let bundle = open_bundle(&self.bundle)?;
         let bar = bar(1, "compare");
         let comparison = compare(&bundle, self.children as usize, self.seed, &|done, total| {
             bar.set_length(total as u64);

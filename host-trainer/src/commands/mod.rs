@@ -26,5 +26,14 @@ pub mod spaces;
 pub mod train;
 mod trained_run;
 
-use output::{bar, print, print_about, say, shown};
+use output::{bar, print, reserve, say, shown};
 pub use output::{complain, print_error};
+
+use anyhow::{Context, Result};
+use nestling_bundle::Bundle;
+use std::path::Path;
+
+/// Opens a bundle; its path is a part of the error.
+fn open_bundle(path: &Path) -> Result<Bundle> {
+    Bundle::open(path).with_context(|| format!("cannot use {}", path.display()))
+}

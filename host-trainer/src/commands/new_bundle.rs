@@ -7,7 +7,7 @@ use nestling_core::space::{Child, ValidatedSpace};
 use nestling_core::weights::WeightStorage;
 use nestling_train::label_file::read_labels;
 use rand::SeedableRng;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The file to write.
 #[derive(Args, Debug)]
@@ -29,6 +29,11 @@ pub struct NewBundleArguments {
 }
 
 impl NewBundleArguments {
+    /// The files that are read: those of the command itself, and the labels.
+    pub fn inputs(&self, own: &Path) -> Vec<PathBuf> {
+        self.labels.iter().cloned().chain([own.to_owned()]).collect()
+    }
+
     /// The labels of the file; `class 0` and so on without a file.
     pub fn labels(&self, classes: u32) -> Result<Vec<String>> {
         let Some(path) = &self.labels else {
@@ -55,7 +60,7 @@ pub fn parse_children(space: &ValidatedSpace, texts: &[String], seed: u64) -> Re
     for (index, text) in texts.iter().enumerate() {
         if let Some(count) = text.strip_prefix("random:") {
             let count: u64 = count.parse().with_context(|| format!("`{text}`: write `random:10`"))?;
-            ensure!(count <= MAX_RANDOM, "`{text}`: at most {MAX_RANDOM} random children");
+            ensure!((1..=MAX_RANDOM).contains(&count), "`{text}`: from 1 to {MAX_RANDOM} random children");
             for number in 1..=count {
                 children.push((format!("random-{number}"), parse_child(space, "random", seed + number)?));
             }

@@ -9,7 +9,7 @@ use nestling_bundle::file_lock::LockError;
 use nestling_core::latency::LatencyTable;
 use nestling_core::space::SearchSpace;
 use nestling_train::new_file::{Claim, NewFile};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Permission to replace.
 #[derive(Args, Clone, Copy, Debug)]
@@ -24,7 +24,7 @@ impl ReplaceArgument {
     pub fn claim(
         self,
         path: &Path,
-        inputs: &[&Path],
+        inputs: &[PathBuf],
         activity: &str,
         is_own: impl FnOnce(&Bundle) -> bool,
     ) -> Result<NewFile> {

@@ -7,17 +7,31 @@ use super::advice::advice;
 use super::error_code::error_code;
 use anyhow::Result;
 use indicatif::{ProgressBar, ProgressStyle};
-use nestling_bundle::atomic_file::is_standard_output;
+use nestling_bundle::atomic_file::{is_standard_error, is_standard_output};
 use nestling_core::names::printable_lines;
 use nestling_lab::documents::to_json;
 use serde::Serialize;
 use serde_json::json;
 use std::io::{self, Write};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// A file of the command goes to standard output: its document goes to standard error.
+static IS_STDOUT_TAKEN: AtomicBool = AtomicBool::new(false);
+/// Standard error holds a file or a document of the command, and nothing else.
+static IS_STDERR_TAKEN: AtomicBool = AtomicBool::new(false);
+
+/// Keeps everything else out of a standard stream that the command writes its file to, and out of the stream of its
+/// document. Each command that writes a file calls it first.
+pub(super) fn reserve(output: &Path, json: bool) {
+    let is_stdout = is_standard_output(output);
+    IS_STDOUT_TAKEN.store(is_stdout, Ordering::Relaxed);
+    IS_STDERR_TAKEN.store((is_stdout && json) || is_standard_error(output), Ordering::Relaxed);
+}
 
 /// A progress bar on standard error with rate and time to go.
 pub(super) fn bar(length: u64, label: &str) -> ProgressBar {
-    let bar = ProgressBar::new(length);
+    let bar = if IS_STDERR_TAKEN.load(Ordering::Relaxed) { ProgressBar::hidden() } else { ProgressBar::new(length) };
     let template = "{prefix:>10} [{bar:30}] {pos}/{len} {per_sec}, {eta} to go {msg}";
     if let Ok(style) = ProgressStyle::with_template(template) {
         bar.set_style(style.progress_chars("=> "));
@@ -28,7 +42,9 @@ pub(super) fn bar(length: u64, label: &str) -> ProgressBar {
 
 /// Writes a line to standard error. A closed standard error does not stop a training.
 pub(super) fn say(line: &str) {
-    let _ = writeln!(io::stderr(), "{}", printable_lines(line));
+    if !IS_STDERR_TAKEN.load(Ordering::Relaxed) {
+        let _ = writeln!(io::stderr(), "{}", printable_lines(line));
+    }
 }
 
 /// A path as text for JSON, which has no form for one that is not Unicode.
@@ -36,22 +52,12 @@ pub(super) fn shown(path: &Path) -> String {
     path.display().to_string()
 }
 
-/// Prints one JSON document, or the text that `human` writes.
+/// Prints one JSON document, or the text that `human` writes: to standard output, unless a file goes there.
 pub(super) fn print(json: bool, value: &impl Serialize, human: impl FnOnce() -> String) -> Result<()> {
-    print_to(&mut io::stdout().lock(), json, value, human)
-}
-
-/// As [`print()`], for a command that wrote to `output`: if that is standard output, nothing else goes there.
-pub(super) fn print_about(
-    output: &Path,
-    json: bool,
-    value: &impl Serialize,
-    human: impl FnOnce() -> String,
-) -> Result<()> {
-    if is_standard_output(output) {
+    if IS_STDOUT_TAKEN.load(Ordering::Relaxed) {
         print_to(&mut io::stderr().lock(), json, value, human)
     } else {
-        print(json, value, human)
+        print_to(&mut io::stdout().lock(), json, value, human)
     }
 }
 

@@ -4,10 +4,10 @@ use super::data::LabelArguments;
 use super::new_file::{ReplaceArgument, latency_tables};
 use super::search::test;
 use super::trained_run::{BUNDLE_NAME, RunArguments, TrainedRun, processors};
-use super::{bar, print_about, say, shown};
+use super::{bar, print, reserve, say, shown};
 use anyhow::Result;
 use clap::Args;
-use nestling_bundle::atomic_file::check_outputs;
+use nestling_bundle::atomic_file::check_bundle_output;
 use nestling_bundle::{Bundle, GoldenPictures};
 use nestling_core::accuracy::AccuracyPredictor;
 use nestling_core::weights::WeightStorage;
@@ -67,9 +67,11 @@ impl Pack {
     pub fn run(self) -> Result<()> {
         let folder = RunFolder::open(&self.run.run);
         let output = self.output.clone().unwrap_or_else(|| self.run.run.join(BUNDLE_NAME));
+        reserve(&output, self.run.json);
         let _lock = folder.lock_to_read("nestling pack")?;
         let mut report = folder.searched()?;
-        check_outputs([&*output], [])?;
+        let inputs = [folder.files(), self.run.data.inputs(), self.labels.inputs()].concat();
+        check_bundle_output(&output, inputs.iter().map(PathBuf::as_path))?;
         let run = TrainedRun::load(&self.run, &folder, report.calibration_images)?;
         let space = &run.space;
         let packed = folder.packed()?;
@@ -78,7 +80,7 @@ impl Pack {
                 || holds_weights(older, space, run.checkpoint.shipped_weights())
         };
         let labels = self.labels.labels(&run.data, space.classes)?;
-        let mut file = self.replace.claim(&output, &[], "nestling pack", is_own)?;
+        let mut file = self.replace.claim(&output, &inputs, "nestling pack", is_own)?;
         let weights = self.weight_storage.round(space.layout(), run.checkpoint.shipped_weights())?;
         if self.weight_storage != WeightStorage::F32 {
             test_rounded(&run, &weights, &mut report)?;
@@ -142,7 +144,7 @@ impl Pack {
             "check_images": bundle.check_images().len(),
             "latency_tables": manifest.latency_tables.len(),
         });
-        print_about(output, self.run.json, &value, || {
+        print(self.run.json, &value, || {
             let kib = bundle.file_bytes() as f64 / 1024.0;
             let kept = match manifest.latency_tables.len() {
                 0 => String::new(),

@@ -1,10 +1,9 @@
 //! `parity`: device against trainer.
 
 use super::data::DataArguments;
-use super::{bar, print};
+use super::{bar, open_bundle, print};
 use anyhow::Result;
 use clap::Args;
-use nestling_bundle::Bundle;
 use nestling_train::parity::parity;
 use nestling_train::torch;
 use std::path::PathBuf;
@@ -31,7 +30,7 @@ impl Parity {
     /// Runs the command.
     pub fn run(self) -> Result<()> {
         torch::initialise();
-        let bundle = Bundle::open(&self.bundle)?;
+        let bundle = open_bundle(&self.bundle)?;
         let data = self.data.load_for(bundle.space(), Some(&bundle.manifest().preprocessing))?;
         let (calibration, _) = data.training.split_at(512);
         let (images, _) = data.test.split_at(self.images as usize);

@@ -1,10 +1,10 @@
 //! `scan`: opens every picture of a data set and says what is wrong with which.
 
 use super::data::DataArguments;
-use super::{print_about, shown};
+use super::{print, reserve, shown};
 use anyhow::Result;
 use clap::Args;
-use nestling_bundle::atomic_file::check_writable;
+use nestling_bundle::atomic_file::check_outputs;
 use nestling_train::data::{ScanReport, write_report};
 use std::fmt::Write;
 use std::path::PathBuf;
@@ -32,14 +32,17 @@ impl Scan {
     /// Runs the command.
     pub fn run(self) -> Result<()> {
         if let Some(out) = &self.out {
-            check_writable(out)?;
+            reserve(out, self.json);
+            // An older outcome may lie among the pictures, and is none of them.
+            let is_outcome = out.extension().is_some_and(|extension| extension == "json");
+            check_outputs([&**out], (!is_outcome).then_some(&*self.path))?;
         }
         let report = DataArguments::scan(&self.path, &self.pictures)?;
         if let Some(out) = &self.out {
             write_report(&report, out)?;
         }
         let out = self.out.unwrap_or_default();
-        print_about(&out, self.json, &report, || {
+        print(self.json, &report, || {
             let mut text = text(&report);
             if !out.as_os_str().is_empty() {
                 let _ = write!(text, "everything: {}", shown(&out));

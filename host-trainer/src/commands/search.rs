@@ -63,7 +63,7 @@ impl Search {
         let stopwatch = Stopwatch::start();
         let folder = RunFolder::open(&self.run.run);
         let _lock = folder.lock("nestling search")?;
-        folder.check_search()?;
+        folder.check_search(&self.run.data.inputs())?;
         let run = TrainedRun::load(&self.run, &folder, self.calibration)?;
         let searched = self.evaluate_all(&run, workers)?;
         let space = &run.space;

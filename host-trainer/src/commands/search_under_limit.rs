@@ -1,10 +1,9 @@
 //! `search --device`, `search --budget-madds`: the whole space under a limit.
 
 use super::trained_run::{BUNDLE_NAME, RunArguments, TrainedRun};
-use super::{bar, print, say};
+use super::{bar, open_bundle, print, say};
 use anyhow::{Context, Result};
 use clap::Args;
-use nestling_bundle::Bundle;
 use nestling_core::choosing::FoundChild;
 use nestling_core::latency::DeviceKey;
 use nestling_core::metrics::{MAdds, Millis};
@@ -75,11 +74,11 @@ impl LimitArguments {
     pub fn run(&self, request: LimitRequest<'_>, run: &RunArguments, workers: usize) -> Result<()> {
         let stopwatch = Stopwatch::start();
         let folder = RunFolder::open(&run.run);
-        let is_trained = folder.is_trained();
+        let is_trained = folder.is_trained()?;
         // The found children are added to what the file holds.
         let _lock = if is_trained { folder.lock("nestling search")? } else { None };
         let trained = if is_trained {
-            folder.check_search()?;
+            folder.check_search(&[run.data.inputs(), self.bundle.iter().cloned().collect()].concat())?;
             let report = folder.searched()?;
             Some((TrainedRun::load(run, &folder, report.calibration_images)?, report))
         } else {
@@ -88,7 +87,7 @@ impl LimitArguments {
         // A limit in MAdds needs no bundle where there is a run.
         let path = self.bundle.clone().unwrap_or_else(|| run.run.join(BUNDLE_NAME));
         let bundle = if self.device.is_some() || self.bundle.is_some() || trained.is_none() {
-            Some(Bundle::open(&path).with_context(|| format!("cannot use {}", path.display()))?)
+            Some(open_bundle(&path)?)
         } else {
             None
         };

@@ -5,6 +5,7 @@ use super::trained_run::RunArguments;
 use super::{bar, print, say};
 use anyhow::{Context, Result, bail};
 use clap::Args;
+use nestling_bundle::atomic_file::read_text;
 use nestling_train::run_folder::RunFolder;
 use nestling_train::torch;
 use nestling_train::train::{Beginning, Checkpoint, EpochReport, TrainConfig, Trainer, TrainingData};
@@ -42,6 +43,9 @@ pub struct Train {
     print_config: bool,
 }
 
+/// Most bytes of a configuration.
+const MAX_CONFIG_BYTES: u64 = 1 << 20;
+
 impl Train {
     /// Runs the command.
     pub fn run(self) -> Result<()> {
@@ -52,7 +56,10 @@ impl Train {
             return print(self.run.json, &config, || text);
         }
         say(&format!("training on {choice}"));
-        let folder = RunFolder::create(&self.run.run)?;
+        let folder = RunFolder::create(
+            &self.run.run,
+            &[self.run.data.inputs(), self.config.iter().cloned().collect()].concat(),
+        )?;
         let _lock = folder.lock("nestling train")?;
         let (mut trainer, mut epochs) = self.start(&folder, choice.device)?;
         let last = self.stop_after.unwrap_or(u32::MAX).min(trainer.config().epochs);
@@ -78,7 +85,7 @@ impl Train {
         let recipe = || self.beginning.recipe(&self.run.data).config();
         let mut config = run.map_or_else(recipe, |run| run.config.clone());
         if let Some(path) = &self.config {
-            let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+            let text = read_text(path, MAX_CONFIG_BYTES).with_context(|| format!("cannot read {}", path.display()))?;
             let wrong = || format!("{} is not a training configuration", path.display());
             // Alone first: only then a fault has its place in the file.
             toml::from_str::<TrainConfig>(&text).with_context(wrong)?;

@@ -1,5 +1,6 @@
 use super::FleetError;
 use crate::new_file::{Claim, NewFile, NewFileError};
+use nestling_bundle::atomic_file::is_written_in_place;
 use nestling_bundle::file_lock::LockError;
 use nestling_bundle::{Bundle, DeviceProfile};
 use nestling_core::latency::{DeviceKey, LatencyTable};
@@ -69,12 +70,18 @@ pub fn add_profiles(
     let AddRequest { bundle: path, profiles, output, replace } = request;
     let of_bundle = |source| FleetError::Bundle { path: path.to_owned(), source: Box::new(source) };
     let open = || Bundle::open(path).map_err(of_bundle);
-    let network = open()?.network_id();
-    let inputs: Vec<&Path> = profiles.iter().map(PathBuf::as_path).collect();
+    // A stream is read once, and has no file that could be replaced.
+    let (is_stream, bundle_path) = (is_written_in_place(path), path.to_owned());
+    if is_stream && output == path {
+        return Err(FleetError::NotReplaceable { path: path.to_owned() });
+    }
+    let first = open()?;
+    let network = first.network_id();
+    let inputs = [profiles, if is_stream { std::slice::from_ref(&bundle_path) } else { &[] }].concat();
     let claim = Claim { path: output, inputs: &inputs, replace, activity: "nestling latency add" };
     let file = NewFile::claim(claim, |older| older.network_id() == network, waiting)?;
     // Read under the lock: another process may have added a table meanwhile.
-    let bundle = open()?;
+    let bundle = if is_stream { first } else { open()? };
     let mut tables = bundle.manifest().latency_tables.clone();
     let mut all = Vec::new();
     for profile in profiles {

@@ -16,6 +16,12 @@ pub enum FleetError {
         /// The reason.
         source: Box<BundleError>,
     },
+    /// The bundle comes from a pipe, a device or an open file of a process.
+    #[error("{path} is not a file by its own name, so it cannot be replaced; name a file to write")]
+    NotReplaceable {
+        /// The bundle.
+        path: PathBuf,
+    },
     /// A profile cannot be read.
     #[error(transparent)]
     Profile(#[from] ProfileError),
@@ -69,6 +75,7 @@ impl FleetError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Bundle { source, .. } => source.code(),
+            Self::NotReplaceable { .. } => "bundle_not_replaceable",
             Self::Profile(error) => error.code(),
             Self::Stale { stale, .. } => stale.code(),
             Self::Name { source, .. } => source.code(),

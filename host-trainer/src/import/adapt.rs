@@ -1,7 +1,9 @@
 //! Foreign ways to write the same network: words and prefixes that wrappers add to names, and names of other libraries.
 
+use super::classifier::find_classifier;
 use super::{Adaptation, ImportError, Naming, SourceModel, SourceTensor, StateDict, source_names};
 use nestling_core::space::Network;
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Words that PyTorch's wrappers put into names, at any place.
@@ -13,9 +15,9 @@ const MAX_PREFIXES: usize = 100;
 pub(super) struct Adapted<'a> {
     pub naming: &'static dyn Naming,
     /// The tensors with the prefix, without it.
-    pub tensors: BTreeMap<String, &'a SourceTensor>,
+    pub tensors: Named<'a>,
     /// The other tensors.
-    pub beside: BTreeMap<String, &'a SourceTensor>,
+    pub beside: Named<'a>,
     /// Tensors of the model that are there.
     pub found: usize,
     pub notes: Vec<Adaptation>,
@@ -65,10 +67,12 @@ pub(super) fn adapt<'a>(
         notes.push(Adaptation::Stripped { words, count: stripped });
     }
     notes.extend(naming.remark().map(|remark| Adaptation::Naming { remark }));
-    Ok(Adapted { naming, tensors, beside, found, notes })
+    let mut adapted = Adapted { naming, tensors, beside, found, notes };
+    find_classifier(model, network, &mut adapted)?;
+    Ok(adapted)
 }
 
-type Named<'a> = BTreeMap<String, &'a SourceTensor>;
+type Named<'a> = BTreeMap<String, Cow<'a, SourceTensor>>;
 
 /// The tensors without the words of wrappers in their names, those words, and the number of names that had one.
 fn unwrapped(tensors: &BTreeMap<String, SourceTensor>) -> (Named<'_>, Vec<String>, usize) {
@@ -79,11 +83,11 @@ fn unwrapped(tensors: &BTreeMap<String, SourceTensor>) -> (Named<'_>, Vec<String
         let (inside, kept): (Vec<&str>, Vec<&str>) = name.split('.').partition(|word| WRAPPERS.contains(word));
         count += usize::from(!inside.is_empty());
         words.extend(inside);
-        named.insert(kept.join("."), tensor);
+        named.insert(kept.join("."), Cow::Borrowed(tensor));
     }
     if named.len() < tensors.len() {
         // The words tell tensors apart: then they are part of the names.
-        return (tensors.iter().map(|(name, tensor)| (name.clone(), tensor)).collect(), Vec::new(), 0);
+        return (tensors.iter().map(|(name, tensor)| (name.clone(), Cow::Borrowed(tensor))).collect(), Vec::new(), 0);
     }
     (named, words.into_iter().map(|word| format!("{word}.")).collect(), count)
 }

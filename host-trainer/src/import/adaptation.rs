@@ -1,3 +1,4 @@
+use super::shown;
 use std::fmt;
 
 /// Something that was stripped, replaced or left out to read a file as a model.
@@ -26,6 +27,18 @@ pub enum Adaptation {
     Naming {
         /// The library, with its consequence.
         remark: &'static str,
+    },
+    /// The classifier has another name.
+    Classifier {
+        /// Its name in the file.
+        found: String,
+        /// The published one.
+        usual: String,
+    },
+    /// A matrix is stored the other way round.
+    Transposed {
+        /// Its name.
+        tensor: String,
     },
     /// The classifier has another number of outputs.
     Classes {
@@ -61,17 +74,26 @@ impl fmt::Display for Adaptation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::StateDict { taken, others } if others.is_empty() => {
-                write!(f, "the weights are those under `{taken}`")
+                write!(f, "the weights are those under `{}`", shown(taken))
             }
             Self::StateDict { taken, others } => {
-                let taken = if taken.is_empty() { "by themselves" } else { taken };
-                write!(f, "the weights are those under `{taken}`; the file also has `{}`", others.join("`, `"))
+                let others = listed(others);
+                match &taken[..] {
+                    "" => write!(f, "the weights are those that lie in the file by themselves; it also has {others}"),
+                    taken => write!(f, "the weights are those under `{}`; the file also has {others}", shown(taken)),
+                }
             }
-            Self::NotRead { global } => write!(f, "Python objects were not read, first `{global}`"),
+            Self::NotRead { global } => write!(f, "Python objects were not read, first `{}`", shown(global)),
             Self::Stripped { words, count } => {
-                write!(f, "stripped from the names of {count} tensors: `{}`", words.join("`, `"))
+                write!(f, "stripped from the names of {count} tensors: {}", listed(words))
             }
             Self::Naming { remark } => f.write_str(remark),
+            Self::Classifier { found, usual } => {
+                write!(f, "the classifier is `{}` in the place of `{}`", shown(found), shown(usual))
+            }
+            Self::Transposed { tensor } => {
+                write!(f, "`{}` is stored as [features, classes] and was transposed", shown(tensor))
+            }
             Self::Classes { found, usual } => write!(f, "the classifier has {found} classes in the place of {usual}"),
             Self::Channels { found, usual } => write!(f, "the stem reads {found} channels in the place of {usual}"),
             Self::Preprocessing { means, standard_deviations } => write!(
@@ -79,8 +101,17 @@ impl fmt::Display for Adaptation {
                 "images are normalised with the file's own means {means:?} and deviations {standard_deviations:?}"
             ),
             Self::LeftOut { count, first } => {
-                write!(f, "{count} tensors that no layer reads were left out, first `{first}`")
+                write!(f, "{count} tensors that no layer reads were left out, first `{}`", shown(first))
             }
         }
     }
+}
+
+/// Most names of a list.
+const MAX_LISTED: usize = 10;
+
+fn listed(names: &[String]) -> String {
+    let named: Vec<String> = names.iter().take(MAX_LISTED).map(|name| format!("`{}`", shown(name))).collect();
+    let more = if names.len() > MAX_LISTED { ", ..." } else { "" };
+    named.join(", ") + more
 }

@@ -13,15 +13,31 @@ pub(super) enum Element {
     I8,
     U8,
     Bool,
+    /// Quantised: the numbers mean nothing without the scales that lie beside them.
+    Quantised8,
+    Quantised32,
+    Complex64,
+    Complex128,
 }
 
 impl Element {
     pub fn bytes(self) -> usize {
         match self {
-            Self::I8 | Self::U8 | Self::Bool => 1,
+            Self::I8 | Self::U8 | Self::Bool | Self::Quantised8 => 1,
             Self::F16 | Self::BF16 | Self::I16 => 2,
-            Self::F32 | Self::I32 => 4,
-            Self::F64 | Self::I64 => 8,
+            Self::F32 | Self::I32 | Self::Quantised32 => 4,
+            Self::F64 | Self::I64 | Self::Complex64 => 8,
+            Self::Complex128 => 16,
+        }
+    }
+
+    /// Why it is no weight, if it is none.
+    pub fn unreadable(self) -> Option<&'static str> {
+        match self {
+            Self::Quantised8 | Self::Quantised32 => Some(QUANTISED),
+            Self::Complex64 | Self::Complex128 => Some("its numbers are complex; save real ones"),
+            Self::F16 | Self::BF16 | Self::F32 | Self::F64 => None,
+            Self::I32 | Self::I64 | Self::I16 | Self::I8 | Self::U8 | Self::Bool => None,
         }
     }
 
@@ -42,9 +58,15 @@ impl Element {
             Self::I8 => f32::from(bytes[0] as i8),
             Self::U8 => f32::from(bytes[0]),
             Self::Bool => f32::from(u8::from(bytes[0] != 0)),
+            // `gather` refuses them.
+            Self::Quantised8 | Self::Quantised32 | Self::Complex64 | Self::Complex128 => f32::NAN,
         }
     }
 }
+
+/// The reason and the remedy for a quantised tensor.
+pub(super) const QUANTISED: &str =
+    "its numbers are quantised; save the model as it was before, or each tensor with `tensor.dequantize()`";
 
 /// An IEEE half: 1 bit of sign, 5 of exponent with bias 15, 10 of fraction.
 fn half(bits: u16) -> f32 {
@@ -90,6 +112,9 @@ impl View {
     ) -> Result<Vec<f32>, WeightsError> {
         let held = storage.len() / element.bytes();
         let wrong = |what: String| WeightsError::Tensor { name: name.to_owned(), what };
+        if let Some(reason) = element.unreadable() {
+            return Err(wrong(reason.to_owned()));
+        }
         let beyond = || wrong(format!("{self:?} reaches beyond its storage of {held} elements"));
         let count = self.shape.iter().try_fold(1_usize, |count, &size| count.checked_mul(size)).ok_or_else(beyond)?;
         if count == 0 {

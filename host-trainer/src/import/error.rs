@@ -1,4 +1,5 @@
 use super::SOURCE_MODELS;
+use nestling_core::names::printable;
 use nestling_core::space::SpaceError;
 use std::fmt;
 use std::path::PathBuf;
@@ -16,6 +17,14 @@ pub enum WeightsError {
          safetensors wrote"
     )]
     Format,
+    /// The content is known as that of another format.
+    #[error("it is {found}, neither a PyTorch file nor safetensors; {remedy}")]
+    Foreign {
+        /// The kind of file.
+        found: String,
+        /// A way to the weights.
+        remedy: &'static str,
+    },
     /// The content contradicts itself.
     #[error("{what} at byte {at}: the file is cut off or damaged; fetch it again")]
     Damaged {
@@ -44,7 +53,7 @@ pub enum WeightsError {
         what: String,
     },
     /// A tensor does not fit the numbers that it refers to.
-    #[error("tensor `{name}`: {what}")]
+    #[error("tensor `{}`: {what}", shown(.name))]
     Tensor {
         /// The tensor.
         name: String,
@@ -55,7 +64,7 @@ pub enum WeightsError {
     #[error("it holds no tensors by name, neither by themselves nor under a key; give the file of a trained model")]
     Empty,
     /// The file has no tensors under a key.
-    #[error("it has no state dict `{wanted}`{}", listed(.known))]
+    #[error("it has no state dict `{}`{}", shown(.wanted), listed(.known))]
     NoStateDict {
         /// The key asked for.
         wanted: String,
@@ -78,7 +87,7 @@ pub enum ImportError {
         problem: WeightsError,
     },
     /// No such model is known.
-    #[error("no model `{name}` can be imported, only: {}", known())]
+    #[error("no model `{}` can be imported, only: {}", shown(.name), known())]
     Model {
         /// The name asked for.
         name: String,
@@ -93,8 +102,9 @@ pub enum ImportError {
     },
     /// No tensor has a name of the model.
     #[error(
-        "none of the {count} tensors has a name of {model}, as {namings} write them; the first is `{first}`: the file \
-         holds another model, or names that are not known"
+        "none of the {count} tensors has a name of {model}, as {namings} write them; the first is `{}`: the file \
+         holds another model, or names that are not known",
+        shown(.first)
     )]
     Foreign {
         /// The model.
@@ -108,8 +118,9 @@ pub enum ImportError {
     },
     /// The file lacks a tensor.
     #[error(
-        "tensor `{tensor}` {expected} of layer `{layer}` is missing, while {found} others of {model} are there: the file \
-         is incomplete, or holds a smaller network"
+        "tensor `{}` {expected} of layer `{layer}` is missing, while {found} others of {model} are there: the file is \
+         incomplete, or holds a smaller network",
+        shown(.tensor)
     )]
     Missing {
         /// The model.
@@ -131,10 +142,31 @@ pub enum ImportError {
         /// The source's name of its weight.
         tensor: String,
     },
+    /// The classifier has other names, or is another one than a single layer.
+    #[error(
+        "the classifier `{tensor}` is missing, and {}; give that of one layer the name `{tensor}`, with its bias \
+         beside it", other_matrices(*.count, .found)
+    )]
+    SeveralClassifiers {
+        /// The source's name of its weight.
+        tensor: String,
+        /// Matrices that no other layer reads.
+        count: usize,
+        /// The first of them.
+        found: Vec<(String, Sizes)>,
+    },
+    /// The classifier has no outputs.
+    #[error("the classifier `{tensor}` is {found}: it has no classes; give the file of a trained model")]
+    NoClasses {
+        /// The source's name of its weight.
+        tensor: String,
+        /// Its shape.
+        found: Sizes,
+    },
     /// A tensor has another shape.
     #[error(
-        "tensor `{tensor}` is {found}, but layer `{layer}` of {model} needs {expected}: the file holds a network of \
-         another size"
+        "tensor `{}` is {found}, but layer `{layer}` of {model} needs {expected}: the file holds a network of another \
+         size", shown(.tensor)
     )]
     Shape {
         /// The model.
@@ -160,7 +192,8 @@ pub enum ImportError {
     },
     /// The network of the file has more layers.
     #[error(
-        "{count} tensors belong to layers that {model} does not have, first `{first}`: the file holds another network"
+        "{count} tensors belong to layers that {model} does not have, first `{}`: the file holds another network",
+        shown(.first)
     )]
     LeftOver {
         /// The model.
@@ -185,6 +218,8 @@ impl ImportError {
             Self::Foreign { .. } => "import_other_model",
             Self::Missing { .. } => "import_missing_tensor",
             Self::NoClassifier { .. } => "import_no_classifier",
+            Self::SeveralClassifiers { .. } => "import_other_classifier",
+            Self::NoClasses { .. } => "import_no_classes",
             Self::Shape { .. } => "import_shape",
             Self::Value { .. } => "import_value",
             Self::LeftOver { .. } => "import_left_over",
@@ -198,7 +233,7 @@ impl WeightsError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Io(_) => "weights_open",
-            Self::Format => "weights_format",
+            Self::Format | Self::Foreign { .. } => "weights_format",
             Self::Damaged { .. } => "weights_damaged",
             Self::Refused { .. } => "weights_refused",
             Self::Unsupported { .. } => "weights_unsupported",
@@ -209,10 +244,33 @@ impl WeightsError {
     }
 }
 
+/// Most keys in a message.
+const MAX_LISTED: usize = 20;
+/// Most characters of a name in a message.
+const MAX_SHOWN: usize = 200;
+
+/// A name of a file in a message: it may be of any length, and hold line breaks that would forge a message of its own.
+pub(super) fn shown(name: &str) -> String {
+    let shown: String = name.chars().take(MAX_SHOWN).collect();
+    let shown = printable(&shown);
+    if name.chars().nth(MAX_SHOWN).is_some() { format!("{shown}...") } else { shown.into_owned() }
+}
+
 /// The keys of a file's state dicts in a message.
 fn listed(known: &[String]) -> String {
-    let named: Vec<&str> = known.iter().map(|key| if key.is_empty() { "(by themselves)" } else { key }).collect();
+    let name = |key: &String| if key.is_empty() { "(by themselves)".to_owned() } else { shown(key) };
+    let named: Vec<String> = known.iter().take(MAX_LISTED).map(name).collect();
     if named.is_empty() { String::new() } else { format!("; its tensors are under: {}", named.join(", ")) }
+}
+
+/// The matrices that could be a classifier.
+fn other_matrices(count: usize, found: &[(String, Sizes)]) -> String {
+    let named: Vec<String> = found.iter().map(|(name, sizes)| format!("`{}` {sizes}", shown(name))).collect();
+    let named = named.join(", ");
+    match count {
+        1 => format!("{named} is none of this network with a bias of its own"),
+        _ => format!("{count} other matrices could be a part of it, first {named}"),
+    }
 }
 
 fn known() -> String {

@@ -10,6 +10,7 @@
 
 mod adapt;
 mod adaptation;
+mod classifier;
 mod element;
 mod error;
 mod lite0;
@@ -24,9 +25,12 @@ mod weights_file;
 mod zip;
 
 #[cfg(test)]
+mod checkpoint_tests;
+#[cfg(test)]
 mod tests;
 
 pub use adaptation::Adaptation;
+use error::shown;
 pub use error::{ImportError, Sizes, WeightsError};
 pub use lite0::EfficientNetLite0;
 pub use mapping::{LayerNames, LayerValues, Naming, Part, Place, SOURCE_MODELS, SourceModel};

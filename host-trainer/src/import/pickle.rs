@@ -1,4 +1,4 @@
-//! The part of Python's pickle format (protocol 2) that `torch.save` writes.
+//! The part of Python's pickle format (protocols 2 to 5) that `torch.save` writes.
 //!
 //! A pickle is a program for a stack machine, and Python's own machine can call anything. This one knows only the
 //! opcodes that a checkpoint needs, and makes plain values. It calls nothing: a name other than those of [`Callable`],
@@ -31,6 +31,8 @@ pub(super) enum Value<'a> {
     Callable(Callable),
     Storage(Storage<'a>),
     Tensor(Storage<'a>, View),
+    /// A tensor whose numbers need the scales that lie beside them.
+    Quantised,
     /// A Python object that is none of the above. Nothing is known of it.
     Opaque,
 }
@@ -38,8 +40,12 @@ pub(super) enum Value<'a> {
 /// All names that mean something here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Callable {
-    OrderedDict,
+    /// `OrderedDict`, or the built-in one.
+    Dict,
+    /// Its first argument makes the values that are missing.
+    DefaultDict,
     RebuildTensor,
+    RebuildQuantised,
     /// A parameter is its first argument, a tensor.
     RebuildParameter,
     /// A tensor of a class of its own: a function, its class, the function's arguments and more.
@@ -51,8 +57,11 @@ pub(super) enum Callable {
 impl Callable {
     pub fn named(module: &str, name: &str) -> Option<Self> {
         Some(match (module, name) {
-            ("collections", "OrderedDict") => Self::OrderedDict,
-            ("torch._utils", "_rebuild_tensor_v2") => Self::RebuildTensor,
+            ("collections", "OrderedDict") | ("builtins" | "__builtin__", "dict") => Self::Dict,
+            ("collections", "defaultdict") => Self::DefaultDict,
+            // The first is of PyTorch before 0.4.
+            ("torch._utils", "_rebuild_tensor" | "_rebuild_tensor_v2") => Self::RebuildTensor,
+            ("torch._utils", "_rebuild_qtensor") => Self::RebuildQuantised,
             ("torch._utils", "_rebuild_parameter" | "_rebuild_parameter_with_state") => Self::RebuildParameter,
             ("torch._tensor", "_rebuild_from_type_v2") => Self::RebuildFromType,
             ("torch", "HalfStorage") => Self::Storage(Element::F16),
@@ -65,6 +74,10 @@ impl Callable {
             ("torch", "CharStorage") => Self::Storage(Element::I8),
             ("torch", "ByteStorage") => Self::Storage(Element::U8),
             ("torch", "BoolStorage") => Self::Storage(Element::Bool),
+            ("torch", "QInt8Storage" | "QUInt8Storage") => Self::Storage(Element::Quantised8),
+            ("torch", "QInt32Storage") => Self::Storage(Element::Quantised32),
+            ("torch", "ComplexFloatStorage") => Self::Storage(Element::Complex64),
+            ("torch", "ComplexDoubleStorage") => Self::Storage(Element::Complex128),
             _ => return None,
         })
     }

@@ -47,31 +47,33 @@ impl<'a> Machine<'a> {
             b'J' => self.int(|bytes: [u8; 4]| i32::from_le_bytes(bytes).into())?,           // BININT
             b'K' => self.int(|[byte]: [u8; 1]| byte.into())?,                               // BININT1
             b'M' => self.int(|bytes: [u8; 2]| u16::from_le_bytes(bytes).into())?,           // BININT2
-            0x8a => self.long()?,                                                           // LONG1
+            0x8a => self.long(|[len]: [u8; 1]| len.into())?,                                // LONG1
+            0x8b => self.long(|bytes: [u8; 4]| u32::from_le_bytes(bytes) as usize)?,        // LONG4
             b'G' => self.float()?,                                                          // BINFLOAT: a loss, say
             b'X' | b'T' => self.text(|bytes: [u8; 4]| u32::from_le_bytes(bytes) as usize)?, // BINUNICODE, BINSTRING
             b'U' => self.text(|[len]: [u8; 1]| len.into())?,                                // SHORT_BINSTRING
-            b'}' => self.push(Value::Dict(Vec::new())),                                     // EMPTY_DICT
-            b']' => self.push(Value::List(Vec::new())),                                     // EMPTY_LIST
-            b')' => self.push(Value::Tuple(Vec::new())),                                    // EMPTY_TUPLE
-            b't' => self.tuple_to_mark()?,                                                  // TUPLE
-            0x85..=0x87 => self.tuple(usize::from(opcode - 0x84))?,                         // TUPLE1, TUPLE2, TUPLE3
-            b'l' => self.list_to_mark()?,                                                   // LIST
-            b'd' => self.dict_to_mark()?,                                                   // DICT
-            b'0' => drop(self.pop()?),                                                      // POP
-            b'2' => self.duplicate()?,                                                      // DUP
-            b'a' => self.append()?,                                                         // APPEND
-            b'e' => self.append_to_mark()?,                                                 // APPENDS
-            b's' => self.set_item()?,                                                       // SETITEM
-            b'u' => self.set_items_to_mark()?,                                              // SETITEMS
-            b'q' => self.remember(|[slot]: [u8; 1]| slot.into())?,                          // BINPUT
-            b'r' => self.remember(u32::from_le_bytes)?,                                     // LONG_BINPUT
-            b'h' => self.recall(|[slot]: [u8; 1]| slot.into())?,                            // BINGET
-            b'j' => self.recall(u32::from_le_bytes)?,                                       // LONG_BINGET
-            b'c' => self.global()?,                                                         // GLOBAL
-            b'Q' => self.storage()?,                                                        // BINPERSID
-            b'R' | 0x81 => self.call()?,                                                    // REDUCE, NEWOBJ
-            b'b' => self.build()?,                                                          // BUILD
+            0x8c..=0x97 | b'B' | b'C' | b'1' => self.execute_newer(opcode)?,
+            b'}' => self.push(Value::Dict(Vec::new())),  // EMPTY_DICT
+            b']' => self.push(Value::List(Vec::new())),  // EMPTY_LIST
+            b')' => self.push(Value::Tuple(Vec::new())), // EMPTY_TUPLE
+            b't' => self.tuple_to_mark()?,               // TUPLE
+            0x85..=0x87 => self.tuple(usize::from(opcode - 0x84))?, // TUPLE1, TUPLE2, TUPLE3
+            b'l' => self.list_to_mark()?,                // LIST
+            b'd' => self.dict_to_mark()?,                // DICT
+            b'0' => drop(self.pop()?),                   // POP
+            b'2' => self.duplicate()?,                   // DUP
+            b'a' => self.append()?,                      // APPEND
+            b'e' => self.append_to_mark()?,              // APPENDS
+            b's' => self.set_item()?,                    // SETITEM
+            b'u' => self.set_items_to_mark()?,           // SETITEMS
+            b'q' => self.remember(|[slot]: [u8; 1]| slot.into())?, // BINPUT
+            b'r' => self.remember(u32::from_le_bytes)?,  // LONG_BINPUT
+            b'h' => self.recall(|[slot]: [u8; 1]| slot.into())?, // BINGET
+            b'j' => self.recall(u32::from_le_bytes)?,    // LONG_BINGET
+            b'c' => self.global()?,                      // GLOBAL
+            b'Q' => self.storage()?,                     // BINPERSID
+            b'R' | 0x81 => self.call()?,                 // REDUCE, NEWOBJ
+            b'b' => self.build()?,                       // BUILD
             other => return Err(self.unsupported(format!("pickle opcode {other:#04x}"))),
         }
         Ok(())
@@ -79,9 +81,64 @@ impl<'a> Machine<'a> {
 
     fn protocol(&mut self) -> Result<(), WeightsError> {
         match self.byte()? {
-            2 => Ok(()),
-            other => Err(self.unsupported(format!("pickle protocol {other}, not PyTorch's default 2"))),
+            2..=5 => Ok(()),
+            other => Err(self.unsupported(format!("pickle protocol {other}, not one from 2 to 5"))),
         }
+    }
+
+    /// Opcodes of the protocols 3, 4 and 5, and one of the first that only they use.
+    fn execute_newer(&mut self, opcode: u8) -> Result<(), WeightsError> {
+        match opcode {
+            b'B' => self.bytes(|bytes: [u8; 4]| u32::from_le_bytes(bytes).into())?, // BINBYTES
+            b'C' => self.bytes(|[len]: [u8; 1]| len.into())?,                       // SHORT_BINBYTES
+            b'1' => drop(self.pop_to_mark()?),                                      // POP_MARK
+            0x8c => self.text(|[len]: [u8; 1]| len.into())?,                        // SHORT_BINUNICODE
+            0x8d => self.text(|bytes| usize::try_from(u64::from_le_bytes(bytes)).unwrap_or(usize::MAX))?, // BINUNICODE8
+            0x8e | 0x96 => self.bytes(u64::from_le_bytes)?,                         // BINBYTES8, BYTEARRAY8
+            0x8f => self.push(Value::Opaque),                                       // EMPTY_SET
+            0x90 => self.add_to_set()?,                                             // ADDITEMS
+            0x91 => self.frozen_set()?,                                             // FROZENSET
+            0x92 => self.call_with_keywords()?,                                     // NEWOBJ_EX
+            0x93 => self.stack_global()?,                                           // STACK_GLOBAL
+            0x94 => self.memoize()?,                                                // MEMOIZE
+            0x95 => drop(self.array::<8>()?),                                       // FRAME: a hint for readers
+            other => return Err(self.unsupported(format!("pickle opcode {other:#04x}"))),
+        }
+        Ok(())
+    }
+
+    /// Bytes behind their length: nothing here needs any.
+    fn bytes<const N: usize>(&mut self, len: impl FnOnce([u8; N]) -> u64) -> Result<(), WeightsError> {
+        let len = len(self.array()?);
+        self.take(usize::try_from(len).unwrap_or(usize::MAX))?;
+        self.push(Value::Opaque);
+        Ok(())
+    }
+
+    fn add_to_set(&mut self) -> Result<(), WeightsError> {
+        self.pop_to_mark()?;
+        match self.values[self.top()?] {
+            Value::Opaque => Ok(()),
+            _ => Err(self.damaged("an item for something that is not a set")),
+        }
+    }
+
+    fn frozen_set(&mut self) -> Result<(), WeightsError> {
+        self.pop_to_mark()?;
+        self.push(Value::Opaque);
+        Ok(())
+    }
+
+    fn call_with_keywords(&mut self) -> Result<(), WeightsError> {
+        self.pop()?;
+        self.call()
+    }
+
+    fn memoize(&mut self) -> Result<(), WeightsError> {
+        let slot = u32::try_from(self.memo.len()).map_err(|_| self.damaged("too many values"))?;
+        let top = self.top()?;
+        self.memo.insert(slot, top);
+        Ok(())
     }
 
     pub fn damaged(&self, what: impl Into<String>) -> WeightsError {
@@ -155,11 +212,13 @@ impl<'a> Machine<'a> {
         Ok(())
     }
 
-    fn long(&mut self) -> Result<(), WeightsError> {
-        let len = self.byte()?;
-        let digits = self.take(len.into())?;
+    /// A number of any length behind its length. One that no size of a tensor can be is nothing here.
+    fn long<const N: usize>(&mut self, len: impl FnOnce([u8; N]) -> usize) -> Result<(), WeightsError> {
+        let len = len(self.array()?);
+        let digits = self.take(len)?;
         if digits.len() > 16 {
-            return Err(self.unsupported(format!("a number of {len} bytes")));
+            self.push(Value::Opaque);
+            return Ok(());
         }
         // Little-endian two's complement of any length.
         let negative = digits.last().is_some_and(|&byte| byte >= 0x80);

@@ -3,11 +3,33 @@ use super::element::View;
 use super::pickle::{Callable, Id, Storage, Value};
 use super::pickle_machine::Machine;
 
+/// Types of Python that hold no tensors by name.
+const PLAIN: [&str; 12] =
+    ["list", "set", "frozenset", "tuple", "int", "float", "complex", "bool", "str", "bytes", "bytearray", "slice"];
+
 impl<'a> Machine<'a> {
     pub fn global(&mut self) -> Result<(), WeightsError> {
         let (module, name) = (self.line()?, self.line()?);
+        self.named(module, name);
+        Ok(())
+    }
+
+    /// As [`Machine::global`], with both names on the stack.
+    pub fn stack_global(&mut self) -> Result<(), WeightsError> {
+        let (name, module) = (self.pop()?, self.pop()?);
+        let (Value::Text(module), Value::Text(name)) = (&self.values[module], &self.values[name]) else {
+            return Err(self.damaged("a name that is not text"));
+        };
+        let (module, name) = (*module, *name);
+        self.named(module, name);
+        Ok(())
+    }
+
+    fn named(&mut self, module: &'a str, name: &'a str) {
         let value = match Callable::named(module, name) {
             Some(callable) => Value::Callable(callable),
+            // Types such as `list`, from which nobody expects weights.
+            None if matches!(module, "builtins" | "__builtin__") && PLAIN.contains(&name) => Value::Opaque,
             None => {
                 if self.foreign.is_none() {
                     self.foreign = Some((self.opcode_at, shortened(module, name)));
@@ -16,7 +38,6 @@ impl<'a> Machine<'a> {
             }
         };
         self.push(value);
-        Ok(())
     }
 
     /// `('storage', torch.FloatStorage, key, location, number of elements)`, and in the old format a view into another
@@ -68,7 +89,9 @@ impl<'a> Machine<'a> {
             _ => return Err(self.damaged("a call of something that is not a function")),
         };
         let made = match callable {
-            Callable::OrderedDict => self.ordered_dict(arguments)?,
+            Callable::Dict => return self.dict(arguments.clone()),
+            Callable::DefaultDict => return self.dict(arguments.iter().skip(1).copied().collect()),
+            Callable::RebuildQuantised => Value::Quantised,
             Callable::RebuildTensor => self.tensor(arguments)?,
             Callable::RebuildParameter => {
                 let &tensor = arguments.first().ok_or_else(|| self.damaged("a parameter without its tensor"))?;
@@ -79,6 +102,7 @@ impl<'a> Machine<'a> {
             Callable::RebuildFromType => match arguments[..] {
                 [function, _, inner, ..] => match (&self.values[function], &self.values[inner]) {
                     (Value::Callable(Callable::RebuildTensor), Value::Tuple(inner)) => self.tensor(inner)?,
+                    (Value::Callable(Callable::RebuildQuantised), _) => Value::Quantised,
                     _ => Value::Opaque,
                 },
                 _ => return Err(self.damaged("a tensor without its function")),
@@ -89,30 +113,40 @@ impl<'a> Machine<'a> {
         Ok(())
     }
 
-    /// An empty dict, or a dict from a list of pairs, as Python 2 wrote it.
-    fn ordered_dict(&self, arguments: &[Id]) -> Result<Value<'a>, WeightsError> {
-        let pairs = match arguments {
-            [] => return Ok(Value::Dict(Vec::new())),
-            &[pairs] => &self.values[pairs],
-            _ => return Err(self.damaged("an OrderedDict of several arguments")),
+    /// An empty dict, a copy of one, or a dict from a list of pairs, as Python 2 wrote it. Nothing is copied: a hostile
+    /// file would ask for a thousand copies.
+    fn dict(&mut self, arguments: Vec<Id>) -> Result<(), WeightsError> {
+        let from = match arguments[..] {
+            [] => {
+                self.push(Value::Dict(Vec::new()));
+                return Ok(());
+            }
+            [from] => from,
+            _ => return Err(self.damaged("a dict of several arguments")),
         };
-        let Value::List(pairs) = pairs else {
-            return Err(self.damaged("an OrderedDict of something that is not a list"));
+        let pairs = match &mut self.values[from] {
+            Value::Dict(_) => {
+                self.push_again(from);
+                return Ok(());
+            }
+            Value::List(pairs) => std::mem::take(pairs),
+            _ => return Err(self.damaged("a dict of something that is not a list")),
         };
         let mut items = Vec::new();
-        for &pair in pairs {
+        for pair in pairs {
             let (Value::List(pair) | Value::Tuple(pair)) = &self.values[pair] else {
-                return Err(self.damaged("an entry of an OrderedDict that is not a pair"));
+                return Err(self.damaged("an entry of a dict that is not a pair"));
             };
             let &[key, value] = &pair[..] else {
-                return Err(self.damaged("an entry of an OrderedDict that is not a pair"));
+                return Err(self.damaged("an entry of a dict that is not a pair"));
             };
             items.push((key, value));
         }
-        Ok(Value::Dict(items))
+        self.push(Value::Dict(items));
+        Ok(())
     }
 
-    /// `(storage, offset, shape, strides, requires_grad, hooks)`, in newer versions also metadata.
+    /// `(storage, offset, shape, strides)`; then `requires_grad, hooks`, and in newer versions metadata.
     fn tensor(&self, arguments: &[Id]) -> Result<Value<'a>, WeightsError> {
         let [storage, offset, shape, strides, ..] = arguments else {
             return Err(self.damaged("a tensor without its sizes"));
@@ -148,7 +182,7 @@ impl<'a> Machine<'a> {
     pub fn build(&mut self) -> Result<(), WeightsError> {
         self.pop()?;
         match self.values[self.top()?] {
-            Value::Dict(_) | Value::Opaque | Value::Tensor(..) => Ok(()),
+            Value::Dict(_) | Value::Opaque | Value::Tensor(..) | Value::Quantised => Ok(()),
             _ => Err(self.damaged("attributes of a value that has none")),
         }
     }

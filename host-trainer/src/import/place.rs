@@ -83,9 +83,7 @@ fn space_of(
         (weight, found.and_then(|size| u32::try_from(size).ok()).filter(|&size| size > 0))
     };
     let (classifier, classes) = size(Place::Classifier, 0);
-    let Some(found) = classes else {
-        return Err(ImportError::NoClassifier { tensor: classifier });
-    };
+    let found = classes.ok_or(ImportError::NoClassifier { tensor: classifier })?;
     let mut definition = usual.definition().clone();
     if found != usual.classes {
         notes.push(Adaptation::Classes { found, usual: usual.classes });

@@ -2,6 +2,7 @@
 
 use super::pickle::{Id, Pickle, Value};
 use std::collections::BTreeSet;
+use std::fmt;
 
 /// Keys under which scripts store a state dict, the best first. Averaged weights are those that are evaluated, and timm
 /// prefers them too.
@@ -21,14 +22,17 @@ const KEYS: [&str; 14] = [
     "network",
     "weights",
 ];
-/// Dicts in dicts that are looked into.
-const MAX_DEPTH: usize = 4;
-/// Dicts that are looked at; a checkpoint has a few.
-const MAX_DICTS: usize = 1000;
+/// Dicts and lists in each other that are looked into.
+const MAX_DEPTH: usize = 16;
+/// Dicts and lists that are looked at; a checkpoint has a few, and an optimiser one for each tensor.
+const MAX_PLACES: usize = 20_000;
+
+/// Bytes of the keys that lead to a dict.
+const MAX_PATH_BYTES: usize = 1000;
 
 /// A dict of tensors.
 pub(super) struct Candidate<'a> {
-    /// Its keys from the root, joined by dots; empty for the root itself.
+    /// Its keys and its numbers in lists from the root, joined by dots; empty for the root itself.
     pub path: String,
     /// Its tensors by name.
     pub tensors: Vec<(&'a str, Id)>,
@@ -47,20 +51,34 @@ pub(super) fn candidates<'a>(pickle: &'a Pickle<'a>) -> Vec<Candidate<'a>> {
     let mut found = Vec::new();
     let mut seen = BTreeSet::from([pickle.root]);
     let mut waiting = vec![(String::new(), pickle.root, 0)];
-    while let Some((path, dict, depth)) = waiting.pop() {
-        let Value::Dict(items) = pickle.get(dict) else { continue };
+    while let Some((path, place, depth)) = waiting.pop() {
         let mut tensors = Vec::new();
-        for &(key, value) in items {
-            // An optimiser numbers its tensors.
-            let Value::Text(key) = pickle.get(key) else { continue };
-            match pickle.get(value) {
-                Value::Tensor(..) => tensors.push((*key, value)),
-                Value::Dict(_) if depth < MAX_DEPTH && seen.len() < MAX_DICTS && seen.insert(value) => {
-                    let path = if path.is_empty() { (*key).to_owned() } else { format!("{path}.{key}") };
-                    waiting.push((path, value, depth + 1));
-                }
-                _ => {}
+        let mut look_into = |key: &dyn fmt::Display, value: Id| {
+            let is_place = matches!(pickle.get(value), Value::Dict(_) | Value::List(_) | Value::Tuple(_));
+            if !is_place || depth == MAX_DEPTH || seen.len() == MAX_PLACES || !seen.insert(value) {
+                return;
             }
+            let path = if path.is_empty() { key.to_string() } else { format!("{path}.{key}") };
+            // A hostile file would make a long one of each place.
+            if path.len() <= MAX_PATH_BYTES {
+                waiting.push((path, value, depth + 1));
+            }
+        };
+        match pickle.get(place) {
+            Value::Dict(items) => {
+                for &(key, value) in items {
+                    // An optimiser numbers its tensors.
+                    let Value::Text(key) = pickle.get(key) else { continue };
+                    match pickle.get(value) {
+                        Value::Tensor(..) | Value::Quantised => tensors.push((*key, value)),
+                        _ => look_into(key, value),
+                    }
+                }
+            }
+            Value::List(items) | Value::Tuple(items) => {
+                items.iter().enumerate().for_each(|(number, &value)| look_into(&number, value));
+            }
+            _ => {}
         }
         if !tensors.is_empty() {
             found.push(Candidate { path, tensors });

@@ -1,20 +1,28 @@
 //! PyTorch's two file formats: a pickled state dict, and the numbers of its storages beside it.
 
+use super::element::QUANTISED;
 use super::pickle::{Pickle, Storage, Value};
 use super::state_dict::candidates;
 use super::zip::Archive;
-use super::{SourceTensor, StateDict, WeightsError};
+use super::{SourceTensor, StateDict, WeightsError, shown};
 use std::collections::BTreeMap;
 
-/// How every file of PyTorch before 1.6 starts: a pickle of protocol 2 that holds one long number.
-pub(super) const LEGACY_MAGIC: [u8; 15] =
-    [0x80, 2, 0x8a, 10, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19, b'.'];
+/// How every file of PyTorch before 1.6 starts: a pickle that holds one long number.
+const LEGACY_NUMBER: [u8; 13] = [0x8a, 10, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19, b'.'];
+/// Before the number stands the protocol, and from protocol 4 on the length of the rest.
+const MAX_LEGACY_START: usize = 11;
+
+/// Where the pickle of the number ends, if a file of PyTorch before 1.6 starts so.
+pub(super) fn legacy_start(bytes: &[u8]) -> Option<usize> {
+    let protocol = bytes.strip_prefix(&[0x80])?;
+    let mut starts = 1..=MAX_LEGACY_START.min(protocol.len());
+    starts.find(|&at| protocol[at..].starts_with(&LEGACY_NUMBER)).map(|at| 1 + at + LEGACY_NUMBER.len())
+}
 
 /// Up to PyTorch 1.5: pickles of a magic number, a protocol number, the writer's sizes of C types, the state dict and
 /// the list of storage keys; then each storage as its number of elements and their bytes, little-endian on every
 /// machine.
-pub(super) fn read_legacy(bytes: &[u8], wanted: Option<&str>) -> Result<StateDict, WeightsError> {
-    let protocol_at = LEGACY_MAGIC.len();
+pub(super) fn read_legacy(bytes: &[u8], protocol_at: usize, wanted: Option<&str>) -> Result<StateDict, WeightsError> {
     let protocol = Pickle::read(bytes, protocol_at)?;
     if !matches!(protocol.root_value(), Value::Int(1001)) {
         let what = format!("PyTorch file protocol {:?}, not 1001", protocol.root_value());
@@ -56,7 +64,7 @@ pub(super) fn read_legacy(bytes: &[u8], wanted: Option<&str>) -> Result<StateDic
 pub(super) fn read_zip(bytes: &[u8], wanted: Option<&str>) -> Result<StateDict, WeightsError> {
     let archive = Archive::open(bytes)?;
     let Some(root) = archive.names().find_map(|name| name.strip_suffix("/data.pkl")) else {
-        return Err(WeightsError::Format);
+        return Err(foreign_archive(archive.names()));
     };
     let damaged = |at: usize, what: String| WeightsError::Damaged { at, what };
     let find = |name: &str| {
@@ -81,6 +89,17 @@ pub(super) fn read_zip(bytes: &[u8], wanted: Option<&str>) -> Result<StateDict, 
         found.insert(key, data);
     }
     read_state(&state, wanted, bytes.len(), &found)
+}
+
+/// The error of a zip archive that PyTorch did not write.
+fn foreign_archive<'a>(mut names: impl Iterator<Item = &'a str>) -> WeightsError {
+    const ENDINGS: [&str; 5] = [".pth", ".pt", ".safetensors", ".bin", ".ckpt"];
+    let inside = names.find(|name| ENDINGS.iter().any(|ending| name.ends_with(ending)));
+    let found = match inside {
+        Some(name) => format!("a zip archive that holds `{}`", shown(name)),
+        None => "a zip archive that PyTorch did not write".to_owned(),
+    };
+    WeightsError::Foreign { found, remedy: "unpack it and give the file of weights inside" }
 }
 
 /// The storages by key: tensors that share one name it again, and must agree on it.
@@ -120,7 +139,9 @@ fn read_state(
     let mut budget = file_len;
     let mut tensors = BTreeMap::new();
     for (name, id) in chosen.tensors {
-        let Value::Tensor(storage, view) = pickle.get(id) else { continue };
+        let Value::Tensor(storage, view) = pickle.get(id) else {
+            return Err(WeightsError::Tensor { name: name.to_owned(), what: QUANTISED.to_owned() });
+        };
         let values = view.gather(name, storage.element, storages[storage.key], &mut budget)?;
         tensors.insert(name.to_owned(), SourceTensor { shape: view.shape.clone(), values });
     }

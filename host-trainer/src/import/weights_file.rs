@@ -1,8 +1,14 @@
 use super::element::{Element, View};
-use super::{ImportError, WeightsError, torch_file, zip};
+use super::torch_file::{self, legacy_start};
+use super::{ImportError, WeightsError, zip};
+use nestling_bundle::atomic_file::read_checked;
+use nestling_pictures::kind_of;
 use safetensors::tensor::{Dtype, SafeTensors};
 use std::collections::BTreeMap;
 use std::path::Path;
+
+/// Most bytes of a file: a zip of PyTorch without extensions has at most these.
+const MAX_BYTES: u64 = 4 << 30;
 
 /// A tensor of a published network.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,8 +38,42 @@ pub struct StateDict {
 /// # Errors
 /// [`ImportError::Weights`] if the file cannot be read, is damaged, or holds no tensors.
 pub fn read_state_dict(path: &Path, wanted: Option<&str>) -> Result<StateDict, ImportError> {
-    let read = || parse_state_dict(&std::fs::read(path)?, wanted);
+    let read = || parse_state_dict(&read_file(path)?, wanted);
     read().map_err(|problem| ImportError::Weights { path: path.to_owned(), problem })
+}
+
+/// The bytes of a file that begins as one of weights: another one, or a device without an end, is not read further.
+fn read_file(path: &Path) -> Result<Vec<u8>, WeightsError> {
+    read_checked(path, MAX_BYTES, |beginning| match Format::of(beginning) {
+        Some(_) => Ok(()),
+        None => Err(foreign(beginning)),
+    })
+}
+
+/// The formats that are read.
+enum Format {
+    /// With the place of the second pickle.
+    Legacy(usize),
+    Zip,
+    Safetensors,
+}
+
+impl Format {
+    fn of(bytes: &[u8]) -> Option<Self> {
+        match legacy_start(bytes) {
+            Some(start) => Some(Self::Legacy(start)),
+            None if bytes.starts_with(&zip::MAGIC) => Some(Self::Zip),
+            None => (bytes.get(8) == Some(&b'{')).then_some(Self::Safetensors),
+        }
+    }
+}
+
+/// The error of a file of another kind.
+fn foreign(bytes: &[u8]) -> WeightsError {
+    match kind_of(bytes) {
+        Some(kind) => WeightsError::Foreign { found: kind.name.to_owned(), remedy: kind.remedy },
+        None => WeightsError::Format,
+    }
 }
 
 /// The tensors that [`read_state_dict`] takes.
@@ -49,18 +89,15 @@ pub fn read_weights(path: &Path) -> Result<BTreeMap<String, SourceTensor>, Impor
 /// # Errors
 /// [`WeightsError`] if they are damaged or hold no tensors.
 pub fn parse_state_dict(bytes: &[u8], wanted: Option<&str>) -> Result<StateDict, WeightsError> {
-    let state = if bytes.starts_with(&torch_file::LEGACY_MAGIC) {
-        torch_file::read_legacy(bytes, wanted)
-    } else if bytes.starts_with(&zip::MAGIC) {
-        torch_file::read_zip(bytes, wanted)
-    } else if bytes.get(8) == Some(&b'{') {
-        match wanted {
-            Some(wanted) => Err(WeightsError::NoStateDict { wanted: wanted.to_owned(), known: Vec::new() }),
-            None => Ok(StateDict { tensors: read_safetensors(bytes)?, ..StateDict::default() }),
+    let state = match (Format::of(bytes), wanted) {
+        (Some(Format::Legacy(start)), _) => torch_file::read_legacy(bytes, start, wanted)?,
+        (Some(Format::Zip), _) => torch_file::read_zip(bytes, wanted)?,
+        (Some(Format::Safetensors), Some(wanted)) => {
+            return Err(WeightsError::NoStateDict { wanted: wanted.to_owned(), known: Vec::new() });
         }
-    } else {
-        Err(WeightsError::Format)
-    }?;
+        (Some(Format::Safetensors), None) => StateDict { tensors: read_safetensors(bytes)?, ..StateDict::default() },
+        (None, _) => return Err(foreign(bytes)),
+    };
     if state.tensors.is_empty() { Err(WeightsError::Empty) } else { Ok(state) }
 }
 

@@ -19,6 +19,8 @@ struct Entry {
     header: usize,
     len: usize,
     checksum: u32,
+    /// Neither compressed nor encrypted.
+    is_plain: bool,
 }
 
 /// The record after the directory has 22 bytes and a comment of up to 65,535.
@@ -46,13 +48,11 @@ impl<'a> Archive<'a> {
             let (name_len, extra, comment) = (file.u16(at + 28)?, file.u16(at + 30)?, file.u16(at + 32)?);
             let name = file.slice(at + 46, name_len)?;
             let name = std::str::from_utf8(name).map_err(|_| damaged(at, "a name that is not UTF-8"))?;
-            if method != 0 || flags & 1 != 0 || stored != len {
-                return Err(unsupported(at, "a compressed or encrypted zip entry"));
-            }
+            let is_plain = method == 0 && flags & 1 == 0 && stored == len;
             if len == u32::MAX as usize || header == u32::MAX as usize {
                 return Err(unsupported(at, "a zip of 4 GB or more"));
             }
-            entries.insert(name, Entry { at, header, len, checksum });
+            entries.insert(name, Entry { at, header, len, checksum, is_plain });
             at += 46 + name_len + extra + comment;
         }
         Ok(Self { bytes, entries })
@@ -67,6 +67,9 @@ impl<'a> Archive<'a> {
         let Some(entry) = self.entries.get(name) else {
             return Ok(None);
         };
+        if !entry.is_plain {
+            return Err(unsupported(entry.at, "a compressed or encrypted zip entry"));
+        }
         let file = Fields(self.bytes);
         if !file.starts(entry.header, &MAGIC) {
             return Err(damaged(entry.at, "a zip entry that is not where the directory says"));

@@ -12,10 +12,17 @@ pub use demo::{Demo, Summary};
 pub use page::html;
 pub use samples::{Answer, Sample, has_samples};
 
+/// All files of a demo that the page is made of.
+pub fn inputs(folder: &Path) -> Vec<PathBuf> {
+    let own = ["summary.json", "device-profile.json"].map(|name| folder.join(name));
+    let run = RunFolder::open(&folder.join("run")).files();
+    own.into_iter().chain(run).chain(samples::files(folder)).collect()
+}
+
 use crate::data::Dataset;
-use crate::run_folder::RunError;
+use crate::run_folder::{RunError, RunFolder};
 use nestling_bundle::atomic_file::write_atomically;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Reads the demo of `folder` and writes its page to `output`, whole or not at all.
 ///

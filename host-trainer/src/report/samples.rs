@@ -34,6 +34,11 @@ fn classified_path(folder: &Path, budget: usize) -> PathBuf {
     folder.join(format!("classified-{budget}.json"))
 }
 
+/// The files of all budgets.
+pub(super) fn files(folder: &Path) -> impl Iterator<Item = PathBuf> {
+    (0..).map(move |budget| classified_path(folder, budget)).take_while(|path| path.exists())
+}
+
 /// Whether the demo in `folder` classified test images.
 pub fn has_samples(folder: &Path) -> bool {
     classified_path(folder, 0).exists()
@@ -47,10 +52,7 @@ pub fn has_samples(folder: &Path) -> bool {
 /// # Errors
 /// [`RunError::Damaged`] if a file cannot be read.
 pub(super) fn read_samples(folder: &Path, images: &Dataset) -> Result<Vec<Sample>, RunError> {
-    let mut files: Vec<Classified> = Vec::new();
-    while classified_path(folder, files.len()).exists() {
-        files.push(read_json(&classified_path(folder, files.len()), Step::Demo)?);
-    }
+    let files: Vec<Classified> = files(folder).map(|path| read_json(&path, Step::Demo)).collect::<Result<_, _>>()?;
     // Up to the first image without an answer.
     let answered =
         |file: &Classified| -> Vec<ClassifiedImage> { file.images.iter().map_while(Tried::done).cloned().collect() };

@@ -176,7 +176,7 @@ fn made_up(folder: &Path) {
     });
     write_json(&folder.join("summary.json"), &summary).unwrap();
     profile(&search).save(&folder.join("device-profile.json")).unwrap();
-    let run = RunFolder::create(&folder.join("run")).unwrap();
+    let run = RunFolder::create(&folder.join("run"), &[]).unwrap();
     run.save_search(&search).unwrap();
     let mut log = std::fs::File::create(folder.join("run/train.jsonl")).unwrap();
     for number in 1..=14 {

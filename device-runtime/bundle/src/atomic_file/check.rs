@@ -1,7 +1,8 @@
 use super::target::{Target, folder};
 use super::{WriteError, create_beside};
-use std::fs;
-use std::io;
+use crate::magic::MAGIC;
+use std::fs::{self, File};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 /// Checks that [`write_atomically`](super::write_atomically) can write `path`, before work starts whose result goes
@@ -12,14 +13,16 @@ use std::path::{Path, PathBuf};
 pub fn check_writable(path: &Path) -> Result<(), WriteError> {
     let check = || match Target::of(path)? {
         Target::StandardOutput | Target::StandardError => Ok(()),
+        Target::StandardInput => Err(super::is_standard_input()),
         Target::InPlace => may_be_opened(path),
         Target::Replaced(file) => may_be_replaced(&file),
     };
     check().map_err(|source| WriteError::new(path, source))
 }
 
-/// Checks all files that a command writes, before it starts: each can be written, no two are the same, and none is also
-/// read.
+/// Checks all files that a command writes, before it starts: each can be written, no two are the same, none is also
+/// read, and none is a bundle, which only the writers of bundles replace ([`check_bundle_output`]). A folder among the
+/// inputs stands for every file below it, but for bundles and pages, which the programs write and no data set holds.
 ///
 /// # Errors
 /// [`WriteError`] of the first that cannot be written.
@@ -32,7 +35,7 @@ pub fn check_outputs<'a>(
     check_apart(outputs, inputs)
 }
 
-/// Checks the names of all files that a command may write: no two are the same, and none is also read.
+/// Checks the names of all files that a command may write: no two are the same, and none is also read or a bundle.
 ///
 /// # Errors
 /// [`WriteError`] of the first that would destroy another file.
@@ -40,13 +43,13 @@ pub fn check_apart<'a>(
     outputs: impl IntoIterator<Item = &'a Path>,
     inputs: impl IntoIterator<Item = &'a Path>,
 ) -> Result<(), WriteError> {
-    // Standard input may be a regular file, which has a name.
-    let read: Vec<PathBuf> = inputs.into_iter().filter_map(|path| fs::canonicalize(path).ok()).collect();
+    let inputs = Inputs::of(inputs);
     let mut written = Vec::new();
     for path in outputs {
+        inputs.check_apart(path)?;
         let Some(file) = replaced_file(path) else { continue };
-        if read.contains(&file) {
-            return Err(WriteError::conflict(path, "it is also an input, which would be lost"));
+        if begins_with(&file, &MAGIC) {
+            return Err(WriteError::conflict(path, "it is a bundle, which would be lost"));
         }
         if written.contains(&file) {
             return Err(WriteError::conflict(path, "two outputs have this name"));
@@ -54,6 +57,50 @@ pub fn check_apart<'a>(
         written.push(file);
     }
     Ok(())
+}
+
+/// As [`check_outputs`], for the one output of a command that writes a bundle. Whether it may replace the bundle that
+/// lies there is for that command to decide.
+///
+/// # Errors
+/// [`WriteError`] if it cannot be written, or is also read.
+pub fn check_bundle_output<'a>(output: &Path, inputs: impl IntoIterator<Item = &'a Path>) -> Result<(), WriteError> {
+    check_writable(output)?;
+    Inputs::of(inputs).check_apart(output)
+}
+
+/// Files that a command reads, as absolute paths without links.
+struct Inputs {
+    files: Vec<PathBuf>,
+    folders: Vec<PathBuf>,
+}
+
+impl Inputs {
+    fn of<'a>(inputs: impl IntoIterator<Item = &'a Path>) -> Self {
+        let found = inputs.into_iter().filter_map(|path| fs::canonicalize(path).ok());
+        let (folders, files) = found.partition(|path| path.is_dir());
+        Self { files, folders }
+    }
+
+    /// Checks that an output is none of them.
+    fn check_apart(&self, output: &Path) -> Result<(), WriteError> {
+        // Also a file behind `/dev/stdout` or another open file of a process.
+        let Some(file) = fs::canonicalize(output).ok().filter(|file| file.is_file()) else { return Ok(()) };
+        let is_inside = || self.folders.iter().any(|folder| file.starts_with(folder));
+        if self.files.contains(&file) || (is_inside() && !begins_with(&file, &MAGIC) && !begins_with(&file, PAGE)) {
+            return Err(WriteError::conflict(output, "it is also an input, which would be lost"));
+        }
+        Ok(())
+    }
+}
+
+/// The first bytes of the pages that the programs write.
+const PAGE: &[u8] = b"<!doctype html>";
+
+fn begins_with(file: &Path, bytes: &[u8]) -> bool {
+    let mut found = Vec::new();
+    let read = File::open(file).and_then(|file| file.take(bytes.len() as u64).read_to_end(&mut found));
+    read.is_ok() && found.eq_ignore_ascii_case(bytes)
 }
 
 /// The file that [`write_atomically`](super::write_atomically) replaces for `path`, as an absolute path without links.
@@ -78,6 +125,11 @@ pub fn is_printed(path: &Path) -> bool {
 /// Whether `path` is the standard output of this process, so that nothing else should be printed there.
 pub fn is_standard_output(path: &Path) -> bool {
     Target::of(path).is_ok_and(|target| target == Target::StandardOutput)
+}
+
+/// Whether `path` is the standard error of this process, so that no message should be printed there.
+pub fn is_standard_error(path: &Path) -> bool {
+    Target::of(path).is_ok_and(|target| target == Target::StandardError)
 }
 
 /// Refuses a write-protected file, as a shell does, and a folder that takes no new file.

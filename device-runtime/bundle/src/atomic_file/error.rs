@@ -13,13 +13,14 @@ pub struct WriteError {
 impl WriteError {
     pub(super) fn new(path: &Path, source: io::Error) -> Self {
         use io::ErrorKind::{
-            InvalidFilename, IsADirectory, NotADirectory, NotFound, PermissionDenied, ReadOnlyFilesystem,
+            InvalidFilename, InvalidInput, IsADirectory, NotADirectory, NotFound, PermissionDenied, ReadOnlyFilesystem,
         };
         let remedy = match source.kind() {
             NotFound => "make its folder first, or name another file",
             NotADirectory => "a part of its folder is a file: name another one",
             IsADirectory => "name a file in that folder",
             InvalidFilename => "give another name",
+            InvalidInput => "name another file",
             PermissionDenied | ReadOnlyFilesystem => {
                 "an older file of that name is untouched, name a file that you may write in a folder that you may write to"
             }

@@ -13,6 +13,8 @@ pub(super) enum Target {
     StandardOutput,
     /// The same for standard error.
     StandardError,
+    /// Standard input, which is never written: the file behind it is read.
+    StandardInput,
     /// Anything that is not a regular file, and open files of a process.
     InPlace,
     /// A regular file, or none yet. The path is not a link.
@@ -52,6 +54,7 @@ fn open_file(path: &Path) -> Option<Target> {
     }
     let own = found == Path::new("/dev/fd") || fs::canonicalize("/proc/self/fd").is_ok_and(|own| own == found);
     Some(match path.file_name()?.to_str() {
+        Some("0") if own => Target::StandardInput,
         Some("1") if own => Target::StandardOutput,
         Some("2") if own => Target::StandardError,
         _ => Target::InPlace,

@@ -1,4 +1,5 @@
 use super::*;
+use crate::magic::MAGIC;
 
 fn names(folder: &Path) -> Vec<String> {
     let name = |entry: io::Result<fs::DirEntry>| entry.unwrap().file_name().into_string().unwrap();
@@ -72,6 +73,32 @@ fn outputs_that_would_destroy_each_other_or_an_input_are_refused() {
     assert!(check(&[&b, &roundabout], &[&a]).unwrap_err().contains("it is also an input"));
     assert_eq!(check(&[&b], &[&a, &a]), Ok(()));
     assert!(check(&[&b, &folder.path().join("none/c")], &[]).unwrap_err().contains("none/c"));
+    // A folder stands for what lies in it already.
+    assert!(check(&[&a], &[folder.path()]).unwrap_err().contains("it is also an input"));
+    assert_eq!(check(&[&b], &[folder.path()]), Ok(()));
+    fs::write(&b, "<!DOCTYPE html>").unwrap();
+    assert_eq!(check(&[&b], &[folder.path()]), Ok(()));
+    // Bundles are for their own writers.
+    fs::write(&b, [MAGIC.as_slice(), b"..."].concat()).unwrap();
+    assert!(check(&[&b], &[]).unwrap_err().contains("it is a bundle, which would be lost; name another file"));
+    check_bundle_output(&b, [folder.path()]).unwrap();
+    assert!(check_bundle_output(&b, [&*b]).is_err() && check_bundle_output(&a, [folder.path()]).is_err());
+}
+
+#[test]
+fn a_file_without_an_end_and_a_folder_are_not_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("text");
+    fs::write(&path, "abc").unwrap();
+    assert_eq!(read_text(&path, 3).unwrap(), "abc");
+    let kind = |path: &Path, limit| read_text(path, limit).unwrap_err().kind();
+    assert_eq!(kind(&path, 2), io::ErrorKind::FileTooLarge);
+    assert_eq!(kind(folder.path(), 9), io::ErrorKind::IsADirectory);
+    assert_eq!(kind(&folder.path().join("none"), 9), io::ErrorKind::NotFound);
+    fs::write(&path, b"\xff").unwrap();
+    assert_eq!(kind(&path, 9), io::ErrorKind::InvalidData);
+    #[cfg(unix)]
+    assert_eq!(kind(Path::new("/dev/zero"), 1000), io::ErrorKind::FileTooLarge);
 }
 
 #[test]
@@ -226,6 +253,26 @@ mod unix {
         }
         for name in ["/dev/stderr", "/dev/null", "/dev/fd/0"] {
             assert!(!is_standard_output(Path::new(name)), "{name}");
+            assert_eq!(is_standard_error(Path::new(name)), name == "/dev/stderr");
+        }
+    }
+
+    /// What a shell opened for reading would grow by the output.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn standard_input_is_not_written() {
+        for name in ["/dev/stdin", "/proc/self/fd/0", "/dev/fd/0"] {
+            assert!(is_written_in_place(Path::new(name)), "{name}");
+            let errors = [
+                check_writable(Path::new(name)).unwrap_err(),
+                write_atomically(Path::new(name), |file| file.write_all(b"x")).unwrap_err(),
+            ];
+            for error in errors {
+                assert!(
+                    error.to_string().contains("it is standard input, which is only read; name another"),
+                    "{error}"
+                );
+            }
         }
     }
 
@@ -240,6 +287,8 @@ mod unix {
         let link = folder.path().join("stdout");
         symlink(format!("/proc/self/fd/{}", file.as_raw_fd()), &link).unwrap();
         assert!(is_written_in_place(&link));
+        let message = check_outputs([&*link], [&*folder.path().join("output")]).unwrap_err().to_string();
+        assert!(message.contains("it is also an input"), "{message}");
         write_atomically(&link, |file| file.write_all(b"after")).unwrap();
         assert_eq!(fs::read_to_string(folder.path().join("output")).unwrap(), "before, after");
         assert_eq!(names(folder.path()), ["output", "stdout"]);

@@ -7,9 +7,7 @@ use std::path::PathBuf;
 #[non_exhaustive]
 pub enum ProfileError {
     /// The file cannot be read at all.
-    #[error(
-        "cannot read device profile {path}: {source}; check the path, or measure a profile with `Runtime::profile`"
-    )]
+    #[error("cannot read device profile {path}: {source}; check the path, or measure the device")]
     Open {
         /// Which file.
         path: PathBuf,
@@ -26,7 +24,7 @@ pub enum ProfileError {
         problem: &'static str,
     },
     /// A profile that was cut off or changed.
-    #[error("{} is damaged: {problem}; delete it and measure again with `Runtime::profile`", named(.path))]
+    #[error("{} is damaged: {problem}; delete it and measure again", named(.path))]
     Damaged {
         /// Which file.
         path: Option<PathBuf>,
@@ -35,7 +33,7 @@ pub enum ProfileError {
     },
     /// A format that this version does not read.
     #[error(
-        "{} has format {given}, but this version reads format {supported}; measure again with `Runtime::profile`",
+        "{} has format {given}, but this version reads format {supported}; measure again",
         named(.path)
     )]
     Version {
@@ -48,8 +46,7 @@ pub enum ProfileError {
     },
     /// The checksum holds, but a value is impossible, missing, or only known to a newer version.
     #[error(
-        "{} cannot be used: {problem}; update Nestling if a newer version wrote it, or measure again with \
-         `Runtime::profile`",
+        "{} cannot be used: {problem}; update Nestling if a newer version wrote it, or measure again",
         named(.path)
     )]
     Inconsistent {
@@ -59,7 +56,7 @@ pub enum ProfileError {
         problem: String,
     },
     /// The profile is sound, but was measured with something else.
-    #[error("the device profile is stale: {0}; measure again with `Runtime::profile`")]
+    #[error("the device profile is stale: {0}; measure again")]
     Stale(Stale),
     /// The file could not be written.
     #[error(transparent)]

@@ -11,7 +11,10 @@ use std::path::PathBuf;
 #[non_exhaustive]
 pub enum DataError {
     /// No folder holds the files.
-    #[error("{dataset} not found: no `{file}` (or `{file}.gz`) in {folders:?}; give the folder that holds its files")]
+    #[error(
+        "{dataset} not found: no `{file}` (or `{file}.gz`) in {}; give the folder that holds its files",
+        named(.folders)
+    )]
     Missing {
         /// Name of the data set.
         dataset: &'static str,
@@ -61,6 +64,14 @@ pub enum DataError {
         side: u32,
         /// Bytes of a pixel.
         channels: u32,
+    },
+    /// All pixels have the same value.
+    #[error("all pixels of the {part} images have the value {value}: there is nothing to learn; give other images")]
+    Uniform {
+        /// Training or test.
+        part: &'static str,
+        /// The value.
+        value: u8,
     },
     /// No image would be left to train on.
     #[error("{images} training images leave none after {held_out} are held out; lower `held_out` or take more images")]
@@ -209,6 +220,11 @@ fn listed(names: &[String]) -> String {
     }
 }
 
+/// The folders in a message; a path need not be Unicode.
+fn named(folders: &[PathBuf]) -> String {
+    folders.iter().map(|folder| folder.display().to_string()).collect::<Vec<_>>().join(" or ")
+}
+
 impl DataError {
     /// A stable name of this kind of error, for programs.
     pub fn code(&self) -> &'static str {
@@ -217,6 +233,7 @@ impl DataError {
             Self::Size { .. } => "data_size",
             Self::OtherSpace { .. } => "data_of_other_space",
             Self::Pixels { .. } => "data_pixels",
+            Self::Uniform { .. } => "data_uniform",
             Self::TooFewImages { .. } => "data_too_few",
             Self::Idx(error) => error.code(),
             Self::Inconsistent { .. } => "data_inconsistent",

@@ -167,3 +167,84 @@ fn the_true_reason_is_given_where_weights_are_refused() {
     let message = import(excited).unwrap_err().to_string();
     assert!(message.contains("`blocks.1.0.se.conv_reduce.weight`: the file holds another network"), "{message}");
 }
+
+/// The file with a classifier of five classes under other names.
+fn with_classifier(weight: &str, bias: &str, shape: &[usize]) -> BTreeMap<String, SourceTensor> {
+    let mut file = tensors(0);
+    let (old, _) = (file.remove("_fc.weight").unwrap(), file.remove("_fc.bias"));
+    let count = shape.iter().product();
+    file.insert(weight.into(), SourceTensor { shape: shape.to_vec(), values: old.values[..count].to_vec() });
+    file.insert(bias.into(), SourceTensor { shape: vec![5], values: vec![0.5, 1.5, 2.5, 3.5, 4.5] });
+    file
+}
+
+/// The weights of the classifier that was placed.
+fn classifier(imported: &Imported) -> Vec<f32> {
+    let network = imported.space.lower(&model().child().unwrap()).unwrap();
+    let layer = network.layers.iter().find(|layer| &*layer.name == "classifier").unwrap();
+    SharedWeights { layout: imported.space.layout(), values: &imported.weights }.weight(layer)
+}
+
+#[test]
+fn the_only_other_classifier_is_taken_whatever_its_name_is() {
+    let usual = import(with_classifier("_fc.weight", "_fc.bias", &[5, 1280])).unwrap();
+    for (weight, bias) in [
+        ("_fc.1.weight", "_fc.1.bias"),
+        ("classifier.1.weight", "classifier.1.bias"),
+        ("head.weight", "head.bias"),
+        ("_fc.weight", "_fc.bias"),
+        ("my\nhead.weight", "my\nhead.bias"),
+    ] {
+        for prefix in ["", "backbone."] {
+            let file = with_classifier(weight, bias, &[5, 1280]);
+            let file = file.into_iter().map(|(name, tensor)| match name.as_str() {
+                name if name == weight || name == bias => (name.to_owned(), tensor),
+                name => (format!("{prefix}{name}"), tensor),
+            });
+            let imported = import(file.collect()).unwrap();
+            assert!(imported.weights == usual.weights && imported.child == usual.child, "{prefix}{weight}");
+            let notes = notes(&imported);
+            let expected = format!("the classifier is `{}` in the place of `_fc.weight`", weight.escape_debug());
+            assert_eq!(notes.contains(&expected), weight != "_fc.weight", "{notes:?}");
+            assert!(notes.iter().all(|note| !note.contains('\n') && !note.contains("left out")), "{notes:?}");
+        }
+    }
+}
+
+#[test]
+fn a_transposed_classifier_is_turned() {
+    let usual = import(with_classifier("_fc.weight", "_fc.bias", &[5, 1280])).unwrap();
+    let straight = classifier(&usual);
+    for (weight, bias) in [("_fc.weight", "_fc.bias"), ("head.weight", "head.bias")] {
+        let mut file = with_classifier(weight, bias, &[1280, 5]);
+        let turned = (0..1280 * 5).map(|index| straight[index % 5 * 1280 + index / 5]).collect();
+        file.get_mut(weight).unwrap().values = turned;
+        let imported = import(file).unwrap();
+        assert!(imported.weights == usual.weights, "{weight}");
+        let notes = notes(&imported);
+        assert!(
+            notes.contains(&"`_fc.weight` is stored as [features, classes] and was transposed".into()),
+            "{notes:?}"
+        );
+    }
+}
+
+#[test]
+fn a_classifier_of_several_layers_or_without_classes_is_told_as_that() {
+    let mut two = with_classifier("classifier.0.weight", "classifier.0.bias", &[5, 1280]);
+    two.insert("classifier.3.weight".into(), SourceTensor { shape: vec![7, 5], values: vec![0.0; 35] });
+    let error = import(two).unwrap_err();
+    assert_eq!(error.code(), "import_other_classifier");
+    let message = error.to_string();
+    assert!(message.contains("`_fc.weight` is missing, and 2 other matrices could be a part of it"), "{message}");
+    assert!(message.contains("`classifier.0.weight` [5, 1280], `classifier.3.weight` [7, 5]"), "{message}");
+    let narrow = import(with_classifier("head.weight", "head.bias", &[5, 640])).unwrap_err().to_string();
+    assert!(narrow.contains("`head.weight` [5, 640] is none of this network"), "{narrow}");
+    let mut none = tensors(0);
+    none.insert("_fc.weight".into(), SourceTensor { shape: vec![0, 1280], values: Vec::new() });
+    let error = import(none).unwrap_err();
+    assert!(
+        error.code() == "import_no_classes" && error.to_string().contains("[0, 1280]: it has no classes"),
+        "{error}"
+    );
+}
