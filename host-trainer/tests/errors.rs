@@ -36,7 +36,7 @@ fn a_command_that_fails_prints_one_document_with_a_code() {
         (&["export", &bundle, "--child", "smallest", "--output", "/nowhere/x"], "file_write"),
         (&["latency", "list", &text], "bundle_not_a_bundle"),
         (&["latency", "compare", &bundle], "no_latency_tables"),
-        (&["latency", "add", &bundle, &text], "profile_damaged"),
+        (&["latency", "add", &bundle, &text], "profile_not_a_profile"),
         (&["init", "--space", "tabel1", "--output", &out], "space_unknown"),
         (&["init", "--space", &text, "--output", &out], "space_parse"),
         (&["init", "--space", &space, "--labels", &text, "--output", &out], "labels_count"),
@@ -87,7 +87,10 @@ fn messages_name_the_file_and_a_remedy_of_this_program() {
     let none = message(&["init", "--space", &at("space.toml"), "--child", "random:0", "--output", &at("out")]);
     assert!(none.contains("from 1 to 1000"), "{none}");
     let nowhere = message(&["eval", &bundle, "--data", "/nowhere"]);
-    assert!(nowhere.contains("in /nowhere; give the folder") && !nowhere.contains('['), "{nowhere}");
+    assert!(
+        nowhere.contains("cannot read /nowhere") && nowhere.contains("check the path") && !nowhere.contains('['),
+        "{nowhere}"
+    );
 }
 
 /// They have no end, and no memory holds what comes out of them.

@@ -104,7 +104,7 @@ pub enum DataError {
         problem: String,
     },
     /// A file or folder of the listing cannot be read.
-    #[error("cannot read {path}: {source}")]
+    #[error("cannot read {path}: {source}; check the path, and that it may be read")]
     Listing {
         /// The file or folder.
         path: PathBuf,
@@ -157,7 +157,7 @@ pub enum DataError {
         first: Vec<String>,
     },
     /// A picture cannot be opened.
-    #[error("cannot read picture {name}: {source}")]
+    #[error("cannot read picture {name}: {source}; it was there when the pictures were scanned: scan them again")]
     PictureRead {
         /// Name of the picture.
         name: String,
