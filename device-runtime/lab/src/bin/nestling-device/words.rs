@@ -2,7 +2,7 @@
 
 /// A phrase of a library's message, and the same for a user of this program. Longer phrases come before their parts.
 const WORDS: [(&str, &str); 19] = [
-    ("measure a profile with `Runtime::profile`", "measure one with `nestling-device profile`"),
+    ("the image needs `RuntimeOptions::max_image_side`", "the image needs --image-side"),
     ("`Runtime::profile`", "`nestling-device profile`"),
     ("use `Runtime::choose`, which takes shipped children", "leave out --whole-space"),
     (", or raise `ContextOptions::largest_buffer` where the adapter has more", ""),
