@@ -133,7 +133,7 @@ fn a_folder_of_pictures_becomes_a_bundle_whose_device_answers_rightly() {
     assert!(smallest["correct"].as_f64().unwrap() / smallest["images"].as_f64().unwrap() > 0.5, "{smallest}");
     let bundle = place.pack("from", "from.nestling");
     assert_eq!(bundle.manifest().labels, ["2 leaves", "10 bricks", "a sky"]);
-    // What only a new run can be given.
+    // Only a new run can be given a space.
     let refused = place.train("from").args(["--space", "fashion"]).output().unwrap();
     let said = String::from_utf8_lossy(&refused.stderr);
     assert!(refused.status.code() == Some(1) && said.contains("has begun"), "{said}");

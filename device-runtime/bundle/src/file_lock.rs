@@ -57,7 +57,7 @@ pub enum LockError {
         path: PathBuf,
         /// The name of the lock file.
         lock: PathBuf,
-        /// What lies there.
+        /// The kind of thing that lies there.
         found: &'static str,
     },
 }
@@ -174,7 +174,7 @@ fn lock_name(name: &OsStr) -> OsString {
     lock
 }
 
-/// What lies there, if it is no regular file.
+/// The kind of thing that lies there, if it is no regular file.
 fn other_kind(lock: &Path) -> Option<&'static str> {
     let kind = fs::symlink_metadata(lock).ok()?.file_type();
     match () {

@@ -52,7 +52,7 @@ fn failed_calls_print_their_code_and_message() {
     fails(&["run", bundle, "photo.jpg", "--child", "middle"], 1, "unknown_child", "pareto-1");
     fails(&["switch", bundle, "--arithmetic", "f16", "--without", "f16"], 1, "no_arithmetic", "--arithmetic f32");
     fails(&["classify", bundle, "--images", missing], 1, "idx_open", "check the path");
-    fails(&["classify", bundle, "--images", bundle], 1, "idx_malformed", "not an IDX file of images");
+    fails(&["classify", bundle, "--images", bundle], 1, "idx_foreign", "not an IDX file of images");
     fails(&["predict", bundle, "--other", missing], 1, "profile_open", "none");
     let nowhere = folder.path().join("none").join("phone.json");
     let profile = ["profile", bundle, "--seconds", "0", "--tune", "0", "--out", text(&nowhere)];

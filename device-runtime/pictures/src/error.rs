@@ -26,7 +26,7 @@ pub enum PictureError {
     Format {
         /// The format that its first bytes show: `a HEIC file`, `of an unknown format`.
         found: &'static str,
-        /// What helps: `convert it to JPEG, PNG or WebP`, `unpack it first`.
+        /// The remedy: `convert it to JPEG, PNG or WebP`, `unpack it first`.
         remedy: &'static str,
     },
     /// Pixels are missing at the end.
@@ -73,7 +73,7 @@ pub enum PictureError {
         /// Most bytes.
         limit: u64,
     },
-    /// Of a kind that is not read: hardly any program writes it.
+    /// The kind is not read: hardly any program writes it.
     #[error("a {format} file {kind} cannot be read; save it as a baseline or progressive JPEG, or as PNG")]
     Unsupported {
         /// JPEG.

@@ -13,7 +13,7 @@ pub enum Format {
     WebP,
 }
 
-/// What a file is instead, and what helps.
+/// The kind of the file, and the remedy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Other {
     name: &'static str,

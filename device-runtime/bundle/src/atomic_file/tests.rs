@@ -257,7 +257,7 @@ mod unix {
         }
     }
 
-    /// What a shell opened for reading would grow by the output.
+    /// A file that a shell opened for reading would grow by the output.
     #[cfg(target_os = "linux")]
     #[test]
     fn standard_input_is_not_written() {

@@ -24,7 +24,7 @@ fn stored(size: (u32, u32), format: PixelFormat, stride: usize, pixel: impl Fn(u
 }
 
 fn noise(row: u32, column: u32) -> [u8; 3] {
-    let mixed = (row * 7919).wrapping_add(column.wrapping_mul(104_729)).wrapping_mul(2_654_435_761);
+    let mixed = row.wrapping_mul(7919).wrapping_add(column.wrapping_mul(104_729)).wrapping_mul(2_654_435_761);
     [24, 16, 8].map(|shift| (mixed >> shift) as u8)
 }
 

@@ -136,7 +136,7 @@ const BRANDS: &[(&[u8], &str, &str)] = &[
 const BRAND_FAMILIES: &[(&[u8], &str)] =
     &[(b"iso", "an MP4 video"), (b"M4V", "an MP4 video"), (b"3gp", "a 3GP video"), (b"3g2", "a 3GP video")];
 
-/// What a file is by bytes that only its format has.
+/// The kind of a file by bytes that only its format has.
 pub fn find(bytes: &[u8]) -> Option<Other> {
     if bytes.get(4..8) == Some(b"ftyp") {
         return Some(iso_media(bytes));
@@ -180,7 +180,7 @@ fn netpbm(bytes: &[u8]) -> Option<Other> {
     (space.is_ascii_whitespace() || space == b'#').then_some(Other::new(name, CONVERT))
 }
 
-/// What a file may be whose format has no bytes of its own: fields of its header that have few values decide.
+/// The kind of a file whose format has no bytes of its own: fields of its header that have few values decide.
 pub fn guess(bytes: &[u8]) -> Option<Other> {
     let (&head, rest) = bytes.split_first_chunk::<18>()?;
     if let [10, 0 | 2..=5, 0 | 1, 1 | 2 | 4 | 8, ..] = head

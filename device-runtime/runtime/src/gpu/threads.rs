@@ -35,7 +35,7 @@ const TRIES: u32 = 6;
 pub(crate) fn retried<T>(mut run: impl FnMut() -> T, is_over: impl Fn() -> bool) -> Result<T, String> {
     let mut tries = 1;
     loop {
-        // What a panic leaves is either tried from its beginning or given up.
+        // After a panic, the work is tried from its beginning or given up.
         let panic = match catch_unwind(AssertUnwindSafe(&mut run)) {
             Ok(result) => return Ok(result),
             Err(panic) => panic_text(&*panic),

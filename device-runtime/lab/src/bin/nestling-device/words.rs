@@ -1,13 +1,12 @@
 //! Messages of the libraries name their API. A user of this program has flags in its place.
 
 /// A phrase of a library's message, and the same for a user of this program. Longer phrases come before their parts.
-const WORDS: [(&str, &str); 19] = [
-    ("measure a profile with `Runtime::profile`", "measure one with `nestling-device profile`"),
+const WORDS: [(&str, &str); 18] = [
+    ("the image needs `RuntimeOptions::max_image_side`", "the image needs --image-side"),
     ("`Runtime::profile`", "`nestling-device profile`"),
     ("use `Runtime::choose`, which takes shipped children", "leave out --whole-space"),
     (", or raise `ContextOptions::largest_buffer` where the adapter has more", ""),
     ("load with a smaller `RuntimeOptions::max_image_side`", "give a smaller --image-side"),
-    (", or load with a larger `RuntimeOptions::max_image_side`", ""),
     ("drop a `PreparedChild`, or load with more `RuntimeOptions::spare_children`", "give fewer children"),
     ("set `RuntimeOptions::untrained`", "give --untrained"),
     ("; raise `ContextOptions::timeout` if the work is really that long", "; end other programs that use it"),
