@@ -54,17 +54,20 @@ fn two_processes_build_one_cache_in_turns_and_a_killed_one_is_no_obstacle() {
     let place = tempfile::tempdir().unwrap();
     let place = place.path();
     write_pictures(&place.join("pictures"), 30, 500);
-    let begun = |text: &str| {
+    // Under way as long as somebody has the lock.
+    let is_locked = || {
         let folders = place.join("cache").read_dir().into_iter().flatten().flatten();
-        folders.flat_map(|folder| folder.path().read_dir().unwrap().flatten()).any(|file| file.path().ends_with(text))
+        let mut files = folders.flat_map(|folder| folder.path().read_dir().unwrap().flatten());
+        files.any(|file| file.file_name().to_string_lossy().contains("lock"))
     };
     let mut killed = scan(place).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let started = Instant::now();
-    while !begun("known-v1.index.lock") && started.elapsed() < Duration::from_secs(60) {
+    while !is_locked() {
+        assert!(started.elapsed() < Duration::from_secs(60), "no lock after a minute");
         std::thread::sleep(Duration::from_millis(2));
     }
     killed.kill().unwrap();
-    killed.wait().unwrap();
+    assert!(!killed.wait().unwrap().success(), "it was killed at work");
     let both = [0, 1].map(|_| scan(place).arg("--json").stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap());
     let reports = both.map(|process| {
         let output = process.wait_with_output().unwrap();
