@@ -84,7 +84,7 @@ impl Export {
         }
         let bundle = open_bundle(&self.bundle)?;
         let plan = self.plan(&bundle)?;
-        let golden = if self.golden { Some(GoldenMaker::open(&bundle, self.largest_square()?)?) } else { None };
+        let golden = if self.golden { Some(GoldenMaker::open(&bundle, self.largest_side(&bundle)?)?) } else { None };
         let bar = bar(plan.len() as u64, "export");
         let mut files: Vec<Value> = Vec::new();
         for planned in &plan {
@@ -167,15 +167,16 @@ impl Export {
         }))
     }
 
-    /// The largest square of the pictures, by their headers: a file that is not a picture is refused before anything is
-    /// written.
-    fn largest_square(&self) -> Result<u32> {
-        let square = |path: &PathBuf| {
-            let (width, height) = Picture::read_size(path, &PictureOptions::default())?;
-            Ok(width.min(height))
+    /// The side that the device must be opened for, by the headers of the pictures: a file that is not a picture is
+    /// refused before anything is written.
+    fn largest_side(&self, bundle: &Bundle) -> Result<u32> {
+        let preprocessing = &bundle.manifest().preprocessing;
+        let side = |path: &PathBuf| {
+            let (width, height) = Picture::read_size(path, &PictureOptions::for_fit(preprocessing.fit))?;
+            Ok(preprocessing.needed_side(width, height))
         };
-        let squares = self.pictures.iter().map(square).collect::<Result<Vec<u32>>>()?;
-        Ok(squares.into_iter().max().unwrap_or(0))
+        let sides = self.pictures.iter().map(side).collect::<Result<Vec<u32>>>()?;
+        Ok(sides.into_iter().max().unwrap_or(0))
     }
 
     /// Writes the golden vectors of one child, for noise and for each picture. One picture at a time is decoded.
@@ -185,7 +186,8 @@ impl Export {
             let Golden { input, trainer, device } = match picture {
                 None => maker.make(planned.index, GoldenInput::Noise(1))?,
                 Some(place) => {
-                    let opened = Picture::open(&self.pictures[*place])?;
+                    let options = PictureOptions::for_fit(maker.fit());
+                    let opened = Picture::open_with(&self.pictures[*place], &options)?;
                     maker.make(planned.index, GoldenInput::Picture(&opened.image()))?
                 }
             };

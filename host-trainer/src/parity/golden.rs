@@ -3,7 +3,7 @@ use super::device::Device;
 use crate::model::{Norm, Parameters, forward, norm_tensors, values_of};
 use crate::untrained::noise_images;
 use nestling_bundle::Bundle;
-use nestling_core::image::{Image, preprocess};
+use nestling_core::image::{Fit, Image, preprocess};
 use tch::{Tensor, no_grad};
 
 /// One input of a child and two answers, to check another engine's conversion with.
@@ -41,6 +41,11 @@ impl<'a> GoldenMaker<'a> {
     pub fn open(bundle: &'a Bundle, largest_square: u32) -> Result<Self, ParityError> {
         let parameters = Parameters::from_values(bundle.space(), &bundle.weights()?, tch::Device::Cpu);
         Ok(Self { bundle, parameters, device: Device::open(bundle, largest_square)? })
+    }
+
+    /// How its networks read pictures that are no squares.
+    pub fn fit(&self) -> Fit {
+        self.bundle.manifest().preprocessing.fit
     }
 
     /// The adapter of the device half.

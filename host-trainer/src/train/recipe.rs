@@ -1,4 +1,5 @@
 use super::{Balance, Distillation, Schedule, TrainConfig, UpdateRule};
+use crate::data::{Augmentation, Jitter, Policy, RandomCrop};
 use nestling_core::space::SearchSpace;
 use std::fmt;
 use std::str::FromStr;
@@ -76,6 +77,12 @@ fn own_pictures() -> TrainConfig {
         dropout: 0.2,
         random_children: 1,
         average_decay: 0.99,
+        augmentation: Augmentation {
+            shift: 0,
+            crop: Some(RandomCrop { min_scale: 0.35, ..RandomCrop::default() }),
+            jitter: Jitter { brightness: 0.2, contrast: 0.2, saturation: 0.2, hue: 0.02 },
+            ..Augmentation::default()
+        },
         probe_calibration: 512,
         probe_images: 1000,
         space: SearchSpace::table1_relu6(),
@@ -85,7 +92,7 @@ fn own_pictures() -> TrainConfig {
 
 /// BigNAS on ImageNet (Yu et al., 2020): RMSProp as in EfficientNet at a rate of 0.256 for a batch of 4096, 0.97 every
 /// 2.4 epochs with a constant ending at 5 % after 236 of 360 epochs, weight decay 1e-5, dropout and label smoothing,
-/// stochastic depth with survival 0.8 for the biggest child only, two random children.
+/// stochastic depth with survival 0.8 for the biggest child only, two random children, AutoAugment.
 fn bignas_imagenet() -> TrainConfig {
     TrainConfig {
         epochs: 360,
@@ -107,6 +114,12 @@ fn bignas_imagenet() -> TrainConfig {
         distillation: Distillation::CrossEntropy,
         balance: Balance::Natural,
         average_decay: 0.9999,
+        augmentation: Augmentation {
+            shift: 0,
+            crop: Some(RandomCrop::default()),
+            policy: Policy::AutoAugmentV0,
+            ..Augmentation::default()
+        },
         held_out: 10_000,
         probe_calibration: 4096,
         probe_images: 10_000,
