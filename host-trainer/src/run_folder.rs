@@ -119,8 +119,18 @@ impl RunFolder {
         folder.check_folder()?;
         std::fs::create_dir_all(path).map_err(|source| RunError::Folder { path: path.to_owned(), source })?;
         let files = [folder.epochs_path(), folder.checkpoint_path()];
-        check_outputs(files.iter().map(PathBuf::as_path), inputs.iter().map(PathBuf::as_path))?;
+        check_outputs(files.iter().map(PathBuf::as_path), folder.beside(inputs))?;
         Ok(folder)
+    }
+
+    /// The inputs without folders that hold the run: its own files are none of a data set's.
+    fn beside<'a>(&self, inputs: &'a [PathBuf]) -> impl Iterator<Item = &'a Path> {
+        let own = self.0.canonicalize().ok();
+        let holds_run = move |input: &Path| {
+            let input = input.canonicalize().ok().filter(|input| input.is_dir());
+            input.zip(own.as_ref()).is_some_and(|(input, own)| own.starts_with(input))
+        };
+        inputs.iter().map(PathBuf::as_path).filter(move |input| !holds_run(input))
     }
 
     /// Uses `path` to read from, and makes nothing.
@@ -259,7 +269,7 @@ impl RunFolder {
     /// [`RunError::Write`] if not.
     pub fn check_search(&self, inputs: &[PathBuf]) -> Result<(), RunError> {
         if self.0.is_dir() {
-            check_outputs([&*self.search_path()], inputs.iter().map(PathBuf::as_path))?;
+            check_outputs([&*self.search_path()], self.beside(inputs))?;
         }
         Ok(())
     }

@@ -119,7 +119,9 @@ fn profiles_go_into_a_bundle_and_devices_are_listed_compared_and_searched_for() 
     let added = json(&["latency", "add", &both, &foreign, "--output", &output, "--replace"]);
     assert!(added["profiles"][0]["outcome"]["replaced"].is_object(), "{added}");
     assert_ne!(std::fs::read(&output).unwrap(), before);
-    std::fs::write(&foreign, "{\"format\": 3}").unwrap();
+    let mut other: serde_json::Value = serde_json::from_slice(&std::fs::read(&foreign).unwrap()).unwrap();
+    other["format"] = 3.into();
+    std::fs::write(&foreign, other.to_string()).unwrap();
     assert!(complaint(&["latency", "add", &both, &foreign]).contains("measure again"));
     assert_eq!(std::fs::read(&both).unwrap(), before);
 

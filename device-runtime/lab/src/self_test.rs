@@ -56,10 +56,7 @@ pub struct Compared {
 #[non_exhaustive]
 pub enum SelfTestError {
     /// The bundle ships without.
-    #[error(
-        "the bundle has no golden pictures: add some with `Bundle::with_golden_pictures`, or pack it again with \
-         pictures"
-    )]
+    #[error("the bundle has no golden pictures: pack it again with pictures, as `nestling pack` does")]
     NoGoldenPictures,
     /// A picture cannot be decoded.
     #[error("golden picture `{name}`: {source}")]

@@ -132,6 +132,9 @@ fn check_length(bytes: u64, options: &PictureOptions) -> Result<(), PictureError
 
 /// The bytes of a file: one more than allowed, if it has more.
 fn read(file: File, options: &PictureOptions) -> io::Result<Vec<u8>> {
+    if file.metadata()?.is_dir() {
+        return Err(io::Error::new(io::ErrorKind::IsADirectory, "it is a folder"));
+    }
     let mut bytes = Vec::new();
     file.take(options.max_bytes.saturating_add(1)).read_to_end(&mut bytes)?;
     Ok(bytes)

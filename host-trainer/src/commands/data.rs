@@ -59,11 +59,11 @@ enum FitArgument {
 }
 
 impl DataArguments {
-    /// The folders that are read.
+    /// The folders and files that are read.
     pub fn inputs(&self) -> Vec<PathBuf> {
         match &self.data {
             // One of the files, for its folder.
-            Some(file) if file.is_file() => vec![file.parent().unwrap_or(Path::new("")).join(".")],
+            Some(file) if file.is_file() => vec![file.clone(), file.parent().unwrap_or(Path::new("")).join(".")],
             Some(folder) => vec![folder.clone()],
             None => FASHION_MNIST.folders.iter().map(PathBuf::from).collect(),
         }
