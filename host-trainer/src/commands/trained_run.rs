@@ -9,7 +9,7 @@ use nestling_train::data::{Dataset, LoadedData};
 use nestling_train::run_folder::RunFolder;
 use nestling_train::search::Evaluator;
 use nestling_train::torch;
-use nestling_train::train::{Checkpoint, TrainError};
+use nestling_train::train::{Checkpoint, TrainError, TrainingData};
 use std::path::PathBuf;
 use tch::Device;
 
@@ -51,10 +51,9 @@ impl TrainedRun {
         if checkpoint.images.as_ref().is_some_and(|images| *images != fingerprint) {
             return Err(TrainError::OtherImages.into());
         }
-        let (training, held_out) = match &data.held_out {
-            Some(held_out) => (data.training.clone(), held_out.clone()),
-            None => data.training.hold_out(checkpoint.config.held_out as usize)?,
-        };
+        let (images, held_out) = (&data.training, data.held_out.as_ref());
+        let parts = TrainingData { images, held_out, preprocessing: &data.preprocessing };
+        let (training, held_out) = parts.parts(&checkpoint.config, &space)?;
         let (calibration, _) = training.split_at(calibration_images as usize);
         let preprocessing = checkpoint.preprocessing.clone().unwrap_or_else(|| data.preprocessing.clone());
         Ok(Self { checkpoint, space, calibration, held_out, data, preprocessing, device })

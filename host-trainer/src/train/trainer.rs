@@ -296,9 +296,8 @@ impl Trainer {
                 progress(loss);
             }
         }
-        let rates = self.parameters.rates(self.config.body_rate);
-        let mask = self.parameters.decay_mask();
-        self.optimiser = Optimiser::new(self.config.optimiser, self.parameters.flat(), mask, rates);
+        (self.optimiser, ..) =
+            start(&Beginning::Random, &self.config, &self.parameters, self.parameters.flat().device());
         Ok(())
     }
 
@@ -321,11 +320,9 @@ impl Trainer {
             let biggest = vec![self.space.lower(&self.space.biggest())?];
             self.workers.step_of(self.step, epoch, indices, &Lesson::Sandwich(Arc::new(biggest)))?
         };
-        let (Some(&loss), Some(&divergence)) =
-            (outcome.losses.first(), outcome.losses.get(1..).and_then(<[f64]>::last).or(Some(&0.0)))
-        else {
-            return Err(TrainError::Worker);
-        };
+        let [loss, ref others @ ..] = outcome.losses[..] else { return Err(TrainError::Worker) };
+        // A child that is trained alone has no other to be apart from.
+        let divergence = others.last().copied().unwrap_or(0.0);
         if !loss.is_finite() {
             return Err(TrainError::Diverged { step: self.step, loss, rate });
         }
