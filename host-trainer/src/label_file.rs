@@ -46,9 +46,9 @@ pub enum LabelError {
     Format {
         /// The file.
         path: PathBuf,
-        /// What it is.
+        /// The format.
         found: &'static str,
-        /// What stands between the labels.
+        /// The text between the labels.
         signs: &'static str,
     },
     /// A label cannot be shown.
@@ -129,7 +129,7 @@ pub fn read_labels(path: &Path, classes: u32) -> Result<Vec<String>, LabelError>
 
 /// The lines without what cannot be seen at their ends, up to the last one that is not empty.
 fn lines_of(text: &str, is_end: fn(char) -> bool) -> Vec<&str> {
-    // Of no width: spaces and joiners of words.
+    // Spaces and joiners of words without a width.
     let is_unseen = |c: char| c.is_whitespace() || matches!(c, '\u{200b}' | '\u{2060}');
     let mut labels: Vec<&str> = text.split(is_end).map(|line| line.trim_matches(is_unseen)).collect();
     while labels.last().is_some_and(|label| label.is_empty()) {

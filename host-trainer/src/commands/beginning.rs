@@ -13,7 +13,7 @@ use nestling_train::train::{Beginning, Recipe, TrainConfig};
 use nestling_train::transfer::{NewTask, alone, narrowed, transferred};
 use std::path::{Path, PathBuf};
 
-/// What a new run starts from.
+/// The start of a new run.
 #[derive(Args, Debug)]
 pub struct BeginningArguments {
     /// Start from the weights of this bundle, with a new classifier. Where it holds one trained child, the space becomes

@@ -18,7 +18,7 @@ use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 /// Classes that a label can number.
 const MAX_CLASSES: usize = 65_535;
 
-/// What to load, and how.
+/// The data set to load, and the way.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct LoadRequest {
@@ -87,7 +87,7 @@ impl LoadRequest {
     }
 }
 
-/// What a load tells while it works.
+/// The messages of a load while it works.
 pub trait LoadProgress: Sync {
     /// So many of so many files were opened.
     fn opened(&self, _done: usize, _total: usize) {}

@@ -31,9 +31,9 @@ pub struct LoadedData {
 /// Names of pictures, in the order of their data set: paths below the given one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PictureNames {
-    /// Of those to choose with.
+    /// Names of the pictures to choose with.
     pub held_out: Vec<String>,
-    /// Of those to test with.
+    /// Names of the pictures to test with.
     pub test: Vec<String>,
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-/// What a text is, and what stands between its labels, if it is a list in another format.
+/// The format of a text and the text between its labels, if it is a list in another format.
 pub(super) fn other_format(text: &str, lines: &[&str]) -> Option<(&'static str, &'static str)> {
     if matches!(serde_json::from_str(text), Ok(Value::Array(_) | Value::Object(_))) {
         return Some(("is a list in JSON", "brackets, quotation marks and commas"));

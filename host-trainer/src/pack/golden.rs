@@ -198,7 +198,7 @@ mod tests {
         let golden = golden_pictures(network, &[("biggest", &child)], &[large]).unwrap();
         let shipped = golden.pictures[0].bytes.clone();
         assert!(shipped.len() <= GoldenPictures::MAX_BYTES);
-        // What ships is not changed again.
+        // A picture that was made to ship is not changed again.
         let again = golden_pictures(network, &[("biggest", &child)], &[source(shipped.clone())]).unwrap();
         assert_eq!(again, golden);
         // And the answers are those of the definition.

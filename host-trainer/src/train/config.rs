@@ -3,7 +3,7 @@ use crate::data::{Augmentation, Mix, WrongSetting};
 use nestling_core::space::{SearchSpace, ValidatedSpace};
 use serde::{Deserialize, Serialize};
 
-/// What rare classes get while training. Validation and calibration keep the natural frequencies.
+/// The compensation of rare classes while training. Validation and calibration keep the natural frequencies.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Balance {
@@ -72,7 +72,7 @@ pub struct TrainConfig {
     pub join_epochs: f64,
     /// The loss of the children that learn from the biggest.
     pub distillation: Distillation,
-    /// What rare classes get.
+    /// The compensation of rare classes.
     pub balance: Balance,
     /// Decay a step of the running average of the weights, which is evaluated and shipped; 0 ships the weights
     /// themselves.

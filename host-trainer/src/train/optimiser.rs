@@ -28,7 +28,7 @@ pub struct Optimiser {
     rates: Option<Tensor>,
 }
 
-/// What a checkpoint keeps of an optimiser.
+/// The state of an optimiser that a checkpoint keeps.
 #[derive(Debug)]
 pub struct OptimiserState {
     /// The momentum.

@@ -17,7 +17,7 @@ pub struct Batch {
     pub classes: Tensor,
     /// For images that are mixed with others: those others' classes, and what an image keeps of itself.
     pub partners: Option<(Tensor, f64)>,
-    /// What the biggest child is regularised by.
+    /// Dropout and stochastic depth of the biggest child.
     pub regularisation: Regularisation,
 }
 
@@ -133,7 +133,7 @@ fn divergence(soft_labels: &Tensor, logits: &Tensor) -> f64 {
     (soft_labels * ratio).sum(Kind::Float).double_value(&[]) / soft_labels.size()[0] as f64
 }
 
-/// What regularises the biggest child in the step of a worker, for `count` images.
+/// Dropout and stochastic depth of the biggest child in the step of a worker, for `count` images.
 pub(super) fn regularisation(
     config: &TrainConfig,
     step: u64,

@@ -25,7 +25,7 @@ pub struct StepOutcome {
     pub losses: Vec<f64>,
 }
 
-/// What a step trains.
+/// The part of the network that a step trains.
 #[derive(Clone, Debug)]
 pub enum Lesson {
     /// All children, the first of them as the biggest.

@@ -40,7 +40,7 @@ pub struct BuildOptions {
 /// All files of a source, opened.
 #[derive(Debug)]
 pub struct Built {
-    /// What was found in each file, in the source's order.
+    /// The result of opening each file, in the source's order.
     pub opened: Vec<Opened>,
     index: SquareIndex,
     paths: Paths,
@@ -194,7 +194,7 @@ impl<'a> Work<'a> {
                 .collect()
         });
         let outcome: Result<(), DataError> = outcomes.into_iter().collect();
-        // What was done is worth keeping, whatever happened after it.
+        // Finished work is worth keeping, whatever happened after it.
         let saved = self.save(&mut self.state());
         if let (Err(_), Some(file)) = (&outcome, &self.file) {
             let _ = file.cut(self.state().index.count);

@@ -13,7 +13,7 @@ use xxhash_rust::xxh3::xxh3_64;
 /// Changes whenever other pixels or other numbers are made of the same file.
 pub(super) const VERSION: u32 = 1;
 
-/// What was found in a file of the source.
+/// The result of opening a file of the source.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct KnownFile {
     /// Size, time of change, place.
@@ -24,13 +24,13 @@ pub(super) struct KnownFile {
     pub(super) remark: Option<Fault>,
 }
 
-/// What was found in all files of the source.
+/// The results of opening all files of the source.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Known {
     pub(super) files: BTreeMap<String, KnownFile>,
 }
 
-/// What is known of some contents in one form.
+/// The facts of some contents in one form, and the place of their square.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct KnownSquare {
     /// Place in the file of pixels, if it is there, and the checksum of its bytes.
@@ -49,7 +49,7 @@ impl KnownSquare {
     }
 }
 
-/// What is known of all contents in one form.
+/// The facts and places of all contents in one form.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct SquareIndex {
     /// Number of the file of pixels: another one is begun when most of the old one is of no more use.

@@ -100,7 +100,7 @@ pub enum DataError {
     NoDataset {
         /// The given path.
         path: PathBuf,
-        /// What was found instead.
+        /// The contents that were found instead.
         problem: String,
     },
     /// A file or folder of the listing cannot be read.

@@ -70,7 +70,7 @@ impl fmt::Display for FaultKind {
 pub struct Fault {
     /// Its kind.
     pub kind: FaultKind,
-    /// What is wrong, for people.
+    /// The fault, for people.
     pub reason: String,
 }
 

@@ -80,7 +80,7 @@ fn neighbours(cell: Cell) -> impl Iterator<Item = Cell> {
     })
 }
 
-/// What is compared first.
+/// The values that are compared first.
 struct Looks {
     at: usize,
     tolerance: f64,

@@ -27,7 +27,7 @@ pub struct Facts {
     pub sums: ChannelSums,
 }
 
-/// What was found in a file.
+/// The result of opening a file.
 #[derive(Clone, Debug)]
 pub struct Opened {
     /// Its contents and what they are, or why it cannot be used.
@@ -43,7 +43,7 @@ pub struct ScannedPicture {
     pub entry: usize,
     /// Identity of its bytes.
     pub content: ContentHash,
-    /// What is known of it.
+    /// Its size and measures.
     pub facts: Facts,
     /// Pictures with the same number belong to one part.
     pub group: usize,

@@ -27,7 +27,7 @@ pub struct Entry {
     pub group: Option<String>,
 }
 
-/// What a file system says of a picture, to notice a change without reading it.
+/// A picture's size and time in the file system, to notice a change without reading it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stamp {
     /// Bytes.

@@ -47,7 +47,7 @@ impl Shards {
         if folders.is_empty() {
             found.extend(files.into_iter().filter(|file| is_tar(file)).map(|file| (part_of_file(&file), file)));
         }
-        // Of other folders, a tar file beside them may be what they were unpacked from.
+        // Other folders may have been unpacked from a tar file beside them.
         for folder in folders {
             if let Some(part) = folder.file_name().and_then(|name| Part::of_name(&name.to_string_lossy())) {
                 let files = listed(&folder)?.into_iter().filter(|path| path.is_file() && is_tar(path));

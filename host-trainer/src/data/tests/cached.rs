@@ -8,7 +8,7 @@ fn a_second_load_opens_nothing_and_a_changed_picture_alone_is_opened_again() {
     let first = contents(&place.load().training);
     assert_eq!(Count::of(&place), 0);
     assert_eq!(contents(&place.load().training), first);
-    // Of another size, of the same size with another time, added, removed, renamed.
+    // Files with another size, with another time, added, removed, renamed.
     place.write("a/0.png", &encode(pattern(30, 30, 1), ImageFormat::Png));
     assert_eq!(Count::of(&place), 1);
     let bytes = std::fs::read(place.data().join("a/1.png")).unwrap();
@@ -206,6 +206,6 @@ fn other_forms_and_inputs_go_when_the_budget_is_spent_oldest_first() {
     assert!(left.len() == 2 && left[0].contains("16x3") && left[1].contains("20x3"), "{left:?}");
     load(20, bytes(20));
     assert!(pixels().len() == 1 && pixels()[0].contains("20x3"), "{:?}", pixels());
-    // Whoever still reads the squares goes on.
+    // A reader of the squares goes on.
     assert_eq!(contents(&used_again.training), kept);
 }

@@ -103,7 +103,7 @@ fn the_same_pictures_are_used_every_time_and_none_is_accepted_strictly() {
         error.to_string().contains("a/empty.png (it is an empty file") && error.to_string().contains(" more"),
         "{error}"
     );
-    // What is only remarked upon does not stop anybody.
+    // A remark stops nobody.
     let place = Place::with_classes(4);
     place.write("a/renamed.png", &encode(pattern(64, 64, 99), ImageFormat::Jpeg)).write("a/notes.txt", b"in May");
     assert!(load(&place.request().strict(true), &()).is_ok());
