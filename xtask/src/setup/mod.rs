@@ -5,6 +5,7 @@
 mod environments;
 mod fashion_mnist;
 mod libtorch;
+mod openclipart;
 mod packages;
 mod photo;
 mod pip;
@@ -14,6 +15,7 @@ mod whole_folder;
 use anyhow::Result;
 
 pub use environments::{Peers, onnx as onnx_python, peers};
+pub use openclipart::ensure as openclipart;
 pub use photo::{Photo, ensure as photo};
 pub use vulkan::{has_only_lavapipe, swiftshader};
 
