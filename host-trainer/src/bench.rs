@@ -22,8 +22,12 @@ pub struct BenchReport {
     pub sandwich_images_per_cpu_s: f64,
     /// How many times longer the sandwich step takes.
     pub sandwich_over_biggest: f64,
-    /// The same ratio as the MAdds of its children predict it.
-    pub predicted_sandwich_over_biggest: f64,
+    /// The same ratio as the MAdds of its children alone predict it.
+    pub predicted_by_madds: f64,
+    /// The same ratio by MAdds at the rate of matrix products, and bytes of activations at the rate of a copy.
+    pub predicted: f64,
+    /// Time of a matrix product of all MAdds and a copy of all bytes, as a share of the biggest child's measured time.
+    pub floor_share: f64,
     /// Images per wall-second of the sandwich step, one worker.
     pub one_worker_images_per_s: f64,
     /// Images per wall-second of the sandwich step, two workers with a full batch each.
@@ -33,6 +37,54 @@ pub struct BenchReport {
     /// GFLOP per CPU-second of matrix products in the shapes of pointwise layers, median of [`SGEMM_SHAPES`]. The
     /// kernels of a software adapter can be compared with it.
     pub sgemm_gflops: f64,
+    /// GB per CPU-second that a copy of [`COPIED_BYTES`] reads and writes.
+    pub copy_gb_per_s: f64,
+}
+
+/// Multiply-adds of a step by those of a forward pass: the backward pass computes two products of the same size, for
+/// the inputs and for the weights.
+const PASSES_OVER_MADDS: f64 = 3.0;
+
+/// How often a step reads or writes each element of a layer's output. Forward: the convolution writes it, batch norm
+/// reads it twice and writes the activation, the next layer reads that. Backward: the next layer reads it for its
+/// weights and writes its gradient, batch norm reads both twice and writes a gradient, and the convolution reads that
+/// twice.
+const PASSES_OVER_ACTIVATIONS: f64 = 14.0;
+
+/// Bytes of the copy that measures the rate of memory: larger than the caches.
+pub const COPIED_BYTES: usize = 256 << 20;
+
+/// Rates of this processor.
+#[derive(Clone, Copy, Debug)]
+struct Machine {
+    sgemm_gflops: f64,
+    copy_gb_per_s: f64,
+}
+
+impl Machine {
+    fn measure() -> Self {
+        Self { sgemm_gflops: sgemm_gflops(), copy_gb_per_s: copy_gb_per_s() }
+    }
+
+    /// Seconds of one image's step, if every operation ran at these rates.
+    fn floor_s(self, network: &Network) -> f64 {
+        let cost = network.cost();
+        let operations = 2.0 * PASSES_OVER_MADDS * cost.madds.0 as f64;
+        let bytes = PASSES_OVER_ACTIVATIONS * cost.activation_bytes as f64;
+        1e-9 * (operations / self.sgemm_gflops + bytes / self.copy_gb_per_s)
+    }
+}
+
+/// GB that a CPU-second reads and writes.
+fn copy_gb_per_s() -> f64 {
+    let (from, mut to) = (vec![1u8; COPIED_BYTES], vec![0u8; COPIED_BYTES]);
+    let rate = |_| {
+        let stopwatch = Stopwatch::start();
+        to.copy_from_slice(std::hint::black_box(&from));
+        std::hint::black_box(&to);
+        2e-9 * COPIED_BYTES as f64 / stopwatch.elapsed().cpu_s()
+    };
+    median((0..5).map(rate).collect())
 }
 
 /// Pixels, input and output channels of three pointwise layers: of an early, a middle and a late stage.
@@ -72,15 +124,17 @@ impl fmt::Display for BenchReport {
         writeln!(f, "  sandwich of four     {:7.0} images per CPU-second", self.sandwich_images_per_cpu_s)?;
         writeln!(
             f,
-            "  ratio                {:7.2} (MAdds predict {:.2})",
-            self.sandwich_over_biggest, self.predicted_sandwich_over_biggest
+            "  ratio                {:7.2} (MAdds alone predict {:.2}, with bytes {:.2})",
+            self.sandwich_over_biggest, self.predicted_by_madds, self.predicted
         )?;
+        writeln!(f, "  biggest child        {:7.2} of its time at the rates below", self.floor_share)?;
         writeln!(
             f,
             "  two workers          {:7.2} times one ({:.0} against {:.0} images per second)",
             self.two_workers_over_one, self.two_workers_images_per_s, self.one_worker_images_per_s
         )?;
-        writeln!(f, "  matrix products      {:7.1} GFLOP per CPU-second", self.sgemm_gflops)
+        writeln!(f, "  matrix products      {:7.1} GFLOP per CPU-second", self.sgemm_gflops)?;
+        writeln!(f, "  copy                 {:7.1} GB per CPU-second", self.copy_gb_per_s)
     }
 }
 
@@ -114,7 +168,9 @@ pub fn bench(
     let (one, two) = (start(1), start(2));
     let biggest = Arc::new(vec![space.lower(&space.biggest())?]);
     let measurement = Measurement { config, space: &space, images: images.len(), biggest, steps };
-    let predicted = measurement.predicted_ratio()?;
+    let machine = Machine::measure();
+    let predicted_by_madds = measurement.predicted_ratio(|network| network.cost().madds.0 as f64)?;
+    let predicted = measurement.predicted_ratio(|network| machine.floor_s(network))?;
     let mut rates: [Vec<f64>; 4] = Default::default();
     for _ in 0..rounds.max(1) {
         let alone = measurement.rates(&one, 1, true)?;
@@ -131,11 +187,14 @@ pub fn bench(
         biggest_images_per_cpu_s: alone,
         sandwich_images_per_cpu_s: four,
         sandwich_over_biggest: alone / four,
-        predicted_sandwich_over_biggest: predicted,
+        predicted_by_madds,
+        predicted,
+        floor_share: machine.floor_s(&measurement.biggest[0]) * alone,
         one_worker_images_per_s: one_wall,
         two_workers_images_per_s: two_wall,
         two_workers_over_one: two_wall / one_wall,
-        sgemm_gflops: sgemm_gflops(),
+        sgemm_gflops: machine.sgemm_gflops,
+        copy_gb_per_s: machine.copy_gb_per_s,
     })
 }
 
@@ -159,12 +218,12 @@ impl Measurement<'_> {
         step_children(self.space, self.config.seed, step, self.config.random_children).map(Arc::new)
     }
 
-    /// Mean MAdds of a sandwich over those of the biggest child.
-    fn predicted_ratio(&self) -> Result<f64, SpaceError> {
+    /// Mean cost of a sandwich over that of the biggest child.
+    fn predicted_ratio(&self, cost: impl Fn(&Network) -> f64) -> Result<f64, SpaceError> {
         let mut ratio = 0.0;
         for step in 0..self.steps {
-            let madds: u64 = self.sandwich(step)?.iter().map(|network| network.cost().madds.0).sum();
-            ratio += madds as f64 / self.biggest[0].cost().madds.0 as f64 / self.steps as f64;
+            let all: f64 = self.sandwich(step)?.iter().map(&cost).sum();
+            ratio += all / cost(&self.biggest[0]) / self.steps as f64;
         }
         Ok(ratio)
     }

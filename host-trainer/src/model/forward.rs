@@ -1,5 +1,5 @@
 use super::Parameters;
-use super::kernels::{depthwise, is_fused, norm as fused_norm};
+use super::kernels::{depthwise, norm as fused_norm};
 use nestling_core::space::{Activation, Layer, Network, Operator, Statistics};
 use tch::{Device, Kind, Tensor};
 
@@ -58,13 +58,13 @@ pub fn layer_output(layer: &Layer, parameters: &Parameters, input: &Tensor, gate
             let below = needed(shape.input.height, shape.output.height);
             let right = needed(shape.input.width, shape.output.width);
             let weight = parameters.weight(layer);
-            if below > before || right > before {
-                let padded = input.constant_pad_nd([before, right, before, below]);
-                padded.conv2d(&weight, None::<&Tensor>, stride, 0, 1, groups)
-            } else if groups > 1 && input.device() == Device::Cpu && shape.kernel > 1 {
-                depthwise(input, &weight, shape.stride, layer.padding)
+            let is_uneven = below > before || right > before;
+            let padded = is_uneven.then(|| input.constant_pad_nd([before, right, before, below]));
+            let (input, padding) = padded.as_ref().map_or((input, before), |padded| (padded, 0));
+            if groups > 1 && input.device() == Device::Cpu && shape.kernel > 1 {
+                depthwise(input, &weight, shape.stride, padding)
             } else {
-                input.conv2d(&weight, None::<&Tensor>, stride, before, 1, groups)
+                input.conv2d(&weight, None::<&Tensor>, stride, padding, 1, groups)
             }
         }
     }
@@ -122,7 +122,7 @@ pub fn forward(
                 x = x.permute([0, 2, 3, 1]).contiguous().permute([0, 3, 1, 2]);
             }
             let (means, variances) = match norm {
-                Norm::Batch if x.device() == Device::Cpu && is_fused(layer.shape.activation) && kept.is_none() => {
+                Norm::Batch if x.device() == Device::Cpu && kept.is_none() => {
                     let beta = beta.unwrap_or_else(|| gamma.zeros_like());
                     let residual = layer.residual.map(|index| &outputs[index]);
                     outputs.push(fused_norm(&x, &gamma, &beta, residual, layer.shape.activation, epsilon));

@@ -7,7 +7,7 @@ mod depthwise;
 mod norm;
 
 pub use depthwise::{DepthwiseShape, weight_gradient};
-pub use norm::{NormState, is_fused, norm_backward, norm_forward};
+pub use norm::{NormState, norm_backward, norm_forward};
 
 use nestling_core::space::Activation;
 use std::ffi::{CStr, c_char, c_void};
@@ -54,9 +54,9 @@ fn take(what: &str, make: impl FnOnce(*mut c_char, usize) -> *mut c_void) -> Ten
 ///
 /// # Panics
 /// If libtorch refuses the shapes.
-pub fn depthwise(input: &Tensor, weight: &Tensor, stride: u32, padding: u32) -> Tensor {
+pub fn depthwise(input: &Tensor, weight: &Tensor, stride: u32, padding: i64) -> Tensor {
     take("depthwise convolution", |message, length| {
-        let (stride, padding) = (i64::from(stride), i64::from(padding));
+        let stride = i64::from(stride);
         // SAFETY: the pointers are live `at::Tensor`s, as tch keeps them; `message` has `length` bytes.
         unsafe { nestling_depthwise(input.as_ptr().cast(), weight.as_ptr().cast(), stride, padding, message, length) }
     })

@@ -20,12 +20,6 @@ pub struct NormState<'a> {
     pub shift: &'a mut [f32],
 }
 
-/// Whether [`norm_forward`] and [`norm_backward`] are the faster ones for an activation: an exponential is left to
-/// libtorch, whose own is vectorised.
-pub fn is_fused(activation: Activation) -> bool {
-    !activation.row().uses_exp
-}
-
 /// `output = activation(batch_norm(input) + residual)` over rows of `gamma.len()` channels.
 ///
 /// # Panics

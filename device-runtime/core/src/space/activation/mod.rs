@@ -8,7 +8,7 @@
 //! | `max_slope` | tolerances of the self-tests |
 //! | `onnx` | the exporter |
 //! | `forward`, `derivative` | the f64 reference, and the trainer's CPU kernels in f32 |
-//! | `uses_exp` | the trainer, which leaves exponentials to libtorch |
+//! | `uses_exp` | the GPU kernels, which then get `exp_minus` |
 //!
 //! To add an activation, append its variant and write its row. The compiler then names the one place that cannot read a
 //! row: the trainer's call of libtorch. `CONTRIBUTING.md` shows the whole walk.
@@ -78,7 +78,7 @@ pub struct ActivationRow {
     pub max_slope: f64,
     /// Whether it only makes the factors of squeeze-and-excite.
     pub is_gate: bool,
-    /// Whether it computes an exponential, which libtorch vectorises and the trainer's own kernels do not.
+    /// Whether its WGSL calls `exp_minus`.
     pub uses_exp: bool,
     /// A WGSL expression of `x`, a `vec4<f32>`. It may call `exp_minus(x)`, a finite `exp(-x)`.
     pub wgsl: &'static str,
