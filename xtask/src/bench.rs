@@ -2,7 +2,7 @@
 
 use crate::programs::{Programs, json, write_json};
 use crate::values::{list, number, word};
-use crate::{against, peers, photo, setup, workspace};
+use crate::{against, peers, photo, setup, step, workspace};
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -21,6 +21,11 @@ pub struct Options {
     /// Installs both in a Python environment under target/ (86 MB to fetch, once). Writes target/bench/peers.json.
     #[arg(long, conflicts_with_all = ["bundle", "small"])]
     peers: bool,
+    /// Time only training steps, the demo's beside PyTorch
+    ///
+    /// Installs PyTorch in a Python environment under target/ (2.5 GB to fetch, once). Writes target/bench/step.json.
+    #[arg(long, conflicts_with_all = ["bundle", "small", "peers", "against"])]
+    step: bool,
     /// Compare this checkout with an older build of `nestling-device`, in turns, on --bundle or the demo's bundle
     ///
     /// Writes target/bench/against.json. The bundle must have a format that both programs read.
@@ -36,6 +41,9 @@ const MAX_PRINTED_LAYERS: usize = 40;
 
 /// The bundle that the demo trained.
 const DEMO_BUNDLE: &str = "examples/assets/fashion.nestling";
+
+/// The results of `--step`.
+const STEP: &str = "step.json";
 
 /// A bundle and those of its children that are timed.
 struct Subject {
@@ -57,6 +65,12 @@ pub fn run(options: &Options) -> Result<()> {
     let programs = Programs::build()?;
     let folder = workspace::target().join("bench");
     std::fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    if options.step {
+        let path = folder.join(STEP);
+        write_json(&path, &Value::Array(step::rows(&programs, true)?))?;
+        println!("written to {}", path.display());
+        return Ok(());
+    }
     let mut document = json!({});
     for Subject { name, bundle, children } in subjects(options, &programs, &folder)? {
         println!("\n== device, {name}");
@@ -80,9 +94,9 @@ pub fn run(options: &Options) -> Result<()> {
 /// Adds the trainer, switches, and the last results of the longer commands, so that one file holds all figures.
 fn add_rest(programs: &Programs, document: &mut Value) -> Result<()> {
     println!("\n== trainer");
-    let trainer = json(programs.trainer(&["bench"]))?;
-    print_trainer(&trainer);
-    document["trainer"] = trainer;
+    // PyTorch only where it is installed already: it is 2.5 GB.
+    let rows = step::rows(programs, setup::has_torch_python())?;
+    document["trainer"] = Value::Array(rows);
     document["switch"] = json(programs.device(&["switch", DEMO_BUNDLE]))?;
     println!("\nswitch: p99 {:.1} us", number(&document["switch"]["switch_us_p99"]));
     document["shares_of_sgemm"] = shares_of_sgemm(document);
@@ -175,7 +189,7 @@ fn print_child(child: &Value) {
 /// A layer's time is wall time, in which lavapipe uses every core; it is compared with the rate of all cores.
 fn shares_of_sgemm(document: &Value) -> Value {
     let cores = std::thread::available_parallelism().map_or(1, usize::from) as f64;
-    let sgemm = cores * number(&document["trainer"]["sgemm_gflops"]);
+    let sgemm = cores * number(&document["trainer"][0]["sgemm_gflops"]);
     println!("\nshare of the {sgemm:.0} GFLOP/s that {cores} cores reach in matrix products:");
     let mut shares = json!({});
     for (name, device) in document.as_object().into_iter().flatten().filter(|(_, one)| one["device"].is_object()) {
@@ -190,15 +204,4 @@ fn shares_of_sgemm(document: &Value) -> Value {
         }
     }
     shares
-}
-
-fn print_trainer(trainer: &Value) {
-    println!("\ntraining step, {} images a worker, one worker:", trainer["batch_size"]);
-    let line = |name: &str, key: &str| println!("  {name:34} {:8.2}", number(&trainer[key]));
-    line("biggest alone, images per CPU-second", "biggest_images_per_cpu_s");
-    line("sandwich, images per CPU-second", "sandwich_images_per_cpu_s");
-    line("sandwich over biggest, measured", "sandwich_over_biggest");
-    line("sandwich over biggest, by MAdds", "predicted_sandwich_over_biggest");
-    line("two workers over one, per second", "two_workers_over_one");
-    line("matrix products, GFLOP per CPU-second", "sgemm_gflops");
 }

@@ -19,6 +19,7 @@ mod process;
 mod programs;
 mod setup;
 mod size;
+mod step;
 mod storage;
 mod test;
 mod values;
@@ -55,7 +56,7 @@ enum Command {
     Assets,
     /// Time training steps, layers, whole children, loading and switching. Writes target/bench/bench.json.
     ///
-    /// With --peers, time other engines on the same networks instead. With --against, compare with an older build.
+    /// With --peers, time other engines on the same networks instead; with --step, only training steps, and PyTorch's. With --against, compare with an older build.
     Bench(bench::Options),
     /// Import published weights of EfficientNet-Lite0 and classify four photographs; fails if an answer is wrong.
     ///

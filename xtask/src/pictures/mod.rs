@@ -5,7 +5,7 @@ mod runs;
 mod summary;
 
 use crate::programs::{Programs, json, write_json};
-use crate::values::number;
+use crate::values::{list, number};
 use crate::{photo, process, setup, workspace};
 use anyhow::{Context, Result, bail};
 use runs::{ALONE_EPOCHS, Experiment, Training, VARIANTS};
@@ -128,9 +128,11 @@ fn add_bundle(experiment: &Experiment, document: &mut Value) -> Result<()> {
     document["device_agreement"] = parity["top1_agreement"].clone();
     (document["parity"], document["self_test"]) = (parity, tested);
     step("report");
-    let scan = experiment.programs.trainer(&["scan", &experiment.pictures.to_string_lossy()]);
-    let scanned = json(scan)?;
-    (document["images"], document["classes"]) = (scanned["usable"].clone(), scanned["classes"].clone());
+    let scanned = json(experiment.programs.trainer(&["scan", &experiment.pictures.to_string_lossy()]))?;
+    let classes = list(&scanned["classes"]);
+    let count = |class: &Value| ["training", "held_out", "test"].map(|part| number(&class[part])).iter().sum::<f64>();
+    document["images"] = json!(classes.iter().map(count).sum::<f64>() as u64);
+    document["classes"] = json!(classes.len());
     let mut made = experiment.on_run("report", Training::Supernet, 1);
     process::run(made.args(["--output", &report]))
 }

@@ -89,22 +89,27 @@ pub fn document(outcomes: &[Outcome], seeds: u32) -> Value {
     })
 }
 
+/// Whether a value is known and no larger.
+fn within(value: f64, most: f64) -> bool {
+    value <= most
+}
+
 /// The targets that are missed, as sentences.
 pub fn missed(document: &Value) -> Vec<String> {
     let number = crate::values::number;
     let mut missed = Vec::new();
     for (name, allowed) in ALLOWED_LOSS {
         let loss = number(&document[name]["below_alone"]);
-        if !(loss <= allowed) {
+        if !within(loss, allowed) {
             missed.push(format!("the {name} child is {loss:.1} points below its own fine-tuning ({allowed} allowed)"));
         }
     }
     let (supernet, four) = (number(&document["supernet_cpu_s"]), number(&document["four_alone_cpu_s"]));
-    if !(supernet <= four) {
+    if !within(supernet, four) {
         missed.push(format!("the supernet took {supernet:.0} CPU-seconds, four networks alone take {four:.0}"));
     }
     let cpu_s = number(&document["cpu_s"]);
-    if !(cpu_s <= MOST_CPU_S) {
+    if !within(cpu_s, MOST_CPU_S) {
         missed.push(format!("a seed took {cpu_s:.0} CPU-seconds ({MOST_CPU_S:.0} allowed)"));
     }
     if number(&document["device_agreement"]) != 1.0 {
@@ -116,10 +121,12 @@ pub fn missed(document: &Value) -> Vec<String> {
 /// The summary as a table for people.
 pub fn table(document: &Value) -> String {
     let number = crate::values::number;
-    let mut text = String::from("  child      supernet       equal epochs   alone          scratch        below alone\n");
+    let mut text =
+        String::from("  child      supernet       equal epochs   alone          scratch        below alone\n");
     for name in ["biggest", "smallest"] {
         let child = &document[name];
-        let cell = |key: &str| format!("{:5.1} +- {:3.1} %", number(&child[key]), number(&child[format!("{key}_spread")]));
+        let cell =
+            |key: &str| format!("{:5.1} +- {:3.1} %", number(&child[key]), number(&child[format!("{key}_spread")]));
         let cells = ["fine_tuned", "fine_tuned_equal_epochs", "alone", "scratch", "below_alone"].map(cell);
         text += &format!("  {name:9}  {}\n", cells.join("  "));
     }

@@ -37,6 +37,53 @@ const PEERS: Environment = Environment {
     size: "86 MB to fetch, 250 MB on disk",
 };
 
+const TORCH: Environment = Environment {
+    folder: "torch-python",
+    packages: &[
+        "cuda-bindings==13.5.0",
+        "cuda-pathfinder==1.9.1",
+        "cuda-toolkit==13.0.2",
+        "filelock==4.3.1",
+        "fsspec==2026.9.0",
+        "Jinja2==3.1.6",
+        "MarkupSafe==3.0.4",
+        "mpmath==1.3.0",
+        "networkx==3.6.1",
+        "numpy==2.4.6",
+        "nvidia-cublas==13.1.0.3",
+        "nvidia-cuda-cupti==13.0.85",
+        "nvidia-cuda-nvrtc==13.0.88",
+        "nvidia-cuda-runtime==13.0.96",
+        "nvidia-cudnn-cu13==9.19.0.56",
+        "nvidia-cufft==12.0.0.61",
+        "nvidia-cufile==1.15.1.6",
+        "nvidia-curand==10.4.0.35",
+        "nvidia-cusolver==12.0.4.66",
+        "nvidia-cusparse==12.6.3.3",
+        "nvidia-cusparselt-cu13==0.8.0",
+        "nvidia-nccl-cu13==2.28.9",
+        "nvidia-nvjitlink==13.0.88",
+        "nvidia-nvshmem-cu13==3.4.5",
+        "nvidia-nvtx==13.0.85",
+        "sympy==1.14.0",
+        "torch==2.11.0",
+        "triton==3.6.0",
+        "typing_extensions==4.16.0",
+    ],
+    modules: &["torch"],
+    size: "2.5 GB to fetch, 5 GB on disk",
+};
+
+/// Returns an interpreter that imports torch.
+pub fn torch_python() -> Result<PathBuf> {
+    TORCH.ensure()
+}
+
+/// Whether [`torch_python`] has nothing to fetch.
+pub fn has_torch_python() -> bool {
+    TORCH.is_there()
+}
+
 /// Returns an interpreter that imports numpy, onnx and onnxruntime.
 pub fn onnx() -> Result<PathBuf> {
     ONNX.ensure()

@@ -14,7 +14,7 @@ mod whole_folder;
 
 use anyhow::Result;
 
-pub use environments::{Peers, onnx as onnx_python, peers};
+pub use environments::{Peers, has_torch_python, onnx as onnx_python, peers, torch_python};
 pub use openclipart::ensure as openclipart;
 pub use photo::{Photo, ensure as photo};
 pub use vulkan::{has_only_lavapipe, swiftshader};

@@ -57,7 +57,9 @@ fn fill(part: &Path) -> Result<()> {
 
 fn download(into: &Path) -> Result<()> {
     if process::answer("apt-get", &["--version"]).is_none() {
-        bail!("no apt on this system: unpack Debian's package {PACKAGE} on another and copy target/pictures/openclipart");
+        bail!(
+            "no apt on this system: unpack Debian's package {PACKAGE} on another and copy target/pictures/openclipart"
+        );
     }
     let download = || {
         // As root, apt would hand the work to a user who cannot write here.

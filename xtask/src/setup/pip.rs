@@ -38,6 +38,11 @@ impl Environment {
         Ok(interpreter)
     }
 
+    /// Whether it is made already.
+    pub fn is_there(&self) -> bool {
+        self.works(&workspace::target().join(self.folder))
+    }
+
     fn works(&self, folder: &Path) -> bool {
         let interpreter = folder.join("bin/python").to_string_lossy().into_owned();
         fs::read_to_string(folder.join(MADE_FROM)).is_ok_and(|list| list == self.packages.join("\n"))
