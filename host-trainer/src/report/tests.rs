@@ -146,6 +146,9 @@ fn epoch(search: &SearchReport, epoch: u32) -> EpochReport {
         learning_rate: 0.3 * 0.85f64.powf(at),
         biggest_loss: 0.4,
         smallest_divergence: 0.05,
+        loader_images_per_s: 40_000.0,
+        step_images_per_s: 1300.0,
+        waiting_share: 0.01,
         probes: vec![
             probe("smallest", space.smallest(), 0.905),
             probe("middle", middle, 0.924),

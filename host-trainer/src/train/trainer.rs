@@ -1,53 +1,17 @@
+use super::beginning::{Spent, start};
 use super::order::order_of;
 use super::probes::{Probe, probe};
 use super::{
-    Change, Checkpoint, Lesson, Optimiser, OptimiserState, RateSchedule, TrainConfig, TrainError, UpdateRule, Workers,
-    learning_rate, resume,
+    Batches, Beginning, Change, Checkpoint, EpochReport, Lesson, LoadedBatch, Optimiser, OptimiserState, RateSchedule,
+    TrainConfig, TrainError, TrainSummary, TrainingData, UpdateRule, Workers, learning_rate, resume,
 };
 use crate::data::Dataset;
 use crate::model::{Parameters, Resizer, values_of};
 use nestling_core::image::Preprocessing;
 use nestling_core::space::ValidatedSpace;
 use nestling_stopwatch::Stopwatch;
-use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-use tch::{Device, Tensor};
-
-/// The report of one epoch: a line of `train.jsonl`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct EpochReport {
-    /// Epochs done.
-    pub epoch: u32,
-    /// Steps done.
-    pub step: u64,
-    /// Images seen so far, each counted once a step.
-    pub images: u64,
-    /// CPU seconds so far, curves included.
-    pub cpu_s: f64,
-    /// Wall seconds so far.
-    pub wall_s: f64,
-    /// Learning rate of the last step.
-    pub learning_rate: f64,
-    /// Mean cross entropy of the biggest child.
-    pub biggest_loss: f64,
-    /// Mean KL divergence of the smallest child from the biggest.
-    pub smallest_divergence: f64,
-    /// Accuracy of the followed children.
-    pub probes: Vec<Probe>,
-}
-
-/// The cost of a run.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct TrainSummary {
-    /// CPU seconds, all threads.
-    pub cpu_s: f64,
-    /// Wall seconds.
-    pub wall_s: f64,
-    /// Images seen, each counted once a step.
-    pub images: u64,
-    /// Steps done.
-    pub steps: u64,
-}
+use tch::Device;
 
 /// A run: parameters, optimiser and data, one [`Trainer::epoch`] at a time.
 #[derive(Debug)]
@@ -69,94 +33,6 @@ pub struct Trainer {
     /// Where the first weights came from.
     from: Option<String>,
     changes: Vec<Change>,
-}
-
-/// The images of a run.
-#[derive(Clone, Copy, Debug)]
-pub struct TrainingData<'a> {
-    /// The images to train on.
-    pub images: &'a Dataset,
-    /// The images for the curves and for search; the last `held_out` of the training images if there are none.
-    pub held_out: Option<&'a Dataset>,
-    /// How pixels become input.
-    pub preprocessing: &'a Preprocessing,
-}
-
-impl TrainingData<'_> {
-    /// The images that train, and those that are held out.
-    ///
-    /// # Errors
-    /// [`TrainError`] if they are too few or do not fit the space.
-    pub fn parts(&self, config: &TrainConfig, space: &ValidatedSpace) -> Result<(Dataset, Dataset), TrainError> {
-        self.images.check_fits(space)?;
-        let (training, held_out) = match self.held_out {
-            Some(held_out) => (self.images.clone(), held_out.clone()),
-            None => self.images.hold_out(config.held_out as usize)?,
-        };
-        if training.len() < config.batch_size as usize {
-            return Err(TrainError::TooFewImages { images: training.len(), batch: config.batch_size });
-        }
-        Ok((training, held_out))
-    }
-}
-
-/// Where a run begins.
-#[derive(Clone, Debug)]
-pub enum Beginning {
-    /// At random values.
-    Random,
-    /// At trained values.
-    Weights {
-        /// The values, in the order of the layout.
-        weights: Vec<f32>,
-        /// Where they come from, for people.
-        source: String,
-    },
-    /// Where another run stopped.
-    Run(Box<Checkpoint>),
-}
-
-impl Beginning {
-    /// Where the first weights came from, if they were trained.
-    fn source(&self) -> Option<String> {
-        match self {
-            Self::Random => None,
-            Self::Weights { source, .. } => Some(source.clone()),
-            Self::Run(run) => run.from.clone(),
-        }
-    }
-
-    fn weights(&self, space: &ValidatedSpace, seed: u64) -> Vec<f32> {
-        match self {
-            Self::Random => Parameters::initial_values(space, seed),
-            Self::Weights { weights, .. } => weights.clone(),
-            Self::Run(run) => run.weights.clone(),
-        }
-    }
-}
-
-/// The optimiser at the beginning, the step, and the time that was spent before.
-fn start(
-    beginning: &Beginning,
-    config: &TrainConfig,
-    parameters: &Parameters,
-    device: Device,
-) -> (Optimiser, u64, Spent) {
-    let (mask, rates) = (parameters.decay_mask(), parameters.rates(config.body_rate));
-    let Beginning::Run(run) = beginning else {
-        return (Optimiser::new(config.optimiser, parameters.flat(), mask, rates), 0, Spent::default());
-    };
-    let tensor = |values: &Vec<f32>| Tensor::from_slice(values).to_device(device);
-    let (momentum, average) = (tensor(&run.momentum), tensor(&run.average));
-    let state = OptimiserState { momentum, square: run.square.as_ref().map(tensor), average };
-    (Optimiser::restore(state, mask, rates), run.step, Spent { cpu_s: run.cpu_s, wall_s: run.wall_s })
-}
-
-/// Seconds that a run took before it was resumed.
-#[derive(Clone, Copy, Debug, Default)]
-struct Spent {
-    cpu_s: f64,
-    wall_s: f64,
 }
 
 impl Trainer {
@@ -239,21 +115,29 @@ impl Trainer {
         }
     }
 
+    /// The batches of an epoch, which are made from now on.
+    fn batches(&self, epoch: u64) -> Batches {
+        let order = order_of(&self.config, &self.data, epoch);
+        Batches::start(self.workers.views(), epoch, &order, self.config.batch_size, Batches::usual_threads())
+    }
+
     /// Runs one epoch; `progress` is called after each step with the biggest child's loss.
     ///
     /// # Errors
     /// [`TrainError::Diverged`] if the loss is not finite, [`TrainError::Worker`] if a thread has ended.
     pub fn epoch(&mut self, mut progress: impl FnMut(f64)) -> Result<EpochReport, TrainError> {
         let epoch = self.step / self.steps_per_epoch();
-        let order = order_of(&self.config, &self.data, epoch);
         let (mut biggest_loss, mut smallest_divergence, mut rate) = (0.0, 0.0, 0.0);
-        for indices in order.chunks_exact(self.config.batch_size as usize) {
+        let mut batches = self.batches(epoch);
+        while let Some(batch) = batches.next().transpose()? {
             rate = self.learning_rate();
-            let [loss, divergence] = self.step(epoch, indices, rate)?;
+            let [loss, divergence] = self.step(batch, rate)?;
             biggest_loss += loss;
             smallest_divergence += divergence;
             progress(loss);
         }
+        let rates = batches.rates();
+        drop(batches);
         let probes = self.probe()?;
         let TrainSummary { cpu_s, wall_s, images, steps } = self.summary();
         let count = self.steps_per_epoch() as f64;
@@ -266,6 +150,9 @@ impl Trainer {
             learning_rate: rate,
             biggest_loss: biggest_loss / count,
             smallest_divergence: smallest_divergence / count,
+            loader_images_per_s: rates.loader_images_per_s,
+            step_images_per_s: rates.step_images_per_s,
+            waiting_share: rates.waiting_share,
             probes,
         })
     }
@@ -285,8 +172,8 @@ impl Trainer {
         for epoch in 0..u64::from(config.head_epochs) {
             // Other views than those of the epochs to come.
             let epoch = u64::from(u32::MAX) - epoch;
-            for indices in order_of(&self.config, &self.data, epoch).chunks_exact(config.batch_size as usize) {
-                let outcome = self.workers.step_of(step, epoch, indices, &lesson)?;
+            for batch in self.batches(epoch) {
+                let outcome = self.workers.step_on(step, batch?, &lesson)?;
                 let loss = outcome.losses.first().copied().unwrap_or(f64::NAN);
                 if !loss.is_finite() {
                     return Err(TrainError::Diverged { step, loss, rate });
@@ -312,13 +199,13 @@ impl Trainer {
     }
 
     /// One step: all children's gradients, then one update. Returns the losses of the biggest and the smallest child.
-    fn step(&mut self, epoch: u64, indices: &[u32], rate: f64) -> Result<[f64; 2], TrainError> {
+    fn step(&mut self, batch: LoadedBatch, rate: f64) -> Result<[f64; 2], TrainError> {
         let joined = self.step >= (self.config.join_epochs * self.steps_per_epoch() as f64) as u64;
         let outcome = if joined {
-            self.workers.step(self.step, epoch, indices)?
+            self.workers.step(self.step, batch)?
         } else {
             let biggest = vec![self.space.lower(&self.space.biggest())?];
-            self.workers.step_of(self.step, epoch, indices, &Lesson::Sandwich(Arc::new(biggest)))?
+            self.workers.step_on(self.step, batch, &Lesson::Sandwich(Arc::new(biggest)))?
         };
         let [loss, ref others @ ..] = outcome.losses[..] else { return Err(TrainError::Worker) };
         // A child that is trained alone has no other to be apart from.
