@@ -293,7 +293,8 @@ impl RunFolder {
         Ok(report)
     }
 
-    /// The networks of all bundles that were packed from this run: such a bundle may be replaced by a new one of the run.
+    /// The networks of all bundles that were packed from this run: such a bundle may be replaced by a new one of the
+    /// run.
     ///
     /// # Errors
     /// [`RunError::Damaged`] if their file cannot be read.

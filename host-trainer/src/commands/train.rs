@@ -63,9 +63,12 @@ impl Train {
         let _lock = folder.lock("nestling train")?;
         let (mut trainer, mut epochs) = self.start(&folder, choice.device)?;
         let last = self.stop_after.unwrap_or(u32::MAX).min(trainer.config().epochs);
-        while trainer.epochs_done() < last {
+        while trainer.epochs_done() < last && !trainer.has_ended() {
             epochs.push(train_epoch(&mut trainer)?);
             folder.save(&trainer.checkpoint(), &epochs)?;
+        }
+        if let Some(best) = trainer.best().filter(|best| best.epoch < trainer.epochs_done()) {
+            say(&format!("the weights of epoch {} ship: no later one was better on held-out images", best.epoch));
         }
         let summary = trainer.summary();
         print(self.run.json, &json!({"train": summary, "device": choice.to_string(), "epochs": epochs}), || {
@@ -109,7 +112,7 @@ impl Train {
                 self.run.run.display()
             ),
             Some(run) => {
-                let data = self.run.data.load_for(&config.space, run.preprocessing.as_ref())?;
+                let data = self.run.data.load_for_run(&run)?;
                 NewRun { config, beginning: Beginning::Run(Box::new(run)), data }
             }
             None => self.beginning.start(&self.run.data, config)?,
@@ -118,6 +121,7 @@ impl Train {
             images: &data.training,
             held_out: data.held_out.as_ref(),
             preprocessing: &data.preprocessing,
+            classes: data.labels.as_deref(),
         };
         let mut trainer = Trainer::new(config, beginning, &images, device)?;
         train_head(&mut trainer)?;

@@ -1,4 +1,4 @@
-use super::{Checkpoint, Optimiser, OptimiserState, TrainConfig, TrainError};
+use super::{Best, Checkpoint, Optimiser, OptimiserState, TrainConfig, TrainError};
 use crate::data::Dataset;
 use crate::model::Parameters;
 use nestling_core::image::Preprocessing;
@@ -14,9 +14,24 @@ pub struct TrainingData<'a> {
     pub held_out: Option<&'a Dataset>,
     /// How pixels become input.
     pub preprocessing: &'a Preprocessing,
+    /// The names of the classes, if they have any.
+    pub classes: Option<&'a [String]>,
 }
 
 impl TrainingData<'_> {
+    /// Checks that these are the images and classes of a run; returns their fingerprint.
+    ///
+    /// # Errors
+    /// [`TrainError::OtherImages`], or [`TrainError::Data`] for other classes or an image that cannot be read.
+    pub fn check_run(&self, run: &Checkpoint) -> Result<String, TrainError> {
+        run.check_classes(self.classes)?;
+        let fingerprint = self.images.fingerprint()?;
+        match &run.images {
+            Some(images) if *images != fingerprint => Err(TrainError::OtherImages),
+            _ => Ok(fingerprint),
+        }
+    }
+
     /// The images that train, and those that are held out.
     ///
     /// # Errors
@@ -58,6 +73,11 @@ impl Beginning {
             Self::Weights { source, .. } => Some(source.clone()),
             Self::Run(run) => run.from.clone(),
         }
+    }
+
+    /// The best epoch of a run that goes on.
+    pub(super) fn best(&self) -> Option<Best> {
+        if let Self::Run(run) = self { run.best.clone() } else { None }
     }
 
     pub(super) fn weights(&self, space: &ValidatedSpace, seed: u64) -> Vec<f32> {

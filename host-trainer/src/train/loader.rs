@@ -1,8 +1,8 @@
 //! Views of training images, made by threads of their own ahead of the step.
 //!
-//! A view depends on the seed, the epoch and the image alone, so that any number of threads makes the same batches. There
-//! is a thread for each processor, and all sleep once the next batches are made: while the step computes they take only
-//! the time that its own images need, and while it waits they have all processors.
+//! A view depends on the seed, the epoch and the image alone, so that any number of threads makes the same batches.
+//! There is a thread for each processor, and all sleep once the next batches are made: while the step computes they
+//! take only the time that its own images need, and while it waits they have all processors.
 
 use super::{TrainConfig, TrainError};
 use crate::data::{Augmenter, DataError, Dataset};

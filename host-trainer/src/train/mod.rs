@@ -11,6 +11,7 @@
 //! optimiser    the update of the weights
 //! order        the images of an epoch
 //! probes       children whose accuracy is followed
+//! patience     when a run ends early
 //! resume       what may change when a run goes on
 //! beginning    where a run starts
 //! trainer      the loop over epochs
@@ -27,6 +28,7 @@ mod error;
 mod loader;
 mod optimiser;
 mod order;
+mod patience;
 mod probes;
 mod recipe;
 mod resume;
@@ -43,6 +45,7 @@ pub use epoch_report::{EpochReport, TrainSummary};
 pub use error::TrainError;
 pub use loader::{Batches, LoadedBatch, LoaderRates, Views};
 pub use optimiser::{Optimiser, OptimiserState, UpdateRule};
+pub use patience::{Best, mean_accuracy};
 pub use probes::Probe;
 pub use recipe::Recipe;
 pub use resume::{Change, Difference, differences};

@@ -2,8 +2,9 @@ use super::beginning::{Spent, start};
 use super::order::order_of;
 use super::probes::{Probe, probe};
 use super::{
-    Batches, Beginning, Change, Checkpoint, EpochReport, Lesson, LoadedBatch, Optimiser, OptimiserState, RateSchedule,
-    TrainConfig, TrainError, TrainSummary, TrainingData, UpdateRule, Workers, learning_rate, resume,
+    Batches, Beginning, Best, Change, Checkpoint, EpochReport, Lesson, LoadedBatch, Optimiser, OptimiserState,
+    RateSchedule, TrainConfig, TrainError, TrainSummary, TrainingData, UpdateRule, Workers, learning_rate,
+    mean_accuracy, resume,
 };
 use crate::data::Dataset;
 use crate::model::{Parameters, Resizer, values_of};
@@ -32,6 +33,9 @@ pub struct Trainer {
     preprocessing: Preprocessing,
     /// Where the first weights came from.
     from: Option<String>,
+    /// The names of the classes.
+    classes: Option<Vec<String>>,
+    best: Option<Best>,
     changes: Vec<Change>,
 }
 
@@ -51,15 +55,12 @@ impl Trainer {
     ) -> Result<Self, TrainError> {
         let space = config.validate()?;
         let (training, held_out) = data.parts(&config, &space)?;
-        let (fingerprint, per_epoch) =
-            (data.images.fingerprint()?, training.len() as u64 / u64::from(config.batch_size));
-        let changes = match &beginning {
-            Beginning::Run(run) if run.images.as_ref().is_some_and(|seen| *seen != fingerprint) => {
-                return Err(TrainError::OtherImages);
-            }
-            Beginning::Run(run) => changes(run, &config, per_epoch)?,
-            Beginning::Random | Beginning::Weights { .. } => Vec::new(),
+        let per_epoch = training.len() as u64 / u64::from(config.batch_size);
+        let (fingerprint, changes) = match &beginning {
+            Beginning::Run(run) => (data.check_run(run)?, changes(run, &config, per_epoch)?),
+            Beginning::Random | Beginning::Weights { .. } => (data.images.fingerprint()?, Vec::new()),
         };
+        let best = beginning.best();
         let parameters = Parameters::from_values(&space, &beginning.weights(&space, config.seed), device);
         let (optimiser, step, spent_before) = start(&beginning, &config, &parameters, device);
         let (config, training) = (Arc::new(config), Arc::new(training));
@@ -80,6 +81,8 @@ impl Trainer {
             images: fingerprint,
             preprocessing: data.preprocessing.clone(),
             from: beginning.source(),
+            classes: data.classes.map(<[String]>::to_vec),
+            best,
             changes,
         })
     }
@@ -139,6 +142,7 @@ impl Trainer {
         let rates = batches.rates();
         drop(batches);
         let probes = self.probe()?;
+        self.judge(epoch as u32 + 1, &probes);
         let TrainSummary { cpu_s, wall_s, images, steps } = self.summary();
         let count = self.steps_per_epoch() as f64;
         Ok(EpochReport {
@@ -218,9 +222,37 @@ impl Trainer {
         Ok([loss, divergence])
     }
 
+    /// The weights as they would ship now: averaged, unless the run averages none.
+    fn current_weights(&self) -> Vec<f32> {
+        if self.config.average_decay == 0.0 {
+            self.parameters.values()
+        } else {
+            values_of(&self.optimiser.state().average)
+        }
+    }
+
+    /// Keeps the weights of an epoch that is better than all before, if the run has patience.
+    fn judge(&mut self, epoch: u32, probes: &[Probe]) {
+        let accuracy = mean_accuracy(probes);
+        if self.config.patience > 0 && self.best.as_ref().is_none_or(|best| accuracy > best.accuracy) {
+            self.best = Some(Best { epoch, accuracy, weights: self.current_weights() });
+        }
+    }
+
+    /// The best epoch so far, if the run has patience.
+    pub fn best(&self) -> Option<&Best> {
+        self.best.as_ref()
+    }
+
+    /// Whether the run has ended: all epochs are done, or too many of them were no better than the best one.
+    pub fn has_ended(&self) -> bool {
+        let (done, TrainConfig { epochs, patience, .. }) = (self.epochs_done(), &*self.config);
+        done >= *epochs || self.best.as_ref().is_some_and(|best| best.is_out_of_patience(*patience, done))
+    }
+
     fn probe(&self) -> Result<Vec<Probe>, TrainError> {
         let device = self.parameters.flat().device();
-        let weights = Parameters::from_values(&self.space, self.checkpoint().shipped_weights(), device);
+        let weights = Parameters::from_values(&self.space, &self.current_weights(), device);
         let (calibration, _) = self.data.split_at(self.config.probe_calibration as usize);
         let (held_out, _) = self.held_out.split_at(self.config.probe_images as usize);
         probe(&self.space, &weights, &self.resizer, &calibration, &held_out)
@@ -236,12 +268,14 @@ impl Trainer {
             cpu_s,
             wall_s,
             images: Some(self.images.clone()),
+            classes: self.classes.clone(),
             preprocessing: Some(self.preprocessing.clone()),
             from: self.from.clone(),
             weights: self.parameters.values(),
             momentum: values_of(&momentum),
             square: square.as_ref().map(values_of),
             average: values_of(&average),
+            best: self.best.clone(),
         }
     }
 }
@@ -270,5 +304,6 @@ fn changes(from: &Checkpoint, now: &TrainConfig, per_epoch: u64) -> Result<Vec<C
         now: now.workers,
         batch: now.batch_size,
     });
-    Ok(epochs.into_iter().chain(workers).collect())
+    let patience = (run.patience != now.patience).then_some(Change::Patience { run: run.patience, now: now.patience });
+    Ok(epochs.into_iter().chain(workers).chain(patience).collect())
 }

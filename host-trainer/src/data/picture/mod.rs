@@ -2,13 +2,15 @@
 
 mod fault;
 mod measures;
+mod memory;
 mod square;
 
 pub use fault::{Fault, FaultKind, is_named_as_picture, wrong_name};
 pub use measures::{ChannelSums, ContentHash, Thumbnail};
 pub use square::Form;
 
-use nestling_core::image::Fit;
+use memory::Room;
+use nestling_core::image::{Fit, Image};
 use nestling_pictures::{Picture, PictureOptions};
 use square::Square;
 
@@ -32,13 +34,31 @@ pub struct Inspected {
     pub pixels: Vec<u8>,
 }
 
-/// Decodes a picture from a file's bytes.
+/// A decoded picture.
+#[derive(Debug)]
+pub struct Decoded {
+    picture: Picture,
+    /// Given back after the picture: fields are dropped in this order.
+    _room: Room<'static>,
+}
+
+impl Decoded {
+    /// The pixels, borrowed.
+    pub fn image(&self) -> Image<'_> {
+        self.picture.image()
+    }
+}
+
+/// Decodes a picture from a file's bytes, as soon as the pictures of other threads leave room in memory for it.
 ///
 /// # Errors
 /// [`Fault`] if it cannot be used.
-pub fn decode(bytes: &[u8], fit: Fit, background: [u8; 3]) -> Result<Picture, Fault> {
+pub fn decode(bytes: &[u8], fit: Fit, background: [u8; 3]) -> Result<Decoded, Fault> {
     let options = PictureOptions::for_fit(fit).background(background).max_bytes(MAX_BYTES);
-    Picture::decode_with(bytes, &options).map_err(|error| Fault::of_picture(bytes, &error))
+    // A file with a faulty header sets nothing aside.
+    let room = memory::room_for(Picture::decoding_bytes(bytes, &options).unwrap_or(0));
+    let picture = Picture::decode_with(bytes, &options).map_err(|error| Fault::of_picture(bytes, &error))?;
+    Ok(Decoded { picture, _room: room })
 }
 
 /// Decodes a picture, fits it into a square and measures it.
