@@ -14,6 +14,7 @@
 //! patience     when a run ends early
 //! resume       what may change when a run goes on
 //! beginning    where a run starts
+//! step_report  the values of a step, for those who look on
 //! trainer      the loop over epochs
 //! epoch_report a line of the log
 //! checkpoint   the file from which a run continues
@@ -34,6 +35,7 @@ mod recipe;
 mod resume;
 mod sandwich;
 mod schedule;
+mod step_report;
 mod trainer;
 mod workers;
 
@@ -51,5 +53,6 @@ pub use recipe::Recipe;
 pub use resume::{Change, Difference, differences};
 pub use sandwich::{Batch, StepOptions, head_step, sandwich_step, step_children};
 pub use schedule::{RateSchedule, Schedule, learning_rate};
+pub use step_report::StepReport;
 pub use trainer::Trainer;
 pub use workers::{Lesson, StepOutcome, Workers};

@@ -3,7 +3,7 @@ use super::order::order_of;
 use super::probes::{Probe, probe};
 use super::{
     Batches, Beginning, Best, Change, Checkpoint, EpochReport, Lesson, LoadedBatch, Optimiser, OptimiserState,
-    RateSchedule, TrainConfig, TrainError, TrainSummary, TrainingData, UpdateRule, Workers, learning_rate,
+    RateSchedule, StepReport, TrainConfig, TrainError, TrainSummary, TrainingData, UpdateRule, Workers, learning_rate,
     mean_accuracy, resume,
 };
 use crate::data::Dataset;
@@ -124,11 +124,11 @@ impl Trainer {
         Batches::start(self.workers.views(), epoch, &order, self.config.batch_size, Batches::usual_threads())
     }
 
-    /// Runs one epoch; `progress` is called after each step with the biggest child's loss.
+    /// Runs one epoch; `progress` is called after each step.
     ///
     /// # Errors
     /// [`TrainError::Diverged`] if the loss is not finite, [`TrainError::Worker`] if a thread has ended.
-    pub fn epoch(&mut self, mut progress: impl FnMut(f64)) -> Result<EpochReport, TrainError> {
+    pub fn epoch(&mut self, mut progress: impl FnMut(&StepReport)) -> Result<EpochReport, TrainError> {
         let epoch = self.step / self.steps_per_epoch();
         let (mut biggest_loss, mut smallest_divergence, mut rate) = (0.0, 0.0, 0.0);
         let mut batches = self.batches(epoch);
@@ -137,7 +137,8 @@ impl Trainer {
             let [loss, divergence] = self.step(batch, rate)?;
             biggest_loss += loss;
             smallest_divergence += divergence;
-            progress(loss);
+            let rates = batches.rates();
+            progress(&StepReport { step: self.step, loss, divergence, learning_rate: rate, rates });
         }
         let rates = batches.rates();
         drop(batches);
