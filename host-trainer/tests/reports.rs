@@ -12,14 +12,14 @@ use serde_json::Value;
 use std::path::Path;
 use std::process::Command;
 
-/// Noise, so that many answers are wrong: so many pictures of 80 pixels for each of two classes.
+/// Coloured noise, so that many answers are wrong: so many pictures of 80 pixels for each of two classes.
 fn write_pictures(folder: &Path, count: u32) {
     for class in ["left & \"up\"", "right"] {
         std::fs::create_dir_all(folder.join(class)).unwrap();
         for number in 0..count {
             let seed = number * 2 + u32::from(class == "right");
-            let pixel = |at: u32| ((at ^ seed << 13).wrapping_mul(2_654_435_761) >> 24) as u8;
-            let pixels: Vec<u8> = (0..80 * 80).map(pixel).collect();
+            let value = |at: u32| ((at ^ seed << 16).wrapping_mul(2_654_435_761) >> 24) as u8;
+            let pixels: Vec<u8> = (0..80 * 80 * 3).map(value).collect();
             std::fs::write(folder.join(class).join(format!("{number}.png")), to_png(&pixels, 80).unwrap()).unwrap();
         }
     }

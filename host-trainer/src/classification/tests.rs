@@ -99,7 +99,8 @@ proptest! {
             prop_assert_eq!((rates.images, rates.answers, rates.correct), (row, column, matrix[class][class]));
             if let (Some(precision), Some(recall), Some(f1)) = (rates.precision, rates.recall, rates.f1_percent) {
                 let (p, r) = (precision.percent, recall.percent);
-                prop_assert!(if p + r > 0.0 { close(f1, 2.0 * p * r / (p + r)) } else { f1 == 0.0 });
+                let harmonic = if p + r > 0.0 { 2.0 * p * r / (p + r) } else { 0.0 };
+                prop_assert!(close(f1, harmonic));
             }
         }
         let diagonal: u32 = (0..6).map(|class| matrix[class][class]).sum();

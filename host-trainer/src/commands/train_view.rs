@@ -95,9 +95,9 @@ impl TrainView {
     /// Runs the next epoch.
     pub fn train_epoch(&mut self, trainer: &mut Trainer) -> anyhow::Result<EpochReport> {
         let number = trainer.epochs_done() + 1;
-        self.epoch.set_prefix(format!("epoch {number}"));
+        self.epoch.set_prefix(format!("epoch {number}/{}", self.last_epoch));
         self.epoch.reset();
-        self.epoch.set_message(format!("of epoch {number} of {}", self.last_epoch));
+        self.epoch.set_message("");
         self.pace.epoch_begun = (Instant::now(), trainer.summary().steps);
         let report = trainer.epoch(|step| self.step(step))?;
         let images_per_s = self.batch * self.pace.steps_per_s(report.step);
@@ -150,7 +150,7 @@ impl TrainView {
         self.figures.set_message(step_text(step, self.batch * self.pace.steps_per_s(step.step)));
         self.run.set_message(self.left(step.step));
         if is_last {
-            self.epoch.set_message("done; evaluating the followed children".to_owned());
+            self.epoch.set_message("done; evaluating the followed children");
         }
     }
 
