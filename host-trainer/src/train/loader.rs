@@ -210,6 +210,9 @@ struct Shared {
     wanted: Condvar,
 }
 
+/// The views of some images, once they are made.
+type Piece = Option<Result<Vec<u8>, DataError>>;
+
 #[derive(Debug, Default)]
 struct State {
     /// The next piece to make: its batch, and its place in it.
@@ -217,7 +220,7 @@ struct State {
     /// Batches handed out.
     taken: usize,
     /// The pieces of the batches behind those.
-    pieces: VecDeque<Vec<Option<Result<Vec<u8>, DataError>>>>,
+    pieces: VecDeque<Vec<Piece>>,
     /// Time of all threads in which images were made.
     busy: Duration,
     /// Images that were made.
