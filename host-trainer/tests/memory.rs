@@ -51,6 +51,8 @@ fn train(folder: &Path, cache_bytes: u64) -> Vec<f64> {
         ..TrainConfig::default()
     };
     config.augmentation.crop = Some(RandomCrop::default());
+    // libtorch keeps what it prepared for each shape; these few steps would meet new ones in every epoch.
+    config.random_children = 0;
     let images = TrainingData {
         images: &data.training,
         held_out: data.held_out.as_ref(),

@@ -3,7 +3,7 @@
 use super::median;
 use super::photographs::{HEIGHT, WIDTH, write_photographs};
 use crate::data::{DataError, LoadRequest, load, to_png};
-use crate::train::{Batches, Recipe, TrainConfig, TrainError, Views};
+use crate::train::{Loader, Recipe, TrainConfig, TrainError, Views};
 use image::ImageDecoder;
 use image::codecs::jpeg::JpegDecoder;
 use nestling_bundle::atomic_file::write_atomically;
@@ -62,7 +62,8 @@ pub fn bench_loader(folder: &Path, rounds: u32, mut progress: impl FnMut()) -> R
     let pictures = folder.join("photographs");
     write_photographs(&pictures.join("train"), EACH)?;
     write_rest(&pictures)?;
-    let (streamed, cached) = (views(folder, &pictures, 0)?, views(folder, &pictures, 1 << 30)?);
+    let loader = |cache_bytes| views(folder, &pictures, cache_bytes).map(Loader::new);
+    let (streamed, cached) = (loader(0)?, loader(1 << 30)?);
     let files: Vec<PathBuf> = (0..2 * EACH)
         .map(|at| pictures.join(format!("train/{}/{}.jpg", ["a", "b"][at as usize % 2], at / 2)))
         .collect();
@@ -113,11 +114,11 @@ fn views(folder: &Path, pictures: &Path, cache_bytes: u64) -> Result<Arc<Views>,
 }
 
 /// Makes the views of all photographs so many times.
-fn pass(views: &Arc<Views>, times: u32) -> Result<Elapsed, TrainError> {
-    let count = views.data().len() as u32;
+fn pass(loader: &Loader, times: u32) -> Result<Elapsed, TrainError> {
+    let count = 2 * EACH;
     let order: Vec<u32> = (0..times).flat_map(|_| 0..count).collect();
     let stopwatch = Stopwatch::start();
-    for batch in Batches::start(views.clone(), 0, &order, count, Batches::usual_threads()) {
+    for batch in loader.batches(0, &order, count) {
         std::hint::black_box(batch?);
     }
     Ok(stopwatch.elapsed())
