@@ -123,11 +123,67 @@ pub struct LoaderRates {
     pub waiting_share: f64,
 }
 
-/// The batches of an epoch, made ahead of their use.
+/// Threads that make batches ahead of their use. They live as long as the run: what they set aside is used again.
+#[derive(Debug)]
+pub struct Loader {
+    shared: Arc<Shared>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Loader {
+    /// Starts one thread for each processor.
+    pub fn new(views: Arc<Views>) -> Self {
+        Self::with_threads(views, std::thread::available_parallelism().map_or(1, usize::from))
+    }
+
+    /// Starts so many threads, at least one.
+    pub fn with_threads(views: Arc<Views>, threads: usize) -> Self {
+        let piece_images = views.piece_images();
+        let (state, made, wanted) = (Mutex::default(), Condvar::new(), Condvar::new());
+        let shared = Arc::new(Shared { views, piece_images, state, made, wanted });
+        let threads = (0..threads.clamp(1, MAX_THREADS)).map(|_| {
+            let shared = shared.clone();
+            std::thread::spawn(move || shared.work())
+        });
+        Self { threads: threads.collect(), shared }
+    }
+
+    /// The batches of an epoch, which are made from now on: `order` cut into parts of `batch_size` images. A rest is
+    /// left out. Batches that were begun before end.
+    pub fn batches(&self, epoch: u64, order: &[u32], batch_size: u32) -> Batches {
+        let batch_size = batch_size.max(1) as usize;
+        let bytes = batch_size * self.shared.views.augmenter.view_bytes();
+        let ahead = (MAX_AHEAD_BYTES / bytes.max(1)).clamp(1, MAX_AHEAD);
+        let job =
+            Arc::new(Job { epoch, batches: order.chunks_exact(batch_size).map(<[u32]>::to_vec).collect(), ahead });
+        self.shared.begin(job.clone());
+        let threads = self.threads.len();
+        Batches {
+            shared: self.shared.clone(),
+            job,
+            threads,
+            started: Instant::now(),
+            waited: Duration::ZERO,
+            images: 0,
+        }
+    }
+}
+
+impl Drop for Loader {
+    fn drop(&mut self) {
+        self.shared.end();
+        for thread in self.threads.drain(..) {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// The batches of an epoch, one after the other.
 #[derive(Debug)]
 pub struct Batches {
     shared: Arc<Shared>,
-    threads: Vec<JoinHandle<()>>,
+    job: Arc<Job>,
+    threads: usize,
     started: Instant,
     waited: Duration,
     /// Images handed out.
@@ -135,33 +191,11 @@ pub struct Batches {
 }
 
 impl Batches {
-    /// Starts to make the batches of an epoch: `order` cut into parts of `batch_size` images. A rest is left out.
-    pub fn start(views: Arc<Views>, epoch: u64, order: &[u32], batch_size: u32, threads: usize) -> Self {
-        let batch_size = batch_size.max(1) as usize;
-        let batches: Vec<Vec<u32>> = order.chunks_exact(batch_size).map(<[u32]>::to_vec).collect();
-        let (piece_images, bytes) = (views.piece_images(), batch_size * views.augmenter.view_bytes());
-        let ahead = (MAX_AHEAD_BYTES / bytes.max(1)).clamp(1, MAX_AHEAD);
-        let (state, made, wanted) = (Mutex::default(), Condvar::new(), Condvar::new());
-        let shared = Arc::new(Shared { views, epoch, batches, piece_images, ahead, state, made, wanted });
-        let threads = (0..threads.clamp(1, MAX_THREADS))
-            .map(|_| {
-                let shared = shared.clone();
-                std::thread::spawn(move || shared.work())
-            })
-            .collect();
-        Self { shared, threads, started: Instant::now(), waited: Duration::ZERO, images: 0 }
-    }
-
-    /// One thread for each processor.
-    pub fn usual_threads() -> usize {
-        std::thread::available_parallelism().map_or(1, usize::from)
-    }
-
     /// The rates since the start.
     pub fn rates(&self) -> LoaderRates {
         let (elapsed, waited) = (self.started.elapsed().as_secs_f64(), self.waited.as_secs_f64());
         let state = self.shared.state();
-        let busy = state.busy.as_secs_f64() / self.threads.len() as f64;
+        let busy = state.busy.as_secs_f64() / self.threads as f64;
         let rate = |images: usize, seconds: f64| if seconds > 0.0 { images as f64 / seconds } else { 0.0 };
         LoaderRates {
             loader_images_per_s: rate(state.images, busy),
@@ -176,7 +210,7 @@ impl Iterator for Batches {
 
     fn next(&mut self) -> Option<Self::Item> {
         let asked = Instant::now();
-        let taken = self.shared.take();
+        let taken = self.shared.take(&self.job);
         self.waited += asked.elapsed();
         if let Some(Ok(batch)) = &taken {
             self.images += batch.indices.len();
@@ -187,37 +221,45 @@ impl Iterator for Batches {
 
 impl Drop for Batches {
     fn drop(&mut self) {
-        self.shared.end();
-        for thread in self.threads.drain(..) {
-            let _ = thread.join();
+        if Arc::ptr_eq(&self.shared.state().job, &self.job) {
+            self.shared.begin(Arc::default());
         }
     }
+}
+
+/// The batches to make.
+#[derive(Debug, Default)]
+struct Job {
+    epoch: u64,
+    batches: Vec<Vec<u32>>,
+    /// Batches that may be in memory beside the one of the step.
+    ahead: usize,
 }
 
 /// The state that the threads and the step share.
 #[derive(Debug)]
 struct Shared {
     views: Arc<Views>,
-    epoch: u64,
-    batches: Vec<Vec<u32>>,
     piece_images: usize,
-    /// Batches that may be in memory beside the one of the step.
-    ahead: usize,
     state: Mutex<State>,
     /// A piece was made.
     made: Condvar,
-    /// A batch was taken: the next one is wanted.
+    /// A batch is wanted.
     wanted: Condvar,
 }
 
+/// The views of some images, once they are made.
+type Piece = Option<Result<Vec<u8>, DataError>>;
+
 #[derive(Debug, Default)]
 struct State {
+    job: Arc<Job>,
     /// The next piece to make: its batch, and its place in it.
     next: (usize, usize),
     /// Batches handed out.
     taken: usize,
     /// The pieces of the batches behind those.
-    pieces: VecDeque<Vec<Option<Result<Vec<u8>, DataError>>>>,
+    pieces: VecDeque<Vec<Piece>>,
     /// Time of all threads in which images were made.
     busy: Duration,
     /// Images that were made.
@@ -231,6 +273,13 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Drops what was made, and begins other batches.
+    fn begin(&self, job: Arc<Job>) {
+        let mut state = self.state();
+        *state = State { job, has_ended: state.has_ended, ..State::default() };
+        self.wanted.notify_all();
+    }
+
     /// Tells all threads to end.
     fn end(&self) {
         self.state().has_ended = true;
@@ -240,45 +289,50 @@ impl Shared {
 
     fn work(&self) {
         let guard = EndsAll(self);
-        while let Some((batch, piece)) = self.next_piece() {
-            let indices = self.batches[batch].chunks(self.piece_images).nth(piece).unwrap_or_default();
+        while let Some((job, batch, piece)) = self.next_piece() {
+            let indices = job.batches[batch].chunks(self.piece_images).nth(piece).unwrap_or_default();
             let started = Instant::now();
-            let made = self.views.piece(self.epoch, indices);
+            let made = self.views.piece(job.epoch, indices);
             let took = started.elapsed();
             let mut state = self.state();
-            (state.busy, state.images) = (state.busy + took, state.images + indices.len());
-            let place = batch - state.taken;
-            state.pieces[place][piece] = Some(made);
-            self.made.notify_one();
+            if Arc::ptr_eq(&state.job, &job) {
+                (state.busy, state.images) = (state.busy + took, state.images + indices.len());
+                let place = batch - state.taken;
+                state.pieces[place][piece] = Some(made);
+                self.made.notify_one();
+            }
         }
         std::mem::forget(guard);
     }
 
-    /// Waits until a piece is wanted; none if all are made.
-    fn next_piece(&self) -> Option<(usize, usize)> {
+    /// Waits until a piece is wanted; none at the end.
+    fn next_piece(&self) -> Option<(Arc<Job>, usize, usize)> {
         let mut state = self.state();
-        loop {
+        while !state.has_ended {
             let (batch, piece) = state.next;
-            if state.has_ended || batch == self.batches.len() {
-                return None;
-            }
-            if batch < state.taken + self.ahead {
-                let count = self.batches[batch].len().div_ceil(self.piece_images);
+            if batch < state.job.batches.len().min(state.taken + state.job.ahead) {
+                let count = state.job.batches[batch].len().div_ceil(self.piece_images);
                 if piece == 0 {
                     state.pieces.push_back((0..count).map(|_| None).collect());
                 }
                 state.next = if piece + 1 == count { (batch + 1, 0) } else { (batch, piece + 1) };
-                return Some((batch, piece));
+                return Some((state.job.clone(), batch, piece));
             }
             state = self.wanted.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
+        None
     }
 
-    /// Waits for the next batch; none if all were handed out.
-    fn take(&self) -> Option<Result<LoadedBatch, TrainError>> {
+    /// Waits for the next batch; none if all were handed out, or others were begun.
+    fn take(&self, job: &Arc<Job>) -> Option<Result<LoadedBatch, TrainError>> {
         let mut state = self.state();
-        let indices = self.batches.get(state.taken)?.clone();
-        while state.pieces.front().is_none_or(|pieces| pieces.iter().any(Option::is_none)) {
+        loop {
+            if !Arc::ptr_eq(&state.job, job) || state.taken == job.batches.len() {
+                return None;
+            }
+            if state.pieces.front().is_some_and(|pieces| pieces.iter().all(Option::is_some)) {
+                break;
+            }
             if state.has_ended {
                 return Some(Err(TrainError::Worker));
             }
@@ -286,6 +340,7 @@ impl Shared {
         }
         let pieces: Result<Vec<Vec<u8>>, DataError> =
             state.pieces.pop_front().unwrap_or_default().into_iter().flatten().collect();
+        let indices = job.batches[state.taken].clone();
         state.taken += 1;
         self.wanted.notify_all();
         let (piece_images, view_bytes) = (self.piece_images, self.views.augmenter.view_bytes());

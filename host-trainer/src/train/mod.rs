@@ -45,7 +45,7 @@ pub use config::{Balance, TrainConfig};
 pub use distillation::Distillation;
 pub use epoch_report::{EpochReport, TrainSummary};
 pub use error::TrainError;
-pub use loader::{Batches, LoadedBatch, LoaderRates, Views};
+pub use loader::{Batches, LoadedBatch, Loader, LoaderRates, Views};
 pub use optimiser::{Optimiser, OptimiserState, UpdateRule};
 pub use patience::{Best, mean_accuracy};
 pub use probes::Probe;

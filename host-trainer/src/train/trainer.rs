@@ -2,7 +2,7 @@ use super::beginning::{Spent, start};
 use super::order::order_of;
 use super::probes::{Probe, probe};
 use super::{
-    Batches, Beginning, Best, Change, Checkpoint, EpochReport, Lesson, LoadedBatch, Optimiser, OptimiserState,
+    Batches, Beginning, Best, Change, Checkpoint, EpochReport, Lesson, LoadedBatch, Loader, Optimiser, OptimiserState,
     RateSchedule, StepReport, TrainConfig, TrainError, TrainSummary, TrainingData, UpdateRule, Workers, learning_rate,
     mean_accuracy, resume,
 };
@@ -22,6 +22,7 @@ pub struct Trainer {
     parameters: Parameters,
     optimiser: Optimiser,
     workers: Workers,
+    loader: Loader,
     data: Arc<Dataset>,
     held_out: Dataset,
     resizer: Resizer,
@@ -71,6 +72,7 @@ impl Trainer {
             space,
             parameters,
             optimiser,
+            loader: Loader::new(workers.views()),
             workers,
             data: training,
             held_out,
@@ -121,7 +123,7 @@ impl Trainer {
     /// The batches of an epoch, which are made from now on.
     fn batches(&self, epoch: u64) -> Batches {
         let order = order_of(&self.config, &self.data, epoch);
-        Batches::start(self.workers.views(), epoch, &order, self.config.batch_size, Batches::usual_threads())
+        self.loader.batches(epoch, &order, self.config.batch_size)
     }
 
     /// Runs one epoch; `progress` is called after each step.

@@ -9,7 +9,7 @@ use super::file::PlacedFile;
 use super::index;
 use super::store::{StoredPicture, read_original};
 use crate::data::dataset::{DataError, ExactInputs};
-use crate::data::picture::{ContentHash, decode};
+use crate::data::picture::{ContentHash, decode_again};
 use crate::data::source::Source;
 use nestling_bundle::file_lock::FileLock;
 use nestling_core::image::{Preprocessing, Resampler};
@@ -134,7 +134,7 @@ impl Originals {
     ) -> Result<Vec<f32>, DataError> {
         let bytes = read_original(&*self.source, picture)?;
         let name = || self.source.entries()[picture.entry].name.clone();
-        let decoded = decode(&bytes, preprocessing.fit, self.background);
+        let decoded = decode_again(&bytes, preprocessing.fit, self.background);
         let decoded = decoded.map_err(|_| DataError::Changed { name: name() })?;
         Ok(Resampler::default().preprocess(&decoded.image(), preprocessing, resolution))
     }

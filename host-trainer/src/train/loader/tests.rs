@@ -45,7 +45,12 @@ fn any_number_of_threads_makes_the_batches_that_one_call_makes() {
         order.chunks_exact(12).map(|indices| views.batch(5, indices).unwrap().pixels(0..12)).collect();
     assert_ne!(expected[0], views.batch(6, &order[..12]).unwrap().pixels(0..12), "another epoch has other views");
     for threads in [1, 2, 7] {
-        let mut batches = Batches::start(views.clone(), 5, &order, 12, threads);
+        let loader = Loader::with_threads(views.clone(), threads);
+        let mut left = loader.batches(6, &order, 12);
+        assert!(left.next().unwrap().is_ok());
+        let mut batches = loader.batches(5, &order, 12);
+        assert!(left.next().is_none(), "others were begun");
+        drop(left);
         for (expected, indices) in expected.iter().zip(order.chunks_exact(12)) {
             let batch = batches.next().unwrap().unwrap();
             assert!(batch.indices() == indices && batch.pixels(0..12) == *expected, "{threads} threads");
@@ -62,7 +67,8 @@ fn any_number_of_threads_makes_the_batches_that_one_call_makes() {
 #[test]
 fn no_more_than_some_batches_are_ahead() {
     let store = Arc::new(Noise::default());
-    let mut batches = Batches::start(views(store.clone()), 0, &order(), 4, 3);
+    let loader = Loader::with_threads(views(store.clone()), 3);
+    let mut batches = loader.batches(0, &order(), 4);
     for taken in 0..3 {
         let most = (taken + MAX_AHEAD) * 4;
         let started = Instant::now();
@@ -79,11 +85,13 @@ fn no_more_than_some_batches_are_ahead() {
 fn a_picture_that_is_gone_ends_the_epoch_with_its_name_and_a_panic_does_not_hang_it() {
     let order = order();
     let missing = Noise { missing: Some(order[9]), ..Noise::default() };
-    let mut batches = Batches::start(views(Arc::new(missing)), 0, &order, 4, 2);
+    let loader = Loader::with_threads(views(Arc::new(missing)), 2);
+    let mut batches = loader.batches(0, &order, 4);
     assert!(batches.next().unwrap().is_ok() && batches.next().unwrap().is_ok());
     assert_eq!(batches.next().unwrap().unwrap_err().code(), "data_changed");
     drop(batches);
     let panics = Noise { panics: Some(order[9]), ..Noise::default() };
-    let last = Batches::start(views(Arc::new(panics)), 0, &order, 4, 1).find(Result::is_err).unwrap();
+    let loader = Loader::with_threads(views(Arc::new(panics)), 1);
+    let last = loader.batches(0, &order, 4).find(Result::is_err).unwrap();
     assert_eq!(last.unwrap_err().code(), "train_worker");
 }
