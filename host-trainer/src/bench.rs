@@ -1,4 +1,9 @@
-//! Speed of a training step, and its distance from the speed that its operations predict.
+//! Speed of a training step, and its distance from the speed that its operations predict; speed of the loader.
+
+mod loader;
+mod photographs;
+
+pub use loader::{LoaderReport, bench_loader};
 
 use crate::data::Dataset;
 use crate::model::Parameters;

@@ -8,11 +8,13 @@
 //! * [`space_file`]: a search space by its name or from a TOML file.
 //! * [`model`]: a network that runs over the shared tensors by narrowing them.
 //! * [`mod@calibrate`] and [`mod@evaluate`]: batch-norm statistics and accuracy of a child.
+//! * [`classification`]: confusion matrix, precision, recall, calibration error and worst mistakes of children.
 //! * [`new_file`]: the file of a new bundle, checked and locked before work starts.
 //! * [`untrained`]: random weights, and children calibrated on noise.
 //! * [`mod@train`]: the sandwich step and the loop around it. [`mod@bench`]: its speed.
 //! * [`fleet`]: the latency tables of many devices in one bundle.
 //! * [`mod@search`]: the children that ship, and the whole space under a limit.
+//! * [`tensorboard`]: the curves of a run for TensorBoard.
 //! * [`run_folder`]: the files of a run.
 //! * [`mod@import`] and [`mod@export`]: published weights in, ONNX and safetensors out.
 //! * [`mod@pack`]: bundles. [`mod@parity`]: device against trainer. [`report`]: the page of a whole run.
@@ -23,6 +25,7 @@
 
 pub mod bench;
 pub mod calibrate;
+pub mod classification;
 pub mod data;
 pub mod evaluate;
 pub mod export;
@@ -40,6 +43,7 @@ pub mod search;
 pub mod space_file;
 #[cfg(test)]
 mod synthetic;
+pub mod tensorboard;
 pub mod torch;
 pub mod train;
 pub mod transfer;

@@ -2,6 +2,7 @@
 
 use crate::data::DataError;
 use crate::search::SearchReport;
+use crate::tensorboard::{Curves, EventFile};
 use crate::train::{Checkpoint, CheckpointError, EpochReport};
 use nestling_bundle::atomic_file::{WriteError, check_outputs, read_text, write_atomically};
 use nestling_bundle::file_lock::{FileLock, LockError};
@@ -15,8 +16,8 @@ use std::path::{Path, PathBuf};
 /// Most bytes of a text of a run: a search of a million children stays below.
 const MAX_BYTES: u64 = 1 << 30;
 
-/// A folder with `checkpoint.safetensors`, `train.jsonl`, `search.json`, `packed.json`; `.nestling-lock` while a
-/// process uses it.
+/// A folder with `checkpoint.safetensors`, `train.jsonl`, TensorBoard's events, `search.json`, `packed.json`;
+/// `.nestling-lock` while a process uses it.
 #[derive(Clone, Debug)]
 pub struct RunFolder(PathBuf);
 
@@ -118,7 +119,7 @@ impl RunFolder {
         let folder = Self(path.to_owned());
         folder.check_folder()?;
         std::fs::create_dir_all(path).map_err(|source| RunError::Folder { path: path.to_owned(), source })?;
-        let files = [folder.epochs_path(), folder.checkpoint_path()];
+        let files = [folder.epochs_path(), folder.checkpoint_path(), folder.events_path()];
         check_outputs(files.iter().map(PathBuf::as_path), folder.beside(inputs))?;
         Ok(folder)
     }
@@ -144,6 +145,7 @@ impl RunFolder {
         vec![
             self.checkpoint_path(),
             self.epochs_path(),
+            self.events_path(),
             self.search_path(),
             self.packed_path(),
             FileLock::of_folder(folder),
@@ -190,6 +192,10 @@ impl RunFolder {
 
     fn epochs_path(&self) -> PathBuf {
         self.0.join("train.jsonl")
+    }
+
+    fn events_path(&self) -> PathBuf {
+        self.0.join("events.out.tfevents.nestling")
     }
 
     fn search_path(&self) -> PathBuf {
@@ -244,6 +250,14 @@ impl RunFolder {
         Ok(checkpoint.write(&self.checkpoint_path())?)
     }
 
+    /// The curves for TensorBoard of a run that goes on at `step`; later ones are cut off.
+    ///
+    /// # Errors
+    /// The system's, if the file cannot be read and written.
+    pub fn curves(&self, step: u64) -> std::io::Result<Curves> {
+        Ok(Curves::new(EventFile::open(&self.events_path(), step)?))
+    }
+
     /// The epochs up to `step`. Later lines belong to a checkpoint that was never written.
     ///
     /// # Errors
@@ -293,7 +307,8 @@ impl RunFolder {
         Ok(report)
     }
 
-    /// The networks of all bundles that were packed from this run: such a bundle may be replaced by a new one of the run.
+    /// The networks of all bundles that were packed from this run: such a bundle may be replaced by a new one of the
+    /// run.
     ///
     /// # Errors
     /// [`RunError::Damaged`] if their file cannot be read.

@@ -12,7 +12,8 @@ use nestling_train::train::Checkpoint;
 use rand::{RngExt, SeedableRng};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 /// Classes, in their natural order, and the colour of their disc.
 const CLASSES: [(&str, [u8; 3]); 3] =
@@ -139,7 +140,8 @@ fn a_folder_of_pictures_becomes_a_bundle_whose_device_answers_rightly() {
     assert!(refused.status.code() == Some(1) && said.contains("has begun"), "{said}");
 }
 
-/// The same weights to the bit, whether the run was stopped or not, and with originals that are decoded at every use.
+/// The same weights to the bit and the same bundle to the byte, whether the run was killed or not, and with originals
+/// that are decoded at every use.
 #[test]
 fn runs_over_pictures_are_repeatable() {
     let place = Place::new();
@@ -155,6 +157,34 @@ fn runs_over_pictures_are_repeatable() {
     let is_same = |other: &Checkpoint| (&whole.weights, &whole.average) == (&other.weights, &other.average);
     assert!(is_same(&train("again", &[])), "the same seed gives other weights");
     assert!(is_same(&train("streamed", &["--cache-budget", "0"])), "decoding at every use gives other weights");
-    assert!(!is_same(&train("stopped", &["--stop-after", "1"])));
-    assert!(is_same(&train("stopped", &[])), "a stopped run ends with other weights");
+    for (run, more) in [("killed", &[][..]), ("killed-streamed", &["--cache-budget", "0"])] {
+        let mut command = place.train(run);
+        command.args(["--recipe", "fashion", "--space", "fashion", "--epochs", "2"]).args(more);
+        kill_after_an_epoch(&mut command, &place.path(run));
+        assert!(
+            !is_same(&Checkpoint::read(&place.path(run).join("checkpoint.safetensors")).unwrap()),
+            "killed too late"
+        );
+        assert!(is_same(&train(run, more)), "a killed run ends with other weights: {run}");
+    }
+    let bundle = |run: &str| {
+        place.pack(run, &format!("{run}.nestling"));
+        std::fs::read(place.path(&format!("{run}.nestling"))).unwrap()
+    };
+    let whole = bundle("whole");
+    for run in ["again", "streamed", "killed-streamed"] {
+        assert!(bundle(run) == whole, "{run} has another bundle");
+    }
+}
+
+/// Starts a training and kills it in its second epoch.
+fn kill_after_an_epoch(command: &mut Command, run: &Path) {
+    let mut process = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let started = Instant::now();
+    while !run.join("checkpoint.safetensors").exists() {
+        assert!(started.elapsed() < Duration::from_secs(240), "no checkpoint after four minutes");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    process.kill().unwrap();
+    process.wait().unwrap();
 }

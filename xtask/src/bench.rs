@@ -97,6 +97,13 @@ fn add_rest(programs: &Programs, document: &mut Value) -> Result<()> {
     // PyTorch only where it is installed already: it is 2.5 GB.
     let rows = step::rows(programs, setup::has_torch_python())?;
     document["trainer"] = Value::Array(rows);
+    let loader = json(programs.trainer(&["bench", "--loader"]))?;
+    println!(
+        "\nloader: {:.0} % of the decoder's speed per core, {:.0} times as fast from the cache",
+        100.0 * number(&loader["share_of_raw_decode"]),
+        number(&loader["cache_speedup"])
+    );
+    document["loader"] = loader;
     document["switch"] = json(programs.device(&["switch", DEMO_BUNDLE]))?;
     println!("\nswitch: p99 {:.1} us", number(&document["switch"]["switch_us_p99"]));
     document["shares_of_sgemm"] = shares_of_sgemm(document);

@@ -1,7 +1,7 @@
 //! Files that are either whole or absent: written under a temporary name, synced, then renamed.
 //!
-//! A pipe or a device has no name to be replaced: it is written in place. [`check_outputs`] tells before any work starts
-//! what cannot be written. [`read_text`] and [`read_at_most`] read small files within a bound.
+//! A pipe or a device has no name to be replaced: it is written in place. [`check_outputs`] tells before any work
+//! starts what cannot be written. [`read_text`] and [`read_at_most`] read small files within a bound.
 
 mod check;
 mod error;

@@ -248,8 +248,8 @@ impl Bundle {
         self.pixels(false).zip(labels.iter().map(|&label| usize::from(label)))
     }
 
-    /// Encoded pictures with the trainer's logits, read from the file; none if the bundle ships without. Nothing of them
-    /// is kept in memory.
+    /// Encoded pictures with the trainer's logits, read from the file; none if the bundle ships without. Nothing of
+    /// them is kept in memory.
     ///
     /// # Errors
     /// [`BundleError::Changed`] if the file is not any more what was opened.

@@ -44,8 +44,8 @@ pub(super) fn encode<'a>(
     }
 }
 
-/// Reads the weights' section, whose length is right, one shared tensor after the other: gives each tensor's index among
-/// the layout's parameters and its values. Only one tensor is in memory at a time.
+/// Reads the weights' section, whose length is right, one shared tensor after the other: gives each tensor's index
+/// among the layout's parameters and its values. Only one tensor is in memory at a time.
 pub(super) fn visit<E: From<BundleError>>(
     layout: &ParameterLayout,
     storage: WeightStorage,

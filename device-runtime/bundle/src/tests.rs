@@ -200,7 +200,8 @@ fn fields_that_may_be_missing_are_empty_then() {
     }
 }
 
-/// The good file with another manifest, as a hostile writer would make it: `BundleContents` refuses impossible names too.
+/// The good file with another manifest, as a hostile writer would make it: `BundleContents` refuses impossible names
+/// too.
 fn with_manifest(change: impl FnOnce(&mut Manifest)) -> Result<Bundle, BundleError> {
     let mut changed = Bundle::from_bytes(&GOOD).unwrap().manifest().clone();
     change(&mut changed);

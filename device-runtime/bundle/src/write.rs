@@ -172,8 +172,8 @@ impl Bundle {
     /// The bytes of this bundle with other golden pictures or none; all else is the same.
     ///
     /// # Errors
-    /// [`BundleError::Inconsistent`] if they do not fit the bundle; [`BundleError::Changed`] if the file is not any more
-    /// what was opened.
+    /// [`BundleError::Inconsistent`] if they do not fit the bundle; [`BundleError::Changed`] if the file is not any
+    /// more what was opened.
     pub fn with_golden_pictures(&self, golden: Option<&GoldenPictures>) -> Result<Vec<u8>, BundleError> {
         let mut sections = self.other_sections()?;
         sections.retain(|(kind, _)| *kind != header::GOLDEN);

@@ -18,18 +18,29 @@ pub fn size<R: BufRead + Seek>(
     file_bytes: u64,
     options: &PictureOptions,
 ) -> io::Result<Result<(u32, u32), PictureError>> {
+    Ok(plan(file, file_bytes, options)?.map(|(plan, orientation)| {
+        let (width, height) = (plan.columns.count, plan.rows.count);
+        if swaps_sides(orientation) { (height, width) } else { (width, height) }
+    }))
+}
+
+/// How a file of `file_bytes` is decoded, and how its picture is turned then. Nothing of the pixels is read.
+///
+/// # Errors
+/// As [`size`].
+pub fn plan<R: BufRead + Seek>(
+    file: &mut R,
+    file_bytes: u64,
+    options: &PictureOptions,
+) -> io::Result<Result<(Plan, Orientation), PictureError>> {
     let beginning = beginning(file, BEGINNING)?;
     file.rewind()?;
-    let size = match recognise(&beginning) {
+    Ok(match recognise(&beginning) {
         Ok(Format::Jpeg) => jpeg_size(file, beginning, file_bytes, options)?,
         Ok(Format::Png) => png::size(file, file_bytes, options),
         Ok(Format::WebP) => webp::size(file, file_bytes, options),
         Err(error) => Err(error),
-    };
-    Ok(size.map(|(plan, orientation)| {
-        let (width, height) = (plan.columns.count, plan.rows.count);
-        if swaps_sides(orientation) { (height, width) } else { (width, height) }
-    }))
+    })
 }
 
 /// Previews and profiles may stand before the size: then more is read.

@@ -99,6 +99,19 @@ impl Picture {
         size.map_err(in_file)?.map_err(unread)?.map_err(in_file)
     }
 
+    /// About the bytes of memory that [`Picture::decode_with`] takes beside the file, by the header of the file. `None` if
+    /// the header is faulty.
+    ///
+    /// ```
+    /// # use nestling_pictures::{Picture, PictureOptions};
+    /// assert_eq!(Picture::decoding_bytes(b"no picture", &PictureOptions::default()), None);
+    /// ```
+    pub fn decoding_bytes(bytes: &[u8], options: &PictureOptions) -> Option<u64> {
+        check_length(bytes.len() as u64, options).ok()?;
+        let plan = header::plan(&mut Cursor::new(bytes), bytes.len() as u64, options).ok()?;
+        plan.ok().map(|(plan, _)| plan.memory)
+    }
+
     fn upright(rows: Rows, orientation: Orientation) -> Self {
         let (width, height, format, bytes) = rows.finish();
         if orientation == Orientation::NoTransforms {

@@ -19,6 +19,8 @@ pub struct Plan {
     pub columns: Kept,
     /// Rows of the picture.
     pub rows: Kept,
+    /// Bytes of memory that decoding takes, if they were counted.
+    pub memory: u64,
 }
 
 /// The part of a halved side that is kept.
@@ -41,7 +43,7 @@ impl Kept {
 impl Plan {
     /// The plan for pixels of this size that are halved some times.
     pub fn new(width: u32, height: u32, halvings: u32) -> Self {
-        Self { halvings, columns: Kept::of(width >> halvings), rows: Kept::of(height >> halvings) }
+        Self { halvings, columns: Kept::of(width >> halvings), rows: Kept::of(height >> halvings), memory: 0 }
     }
 
     /// Bytes of the picture, if it has colour.
@@ -66,7 +68,7 @@ impl Plan {
         loop {
             let bytes = memory(&plan, plan.picture_bytes());
             if bytes <= limit {
-                return Ok(plan);
+                return Ok(Self { memory: bytes, ..plan });
             }
             if square >> (plan.halvings + 1) < MIN_SQUARE {
                 return Err(PictureError::TooLarge { width, height, bytes, limit });

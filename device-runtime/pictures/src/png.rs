@@ -61,7 +61,7 @@ pub fn decode(bytes: &[u8], options: &PictureOptions) -> Result<(Rows, Orientati
     let samples = Samples { channels: kind.samples(), is_wide: depth == BitDepth::Sixteen };
     let (width, height) = file.info().size();
     let row_bytes = width as usize * samples.pixel_bytes();
-    let mut rows = Rows::new(plan, samples, options.background);
+    let mut rows = Rows::new(plan, samples, options);
     if !file.info().interlaced {
         for _ in 0..height {
             let row = file.next_row().map_err(&fault)?.filter(|row| row.data().len() == row_bytes);

@@ -1,5 +1,6 @@
 //! Rows of a file's pixels become a picture: alpha blended, halved, cut.
 
+use crate::PictureOptions;
 use crate::plan::Plan;
 use nestling_core::image::PixelFormat;
 
@@ -21,6 +22,16 @@ impl Samples {
     /// Bytes of a pixel.
     pub fn pixel_bytes(self) -> usize {
         self.channels * if self.is_wide { 2 } else { 1 }
+    }
+
+    /// Whether a row of such samples is a row of a picture of this format, byte for byte.
+    fn is_like(self, format: PixelFormat) -> bool {
+        let channels = match format {
+            PixelFormat::Grey8 => 1,
+            PixelFormat::Rgb8 => 3,
+            PixelFormat::Rgba8 | PixelFormat::Bgra8 => return false,
+        };
+        (self.channels, self.is_wide) == (channels, false)
     }
 
     /// The pixel on the background, in 8 bits: grey three times the same.
@@ -57,14 +68,29 @@ pub struct Rows {
 
 impl Rows {
     /// A grey file stays grey, unless it has alpha and the background is coloured.
-    pub fn new(plan: Plan, samples: Samples, background: [u8; 3]) -> Self {
-        let [red, green, blue] = background;
+    pub fn new(plan: Plan, samples: Samples, options: &PictureOptions) -> Self {
+        let background @ [red, green, blue] = options.background;
         let is_grey = samples.channels == 1 || samples.channels == 2 && red == green && green == blue;
-        let format = if is_grey { PixelFormat::Grey8 } else { PixelFormat::Rgba8 };
+        let colour = if options.packed { PixelFormat::Rgb8 } else { PixelFormat::Rgba8 };
+        let format = if is_grey { PixelFormat::Grey8 } else { colour };
         let (columns, rows) = (plan.columns.count as usize, plan.rows.count as usize);
         let sums = if plan.halvings > 0 { vec![0; columns * if is_grey { 1 } else { 3 }] } else { Vec::new() };
         let bytes = Vec::with_capacity(columns * rows * format.bytes_per_pixel());
         Self { plan, samples, background, format, next: 0, sums, bytes }
+    }
+
+    /// Takes all rows of a file, of `width` pixels each.
+    pub fn of_all(plan: Plan, samples: Samples, options: &PictureOptions, pixels: Vec<u8>, width: u32) -> Self {
+        let row_bytes = width as usize * samples.pixel_bytes();
+        let rows = (pixels.len() / row_bytes.max(1)) as u32;
+        let is_as_kept = plan.halvings == 0 && (plan.columns.count, plan.rows.count) == (width, rows);
+        let mut all = Self::new(plan, samples, options);
+        if is_as_kept && samples.is_like(all.format) {
+            (all.bytes, all.next) = (pixels, rows);
+        } else {
+            pixels.chunks_exact(row_bytes).for_each(|row| all.push(row));
+        }
+        all
     }
 
     /// Takes the next row, which may be longer than what is kept of it.
@@ -78,14 +104,28 @@ impl Rows {
         let (columns, size) = (self.plan.columns, self.samples.pixel_bytes());
         let range =
             (columns.first << halvings) as usize * size..((columns.first + columns.count) << halvings) as usize * size;
-        let pixels = row[range].chunks_exact(size);
+        let row = &row[range];
+        if halvings == 0 && self.samples.is_like(self.format) {
+            self.bytes.extend_from_slice(row);
+            return;
+        }
+        let pixels = row.chunks_exact(size);
         let (samples, background) = (self.samples, self.background);
         let shown = pixels.map(|pixel| samples.shown(pixel, background));
         let is_grey = self.format == PixelFormat::Grey8;
         if halvings == 0 {
             match is_grey {
                 true => self.bytes.extend(shown.map(|[grey, ..]| grey)),
-                false => self.bytes.extend(shown.flat_map(|[red, green, blue]| [red, green, blue, 255])),
+                false => {
+                    let (start, size) = (self.bytes.len(), self.format.bytes_per_pixel());
+                    self.bytes.resize(start + columns.count as usize * size, 255);
+                    let to = self.bytes[start..].chunks_exact_mut(size);
+                    if self.samples == Samples::bytes(3) {
+                        to.zip(row.chunks_exact(3)).for_each(|(to, colour)| to[..3].copy_from_slice(colour));
+                    } else {
+                        to.zip(shown).for_each(|(to, colour)| to[..3].copy_from_slice(&colour));
+                    }
+                }
             }
             return;
         }
@@ -105,7 +145,7 @@ impl Rows {
         for pixel in self.sums.chunks_exact(channels) {
             self.bytes.extend(pixel.iter().map(|sum| ((sum + (1 << (shift - 1))) >> shift) as u8));
             if channels == 3 {
-                self.bytes.push(255);
+                self.bytes.extend((self.format == PixelFormat::Rgba8).then_some(255));
             }
         }
         self.sums.fill(0);

@@ -156,7 +156,7 @@ pub fn decode(bytes: &[u8], options: &PictureOptions) -> Result<(Rows, Orientati
     }
     let mut pixels = vec![0; decoder.total_bytes() as usize];
     decoder.read_image(&mut pixels).map_err(fault(bytes))?;
-    let mut rows = Rows::new(plan, Samples::bytes(channels), options.background);
+    let mut rows = Rows::new(plan, Samples::bytes(channels), options);
     pixels.chunks_exact(width as usize * channels).for_each(|row| rows.push(row));
     Ok((rows, layout.orientation()))
 }

@@ -10,6 +10,7 @@ use nestling_train::data::{
     self, DataError, Dataset, FASHION_MNIST, LoadProgress, LoadRequest, LoadedData, ScanReport,
 };
 use nestling_train::label_file::read_labels;
+use nestling_train::train::Checkpoint;
 use std::path::{Path, PathBuf};
 
 /// Sides of stored squares are multiples of it.
@@ -71,11 +72,14 @@ impl DataArguments {
 
     /// The images. Says what they are where the user might expect something else.
     pub fn load(&self) -> Result<LoadedData> {
-        self.load_as(DEFAULT_SIDE, None, None)
+        self.load_as(self.request(DEFAULT_SIDE, None))
     }
 
-    fn load_as(&self, side: u32, channels: Option<u32>, preprocessing: Option<Preprocessing>) -> Result<LoadedData> {
-        let request = self.pictures.request(self.data.as_deref(), side, channels).preprocessing(preprocessing);
+    fn request(&self, side: u32, channels: Option<u32>) -> LoadRequest {
+        self.pictures.request(self.data.as_deref(), side, channels)
+    }
+
+    fn load_as(&self, request: LoadRequest) -> Result<LoadedData> {
         let loaded = data::load(&request, &Terminal::new())?;
         check_pixels("training", &loaded.training)?;
         check_pixels("test", &loaded.test)?;
@@ -110,6 +114,14 @@ impl DataArguments {
         Ok(self.load_sized(space, Some(space.input_channels), preprocessing.cloned())?.for_space(space)?)
     }
 
+    /// The images of a run, which must have its classes.
+    pub fn load_for_run(&self, run: &Checkpoint) -> Result<LoadedData> {
+        let space = &run.config.space;
+        let request = self.request(side_for(space), Some(space.input_channels));
+        let request = request.preprocessing(run.preprocessing.clone()).classes(run.classes.clone());
+        Ok(self.load_as(request)?.for_space(space)?)
+    }
+
     /// How a picture that is no square becomes one in a new run.
     pub fn fit(&self) -> Fit {
         self.pictures.fit()
@@ -122,11 +134,14 @@ impl DataArguments {
         channels: Option<u32>,
         preprocessing: Option<Preprocessing>,
     ) -> Result<LoadedData> {
-        // Random crops keep details of a larger picture.
-        let largest = space.resolutions.iter().max().copied().unwrap_or(DEFAULT_SIDE);
-        let side = (largest + largest * 3 / 20).next_multiple_of(STEP);
-        self.load_as(side, channels, preprocessing)
+        self.load_as(self.request(side_for(space), channels).preprocessing(preprocessing))
     }
+}
+
+/// Side of stored squares for networks of `space`: random crops keep details of a larger picture.
+fn side_for(space: &SearchSpace) -> u32 {
+    let largest = space.resolutions.iter().max().copied().unwrap_or(DEFAULT_SIDE);
+    (largest + largest * 3 / 20).next_multiple_of(STEP)
 }
 
 impl PictureArguments {

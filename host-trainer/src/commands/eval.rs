@@ -1,22 +1,25 @@
-//! `eval`: accuracy of a bundle's children on the test images.
+//! `eval`: answers of a bundle's children for the test images.
 
 use super::data::DataArguments;
+use super::tested::classification;
 use super::{bar, open_bundle, print};
 use anyhow::Result;
 use clap::Args;
 use nestling_bundle::Bundle;
-use nestling_core::metrics::Top1;
 use nestling_core::space::{CalibratedChild, Network};
 use nestling_train::calibrate::calibrate;
+use nestling_train::classification::{ClassificationReport, TestedChild};
 use nestling_train::data::Dataset;
-use nestling_train::evaluate::evaluate;
+use nestling_train::evaluate::answers;
 use nestling_train::model::{Parameters, Resizer};
 use nestling_train::torch;
-use serde_json::{Value, json};
 use std::fmt::Write;
 use std::path::PathBuf;
 
 /// Evaluates children of a bundle on the test images with the trainer's own forward pass.
+///
+/// --json prints confusion matrix, precision and recall of every class with 95 % intervals, calibration error and the
+/// fifty worst mistakes of each child, with whole numbers from which all shares can be computed again.
 #[derive(Args, Debug)]
 pub struct Eval {
     /// Bundle to evaluate
@@ -48,22 +51,38 @@ impl Eval {
         if names.is_empty() {
             names = bundle.children().iter().map(|entry| entry.name.clone()).collect();
         }
-        let mut rows = Vec::new();
+        let mut tested = Vec::new();
         let bar = bar(names.len() as u64, "test");
-        for name in &names {
-            let (network, calibrated) = find(&bundle, name, &parameters, &resizer, &calibration)?;
-            rows.push(row(name, &network, &evaluate(&calibrated, &network, &parameters, &resizer, test, 100)?));
+        for name in names {
+            let (network, calibrated) = find(&bundle, &name, &parameters, &resizer, &calibration)?;
+            let answers = answers(&calibrated, &network, &parameters, &resizer, test, 100)?;
+            tested.push(TestedChild { name, cost: network.cost(), child: network.child, answers });
             bar.inc(1);
         }
         bar.finish_and_clear();
-        print(self.json, &json!({ "children": rows }), || {
-            rows.iter().fold(String::new(), |mut text, row| {
-                let top1 = row["test_top1"].as_f64().unwrap_or_default();
-                let _ = writeln!(text, "{top1:6.2} %  {}", row["child"].as_str().unwrap_or_default());
-                text
-            })
-        })
+        let report = classification(&data, &bundle.manifest().labels, &self.data.inputs(), &tested);
+        print(self.json, &report, || text(&report))
     }
+}
+
+/// A line for each child.
+fn text(report: &ClassificationReport) -> String {
+    report.children.iter().fold(String::new(), |mut text, child| {
+        let interval = child.top1.map_or_else(String::new, |top1| format!(" ({:.1} to {:.1})", top1.low, top1.high));
+        let confused = child.confused.first().map_or_else(String::new, |pair| {
+            format!(", most often {} for {} ({})", pair.answer, pair.truth, pair.images)
+        });
+        let _ = writeln!(
+            text,
+            "{:6.2} %{interval}  {}: macro accuracy {:.2} %, calibration error {:.2} %{confused}\n          {}",
+            child.test_top1,
+            child.name,
+            child.macro_accuracy_percent,
+            child.calibration.expected_error_percent,
+            child.child
+        );
+        text
+    })
 }
 
 /// A shipped child as it ships, or any other child calibrated on `calibration`.
@@ -83,16 +102,4 @@ fn find(
             Ok((network, calibrated))
         }
     }
-}
-
-fn row(name: &str, network: &Network, test: &Top1) -> Value {
-    let cost = network.cost();
-    json!({
-        "name": name,
-        "child": network.child.to_string(),
-        "params": cost.params,
-        "madds": cost.madds,
-        "test_top1": test.percent(),
-        "images": test.images,
-    })
 }

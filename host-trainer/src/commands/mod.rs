@@ -23,7 +23,10 @@ pub mod scan;
 pub mod search;
 mod search_under_limit;
 pub mod spaces;
+mod tested;
 pub mod train;
+mod train_text;
+mod train_view;
 mod trained_run;
 
 use output::{bar, print, reserve, say, shown};

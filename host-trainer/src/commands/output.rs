@@ -6,7 +6,7 @@
 use super::advice::advice;
 use super::error_code::error_code;
 use anyhow::Result;
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use nestling_bundle::atomic_file::{is_standard_error, is_standard_output};
 use nestling_core::names::printable_lines;
 use nestling_lab::documents::to_json;
@@ -38,6 +38,15 @@ pub(super) fn bar(length: u64, label: &str) -> ProgressBar {
     }
     bar.set_prefix(label.to_owned());
     bar
+}
+
+/// Several bars on standard error, one below the other.
+pub(super) fn bars() -> MultiProgress {
+    if IS_STDERR_TAKEN.load(Ordering::Relaxed) {
+        MultiProgress::with_draw_target(ProgressDrawTarget::hidden())
+    } else {
+        MultiProgress::new()
+    }
 }
 
 /// Writes a line to standard error. A closed standard error does not stop a training.

@@ -1,6 +1,7 @@
 //! `train`: trains the supernet, or resumes a run.
 
 use super::beginning::{BeginningArguments, NewRun};
+use super::train_view::TrainView;
 use super::trained_run::RunArguments;
 use super::{bar, print, say};
 use anyhow::{Context, Result, bail};
@@ -63,9 +64,9 @@ impl Train {
         let _lock = folder.lock("nestling train")?;
         let (mut trainer, mut epochs) = self.start(&folder, choice.device)?;
         let last = self.stop_after.unwrap_or(u32::MAX).min(trainer.config().epochs);
-        while trainer.epochs_done() < last {
-            epochs.push(train_epoch(&mut trainer)?);
-            folder.save(&trainer.checkpoint(), &epochs)?;
+        train(&mut trainer, &mut epochs, last, &folder)?;
+        if let Some(best) = trainer.best().filter(|best| best.epoch < trainer.epochs_done()) {
+            say(&format!("the weights of epoch {} ship: no later one was better on held-out images", best.epoch));
         }
         let summary = trainer.summary();
         print(self.run.json, &json!({"train": summary, "device": choice.to_string(), "epochs": epochs}), || {
@@ -109,7 +110,7 @@ impl Train {
                 self.run.run.display()
             ),
             Some(run) => {
-                let data = self.run.data.load_for(&config.space, run.preprocessing.as_ref())?;
+                let data = self.run.data.load_for_run(&run)?;
                 NewRun { config, beginning: Beginning::Run(Box::new(run)), data }
             }
             None => self.beginning.start(&self.run.data, config)?,
@@ -118,6 +119,7 @@ impl Train {
             images: &data.training,
             held_out: data.held_out.as_ref(),
             preprocessing: &data.preprocessing,
+            classes: data.labels.as_deref(),
         };
         let mut trainer = Trainer::new(config, beginning, &images, device)?;
         train_head(&mut trainer)?;
@@ -145,6 +147,19 @@ fn over(config: &TrainConfig, text: &str) -> Result<TrainConfig> {
     Ok(table.try_into()?)
 }
 
+/// The epochs up to the last; each is saved before the next begins.
+fn train(trainer: &mut Trainer, epochs: &mut Vec<EpochReport>, last: u32, folder: &RunFolder) -> Result<()> {
+    let mut view = TrainView::new(trainer, last, folder);
+    view.show_probes(epochs);
+    while trainer.epochs_done() < last && !trainer.has_ended() {
+        epochs.push(view.train_epoch(trainer)?);
+        view.show_probes(epochs);
+        folder.save(&trainer.checkpoint(), epochs)?;
+    }
+    view.finish();
+    Ok(())
+}
+
 /// The classifier's own epochs, at the beginning of a run that has them.
 fn train_head(trainer: &mut Trainer) -> Result<()> {
     if trainer.head_steps() == 0 {
@@ -157,20 +172,6 @@ fn train_head(trainer: &mut Trainer) -> Result<()> {
     })?;
     bar.finish_and_clear();
     Ok(())
-}
-
-fn train_epoch(trainer: &mut Trainer) -> Result<EpochReport> {
-    let label = format!("epoch {}", trainer.epochs_done() + 1);
-    let bar = bar(trainer.steps_per_epoch(), &label);
-    let report = trainer.epoch(|loss| {
-        bar.inc(1);
-        bar.set_message(format!("loss {loss:.3}"));
-    })?;
-    bar.finish_and_clear();
-    let probes: Vec<String> =
-        report.probes.iter().map(|probe| format!("{} {:.2} %", probe.name, probe.held_out.percent())).collect();
-    say(&format!("{label}: {}, {:.0} CPU-seconds so far", probes.join(", "), report.cpu_s));
-    Ok(report)
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use nestling_train::data::{Dataset, LoadedData};
 use nestling_train::run_folder::RunFolder;
 use nestling_train::search::Evaluator;
 use nestling_train::torch;
-use nestling_train::train::{Checkpoint, TrainError, TrainingData};
+use nestling_train::train::{Checkpoint, TrainingData};
 use std::path::PathBuf;
 use tch::Device;
 
@@ -46,14 +46,15 @@ impl TrainedRun {
         let device = torch::initialise().device;
         let checkpoint = folder.trained()?;
         let space = checkpoint.config.validate()?;
-        let data = arguments.data.load_for(&space, checkpoint.preprocessing.as_ref())?;
-        let fingerprint = data.training.fingerprint()?;
-        if checkpoint.images.as_ref().is_some_and(|images| *images != fingerprint) {
-            return Err(TrainError::OtherImages.into());
-        }
-        let (images, held_out) = (&data.training, data.held_out.as_ref());
-        let parts = TrainingData { images, held_out, preprocessing: &data.preprocessing };
-        let (training, held_out) = parts.parts(&checkpoint.config, &space)?;
+        let data = arguments.data.load_for_run(&checkpoint)?;
+        let images = TrainingData {
+            images: &data.training,
+            held_out: data.held_out.as_ref(),
+            preprocessing: &data.preprocessing,
+            classes: data.labels.as_deref(),
+        };
+        images.check_run(&checkpoint)?;
+        let (training, held_out) = images.parts(&checkpoint.config, &space)?;
         let (calibration, _) = training.split_at(calibration_images as usize);
         let preprocessing = checkpoint.preprocessing.clone().unwrap_or_else(|| data.preprocessing.clone());
         Ok(Self { checkpoint, space, calibration, held_out, data, preprocessing, device })

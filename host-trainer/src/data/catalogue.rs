@@ -1,7 +1,7 @@
 //! The data sets that the trainer knows, one row each.
 //!
-//! Files of different data sets have the same names, so a data set is known by the checksums of its contents alone. Other
-//! images are trained as well; their classes then have numbers until the user names them.
+//! Files of different data sets have the same names, so a data set is known by the checksums of its contents alone.
+//! Other images are trained as well; their classes then have numbers until the user names them.
 
 use nestling_core::image::{Fit, Preprocessing};
 

@@ -16,8 +16,8 @@ const SUBFOLDERS: [&str; 4] = ["", "raw", "FashionMNIST/raw", "MNIST/raw"];
 /// compressed, and which data set they are.
 ///
 /// # Errors
-/// [`DataError::Missing`] lists the folders that were searched, [`DataError::Idx`] and [`DataError::Inconsistent`] name a
-/// damaged file.
+/// [`DataError::Missing`] lists the folders that were searched, [`DataError::Idx`] and [`DataError::Inconsistent`] name
+/// a damaged file.
 pub fn load(folder: Option<&Path>) -> Result<LoadedData, DataError> {
     let folders: Vec<PathBuf> = match folder {
         // One of the files, for its folder.

@@ -2,7 +2,7 @@
 
 use super::cache::{self, BuildOptions, Built, Finish, Originals, StoredPicture};
 use super::dataset::{DataError, Dataset, Part, PixelStore};
-use super::loaded::PictureNames;
+use super::loaded::{PictureNames, check_same_classes};
 use super::picture::{ChannelSums, Form};
 use super::scan::{Scan, ScanReport};
 use super::source::{self, Source, natural_order};
@@ -30,8 +30,8 @@ pub struct LoadRequest {
     pub channels: Option<u32>,
     /// How a picture of another shape becomes a square.
     pub fit: Fit,
-    /// How pixels become input, of a network that was trained before, `fit` included; if none, as the mean and deviation
-    /// of the training pictures say.
+    /// How pixels become input, of a network that was trained before, `fit` included; if none, as the mean and
+    /// deviation of the training pictures say.
     pub preprocessing: Option<Preprocessing>,
     /// The colour behind transparent pixels.
     pub background: [u8; 3],
@@ -39,6 +39,8 @@ pub struct LoadRequest {
     pub seed: u64,
     /// Shares of the training pictures for the parts that the source lacks.
     pub shares: Shares,
+    /// The classes of the run that the data set is for; others are an error, before any picture is opened.
+    pub classes: Option<Vec<String>>,
     /// Whether a file that cannot be used is an error.
     pub strict: bool,
     /// Folder of the caches of all sources.
@@ -61,6 +63,7 @@ impl LoadRequest {
             background: [255; 3],
             seed: 0,
             shares: Shares::default(),
+            classes: None,
             strict: false,
             cache: cache.to_owned(),
             cache_bytes: 16 << 30,
@@ -75,6 +78,7 @@ impl LoadRequest {
         background: [u8; 3],
         seed: u64,
         shares: Shares,
+        classes: Option<Vec<String>>,
         strict: bool,
         cache_bytes: u64,
         threads: usize,
@@ -103,8 +107,8 @@ impl LoadProgress for () {}
 /// [`DataError`] if there is none, if it cannot be used, or if the cache cannot be written.
 pub fn load(request: &LoadRequest, progress: &dyn LoadProgress) -> Result<LoadedData, DataError> {
     match request.path.as_deref() {
-        None => idx_files::load(None),
-        Some(path) if idx_files::are_at(path) => idx_files::load(Some(path)),
+        None => known_by(request, idx_files::load(None)?),
+        Some(path) if idx_files::are_at(path) => known_by(request, idx_files::load(Some(path))?),
         Some(path) => {
             let (scanned, source) = open(path, request, progress)?;
             if request.strict {
@@ -114,6 +118,12 @@ pub fn load(request: &LoadRequest, progress: &dyn LoadProgress) -> Result<Loaded
             scanned.load(request, source)
         }
     }
+}
+
+/// A data set with the classes that are asked for.
+fn known_by(request: &LoadRequest, loaded: LoadedData) -> Result<LoadedData, DataError> {
+    check_same_classes(request.classes.as_deref(), loaded.labels.as_deref())?;
+    Ok(loaded)
 }
 
 /// Whether a path holds picture files, and not the four IDX files.
@@ -150,6 +160,7 @@ fn open(
 ) -> Result<(Scanned, Arc<dyn Source>), DataError> {
     let source: Arc<dyn Source> = source::open(path)?.into();
     let labels = class_names(path, &*source)?;
+    check_same_classes(request.classes.as_deref(), Some(&labels))?;
     let options = BuildOptions {
         form: request.form(),
         folder: cache_folder(&request.cache, path),

@@ -87,6 +87,19 @@ impl LoadedData {
     }
 }
 
+/// Checks that a data set has the classes of a run, in the same order, as far as both name them.
+///
+/// # Errors
+/// [`DataError::OtherClasses`].
+pub fn check_same_classes(run: Option<&[String]>, now: Option<&[String]>) -> Result<(), DataError> {
+    let (Some(run), Some(now)) = (run, now) else { return Ok(()) };
+    if run == now {
+        return Ok(());
+    }
+    let lacking = |of: &[String], other: &[String]| of.iter().filter(|class| !other.contains(class)).cloned().collect();
+    Err(DataError::OtherClasses { missing: lacking(run, now), added: lacking(now, run) })
+}
+
 /// Normalises grey images with the mean and deviation of their pixels; keeps whole images.
 fn own_preprocessing(images: &Dataset) -> Result<Preprocessing, DataError> {
     let (mean, deviation) = mean_and_deviation(images)?;

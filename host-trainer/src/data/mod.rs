@@ -24,7 +24,7 @@ pub use catalogue::{DatasetInfo, FASHION_MNIST, MNIST};
 pub use dataset::{DataError, Dataset, ExactInputs, Part, PixelStore};
 pub use idx_files::load as load_idx;
 pub use load::{LoadProgress, LoadRequest, are_pictures, load, scan};
-pub use loaded::{LoadedData, PictureNames};
+pub use loaded::{LoadedData, PictureNames, check_same_classes};
 pub use mix::{Mix, Mixing, Patch};
 pub use nestling_core::image::Fit;
 pub use picture::FaultKind;

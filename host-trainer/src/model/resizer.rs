@@ -1,5 +1,5 @@
 use crate::data::{DataError, Dataset};
-use nestling_core::image::{Crop, Preprocessing, triangle_taps};
+use nestling_core::image::{Preprocessing, triangle_taps};
 use nestling_core::space::SearchSpace;
 use std::collections::BTreeMap;
 use tch::{Device, Kind, Tensor};
@@ -11,7 +11,8 @@ use tch::{Device, Kind, Tensor};
 #[derive(Debug)]
 pub struct Resizer {
     side: u32,
-    crop: Crop,
+    /// Rows and columns that are read.
+    crop: u32,
     preprocessing: Preprocessing,
     /// Factor and summand of each channel, `[1, channels, 1, 1]`: normalised is `byte * factor + summand`.
     normalisation: [Tensor; 2],
@@ -22,11 +23,12 @@ pub struct Resizer {
 impl Resizer {
     /// Prepares for images of `side` pixels and every resolution of `space`.
     pub fn new(space: &SearchSpace, preprocessing: &Preprocessing, side: u32, device: Device) -> Self {
-        let crop = Crop::centred(side, side, preprocessing.centre_fraction, 1);
+        // Squares look the same to every fit.
+        let crop = preprocessing.source(side, side, 1);
         // From whole images: the columns outside of the crop stay zero.
         let matrix = |resolution: u32| {
             let mut values = vec![0.0f32; (resolution * side) as usize];
-            for (row, taps) in triangle_taps(crop.side, resolution).iter().enumerate() {
+            for (row, taps) in triangle_taps(crop.width, resolution).iter().enumerate() {
                 for (column, weight) in taps.weights.iter().enumerate() {
                     values[row * side as usize + (crop.left + taps.first) as usize + column] = *weight as f32;
                 }
@@ -42,7 +44,7 @@ impl Resizer {
         let summand = tensor(&|mean, deviation| -f64::from(mean) / f64::from(deviation));
         Self {
             side,
-            crop,
+            crop: crop.width,
             preprocessing: preprocessing.clone(),
             normalisation: [factor, summand],
             matrices: space.resolutions.iter().map(|&resolution| (resolution, matrix(resolution))).collect(),
@@ -89,7 +91,7 @@ impl Resizer {
     /// If `resolution` is not one of the space's.
     pub fn resize(&self, images: &Tensor, resolution: u32) -> Tensor {
         let matrix = &self.matrices[&resolution];
-        let resized = if resolution == self.side && self.crop.side == self.side {
+        let resized = if resolution == self.side && self.crop == self.side {
             images.shallow_clone()
         } else {
             matrix.matmul(images).matmul(&matrix.tr())

@@ -1,7 +1,8 @@
 //! The plots of a demo.
 
 use super::demo::Demo;
-use crate::search::{Evaluated, pareto_front};
+use crate::search::{Evaluated, SearchReport, pareto_front};
+use crate::train::EpochReport;
 use nestling_lab::documents::ChosenChild;
 use nestling_page::markup::{grouped, maybe, percent, three};
 use nestling_page::plot::{Axis, Colour, Dot, Join, Look, Plot};
@@ -163,8 +164,7 @@ fn mean_absolute_error(demo: &Demo) -> Option<(f64, f64)> {
 const MAX_CURVE_DEPTH: f64 = 12.0;
 
 /// Held-out accuracy of the followed children over the run.
-pub(super) fn training_curves(demo: &Demo) -> String {
-    let epochs = &demo.epochs;
+pub(super) fn training_curves(epochs: &[EpochReport]) -> String {
     let all = || epochs.iter().flat_map(|epoch| &epoch.probes).map(|probe| probe.held_out.percent());
     let best = all().fold(0.0, f64::max);
     let y = Axis::over("Held-out top-1 (%)", all().filter(|top1| *top1 >= best - MAX_CURVE_DEPTH), 6);
@@ -185,7 +185,7 @@ pub(super) fn training_curves(demo: &Demo) -> String {
         }
     }
     let colours = [Colour::Orange, Colour::Green, Colour::Blue, Colour::Purple];
-    let mut plot = Plot::new("curves", "Training curves", &note, cpu_axis(demo), y);
+    let mut plot = Plot::new("curves", "Training curves", &note, cpu_axis(epochs), y);
     // The biggest first, as its curve is the topmost.
     for (index, name) in names.iter().enumerate().rev() {
         let dots: Vec<Dot> = (epochs.iter())
@@ -213,10 +213,10 @@ pub(super) fn training_curves(demo: &Demo) -> String {
 }
 
 /// Learning rate over the run.
-pub(super) fn learning_rate(demo: &Demo) -> String {
-    let rates = demo.epochs.iter().map(|epoch| epoch.learning_rate);
+pub(super) fn learning_rate(epochs: &[EpochReport]) -> String {
+    let rates = epochs.iter().map(|epoch| epoch.learning_rate);
     let y = Axis::over("Learning rate", rates.chain([0.0]), 4);
-    let dots: Vec<Dot> = (demo.epochs.iter())
+    let dots: Vec<Dot> = (epochs.iter())
         .map(|epoch| Dot {
             x: epoch.cpu_s,
             y: epoch.learning_rate,
@@ -226,24 +226,24 @@ pub(super) fn learning_rate(demo: &Demo) -> String {
         })
         .collect();
     let line = dots.iter().map(|dot| (dot.x, dot.y)).collect();
-    Plot::new("learning-rate", "Learning rate", "At the last step of each epoch.", cpu_axis(demo), y)
+    Plot::new("learning-rate", "Learning rate", "At the last step of each epoch.", cpu_axis(epochs), y)
         .height(230.0)
         .line("", line, Join::Straight, Colour::Grey)
         .dots("", dots, Look::Disc(3.5), Colour::Grey)
         .figure()
 }
 
-fn cpu_axis(demo: &Demo) -> Axis {
-    Axis::over("CPU-seconds of training", demo.epochs.iter().map(|epoch| epoch.cpu_s).chain([0.0]), 7)
+fn cpu_axis(epochs: &[EpochReport]) -> Axis {
+    Axis::over("CPU-seconds of training", epochs.iter().map(|epoch| epoch.cpu_s).chain([0.0]), 7)
 }
 
 /// Held-out accuracy of all evaluated children against MAdds, with the front.
-pub(super) fn search(demo: &Demo) -> String {
-    let all = &demo.search.evaluated;
+pub(super) fn search(search: &SearchReport) -> String {
+    let all = &search.evaluated;
     let place = |child: &Evaluated| (child.cost.madds.millions(), child.held_out.percent());
     let x = Axis::over("Multiply-accumulates of one image (millions)", all.iter().map(|child| place(child).0), 7);
     let y = Axis::over("Held-out top-1 (%)", all.iter().map(|child| place(child).1), 6);
-    let shipped = |index: usize| demo.search.chosen.iter().find(|chosen| chosen.index == index);
+    let shipped = |index: usize| search.chosen.iter().find(|chosen| chosen.index == index);
     let dot = |index: usize| {
         let child = &all[index];
         let (x, y) = place(child);
@@ -262,7 +262,7 @@ pub(super) fn search(demo: &Demo) -> String {
     let mut line: Vec<(f64, f64)> = front.iter().map(|&index| place(&all[index])).collect();
     line.extend(line.last().map(|&(_, top1)| (x.high(), top1)));
     let others = (0..all.len()).filter(|index| !front.contains(index) && shipped(*index).is_none()).map(dot).collect();
-    let rings = demo.search.chosen.iter().map(|chosen| dot(chosen.index)).collect();
+    let rings = search.chosen.iter().map(|chosen| dot(chosen.index)).collect();
     let note = format!(
         "All {} children that the search calibrated and evaluated, without training any of them. No cheaper child equals \
          a child of the front. The ringed ones ship.",

@@ -67,6 +67,11 @@ impl Demo {
 
     /// The times of the shipped child called `name`, if it was timed whole.
     pub(super) fn times_of(&self, name: &str) -> Option<&ChildTimes> {
-        self.times.iter().find(|times| times.name.as_deref() == Some(name))
+        times_of(&self.times, name)
     }
+}
+
+/// The times of the shipped child called `name`, if it was timed whole.
+pub(super) fn times_of<'a>(all: &'a [ChildTimes], name: &str) -> Option<&'a ChildTimes> {
+    all.iter().find(|times| times.name.as_deref() == Some(name))
 }

@@ -1,15 +1,22 @@
-//! The page that shows a whole run: one HTML file with plots, tables and sample images that needs no network.
+//! Pages that show a whole run: each one HTML file with plots, tables and pictures that needs no network.
 //!
-//! [`Demo`] reads the files of a demo with the types that wrote them, and [`html`] turns it into the page. Plots and
-//! tables are drawn by [`nestling_page`].
+//! [`Demo`] reads the files of a demo with the types that wrote them, and [`html`] turns it into a page; [`RunPage`] is
+//! that of a run alone. Both show how the children classify the test images ([`Evaluation`]). Plots and tables are
+//! drawn by [`nestling_page`].
 
+mod answers;
 mod charts;
 mod demo;
+mod evaluation;
+mod matrix;
 mod page;
+mod run;
 mod samples;
 
 pub use demo::{Demo, Summary};
+pub use evaluation::Evaluation;
 pub use page::html;
+pub use run::RunPage;
 pub use samples::{Answer, Sample, has_samples};
 
 /// All files of a demo that the page is made of.
@@ -19,20 +26,16 @@ pub fn inputs(folder: &Path) -> Vec<PathBuf> {
     own.into_iter().chain(run).chain(samples::files(folder)).collect()
 }
 
-use crate::data::Dataset;
-use crate::run_folder::{RunError, RunFolder};
-use nestling_bundle::atomic_file::write_atomically;
+use crate::run_folder::RunFolder;
+use nestling_bundle::atomic_file::{WriteError, write_atomically};
 use std::path::{Path, PathBuf};
 
-/// Reads the demo of `folder` and writes its page to `output`, whole or not at all.
-///
-/// `dataset` is the name of the images, and `test` holds those to test with; without them the page shows no samples.
+/// Writes a page, whole or not at all.
 ///
 /// # Errors
-/// [`RunError`] if a file of the demo is missing or damaged, or the disk does not take the page.
-pub fn write(folder: &Path, dataset: &str, test: Option<&Dataset>, output: &Path) -> Result<(), RunError> {
-    let page = html(&Demo::read(folder, test)?, dataset);
-    Ok(write_atomically(output, |file| file.write_all(page.as_bytes()))?)
+/// [`WriteError`] if the disk does not take it.
+pub fn write(page: &str, output: &Path) -> Result<(), WriteError> {
+    write_atomically(output, |file| file.write_all(page.as_bytes()))
 }
 
 #[cfg(test)]

@@ -1,37 +1,56 @@
-use super::charts;
-use super::demo::Demo;
+use super::demo::{Demo, times_of};
 use super::samples::Sample;
+use super::{Evaluation, answers, charts};
 use crate::data::to_png;
+use crate::search::SearchReport;
+use crate::train::EpochReport;
 use base64ct::{Base64, Encoding};
+use nestling_bundle::ChildTimes;
 use nestling_core::metrics::{MAdds, Millis, Quantile};
 use nestling_lab::documents::ChosenChild;
 use nestling_page::document;
 use nestling_page::markup::{Text, grouped, maybe, percent, three, tiny};
 use std::fmt::Write;
 
-/// The page: one document that needs no script, no font and no network. `dataset` is the name of the images.
-pub fn html(demo: &Demo, dataset: &str) -> String {
+/// The page: one document that needs no script, no font and no network. `dataset` is the name of the images, and
+/// `evaluation` holds the answers of the children for them, if they were tested.
+pub fn html(demo: &Demo, dataset: &str, evaluation: Option<&Evaluation>) -> String {
     let mut page = String::new();
     header(&mut page, demo, dataset);
     page.push_str("<main>\n<section>\n<h2>The child for each budget</h2>\n");
     page.push_str(&charts::accuracy_against_latency(demo));
     budgets(&mut page, &demo.summary.budgets);
     page.push_str(&charts::predicted_against_measured(demo));
-    page.push_str("</section>\n<section>\n<h2>Training</h2>\n");
-    if demo.epochs.is_empty() {
-        page.push_str("<p class=\"note\">The run left no epochs to draw.</p>\n");
-    } else {
-        page.push_str(&charts::training_curves(demo));
-        page.push_str(&charts::learning_rate(demo));
-    }
-    page.push_str("</section>\n<section>\n<h2>Search, and the children that ship</h2>\n");
-    page.push_str(&charts::search(demo));
-    children(&mut page, demo);
     page.push_str("</section>\n");
+    training(&mut page, &demo.epochs);
+    search(&mut page, &demo.search, &demo.times);
+    if let Some(evaluation) = evaluation {
+        page.push_str(&answers::section(evaluation));
+    }
     checks(&mut page, demo);
     samples(&mut page, demo);
     page.push_str("</main>\n");
     document("Nestling: one supernet, sliced on the device", include_str!("style.css"), &page)
+}
+
+/// The curves of a training.
+pub(super) fn training(page: &mut String, epochs: &[EpochReport]) {
+    page.push_str("<section>\n<h2>Training</h2>\n");
+    if epochs.is_empty() {
+        page.push_str("<p class=\"note\">The run left no epochs to draw.</p>\n");
+    } else {
+        page.push_str(&charts::training_curves(epochs));
+        page.push_str(&charts::learning_rate(epochs));
+    }
+    page.push_str("</section>\n");
+}
+
+/// The evaluated children, and those that ship, with their times if they were timed.
+pub(super) fn search(page: &mut String, search: &SearchReport, times: &[ChildTimes]) {
+    page.push_str("<section>\n<h2>Search, and the children that ship</h2>\n");
+    page.push_str(&charts::search(search));
+    children(page, search, times);
+    page.push_str("</section>\n");
 }
 
 fn header(page: &mut String, demo: &Demo, dataset: &str) {
@@ -44,10 +63,7 @@ fn header(page: &mut String, demo: &Demo, dataset: &str) {
         Text(dataset)
     );
     let summary = &demo.summary;
-    let mut figure = |value: &str, unit: &str, label: &str| {
-        let (value, unit, label) = (Text(value), Text(unit), Text(label));
-        let _ = writeln!(page, "<div><dt>{label}</dt><dd>{value}<small> {unit}</small></dd></div>");
-    };
+    let mut figure = |value: &str, unit: &str, label: &str| figure(page, value, unit, label);
     for name in ["biggest", "smallest"] {
         if let Some(chosen) = demo.search.named(name) {
             figure(&percent(chosen.test.percent()), "%", &format!("test top-1 of the {name} child"));
@@ -66,6 +82,12 @@ fn header(page: &mut String, demo: &Demo, dataset: &str) {
         let _ = writeln!(page, "<p class=\"note\">Measured on <b>{adapter}</b> ({backend}, {precision}).</p>");
     }
     page.push_str("</header>\n");
+}
+
+/// A large number with its unit, and its meaning.
+pub(super) fn figure(page: &mut String, value: &str, unit: &str, label: &str) {
+    let (value, unit, label) = (Text(value), Text(unit), Text(label));
+    let _ = writeln!(page, "<div><dt>{label}</dt><dd>{value}<small> {unit}</small></dd></div>");
 }
 
 fn swatch(index: usize) -> String {
@@ -126,8 +148,8 @@ fn budgets(page: &mut String, budgets: &[ChosenChild]) {
     page.push_str("</tbody></table></div>\n");
 }
 
-fn children(page: &mut String, demo: &Demo) {
-    if demo.search.chosen.is_empty() {
+fn children(page: &mut String, search: &SearchReport, times: &[ChildTimes]) {
+    if search.chosen.is_empty() {
         return;
     }
     open_table(page, "The children that ship with calibrated statistics");
@@ -135,8 +157,8 @@ fn children(page: &mut String, demo: &Demo) {
         "<th>child</th><th>held-out<br />%</th><th>test<br />%</th><th>MAdds<br />M</th><th>params<br />k</th>\
          <th>median<br />ms</th><th>90th pct.<br />ms</th><th class=\"text\">choices</th></tr></thead>\n<tbody>\n",
     );
-    for (chosen, evaluated) in demo.search.shipped() {
-        let times = demo.times_of(&chosen.name);
+    for (chosen, evaluated) in search.shipped() {
+        let times = times_of(times, &chosen.name);
         let _ = writeln!(
             page,
             "<tr><th>{}</th><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td>\

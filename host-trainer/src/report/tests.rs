@@ -1,5 +1,7 @@
-use super::{Demo, html, write};
+use super::{Demo, Evaluation, RunPage, html, write};
+use crate::classification::{ClassificationReport, ClassifiedImages, TestedChild};
 use crate::data::{Dataset, FASHION_MNIST};
+use crate::evaluate::Answer;
 use crate::run_folder::{RunError, RunFolder, write_json};
 use crate::search::{Chosen, Evaluated, SearchReport, coarse_grid, name_shipped};
 use crate::synthetic::table;
@@ -7,7 +9,7 @@ use crate::train::{EpochReport, Probe};
 use nestling_bundle::{ChildTimes, DeviceProfile, Measurements, NetworkId, ProfileKey};
 use nestling_core::latency::Clock;
 use nestling_core::metrics::{Millis, Quantile, Top1};
-use nestling_core::space::{SearchSpace, ValidatedSpace};
+use nestling_core::space::{Child, SearchSpace, ValidatedSpace};
 use nestling_core::tiles::{TileVariant, Tiles};
 use nestling_lab::documents::{ChosenChild, Classified, ClassifiedImage, Guess, Tried};
 use nestling_page::markup_fault;
@@ -146,6 +148,9 @@ fn epoch(search: &SearchReport, epoch: u32) -> EpochReport {
         learning_rate: 0.3 * 0.85f64.powf(at),
         biggest_loss: 0.4,
         smallest_divergence: 0.05,
+        loader_images_per_s: 40_000.0,
+        step_images_per_s: 1300.0,
+        waiting_share: 0.01,
         probes: vec![
             probe("smallest", space.smallest(), 0.905),
             probe("middle", middle, 0.924),
@@ -189,7 +194,8 @@ fn the_page_shows_every_chart_and_table_of_a_demo_and_needs_nothing_else() {
     let folder = tempfile::tempdir().unwrap();
     made_up(folder.path());
     let output = folder.path().join("report.html");
-    write(folder.path(), FASHION_MNIST.name, Some(&test_images()), &output).unwrap();
+    let demo = Demo::read(folder.path(), Some(&test_images())).unwrap();
+    write(&html(&demo, FASHION_MNIST.name, None), &output).unwrap();
     let page = std::fs::read_to_string(&output).unwrap();
     if let Some(copy) = std::env::var_os("NESTLING_REPORT_COPY") {
         std::fs::copy(&output, copy).unwrap();
@@ -207,6 +213,68 @@ fn the_page_shows_every_chart_and_table_of_a_demo_and_needs_nothing_else() {
     assert!(!page.contains("NaN") && !page.contains("inf\""));
 }
 
+/// Two children that get some of the test images wrong.
+fn evaluation(classes: usize) -> Evaluation {
+    let space = SearchSpace::fashion().validated().unwrap();
+    let names: Vec<String> = (0..classes).map(|class| format!("class <{class}>")).collect();
+    let child = |name: &str, child: Child, wrong: usize| TestedChild {
+        name: name.to_owned(),
+        cost: space.lower(&child).unwrap().cost(),
+        child,
+        answers: (0..30)
+            .map(|image: usize| {
+                let (truth, right) = (image % 10, !image.is_multiple_of(wrong));
+                let class = if right { truth } else { (truth + 1) % classes };
+                let probability = 0.5 + image as f64 / 100.0;
+                let truth_probability = if right { probability } else { 0.1 };
+                Answer { truth: truth as u16, class: class as u16, probability, truth_probability }
+            })
+            .collect(),
+    };
+    let path = |index: usize| Some(format!("<{index}>.png"));
+    let images = ClassifiedImages { data: "made & up", classes: &names, path: &path };
+    let children = [child("smallest", space.smallest(), 4), child("biggest", space.biggest(), 8)];
+    Evaluation::new(ClassificationReport::new(&images, &children), &test_images()).unwrap()
+}
+
+#[test]
+fn the_page_of_a_run_shows_every_childs_answers() {
+    let folder = tempfile::tempdir().unwrap();
+    made_up(folder.path());
+    let demo = Demo::read(folder.path(), None).unwrap();
+    let evaluation = evaluation(10);
+    let page = RunPage { epochs: &demo.epochs, search: Some(&demo.search), evaluation: &evaluation }.html();
+    if let Some(copy) = std::env::var_os("NESTLING_RUN_REPORT_COPY") {
+        std::fs::write(copy, &page).unwrap();
+    }
+    assert_eq!(markup_fault(&page), None);
+    for id in ["confusion-0", "reliability-0", "confusion-1", "reliability-1", "curves", "search"] {
+        assert!(page.contains(&format!("<figure id=\"{id}\">")), "{id}");
+    }
+    // 0, 4, 8 and so on; the mistakes of the biggest are among them.
+    assert_eq!(page.matches("data:image/png;base64,").count(), 8);
+    assert_eq!(page.matches("<use href=\"#image-").count(), 8 + 4);
+    assert!(page.contains("<code>&lt;28&gt;.png</code>") && page.contains("made &amp; up"));
+    assert!(
+        page.contains("<title>2 of 3 images of class &lt;4&gt; were taken for class &lt;5&gt; (66.67 %)"),
+        "{page}"
+    );
+    assert!(page.contains("✗ class &lt;9&gt; 78.0 %") && page.matches("open=\"open\"").count() == 1);
+    assert!(
+        !page.contains("http://") && !page.contains("https://") && !page.contains("<script") && !page.contains("NaN")
+    );
+}
+
+#[test]
+fn many_classes_have_pairs_in_the_place_of_a_matrix() {
+    let evaluation = evaluation(50);
+    let page = RunPage { epochs: &[], search: None, evaluation: &evaluation }.html();
+    assert_eq!(markup_fault(&page), None);
+    assert!(!page.contains("id=\"confusion-0\"") && page.contains("Most confused pairs"));
+    assert!(page.contains("The 40 classes of the lowest recall") && page.contains("left no epochs"));
+    assert!(!page.contains("NaN") && !page.contains("inf"));
+}
+
 #[test]
 fn a_step_that_was_left_out_leaves_its_part_of_the_page_out() {
     let folder = tempfile::tempdir().unwrap();
@@ -219,7 +287,7 @@ fn a_step_that_was_left_out_leaves_its_part_of_the_page_out() {
         .unwrap();
     search.chosen[0].name = "a<b>".to_owned();
     RunFolder::open(&folder.path().join("run")).save_search(&search).unwrap();
-    let page = html(&Demo::read(folder.path(), None).unwrap(), FASHION_MNIST.name);
+    let page = html(&Demo::read(folder.path(), None).unwrap(), FASHION_MNIST.name, None);
     assert_eq!(markup_fault(&page), None);
     assert!(page.contains("a&lt;b&gt;") && page.contains("left no epochs") && page.contains("No child was timed"));
     assert!(!page.contains("NaN") && !page.contains("a<b>") && !page.contains("<h2>Checks"));
@@ -231,13 +299,12 @@ fn a_missing_file_is_an_error_that_says_which_step_writes_it() {
     let folder = tempfile::tempdir().unwrap();
     let path = |file: &str| folder.path().join(file);
     let expect = |file: &str, step: &str| {
-        let error = write(folder.path(), FASHION_MNIST.name, None, &path("report.html")).unwrap_err();
+        let error = Demo::read(folder.path(), None).unwrap_err();
         assert!(matches!(error, RunError::Missing { .. }), "{error}");
         let message = error.to_string();
         assert!(message.contains(file) && message.contains(step), "{message}");
     };
     expect("summary.json", "the demo writes it");
-    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "nothing is written before the error");
     write_json(&path("summary.json"), &json!({})).unwrap();
     expect("device-profile.json", "the demo writes it");
     profile(&searched(&SearchSpace::fashion().validated().unwrap())).save(&path("device-profile.json")).unwrap();

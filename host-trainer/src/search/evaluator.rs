@@ -1,10 +1,10 @@
 use crate::calibrate::{CalibrateError, calibrate};
 use crate::data::Dataset;
-use crate::evaluate::evaluate;
+use crate::evaluate::{Answer, answers, evaluate};
 use crate::model::{Parameters, Resizer};
 use nestling_core::image::Preprocessing;
 use nestling_core::metrics::Top1;
-use nestling_core::space::{CalibratedChild, Child, Cost, ValidatedSpace};
+use nestling_core::space::{CalibratedChild, Child, Cost, Network, ValidatedSpace};
 use serde::{Deserialize, Serialize};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -66,10 +66,37 @@ impl Evaluator<'_> {
         children: &[Child],
         progress: &(dyn Fn(usize) + Sync),
     ) -> Result<Vec<(CalibratedChild, Evaluated)>, CalibrateError> {
+        self.each(children, progress, |parameters, resizer, network, calibrated| {
+            let held_out = evaluate(&calibrated, network, parameters, resizer, self.images, BATCH)?;
+            let evaluated = Evaluated { child: network.child.clone(), cost: network.cost(), held_out };
+            Ok((calibrated, evaluated))
+        })
+    }
+
+    /// Calibrates `children` and returns each one's cost and its answers for all images, in the order of the images.
+    ///
+    /// # Errors
+    /// As [`Evaluator::evaluate`].
+    pub fn answers(
+        &self,
+        children: &[Child],
+        progress: &(dyn Fn(usize) + Sync),
+    ) -> Result<Vec<(Cost, Vec<Answer>)>, CalibrateError> {
+        self.each(children, progress, |parameters, resizer, network, calibrated| {
+            Ok((network.cost(), answers(&calibrated, network, parameters, resizer, self.images, BATCH)?))
+        })
+    }
+
+    /// Calibrates each child and works on it, on several threads; results in the order of the children.
+    fn each<T: Send>(
+        &self,
+        children: &[Child],
+        progress: &(dyn Fn(usize) + Sync),
+        work_on: impl Fn(&Parameters, &Resizer, &Network, CalibratedChild) -> Result<T, CalibrateError> + Sync,
+    ) -> Result<Vec<T>, CalibrateError> {
         let next = AtomicUsize::new(0);
         let done = Mutex::new(0);
-        type Indexed = (usize, (CalibratedChild, Evaluated));
-        let work = || -> Result<Vec<Indexed>, CalibrateError> {
+        let work = || -> Result<Vec<(usize, T)>, CalibrateError> {
             tch::set_num_threads(1);
             let parameters = Parameters::from_values(self.space, self.weights, self.device);
             let resizer = Resizer::new(self.space, self.preprocessing, self.images.side, self.device);
@@ -77,7 +104,9 @@ impl Evaluator<'_> {
             loop {
                 let index = next.fetch_add(1, Ordering::Relaxed);
                 let Some(child) = children.get(index) else { return Ok(mine) };
-                mine.push((index, self.one(&parameters, &resizer, child)?));
+                let network = self.space.lower(child)?;
+                let calibrated = calibrate(&network, &parameters, &resizer, self.calibration, BATCH)?;
+                mine.push((index, work_on(&parameters, &resizer, &network, calibrated)?));
                 if let Ok(mut done) = done.lock() {
                     *done += 1;
                     progress(*done);
@@ -98,17 +127,5 @@ impl Evaluator<'_> {
         }
         all.sort_by_key(|(index, _)| *index);
         Ok(all.into_iter().map(|(_, found)| found).collect())
-    }
-
-    fn one(
-        &self,
-        parameters: &Parameters,
-        resizer: &Resizer,
-        child: &Child,
-    ) -> Result<(CalibratedChild, Evaluated), CalibrateError> {
-        let network = self.space.lower(child)?;
-        let calibrated = calibrate(&network, parameters, resizer, self.calibration, BATCH)?;
-        let held_out = evaluate(&calibrated, &network, parameters, resizer, self.images, BATCH)?;
-        Ok((calibrated, Evaluated { child: child.clone(), cost: network.cost(), held_out }))
     }
 }

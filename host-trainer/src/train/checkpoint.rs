@@ -1,12 +1,19 @@
-use super::TrainConfig;
-use nestling_bundle::atomic_file::{WriteError, write_atomically};
+use super::{Best, TrainConfig};
+use crate::data::{DataError, check_same_classes};
+use nestling_bundle::atomic_file::{WriteError, read_at_most, write_atomically};
 use nestling_core::image::Preprocessing;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use serde::de::DeserializeOwned;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-/// Everything that a run needs to go on as if it had never stopped: a safetensors file with flat tensors (`weights`,
-/// `momentum`, `average`, and `square` if the update rule has it) and the configuration, step, CPU and wall seconds as metadata.
+/// Most bytes of a file: five times the weights of a billion parameters are more.
+const MAX_BYTES: u64 = 16 << 30;
+
+/// Everything that a run needs to go on as if it had never stopped.
+///
+/// The file is a safetensors file with flat tensors (`weights`, `momentum`, `average`; `square` if the update rule has
+/// it; `best` if the run has patience) and the configuration, step, CPU and wall seconds as metadata.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Checkpoint {
     /// The configuration of the run.
@@ -19,6 +26,8 @@ pub struct Checkpoint {
     pub wall_s: f64,
     /// [`Dataset::fingerprint`](crate::data::Dataset::fingerprint) of the training images; none in older files.
     pub images: Option<String>,
+    /// The names of the classes, if the images have any; none in older files.
+    pub classes: Option<Vec<String>>,
     /// How pixels become input; none in older files.
     pub preprocessing: Option<Preprocessing>,
     /// Where the first weights came from, if they were trained.
@@ -31,6 +40,8 @@ pub struct Checkpoint {
     pub square: Option<Vec<f32>>,
     /// Running average of the weights.
     pub average: Vec<f32>,
+    /// The best epoch so far, if the run has patience.
+    pub best: Option<Best>,
 }
 
 /// The reason why a checkpoint cannot be read or written.
@@ -66,11 +77,25 @@ impl CheckpointError {
 
 const TENSORS: [&str; 3] = ["weights", "momentum", "average"];
 const SQUARE: &str = "square";
+const BEST: &str = "best";
 
 impl Checkpoint {
-    /// The weights that ship: the running average, or the weights themselves without one.
+    /// The weights that ship: those of the best epoch if the run has patience, else the running average, or the weights
+    /// themselves without one.
     pub fn shipped_weights(&self) -> &[f32] {
-        if self.config.average_decay == 0.0 { &self.weights } else { &self.average }
+        match &self.best {
+            Some(best) => &best.weights,
+            None if self.config.average_decay == 0.0 => &self.weights,
+            None => &self.average,
+        }
+    }
+
+    /// Checks that a data set has the classes of the run, in its order, as far as both name them.
+    ///
+    /// # Errors
+    /// [`DataError::OtherClasses`].
+    pub fn check_classes(&self, classes: Option<&[String]>) -> Result<(), DataError> {
+        check_same_classes(self.classes.as_deref(), classes)
     }
 
     /// Writes the file whole or not at all.
@@ -91,11 +116,20 @@ impl Checkpoint {
             let text = serde_json::to_string(preprocessing).map_err(|error| encode(&error))?;
             metadata.insert("preprocessing".to_owned(), text);
         }
+        if let Some(classes) = &self.classes {
+            let text = serde_json::to_string(classes).map_err(|error| encode(&error))?;
+            metadata.insert("classes".to_owned(), text);
+        }
+        if let Some(Best { epoch, accuracy, .. }) = &self.best {
+            metadata.insert("best_epoch".to_owned(), epoch.to_string());
+            metadata.insert("best_accuracy".to_owned(), accuracy.to_string());
+        }
         metadata.extend(self.from.clone().map(|from| ("from".to_owned(), from)));
         metadata.extend(self.images.clone().map(|images| ("images".to_owned(), images)));
         let mut views = Vec::new();
         let tensors = TENSORS.into_iter().zip([&self.weights, &self.momentum, &self.average]);
-        for (name, values) in tensors.chain(self.square.as_ref().map(|square| (SQUARE, square))) {
+        let best = self.best.as_ref().map(|best| (BEST, &best.weights));
+        for (name, values) in tensors.chain(self.square.as_ref().map(|square| (SQUARE, square))).chain(best) {
             let bytes = bytemuck::cast_slice(values);
             views.push((name, TensorView::new(Dtype::F32, vec![values.len()], bytes).map_err(|error| encode(&error))?));
         }
@@ -109,7 +143,7 @@ impl Checkpoint {
     /// [`CheckpointError::Read`] if it is missing, cut off, of another version or not a checkpoint.
     pub fn read(path: &Path) -> Result<Self, CheckpointError> {
         let fail = |problem: String| CheckpointError::Read { path: path.to_owned(), problem };
-        let bytes = std::fs::read(path).map_err(|error| fail(error.to_string()))?;
+        let bytes = read_at_most(path, MAX_BYTES).map_err(|error| fail(error.to_string()))?;
         let (_, header) = SafeTensors::read_metadata(&bytes).map_err(|error| fail(error.to_string()))?;
         let tensors = SafeTensors::deserialize(&bytes).map_err(|error| fail(error.to_string()))?;
         let metadata = header.metadata().clone().unwrap_or_default();
@@ -118,9 +152,8 @@ impl Checkpoint {
         let config: TrainConfig =
             serde_json::from_str(text("config")?).map_err(|error| fail(format!("`config`: {error}")))?;
         let space = config.validate().map_err(|error| fail(error.to_string()))?;
-        let preprocessing = (metadata.get("preprocessing"))
-            .map(|text| serde_json::from_str(text).map_err(|error| fail(format!("`preprocessing`: {error}"))))
-            .transpose()?;
+        let preprocessing = json_of(&metadata, "preprocessing").map_err(fail)?;
+        let classes = json_of(&metadata, "classes").map_err(fail)?;
         let expected = space.layout().len();
         let vector = |name: &str| {
             let tensor = tensors.tensor(name).map_err(|error| fail(error.to_string()))?;
@@ -138,13 +171,26 @@ impl Checkpoint {
             cpu_s: number("cpu_s")?,
             wall_s: number("wall_s")?,
             images: metadata.get("images").cloned(),
+            classes,
             preprocessing,
             from: metadata.get("from").cloned(),
             weights: vector("weights")?,
             momentum: vector("momentum")?,
             average: vector("average")?,
+            best: (tensors.names().contains(&BEST))
+                .then(|| -> Result<Best, CheckpointError> {
+                    let epoch = number("best_epoch")? as u32;
+                    Ok(Best { epoch, accuracy: number("best_accuracy")?, weights: vector(BEST)? })
+                })
+                .transpose()?,
             square: tensors.names().contains(&SQUARE).then(|| vector(SQUARE)).transpose()?,
             config,
         })
     }
+}
+
+/// A value that is stored as JSON, if it is there.
+fn json_of<T: DeserializeOwned>(metadata: &HashMap<String, String>, key: &str) -> Result<Option<T>, String> {
+    let read = |text: &String| serde_json::from_str(text).map_err(|error| format!("`{key}`: {error}"));
+    metadata.get(key).map(read).transpose()
 }

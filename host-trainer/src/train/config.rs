@@ -28,6 +28,9 @@ pub struct TrainConfig {
     pub batch_size: u32,
     /// Processor threads that share a step; each normalises over its own part of the batch. On a GPU always 1.
     pub workers: u32,
+    /// Epochs without a better mean accuracy of the biggest and the smallest followed child after which the run ends; 0
+    /// never ends it early. With a number above 0 the weights of the best epoch ship, the first of equal ones.
+    pub patience: u32,
     /// Highest learning rate.
     pub learning_rate: f64,
     /// Factor of the learning rate for all weights but the classifier's: below 1 where they start trained.
@@ -97,6 +100,7 @@ impl Default for TrainConfig {
         Self {
             seed: 1,
             epochs: 12,
+            patience: 0,
             batch_size: 128,
             workers: 2,
             learning_rate: 0.4,

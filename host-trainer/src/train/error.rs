@@ -19,8 +19,8 @@ pub enum TrainError {
     },
     /// The run to go on with has other hyper-parameters.
     #[error(
-        "the run has another configuration: {}; only `epochs` and `workers` may change: take the run's values, or start \
-         another run", listed(.differences)
+        "the run has another configuration: {}; only `epochs`, `workers` and a `patience` above 0 may change: take the \
+         run's values, or start another run", listed(.differences)
     )]
     OtherConfig {
         /// The keys that differ.

@@ -6,38 +6,53 @@
 //! sandwich     one step, in the order of the paper
 //! distillation the loss of the children that learn from the biggest
 //! workers      threads that share a step
+//! loader       views of images, made ahead of the step
 //! schedule     the learning rate
 //! optimiser    the update of the weights
 //! order        the images of an epoch
 //! probes       children whose accuracy is followed
+//! patience     when a run ends early
 //! resume       what may change when a run goes on
+//! beginning    where a run starts
+//! step_report  the values of a step, for those who look on
 //! trainer      the loop over epochs
+//! epoch_report a line of the log
 //! checkpoint   the file from which a run continues
 //! ```
 
+mod beginning;
 mod checkpoint;
 mod config;
 mod distillation;
+mod epoch_report;
 mod error;
+mod loader;
 mod optimiser;
 mod order;
+mod patience;
 mod probes;
 mod recipe;
 mod resume;
 mod sandwich;
 mod schedule;
+mod step_report;
 mod trainer;
 mod workers;
 
+pub use beginning::{Beginning, TrainingData};
 pub use checkpoint::{Checkpoint, CheckpointError};
 pub use config::{Balance, TrainConfig};
 pub use distillation::Distillation;
+pub use epoch_report::{EpochReport, TrainSummary};
 pub use error::TrainError;
+pub use loader::{Batches, LoadedBatch, Loader, LoaderRates, Views};
 pub use optimiser::{Optimiser, OptimiserState, UpdateRule};
+pub use patience::{Best, mean_accuracy};
 pub use probes::Probe;
 pub use recipe::Recipe;
 pub use resume::{Change, Difference, differences};
 pub use sandwich::{Batch, StepOptions, head_step, sandwich_step, step_children};
 pub use schedule::{RateSchedule, Schedule, learning_rate};
-pub use trainer::{Beginning, EpochReport, TrainSummary, Trainer, TrainingData};
+pub use step_report::StepReport;
+pub use trainer::Trainer;
 pub use workers::{Lesson, StepOutcome, Workers};

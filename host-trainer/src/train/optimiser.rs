@@ -9,8 +9,8 @@ pub enum UpdateRule {
     /// Nesterov momentum; the weight decay is part of the gradient.
     #[default]
     Sgd,
-    /// TensorFlow's RMSProp, as EfficientNet and BigNAS use it: the mean square starts at 1, epsilon is within the root,
-    /// and the learning rate is part of the momentum. PyTorch's is another rule.
+    /// TensorFlow's RMSProp, as EfficientNet and BigNAS use it: the mean square starts at 1, epsilon is within the
+    /// root, and the learning rate is part of the momentum. PyTorch's is another rule.
     Rmsprop,
     /// Adam with decoupled weight decay (Loshchilov and Hutter, 2019).
     Adamw,

@@ -29,8 +29,7 @@ pub(super) fn probe(
     calibration: &Dataset,
     held_out: &Dataset,
 ) -> Result<Vec<Probe>, TrainError> {
-    let children = [("smallest", space.smallest()), ("middle", middle(space)), ("biggest", space.biggest())];
-    children
+    followed(space)
         .into_iter()
         .map(|(name, child)| {
             let network = space.lower(&child)?;
@@ -39,6 +38,20 @@ pub(super) fn probe(
             Ok(Probe { name: name.to_owned(), child, held_out })
         })
         .collect()
+}
+
+/// The followed children, from the smallest to the biggest, each once: a space of one child has its `biggest` alone.
+fn followed(space: &ValidatedSpace) -> Vec<(&'static str, Child)> {
+    let (smallest, middle, biggest) = (space.smallest(), middle(space), space.biggest());
+    let mut children = Vec::new();
+    if smallest != biggest {
+        children.push(("smallest", smallest.clone()));
+    }
+    if middle != smallest && middle != biggest {
+        children.push(("middle", middle));
+    }
+    children.push(("biggest", biggest));
+    children
 }
 
 /// The child with the middle choice of every dimension.
@@ -58,5 +71,33 @@ fn middle(space: &SearchSpace) -> Child {
             })
             .collect(),
         head_width: space.head.as_ref().map(|head| pick(&head.widths)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_child_is_followed_once() {
+        let space = SearchSpace::fashion().validated().unwrap();
+        let names = |space: &ValidatedSpace| followed(space).into_iter().map(|(name, _)| name).collect::<Vec<_>>();
+        assert_eq!(names(&space), ["smallest", "middle", "biggest"]);
+        let mut one = SearchSpace::fashion();
+        one.resolutions.truncate(1);
+        for stage in &mut one.stages {
+            stage.widths.truncate(1);
+            stage.depths.truncate(1);
+            stage.kernels.truncate(1);
+            stage.expand_ratios.truncate(1);
+        }
+        one.stem.widths.truncate(1);
+        one.head.iter_mut().for_each(|head| head.widths.truncate(1));
+        let mut two = one.clone();
+        assert_eq!(names(&one.validated().unwrap()), ["biggest"]);
+        // The middle one of two children is the biggest.
+        let resolutions = &SearchSpace::fashion().resolutions;
+        two.resolutions = vec![resolutions[0], resolutions[resolutions.len() - 1]];
+        assert_eq!(names(&two.validated().unwrap()), ["smallest", "biggest"]);
     }
 }

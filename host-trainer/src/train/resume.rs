@@ -34,6 +34,13 @@ pub enum Change {
         /// Learning rate of the next step.
         next_rate: f64,
     },
+    /// A run may be more or less patient.
+    Patience {
+        /// Epochs that the run would wait.
+        run: u32,
+        /// Epochs that it waits now.
+        now: u32,
+    },
     /// Batch norm depends on the number of workers.
     Workers {
         /// Workers of the run so far.
@@ -53,6 +60,9 @@ impl fmt::Display for Change {
                 "`epochs` is {now} now, {run} before: the next step follows the learning-rate schedule of {now} epochs, \
                  with {next_rate:.4} after {last_rate:.4}; the weights will not be those of {now} epochs in one go"
             ),
+            Self::Patience { run, now } => {
+                write!(f, "`patience` is {now} now, {run} before: counted from the best epoch so far")
+            }
             Self::Workers { run, now, batch } => write!(
                 f,
                 "`workers` is {now} now, {run} before: batch norm sees {} images at a time, {} before; the weights will \
@@ -64,9 +74,11 @@ impl fmt::Display for Change {
     }
 }
 
-/// Checks that a run of `done` epochs can go on as `now`: only the numbers of epochs and of workers may differ.
+/// Checks that a run of `done` epochs can go on as `now`: only the numbers of epochs, of workers and of patience may
+/// differ. Without patience no best epoch is known, so that it cannot begin or end with that.
 pub(super) fn check(run: &TrainConfig, now: &TrainConfig, done: u32) -> Result<(), TrainError> {
-    let same = TrainConfig { epochs: now.epochs, workers: now.workers, ..run.clone() };
+    let patience = if run.patience > 0 && now.patience > 0 { now.patience } else { run.patience };
+    let same = TrainConfig { epochs: now.epochs, workers: now.workers, patience, ..run.clone() };
     let differences = differences(&same, now);
     if !differences.is_empty() {
         return Err(TrainError::OtherConfig { differences });
@@ -140,6 +152,9 @@ mod tests {
         assert!(check(&run, &with(4, 1), 2).is_ok() && check(&run, &with(1, 2), 1).is_ok());
         let error = check(&run, &with(1, 2), 2).unwrap_err().to_string();
         assert!(error.contains("`epochs` is 1 now") && error.contains("2 are done"), "{error}");
+        let patient = |patience| TrainConfig { patience, ..run.clone() };
+        assert!(check(&patient(2), &patient(5), 2).is_ok());
+        assert!(check(&run, &patient(2), 2).is_err() && check(&patient(2), &run, 2).is_err());
         let other = TrainConfig { momentum: 0.5, ..with(4, 1) };
         let error = check(&run, &other, 2).unwrap_err().to_string();
         assert!(

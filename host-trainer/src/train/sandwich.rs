@@ -73,8 +73,8 @@ pub fn sandwich_step(
         forward(network, parameters, &images, Norm::Batch, regularisation)
     };
 
-    // The biggest child alone learns the labels, and it alone is regularised: by label smoothing, dropout and stochastic
-    // depth here, by weight decay in the optimiser.
+    // The biggest child alone learns the labels, and it alone is regularised: by label smoothing, dropout and
+    // stochastic depth here, by weight decay in the optimiser.
     let logits = logits_of(biggest, Some(&batch.regularisation));
     let loss = cross_entropy(&logits, batch, options);
     (&loss * options.share).backward();

@@ -1,53 +1,18 @@
+use super::beginning::{Spent, start};
 use super::order::order_of;
 use super::probes::{Probe, probe};
 use super::{
-    Change, Checkpoint, Lesson, Optimiser, OptimiserState, RateSchedule, TrainConfig, TrainError, UpdateRule, Workers,
-    learning_rate, resume,
+    Batches, Beginning, Best, Change, Checkpoint, EpochReport, Lesson, LoadedBatch, Loader, Optimiser, OptimiserState,
+    RateSchedule, StepReport, TrainConfig, TrainError, TrainSummary, TrainingData, UpdateRule, Workers, learning_rate,
+    mean_accuracy, resume,
 };
 use crate::data::Dataset;
 use crate::model::{Parameters, Resizer, values_of};
 use nestling_core::image::Preprocessing;
 use nestling_core::space::ValidatedSpace;
 use nestling_stopwatch::Stopwatch;
-use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-use tch::{Device, Tensor};
-
-/// The report of one epoch: a line of `train.jsonl`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct EpochReport {
-    /// Epochs done.
-    pub epoch: u32,
-    /// Steps done.
-    pub step: u64,
-    /// Images seen so far, each counted once a step.
-    pub images: u64,
-    /// CPU seconds so far, curves included.
-    pub cpu_s: f64,
-    /// Wall seconds so far.
-    pub wall_s: f64,
-    /// Learning rate of the last step.
-    pub learning_rate: f64,
-    /// Mean cross entropy of the biggest child.
-    pub biggest_loss: f64,
-    /// Mean KL divergence of the smallest child from the biggest.
-    pub smallest_divergence: f64,
-    /// Accuracy of the followed children.
-    pub probes: Vec<Probe>,
-}
-
-/// The cost of a run.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct TrainSummary {
-    /// CPU seconds, all threads.
-    pub cpu_s: f64,
-    /// Wall seconds.
-    pub wall_s: f64,
-    /// Images seen, each counted once a step.
-    pub images: u64,
-    /// Steps done.
-    pub steps: u64,
-}
+use tch::Device;
 
 /// A run: parameters, optimiser and data, one [`Trainer::epoch`] at a time.
 #[derive(Debug)]
@@ -57,6 +22,7 @@ pub struct Trainer {
     parameters: Parameters,
     optimiser: Optimiser,
     workers: Workers,
+    loader: Loader,
     data: Arc<Dataset>,
     held_out: Dataset,
     resizer: Resizer,
@@ -68,95 +34,10 @@ pub struct Trainer {
     preprocessing: Preprocessing,
     /// Where the first weights came from.
     from: Option<String>,
+    /// The names of the classes.
+    classes: Option<Vec<String>>,
+    best: Option<Best>,
     changes: Vec<Change>,
-}
-
-/// The images of a run.
-#[derive(Clone, Copy, Debug)]
-pub struct TrainingData<'a> {
-    /// The images to train on.
-    pub images: &'a Dataset,
-    /// The images for the curves and for search; the last `held_out` of the training images if there are none.
-    pub held_out: Option<&'a Dataset>,
-    /// How pixels become input.
-    pub preprocessing: &'a Preprocessing,
-}
-
-impl TrainingData<'_> {
-    /// The images that train, and those that are held out.
-    ///
-    /// # Errors
-    /// [`TrainError`] if they are too few or do not fit the space.
-    pub fn parts(&self, config: &TrainConfig, space: &ValidatedSpace) -> Result<(Dataset, Dataset), TrainError> {
-        self.images.check_fits(space)?;
-        let (training, held_out) = match self.held_out {
-            Some(held_out) => (self.images.clone(), held_out.clone()),
-            None => self.images.hold_out(config.held_out as usize)?,
-        };
-        if training.len() < config.batch_size as usize {
-            return Err(TrainError::TooFewImages { images: training.len(), batch: config.batch_size });
-        }
-        Ok((training, held_out))
-    }
-}
-
-/// Where a run begins.
-#[derive(Clone, Debug)]
-pub enum Beginning {
-    /// At random values.
-    Random,
-    /// At trained values.
-    Weights {
-        /// The values, in the order of the layout.
-        weights: Vec<f32>,
-        /// Where they come from, for people.
-        source: String,
-    },
-    /// Where another run stopped.
-    Run(Box<Checkpoint>),
-}
-
-impl Beginning {
-    /// Where the first weights came from, if they were trained.
-    fn source(&self) -> Option<String> {
-        match self {
-            Self::Random => None,
-            Self::Weights { source, .. } => Some(source.clone()),
-            Self::Run(run) => run.from.clone(),
-        }
-    }
-
-    fn weights(&self, space: &ValidatedSpace, seed: u64) -> Vec<f32> {
-        match self {
-            Self::Random => Parameters::initial_values(space, seed),
-            Self::Weights { weights, .. } => weights.clone(),
-            Self::Run(run) => run.weights.clone(),
-        }
-    }
-}
-
-/// The optimiser at the beginning, the step, and the time that was spent before.
-fn start(
-    beginning: &Beginning,
-    config: &TrainConfig,
-    parameters: &Parameters,
-    device: Device,
-) -> (Optimiser, u64, Spent) {
-    let (mask, rates) = (parameters.decay_mask(), parameters.rates(config.body_rate));
-    let Beginning::Run(run) = beginning else {
-        return (Optimiser::new(config.optimiser, parameters.flat(), mask, rates), 0, Spent::default());
-    };
-    let tensor = |values: &Vec<f32>| Tensor::from_slice(values).to_device(device);
-    let (momentum, average) = (tensor(&run.momentum), tensor(&run.average));
-    let state = OptimiserState { momentum, square: run.square.as_ref().map(tensor), average };
-    (Optimiser::restore(state, mask, rates), run.step, Spent { cpu_s: run.cpu_s, wall_s: run.wall_s })
-}
-
-/// Seconds that a run took before it was resumed.
-#[derive(Clone, Copy, Debug, Default)]
-struct Spent {
-    cpu_s: f64,
-    wall_s: f64,
 }
 
 impl Trainer {
@@ -175,15 +56,12 @@ impl Trainer {
     ) -> Result<Self, TrainError> {
         let space = config.validate()?;
         let (training, held_out) = data.parts(&config, &space)?;
-        let (fingerprint, per_epoch) =
-            (data.images.fingerprint()?, training.len() as u64 / u64::from(config.batch_size));
-        let changes = match &beginning {
-            Beginning::Run(run) if run.images.as_ref().is_some_and(|seen| *seen != fingerprint) => {
-                return Err(TrainError::OtherImages);
-            }
-            Beginning::Run(run) => changes(run, &config, per_epoch)?,
-            Beginning::Random | Beginning::Weights { .. } => Vec::new(),
+        let per_epoch = training.len() as u64 / u64::from(config.batch_size);
+        let (fingerprint, changes) = match &beginning {
+            Beginning::Run(run) => (data.check_run(run)?, changes(run, &config, per_epoch)?),
+            Beginning::Random | Beginning::Weights { .. } => (data.images.fingerprint()?, Vec::new()),
         };
+        let best = beginning.best();
         let parameters = Parameters::from_values(&space, &beginning.weights(&space, config.seed), device);
         let (optimiser, step, spent_before) = start(&beginning, &config, &parameters, device);
         let (config, training) = (Arc::new(config), Arc::new(training));
@@ -194,6 +72,7 @@ impl Trainer {
             space,
             parameters,
             optimiser,
+            loader: Loader::new(workers.views()),
             workers,
             data: training,
             held_out,
@@ -204,6 +83,8 @@ impl Trainer {
             images: fingerprint,
             preprocessing: data.preprocessing.clone(),
             from: beginning.source(),
+            classes: data.classes.map(<[String]>::to_vec),
+            best,
             changes,
         })
     }
@@ -239,22 +120,32 @@ impl Trainer {
         }
     }
 
-    /// Runs one epoch; `progress` is called after each step with the biggest child's loss.
+    /// The batches of an epoch, which are made from now on.
+    fn batches(&self, epoch: u64) -> Batches {
+        let order = order_of(&self.config, &self.data, epoch);
+        self.loader.batches(epoch, &order, self.config.batch_size)
+    }
+
+    /// Runs one epoch; `progress` is called after each step.
     ///
     /// # Errors
     /// [`TrainError::Diverged`] if the loss is not finite, [`TrainError::Worker`] if a thread has ended.
-    pub fn epoch(&mut self, mut progress: impl FnMut(f64)) -> Result<EpochReport, TrainError> {
+    pub fn epoch(&mut self, mut progress: impl FnMut(&StepReport)) -> Result<EpochReport, TrainError> {
         let epoch = self.step / self.steps_per_epoch();
-        let order = order_of(&self.config, &self.data, epoch);
         let (mut biggest_loss, mut smallest_divergence, mut rate) = (0.0, 0.0, 0.0);
-        for indices in order.chunks_exact(self.config.batch_size as usize) {
+        let mut batches = self.batches(epoch);
+        while let Some(batch) = batches.next().transpose()? {
             rate = self.learning_rate();
-            let [loss, divergence] = self.step(epoch, indices, rate)?;
+            let [loss, divergence] = self.step(batch, rate)?;
             biggest_loss += loss;
             smallest_divergence += divergence;
-            progress(loss);
+            let rates = batches.rates();
+            progress(&StepReport { step: self.step, loss, divergence, learning_rate: rate, rates });
         }
+        let rates = batches.rates();
+        drop(batches);
         let probes = self.probe()?;
+        self.judge(epoch as u32 + 1, &probes);
         let TrainSummary { cpu_s, wall_s, images, steps } = self.summary();
         let count = self.steps_per_epoch() as f64;
         Ok(EpochReport {
@@ -266,6 +157,9 @@ impl Trainer {
             learning_rate: rate,
             biggest_loss: biggest_loss / count,
             smallest_divergence: smallest_divergence / count,
+            loader_images_per_s: rates.loader_images_per_s,
+            step_images_per_s: rates.step_images_per_s,
+            waiting_share: rates.waiting_share,
             probes,
         })
     }
@@ -285,8 +179,8 @@ impl Trainer {
         for epoch in 0..u64::from(config.head_epochs) {
             // Other views than those of the epochs to come.
             let epoch = u64::from(u32::MAX) - epoch;
-            for indices in order_of(&self.config, &self.data, epoch).chunks_exact(config.batch_size as usize) {
-                let outcome = self.workers.step_of(step, epoch, indices, &lesson)?;
+            for batch in self.batches(epoch) {
+                let outcome = self.workers.step_on(step, batch?, &lesson)?;
                 let loss = outcome.losses.first().copied().unwrap_or(f64::NAN);
                 if !loss.is_finite() {
                     return Err(TrainError::Diverged { step, loss, rate });
@@ -312,13 +206,13 @@ impl Trainer {
     }
 
     /// One step: all children's gradients, then one update. Returns the losses of the biggest and the smallest child.
-    fn step(&mut self, epoch: u64, indices: &[u32], rate: f64) -> Result<[f64; 2], TrainError> {
+    fn step(&mut self, batch: LoadedBatch, rate: f64) -> Result<[f64; 2], TrainError> {
         let joined = self.step >= (self.config.join_epochs * self.steps_per_epoch() as f64) as u64;
         let outcome = if joined {
-            self.workers.step(self.step, epoch, indices)?
+            self.workers.step(self.step, batch)?
         } else {
             let biggest = vec![self.space.lower(&self.space.biggest())?];
-            self.workers.step_of(self.step, epoch, indices, &Lesson::Sandwich(Arc::new(biggest)))?
+            self.workers.step_on(self.step, batch, &Lesson::Sandwich(Arc::new(biggest)))?
         };
         let [loss, ref others @ ..] = outcome.losses[..] else { return Err(TrainError::Worker) };
         // A child that is trained alone has no other to be apart from.
@@ -331,9 +225,37 @@ impl Trainer {
         Ok([loss, divergence])
     }
 
+    /// The weights as they would ship now: averaged, unless the run averages none.
+    fn current_weights(&self) -> Vec<f32> {
+        if self.config.average_decay == 0.0 {
+            self.parameters.values()
+        } else {
+            values_of(&self.optimiser.state().average)
+        }
+    }
+
+    /// Keeps the weights of an epoch that is better than all before, if the run has patience.
+    fn judge(&mut self, epoch: u32, probes: &[Probe]) {
+        let accuracy = mean_accuracy(probes);
+        if self.config.patience > 0 && self.best.as_ref().is_none_or(|best| accuracy > best.accuracy) {
+            self.best = Some(Best { epoch, accuracy, weights: self.current_weights() });
+        }
+    }
+
+    /// The best epoch so far, if the run has patience.
+    pub fn best(&self) -> Option<&Best> {
+        self.best.as_ref()
+    }
+
+    /// Whether the run has ended: all epochs are done, or too many of them were no better than the best one.
+    pub fn has_ended(&self) -> bool {
+        let (done, TrainConfig { epochs, patience, .. }) = (self.epochs_done(), &*self.config);
+        done >= *epochs || self.best.as_ref().is_some_and(|best| best.is_out_of_patience(*patience, done))
+    }
+
     fn probe(&self) -> Result<Vec<Probe>, TrainError> {
         let device = self.parameters.flat().device();
-        let weights = Parameters::from_values(&self.space, self.checkpoint().shipped_weights(), device);
+        let weights = Parameters::from_values(&self.space, &self.current_weights(), device);
         let (calibration, _) = self.data.split_at(self.config.probe_calibration as usize);
         let (held_out, _) = self.held_out.split_at(self.config.probe_images as usize);
         probe(&self.space, &weights, &self.resizer, &calibration, &held_out)
@@ -349,12 +271,14 @@ impl Trainer {
             cpu_s,
             wall_s,
             images: Some(self.images.clone()),
+            classes: self.classes.clone(),
             preprocessing: Some(self.preprocessing.clone()),
             from: self.from.clone(),
             weights: self.parameters.values(),
             momentum: values_of(&momentum),
             square: square.as_ref().map(values_of),
             average: values_of(&average),
+            best: self.best.clone(),
         }
     }
 }
@@ -383,5 +307,6 @@ fn changes(from: &Checkpoint, now: &TrainConfig, per_epoch: u64) -> Result<Vec<C
         now: now.workers,
         batch: now.batch_size,
     });
-    Ok(epochs.into_iter().chain(workers).collect())
+    let patience = (run.patience != now.patience).then_some(Change::Patience { run: run.patience, now: now.patience });
+    Ok(epochs.into_iter().chain(workers).chain(patience).collect())
 }

@@ -5,12 +5,15 @@
 //! that a run is the same to the bit every time.
 
 use super::sandwich::regularisation;
-use super::{Balance, Batch, StepOptions, TrainConfig, TrainError, head_step, sandwich_step, step_children};
-use crate::data::{Augmenter, Dataset, Mixing};
+use super::{
+    Balance, Batch, LoadedBatch, StepOptions, TrainConfig, TrainError, Views, head_step, sandwich_step, step_children,
+};
+use crate::data::{Dataset, Mixing};
 use crate::model::{Parameters, Regularisation, Resizer};
 use crate::random::{Purpose, generator};
 use nestling_core::image::Preprocessing;
 use nestling_core::space::{Network, ValidatedSpace};
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
@@ -45,8 +48,9 @@ impl Lesson {
 
 struct Order {
     step: u64,
-    epoch: u64,
-    indices: Vec<u32>,
+    batch: Arc<LoadedBatch>,
+    /// The worker's part of the batch.
+    part: Range<usize>,
     lesson: Lesson,
 }
 
@@ -54,15 +58,16 @@ struct Order {
 #[derive(Debug)]
 pub struct Workers {
     orders: Vec<Sender<Order>>,
-    outcomes: Vec<Receiver<Result<StepOutcome, TrainError>>>,
+    outcomes: Vec<Receiver<StepOutcome>>,
     threads: Vec<JoinHandle<()>>,
     config: Arc<TrainConfig>,
     space: ValidatedSpace,
+    views: Arc<Views>,
 }
 
 impl std::fmt::Debug for Order {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Order(step {}, {} images)", self.step, self.indices.len())
+        write!(f, "Order(step {}, {} images)", self.step, self.part.len())
     }
 }
 
@@ -76,19 +81,19 @@ impl Workers {
         preprocessing: &Preprocessing,
         device: Device,
     ) -> Self {
+        let views = Arc::new(Views::new(&config, data));
         let (orders, outcomes, threads) = (Vec::new(), Vec::new(), Vec::new());
-        let mut workers = Self { orders, outcomes, threads, config: config.clone(), space: space.clone() };
+        let mut workers = Self { orders, outcomes, threads, config: config.clone(), space: space.clone(), views };
         for index in 0..u64::from(config.workers) {
             let (order_sender, orders) = channel::<Order>();
             let (outcome_sender, outcomes) = channel();
-            let side = view_side(&config, &data);
-            let resizer = Resizer::new(space, &view_preprocessing(&config, preprocessing), side, device);
-            let augmenter = Augmenter::new(&config.augmentation, data.side, side, data.channels);
-            let class_weights = class_weights(&config, &data).map(|weights| weights.to_device(device));
-            let (data, config, parameters) = (data.clone(), config.clone(), parameters.share());
+            let views = workers.views.clone();
+            let resizer = Resizer::new(space, &view_preprocessing(&config, preprocessing), views.side(), device);
+            let class_weights = class_weights(&config, views.data()).map(|weights| weights.to_device(device));
+            let (config, parameters) = (config.clone(), parameters.share());
             workers.threads.push(std::thread::spawn(move || {
                 tch::set_num_threads(1);
-                let mut worker = Worker { config, parameters, data, augmenter, resizer, class_weights, device, index };
+                let mut worker = Worker { config, parameters, views, resizer, class_weights, device, index };
                 for order in orders {
                     let outcome = worker.work(&order);
                     if outcome_sender.send(outcome).is_err() {
@@ -102,30 +107,47 @@ impl Workers {
         workers
     }
 
-    /// One sandwich step over the images at `indices`.
+    /// Makes the batches of these workers.
+    pub fn views(&self) -> Arc<Views> {
+        self.views.clone()
+    }
+
+    /// One sandwich step.
+    ///
+    /// # Errors
+    /// [`TrainError::Worker`] if a thread has ended.
+    pub fn step(&self, step: u64, batch: LoadedBatch) -> Result<StepOutcome, TrainError> {
+        let config = &self.config;
+        let children = step_children(&self.space, config.seed, step, config.random_children)?;
+        self.step_on(step, batch, &Lesson::Sandwich(Arc::new(children)))
+    }
+
+    /// One step of the given children over the images at `indices`, whose views the calling thread makes.
     ///
     /// # Errors
     /// [`TrainError::Worker`] if a thread has ended, [`TrainError::Data`] if an image cannot be read.
-    pub fn step(&self, step: u64, epoch: u64, indices: &[u32]) -> Result<StepOutcome, TrainError> {
-        let config = &self.config;
-        let children = step_children(&self.space, config.seed, step, config.random_children)?;
-        self.step_of(step, epoch, indices, &Lesson::Sandwich(Arc::new(children)))
+    pub fn step_of(&self, step: u64, epoch: u64, indices: &[u32], lesson: &Lesson) -> Result<StepOutcome, TrainError> {
+        self.step_on(step, self.views.batch(epoch, indices)?, lesson)
     }
 
     /// One step of the given children, the first of them as the biggest.
     ///
     /// # Errors
-    /// [`TrainError::Worker`] if a thread has ended, [`TrainError::Data`] if an image cannot be read.
-    pub fn step_of(&self, step: u64, epoch: u64, indices: &[u32], lesson: &Lesson) -> Result<StepOutcome, TrainError> {
+    /// [`TrainError::Worker`] if a thread has ended.
+    pub fn step_on(&self, step: u64, batch: LoadedBatch, lesson: &Lesson) -> Result<StepOutcome, TrainError> {
+        let (images, batch) = (batch.indices().len(), Arc::new(batch));
+        let each = images.div_ceil(self.orders.len()).max(1);
         let mut sent = 0;
-        for (part, orders) in indices.chunks(indices.len().div_ceil(self.orders.len()).max(1)).zip(&self.orders) {
-            let order = Order { step, epoch, indices: part.to_vec(), lesson: lesson.clone() };
+        for (start, orders) in (0..images).step_by(each).zip(&self.orders) {
+            let part = start..images.min(start + each);
+            let order = Order { step, batch: batch.clone(), part, lesson: lesson.clone() };
             orders.send(order).map_err(|_| TrainError::Worker)?;
             sent += 1;
         }
+        drop(batch);
         let mut sum: Option<StepOutcome> = None;
         for outcomes in self.outcomes.iter().take(sent) {
-            let outcome = outcomes.recv().map_err(|_| TrainError::Worker)??;
+            let outcome = outcomes.recv().map_err(|_| TrainError::Worker)?;
             sum = Some(match sum {
                 None => outcome,
                 Some(mut sum) => {
@@ -152,12 +174,6 @@ impl Drop for Workers {
             let _ = thread.join();
         }
     }
-}
-
-/// Rows and columns of a view: the largest resolution where views are crops, those of the images otherwise.
-fn view_side(config: &TrainConfig, data: &Dataset) -> u32 {
-    let largest = config.space.resolutions.iter().max().copied().unwrap_or(data.side);
-    if config.augmentation.crop.is_some() { largest.min(data.side) } else { data.side }
 }
 
 /// A random crop is the whole input.
@@ -205,8 +221,7 @@ fn class_weights(config: &TrainConfig, data: &Dataset) -> Option<Tensor> {
 struct Worker {
     config: Arc<TrainConfig>,
     parameters: Parameters,
-    data: Arc<Dataset>,
-    augmenter: Augmenter,
+    views: Arc<Views>,
     resizer: Resizer,
     class_weights: Option<Tensor>,
     device: Device,
@@ -214,8 +229,8 @@ struct Worker {
 }
 
 impl Worker {
-    fn work(&mut self, order: &Order) -> Result<StepOutcome, TrainError> {
-        let batch = self.batch(order)?;
+    fn work(&mut self, order: &Order) -> StepOutcome {
+        let batch = self.batch(order);
         let options = StepOptions {
             label_smoothing: self.config.label_smoothing,
             class_weights: self.class_weights.as_ref(),
@@ -227,26 +242,21 @@ impl Worker {
             Lesson::Sandwich(children) => sandwich_step(&self.parameters, children, &self.resizer, &batch, options),
             Lesson::Head(biggest) => head_step(&self.parameters, biggest, &self.resizer, &batch, options),
         };
-        Ok(StepOutcome { gradient: self.parameters.gradient(), losses })
+        StepOutcome { gradient: self.parameters.gradient(), losses }
     }
 
-    fn batch(&self, order: &Order) -> Result<Batch, TrainError> {
-        let Self { config, data, device, .. } = self;
-        let (mut image, mut pixels) = (Vec::new(), Vec::with_capacity(order.indices.len() * data.image_bytes()));
-        for &index in &order.indices {
-            let mut random = generator(config.seed, Purpose::Augment, order.epoch << 32 | u64::from(index));
-            image.clear();
-            data.read(index as usize, &mut image)?;
-            self.augmenter.view(&image, &mut random, &mut pixels);
-        }
-        let classes: Vec<i64> = order.indices.iter().map(|&index| i64::from(data.labels[index as usize])).collect();
+    fn batch(&self, order: &Order) -> Batch {
+        let Self { config, device, .. } = self;
+        let (indices, pixels) = (&order.batch.indices()[order.part.clone()], order.batch.pixels(order.part.clone()));
+        let labels = &self.views.data().labels;
+        let classes: Vec<i64> = indices.iter().map(|&index| i64::from(labels[index as usize])).collect();
         let random = regularisation(config, order.step, self.index, order.lesson.biggest(), classes.len());
         let mut draw = generator(config.seed, Purpose::Mix, order.step * 256 + self.index);
         let is_mixed = matches!(order.lesson, Lesson::Sandwich(_));
         let mixing = config.mix.draw(classes.len() as u32, self.resizer.side(), &mut draw).filter(|_| is_mixed);
         let classes = Tensor::from_slice(&classes).to_device(*device).to_kind(Kind::Int64);
         let (images, partners) = mixed(self.resizer.upload(&pixels), &classes, mixing.as_ref());
-        Ok(Batch {
+        Batch {
             images,
             classes,
             partners,
@@ -254,6 +264,6 @@ impl Worker {
                 dropout: random.dropout.map(|mask| mask.to_device(*device)),
                 depth: random.depth.iter().map(|mask| mask.to_device(*device)).collect(),
             },
-        })
+        }
     }
 }

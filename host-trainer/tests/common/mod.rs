@@ -11,7 +11,8 @@ use std::process::{Command, Output, Stdio};
 /// Classes of the made-up data.
 pub const CLASSES: u8 = 3;
 
-const SPACE: &str = r#"
+/// A space of two children for grey images of three classes.
+pub const SPACE: &str = r#"
 [space]
 name = "tiny"
 input_channels = 1

@@ -1,5 +1,5 @@
-//! The section of golden pictures: values in postcard, one after the other. A count of pictures, a name and the bytes of
-//! each; a count of children, and of each its place among the manifest's children and the bytes of its logits, f32,
+//! The section of golden pictures: values in postcard, one after the other. A count of pictures, a name and the bytes
+//! of each; a count of children, and of each its place among the manifest's children and the bytes of its logits, f32,
 //! picture by picture. Counts and lengths are checked before anything is allocated.
 
 use super::to_bytes;

@@ -1,5 +1,5 @@
-//! The manifest of formats 6 and 7: numbered fields. Each is its number (u32), its length in bytes (u32) and its bytes, one
-//! value in postcard. Numbers rise; a reader skips those that it does not know.
+//! The manifest of formats 6 and 7: numbered fields. Each is its number (u32), its length in bytes (u32) and its bytes,
+//! one value in postcard. Numbers rise; a reader skips those that it does not know.
 
 use super::{ChildEntry, Coded, Images, Predictor, Preprocessing, Space, Table, Trained, to_bytes};
 use crate::{BundleError, Manifest};

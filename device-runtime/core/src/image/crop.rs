@@ -1,27 +1,6 @@
 use crate::image::{Fit, Placement, Region};
 use serde::{Deserialize, Serialize};
 
-/// A square part of an image, in pixels.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Crop {
-    /// First column.
-    pub left: u32,
-    /// First row.
-    pub top: u32,
-    /// Rows and columns.
-    pub side: u32,
-}
-
-impl Crop {
-    /// The centred square that keeps `fraction` of the shorter side and starts at multiples of `step`.
-    pub fn centred(width: u32, height: u32, fraction: f32, step: u32) -> Self {
-        let shorter = width.min(height).max(1);
-        let side = ((f64::from(shorter) * f64::from(fraction)).round() as u32).clamp(1, shorter);
-        let start = |length: u32| length.saturating_sub(side) / (2 * step) * step;
-        Self { left: start(width), top: start(height), side }
-    }
-}
-
 /// How pixels become a network's input; stored in the bundle, because it belongs to the weights.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -120,9 +99,9 @@ mod tests {
             prop_assert!(preprocessing.most_pixels(side) >= source.pixels());
             prop_assert!(preprocessing.most_pixels(side - 1) < source.pixels());
             if fit == Fit::Crop {
-                let crop = Crop::centred(width, height, centre_fraction, 1);
-                prop_assert_eq!((source.left, source.top), (crop.left, crop.top));
-                prop_assert_eq!((source.width, source.height, side), (crop.side, crop.side, crop.side));
+                let kept = (f64::from(width.min(height)) * f64::from(centre_fraction)).round().max(1.0) as u32;
+                prop_assert_eq!((source.width, source.height, side), (kept, kept, kept));
+                prop_assert_eq!((source.left, source.top), ((width - kept) / 2, (height - kept) / 2));
             }
         }
     }

@@ -18,7 +18,7 @@ mod pixels;
 mod resize;
 mod yuv;
 
-pub use crop::{Crop, Preprocessing};
+pub use crop::Preprocessing;
 pub use error::ImageError;
 pub use fast::Resampler;
 pub use fit::{Fit, Placement, Region};

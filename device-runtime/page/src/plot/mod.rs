@@ -43,7 +43,7 @@ pub(crate) fn open_figure(id: &str, title: &str, note: &str, legend: &Legend) ->
 /// A figure: a title, a legend, and marks between two axes.
 #[derive(Clone, Debug)]
 pub struct Plot {
-    id: &'static str,
+    id: String,
     title: String,
     note: String,
     height: f64,
@@ -54,9 +54,9 @@ pub struct Plot {
 }
 
 impl Plot {
-    /// An empty plot. `id` is its own on the page; `note` says how to read it.
-    pub fn new(id: &'static str, title: &str, note: &str, x: Axis, y: Axis) -> Self {
-        let (title, note) = (title.to_owned(), note.to_owned());
+    /// An empty plot. `id` is its own on the page, of letters, digits and dashes; `note` says how to read it.
+    pub fn new(id: &str, title: &str, note: &str, x: Axis, y: Axis) -> Self {
+        let (id, title, note) = (id.to_owned(), title.to_owned(), note.to_owned());
         Self { id, title, note, height: 400.0, x, y, marks: Vec::new(), legend: Vec::new() }
     }
 
@@ -110,8 +110,8 @@ impl Plot {
 
     /// The figure as HTML.
     pub fn figure(&self) -> String {
-        let mut out = open_figure(self.id, &self.title, &self.note, &self.legend);
-        let (id, title, height) = (self.id, Text(&self.title), self.height);
+        let mut out = open_figure(&self.id, &self.title, &self.note, &self.legend);
+        let (id, title, height) = (&self.id, Text(&self.title), self.height);
         let _ = writeln!(out, "<svg viewBox=\"0 0 {WIDTH} {height}\" role=\"img\" aria-label=\"{title}\">");
         self.write_axes(&mut out);
         let (left, top) = self.at(self.x.low(), self.y.high());
@@ -221,7 +221,7 @@ impl Plot {
             let (x, y) = self.at(x, y);
             let _ = write!(path, "{}{x:.1} {y:.1}", if path.is_empty() { "M" } else { "L" });
         }
-        let (class, id) = (colour.class(), self.id);
+        let (class, id) = (colour.class(), &self.id);
         let _ = writeln!(out, "<path class=\"band {class}\" clip-path=\"url(#{id}-area)\" d=\"{path}Z\"/>");
     }
 

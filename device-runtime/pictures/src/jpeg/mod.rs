@@ -50,7 +50,10 @@ pub fn decode(bytes: &[u8], options: &PictureOptions) -> Result<(Rows, Orientati
     let (bytes, file_bytes) = (from_last_start(bytes), bytes.len() as u64);
     let header = Header::parse(bytes)?;
     let frame = &header.frame;
-    let (plan, image) = if frame.coding == Coding::Sequential {
+    let (plan, image) = if options.trusted && header.has_one_scan {
+        // Decoders read the blocks of that scan, and nothing behind them.
+        (plan(frame, file_bytes, options)?, bytes)
+    } else if frame.coding == Coding::Sequential {
         // Following its codes sets nothing aside, and tells a file that was cut off from one that cannot be true.
         let image = check_complete(bytes, &header)?;
         (plan(frame, file_bytes, options)?, image)
@@ -58,8 +61,7 @@ pub fn decode(bytes: &[u8], options: &PictureOptions) -> Result<(Rows, Orientati
         (plan(frame, file_bytes, options)?, check_complete(bytes, &header)?)
     };
     let image = &header.completed(image);
-    let halved =
-        if is_halved(frame, plan.halvings) { decode_halved(image, frame, plan, options.background) } else { None };
+    let halved = if is_halved(frame, plan.halvings) { decode_halved(image, frame, plan, options) } else { None };
     if let Some(rows) = halved {
         return Ok((rows, orientation(&header)));
     }
@@ -69,7 +71,7 @@ pub fn decode(bytes: &[u8], options: &PictureOptions) -> Result<(Rows, Orientati
         let (width, height, limit) = (frame.width, frame.height, options.max_bytes);
         return Err(PictureError::TooLarge { width, height, bytes, limit });
     }
-    Ok((decode_whole(image, frame, plan, options.background)?, orientation(&header)))
+    Ok((decode_whole(image, frame, plan, options)?, orientation(&header)))
 }
 
 /// Some programs write the marker of the start twice.
@@ -109,7 +111,7 @@ fn ended(image: &[u8]) -> impl Read + '_ {
     image.chain([0xff, 0xd9].as_slice())
 }
 
-fn decode_whole(image: &[u8], frame: &Frame, plan: Plan, background: [u8; 3]) -> Result<Rows, PictureError> {
+fn decode_whole(image: &[u8], frame: &Frame, plan: Plan, options: &PictureOptions) -> Result<Rows, PictureError> {
     let failed = |error: image::ImageError| damaged(decoder_says(&error));
     let mut file = Vec::with_capacity(image.len() + 2);
     file.extend_from_slice(image);
@@ -121,13 +123,11 @@ fn decode_whole(image: &[u8], frame: &Frame, plan: Plan, background: [u8; 3]) ->
     let channels = if decoder.color_type() == ColorType::L8 { 1 } else { 3 };
     let mut pixels = vec![0; decoder.total_bytes() as usize];
     decoder.read_image(&mut pixels).map_err(failed)?;
-    let mut rows = Rows::new(plan, Samples::bytes(channels), background);
-    pixels.chunks_exact(frame.width as usize * channels).for_each(|row| rows.push(row));
-    Ok(rows)
+    Ok(Rows::of_all(plan, Samples::bytes(channels), options, pixels, frame.width))
 }
 
 /// Decodes to a half, a quarter or an eighth of each side. `None` if the decoder does not know the kind of file.
-fn decode_halved(image: &[u8], frame: &Frame, plan: Plan, background: [u8; 3]) -> Option<Rows> {
+fn decode_halved(image: &[u8], frame: &Frame, plan: Plan, options: &PictureOptions) -> Option<Rows> {
     let mut decoder = jpeg_decoder::Decoder::new(ended(image));
     let by = plan.halvings.min(MAX_HALVINGS);
     let [width, height] = [frame.width, frame.height].map(|side| side.div_ceil(1 << by) as u16);
@@ -144,7 +144,7 @@ fn decode_halved(image: &[u8], frame: &Frame, plan: Plan, background: [u8; 3]) -
     if pixels.len() != row_bytes * usize::from(height) {
         return None;
     }
-    let mut rows = Rows::new(Plan { halvings: plan.halvings - by, ..plan }, Samples::bytes(channels), background);
+    let mut rows = Rows::new(Plan { halvings: plan.halvings - by, ..plan }, Samples::bytes(channels), options);
     pixels.chunks_exact(row_bytes).for_each(|row| rows.push(row));
     Some(rows)
 }
@@ -159,7 +159,8 @@ mod tests {
         let header = Header::parse(file).ok()?;
         let image = check_complete(file, &header).ok()?;
         let plan = Plan::new(header.frame.width, header.frame.height, halvings);
-        let (width, height, _, pixels) = decode_halved(image, &header.frame, plan, [255; 3])?.finish();
+        let (width, height, _, pixels) =
+            decode_halved(image, &header.frame, plan, &PictureOptions::default())?.finish();
         Some((width, height, pixels))
     }
 

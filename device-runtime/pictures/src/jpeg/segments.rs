@@ -157,6 +157,8 @@ pub struct Header {
     has_codes: bool,
     /// The segment behind the first scan that gives the height, if the frame does not.
     lines: Option<Range<usize>>,
+    /// Whether its first scan holds all pixels.
+    pub has_one_scan: bool,
 }
 
 impl Header {
@@ -181,7 +183,9 @@ impl Header {
                 SCAN => {
                     let (mut frame, frame_at) = frame.ok_or_else(|| damaged("its pixels come before their size"))?;
                     let lines = if frame.height == 0 { Some(lines(segments, &mut frame)?) } else { None };
-                    return Ok(Self { frame, orientation, frame_at, has_codes, lines });
+                    let is_complete = content.first() == Some(&(frame.components.len() as u8));
+                    let has_one_scan = is_complete && frame.coding == Coding::Sequential && lines.is_none();
+                    return Ok(Self { frame, orientation, frame_at, has_codes, lines, has_one_scan });
                 }
                 END => return Err(damaged("it has no pixels")),
                 _ => {}

@@ -1,6 +1,6 @@
 //! Opens every file of a source once, in several threads, and stores the squares of pictures that are new.
 
-use super::evict::{evict, mark_used};
+use super::evict::{evict, kept_bytes, mark_used};
 use super::file::PlacedFile;
 use super::index::{self, Known, KnownFile, KnownSquare, Paths, SquareIndex};
 use super::store::{Finish, Origin, Squares, StoredPicture};
@@ -50,11 +50,10 @@ pub struct Built {
 }
 
 impl Built {
-    /// The folder of this source's cache, and the bytes that the budget leaves beside the squares.
+    /// The folder of this source's cache, and the bytes that the budget leaves beside all that is in it.
     pub fn room(&self) -> (&Path, u64) {
-        let BuildOptions { folder, form, max_bytes, .. } = &self.options;
-        let squares = self.file.as_ref().map_or(0, |_| u64::from(self.index.count) * form.bytes() as u64);
-        (folder, max_bytes.saturating_sub(squares))
+        let BuildOptions { folder, max_bytes, .. } = &self.options;
+        (folder, max_bytes.saturating_sub(kept_bytes(folder)))
     }
 
     /// The squares of some pictures, which are decoded at every use if they are not stored.
@@ -71,8 +70,8 @@ impl Built {
     }
 }
 
-/// Opens every file of `source` that is not known yet. Tells `progress` how many of how many are done; `waiting` is told
-/// if another process builds the same cache.
+/// Opens every file of `source` that is not known yet. Tells `progress` how many of how many are done; `waiting` is
+/// told if another process builds the same cache.
 ///
 /// # Errors
 /// [`DataError::CacheWrite`] if the disk takes no more: all that was cached before is unharmed.
@@ -91,9 +90,9 @@ pub fn build(
     work.run(options.threads, progress)?;
     let (known, index, file) = work.finish()?;
     mark_used(&paths.squares());
-    if is_stored {
-        // Where nothing is stored, such as in a scan, nothing has to make room.
-        evict(&folder, paths.form(), options.max_bytes);
+    if options.max_bytes > 0 {
+        // A scan, which stores nothing, takes nothing away.
+        evict(&folder, is_stored.then(|| paths.form()), options.max_bytes);
     }
     let opened = source.entries().iter().map(|entry| opened(&known.files[&entry.name], &index)).collect();
     Ok(Built { opened, index, paths, options, file: file.map(Arc::new) })
@@ -210,7 +209,7 @@ impl<'a> Work<'a> {
             Ok((stamp, bytes)) => (stamp, bytes),
             Err(error) => {
                 let found = Err(Fault { kind: FaultKind::Unreadable, reason: error.to_string() });
-                self.record(name, KnownFile { stamp: (0, 0, u64::MAX), found, remark: None });
+                self.record(name, KnownFile { stamp: [0, 0, 0, u64::MAX], found, remark: None });
                 return Ok(());
             }
         };

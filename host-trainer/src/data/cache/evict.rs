@@ -21,19 +21,9 @@ pub(super) fn mark_used(index: &Path) {
 }
 
 /// Removes the squares of other forms, and inputs that nobody uses, until all that is left has at most `max_bytes`.
-/// A process that reads from a removed file goes on; the system keeps it that long.
-pub(super) fn evict(folder: &Path, current: &str, max_bytes: u64) {
-    let mut kept = Vec::new();
-    let mut total = 0;
-    for path in folder.read_dir().into_iter().flatten().flatten().map(|entry| entry.path()) {
-        let Some(name) = path.file_name().map(|name| name.to_string_lossy().into_owned()) else { continue };
-        if name.starts_with("exact-") && path.is_dir() {
-            kept.push(inputs(&path));
-        } else if let Some(form) = name.strip_suffix(".index").filter(|form| form.starts_with("squares-")) {
-            let squares = squares(folder, form);
-            if form == current { total += squares.bytes } else { kept.push(squares) }
-        }
-    }
+/// Those of the `current` form stay. A process that reads from a removed file goes on; the system keeps it that long.
+pub(super) fn evict(folder: &Path, current: Option<&str>, max_bytes: u64) {
+    let (mut total, mut kept) = contents(folder, current);
     total += kept.iter().map(|one| one.bytes).sum::<u64>();
     kept.sort_by_key(|one| one.used);
     for one in kept {
@@ -42,6 +32,27 @@ pub(super) fn evict(folder: &Path, current: &str, max_bytes: u64) {
         }
         total -= remove(&one);
     }
+}
+
+/// Bytes of all squares and inputs in a cache.
+pub(super) fn kept_bytes(folder: &Path) -> u64 {
+    contents(folder, None).1.iter().map(|one| one.bytes).sum()
+}
+
+/// Bytes of the squares of the `current` form, and everything else that can be made again.
+fn contents(folder: &Path, current: Option<&str>) -> (u64, Vec<Kept>) {
+    let mut kept = Vec::new();
+    let mut total = 0;
+    for path in folder.read_dir().into_iter().flatten().flatten().map(|entry| entry.path()) {
+        let Some(name) = path.file_name().map(|name| name.to_string_lossy().into_owned()) else { continue };
+        if name.starts_with("exact-") && path.is_dir() {
+            kept.push(inputs(&path));
+        } else if let Some(form) = name.strip_suffix(".index").filter(|form| form.starts_with("squares-")) {
+            let squares = squares(folder, form);
+            if Some(form) == current { total += squares.bytes } else { kept.push(squares) }
+        }
+    }
+    (total, kept)
 }
 
 /// Removes files; returns their bytes, or 0 where a process uses them.

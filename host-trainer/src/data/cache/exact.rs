@@ -1,14 +1,15 @@
 //! The network's inputs of pictures, straight from their originals, kept in a file for each resolution.
 //!
-//! A search evaluates hundreds of children on the same pictures. Each is decoded and resized once for a resolution; then
-//! its input is read from `exact-*/`, a folder for each preprocessing. One process at a time adds to such a folder;
-//! another one computes what is missing, and keeps nothing. A disk that is full keeps nothing either: inputs can always be made again.
+//! A search evaluates hundreds of children on the same pictures. Each is decoded and resized once for a resolution;
+//! then its input is read from `exact-*/`, a folder for each preprocessing. One process at a time adds to such a
+//! folder; another one computes what is missing, and keeps nothing. A disk or budget that is full keeps nothing either:
+//! inputs can always be made again.
 
 use super::file::PlacedFile;
 use super::index;
 use super::store::{StoredPicture, read_original};
 use crate::data::dataset::{DataError, ExactInputs};
-use crate::data::picture::{ContentHash, decode};
+use crate::data::picture::{ContentHash, decode_again};
 use crate::data::source::Source;
 use nestling_bundle::file_lock::FileLock;
 use nestling_core::image::{Preprocessing, Resampler};
@@ -78,14 +79,14 @@ pub struct Originals {
 }
 
 impl Originals {
-    /// The inputs of pictures, kept in a source's cache within a budget.
+    /// The inputs of pictures, kept in a source's cache that has so many bytes of room.
     pub fn new(
         source: Arc<dyn Source>,
         pictures: Vec<StoredPicture>,
         background: [u8; 3],
-        (cache, max_bytes): (&Path, u64),
+        (cache, room): (&Path, u64),
     ) -> Self {
-        let left = AtomicU64::new(max_bytes.saturating_sub(kept_bytes(cache)));
+        let left = AtomicU64::new(room);
         Self { source, pictures, background, cache: cache.to_owned(), left, prepared: Mutex::default() }
     }
 
@@ -133,7 +134,7 @@ impl Originals {
     ) -> Result<Vec<f32>, DataError> {
         let bytes = read_original(&*self.source, picture)?;
         let name = || self.source.entries()[picture.entry].name.clone();
-        let decoded = decode(&bytes, preprocessing.fit, self.background);
+        let decoded = decode_again(&bytes, preprocessing.fit, self.background);
         let decoded = decoded.map_err(|_| DataError::Changed { name: name() })?;
         Ok(Resampler::default().preprocess(&decoded.image(), preprocessing, resolution))
     }
@@ -189,14 +190,6 @@ impl Drop for Inputs {
             self.save();
         }
     }
-}
-
-/// Bytes of all inputs in a cache.
-fn kept_bytes(cache: &Path) -> u64 {
-    let folders = cache.read_dir().into_iter().flatten().flatten();
-    let inputs = folders.filter(|folder| folder.file_name().to_string_lossy().starts_with("exact-"));
-    let files = inputs.flat_map(|folder| folder.path().read_dir().into_iter().flatten().flatten());
-    files.filter_map(|file| file.metadata().ok()).map(|file| file.len()).sum()
 }
 
 impl ExactInputs for Originals {

@@ -13,11 +13,14 @@ use xxhash_rust::xxh3::xxh3_64;
 /// Changes whenever other pixels or other numbers are made of the same file.
 pub(super) const VERSION: u32 = 1;
 
+/// Changes whenever other things are known of a file.
+const KNOWN_VERSION: u32 = 2;
+
 /// The result of opening a file of the source.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct KnownFile {
-    /// Size, time of change, place.
-    pub(super) stamp: (u64, u64, u64),
+    /// Size, times of change, place.
+    pub(super) stamp: [u64; 4],
     /// Its contents, or why it cannot be used.
     pub(super) found: Result<ContentHash, Fault>,
     /// A remark on a file that is used.
@@ -60,8 +63,8 @@ pub(super) struct SquareIndex {
 }
 
 /// The stamp of a file, in the form of the index.
-pub(super) fn stamp(stamp: Stamp) -> (u64, u64, u64) {
-    (stamp.size, stamp.modified, stamp.offset)
+pub(super) fn stamp(stamp: Stamp) -> [u64; 4] {
+    [stamp.size, stamp.modified, stamp.system, stamp.offset]
 }
 
 /// The paths of the files of one form.
@@ -80,7 +83,7 @@ impl Paths {
 
     /// The index of the source's files, whose faults depend on no form.
     pub(super) fn known(&self) -> PathBuf {
-        self.folder.join(format!("known-v{VERSION}.index"))
+        self.folder.join(format!("known-v{KNOWN_VERSION}.index"))
     }
 
     /// The name of the form's files, without an ending.

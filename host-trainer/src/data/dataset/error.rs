@@ -132,6 +132,17 @@ pub enum DataError {
         /// The classes.
         classes: Vec<String>,
     },
+    /// The data set of a run has other classes now.
+    #[error(
+        "the classes are not those that the run was trained on: {}; give its pictures with their classes, or start \
+         another run", differing(.missing, .added)
+    )]
+    OtherClasses {
+        /// Classes of the run that are not there.
+        missing: Vec<String>,
+        /// Classes that the run does not know.
+        added: Vec<String>,
+    },
     /// No training picture of these classes can be used.
     #[error("no training picture of these classes can be used: {}; see the scan for the reasons", listed(.classes))]
     EmptyClasses {
@@ -220,6 +231,13 @@ fn listed(names: &[String]) -> String {
     }
 }
 
+/// The differences between two lists of classes.
+fn differing(missing: &[String], added: &[String]) -> String {
+    let parts = [("missing: ", missing), ("new: ", added)].into_iter().filter(|(_, names)| !names.is_empty());
+    let parts: Vec<String> = parts.map(|(word, names)| [word, &listed(names)].concat()).collect();
+    if parts.is_empty() { "they come in another order".to_owned() } else { parts.join("; ") }
+}
+
 /// The folders in a message; a path need not be Unicode.
 fn named(folders: &[PathBuf]) -> String {
     folders.iter().map(|folder| folder.display().to_string()).collect::<Vec<_>>().join(" or ")
@@ -241,6 +259,7 @@ impl DataError {
             Self::Listing { .. } => "data_listing",
             Self::List { .. } => "data_list",
             Self::UnknownClasses { .. } => "data_unknown_classes",
+            Self::OtherClasses { .. } => "data_other_classes",
             Self::EmptyClasses { .. } => "data_empty_classes",
             Self::Classes { .. } => "data_classes",
             Self::Faults { .. } => "data_faults",

@@ -1,44 +1,44 @@
 //! A folder with a folder for each class, and perhaps with parts above them.
 
+use super::Entry;
+use super::files::Files;
 use super::names::{is_hidden, natural_order, path_text, text};
-use super::{Entry, Source, Stamp, read_file, stamp_of};
 use crate::data::dataset::{DataError, Part};
 use std::ffi::OsStr;
-use std::io;
 use std::path::{Path, PathBuf};
 
 /// Folders below a class.
 const MAX_DEPTH: usize = 64;
 
-/// The pictures of a folder of class folders.
-#[derive(Debug)]
-pub(super) struct Folder {
+/// A folder of class folders while it is listed.
+struct Folder {
     root: PathBuf,
-    entries: Vec<Entry>,
-    /// The path of each entry.
-    paths: Vec<PathBuf>,
-    notes: Vec<String>,
+    files: Files,
+}
+
+/// Lists the pictures of a folder of class folders. Contents of files are not looked at.
+pub(super) fn open(given: &Path) -> Result<Files, DataError> {
+    Folder::list(given).map(|folder| folder.files)
 }
 
 impl Folder {
-    /// Lists the pictures. Contents of files are not looked at.
-    pub(super) fn open(given: &Path) -> Result<Self, DataError> {
+    fn list(given: &Path) -> Result<Self, DataError> {
         let root = descend(given)?;
-        let mut folder = Self { root: root.clone(), entries: Vec::new(), paths: Vec::new(), notes: Vec::new() };
+        let mut folder = Self { root: root.clone(), files: Files::new("class folders") };
         let (folders, files) = children(&root)?;
         let part_of = |path: &PathBuf| path.file_name().and_then(OsStr::to_str).and_then(Part::of_name);
         if folders.iter().any(|path| part_of(path) == Some(Part::Training)) {
             for path in &folders {
                 match part_of(path) {
                     Some(part) => folder.list_part(path, Some(part))?,
-                    None => folder.notes.push(format!("folder {} is no part, and is left out", path.display())),
+                    None => folder.files.notes.push(format!("folder {} is no part, and is left out", path.display())),
                 }
             }
             folder.note_strays(&root, files.len());
         } else {
             folder.list_part(&root, None)?;
         }
-        if folder.entries.is_empty() {
+        if folder.files.entries.is_empty() {
             let problem = match files.len() {
                 0 => "it has no folder with files".to_owned(),
                 count => format!("it has {count} files, but no folder with files"),
@@ -71,15 +71,14 @@ impl Folder {
         // A link to a folder above would never end.
         let real = path.canonicalize().map_err(listing)?;
         if above.contains(&real) || above.len() >= MAX_DEPTH {
-            self.notes.push(format!("folder {} leads back to one above it, and is left out", path.display()));
+            self.files.notes.push(format!("folder {} leads back to one above it, and is left out", path.display()));
             return Ok(());
         }
         above.push(real);
         let (folders, files) = children(path)?;
         for file in files {
             let name = path_text(file.strip_prefix(&self.root).unwrap_or(&file));
-            self.entries.push(Entry { name, class: class.to_owned(), part, group: None });
-            self.paths.push(file);
+            self.files.add(Entry { name, class: class.to_owned(), part, group: None }, file);
         }
         folders.iter().try_for_each(|folder| self.list_class(folder, class, part, above))?;
         above.pop();
@@ -88,7 +87,7 @@ impl Folder {
 
     fn note_strays(&mut self, path: &Path, count: usize) {
         if count > 0 {
-            self.notes.push(format!("{count} files in {} belong to no class, and are left out", path.display()));
+            self.files.notes.push(format!("{count} files in {} belong to no class, and are left out", path.display()));
         }
     }
 }
@@ -124,34 +123,9 @@ fn children(path: &Path) -> Result<(Vec<PathBuf>, Vec<PathBuf>), DataError> {
     Ok((folders, files.into_iter().filter(|path| !is_special(path)).collect()))
 }
 
-impl Source for Folder {
-    fn kind(&self) -> &'static str {
-        "class folders"
-    }
-
-    fn entries(&self) -> &[Entry] {
-        &self.entries
-    }
-
-    fn notes(&self) -> &[String] {
-        &self.notes
-    }
-
-    fn read(&self, index: usize, limit: u64) -> io::Result<Vec<u8>> {
-        read_file(&self.paths[index], limit)
-    }
-
-    fn stamp(&self, index: usize) -> io::Result<Stamp> {
-        stamp_of(&self.paths[index])
-    }
-
-    fn file(&self, index: usize) -> Option<PathBuf> {
-        Some(self.paths[index].clone())
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::Source;
     use super::*;
 
     fn folder(files: &[&str]) -> tempfile::TempDir {
@@ -166,7 +140,7 @@ mod tests {
 
     /// Name, class and part of every entry.
     fn listed(folder: &Path) -> Vec<(String, String, Option<Part>)> {
-        let source = Folder::open(folder).unwrap();
+        let source = open(folder).unwrap();
         source.entries.iter().map(|entry| (entry.name.clone(), entry.class.clone(), entry.part)).collect()
     }
 
@@ -180,7 +154,7 @@ mod tests {
         let folder = folder(&[&files[..], &["2/Thumbs.db", "2/.ipynb_checkpoints/b9.jpg", "readme.txt"]].concat());
         let expected = [("2/b9.jpg", "2"), ("2/b10.jpg", "2"), ("2/deep/er/c.png", "2"), ("10/a.png", "10")];
         assert_eq!(listed(folder.path()), expected.map(|(name, class)| entry(name, class, None)));
-        let source = Folder::open(folder.path()).unwrap();
+        let source = open(folder.path()).unwrap();
         assert!(source.notes.len() == 1 && source.notes[0].contains("1 files in"), "{:?}", source.notes);
         assert_eq!(source.read(3, 4).unwrap(), b"10/a");
     }
@@ -210,11 +184,11 @@ mod tests {
 
     #[test]
     fn a_folder_without_class_folders_is_told_with_the_number_of_its_files() {
-        let error = Folder::open(folder(&["a.png", "b.png"]).path()).unwrap_err();
+        let error = open(folder(&["a.png", "b.png"]).path()).unwrap_err();
         assert_eq!(error.code(), "data_none");
         assert!(error.to_string().contains("2 files, but no folder"), "{error}");
-        assert!(Folder::open(tempfile::tempdir().unwrap().path()).is_err());
-        assert_eq!(Folder::open(Path::new("/nowhere")).unwrap_err().code(), "data_listing");
+        assert!(open(tempfile::tempdir().unwrap().path()).is_err());
+        assert_eq!(open(Path::new("/nowhere")).unwrap_err().code(), "data_listing");
     }
 
     #[cfg(unix)]
@@ -230,7 +204,7 @@ mod tests {
         std::fs::write(folder.path().join("cat").join(OsStr::from_bytes(b"caf\xe9.png")), "x").unwrap();
         let names: Vec<String> = listed(folder.path()).into_iter().map(|(name, ..)| name).collect();
         assert_eq!(names, ["cat/1.png", "cat/caf\\xe9.png", "dog/2.png", "dog/broken.png", "dog/more/3.png"]);
-        let source = Folder::open(folder.path()).unwrap();
+        let source = open(folder.path()).unwrap();
         assert!(source.notes[0].contains("leads back"), "{:?}", source.notes);
         assert_eq!(source.read(1, 9).unwrap(), b"x");
         assert!(source.stamp(3).is_err());

@@ -1,11 +1,11 @@
 //! A list of pictures: CSV with a header, or a JSON document a line.
 
+use super::files::Files;
 use super::names::path_text;
-use super::{Entry, Source, Stamp, read_file, stamp_of};
+use super::{Entry, read_file};
 use crate::data::dataset::{DataError, Part};
 use serde_json::Value;
 use std::collections::BTreeSet;
-use std::io;
 use std::path::{Path, PathBuf};
 
 /// Most bytes of a list.
@@ -21,64 +21,54 @@ const COLUMNS: [(&str, &[&str]); 4] = [
 /// The values of the columns.
 type Row = [Option<String>; 4];
 
-/// The pictures of a list.
-#[derive(Debug)]
-pub(super) struct Manifest {
-    entries: Vec<Entry>,
-    paths: Vec<PathBuf>,
+/// Whether a file's name says that it is a list.
+pub(super) fn is_named(path: &Path) -> bool {
+    ending(path).is_some_and(|ending| ["csv", "tsv", "jsonl", "ndjson", "json"].contains(&ending.as_str()))
 }
 
-impl Manifest {
-    /// Whether a file's name says that it is a list.
-    pub(super) fn is_named(path: &Path) -> bool {
-        ending(path).is_some_and(|ending| ["csv", "tsv", "jsonl", "ndjson", "json"].contains(&ending.as_str()))
+/// Reads a list. The pictures themselves are not looked at.
+pub(super) fn open(path: &Path) -> Result<Files, DataError> {
+    let bytes = read_file(path, MAX_BYTES + 1);
+    let bytes = bytes.map_err(|source| DataError::Listing { path: path.to_owned(), source })?;
+    let fail = |place: String, problem: String| DataError::List { path: path.to_owned(), place, problem };
+    let whole = || "its text".to_owned();
+    if bytes.len() as u64 > MAX_BYTES {
+        return Err(fail(whole(), "it has more than 1 GiB; split it".to_owned()));
     }
+    let text = std::str::from_utf8(&bytes)
+        .map_err(|error| fail(format!("byte {}", error.valid_up_to()), "it is not UTF-8; save it so".to_owned()))?;
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let is_json = ending(path).is_some_and(|ending| ending.contains("json"));
+    let rows = if is_json { json_rows(text) } else { csv_rows(text) };
+    let mut files = Files::new("a list");
+    let (folder, mut seen) = (path.parent().unwrap_or(Path::new("")), BTreeSet::new());
+    for (line, row) in rows.map_err(|(place, problem)| fail(place, problem))? {
+        let (entry, path) = entry(folder, row, &mut seen).map_err(|problem| fail(format!("line {line}"), problem))?;
+        files.add(entry, path);
+    }
+    if files.entries.is_empty() {
+        return Err(fail(whole(), "it lists no picture".to_owned()));
+    }
+    Ok(files)
+}
 
-    /// Reads a list. The pictures themselves are not looked at.
-    pub(super) fn open(path: &Path) -> Result<Self, DataError> {
-        let bytes = read_file(path, MAX_BYTES + 1);
-        let bytes = bytes.map_err(|source| DataError::Listing { path: path.to_owned(), source })?;
-        let fail = |place: String, problem: String| DataError::List { path: path.to_owned(), place, problem };
-        let whole = || "its text".to_owned();
-        if bytes.len() as u64 > MAX_BYTES {
-            return Err(fail(whole(), "it has more than 1 GiB; split it".to_owned()));
+/// A picture of a list in `folder`, and its path.
+fn entry(folder: &Path, row: Row, seen: &mut BTreeSet<PathBuf>) -> Result<(Entry, PathBuf), String> {
+    let [path, label, split, group] = row.map(|value| value.filter(|text| !text.trim().is_empty()));
+    let path = PathBuf::from(path.ok_or("it has no path")?);
+    let class = label.ok_or("it has no label")?;
+    let part = match split.as_deref().map(str::trim) {
+        None => None,
+        Some(name) => {
+            let unknown = || format!("its split `{name}` is none of train, val and test");
+            Some(Part::of_name(name).ok_or_else(unknown)?)
         }
-        let text = std::str::from_utf8(&bytes)
-            .map_err(|error| fail(format!("byte {}", error.valid_up_to()), "it is not UTF-8; save it so".to_owned()))?;
-        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        let is_json = ending(path).is_some_and(|ending| ending.contains("json"));
-        let rows = if is_json { json_rows(text) } else { csv_rows(text) };
-        let mut manifest = Self { entries: Vec::new(), paths: Vec::new() };
-        let (folder, mut seen) = (path.parent().unwrap_or(Path::new("")), BTreeSet::new());
-        for (line, row) in rows.map_err(|(place, problem)| fail(place, problem))? {
-            let entry = manifest.add(folder, row, &mut seen);
-            entry.map_err(|problem| fail(format!("line {line}"), problem))?;
-        }
-        if manifest.entries.is_empty() {
-            return Err(fail(whole(), "it lists no picture".to_owned()));
-        }
-        Ok(manifest)
+    };
+    if !seen.insert(path.clone()) {
+        return Err(format!("it lists {} again; each picture has one line and one label", path.display()));
     }
-
-    fn add(&mut self, folder: &Path, row: Row, seen: &mut BTreeSet<PathBuf>) -> Result<(), String> {
-        let [path, label, split, group] = row.map(|value| value.filter(|text| !text.trim().is_empty()));
-        let path = PathBuf::from(path.ok_or("it has no path")?);
-        let class = label.ok_or("it has no label")?;
-        let part = match split.as_deref().map(str::trim) {
-            None => None,
-            Some(name) => {
-                let unknown = || format!("its split `{name}` is none of train, val and test");
-                Some(Part::of_name(name).ok_or_else(unknown)?)
-            }
-        };
-        if !seen.insert(path.clone()) {
-            return Err(format!("it lists {} again; each picture has one line and one label", path.display()));
-        }
-        let (name, class) = (path_text(&path), class.trim().to_owned());
-        self.entries.push(Entry { name, class, part, group });
-        self.paths.push(folder.join(path));
-        Ok(())
-    }
+    let (name, class) = (path_text(&path), class.trim().to_owned());
+    Ok((Entry { name, class, part, group }, folder.join(path)))
 }
 
 fn ending(path: &Path) -> Option<String> {
@@ -152,41 +142,16 @@ fn json_row(value: &Value) -> Row {
     COLUMNS.map(|(_, names)| names.iter().find_map(|name| text(value.get(name)?)))
 }
 
-impl Source for Manifest {
-    fn kind(&self) -> &'static str {
-        "a list"
-    }
-
-    fn entries(&self) -> &[Entry] {
-        &self.entries
-    }
-
-    fn notes(&self) -> &[String] {
-        &[]
-    }
-
-    fn read(&self, index: usize, limit: u64) -> io::Result<Vec<u8>> {
-        read_file(&self.paths[index], limit)
-    }
-
-    fn stamp(&self, index: usize) -> io::Result<Stamp> {
-        stamp_of(&self.paths[index])
-    }
-
-    fn file(&self, index: usize) -> Option<PathBuf> {
-        Some(self.paths[index].clone())
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::Source;
     use super::*;
 
-    fn read(name: &str, text: &str) -> Result<Manifest, DataError> {
+    fn read(name: &str, text: &str) -> Result<Files, DataError> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(name);
         std::fs::write(&path, text).unwrap();
-        Manifest::open(&path)
+        open(&path)
     }
 
     fn entry(name: &str, class: &str, part: Option<Part>, group: Option<&str>) -> Entry {
@@ -217,7 +182,8 @@ mod tests {
         ] {
             let manifest = read(name, text).unwrap_or_else(|error| panic!("{text}: {error}"));
             assert_eq!(manifest.entries, expected, "{text}");
-            assert!(manifest.paths[0].ends_with("a/1.png") && manifest.paths[0].is_absolute());
+            let path = manifest.file(0).unwrap();
+            assert!(path.ends_with("a/1.png") && path.is_absolute());
         }
     }
 
@@ -239,7 +205,7 @@ mod tests {
         }
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("a.csv"), b"path,label\n\xff,b\n").unwrap();
-        let error = Manifest::open(&folder.path().join("a.csv")).unwrap_err().to_string();
+        let error = open(&folder.path().join("a.csv")).unwrap_err().to_string();
         assert!(error.contains("byte 11") && error.contains("UTF-8"), "{error}");
     }
 }

@@ -1,5 +1,6 @@
 //! Where labelled pictures come from: class folders, manifests and tar files behind one trait.
 
+mod files;
 mod folder;
 mod manifest;
 mod names;
@@ -9,10 +10,12 @@ pub use names::natural_order;
 
 use crate::data::dataset::{DataError, Part};
 use std::fmt;
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
+#[cfg(unix)]
+use xxhash_rust::xxh3::xxh3_64;
 
 /// A labelled picture that has not been opened yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,13 +30,19 @@ pub struct Entry {
     pub group: Option<String>,
 }
 
-/// A picture's size and time in the file system, to notice a change without reading it.
+/// A picture's size and times in the file system, to notice a change without reading it.
+///
+/// A program may set the time of the last change back. Nobody can do so with the time at which the system changed what
+/// it knows of the file; only a system that does not tell it (Windows) may miss another file of the same size and time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stamp {
     /// Bytes.
     pub size: u64,
     /// Time of the last change in ns since 1970; 0 if it is not known.
     pub modified: u64,
+    /// Identity of the file, and the time at which the system last changed what it knows of it; 0 if they are not
+    /// known.
+    pub system: u64,
     /// Where the picture begins in its file.
     pub offset: u64,
 }
@@ -72,15 +81,15 @@ pub trait Source: fmt::Debug + Send + Sync {
 pub fn open(path: &Path) -> Result<Box<dyn Source>, DataError> {
     let listing = |source| DataError::Listing { path: path.to_owned(), source };
     let is_folder = std::fs::metadata(path).map_err(listing)?.is_dir();
-    if !is_folder && manifest::Manifest::is_named(path) {
-        return Ok(Box::new(manifest::Manifest::open(path)?));
+    if !is_folder && manifest::is_named(path) {
+        return Ok(Box::new(manifest::open(path)?));
     }
     let shards = shards::Shards::find(path)?;
     if !shards.is_empty() {
         return Ok(Box::new(shards::Shards::open(path, shards)?));
     }
     if is_folder {
-        return Ok(Box::new(folder::Folder::open(path)?));
+        return Ok(Box::new(folder::open(path)?));
     }
     let name = path.to_string_lossy().to_ascii_lowercase();
     let is_packed = [".zip", ".gz", ".tgz", ".xz", ".zst", ".7z", ".rar"].iter().any(|ending| name.ends_with(ending));
@@ -100,5 +109,18 @@ fn stamp_of(path: &Path) -> io::Result<Stamp> {
         return Err(io::Error::other("it is not a file"));
     }
     let modified = found.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
-    Ok(Stamp { size: found.len(), modified: modified.map_or(0, |time| time.as_nanos() as u64), offset: 0 })
+    let modified = modified.map_or(0, |time| time.as_nanos() as u64);
+    Ok(Stamp { size: found.len(), modified, system: system_stamp(&found), offset: 0 })
+}
+
+#[cfg(unix)]
+fn system_stamp(found: &Metadata) -> u64 {
+    use std::os::unix::fs::MetadataExt;
+    let numbers = [found.ino(), found.ctime() as u64, found.ctime_nsec() as u64];
+    xxh3_64(bytemuck::cast_slice(&numbers))
+}
+
+#[cfg(not(unix))]
+fn system_stamp(_: &Metadata) -> u64 {
+    0
 }

@@ -22,6 +22,23 @@ fn a_second_load_opens_nothing_and_a_changed_picture_alone_is_opened_again() {
     assert_eq!(place.load().scan.unwrap().pictures, 18);
 }
 
+/// The system's own number and time of a file tell what its size and time hide.
+#[cfg(unix)]
+#[test]
+fn other_contents_of_the_same_size_and_time_are_noticed() {
+    let place = Place::with_classes(6);
+    let path = place.data().join("a/0.png");
+    let as_png = |value: u8| encode(RgbImage::from_pixel(2, 2, image::Rgb([value, 2, 3])), ImageFormat::Png);
+    place.write("a/0.png", &as_png(1));
+    place.load();
+    let time = std::fs::metadata(&path).unwrap().modified().unwrap();
+    let other = as_png(9);
+    assert_eq!(std::fs::metadata(&path).unwrap().len(), other.len() as u64);
+    place.write("a/0.png", &other);
+    std::fs::OpenOptions::new().write(true).open(&path).unwrap().set_modified(time).unwrap();
+    assert_eq!(Count::of(&place), 1);
+}
+
 #[test]
 fn a_scan_leaves_the_squares_of_a_training_and_stores_none() {
     let place = Place::with_classes(6);

@@ -6,7 +6,7 @@ fn exif(orientation: u8) -> Vec<u8> {
     [b"II\x2a\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0".as_slice(), &[orientation], &[0; 7]].concat()
 }
 
-fn crc32(bytes: &[u8]) -> u32 {
+pub(super) fn crc32(bytes: &[u8]) -> u32 {
     !bytes.iter().fold(!0, |crc, &byte| {
         (0..8).fold(crc ^ u32::from(byte), |crc, _| if crc & 1 == 1 { crc >> 1 ^ 0xedb8_8320 } else { crc >> 1 })
     })
@@ -131,4 +131,32 @@ fn each_preprocessing_has_inputs_of_its_own() {
             assert!(input.iter().zip(&expected).all(|(a, b)| (f64::from(*a) - b).abs() < 1e-5));
         }
     }
+}
+
+#[test]
+fn squares_of_all_forms_and_inputs_stay_within_the_budget_together() {
+    let place = Place::with_classes(6);
+    let squares = |side: u64| 18 * side * side * 3;
+    let input = 4 * 24 * 24 * 3;
+    // Room for both forms and two inputs.
+    let budget = squares(16) + squares(20) + 2 * input + input / 2;
+    let load = |side: u32, bytes: u64| {
+        load(&LoadRequest::new(Some(&place.data()), side, &place.cache()).cache_bytes(bytes), &()).unwrap()
+    };
+    let used = || -> u64 {
+        let folder = place.cache().read_dir().unwrap().next().unwrap().unwrap().path();
+        let is_budgeted =
+            |path: &PathBuf| path.extension().is_some_and(|ending| ending == "pixels" || ending == "inputs");
+        let below = |path: PathBuf| path.read_dir().into_iter().flatten().map(|file| file.unwrap().path());
+        let all = below(folder.clone()).chain(below(folder).filter(|path| path.is_dir()).flat_map(below));
+        all.filter(is_budgeted).map(|path| std::fs::metadata(path).unwrap().len()).sum()
+    };
+    load(16, budget);
+    let data = load(20, budget);
+    assert!(data.training.exact_batches(&data.preprocessing, 24, 1).unwrap().all(|batch| batch.is_ok()));
+    drop(data);
+    assert!(used() <= budget && used() > squares(16) + squares(20), "{} of {budget}", used());
+    // A smaller budget, in which no square has room: what is there goes.
+    assert!(!load(20, input).is_cached);
+    assert!(used() <= input, "{} of {input}", used());
 }

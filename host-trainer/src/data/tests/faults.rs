@@ -24,6 +24,30 @@ fn cmyk_jpeg() -> Vec<u8> {
     .concat()
 }
 
+/// A grey JPEG of 200 megapixels in six bits a block: an encoder would take seconds.
+fn flat_jpeg((width, height): (u16, u16)) -> Vec<u8> {
+    let mut file = encode(image::GrayImage::from_pixel(8, 8, image::Luma([128])), ImageFormat::Jpeg);
+    // One byte of data and the end marker.
+    file.truncate(file.len() - 3);
+    let frame = file.windows(2).position(|pair| pair == [0xff, 0xc0]).unwrap();
+    file[frame + 5..frame + 7].copy_from_slice(&height.to_be_bytes());
+    file[frame + 7..frame + 9].copy_from_slice(&width.to_be_bytes());
+    // Two bits for "the same mean" and four for "nothing else", as the standard's tables have them.
+    let blocks = usize::from(width).div_ceil(8) * usize::from(height).div_ceil(8);
+    file.extend([0x28, 0xa2, 0x8a].repeat(blocks.div_ceil(4)));
+    file.extend([0xff, 0xd9]);
+    file
+}
+
+/// A small file that says that it holds a million pixels a side.
+fn harmful_png() -> Vec<u8> {
+    let mut file = encode(pattern(8, 8, 3), ImageFormat::Png);
+    file[16..24].copy_from_slice(&[0, 0x0f, 0x42, 0x40, 0, 0x0f, 0x42, 0x40]);
+    let sum = super::exact::crc32(&file[12..29]);
+    file[29..33].copy_from_slice(&sum.to_be_bytes());
+    file
+}
+
 /// A folder with a file of every kind of fault, and of every kind that looks like one.
 fn faulty() -> Place {
     let place = Place::with_classes(6);
@@ -46,6 +70,8 @@ fn faulty() -> Place {
         .write("b/deep.png", &raw_png(&sixteen, (8, 8), ExtendedColorType::L16))
         .write("c/alpha.png", &raw_png(&alpha, (8, 8), ExtendedColorType::Rgba8))
         .write("c/long.png", &encode(pattern(20_000, 40, 5), ImageFormat::Png))
+        .write("c/huge.jpg", &flat_jpeg((16_320, 12_240)))
+        .write("c/harmful.png", &harmful_png())
         .write("c/dot.png", &encode(pattern(1, 1, 5), ImageFormat::Png))
         .write("c/copy.png", &std::fs::read(place.data().join("c/0.png")).unwrap())
         .write("c/of-a.png", &std::fs::read(place.data().join("a/0.png")).unwrap())
@@ -73,6 +99,7 @@ fn every_faulty_file_is_named_with_its_kind_and_the_others_are_used() {
         ("b/renamed.png", (FaultKind::WronglyNamed, "a JPEG file")),
         ("b/animated.png", (FaultKind::WronglyNamed, "a WebP file")),
         ("c/dot.png", (FaultKind::Size, "1x1")),
+        ("c/harmful.png", (FaultKind::Size, "cannot hold 1000000x1000000 pixels")),
         ("c/copy.png", (FaultKind::Duplicate, "same bytes as c/0.png")),
         ("c/of-a.png", (FaultKind::Conflict, "a/0.png of class a")),
         ("a/0.png", (FaultKind::Conflict, "c/of-a.png of class c")),
@@ -84,7 +111,9 @@ fn every_faulty_file_is_named_with_its_kind_and_the_others_are_used() {
     for (path, (kind, reason)) in &expected {
         assert!(found[path].0 == *kind && found[path].1.contains(reason), "{path}: {:?}", found[path]);
     }
-    for used in ["b/renamed.png", "b/animated.png", "b/cmyk.jpg", "b/deep.png", "c/alpha.png", "c/long.png"] {
+    for used in
+        ["b/renamed.png", "b/animated.png", "b/cmyk.jpg", "b/deep.png", "c/alpha.png", "c/long.png", "c/huge.jpg"]
+    {
         assert!(report.used.iter().any(|picture| picture.path == used), "{used}");
     }
     assert_eq!(report.duplicates.len(), 2);

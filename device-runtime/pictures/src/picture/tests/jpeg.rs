@@ -44,6 +44,34 @@ fn a_gap_in_the_middle_is_noticed() {
 }
 
 #[test]
+fn files_that_were_decoded_before_have_the_same_pixels_in_three_bytes_or_four() {
+    let plain = plain();
+    let without_end = plain[..plain.len() - 2].to_vec();
+    for (name, file) in [
+        ("plain", plain.clone()),
+        ("grey", grey()),
+        ("restarts", RESTARTS.into()),
+        ("progressive", PROGRESSIVE.into()),
+        ("without an end", without_end.clone()),
+        ("zeros behind it", [plain.as_slice(), &[0; 99]].concat()),
+        ("another file behind it", [plain.as_slice(), RESTARTS].concat()),
+        ("filled up and ended", [&without_end, [0xff; 9].as_slice(), &[0xd9]].concat()),
+        ("started twice", [&[0xff, 0xd8], plain.as_slice()].concat()),
+    ] {
+        let options = PictureOptions::default();
+        let Ok(first) = Picture::decode_with(&file, &options) else { panic!("{name} is refused") };
+        assert_eq!(Picture::decode_with(&file, &options.trusted(true)).unwrap(), first, "{name}");
+        let packed = Picture::decode_with(&file, &options.packed(true)).unwrap();
+        assert_eq!(Picture::decode_with(&file, &options.packed(true).trusted(true)).unwrap(), packed, "{name}");
+        let colours: Vec<u8> = match first.format {
+            PixelFormat::Rgba8 => first.bytes.as_chunks::<4>().0.iter().flat_map(|&[r, g, b, _]| [r, g, b]).collect(),
+            _ => first.bytes.clone(),
+        };
+        assert!(packed.bytes == colours && packed.format != PixelFormat::Rgba8, "{name}");
+    }
+}
+
+#[test]
 fn restart_markers_must_follow_one_another() {
     let markers: Vec<usize> = (data_at(RESTARTS)..RESTARTS.len() - 2)
         .filter(|&at| RESTARTS[at] == 0xff && (0xd0..=0xd7).contains(&RESTARTS[at + 1]))

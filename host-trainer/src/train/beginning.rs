@@ -1,0 +1,114 @@
+use super::{Best, Checkpoint, Optimiser, OptimiserState, TrainConfig, TrainError};
+use crate::data::Dataset;
+use crate::model::Parameters;
+use nestling_core::image::Preprocessing;
+use nestling_core::space::ValidatedSpace;
+use tch::{Device, Tensor};
+
+/// The images of a run.
+#[derive(Clone, Copy, Debug)]
+pub struct TrainingData<'a> {
+    /// The images to train on.
+    pub images: &'a Dataset,
+    /// The images for the curves and for search; the last `held_out` of the training images if there are none.
+    pub held_out: Option<&'a Dataset>,
+    /// How pixels become input.
+    pub preprocessing: &'a Preprocessing,
+    /// The names of the classes, if they have any.
+    pub classes: Option<&'a [String]>,
+}
+
+impl TrainingData<'_> {
+    /// Checks that these are the images and classes of a run; returns their fingerprint.
+    ///
+    /// # Errors
+    /// [`TrainError::OtherImages`], or [`TrainError::Data`] for other classes or an image that cannot be read.
+    pub fn check_run(&self, run: &Checkpoint) -> Result<String, TrainError> {
+        run.check_classes(self.classes)?;
+        let fingerprint = self.images.fingerprint()?;
+        match &run.images {
+            Some(images) if *images != fingerprint => Err(TrainError::OtherImages),
+            _ => Ok(fingerprint),
+        }
+    }
+
+    /// The images that train, and those that are held out.
+    ///
+    /// # Errors
+    /// [`TrainError`] if they are too few or do not fit the space.
+    pub fn parts(&self, config: &TrainConfig, space: &ValidatedSpace) -> Result<(Dataset, Dataset), TrainError> {
+        self.images.check_fits(space)?;
+        let (training, held_out) = match self.held_out {
+            Some(held_out) => (self.images.clone(), held_out.clone()),
+            None => self.images.hold_out(config.held_out as usize)?,
+        };
+        if training.len() < config.batch_size as usize {
+            return Err(TrainError::TooFewImages { images: training.len(), batch: config.batch_size });
+        }
+        Ok((training, held_out))
+    }
+}
+
+/// Where a run begins.
+#[derive(Clone, Debug)]
+pub enum Beginning {
+    /// At random values.
+    Random,
+    /// At trained values.
+    Weights {
+        /// The values, in the order of the layout.
+        weights: Vec<f32>,
+        /// Where they come from, for people.
+        source: String,
+    },
+    /// Where another run stopped.
+    Run(Box<Checkpoint>),
+}
+
+impl Beginning {
+    /// Where the first weights came from, if they were trained.
+    pub(super) fn source(&self) -> Option<String> {
+        match self {
+            Self::Random => None,
+            Self::Weights { source, .. } => Some(source.clone()),
+            Self::Run(run) => run.from.clone(),
+        }
+    }
+
+    /// The best epoch of a run that goes on.
+    pub(super) fn best(&self) -> Option<Best> {
+        if let Self::Run(run) = self { run.best.clone() } else { None }
+    }
+
+    pub(super) fn weights(&self, space: &ValidatedSpace, seed: u64) -> Vec<f32> {
+        match self {
+            Self::Random => Parameters::initial_values(space, seed),
+            Self::Weights { weights, .. } => weights.clone(),
+            Self::Run(run) => run.weights.clone(),
+        }
+    }
+}
+
+/// The optimiser at the beginning, the step, and the time that was spent before.
+pub(super) fn start(
+    beginning: &Beginning,
+    config: &TrainConfig,
+    parameters: &Parameters,
+    device: Device,
+) -> (Optimiser, u64, Spent) {
+    let (mask, rates) = (parameters.decay_mask(), parameters.rates(config.body_rate));
+    let Beginning::Run(run) = beginning else {
+        return (Optimiser::new(config.optimiser, parameters.flat(), mask, rates), 0, Spent::default());
+    };
+    let tensor = |values: &Vec<f32>| Tensor::from_slice(values).to_device(device);
+    let (momentum, average) = (tensor(&run.momentum), tensor(&run.average));
+    let state = OptimiserState { momentum, square: run.square.as_ref().map(tensor), average };
+    (Optimiser::restore(state, mask, rates), run.step, Spent { cpu_s: run.cpu_s, wall_s: run.wall_s })
+}
+
+/// Seconds that a run took before it was resumed.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Spent {
+    pub(super) cpu_s: f64,
+    pub(super) wall_s: f64,
+}
