@@ -20,11 +20,11 @@ pub struct PictureOptions {
     /// halved until it has no more pixels than a square of [`Picture::MAX_SQUARE`](crate::Picture::MAX_SQUARE), and it
     /// loses no end.
     pub whole: bool,
-    /// Whether colour takes three bytes a pixel and not four. A GPU reads four at once; a program on the host reads three
-    /// faster, and most files hold three.
+    /// Whether colour takes three bytes a pixel and not four. A GPU reads four at once; a program on the host reads
+    /// three faster, and most files hold three.
     pub packed: bool,
-    /// Whether these very bytes were decoded before without an error. The pixels of a JPEG file are then not counted before
-    /// they are decoded, which takes half as long as the decoding. The pixels are the same.
+    /// Whether these very bytes were decoded before without an error. The pixels of a JPEG file are then not counted
+    /// before they are decoded, which takes half as long as the decoding. The pixels are the same.
     pub trusted: bool,
 }
 

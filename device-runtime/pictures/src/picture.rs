@@ -99,8 +99,8 @@ impl Picture {
         size.map_err(in_file)?.map_err(unread)?.map_err(in_file)
     }
 
-    /// About the bytes of memory that [`Picture::decode_with`] takes beside the file, by the header of the file. `None` if
-    /// the header is faulty.
+    /// About the bytes of memory that [`Picture::decode_with`] takes beside the file, by the header of the file. `None`
+    /// if the header is faulty.
     ///
     /// ```
     /// # use nestling_pictures::{Picture, PictureOptions};

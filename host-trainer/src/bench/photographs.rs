@@ -14,7 +14,8 @@ pub const WIDTH: u32 = 4000;
 pub const HEIGHT: u32 = 3000;
 /// Of the JPEG files.
 const QUALITY: u8 = 90;
-/// Pixels between the points of a lattice of brightness, and by how much these differ: the finer, the less, as in nature.
+/// Pixels between the points of a lattice of brightness, and by how much these differ: the finer, the less, as in
+/// nature.
 const OCTAVES: [(usize, f32); 7] = [(800, 60.0), (200, 35.0), (50, 20.0), (13, 11.0), (4, 9.0), (2, 7.0), (1, 5.0)];
 /// The same of colour, which is smooth.
 const COLOUR: [(usize, f32); 2] = [(600, 30.0), (90, 10.0)];

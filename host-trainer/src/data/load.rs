@@ -84,8 +84,8 @@ impl LoadRequest {
         threads: usize,
     }
 
-    fn form(&self) -> Form {
-        let channels = if self.channels == Some(1) { 1 } else { 3 };
+    /// The form of squares of so many channels.
+    fn form(&self, channels: u32) -> Form {
         let fit = self.preprocessing.as_ref().map_or(self.fit, |known| known.fit);
         Form { side: self.side, channels, fit, background: self.background }
     }
@@ -158,11 +158,27 @@ fn open(
     request: &LoadRequest,
     progress: &dyn LoadProgress,
 ) -> Result<(Scanned, Arc<dyn Source>), DataError> {
+    // Pictures without colour are read in the same way whether one channel is asked for or found to be enough: a run
+    // that goes on has the pixels that it began with.
+    let has_colour = || -> Result<bool, DataError> {
+        let (scanned, _) = open_as(path, &request.clone().cache_bytes(0), request.form(3), &())?;
+        Ok(!scanned.report.all_grey)
+    };
+    let channels = if request.channels == Some(1) && has_colour()? { 1 } else { 3 };
+    open_as(path, request, request.form(channels), progress)
+}
+
+fn open_as(
+    path: &Path,
+    request: &LoadRequest,
+    form: Form,
+    progress: &dyn LoadProgress,
+) -> Result<(Scanned, Arc<dyn Source>), DataError> {
     let source: Arc<dyn Source> = source::open(path)?.into();
     let labels = class_names(path, &*source)?;
     check_same_classes(request.classes.as_deref(), Some(&labels))?;
     let options = BuildOptions {
-        form: request.form(),
+        form,
         folder: cache_folder(&request.cache, path),
         max_bytes: request.cache_bytes,
         threads: request.threads,
@@ -236,8 +252,8 @@ fn check_classes(labels: &[String], classes: &[u16], parts: &[Part]) -> Result<(
 
 impl Scanned {
     fn load(self, request: &LoadRequest, source: Arc<dyn Source>) -> Result<LoadedData, DataError> {
-        let is_grey = request.channels.is_none() && self.report.all_grey;
-        let channels = if is_grey { 1 } else { request.form().channels };
+        let is_grey = request.channels != Some(3) && self.report.all_grey;
+        let channels = if is_grey || request.channels == Some(1) { 1 } else { 3 };
         let own = || self.preprocessing(channels, request.fit);
         let preprocessing = request.preprocessing.clone().filter(|known| known.fits(channels)).unwrap_or_else(own);
         let fill = std::array::from_fn(|channel| {

@@ -109,6 +109,9 @@ fn pictures_without_colour_are_grey_unless_colour_is_asked_for() {
     }
     let (grey, colour) = (place.load(), load(&place.request().channels(Some(3)), &()).unwrap());
     assert_eq!((grey.training.channels, colour.training.channels), (1, 3));
+    let asked = load(&place.request().channels(Some(1)), &()).unwrap();
+    assert_eq!(asked.training.fingerprint().unwrap(), grey.training.fingerprint().unwrap());
+    assert_eq!(contents(&asked.training), contents(&grey.training));
     let threefold: Vec<u8> = grey.training.pixels(0).unwrap().into_iter().flat_map(|value| [value; 3]).collect();
     assert_eq!(colour.training.pixels(0).unwrap(), threefold);
     // One with colour: all have three channels, or luma if that is asked for.
