@@ -10,7 +10,8 @@
 //! * [`mod@calibrate`] and [`mod@evaluate`]: batch-norm statistics and accuracy of a child.
 //! * [`new_file`]: the file of a new bundle, checked and locked before work starts.
 //! * [`untrained`]: random weights, and children calibrated on noise.
-//! * [`mod@train`]: the sandwich step and the loop around it. [`mod@bench`]: its speed.
+//! * [`mod@train`]: the sandwich step and the loop around it. [`mod@bench`] and [`mod@throughput`]: its speed in CPU-seconds
+//!   and in wall time.
 //! * [`fleet`]: the latency tables of many devices in one bundle.
 //! * [`mod@search`]: the children that ship, and the whole space under a limit.
 //! * [`run_folder`]: the files of a run.
@@ -40,6 +41,7 @@ pub mod search;
 pub mod space_file;
 #[cfg(test)]
 mod synthetic;
+pub mod throughput;
 pub mod torch;
 pub mod train;
 pub mod transfer;

@@ -23,6 +23,7 @@ pub mod scan;
 pub mod search;
 mod search_under_limit;
 pub mod spaces;
+pub mod throughput;
 pub mod train;
 mod trained_run;
 

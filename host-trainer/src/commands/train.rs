@@ -169,7 +169,8 @@ fn train_epoch(trainer: &mut Trainer) -> Result<EpochReport> {
     bar.finish_and_clear();
     let probes: Vec<String> =
         report.probes.iter().map(|probe| format!("{} {:.2} %", probe.name, probe.held_out.percent())).collect();
-    say(&format!("{label}: {}, {:.0} CPU-seconds so far", probes.join(", "), report.cpu_s));
+    let gpu = report.gpu.map(|used| format!(", {used}")).unwrap_or_default();
+    say(&format!("{label}: {}, {:.0} CPU-seconds so far{gpu}", probes.join(", "), report.cpu_s));
     Ok(report)
 }
 

@@ -1,4 +1,4 @@
-use super::{Distillation, Schedule, TrainError, UpdateRule};
+use super::{Distillation, Precision, Schedule, TrainError, UpdateRule};
 use crate::data::{Augmentation, Mix, WrongSetting};
 use nestling_core::space::{SearchSpace, ValidatedSpace};
 use serde::{Deserialize, Serialize};
@@ -28,6 +28,8 @@ pub struct TrainConfig {
     pub batch_size: u32,
     /// Processor threads that share a step; each normalises over its own part of the batch. On a GPU always 1.
     pub workers: u32,
+    /// The arithmetic of the steps. Curves, search and bundles are always f32.
+    pub precision: Precision,
     /// Highest learning rate.
     pub learning_rate: f64,
     /// Factor of the learning rate for all weights but the classifier's: below 1 where they start trained.
@@ -99,6 +101,7 @@ impl Default for TrainConfig {
             epochs: 12,
             batch_size: 128,
             workers: 2,
+            precision: Precision::Auto,
             learning_rate: 0.4,
             body_rate: 1.0,
             head_epochs: 0,

@@ -9,6 +9,8 @@
 //! schedule     the learning rate
 //! optimiser    the update of the weights
 //! order        the images of an epoch
+//! precision    f32 or bf16
+//! gpu_use      memory and throughput on a GPU
 //! probes       children whose accuracy is followed
 //! resume       what may change when a run goes on
 //! trainer      the loop over epochs
@@ -19,8 +21,10 @@ mod checkpoint;
 mod config;
 mod distillation;
 mod error;
+mod gpu_use;
 mod optimiser;
 mod order;
+mod precision;
 mod probes;
 mod recipe;
 mod resume;
@@ -33,7 +37,9 @@ pub use checkpoint::{Checkpoint, CheckpointError};
 pub use config::{Balance, TrainConfig};
 pub use distillation::Distillation;
 pub use error::TrainError;
+pub use gpu_use::{GpuMeter, GpuUse};
 pub use optimiser::{Optimiser, OptimiserState, UpdateRule};
+pub use precision::Precision;
 pub use probes::Probe;
 pub use recipe::Recipe;
 pub use resume::{Change, Difference, differences};

@@ -1,8 +1,8 @@
 use super::order::order_of;
 use super::probes::{Probe, probe};
 use super::{
-    Change, Checkpoint, Lesson, Optimiser, OptimiserState, RateSchedule, TrainConfig, TrainError, UpdateRule, Workers,
-    learning_rate, resume,
+    Change, Checkpoint, GpuMeter, GpuUse, Lesson, Optimiser, OptimiserState, RateSchedule, TrainConfig, TrainError,
+    UpdateRule, Workers, learning_rate, resume,
 };
 use crate::data::Dataset;
 use crate::model::{Parameters, Resizer, values_of};
@@ -34,6 +34,9 @@ pub struct EpochReport {
     pub smallest_divergence: f64,
     /// Accuracy of the followed children.
     pub probes: Vec<Probe>,
+    /// The use of the GPU by the steps; nothing on a processor.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gpu: Option<GpuUse>,
 }
 
 /// The cost of a run.
@@ -247,6 +250,7 @@ impl Trainer {
         let epoch = self.step / self.steps_per_epoch();
         let order = order_of(&self.config, &self.data, epoch);
         let (mut biggest_loss, mut smallest_divergence, mut rate) = (0.0, 0.0, 0.0);
+        let meter = GpuMeter::start(self.parameters.flat().device());
         for indices in order.chunks_exact(self.config.batch_size as usize) {
             rate = self.learning_rate();
             let [loss, divergence] = self.step(epoch, indices, rate)?;
@@ -254,6 +258,7 @@ impl Trainer {
             smallest_divergence += divergence;
             progress(loss);
         }
+        let gpu = meter.map(|meter| meter.stop(self.steps_per_epoch() * u64::from(self.config.batch_size)));
         let probes = self.probe()?;
         let TrainSummary { cpu_s, wall_s, images, steps } = self.summary();
         let count = self.steps_per_epoch() as f64;
@@ -267,6 +272,7 @@ impl Trainer {
             biggest_loss: biggest_loss / count,
             smallest_divergence: smallest_divergence / count,
             probes,
+            gpu,
         })
     }
 
