@@ -10,7 +10,7 @@ use nestling_tests::nestling;
 use nestling_tests::pictures::{CLASSES, write_pictures};
 use nestling_train::train::Checkpoint;
 use serde_json::Value;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Output};
 
 fn succeed(command: &mut Command) -> Output {
