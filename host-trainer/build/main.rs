@@ -1,12 +1,13 @@
-//! Finds libtorch at run time, and compiles the one C++ file: the classes that autograd takes only in C++.
+//! Finds libtorch at run time, and compiles the C++ files: classes that autograd takes only in C++, and questions that
+//! tch does not ask.
 
 #[allow(dead_code)] // its `main` is for packages that name it as their script
 mod rpath;
 
 fn main() {
     rpath::print_rpath();
-    let source = "src/model/kernels/autograd.cpp";
-    println!("cargo::rerun-if-changed={source}");
+    let sources = ["src/model/kernels/autograd.cpp", "src/torch/memory.cpp"];
+    sources.iter().for_each(|source| println!("cargo::rerun-if-changed={source}"));
     let libtorch = std::env::var("LIBTORCH").unwrap_or_default();
     cc::Build::new()
         .cpp(true)
@@ -15,6 +16,6 @@ fn main() {
         .define("_GLIBCXX_USE_CXX11_ABI", "1")
         .include(format!("{libtorch}/include"))
         .include(format!("{libtorch}/include/torch/csrc/api/include"))
-        .file(source)
+        .files(sources)
         .compile("nestling_autograd");
 }

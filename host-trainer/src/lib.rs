@@ -11,7 +11,8 @@
 //! * [`classification`]: confusion matrix, precision, recall, calibration error and worst mistakes of children.
 //! * [`new_file`]: the file of a new bundle, checked and locked before work starts.
 //! * [`untrained`]: random weights, and children calibrated on noise.
-//! * [`mod@train`]: the sandwich step and the loop around it. [`mod@bench`]: its speed.
+//! * [`mod@train`]: the sandwich step and the loop around it. [`mod@bench`] and [`mod@throughput`]: its speed in CPU-seconds
+//!   and in wall time.
 //! * [`fleet`]: the latency tables of many devices in one bundle.
 //! * [`mod@search`]: the children that ship, and the whole space under a limit.
 //! * [`tensorboard`]: the curves of a run for TensorBoard.
@@ -44,6 +45,7 @@ pub mod space_file;
 #[cfg(test)]
 mod synthetic;
 pub mod tensorboard;
+pub mod throughput;
 pub mod torch;
 pub mod train;
 pub mod transfer;

@@ -6,6 +6,10 @@
 
 #![allow(unsafe_code)] // loads shared libraries and calls three functions of the NVIDIA driver; reasons at each
 
+mod memory;
+
+pub use memory::{peak_bytes, reset_peak_bytes, upload};
+
 use libloading::os::unix::{Library, RTLD_GLOBAL, RTLD_NOW};
 use std::error::Error;
 use std::ffi::{CStr, c_char, c_int, c_uint};

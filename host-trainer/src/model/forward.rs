@@ -28,7 +28,23 @@ pub fn norm_tensors(network: &Network, statistics: &Statistics, like: &Tensor) -
         .collect()
 }
 
-/// Convolution (or pool, or matrix with its bias) of a batch, gated where the layer is, before batch norm.
+/// Whether Nestling's own kernels compute: they know f32 on the processor. Everything else is libtorch's.
+fn has_own_kernels(x: &Tensor) -> bool {
+    x.device() == Device::Cpu && x.kind() == Kind::Float
+}
+
+/// The tensor in the kind of another: weights follow the activations, and their gradients come back in f32.
+fn as_kind_of(tensor: Tensor, other: &Tensor) -> Tensor {
+    if tensor.kind() == other.kind() { tensor } else { tensor.to_kind(other.kind()) }
+}
+
+/// The same values with the channels of a pixel side by side, the order that the kernels of GPUs want.
+fn channels_last(x: &Tensor) -> Tensor {
+    x.permute([0, 2, 3, 1]).contiguous().permute([0, 3, 1, 2])
+}
+
+/// Convolution (or pool, or matrix with its bias) of a batch, gated where the layer is, before batch norm. It computes in
+/// the kind of `input`.
 ///
 /// `gate` is `[count, channels, 1, 1]`.
 pub fn layer_output(layer: &Layer, parameters: &Parameters, input: &Tensor, gate: Option<&Tensor>) -> Tensor {
@@ -38,8 +54,8 @@ pub fn layer_output(layer: &Layer, parameters: &Parameters, input: &Tensor, gate
     match shape.operator {
         Operator::Pool => input.mean_dim([2i64, 3].as_slice(), true, None::<Kind>),
         Operator::Linear => {
-            let (bias, _) = parameters.scale_and_shift(layer);
-            let weight = parameters.weight(layer).flatten(1, -1);
+            let bias = as_kind_of(parameters.scale_and_shift(layer).0, input);
+            let weight = as_kind_of(parameters.weight(layer).flatten(1, -1), input);
             input.flatten(1, -1).linear(&weight, Some(&bias)).unsqueeze(-1).unsqueeze(-1)
         }
         Operator::AveragePool if shape.kernel == 1 => input.shallow_clone(),
@@ -57,11 +73,11 @@ pub fn layer_output(layer: &Layer, parameters: &Parameters, input: &Tensor, gate
             let before = i64::from(layer.padding);
             let below = needed(shape.input.height, shape.output.height);
             let right = needed(shape.input.width, shape.output.width);
-            let weight = parameters.weight(layer);
+            let weight = as_kind_of(parameters.weight(layer), input);
             let is_uneven = below > before || right > before;
             let padded = is_uneven.then(|| input.constant_pad_nd([before, right, before, below]));
             let (input, padding) = padded.as_ref().map_or((input, before), |padded| (padded, 0));
-            if groups > 1 && input.device() == Device::Cpu && shape.kernel > 1 {
+            if groups > 1 && has_own_kernels(input) && shape.kernel > 1 {
                 depthwise(input, &weight, shape.stride, padding)
             } else {
                 input.conv2d(&weight, None::<&Tensor>, stride, padding, 1, groups)
@@ -95,9 +111,11 @@ pub struct Regularisation {
 }
 
 /// Runs a child on a batch of normalised images `[count, channels, resolution, resolution]`; returns logits
-/// `[count, classes]`.
+/// `[count, classes]` in f32.
 ///
-/// The child is an argument, never a hidden state of the model.
+/// The child is an argument, never a hidden state of the model. So is the precision: convolutions and matrices compute
+/// in the kind of `images`, with weights that are rounded to it for this pass. Batch norm keeps its parameters and its
+/// sums in f32, as automatic mixed precision does.
 pub fn forward(
     network: &Network,
     parameters: &Parameters,
@@ -106,23 +124,26 @@ pub fn forward(
     regularisation: Option<&Regularisation>,
 ) -> Tensor {
     let mut outputs: Vec<Tensor> = Vec::with_capacity(network.layers.len());
+    // libtorch keeps this order through every layer.
+    let ordered = (!has_own_kernels(images)).then(|| channels_last(images));
+    let images = ordered.as_ref().unwrap_or(images);
     let mut normalised = 0;
     let mut depth = regularisation.map(|of| of.depth.iter()).unwrap_or_default();
     for (index, layer) in network.layers.iter().enumerate() {
         let input = layer.input.map_or(images, |from| &outputs[from]);
         let kept = layer.residual.and_then(|_| depth.next());
         let mask = regularisation.and_then(|of| of.dropout.as_ref()).filter(|_| index + 1 == network.layers.len());
-        let dropped = mask.map(|mask| input.flatten(1, -1) * mask);
+        let dropped = mask.map(|mask| as_kind_of(input.flatten(1, -1) * mask, input));
         let gate = layer.gate.map(|from| &outputs[from]);
         let mut x = layer_output(layer, parameters, dropped.as_ref().unwrap_or(input), gate);
         if let Some(epsilon) = layer.norm_epsilon {
             let (gamma, beta) = parameters.scale_and_shift(layer);
-            if layer.shape.operator == Operator::Dense && x.device() == Device::Cpu {
+            if layer.shape.operator == Operator::Dense && has_own_kernels(&x) {
                 // The processor's kernels want channels last; autograd and every later layer keep that order.
-                x = x.permute([0, 2, 3, 1]).contiguous().permute([0, 3, 1, 2]);
+                x = channels_last(&x);
             }
             let (means, variances) = match norm {
-                Norm::Batch if x.device() == Device::Cpu && kept.is_none() => {
+                Norm::Batch if has_own_kernels(&x) && kept.is_none() => {
                     let beta = beta.unwrap_or_else(|| gamma.zeros_like());
                     let residual = layer.residual.map(|index| &outputs[index]);
                     outputs.push(fused_norm(&x, &gamma, &beta, residual, layer.shape.activation, epsilon));
@@ -154,7 +175,7 @@ pub fn forward(
         }
         outputs.push(activate(x, layer.shape.activation));
     }
-    outputs.pop().map_or_else(|| images.shallow_clone(), |logits| logits.flatten(1, -1))
+    outputs.pop().map_or_else(|| images.shallow_clone(), |logits| logits.flatten(1, -1).to_kind(Kind::Float))
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
 use crate::data::{DataError, Dataset};
+use crate::torch::upload;
 use nestling_core::image::{Preprocessing, triangle_taps};
 use nestling_core::space::SearchSpace;
 use std::collections::BTreeMap;
@@ -60,7 +61,7 @@ impl Resizer {
     /// Images of `side * side` pixels, one after the other, as `[count, channels, side, side]`, not yet normalised.
     pub fn upload(&self, pixels: &[u8]) -> Tensor {
         let (side, channels) = (i64::from(self.side), self.normalisation[0].size()[1]);
-        let images = Tensor::from_slice(pixels).to_device(self.device).view([-1, side, side, channels]);
+        let images = upload(&Tensor::from_slice(pixels), self.device).view([-1, side, side, channels]);
         images.permute([0, 3, 1, 2]).to_kind(Kind::Float).contiguous()
     }
 

@@ -156,6 +156,7 @@ fn epoch(search: &SearchReport, epoch: u32) -> EpochReport {
             probe("middle", middle, 0.924),
             probe("biggest", space.biggest(), 0.935),
         ],
+        gpu: None,
     }
 }
 

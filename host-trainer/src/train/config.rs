@@ -1,4 +1,4 @@
-use super::{Distillation, Schedule, TrainError, UpdateRule};
+use super::{Distillation, Precision, Schedule, TrainError, UpdateRule};
 use crate::data::{Augmentation, Mix, WrongSetting};
 use nestling_core::space::{SearchSpace, ValidatedSpace};
 use serde::{Deserialize, Serialize};
@@ -31,6 +31,8 @@ pub struct TrainConfig {
     /// Epochs without a better mean accuracy of the biggest and the smallest followed child after which the run ends; 0
     /// never ends it early. With a number above 0 the weights of the best epoch ship, the first of equal ones.
     pub patience: u32,
+    /// The arithmetic of the steps. Curves, search and bundles are always f32.
+    pub precision: Precision,
     /// Highest learning rate.
     pub learning_rate: f64,
     /// Factor of the learning rate for all weights but the classifier's: below 1 where they start trained.
@@ -103,6 +105,7 @@ impl Default for TrainConfig {
             patience: 0,
             batch_size: 128,
             workers: 2,
+            precision: Precision::Auto,
             learning_rate: 0.4,
             body_rate: 1.0,
             head_epochs: 0,

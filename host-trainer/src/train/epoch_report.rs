@@ -1,4 +1,4 @@
-use super::Probe;
+use super::{GpuUse, Probe};
 use serde::{Deserialize, Serialize};
 
 /// The report of one epoch: a line of `train.jsonl`.
@@ -31,13 +31,17 @@ pub struct EpochReport {
     pub waiting_share: f64,
     /// Accuracy of the followed children.
     pub probes: Vec<Probe>,
+    /// The use of the GPU by the steps; nothing on a processor.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gpu: Option<GpuUse>,
 }
 
 impl EpochReport {
     /// The speed of loader and step, for people.
     pub fn speed(&self) -> String {
+        let gpu = self.gpu.map(|used| format!(", {used}")).unwrap_or_default();
         format!(
-            "step {:.0} images/s, loader {:.0}, {:.1} % of the time waited for images",
+            "step {:.0} images/s, loader {:.0}, {:.1} % of the time waited for images{gpu}",
             self.step_images_per_s,
             self.loader_images_per_s,
             100.0 * self.waiting_share

@@ -10,6 +10,8 @@
 //! schedule     the learning rate
 //! optimiser    the update of the weights
 //! order        the images of an epoch
+//! precision    f32 or bf16
+//! gpu_use      memory and throughput on a GPU
 //! probes       children whose accuracy is followed
 //! patience     when a run ends early
 //! resume       what may change when a run goes on
@@ -26,10 +28,12 @@ mod config;
 mod distillation;
 mod epoch_report;
 mod error;
+mod gpu_use;
 mod loader;
 mod optimiser;
 mod order;
 mod patience;
+mod precision;
 mod probes;
 mod recipe;
 mod resume;
@@ -45,9 +49,11 @@ pub use config::{Balance, TrainConfig};
 pub use distillation::Distillation;
 pub use epoch_report::{EpochReport, TrainSummary};
 pub use error::TrainError;
+pub use gpu_use::{GpuMeter, GpuUse};
 pub use loader::{Batches, LoadedBatch, Loader, LoaderRates, Views};
 pub use optimiser::{Optimiser, OptimiserState, UpdateRule};
 pub use patience::{Best, mean_accuracy};
+pub use precision::Precision;
 pub use probes::Probe;
 pub use recipe::Recipe;
 pub use resume::{Change, Difference, differences};

@@ -2,7 +2,7 @@
 
 use super::Distillation;
 use super::TrainConfig;
-use crate::model::{Norm, Parameters, Regularisation, Resizer, forward, layer_output};
+use crate::model::{Norm, Parameters, Regularisation, Resizer, forward, layer_output, values_of};
 use crate::random::{Purpose, generator};
 use nestling_core::space::{Network, SpaceError, ValidatedSpace};
 use rand::RngExt;
@@ -32,12 +32,15 @@ pub struct StepOptions<'a> {
     pub distillation: Distillation,
     /// Factor of each gradient: this worker's share of the whole batch.
     pub share: f64,
+    /// The kind that convolutions compute in: [`Precision::kind`](super::Precision::kind).
+    pub kind: Kind,
 }
 
 impl Default for StepOptions<'_> {
-    /// The whole batch, as BigNAS has it, without smoothing.
+    /// The whole batch, as BigNAS has it, without smoothing, in f32.
     fn default() -> Self {
-        Self { label_smoothing: 0.0, class_weights: None, distillation: Distillation::default(), share: 1.0 }
+        let distillation = Distillation::default();
+        Self { label_smoothing: 0.0, class_weights: None, distillation, share: 1.0, kind: Kind::Float }
     }
 }
 
@@ -58,7 +61,8 @@ pub fn step_children(space: &ValidatedSpace, seed: u64, step: u64, random: u32) 
 
 /// Adds the gradients of all `children` to `parameters`; the caller updates the weights once afterwards.
 ///
-/// Returns the loss of each child: cross entropy for the first and biggest, KL divergence from it for the others.
+/// Returns the loss of each child: cross entropy for the first and biggest, KL divergence from it for the others. They
+/// are read once, after the last child, so that the host never makes a GPU wait within the step.
 pub fn sandwich_step(
     parameters: &Parameters,
     children: &[Network],
@@ -69,7 +73,7 @@ pub fn sandwich_step(
     let [biggest, others @ ..] = children else { return Vec::new() };
     // Every child sees the same images at its own resolution, normalised by the statistics of this batch.
     let logits_of = |network: &Network, regularisation: Option<&Regularisation>| {
-        let images = resizer.resize(&batch.images, network.child.resolution);
+        let images = resizer.resize(&batch.images, network.child.resolution).to_kind(options.kind);
         forward(network, parameters, &images, Norm::Batch, regularisation)
     };
 
@@ -78,7 +82,7 @@ pub fn sandwich_step(
     let logits = logits_of(biggest, Some(&batch.regularisation));
     let loss = cross_entropy(&logits, batch, options);
     (&loss * options.share).backward();
-    let mut losses = vec![loss.double_value(&[])];
+    let mut losses = vec![loss.detach()];
 
     // Inplace distillation: its answers in this very step are the soft labels of all other children.
     let soft_labels = logits.detach().softmax(-1, Kind::Float);
@@ -90,6 +94,8 @@ pub fn sandwich_step(
         (&loss * options.share).backward();
         losses.push(divergence(&soft_labels, &logits.detach()));
     }
+    let mut losses = values_of(&Tensor::stack(&losses, 0)).into_iter().map(f64::from).collect::<Vec<_>>();
+    losses[1..].iter_mut().for_each(|sum| *sum /= soft_labels.size()[0] as f64);
     losses
 }
 
@@ -105,7 +111,7 @@ pub fn head_step(
     let mut body = biggest.clone();
     let Some(classifier) = body.layers.pop() else { return Vec::new() };
     let features = no_grad(|| {
-        let images = resizer.resize(&batch.images, biggest.child.resolution);
+        let images = resizer.resize(&batch.images, biggest.child.resolution).to_kind(options.kind);
         forward(&body, parameters, &images, Norm::Batch, None)
     });
     let features = features.unsqueeze(-1).unsqueeze(-1);
@@ -127,10 +133,10 @@ fn cross_entropy(logits: &Tensor, batch: &Batch, options: StepOptions<'_>) -> Te
     }
 }
 
-/// Mean KL divergence of a child's answers from the soft labels.
-fn divergence(soft_labels: &Tensor, logits: &Tensor) -> f64 {
+/// KL divergence of a child's answers from the soft labels, summed over the images, as a scalar on their device.
+fn divergence(soft_labels: &Tensor, logits: &Tensor) -> Tensor {
     let ratio = soft_labels.clamp_min(1e-12).log() - logits.log_softmax(-1, Kind::Float);
-    (soft_labels * ratio).sum(Kind::Float).double_value(&[]) / soft_labels.size()[0] as f64
+    (soft_labels * ratio).sum(Kind::Float)
 }
 
 /// Dropout and stochastic depth of the biggest child in the step of a worker, for `count` images.

@@ -2,9 +2,9 @@ use super::beginning::{Spent, start};
 use super::order::order_of;
 use super::probes::{Probe, probe};
 use super::{
-    Batches, Beginning, Best, Change, Checkpoint, EpochReport, Lesson, LoadedBatch, Loader, Optimiser, OptimiserState,
-    RateSchedule, StepReport, TrainConfig, TrainError, TrainSummary, TrainingData, UpdateRule, Workers, learning_rate,
-    mean_accuracy, resume,
+    Batches, Beginning, Best, Change, Checkpoint, EpochReport, GpuMeter, Lesson, LoadedBatch, Loader, Optimiser,
+    OptimiserState, RateSchedule, StepReport, TrainConfig, TrainError, TrainSummary, TrainingData, UpdateRule, Workers,
+    learning_rate, mean_accuracy, resume,
 };
 use crate::data::Dataset;
 use crate::model::{Parameters, Resizer, values_of};
@@ -133,6 +133,7 @@ impl Trainer {
     pub fn epoch(&mut self, mut progress: impl FnMut(&StepReport)) -> Result<EpochReport, TrainError> {
         let epoch = self.step / self.steps_per_epoch();
         let (mut biggest_loss, mut smallest_divergence, mut rate) = (0.0, 0.0, 0.0);
+        let meter = GpuMeter::start(self.parameters.flat().device());
         let mut batches = self.batches(epoch);
         while let Some(batch) = batches.next().transpose()? {
             rate = self.learning_rate();
@@ -144,6 +145,7 @@ impl Trainer {
         }
         let rates = batches.rates();
         drop(batches);
+        let gpu = meter.map(|meter| meter.stop(self.steps_per_epoch() * u64::from(self.config.batch_size)));
         let probes = self.probe()?;
         self.judge(epoch as u32 + 1, &probes);
         let TrainSummary { cpu_s, wall_s, images, steps } = self.summary();
@@ -161,6 +163,7 @@ impl Trainer {
             step_images_per_s: rates.step_images_per_s,
             waiting_share: rates.waiting_share,
             probes,
+            gpu,
         })
     }
 

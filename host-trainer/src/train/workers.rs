@@ -236,6 +236,7 @@ impl Worker {
             class_weights: self.class_weights.as_ref(),
             distillation: self.config.distillation,
             share: 1.0 / f64::from(self.config.workers),
+            kind: self.config.precision.kind(self.device),
         };
         self.parameters.zero_gradient();
         let losses = match &order.lesson {

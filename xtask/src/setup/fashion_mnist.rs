@@ -9,7 +9,8 @@ pub const PACKAGE: &str = "dataset-fashion-mnist";
 /// The folder into which that package puts the files, and in which the trainer looks for them.
 const FOLDER: &str = "/usr/share/datasets/fashion-mnist";
 
-const FILES: [&str; 4] = [
+/// The four files.
+pub const FILES: [&str; 4] = [
     "train-images-idx3-ubyte.gz",
     "train-labels-idx1-ubyte.gz",
     "t10k-images-idx3-ubyte.gz",

@@ -80,7 +80,8 @@ fn folder(kind: &str) -> PathBuf {
     workspace::target().join(format!("torch-{VERSION}-{kind}"))
 }
 
-fn has_nvidia_driver() -> bool {
+/// Whether the machine has an NVIDIA GPU with its driver.
+pub fn has_nvidia_driver() -> bool {
     Path::new("/proc/driver/nvidia/version").exists() || process::answer("nvidia-smi", &["-L"]).is_some()
 }
 

@@ -12,12 +12,16 @@ mod pip;
 mod vulkan;
 mod whole_folder;
 
+use crate::workspace;
 use anyhow::Result;
+use std::path::PathBuf;
 
 pub use environments::{Peers, has_torch_python, onnx as onnx_python, peers, torch_python};
+pub use fashion_mnist::FILES as DATASET_FILES;
+pub use libtorch::has_nvidia_driver;
 pub use openclipart::ensure as openclipart;
 pub use photo::{Photo, ensure as photo};
-pub use vulkan::{has_only_lavapipe, swiftshader};
+pub use vulkan::{has_only_lavapipe, loader as vulkan_loader, swiftshader};
 
 /// Flags of `cargo xtask setup`.
 #[derive(clap::Args, Default)]
@@ -69,5 +73,16 @@ pub fn web_compiler() -> Result<()> {
 
 /// Returns the path of one of Fashion-MNIST's four files.
 pub fn dataset_file(name: &str) -> Result<String> {
-    Ok(fashion_mnist::require()?.join(format!("{name}.gz")).to_string_lossy().into_owned())
+    Ok(dataset_path(&format!("{name}.gz"))?.to_string_lossy().into_owned())
+}
+
+/// Returns the path of one of [`DATASET_FILES`].
+pub fn dataset_path(name: &str) -> Result<PathBuf> {
+    Ok(fashion_mnist::require()?.join(name))
+}
+
+/// Returns the folder of `libtorch_cpu.so`.
+pub fn libtorch_folder() -> PathBuf {
+    let own = std::env::var_os("LIBTORCH").map(PathBuf::from);
+    own.unwrap_or_else(|| workspace::target().join("libtorch")).join("lib")
 }

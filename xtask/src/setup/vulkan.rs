@@ -27,7 +27,7 @@ pub fn find() -> Option<String> {
         return Some("not needed on this system".to_owned());
     }
     let drivers = drivers();
-    (has_loader() && !drivers.is_empty()).then(|| format!("drivers: {}", drivers.join(", ")))
+    (loader().is_some() && !drivers.is_empty()).then(|| format!("drivers: {}", drivers.join(", ")))
 }
 
 /// Returns the names of the drivers, or an error that says how to install one.
@@ -63,12 +63,17 @@ pub fn swiftshader() -> Option<PathBuf> {
     })
 }
 
-fn has_loader() -> bool {
+/// Returns the path of the loader.
+pub fn loader() -> Option<PathBuf> {
     const LOADER: &str = "libvulkan.so.1";
     let folders = std::env::var_os("LD_LIBRARY_PATH").unwrap_or_default();
-    // By its path, which an ordinary user's PATH often lacks.
-    std::env::split_paths(&folders).any(|folder| folder.join(LOADER).exists())
-        || process::answer("/sbin/ldconfig", &["-p"]).is_some_and(|list| list.contains(LOADER))
+    let named = std::env::split_paths(&folders).map(|folder| folder.join(LOADER)).find(|path| path.exists());
+    named.or_else(|| {
+        // By its path, which an ordinary user's PATH often lacks.
+        let list = process::answer("/sbin/ldconfig", &["-p"])?;
+        let line = list.lines().find(|line| line.trim_start().starts_with(LOADER))?;
+        line.split(" => ").nth(1).map(|path| PathBuf::from(path.trim()))
+    })
 }
 
 fn drivers() -> Vec<String> {
