@@ -60,8 +60,9 @@ fn a_few_steps_in_bf16_have_the_losses_of_f32() {
         let largest = apart.iter().copied().fold(0.0, f64::max);
         assert!(largest < LOSS_BOUND, "{}: {apart:?} between {exact:?} and {rounded:?}", space.name);
         assert!(largest > 1e-6, "{}: bf16 computed in f32", space.name);
-        // The steps are worth something: the loss falls in both.
-        assert!(exact[4] < exact[0] - 0.1 && rounded[4] < rounded[0] - 0.1, "{exact:?} {rounded:?}");
+        // The steps change the loss by far more than rounding does.
+        let fell = [&exact, &rounded].map(|losses| losses[0] - losses[4]);
+        assert!(fell.iter().all(|fell| *fell > 10.0 * largest), "{exact:?} {rounded:?}");
         // Weights are f32, and so are their gradients, which point where those of f32 do.
         assert_eq!(gradient.kind(), Kind::Float);
         let [product, own, other] =
