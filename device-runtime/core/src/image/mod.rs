@@ -1,8 +1,7 @@
 //! From an 8-bit image to the normalised tensor that a child reads: the one definition, followed by the GPU kernel and
 //! by the trainer.
 //!
-//! 1. The image is turned and mirrored as its [`Orientation`] says. The part of it is taken that [`Preprocessing`]
-//! says:
+//! 1. The image is turned and mirrored as its [`Orientation`] says. The part of it is taken that [`Preprocessing`] says:
 //!    the centred square, or all of it. A camera frame's samples become red, green and blue, a pixel at a time.
 //! 2. It is resized with a triangle filter whose support grows with the scale (antialiased bilinear, half-pixel
 //!    centres), along rows and columns separately: to the child's resolution, or to the part of it that [`Fit::Pad`]
