@@ -7,9 +7,9 @@
 //! and it feeds each layer from layers whose statistics are not the ones that ship.
 
 use crate::data::{DataError, Dataset};
-use crate::model::{Parameters, Resizer, layer_output, values_of};
+use crate::model::{Parameters, Resizer, activate, images_at_once, layer_output, values_of};
 use nestling_core::space::{CalibratedChild, Layer, Network, SpaceError, Statistics};
-use tch::{Kind, Tensor, no_grad};
+use tch::{Device, Kind, Tensor, no_grad};
 
 /// The reason why a child cannot be calibrated or evaluated.
 #[derive(Debug, thiserror::Error)]
@@ -32,9 +32,13 @@ impl CalibrateError {
     }
 }
 
-/// Calibrates a child over all of `images`, `batch` at a time.
+/// Most bytes of a layer's outputs over all images that are kept; larger ones are computed again for each reader.
+const MAX_KEPT_BYTES: usize = 256 << 20;
+
+/// Calibrates a child over all of `images`, at most `batch` at a time.
 ///
-/// Holds the activations of all images that a later layer still reads.
+/// Holds the inputs, and the outputs of a layer where those of all images are at most 256 MiB and a later layer reads
+/// them.
 ///
 /// # Errors
 /// [`SpaceError::Statistics`] if the weights are so broken that a mean or variance is not finite; [`DataError`] if an
@@ -47,6 +51,7 @@ pub fn calibrate(
     batch: usize,
 ) -> Result<CalibratedChild, CalibrateError> {
     no_grad(|| {
+        let batch = images_at_once(network, batch);
         let parts = resizer.inputs(images, network.child.resolution, batch).collect::<Result<_, _>>()?;
         Ok(calibrate_tensors(network, parameters, parts)?)
     })
@@ -61,62 +66,198 @@ pub fn calibrate_tensors(
     parameters: &Parameters,
     images: Vec<Tensor>,
 ) -> Result<CalibratedChild, SpaceError> {
+    calibrate_within(MAX_KEPT_BYTES, network, parameters, images)
+}
+
+fn calibrate_within(
+    max_kept_bytes: usize,
+    network: &Network,
+    parameters: &Parameters,
+    images: Vec<Tensor>,
+) -> Result<CalibratedChild, SpaceError> {
     no_grad(|| {
         let mut statistics = Statistics { means: Vec::new(), variances: Vec::new() };
-        let last_readers = network.last_readers();
+        let mut layers = Layers::new(max_kept_bytes, network, parameters, images);
         let last_normalised = network.layers.iter().rposition(Layer::is_normalised);
-        // The output of every layer, one tensor a part; empty when no later layer reads it.
-        let mut outputs: Vec<Vec<Tensor>> = Vec::with_capacity(network.layers.len());
-        for (index, layer) in network.layers.iter().enumerate().take(last_normalised.map_or(0, |last| last + 1)) {
-            let inputs = layer.input.map_or(&images, |from| &outputs[from]);
-            let mut values: Vec<Tensor> = (inputs.iter().enumerate())
-                .map(|(part, input)| {
-                    layer_output(layer, parameters, input, layer.gate.map(|from| &outputs[from][part]))
-                })
-                .collect();
-            if let Some(epsilon) = layer.norm_epsilon {
-                let (means, variances) = moments(&values);
-                normalise(layer, parameters, [&means, &variances], f64::from(epsilon), &mut values);
+        for index in 0..last_normalised.map_or(0, |last| last + 1) {
+            if let Some((means, variances)) = layers.advance(index) {
                 statistics.means.extend(values_of(&means));
                 statistics.variances.extend(values_of(&variances));
-            }
-            for (part, value) in values.iter_mut().enumerate() {
-                if let Some(from) = layer.residual {
-                    *value += &outputs[from][part];
-                }
-                *value = crate::model::activate(value.shallow_clone(), layer.shape.activation);
-            }
-            outputs.push(values);
-            for (from, output) in outputs.iter_mut().enumerate() {
-                if last_readers[from] <= index && from != index {
-                    output.clear();
-                }
             }
         }
         CalibratedChild::new(network, statistics)
     })
 }
 
-/// Batch norm of all parts by given statistics.
-fn normalise(layer: &Layer, parameters: &Parameters, statistics: [&Tensor; 2], epsilon: f64, parts: &mut [Tensor]) {
-    let (gamma, beta) = parameters.scale_and_shift(layer);
-    let [means, variances] = statistics.map(Some);
-    for part in parts {
-        *part = part.batch_norm(Some(&gamma), beta.as_ref(), means, variances, false, 0.0, epsilon, false);
+/// The layers whose statistics are known, and the outputs that are kept.
+struct Layers<'a> {
+    network: &'a Network,
+    parameters: &'a Parameters,
+    images: Vec<Tensor>,
+    /// Mean and variance of each layer that is normalised.
+    norms: Vec<Option<(Tensor, Tensor)>>,
+    /// Whether the outputs of a layer are kept.
+    is_kept: Vec<bool>,
+    /// The last layer whose statistics need the outputs of a layer, those that compute others again included.
+    last_readers: Vec<usize>,
+    /// The kept outputs, one tensor a part; empty when no later layer reads them.
+    outputs: Vec<Vec<Tensor>>,
+}
+
+impl<'a> Layers<'a> {
+    fn new(max_kept_bytes: usize, network: &'a Network, parameters: &'a Parameters, images: Vec<Tensor>) -> Self {
+        let count: i64 = images.iter().map(|part| part.size()[0]).sum();
+        let bytes = |layer: &Layer| 4 * layer.shape.output.len() * count as usize;
+        let is_kept: Vec<bool> = network.layers.iter().map(|layer| bytes(layer) <= max_kept_bytes).collect();
+        let mut last_readers: Vec<usize> = (0..network.layers.len()).collect();
+        for (index, layer) in network.layers.iter().enumerate().rev() {
+            let until = if is_kept[index] { index } else { last_readers[index] };
+            for from in [layer.input, layer.gate, layer.residual].into_iter().flatten() {
+                last_readers[from] = last_readers[from].max(until);
+            }
+        }
+        let norms = network.layers.iter().map(|_| None).collect();
+        Self { network, parameters, images, norms, is_kept, last_readers, outputs: Vec::new() }
+    }
+
+    /// The next layer: its statistics, if it is normalised, and its outputs, if they are kept.
+    fn advance(&mut self, index: usize) -> Option<(Tensor, Tensor)> {
+        let parts = 0..self.images.len();
+        let mut raw: Vec<Tensor> = Vec::new();
+        if self.network.layers[index].is_normalised() {
+            let mut moments = Moments::default();
+            for part in parts.clone() {
+                let value = self.raw(index, part);
+                moments.add(&value);
+                raw.extend(self.is_kept[index].then_some(value));
+            }
+            self.norms[index] = Some(moments.mean_and_variance());
+        } else if self.is_kept[index] {
+            raw = parts.map(|part| self.raw(index, part)).collect();
+        }
+        let finished = raw.into_iter().enumerate().map(|(part, value)| self.finish(index, part, value)).collect();
+        self.outputs.push(finished);
+        for (from, outputs) in self.outputs.iter_mut().enumerate() {
+            if self.last_readers[from] <= index {
+                outputs.clear();
+            }
+        }
+        self.norms[index].as_ref().map(|(mean, variance)| (mean.shallow_clone(), variance.shallow_clone()))
+    }
+
+    /// A layer's values of one part before batch norm.
+    fn raw(&self, index: usize, part: usize) -> Tensor {
+        let layer = &self.network.layers[index];
+        let input = layer.input.map_or_else(|| self.images[part].shallow_clone(), |from| self.output(from, part));
+        let gate = layer.gate.map(|from| self.output(from, part));
+        layer_output(layer, self.parameters, &input, gate.as_ref())
+    }
+
+    /// A layer's outputs of one part.
+    fn output(&self, index: usize, part: usize) -> Tensor {
+        match self.outputs[index].get(part) {
+            Some(kept) => kept.shallow_clone(),
+            None => self.finish(index, part, self.raw(index, part)),
+        }
+    }
+
+    /// Batch norm, sum and activation.
+    fn finish(&self, index: usize, part: usize, raw: Tensor) -> Tensor {
+        let layer = &self.network.layers[index];
+        let mut value = raw;
+        if let (Some((means, variances)), Some(epsilon)) = (&self.norms[index], layer.norm_epsilon) {
+            let (gamma, beta) = self.parameters.scale_and_shift(layer);
+            let (means, variances, epsilon) = (Some(means), Some(variances), f64::from(epsilon));
+            value = value.batch_norm(Some(&gamma), beta.as_ref(), means, variances, false, 0.0, epsilon, false);
+        }
+        if let Some(from) = layer.residual {
+            value += self.output(from, part);
+        }
+        activate(value, layer.shape.activation)
     }
 }
 
-/// Mean and biased variance of each channel over all parts, accumulated in f64, the variance around the final mean.
-fn moments(parts: &[Tensor]) -> (Tensor, Tensor) {
-    let count: i64 = parts.iter().map(|part| part.size()[0] * part.size()[2] * part.size()[3]).sum();
-    let over = [0i64, 2, 3];
-    let total = |term: &dyn Fn(&Tensor) -> Tensor| {
-        let sum: Tensor =
-            parts.iter().map(|part| term(part).sum_dim_intlist(over.as_slice(), true, Kind::Double)).sum();
-        sum / count as f64
-    };
-    let mean = total(&Tensor::shallow_clone);
-    let variance = total(&|part| (part.to_kind(Kind::Double) - &mean).square());
-    let flat = |tensor: Tensor| tensor.reshape([-1]).to_kind(Kind::Float);
-    (flat(mean), flat(variance))
+/// Mean and variance of each channel over parts, accumulated in f64 (Chan, Golub and LeVeque, 1979).
+#[derive(Default)]
+struct Moments {
+    count: i64,
+    /// Mean, and sum of squares around it, `[1, channels, 1, 1]`.
+    sums: Option<(Tensor, Tensor)>,
+}
+
+impl Moments {
+    fn add(&mut self, part: &Tensor) {
+        let part = part.to_kind(Kind::Double);
+        let count = part.size()[0] * part.size()[2] * part.size()[3];
+        let over = [0i64, 2, 3];
+        let mean = part.mean_dim(over.as_slice(), true, Kind::Double);
+        let squares = (part - &mean).square().sum_dim_intlist(over.as_slice(), true, Kind::Double);
+        let total = self.count + count;
+        self.sums = Some(match self.sums.take() {
+            None => (mean, squares),
+            Some((old_mean, old_squares)) => {
+                let apart = mean - &old_mean;
+                let share = count as f64 / total as f64;
+                let between = apart.square() * (self.count as f64 * share);
+                (old_mean + apart * share, old_squares + squares + between)
+            }
+        });
+        self.count = total;
+    }
+
+    /// Mean and biased variance, `[channels]`; none of no parts.
+    fn mean_and_variance(self) -> (Tensor, Tensor) {
+        let flat = |tensor: Tensor| tensor.reshape([-1]).to_kind(Kind::Float);
+        let empty =
+            || (Tensor::zeros([0], (Kind::Double, Device::Cpu)), Tensor::zeros([0], (Kind::Double, Device::Cpu)));
+        let (mean, squares) = self.sums.unwrap_or_else(empty);
+        (flat(mean), flat(squares / self.count as f64))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nestling_core::space::SearchSpace;
+
+    /// With a skip, squeeze-and-excite and an odd number of images.
+    #[test]
+    fn outputs_that_are_computed_again_give_the_same_statistics() {
+        crate::torch::initialise();
+        for space in [SearchSpace::fashion(), SearchSpace::table1()] {
+            let space = space.validated().unwrap();
+            let network = space.lower(&space.smallest()).unwrap();
+            let parameters = Parameters::from_values(&space, &Parameters::initial_values(&space, 5), Device::Cpu);
+            let side = i64::from(network.child.resolution);
+            let channels = i64::from(space.input_channels);
+            let images = || -> Vec<Tensor> {
+                tch::manual_seed(3);
+                [2, 1].map(|count| Tensor::randn([count, channels, side, side], (Kind::Float, Device::Cpu))).into()
+            };
+            let kept = calibrate_within(usize::MAX, &network, &parameters, images()).unwrap();
+            let largest = network.layers.iter().map(|layer| 12 * layer.shape.output.len()).max().unwrap();
+            for limit in [0, largest / 4] {
+                let again = calibrate_within(limit, &network, &parameters, images()).unwrap();
+                assert_eq!(again.statistics(), kept.statistics(), "at most {limit} bytes kept");
+            }
+        }
+    }
+
+    #[test]
+    fn moments_do_not_depend_on_the_parts() {
+        crate::torch::initialise();
+        tch::manual_seed(4);
+        let values = Tensor::randn([7, 3, 5, 4], (Kind::Float, Device::Cpu)) * 2.0 + 100.0;
+        let mut whole = Moments::default();
+        whole.add(&values);
+        let mut parts = Moments::default();
+        values.split_with_sizes([1, 4, 2].as_slice(), 0).iter().for_each(|part| parts.add(part));
+        let ((mean, variance), (mean_of_parts, variance_of_parts)) =
+            (whole.mean_and_variance(), parts.mean_and_variance());
+        let plain = values.to_kind(Kind::Double).permute([1, 0, 2, 3]).reshape([3, -1]);
+        let expected = plain.var_dim([1i64].as_slice(), false, false);
+        let apart = |left: &Tensor, right: &Tensor| (left - right).abs().max().double_value(&[]);
+        assert!(apart(&mean, &mean_of_parts) < 1e-4 && apart(&variance, &variance_of_parts) < 1e-6);
+        assert!(apart(&variance.to_kind(Kind::Double), &expected) < 1e-6);
+    }
 }

@@ -1,13 +1,13 @@
 //! Accuracy, answers and logits of a calibrated child.
 
 use crate::data::{DataError, Dataset};
-use crate::model::{Norm, Parameters, Resizer, forward, norm_tensors};
+use crate::model::{Norm, Parameters, Resizer, forward, images_at_once, norm_tensors};
 use nestling_core::metrics::Top1;
 use nestling_core::space::{CalibratedChild, Network};
 use tch::kind::Element;
 use tch::{Kind, Tensor, no_grad};
 
-/// Logits of all `images`, `[count][classes]`, `batch` images at a time.
+/// Logits of all `images`, `[count][classes]`, at most `batch` images at a time.
 ///
 /// # Errors
 /// [`DataError`] if an image cannot be read.
@@ -21,6 +21,7 @@ pub fn logits(
 ) -> Result<Tensor, DataError> {
     no_grad(|| {
         let statistics = norm_tensors(network, calibrated.statistics(), parameters.flat());
+        let batch = images_at_once(network, batch);
         let parts: Vec<Tensor> = (resizer.inputs(images, network.child.resolution, batch))
             .map(|input| Ok(forward(network, parameters, &input?, Norm::Calibrated(&statistics), None)))
             .collect::<Result<_, DataError>>()?;

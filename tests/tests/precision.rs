@@ -81,7 +81,7 @@ fn a_run_in_bf16_learns_and_is_repeatable() {
         let (images, held_out) = (made_up_images(320, 1), made_up_images(64, 2));
         let preprocessing = preprocessing();
         let data =
-            TrainingData { images: &images, held_out: Some(&held_out), preprocessing: &preprocessing, classes: &[] };
+            TrainingData { images: &images, held_out: Some(&held_out), preprocessing: &preprocessing, classes: None };
         let mut trainer = Trainer::new(config, Beginning::Random, &data, device).unwrap();
         let report = trainer.epoch(|_| {}).unwrap();
         (report, trainer.checkpoint())

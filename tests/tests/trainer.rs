@@ -233,7 +233,7 @@ fn own_kernels_give_libtorchs_results_and_gradients() {
         let input = last([3, channels, 9, 7]).set_requires_grad(true);
         let weight = Tensor::randn([channels, 1, kernel, kernel], (Kind::Float, Device::Cpu)).set_requires_grad(true);
         let padding = (kernel - 1) / 2;
-        let ours = kernels::depthwise(&input, &weight, stride, padding as u32);
+        let ours = kernels::depthwise(&input, &weight, stride, padding);
         let theirs = input.conv2d(&weight, None::<&Tensor>, i64::from(stride), padding, 1, channels);
         close(&ours, &theirs, "depthwise");
         let outer = ours.detach().randn_like();

@@ -100,6 +100,15 @@ pub fn activate(x: Tensor, activation: Activation) -> Tensor {
     }
 }
 
+/// Bytes of the largest activation of the images that are evaluated at once.
+const BYTES_AT_ONCE: usize = 64 << 20;
+
+/// Images to evaluate at once, at most `most`: as many as keep the largest activation within 64 MiB, and at least one.
+pub fn images_at_once(network: &Network, most: usize) -> usize {
+    let largest = network.layers.iter().map(|layer| 4 * layer.shape.output.len()).max().unwrap_or(1);
+    most.min(BYTES_AT_ONCE / largest).max(1)
+}
+
 /// Random changes of a forward pass while training, of the biggest child only. Masks are already divided by the
 /// survival rate.
 #[derive(Debug, Default)]

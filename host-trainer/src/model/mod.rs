@@ -7,7 +7,7 @@ pub mod kernels;
 mod parameters;
 mod resizer;
 
-pub use forward::{Norm, Regularisation, activate, forward, layer_output, norm_tensors};
+pub use forward::{Norm, Regularisation, activate, forward, images_at_once, layer_output, norm_tensors};
 pub use parameters::Parameters;
 pub(crate) use parameters::values_of;
 pub use resizer::Resizer;

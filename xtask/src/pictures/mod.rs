@@ -36,6 +36,8 @@ pub fn run(options: &Options) -> Result<()> {
             outcomes.push(outcome(&experiment, training, seed)?);
         }
     }
+    // One seed shows what the supernet gains by its longer training.
+    outcomes.push(outcome(&experiment, Training::EqualEpochs, 1)?);
     let mut document = summary::document(&outcomes, options.seeds);
     document["variants"] = Value::Array(variants(&experiment, options, &outcomes)?);
     add_bundle(&experiment, &mut document)?;

@@ -43,11 +43,10 @@ pub struct Variant {
 }
 
 /// The changes that are tried.
-pub const VARIANTS: [Variant; 6] = [
+pub const VARIANTS: [Variant; 5] = [
     Variant { name: "no-head-phase", keys: "head_epochs = 0" },
     Variant { name: "join-later", keys: "join_epochs = 2.0" },
     Variant { name: "warmer-body", keys: "body_rate = 0.3" },
-    Variant { name: "averaged-teacher", keys: "teacher = \"average\"" },
     Variant { name: "two-random-children", keys: "random_children = 2" },
     Variant { name: "alpha-divergence", keys: "distillation = \"alpha_divergence\"" },
 ];
@@ -57,8 +56,7 @@ const SCRATCH_KEYS: &str = "body_rate = 1.0\nhead_epochs = 0";
 
 impl Training {
     /// The trainings of each seed, in the order in which they run: the last needs the first's search space.
-    pub const ALL: [Self; 5] =
-        [Self::Supernet, Self::BiggestAlone, Self::SmallestAlone, Self::EqualEpochs, Self::Scratch];
+    pub const ALL: [Self; 4] = [Self::Supernet, Self::BiggestAlone, Self::SmallestAlone, Self::Scratch];
 
     /// The name of its folder.
     pub fn name(self) -> &'static str {
@@ -74,8 +72,10 @@ impl Training {
 
     fn epochs(self) -> u32 {
         match self {
-            Self::Supernet | Self::Scratch => SUPERNET_EPOCHS,
-            Self::EqualEpochs | Self::BiggestAlone | Self::SmallestAlone | Self::Variant(_) => ALONE_EPOCHS,
+            Self::Supernet => SUPERNET_EPOCHS,
+            Self::EqualEpochs | Self::BiggestAlone | Self::SmallestAlone | Self::Scratch | Self::Variant(_) => {
+                ALONE_EPOCHS
+            }
         }
     }
 
