@@ -8,7 +8,7 @@
 
 use crate::data::{DataError, Dataset};
 use crate::model::{Parameters, Resizer, activate, images_at_once, layer_output, values_of};
-use nestling_core::space::{CalibratedChild, Layer, Network, SpaceError, Statistics};
+use nestling_core::space::{CalibratedChild, Layer, Network, Operator, SpaceError, Statistics};
 use tch::{Device, Kind, Tensor, no_grad};
 
 /// The reason why a child cannot be calibrated or evaluated.
@@ -32,13 +32,14 @@ impl CalibrateError {
     }
 }
 
-/// Most bytes of a layer's outputs over all images that are kept; larger ones are computed again for each reader.
+/// Most bytes of the outputs, over all images, of a layer within a block that are kept. Larger ones are computed again
+/// for each reader, from the block's input.
 const MAX_KEPT_BYTES: usize = 256 << 20;
 
 /// Calibrates a child over all of `images`, at most `batch` at a time.
 ///
-/// Holds the inputs, and the outputs of a layer where those of all images are at most 256 MiB and a later layer reads
-/// them.
+/// Holds the inputs and the blocks' outputs of all images that a later layer reads. The wide layers within a block are
+/// held up to 256 MiB each, and computed twice beyond.
 ///
 /// # Errors
 /// [`SpaceError::Statistics`] if the weights are so broken that a mean or variance is not finite; [`DataError`] if an
@@ -107,8 +108,10 @@ struct Layers<'a> {
 impl<'a> Layers<'a> {
     fn new(max_kept_bytes: usize, network: &'a Network, parameters: &'a Parameters, images: Vec<Tensor>) -> Self {
         let count: i64 = images.iter().map(|part| part.size()[0]).sum();
-        let bytes = |layer: &Layer| 4 * layer.shape.output.len() * count as usize;
-        let is_kept: Vec<bool> = network.layers.iter().map(|layer| bytes(layer) <= max_kept_bytes).collect();
+        let is_small = |layer: &Layer| 4 * layer.shape.output.len() * count as usize <= max_kept_bytes;
+        let is_kept: Vec<bool> = (network.layers.iter().enumerate())
+            .map(|(at, layer)| is_small(layer) || !is_within_block(network, at))
+            .collect();
         let mut last_readers: Vec<usize> = (0..network.layers.len()).collect();
         for (index, layer) in network.layers.iter().enumerate().rev() {
             let until = if is_kept[index] { index } else { last_readers[index] };
@@ -177,6 +180,14 @@ impl<'a> Layers<'a> {
     }
 }
 
+/// Whether a layer is a depthwise convolution, or read by nothing else: the wide layers of a block.
+fn is_within_block(network: &Network, index: usize) -> bool {
+    let is_depthwise = |layer: &Layer| layer.shape.operator == Operator::Depthwise;
+    let reads = |layer: &&Layer| [layer.input, layer.gate, layer.residual].contains(&Some(index));
+    let mut readers = network.layers.iter().filter(reads).peekable();
+    is_depthwise(&network.layers[index]) || readers.peek().is_some() && readers.all(is_depthwise)
+}
+
 /// Mean and variance of each channel over parts, accumulated in f64 (Chan, Golub and LeVeque, 1979).
 #[derive(Default)]
 struct Moments {
@@ -224,7 +235,8 @@ mod tests {
     #[test]
     fn outputs_that_are_computed_again_give_the_same_statistics() {
         crate::torch::initialise();
-        for space in [SearchSpace::fashion(), SearchSpace::table1()] {
+        let small = SearchSpace { resolutions: vec![32], ..SearchSpace::table1() };
+        for space in [SearchSpace::fashion(), small] {
             let space = space.validated().unwrap();
             let network = space.lower(&space.smallest()).unwrap();
             let parameters = Parameters::from_values(&space, &Parameters::initial_values(&space, 5), Device::Cpu);
@@ -236,6 +248,7 @@ mod tests {
             };
             let kept = calibrate_within(usize::MAX, &network, &parameters, images()).unwrap();
             let largest = network.layers.iter().map(|layer| 12 * layer.shape.output.len()).max().unwrap();
+            assert!((0..network.layers.len()).filter(|&index| is_within_block(&network, index)).count() > 5);
             for limit in [0, largest / 4] {
                 let again = calibrate_within(limit, &network, &parameters, images()).unwrap();
                 assert_eq!(again.statistics(), kept.statistics(), "at most {limit} bytes kept");
