@@ -63,6 +63,9 @@ pub fn layer_output(layer: &Layer, parameters: &Parameters, input: &Tensor, gate
             let (kernel, stride) = (i64::from(shape.kernel), i64::from(shape.stride));
             input.avg_pool2d([kernel, kernel], [stride, stride], [0, 0], true, false, None::<i64>)
         }
+        Operator::Pointwise if has_own_kernels(input) && shape.stride == 1 && shape.kernel == 1 => {
+            pointwise(input, &parameters.weight(layer))
+        }
         Operator::Dense | Operator::Pointwise | Operator::Depthwise => {
             let groups = i64::from(shape.operator.groups(shape.input.channels));
             let stride = i64::from(shape.stride);
@@ -84,6 +87,15 @@ pub fn layer_output(layer: &Layer, parameters: &Parameters, input: &Tensor, gate
             }
         }
     }
+}
+
+/// A pointwise convolution as one matrix product over all pixels. It reads channels-last activations and a slice of the
+/// shared weights in place, and so do its gradients; libtorch's convolution reorders weights for each child.
+fn pointwise(input: &Tensor, weight: &Tensor) -> Tensor {
+    let (images, channels, height, width) = input.size4().unwrap_or_default();
+    let pixels = input.permute([0, 2, 3, 1]).reshape([-1, channels]);
+    let outputs = pixels.mm(&weight.flatten(1, -1).tr());
+    outputs.view([images, height, width, -1]).permute([0, 3, 1, 2])
 }
 
 /// Applies an activation by libtorch's own operator: the one part of an activation that no row holds.

@@ -7,6 +7,9 @@
 use multiversion::multiversion;
 use nestling_core::space::{Activation, ActivationFunction, PerActivation};
 
+/// Values that are summed in f32 before f64 takes over: few enough for the cache, enough to outweigh the start of a loop.
+const BLOCK: usize = 8192;
+
 /// The state that the forward pass saves for the backward pass, for each channel.
 #[derive(Debug)]
 pub struct NormState<'a> {
@@ -40,7 +43,7 @@ pub fn norm_forward(
     let mut sums = vec![0.0f64; channels];
     let mut squares = vec![0.0f64; channels];
     // Sums of f32 over a short run of rows, then f64: exact enough, and the run stays in the first-level cache.
-    for block in input.chunks(channels * (4096 / channels).max(8)) {
+    for block in input.chunks(channels * (BLOCK / channels).max(8)) {
         by_lanes(channels, |first, lanes| match lanes {
             32 => moments::<32>(block, channels, first, &mut sums, &mut squares),
             8 => moments::<8>(block, channels, first, &mut sums, &mut squares),
@@ -108,7 +111,7 @@ fn by_lanes(channels: usize, mut work: impl FnMut(usize, usize)) {
     }
 }
 
-#[multiversion(targets("x86_64+avx2+fma", "aarch64+neon"))]
+#[multiversion(targets("x86_64+avx512f+avx512vl+avx512dq+avx512bw+avx2+fma", "x86_64+avx2+fma", "aarch64+neon"))]
 fn moments<const LANES: usize>(rows: &[f32], channels: usize, first: usize, sums: &mut [f64], squares: &mut [f64]) {
     let (mut sum, mut square) = ([0.0f32; LANES], [0.0f32; LANES]);
     for row in rows.chunks_exact(channels) {
@@ -124,7 +127,7 @@ fn moments<const LANES: usize>(rows: &[f32], channels: usize, first: usize, sums
     }
 }
 
-#[multiversion(targets("x86_64+avx2+fma", "aarch64+neon"))]
+#[multiversion(targets("x86_64+avx512f+avx512vl+avx512dq+avx512bw+avx2+fma", "x86_64+avx2+fma", "aarch64+neon"))]
 fn transform<A: ActivationFunction>(input: &[f32], scale: &[f32], shift: &[f32], output: &mut [f32]) {
     let channels = scale.len();
     for (input, output) in input.chunks_exact(channels).zip(output.chunks_exact_mut(channels)) {
@@ -134,7 +137,7 @@ fn transform<A: ActivationFunction>(input: &[f32], scale: &[f32], shift: &[f32],
     }
 }
 
-#[multiversion(targets("x86_64+avx2+fma", "aarch64+neon"))]
+#[multiversion(targets("x86_64+avx512f+avx512vl+avx512dq+avx512bw+avx2+fma", "x86_64+avx2+fma", "aarch64+neon"))]
 fn transform_add(input: &[f32], scale: &[f32], shift: &[f32], residual: &[f32], output: &mut [f32]) {
     let channels = scale.len();
     let rows = input.chunks_exact(channels).zip(residual.chunks_exact(channels));
@@ -165,7 +168,7 @@ impl PerActivation for Backward<'_> {
         let rows = (input.len() / channels) as f64;
         let mut sums = vec![0.0f64; channels];
         let mut products = vec![0.0f64; channels];
-        let block = channels * (4096 / channels).max(8);
+        let block = channels * (BLOCK / channels).max(8);
         for (input, outer) in input.chunks(block).zip(outer.chunks(block)) {
             by_lanes(channels, |first, lanes| match lanes {
                 32 => gradient_sums::<32, A>(input, outer, first, state, &mut sums, &mut products),
@@ -189,7 +192,7 @@ impl PerActivation for Backward<'_> {
     }
 }
 
-#[multiversion(targets("x86_64+avx2+fma", "aarch64+neon"))]
+#[multiversion(targets("x86_64+avx512f+avx512vl+avx512dq+avx512bw+avx2+fma", "x86_64+avx2+fma", "aarch64+neon"))]
 fn gradient_sums<const LANES: usize, A: ActivationFunction>(
     input: &[f32],
     outer: &[f32],
@@ -219,7 +222,7 @@ fn gradient_sums<const LANES: usize, A: ActivationFunction>(
     }
 }
 
-#[multiversion(targets("x86_64+avx2+fma", "aarch64+neon"))]
+#[multiversion(targets("x86_64+avx512f+avx512vl+avx512dq+avx512bw+avx2+fma", "x86_64+avx2+fma", "aarch64+neon"))]
 fn input_gradient<A: ActivationFunction>(
     input: &[f32],
     outer: &[f32],
