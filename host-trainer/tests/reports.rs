@@ -130,6 +130,22 @@ fn a_report_of_images_without_files_counts_them() {
     assert!(message.contains("also an input"), "{message}");
 }
 
+/// A small child reads smaller squares than the space that it comes from.
+#[test]
+fn a_run_of_one_child_is_reported_from_the_pictures_that_it_was_trained_on() {
+    let place = Place::new();
+    write_pictures(&place.path("pictures"), 40);
+    let mut train = step(&place, "train");
+    train
+        .args(["--resolutions", "16,64", "--only", "r16 s4 w8 d1 k3 e2 h8", "--config"])
+        .arg(place.path("config.toml"));
+    succeed(&mut train);
+    let told = json(&mut step(&place, "report"));
+    let children = list(&told["evaluation"]["children"]);
+    assert_eq!(children.len(), 1);
+    assert!(text(&children[0]["child"]).starts_with("r16 "), "{}", children[0]["child"]);
+}
+
 /// The lengths of the records in a run's event file.
 fn records(place: &Place, run: &str) -> Vec<usize> {
     let file = std::fs::read(place.path(run).join("events.out.tfevents.nestling")).unwrap();

@@ -83,7 +83,9 @@ impl BeginningArguments {
         if let Some(source) = source {
             return self.start_from(&source, data, config);
         }
-        let loaded = data.load_sized(&config.space, None, None)?;
+        // The sizes of the child alone: every later command loads the pictures for the space that is trained.
+        let sizes = self.only_one(config.space.clone().validated()?)?;
+        let loaded = data.load_sized(&sizes, None, None)?;
         // The pictures say what they are; IDX files of an unknown data set may lack classes.
         let data = if loaded.scan.is_some() {
             (config.space.classes, config.space.input_channels) = (loaded.training.classes, loaded.training.channels);
@@ -117,7 +119,7 @@ impl BeginningArguments {
             })
         };
         let preprocessing = Preprocessing { fit: data.fit(), ..bundle.manifest().preprocessing.clone() };
-        let sizes = space_for(&task(bundle.space().input_channels, bundle.space().classes))?;
+        let sizes = self.only_one(space_for(&task(bundle.space().input_channels, bundle.space().classes))?)?;
         let loaded = data.load_sized(&sizes, Some(sizes.input_channels), Some(preprocessing))?;
         let space = self.only_one(space_for(&task(loaded.training.channels, loaded.training.classes))?)?;
         let weights = transferred(bundle.space(), &bundle.weights()?, &space, config.seed);
