@@ -25,6 +25,9 @@ pub fn logits(
         let parts: Vec<Tensor> = (resizer.inputs(images, network.child.resolution, batch))
             .map(|input| Ok(forward(network, parameters, &input?, Norm::Calibrated(&statistics), None)))
             .collect::<Result<_, DataError>>()?;
+        if parts.is_empty() {
+            return Ok(Tensor::zeros([0, i64::from(images.classes)], (Kind::Float, parameters.flat().device())));
+        }
         Ok(Tensor::cat(&parts, 0))
     })
 }

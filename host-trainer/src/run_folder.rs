@@ -1,6 +1,6 @@
 //! The files of one run. Each step leaves its result for the next one.
 
-use crate::data::DataError;
+use crate::data::{DataError, ScanReport, write_report};
 use crate::search::SearchReport;
 use crate::tensorboard::{Curves, EventFile};
 use crate::train::{Checkpoint, CheckpointError, EpochReport};
@@ -9,7 +9,7 @@ use nestling_bundle::file_lock::{FileLock, LockError};
 use nestling_bundle::{NetworkId, ProfileError};
 use nestling_core::names::check_name;
 use serde::{Serialize, de::DeserializeOwned};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -119,7 +119,13 @@ impl RunFolder {
         let folder = Self(path.to_owned());
         folder.check_folder()?;
         std::fs::create_dir_all(path).map_err(|source| RunError::Folder { path: path.to_owned(), source })?;
-        let files = [folder.epochs_path(), folder.checkpoint_path(), folder.events_path()];
+        let files = [
+            folder.epochs_path(),
+            folder.checkpoint_path(),
+            folder.events_path(),
+            folder.begun_path(),
+            folder.scan_path(),
+        ];
         check_outputs(files.iter().map(PathBuf::as_path), folder.beside(inputs))?;
         Ok(folder)
     }
@@ -148,6 +154,8 @@ impl RunFolder {
             self.events_path(),
             self.search_path(),
             self.packed_path(),
+            self.begun_path(),
+            self.scan_path(),
             FileLock::of_folder(folder),
         ]
     }
@@ -204,6 +212,43 @@ impl RunFolder {
 
     fn packed_path(&self) -> PathBuf {
         self.0.join("packed.json")
+    }
+
+    fn begun_path(&self) -> PathBuf {
+        self.0.join("begun.json")
+    }
+
+    fn scan_path(&self) -> PathBuf {
+        self.0.join("scan.json")
+    }
+
+    /// Keeps the flags that only a new run has, by their names.
+    ///
+    /// # Errors
+    /// [`RunError::Write`] if the disk does not take them.
+    pub fn save_begun(&self, flags: &BTreeMap<String, String>) -> Result<(), RunError> {
+        Ok(write_json(&self.begun_path(), flags)?)
+    }
+
+    /// The flags that the run began with; none in older runs.
+    ///
+    /// # Errors
+    /// [`RunError::Damaged`] if their file cannot be read.
+    pub fn begun(&self) -> Result<BTreeMap<String, String>, RunError> {
+        match read_json(&self.begun_path(), Step::Train) {
+            Err(RunError::Missing { .. }) => Ok(BTreeMap::new()),
+            read => read,
+        }
+    }
+
+    /// Writes the outcome of the scan; returns its file.
+    ///
+    /// # Errors
+    /// [`RunError::Write`] if the disk does not take it.
+    pub fn save_scan(&self, report: &ScanReport) -> Result<PathBuf, RunError> {
+        let path = self.scan_path();
+        write_report(report, &path)?;
+        Ok(path)
     }
 
     /// Whether there is a checkpoint.

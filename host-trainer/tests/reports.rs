@@ -108,12 +108,18 @@ fn a_report_names_the_files_of_its_mistakes_and_its_page_has_the_same_numbers() 
     }
     assert!(mistakes > 0, "noise has no classes");
 
+    // The training has named the files that it was not given.
+    assert!(place.path("run/scan.json").is_file());
     // The bundle that ships answers alike.
     succeed(step(&place, "pack").args(["--golden-pictures", "0", "--output"]).arg(place.path("my.nestling")));
     let mut eval = nestling(["eval"]);
     eval.arg(place.path("my.nestling")).arg("--data").arg(place.path("pictures"));
     let evaluated = json(eval.arg("--cache").arg(place.path("cache")));
     assert_eq!(evaluated, *evaluation);
+    // With another name of a class the order differs: its answers would be counted for another class.
+    std::fs::rename(place.path("pictures/right"), place.path("pictures/a")).unwrap();
+    let message = fail(nestling(["eval"]).arg(place.path("my.nestling")).arg("--data").arg(place.path("pictures")));
+    assert!(message.contains("missing: right") && message.contains("new: a"), "{message}");
 }
 
 #[test]

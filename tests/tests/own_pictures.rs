@@ -109,7 +109,9 @@ fn a_folder_of_pictures_becomes_a_bundle_whose_device_answers_rightly() {
     assert!(smallest["correct"].as_f64().unwrap() / smallest["images"].as_f64().unwrap() > 0.5, "{smallest}");
     let bundle = place.pack("from", "from.nestling");
     assert_eq!(bundle.manifest().labels, ["2 leaves", "10 bricks", "a sky"]);
-    // Only a new run can be given a space.
+    // The same command goes on; only a new run can be given other values.
+    let mut again = place.train("from");
+    json(again.arg("--from").arg(place.path("own.nestling")).args(["--epochs", "1"]));
     let refused = place.train("from").args(["--space", "fashion"]).output().unwrap();
     let said = String::from_utf8_lossy(&refused.stderr);
     assert!(refused.status.code() == Some(1) && said.contains("has begun"), "{said}");

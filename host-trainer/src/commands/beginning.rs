@@ -11,6 +11,7 @@ use nestling_train::data::LoadedData;
 use nestling_train::space_file::preset_or_file;
 use nestling_train::train::{Beginning, Recipe, TrainConfig};
 use nestling_train::transfer::{NewTask, alone, narrowed, transferred};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// The start of a new run.
@@ -56,13 +57,34 @@ pub struct NewRun {
 }
 
 impl BeginningArguments {
-    /// Whether anything was given, which only a new run can have.
-    pub fn is_given(&self) -> bool {
-        self.from.is_some()
-            || self.recipe.is_some()
-            || self.space.is_some()
-            || self.only.is_some()
-            || !self.resolutions.is_empty()
+    /// The flags that were given, by their names. Only a new run can have them.
+    pub fn given(&self) -> BTreeMap<String, String> {
+        let path = |path: &PathBuf| path.display().to_string();
+        let sizes: Vec<String> = self.resolutions.iter().map(u32::to_string).collect();
+        let flags = [
+            ("--from", self.from.as_ref().map(path)),
+            ("--from-child", self.from_child.clone()),
+            ("--recipe", self.recipe.map(|recipe| recipe.to_string())),
+            ("--space", self.space.as_ref().map(path)),
+            ("--only", self.only.clone()),
+            ("--resolutions", (!sizes.is_empty()).then(|| sizes.join(","))),
+        ];
+        flags.into_iter().filter_map(|(flag, value)| Some((flag.to_owned(), value?))).collect()
+    }
+
+    /// Checks that a run which goes on is given nothing else than it began with.
+    pub fn check_same(&self, begun: &BTreeMap<String, String>, run: &Path) -> Result<()> {
+        for (flag, value) in self.given() {
+            match begun.get(&flag) {
+                Some(old) if *old == value => {}
+                old => bail!(
+                    "the run in {} has begun {}: leave out {flag} to go on with it, or start another run",
+                    run.display(),
+                    old.map_or_else(|| format!("without {flag}"), |old| format!("with {flag} {old}"))
+                ),
+            }
+        }
+        Ok(())
     }
 
     /// The recipe that the configuration is made from.

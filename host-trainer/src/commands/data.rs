@@ -4,6 +4,7 @@ use super::{bar, say};
 use anyhow::Result;
 use clap::Args;
 use indicatif::ProgressBar;
+use nestling_bundle::Bundle;
 use nestling_core::image::{Fit, Preprocessing};
 use nestling_core::space::SearchSpace;
 use nestling_train::data::{
@@ -57,6 +58,16 @@ enum FitArgument {
     Crop,
     Pad,
     Squash,
+}
+
+/// Checks that a data set has the classes of a bundle, in its order. A bundle may have labels of its own, which share no
+/// name with the data set.
+pub fn check_labels(bundle: &Bundle, data: &LoadedData) -> Result<()> {
+    let (labels, classes) = (&bundle.manifest().labels, data.labels.as_deref().unwrap_or_default());
+    if classes.iter().any(|class| labels.contains(class)) {
+        data::check_same_classes(Some(labels), Some(classes))?;
+    }
+    Ok(())
 }
 
 impl DataArguments {

@@ -1,6 +1,6 @@
 //! `eval`: answers of a bundle's children for the test images.
 
-use super::data::DataArguments;
+use super::data::{DataArguments, check_labels};
 use super::tested::classification;
 use super::{bar, open_bundle, print};
 use anyhow::Result;
@@ -17,6 +17,8 @@ use std::fmt::Write;
 use std::path::PathBuf;
 
 /// Evaluates children of a bundle on the test images with the trainer's own forward pass.
+///
+/// A bundle does not hold which pictures were drawn to test with: give the --split-seed of the training.
 ///
 /// --json prints confusion matrix, precision and recall of every class with 95 % intervals, calibration error and the
 /// fifty worst mistakes of each child, with whole numbers from which all shares can be computed again.
@@ -43,6 +45,7 @@ impl Eval {
         let device = torch::initialise().device;
         let bundle = open_bundle(&self.bundle)?;
         let data = self.data.load_for(bundle.space(), Some(&bundle.manifest().preprocessing))?;
+        check_labels(&bundle, &data)?;
         let test = &data.test;
         let (calibration, _) = data.training.split_at(self.calibration as usize);
         let parameters = Parameters::from_values(bundle.space(), &bundle.weights()?, device);

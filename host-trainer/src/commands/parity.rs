@@ -1,6 +1,6 @@
 //! `parity`: device against trainer.
 
-use super::data::DataArguments;
+use super::data::{DataArguments, check_labels};
 use super::{bar, open_bundle, print};
 use anyhow::Result;
 use clap::Args;
@@ -32,6 +32,7 @@ impl Parity {
         torch::initialise();
         let bundle = open_bundle(&self.bundle)?;
         let data = self.data.load_for(bundle.space(), Some(&bundle.manifest().preprocessing))?;
+        check_labels(&bundle, &data)?;
         let (calibration, _) = data.training.split_at(512);
         let (images, _) = data.test.split_at(self.images as usize);
         let bar = bar(self.children as u64 + 2, "parity");

@@ -4,7 +4,7 @@ use super::beginning::{BeginningArguments, NewRun};
 use super::train_view::TrainView;
 use super::trained_run::RunArguments;
 use super::{bar, print, say};
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::Args;
 use nestling_bundle::atomic_file::read_text;
 use nestling_train::run_folder::RunFolder;
@@ -99,21 +99,31 @@ impl Train {
         Ok(config)
     }
 
+    /// A new run: keeps its flags, and the outcome of the scan.
+    fn begin(&self, folder: &RunFolder, config: TrainConfig) -> Result<NewRun> {
+        let new = self.beginning.start(&self.run.data, config)?;
+        folder.save_begun(&self.beginning.given())?;
+        if let Some(scan) = &new.data.scan {
+            let file = folder.save_scan(scan)?;
+            if !scan.faults.is_empty() {
+                say(&format!("{} names the {} files with remarks", file.display(), scan.faults.len()));
+            }
+        }
+        Ok(new)
+    }
+
     /// A trainer at the start, or where the run in `folder` stopped, with the epochs that are done.
     fn start(&self, folder: &RunFolder, device: Device) -> Result<(Trainer, Vec<EpochReport>)> {
         let checkpoint = folder.checkpoint()?;
         let config = self.config(checkpoint.as_ref(), device)?;
         let step = checkpoint.as_ref().map(|found| found.step);
         let NewRun { config, beginning, data } = match checkpoint {
-            Some(_) if self.beginning.is_given() => bail!(
-                "the run in {} has begun: --from, --recipe, --space and --resolutions are for a new one",
-                self.run.run.display()
-            ),
             Some(run) => {
+                self.beginning.check_same(&folder.begun()?, &self.run.run)?;
                 let data = self.run.data.load_for_run(&run)?;
                 NewRun { config, beginning: Beginning::Run(Box::new(run)), data }
             }
-            None => self.beginning.start(&self.run.data, config)?,
+            None => self.begin(folder, config)?,
         };
         let images = TrainingData {
             images: &data.training,
@@ -177,6 +187,7 @@ fn train_head(trainer: &mut Trainer) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use nestling_train::data::{Policy, RandAugment};
 
     #[test]
     fn a_file_changes_its_own_keys_only() {
@@ -185,5 +196,13 @@ mod tests {
         expected.augmentation.shift = 3;
         assert_eq!(over(&run, "epochs = 7\naugmentation = { shift = 3 }").unwrap(), expected);
         assert_eq!(over(&run, "").unwrap(), run);
+        // A policy by its name, and by its numbers.
+        for text in ["policy = \"rand_augment\"", "policy.rand_augment = { magnitude = 9.0 }"] {
+            let config = over(&run, &format!("[augmentation]\n{text}")).unwrap();
+            assert_eq!(config.augmentation.policy, Policy::RandAugment(RandAugment::default()));
+            assert_eq!(over(&run, &toml::to_string(&config).unwrap()).unwrap(), config);
+        }
+        let wrong = over(&run, "[augmentation]\npolicy = \"rand\"").unwrap_err().to_string();
+        assert!(wrong.contains("rand_augment or trivial_augment"), "{wrong}");
     }
 }

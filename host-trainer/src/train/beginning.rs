@@ -45,6 +45,9 @@ impl TrainingData<'_> {
         if training.len() < config.batch_size as usize {
             return Err(TrainError::TooFewImages { images: training.len(), batch: config.batch_size });
         }
+        if held_out.is_empty() {
+            return Err(TrainError::NoneHeldOut);
+        }
         Ok((training, held_out))
     }
 }
@@ -111,4 +114,23 @@ pub(super) fn start(
 pub(super) struct Spent {
     pub(super) cpu_s: f64,
     pub(super) wall_s: f64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nestling_core::image::Fit;
+
+    #[test]
+    fn a_run_without_held_out_images_is_refused() {
+        let config = TrainConfig { batch_size: 2, ..TrainConfig::default() };
+        let space = config.validate().unwrap();
+        let images = Dataset::in_memory(28, 1, vec![0; 4 * 784], vec![0, 1, 2, 3], 10).unwrap();
+        let (none, _) = images.split_at(0);
+        let preprocessing =
+            Preprocessing { means: vec![0.3], standard_deviations: vec![0.4], centre_fraction: 1.0, fit: Fit::Crop };
+        let data =
+            TrainingData { images: &images, held_out: Some(&none), preprocessing: &preprocessing, classes: None };
+        assert_eq!(data.parts(&config, &space).unwrap_err().code(), "train_none_held_out");
+    }
 }

@@ -50,6 +50,12 @@ pub enum TrainError {
         /// Images a step.
         batch: u32,
     },
+    /// No image is held out.
+    #[error(
+        "no image is held out to choose children with: a class of a few pictures gives none. Give more pictures, or say \
+         which are held out (a folder `val`, or the column `split` of a list)"
+    )]
+    NoneHeldOut,
     /// A child cannot be calibrated or evaluated for the curves.
     #[error(transparent)]
     Calibrate(#[from] CalibrateError),
@@ -82,6 +88,7 @@ impl TrainError {
             Self::Data(error) => error.code(),
             Self::Calibrate(error) => error.code(),
             Self::TooFewImages { .. } => "train_too_few_images",
+            Self::NoneHeldOut => "train_none_held_out",
             Self::Worker => "train_worker",
             Self::Diverged { .. } => "train_diverged",
             Self::Space(error) => error.code(),

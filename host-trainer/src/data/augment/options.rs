@@ -73,8 +73,11 @@ pub struct Jitter {
 }
 
 /// A published policy. Each works on grey images, too: operations on colour then do nothing.
+///
+/// In a recipe `policy` is its name, such as `"trivial_augment"`. `"rand_augment"` has timm's numbers; with other ones it
+/// is a table: `policy.rand_augment = { magnitude = 7.0 }`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", from = "PolicyText")]
 pub enum Policy {
     /// None.
     #[default]
@@ -87,6 +90,47 @@ pub enum Policy {
     RandAugment(RandAugment),
     /// One operation of a random magnitude (TrivialAugmentWide; Müller & Hutter 2021, arXiv 2103.10158).
     TrivialAugment,
+}
+
+/// A policy as recipes write it.
+#[derive(Deserialize)]
+#[serde(
+    untagged,
+    expecting = "`policy` is none, auto_augment, auto_augment_v0, rand_augment or trivial_augment, or a table rand_augment \
+                 of operations, magnitude, deviation and probability"
+)]
+enum PolicyText {
+    Name(PolicyName),
+    Numbers(PolicyNumbers),
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum PolicyName {
+    None,
+    AutoAugment,
+    AutoAugmentV0,
+    RandAugment,
+    TrivialAugment,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PolicyNumbers {
+    rand_augment: RandAugment,
+}
+
+impl From<PolicyText> for Policy {
+    fn from(text: PolicyText) -> Self {
+        match text {
+            PolicyText::Name(PolicyName::None) => Self::None,
+            PolicyText::Name(PolicyName::AutoAugment) => Self::AutoAugment,
+            PolicyText::Name(PolicyName::AutoAugmentV0) => Self::AutoAugmentV0,
+            PolicyText::Name(PolicyName::RandAugment) => Self::RandAugment(RandAugment::default()),
+            PolicyText::Name(PolicyName::TrivialAugment) => Self::TrivialAugment,
+            PolicyText::Numbers(PolicyNumbers { rand_augment }) => Self::RandAugment(rand_augment),
+        }
+    }
 }
 
 /// The numbers of RandAugment. The defaults are timm's `rand-m9-n2-mstd0.5-inc1`.
