@@ -56,12 +56,24 @@ fn all_children(report: &ClassificationReport) -> String {
         grouped(report.images as f64),
         report.data
     );
-    let columns = ["child", "top-1 %", "95 % interval", "macro accuracy %", "calibration error %", "wrong answers"];
+    let biggest = report.children.iter().find(|child| child.name == "biggest").map(|child| child.test_top1);
+    let behind =
+        |child: &ChildReport| maybe(biggest.map(|biggest| biggest - child.test_top1), |points| format!("{points:.1}"));
+    let columns = [
+        "child",
+        "top-1 %",
+        "95 % interval",
+        "points behind the biggest",
+        "macro accuracy %",
+        "calibration error %",
+        "wrong answers",
+    ];
     let row = |child: &ChildReport| {
         vec![
             child.name.clone(),
             percent(child.test_top1),
             interval(child.top1),
+            behind(child),
             percent(child.macro_accuracy_percent),
             percent(child.calibration.expected_error_percent),
             grouped(f64::from(child.images - child.correct)),
