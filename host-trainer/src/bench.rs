@@ -143,7 +143,7 @@ impl fmt::Display for BenchReport {
     }
 }
 
-fn median(mut values: Vec<f64>) -> f64 {
+pub(crate) fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }
@@ -174,8 +174,8 @@ pub fn bench(
     let biggest = Arc::new(vec![space.lower(&space.biggest())?]);
     let measurement = Measurement { config, space: &space, images: images.len(), biggest, steps };
     let machine = Machine::measure();
-    let predicted_by_madds = measurement.predicted_ratio(|network| network.cost().madds.0 as f64)?;
-    let predicted = measurement.predicted_ratio(|network| machine.floor_s(network))?;
+    let predicted_by_madds = predicted_ratio(config, &space, steps, madds)?;
+    let predicted = predicted_ratio(config, &space, steps, |network| machine.floor_s(network))?;
     let mut rates: [Vec<f64>; 4] = Default::default();
     for _ in 0..rounds.max(1) {
         let alone = measurement.rates(&one, 1, true)?;
@@ -203,6 +203,27 @@ pub fn bench(
     })
 }
 
+/// The MAdds of a forward pass.
+pub(crate) fn madds(network: &Network) -> f64 {
+    network.cost().madds.0 as f64
+}
+
+/// Mean cost of the first `sandwiches` of a run over that of the biggest child.
+pub(crate) fn predicted_ratio(
+    config: &TrainConfig,
+    space: &ValidatedSpace,
+    sandwiches: u64,
+    cost: impl Fn(&Network) -> f64,
+) -> Result<f64, SpaceError> {
+    let mut ratio = 0.0;
+    for step in 0..sandwiches {
+        let children = step_children(space, config.seed, step, config.random_children)?;
+        let all: f64 = children.iter().map(&cost).sum();
+        ratio += all / cost(&children[0]) / sandwiches as f64;
+    }
+    Ok(ratio)
+}
+
 struct Measurement<'a> {
     config: &'a TrainConfig,
     space: &'a ValidatedSpace,
@@ -221,16 +242,6 @@ struct Rates {
 impl Measurement<'_> {
     fn sandwich(&self, step: u64) -> Result<Arc<Vec<Network>>, SpaceError> {
         step_children(self.space, self.config.seed, step, self.config.random_children).map(Arc::new)
-    }
-
-    /// Mean cost of a sandwich over that of the biggest child.
-    fn predicted_ratio(&self, cost: impl Fn(&Network) -> f64) -> Result<f64, SpaceError> {
-        let mut ratio = 0.0;
-        for step in 0..self.steps {
-            let all: f64 = self.sandwich(step)?.iter().map(&cost).sum();
-            ratio += all / cost(&self.biggest[0]) / self.steps as f64;
-        }
-        Ok(ratio)
     }
 
     /// Runs all steps, each over `count` batches: of the biggest child alone, or of a sandwich.

@@ -52,7 +52,7 @@ impl Answer {
     }
 }
 
-/// The answers for all `images`, in their order. They count as [`evaluate`] counts.
+/// The answers for all `images`, in their order.
 ///
 /// # Errors
 /// [`DataError`] if an image cannot be read.
@@ -65,7 +65,8 @@ pub fn answers(
     batch: usize,
 ) -> Result<Vec<Answer>, DataError> {
     let logits = logits(calibrated, network, parameters, resizer, images, batch)?;
-    let truths = class_tensor(images).to_device(logits.device());
+    let truths: Vec<i64> = images.labels.iter().map(|&label| i64::from(label)).collect();
+    let truths = Tensor::from_slice(&truths).to_device(logits.device());
     let found = logits.argmax(-1, false);
     let probabilities = logits.softmax(-1, Kind::Double);
     let of = |classes: &Tensor| -> Vec<f64> {
@@ -91,10 +92,6 @@ fn copied<T: Element + Clone>(tensor: &Tensor, zero: T) -> Vec<T> {
     values
 }
 
-fn class_tensor(images: &Dataset) -> Tensor {
-    Tensor::from_slice(&images.labels.iter().map(|&label| i64::from(label)).collect::<Vec<_>>())
-}
-
 /// Counts the images whose most probable class is right.
 ///
 /// # Errors
@@ -107,9 +104,9 @@ pub fn evaluate(
     images: &Dataset,
     batch: usize,
 ) -> Result<Top1, DataError> {
-    let logits = logits(calibrated, network, parameters, resizer, images, batch)?;
-    let right = logits.argmax(-1, false).eq_tensor(&class_tensor(images).to_device(logits.device()));
-    Ok(Top1 { correct: right.sum(Kind::Int64).int64_value(&[]) as u32, images: images.len() as u32 })
+    let answers = answers(calibrated, network, parameters, resizer, images, batch)?;
+    let correct = answers.iter().filter(|answer| answer.is_right()).count() as u32;
+    Ok(Top1 { correct, images: answers.len() as u32 })
 }
 
 #[cfg(test)]

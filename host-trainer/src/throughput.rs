@@ -3,6 +3,7 @@
 //! [`mod@crate::bench`] counts CPU-seconds of gradients alone, which say nothing about a GPU. This counts wall time, so
 //! the device should have nothing else to do.
 
+use crate::bench::{madds, median, predicted_ratio};
 use crate::model::{Parameters, Regularisation, Resizer};
 use crate::random::{Purpose, generator};
 use crate::torch;
@@ -109,15 +110,10 @@ pub fn throughput(
         sandwich_images_per_s,
         biggest_images_per_s,
         sandwich_over_biggest: biggest_images_per_s / sandwich_images_per_s,
-        predicted_sandwich_over_biggest: training.predicted_ratio()?,
+        predicted_sandwich_over_biggest: predicted_ratio(config, &space, training.sandwiches, madds)?,
         peak_bytes,
         losses: [losses.first(), losses.last()].map(|loss| loss.copied().unwrap_or(f64::NAN)),
     })
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
 /// A supernet with one batch on the device.
@@ -185,16 +181,6 @@ impl<'a> Training<'a> {
         self.optimiser.update(self.parameters.flat(), &self.parameters.gradient(), RATE, self.config, self.step);
         self.step += 1;
         Ok(loss)
-    }
-
-    /// Mean MAdds of the sandwiches so far over those of the biggest child.
-    fn predicted_ratio(&self) -> Result<f64, SpaceError> {
-        let mut ratio = 0.0;
-        for sandwich in 0..self.sandwiches {
-            let madds: Vec<u64> = self.children(sandwich)?.iter().map(|network| network.cost().madds.0).collect();
-            ratio += madds.iter().sum::<u64>() as f64 / madds[0] as f64 / self.sandwiches as f64;
-        }
-        Ok(ratio)
     }
 }
 

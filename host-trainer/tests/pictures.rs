@@ -90,7 +90,7 @@ fn two_processes_build_one_cache_in_turns_and_a_killed_one_is_no_obstacle() {
 /// A folder with pictures of two classes and a space that is small enough for a moment's training.
 fn place_of_a_run() -> tempfile::TempDir {
     let place = tempfile::tempdir().unwrap();
-    // Of another size in each part: copies would be left out.
+    // Each part has another size: copies would be left out.
     for (part, side) in [("train", 16), ("val", 17), ("test", 18)] {
         write_pictures(&place.path().join("pictures").join(part), 12, side);
     }

@@ -8,18 +8,8 @@ use serde_json::{Value, json};
 use std::path::Path;
 use std::process::Command;
 
-/// A search space at one input size, or at all of its own.
-struct Subject {
-    space: &'static str,
-    resolution: Option<u32>,
-    batch: u32,
-    steps: u32,
-}
-
-const TABLE_1: [Subject; 2] = [
-    Subject { space: "table1", resolution: Some(192), batch: 16, steps: 2 },
-    Subject { space: "table1", resolution: Some(320), batch: 8, steps: 2 },
-];
+/// Input sizes in pixels at which Table 1 is measured, and images a step there.
+const TABLE_1: [(u32, u32); 2] = [(192, 16), (320, 8)];
 
 /// Turns that the trainer and PyTorch take on the demo's space.
 const TURNS: u32 = 3;
@@ -31,14 +21,11 @@ const BATCH: &str = "128";
 pub fn rows(programs: &Programs, with_peer: bool) -> Result<Vec<Value>> {
     let mut rows = vec![beside_peer(programs, with_peer)?];
     print_row(&rows[0]);
-    for subject in TABLE_1 {
-        let (steps, batch) = (subject.steps.to_string(), subject.batch.to_string());
-        let arguments = ["bench", "--space", subject.space, "--rounds", "3", "--steps", &steps, "--batch", &batch];
+    for (resolution, batch) in TABLE_1 {
+        let (size, batch) = (resolution.to_string(), batch.to_string());
+        let arguments = ["bench", "--space", "table1", "--rounds", "3", "--steps", "2", "--batch", &batch];
         let mut bench = programs.trainer(&arguments);
-        if let Some(resolution) = subject.resolution {
-            bench.args(["--resolution", &resolution.to_string()]);
-        }
-        let row = row(subject.space, subject.resolution, json(bench)?);
+        let row = row("table1", Some(resolution), process::json(bench.args(["--resolution", &size, "--json"]))?);
         print_row(&row);
         rows.push(row);
     }

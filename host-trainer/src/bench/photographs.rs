@@ -12,7 +12,7 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 pub const WIDTH: u32 = 4000;
 /// Rows.
 pub const HEIGHT: u32 = 3000;
-/// Of the JPEG files.
+/// Quality of the JPEG files, from 1 to 100.
 const QUALITY: u8 = 90;
 /// Pixels between the points of a lattice of brightness, and by how much these differ: the finer, the less, as in
 /// nature.

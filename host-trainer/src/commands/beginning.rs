@@ -135,15 +135,15 @@ impl BeginningArguments {
         // The space of three classes, only for its sizes and channels.
         let task = |channels, classes| NewTask { channels, classes, resolutions: self.resolutions.clone() };
         let space_for = |task: &NewTask| -> Result<_> {
-            Ok(match &source.child {
+            self.only_one(match &source.child {
                 Some(child) => narrowed(bundle.space(), child, task)?,
                 None => whole(bundle, task).validated()?,
             })
         };
         let preprocessing = Preprocessing { fit: data.fit(), ..bundle.manifest().preprocessing.clone() };
-        let sizes = self.only_one(space_for(&task(bundle.space().input_channels, bundle.space().classes))?)?;
+        let sizes = space_for(&task(bundle.space().input_channels, bundle.space().classes))?;
         let loaded = data.load_sized(&sizes, Some(sizes.input_channels), Some(preprocessing))?;
-        let space = self.only_one(space_for(&task(loaded.training.channels, loaded.training.classes))?)?;
+        let space = space_for(&task(loaded.training.channels, loaded.training.classes))?;
         let weights = transferred(bundle.space(), &bundle.weights()?, &space, config.seed);
         config.space = space.definition().clone();
         say(&format!("starting from {}, with a new classifier of {} classes", source.name, space.classes));

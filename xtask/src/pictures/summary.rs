@@ -1,7 +1,7 @@
 //! The figures of `cargo xtask pictures`: means and spreads over seeds.
 
 use super::runs::{ALONE_EPOCHS, SUPERNET_EPOCHS, Training};
-use crate::values::list;
+use crate::values::{list, number, word};
 use serde_json::{Value, json};
 
 /// Most points of top-1 that the supernet's biggest and smallest child may be below their own fine-tuning.
@@ -93,7 +93,6 @@ fn within(value: f64, most: f64) -> bool {
 
 /// The targets that are missed, as sentences.
 pub fn missed(document: &Value) -> Vec<String> {
-    let number = crate::values::number;
     let mut missed = Vec::new();
     for (name, allowed) in ALLOWED_LOSS {
         let loss = number(&document[name]["below_alone"]);
@@ -117,7 +116,6 @@ pub fn missed(document: &Value) -> Vec<String> {
 
 /// The summary as a table for people.
 pub fn table(document: &Value) -> String {
-    let number = crate::values::number;
     let mut text =
         String::from("  child      supernet       equal epochs   alone          scratch        below alone\n");
     for name in ["biggest", "smallest"] {
@@ -140,7 +138,7 @@ pub fn table(document: &Value) -> String {
     for one in list(&document["variants"]) {
         text += &format!(
             "  {:20} {:+5.1} biggest, {:+5.1} smallest, {:4.2} of the time (seed 1, equal epochs)\n",
-            crate::values::word(&one["name"]),
+            word(&one["name"]),
             number(&one["biggest_gain"]),
             number(&one["smallest_gain"]),
             number(&one["cpu_ratio"])
