@@ -17,6 +17,7 @@
 //! * [`mod@search`]: the children that ship, and the whole space under a limit.
 //! * [`tensorboard`]: the curves of a run for TensorBoard.
 //! * [`run_folder`]: the files of a run.
+//! * [`experiments`]: the paper's experiments, repeated over seeds.
 //! * [`mod@import`] and [`mod@export`]: published weights in, ONNX and safetensors out.
 //! * [`mod@pack`]: bundles. [`mod@parity`]: device against trainer. [`report`]: the page of a whole run.
 //!
@@ -29,6 +30,7 @@ pub mod calibrate;
 pub mod classification;
 pub mod data;
 pub mod evaluate;
+pub mod experiments;
 pub mod export;
 pub mod fleet;
 pub mod import;

@@ -41,6 +41,7 @@ enum Command {
     Spaces(commands::spaces::Spaces),
     Init(commands::init::Init),
     Export(commands::export::Export),
+    Experiment(commands::experiment::ExperimentCommand),
     Import(commands::import::Import),
 }
 
@@ -62,6 +63,7 @@ impl Command {
             Self::Spaces(command) => command.run(),
             Self::Init(command) => command.run(),
             Self::Export(command) => command.run(),
+            Self::Experiment(command) => command.run(),
             Self::Import(command) => command.run(),
         }
     }

@@ -26,6 +26,8 @@ pub(crate) enum Purpose {
     StochasticDepth = 8,
     /// Mixing of images.
     Mix = 9,
+    /// The training images of a seed of an experiment.
+    Subset = 10,
 }
 
 /// The generator for one purpose at one place of the run.

@@ -2,6 +2,7 @@
 
 use nestling_lab::documents::Fault;
 use nestling_train::data::DataError;
+use nestling_train::experiments::ExperimentError;
 use nestling_train::export::ExportError;
 use nestling_train::fleet::FleetError;
 use nestling_train::import::{ImportError, WeightsError};
@@ -47,6 +48,7 @@ fn code(error: &(dyn Error + 'static)) -> Option<&'static str> {
         WeightsError,
         ExportError,
         ParityError,
+        ExperimentError,
     )
     // A space's file has a type of its own.
     .or_else(|| error.is::<toml::de::Error>().then_some(CONFIG))

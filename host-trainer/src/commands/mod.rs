@@ -8,6 +8,7 @@ pub mod cost;
 mod data;
 mod error_code;
 pub mod eval;
+pub mod experiment;
 pub mod export;
 pub mod images;
 pub mod import;

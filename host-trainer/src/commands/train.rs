@@ -11,7 +11,7 @@ use nestling_train::run_folder::RunFolder;
 use nestling_train::torch;
 use nestling_train::train::{Beginning, Checkpoint, EpochReport, TrainConfig, Trainer, TrainingData};
 use serde_json::json;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use tch::Device;
 
 /// Trains a supernet. A run that was killed continues from its last epoch, and ends with the same weights.
@@ -86,11 +86,7 @@ impl Train {
         let recipe = || self.beginning.recipe(&self.run.data).config();
         let mut config = run.map_or_else(recipe, |run| run.config.clone());
         if let Some(path) = &self.config {
-            let text = read_text(path, MAX_CONFIG_BYTES).with_context(|| format!("cannot read {}", path.display()))?;
-            let wrong = || format!("{} is not a training configuration", path.display());
-            // Alone first: only then a fault has its place in the file.
-            toml::from_str::<TrainConfig>(&text).with_context(wrong)?;
-            config = over(&config, &text).with_context(wrong)?;
+            config = config_over(&config, path)?;
         }
         config.epochs = self.epochs.unwrap_or(config.epochs);
         config.seed = self.seed.unwrap_or(config.seed);
@@ -140,6 +136,15 @@ impl Train {
         trainer.changes().iter().for_each(|change| say(&format!("note: {change}")));
         Ok((trainer, epochs))
     }
+}
+
+/// A configuration with the keys of a TOML file in the place of its own.
+pub(super) fn config_over(config: &TrainConfig, path: &Path) -> Result<TrainConfig> {
+    let text = read_text(path, MAX_CONFIG_BYTES).with_context(|| format!("cannot read {}", path.display()))?;
+    let wrong = || format!("{} is not a training configuration", path.display());
+    // Alone first: only then a fault has its place in the file.
+    toml::from_str::<TrainConfig>(&text).with_context(wrong)?;
+    over(config, &text).with_context(wrong)
 }
 
 /// A configuration with the keys of a TOML text in the place of its own.

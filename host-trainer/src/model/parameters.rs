@@ -1,4 +1,4 @@
-use nestling_core::space::{Layer, Operator, ParameterLayout, Role, ValidatedSpace};
+use nestling_core::space::{Layer, Network, Operator, ParameterLayout, Role, ValidatedSpace};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use tch::{Device, Kind, Tensor};
@@ -46,14 +46,25 @@ impl Parameters {
     /// `2 / (kernel^2 * outputs)`, the classifier uniform in `1 / sqrt(inputs)`, gamma 1 and beta 0, but gamma 0 in the
     /// last batch norm of each block that adds its input, so that every such block starts as the identity.
     pub fn initial_values(space: &ValidatedSpace, seed: u64) -> Vec<f32> {
+        Self::starting_values(space, None, seed, 0.0)
+    }
+
+    /// As [`Parameters::initial_values`], for a child that is trained alone: its layers start with the variances of a
+    /// network of its own. `closing_gamma` is the gamma of the last batch norm of each block that adds its input.
+    pub fn starting_values(space: &ValidatedSpace, only: Option<&Network>, seed: u64, closing_gamma: f32) -> Vec<f32> {
         let layout = space.layout();
         let mut random = ChaCha8Rng::seed_from_u64(seed);
         let mut values = vec![0.0f32; layout.len()];
-        for convolution in &layout.convolutions {
+        for (index, convolution) in layout.convolutions.iter().enumerate() {
+            let own = only.and_then(|network| network.layers.iter().find(|layer| layer.convolution == Some(index)));
+            let (outputs, inputs, kernel) = match own {
+                Some(layer) => (layer.shape.output.channels, layer.shape.input.channels, layer.shape.kernel),
+                None => (convolution.outputs, convolution.inputs, convolution.kernel),
+            };
             let linear = convolution.operator == Operator::Linear;
-            let fan_out = convolution.kernel.pow(2) * convolution.operator.channels_read(convolution.outputs);
+            let fan_out = kernel.pow(2) * convolution.operator.channels_read(outputs);
             let deviation = (2.0 / f64::from(fan_out)).sqrt();
-            let bound = 1.0 / f64::from(convolution.inputs).sqrt();
+            let bound = 1.0 / f64::from(inputs).sqrt();
             for value in &mut values[layout.parameters[convolution.weight].range()] {
                 *value = if linear {
                     random.random_range(-bound..bound)
@@ -65,10 +76,15 @@ impl Parameters {
             }
             let second = &layout.parameters[convolution.scale_or_bias];
             if second.role == Role::Gamma {
-                values[second.range()].fill(if convolution.closes_skip { 0.0 } else { 1.0 });
+                values[second.range()].fill(if convolution.closes_skip { closing_gamma } else { 1.0 });
             }
         }
         values
+    }
+
+    /// The space.
+    pub fn space(&self) -> &ValidatedSpace {
+        &self.space
     }
 
     /// Where each tensor is.

@@ -83,9 +83,13 @@ impl Beginning {
         if let Self::Run(run) = self { run.best.clone() } else { None }
     }
 
-    pub(super) fn weights(&self, space: &ValidatedSpace, seed: u64) -> Vec<f32> {
+    pub(super) fn weights(&self, space: &ValidatedSpace, config: &TrainConfig) -> Vec<f32> {
         match self {
-            Self::Random => Parameters::initial_values(space, seed),
+            Self::Random => {
+                let gamma = if config.zero_gamma { 0.0 } else { 1.0 };
+                let network = config.only.as_ref().and_then(|child| space.lower(child).ok());
+                Parameters::starting_values(space, network.as_ref(), config.seed, gamma)
+            }
             Self::Weights { weights, .. } => weights.clone(),
             Self::Run(run) => run.weights.clone(),
         }

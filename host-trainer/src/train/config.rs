@@ -1,6 +1,6 @@
 use super::{Distillation, Precision, Schedule, TrainError, UpdateRule};
 use crate::data::{Augmentation, Mix, WrongSetting};
-use nestling_core::space::{SearchSpace, ValidatedSpace};
+use nestling_core::space::{Child, SearchSpace, ValidatedSpace};
 use serde::{Deserialize, Serialize};
 
 /// The compensation of rare classes while training. Validation and calibration keep the natural frequencies.
@@ -14,6 +14,17 @@ pub enum Balance {
     Weights,
     /// Every class is drawn as often.
     Sampling,
+}
+
+/// The children that dropout and weight decay act on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Regularise {
+    /// The biggest child alone (BigNAS, regularisation).
+    #[default]
+    Biggest,
+    /// Every child of a step: each has dropout, and adds the decay of the weights that it reads.
+    All,
 }
 
 /// Every hyper-parameter of a run. Unknown keys are refused; the resolved values are stored in each checkpoint.
@@ -64,6 +75,10 @@ pub struct TrainConfig {
     pub max_gradient_norm: f64,
     /// L2 on weights, once a step. The biggest child holds every weight, so this regularises the biggest only.
     pub weight_decay: f64,
+    /// The children that dropout and weight decay act on.
+    pub regularise: Regularise,
+    /// Whether the last batch norm of each block that adds its input starts with gamma 0 (BigNAS, initialisation).
+    pub zero_gamma: bool,
     /// Label smoothing of the biggest child's loss.
     pub label_smoothing: f64,
     /// Dropout before the classifier, of the biggest child only.
@@ -73,6 +88,11 @@ pub struct TrainConfig {
     pub stochastic_depth: f64,
     /// Random children a step, beside the biggest and the smallest (BigNAS: 2).
     pub random_children: u32,
+    /// The children of each step beside the biggest, in the place of random ones and the smallest; none: the sandwich
+    /// rule.
+    pub step_children: Vec<Child>,
+    /// The one child that is trained, from labels, as if it were a network of its own; none: the whole space.
+    pub only: Option<Child>,
     /// Epochs in which the biggest child learns alone, before the others join.
     pub join_epochs: f64,
     /// The loss of the children that learn from the biggest.
@@ -120,10 +140,14 @@ impl Default for TrainConfig {
             epsilon: 1e-3,
             max_gradient_norm: 0.0,
             weight_decay: 1e-4,
+            regularise: Regularise::Biggest,
+            zero_gamma: true,
             label_smoothing: 0.1,
             dropout: 0.0,
             stochastic_depth: 0.0,
             random_children: 2,
+            step_children: Vec::new(),
+            only: None,
             join_epochs: 0.0,
             distillation: Distillation::CrossEntropy,
             balance: Balance::Natural,
@@ -178,10 +202,18 @@ impl TrainConfig {
         self.mix.validate().map_err(wrong)?;
         let channels = self.space.input_channels;
         check("space.input_channels", [1, 3].contains(&channels), &channels, "1 for grey images, 3 for colour")?;
-        self.space.clone().validated().map_err(|error| TrainError::Config {
+        let space = self.space.clone().validated().map_err(|error| TrainError::Config {
             key: "space",
             given: error.to_string(),
             rule: "mend the space",
-        })
+        })?;
+        let check_children = |key, children: &[Child]| {
+            let strange = children.iter().find_map(|child| space.lower(child).err());
+            let given = strange.as_ref().map(ToString::to_string).unwrap_or_default();
+            check(key, strange.is_none(), &given, "children of the space")
+        };
+        check_children("step_children", &self.step_children)?;
+        check_children("only", self.only.as_slice())?;
+        Ok(space)
     }
 }

@@ -5,6 +5,7 @@
 //! recipe       named sets of them
 //! sandwich     one step, in the order of the paper
 //! distillation the loss of the children that learn from the biggest
+//! teacher      a trained network that a child learns from
 //! workers      threads that share a step
 //! loader       views of images, made ahead of the step
 //! schedule     the learning rate
@@ -40,12 +41,13 @@ mod resume;
 mod sandwich;
 mod schedule;
 mod step_report;
+mod teacher;
 mod trainer;
 mod workers;
 
 pub use beginning::{Beginning, TrainingData};
 pub use checkpoint::{Checkpoint, CheckpointError};
-pub use config::{Balance, TrainConfig};
+pub use config::{Balance, Regularise, TrainConfig};
 pub use distillation::Distillation;
 pub use epoch_report::{EpochReport, TrainSummary};
 pub use error::TrainError;
@@ -60,5 +62,6 @@ pub use resume::{Change, Difference, differences};
 pub use sandwich::{Batch, StepOptions, head_step, sandwich_step, step_children};
 pub use schedule::{RateSchedule, Schedule, learning_rate};
 pub use step_report::StepReport;
+pub use teacher::Teacher;
 pub use trainer::Trainer;
 pub use workers::{Lesson, StepOutcome, Workers};

@@ -1,4 +1,4 @@
-use super::TrainError;
+use super::{TrainConfig, TrainError};
 use crate::calibrate::calibrate;
 use crate::data::Dataset;
 use crate::evaluate::evaluate;
@@ -13,7 +13,7 @@ const BATCH: usize = 256;
 /// A child whose accuracy is followed through a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Probe {
-    /// `smallest`, `middle` or `biggest`.
+    /// `smallest`, `middle` or `biggest`; `only` where one child is trained.
     pub name: String,
     /// The child.
     pub child: Child,
@@ -23,13 +23,15 @@ pub struct Probe {
 
 /// Calibrates and evaluates the followed children.
 pub(super) fn probe(
-    space: &ValidatedSpace,
+    config: &TrainConfig,
     weights: &Parameters,
     resizer: &Resizer,
     calibration: &Dataset,
     held_out: &Dataset,
 ) -> Result<Vec<Probe>, TrainError> {
-    followed(space)
+    let space = weights.space();
+    let only = config.only.clone().map(|child| vec![("only", child)]);
+    only.unwrap_or_else(|| followed(space))
         .into_iter()
         .map(|(name, child)| {
             let network = space.lower(&child)?;

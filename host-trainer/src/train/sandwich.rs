@@ -1,7 +1,6 @@
 //! One step of BigNAS training, in the order of the paper.
 
-use super::Distillation;
-use super::TrainConfig;
+use super::{Distillation, Regularise, TrainConfig};
 use crate::model::{Norm, Parameters, Regularisation, Resizer, forward, layer_output, values_of};
 use crate::random::{Purpose, generator};
 use nestling_core::space::{Network, SpaceError, ValidatedSpace};
@@ -34,13 +33,20 @@ pub struct StepOptions<'a> {
     pub share: f64,
     /// The kind that convolutions compute in: [`Precision::kind`](super::Precision::kind).
     pub kind: Kind,
+    /// The children that are regularised.
+    pub regularise: Regularise,
+    /// L2 on the weights of each child beside the biggest, where all are regularised. The optimiser adds that of the
+    /// biggest.
+    pub child_decay: f64,
 }
 
 impl Default for StepOptions<'_> {
     /// The whole batch, as BigNAS has it, without smoothing, in f32.
     fn default() -> Self {
         let distillation = Distillation::default();
-        Self { label_smoothing: 0.0, class_weights: None, distillation, share: 1.0, kind: Kind::Float }
+        let regularise = Regularise::default();
+        let (label_smoothing, class_weights, child_decay) = (0.0, None, 0.0);
+        Self { label_smoothing, class_weights, distillation, share: 1.0, kind: Kind::Float, regularise, child_decay }
     }
 }
 
@@ -77,8 +83,8 @@ pub fn sandwich_step(
         forward(network, parameters, &images, Norm::Batch, regularisation)
     };
 
-    // The biggest child alone learns the labels, and it alone is regularised: by label smoothing, dropout and
-    // stochastic depth here, by weight decay in the optimiser.
+    // The biggest child alone learns the labels. It alone is regularised, unless asked otherwise: by label smoothing,
+    // dropout and stochastic depth here, by weight decay in the optimiser.
     let logits = logits_of(biggest, Some(&batch.regularisation));
     let loss = cross_entropy(&logits, batch, options);
     (&loss * options.share).backward();
@@ -89,8 +95,15 @@ pub fn sandwich_step(
 
     // Sandwich rule: random children and the smallest follow, and all gradients add up before one update.
     for network in others {
-        let logits = logits_of(network, None);
-        let loss = options.distillation.loss(&soft_labels, &logits);
+        let (regularisation, decay) = match options.regularise {
+            Regularise::Biggest => (None, None),
+            Regularise::All => (Some(of_child(&batch.regularisation, network)), Some(decay(network, parameters))),
+        };
+        let logits = logits_of(network, regularisation.as_ref());
+        let mut loss = options.distillation.loss(&soft_labels, &logits);
+        if let Some(decay) = decay {
+            loss += decay * options.child_decay;
+        }
         (&loss * options.share).backward();
         losses.push(divergence(&soft_labels, &logits.detach()));
     }
@@ -131,6 +144,20 @@ fn cross_entropy(logits: &Tensor, batch: &Batch, options: StepOptions<'_>) -> Te
         None => of(&batch.classes),
         Some((others, share)) => of(&batch.classes) * *share + of(others) * (1.0 - share),
     }
+}
+
+/// Dropout of a child: the mask of the biggest, as far as its features go.
+fn of_child(biggest: &Regularisation, network: &Network) -> Regularisation {
+    let width = i64::from(network.classifier_inputs());
+    let dropout = biggest.dropout.as_ref().map(|mask| mask.narrow(1, 0, width));
+    Regularisation { dropout, depth: Vec::new() }
+}
+
+/// Half the sum of squares of the weights that a child reads, without batch norm and bias.
+fn decay(network: &Network, parameters: &Parameters) -> Tensor {
+    let weights = network.layers.iter().filter(|layer| layer.convolution.is_some());
+    let squares: Vec<Tensor> = weights.map(|layer| parameters.weight(layer).square().sum(Kind::Float)).collect();
+    Tensor::stack(&squares, 0).sum(Kind::Float) * 0.5
 }
 
 /// KL divergence of a child's answers from the soft labels, summed over the images, as a scalar on their device.

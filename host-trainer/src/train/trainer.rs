@@ -3,8 +3,8 @@ use super::order::order_of;
 use super::probes::{Probe, probe};
 use super::{
     Batches, Beginning, Best, Change, Checkpoint, EpochReport, GpuMeter, Lesson, LoadedBatch, Loader, Optimiser,
-    OptimiserState, RateSchedule, StepReport, TrainConfig, TrainError, TrainSummary, TrainingData, UpdateRule, Workers,
-    learning_rate, mean_accuracy, resume,
+    OptimiserState, RateSchedule, StepReport, Teacher, TrainConfig, TrainError, TrainSummary, TrainingData, UpdateRule,
+    Workers, learning_rate, mean_accuracy, resume,
 };
 use crate::data::Dataset;
 use crate::model::{Parameters, Resizer, values_of};
@@ -38,6 +38,7 @@ pub struct Trainer {
     classes: Option<Vec<String>>,
     best: Option<Best>,
     changes: Vec<Change>,
+    has_teacher: bool,
 }
 
 impl Trainer {
@@ -62,7 +63,7 @@ impl Trainer {
             Beginning::Random | Beginning::Weights { .. } => (data.images.fingerprint()?, Vec::new()),
         };
         let best = beginning.best();
-        let parameters = Parameters::from_values(&space, &beginning.weights(&space, config.seed), device);
+        let parameters = Parameters::from_values(&space, &beginning.weights(&space, &config), device);
         let (optimiser, step, spent_before) = start(&beginning, &config, &parameters, device);
         let (config, training) = (Arc::new(config), Arc::new(training));
         let workers = Workers::start(config.clone(), &space, &parameters, training.clone(), data.preprocessing, device);
@@ -86,7 +87,19 @@ impl Trainer {
             classes: data.classes.map(<[String]>::to_vec),
             best,
             changes,
+            has_teacher: false,
         })
+    }
+
+    /// Lets the biggest child, or the only one, learn from the answers of a trained network in the place of labels. A run
+    /// that goes on needs its teacher again.
+    ///
+    /// # Errors
+    /// [`TrainError::Worker`] if a thread has ended, [`TrainError::Space`] if the teacher is not in its own space.
+    pub fn learn_from(&mut self, teacher: Teacher) -> Result<(), TrainError> {
+        self.workers.teach(Arc::new(teacher))?;
+        self.has_teacher = true;
+        Ok(())
     }
 
     /// Steps of one epoch.
@@ -211,11 +224,14 @@ impl Trainer {
     /// One step: all children's gradients, then one update. Returns the losses of the biggest and the smallest child.
     fn step(&mut self, batch: LoadedBatch, rate: f64) -> Result<[f64; 2], TrainError> {
         let joined = self.step >= (self.config.join_epochs * self.steps_per_epoch() as f64) as u64;
-        let outcome = if joined {
+        let only = self.config.only.as_ref();
+        let first = || self.space.lower(only.unwrap_or(&self.space.biggest()));
+        let outcome = if self.has_teacher {
+            self.workers.step_on(self.step, batch, &Lesson::Taught(Arc::new(first()?)))?
+        } else if joined && only.is_none() {
             self.workers.step(self.step, batch)?
         } else {
-            let biggest = vec![self.space.lower(&self.space.biggest())?];
-            self.workers.step_on(self.step, batch, &Lesson::Sandwich(Arc::new(biggest)))?
+            self.workers.step_on(self.step, batch, &Lesson::Sandwich(Arc::new(vec![first()?])))?
         };
         let [loss, ref others @ ..] = outcome.losses[..] else { return Err(TrainError::Worker) };
         // A child that is trained alone has no other to be apart from.
@@ -261,7 +277,7 @@ impl Trainer {
         let weights = Parameters::from_values(&self.space, &self.current_weights(), device);
         let (calibration, _) = self.data.split_at(self.config.probe_calibration as usize);
         let (held_out, _) = self.held_out.split_at(self.config.probe_images as usize);
-        probe(&self.space, &weights, &self.resizer, &calibration, &held_out)
+        probe(&self.config, &weights, &self.resizer, &calibration, &held_out)
     }
 
     /// Everything that a run needs to continue.

@@ -5,6 +5,7 @@
 //! that a run is the same to the bit every time.
 
 use super::sandwich::regularisation;
+use super::teacher::{Teacher, TeacherModel, taught_step};
 use super::{
     Balance, Batch, LoadedBatch, StepOptions, TrainConfig, TrainError, Views, head_step, sandwich_step, step_children,
 };
@@ -35,15 +36,24 @@ pub enum Lesson {
     Sandwich(Arc<Vec<Network>>),
     /// The classifier alone, from the features of the biggest child.
     Head(Arc<Network>),
+    /// One child, from the answers of the [`Teacher`] instead of labels.
+    Taught(Arc<Network>),
 }
 
 impl Lesson {
     fn biggest(&self) -> &Network {
         match self {
             Self::Sandwich(children) => &children[0],
-            Self::Head(biggest) => biggest,
+            Self::Head(biggest) | Self::Taught(biggest) => biggest,
         }
     }
+}
+
+/// A message to a worker.
+enum Message {
+    Step(Order),
+    /// The teacher of all steps that follow, and its layers.
+    Teacher(Arc<Teacher>, Arc<Network>),
 }
 
 struct Order {
@@ -57,7 +67,7 @@ struct Order {
 /// The threads.
 #[derive(Debug)]
 pub struct Workers {
-    orders: Vec<Sender<Order>>,
+    orders: Vec<Sender<Message>>,
     outcomes: Vec<Receiver<StepOutcome>>,
     threads: Vec<JoinHandle<()>>,
     config: Arc<TrainConfig>,
@@ -85,18 +95,27 @@ impl Workers {
         let (orders, outcomes, threads) = (Vec::new(), Vec::new(), Vec::new());
         let mut workers = Self { orders, outcomes, threads, config: config.clone(), space: space.clone(), views };
         for index in 0..u64::from(config.workers) {
-            let (order_sender, orders) = channel::<Order>();
+            let (order_sender, orders) = channel::<Message>();
             let (outcome_sender, outcomes) = channel();
             let views = workers.views.clone();
-            let resizer = Resizer::new(space, &view_preprocessing(&config, preprocessing), views.side(), device);
+            let preprocessing = view_preprocessing(&config, preprocessing);
+            let resizer = Resizer::new(space, &preprocessing, views.side(), device);
             let class_weights = class_weights(&config, views.data()).map(|weights| weights.to_device(device));
             let (config, parameters) = (config.clone(), parameters.share());
             workers.threads.push(std::thread::spawn(move || {
                 tch::set_num_threads(1);
-                let mut worker = Worker { config, parameters, views, resizer, class_weights, device, index };
-                for order in orders {
-                    let outcome = worker.work(&order);
-                    if outcome_sender.send(outcome).is_err() {
+                let (teacher, config) = (None, config.clone());
+                let mut worker =
+                    Worker { config, parameters, views, preprocessing, resizer, class_weights, device, index, teacher };
+                for message in orders {
+                    let order = match message {
+                        Message::Step(order) => order,
+                        Message::Teacher(teacher, network) => {
+                            worker.learn_from(&teacher, &network);
+                            continue;
+                        }
+                    };
+                    if outcome_sender.send(worker.work(&order)).is_err() {
                         return; // the trainer is gone
                     }
                 }
@@ -118,8 +137,24 @@ impl Workers {
     /// [`TrainError::Worker`] if a thread has ended.
     pub fn step(&self, step: u64, batch: LoadedBatch) -> Result<StepOutcome, TrainError> {
         let config = &self.config;
-        let children = step_children(&self.space, config.seed, step, config.random_children)?;
+        let children = if config.step_children.is_empty() {
+            step_children(&self.space, config.seed, step, config.random_children)?
+        } else {
+            let biggest = self.space.biggest();
+            let children = std::iter::once(&biggest).chain(&config.step_children);
+            children.map(|child| self.space.lower(child)).collect::<Result<_, _>>()?
+        };
         self.step_on(step, batch, &Lesson::Sandwich(Arc::new(children)))
+    }
+
+    /// Gives the workers the teacher of the [`Lesson::Taught`] steps that follow.
+    ///
+    /// # Errors
+    /// [`TrainError::Worker`] if a thread has ended, [`TrainError::Space`] if the teacher is not in its own space.
+    pub fn teach(&self, teacher: Arc<Teacher>) -> Result<(), TrainError> {
+        let network = Arc::new(teacher.network()?);
+        let send = |orders: &Sender<Message>| orders.send(Message::Teacher(teacher.clone(), network.clone()));
+        self.orders.iter().try_for_each(send).map_err(|_| TrainError::Worker)
     }
 
     /// One step of the given children over the images at `indices`, whose views the calling thread makes.
@@ -141,7 +176,7 @@ impl Workers {
         for (start, orders) in (0..images).step_by(each).zip(&self.orders) {
             let part = start..images.min(start + each);
             let order = Order { step, batch: batch.clone(), part, lesson: lesson.clone() };
-            orders.send(order).map_err(|_| TrainError::Worker)?;
+            orders.send(Message::Step(order)).map_err(|_| TrainError::Worker)?;
             sent += 1;
         }
         drop(batch);
@@ -222,13 +257,20 @@ struct Worker {
     config: Arc<TrainConfig>,
     parameters: Parameters,
     views: Arc<Views>,
+    preprocessing: Preprocessing,
     resizer: Resizer,
     class_weights: Option<Tensor>,
     device: Device,
     index: u64,
+    teacher: Option<TeacherModel>,
 }
 
 impl Worker {
+    fn learn_from(&mut self, teacher: &Teacher, network: &Network) {
+        let input = (&self.preprocessing, self.views.side());
+        self.teacher = Some(TeacherModel::new(teacher, network.clone(), input, self.device));
+    }
+
     fn work(&mut self, order: &Order) -> StepOutcome {
         let batch = self.batch(order);
         let options = StepOptions {
@@ -237,11 +279,20 @@ impl Worker {
             distillation: self.config.distillation,
             share: 1.0 / f64::from(self.config.workers),
             kind: self.config.precision.kind(self.device),
+            regularise: self.config.regularise,
+            child_decay: self.config.weight_decay,
         };
         self.parameters.zero_gradient();
         let losses = match &order.lesson {
             Lesson::Sandwich(children) => sandwich_step(&self.parameters, children, &self.resizer, &batch, options),
             Lesson::Head(biggest) => head_step(&self.parameters, biggest, &self.resizer, &batch, options),
+            Lesson::Taught(student) => {
+                let soft_labels = self.teacher.as_ref().map(|teacher| teacher.soft_labels(&batch.images));
+                soft_labels.map_or_else(Vec::new, |soft_labels| {
+                    let of = (options.distillation, options.share);
+                    taught_step(&self.parameters, student, &self.resizer, (&batch, &soft_labels), of)
+                })
+            }
         };
         StepOutcome { gradient: self.parameters.gradient(), losses }
     }
@@ -253,7 +304,7 @@ impl Worker {
         let classes: Vec<i64> = indices.iter().map(|&index| i64::from(labels[index as usize])).collect();
         let random = regularisation(config, order.step, self.index, order.lesson.biggest(), classes.len());
         let mut draw = generator(config.seed, Purpose::Mix, order.step * 256 + self.index);
-        let is_mixed = matches!(order.lesson, Lesson::Sandwich(_));
+        let is_mixed = matches!(order.lesson, Lesson::Sandwich(_) | Lesson::Taught(_));
         let mixing = config.mix.draw(classes.len() as u32, self.resizer.side(), &mut draw).filter(|_| is_mixed);
         let classes = Tensor::from_slice(&classes).to_device(*device).to_kind(Kind::Int64);
         let (images, partners) = mixed(self.resizer.upload(&pixels), &classes, mixing.as_ref());

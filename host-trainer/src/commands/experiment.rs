@@ -1,0 +1,249 @@
+//! `experiment`: repeats the paper's experiments.
+
+use super::data::DataArguments;
+use super::train::config_over;
+use super::trained_run::processors;
+use super::{bar, print, say};
+use anyhow::{Context, Result, bail};
+use clap::{Args, ValueEnum};
+use indicatif::ProgressBar;
+use nestling_bundle::atomic_file::write_atomically;
+use nestling_stopwatch::Stopwatch;
+use nestling_train::experiments::{
+    Experiment, Outcome, Plan, Record, Results, Section, Setting, Training, Trainings, Watch, csv, markdown, outcome,
+    page,
+};
+use nestling_train::torch;
+use nestling_train::train::EpochReport;
+use serde_json::json;
+use std::path::{Path, PathBuf};
+
+/// Repeats an experiment of the paper over several seeds, or gathers all results on one page.
+///
+/// Every training is kept in the folder. A stopped experiment goes on where it was, and experiments share what they have
+/// in common. Results are written to `results` in the folder: results.json, a CSV file, a Markdown table and a page with
+/// figures for each experiment, and the records of all trainings.
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Examples:\n  nestling experiment from-scratch\n  nestling experiment convergence --seeds 5 --cpu-hours \
+                  2\n  nestling experiment report"
+)]
+pub struct ExperimentCommand {
+    /// The experiment; `all` runs each of them, `report` shows what is there
+    #[arg(value_enum)]
+    name: Choice,
+    /// Seeds, each with its own training images
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100))]
+    seeds: u32,
+    /// Training images of a seed
+    #[arg(long, default_value_t = 6000, value_parser = clap::value_parser!(u32).range(64..))]
+    images: u32,
+    /// Passes over them
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
+    epochs: u32,
+    /// TOML file of hyper-parameters, in the place of those of the supernet's recipe; `epochs` and `seed` have flags
+    #[arg(long)]
+    config: Option<PathBuf>,
+    /// Only these children, separated by commas: S, M, L, XL [default: all]
+    #[arg(long, value_delimiter = ',')]
+    children: Vec<String>,
+    /// Begin no epoch after so many CPU-hours; a later call goes on
+    #[arg(long)]
+    cpu_hours: Option<f64>,
+    /// Folder of trainings and results
+    #[arg(long, default_value = "target/experiments")]
+    folder: PathBuf,
+    #[command(flatten)]
+    data: DataArguments,
+    /// Print one JSON document instead of text
+    #[arg(long)]
+    json: bool,
+}
+
+/// The experiment to run, or several.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Choice {
+    MainResults,
+    Initialisation,
+    Convergence,
+    Regularisation,
+    Finetune,
+    FromScratch,
+    Shrink,
+    Map,
+    All,
+    Report,
+}
+
+impl Choice {
+    fn experiments(self) -> Vec<Experiment> {
+        match self {
+            Self::MainResults => vec![Experiment::MainResults],
+            Self::Initialisation => vec![Experiment::Initialisation],
+            Self::Convergence => vec![Experiment::Convergence],
+            Self::Regularisation => vec![Experiment::Regularisation],
+            Self::Finetune => vec![Experiment::Finetune],
+            Self::FromScratch => vec![Experiment::FromScratch],
+            Self::Shrink => vec![Experiment::Shrink],
+            Self::Map => vec![Experiment::Map],
+            Self::All | Self::Report => Experiment::ALL.to_vec(),
+        }
+    }
+}
+
+impl ExperimentCommand {
+    /// Runs the command.
+    pub fn run(self) -> Result<()> {
+        let stopwatch = Stopwatch::start();
+        let device = torch::initialise().device;
+        let base = self.setting()?;
+        let data = self.data.load_for(&base.recipe.space, None)?;
+        let trainings = Trainings {
+            folder: self.folder.join("trainings"),
+            data: &data,
+            device,
+            workers: if device.is_cuda() { 1 } else { processors() },
+            allowed_cpu_s: self.cpu_hours.map(|hours| hours * 3600.0),
+            is_reading: self.name == Choice::Report,
+            origin: (version(), command(None)),
+            stopwatch,
+        };
+        let mut outcomes = Vec::new();
+        let experiments = self.name.experiments().into_iter();
+        for (experiment, setting) in
+            experiments.flat_map(|one| one.settings(&base).into_iter().map(move |set| (one, set)))
+        {
+            match outcome(experiment, &self.plan(setting)?, self.seeds, &trainings, &mut View::default()) {
+                Ok(done) => outcomes.push(done),
+                Err(error) if self.name == Choice::Report => say(&format!("{experiment}: {error}")),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        let results = self.folder.join("results");
+        self.write(&results, &outcomes)?;
+        let report = results.join("experiments.html");
+        print(self.json, &document(&outcomes), || {
+            let tables = outcomes.iter().map(|one| format!("{}\n{}", one.experiment.question(), markdown(one)));
+            format!("{}\npage  {}", tables.collect::<Vec<_>>().join("\n"), report.display())
+        })
+    }
+
+    /// Images, epochs and recipe.
+    fn setting(&self) -> Result<Setting> {
+        let mut base = Setting::fashion(self.images, self.epochs);
+        if let Some(path) = &self.config {
+            base.recipe = config_over(&base.recipe, path)?;
+        }
+        Ok(base)
+    }
+
+    /// The plan of a setting, with the children that are asked for.
+    fn plan(&self, setting: Setting) -> Result<Plan> {
+        let mut plan = Plan::new(setting)?;
+        if let Some(unknown) = self.children.iter().find(|name| plan.children.iter().all(|child| child.name != **name))
+        {
+            bail!("there is no child `{unknown}`: they are S, M, L and XL");
+        }
+        plan.children.retain(|child| self.children.is_empty() || self.children.contains(&child.name));
+        Ok(plan)
+    }
+
+    /// Writes tables, page, records and the file of all results.
+    fn write(&self, folder: &Path, outcomes: &[Outcome]) -> Result<()> {
+        std::fs::create_dir_all(folder).with_context(|| format!("cannot make folder {}", folder.display()))?;
+        let mut results = Results::read(folder)?;
+        let commands: Vec<String> = outcomes.iter().map(|one| command(Some(one.experiment.name()))).collect();
+        for (one, command) in outcomes.iter().zip(&commands) {
+            let Some(record) = one.records.first() else { continue };
+            let name = format!("{}-{}-{}x{}", one.experiment, one.space, record.images, record.epochs);
+            let file = |ending: &str| folder.join(format!("{name}.{ending}"));
+            let table = csv(one)?;
+            write_atomically(&file("csv"), |file| file.write_all(&table))?;
+            write_atomically(&file("md"), |file| file.write_all(markdown(one).as_bytes()))?;
+            results.take(one, command);
+            results.write(folder, &one.records)?;
+        }
+        let sections: Vec<Section<'_>> =
+            (outcomes.iter().zip(&commands)).map(|(outcome, command)| Section { outcome, command }).collect();
+        let page = page(&sections);
+        write_atomically(&folder.join("experiments.html"), |file| file.write_all(page.as_bytes()))?;
+        Ok(())
+    }
+}
+
+/// The command of this process, for the records: with another experiment's name where one is given.
+fn command(name: Option<&str>) -> String {
+    let mut words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--json").collect();
+    if let (Some(name), Some(word)) = (name, words.get_mut(1)) {
+        name.clone_into(word);
+    }
+    format!("nestling {}", words.join(" "))
+}
+
+/// The commit that the program lies in, with a mark if files were changed; without one the version of the package.
+fn version() -> String {
+    let program = std::env::current_exe().ok();
+    let folder = program.as_deref().and_then(Path::parent).unwrap_or(Path::new("."));
+    let git = std::process::Command::new("git")
+        .args(["describe", "--always", "--dirty", "--abbrev=10", "--exclude=*"])
+        .current_dir(folder)
+        .output();
+    match git.map(|done| (done.status.success(), String::from_utf8(done.stdout))) {
+        Ok((true, Ok(text))) => text.trim().to_owned(),
+        _ => format!("version {}", env!("CARGO_PKG_VERSION")),
+    }
+}
+
+fn document(outcomes: &[Outcome]) -> serde_json::Value {
+    let experiments = outcomes.iter().map(|one| {
+        let rows = one.cells.iter().map(|cell| {
+            let [mean, spread] = cell.mean_and_spread();
+            json!({
+                "child": cell.child, "madds": cell.madds, "variant": cell.variant,
+                "top1_mean": mean, "top1_spread": spread, "top1": cell.top1,
+            })
+        });
+        json!({
+            "name": one.experiment.name(), "cpu_hours": one.cpu_hours(), "rows": rows.collect::<Vec<_>>(),
+        })
+    });
+    json!({ "experiments": experiments.collect::<Vec<_>>() })
+}
+
+/// A bar for each epoch, and a line for each training.
+#[derive(Default)]
+struct View {
+    bar: Option<ProgressBar>,
+}
+
+impl View {
+    fn clear(&mut self) {
+        self.bar.take().iter().for_each(ProgressBar::finish_and_clear);
+    }
+}
+
+impl Watch for View {
+    fn training(&mut self, training: &Training) {
+        self.clear();
+        say(&format!("training {}", training.key()));
+    }
+
+    fn step(&mut self, step: u64, of: u64) {
+        self.bar.get_or_insert_with(|| bar(of, "epoch")).set_position(step);
+    }
+
+    fn epoch(&mut self, report: &EpochReport, of: u32) {
+        self.clear();
+        let probes = report.probes.iter().map(|probe| format!("{} {:.1} %", probe.name, probe.held_out.percent()));
+        let probes = probes.collect::<Vec<_>>().join(", ");
+        if report.epoch == of || report.epoch.is_multiple_of(5) {
+            say(&format!("epoch {} of {of}: {probes}; {:.0} CPU-seconds", report.epoch, report.cpu_s));
+        }
+    }
+
+    fn measured(&mut self, record: &Record) {
+        self.clear();
+        let tested = record.tested.iter().map(|one| format!("{}: {:.2} %", one.madds, one.top1.percent()));
+        say(&format!("{}: {}", record.name, tested.collect::<Vec<_>>().join(", ")));
+    }
+}

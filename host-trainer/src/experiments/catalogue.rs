@@ -1,0 +1,172 @@
+use super::{
+    ExperimentError, Measurement, NamedChild, Setting, Training, convergence, finetune, four_children, from_scratch,
+    initialisation, main_results, map, regularisation, shrink,
+};
+use nestling_core::space::ValidatedSpace;
+
+/// An experiment of the paper, or one that its readers asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Experiment {
+    /// Children at four budgets beside fixed networks of the same cost.
+    MainResults,
+    /// Children as sliced, and fine-tuned at three rates.
+    Finetune,
+    /// Children as sliced, and trained alone with and without distillation.
+    FromScratch,
+    /// Zero gamma or not, at the full and at 30 % of the rate.
+    Initialisation,
+    /// Exponential decay with and without constant ending.
+    Convergence,
+    /// Weight decay and dropout on all children, or on the biggest only.
+    Regularisation,
+    /// Distilled children join later.
+    Shrink,
+    /// Sliced and trained alone, over images, epochs and the size of the smallest child.
+    Map,
+}
+
+/// The common ground of an experiment's trainings.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Images, epochs and recipe.
+    pub setting: Setting,
+    /// The supernet's space.
+    pub space: ValidatedSpace,
+    /// S, M, L and XL.
+    pub children: Vec<NamedChild>,
+}
+
+impl Plan {
+    /// The plan of a setting, with four children of its space.
+    ///
+    /// # Errors
+    /// [`ExperimentError`] if the recipe is wrong.
+    pub fn new(setting: Setting) -> Result<Self, ExperimentError> {
+        let space = setting.recipe.validate()?;
+        Ok(Self { children: four_children(&space)?, space, setting })
+    }
+
+    /// The supernet of a seed, which most experiments share.
+    pub fn supernet(&self, seed: u64) -> Training {
+        Training::new("supernet", self.setting.config(seed), self.setting.images)
+    }
+
+    /// The smallest and the biggest of the children: those whose curves the paper shows.
+    pub(super) fn ends(&self) -> impl Iterator<Item = &NamedChild> {
+        let last = self.children.len().saturating_sub(1);
+        self.children.iter().enumerate().filter(move |(at, _)| [0, last].contains(at)).map(|(_, child)| child)
+    }
+
+    /// Measurements of some children of one training.
+    pub(super) fn of<'a>(
+        &self,
+        variant: &str,
+        training: &Training,
+        children: impl IntoIterator<Item = &'a NamedChild>,
+    ) -> Vec<Measurement> {
+        let measurement = |child: &NamedChild| Measurement {
+            child: child.clone(),
+            variant: variant.to_owned(),
+            training: training.clone(),
+        };
+        children.into_iter().map(measurement).collect()
+    }
+}
+
+impl Experiment {
+    /// All experiments, in the order of the paper.
+    pub const ALL: [Self; 8] = [
+        Self::MainResults,
+        Self::Initialisation,
+        Self::Convergence,
+        Self::Regularisation,
+        Self::Finetune,
+        Self::FromScratch,
+        Self::Shrink,
+        Self::Map,
+    ];
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::MainResults => "main-results",
+            Self::Finetune => "finetune",
+            Self::FromScratch => "from-scratch",
+            Self::Initialisation => "initialisation",
+            Self::Convergence => "convergence",
+            Self::Regularisation => "regularisation",
+            Self::Shrink => "shrink",
+            Self::Map => "map",
+        }
+    }
+
+    /// The question that it answers.
+    pub fn question(self) -> &'static str {
+        match self {
+            Self::MainResults => "How accurate are sliced children beside fixed networks of the same cost?",
+            Self::Finetune => "Does fine-tuning make a sliced child better?",
+            Self::FromScratch => "Is a sliced child better than the same network trained alone?",
+            Self::Initialisation => "Does the training need gamma 0 in the last batch norm of each block?",
+            Self::Convergence => "Does a constant ending help small and big children?",
+            Self::Regularisation => "Which children should weight decay and dropout act on?",
+            Self::Map => "When is a sliced child better than the same network trained alone?",
+            Self::Shrink => "May the other children join after the biggest has learned?",
+        }
+    }
+
+    /// Where the paper shows its result.
+    pub fn source(self) -> &'static str {
+        match self {
+            Self::MainResults => "BigNAS, table of main results (Fig. 3)",
+            Self::Finetune => "BigNAS, table of fine-tuning",
+            Self::FromScratch => "BigNAS, table of training from scratch",
+            Self::Initialisation => "BigNAS, initialisation (Fig. 5)",
+            Self::Convergence => "BigNAS, convergence behaviour (Fig. 6)",
+            Self::Regularisation => "BigNAS, regularisation (Fig. 7)",
+            Self::Shrink => "DepS (ECCV 2024)",
+            Self::Map => "none: the paper has one data set",
+        }
+    }
+
+    /// Whether curves over epochs say more than accuracies at the end.
+    pub fn has_curves(self) -> bool {
+        matches!(self, Self::Initialisation | Self::Convergence | Self::Regularisation)
+    }
+
+    /// The settings that it is run in, where `base` is the one that was asked for.
+    pub fn settings(self, base: &Setting) -> Vec<Setting> {
+        if self == Self::Map { map::settings(base) } else { vec![base.clone()] }
+    }
+
+    /// All values of one seed.
+    ///
+    /// # Errors
+    /// [`ExperimentError`] if a child or a network cannot be had in the plan's space.
+    pub fn measurements(self, plan: &Plan, seed: u64) -> Result<Vec<Measurement>, ExperimentError> {
+        match self {
+            Self::MainResults => main_results::measurements(plan, seed),
+            Self::Finetune => Ok(finetune::measurements(plan, seed)),
+            Self::FromScratch => Ok(from_scratch::measurements(plan, seed)),
+            Self::Initialisation => Ok(initialisation::measurements(plan, seed)),
+            Self::Convergence => Ok(convergence::measurements(plan, seed)),
+            Self::Regularisation => Ok(regularisation::measurements(plan, seed)),
+            Self::Shrink => Ok(shrink::measurements(plan, seed)),
+            Self::Map => Ok(map::measurements(plan, seed)),
+        }
+    }
+}
+
+impl std::str::FromStr for Experiment {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let names = || Self::ALL.map(Self::name).join(", ");
+        Self::ALL.into_iter().find(|one| one.name() == text).ok_or_else(|| format!("experiments are: {}", names()))
+    }
+}
+
+impl std::fmt::Display for Experiment {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}

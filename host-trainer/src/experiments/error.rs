@@ -1,0 +1,79 @@
+use crate::calibrate::CalibrateError;
+use crate::data::DataError;
+use crate::run_folder::RunError;
+use crate::train::TrainError;
+use nestling_bundle::atomic_file::WriteError;
+use nestling_core::space::SpaceError;
+use std::path::PathBuf;
+
+/// The reason why an experiment cannot be run, or its results not be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ExperimentError {
+    /// The processor time that was allowed is spent.
+    #[error(
+        "{spent_h:.2} CPU-hours are spent, which is the limit; every finished epoch is kept, and the next call goes on"
+    )]
+    OutOfTime {
+        /// CPU-hours of this call.
+        spent_h: f64,
+    },
+    /// A training was not done, and only what is there is to be read.
+    #[error("training {training} is not done; run the experiment first")]
+    NotDone {
+        /// The training's key.
+        training: String,
+    },
+    /// A file of results cannot be used.
+    #[error("cannot use {path}: {problem}")]
+    Results {
+        /// The file.
+        path: PathBuf,
+        /// The fault.
+        problem: String,
+    },
+    /// The data set is too small for the setting.
+    #[error("{needed} training images are asked for, {found} are left beside those to choose with; ask for fewer")]
+    TooFewImages {
+        /// The images of the setting.
+        needed: u32,
+        /// Those that there are.
+        found: usize,
+    },
+    /// A training cannot start or go on.
+    #[error(transparent)]
+    Train(#[from] TrainError),
+    /// A child cannot be evaluated.
+    #[error(transparent)]
+    Calibrate(#[from] CalibrateError),
+    /// The folder of a training cannot be used.
+    #[error(transparent)]
+    Run(#[from] RunError),
+    /// The data set cannot be read.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// A child is not in its space.
+    #[error(transparent)]
+    Space(#[from] SpaceError),
+    /// The disk does not take a file.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+}
+
+impl ExperimentError {
+    /// A stable name of this kind of error, for programs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::OutOfTime { .. } => "experiment_out_of_time",
+            Self::NotDone { .. } => "experiment_not_done",
+            Self::Results { .. } => "experiment_results",
+            Self::TooFewImages { .. } => "experiment_images",
+            Self::Train(error) => error.code(),
+            Self::Calibrate(error) => error.code(),
+            Self::Run(error) => error.code(),
+            Self::Data(error) => error.code(),
+            Self::Space(error) => error.code(),
+            Self::Write(error) => error.code(),
+        }
+    }
+}

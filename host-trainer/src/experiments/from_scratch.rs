@@ -1,0 +1,40 @@
+//! Sliced children beside the same networks trained alone (BigNAS, table of training from scratch).
+//!
+//! * Alone: from labels.
+//! * Distillation A: from the answers of a biggest child that was trained alone before.
+//! * Distillation B: inplace, beside the biggest child, with shared weights.
+
+use super::{Measurement, NamedChild, Plan, Training};
+use crate::train::TrainConfig;
+
+pub(super) const SLICED: &str = "sliced";
+pub(super) const ALONE: &str = "alone";
+const TAUGHT: &str = "distillation A";
+const INPLACE: &str = "distillation B";
+
+pub(super) fn measurements(plan: &Plan, seed: u64) -> Vec<Measurement> {
+    let mut all = plan.of(SLICED, &plan.supernet(seed), &plan.children);
+    let biggest = plan.space.biggest();
+    let teacher = trained_alone(plan, seed, &NamedChild { name: "XL".to_owned(), child: biggest.clone() });
+    for child in &plan.children {
+        all.extend(plan.of(ALONE, &trained_alone(plan, seed, child), [child]));
+        let mut taught = trained_alone(plan, seed, child);
+        taught.name = format!("taught-{}", child.name);
+        taught.teacher = Some(Box::new((teacher.clone(), biggest.clone())));
+        all.extend(plan.of(TAUGHT, &taught, [child]));
+        if child.child == biggest {
+            // Beside itself there is nobody to learn from.
+            continue;
+        }
+        let config = TrainConfig { step_children: vec![child.child.clone()], ..plan.setting.config(seed) };
+        let inplace = Training::new(&format!("inplace-{}", child.name), config, plan.setting.images);
+        all.extend(plan.of(INPLACE, &inplace, [child]));
+    }
+    all
+}
+
+/// The training of one child alone, with as many epochs as the supernet.
+pub(super) fn trained_alone(plan: &Plan, seed: u64, child: &NamedChild) -> Training {
+    let config = TrainConfig { only: Some(child.child.clone()), ..plan.setting.config(seed) };
+    Training::new(&format!("alone-{}", child.name), config, plan.setting.images)
+}

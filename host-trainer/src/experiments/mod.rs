@@ -1,0 +1,56 @@
+//! The paper's experiments on a data set that one machine can train on (Yu et al., 2020, section 4).
+//!
+//! An [`Experiment`] is a list of [`Measurement`]s for each seed: a child, the name of a variant, and the [`Training`] that
+//! the child's accuracy is measured after. Trainings are kept in a folder under a name that their settings determine.
+//! One experiment therefore uses those of another, and a stopped one goes on where it was.
+//!
+//! ```text
+//! catalogue    the experiments by name
+//! setting      images, epochs, seeds and the recipe that all trainings start from
+//! training     one training: settings, start, teacher
+//! trainings    the folder of trainings: trains, or finds what was trained before
+//! record       what is kept of a training: curves, accuracies, cost
+//! figures      means and spreads over seeds
+//! results      the file of all results, and its check
+//! tables       CSV and Markdown
+//! plots        figures in the form of the paper's
+//! paper        the paper's own figures
+//! page         all results on one page
+//! ```
+//!
+//! Each experiment has a file of its own, with the table or figure that it repeats.
+
+mod catalogue;
+mod children;
+mod convergence;
+mod error;
+mod figures;
+mod finetune;
+mod from_scratch;
+mod initialisation;
+mod main_results;
+mod map;
+mod page;
+mod paper;
+mod plots;
+mod record;
+mod regularisation;
+mod results;
+mod setting;
+mod shrink;
+mod tables;
+mod training;
+mod trainings;
+
+pub use catalogue::{Experiment, Plan};
+pub use children::{NamedChild, four_children};
+pub use error::ExperimentError;
+pub use figures::{Cell, Outcome, outcome};
+pub use page::{Section, page};
+pub use paper::PaperTable;
+pub use record::{CurvePoint, Record, TestedChild};
+pub use results::{Entry, Results, Row, check};
+pub use setting::Setting;
+pub use tables::{csv, markdown};
+pub use training::{Measurement, Start, Training};
+pub use trainings::{Trainings, Watch};

@@ -1,0 +1,136 @@
+//! All results on one page, each beside the paper's.
+
+use super::from_scratch::{ALONE, SLICED};
+use super::tables::{cell_text, difference};
+use super::{Experiment, Outcome, plots};
+use nestling_page::markup::{Text, grouped};
+use nestling_page::{Table, document};
+use std::fmt::Write;
+
+/// An outcome with the facts that a reader needs to repeat it.
+#[derive(Clone, Copy, Debug)]
+pub struct Section<'a> {
+    /// The outcome.
+    pub outcome: &'a Outcome,
+    /// The command.
+    pub command: &'a str,
+}
+
+/// The page of some outcomes: one document that needs no script, no font and no network.
+pub fn page(sections: &[Section<'_>]) -> String {
+    let mut page = String::from(
+        "<header>\n<p class=\"brand\">Nestling</p>\n<h1>The paper's experiments, repeated</h1>\n<p class=\"lead\">BigNAS \
+         (Yu et al., 2020) trains one supernet whose children need no retraining. Each section repeats one of its tables \
+         or figures on a data set that one machine can train on, and shows the paper's values for ImageNet beside \
+         it.</p>\n</header>\n<main>\n",
+    );
+    let (map, others): (Vec<_>, Vec<_>) =
+        sections.iter().partition(|section| section.outcome.experiment == Experiment::Map);
+    others.into_iter().for_each(|section| write_section(&mut page, section));
+    if !map.is_empty() {
+        write_map(&mut page, &map);
+    }
+    page.push_str("</main>\n");
+    document("Nestling: the paper's experiments", "", &page)
+}
+
+fn write_section(page: &mut String, section: &Section<'_>) {
+    let Section { outcome, command } = section;
+    let experiment = outcome.experiment;
+    let _ =
+        write!(page, "<h2 id=\"{0}\">{1}</h2>\n<p>{2}</p>\n", experiment, Text(experiment.question()), facts(section));
+    page.push_str(&our_table(outcome));
+    page.push_str(&plots::figures(outcome));
+    let _ = write!(
+        page,
+        "<p class=\"note\"><b>The paper:</b> {} ({})</p>\n",
+        Text(experiment.paper_finding()),
+        Text(experiment.source())
+    );
+    page.push_str(&paper_table(outcome));
+    let _ = write!(page, "<p class=\"note\">To repeat it: <code>{}</code></p>\n", Text(command));
+}
+
+fn facts(Section { outcome, .. }: &Section<'_>) -> String {
+    let Some(record) = outcome.records.first() else { return String::new() };
+    let mut commits: Vec<&str> = outcome.records.iter().map(|record| &*record.commit).collect();
+    commits.sort_unstable();
+    commits.dedup();
+    format!(
+        "{}, space {}: {} training images, {} epochs, {} seeds, {:.2} CPU-hours, code {}.",
+        Text(&record.data),
+        Text(&outcome.space),
+        grouped(f64::from(record.images)),
+        record.epochs,
+        outcome.seeds,
+        outcome.cpu_hours(),
+        Text(&commits.join(", "))
+    )
+}
+
+fn our_table(outcome: &Outcome) -> String {
+    let variants = outcome.variants();
+    let columns: Vec<&str> = ["child", "MAdds"].into_iter().chain(variants.iter().copied()).collect();
+    let note = format!(
+        "Top-1 on the test images in percent: mean ± standard deviation over {} seeds, and in brackets the mean \
+         difference from the first column, seed by seed.",
+        outcome.seeds
+    );
+    let rows = outcome.children().into_iter().map(|child| {
+        let madds = variants.iter().find_map(|variant| outcome.cell(child, variant)).map(|cell| cell.madds.to_string());
+        let cells = variants.iter().map(|variant| cell_text(outcome, child, variant));
+        [child.to_owned(), madds.unwrap_or_default()].into_iter().chain(cells).collect()
+    });
+    Table::new("Ours", &columns).note(&note).rows(rows).html()
+}
+
+fn paper_table(outcome: &Outcome) -> String {
+    let Some(table) = outcome.experiment.paper_table() else { return String::new() };
+    let columns: Vec<&str> = std::iter::once("child").chain(table.columns.iter().copied()).collect();
+    let rows = table.rows.into_iter().map(|(child, values)| {
+        let cells = values.iter().enumerate().map(|(at, value)| match at {
+            0 => format!("{value:.1}"),
+            _ => format!("{value:.1} ({:+.1})", value - values[0]),
+        });
+        std::iter::once(child.to_owned()).chain(cells).collect()
+    });
+    Table::new("The paper's, on ImageNet", &columns).rows(rows).html()
+}
+
+/// All settings of the map in one table: the difference of sliced children from the same networks trained alone.
+fn write_map(page: &mut String, sections: &[&Section<'_>]) {
+    let question = Text(Experiment::Map.question());
+    let _ = write!(page, "<h2 id=\"{}\">{question}</h2>\n", Experiment::Map);
+    let mut columns = vec!["space", "images", "epochs", "seeds", "child", "MAdds"];
+    columns.extend(["sliced", "alone", "sliced - alone", "CPU-hours"]);
+    let rows = sections.iter().flat_map(|section| map_rows(section.outcome)).collect::<Vec<_>>();
+    let note = "Top-1 on the test images in percent: mean ± standard deviation over seeds. A positive difference says that \
+                sharing and distillation pay.";
+    page.push_str(&Table::new("Sliced beside alone", &columns).note(note).rows(rows).html());
+    let _ = write!(page, "<p class=\"note\"><b>The paper:</b> {}</p>\n", Text(Experiment::Map.paper_finding()));
+    if let Some(section) = sections.first() {
+        let _ = write!(page, "<p class=\"note\">To repeat it: <code>{}</code></p>\n", Text(section.command));
+    }
+}
+
+fn map_rows(outcome: &Outcome) -> Vec<Vec<String>> {
+    let Some(record) = outcome.records.first() else { return Vec::new() };
+    let row = |child: &str| {
+        let (sliced, alone) = (outcome.cell(child, SLICED)?, outcome.cell(child, ALONE)?);
+        let text = |[mean, spread]: [f64; 2]| format!("{mean:.1} ± {spread:.1}");
+        let [difference, spread] = difference(alone, sliced);
+        Some(vec![
+            outcome.space.clone(),
+            grouped(f64::from(record.images)),
+            record.epochs.to_string(),
+            outcome.seeds.to_string(),
+            child.to_owned(),
+            sliced.madds.to_string(),
+            text(sliced.mean_and_spread()),
+            text(alone.mean_and_spread()),
+            format!("{difference:+.2} ± {spread:.2}"),
+            format!("{:.2}", outcome.cpu_hours()),
+        ])
+    };
+    outcome.children().into_iter().filter_map(row).collect()
+}

@@ -1,0 +1,208 @@
+use super::figures::mean_and_spread;
+use super::{ExperimentError, Outcome, Record};
+use crate::run_folder::write_json;
+use nestling_bundle::atomic_file::read_text;
+use nestling_core::metrics::MAdds;
+use nestling_core::space::Child;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// Most bytes of the file.
+const MAX_BYTES: u64 = 64 << 20;
+
+/// All results: `results.json`, with the records that they come from in `runs/` beside it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Results {
+    /// One entry for each experiment and setting.
+    pub experiments: Vec<Entry>,
+    /// The md5 sum of each record's file, by the record's key.
+    pub records: BTreeMap<String, String>,
+}
+
+/// An experiment in one setting.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Entry {
+    /// The experiment.
+    pub name: String,
+    /// The data set.
+    pub data: String,
+    /// Images to train on.
+    pub images: u32,
+    /// Passes over them.
+    pub epochs: u32,
+    /// The search space.
+    pub space: String,
+    /// Number of seeds.
+    pub seeds: u32,
+    /// The versions of the code that trained.
+    pub commit: String,
+    /// CPU-hours of all trainings and tests.
+    pub cpu_hours: f64,
+    /// The command.
+    pub command: String,
+    /// Its values.
+    pub rows: Vec<Row>,
+}
+
+/// A child under a variant.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Row {
+    /// The child's name.
+    pub child: String,
+    /// The child itself.
+    pub architecture: Child,
+    /// Its multiply-adds.
+    pub madds: MAdds,
+    /// The variant.
+    pub variant: String,
+    /// Mean over seeds, in percent.
+    pub top1_mean: f64,
+    /// The sample's standard deviation, in points.
+    pub top1_spread: f64,
+    /// The records of its values, one a seed.
+    pub records: Vec<String>,
+}
+
+impl Results {
+    /// Reads the file of a folder; nothing known if there is none.
+    ///
+    /// # Errors
+    /// [`ExperimentError::Results`] if it is damaged.
+    pub fn read(folder: &Path) -> Result<Self, ExperimentError> {
+        let path = folder.join("results.json");
+        let damaged = |problem: String| ExperimentError::Results { path: path.clone(), problem };
+        match read_text(&path, MAX_BYTES) {
+            Ok(text) => serde_json::from_str(&text).map_err(|error| damaged(error.to_string())),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Self::default()),
+            Err(error) => Err(damaged(error.to_string())),
+        }
+    }
+
+    /// Takes an outcome, in the place of an older one of the same experiment and setting.
+    pub fn take(&mut self, outcome: &Outcome, command: &str) {
+        let Some(record) = outcome.records.first() else { return };
+        let rows = outcome.cells.iter().map(|cell| {
+            let [top1_mean, top1_spread] = cell.mean_and_spread();
+            Row {
+                child: cell.child.clone(),
+                architecture: cell.architecture.clone(),
+                madds: cell.madds,
+                variant: cell.variant.clone(),
+                top1_mean,
+                top1_spread,
+                records: cell.records.clone(),
+            }
+        });
+        let mut commits: Vec<&str> = outcome.records.iter().map(|record| &*record.commit).collect();
+        commits.sort_unstable();
+        commits.dedup();
+        let entry = Entry {
+            name: outcome.experiment.name().to_owned(),
+            data: record.data.clone(),
+            images: record.images,
+            epochs: record.epochs,
+            space: outcome.space.clone(),
+            seeds: outcome.seeds,
+            commit: commits.join(", "),
+            cpu_hours: outcome.cpu_hours(),
+            command: command.to_owned(),
+            rows: rows.collect(),
+        };
+        self.experiments.retain(|one| !one.is_of_same_setting(&entry));
+        self.experiments.push(entry);
+        self.experiments.sort_by(|a, b| a.place().cmp(&b.place()));
+    }
+
+    /// Writes the file and the records of an outcome.
+    ///
+    /// # Errors
+    /// [`ExperimentError::Write`] if the disk does not take them.
+    pub fn write(&mut self, folder: &Path, records: &[Record]) -> Result<(), ExperimentError> {
+        let runs = folder.join("runs");
+        std::fs::create_dir_all(&runs).map_err(|error| damaged(&runs, &error.to_string()))?;
+        for record in records {
+            let path = record_file(folder, &record.key);
+            record.write(&path)?;
+            self.records.insert(record.key.clone(), checksum(&path)?);
+        }
+        Ok(write_json(&folder.join("results.json"), self)?)
+    }
+}
+
+impl Entry {
+    fn place(&self) -> (&str, &str, u32, u32, &str) {
+        (&self.name, &self.data, self.images, self.epochs, &self.space)
+    }
+
+    fn is_of_same_setting(&self, other: &Self) -> bool {
+        self.place() == other.place()
+    }
+}
+
+fn damaged(path: &Path, problem: &str) -> ExperimentError {
+    ExperimentError::Results { path: path.to_owned(), problem: problem.to_owned() }
+}
+
+fn record_file(folder: &Path, key: &str) -> PathBuf {
+    folder.join("runs").join(format!("{key}.json"))
+}
+
+fn checksum(path: &Path) -> Result<String, ExperimentError> {
+    let text = read_text(path, MAX_BYTES).map_err(|error| damaged(path, &error.to_string()))?;
+    Ok(format!("{:x}", md5::compute(text)))
+}
+
+/// Checks that every row of a folder's results is what its records say, and every record is the file that was written.
+///
+/// # Errors
+/// [`ExperimentError::Results`] names the first row or record that is not.
+pub fn check(folder: &Path) -> Result<Results, ExperimentError> {
+    let results = Results::read(folder)?;
+    let mut records = BTreeMap::new();
+    for (key, sum) in &results.records {
+        let path = record_file(folder, key);
+        if checksum(&path)? != *sum {
+            return Err(damaged(&path, "its checksum is not the one in results.json"));
+        }
+        let record = Record::read(&path)?.ok_or_else(|| damaged(&path, "it is missing"))?;
+        records.insert(key.as_str(), record);
+    }
+    for entry in &results.experiments {
+        for row in &entry.rows {
+            check_row(folder, entry, row, &records)?;
+        }
+    }
+    Ok(results)
+}
+
+fn check_row(folder: &Path, entry: &Entry, row: &Row, records: &BTreeMap<&str, Record>) -> Result<(), ExperimentError> {
+    let wrong = |problem: &str| {
+        let Row { child, variant, .. } = row;
+        damaged(
+            &folder.join("results.json"),
+            &format!("{} of {}, {child}, {variant}: {problem}", entry.name, entry.data),
+        )
+    };
+    if row.records.len() != entry.seeds as usize {
+        return Err(wrong("it has not one record a seed"));
+    }
+    let mut top1 = Vec::new();
+    for key in &row.records {
+        let record = records.get(&**key).ok_or_else(|| wrong("a record is missing"))?;
+        if record.data != entry.data {
+            return Err(wrong("a record is of another data set"));
+        }
+        let tested = record.tested(&row.architecture).ok_or_else(|| wrong("a record has not tested the child"))?;
+        if tested.madds != row.madds {
+            return Err(wrong("a record has other multiply-adds"));
+        }
+        top1.push(tested.top1.percent());
+    }
+    let [mean, spread] = mean_and_spread(&top1);
+    let found = (mean - row.top1_mean).abs() < 1e-9 && (spread - row.top1_spread).abs() < 1e-9;
+    if found { Ok(()) } else { Err(wrong("its mean or spread is not that of its records")) }
+}

@@ -1,0 +1,230 @@
+use super::record::{CurvePoint, Record, TestedChild};
+use super::setting::images_of_seed;
+use super::{ExperimentError, Start, Training};
+use crate::calibrate::calibrate;
+use crate::data::{Dataset, LoadedData};
+use crate::model::{Parameters, Resizer};
+use crate::run_folder::RunFolder;
+use crate::search::Evaluator;
+use crate::train::{Beginning, Checkpoint, EpochReport, Teacher, TrainConfig, Trainer, TrainingData, differences};
+use nestling_core::space::Child;
+use nestling_stopwatch::Stopwatch;
+use std::path::PathBuf;
+use tch::Device;
+
+/// Training images that calibrate a child before it is tested.
+const CALIBRATION: usize = 2000;
+/// Images at a time.
+const BATCH: usize = 100;
+
+/// Looks on while trainings go on.
+pub trait Watch {
+    /// A training begins, or goes on.
+    fn training(&mut self, training: &Training);
+    /// A step of an epoch is done.
+    fn step(&mut self, step: u64, of: u64);
+    /// An epoch is done.
+    fn epoch(&mut self, report: &EpochReport, of: u32);
+    /// All is measured.
+    fn measured(&mut self, record: &Record);
+}
+
+/// The folder of trainings: each is done once, and found again by its key.
+#[derive(Debug)]
+pub struct Trainings<'a> {
+    /// The folder.
+    pub folder: PathBuf,
+    /// The data set.
+    pub data: &'a LoadedData,
+    /// Where to compute.
+    pub device: Device,
+    /// Threads that evaluate.
+    pub workers: usize,
+    /// CPU-seconds of this process after which no further epoch begins.
+    pub allowed_cpu_s: Option<f64>,
+    /// Whether nothing is trained or tested: what is not there is [`ExperimentError::NotDone`].
+    pub is_reading: bool,
+    /// The version of the code, and the command.
+    pub origin: (String, String),
+    /// Started with the process's work.
+    pub stopwatch: Stopwatch,
+}
+
+impl Trainings<'_> {
+    /// The record of a training in which all `children` are tested: a known one, or trains and tests what is missing.
+    ///
+    /// # Errors
+    /// [`ExperimentError::OutOfTime`] if the time is spent; all epochs that are done are kept.
+    pub fn measure(
+        &self,
+        training: &Training,
+        children: &[Child],
+        watch: &mut dyn Watch,
+    ) -> Result<Record, ExperimentError> {
+        let path = self.record_path(training);
+        let known = Record::read(&path)?;
+        if let Some(record) = known.as_ref().filter(|record| children.iter().all(|one| record.tested(one).is_some())) {
+            return Ok(record.clone());
+        }
+        if self.is_reading {
+            return Err(ExperimentError::NotDone { training: training.key() });
+        }
+        let checkpoint = self.trained(training, watch)?;
+        let folder = RunFolder::open(&self.folder_of(training));
+        let mut record = match known {
+            Some(record) => record,
+            None => self.new_record(training, &checkpoint, &folder.epochs(checkpoint.step)?),
+        };
+        let missing: Vec<Child> = children.iter().filter(|one| record.tested(one).is_none()).cloned().collect();
+        let (tested, cpu_s) = self.test(training, &checkpoint, &missing)?;
+        record.tested.extend(tested);
+        record.test_cpu_s += cpu_s;
+        record.write(&path)?;
+        watch.measured(&record);
+        Ok(record)
+    }
+
+    /// The folder of one training.
+    pub fn folder_of(&self, training: &Training) -> PathBuf {
+        self.folder.join(training.key())
+    }
+
+    /// The record's file of one training.
+    pub fn record_path(&self, training: &Training) -> PathBuf {
+        self.folder_of(training).join("record.json")
+    }
+
+    /// The last checkpoint of a training; trains if it is not finished.
+    fn trained(&self, training: &Training, watch: &mut dyn Watch) -> Result<Checkpoint, ExperimentError> {
+        let folder = RunFolder::create(&self.folder_of(training), &[])?;
+        let _lock = folder.lock("nestling experiment")?;
+        let known = folder.checkpoint()?;
+        let steps = u64::from(training.config.epochs) * u64::from(training.images / training.config.batch_size);
+        if let Some(done) = known.as_ref().filter(|run| run.step >= steps) {
+            return Ok(done.clone());
+        }
+        self.check_time()?;
+        watch.training(training);
+        let (images, validation) = images_of_seed(self.data, &training.config, training.images)?;
+        let mut trainer = self.trainer(training, known.clone(), (&images, &validation), watch)?;
+        let mut epochs = known.map(|run| folder.epochs(run.step)).transpose()?.unwrap_or_default();
+        while !trainer.has_ended() {
+            self.check_time()?;
+            let per_epoch = trainer.steps_per_epoch();
+            epochs.push(trainer.epoch(|step| watch.step((step.step - 1) % per_epoch + 1, per_epoch))?);
+            folder.save(&trainer.checkpoint(), &epochs)?;
+            epochs.last().iter().for_each(|report| watch.epoch(report, training.config.epochs));
+        }
+        Ok(trainer.checkpoint())
+    }
+
+    /// A trainer at the start, or where the training was stopped.
+    fn trainer(
+        &self,
+        training: &Training,
+        known: Option<Checkpoint>,
+        (images, validation): (&Dataset, &Dataset),
+        watch: &mut dyn Watch,
+    ) -> Result<Trainer, ExperimentError> {
+        let beginning = match (known, &training.start) {
+            (Some(run), _) => Beginning::Run(Box::new(run)),
+            (None, Start::Random) => Beginning::Random,
+            (None, Start::Trained(of)) => {
+                let weights = self.trained(of, watch)?.shipped_weights().to_vec();
+                Beginning::Weights { weights, source: of.key() }
+            }
+        };
+        let data = TrainingData {
+            images,
+            held_out: Some(validation),
+            preprocessing: &self.data.preprocessing,
+            classes: self.data.labels.as_deref(),
+        };
+        let mut trainer = Trainer::new(training.config.clone(), beginning, &data, self.device)?;
+        if let Some((of, child)) = training.teacher.as_deref() {
+            trainer.learn_from(self.teacher(of, child, watch)?)?;
+        }
+        Ok(trainer)
+    }
+
+    /// A child of another training, calibrated on that training's images.
+    fn teacher(&self, of: &Training, child: &Child, watch: &mut dyn Watch) -> Result<Teacher, ExperimentError> {
+        let run = self.trained(of, watch)?;
+        let space = run.config.validate()?;
+        let (images, _) = images_of_seed(self.data, &of.config, of.images)?;
+        let (calibration, _) = images.split_at(CALIBRATION);
+        let parameters = Parameters::from_values(&space, run.shipped_weights(), self.device);
+        let resizer = Resizer::new(&space, &self.data.preprocessing, images.side, self.device);
+        let child = calibrate(&space.lower(child)?, &parameters, &resizer, &calibration, BATCH)?;
+        Ok(Teacher { weights: run.shipped_weights().to_vec(), child, space })
+    }
+
+    /// Calibrates children on training images and tests them; also returns the CPU-seconds.
+    fn test(
+        &self,
+        training: &Training,
+        run: &Checkpoint,
+        children: &[Child],
+    ) -> Result<(Vec<TestedChild>, f64), ExperimentError> {
+        let stopwatch = Stopwatch::start();
+        let space = run.config.validate()?;
+        let (images, _) = images_of_seed(self.data, &training.config, training.images)?;
+        let (calibration, _) = images.split_at(CALIBRATION);
+        let evaluator = Evaluator {
+            space: &space,
+            weights: run.shipped_weights(),
+            preprocessing: &self.data.preprocessing,
+            calibration: &calibration,
+            images: &self.data.test,
+            workers: self.workers,
+            device: self.device,
+        };
+        let evaluated = evaluator.evaluate(children, &|_| ())?;
+        let tested = evaluated.into_iter().map(|one| TestedChild {
+            child: one.child,
+            madds: one.cost.madds,
+            params: one.cost.params,
+            top1: one.held_out,
+        });
+        Ok((tested.collect(), stopwatch.elapsed().cpu_s()))
+    }
+
+    fn new_record(&self, training: &Training, run: &Checkpoint, epochs: &[EpochReport]) -> Record {
+        Record {
+            key: training.key(),
+            name: training.name.clone(),
+            seed: training.config.seed,
+            data: self.data.name.clone(),
+            images: training.images,
+            epochs: training.config.epochs,
+            commit: self.origin.0.clone(),
+            command: self.origin.1.clone(),
+            settings: settings(training),
+            data_fingerprint: run.images.clone().unwrap_or_default(),
+            train_cpu_s: run.cpu_s,
+            test_cpu_s: 0.0,
+            curve: epochs.iter().map(CurvePoint::of).collect(),
+            tested: Vec::new(),
+        }
+    }
+
+    fn check_time(&self) -> Result<(), ExperimentError> {
+        let spent = self.stopwatch.elapsed().cpu_s();
+        match self.allowed_cpu_s {
+            Some(allowed) if spent >= allowed => Err(ExperimentError::OutOfTime { spent_h: spent / 3600.0 }),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The settings of a training beside the demo's recipe, with start and teacher.
+fn settings(training: &Training) -> Vec<String> {
+    let differences = differences(&TrainConfig::default(), &training.config);
+    let keys = differences.into_iter().filter(|one| !one.key.starts_with("space"));
+    let mut settings: Vec<String> = keys.map(|one| format!("{} = {}", one.key, one.now)).collect();
+    if let Start::Trained(of) = &training.start {
+        settings.push(format!("start: {}", of.key()));
+    }
+    settings.extend(training.teacher.iter().map(|teacher| format!("teacher: {}", teacher.0.key())));
+    settings
+}

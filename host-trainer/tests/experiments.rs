@@ -1,0 +1,147 @@
+//! The experiments on a made-up data set: every value comes from a training that is kept, and can be traced to it.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)] // a test's helpers may panic too
+
+mod common;
+
+use common::{SPACE, write_data};
+use nestling_core::space::SearchSpace;
+use nestling_stopwatch::Stopwatch;
+use nestling_train::data::{LoadRequest, LoadedData, load};
+use nestling_train::experiments::{
+    Experiment, ExperimentError, Outcome, Plan, Record, Results, Section, Setting, Training, Trainings, Watch, check,
+    csv, markdown, outcome, page,
+};
+use nestling_train::torch;
+use nestling_train::train::{EpochReport, TrainConfig};
+use std::path::Path;
+use tch::Device;
+
+/// Counts the trainings.
+#[derive(Default)]
+struct Counter {
+    trainings: usize,
+    epochs: usize,
+}
+
+impl Watch for Counter {
+    fn training(&mut self, _: &Training) {
+        self.trainings += 1;
+    }
+    fn step(&mut self, _: u64, _: u64) {}
+    fn epoch(&mut self, _: &EpochReport, _: u32) {
+        self.epochs += 1;
+    }
+    fn measured(&mut self, _: &Record) {}
+}
+
+fn setting() -> Setting {
+    let space = toml::from_str::<toml::Table>(SPACE).unwrap()["space"].clone().try_into::<SearchSpace>().unwrap();
+    let recipe = TrainConfig {
+        batch_size: 8,
+        workers: 1,
+        held_out: 16,
+        probe_calibration: 8,
+        probe_images: 8,
+        space,
+        ..TrainConfig::default()
+    };
+    Setting { images: 24, epochs: 2, recipe }
+}
+
+fn data(folder: &Path) -> LoadedData {
+    torch::initialise();
+    write_data(&folder.join("data"), 0);
+    let request = LoadRequest::new(Some(&folder.join("data")), 8, &folder.join("cache"));
+    load(&request, &()).unwrap().for_space(&setting().recipe.space).unwrap()
+}
+
+fn trainings<'a>(folder: &Path, data: &'a LoadedData) -> Trainings<'a> {
+    Trainings {
+        folder: folder.join("trainings"),
+        data,
+        device: Device::Cpu,
+        workers: 1,
+        allowed_cpu_s: None,
+        is_reading: false,
+        origin: ("a commit".to_owned(), "a command".to_owned()),
+        stopwatch: Stopwatch::start(),
+    }
+}
+
+fn run(experiment: Experiment, trainings: &Trainings<'_>, watch: &mut Counter) -> Result<Outcome, ExperimentError> {
+    outcome(experiment, &Plan::new(setting())?, 2, trainings, watch)
+}
+
+#[test]
+fn every_experiment_gives_a_value_for_each_cell_and_seed() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = data(folder.path());
+    let trainings = trainings(folder.path(), &data);
+    let (mut results, out) = (Results::default(), folder.path().join("results"));
+    let mut outcomes = Vec::new();
+    for experiment in Experiment::ALL.into_iter().filter(|one| *one != Experiment::Map) {
+        let outcome = run(experiment, &trainings, &mut Counter::default()).unwrap();
+        assert!(!outcome.cells.is_empty() && outcome.cells.iter().all(|cell| cell.top1.len() == 2), "{outcome:?}");
+        let lines = String::from_utf8(csv(&outcome).unwrap()).unwrap().lines().count();
+        assert_eq!(lines, 1 + 2 * outcome.cells.len());
+        assert_eq!(markdown(&outcome).lines().count(), 2 + outcome.children().len());
+        results.take(&outcome, "a command");
+        results.write(&out, &outcome.records).unwrap();
+        outcomes.push(outcome);
+    }
+    assert_eq!(check(&out).unwrap(), results);
+    let sections: Vec<Section<'_>> = outcomes.iter().map(|outcome| Section { outcome, command: "a command" }).collect();
+    let page = page(&sections);
+    assert_eq!(nestling_page::markup_fault(&page), None);
+    // The paper's values stand beside ours, and every experiment has its section.
+    assert!(page.contains("74.6 (-1.9)") && page.contains("75.3 (-1.2)"));
+    assert!(sections.iter().all(|one| page.contains(&format!("<h2 id=\"{}\">", one.outcome.experiment))));
+}
+
+#[test]
+fn a_row_that_its_records_do_not_give_is_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = data(folder.path());
+    let outcome = run(Experiment::Shrink, &trainings(folder.path(), &data), &mut Counter::default()).unwrap();
+    let (mut results, out) = (Results::default(), folder.path().join("results"));
+    results.take(&outcome, "a command");
+    results.write(&out, &outcome.records).unwrap();
+    check(&out).unwrap();
+    let good = std::fs::read_to_string(out.join("results.json")).unwrap();
+    let mean = results.experiments[0].rows[0].top1_mean;
+    let wrong = good.replacen(&format!("\"top1_mean\": {mean:?}"), &format!("\"top1_mean\": {:?}", mean + 1.0), 1);
+    assert_ne!(good, wrong);
+    std::fs::write(out.join("results.json"), wrong).unwrap();
+    assert!(check(&out).unwrap_err().to_string().contains("mean or spread"));
+    std::fs::write(out.join("results.json"), good).unwrap();
+    let record = out.join("runs").join(format!("{}.json", outcome.records[0].key));
+    let text = std::fs::read_to_string(&record).unwrap();
+    std::fs::write(&record, text.replacen("a commit", "another", 1)).unwrap();
+    assert!(check(&out).unwrap_err().to_string().contains("checksum"));
+    std::fs::remove_file(&record).unwrap();
+    assert_eq!(check(&out).unwrap_err().code(), "experiment_results");
+}
+
+#[test]
+fn a_stopped_experiment_goes_on_and_trainings_are_shared() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = data(folder.path());
+    let mut all = trainings(folder.path(), &data);
+    all.allowed_cpu_s = Some(0.0);
+    assert_eq!(run(Experiment::Shrink, &all, &mut Counter::default()).unwrap_err().code(), "experiment_out_of_time");
+    all.is_reading = true;
+    assert_eq!(run(Experiment::Shrink, &all, &mut Counter::default()).unwrap_err().code(), "experiment_not_done");
+    (all.allowed_cpu_s, all.is_reading) = (None, false);
+    let mut first = Counter::default();
+    let outcome = run(Experiment::Shrink, &all, &mut first).unwrap();
+    // Three supernets a seed, of two epochs each.
+    assert_eq!((first.trainings, first.epochs), (6, 12));
+    let mut again = Counter::default();
+    let same = run(Experiment::Shrink, &all, &mut again).unwrap();
+    assert_eq!((again.trainings, same.cells), (0, outcome.cells));
+    // The supernets whose children join at once are there; each fine-tuning of the ends is new.
+    let mut tuned = Counter::default();
+    run(Experiment::Finetune, &all, &mut tuned).unwrap();
+    assert!(tuned.trainings > 0 && tuned.trainings.is_multiple_of(6), "{}", tuned.trainings);
+}
