@@ -40,6 +40,9 @@ use std::fmt::Write;
 pub struct Search {
     #[command(flatten)]
     run: RunArguments,
+    /// Most children of the coarse grid, evenly over it [default: all, at most 160]
+    #[arg(long, conflicts_with = "budget", value_parser = clap::value_parser!(u32).range(2..))]
+    coarse: Option<u32>,
     /// Children evaluated around the front of the coarse grid; with budgets, around the best child of each
     #[arg(long, default_value_t = 24, conflicts_with = "limit")]
     fine: usize,
@@ -107,6 +110,7 @@ impl Search {
             bar.set_position(done as u64);
         };
         let options = SearchOptions {
+            coarse: self.coarse.map(|most| most as usize),
             fine: self.fine,
             random: self.random as usize,
             random_held_out: self.random_held_out as usize,

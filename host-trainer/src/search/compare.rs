@@ -122,8 +122,8 @@ fn select(
         };
         search(&task, &mut trials, evaluate)?;
     }
-    let task = |budget: &NamedLimit<'_>| SelectionTask { space, limit: budget.limit, evaluations: 0, seed };
-    budgets.iter().map(|budget| trials.best(&task(budget))).collect()
+    let task = |limit| SelectionTask { space, limit, evaluations: 0, seed };
+    budgets.iter().map(|budget| trials.best(&task(budget.limit))).collect()
 }
 
 /// The selected children with their accuracy on the test images.

@@ -26,6 +26,16 @@ pub fn coarse_grid(space: &SearchSpace) -> Vec<Child> {
     children
 }
 
+/// At most `most` children of a grid, evenly over it; the first and the last always among them.
+pub(super) fn thinned(grid: Vec<Child>, most: usize) -> Vec<Child> {
+    let most = most.max(2);
+    if grid.len() <= most {
+        return grid;
+    }
+    let last = grid.len() - 1;
+    (0..most).map(|step| grid[(step * last + (most - 1) / 2) / (most - 1)].clone()).collect()
+}
+
 /// A width configuration.
 #[derive(PartialEq)]
 struct Widths {
@@ -114,6 +124,17 @@ mod tests {
             kernels(&table1),
             [[3; 7], [3, 3, 3, 3, 5, 5, 5], [3, 3, 5, 5, 3, 3, 3], [3, 3, 5, 5, 5, 5, 5]]
         );
+    }
+
+    #[test]
+    fn a_thinned_grid_holds_different_children_and_the_ends() {
+        let grid = coarse_grid(&SearchSpace::fashion());
+        for most in [2, 3, 54, 95] {
+            let thin = thinned(grid.clone(), most);
+            assert_eq!(thin.iter().collect::<HashSet<_>>().len(), most);
+            assert_eq!((thin.first(), thin.last()), (grid.first(), grid.last()));
+        }
+        assert_eq!((thinned(grid.clone(), 96), thinned(grid.clone(), 0).len()), (grid, 2));
     }
 
     #[test]

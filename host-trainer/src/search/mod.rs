@@ -61,6 +61,8 @@ use std::collections::HashSet;
 /// The number of children that a search evaluates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SearchOptions {
+    /// Most children of the coarse grid; `None` for all.
+    pub coarse: Option<usize>,
     /// Children evaluated around the front, after the coarse grid.
     pub fine: usize,
     /// Children drawn uniformly from the space, to which the accuracy predictor is fitted beside the others.
@@ -108,8 +110,8 @@ pub fn search(
     options: SearchOptions,
     progress: &(dyn Fn(usize, usize) + Sync),
 ) -> Result<Searched, CalibrateError> {
-    let SearchOptions { fine, random, random_held_out, seed } = options;
-    let grid = coarse_grid(space);
+    let SearchOptions { coarse, fine, random, random_held_out, seed } = options;
+    let grid = grid::thinned(coarse_grid(space), coarse.unwrap_or(usize::MAX));
     let total = grid.len() + fine + random + random_held_out;
     let mut all = evaluator.evaluate(&grid, &|done| progress(done, total))?;
     let front = pareto_front(&all);
