@@ -14,7 +14,8 @@
 //! * [`mod@train`]: the sandwich step and the loop around it. [`mod@bench`] and [`mod@throughput`]: its speed in CPU-seconds
 //!   and in wall time.
 //! * [`fleet`]: the latency tables of many devices in one bundle.
-//! * [`mod@search`]: the children that ship, and the whole space under a limit.
+//! * [`mod@search`]: the children that ship, the selection under budgets and its rivals, and the whole space under a limit.
+//! * [`published`]: the table of published networks that BigNAS is compared with.
 //! * [`tensorboard`]: the curves of a run for TensorBoard.
 //! * [`run_folder`]: the files of a run.
 //! * [`experiments`]: the paper's experiments, repeated over seeds.
@@ -39,6 +40,7 @@ pub mod model;
 pub mod new_file;
 pub mod pack;
 pub mod parity;
+pub mod published;
 mod random;
 pub mod report;
 pub mod run_folder;

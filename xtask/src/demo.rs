@@ -56,7 +56,9 @@ const QUICK: Form = Form {
          accuracies are lower and less exact than those of the full demo (`cargo xtask demo`)",
     ),
     train: &["--epochs", "2"],
-    search: &["--fine", "4", "--random", "12", "--random-held-out", "6", "--children", "5", "--calibration", "500"],
+    search: &[
+        "--coarse", "54", "--fine", "4", "--random", "12", "--random-held-out", "6", "--children", "5", "--calibration", "500",
+    ],
     profile_s: "5",
     classified: "500",
 };

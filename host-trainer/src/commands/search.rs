@@ -1,6 +1,7 @@
 //! `search`: evaluates children and chooses those that ship.
 
-use super::search_under_limit::LimitArguments;
+use super::search_budgets::BudgetArguments;
+use super::search_under_limit::{DeviceArguments, LimitArguments};
 use super::trained_run::{RunArguments, TrainedRun, processors};
 use super::{bar, print, say};
 use anyhow::Result;
@@ -18,21 +19,32 @@ use std::fmt::Write;
 /// Each child is calibrated first. A predictor of accuracy is fitted to all of them, and the front is evaluated on the
 /// test images.
 ///
-/// With a budget it searches the whole space instead, for the most accurate children within a device's predicted
-/// latency or within MAdds. It needs the accuracy predictor of a search without a budget. The most promising children
-/// are calibrated and evaluated, and become part of the run's search.json. The best ships as `found-1` with the next
-/// `nestling pack`, if it is more accurate on held-out images than the shipped children within that budget. The next
-/// search without a budget starts again. Without a trained run, but with a bundle, children are predicted only.
+/// With `--budgets` it selects the most accurate child for each of S, M, L and XL instead, coarse to fine: the grid of the
+/// search without a budget, evaluated once, then a finer grid around its best child under each budget. The children
+/// become part of the run's search.json and ship as `s`, `m`, `l` and `xl` with the next `nestling pack`; those of
+/// earlier budgets no longer ship.
+///
+/// With one budget it searches the whole space, for the most accurate children within a device's predicted latency,
+/// within MAdds or within parameters. It needs the accuracy predictor of a search without a budget. The most promising
+/// children are calibrated and evaluated, and become part of the run's search.json. The best ships as `found-1` with the
+/// next `nestling pack`, if it is more accurate on held-out images than the shipped children within that budget. Without
+/// a trained run, but with a bundle, children are predicted only.
+///
+/// The next search without a budget starts again.
 #[derive(Args, Debug)]
 #[command(
-    after_help = "Examples:\n  nestling search\n  nestling search --device mali --budget-ms 4 --bundle my.nestling\n  nestling \
-                  search --budget-madds 2.5M --top 16"
+    after_help = "Examples:\n  nestling search\n  nestling search --budgets\n  nestling search --budgets 0.5M,1M,2M,3M\n  \
+                  nestling search --budgets-ms 1,2,4 --device mali --bundle my.nestling\n  nestling search --device mali \
+                  --budget-ms 4 --bundle my.nestling\n  nestling search --budget-madds 2.5M --top 16"
 )]
 pub struct Search {
     #[command(flatten)]
     run: RunArguments,
-    /// Children evaluated around the front of the coarse grid
-    #[arg(long, default_value_t = 24, conflicts_with = "budget")]
+    /// Most children of the coarse grid, evenly over it [default: all, at most 160]
+    #[arg(long, conflicts_with = "budget", value_parser = clap::value_parser!(u32).range(2..))]
+    coarse: Option<u32>,
+    /// Children evaluated around the front of the coarse grid; with budgets, around the best child of each
+    #[arg(long, default_value_t = 24, conflicts_with = "limit")]
     fine: usize,
     /// Children drawn uniformly from the space; the accuracy predictor is fitted to them and to all others
     #[arg(long, default_value_t = 200, conflicts_with = "budget")]
@@ -50,15 +62,22 @@ pub struct Search {
     #[arg(long)]
     workers: Option<usize>,
     #[command(flatten)]
+    budgets: BudgetArguments,
+    #[command(flatten)]
     limit: LimitArguments,
+    #[command(flatten)]
+    device: DeviceArguments,
 }
 
 impl Search {
     /// Runs the command.
     pub fn run(self) -> Result<()> {
         let workers = self.workers.unwrap_or_else(processors);
-        if let Some(request) = self.limit.request() {
-            return self.limit.run(request, &self.run, workers);
+        if self.budgets.are_given() {
+            return self.budgets.run(&self.device, &self.run, self.fine, workers);
+        }
+        if let Some(request) = self.limit.request(&self.device) {
+            return self.limit.run(request, &self.device, &self.run, workers);
         }
         let stopwatch = Stopwatch::start();
         let folder = RunFolder::open(&self.run.run);
@@ -91,6 +110,7 @@ impl Search {
             bar.set_position(done as u64);
         };
         let options = SearchOptions {
+            coarse: self.coarse.map(|most| most as usize),
             fine: self.fine,
             random: self.random as usize,
             random_held_out: self.random_held_out as usize,

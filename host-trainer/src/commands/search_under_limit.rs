@@ -1,12 +1,13 @@
-//! `search --device`, `search --budget-madds`: the whole space under a limit.
+//! `search --budget-ms`, `--budget-madds`, `--budget-params`: the whole space under a limit.
 
+use super::search_quantities::{parse_madds, parse_millis, parse_params};
 use super::trained_run::{BUNDLE_NAME, RunArguments, TrainedRun};
 use super::{bar, open_bundle, print, say};
 use anyhow::{Context, Result};
 use clap::Args;
 use nestling_core::choosing::FoundChild;
 use nestling_core::latency::DeviceKey;
-use nestling_core::metrics::{MAdds, Millis};
+use nestling_core::metrics::{MAdds, Millis, Params};
 use nestling_core::space::ValidatedSpace;
 use nestling_stopwatch::Stopwatch;
 use nestling_train::run_folder::RunFolder;
@@ -21,72 +22,66 @@ use std::path::PathBuf;
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Search of the whole space under a limit")]
 pub struct LimitArguments {
-    /// Latency on this device of the bundle: words that are parts of its adapter's name, precision, driver, backend or
-    /// features, in any case (`nestling latency list` shows them)
-    #[arg(long, value_name = "NAME", requires = "budget_ms")]
-    device: Option<String>,
-    /// Most milliseconds of the predicted median time, from image to logits
-    #[arg(long, value_name = "MS", requires = "device", group = "budget", value_parser = parse_millis)]
+    /// Most milliseconds of the predicted median time on the device, from image to logits
+    #[arg(long, value_name = "MS", requires = "device", groups = ["budget", "limit", "milliseconds"], value_parser = parse_millis)]
     budget_ms: Option<Millis>,
     /// Most multiply-adds: in millions, or with a suffix (2.5M, 800k, 1G)
-    #[arg(long, value_name = "MADDS", group = "budget", value_parser = parse_madds)]
+    #[arg(long, value_name = "MADDS", groups = ["budget", "limit"], value_parser = parse_madds)]
     budget_madds: Option<MAdds>,
-    /// Bundle with the latency tables [default: fashion.nestling in the run's folder]
-    #[arg(long, requires = "budget")]
-    bundle: Option<PathBuf>,
+    /// Most parameters: in millions, or with a suffix
+    #[arg(long, value_name = "PARAMS", groups = ["budget", "limit"], value_parser = parse_params)]
+    budget_params: Option<Params>,
     /// Children that are evaluated, the most promising first
-    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    #[arg(long, value_name = "N", default_value_t = 8, requires = "limit", value_parser = clap::value_parser!(u32).range(1..=1000))]
     top: u32,
 }
 
-fn positive(text: &str) -> Option<f64> {
-    text.trim().parse().ok().filter(|number: &f64| number.is_finite() && *number > 0.0)
-}
-
-fn parse_millis(text: &str) -> Result<Millis, String> {
-    positive(text).map(Millis).ok_or_else(|| "give milliseconds above zero, as 2.5".to_owned())
-}
-
-/// A bare number is in millions.
-fn parse_madds(text: &str) -> Result<MAdds, String> {
-    let text = text.trim();
-    let (number, unit) = match text.chars().last() {
-        Some('k' | 'K') => (&text[..text.len() - 1], 1e3),
-        Some('m' | 'M') => (&text[..text.len() - 1], 1e6),
-        Some('g' | 'G') => (&text[..text.len() - 1], 1e9),
-        _ => (text, 1e6),
-    };
-    positive(number)
-        .map(|number| MAdds((number * unit).round() as u64))
-        .ok_or_else(|| "give millions above zero, as 2.5, or a number with a suffix, as 2.5M or 800k".to_owned())
+/// The device of budgets in milliseconds.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Device of budgets in milliseconds")]
+pub struct DeviceArguments {
+    /// A device of the bundle: words that are parts of its adapter's name, precision, driver, backend or features, in
+    /// any case (`nestling latency list` shows them)
+    #[arg(long, value_name = "NAME", requires = "milliseconds")]
+    pub device: Option<String>,
+    /// Bundle with the latency tables [default: fashion.nestling in the run's folder]
+    #[arg(long, requires = "budget")]
+    pub bundle: Option<PathBuf>,
 }
 
 impl LimitArguments {
     /// The limit that was asked for, if there is one.
-    pub fn request(&self) -> Option<LimitRequest<'_>> {
-        match (&self.device, self.budget_ms, self.budget_madds) {
+    pub fn request<'a>(&self, of: &'a DeviceArguments) -> Option<LimitRequest<'a>> {
+        match (&of.device, self.budget_ms, self.budget_madds) {
             (Some(device), Some(most), _) => Some(LimitRequest::Latency { device, most }),
-            (_, _, most) => most.map(LimitRequest::MAdds),
+            (_, _, Some(most)) => Some(LimitRequest::MAdds(most)),
+            _ => self.budget_params.map(LimitRequest::Params),
         }
     }
 
     /// Runs the search.
-    pub fn run(&self, request: LimitRequest<'_>, run: &RunArguments, workers: usize) -> Result<()> {
+    pub fn run(
+        &self,
+        request: LimitRequest<'_>,
+        of: &DeviceArguments,
+        run: &RunArguments,
+        workers: usize,
+    ) -> Result<()> {
         let stopwatch = Stopwatch::start();
         let folder = RunFolder::open(&run.run);
         let is_trained = folder.is_trained()?;
         // The found children are added to what the file holds.
         let _lock = if is_trained { folder.lock("nestling search")? } else { None };
         let trained = if is_trained {
-            folder.check_search(&[run.data.inputs(), self.bundle.iter().cloned().collect()].concat())?;
+            folder.check_search(&[run.data.inputs(), of.bundle.iter().cloned().collect()].concat())?;
             let report = folder.searched()?;
             Some((TrainedRun::load(run, &folder, report.calibration_images)?, report))
         } else {
             None
         };
-        // A limit in MAdds needs no bundle where there is a run.
-        let path = self.bundle.clone().unwrap_or_else(|| run.run.join(BUNDLE_NAME));
-        let bundle = if self.device.is_some() || self.bundle.is_some() || trained.is_none() {
+        // A limit in MAdds or parameters needs no bundle where there is a run.
+        let path = of.bundle.clone().unwrap_or_else(|| run.run.join(BUNDLE_NAME));
+        let bundle = if of.device.is_some() || of.bundle.is_some() || trained.is_none() {
             Some(open_bundle(&path)?)
         } else {
             None
@@ -157,6 +152,7 @@ struct Document {
     device: Option<DeviceKey>,
     budget_ms: Option<Millis>,
     budget_madds: Option<MAdds>,
+    budget_params: Option<Params>,
     children: Vec<Row>,
     ships_as: Option<String>,
     test_top1: Option<f64>,
@@ -165,12 +161,22 @@ struct Document {
 
 impl Document {
     fn new(limit: &Limit<'_>, children: Vec<Row>) -> Self {
-        let (budget_ms, budget_madds) = match limit {
-            Limit::Latency { most, .. } => (Some(*most), None),
-            Limit::MAdds(most) => (None, Some(*most)),
+        let mut document = Self {
+            device: limit.device().cloned(),
+            budget_ms: None,
+            budget_madds: None,
+            budget_params: None,
+            children,
+            ships_as: None,
+            test_top1: None,
+            beaten_by: None,
         };
-        let device = limit.device().cloned();
-        Self { device, budget_ms, budget_madds, children, ships_as: None, test_top1: None, beaten_by: None }
+        match limit {
+            Limit::Latency { most, .. } => document.budget_ms = Some(*most),
+            Limit::MAdds(most) => document.budget_madds = Some(*most),
+            Limit::Params(most) => document.budget_params = Some(*most),
+        }
+        document
     }
 }
 
@@ -224,20 +230,4 @@ fn show(json: bool, limit: &Limit<'_>, document: Document) -> Result<()> {
         }
         text
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn budgets_are_millions_unless_they_say_otherwise() {
-        for (text, madds) in [("2.5", 2_500_000), ("2.5M", 2_500_000), ("800k", 800_000), ("1G", 1_000_000_000)] {
-            assert_eq!(parse_madds(text), Ok(MAdds(madds)));
-        }
-        for text in ["", "M", "-1", "x", "nan", "2.5µ", "0"] {
-            assert!(parse_madds(text).unwrap_err().contains("as 2.5M"), "{text}");
-        }
-        assert!(parse_millis("inf").is_err() && parse_millis("-2").is_err());
-    }
 }

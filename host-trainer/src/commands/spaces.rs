@@ -1,6 +1,7 @@
 //! `spaces`: the preset search spaces.
 
 use super::print;
+use super::published_table::print_published;
 use anyhow::{Result, bail};
 use clap::Args;
 use nestling_core::space::{Cost, Preset};
@@ -11,10 +12,13 @@ use std::path::PathBuf;
 
 /// Lists the preset search spaces, or prints one (or a TOML file) resolved, as TOML to start your own from.
 #[derive(Args, Debug)]
-#[command(after_help = "Examples:\n  nestling spaces\n  nestling spaces table1 > my.toml")]
+#[command(after_help = "Examples:\n  nestling spaces\n  nestling spaces table1 > my.toml\n  nestling spaces --published")]
 pub struct Spaces {
     /// Preset or TOML file to print
     name: Option<PathBuf>,
+    /// Print BigNAS's table of published networks, with the cost of each by our own model
+    #[arg(long, conflicts_with = "name")]
+    published: bool,
     /// Print one JSON document instead of text
     #[arg(long)]
     json: bool,
@@ -27,6 +31,9 @@ impl Spaces {
             let space = preset_or_file(name)?;
             let text = toml::to_string(space.definition())?;
             return print(self.json, space.definition(), || text);
+        }
+        if self.published {
+            return print_published(self.json);
         }
         let mut rows = Vec::new();
         for preset in Preset::ALL {

@@ -1,8 +1,9 @@
+use crate::calibrate::CalibrateError;
 use crate::fleet::FleetError;
 use nestling_core::space::SpaceError;
 use std::path::PathBuf;
 
-/// The reason why a space cannot be searched under a limit.
+/// The reason why a space cannot be searched under a limit or under budgets.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SearchError {
@@ -48,6 +49,27 @@ pub enum SearchError {
         /// Cost of the smallest child.
         smallest: String,
     },
+    /// Budgets do not rise, or there are none or too many.
+    #[error("budgets are {given}: {problem}")]
+    Budgets {
+        /// The budgets.
+        given: String,
+        /// The rule that they break.
+        problem: String,
+    },
+    /// The coarse grid alone needs more children.
+    #[error("{given} evaluations are too few: the coarse grid takes {grid}, and each budget at least one more; give {needed} or more")]
+    TooFewEvaluations {
+        /// The evaluations that were allowed.
+        given: usize,
+        /// Children of the coarse grid within the largest budget.
+        grid: usize,
+        /// Fewest evaluations.
+        needed: usize,
+    },
+    /// A child cannot be calibrated or evaluated.
+    #[error(transparent)]
+    Evaluate(#[from] CalibrateError),
     /// A child is not one of the space's, or the weights are broken.
     #[error(transparent)]
     Space(#[from] SpaceError),
@@ -63,6 +85,9 @@ impl SearchError {
             Self::NoBundle { .. } => "search_no_bundle",
             Self::Device { source, .. } => source.code(),
             Self::TooTight { .. } => "search_too_tight",
+            Self::Budgets { .. } => "search_budgets",
+            Self::TooFewEvaluations { .. } => "search_too_few_evaluations",
+            Self::Evaluate(error) => error.code(),
             Self::Space(error) => error.code(),
         }
     }

@@ -1,11 +1,14 @@
-use super::SearchError;
+use super::{Evaluated, SearchError};
+use crate::fleet::find_device;
+use nestling_bundle::Bundle;
 use nestling_core::accuracy::AccuracyPredictor;
 use nestling_core::choosing::{FoundChild, SearchBudget, search_under_limit};
 use nestling_core::latency::{DeviceKey, LatencyTable};
-use nestling_core::metrics::{MAdds, Millis};
+use nestling_core::metrics::{MAdds, Millis, Params};
 use nestling_core::space::{Child, Network, ValidatedSpace};
 use rand::SeedableRng;
 use std::fmt;
+use std::path::Path;
 
 /// The most that a child may cost.
 #[derive(Clone, Copy, Debug)]
@@ -19,14 +22,28 @@ pub enum Limit<'a> {
     },
     /// Multiply-accumulates.
     MAdds(MAdds),
+    /// Parameters.
+    Params(Params),
 }
 
 impl Limit<'_> {
-    /// Cost of a network, in milliseconds or MAdds.
+    /// Cost of a network, in milliseconds, MAdds or parameters.
     pub fn cost(&self, network: &Network) -> f64 {
         match self {
             Self::Latency { table, .. } => table.predict(network).0,
             Self::MAdds(_) => network.cost().madds.0 as f64,
+            Self::Params(_) => network.cost().params as f64,
+        }
+    }
+
+    /// Cost of an evaluated child of the space; infinite if it is none.
+    pub fn cost_of(&self, space: &ValidatedSpace, evaluated: &Evaluated) -> f64 {
+        match self {
+            Self::Latency { .. } => {
+                space.lower(&evaluated.child).map_or(f64::INFINITY, |network| self.cost(&network))
+            }
+            Self::MAdds(_) => evaluated.cost.madds.0 as f64,
+            Self::Params(_) => evaluated.cost.params as f64,
         }
     }
 
@@ -35,6 +52,7 @@ impl Limit<'_> {
         match self {
             Self::Latency { most, .. } => most.0,
             Self::MAdds(most) => most.0 as f64,
+            Self::Params(most) => most.0 as f64,
         }
     }
 
@@ -43,11 +61,38 @@ impl Limit<'_> {
         space.lower(child).is_ok_and(|network| self.cost(&network) <= self.most())
     }
 
-    /// The device whose latency is limited; `None` for a limit in MAdds.
+    /// Checks that the smallest child keeps within it.
+    ///
+    /// # Errors
+    /// [`SearchError::TooTight`] if not.
+    pub fn check(&self, space: &ValidatedSpace) -> Result<(), SearchError> {
+        if self.allows(space, &space.smallest()) { Ok(()) } else { Err(self.too_tight(space)) }
+    }
+
+    /// The error of a space in which every child costs more.
+    pub(super) fn too_tight(&self, space: &ValidatedSpace) -> SearchError {
+        match space.lower(&space.smallest()) {
+            Ok(smallest) => {
+                SearchError::TooTight { limit: self.to_string(), smallest: self.text(self.cost(&smallest)) }
+            }
+            Err(error) => error.into(),
+        }
+    }
+
+    /// The device whose latency is limited; `None` for another limit.
     pub fn device(&self) -> Option<&DeviceKey> {
         match self {
             Self::Latency { table, .. } => Some(&table.device),
-            Self::MAdds(_) => None,
+            Self::MAdds(_) | Self::Params(_) => None,
+        }
+    }
+
+    /// The unit of its costs: `ms`, `madds` or `params`.
+    pub fn unit(&self) -> &'static str {
+        match self {
+            Self::Latency { .. } => "ms",
+            Self::MAdds(_) => "madds",
+            Self::Params(_) => "params",
         }
     }
 
@@ -56,6 +101,7 @@ impl Limit<'_> {
         match self {
             Self::Latency { .. } => Millis(cost).to_string(),
             Self::MAdds(_) => format!("{} MAdds", MAdds(cost as u64)),
+            Self::Params(_) => format!("{} parameters", Params(cost as u64)),
         }
     }
 }
@@ -68,6 +114,21 @@ impl fmt::Display for Limit<'_> {
             None => Ok(()),
         }
     }
+}
+
+/// The latency table of a device of a bundle, by a name as [`find_device`] takes it.
+///
+/// # Errors
+/// [`SearchError::NoBundle`] without a bundle, [`SearchError::Device`] if it does not know the device.
+pub fn latency_table<'a>(
+    bundle: Option<(&Path, &'a Bundle)>,
+    device: &str,
+) -> Result<&'a LatencyTable, SearchError> {
+    let Some((path, bundle)) = bundle else {
+        return Err(SearchError::NoBundle { device: device.to_owned() });
+    };
+    find_device(&bundle.manifest().latency_tables, device)
+        .map_err(|source| SearchError::Device { bundle: path.to_owned(), source: Box::new(source) })
 }
 
 /// The `most` children of the space within a limit that are predicted to be most accurate, best first.
@@ -88,8 +149,7 @@ pub(super) fn most_accurate_within(
     let found =
         search_under_limit(space, starts, limit.most(), budget, |network| limit.cost(network), top1, &mut random);
     if found.is_empty() {
-        let smallest = limit.text(limit.cost(&space.lower(&space.smallest())?));
-        return Err(SearchError::TooTight { limit: limit.to_string(), smallest });
+        return Err(limit.too_tight(space));
     }
     Ok(found)
 }
@@ -108,7 +168,8 @@ mod tests {
         let biggest = space.lower(&space.biggest()).unwrap();
         let latency = Limit::Latency { table: &table, most: Millis(0.3 * table.predict(&biggest).0) };
         let madds = Limit::MAdds(MAdds(biggest.cost().madds.0 / 3));
-        for limit in [&latency, &madds] {
+        let params = Limit::Params(Params(biggest.cost().params / 2));
+        for limit in [&latency, &madds, &params] {
             let found = most_accurate_within(&space, &predictor, &[], limit, 8, 1).unwrap();
             assert_eq!(found.len(), 8);
             for one in &found {

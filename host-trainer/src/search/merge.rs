@@ -49,18 +49,12 @@ pub fn merge_found<E>(
         }
     };
     let test = if matches!(outcome, MergeOutcome::Ships { .. }) { Some(test(&best.child)?) } else { None };
-    for one in found {
-        if search.evaluated.iter().all(|known| known.child != one.child) {
-            search.evaluated.push(one.clone());
-        }
-    }
+    search.add(found);
     if let (MergeOutcome::Ships { name }, Some(test)) = (&outcome, test) {
         if let Some(index) = search.evaluated.iter().position(|known| known.child == best.child) {
             search.chosen.push(Chosen { name: name.clone(), index, test });
         }
-        // The order of a bundle.
-        let SearchReport { evaluated, chosen, .. } = search;
-        chosen.sort_by_key(|chosen| evaluated.get(chosen.index).map(|one| one.cost.madds));
+        search.sort();
     }
     Ok(outcome)
 }

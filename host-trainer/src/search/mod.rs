@@ -9,25 +9,46 @@
 //! All are calibrated exactly and evaluated. The Pareto front ships: the children that no cheaper child equals. An
 //! accuracy predictor is fitted to all children but the last random ones, which tell its error.
 //!
-//! Under a limit in MAdds or in milliseconds on one device, the accuracy predictor searches the whole space
-//! (`under_limit.rs`). The most promising children are evaluated, and the best joins the children that ship.
+//! Under budgets S, M, L and XL, in MAdds, parameters or milliseconds on one device, the paper's selection
+//! (`coarse_to_fine.rs`) evaluates the same grid once and searches around its best child for each budget. Its rivals
+//! (`random_search.rs`, `evolution.rs`) have the same arguments, and `compare.rs` runs all three at the same number of
+//! evaluations.
+//!
+//! Under one limit, the accuracy predictor searches the whole space (`under_limit.rs`). The most promising children are
+//! evaluated, and the best joins the children that ship.
 
+mod budgets;
+mod coarse_to_fine;
+mod compare;
 mod error;
 mod evaluator;
+mod evolution;
 mod grid;
 mod limit;
 mod merge;
 mod pareto;
+mod random_search;
 mod report;
+mod ship;
+#[cfg(test)]
+mod tests;
+mod trials;
 mod under_limit;
 
+pub use budgets::{LimitKind, NamedLimit, default_budgets, given_budgets};
+pub use coarse_to_fine::{affordable_grid, coarse_to_fine, fine};
+pub use compare::{Comparison, Selected, SelectionRow, compare};
 pub use error::SearchError;
 pub use evaluator::{Evaluated, Evaluator};
+pub use evolution::{evolution, predicted_evolution};
 pub use grid::coarse_grid;
-pub use limit::Limit;
+pub use limit::{Limit, latency_table};
 pub use merge::{MergeOutcome, merge_found};
 pub use pareto::{name_shipped, pareto_front};
+pub use random_search::random_search;
 pub use report::{Chosen, SearchReport};
+pub use ship::ship_selected;
+pub use trials::{Evaluate, Remembered, SelectionTask, Trials};
 pub use under_limit::{LimitRequest, SearchInputs, evaluate_found};
 
 use crate::calibrate::CalibrateError;
@@ -40,6 +61,8 @@ use std::collections::HashSet;
 /// The number of children that a search evaluates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SearchOptions {
+    /// Most children of the coarse grid; `None` for all.
+    pub coarse: Option<usize>,
     /// Children evaluated around the front, after the coarse grid.
     pub fine: usize,
     /// Children drawn uniformly from the space, to which the accuracy predictor is fitted beside the others.
@@ -87,8 +110,8 @@ pub fn search(
     options: SearchOptions,
     progress: &(dyn Fn(usize, usize) + Sync),
 ) -> Result<Searched, CalibrateError> {
-    let SearchOptions { fine, random, random_held_out, seed } = options;
-    let grid = coarse_grid(space);
+    let SearchOptions { coarse, fine, random, random_held_out, seed } = options;
+    let grid = grid::thinned(coarse_grid(space), coarse.unwrap_or(usize::MAX));
     let total = grid.len() + fine + random + random_held_out;
     let mut all = evaluator.evaluate(&grid, &|done| progress(done, total))?;
     let front = pareto_front(&all);

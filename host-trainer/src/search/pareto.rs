@@ -54,7 +54,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn nothing_on_the_front_is_beaten_and_everything_off_it_is(hits in prop::collection::vec(0u32..100, 72)) {
+        fn nothing_on_the_front_is_beaten_and_everything_off_it_is(hits in prop::collection::vec(0u32..100, 96)) {
             let space = SearchSpace::fashion().validated().unwrap();
             let all: Vec<Evaluated> = (coarse_grid(&space).into_iter().zip(&hits))
                 .map(|(child, &correct)| {

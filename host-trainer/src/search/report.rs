@@ -41,6 +41,21 @@ impl SearchReport {
         self.chosen.iter().filter_map(|chosen| Some((chosen, self.evaluated.get(chosen.index)?)))
     }
 
+    /// Adds the evaluated children that it does not hold yet.
+    pub(super) fn add<'a>(&mut self, evaluated: impl IntoIterator<Item = &'a Evaluated>) {
+        for one in evaluated {
+            if self.evaluated.iter().all(|known| known.child != one.child) {
+                self.evaluated.push(one.clone());
+            }
+        }
+    }
+
+    /// Sorts the children that ship as a bundle has them: fewest MAdds first.
+    pub(super) fn sort(&mut self) {
+        let Self { evaluated, chosen, .. } = self;
+        chosen.sort_by_key(|chosen| evaluated.get(chosen.index).map(|one| one.cost.madds));
+    }
+
     /// The child that ships as `name`, if there is one.
     pub fn named(&self, name: &str) -> Option<&Chosen> {
         self.chosen.iter().find(|chosen| chosen.name == name)

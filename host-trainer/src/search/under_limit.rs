@@ -1,13 +1,12 @@
 //! A search of the whole space under a limit: predicted children first, then the most promising ones evaluated.
 
-use super::limit::most_accurate_within;
+use super::limit::{latency_table, most_accurate_within};
 use super::{Evaluated, Evaluator, Limit, SearchError, SearchReport};
 use crate::calibrate::CalibrateError;
-use crate::fleet::find_device;
 use nestling_bundle::Bundle;
 use nestling_core::accuracy::AccuracyPredictor;
 use nestling_core::choosing::FoundChild;
-use nestling_core::metrics::{MAdds, Millis};
+use nestling_core::metrics::{MAdds, Millis, Params};
 use nestling_core::space::{Child, ValidatedSpace};
 use std::path::Path;
 
@@ -19,13 +18,15 @@ const SEED: u64 = 1;
 pub enum LimitRequest<'a> {
     /// Predicted median time on a device.
     Latency {
-        /// A name as [`find_device`] takes it.
+        /// A name as [`find_device`](crate::fleet::find_device) takes it.
         device: &'a str,
         /// Upper bound of the time.
         most: Millis,
     },
     /// Multiply-adds.
     MAdds(MAdds),
+    /// Parameters.
+    Params(Params),
 }
 
 /// Everything that a search under a limit starts from: taken from a run, a bundle, or both.
@@ -75,15 +76,13 @@ impl<'a> SearchInputs<'a> {
     /// # Errors
     /// [`SearchError::NoBundle`] or [`SearchError::Device`] if its device is not known.
     pub fn limit(&self, request: LimitRequest<'_>) -> Result<Limit<'a>, SearchError> {
-        match (request, self.bundle) {
-            (LimitRequest::MAdds(most), _) => Ok(Limit::MAdds(most)),
-            (LimitRequest::Latency { device, .. }, None) => Err(SearchError::NoBundle { device: device.to_owned() }),
-            (LimitRequest::Latency { device, most }, Some((path, bundle))) => {
-                let table = find_device(&bundle.manifest().latency_tables, device)
-                    .map_err(|source| SearchError::Device { bundle: path.to_owned(), source: Box::new(source) })?;
-                Ok(Limit::Latency { table, most })
+        Ok(match request {
+            LimitRequest::MAdds(most) => Limit::MAdds(most),
+            LimitRequest::Params(most) => Limit::Params(most),
+            LimitRequest::Latency { device, most } => {
+                Limit::Latency { table: latency_table(self.bundle, device)?, most }
             }
-        }
+        })
     }
 
     /// The `most` children within a limit that are predicted to be most accurate, best first.

@@ -8,4 +8,4 @@ mod units;
 pub use percentiles::percentiles;
 pub use quantiles::{Latency, Quantile, Spread};
 pub use top1::{Top1, most_probable};
-pub use units::{MAdds, Millis};
+pub use units::{MAdds, Millis, Params};

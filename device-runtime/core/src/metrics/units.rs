@@ -21,6 +21,24 @@ impl fmt::Display for MAdds {
     }
 }
 
+/// Parameters of a network: weights, batch norm's gamma and beta, and biases.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Params(pub u64);
+
+impl Params {
+    /// The count in millions, for people.
+    pub fn millions(self) -> f64 {
+        self.0 as f64 / 1e6
+    }
+}
+
+impl fmt::Display for Params {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:.*} M", if self.0 < 1_000_000 { 3 } else { 2 }, self.millions())
+    }
+}
+
 /// A duration in milliseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, PartialOrd, Serialize, Deserialize)]
 #[serde(transparent)]

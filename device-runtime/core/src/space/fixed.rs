@@ -51,6 +51,61 @@ pub(super) fn mobilenet_v2(name: &str, percent: u32) -> SearchSpace {
     network(name, 224, scale(32, percent), stages, Some(scale(1280, percent.max(100))))
 }
 
+/// MobileNetV2 with the channels that AutoSlim found for 207 M MAdds (Yu and Huang 2019, the authors' repository
+/// `slimmable_networks`). Blocks that follow each other with one expand ratio and one width are a stage.
+pub(super) fn autoslim_mobilenet_v2(name: &str) -> SearchSpace {
+    // Width, expanded width of the first block, number of blocks, stride of the first.
+    const STAGES: [(u32, u32, u32, u32); 10] = [
+        (8, 8, 1, 1),
+        (16, 96, 1, 2),
+        (16, 96, 1, 1),
+        (24, 96, 3, 2),
+        (48, 144, 4, 2),
+        (64, 288, 1, 1),
+        (64, 432, 2, 1),
+        (176, 648, 1, 2),
+        (176, 720, 2, 1),
+        (280, 1440, 1, 1),
+    ];
+    let mut input = 8;
+    let stages = (STAGES.into_iter())
+        .map(|(width, expanded, depth, stride)| {
+            let ratio = ExpandRatio::new(f64::from(expanded) / f64::from(input));
+            input = width;
+            StageSpace {
+                expand_ratios: ratio.into_iter().collect(),
+                ..StageSpace::new(&[width], &[depth], &[3], &[1], stride)
+            }
+        })
+        .collect();
+    SearchSpace { padding: Padding::Symmetric, norm_epsilon: 1e-5, ..network(name, 224, 8, stages, Some(1920)) }
+}
+
+/// Once-for-all's child in ProxylessNAS's space for a GTX 1080 Ti at 22 ms and a batch of 64 images (Cai et al. 2020, the
+/// authors' file `ofa_specialized/1080ti_gpu64-22ms_top1-75.3_finetune-25/net.config`).
+pub(super) fn once_for_all_1080ti_22ms(name: &str) -> SearchSpace {
+    // Width, number of blocks, kernel, expand ratio, stride of the first.
+    const STAGES: [(u32, u32, u32, u32, u32); 13] = [
+        (24, 1, 3, 1, 1),
+        (32, 2, 3, 3, 2),
+        (56, 1, 5, 3, 2),
+        (56, 1, 3, 6, 1),
+        (104, 1, 3, 4, 2),
+        (104, 1, 5, 4, 1),
+        (104, 1, 3, 6, 1),
+        (128, 1, 3, 4, 1),
+        (128, 1, 3, 6, 1),
+        (128, 1, 7, 4, 1),
+        (248, 1, 3, 6, 2),
+        (248, 2, 5, 4, 1),
+        (416, 1, 3, 4, 1),
+    ];
+    let stages = (STAGES.into_iter())
+        .map(|(width, depth, kernel, ratio, stride)| StageSpace::new(&[width], &[depth], &[kernel], &[ratio], stride))
+        .collect();
+    SearchSpace { padding: Padding::Symmetric, ..network(name, 188, 40, stages, Some(1664)) }
+}
+
 pub(super) fn mobilenet_v3_large(name: &str, percent: u32) -> SearchSpace {
     use Activation::{HardSwish, Relu};
     // Kernel, expand ratio in hundredths, width, squeeze-and-excite, activation, stride.

@@ -17,6 +17,7 @@ mod activation;
 mod calibrated;
 mod child;
 mod child_entry;
+mod choices;
 mod cost;
 mod definition;
 mod error;

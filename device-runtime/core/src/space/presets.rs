@@ -50,11 +50,21 @@ impl Preset {
         preset("mobilenet-v2-0.75x", "MobileNetV2, three quarters of the widths", |name| fixed::mobilenet_v2(name, 75)),
         preset("mobilenet-v2-1.0x", "MobileNetV2", |name| fixed::mobilenet_v2(name, 100)),
         preset("mobilenet-v2-1.3x", "MobileNetV2, 1.3 times the widths", |name| fixed::mobilenet_v2(name, 130)),
+        preset(
+            "autoslim-mobilenet-v2",
+            "AutoSlim-MobileNetV2 at 207 M MAdds, channels from the authors' repository",
+            fixed::autoslim_mobilenet_v2,
+        ),
         preset("mobilenet-v3-large-1.0x", "MobileNetV3-Large", |name| fixed::mobilenet_v3_large(name, 100)),
         preset("mobilenet-v3-large-1.25x", "MobileNetV3-Large, 1.25 times the widths", |name| {
             fixed::mobilenet_v3_large(name, 125)
         }),
         preset("mnasnet-a1", "MNasNet-A1", fixed::mnasnet_a1),
+        preset(
+            "once-for-all-1080ti-22ms",
+            "once-for-all's published child of 313 M MAdds; the one of 327 M was never published",
+            fixed::once_for_all_1080ti_22ms,
+        ),
         preset("efficientnet-b0", "EfficientNet-B0", |name| fixed::efficientnet(name, 224, 100, 100)),
         preset("efficientnet-b1", "EfficientNet-B1", |name| fixed::efficientnet(name, 240, 100, 110)),
         preset("efficientnet-b2", "EfficientNet-B2", |name| fixed::efficientnet(name, 260, 110, 120)),
