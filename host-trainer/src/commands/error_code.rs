@@ -12,6 +12,7 @@ use nestling_train::parity::ParityError;
 use nestling_train::run_folder::RunError;
 use nestling_train::search::SearchError;
 use nestling_train::space_file::SpaceFileError;
+use nestling_train::train::methods::SpecialiseError;
 use nestling_train::train::{CheckpointError, TrainError};
 use std::error::Error;
 
@@ -47,6 +48,7 @@ fn code(error: &(dyn Error + 'static)) -> Option<&'static str> {
         WeightsError,
         ExportError,
         ParityError,
+        SpecialiseError,
     )
     // A space's file has a type of its own.
     .or_else(|| error.is::<toml::de::Error>().then_some(CONFIG))

@@ -17,6 +17,7 @@ mod new_bundle;
 mod new_file;
 mod output;
 pub mod pack;
+mod pack_one;
 pub mod parity;
 pub mod report;
 pub mod scan;

@@ -1,6 +1,6 @@
 use super::{Best, Checkpoint, Optimiser, OptimiserState, TrainConfig, TrainError};
 use crate::data::Dataset;
-use crate::model::Parameters;
+use crate::model::{Extras, Parameters};
 use nestling_core::image::Preprocessing;
 use nestling_core::space::ValidatedSpace;
 use tch::{Device, Tensor};
@@ -83,12 +83,18 @@ impl Beginning {
         if let Self::Run(run) = self { run.best.clone() } else { None }
     }
 
-    pub(super) fn weights(&self, space: &ValidatedSpace, seed: u64) -> Vec<f32> {
+    /// The first weights, those beyond the layout included.
+    pub(super) fn weights(&self, space: &ValidatedSpace, extras: &Extras, seed: u64) -> Vec<f32> {
         match self {
-            Self::Random => Parameters::initial_values(space, seed),
-            Self::Weights { weights, .. } => weights.clone(),
+            Self::Random => extras.appended_to(space, Parameters::initial_values(space, seed)),
+            Self::Weights { weights, .. } => extras.appended_to(space, weights.clone()),
             Self::Run(run) => run.weights.clone(),
         }
+    }
+
+    /// The run that goes on, if one does.
+    pub(super) fn run(&self) -> Option<&Checkpoint> {
+        if let Self::Run(run) = self { Some(run) } else { None }
     }
 }
 

@@ -4,6 +4,7 @@
 //! config       every hyper-parameter
 //! recipe       named sets of them
 //! sandwich     one step, in the order of the paper
+//! methods      BigNAS's neighbours: the children of their steps, and their losses
 //! distillation the loss of the children that learn from the biggest
 //! workers      threads that share a step
 //! loader       views of images, made ahead of the step
@@ -30,6 +31,7 @@ mod epoch_report;
 mod error;
 mod gpu_use;
 mod loader;
+pub mod methods;
 mod optimiser;
 mod order;
 mod patience;

@@ -4,6 +4,8 @@
 //! more. Workers read the same storage and keep gradients of their own. The caller adds those in the workers' order, so
 //! that a run is the same to the bit every time.
 
+use super::methods::once_for_all::{Teacher, shrinking_step};
+use super::methods::slimmable::slimmable_step;
 use super::sandwich::regularisation;
 use super::{
     Balance, Batch, LoadedBatch, StepOptions, TrainConfig, TrainError, Views, head_step, sandwich_step, step_children,
@@ -26,6 +28,8 @@ pub struct StepOutcome {
     pub gradient: Tensor,
     /// Losses of the step's children, biggest first, smallest last; means over the batch.
     pub losses: Vec<f64>,
+    /// Batch-norm statistics of this batch, of a lesson whose children have their own: means over the workers.
+    pub statistics: Option<Tensor>,
 }
 
 /// The part of the network that a step trains.
@@ -33,6 +37,17 @@ pub struct StepOutcome {
 pub enum Lesson {
     /// All children, the first of them as the biggest.
     Sandwich(Arc<Vec<Network>>),
+    /// Widths with batch norm of their own, the biggest first.
+    Switches(Arc<Vec<Network>>),
+    /// Children that learn from a fixed full network.
+    Shrinking {
+        /// The children.
+        children: Arc<Vec<Network>>,
+        /// The full network at the children's image size.
+        teacher: Arc<Network>,
+        /// Its weights, in the order of the layout.
+        weights: Arc<Vec<f32>>,
+    },
     /// The classifier alone, from the features of the biggest child.
     Head(Arc<Network>),
 }
@@ -40,7 +55,7 @@ pub enum Lesson {
 impl Lesson {
     fn biggest(&self) -> &Network {
         match self {
-            Self::Sandwich(children) => &children[0],
+            Self::Sandwich(children) | Self::Switches(children) | Self::Shrinking { children, .. } => &children[0],
             Self::Head(biggest) => biggest,
         }
     }
@@ -93,7 +108,8 @@ impl Workers {
             let (config, parameters) = (config.clone(), parameters.share());
             workers.threads.push(std::thread::spawn(move || {
                 tch::set_num_threads(1);
-                let mut worker = Worker { config, parameters, views, resizer, class_weights, device, index };
+                let mut worker =
+                    Worker { config, parameters, teacher: None, views, resizer, class_weights, device, index };
                 for order in orders {
                     let outcome = worker.work(&order);
                     if outcome_sender.send(outcome).is_err() {
@@ -152,6 +168,7 @@ impl Workers {
                 None => outcome,
                 Some(mut sum) => {
                     sum.gradient += outcome.gradient;
+                    sum.statistics = sum.statistics.zip(outcome.statistics).map(|(sum, one)| sum + one);
                     for (sum, loss) in sum.losses.iter_mut().zip(outcome.losses) {
                         *sum += loss;
                     }
@@ -163,6 +180,7 @@ impl Workers {
         for loss in &mut sum.losses {
             *loss /= sent as f64;
         }
+        sum.statistics = sum.statistics.map(|statistics| statistics / sent as f64);
         Ok(sum)
     }
 }
@@ -221,6 +239,8 @@ fn class_weights(config: &TrainConfig, data: &Dataset) -> Option<Tensor> {
 struct Worker {
     config: Arc<TrainConfig>,
     parameters: Parameters,
+    /// The teacher of the last lesson that had one, and the weights that it was made from.
+    teacher: Option<(Arc<Vec<f32>>, Parameters)>,
     views: Arc<Views>,
     resizer: Resizer,
     class_weights: Option<Tensor>,
@@ -230,6 +250,7 @@ struct Worker {
 
 impl Worker {
     fn work(&mut self, order: &Order) -> StepOutcome {
+        self.meet_teacher(&order.lesson);
         let batch = self.batch(order);
         let options = StepOptions {
             label_smoothing: self.config.label_smoothing,
@@ -239,11 +260,30 @@ impl Worker {
             kind: self.config.precision.kind(self.device),
         };
         self.parameters.zero_gradient();
-        let losses = match &order.lesson {
-            Lesson::Sandwich(children) => sandwich_step(&self.parameters, children, &self.resizer, &batch, options),
-            Lesson::Head(biggest) => head_step(&self.parameters, biggest, &self.resizer, &batch, options),
+        let (parameters, resizer) = (&self.parameters, &self.resizer);
+        let (losses, statistics) = match &order.lesson {
+            Lesson::Sandwich(children) => (sandwich_step(parameters, children, resizer, &batch, options), None),
+            Lesson::Switches(switches) => {
+                let (losses, statistics) = slimmable_step(parameters, switches, resizer, &batch, options);
+                (losses, Some(statistics))
+            }
+            Lesson::Shrinking { children, teacher, .. } => {
+                let known = self.teacher.as_ref().map_or(parameters, |(_, parameters)| parameters);
+                let teacher = Teacher { network: teacher, parameters: known };
+                (shrinking_step(parameters, teacher, children, resizer, &batch, options), None)
+            }
+            Lesson::Head(biggest) => (head_step(parameters, biggest, resizer, &batch, options), None),
         };
-        StepOutcome { gradient: self.parameters.gradient(), losses }
+        StepOutcome { gradient: self.parameters.gradient(), losses, statistics }
+    }
+
+    /// Makes the teacher of a lesson, if it is not the one of the lesson before.
+    fn meet_teacher(&mut self, lesson: &Lesson) {
+        let Lesson::Shrinking { weights, .. } = lesson else { return };
+        if self.teacher.as_ref().is_none_or(|(known, _)| !Arc::ptr_eq(known, weights)) {
+            let parameters = Parameters::from_values(self.parameters.space(), weights, self.device);
+            self.teacher = Some((Arc::clone(weights), parameters));
+        }
     }
 
     fn batch(&self, order: &Order) -> Batch {
@@ -253,7 +293,7 @@ impl Worker {
         let classes: Vec<i64> = indices.iter().map(|&index| i64::from(labels[index as usize])).collect();
         let random = regularisation(config, order.step, self.index, order.lesson.biggest(), classes.len());
         let mut draw = generator(config.seed, Purpose::Mix, order.step * 256 + self.index);
-        let is_mixed = matches!(order.lesson, Lesson::Sandwich(_));
+        let is_mixed = !matches!(order.lesson, Lesson::Head(_));
         let mixing = config.mix.draw(classes.len() as u32, self.resizer.side(), &mut draw).filter(|_| is_mixed);
         let classes = Tensor::from_slice(&classes).to_device(*device).to_kind(Kind::Int64);
         let (images, partners) = mixed(self.resizer.upload(&pixels), &classes, mixing.as_ref());
