@@ -23,6 +23,7 @@ pub mod report;
 pub mod scan;
 pub mod search;
 mod search_under_limit;
+pub mod slim;
 pub mod spaces;
 mod tested;
 pub mod throughput;

@@ -48,7 +48,7 @@ fn parse_millis(text: &str) -> Result<Millis, String> {
 }
 
 /// A bare number is in millions.
-fn parse_madds(text: &str) -> Result<MAdds, String> {
+pub(super) fn parse_madds(text: &str) -> Result<MAdds, String> {
     let text = text.trim();
     let (number, unit) = match text.chars().last() {
         Some('k' | 'K') => (&text[..text.len() - 1], 1e3),

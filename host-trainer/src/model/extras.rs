@@ -60,7 +60,7 @@ impl Extras {
     /// [`SpaceError::NotInSpace`] if the space does not offer a switch.
     pub fn private_norms(space: &ValidatedSpace, switches: &[Child]) -> Result<Self, SpaceError> {
         let mut inner = Inner { switches: switches.to_vec(), all: Vec::new() };
-        let (_, private) = switches.split_last().map_or((None, switches), |(last, rest)| (Some(last), rest));
+        let private = &switches[..switches.len().saturating_sub(1)];
         for (switch, child) in private.iter().enumerate() {
             let network = space.lower(child)?;
             for layer in network.normalised_layers() {

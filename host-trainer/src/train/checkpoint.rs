@@ -137,28 +137,33 @@ impl Checkpoint {
         }
         metadata.extend(self.from.clone().map(|from| ("from".to_owned(), from)));
         metadata.extend(self.images.clone().map(|images| ("images".to_owned(), images)));
+        let layout = self.config.validate().map_err(|error| encode(&error))?.layout().len();
         let mut views = Vec::new();
-        let tensors = TENSORS.into_iter().zip([&self.weights, &self.momentum, &self.average]);
-        let best = self.best.as_ref().map(|best| (BEST, &best.weights));
-        let space = self.config.validate().map_err(|error| encode(&error))?;
-        let mut add = |name: String, values: &[f32]| -> Result<(), CheckpointError> {
-            let bytes: &[u8] = bytemuck::cast_slice(values);
-            let view = TensorView::new(Dtype::F32, vec![values.len()], bytes);
+        for (name, values) in self.tensors(layout) {
+            let view = TensorView::new(Dtype::F32, vec![values.len()], bytemuck::cast_slice(values));
             views.push((name, view.map_err(|error| encode(&error))?));
-            Ok(())
-        };
-        for (name, values) in tensors.chain(self.square.as_ref().map(|square| (SQUARE, square))).chain(best) {
-            let (shared, extra) = values.split_at(space.layout().len().min(values.len()));
-            add(name.to_owned(), shared)?;
-            if !extra.is_empty() {
-                add(format!("{EXTRA}{name}"), extra)?;
-            }
-        }
-        for (name, values) in [(TEACHER, &self.teacher), (RUNNING, &self.running)] {
-            values.as_ref().map_or(Ok(()), |values| add(name.to_owned(), values))?;
         }
         let bytes = safetensors::serialize(views, Some(metadata)).map_err(|error| encode(&error))?;
         Ok(write_atomically(path, |file| file.write_all(&bytes))?)
+    }
+
+    /// The tensors of the file; `layout` is the number of elements that every method has.
+    fn tensors(&self, layout: usize) -> Vec<(String, &[f32])> {
+        let of_weights = TENSORS.into_iter().zip([&self.weights, &self.momentum, &self.average]);
+        let square = self.square.as_ref().map(|square| (SQUARE, square));
+        let best = self.best.as_ref().map(|best| (BEST, &best.weights));
+        let mut tensors = Vec::new();
+        for (name, values) in of_weights.chain(square).chain(best) {
+            let (shared, extra) = values.split_at(layout.min(values.len()));
+            tensors.push((name.to_owned(), shared));
+            if !extra.is_empty() {
+                tensors.push((format!("{EXTRA}{name}"), extra));
+            }
+        }
+        for (name, values) in [(TEACHER, &self.teacher), (RUNNING, &self.running)] {
+            tensors.extend(values.as_ref().map(|values| (name.to_owned(), &values[..])));
+        }
+        tensors
     }
 
     /// Reads a file.

@@ -56,7 +56,7 @@ pub use loader::{Batches, LoadedBatch, Loader, LoaderRates, Views};
 pub use optimiser::{Optimiser, OptimiserState, UpdateRule};
 pub use patience::{Best, mean_accuracy};
 pub use precision::Precision;
-pub use probes::Probe;
+pub use probes::{Probe, followed};
 pub use recipe::Recipe;
 pub use resume::{Change, Difference, differences};
 pub use sandwich::{Batch, StepOptions, head_step, sandwich_step, step_children};

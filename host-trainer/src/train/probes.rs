@@ -52,8 +52,9 @@ pub(super) fn probe(
         .collect()
 }
 
-/// The followed children, from the smallest to the biggest, each once: a space of one child has its `biggest` alone.
-fn followed(space: &ValidatedSpace, method: Method) -> Vec<(&'static str, Child)> {
+/// The children that the curves of a run follow, from the smallest to the biggest, each once: a space of one child has its
+/// `biggest` alone.
+pub fn followed(space: &ValidatedSpace, method: Method) -> Vec<(&'static str, Child)> {
     let middle = method.middle(space).unwrap_or_else(|| middle(space));
     let (smallest, biggest) = (space.smallest(), space.biggest());
     let mut children = Vec::new();

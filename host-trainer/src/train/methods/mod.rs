@@ -22,7 +22,7 @@ pub mod widths;
 
 pub use channel_order::sorted_by_importance;
 pub(super) use progress::{MethodProgress, Moment};
-pub use specialised::{Specialised, SpecialiseError, specialised};
+pub use specialised::{SpecialiseError, Specialised, own_statistics, specialised};
 
 use super::{TrainConfig, TrainError};
 use crate::model::Extras;

@@ -7,7 +7,7 @@
 //! 3. A smaller kernel is made from the centre of the next larger one by a matrix that is trained with the rest
 //!    ([`ExtraRole::KernelTransform`](crate::model::ExtraRole)).
 //! 4. Before the expand ratios become elastic, the channels within each block are sorted by their importance, so that a
-//!    narrower block keeps the most important ones ([`sorted_by_importance`](super::channel_order)).
+//!    narrower block keeps the most important ones ([`sorted_by_importance`](super::sorted_by_importance)).
 //!
 //! The rate follows one schedule over all phases; the authors start each phase with a rate of its own.
 

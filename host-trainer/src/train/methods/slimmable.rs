@@ -76,8 +76,8 @@ impl RunningStatistics {
     /// # Errors
     /// [`SpaceError`] as [`ValidatedSpace::lower`].
     pub fn new(space: &ValidatedSpace, values: Option<Vec<f32>>) -> Result<Option<Self>, SpaceError> {
-        let lowered = switches(space).iter().rev().map(|child| space.lower(child)).collect();
-        let switches: Vec<Network> = Result::<_, SpaceError>::from(lowered)?;
+        let lowered = switches(space).into_iter().rev().map(|child| space.lower(&child));
+        let switches: Vec<Network> = lowered.collect::<Result<_, _>>()?;
         let count = switches.iter().map(|network| 2 * network.normalised_channels()).sum();
         let values = values.unwrap_or_else(|| vec![0.0; count]);
         Ok((values.len() == count).then_some(Self { switches, values }))

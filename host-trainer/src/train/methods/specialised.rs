@@ -56,25 +56,35 @@ fn listed(switches: &[Child]) -> String {
     switches.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
+/// A child with the statistics that its run accumulated while training; `None` if the run's method calibrates.
+///
+/// # Errors
+/// [`SpecialiseError`] if the run's method did not train the child, or has no statistics yet.
+pub fn own_statistics(run: &Checkpoint, child: &Child) -> Result<Option<CalibratedChild>, SpecialiseError> {
+    match run.config.method {
+        Method::BigNas | Method::UniversallySlimmable | Method::AutoSlim | Method::OnceForAll => Ok(None),
+        Method::Slimmable => {
+            let space = run.config.validate()?;
+            let running = RunningStatistics::new(&space, run.running.clone())?.filter(|_| run.running.is_some());
+            let not_a_switch =
+                || SpecialiseError::NotASwitch { child: child.clone(), switches: slimmable::switches(&space) };
+            let statistics = running.ok_or(SpecialiseError::NoStatistics)?.of(child).ok_or_else(not_a_switch)?;
+            Ok(Some(CalibratedChild::new(&space.lower(child)?, statistics)?))
+        }
+    }
+}
+
 /// A child of a run as a network of its own, with the weights that ship. It answers as it does within the run.
 ///
 /// # Errors
 /// [`SpecialiseError`] if the run's method did not train the child, or the child alone would be another network (it would
 /// add an input that it does not add in its space).
 pub fn specialised(run: &Checkpoint, child: &Child) -> Result<Specialised, SpecialiseError> {
-    let (space, method) = (run.config.validate()?, run.config.method);
+    let space = run.config.validate()?;
     let network = space.lower(child)?;
-    let statistics = match method {
-        Method::Slimmable => {
-            let running = RunningStatistics::new(&space, run.running.clone())?.filter(|_| run.running.is_some());
-            let not_a_switch =
-                || SpecialiseError::NotASwitch { child: child.clone(), switches: slimmable::switches(&space) };
-            Some(running.ok_or(SpecialiseError::NoStatistics)?.of(child).ok_or_else(not_a_switch)?)
-        }
-        Method::BigNas | Method::UniversallySlimmable | Method::AutoSlim | Method::OnceForAll => None,
-    };
+    let statistics = own_statistics(run, child)?;
     let single = alone(&space, child)?;
-    let extras = method.extras(&space)?;
+    let extras = run.config.method.extras(&space)?;
     let parameters = Parameters::with_extras(&space, &extras, run.shipped_weights(), Device::Cpu).for_child(child);
     let own = single.lower(child)?;
     let layout = single.layout();
@@ -92,6 +102,7 @@ pub fn specialised(run: &Checkpoint, child: &Child) -> Result<Specialised, Speci
             copy(parameter, &values_of(&shift));
         }
     }
-    let calibrated = statistics.map(|statistics| CalibratedChild::new(&own, statistics)).transpose()?;
+    let own_statistics = |child: CalibratedChild| CalibratedChild::new(&own, child.statistics().clone());
+    let calibrated = statistics.map(own_statistics).transpose()?;
     Ok(Specialised { space: single, weights, calibrated })
 }

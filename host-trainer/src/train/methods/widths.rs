@@ -140,7 +140,7 @@ mod tests {
         let children = uniform_children(&space);
         assert_eq!(
             (children.first(), children.last(), children.len()),
-            (Some(&space.smallest()), Some(&space.biggest()), 7)
+            (Some(&space.smallest()), Some(&space.biggest()), 10)
         );
         for child in &children {
             assert!(crate::transfer::alone(&space, child).is_ok(), "{child}");
