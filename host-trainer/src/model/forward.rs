@@ -37,8 +37,9 @@ impl Recorder {
 
     /// All means, then all variances, in the order of the layers.
     pub fn into_flat(self) -> Tensor {
-        let (means, variances): (Vec<_>, Vec<_>) = self.0.into_inner().into_iter().unzip();
-        Tensor::cat(&[means, variances].concat(), 0)
+        let (mut all, variances): (Vec<_>, Vec<_>) = self.0.into_inner().into_iter().unzip();
+        all.extend(variances);
+        Tensor::cat(&all, 0)
     }
 }
 

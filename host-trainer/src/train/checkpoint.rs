@@ -197,7 +197,7 @@ impl Checkpoint {
             }
             Ok(bytemuck::pod_collect_to_vec::<u8, f32>(tensor.data()))
         };
-        let vector = |name: &str| {
+        let vector = |name: &str| -> Result<Vec<f32>, CheckpointError> {
             let mut values = part(name, expected)?;
             if extras > 0 {
                 values.extend(part(&format!("{EXTRA}{name}"), extras)?);

@@ -1,9 +1,12 @@
-use super::once_for_all::Open;
+use super::once_for_all::{Open, Teacher, shrinking_step};
+use super::slimmable::{RunningStatistics, slimmable_step};
 use super::*;
-use crate::model::{ExtraRole, Parameters};
+use crate::model::{ExtraRole, Norm, Parameters, Regularisation, Resizer, forward, norm_tensors, values_of};
 use crate::train::resume::differences;
+use crate::train::{Batch, StepOptions};
+use nestling_core::image::{Fit, Preprocessing};
 use nestling_core::space::Operator;
-use tch::Device;
+use tch::{Device, Kind, Reduction, Tensor};
 
 fn space_of(method: Method) -> ValidatedSpace {
     method.space(&SearchSpace::fashion()).validated().unwrap()
@@ -105,7 +108,7 @@ fn a_transform_multiplies_the_centre() {
     let layer = network.layers.iter().find(|layer| &*layer.name == "stage2.block1.depthwise").unwrap();
     let convolution = &space.layout().convolutions[layer.convolution.unwrap()];
     let full = &values[space.layout().parameters[convolution.weight].range()];
-    let made = crate::model::values_of(&parameters.weight(layer).contiguous());
+    let made = values_of(&parameters.weight(layer).contiguous());
     for (channel, taps) in made.chunks(9).enumerate() {
         let tap = full[25 * channel + 6]; // row 1, column 1 of 5 x 5
         assert!(taps.iter().all(|value| (value - 2.0 * tap).abs() < 1e-6), "channel {channel}");
@@ -127,11 +130,11 @@ fn each_switch_has_batch_norm_of_its_own_and_shares_the_weights() {
     for (index, network) in networks.iter().enumerate() {
         let own = parameters.for_child(&network.child);
         let stem = &network.layers[0];
-        own.weight(stem).sum(tch::Kind::Float).backward();
+        own.weight(stem).sum(Kind::Float).backward();
         let (gamma, beta) = own.scale_and_shift(stem);
         assert_eq!(gamma.size(), [i64::from(stem.shape.output.channels)]);
-        (gamma.sum(tch::Kind::Float) + beta.unwrap().sum(tch::Kind::Float)).backward();
-        let gradient = crate::model::values_of(&parameters.gradient());
+        (gamma.sum(Kind::Float) + beta.unwrap().sum(Kind::Float)).backward();
+        let gradient = values_of(&parameters.gradient());
         let (of_layout, of_extras) = gradient.split_at(space.layout().len());
         let channels = stem.shape.output.channels as f32;
         let expected = networks[..=index.min(2)].iter().map(|one| 2.0 * one.layers[0].shape.output.channels as f32);
@@ -166,4 +169,91 @@ fn choices_open_one_after_the_other() {
     assert_eq!(seen(0.77), [600, 3, 2, 3, 2]);
     assert_eq!(seen(0.99), [600, 3, 2, 3, 3]);
     assert!(Open::after(0.3).is_full() && !Open::after(0.31).is_full());
+}
+
+fn resizer(space: &ValidatedSpace) -> Resizer {
+    let preprocessing =
+        Preprocessing { means: vec![0.3], standard_deviations: vec![0.4], centre_fraction: 1.0, fit: Fit::Crop };
+    Resizer::new(space, &preprocessing, 28, Device::Cpu)
+}
+
+/// Made-up images in two classes.
+fn batch(count: i64) -> Batch {
+    tch::manual_seed(4);
+    Batch {
+        images: Tensor::rand([count, 1, 28, 28], (Kind::Float, Device::Cpu)) * 255.0,
+        classes: Tensor::arange(count, (Kind::Int64, Device::Cpu)).remainder(2),
+        partners: None,
+        regularisation: Regularisation::default(),
+    }
+}
+
+/// Starting values with nothing at zero, so that every path matters.
+fn lively(space: &ValidatedSpace, extras: &Extras) -> Vec<f32> {
+    let mut values = extras.appended_to(space, Parameters::initial_values(space, 7));
+    values.iter_mut().enumerate().for_each(|(index, value)| *value += 0.05 + (index % 7) as f32 * 0.01);
+    values
+}
+
+/// With the statistics of the first batch a switch answers for this batch as it did while training.
+#[test]
+fn the_running_statistics_of_one_batch_are_those_that_normalised_it() {
+    crate::torch::initialise();
+    let space = space_of(Method::Slimmable);
+    let extras = Method::Slimmable.extras(&space).unwrap();
+    let parameters = Parameters::with_extras(&space, &extras, &lively(&space, &extras), Device::Cpu);
+    let mut running = RunningStatistics::new(&space, None).unwrap().unwrap();
+    let (resizer, batch) = (resizer(&space), batch(12));
+    let switches = running.switches().to_vec();
+    let (losses, statistics) = slimmable_step(&parameters, &switches, &resizer, &batch, StepOptions::default());
+    assert!(losses.len() == 4 && losses[0] > 0.0 && losses[1..].iter().all(|&loss| loss > -1e-6), "{losses:?}");
+    running.add(0, &statistics);
+    for network in &switches {
+        let own = parameters.for_child(&network.child);
+        let images = resizer.resize(&batch.images, network.child.resolution);
+        let norms = norm_tensors(network, &running.of(&network.child).unwrap(), &images);
+        let trained = forward(network, &own, &images, Norm::Batch, None);
+        let alone = forward(network, &own, &images, Norm::Calibrated(&norms), None);
+        let apart = (&trained - &alone).abs().max().double_value(&[]) / trained.abs().max().double_value(&[]);
+        assert!(apart < 1e-4, "{}: {apart:e}", network.child);
+    }
+    // A later batch counts a tenth.
+    let before = running.values().to_vec();
+    running.add(100, &(statistics * 0.0));
+    assert!(before.iter().zip(running.values()).all(|(before, after)| (0.9 * before - after).abs() <= 1e-6 * before.abs()));
+    assert!(running.of(&Child { resolution: 20, ..space.biggest() }).is_none());
+}
+
+/// The gradient is that of the labels' loss and of the cross entropy with the fixed teacher's answers, added.
+#[test]
+fn a_child_learns_the_labels_and_the_teachers_answers() {
+    crate::torch::initialise();
+    let space = space_of(Method::OnceForAll);
+    let extras = Method::OnceForAll.extras(&space).unwrap();
+    let values = lively(&space, &extras);
+    let child = Child { resolution: 28, ..space.smallest() };
+    let (small, full) = (space.lower(&child).unwrap(), space.lower(&space.biggest()).unwrap());
+    let (resizer, batch) = (resizer(&space), batch(12));
+    let of_teacher: Vec<f32> = values[..space.layout().len()].iter().map(|value| value * 1.1).collect();
+    let teacher = Parameters::from_values(&space, &of_teacher, Device::Cpu);
+    let parameters = || Parameters::with_extras(&space, &extras, &values, Device::Cpu);
+    let ours = parameters();
+    let by = Teacher { network: &full, parameters: &teacher };
+    let options = StepOptions { label_smoothing: 0.1, ..StepOptions::default() };
+    let losses = shrinking_step(&ours, by, std::slice::from_ref(&small), &resizer, &batch, options);
+    assert_eq!(values_of(&teacher.gradient().abs().max()), [0.0], "the teacher stays");
+
+    let plain = parameters();
+    let images = resizer.resize(&batch.images, 28);
+    let answers = forward(&full, &teacher, &images, Norm::Batch, None).detach().softmax(-1, Kind::Float);
+    let logits = forward(&small, &plain, &images, Norm::Batch, None);
+    let labels = logits.cross_entropy_loss(&batch.classes, None::<&Tensor>, Reduction::Mean, -100, 0.1);
+    let soft = -(answers * logits.log_softmax(-1, Kind::Float)).sum(Kind::Float) / 12.0;
+    assert!(losses.len() == 2 && (losses[0] - labels.double_value(&[])).abs() < 1e-5, "{losses:?}");
+    (labels + soft).backward();
+    let (ours, plain) = (ours.gradient(), plain.gradient());
+    let apart = (&ours - &plain).abs().max().double_value(&[]) / plain.abs().max().double_value(&[]);
+    assert!(apart < 1e-4, "{apart:e}");
+    let of_transforms = ours.narrow(0, space.layout().len() as i64, extras.len() as i64);
+    assert!(of_transforms.abs().max().double_value(&[]) > 0.0, "transforms learn");
 }
