@@ -47,7 +47,8 @@ fn a_resumed_run_of_every_method_ends_bit_equal_to_one_that_was_not_stopped() {
     for method in Method::ALL {
         let config = config(method);
         let whole = trained(&config, Beginning::Random, &images, 3);
-        for stop in [1, 2] {
+        // Once-for-all takes its teacher in the second epoch, and sorts its channels in the third.
+        for stop in if method == Method::OnceForAll { 1..3 } else { 2..3 } {
             trained(&config, Beginning::Random, &images, stop).write(&path).unwrap();
             let run = Checkpoint::read(&path).unwrap();
             let resumed = trained(&config, Beginning::Run(Box::new(run)), &images, 3);

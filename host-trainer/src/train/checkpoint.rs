@@ -204,9 +204,8 @@ impl Checkpoint {
             }
             Ok(values)
         };
-        let optional = |name: &str, expected: usize| {
-            tensors.names().contains(&name).then(|| part(name, expected)).transpose()
-        };
+        let optional =
+            |name: &str, expected: usize| tensors.names().contains(&name).then(|| part(name, expected)).transpose();
         Ok(Self {
             step: text("step")?.parse().map_err(|error| fail(format!("`step`: {error}")))?,
             cpu_s: number("cpu_s")?,

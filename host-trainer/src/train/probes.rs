@@ -95,7 +95,9 @@ mod tests {
     #[test]
     fn each_child_is_followed_once() {
         let space = SearchSpace::fashion().validated().unwrap();
-        let names = |space: &ValidatedSpace| followed(space, Method::BigNas).into_iter().map(|(name, _)| name).collect::<Vec<_>>();
+        let names = |space: &ValidatedSpace| {
+            followed(space, Method::BigNas).into_iter().map(|(name, _)| name).collect::<Vec<_>>()
+        };
         assert_eq!(names(&space), ["smallest", "middle", "biggest"]);
         let mut one = SearchSpace::fashion();
         one.resolutions.truncate(1);

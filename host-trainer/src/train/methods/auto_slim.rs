@@ -133,9 +133,8 @@ pub fn slim<E: std::error::Error + 'static>(
         let mut best: Option<Slimmed> = None;
         for ((place, child), accuracy) in places.into_iter().zip(children).zip(accuracies) {
             let one = Slimmed { place, madds: cost(&child)?, child, accuracy };
-            let is_better = |best: &Slimmed| {
-                one.accuracy.total_cmp(&best.accuracy).then(best.madds.cmp(&one.madds)).is_gt()
-            };
+            let is_better =
+                |best: &Slimmed| one.accuracy.total_cmp(&best.accuracy).then(best.madds.cmp(&one.madds)).is_gt();
             if best.as_ref().is_none_or(is_better) {
                 best = Some(one);
             }

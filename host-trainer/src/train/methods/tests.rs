@@ -152,7 +152,8 @@ fn choices_open_one_after_the_other() {
     let seen = |share: f64| {
         let children: Vec<Child> =
             (0..300).flat_map(|step| once_for_all::children(&space, 1, step, Open::after(share), 2)).collect();
-        let count = |pick: &dyn Fn(&Child) -> u32| children.iter().map(pick).collect::<std::collections::BTreeSet<_>>().len();
+        let count =
+            |pick: &dyn Fn(&Child) -> u32| children.iter().map(pick).collect::<std::collections::BTreeSet<_>>().len();
         let stage = |child: &Child| child.stages[2];
         [
             children.len(),
@@ -220,7 +221,9 @@ fn the_running_statistics_of_one_batch_are_those_that_normalised_it() {
     // A later batch counts a tenth.
     let before = running.values().to_vec();
     running.add(100, &(statistics * 0.0));
-    assert!(before.iter().zip(running.values()).all(|(before, after)| (0.9 * before - after).abs() <= 1e-6 * before.abs()));
+    assert!(
+        before.iter().zip(running.values()).all(|(before, after)| (0.9 * before - after).abs() <= 1e-6 * before.abs())
+    );
     assert!(running.of(&Child { resolution: 20, ..space.biggest() }).is_none());
 }
 
