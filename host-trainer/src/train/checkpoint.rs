@@ -186,17 +186,7 @@ impl Checkpoint {
         let expected = space.layout().len();
         let extras = config.method.extras(&space).map_err(|error| fail(error.to_string()))?.len();
         let running = config.method.running_values(&space).map_err(|error| fail(error.to_string()))?;
-        let part = |name: &str, expected: usize| {
-            let tensor = tensors.tensor(name).map_err(|error| fail(error.to_string()))?;
-            if tensor.dtype() != Dtype::F32 || tensor.shape() != [expected] {
-                return Err(fail(format!(
-                    "`{name}` is {:?} {:?}, not F32 [{expected}]",
-                    tensor.dtype(),
-                    tensor.shape()
-                )));
-            }
-            Ok(bytemuck::pod_collect_to_vec::<u8, f32>(tensor.data()))
-        };
+        let part = |name: &str, expected: usize| numbers(&tensors, name, expected).map_err(fail);
         let vector = |name: &str| -> Result<Vec<f32>, CheckpointError> {
             let mut values = part(name, expected)?;
             if extras > 0 {
@@ -229,6 +219,15 @@ impl Checkpoint {
             config,
         })
     }
+}
+
+/// The numbers of a flat tensor of `expected` elements.
+fn numbers(tensors: &SafeTensors<'_>, name: &str, expected: usize) -> Result<Vec<f32>, String> {
+    let tensor = tensors.tensor(name).map_err(|error| error.to_string())?;
+    if tensor.dtype() != Dtype::F32 || tensor.shape() != [expected] {
+        return Err(format!("`{name}` is {:?} {:?}, not F32 [{expected}]", tensor.dtype(), tensor.shape()));
+    }
+    Ok(bytemuck::pod_collect_to_vec(tensor.data()))
 }
 
 /// A value that is stored as JSON, if it is there.

@@ -4,7 +4,7 @@
 //! more. Workers read the same storage and keep gradients of their own. The caller adds those in the workers' order, so
 //! that a run is the same to the bit every time.
 
-use super::methods::once_for_all::{Teacher, shrinking_step};
+use super::methods::once_for_all::{Shrinking, Teacher, shrinking_step};
 use super::methods::slimmable::slimmable_step;
 use super::sandwich::regularisation;
 use super::{
@@ -270,7 +270,8 @@ impl Worker {
             Lesson::Shrinking { children, teacher, .. } => {
                 let known = self.teacher.as_ref().map_or(parameters, |(_, parameters)| parameters);
                 let teacher = Teacher { network: teacher, parameters: known };
-                (shrinking_step(parameters, teacher, children, resizer, &batch, options), None)
+                let lesson = Shrinking { children, teacher };
+                (shrinking_step(parameters, lesson, resizer, &batch, options), None)
             }
             Lesson::Head(biggest) => (head_step(parameters, biggest, resizer, &batch, options), None),
         };

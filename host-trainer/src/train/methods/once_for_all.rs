@@ -131,14 +131,22 @@ pub struct Teacher<'a> {
     pub parameters: &'a Parameters,
 }
 
+/// The children of a step and their teacher.
+#[derive(Clone, Copy, Debug)]
+pub struct Shrinking<'a> {
+    /// The children; all have the same image size.
+    pub children: &'a [Network],
+    /// The teacher.
+    pub teacher: Teacher<'a>,
+}
+
 /// One step of progressive shrinking: every child learns the teacher's answers and the labels, and all gradients add up
 /// before one update.
 ///
 /// Returns the cross entropy of the first child with the labels, and the KL divergence of the last one from the teacher.
 pub fn shrinking_step(
     parameters: &Parameters,
-    teacher: Teacher<'_>,
-    children: &[Network],
+    Shrinking { children, teacher }: Shrinking<'_>,
     resizer: &Resizer,
     batch: &Batch,
     options: StepOptions<'_>,

@@ -60,28 +60,32 @@ impl MethodProgress {
                 let children = auto_slim::children(&self.space, seed, at.step, random);
                 Some(Lesson::Sandwich(self.lowered(&children)?))
             }
-            Method::Slimmable => {
-                let switches = self.running.iter().flat_map(|running| running.switches().iter().cloned());
-                Some(Lesson::Switches(Arc::new(switches.collect())))
-            }
+            Method::Slimmable => self.running.as_ref().map(|running| Lesson::Switches(Arc::clone(running.switches()))),
             Method::OnceForAll => {
                 let children = once_for_all::children(&self.space, seed, at.step, at.open(), random);
-                let resolution = children.first().map_or(0, |child| child.resolution);
-                let children = self.lowered(&children)?;
-                if at.open().is_full() {
-                    return Ok(Some(Lesson::Sandwich(children)));
-                }
-                let layout = self.space.layout().len();
-                let weights = self.teacher.get_or_insert_with(|| {
-                    let mut weights = weights();
-                    weights.truncate(layout);
-                    Arc::new(weights)
-                });
-                let weights = Arc::clone(weights);
-                let full = self.space.lower(&Child { resolution, ..self.space.biggest() })?;
-                Some(Lesson::Shrinking { children, teacher: Arc::new(full), weights })
+                Some(if at.open().is_full() {
+                    Lesson::Sandwich(self.lowered(&children)?)
+                } else {
+                    self.shrinking(&children, weights)?
+                })
             }
         })
+    }
+
+    /// The lesson of children that learn from the teacher. The first one makes the teacher, of `weights`.
+    fn shrinking(&mut self, children: &[Child], weights: impl FnOnce() -> Vec<f32>) -> Result<Lesson, SpaceError> {
+        let layout = self.space.layout().len();
+        let known = self.teacher.get_or_insert_with(|| {
+            let mut weights = weights();
+            weights.truncate(layout);
+            Arc::new(weights)
+        });
+        let weights = Arc::clone(known);
+        let biggest = self.space.biggest();
+        // All children of a step have the same image size.
+        let resolution = children.first().map_or(biggest.resolution, |child| child.resolution);
+        let teacher = Arc::new(self.space.lower(&Child { resolution, ..biggest })?);
+        Ok(Lesson::Shrinking { children: self.lowered(children)?, teacher, weights })
     }
 
     fn lowered(&self, children: &[Child]) -> Result<Arc<Vec<Network>>, SpaceError> {

@@ -8,6 +8,7 @@ use crate::model::{Norm, Parameters, Recorder, Regularisation, Resizer, forward,
 use crate::train::sandwich::{cross_entropy, divergence};
 use crate::train::{Batch, StepOptions};
 use nestling_core::space::{Child, Network, SpaceError, Statistics, ValidatedSpace};
+use std::sync::Arc;
 use tch::{Kind, Tensor};
 
 /// Widths of the network: 0.25, 0.5, 0.75 and 1 of the full one where the range of the space begins at a quarter.
@@ -65,7 +66,7 @@ pub fn slimmable_step(
 #[derive(Clone, Debug, PartialEq)]
 pub struct RunningStatistics {
     /// The switches, the biggest first: the order of the children of a step.
-    switches: Vec<Network>,
+    switches: Arc<Vec<Network>>,
     /// Of each switch all means, then all variances.
     values: Vec<f32>,
 }
@@ -80,11 +81,11 @@ impl RunningStatistics {
         let switches: Vec<Network> = lowered.collect::<Result<_, _>>()?;
         let count = switches.iter().map(|network| 2 * network.normalised_channels()).sum();
         let values = values.unwrap_or_else(|| vec![0.0; count]);
-        Ok((values.len() == count).then_some(Self { switches, values }))
+        Ok((values.len() == count).then(|| Self { switches: Arc::new(switches), values }))
     }
 
     /// The switches, the biggest first.
-    pub fn switches(&self) -> &[Network] {
+    pub fn switches(&self) -> &Arc<Vec<Network>> {
         &self.switches
     }
 
@@ -104,7 +105,7 @@ impl RunningStatistics {
     /// The statistics of a switch; `None` of another child.
     pub fn of(&self, child: &Child) -> Option<Statistics> {
         let mut first = 0;
-        for network in &self.switches {
+        for network in &*self.switches {
             let channels = network.normalised_channels();
             if network.child == *child {
                 let (means, variances) = self.values[first..first + 2 * channels].split_at(channels);

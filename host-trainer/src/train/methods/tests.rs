@@ -1,4 +1,4 @@
-use super::once_for_all::{Open, Teacher, shrinking_step};
+use super::once_for_all::{Open, Shrinking, Teacher, shrinking_step};
 use super::slimmable::{RunningStatistics, slimmable_step};
 use super::*;
 use crate::model::{ExtraRole, Norm, Parameters, Regularisation, Resizer, forward, norm_tensors, values_of};
@@ -205,11 +205,11 @@ fn the_running_statistics_of_one_batch_are_those_that_normalised_it() {
     let parameters = Parameters::with_extras(&space, &extras, &lively(&space, &extras), Device::Cpu);
     let mut running = RunningStatistics::new(&space, None).unwrap().unwrap();
     let (resizer, batch) = (resizer(&space), batch(12));
-    let switches = running.switches().to_vec();
+    let switches = running.switches().clone();
     let (losses, statistics) = slimmable_step(&parameters, &switches, &resizer, &batch, StepOptions::default());
     assert!(losses.len() == 4 && losses[0] > 0.0 && losses[1..].iter().all(|&loss| loss > -1e-6), "{losses:?}");
     running.add(0, &statistics);
-    for network in &switches {
+    for network in &*switches {
         let own = parameters.for_child(&network.child);
         let images = resizer.resize(&batch.images, network.child.resolution);
         let norms = norm_tensors(network, &running.of(&network.child).unwrap(), &images);
@@ -241,9 +241,10 @@ fn a_child_learns_the_labels_and_the_teachers_answers() {
     let teacher = Parameters::from_values(&space, &of_teacher, Device::Cpu);
     let parameters = || Parameters::with_extras(&space, &extras, &values, Device::Cpu);
     let ours = parameters();
-    let by = Teacher { network: &full, parameters: &teacher };
+    let (children, teacher_of) = (std::slice::from_ref(&small), Teacher { network: &full, parameters: &teacher });
     let options = StepOptions { label_smoothing: 0.1, ..StepOptions::default() };
-    let losses = shrinking_step(&ours, by, std::slice::from_ref(&small), &resizer, &batch, options);
+    let lesson = Shrinking { children, teacher: teacher_of };
+    let losses = shrinking_step(&ours, lesson, &resizer, &batch, options);
     assert_eq!(values_of(&teacher.gradient().abs().max()), [0.0], "the teacher stays");
 
     let plain = parameters();
