@@ -57,17 +57,23 @@ pub fn narrowed(space: &ValidatedSpace, child: &Child, task: &NewTask) -> Result
         head.widths = vec![width];
     }
     let narrow = narrow.validated()?;
-    let skips = |network: &Network| network.layers.iter().map(|layer| layer.residual).collect::<Vec<_>>();
-    if skips(&narrow.lower(&narrow.biggest())?) != skips(&network) {
-        // A skip needs equal widths, which the wide space does not promise.
-        let problem = "its widths are equal where the supernet has no skip; take another child";
-        return Err(SpaceError::NotInSpace {
-            child: child.to_string(),
-            space: narrow.name.clone(),
-            problem: problem.to_owned(),
-        });
-    }
+    check_skips(&network, &narrow)?;
     Ok(narrow)
+}
+
+/// Checks that the biggest child of `narrow` adds the same layers as `network`.
+fn check_skips(network: &Network, narrow: &ValidatedSpace) -> Result<(), SpaceError> {
+    let skips = |network: &Network| network.layers.iter().map(|layer| layer.residual).collect::<Vec<_>>();
+    if skips(&narrow.lower(&narrow.biggest())?) == skips(network) {
+        return Ok(());
+    }
+    // A skip needs equal widths, which the wide space does not promise.
+    let problem = "its widths are equal where the supernet has no skip; take another child";
+    Err(SpaceError::NotInSpace {
+        child: network.child.to_string(),
+        space: narrow.name.clone(),
+        problem: problem.to_owned(),
+    })
 }
 
 /// The space of one child.
@@ -75,11 +81,29 @@ pub fn narrowed(space: &ValidatedSpace, child: &Child, task: &NewTask) -> Result
 /// # Errors
 /// [`SpaceError`] if `child` is not one of `space`, or would get a skip that it does not have there.
 pub fn alone(space: &ValidatedSpace, child: &Child) -> Result<ValidatedSpace, SpaceError> {
-    let task = NewTask { channels: space.input_channels, classes: space.classes, resolutions: vec![child.resolution] };
-    let mut single: SearchSpace = narrowed(space, child, &task)?.definition().clone();
-    single.name = format!("one child of {}", space.name);
+    let single = single(space, child)?;
+    check_skips(&space.lower(child)?, &single)?;
+    Ok(single)
+}
+
+/// The space of one child that is to be trained from scratch: it may have a skip that it does not have in `space`, around
+/// a block whose widths are equal in this child only.
+///
+/// # Errors
+/// [`SpaceError`] if `child` is not one of `space`.
+pub fn single(space: &ValidatedSpace, child: &Child) -> Result<ValidatedSpace, SpaceError> {
+    space.check(child)?;
+    let mut single = SearchSpace { name: format!("one child of {}", space.name), ..space.definition().clone() };
+    single.resolutions = vec![child.resolution];
+    single.stem.widths = vec![child.stem_width];
     for (stage, choice) in single.stages.iter_mut().zip(&child.stages) {
-        (stage.depths, stage.kernels) = (vec![choice.depth], vec![choice.kernel]);
+        stage.widths = vec![choice.width];
+        stage.depths = vec![choice.depth];
+        stage.kernels = vec![choice.kernel];
+        stage.expand_ratios = vec![choice.expand_ratio];
+    }
+    if let (Some(head), Some(width)) = (&mut single.head, child.head_width) {
+        head.widths = vec![width];
     }
     single.validated()
 }

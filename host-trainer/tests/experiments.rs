@@ -13,6 +13,7 @@ use nestling_train::experiments::{
     csv, markdown, outcome, page,
 };
 use nestling_train::torch;
+use nestling_train::train::methods::Method;
 use nestling_train::train::{EpochReport, TrainConfig};
 use std::path::Path;
 use tch::Device;
@@ -92,7 +93,7 @@ fn every_experiment_gives_a_value_for_each_cell_and_seed() {
     }
     assert_eq!(check(&out).unwrap(), results);
     let sections: Vec<Section<'_>> = outcomes.iter().map(|outcome| Section { outcome, command: "a command" }).collect();
-    let page = page(&sections);
+    let page = page(&sections, &results);
     assert_eq!(nestling_page::markup_fault(&page), None);
     // The paper's values stand beside ours, and every experiment has its section.
     assert!(page.contains("74.6 (-1.9)") && page.contains("75.3 (-1.2)"));
@@ -144,4 +145,49 @@ fn a_stopped_experiment_goes_on_and_trainings_are_shared() {
     let mut tuned = Counter::default();
     run(Experiment::Finetune, &all, &mut tuned).unwrap();
     assert!(tuned.trainings > 0 && tuned.trainings.is_multiple_of(6), "{}", tuned.trainings);
+}
+
+#[test]
+fn methods_and_searches_are_compared_and_traced() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = data(folder.path());
+    let all = trainings(folder.path(), &data);
+    let mut base = setting();
+    // A search needs something to search.
+    base.recipe.space.stages[0].widths = vec![4, 6, 8, 12];
+    base.recipe.space.stages[0].kernels = vec![3, 5];
+    base.recipe.space.stages[0].depths = vec![1, 2];
+    let plan = Plan::new(base).unwrap();
+    let (mut results, out) = (Results::default(), folder.path().join("results"));
+    let mut watch = Counter::default();
+    let (rows, records) = neighbours(&plan, 1, &all, &mut watch).unwrap();
+    assert_eq!(rows.iter().map(|row| row.mode).collect::<Vec<_>>(), Method::ALL);
+    for row in &rows {
+        let costs = [&row.smallest, &row.middle, &row.biggest].map(|child| child.madds);
+        assert!(costs.is_sorted() && costs[0] > 0.0, "{row:?}");
+    }
+    // Four supernets, and AutoSlim's wide network with its three slimmed ones.
+    assert_eq!((watch.trainings, records.len()), (8, 8));
+    results.take_neighbours(rows.clone());
+    results.write(&out, &records).unwrap();
+    let selections = selection(&plan, 1, &all, &mut Counter::default()).unwrap();
+    results.take_selections(&out, &selections).unwrap();
+    results.write(&out, &[]).unwrap();
+    assert_eq!(check(&out).unwrap(), results);
+    // Both are found again.
+    let mut again = Counter::default();
+    assert_eq!(neighbours(&plan, 1, &all, &mut again).unwrap().0, rows);
+    assert_eq!((selection(&plan, 1, &all, &mut again).unwrap(), again.trainings), (selections, 0));
+    let page = page(&[], &results);
+    assert_eq!(nestling_page::markup_fault(&page), None);
+    assert!(page.contains("once_for_all") && page.contains("coarse to fine"));
+    for wrong in [("top1_mean", "neighbour"), ("evolution", "selection")] {
+        let good = std::fs::read_to_string(out.join("results.json")).unwrap();
+        let at = good.find(&format!("\"{}\": ", wrong.0)).unwrap() + wrong.0.len() + 4;
+        let mut bad = good.clone();
+        bad.insert(at, '1');
+        std::fs::write(out.join("results.json"), bad).unwrap();
+        assert!(check(&out).unwrap_err().to_string().contains(wrong.1));
+        std::fs::write(out.join("results.json"), good).unwrap();
+    }
 }

@@ -105,6 +105,7 @@ impl BeginningArguments {
         if let Some(source) = source {
             return self.start_from(&source, data, config);
         }
+        config.space = config.method.space(&config.space);
         // The sizes of the child alone: every later command loads the pictures for the space that is trained.
         let sizes = self.only_one(config.space.clone().validated()?)?;
         let loaded = data.load_sized(&sizes, None, None)?;

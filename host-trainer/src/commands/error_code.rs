@@ -1,6 +1,7 @@
 //! The code of an error, as the JSON of a failed command has it.
 
 use nestling_lab::documents::Fault;
+use nestling_train::calibrate::CalibrateError;
 use nestling_train::data::DataError;
 use nestling_train::experiments::ExperimentError;
 use nestling_train::export::ExportError;
@@ -13,6 +14,8 @@ use nestling_train::parity::ParityError;
 use nestling_train::run_folder::RunError;
 use nestling_train::search::SearchError;
 use nestling_train::space_file::SpaceFileError;
+use nestling_train::train::methods::SpecialiseError;
+use nestling_train::train::methods::auto_slim::SlimError;
 use nestling_train::train::{CheckpointError, TrainError};
 use std::error::Error;
 
@@ -49,7 +52,9 @@ fn code(error: &(dyn Error + 'static)) -> Option<&'static str> {
         ExportError,
         ParityError,
         ExperimentError,
+        SpecialiseError,
     )
+    .or_else(|| error.downcast_ref::<SlimError<CalibrateError>>().map(|error| error.code(CalibrateError::code)))
     // A space's file has a type of its own.
     .or_else(|| error.is::<toml::de::Error>().then_some(CONFIG))
     // Those of the device's crates.

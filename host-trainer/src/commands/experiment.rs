@@ -10,8 +10,8 @@ use indicatif::ProgressBar;
 use nestling_bundle::atomic_file::write_atomically;
 use nestling_stopwatch::Stopwatch;
 use nestling_train::experiments::{
-    Experiment, Outcome, Plan, Record, Results, Section, Setting, Training, Trainings, Watch, csv, markdown, outcome,
-    page,
+    Experiment, ExperimentError, Outcome, Plan, Record, Results, Section, Setting, Training, Trainings, Watch, csv,
+    markdown, neighbours, outcome, page, selection,
 };
 use nestling_train::torch;
 use nestling_train::train::EpochReport;
@@ -71,6 +71,10 @@ enum Choice {
     FromScratch,
     Shrink,
     Map,
+    /// Coarse-to-fine selection beside random search and evolution
+    Selection,
+    /// BigNAS beside slimmable networks, AutoSlim and once-for-all
+    Neighbours,
     All,
     Report,
 }
@@ -86,6 +90,7 @@ impl Choice {
             Self::FromScratch => vec![Experiment::FromScratch],
             Self::Shrink => vec![Experiment::Shrink],
             Self::Map => vec![Experiment::Map],
+            Self::Selection | Self::Neighbours => Vec::new(),
             Self::All | Self::Report => Experiment::ALL.to_vec(),
         }
     }
@@ -108,24 +113,47 @@ impl ExperimentCommand {
             origin: (version(), command(None)),
             stopwatch,
         };
-        let mut outcomes = Vec::new();
-        let experiments = self.name.experiments().into_iter();
-        for (experiment, setting) in
-            experiments.flat_map(|one| one.settings(&base).into_iter().map(move |set| (one, set)))
-        {
-            match outcome(experiment, &self.plan(setting)?, self.seeds, &trainings, &mut View::default()) {
-                Ok(done) => outcomes.push(done),
-                Err(error) if self.name == Choice::Report => say(&format!("{experiment}: {error}")),
-                Err(error) => return Err(error.into()),
-            }
-        }
         let results = self.folder.join("results");
-        self.write(&results, &outcomes)?;
+        let outcomes = self.outcomes(&base, &trainings)?;
+        let mut known = Results::read(&results)?;
+        self.run_comparisons(&base, &trainings, &mut known)?;
+        self.write(&results, &outcomes, known)?;
         let report = results.join("experiments.html");
         print(self.json, &document(&outcomes), || {
             let tables = outcomes.iter().map(|one| format!("{}\n{}", one.experiment.question(), markdown(one)));
             format!("{}\npage  {}", tables.collect::<Vec<_>>().join("\n"), report.display())
         })
+    }
+
+    /// The outcomes of all experiments that are asked for; of a report, those that are there.
+    fn outcomes(&self, base: &Setting, trainings: &Trainings<'_>) -> Result<Vec<Outcome>> {
+        let mut outcomes = Vec::new();
+        for experiment in self.name.experiments() {
+            for setting in experiment.settings(base) {
+                match outcome(experiment, &self.plan(setting)?, self.seeds, trainings, &mut View::default()) {
+                    Ok(done) => outcomes.push(done),
+                    Err(ExperimentError::NotDone { .. }) => say(&format!("{experiment} is not done yet")),
+                    Err(error) => return Err(error.into()),
+                }
+            }
+        }
+        Ok(outcomes)
+    }
+
+    /// Runs the comparisons that are no tables of the paper: methods and searches.
+    fn run_comparisons(&self, base: &Setting, trainings: &Trainings<'_>, results: &mut Results) -> Result<()> {
+        let plan = self.plan(base.clone())?;
+        let folder = self.folder.join("results");
+        if matches!(self.name, Choice::Selection | Choice::All) {
+            let records = selection(&plan, self.seeds, trainings, &mut View::default())?;
+            results.take_selections(&folder, &records)?;
+        }
+        if matches!(self.name, Choice::Neighbours | Choice::All) {
+            let (rows, records) = neighbours(&plan, self.seeds, trainings, &mut View::default())?;
+            results.take_neighbours(rows);
+            results.write(&folder, &records)?;
+        }
+        Ok(())
     }
 
     /// Images, epochs and recipe.
@@ -149,9 +177,8 @@ impl ExperimentCommand {
     }
 
     /// Writes tables, page, records and the file of all results.
-    fn write(&self, folder: &Path, outcomes: &[Outcome]) -> Result<()> {
+    fn write(&self, folder: &Path, outcomes: &[Outcome], mut results: Results) -> Result<()> {
         std::fs::create_dir_all(folder).with_context(|| format!("cannot make folder {}", folder.display()))?;
-        let mut results = Results::read(folder)?;
         let commands: Vec<String> = outcomes.iter().map(|one| command(Some(one.experiment.name()))).collect();
         for (one, command) in outcomes.iter().zip(&commands) {
             let Some(record) = one.records.first() else { continue };
@@ -165,7 +192,8 @@ impl ExperimentCommand {
         }
         let sections: Vec<Section<'_>> =
             (outcomes.iter().zip(&commands)).map(|(outcome, command)| Section { outcome, command }).collect();
-        let page = page(&sections);
+        results.write(folder, &[])?;
+        let page = page(&sections, &results);
         write_atomically(&folder.join("experiments.html"), |file| file.write_all(page.as_bytes()))?;
         Ok(())
     }

@@ -5,7 +5,7 @@ use super::new_file::{ReplaceArgument, latency_tables};
 use super::search::test;
 use super::trained_run::{BUNDLE_NAME, RunArguments, TrainedRun, processors};
 use super::{bar, print, reserve, say, shown};
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::Args;
 use nestling_bundle::atomic_file::check_bundle_output;
 use nestling_bundle::{Bundle, GoldenPictures};
@@ -27,17 +27,21 @@ use std::path::{Path, PathBuf};
 #[derive(Args, Debug)]
 pub struct Pack {
     #[command(flatten)]
-    run: RunArguments,
+    pub(super) run: RunArguments,
     /// File to write [default: fashion.nestling in the run's folder]
     #[arg(long)]
-    output: Option<PathBuf>,
+    pub(super) output: Option<PathBuf>,
+    /// Pack this child alone, as a network of its own: biggest, smallest, or a child as text. The widths of a slimmable
+    /// run and the children of a once-for-all run ship so; no search is needed
+    #[arg(long, value_name = "CHILD")]
+    only: Option<String>,
     #[command(flatten)]
-    replace: ReplaceArgument,
+    pub(super) replace: ReplaceArgument,
     #[command(flatten)]
-    labels: LabelArguments,
+    pub(super) labels: LabelArguments,
     /// How the file stores the weights: f32, f16 or int8; a device does the same by default
     #[arg(long, value_name = "STORAGE", default_value_t = WeightStorage::F32)]
-    weight_storage: WeightStorage,
+    pub(super) weight_storage: WeightStorage,
     /// Training images that ship, so that a device can calibrate any child; the first that the search used
     #[arg(long, default_value_t = 256)]
     calibration_images: usize,
@@ -47,11 +51,11 @@ pub struct Pack {
     /// Test pictures that ship as files with the trainer's answers, so that `nestling-device self-test` can compare a
     /// device's: up to 8
     #[arg(long, default_value_t = GoldenPictures::MAX_PICTURES)]
-    golden_pictures: usize,
+    pub(super) golden_pictures: usize,
 }
 
 /// The first test pictures as files: the originals where they are small, else the squares that the trainer read.
-fn golden_sources(test: &Dataset, count: usize) -> Result<Vec<GoldenSource>> {
+pub(super) fn golden_sources(test: &Dataset, count: usize) -> Result<Vec<GoldenSource>> {
     let source = |index: usize| -> Result<GoldenSource> {
         let original = test.original(index)?;
         if let Some((name, bytes)) = original.filter(|(_, bytes)| bytes.len() <= GoldenPictures::MAX_BYTES) {
@@ -65,6 +69,9 @@ fn golden_sources(test: &Dataset, count: usize) -> Result<Vec<GoldenSource>> {
 impl Pack {
     /// Runs the command.
     pub fn run(self) -> Result<()> {
+        if let Some(child) = &self.only {
+            return self.run_only(child);
+        }
         let folder = RunFolder::open(&self.run.run);
         let output = self.output.clone().unwrap_or_else(|| self.run.run.join(BUNDLE_NAME));
         reserve(&output, self.run.json);
@@ -74,6 +81,10 @@ impl Pack {
         check_bundle_output(&output, inputs.iter().map(PathBuf::as_path))?;
         let run = TrainedRun::load(&self.run, &folder, report.calibration_images)?;
         let space = &run.space;
+        let method = run.checkpoint.config.method;
+        if method.ships_alone() {
+            bail!("each child of a {method} run ships as a network of its own: name one with --only CHILD");
+        }
         let packed = folder.packed()?;
         let is_own = |older: &Bundle| {
             packed.contains(&older.network_id().to_string())
@@ -102,7 +113,7 @@ impl Pack {
         self.show(&output, &written)
     }
 
-    fn options(
+    pub(super) fn options(
         &self,
         run: &TrainedRun,
         file: &mut NewFile,
@@ -125,12 +136,13 @@ impl Pack {
             storage: self.weight_storage,
             calibration_images: self.calibration_images,
             check_images: self.check_images,
+            trained: config.method.trained(&run.space),
             latency_tables,
             golden,
         }
     }
 
-    fn show(&self, output: &Path, bundle: &Bundle) -> Result<()> {
+    pub(super) fn show(&self, output: &Path, bundle: &Bundle) -> Result<()> {
         let manifest = bundle.manifest();
         let value = json!({
             "bundle": shown(output),

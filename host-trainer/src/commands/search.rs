@@ -4,13 +4,15 @@ use super::search_budgets::BudgetArguments;
 use super::search_under_limit::{DeviceArguments, LimitArguments};
 use super::trained_run::{RunArguments, TrainedRun, processors};
 use super::{bar, print, say};
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::Args;
+use nestling_bundle::Trained;
 use nestling_core::accuracy::AccuracyPredictor;
 use nestling_core::space::Child;
 use nestling_stopwatch::Stopwatch;
 use nestling_train::run_folder::RunFolder;
 use nestling_train::search::{Chosen, Evaluated, SearchOptions, SearchReport, Searched, name_shipped, search};
+use nestling_train::train::methods::Method;
 use serde_json::{Value, json};
 use std::fmt::Write;
 
@@ -84,6 +86,12 @@ impl Search {
         let _lock = folder.lock("nestling search")?;
         folder.check_search(&self.run.data.inputs())?;
         let run = TrainedRun::load(&self.run, &folder, self.calibration)?;
+        if run.checkpoint.config.method == Method::Slimmable {
+            bail!(
+                "a slimmable run has nothing to search: its widths are trained as they are; \
+                 `nestling pack --only smallest` packs one"
+            );
+        }
         let searched = self.evaluate_all(&run, workers)?;
         let space = &run.space;
         let predictor = searched.predictor(space);
@@ -117,7 +125,14 @@ impl Search {
             seed: run.checkpoint.config.seed,
         };
         let evaluator = run.evaluator(run.checkpoint.shipped_weights(), &run.held_out, workers);
-        let searched = search(&run.space, &evaluator, options, &progress)?;
+        let searched = match run.checkpoint.config.method.trained(&run.space) {
+            Trained::WholeSpace => search(&run.space, &evaluator, options, &progress)?,
+            // There are no others to look at.
+            Trained::Only(children) => Searched {
+                evaluated: evaluator.evaluate(&children, &|done| progress(done, children.len()))?,
+                kept_from_predictor: Vec::new(),
+            },
+        };
         bar.finish_and_clear();
         Ok(searched)
     }

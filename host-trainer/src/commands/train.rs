@@ -9,6 +9,7 @@ use clap::Args;
 use nestling_bundle::atomic_file::read_text;
 use nestling_train::run_folder::RunFolder;
 use nestling_train::torch;
+use nestling_train::train::methods::Method;
 use nestling_train::train::{Beginning, Checkpoint, EpochReport, TrainConfig, Trainer, TrainingData};
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -27,6 +28,10 @@ pub struct Train {
     /// TOML file of hyper-parameters; a key that is left out keeps the run's value, in a new run its default
     #[arg(long)]
     config: Option<PathBuf>,
+    /// The method: big_nas, universally_slimmable, slimmable, auto_slim or once_for_all [default: as configured]. A new
+    /// run of another method than big_nas trains the space's network with the choices that the method has
+    #[arg(long, value_name = "NAME")]
+    method: Option<Method>,
     /// Passes over the training images
     #[arg(long)]
     epochs: Option<u32>,
@@ -87,6 +92,10 @@ impl Train {
         let mut config = run.map_or_else(recipe, |run| run.config.clone());
         if let Some(path) = &self.config {
             config = config_over(&config, path)?;
+        }
+        config.method = self.method.unwrap_or(config.method);
+        if run.is_none() {
+            config = config.method.applied_to(config);
         }
         config.epochs = self.epochs.unwrap_or(config.epochs);
         config.seed = self.seed.unwrap_or(config.seed);

@@ -6,6 +6,7 @@ use clap::Args;
 use nestling_core::image::Preprocessing;
 use nestling_core::space::ValidatedSpace;
 use nestling_train::data::{Dataset, LoadedData};
+use nestling_train::model::Extras;
 use nestling_train::run_folder::RunFolder;
 use nestling_train::search::Evaluator;
 use nestling_train::torch;
@@ -37,6 +38,7 @@ pub struct TrainedRun {
     pub held_out: Dataset,
     pub data: LoadedData,
     pub preprocessing: Preprocessing,
+    extras: Extras,
     device: Device,
 }
 
@@ -57,7 +59,8 @@ impl TrainedRun {
         let (training, held_out) = images.parts(&checkpoint.config, &space)?;
         let (calibration, _) = training.split_at(calibration_images as usize);
         let preprocessing = checkpoint.preprocessing.clone().unwrap_or_else(|| data.preprocessing.clone());
-        Ok(Self { checkpoint, space, calibration, held_out, data, preprocessing, device })
+        let extras = checkpoint.config.method.extras(&space)?;
+        Ok(Self { checkpoint, space, calibration, held_out, data, preprocessing, extras, device })
     }
 
     /// Evaluates children of the run, with these weights, on `images`.
@@ -65,6 +68,7 @@ impl TrainedRun {
         Evaluator {
             space: &self.space,
             weights,
+            extras: &self.extras,
             preprocessing: &self.preprocessing,
             calibration: &self.calibration,
             images,

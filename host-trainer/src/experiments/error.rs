@@ -1,7 +1,10 @@
 use crate::calibrate::CalibrateError;
 use crate::data::DataError;
 use crate::run_folder::RunError;
+use crate::search::SearchError;
 use crate::train::TrainError;
+use crate::train::methods::SpecialiseError;
+use crate::train::methods::auto_slim::SlimError;
 use nestling_bundle::atomic_file::WriteError;
 use nestling_core::space::SpaceError;
 use std::path::PathBuf;
@@ -55,6 +58,15 @@ pub enum ExperimentError {
     /// A child is not in its space.
     #[error(transparent)]
     Space(#[from] SpaceError),
+    /// A child's own statistics are missing.
+    #[error(transparent)]
+    Specialise(#[from] SpecialiseError),
+    /// A search cannot be run.
+    #[error(transparent)]
+    Search(#[from] SearchError),
+    /// A network cannot be slimmed.
+    #[error(transparent)]
+    Slim(#[from] SlimError<CalibrateError>),
     /// The disk does not take a file.
     #[error(transparent)]
     Write(#[from] WriteError),
@@ -73,6 +85,9 @@ impl ExperimentError {
             Self::Run(error) => error.code(),
             Self::Data(error) => error.code(),
             Self::Space(error) => error.code(),
+            Self::Specialise(error) => error.code(),
+            Self::Search(error) => error.code(),
+            Self::Slim(error) => error.code(CalibrateError::code),
             Self::Write(error) => error.code(),
         }
     }

@@ -2,7 +2,8 @@
 
 use super::from_scratch::{ALONE, SLICED};
 use super::tables::{cell_text, difference};
-use super::{Experiment, Outcome, plots};
+use super::{Experiment, Neighbour, NeighbourChild, Outcome, Results, SelectionEntry, plots};
+use crate::published::{Architecture, PublishedNetwork};
 use nestling_page::markup::{Text, grouped};
 use nestling_page::{Table, document};
 use std::fmt::Write;
@@ -16,8 +17,9 @@ pub struct Section<'a> {
     pub command: &'a str,
 }
 
-/// The page of some outcomes: one document that needs no script, no font and no network.
-pub fn page(sections: &[Section<'_>]) -> String {
+/// The page of some outcomes, and of the methods and selections that are known: one document that needs no script, no font
+/// and no network.
+pub fn page(sections: &[Section<'_>], results: &Results) -> String {
     let mut page = String::from(
         "<header>\n<p class=\"brand\">Nestling</p>\n<h1>The paper's experiments, repeated</h1>\n<p class=\"lead\">BigNAS \
          (Yu et al., 2020) trains one supernet whose children need no retraining. Each section repeats one of its tables \
@@ -29,6 +31,12 @@ pub fn page(sections: &[Section<'_>]) -> String {
     others.into_iter().for_each(|section| write_section(&mut page, section));
     if !map.is_empty() {
         write_map(&mut page, &map);
+    }
+    if !results.neighbours.is_empty() {
+        page.push_str(&neighbours_section(&results.neighbours));
+    }
+    if !results.selection.is_empty() {
+        page.push_str(&selection_section(&results.selection));
     }
     page.push_str("</main>\n");
     document("Nestling: the paper's experiments", "", &page)
@@ -48,6 +56,9 @@ fn write_section(page: &mut String, section: &Section<'_>) {
         Text(experiment.source())
     );
     page.push_str(&paper_table(outcome));
+    if experiment == Experiment::MainResults {
+        page.push_str(&published_table());
+    }
     let _ = write!(page, "<p class=\"note\">To repeat it: <code>{}</code></p>\n", Text(command));
 }
 
@@ -133,4 +144,79 @@ fn map_rows(outcome: &Outcome) -> Vec<Vec<String>> {
         ])
     };
     outcome.children().into_iter().filter_map(row).collect()
+}
+
+/// The paper's main table in full, with the cost of each network by our own model where its architecture is public.
+fn published_table() -> String {
+    let columns = ["group", "network", "params", "MAdds", "top-1", "our params", "our MAdds", "remark"];
+    let rows = PublishedNetwork::ALL.iter().map(|network| {
+        let cost = network.computed().ok().flatten();
+        let millions = |value: f64| format!("{:.1} M", value / 1e6);
+        let remark = match (network.architecture, network.note) {
+            (_, Some(note)) => note.to_owned(),
+            (Architecture::Same(_), None) => String::new(),
+            (Architecture::Nearest(preset), None) => format!("the nearest public network: {preset}"),
+            (Architecture::Unpublished, None) => "architecture not published".to_owned(),
+            (Architecture::OtherBlocks, None) => "other blocks than ours".to_owned(),
+        };
+        vec![
+            network.group.to_owned(),
+            network.family.to_owned(),
+            format!("{:.1} M", network.params_millions),
+            format!("{:.0} M", network.madds_millions),
+            format!("{:.1}", network.top1),
+            cost.map_or_else(|| "-".to_owned(), |cost| millions(cost.params as f64)),
+            cost.map_or_else(|| "-".to_owned(), |cost| millions(cost.madds.0 as f64)),
+            remark,
+        ]
+    });
+    let note =
+        "Published figures for ImageNet. Costs by our own model stand beside those whose architecture is public.";
+    Table::new("The paper's main table", &columns).note(note).words(&[0, 1, 7]).rows(rows).html()
+}
+
+fn neighbours_section(rows: &[Neighbour]) -> String {
+    let child = |child: &NeighbourChild| {
+        format!("{:.1} ± {:.1} ({:.2} M)", child.top1_mean, child.top1_spread, child.madds / 1e6)
+    };
+    let cells = rows.iter().map(|row| {
+        vec![
+            row.mode.name().to_owned(),
+            child(&row.smallest),
+            child(&row.middle),
+            child(&row.biggest),
+            format!("{:.2}", row.cpu_hours),
+            row.after_training.clone(),
+        ]
+    });
+    let columns = ["method", "smallest", "middle", "biggest", "CPU-hours a seed", "needed after training"];
+    let note = "Top-1 on the test images in percent: mean ± standard deviation over seeds, and multiply-adds.";
+    let seeds = rows.first().map_or(0, |row| row.smallest.tested.len());
+    let facts = rows.first().map(|row| format!("{}: {} training images, {seeds} seeds.", row.data, row.images));
+    let title = "BigNAS beside its neighbours, at equal processor time";
+    let table = Table::new(title, &columns).note(note).words(&[0, 5]).rows(cells).html();
+    let facts = facts.unwrap_or_default();
+    format!("<h2 id=\"neighbours\">How does BigNAS compare with its neighbours?</h2>\n<p>{}</p>\n{table}", Text(&facts))
+}
+
+fn selection_section(entries: &[SelectionEntry]) -> String {
+    let cells = entries.iter().map(|entry| {
+        let text = |mean: f64, spread: f64| format!("{mean:.2} ± {spread:.2}");
+        vec![
+            entry.budget.clone(),
+            format!("{:.2} M", entry.most_madds / 1e6),
+            text(entry.coarse_to_fine, entry.coarse_to_fine_spread),
+            text(entry.random, entry.random_spread),
+            text(entry.evolution, entry.evolution_spread),
+        ]
+    });
+    let facts = entries.first().map(|one| {
+        format!("{}: {} seeds; each search evaluates {} children.", one.data, one.records.len(), one.evaluations)
+    });
+    let note = "Top-1 of the selected child on the test images in percent: mean ± standard deviation over seeds. Children \
+                are selected by their accuracy on validation images.";
+    let columns = ["budget", "at most", "coarse to fine", "random", "evolution"];
+    let table = Table::new("Three searches under each budget", &columns).note(note).rows(cells).html();
+    let facts = facts.unwrap_or_default();
+    format!("<h2 id=\"selection\">Which search finds the best children?</h2>\n<p>{}</p>\n{table}", Text(&facts))
 }

@@ -1,5 +1,7 @@
 use super::figures::mean_and_spread;
-use super::{ExperimentError, Outcome, Record};
+use super::{
+    ExperimentError, Neighbour, NeighbourChild, Outcome, Record, SelectionEntry, SelectionRecord, selection_entries,
+};
 use crate::run_folder::write_json;
 use nestling_bundle::atomic_file::read_text;
 use nestling_core::metrics::MAdds;
@@ -17,6 +19,10 @@ const MAX_BYTES: u64 = 64 << 20;
 pub struct Results {
     /// One entry for each experiment and setting.
     pub experiments: Vec<Entry>,
+    /// BigNAS and its neighbours.
+    pub neighbours: Vec<Neighbour>,
+    /// Coarse-to-fine selection beside its rivals.
+    pub selection: Vec<SelectionEntry>,
     /// The md5 sum of each record's file, by the record's key.
     pub records: BTreeMap<String, String>,
 }
@@ -117,6 +123,31 @@ impl Results {
         self.experiments.sort_by(|a, b| a.place().cmp(&b.place()));
     }
 
+    /// Takes the rows of all methods, in the place of older ones of the same data.
+    pub fn take_neighbours(&mut self, rows: Vec<Neighbour>) {
+        let of = |row: &Neighbour| (row.data.clone(), row.images);
+        let now: Vec<_> = rows.iter().map(of).collect();
+        self.neighbours.retain(|row| !now.contains(&of(row)));
+        self.neighbours.extend(rows);
+    }
+
+    /// Takes selections over seeds, in the place of older ones of the same data, and writes their records.
+    ///
+    /// # Errors
+    /// [`ExperimentError::Write`] if the disk does not take them.
+    pub fn take_selections(&mut self, folder: &Path, records: &[SelectionRecord]) -> Result<(), ExperimentError> {
+        let entries = selection_entries(records);
+        self.selection.retain(|one| entries.iter().all(|entry| entry.data != one.data));
+        self.selection.extend(entries);
+        std::fs::create_dir_all(folder.join("runs")).map_err(|error| damaged(folder, &error.to_string()))?;
+        for record in records {
+            let path = record_file(folder, &record.key);
+            write_json(&path, record)?;
+            self.records.insert(record.key.clone(), checksum(&path)?);
+        }
+        Ok(())
+    }
+
     /// Writes the file and the records of an outcome.
     ///
     /// # Errors
@@ -162,15 +193,21 @@ fn checksum(path: &Path) -> Result<String, ExperimentError> {
 /// [`ExperimentError::Results`] names the first row or record that is not.
 pub fn check(folder: &Path) -> Result<Results, ExperimentError> {
     let results = Results::read(folder)?;
-    let mut records = BTreeMap::new();
+    let (mut records, mut selections) = (BTreeMap::new(), Vec::new());
     for (key, sum) in &results.records {
         let path = record_file(folder, key);
         if checksum(&path)? != *sum {
             return Err(damaged(&path, "its checksum is not the one in results.json"));
         }
-        let record = Record::read(&path)?.ok_or_else(|| damaged(&path, "it is missing"))?;
-        records.insert(key.as_str(), record);
+        let missing = || damaged(&path, "it is missing");
+        if key.starts_with("selection-") {
+            selections.push(SelectionRecord::read(&path)?.ok_or_else(missing)?);
+        } else {
+            records.insert(key.as_str(), Record::read(&path)?.ok_or_else(missing)?);
+        }
     }
+    check_selection(folder, &results.selection, &selections)?;
+    check_neighbours(folder, &results.neighbours, &records)?;
     for entry in &results.experiments {
         for row in &entry.rows {
             check_row(folder, entry, row, &records)?;
@@ -205,4 +242,48 @@ fn check_row(folder: &Path, entry: &Entry, row: &Row, records: &BTreeMap<&str, R
     let [mean, spread] = mean_and_spread(&top1);
     let found = (mean - row.top1_mean).abs() < 1e-9 && (spread - row.top1_spread).abs() < 1e-9;
     if found { Ok(()) } else { Err(wrong("its mean or spread is not that of its records")) }
+}
+
+fn check_selection(
+    folder: &Path,
+    entries: &[SelectionEntry],
+    records: &[SelectionRecord],
+) -> Result<(), ExperimentError> {
+    for entry in entries {
+        let own: Vec<SelectionRecord> =
+            records.iter().filter(|record| entry.records.contains(&record.key)).cloned().collect();
+        if own.len() != entry.records.len() || !selection_entries(&own).contains(entry) {
+            let problem =
+                format!("selection of {}, budget {}: its records say something else", entry.data, entry.budget);
+            return Err(damaged(&folder.join("results.json"), &problem));
+        }
+    }
+    Ok(())
+}
+
+fn check_neighbours(
+    folder: &Path,
+    rows: &[Neighbour],
+    records: &BTreeMap<&str, Record>,
+) -> Result<(), ExperimentError> {
+    for row in rows {
+        let wrong =
+            |problem: &str| damaged(&folder.join("results.json"), &format!("neighbour {}: {problem}", row.mode.name()));
+        let own: Option<Vec<&Record>> = row.records.iter().map(|key| records.get(&**key)).collect();
+        let own = own.ok_or_else(|| wrong("a record is missing"))?;
+        let mut seeds: Vec<u64> = own.iter().map(|record| record.seed).collect();
+        seeds.sort_unstable();
+        seeds.dedup();
+        let cpu_hours = own.iter().map(|record| record.train_cpu_s).sum::<f64>() / seeds.len() as f64 / 3600.0;
+        if (cpu_hours - row.cpu_hours).abs() > 1e-9 {
+            return Err(wrong("its CPU-hours are not those of its records"));
+        }
+        let is_right = |child: &NeighbourChild| *child == NeighbourChild::of(child.tested.clone(), &own);
+        let has_seeds = |child: &NeighbourChild| child.tested.len() == seeds.len();
+        let mut children = [&row.smallest, &row.middle, &row.biggest].into_iter();
+        if !children.all(|child| has_seeds(child) && is_right(child)) {
+            return Err(wrong("its mean or spread is not that of its records"));
+        }
+    }
+    Ok(())
 }

@@ -6,6 +6,7 @@ use crate::data::{Dataset, LoadedData};
 use crate::model::{Parameters, Resizer};
 use crate::run_folder::RunFolder;
 use crate::search::Evaluator;
+use crate::train::methods::{Method, own_statistics};
 use crate::train::{Beginning, Checkpoint, EpochReport, Teacher, TrainConfig, Trainer, TrainingData, differences};
 use nestling_core::space::Child;
 use nestling_stopwatch::Stopwatch;
@@ -25,6 +26,8 @@ pub trait Watch {
     fn step(&mut self, step: u64, of: u64);
     /// An epoch is done.
     fn epoch(&mut self, report: &EpochReport, of: u32);
+    /// So many children more are being evaluated.
+    fn evaluating(&mut self, _children: usize) {}
     /// All is measured.
     fn measured(&mut self, record: &Record);
 }
@@ -66,10 +69,7 @@ impl Trainings<'_> {
         if let Some(record) = known.as_ref().filter(|record| children.iter().all(|one| record.tested(one).is_some())) {
             return Ok(record.clone());
         }
-        if self.is_reading {
-            return Err(ExperimentError::NotDone { training: training.key() });
-        }
-        let checkpoint = self.trained(training, watch)?;
+        let checkpoint = self.checkpoint(training, watch)?;
         let folder = RunFolder::open(&self.folder_of(training));
         let mut record = match known {
             Some(record) => record,
@@ -82,6 +82,41 @@ impl Trainings<'_> {
         record.write(&path)?;
         watch.measured(&record);
         Ok(record)
+    }
+
+    /// The checkpoint of a finished training; trains if it is not finished.
+    ///
+    /// # Errors
+    /// As [`Trainings::measure`].
+    pub fn checkpoint(&self, training: &Training, watch: &mut dyn Watch) -> Result<Checkpoint, ExperimentError> {
+        if self.is_reading {
+            return Err(ExperimentError::NotDone { training: training.key() });
+        }
+        self.trained(training, watch)
+    }
+
+    /// Works with the evaluators of a training's validation and test images.
+    pub(super) fn with_evaluators<T>(
+        &self,
+        training: &Training,
+        run: &Checkpoint,
+        work: impl FnOnce(&Evaluator<'_>, &Evaluator<'_>) -> Result<T, ExperimentError>,
+    ) -> Result<T, ExperimentError> {
+        let space = run.config.validate()?;
+        let (images, validation) = images_of_seed(self.data, &training.config, training.images)?;
+        let (calibration, _) = images.split_at(CALIBRATION);
+        let extras = run.config.method.extras(&space)?;
+        let evaluator = Evaluator {
+            space: &space,
+            extras: &extras,
+            weights: run.shipped_weights(),
+            preprocessing: &self.data.preprocessing,
+            calibration: &calibration,
+            images: &validation,
+            workers: self.workers,
+            device: self.device,
+        };
+        work(&evaluator, &evaluator.on(&self.data.test))
     }
 
     /// The folder of one training.
@@ -153,7 +188,8 @@ impl Trainings<'_> {
         let space = run.config.validate()?;
         let (images, _) = images_of_seed(self.data, &of.config, of.images)?;
         let (calibration, _) = images.split_at(CALIBRATION);
-        let parameters = Parameters::from_values(&space, run.shipped_weights(), self.device);
+        let extras = run.config.method.extras(&space)?;
+        let parameters = Parameters::with_extras(&space, &extras, run.shipped_weights(), self.device);
         let resizer = Resizer::new(&space, &self.data.preprocessing, images.side, self.device);
         let child = calibrate(&space.lower(child)?, &parameters, &resizer, &calibration, BATCH)?;
         Ok(Teacher { weights: run.shipped_weights().to_vec(), child, space })
@@ -167,19 +203,16 @@ impl Trainings<'_> {
         children: &[Child],
     ) -> Result<(Vec<TestedChild>, f64), ExperimentError> {
         let stopwatch = Stopwatch::start();
-        let space = run.config.validate()?;
-        let (images, _) = images_of_seed(self.data, &training.config, training.images)?;
-        let (calibration, _) = images.split_at(CALIBRATION);
-        let evaluator = Evaluator {
-            space: &space,
-            weights: run.shipped_weights(),
-            preprocessing: &self.data.preprocessing,
-            calibration: &calibration,
-            images: &self.data.test,
-            workers: self.workers,
-            device: self.device,
-        };
-        let evaluated = evaluator.evaluate(children, &|_| ())?;
+        let evaluated = self.with_evaluators(training, run, |_, test| {
+            if run.config.method == Method::Slimmable {
+                // Its statistics were accumulated while it trained.
+                let own = children.iter().map(|child| own_statistics(run, child));
+                let own = own.collect::<Result<Vec<_>, _>>()?;
+                Ok(own.iter().flatten().map(|child| test.evaluate_calibrated(child)).collect::<Result<Vec<_>, _>>()?)
+            } else {
+                Ok(test.evaluate(children, &|_| ())?)
+            }
+        })?;
         let tested = evaluated.into_iter().map(|one| TestedChild {
             child: one.child,
             madds: one.cost.madds,

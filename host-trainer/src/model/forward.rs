@@ -1,18 +1,46 @@
 use super::Parameters;
 use super::kernels::{depthwise, norm as fused_norm};
 use nestling_core::space::{Activation, Layer, Network, Operator, Statistics};
-use tch::{Device, Kind, Tensor};
+use std::cell::RefCell;
+use tch::{Device, Kind, Tensor, no_grad};
 
 /// The source of batch norm's statistics.
 ///
-/// There are no running statistics: they are ill-defined while the architecture varies (BigNAS, batch norm
+/// A supernet has no running statistics: they are ill-defined while the architecture varies (BigNAS, batch norm
 /// calibration).
 #[derive(Clone, Copy, Debug)]
 pub enum Norm<'a> {
     /// From this batch of this child: training.
     Batch,
+    /// The same, and keeps them: for a method whose children have running statistics of their own.
+    Recorded(&'a Recorder),
     /// From calibration: one mean and one variance tensor a normalised layer ([`norm_tensors`]).
     Calibrated(&'a [(Tensor, Tensor)]),
+}
+
+/// The statistics of one batch, layer by layer.
+#[derive(Debug, Default)]
+pub struct Recorder(RefCell<Vec<(Tensor, Tensor)>>);
+
+impl Recorder {
+    /// Adds mean and biased variance of each channel of a layer, `[channels]`.
+    fn record(&self, x: &Tensor) {
+        let statistics = no_grad(|| {
+            // Pixels by channels: a view of channels-last activations.
+            let pixels = x.detach().to_kind(Kind::Float).permute([0, 2, 3, 1]).reshape([-1, x.size()[1]]);
+            let mean = pixels.mean_dim([0i64].as_slice(), false, Kind::Float);
+            let variance = (pixels - &mean).square().mean_dim([0i64].as_slice(), false, Kind::Float);
+            (mean, variance)
+        });
+        self.0.borrow_mut().push(statistics);
+    }
+
+    /// All means, then all variances, in the order of the layers.
+    pub fn into_flat(self) -> Tensor {
+        let (mut all, variances): (Vec<_>, Vec<_>) = self.0.into_inner().into_iter().unzip();
+        all.extend(variances);
+        Tensor::cat(&all, 0)
+    }
 }
 
 /// A child's statistics as one pair of tensors (means, variances) for each normalised layer, on the device of `like`.
@@ -163,14 +191,17 @@ pub fn forward(
                 // The processor's kernels want channels last; autograd and every later layer keep that order.
                 x = channels_last(&x);
             }
+            if let Norm::Recorded(recorder) = norm {
+                recorder.record(&x);
+            }
             let (means, variances) = match norm {
-                Norm::Batch if has_own_kernels(&x) && kept.is_none() => {
+                Norm::Batch | Norm::Recorded(_) if has_own_kernels(&x) && kept.is_none() => {
                     let beta = beta.unwrap_or_else(|| gamma.zeros_like());
                     let residual = layer.residual.map(|index| &outputs[index]);
                     outputs.push(fused_norm(&x, &gamma, &beta, residual, layer.shape.activation, epsilon));
                     continue;
                 }
-                Norm::Batch => (None, None),
+                Norm::Batch | Norm::Recorded(_) => (None, None),
                 Norm::Calibrated(statistics) => {
                     let (means, variances) = &statistics[normalised];
                     (Some(means), Some(variances))

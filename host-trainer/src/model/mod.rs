@@ -2,12 +2,14 @@
 //!
 //! No shape is derived here. Every shape is read from the network.
 
+mod extras;
 mod forward;
 pub mod kernels;
 mod parameters;
 mod resizer;
 
-pub use forward::{Norm, Regularisation, activate, forward, images_at_once, layer_output, norm_tensors};
+pub use extras::{Extra, ExtraRole, Extras};
+pub use forward::{Norm, Recorder, Regularisation, activate, forward, images_at_once, layer_output, norm_tensors};
 pub use parameters::Parameters;
 pub(crate) use parameters::values_of;
 pub use resizer::Resizer;

@@ -1,13 +1,15 @@
-//! Writing bundles: of a searched run, of random weights, and of imported weights.
+//! Writing bundles: of a searched run, of one child of a run, of random weights, and of imported weights.
 
 mod golden;
 mod imported;
 mod searched;
+mod specialised;
 mod untrained;
 
 pub use golden::{GoldenSource, ShippedNetwork, golden_pictures, golden_pictures_of};
 pub use imported::{ImportedOptions, pack_imported};
 pub use searched::{PackOptions, pack};
+pub use specialised::{OneChild, pack_specialised};
 pub use untrained::{UntrainedOptions, pack_untrained};
 
 use crate::calibrate::CalibrateError;

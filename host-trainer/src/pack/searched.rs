@@ -22,6 +22,8 @@ pub struct PackOptions {
     pub calibration_images: usize,
     /// Number of images that ship to check such children with: the first held out from training, or all.
     pub check_images: usize,
+    /// The children that were trained.
+    pub trained: Trained,
     /// Latency tables of known devices.
     pub latency_tables: Vec<LatencyTable>,
     /// Pictures with which a device can check itself, at most [`GoldenPictures::MAX_PICTURES`]. They should not be among
@@ -54,7 +56,7 @@ pub fn pack(
         labels: options.labels,
         children,
         latency_tables: options.latency_tables,
-        trained: Trained::WholeSpace,
+        trained: options.trained,
         weight_storage: options.storage,
         accuracy_predictor: report.accuracy_predictor.clone(),
         images,
@@ -70,7 +72,7 @@ pub fn pack(
 }
 
 /// The answers of the smallest and the biggest child.
-fn golden_section(
+pub(super) fn golden_section(
     evaluator: &Evaluator<'_>,
     children: &[ChildEntry],
     calibrated: &[CalibratedChild],
@@ -115,7 +117,7 @@ fn calibrate_chosen(
 }
 
 /// The first images of each kind.
-fn bundled_images(
+pub(super) fn bundled_images(
     evaluator: &Evaluator<'_>,
     calibration: usize,
     check: usize,

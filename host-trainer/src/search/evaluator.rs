@@ -1,7 +1,7 @@
 use crate::calibrate::{CalibrateError, calibrate};
 use crate::data::Dataset;
 use crate::evaluate::{Answer, answers, evaluate};
-use crate::model::{Parameters, Resizer};
+use crate::model::{Extras, Parameters, Resizer};
 use nestling_core::image::Preprocessing;
 use nestling_core::metrics::Top1;
 use nestling_core::space::{CalibratedChild, Child, Cost, Network, ValidatedSpace};
@@ -29,8 +29,10 @@ pub struct Evaluated {
 pub struct Evaluator<'a> {
     /// The space of the children.
     pub space: &'a ValidatedSpace,
-    /// The shared parameters, in the order of the layout.
+    /// The shared parameters, in the order of the layout, followed by `extras`.
     pub weights: &'a [f32],
+    /// The parameters beyond the layout, of a method that has such.
+    pub extras: &'a Extras,
     /// How pixels become input.
     pub preprocessing: &'a Preprocessing,
     /// Training images that calibrate batch norm.
@@ -73,6 +75,36 @@ impl Evaluator<'_> {
         })
     }
 
+    /// Calibrates one child.
+    ///
+    /// # Errors
+    /// As [`Evaluator::evaluate`].
+    pub fn calibrate(&self, child: &Child) -> Result<CalibratedChild, CalibrateError> {
+        let (network, parameters, resizer) = self.prepared(child)?;
+        calibrate(&network, &parameters, &resizer, self.calibration, BATCH)
+    }
+
+    /// Evaluates one child with the statistics that it has.
+    ///
+    /// # Errors
+    /// As [`Evaluator::evaluate`].
+    pub fn evaluate_calibrated(&self, calibrated: &CalibratedChild) -> Result<Evaluated, CalibrateError> {
+        let (network, parameters, resizer) = self.prepared(calibrated.child())?;
+        let held_out = evaluate(calibrated, &network, &parameters, &resizer, self.images, BATCH)?;
+        Ok(Evaluated { child: network.child.clone(), cost: network.cost(), held_out })
+    }
+
+    /// The same evaluator of other images.
+    pub fn on<'a>(&'a self, images: &'a Dataset) -> Evaluator<'a> {
+        Evaluator { images, ..*self }
+    }
+
+    fn prepared(&self, child: &Child) -> Result<(Network, Parameters, Resizer), CalibrateError> {
+        let parameters = Parameters::with_extras(self.space, self.extras, self.weights, self.device).for_child(child);
+        let resizer = Resizer::new(self.space, self.preprocessing, self.images.side, self.device);
+        Ok((self.space.lower(child)?, parameters, resizer))
+    }
+
     /// Calibrates `children` and returns each one's cost and its answers for all images, in the order of the images.
     ///
     /// # Errors
@@ -98,13 +130,13 @@ impl Evaluator<'_> {
         let done = Mutex::new(0);
         let work = || -> Result<Vec<(usize, T)>, CalibrateError> {
             tch::set_num_threads(1);
-            let parameters = Parameters::from_values(self.space, self.weights, self.device);
+            let parameters = Parameters::with_extras(self.space, self.extras, self.weights, self.device);
             let resizer = Resizer::new(self.space, self.preprocessing, self.images.side, self.device);
             let mut mine = Vec::new();
             loop {
                 let index = next.fetch_add(1, Ordering::Relaxed);
                 let Some(child) = children.get(index) else { return Ok(mine) };
-                let network = self.space.lower(child)?;
+                let (network, parameters) = (self.space.lower(child)?, parameters.for_child(child));
                 let calibrated = calibrate(&network, &parameters, &resizer, self.calibration, BATCH)?;
                 mine.push((index, work_on(&parameters, &resizer, &network, calibrated)?));
                 if let Ok(mut done) = done.lock() {

@@ -92,9 +92,7 @@ const SEARCHES: [(&str, Selection); 4] = [
     }),
     ("random", random_search),
     ("evolution", evolution),
-    ("predicted", |task, trials, evaluate| {
-        predicted_evolution(task, &predictor(task.space), trials, evaluate)
-    }),
+    ("predicted", |task, trials, evaluate| predicted_evolution(task, &predictor(task.space), trials, evaluate)),
 ];
 
 proptest! {
@@ -187,7 +185,8 @@ fn the_predictors_variant_keeps_the_budget_and_spends_its_evaluations() {
 #[test]
 fn coarse_to_fine_finds_the_best_child_of_a_small_space() {
     let space = SearchSpace::fashion();
-    let space = SearchSpace { resolutions: vec![20, 28], stem: StemSpace { widths: vec![12], ..space.stem.clone() }, ..space };
+    let space =
+        SearchSpace { resolutions: vec![20, 28], stem: StemSpace { widths: vec![12], ..space.stem.clone() }, ..space };
     let space = space.validated().unwrap();
     let counts = space.choice_counts();
     let size: usize = counts.iter().product();

@@ -1,6 +1,6 @@
 use super::{Best, Checkpoint, Optimiser, OptimiserState, TrainConfig, TrainError};
 use crate::data::Dataset;
-use crate::model::Parameters;
+use crate::model::{Extras, Parameters};
 use nestling_core::image::Preprocessing;
 use nestling_core::space::ValidatedSpace;
 use tch::{Device, Tensor};
@@ -83,16 +83,23 @@ impl Beginning {
         if let Self::Run(run) = self { run.best.clone() } else { None }
     }
 
-    pub(super) fn weights(&self, space: &ValidatedSpace, config: &TrainConfig) -> Vec<f32> {
+    /// The first weights, those beyond the layout included.
+    pub(super) fn weights(&self, space: &ValidatedSpace, extras: &Extras, config: &TrainConfig) -> Vec<f32> {
         match self {
             Self::Random => {
                 let gamma = if config.zero_gamma { 0.0 } else { 1.0 };
                 let network = config.only.as_ref().and_then(|child| space.lower(child).ok());
-                Parameters::starting_values(space, network.as_ref(), config.seed, gamma)
+                let values = Parameters::starting_values(space, network.as_ref(), config.seed, gamma);
+                extras.appended_to(space, values)
             }
-            Self::Weights { weights, .. } => weights.clone(),
+            Self::Weights { weights, .. } => extras.appended_to(space, weights.clone()),
             Self::Run(run) => run.weights.clone(),
         }
+    }
+
+    /// The run that goes on, if one does.
+    pub(super) fn run(&self) -> Option<&Checkpoint> {
+        if let Self::Run(run) = self { Some(run) } else { None }
     }
 }
 

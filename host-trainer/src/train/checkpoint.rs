@@ -13,7 +13,9 @@ const MAX_BYTES: u64 = 16 << 30;
 /// Everything that a run needs to go on as if it had never stopped.
 ///
 /// The file is a safetensors file with flat tensors (`weights`, `momentum`, `average`; `square` if the update rule has
-/// it; `best` if the run has patience) and the configuration, step, CPU and wall seconds as metadata.
+/// it; `best` if the run has patience) and the configuration, step, CPU and wall seconds as metadata. Each of these
+/// tensors has the elements of the layout; what the method trains beyond them follows under `extra.weights` and so on.
+/// `teacher` and `running` are there where the method has them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Checkpoint {
     /// The configuration of the run.
@@ -32,7 +34,8 @@ pub struct Checkpoint {
     pub preprocessing: Option<Preprocessing>,
     /// Where the first weights came from, if they were trained.
     pub from: Option<String>,
-    /// Shared parameters.
+    /// Shared parameters, and behind them those that the method has beyond the layout, as in all vectors of a weight
+    /// each.
     pub weights: Vec<f32>,
     /// The optimiser's momentum.
     pub momentum: Vec<f32>,
@@ -42,6 +45,10 @@ pub struct Checkpoint {
     pub average: Vec<f32>,
     /// The best epoch so far, if the run has patience.
     pub best: Option<Best>,
+    /// Weights of the fixed teacher, in the order of the layout, of a method that has one.
+    pub teacher: Option<Vec<f32>>,
+    /// Batch-norm statistics that were accumulated while training, of a method that does so.
+    pub running: Option<Vec<f32>>,
 }
 
 /// The reason why a checkpoint cannot be read or written.
@@ -78,6 +85,10 @@ impl CheckpointError {
 const TENSORS: [&str; 3] = ["weights", "momentum", "average"];
 const SQUARE: &str = "square";
 const BEST: &str = "best";
+const TEACHER: &str = "teacher";
+const RUNNING: &str = "running";
+/// Before the name of a tensor: its elements beyond the layout.
+const EXTRA: &str = "extra.";
 
 impl Checkpoint {
     /// The weights that ship: those of the best epoch if the run has patience, else the running average, or the weights
@@ -126,15 +137,33 @@ impl Checkpoint {
         }
         metadata.extend(self.from.clone().map(|from| ("from".to_owned(), from)));
         metadata.extend(self.images.clone().map(|images| ("images".to_owned(), images)));
+        let layout = self.config.validate().map_err(|error| encode(&error))?.layout().len();
         let mut views = Vec::new();
-        let tensors = TENSORS.into_iter().zip([&self.weights, &self.momentum, &self.average]);
-        let best = self.best.as_ref().map(|best| (BEST, &best.weights));
-        for (name, values) in tensors.chain(self.square.as_ref().map(|square| (SQUARE, square))).chain(best) {
-            let bytes = bytemuck::cast_slice(values);
-            views.push((name, TensorView::new(Dtype::F32, vec![values.len()], bytes).map_err(|error| encode(&error))?));
+        for (name, values) in self.tensors(layout) {
+            let view = TensorView::new(Dtype::F32, vec![values.len()], bytemuck::cast_slice(values));
+            views.push((name, view.map_err(|error| encode(&error))?));
         }
         let bytes = safetensors::serialize(views, Some(metadata)).map_err(|error| encode(&error))?;
         Ok(write_atomically(path, |file| file.write_all(&bytes))?)
+    }
+
+    /// The tensors of the file; `layout` is the number of elements that every method has.
+    fn tensors(&self, layout: usize) -> Vec<(String, &[f32])> {
+        let of_weights = TENSORS.into_iter().zip([&self.weights, &self.momentum, &self.average]);
+        let square = self.square.as_ref().map(|square| (SQUARE, square));
+        let best = self.best.as_ref().map(|best| (BEST, &best.weights));
+        let mut tensors = Vec::new();
+        for (name, values) in of_weights.chain(square).chain(best) {
+            let (shared, extra) = values.split_at(layout.min(values.len()));
+            tensors.push((name.to_owned(), shared));
+            if !extra.is_empty() {
+                tensors.push((format!("{EXTRA}{name}"), extra));
+            }
+        }
+        for (name, values) in [(TEACHER, &self.teacher), (RUNNING, &self.running)] {
+            tensors.extend(values.as_ref().map(|values| (name.to_owned(), &values[..])));
+        }
+        tensors
     }
 
     /// Reads a file.
@@ -155,17 +184,18 @@ impl Checkpoint {
         let preprocessing = json_of(&metadata, "preprocessing").map_err(fail)?;
         let classes = json_of(&metadata, "classes").map_err(fail)?;
         let expected = space.layout().len();
-        let vector = |name: &str| {
-            let tensor = tensors.tensor(name).map_err(|error| fail(error.to_string()))?;
-            if tensor.dtype() != Dtype::F32 || tensor.shape() != [expected] {
-                return Err(fail(format!(
-                    "`{name}` is {:?} {:?}, not F32 [{expected}]",
-                    tensor.dtype(),
-                    tensor.shape()
-                )));
+        let extras = config.method.extras(&space).map_err(|error| fail(error.to_string()))?.len();
+        let running = config.method.running_values(&space).map_err(|error| fail(error.to_string()))?;
+        let part = |name: &str, expected: usize| numbers(&tensors, name, expected).map_err(fail);
+        let vector = |name: &str| -> Result<Vec<f32>, CheckpointError> {
+            let mut values = part(name, expected)?;
+            if extras > 0 {
+                values.extend(part(&format!("{EXTRA}{name}"), extras)?);
             }
-            Ok(bytemuck::pod_collect_to_vec(tensor.data()))
+            Ok(values)
         };
+        let optional =
+            |name: &str, expected: usize| tensors.names().contains(&name).then(|| part(name, expected)).transpose();
         Ok(Self {
             step: text("step")?.parse().map_err(|error| fail(format!("`step`: {error}")))?,
             cpu_s: number("cpu_s")?,
@@ -184,9 +214,20 @@ impl Checkpoint {
                 })
                 .transpose()?,
             square: tensors.names().contains(&SQUARE).then(|| vector(SQUARE)).transpose()?,
+            teacher: optional(TEACHER, expected)?,
+            running: optional(RUNNING, running)?,
             config,
         })
     }
+}
+
+/// The numbers of a flat tensor of `expected` elements.
+fn numbers(tensors: &SafeTensors<'_>, name: &str, expected: usize) -> Result<Vec<f32>, String> {
+    let tensor = tensors.tensor(name).map_err(|error| error.to_string())?;
+    if tensor.dtype() != Dtype::F32 || tensor.shape() != [expected] {
+        return Err(format!("`{name}` is {:?} {:?}, not F32 [{expected}]", tensor.dtype(), tensor.shape()));
+    }
+    Ok(bytemuck::pod_collect_to_vec(tensor.data()))
 }
 
 /// A value that is stored as JSON, if it is there.

@@ -1,3 +1,4 @@
+use super::methods::Method;
 use super::{Distillation, Precision, Schedule, TrainError, UpdateRule};
 use crate::data::{Augmentation, Mix, WrongSetting};
 use nestling_core::space::{Child, SearchSpace, ValidatedSpace};
@@ -33,6 +34,8 @@ pub enum Regularise {
 pub struct TrainConfig {
     /// Seed of initial values, order of images, augmentation, dropout and sampled children.
     pub seed: u64,
+    /// The method: which children a step trains, and on what.
+    pub method: Method,
     /// Passes over the training images.
     pub epochs: u32,
     /// Images a step, over all workers.
@@ -121,6 +124,7 @@ impl Default for TrainConfig {
     fn default() -> Self {
         Self {
             seed: 1,
+            method: Method::BigNas,
             epochs: 12,
             patience: 0,
             batch_size: 128,
@@ -200,6 +204,7 @@ impl TrainConfig {
         let wrong = |wrong: WrongSetting| TrainError::Config { key: wrong.key, given: wrong.given, rule: wrong.rule };
         self.augmentation.validate().map_err(wrong)?;
         self.mix.validate().map_err(wrong)?;
+        self.method.check(self)?;
         let channels = self.space.input_channels;
         check("space.input_channels", [1, 3].contains(&channels), &channels, "1 for grey images, 3 for colour")?;
         let space = self.space.clone().validated().map_err(|error| TrainError::Config {

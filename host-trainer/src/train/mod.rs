@@ -4,6 +4,7 @@
 //! config       every hyper-parameter
 //! recipe       named sets of them
 //! sandwich     one step, in the order of the paper
+//! methods      BigNAS's neighbours: the children of their steps, and their losses
 //! distillation the loss of the children that learn from the biggest
 //! teacher      a trained network that a child learns from
 //! workers      threads that share a step
@@ -31,6 +32,7 @@ mod epoch_report;
 mod error;
 mod gpu_use;
 mod loader;
+pub mod methods;
 mod optimiser;
 mod order;
 mod patience;
@@ -56,7 +58,7 @@ pub use loader::{Batches, LoadedBatch, Loader, LoaderRates, Views};
 pub use optimiser::{Optimiser, OptimiserState, UpdateRule};
 pub use patience::{Best, mean_accuracy};
 pub use precision::Precision;
-pub use probes::Probe;
+pub use probes::{Probe, followed};
 pub use recipe::Recipe;
 pub use resume::{Change, Difference, differences};
 pub use sandwich::{Batch, StepOptions, head_step, sandwich_step, step_children};

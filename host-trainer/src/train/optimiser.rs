@@ -108,6 +108,13 @@ impl Optimiser {
         change
     }
 
+    /// Moves the state of every weight: element `i` becomes that of `places[i]`.
+    pub fn reorder(&mut self, places: &Tensor) {
+        for tensor in [Some(&mut self.momentum), self.square.as_mut(), Some(&mut self.average)].into_iter().flatten() {
+            *tensor = tensor.index_select(0, places);
+        }
+    }
+
     /// The state, for a checkpoint.
     pub fn state(&self) -> OptimiserState {
         OptimiserState {

@@ -1,10 +1,11 @@
-use super::{TrainConfig, TrainError};
+use super::TrainError;
+use super::methods::{Method, MethodProgress};
 use crate::calibrate::calibrate;
 use crate::data::Dataset;
 use crate::evaluate::evaluate;
 use crate::model::{Parameters, Resizer};
 use nestling_core::metrics::Top1;
-use nestling_core::space::{Child, SearchSpace, StageChoice, ValidatedSpace};
+use nestling_core::space::{CalibratedChild, Child, SearchSpace, StageChoice, ValidatedSpace};
 use serde::{Deserialize, Serialize};
 
 /// Images at a time.
@@ -21,30 +22,44 @@ pub struct Probe {
     pub held_out: Top1,
 }
 
-/// Calibrates and evaluates the followed children.
+/// The children that are followed, and where their batch-norm statistics come from.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Followed<'a> {
+    pub space: &'a ValidatedSpace,
+    pub method: Method,
+    /// The one child that is trained, if only one is.
+    pub only: Option<&'a Child>,
+    pub progress: &'a MethodProgress,
+}
+
+/// Evaluates the followed children. Those without statistics of their own are calibrated.
 pub(super) fn probe(
-    config: &TrainConfig,
+    Followed { space, method, only, progress }: Followed<'_>,
     weights: &Parameters,
     resizer: &Resizer,
     calibration: &Dataset,
     held_out: &Dataset,
 ) -> Result<Vec<Probe>, TrainError> {
-    let space = weights.space();
-    let only = config.only.clone().map(|child| vec![("only", child)]);
-    only.unwrap_or_else(|| followed(space))
+    let only = only.map(|child| vec![("only", child.clone())]);
+    only.unwrap_or_else(|| followed(space, method))
         .into_iter()
         .map(|(name, child)| {
-            let network = space.lower(&child)?;
-            let calibrated = calibrate(&network, weights, resizer, calibration, BATCH)?;
-            let held_out = evaluate(&calibrated, &network, weights, resizer, held_out, BATCH)?;
+            let (network, weights) = (space.lower(&child)?, weights.for_child(&child));
+            let calibrated = match progress.statistics(&child) {
+                Some(statistics) => CalibratedChild::new(&network, statistics)?,
+                None => calibrate(&network, &weights, resizer, calibration, BATCH)?,
+            };
+            let held_out = evaluate(&calibrated, &network, &weights, resizer, held_out, BATCH)?;
             Ok(Probe { name: name.to_owned(), child, held_out })
         })
         .collect()
 }
 
-/// The followed children, from the smallest to the biggest, each once: a space of one child has its `biggest` alone.
-fn followed(space: &ValidatedSpace) -> Vec<(&'static str, Child)> {
-    let (smallest, middle, biggest) = (space.smallest(), middle(space), space.biggest());
+/// The children that the curves of a run follow, from the smallest to the biggest, each once: a space of one child has its
+/// `biggest` alone.
+pub fn followed(space: &ValidatedSpace, method: Method) -> Vec<(&'static str, Child)> {
+    let middle = method.middle(space).unwrap_or_else(|| middle(space));
+    let (smallest, biggest) = (space.smallest(), space.biggest());
     let mut children = Vec::new();
     if smallest != biggest {
         children.push(("smallest", smallest.clone()));
@@ -83,7 +98,9 @@ mod tests {
     #[test]
     fn each_child_is_followed_once() {
         let space = SearchSpace::fashion().validated().unwrap();
-        let names = |space: &ValidatedSpace| followed(space).into_iter().map(|(name, _)| name).collect::<Vec<_>>();
+        let names = |space: &ValidatedSpace| {
+            followed(space, Method::BigNas).into_iter().map(|(name, _)| name).collect::<Vec<_>>()
+        };
         assert_eq!(names(&space), ["smallest", "middle", "biggest"]);
         let mut one = SearchSpace::fashion();
         one.resolutions.truncate(1);

@@ -135,7 +135,7 @@ pub fn head_step(
 }
 
 /// The loss of logits against the classes of the images, and of those that they are mixed with.
-fn cross_entropy(logits: &Tensor, batch: &Batch, options: StepOptions<'_>) -> Tensor {
+pub(super) fn cross_entropy(logits: &Tensor, batch: &Batch, options: StepOptions<'_>) -> Tensor {
     let of = |classes: &Tensor| {
         let smoothing = options.label_smoothing;
         logits.cross_entropy_loss(classes, options.class_weights, Reduction::Mean, -100, smoothing)
@@ -161,7 +161,7 @@ fn decay(network: &Network, parameters: &Parameters) -> Tensor {
 }
 
 /// KL divergence of a child's answers from the soft labels, summed over the images, as a scalar on their device.
-fn divergence(soft_labels: &Tensor, logits: &Tensor) -> Tensor {
+pub(super) fn divergence(soft_labels: &Tensor, logits: &Tensor) -> Tensor {
     let ratio = soft_labels.clamp_min(1e-12).log() - logits.log_softmax(-1, Kind::Float);
     (soft_labels * ratio).sum(Kind::Float)
 }

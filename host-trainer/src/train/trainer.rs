@@ -1,24 +1,27 @@
 use super::beginning::{Spent, start};
+use super::methods::{MethodProgress, Moment};
 use super::order::order_of;
-use super::probes::{Probe, probe};
+use super::probes::{Followed, Probe, probe};
 use super::{
     Batches, Beginning, Best, Change, Checkpoint, EpochReport, GpuMeter, Lesson, LoadedBatch, Loader, Optimiser,
     OptimiserState, RateSchedule, StepReport, Teacher, TrainConfig, TrainError, TrainSummary, TrainingData, UpdateRule,
     Workers, learning_rate, mean_accuracy, resume,
 };
 use crate::data::Dataset;
-use crate::model::{Parameters, Resizer, values_of};
+use crate::model::{Extras, Parameters, Resizer, values_of};
 use nestling_core::image::Preprocessing;
 use nestling_core::space::ValidatedSpace;
 use nestling_stopwatch::Stopwatch;
 use std::sync::Arc;
-use tch::Device;
+use tch::{Device, Tensor, no_grad};
 
 /// A run: parameters, optimiser and data, one [`Trainer::epoch`] at a time.
 #[derive(Debug)]
 pub struct Trainer {
     config: Arc<TrainConfig>,
     space: ValidatedSpace,
+    extras: Extras,
+    method: MethodProgress,
     parameters: Parameters,
     optimiser: Optimiser,
     workers: Workers,
@@ -63,7 +66,10 @@ impl Trainer {
             Beginning::Random | Beginning::Weights { .. } => (data.images.fingerprint()?, Vec::new()),
         };
         let best = beginning.best();
-        let parameters = Parameters::from_values(&space, &beginning.weights(&space, &config), device);
+        let (extras, method) =
+            (config.method.extras(&space)?, MethodProgress::new(config.method, &space, beginning.run())?);
+        let weights = beginning.weights(&space, &extras, &config);
+        let parameters = Parameters::with_extras(&space, &extras, &weights, device);
         let (optimiser, step, spent_before) = start(&beginning, &config, &parameters, device);
         let (config, training) = (Arc::new(config), Arc::new(training));
         let workers = Workers::start(config.clone(), &space, &parameters, training.clone(), data.preprocessing, device);
@@ -71,6 +77,8 @@ impl Trainer {
         Ok(Self {
             config,
             space,
+            extras,
+            method,
             parameters,
             optimiser,
             loader: Loader::new(workers.views()),
@@ -225,14 +233,19 @@ impl Trainer {
     fn step(&mut self, batch: LoadedBatch, rate: f64) -> Result<[f64; 2], TrainError> {
         let joined = self.step >= (self.config.join_epochs * self.steps_per_epoch() as f64) as u64;
         let only = self.config.only.as_ref();
-        let first = || self.space.lower(only.unwrap_or(&self.space.biggest()));
+        let first = || self.space.lower(only.unwrap_or(&self.space.biggest())).map(Arc::new);
         let outcome = if self.has_teacher {
-            self.workers.step_on(self.step, batch, &Lesson::Taught(Arc::new(first()?)))?
-        } else if joined && only.is_none() {
-            self.workers.step(self.step, batch)?
+            let lesson = Lesson::Taught(first()?);
+            self.workers.step_on(self.step, batch, &lesson)?
+        } else if !joined || only.is_some() {
+            let lesson = Lesson::Sandwich(Arc::new(vec![first()?.as_ref().clone()]));
+            self.workers.step_on(self.step, batch, &lesson)?
+        } else if let Some(lesson) = self.lesson()? {
+            self.workers.step_on(self.step, batch, &lesson)?
         } else {
-            self.workers.step_on(self.step, batch, &Lesson::Sandwich(Arc::new(vec![first()?])))?
+            self.workers.step(self.step, batch)?
         };
+        self.method.add(self.step, &outcome);
         let [loss, ref others @ ..] = outcome.losses[..] else { return Err(TrainError::Worker) };
         // A child that is trained alone has no other to be apart from.
         let divergence = others.last().copied().unwrap_or(0.0);
@@ -244,13 +257,23 @@ impl Trainer {
         Ok([loss, divergence])
     }
 
+    /// The lesson of a method other than BigNAS.
+    fn lesson(&mut self) -> Result<Option<Lesson>, TrainError> {
+        let at = Moment { step: self.step, steps: u64::from(self.config.epochs) * self.steps_per_epoch() };
+        if let Some(places) = self.method.new_places(at, || self.parameters.values()) {
+            let places: Vec<i64> = places.into_iter().map(|place| place as i64).collect();
+            let places = Tensor::from_slice(&places).to_device(self.parameters.flat().device());
+            let mut flat = self.parameters.flat().shallow_clone();
+            no_grad(|| flat.copy_(&flat.index_select(0, &places)));
+            self.optimiser.reorder(&places);
+        }
+        let weights = || shipped(&self.config, &self.parameters, &self.optimiser);
+        Ok(self.method.lesson(&self.config, at, weights)?)
+    }
+
     /// The weights as they would ship now: averaged, unless the run averages none.
     fn current_weights(&self) -> Vec<f32> {
-        if self.config.average_decay == 0.0 {
-            self.parameters.values()
-        } else {
-            values_of(&self.optimiser.state().average)
-        }
+        shipped(&self.config, &self.parameters, &self.optimiser)
     }
 
     /// Keeps the weights of an epoch that is better than all before, if the run has patience.
@@ -274,10 +297,12 @@ impl Trainer {
 
     fn probe(&self) -> Result<Vec<Probe>, TrainError> {
         let device = self.parameters.flat().device();
-        let weights = Parameters::from_values(&self.space, &self.current_weights(), device);
+        let weights = Parameters::with_extras(&self.space, &self.extras, &self.current_weights(), device);
         let (calibration, _) = self.data.split_at(self.config.probe_calibration as usize);
         let (held_out, _) = self.held_out.split_at(self.config.probe_images as usize);
-        probe(&self.config, &weights, &self.resizer, &calibration, &held_out)
+        let Self { space, config, method: progress, .. } = self;
+        let followed = Followed { space, method: config.method, only: config.only.as_ref(), progress };
+        probe(followed, &weights, &self.resizer, &calibration, &held_out)
     }
 
     /// Everything that a run needs to continue.
@@ -298,8 +323,15 @@ impl Trainer {
             square: square.as_ref().map(values_of),
             average: values_of(&average),
             best: self.best.clone(),
+            teacher: self.method.teacher(),
+            running: self.method.running(),
         }
     }
+}
+
+/// The weights as they would ship: averaged, unless the run averages none.
+fn shipped(config: &TrainConfig, parameters: &Parameters, optimiser: &Optimiser) -> Vec<f32> {
+    if config.average_decay == 0.0 { parameters.values() } else { values_of(&optimiser.state().average) }
 }
 
 /// The learning rate of a step.

@@ -4,6 +4,8 @@
 //! more. Workers read the same storage and keep gradients of their own. The caller adds those in the workers' order, so
 //! that a run is the same to the bit every time.
 
+use super::methods::once_for_all::{self, Shrinking, shrinking_step};
+use super::methods::slimmable::slimmable_step;
 use super::sandwich::regularisation;
 use super::teacher::{Teacher, TeacherModel, taught_step};
 use super::{
@@ -27,6 +29,8 @@ pub struct StepOutcome {
     pub gradient: Tensor,
     /// Losses of the step's children, biggest first, smallest last; means over the batch.
     pub losses: Vec<f64>,
+    /// Batch-norm statistics of this batch, of a lesson whose children have their own: means over the workers.
+    pub statistics: Option<Tensor>,
 }
 
 /// The part of the network that a step trains.
@@ -34,6 +38,17 @@ pub struct StepOutcome {
 pub enum Lesson {
     /// All children, the first of them as the biggest.
     Sandwich(Arc<Vec<Network>>),
+    /// Widths with batch norm of their own, the biggest first.
+    Switches(Arc<Vec<Network>>),
+    /// Children that learn from a fixed full network.
+    Shrinking {
+        /// The children.
+        children: Arc<Vec<Network>>,
+        /// The full network at the children's image size.
+        teacher: Arc<Network>,
+        /// Its weights, in the order of the layout.
+        weights: Arc<Vec<f32>>,
+    },
     /// The classifier alone, from the features of the biggest child.
     Head(Arc<Network>),
     /// One child, from the answers of the [`Teacher`] instead of labels.
@@ -43,7 +58,7 @@ pub enum Lesson {
 impl Lesson {
     fn biggest(&self) -> &Network {
         match self {
-            Self::Sandwich(children) => &children[0],
+            Self::Sandwich(children) | Self::Switches(children) | Self::Shrinking { children, .. } => &children[0],
             Self::Head(biggest) | Self::Taught(biggest) => biggest,
         }
     }
@@ -104,9 +119,19 @@ impl Workers {
             let (config, parameters) = (config.clone(), parameters.share());
             workers.threads.push(std::thread::spawn(move || {
                 tch::set_num_threads(1);
-                let (teacher, config) = (None, config.clone());
-                let mut worker =
-                    Worker { config, parameters, views, preprocessing, resizer, class_weights, device, index, teacher };
+                let (teacher, taught_by) = (None, None);
+                let mut worker = Worker {
+                    config,
+                    parameters,
+                    teacher,
+                    taught_by,
+                    views,
+                    preprocessing,
+                    resizer,
+                    class_weights,
+                    device,
+                    index,
+                };
                 for message in orders {
                     let order = match message {
                         Message::Step(order) => order,
@@ -187,6 +212,7 @@ impl Workers {
                 None => outcome,
                 Some(mut sum) => {
                     sum.gradient += outcome.gradient;
+                    sum.statistics = sum.statistics.zip(outcome.statistics).map(|(sum, one)| sum + one);
                     for (sum, loss) in sum.losses.iter_mut().zip(outcome.losses) {
                         *sum += loss;
                     }
@@ -198,6 +224,7 @@ impl Workers {
         for loss in &mut sum.losses {
             *loss /= sent as f64;
         }
+        sum.statistics = sum.statistics.map(|statistics| statistics / sent as f64);
         Ok(sum)
     }
 }
@@ -256,22 +283,26 @@ fn class_weights(config: &TrainConfig, data: &Dataset) -> Option<Tensor> {
 struct Worker {
     config: Arc<TrainConfig>,
     parameters: Parameters,
+    /// The teacher of the last lesson that had one, and the weights that it was made from.
+    teacher: Option<(Arc<Vec<f32>>, Parameters)>,
     views: Arc<Views>,
     preprocessing: Preprocessing,
     resizer: Resizer,
     class_weights: Option<Tensor>,
     device: Device,
     index: u64,
-    teacher: Option<TeacherModel>,
+    /// The trained network of [`Lesson::Taught`].
+    taught_by: Option<TeacherModel>,
 }
 
 impl Worker {
     fn learn_from(&mut self, teacher: &Teacher, network: &Network) {
         let input = (&self.preprocessing, self.views.side());
-        self.teacher = Some(TeacherModel::new(teacher, network.clone(), input, self.device));
+        self.taught_by = Some(TeacherModel::new(teacher, network.clone(), input, self.device));
     }
 
     fn work(&mut self, order: &Order) -> StepOutcome {
+        self.meet_teacher(&order.lesson);
         let batch = self.batch(order);
         let options = StepOptions {
             label_smoothing: self.config.label_smoothing,
@@ -283,18 +314,41 @@ impl Worker {
             child_decay: self.config.weight_decay,
         };
         self.parameters.zero_gradient();
-        let losses = match &order.lesson {
-            Lesson::Sandwich(children) => sandwich_step(&self.parameters, children, &self.resizer, &batch, options),
-            Lesson::Head(biggest) => head_step(&self.parameters, biggest, &self.resizer, &batch, options),
-            Lesson::Taught(student) => {
-                let soft_labels = self.teacher.as_ref().map(|teacher| teacher.soft_labels(&batch.images));
-                soft_labels.map_or_else(Vec::new, |soft_labels| {
-                    let of = (options.distillation, options.share);
-                    taught_step(&self.parameters, student, &self.resizer, (&batch, &soft_labels), of)
-                })
+        let (parameters, resizer) = (&self.parameters, &self.resizer);
+        let (losses, statistics) = match &order.lesson {
+            Lesson::Sandwich(children) => (sandwich_step(parameters, children, resizer, &batch, options), None),
+            Lesson::Switches(switches) => {
+                let (losses, statistics) = slimmable_step(parameters, switches, resizer, &batch, options);
+                (losses, Some(statistics))
             }
+            Lesson::Shrinking { children, teacher, .. } => {
+                let known = self.teacher.as_ref().map_or(parameters, |(_, parameters)| parameters);
+                let teacher = once_for_all::Teacher { network: teacher, parameters: known };
+                let lesson = Shrinking { children, teacher };
+                (shrinking_step(parameters, lesson, resizer, &batch, options), None)
+            }
+            Lesson::Head(biggest) => (head_step(parameters, biggest, resizer, &batch, options), None),
+            Lesson::Taught(student) => (self.taught(student, &batch, options), None),
         };
-        StepOutcome { gradient: self.parameters.gradient(), losses }
+        StepOutcome { gradient: self.parameters.gradient(), losses, statistics }
+    }
+
+    /// The step of a child that learns from a trained network; without one there is nothing to learn.
+    fn taught(&self, student: &Network, batch: &Batch, options: StepOptions<'_>) -> Vec<f64> {
+        let soft_labels = self.taught_by.as_ref().map(|teacher| teacher.soft_labels(&batch.images));
+        soft_labels.map_or_else(Vec::new, |soft_labels| {
+            let of = (options.distillation, options.share);
+            taught_step(&self.parameters, student, &self.resizer, (batch, &soft_labels), of)
+        })
+    }
+
+    /// Makes the teacher of a lesson, if it is not the one of the lesson before.
+    fn meet_teacher(&mut self, lesson: &Lesson) {
+        let Lesson::Shrinking { weights, .. } = lesson else { return };
+        if self.teacher.as_ref().is_none_or(|(known, _)| !Arc::ptr_eq(known, weights)) {
+            let parameters = Parameters::from_values(self.parameters.space(), weights, self.device);
+            self.teacher = Some((Arc::clone(weights), parameters));
+        }
     }
 
     fn batch(&self, order: &Order) -> Batch {
@@ -304,7 +358,7 @@ impl Worker {
         let classes: Vec<i64> = indices.iter().map(|&index| i64::from(labels[index as usize])).collect();
         let random = regularisation(config, order.step, self.index, order.lesson.biggest(), classes.len());
         let mut draw = generator(config.seed, Purpose::Mix, order.step * 256 + self.index);
-        let is_mixed = matches!(order.lesson, Lesson::Sandwich(_) | Lesson::Taught(_));
+        let is_mixed = !matches!(order.lesson, Lesson::Head(_));
         let mixing = config.mix.draw(classes.len() as u32, self.resizer.side(), &mut draw).filter(|_| is_mixed);
         let classes = Tensor::from_slice(&classes).to_device(*device).to_kind(Kind::Int64);
         let (images, partners) = mixed(self.resizer.upload(&pixels), &classes, mixing.as_ref());

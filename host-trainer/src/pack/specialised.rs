@@ -1,0 +1,64 @@
+use super::searched::{bundled_images, golden_section};
+use super::{PackOptions, PackRunError, write};
+use crate::data::Dataset;
+use crate::new_file::NewFile;
+use crate::search::Evaluator;
+use nestling_bundle::{Bundle, BundleContents, Manifest};
+use nestling_core::space::{CalibratedChild, ChildEntry};
+
+/// The only child of a bundle.
+#[derive(Clone, Debug)]
+pub struct OneChild<'a> {
+    /// Its name.
+    pub name: String,
+    /// Its statistics, if it has some already; else it is calibrated.
+    pub calibrated: Option<CalibratedChild>,
+    /// The images for its accuracy, by which nothing was chosen.
+    pub test: &'a Dataset,
+}
+
+/// Writes a bundle of the evaluator's one child to `file`, whole or not at all: the child of a run that
+/// [`specialised`](crate::train::methods::specialised) made a network of its own.
+///
+/// # Errors
+/// [`PackRunError`] if the child cannot be calibrated or evaluated, or the disk does not take the file.
+pub fn pack_specialised(
+    evaluator: &Evaluator<'_>,
+    child: OneChild<'_>,
+    options: PackOptions,
+    file: NewFile,
+) -> Result<Bundle, PackRunError> {
+    let OneChild { name, calibrated, test } = child;
+    let calibrated = match calibrated {
+        Some(calibrated) => calibrated,
+        None => evaluator.calibrate(&evaluator.space.biggest())?,
+    };
+    let held_out = evaluator.evaluate_calibrated(&calibrated)?;
+    let tested = evaluator.on(test).evaluate_calibrated(&calibrated)?;
+    let (child, cost) = (held_out.child, held_out.cost);
+    let children = vec![ChildEntry { name, child, cost, held_out: held_out.held_out, test: tested.held_out }];
+    let calibrated = [calibrated];
+    let (images, pixels) = bundled_images(evaluator, options.calibration_images, options.check_images)?;
+    let golden = golden_section(evaluator, &children, &calibrated, &options.golden)?;
+    let manifest = Manifest {
+        name: evaluator.space.name.clone(),
+        provenance: options.provenance,
+        space: evaluator.space.definition().clone(),
+        preprocessing: evaluator.preprocessing.clone(),
+        labels: options.labels,
+        children,
+        latency_tables: options.latency_tables,
+        trained: options.trained,
+        weight_storage: options.storage,
+        accuracy_predictor: None,
+        images,
+    };
+    let contents = BundleContents {
+        manifest: &manifest,
+        weights: evaluator.weights,
+        children: &calibrated,
+        images: &pixels,
+        golden: golden.as_ref(),
+    };
+    write(contents, file)
+}
