@@ -10,7 +10,7 @@ use nestling_stopwatch::Stopwatch;
 use nestling_train::data::{LoadRequest, LoadedData, load};
 use nestling_train::experiments::{
     Experiment, ExperimentError, Outcome, Plan, Record, Results, Section, Setting, Training, Trainings, Watch, check,
-    csv, markdown, outcome, page,
+    csv, four_children, markdown, neighbours, outcome, page, selection,
 };
 use nestling_train::torch;
 use nestling_train::train::methods::Method;
@@ -71,7 +71,11 @@ fn trainings<'a>(folder: &Path, data: &'a LoadedData) -> Trainings<'a> {
 }
 
 fn run(experiment: Experiment, trainings: &Trainings<'_>, watch: &mut Counter) -> Result<Outcome, ExperimentError> {
-    outcome(experiment, &Plan::new(setting())?, 2, trainings, watch)
+    let mut plan = Plan::new(setting())?;
+    if experiment.needs_four_children() {
+        plan.children = four_children(&plan, trainings, watch)?;
+    }
+    outcome(experiment, &plan, 2, trainings, watch)
 }
 
 #[test]
@@ -154,7 +158,7 @@ fn methods_and_searches_are_compared_and_traced() {
     let all = trainings(folder.path(), &data);
     let mut base = setting();
     // A search needs something to search.
-    base.recipe.space.stages[0].widths = vec![4, 6, 8, 12];
+    base.recipe.space.stages[0].widths = vec![4, 8, 12, 16];
     base.recipe.space.stages[0].kernels = vec![3, 5];
     base.recipe.space.stages[0].depths = vec![1, 2];
     let plan = Plan::new(base).unwrap();

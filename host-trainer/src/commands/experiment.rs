@@ -4,14 +4,14 @@ use super::data::DataArguments;
 use super::train::config_over;
 use super::trained_run::processors;
 use super::{bar, print, say};
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 use indicatif::ProgressBar;
 use nestling_bundle::atomic_file::write_atomically;
 use nestling_stopwatch::Stopwatch;
 use nestling_train::experiments::{
     Experiment, ExperimentError, Outcome, Plan, Record, Results, Section, Setting, Training, Trainings, Watch, csv,
-    markdown, neighbours, outcome, page, selection,
+    four_children, markdown, neighbours, outcome, page, selection,
 };
 use nestling_train::torch;
 use nestling_train::train::EpochReport;
@@ -45,7 +45,7 @@ pub struct ExperimentCommand {
     #[arg(long)]
     config: Option<PathBuf>,
     /// Only these children, separated by commas: S, M, L, XL [default: all]
-    #[arg(long, value_delimiter = ',')]
+    #[arg(long, value_delimiter = ',', value_parser = ["S", "M", "L", "XL"])]
     children: Vec<String>,
     /// Begin no epoch after so many CPU-hours; a later call goes on
     #[arg(long)]
@@ -130,7 +130,8 @@ impl ExperimentCommand {
         let mut outcomes = Vec::new();
         for experiment in self.name.experiments() {
             for setting in experiment.settings(base) {
-                match outcome(experiment, &self.plan(setting)?, self.seeds, trainings, &mut View::default()) {
+                let plan = self.plan(experiment, setting, trainings);
+                match plan.and_then(|plan| outcome(experiment, &plan, self.seeds, trainings, &mut View::default())) {
                     Ok(done) => outcomes.push(done),
                     Err(ExperimentError::NotDone { .. }) => say(&format!("{experiment} is not done yet")),
                     Err(error) => return Err(error.into()),
@@ -142,7 +143,7 @@ impl ExperimentCommand {
 
     /// Runs the comparisons that are no tables of the paper: methods and searches.
     fn run_comparisons(&self, base: &Setting, trainings: &Trainings<'_>, results: &mut Results) -> Result<()> {
-        let plan = self.plan(base.clone())?;
+        let plan = Plan::new(base.clone())?;
         let folder = self.folder.join("results");
         if matches!(self.name, Choice::Selection | Choice::All) {
             let records = selection(&plan, self.seeds, trainings, &mut View::default())?;
@@ -165,14 +166,18 @@ impl ExperimentCommand {
         Ok(base)
     }
 
-    /// The plan of a setting, with the children that are asked for.
-    fn plan(&self, setting: Setting) -> Result<Plan> {
+    /// The plan of a setting, with the children that are asked for where the experiment has such.
+    fn plan(
+        &self,
+        experiment: Experiment,
+        setting: Setting,
+        trainings: &Trainings<'_>,
+    ) -> Result<Plan, ExperimentError> {
         let mut plan = Plan::new(setting)?;
-        if let Some(unknown) = self.children.iter().find(|name| plan.children.iter().all(|child| child.name != **name))
-        {
-            bail!("there is no child `{unknown}`: they are S, M, L and XL");
+        if experiment.needs_four_children() {
+            plan.children = four_children(&plan, trainings, &mut View::default())?;
+            plan.children.retain(|child| self.children.is_empty() || self.children.contains(&child.name));
         }
-        plan.children.retain(|child| self.children.is_empty() || self.children.contains(&child.name));
         Ok(plan)
     }
 

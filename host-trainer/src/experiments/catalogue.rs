@@ -1,6 +1,6 @@
 use super::{
-    ExperimentError, Measurement, NamedChild, Setting, Training, convergence, finetune, four_children, from_scratch,
-    initialisation, main_results, map, regularisation, shrink,
+    ExperimentError, Measurement, NamedChild, Setting, Training, convergence, finetune, from_scratch, initialisation,
+    main_results, map, regularisation, shrink,
 };
 use nestling_core::space::ValidatedSpace;
 
@@ -32,18 +32,18 @@ pub struct Plan {
     pub setting: Setting,
     /// The supernet's space.
     pub space: ValidatedSpace,
-    /// S, M, L and XL.
+    /// S, M, L and XL ([`four_children`](super::four_children)); none until they are selected.
     pub children: Vec<NamedChild>,
 }
 
 impl Plan {
-    /// The plan of a setting, with four children of its space.
+    /// The plan of a setting, without S, M, L and XL.
     ///
     /// # Errors
     /// [`ExperimentError`] if the recipe is wrong.
     pub fn new(setting: Setting) -> Result<Self, ExperimentError> {
         let space = setting.recipe.validate()?;
-        Ok(Self { children: four_children(&space)?, space, setting })
+        Ok(Self { children: Vec::new(), space, setting })
     }
 
     /// The supernet of a seed, which most experiments share.
@@ -51,10 +51,10 @@ impl Plan {
         Training::new("supernet", self.setting.config(seed), self.setting.images)
     }
 
-    /// The smallest and the biggest of the children: those whose curves the paper shows.
-    pub(super) fn ends(&self) -> impl Iterator<Item = &NamedChild> {
-        let last = self.children.len().saturating_sub(1);
-        self.children.iter().enumerate().filter(move |(at, _)| [0, last].contains(at)).map(|(_, child)| child)
+    /// The smallest and the biggest child of the space: those whose curves the paper shows.
+    pub(super) fn ends(&self) -> [NamedChild; 2] {
+        let of = |name: &str, child| NamedChild { name: name.to_owned(), child };
+        [of("smallest", self.space.smallest()), of("biggest", self.space.biggest())]
     }
 
     /// Measurements of some children of one training.
@@ -126,6 +126,11 @@ impl Experiment {
             Self::Shrink => "DepS (ECCV 2024)",
             Self::Map => "none: the paper has one data set",
         }
+    }
+
+    /// Whether it measures S, M, L and XL, and not the ends of the space.
+    pub fn needs_four_children(self) -> bool {
+        matches!(self, Self::MainResults | Self::Finetune | Self::FromScratch | Self::Shrink)
     }
 
     /// Whether curves over epochs say more than accuracies at the end.

@@ -1,5 +1,9 @@
-use crate::search::coarse_grid;
-use nestling_core::space::{Child, SpaceError, ValidatedSpace};
+use super::{ExperimentError, Plan, Trainings, Watch};
+use crate::calibrate::CalibrateError;
+use crate::run_folder::write_json;
+use crate::search::{Evaluated, Limit, LimitKind, Trials, coarse_to_fine, default_budgets};
+use nestling_bundle::atomic_file::read_text;
+use nestling_core::space::Child;
 use serde::{Deserialize, Serialize};
 
 /// A child with its name in tables: S, M, L or XL.
@@ -11,48 +15,41 @@ pub struct NamedChild {
     pub child: Child,
 }
 
-/// The names of the four sizes, smallest first (BigNAS, table of main results).
-const SIZES: [&str; 4] = ["S", "M", "L", "XL"];
+/// Children that the fine grid evaluates under each budget.
+const FINE: usize = 24;
 
-/// Four children of a space: its smallest, its biggest, and between them those of the coarse grid whose multiply-adds are
-/// nearest to equal steps on a logarithmic scale.
-///
-/// No accuracy decides, so that every seed and every variant has the same children.
+/// Most bytes of the file of selected children.
+const MAX_BYTES: u64 = 1 << 20;
+
+/// S, M, L and XL of a plan's space: selected coarse to fine under four budgets of multiply-adds on the supernet of the
+/// first seed, by accuracy on validation images. All seeds and variants have the same children.
 ///
 /// # Errors
-/// [`SpaceError`] as [`ValidatedSpace::lower`].
-pub fn four_children(space: &ValidatedSpace) -> Result<Vec<NamedChild>, SpaceError> {
-    let log_cost = |child: &Child| Ok((space.lower(child)?.cost().madds.0 as f64).ln());
-    let (smallest, biggest) = (space.smallest(), space.biggest());
-    let ends = [log_cost(&smallest)?, log_cost(&biggest)?];
-    let mut grid = Vec::new();
-    for child in coarse_grid(space) {
-        grid.push((log_cost(&child)?, child));
+/// [`ExperimentError::NotDone`] if they are to be read and were never selected; others as of a training.
+pub fn four_children(
+    plan: &Plan,
+    trainings: &Trainings<'_>,
+    watch: &mut dyn Watch,
+) -> Result<Vec<NamedChild>, ExperimentError> {
+    let supernet = plan.supernet(1);
+    let path = trainings.folder_of(&supernet).join("children.json");
+    let known = read_text(&path, MAX_BYTES).ok().and_then(|text| serde_json::from_str::<Vec<NamedChild>>(&text).ok());
+    if let Some(known) = known.filter(|known| known.iter().all(|one| plan.space.lower(&one.child).is_ok())) {
+        return Ok(known);
     }
-    let between = |step: f64| {
-        let wanted = ends[0] + (ends[1] - ends[0]) * step / 3.0;
-        let apart = |(cost, _): &&(f64, Child)| (cost - wanted).abs();
-        grid.iter().min_by(|a, b| apart(a).total_cmp(&apart(b))).map_or_else(|| biggest.clone(), |one| one.1.clone())
-    };
-    let children = [smallest, between(1.0), between(2.0), biggest.clone()];
-    Ok(SIZES.into_iter().zip(children).map(|(name, child)| NamedChild { name: name.to_owned(), child }).collect())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use nestling_core::space::SearchSpace;
-
-    #[test]
-    fn four_children_cost_equal_steps() {
-        let space = SearchSpace::fashion().validated().unwrap();
-        let children = four_children(&space).unwrap();
-        let costs: Vec<f64> =
-            children.iter().map(|one| space.lower(&one.child).unwrap().cost().madds.0 as f64).collect();
-        let step = (costs[3] / costs[0]).powf(1.0 / 3.0);
-        for pair in costs.windows(2) {
-            assert!((0.7 * step..1.4 * step).contains(&(pair[1] / pair[0])), "{costs:?}");
-        }
-        assert_eq!((&children[0].child, &children[3].child), (&space.smallest(), &space.biggest()));
-    }
+    let run = trainings.checkpoint(&supernet, watch)?;
+    let budgets = default_budgets(&plan.space, LimitKind::MAdds)?;
+    let limits: Vec<Limit<'_>> = budgets.iter().map(|budget| budget.limit).collect();
+    let found = trainings.with_evaluators(&supernet, &run, |validation, _| {
+        let mut evaluate = |children: &[Child]| -> Result<Vec<Evaluated>, CalibrateError> {
+            watch.evaluating(children.len());
+            validation.evaluate(children, &|_| ())
+        };
+        Ok(coarse_to_fine(&plan.space, &limits, FINE, &mut Trials::default(), &mut evaluate)?)
+    })?;
+    let children: Vec<NamedChild> = (budgets.iter().zip(found))
+        .map(|(budget, found)| NamedChild { name: budget.name.to_owned(), child: found.child })
+        .collect();
+    write_json(&path, &children)?;
+    Ok(children)
 }

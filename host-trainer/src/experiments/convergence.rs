@@ -16,7 +16,7 @@ pub(super) fn measurements(plan: &Plan, seed: u64) -> Vec<Measurement> {
     let of = |(name, (constant_ending, decay_until)): (&str, (f64, f64))| {
         let mut training = plan.supernet(seed);
         training.config = TrainConfig { constant_ending, decay_until, average_decay: 0.0, ..training.config };
-        plan.of(name, &training, plan.ends())
+        plan.of(name, &training, &plan.ends())
     };
     [("constant ending", with), ("no constant ending", without)].into_iter().flat_map(of).collect()
 }

@@ -43,8 +43,8 @@ fn larger_smallest(space: &SearchSpace) -> SearchSpace {
 }
 
 pub(super) fn measurements(plan: &Plan, seed: u64) -> Vec<Measurement> {
-    let mut all = plan.of(SLICED, &plan.supernet(seed), plan.ends());
-    for child in plan.ends() {
+    let mut all = plan.of(SLICED, &plan.supernet(seed), &plan.ends());
+    for child in &plan.ends() {
         all.extend(plan.of(ALONE, &trained_alone(plan, seed, child), [child]));
     }
     all
@@ -58,7 +58,7 @@ mod tests {
     fn every_setting_is_a_plan_and_the_smallest_child_grows() {
         let plans: Vec<Plan> =
             settings(&Setting::fashion(6000, 20)).into_iter().map(|setting| Plan::new(setting).unwrap()).collect();
-        let smallest = |plan: &Plan| plan.space.lower(&plan.children[0].child).unwrap().cost().madds;
+        let smallest = |plan: &Plan| plan.space.lower(&plan.space.smallest()).unwrap().cost().madds;
         assert!(smallest(&plans[8]) > smallest(&plans[0]));
         assert_eq!(plans[0].space.biggest(), plans[8].space.biggest());
     }

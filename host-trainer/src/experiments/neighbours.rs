@@ -208,6 +208,10 @@ fn slimmed_child(
     if let Some(known) = known.filter(|known| space.lower(&known.child).is_ok()) {
         return Ok(known.child);
     }
+    let narrowest = space.smallest();
+    if space.lower(&narrowest)?.cost().madds >= budget {
+        return Ok(narrowest);
+    }
     let run = trainings.checkpoint(wide, watch)?;
     let child = trainings.with_evaluators(wide, &run, |validation, _| {
         let evaluate = |children: &[Child]| -> Result<Vec<f64>, CalibrateError> {

@@ -10,7 +10,7 @@ pub(super) fn measurements(plan: &Plan, seed: u64) -> Vec<Measurement> {
     let of = |(name, regularise): (&str, Regularise)| {
         let mut training = plan.supernet(seed);
         training.config = TrainConfig { regularise, dropout: DROPOUT, ..training.config };
-        plan.of(name, &training, plan.ends())
+        plan.of(name, &training, &plan.ends())
     };
     [("biggest only", Regularise::Biggest), ("all children", Regularise::All)].into_iter().flat_map(of).collect()
 }

@@ -1,5 +1,5 @@
 use super::NamedChild;
-use crate::train::TrainConfig;
+use crate::train::{TrainConfig, differences};
 use nestling_core::space::Child;
 
 /// One training: everything that its outcome depends on, but the data set.
@@ -47,8 +47,11 @@ impl Training {
             Start::Trained(of) => of.key(),
         };
         let teacher = self.teacher.as_ref().map(|teacher| format!("{} {}", teacher.0.key(), teacher.1));
-        let config = serde_json::to_string(&self.config).unwrap_or_default();
-        let sum = md5::compute(format!("{config}\n{}\n{start}\n{}", self.images, teacher.unwrap_or_default()));
+        // Only what differs from the demo's recipe, so that a key that is added later changes no name.
+        let config = differences(&TrainConfig::default(), &self.config).into_iter();
+        let config: Vec<String> = config.map(|one| format!("{}={}", one.key, one.now)).collect();
+        let (config, teacher) = (config.join("\n"), teacher.unwrap_or_default());
+        let sum = md5::compute(format!("{config}\n{}\n{start}\n{teacher}", self.images));
         format!("{}-seed{}-{:.12}", self.name, self.config.seed, format!("{sum:x}"))
     }
 
