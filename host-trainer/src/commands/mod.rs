@@ -18,6 +18,7 @@ mod new_file;
 mod output;
 pub mod pack;
 pub mod parity;
+mod progress;
 pub mod report;
 pub mod scan;
 pub mod search;

@@ -1,8 +1,10 @@
 use super::{Best, TrainConfig};
-use crate::data::{DataError, check_same_classes};
+use crate::data::{DataError, Shares, SplitRule, check_same_classes};
+use nestling_bundle::DataSplit;
 use nestling_bundle::atomic_file::{WriteError, read_at_most, write_atomically};
 use nestling_core::image::Preprocessing;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -13,7 +15,7 @@ const MAX_BYTES: u64 = 16 << 30;
 /// Everything that a run needs to go on as if it had never stopped.
 ///
 /// The file is a safetensors file with flat tensors (`weights`, `momentum`, `average`; `square` if the update rule has
-/// it; `best` if the run has patience) and the configuration, step, CPU and wall seconds as metadata.
+/// it; `best` if the run has patience) and the configuration, step, CPU and wall seconds and [`CODE_VERSION`](crate::CODE_VERSION) as metadata.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Checkpoint {
     /// The configuration of the run.
@@ -26,6 +28,8 @@ pub struct Checkpoint {
     pub wall_s: f64,
     /// [`Dataset::fingerprint`](crate::data::Dataset::fingerprint) of the training images; none in older files.
     pub images: Option<String>,
+    /// How the images were divided, if they are files; none in older files.
+    pub split: Option<SplitRule>,
     /// The names of the classes, if the images have any; none in older files.
     pub classes: Option<Vec<String>>,
     /// How pixels become input; none in older files.
@@ -98,34 +102,19 @@ impl Checkpoint {
         check_same_classes(self.classes.as_deref(), classes)
     }
 
+    /// How the images were divided, for a bundle; none if their source said it, or it is not known.
+    pub fn data_split(&self) -> Option<DataSplit> {
+        let (SplitRule { seed, shares: Shares { held_out, test } }, training) = (self.split?, self.images.clone()?);
+        Some(DataSplit { seed, held_out, test, training })
+    }
+
     /// Writes the file whole or not at all.
     ///
     /// # Errors
     /// [`CheckpointError::Write`] if the disk does not take it; the older checkpoint stays.
     pub fn write(&self, path: &Path) -> Result<(), CheckpointError> {
         let encode = |error: &dyn std::fmt::Display| CheckpointError::Encode(error.to_string());
-        let config = serde_json::to_string(&self.config).map_err(|error| encode(&error))?;
-        let mut metadata = HashMap::from([
-            ("config".to_owned(), config),
-            ("step".to_owned(), self.step.to_string()),
-            ("cpu_s".to_owned(), self.cpu_s.to_string()),
-            ("wall_s".to_owned(), self.wall_s.to_string()),
-            ("written_by".to_owned(), concat!("nestling-train ", env!("CARGO_PKG_VERSION")).to_owned()),
-        ]);
-        if let Some(preprocessing) = &self.preprocessing {
-            let text = serde_json::to_string(preprocessing).map_err(|error| encode(&error))?;
-            metadata.insert("preprocessing".to_owned(), text);
-        }
-        if let Some(classes) = &self.classes {
-            let text = serde_json::to_string(classes).map_err(|error| encode(&error))?;
-            metadata.insert("classes".to_owned(), text);
-        }
-        if let Some(Best { epoch, accuracy, .. }) = &self.best {
-            metadata.insert("best_epoch".to_owned(), epoch.to_string());
-            metadata.insert("best_accuracy".to_owned(), accuracy.to_string());
-        }
-        metadata.extend(self.from.clone().map(|from| ("from".to_owned(), from)));
-        metadata.extend(self.images.clone().map(|images| ("images".to_owned(), images)));
+        let metadata = self.metadata()?;
         let mut views = Vec::new();
         let tensors = TENSORS.into_iter().zip([&self.weights, &self.momentum, &self.average]);
         let best = self.best.as_ref().map(|best| (BEST, &best.weights));
@@ -135,6 +124,30 @@ impl Checkpoint {
         }
         let bytes = safetensors::serialize(views, Some(metadata)).map_err(|error| encode(&error))?;
         Ok(write_atomically(path, |file| file.write_all(&bytes))?)
+    }
+
+    /// Everything but the tensors, by name.
+    fn metadata(&self) -> Result<HashMap<String, String>, CheckpointError> {
+        let mut metadata = HashMap::from([
+            ("config".to_owned(), json(&self.config)?),
+            ("step".to_owned(), self.step.to_string()),
+            ("cpu_s".to_owned(), self.cpu_s.to_string()),
+            ("wall_s".to_owned(), self.wall_s.to_string()),
+            ("written_by".to_owned(), crate::CODE_VERSION.to_owned()),
+        ]);
+        if let Some(Best { epoch, accuracy, .. }) = &self.best {
+            metadata.insert("best_epoch".to_owned(), epoch.to_string());
+            metadata.insert("best_accuracy".to_owned(), accuracy.to_string());
+        }
+        let optional = [
+            ("preprocessing", self.preprocessing.as_ref().map(json).transpose()?),
+            ("split", self.split.as_ref().map(json).transpose()?),
+            ("classes", self.classes.as_ref().map(json).transpose()?),
+            ("from", self.from.clone()),
+            ("images", self.images.clone()),
+        ];
+        metadata.extend(optional.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
+        Ok(metadata)
     }
 
     /// Reads a file.
@@ -154,6 +167,7 @@ impl Checkpoint {
         let space = config.validate().map_err(|error| fail(error.to_string()))?;
         let preprocessing = json_of(&metadata, "preprocessing").map_err(fail)?;
         let classes = json_of(&metadata, "classes").map_err(fail)?;
+        let split = json_of(&metadata, "split").map_err(fail)?;
         let expected = space.layout().len();
         let vector = |name: &str| {
             let tensor = tensors.tensor(name).map_err(|error| fail(error.to_string()))?;
@@ -171,6 +185,7 @@ impl Checkpoint {
             cpu_s: number("cpu_s")?,
             wall_s: number("wall_s")?,
             images: metadata.get("images").cloned(),
+            split,
             classes,
             preprocessing,
             from: metadata.get("from").cloned(),
@@ -187,6 +202,11 @@ impl Checkpoint {
             config,
         })
     }
+}
+
+/// A value as JSON.
+fn json<T: Serialize>(value: &T) -> Result<String, CheckpointError> {
+    serde_json::to_string(value).map_err(|error| CheckpointError::Encode(error.to_string()))
 }
 
 /// A value that is stored as JSON, if it is there.

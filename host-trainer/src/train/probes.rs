@@ -17,11 +17,11 @@ pub struct Probe {
     pub name: String,
     /// The child.
     pub child: Child,
-    /// Right answers on held-out images, with the averaged weights.
+    /// Right answers on validation images, with the averaged weights.
     pub held_out: Top1,
 }
 
-/// Calibrates and evaluates the followed children.
+/// Calibrates and evaluates the probe children.
 pub(super) fn probe(
     space: &ValidatedSpace,
     weights: &Parameters,
@@ -40,7 +40,7 @@ pub(super) fn probe(
         .collect()
 }
 
-/// The followed children, from the smallest to the biggest, each once: a space of one child has its `biggest` alone.
+/// The probe children, from the smallest to the biggest, each once: a space of one child has its `biggest` alone.
 fn followed(space: &ValidatedSpace) -> Vec<(&'static str, Child)> {
     let (smallest, middle, biggest) = (space.smallest(), middle(space), space.biggest());
     let mut children = Vec::new();
