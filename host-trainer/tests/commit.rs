@@ -1,5 +1,7 @@
 //! The commit that the build script finds, in checkouts of every form.
 
+#![allow(clippy::unwrap_used)] // a test's helpers may panic too
+
 #[allow(dead_code)] // the build script alone prints it
 #[path = "../build/commit.rs"]
 mod commit;

@@ -95,8 +95,7 @@ impl Shards {
         let file = Watched::open(&path).map_err(listing)?;
         let (length, has_ended) = (file.length, file.has_ended.clone());
         let mut archive = tar::Archive::new(file);
-        let (before, mut sample, mut unlabelled) = (self.entries.len(), Sample::default(), 0);
-        let mut is_cut = false;
+        let (before, mut sample, mut unlabelled, mut is_cut) = (self.entries.len(), Sample::default(), 0, false);
         for member in archive.entries_with_seek().map_err(listing)? {
             let mut member = match member {
                 Err(_) if has_ended.get() => break,
