@@ -50,7 +50,3 @@ pub mod torch;
 pub mod train;
 pub mod transfer;
 pub mod untrained;
-
-/// The version of this crate, with the commit of the checkout in a release build; it is `unknown` elsewhere.
-pub const CODE_VERSION: &str =
-    concat!("nestling-train ", env!("CARGO_PKG_VERSION"), ", commit ", env!("NESTLING_COMMIT"));

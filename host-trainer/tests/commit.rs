@@ -58,6 +58,6 @@ fn a_further_work_tree_has_its_own_head_and_the_branches_of_the_first() {
 
 #[test]
 fn the_code_says_its_commit_or_that_it_is_unknown() {
-    let (_, commit) = nestling_train::CODE_VERSION.rsplit_once("commit ").unwrap();
+    let (_, commit) = nestling_train::train::CODE_VERSION.rsplit_once("commit ").unwrap();
     assert!(commit == "unknown" || commit.len() >= 40, "{commit}");
 }

@@ -12,10 +12,14 @@ use std::path::{Path, PathBuf};
 /// Most bytes of a file: five times the weights of a billion parameters are more.
 const MAX_BYTES: u64 = 16 << 30;
 
+/// The version of this crate, with the commit of the checkout in a release build; it is `unknown` elsewhere.
+pub const CODE_VERSION: &str =
+    concat!("nestling-train ", env!("CARGO_PKG_VERSION"), ", commit ", env!("NESTLING_COMMIT"));
+
 /// Everything that a run needs to go on as if it had never stopped.
 ///
 /// The file is a safetensors file with flat tensors (`weights`, `momentum`, `average`; `square` if the update rule has
-/// it; `best` if the run has patience) and the configuration, step, CPU and wall seconds and [`CODE_VERSION`](crate::CODE_VERSION) as metadata.
+/// it; `best` if the run has patience) and the configuration, step, CPU and wall seconds and [`CODE_VERSION`] as metadata.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Checkpoint {
     /// The configuration of the run.
@@ -133,7 +137,7 @@ impl Checkpoint {
             ("step".to_owned(), self.step.to_string()),
             ("cpu_s".to_owned(), self.cpu_s.to_string()),
             ("wall_s".to_owned(), self.wall_s.to_string()),
-            ("written_by".to_owned(), crate::CODE_VERSION.to_owned()),
+            ("written_by".to_owned(), CODE_VERSION.to_owned()),
         ]);
         if let Some(Best { epoch, accuracy, .. }) = &self.best {
             metadata.insert("best_epoch".to_owned(), epoch.to_string());
