@@ -1,11 +1,13 @@
-//! Finds libtorch at run time, and compiles the C++ files: classes that autograd takes only in C++, and questions that
+//! Finds libtorch at run time, finds the commit, and compiles the C++ files: classes that autograd takes only in C++, and questions that
 //! tch does not ask.
 
+mod commit;
 #[allow(dead_code)] // its `main` is for packages that name it as their script
 mod rpath;
 
 fn main() {
     rpath::print_rpath();
+    commit::print_commit();
     let sources = ["src/model/kernels/autograd.cpp", "src/torch/memory.cpp"];
     sources.iter().for_each(|source| println!("cargo::rerun-if-changed={source}"));
     let libtorch = std::env::var("LIBTORCH").unwrap_or_default();

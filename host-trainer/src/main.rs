@@ -12,7 +12,7 @@ use std::process::ExitCode;
 ///
 ///   nestling train                      # 10 minutes on two cores; may be killed and run again
 ///
-///   nestling search                     # grid of children on held-out images, Pareto front
+///   nestling search                     # grid of children on validation images, Pareto front
 ///
 ///   nestling pack --output my.nestling  # the file that ships
 ///

@@ -6,6 +6,8 @@ use nestling_bundle::{Bundle, BundleError, Trained};
 use nestling_core::latency::LatencyTable;
 use nestling_core::names::printable;
 use nestling_core::space::SearchSpace;
+use nestling_page::is_document;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 /// The reason why a bundle cannot be written to a file, or what would be lost there.
@@ -58,6 +60,32 @@ impl NewFileError {
             Self::OtherSpace { .. } => "tables_of_other_space",
         }
     }
+}
+
+/// Bytes of a page that say who wrote it.
+const HEAD_BYTES: u64 = 4096;
+
+/// Checks that a new page replaces nothing but a page of Nestling, unless any file may be replaced.
+///
+/// # Errors
+/// [`NewFileError::Occupied`] if another file would be lost.
+pub fn check_page(path: &Path, replace: bool) -> Result<(), NewFileError> {
+    // Reading a pipe or a device may wait for ever.
+    if replace || is_written_in_place(path) {
+        return Ok(());
+    }
+    let mut head = Vec::new();
+    let read = std::fs::File::open(path).and_then(|file| file.take(HEAD_BYTES).read_to_end(&mut head));
+    // A file that cannot be read cannot be known as a page; one that is not there is not lost.
+    let is_lost = match read {
+        Ok(count) => count > 0 && !is_document(&head),
+        Err(error) => error.kind() != std::io::ErrorKind::NotFound,
+    };
+    if is_lost {
+        let holds = "a file that is no page of Nestling".to_owned();
+        return Err(NewFileError::Occupied { path: path.to_owned(), holds });
+    }
+    Ok(())
 }
 
 /// The file that a new bundle will be written to: it can be written, no other process writes it, and nothing that it
@@ -214,6 +242,23 @@ mod tests {
         }
         // The lock is given back.
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_page_replaces_pages_only_unless_asked() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("report.html");
+        check_page(&path, false).unwrap();
+        std::fs::write(&path, b"").unwrap();
+        check_page(&path, false).unwrap();
+        std::fs::write(&path, nestling_page::document("my run", "", "<p>x</p>")).unwrap();
+        check_page(&path, false).unwrap();
+        for other in ["my thesis", "<!DOCTYPE html>\n<title>Nestling</title>\n<p>notes</p>"] {
+            std::fs::write(&path, other).unwrap();
+            let error = check_page(&path, false).unwrap_err();
+            assert!(error.code() == "output_occupied" && error.to_string().contains("no page of Nestling"), "{error}");
+            check_page(&path, true).unwrap();
+        }
     }
 
     #[test]

@@ -53,13 +53,7 @@ fn train(folder: &Path, cache_bytes: u64) -> Vec<f64> {
     config.augmentation.crop = Some(RandomCrop::default());
     // libtorch keeps what it prepared for each shape; these few steps would meet new ones in every epoch.
     config.random_children = 0;
-    let images = TrainingData {
-        images: &data.training,
-        held_out: data.held_out.as_ref(),
-        preprocessing: &data.preprocessing,
-        classes: data.labels.as_deref(),
-    };
-    let mut trainer = Trainer::new(config, Beginning::Random, &images, Device::Cpu).unwrap();
+    let mut trainer = Trainer::new(config, Beginning::Random, &TrainingData::from(&data), Device::Cpu).unwrap();
     let mut after = Vec::new();
     while !trainer.has_ended() {
         trainer.epoch(|_| ()).unwrap();

@@ -52,7 +52,7 @@ fn a_scan_names_what_is_wrong_and_is_an_error_only_if_asked() {
     let text = succeed(&mut scan(place)).stdout;
     assert!(String::from_utf8_lossy(&text).contains("left/broken.png: empty"));
     let message = fail(scan(place).arg("--strict"));
-    assert!(message.contains("1 of 11 files cannot be used") && message.contains("left/broken.png"), "{message}");
+    assert!(message.contains("faults in 1 of 11 files") && message.contains("left/broken.png"), "{message}");
     let message = fail(nestling(["scan"]).arg(place.join("nowhere")));
     assert!(message.contains("nowhere"), "{message}");
 }

@@ -80,8 +80,13 @@ fn a_run_in_bf16_learns_and_is_repeatable() {
         let config = TrainConfig { epochs: 1, workers: 1, precision, ..quick_config() };
         let (images, held_out) = (made_up_images(320, 1), made_up_images(64, 2));
         let preprocessing = preprocessing();
-        let data =
-            TrainingData { images: &images, held_out: Some(&held_out), preprocessing: &preprocessing, classes: None };
+        let data = TrainingData {
+            images: &images,
+            held_out: Some(&held_out),
+            preprocessing: &preprocessing,
+            classes: None,
+            split: None,
+        };
         let mut trainer = Trainer::new(config, Beginning::Random, &data, device).unwrap();
         let report = trainer.epoch(|_| {}).unwrap();
         (report, trainer.checkpoint())

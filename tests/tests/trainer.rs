@@ -327,7 +327,8 @@ fn a_resumed_run_ends_bit_equal_to_one_that_was_not_stopped() {
         trainer.checkpoint()
     };
     let preprocessing = preprocessing();
-    let data = TrainingData { images: &images, held_out: None, preprocessing: &preprocessing, classes: None };
+    let data =
+        TrainingData { images: &images, held_out: None, preprocessing: &preprocessing, classes: None, split: None };
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("checkpoint");
     let bits = |values: &[f32]| values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();

@@ -273,7 +273,7 @@ fn errors_say_what_to_do() {
     assert!(error.contains("epochz"), "{error}");
     std::fs::write(place.path("config.toml"), "batch_size = 33").unwrap();
     let error = fail(&mut place.train("run"));
-    assert!(error.contains("`batch_size` is 33; a multiple of the workers"), "{error}");
+    assert!(error.contains("`batch_size` is 33; it must be a multiple of `workers`"), "{error}");
     std::fs::write(place.path("train-labels-idx1-ubyte"), [0, 0, 8, 1]).unwrap();
     std::fs::write(place.path("config.toml"), "").unwrap();
     let error = fail(&mut place.train("run"));
@@ -290,7 +290,7 @@ fn errors_say_what_to_do() {
     }
     std::fs::write(place.path("config.toml"), "held_out = 500\nbatch_size = 32").unwrap();
     let error = fail(&mut place.train("run"));
-    assert!(error.contains("500 training images leave none after 500 are held out"), "{error}");
+    assert!(error.contains("500 training images leave none to train on after 500 for validation"), "{error}");
     let error = fail(nestling().arg("eval").arg(Path::new("/nowhere/none.nestling")));
     assert!(error.contains("cannot open bundle"), "{error}");
 }

@@ -113,7 +113,7 @@ pub fn run(options: &Options) -> Result<()> {
     });
     write_json(&demo.folder.join("summary.json"), &summary)?;
     step("report");
-    process::run(&mut demo.programs.trainer(&["report", "--demo", &demo.folder.to_string_lossy()]))?;
+    process::run(&mut demo.programs.trainer(&["report", "--demo", &demo.folder.to_string_lossy(), "--replace"]))?;
     print_summary(&summary, &demo.folder);
     demo.form.say();
     if summary["self_test"]["passed"] != true {

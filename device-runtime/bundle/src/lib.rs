@@ -39,7 +39,7 @@ pub use golden::{GoldenChild, GoldenPicture, GoldenPictures};
 pub use header::{FORMAT_VERSION, MAX_MANIFEST_BYTES, MIN_FORMAT_VERSION};
 pub use identity::{BundleId, NetworkId};
 pub use images::BundledImages;
-pub use manifest::{Manifest, Trained};
+pub use manifest::{DataSplit, Manifest, Trained};
 pub use profile::{ChildTimes, DeviceProfile, Measurements, ProfileError, ProfileKey, Stale};
 pub use read::{Bundle, BundledChild};
 pub use write::BundleContents;

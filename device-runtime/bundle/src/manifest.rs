@@ -31,6 +31,31 @@ pub struct Manifest {
     pub accuracy_predictor: Option<AccuracyPredictor>,
     /// Describes the images of the bundle; none if it ships without.
     pub images: Option<BundledImages>,
+    /// How the pictures of the training were divided; none if their source said it, or it is not known.
+    pub split: Option<DataSplit>,
+}
+
+/// How the pictures of a training were divided into those to train on, to validate with and to test with.
+///
+/// With it a program that tests the bundle leaves out the pictures that were trained on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DataSplit {
+    /// Seed of the choice.
+    pub seed: u64,
+    /// Share of each class to validate with, from 0 to 1.
+    pub held_out: f64,
+    /// Share of each class to test with, from 0 to 1.
+    pub test: f64,
+    /// Fingerprint of the pictures that were trained on, as the trainer computes it.
+    pub training: String,
+}
+
+impl DataSplit {
+    /// Whether the shares are possible.
+    pub(crate) fn is_sound(&self) -> bool {
+        let is_share = |share: f64| (0.0..=1.0).contains(&share);
+        is_share(self.held_out) && is_share(self.test) && is_share(self.held_out + self.test)
+    }
 }
 
 /// Which children of a supernet answer sensibly.

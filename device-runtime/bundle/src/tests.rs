@@ -1,7 +1,7 @@
 //! Contents that a hostile writer chose freely: every checksum holds.
 
 use crate::header::{self, IMAGES, MANIFEST};
-use crate::{Bundle, BundleContents, BundleError, BundledImages, GoldenPictures, Manifest, Trained};
+use crate::{Bundle, BundleContents, BundleError, BundledImages, DataSplit, GoldenPictures, Manifest, Trained};
 use nestling_core::accuracy::AccuracyPredictor;
 use nestling_core::image::{Fit, PixelFormat, Preprocessing};
 use nestling_core::metrics::Top1;
@@ -54,6 +54,7 @@ fn good() -> Vec<u8> {
             calibration: 4,
             check_labels: vec![0, 9, 3],
         }),
+        split: None,
         space: space.definition().clone(),
     };
     let weights = vec![0.5; space.layout().len()];
@@ -180,11 +181,11 @@ fn formats_5_and_6_hold_the_same() {
 
 #[test]
 fn fields_that_this_version_does_not_know_are_skipped_and_kept() {
-    let bundle = with_fields(|fields| fields.extend([(13, Vec::new()), (900, b"from the future".to_vec())])).unwrap();
+    let bundle = with_fields(|fields| fields.extend([(14, Vec::new()), (900, b"from the future".to_vec())])).unwrap();
     assert_eq!(bundle.manifest(), Bundle::from_bytes(&GOOD).unwrap().manifest());
     let again = Bundle::from_bytes(&bundle.with_latency_tables(Vec::new()).unwrap()).unwrap();
     assert_eq!(again.id(), bundle.id());
-    assert_eq!(again.unknown_fields().unwrap(), [(13, b"".to_vec()), (900, b"from the future".to_vec())]);
+    assert_eq!(again.unknown_fields().unwrap(), [(14, b"".to_vec()), (900, b"from the future".to_vec())]);
 }
 
 #[test]
@@ -206,6 +207,19 @@ fn with_manifest(change: impl FnOnce(&mut Manifest)) -> Result<Bundle, BundleErr
     let mut changed = Bundle::from_bytes(&GOOD).unwrap().manifest().clone();
     change(&mut changed);
     Bundle::from_bytes(&rewritten(|manifest, _| *manifest = crate::wire::v6::encode(&changed, &[]).unwrap()))
+}
+
+#[test]
+fn a_data_split_with_impossible_shares_is_refused() {
+    let with_shares = |held_out, test| {
+        let split = DataSplit { seed: 3, held_out, test, training: "d41d8cd9".to_owned() };
+        with_manifest(|manifest| manifest.split = Some(split))
+    };
+    assert_eq!(with_shares(0.15, 0.25).unwrap().manifest().split.as_ref().unwrap().test, 0.25);
+    for (held_out, test) in [(-0.1, 0.2), (0.2, 1.1), (0.6, 0.6), (f64::NAN, 0.1), (0.1, f64::INFINITY)] {
+        let error = with_shares(held_out, test).unwrap_err().to_string();
+        assert!(error.contains("shares of the data split"), "{error}");
+    }
 }
 
 #[test]

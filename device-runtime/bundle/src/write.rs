@@ -2,7 +2,7 @@ use crate::atomic_file::write_atomically;
 use crate::header::{self, IMAGES, MAX_MANIFEST_BYTES, STATISTICS, WEIGHTS};
 use crate::wire;
 use crate::wire::v6::{self, format_for};
-use crate::{Bundle, BundleError, GoldenPictures, Manifest, Trained, section};
+use crate::{Bundle, BundleError, DataSplit, GoldenPictures, Manifest, Trained, section};
 use nestling_core::latency::LatencyTable;
 use nestling_core::names::{NameError, check_label, check_name};
 use nestling_core::space::{CalibratedChild, ChildEntry, Network, ValidatedSpace};
@@ -62,6 +62,9 @@ impl Manifest {
             Some(images) => images.check(space.classes, image_bytes)?,
             None => require(image_bytes == 0, &|| format!("{image_bytes} bytes of images that nothing describes"))?,
         }
+        require(self.split.as_ref().is_none_or(DataSplit::is_sound), &|| {
+            "the shares of the data split are not between 0 and 1".to_owned()
+        })?;
         if let Trained::Only(children) = &self.trained {
             children.iter().try_for_each(|child| space.check(child))?;
         }

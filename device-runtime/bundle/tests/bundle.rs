@@ -3,7 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)] // a test's helpers may panic too
 
 use nestling_bundle::{
-    Bundle, BundleContents, BundleError, BundledImages, FORMAT_VERSION, MIN_FORMAT_VERSION, Manifest, Trained,
+    Bundle, BundleContents, BundleError, BundledImages, DataSplit, FORMAT_VERSION, MIN_FORMAT_VERSION, Manifest,
+    Trained,
 };
 use nestling_core::accuracy::AccuracyPredictor;
 use nestling_core::image::{Fit, Image, PixelFormat, Preprocessing};
@@ -69,6 +70,7 @@ impl Parts {
                 calibration: 2,
                 check_labels: vec![1, 0, 1],
             }),
+            split: Some(DataSplit { seed: 7, held_out: 0.1, test: 0.2, training: "0123456789abcdef".into() }),
             space: space.definition().clone(),
         };
         let mut children = Vec::new();

@@ -28,11 +28,20 @@ pub use table::Table;
 
 use markup::Text;
 
+/// Marks every document, by which [`is_document`] knows one again.
+const GENERATOR: &str = "<meta name=\"generator\" content=\"Nestling\" />";
+
+/// Whether a file that begins with these bytes, a thousand or more, was made by [`document`].
+pub fn is_document(beginning: &[u8]) -> bool {
+    let is_head = beginning.starts_with(b"<!DOCTYPE html>");
+    is_head && beginning.windows(GENERATOR.len()).any(|window| window == GENERATOR.as_bytes())
+}
+
 /// A whole document around `body`. `style` is added to the style sheet that all pages share.
 pub fn document(title: &str, style: &str, body: &str) -> String {
     let (title, shared) = (Text(title), include_str!("style.css"));
     format!(
-        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\" />\n<meta name=\"viewport\" \
+        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\" />\n{GENERATOR}\n<meta name=\"viewport\" \
          content=\"width=device-width, initial-scale=1\" />\n<meta http-equiv=\"Content-Security-Policy\" \
          content=\"default-src 'none'; style-src 'unsafe-inline'; img-src data:\" />\n<title>{title}</title>\n<style>\n\
          {shared}{style}</style>\n</head>\n<body>\n{body}</body>\n</html>\n"
@@ -69,6 +78,7 @@ mod tests {
     #[test]
     fn a_documents_title_is_text() {
         let page = document("a</title><b>", "", "<p>x</p>");
+        assert!(is_document(&page.as_bytes()[..1000]) && !is_document(b"<!DOCTYPE html>\n<title>Nestling</title>"));
         assert!(page.contains("<title>a&lt;/title&gt;&lt;b&gt;</title>") && markup_fault(&page).is_none());
     }
 }

@@ -32,7 +32,7 @@ fn of_data(error: &DataError) -> Option<String> {
         DataError::Missing { package, file, folders, .. } => Some(of_missing(package, file, folders)),
         DataError::TooFewImages { .. } => Some("set `held_out` in the TOML file of --config".to_owned()),
         DataError::Faults { .. } => {
-            Some("without --strict they are left out; `nestling scan PATH --out scan.json` lists all".to_owned())
+            Some("without --strict the others are used; `nestling scan PATH --out scan.json` lists all".to_owned())
         }
         DataError::EmptyClasses { .. } => Some("`nestling scan PATH` lists the reasons".to_owned()),
         DataError::CacheWrite { .. } => {

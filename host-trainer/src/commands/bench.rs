@@ -62,7 +62,7 @@ impl Bench {
                 made_up(&config)?
             }
             None => {
-                let data = self.data.load_for(&config.space, None)?;
+                let data = self.data.load_for(&config.space)?;
                 (data.training, data.preprocessing)
             }
         };

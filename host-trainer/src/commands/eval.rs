@@ -1,8 +1,9 @@
 //! `eval`: answers of a bundle's children for the test images.
 
-use super::data::{DataArguments, check_labels};
+use super::data::DataArguments;
+use super::progress::Progress;
 use super::tested::classification;
-use super::{bar, open_bundle, print};
+use super::{open_bundle, print};
 use anyhow::Result;
 use clap::Args;
 use nestling_bundle::Bundle;
@@ -18,7 +19,8 @@ use std::path::PathBuf;
 
 /// Evaluates children of a bundle on the test images with the trainer's own forward pass.
 ///
-/// A bundle does not hold which pictures were drawn to test with: give the --split-seed of the training.
+/// A bundle of own pictures says how they were divided, so that no picture that was trained on is tested with. One of
+/// an older version does not: give the --split-seed of its training.
 ///
 /// --json prints confusion matrix, precision and recall of every class with 95 % intervals, calibration error and the
 /// fifty worst mistakes of each child, with whole numbers from which all shares can be computed again.
@@ -44,8 +46,7 @@ impl Eval {
     pub fn run(self) -> Result<()> {
         let device = torch::initialise().device;
         let bundle = open_bundle(&self.bundle)?;
-        let data = self.data.load_for(bundle.space(), Some(&bundle.manifest().preprocessing))?;
-        check_labels(&bundle, &data)?;
+        let data = self.data.load_for_bundle(&bundle)?;
         let test = &data.test;
         let (calibration, _) = data.training.split_at(self.calibration as usize);
         let parameters = Parameters::from_values(bundle.space(), &bundle.weights()?, device);
@@ -55,14 +56,14 @@ impl Eval {
             names = bundle.children().iter().map(|entry| entry.name.clone()).collect();
         }
         let mut tested = Vec::new();
-        let bar = bar(names.len() as u64, "test");
+        let (progress, count) = (Progress::new(names.len(), "test"), names.len());
         for name in names {
             let (network, calibrated) = find(&bundle, &name, &parameters, &resizer, &calibration)?;
             let answers = answers(&calibrated, &network, &parameters, &resizer, test, 100)?;
             tested.push(TestedChild { name, cost: network.cost(), child: network.child, answers });
-            bar.inc(1);
+            progress.set(tested.len(), count);
         }
-        bar.finish_and_clear();
+        drop(progress);
         let report = classification(&data, &bundle.manifest().labels, &self.data.inputs(), &tested);
         print(self.json, &report, || text(&report))
     }

@@ -102,7 +102,7 @@ impl ExperimentCommand {
         let stopwatch = Stopwatch::start();
         let device = torch::initialise().device;
         let base = self.setting()?;
-        let data = self.data.load_for(&base.recipe.space, None)?;
+        let data = self.data.load_for(&base.recipe.space)?;
         let trainings = Trainings {
             folder: self.folder.join("trainings"),
             data: &data,

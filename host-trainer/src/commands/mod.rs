@@ -20,6 +20,7 @@ mod output;
 pub mod pack;
 mod pack_one;
 pub mod parity;
+mod progress;
 mod published_table;
 pub mod report;
 pub mod scan;

@@ -2,9 +2,10 @@
 
 use super::data::LabelArguments;
 use super::new_file::{ReplaceArgument, latency_tables};
+use super::progress::Progress;
 use super::search::test;
 use super::trained_run::{BUNDLE_NAME, RunArguments, TrainedRun, processors};
-use super::{bar, print, reserve, say, shown};
+use super::{print, reserve, say, shown};
 use anyhow::{Result, bail};
 use clap::Args;
 use nestling_bundle::atomic_file::check_bundle_output;
@@ -43,15 +44,28 @@ pub struct Pack {
     #[arg(long, value_name = "STORAGE", default_value_t = WeightStorage::F32)]
     pub(super) weight_storage: WeightStorage,
     /// Training images that ship, so that a device can calibrate any child; the first that the search used
-    #[arg(long, default_value_t = 256)]
-    calibration_images: usize,
-    /// Held-out images that ship with their classes, so that a device can check a child that it calibrated
-    #[arg(long, default_value_t = 512)]
-    check_images: usize,
+    /// [default: 256, or as many as 4 MiB hold]
+    #[arg(long, value_name = "COUNT")]
+    calibration_images: Option<usize>,
+    /// Validation images that ship with their classes, so that a device can check a child that it calibrated
+    /// [default: 512, or as many as 4 MiB hold]
+    #[arg(long, value_name = "COUNT")]
+    check_images: Option<usize>,
     /// Test pictures that ship as files with the trainer's answers, so that `nestling-device self-test` can compare a
     /// device's: up to 8
     #[arg(long, default_value_t = GoldenPictures::MAX_PICTURES)]
     pub(super) golden_pictures: usize,
+}
+
+/// Bytes of the images of a kind that ship unless a number is asked for: those of photographs would be several times
+/// the weights.
+const MAX_IMAGE_BYTES: usize = 4 << 20;
+
+/// The number of images of a kind that ship at most unless a number is asked for, one at least.
+fn most_shipped(images: &Dataset) -> usize {
+    // A bundle holds colours in four bytes.
+    let pixel_bytes = if images.channels == 1 { 1 } else { 4 };
+    (MAX_IMAGE_BYTES / (images.side as usize * images.side as usize * pixel_bytes).max(1)).max(1)
 }
 
 /// The first test pictures as files: the originals where they are small, else the squares that the trainer read.
@@ -68,7 +82,8 @@ pub(super) fn golden_sources(test: &Dataset, count: usize) -> Result<Vec<GoldenS
 
 impl Pack {
     /// Runs the command.
-    pub fn run(self) -> Result<()> {
+    pub fn run(mut self) -> Result<()> {
+        self.run.resolve()?;
         if let Some(child) = &self.only {
             return self.run_only(child);
         }
@@ -96,12 +111,12 @@ impl Pack {
         if self.weight_storage != WeightStorage::F32 {
             test_rounded(&run, &weights, &mut report)?;
         }
-        let bar = bar(report.chosen.len() as u64, "calibrate");
         let evaluator = run.evaluator(&weights, &run.held_out, processors());
         let golden = golden_sources(&run.data.test, self.golden_pictures)?;
         let options = self.options(&run, &mut file, labels, golden);
-        let written = pack(&evaluator, &report, options, file, &|done| bar.set_position(done as u64))?;
-        bar.finish_and_clear();
+        let (progress, count) = (Progress::new(report.chosen.len(), "calibrate"), report.chosen.len());
+        let written = pack(&evaluator, &report, options, file, &|done| progress.set(done, count))?;
+        drop(progress);
         if let Err(why) = folder.add_packed(written.network_id()) {
             say(&format!("note: the next pack of this run will ask for --replace: {why}"));
         }
@@ -130,13 +145,15 @@ impl Pack {
             config.batch_size,
             config.seed
         );
+        let most = most_shipped(&run.calibration);
         PackOptions {
             labels,
             provenance,
             storage: self.weight_storage,
-            calibration_images: self.calibration_images,
-            check_images: self.check_images,
+            calibration_images: self.calibration_images.unwrap_or(256.min(most)),
+            check_images: self.check_images.unwrap_or(512.min(most)),
             trained: config.method.trained(&run.space),
+            split: run.checkpoint.data_split(),
             latency_tables,
             golden,
         }
@@ -183,4 +200,17 @@ fn test_rounded(run: &TrainedRun, weights: &[f32], report: &mut SearchReport) ->
         chosen.test = tested.held_out;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn large_images_ship_in_smaller_numbers() {
+        let of =
+            |side, channels| most_shipped(&Dataset::in_memory(side, channels, Vec::new(), Vec::new(), 10).unwrap());
+        assert!(of(28, 1) > 512, "all of Fashion-MNIST's");
+        assert_eq!([of(152, 3), of(304, 3), of(4000, 3)], [45, 11, 1]);
+    }
 }

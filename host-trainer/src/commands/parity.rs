@@ -1,7 +1,8 @@
 //! `parity`: device against trainer.
 
-use super::data::{DataArguments, check_labels};
-use super::{bar, open_bundle, print};
+use super::data::DataArguments;
+use super::progress::Progress;
+use super::{open_bundle, print};
 use anyhow::Result;
 use clap::Args;
 use nestling_train::parity::parity;
@@ -31,13 +32,12 @@ impl Parity {
     pub fn run(self) -> Result<()> {
         torch::initialise();
         let bundle = open_bundle(&self.bundle)?;
-        let data = self.data.load_for(bundle.space(), Some(&bundle.manifest().preprocessing))?;
-        check_labels(&bundle, &data)?;
+        let data = self.data.load_for_bundle(&bundle)?;
         let (calibration, _) = data.training.split_at(512);
         let (images, _) = data.test.split_at(self.images as usize);
-        let bar = bar(self.children as u64 + 2, "parity");
-        let report = parity(&bundle, self.children, &calibration, &images, |done, _| bar.set_position(done as u64))?;
-        bar.finish_and_clear();
+        let (progress, count) = (Progress::new(self.children + 2, "parity"), self.children + 2);
+        let report = parity(&bundle, self.children, &calibration, &images, |done, _| progress.set(done, count))?;
+        drop(progress);
         print(self.json, &report, || {
             format!(
                 "{} children, {} images each, on {}:\nlargest relative error {:.2e} against the trainer, {:.2e} against \

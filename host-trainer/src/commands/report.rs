@@ -8,6 +8,7 @@ use anyhow::Result;
 use clap::Args;
 use nestling_bundle::atomic_file::check_outputs;
 use nestling_train::classification::ClassificationReport;
+use nestling_train::new_file::check_page;
 use nestling_train::report::{self, Demo, Evaluation, RunPage};
 use nestling_train::run_folder::{RunError, RunFolder};
 use nestling_train::search::SearchReport;
@@ -31,9 +32,12 @@ pub struct Report {
     demo: PathBuf,
     #[command(flatten)]
     data: DataArguments,
-    /// The page [default: report.html in the folder of the run or the demo]
+    /// The page [default: report.html in the folder of the run or the demo]; an older page there is replaced
     #[arg(long)]
     output: Option<PathBuf>,
+    /// Replace the file even if it is no page of Nestling
+    #[arg(long)]
+    replace: bool,
     /// Print one JSON document instead of text
     #[arg(long)]
     json: bool,
@@ -44,7 +48,8 @@ const CALIBRATION: u32 = 2000;
 
 impl Report {
     /// Runs the command.
-    pub fn run(self) -> Result<()> {
+    pub fn run(mut self) -> Result<()> {
+        self.data.resolve(&RunFolder::open(&self.run.clone().unwrap_or_else(|| self.demo.join("run"))))?;
         let folder = self.run.as_ref().unwrap_or(&self.demo);
         // Without the folder there is something else to be told.
         let is_told = self.output.is_some() || folder.is_dir();
@@ -55,6 +60,7 @@ impl Report {
                 self.run.as_deref().map_or_else(|| report::inputs(&self.demo), |run| RunFolder::open(run).files());
             let inputs = [own, self.data.inputs()].concat();
             check_outputs([&*output], inputs.iter().map(PathBuf::as_path))?;
+            check_page(&output, self.replace)?;
         }
         let json = self.json;
         let evaluation = match self.run.clone() {

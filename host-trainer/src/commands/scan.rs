@@ -13,7 +13,7 @@ use std::path::PathBuf;
 const MAX_LINES: usize = 40;
 
 /// Opens every picture of a data set once: says which cannot be used and why, which are copies of others or look like
-/// them, and how many each class gives to training, choosing and testing.
+/// them, and how many each class gives to training, validation and test.
 #[derive(Args, Debug)]
 pub struct Scan {
     /// The pictures, in any form that `--data` takes
@@ -55,9 +55,9 @@ impl Scan {
 
 fn text(report: &ScanReport) -> String {
     let mut text = format!("{}: {}\n", report.source, report.summary());
-    let _ = writeln!(text, "\n{:>9} {:>9} {:>9}  class", "train", "choose", "test");
+    let _ = writeln!(text, "\n{:>10} {:>10} {:>10}  class", "training", "validation", "test");
     for count in &report.classes {
-        let _ = writeln!(text, "{:9} {:9} {:9}  {}", count.training, count.held_out, count.test, count.class);
+        let _ = writeln!(text, "{:10} {:10} {:10}  {}", count.training, count.held_out, count.test, count.class);
     }
     if !report.faults.is_empty() {
         text.push('\n');

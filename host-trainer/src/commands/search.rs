@@ -1,9 +1,10 @@
 //! `search`: evaluates children and chooses those that ship.
 
+use super::progress::Progress;
 use super::search_budgets::BudgetArguments;
 use super::search_under_limit::{DeviceArguments, LimitArguments};
 use super::trained_run::{RunArguments, TrainedRun, processors};
-use super::{bar, print, say};
+use super::{print, say};
 use anyhow::{Result, bail};
 use clap::Args;
 use nestling_bundle::Trained;
@@ -16,7 +17,7 @@ use nestling_train::train::methods::Method;
 use serde_json::{Value, json};
 use std::fmt::Write;
 
-/// Evaluates a grid of children and random ones on held-out images, and keeps the Pareto front.
+/// Evaluates a grid of children and random ones on validation images, and keeps the Pareto front.
 ///
 /// Each child is calibrated first. A predictor of accuracy is fitted to all of them, and the front is evaluated on the
 /// test images.
@@ -29,7 +30,7 @@ use std::fmt::Write;
 /// With one budget it searches the whole space, for the most accurate children within a device's predicted latency,
 /// within MAdds or within parameters. It needs the accuracy predictor of a search without a budget. The most promising
 /// children are calibrated and evaluated, and become part of the run's search.json. The best ships as `found-1` with the
-/// next `nestling pack`, if it is more accurate on held-out images than the shipped children within that budget. Without
+/// next `nestling pack`, if it is more accurate on validation images than the shipped children within that budget. Without
 /// a trained run, but with a bundle, children are predicted only.
 ///
 /// The next search without a budget starts again.
@@ -73,7 +74,8 @@ pub struct Search {
 
 impl Search {
     /// Runs the command.
-    pub fn run(self) -> Result<()> {
+    pub fn run(mut self) -> Result<()> {
+        self.run.resolve()?;
         let workers = self.workers.unwrap_or_else(processors);
         if self.budgets.are_given() {
             return self.budgets.run(&self.device, &self.run, self.fine, workers);
@@ -112,11 +114,7 @@ impl Search {
     }
 
     fn evaluate_all(&self, run: &TrainedRun, workers: usize) -> Result<Searched> {
-        let bar = bar(0, "search");
-        let progress = |done: usize, total: usize| {
-            bar.set_length(total as u64);
-            bar.set_position(done as u64);
-        };
+        let progress = Progress::new(0, "search");
         let options = SearchOptions {
             coarse: self.coarse.map(|most| most as usize),
             fine: self.fine,
@@ -125,16 +123,14 @@ impl Search {
             seed: run.checkpoint.config.seed,
         };
         let evaluator = run.evaluator(run.checkpoint.shipped_weights(), &run.held_out, workers);
-        let searched = match run.checkpoint.config.method.trained(&run.space) {
-            Trained::WholeSpace => search(&run.space, &evaluator, options, &progress)?,
+        Ok(match run.checkpoint.config.method.trained(&run.space) {
+            Trained::WholeSpace => search(&run.space, &evaluator, options, &|done, total| progress.set(done, total))?,
             // There are no others to look at.
             Trained::Only(children) => Searched {
-                evaluated: evaluator.evaluate(&children, &|done| progress(done, children.len()))?,
+                evaluated: evaluator.evaluate(&children, &|done| progress.set(done, children.len()))?,
                 kept_from_predictor: Vec::new(),
             },
-        };
-        bar.finish_and_clear();
-        Ok(searched)
+        })
     }
 }
 
@@ -154,11 +150,9 @@ fn test_shipped(
 
 /// Evaluates children on the test images, with a bar.
 pub(super) fn test(run: &TrainedRun, weights: &[f32], children: &[Child], workers: usize) -> Result<Vec<Evaluated>> {
-    let bar = bar(children.len() as u64, "test");
+    let progress = Progress::new(children.len(), "test");
     let evaluator = run.evaluator(weights, &run.data.test, workers);
-    let tested = evaluator.evaluate(children, &|done| bar.set_position(done as u64))?;
-    bar.finish_and_clear();
-    Ok(tested)
+    Ok(evaluator.evaluate(children, &|done| progress.set(done, children.len()))?)
 }
 
 fn document(report: &SearchReport) -> Value {
@@ -183,11 +177,11 @@ fn document(report: &SearchReport) -> Value {
 
 fn table(report: &SearchReport) -> String {
     let mut text = format!("{} children evaluated; these ship:\n", report.evaluated.len());
-    let _ = writeln!(text, "{:10} {:>9} {:>9} {:>9} {:>7}  child", "name", "params", "MAdds", "held-out", "test");
+    let _ = writeln!(text, "{:10} {:>9} {:>9} {:>10} {:>7}  child", "name", "params", "MAdds", "validation", "test");
     for (chosen, evaluated) in report.shipped() {
         let _ = writeln!(
             text,
-            "{:10} {:>9} {:>9} {:>7.2} % {:>5.2} %  {}",
+            "{:10} {:>9} {:>9} {:>8.2} % {:>5.2} %  {}",
             chosen.name,
             evaluated.cost.params,
             evaluated.cost.madds.to_string(),

@@ -1,8 +1,9 @@
 //! `search --budget-ms`, `--budget-madds`, `--budget-params`: the whole space under a limit.
 
+use super::progress::Progress;
 use super::search_quantities::{parse_madds, parse_millis, parse_params};
 use super::trained_run::{BUNDLE_NAME, RunArguments, TrainedRun};
-use super::{bar, open_bundle, print, say};
+use super::{open_bundle, print, say};
 use anyhow::{Context, Result};
 use clap::Args;
 use nestling_core::choosing::FoundChild;
@@ -120,12 +121,9 @@ fn evaluate(
     let space = &trained.space;
     let weights = trained.checkpoint.shipped_weights();
     let evaluator = trained.evaluator(weights, &trained.held_out, workers);
-    let bar = bar(0, "evaluate");
-    let found = evaluate_found(predicted, report, &evaluator, &|done, total| {
-        bar.set_length(total as u64);
-        bar.set_position(done as u64);
-    })?;
-    bar.finish_and_clear();
+    let progress = Progress::new(0, "evaluate");
+    let found = evaluate_found(predicted, report, &evaluator, &|done, total| progress.set(done, total))?;
+    drop(progress);
     let rows = (found.iter())
         .map(|(found, evaluated)| Row::new(space, limit, found, Some(evaluated.held_out.percent())))
         .collect::<Result<_>>()?;
@@ -208,12 +206,14 @@ impl Row {
 
 fn show(json: bool, limit: &Limit<'_>, document: Document) -> Result<()> {
     print(json, &document, || {
-        let mut text =
-            format!("within {limit}\n{:>10} {:>9} {:>9} {:>9}  child\n", "predicted", "MAdds", "predicted", "held-out");
+        let mut text = format!(
+            "within {limit}\n{:>10} {:>9} {:>9} {:>10}  child\n",
+            "predicted", "MAdds", "predicted", "validation"
+        );
         for row in &document.children {
             let _ = writeln!(
                 text,
-                "{:>10} {:>9} {:>7.2} % {:>9}  {}",
+                "{:>10} {:>9} {:>7.2} % {:>10}  {}",
                 row.predicted_ms.map(|ms| ms.to_string()).unwrap_or_default(),
                 row.madds.to_string(),
                 row.predicted_top1,

@@ -1,6 +1,6 @@
 //! Children that classified the test images, for reports.
 
-use super::bar;
+use super::progress::Progress;
 use super::trained_run::{TrainedRun, processors};
 use anyhow::Result;
 use nestling_core::space::Child;
@@ -32,10 +32,9 @@ fn place_of(name: &str, roots: &[PathBuf]) -> String {
 pub(super) fn test_run(run: &TrainedRun, search: Option<&SearchReport>) -> Result<Vec<TestedChild>> {
     let named = children(run, search);
     let children: Vec<Child> = named.iter().map(|(_, child)| child.clone()).collect();
-    let bar = bar(children.len() as u64, "test");
+    let progress = Progress::new(children.len(), "test");
     let evaluator = run.evaluator(run.checkpoint.shipped_weights(), &run.data.test, processors());
-    let answered = evaluator.answers(&children, &|done| bar.set_position(done as u64))?;
-    bar.finish_and_clear();
+    let answered = evaluator.answers(&children, &|done| progress.set(done, children.len()))?;
     let tested = |((name, child), (cost, answers))| TestedChild { name, child, cost, answers };
     Ok(named.into_iter().zip(answered).map(tested).collect())
 }

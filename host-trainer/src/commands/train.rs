@@ -1,12 +1,14 @@
 //! `train`: trains the supernet, or resumes a run.
 
 use super::beginning::{BeginningArguments, NewRun};
+use super::train_text::recipe_text;
 use super::train_view::TrainView;
 use super::trained_run::RunArguments;
 use super::{bar, print, say};
 use anyhow::{Context, Result};
 use clap::Args;
 use nestling_bundle::atomic_file::read_text;
+use nestling_train::data::counted;
 use nestling_train::run_folder::RunFolder;
 use nestling_train::torch;
 use nestling_train::train::methods::Method;
@@ -54,7 +56,8 @@ const MAX_CONFIG_BYTES: u64 = 1 << 20;
 
 impl Train {
     /// Runs the command.
-    pub fn run(self) -> Result<()> {
+    pub fn run(mut self) -> Result<()> {
+        self.run.resolve()?;
         let choice = torch::initialise();
         if self.print_config {
             let config = self.config(RunFolder::open(&self.run.run).checkpoint()?.as_ref(), choice.device)?;
@@ -71,7 +74,7 @@ impl Train {
         let last = self.stop_after.unwrap_or(u32::MAX).min(trainer.config().epochs);
         train(&mut trainer, &mut epochs, last, &folder)?;
         if let Some(best) = trainer.best().filter(|best| best.epoch < trainer.epochs_done()) {
-            say(&format!("the weights of epoch {} ship: no later one was better on held-out images", best.epoch));
+            say(&format!("the weights of epoch {} ship: no later one was better on validation images", best.epoch));
         }
         let summary = trainer.summary();
         print(self.run.json, &json!({"train": summary, "device": choice.to_string(), "epochs": epochs}), || {
@@ -107,11 +110,16 @@ impl Train {
     /// A new run: keeps its flags, and the outcome of the scan.
     fn begin(&self, folder: &RunFolder, config: TrainConfig) -> Result<NewRun> {
         let new = self.beginning.start(&self.run.data, config)?;
-        folder.save_begun(&self.beginning.given())?;
+        let recipe = self.beginning.recipe(&self.run.data);
+        say(&recipe_text(recipe, &new.config));
+        let mut flags = self.beginning.given();
+        flags.insert("--recipe".to_owned(), recipe.to_string());
+        flags.extend(self.run.data.begun()?);
+        folder.save_begun(&flags)?;
         if let Some(scan) = &new.data.scan {
             let file = folder.save_scan(scan)?;
             if !scan.faults.is_empty() {
-                say(&format!("{} names the {} files with remarks", file.display(), scan.faults.len()));
+                say(&format!("{} lists {}", file.display(), counted(scan.faults.len(), "remark")));
             }
         }
         Ok(new)
@@ -130,13 +138,7 @@ impl Train {
             }
             None => self.begin(folder, config)?,
         };
-        let images = TrainingData {
-            images: &data.training,
-            held_out: data.held_out.as_ref(),
-            preprocessing: &data.preprocessing,
-            classes: data.labels.as_deref(),
-        };
-        let mut trainer = Trainer::new(config, beginning, &images, device)?;
+        let mut trainer = Trainer::new(config, beginning, &TrainingData::from(&data), device)?;
         train_head(&mut trainer)?;
         let epochs = step.map(|step| folder.epochs(step)).transpose()?.unwrap_or_default();
         if step.is_some() {

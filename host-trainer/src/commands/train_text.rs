@@ -1,6 +1,18 @@
 //! The texts of the live view of a training.
 
-use nestling_train::train::{EpochReport, StepReport};
+use nestling_train::train::{EpochReport, Recipe, StepReport, TrainConfig, differences};
+
+/// The configuration of a new run: the recipe that it was made from, and every key with another value.
+pub fn recipe_text(recipe: Recipe, config: &TrainConfig) -> String {
+    // A space is shown whole or not at all.
+    let mut keys: Vec<String> =
+        differences(&recipe.config(), &TrainConfig { space: recipe.config().space, ..config.clone() })
+            .iter()
+            .map(|difference| format!("{} = {}", difference.key, difference.now))
+            .collect();
+    keys.push(format!("search space {} of {} classes", config.space.name, config.space.classes));
+    format!("recipe {recipe} with {}", keys.join(", "))
+}
 
 /// The line of an epoch that is done, with [`left_text`].
 pub fn epoch_text(report: &EpochReport, left: &str) -> String {
@@ -35,7 +47,7 @@ pub fn left_text(seconds: Option<f64>, has_patience: bool) -> String {
     seconds.map_or_else(String::new, |seconds| format!("{most}{} left", duration(seconds)))
 }
 
-/// The accuracy of a followed child after the last of `epochs`, the change since the one before, and its best.
+/// The accuracy of a probe child after the last of `epochs`, the change since the one before, and its best.
 pub fn probe_text(name: &str, epochs: &[EpochReport]) -> String {
     let of = |epoch: &EpochReport| {
         let found = epoch.probes.iter().find(|probe| probe.name == name)?;
@@ -46,11 +58,11 @@ pub fn probe_text(name: &str, epochs: &[EpochReport]) -> String {
     let before = all.len().checked_sub(2).map(|at| all[at].1);
     let change = before.map_or_else(String::new, |before| format!(" ({:+.2})", percent - before));
     let best = all.iter().fold(f64::NEG_INFINITY, |best, &(_, percent)| best.max(percent));
-    format!("{percent:6.2} % of the held-out images after epoch {epoch}{change}, best {best:.2} %")
+    format!("{percent:6.2} % of the validation images after epoch {epoch}{change}, best {best:.2} %")
 }
 
 /// Seconds for people: `45 s`, `12 min`, `3 h 05 min`.
-fn duration(seconds: f64) -> String {
+pub fn duration(seconds: f64) -> String {
     let minutes = (seconds / 60.0).round() as u64;
     match minutes {
         0..2 => format!("{seconds:.0} s"),
@@ -77,6 +89,18 @@ mod tests {
     }
 
     #[test]
+    fn a_recipe_is_told_with_the_keys_that_differ() {
+        let mut config = TrainConfig { epochs: 3, learning_rate: 0.02, ..Recipe::OwnPictures.config() };
+        config.augmentation.flip = false;
+        config.space.classes = 7;
+        let text = recipe_text(Recipe::OwnPictures, &config);
+        for part in ["recipe own-pictures with ", "epochs = 3", "learning_rate = 0.02", " of 7 classes"] {
+            assert!(text.contains(part), "{text}");
+        }
+        assert!(!text.contains("batch_size") && !text.contains("stages"), "{text}");
+    }
+
+    #[test]
     fn an_epoch_is_one_line_with_all_figures() {
         let text = epoch_text(&epoch(3, 181), &left_text(Some(725.0), true));
         let expected = "epoch 3: smallest 90.50 %, loss 0.500, learning rate 0.1250, 12 CPU-seconds so far, \
@@ -92,13 +116,16 @@ mod tests {
     }
 
     #[test]
-    fn a_followed_child_shows_its_change_and_its_best() {
+    fn a_probe_child_shows_its_change_and_its_best() {
         let epochs = [epoch(1, 150), epoch(2, 180), epoch(3, 178)];
         assert_eq!(
             probe_text("smallest", &epochs),
-            " 89.00 % of the held-out images after epoch 3 (-1.00), best 90.00 %"
+            " 89.00 % of the validation images after epoch 3 (-1.00), best 90.00 %"
         );
-        assert_eq!(probe_text("smallest", &epochs[..1]), " 75.00 % of the held-out images after epoch 1, best 75.00 %");
+        assert_eq!(
+            probe_text("smallest", &epochs[..1]),
+            " 75.00 % of the validation images after epoch 1, best 75.00 %"
+        );
         assert_eq!(probe_text("middle", &epochs), "");
     }
 

@@ -108,7 +108,7 @@ impl TrainView {
         Ok(report)
     }
 
-    /// Shows the accuracy of each followed child, beside its best.
+    /// Shows the accuracy of each probe child, beside its best.
     pub fn show_probes(&mut self, epochs: &[EpochReport]) {
         let Some(last) = epochs.last() else { return };
         for (index, probe) in last.probes.iter().enumerate() {
@@ -150,7 +150,7 @@ impl TrainView {
         self.figures.set_message(step_text(step, self.batch * self.pace.steps_per_s(step.step)));
         self.run.set_message(self.left(step.step));
         if is_last {
-            self.epoch.set_message("done; evaluating the followed children");
+            self.epoch.set_message("done; evaluating the probe children");
         }
     }
 

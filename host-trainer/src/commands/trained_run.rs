@@ -27,6 +27,13 @@ pub struct RunArguments {
     pub json: bool,
 }
 
+impl RunArguments {
+    /// Takes the images that the run in the folder began with, if none are given.
+    pub fn resolve(&mut self) -> Result<()> {
+        self.data.resolve(&RunFolder::open(&self.run))
+    }
+}
+
 /// Default name of the bundle in the folder of a run.
 pub const BUNDLE_NAME: &str = "fashion.nestling";
 
@@ -49,12 +56,7 @@ impl TrainedRun {
         let checkpoint = folder.trained()?;
         let space = checkpoint.config.validate()?;
         let data = arguments.data.load_for_run(&checkpoint)?;
-        let images = TrainingData {
-            images: &data.training,
-            held_out: data.held_out.as_ref(),
-            preprocessing: &data.preprocessing,
-            classes: data.labels.as_deref(),
-        };
+        let images = TrainingData::from(&data);
         images.check_run(&checkpoint)?;
         let (training, held_out) = images.parts(&checkpoint.config, &space)?;
         let (calibration, _) = training.split_at(calibration_images as usize);

@@ -6,7 +6,7 @@ use super::loaded::{PictureNames, check_same_classes};
 use super::picture::{ChannelSums, Form};
 use super::scan::{Scan, ScanReport};
 use super::source::{self, Source, natural_order};
-use super::split::{Candidate, Shares, split};
+use super::split::{Candidate, Shares, SplitRule, split};
 use super::{LoadedData, idx_files};
 use nestling_core::image::{Fit, Preprocessing};
 use nestling_core::names::check_label;
@@ -190,10 +190,27 @@ fn open_as(
     let class = |entry: usize| numbers[source.entries()[entry].class.as_str()];
     let classes: Vec<u16> = scan.pictures.iter().map(|picture| class(picture.entry)).collect();
     let parts = split(&candidates(&*source, &scan, &classes, request.seed), request.shares);
-    let report = ScanReport::new(&*source, &scan, &labels, &parts);
+    let mut report = ScanReport::new(&*source, &scan, &labels, &parts);
     progress.note(&report.summary());
+    let given = scan.pictures.iter().map(|picture| source.entries()[picture.entry].part);
+    for note in drawn(&given.collect::<Vec<_>>(), &parts) {
+        progress.note(&note);
+        report.notes.push(note);
+    }
     let name = path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned());
     Ok((Scanned { name, scan, report, labels, parts, classes, built }, source))
+}
+
+/// A sentence for each part that a source with parts lacks, and that was drawn from its training pictures.
+fn drawn(given: &[Option<Part>], parts: &[Part]) -> Vec<String> {
+    let pooled = given.iter().filter(|part| part.is_none_or(|part| part == Part::Training)).count();
+    let missing = [Part::HeldOut, Part::Test].into_iter().filter(|part| !given.contains(&Some(*part)));
+    let sentence = |part: Part| {
+        let count = parts.iter().filter(|&&one| one == part).count();
+        format!("the data set has no {part} part: {count} of its {pooled} training pictures become one")
+    };
+    // Without any part, all of them are drawn as everybody expects.
+    if given.iter().all(Option::is_none) { Vec::new() } else { missing.map(sentence).collect() }
 }
 
 /// A folder for the cache of one source.
@@ -291,6 +308,7 @@ impl Scanned {
             labels: Some(self.labels),
             preprocessing,
             pictures: Some(PictureNames { held_out: names(Part::HeldOut), test: names(Part::Test) }),
+            split: Some(SplitRule { seed: request.seed, shares: request.shares }),
             scan: Some(self.report),
             is_cached,
         })

@@ -1,4 +1,4 @@
-use super::{DataError, Dataset, DatasetInfo, ScanReport};
+use super::{DataError, Dataset, DatasetInfo, ScanReport, SplitRule};
 use nestling_core::image::{Fit, Preprocessing};
 use nestling_core::space::SearchSpace;
 
@@ -22,6 +22,8 @@ pub struct LoadedData {
     pub preprocessing: Preprocessing,
     /// Names of the pictures to evaluate with, if they are files.
     pub pictures: Option<PictureNames>,
+    /// How the pictures were divided, if they are files. Parts that the source gives stay whatever it says.
+    pub split: Option<SplitRule>,
     /// The outcome of the scan, if the pictures are files.
     pub scan: Option<ScanReport>,
     /// Whether the pixels to train on are at hand, without decoding an original.
@@ -60,6 +62,7 @@ impl LoadedData {
             labels: known.map(|info| info.labels.iter().map(ToString::to_string).collect()),
             preprocessing,
             pictures: None,
+            split: None,
             scan: None,
             is_cached: true,
         })

@@ -30,8 +30,8 @@ pub use nestling_core::image::Fit;
 pub use picture::FaultKind;
 pub use png::to_png;
 pub use scan::{ClassCount, ScanFault, ScanReport, UsedPicture, write_report};
-pub use source::natural_order;
-pub use split::{Candidate, Shares, split};
+pub use source::{counted, natural_order};
+pub use split::{Candidate, Shares, SplitRule, split};
 
 #[cfg(test)]
 mod tests;

@@ -174,6 +174,7 @@ impl Trainings<'_> {
             held_out: Some(validation),
             preprocessing: &self.data.preprocessing,
             classes: self.data.labels.as_deref(),
+            split: self.data.split,
         };
         let mut trainer = Trainer::new(training.config.clone(), beginning, &data, self.device)?;
         if let Some((of, child)) = training.teacher.as_deref() {

@@ -61,7 +61,7 @@ pub enum PackRunError {
     },
     /// Calibration gave another accuracy than the search did.
     #[error(
-        "child `{name}` now has {now} hits on the held-out images, {before} in the search: the checkpoint, the images or \
+        "child `{name}` now has {now} hits on the validation images, {before} in the search: the checkpoint, the images or \
          the machine differ; search again"
     )]
     AccuracyChanged {

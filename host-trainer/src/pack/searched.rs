@@ -3,7 +3,7 @@ use super::{GoldenSource, PackRunError, ShippedNetwork, golden_pictures, write};
 use crate::data::{DataError, Dataset};
 use crate::new_file::NewFile;
 use crate::search::{Evaluated, Evaluator, SearchReport};
-use nestling_bundle::{Bundle, BundleContents, BundledImages, GoldenPictures, Manifest, Trained};
+use nestling_bundle::{Bundle, BundleContents, BundledImages, DataSplit, GoldenPictures, Manifest, Trained};
 use nestling_core::image::PixelFormat;
 use nestling_core::latency::LatencyTable;
 use nestling_core::space::{CalibratedChild, Child, ChildEntry};
@@ -24,6 +24,8 @@ pub struct PackOptions {
     pub check_images: usize,
     /// The children that were trained.
     pub trained: Trained,
+    /// How the pictures of the training were divided, if they are files.
+    pub split: Option<DataSplit>,
     /// Latency tables of known devices.
     pub latency_tables: Vec<LatencyTable>,
     /// Pictures with which a device can check itself, at most [`GoldenPictures::MAX_PICTURES`]. They should not be among
@@ -60,6 +62,7 @@ pub fn pack(
         weight_storage: options.storage,
         accuracy_predictor: report.accuracy_predictor.clone(),
         images,
+        split: options.split,
     };
     let contents = BundleContents {
         manifest: &manifest,

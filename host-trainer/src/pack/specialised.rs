@@ -49,6 +49,7 @@ pub fn pack_specialised(
         children,
         latency_tables: options.latency_tables,
         trained: options.trained,
+        split: options.split,
         weight_storage: options.storage,
         accuracy_predictor: None,
         images,

@@ -53,6 +53,7 @@ pub fn pack_untrained(
         weight_storage,
         accuracy_predictor: None,
         images: None,
+        split: None,
     };
     write(
         BundleContents { manifest: &manifest, weights: &weights, children: &calibrated, images: &[], golden: None },

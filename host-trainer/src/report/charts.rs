@@ -163,11 +163,11 @@ fn mean_absolute_error(demo: &Demo) -> Option<(f64, f64)> {
 /// Most percentage points below the best accuracy that the axis of the curves shows.
 const MAX_CURVE_DEPTH: f64 = 12.0;
 
-/// Held-out accuracy of the followed children over the run.
+/// Validation accuracy of the probe children over the run.
 pub(super) fn training_curves(epochs: &[EpochReport]) -> String {
     let all = || epochs.iter().flat_map(|epoch| &epoch.probes).map(|probe| probe.held_out.percent());
     let best = all().fold(0.0, f64::max);
-    let y = Axis::over("Held-out top-1 (%)", all().filter(|top1| *top1 >= best - MAX_CURVE_DEPTH), 6);
+    let y = Axis::over("Validation top-1 (%)", all().filter(|top1| *top1 >= best - MAX_CURVE_DEPTH), 6);
     let below = all().filter(|top1| *top1 < y.low()).count();
     let images = epochs.iter().flat_map(|epoch| &epoch.probes).map(|probe| probe.held_out.images).max().unwrap_or(0);
     let mut note = format!(
@@ -195,7 +195,7 @@ pub(super) fn training_curves(epochs: &[EpochReport]) -> String {
                 x: epoch.cpu_s,
                 y: probe.held_out.percent(),
                 title: format!(
-                    "{name}: {}\n{} % held-out top-1 after epoch {}, {} CPU-seconds",
+                    "{name}: {}\n{} % validation top-1 after epoch {}, {} CPU-seconds",
                     probe.child,
                     percent(probe.held_out.percent()),
                     epoch.epoch,
@@ -237,19 +237,19 @@ fn cpu_axis(epochs: &[EpochReport]) -> Axis {
     Axis::over("CPU-seconds of training", epochs.iter().map(|epoch| epoch.cpu_s).chain([0.0]), 7)
 }
 
-/// Held-out accuracy of all evaluated children against MAdds, with the front.
+/// Validation accuracy of all evaluated children against MAdds, with the front.
 pub(super) fn search(search: &SearchReport) -> String {
     let all = &search.evaluated;
     let place = |child: &Evaluated| (child.cost.madds.millions(), child.held_out.percent());
     let x = Axis::over("Multiply-accumulates of one image (millions)", all.iter().map(|child| place(child).0), 7);
-    let y = Axis::over("Held-out top-1 (%)", all.iter().map(|child| place(child).1), 6);
+    let y = Axis::over("Validation top-1 (%)", all.iter().map(|child| place(child).1), 6);
     let shipped = |index: usize| search.chosen.iter().find(|chosen| chosen.index == index);
     let dot = |index: usize| {
         let child = &all[index];
         let (x, y) = place(child);
         let (params, top1) = (three(child.cost.params as f64 / 1e3), percent(y));
         let text =
-            format!("{}\n{top1} % held-out top-1, {} MAdds, {params} k parameters", child.child, child.cost.madds);
+            format!("{}\n{top1} % validation top-1, {} MAdds, {params} k parameters", child.child, child.cost.madds);
         match shipped(index) {
             Some(chosen) => {
                 let title = format!("{}: {text}; {} % test top-1", chosen.name, percent(chosen.test.percent()));

@@ -154,7 +154,7 @@ fn children(page: &mut String, search: &SearchReport, times: &[ChildTimes]) {
     }
     open_table(page, "The children that ship with calibrated statistics");
     page.push_str(
-        "<th>child</th><th>held-out<br />%</th><th>test<br />%</th><th>MAdds<br />M</th><th>params<br />k</th>\
+        "<th>child</th><th>validation<br />%</th><th>test<br />%</th><th>MAdds<br />M</th><th>params<br />k</th>\
          <th>median<br />ms</th><th>90th pct.<br />ms</th><th class=\"text\">choices</th></tr></thead>\n<tbody>\n",
     );
     for (chosen, evaluated) in search.shipped() {

@@ -22,7 +22,7 @@ pub enum MergeOutcome {
 /// Merges children that were found under a limit and evaluated into the report of a search.
 ///
 /// All of them become evaluated children. The best ships as `found-1`, `found-2` and so on, if it is more accurate on
-/// held-out images than every shipped child within the limit. `found` holds the best first. `test` evaluates the child
+/// validation images than every shipped child within the limit. `found` holds the best first. `test` evaluates the child
 /// that ships, and no other, on the test images. The accuracy predictor does not change.
 ///
 /// # Errors

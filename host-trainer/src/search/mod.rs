@@ -1,4 +1,4 @@
-//! Selection of the children that ship, by their accuracy on held-out images and their cost.
+//! Selection of the children that ship, by their accuracy on validation images and their cost.
 //!
 //! Without a limit (BigNAS, coarse-to-fine architecture selection):
 //!

@@ -13,7 +13,7 @@ pub struct SearchReport {
     /// Indices of the evaluated children that the accuracy predictor was not fitted to. They tell its error.
     #[serde(default)]
     pub kept_from_predictor: Vec<usize>,
-    /// Predicts the held-out accuracy of any child. `None` where too few children were evaluated, and in older files.
+    /// Predicts the validation accuracy of any child. `None` where too few children were evaluated, and in older files.
     #[serde(default)]
     pub accuracy_predictor: Option<AccuracyPredictor>,
     /// The children that ship.

@@ -15,7 +15,7 @@ pub const STEPS_BETWEEN: u64 = 20;
 /// | `epoch/learning_rate` | learning rate of the last step | after each epoch |
 /// | `epoch/images_per_s` | images of the epoch over the seconds of its steps | after each epoch |
 /// | `epoch/waiting_percent` | share of these seconds in which the step waited for images | after each epoch |
-/// | `held_out_top1/NAME` | accuracy of a followed child in percent | after each epoch |
+/// | `held_out_top1/NAME` | accuracy of a probe child in percent | after each epoch |
 #[derive(Debug)]
 pub struct Curves {
     file: EventFile,

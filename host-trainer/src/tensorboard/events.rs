@@ -29,7 +29,9 @@ impl EventFile {
         file.seek(SeekFrom::Start(kept))?;
         let mut events = Self(file);
         if kept == 0 {
-            events.write(0, What::FileVersion(FILE_VERSION.to_owned()))?;
+            // A full disk leaves no file without a content.
+            let begun = events.write(0, What::FileVersion(FILE_VERSION.to_owned()));
+            begun.inspect_err(|_| drop(std::fs::remove_file(path)))?;
         }
         Ok(events)
     }
@@ -46,8 +48,10 @@ impl EventFile {
     fn write(&mut self, step: u64, what: What) -> io::Result<()> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let event = Event { wall_time: now.as_secs_f64(), step: step as i64, what: Some(what) };
-        // At once and unbuffered: it is read while the run goes on.
-        self.0.write_all(&framed(&event.encode_to_vec()))
+        let end = self.0.stream_position()?;
+        // At once and unbuffered: it is read while the run goes on. The part of a record that a full disk takes is of
+        // no use to a reader.
+        self.0.write_all(&framed(&event.encode_to_vec())).inspect_err(|_| drop(self.0.set_len(end)))
     }
 }
 

@@ -168,3 +168,23 @@ fn a_file_without_events_is_begun_again() {
         assert_eq!(scalars(&path)[0].0, 120);
     }
 }
+
+/// A disk that takes no byte. The limit is one of a process: the test runs itself again.
+#[cfg(unix)]
+#[test]
+fn a_full_disk_is_left_without_an_empty_file() {
+    const FILE: &str = "NESTLING_TEST_FULL_DISK";
+    if let Some(path) = std::env::var_os(FILE) {
+        assert!(EventFile::open(Path::new(&path), 0).is_err());
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("events");
+    let limited =
+        "trap '' XFSZ; ulimit -f 0; exec \"$0\" --exact tensorboard::tests::a_full_disk_is_left_without_an_empty_file";
+    let mut child = std::process::Command::new("sh");
+    child.args(["-c", limited]).arg(std::env::current_exe().unwrap()).env(FILE, &path);
+    let output = child.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    assert!(!path.exists());
+}

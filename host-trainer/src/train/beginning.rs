@@ -1,5 +1,5 @@
 use super::{Best, Checkpoint, Optimiser, OptimiserState, TrainConfig, TrainError};
-use crate::data::Dataset;
+use crate::data::{Dataset, LoadedData, SplitRule};
 use crate::model::{Extras, Parameters};
 use nestling_core::image::Preprocessing;
 use nestling_core::space::ValidatedSpace;
@@ -16,6 +16,20 @@ pub struct TrainingData<'a> {
     pub preprocessing: &'a Preprocessing,
     /// The names of the classes, if they have any.
     pub classes: Option<&'a [String]>,
+    /// How the images were divided, if they are files.
+    pub split: Option<SplitRule>,
+}
+
+impl<'a> From<&'a LoadedData> for TrainingData<'a> {
+    fn from(data: &'a LoadedData) -> Self {
+        Self {
+            images: &data.training,
+            held_out: data.held_out.as_ref(),
+            preprocessing: &data.preprocessing,
+            classes: data.labels.as_deref(),
+            split: data.split,
+        }
+    }
 }
 
 impl TrainingData<'_> {
@@ -140,8 +154,13 @@ mod tests {
         let (none, _) = images.split_at(0);
         let preprocessing =
             Preprocessing { means: vec![0.3], standard_deviations: vec![0.4], centre_fraction: 1.0, fit: Fit::Crop };
-        let data =
-            TrainingData { images: &images, held_out: Some(&none), preprocessing: &preprocessing, classes: None };
+        let data = TrainingData {
+            images: &images,
+            held_out: Some(&none),
+            preprocessing: &preprocessing,
+            classes: None,
+            split: None,
+        };
         assert_eq!(data.parts(&config, &space).unwrap_err().code(), "train_none_held_out");
     }
 }

@@ -1,8 +1,10 @@
 use super::{Best, TrainConfig};
-use crate::data::{DataError, check_same_classes};
+use crate::data::{DataError, Shares, SplitRule, check_same_classes};
+use nestling_bundle::DataSplit;
 use nestling_bundle::atomic_file::{WriteError, read_at_most, write_atomically};
 use nestling_core::image::Preprocessing;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -10,12 +12,16 @@ use std::path::{Path, PathBuf};
 /// Most bytes of a file: five times the weights of a billion parameters are more.
 const MAX_BYTES: u64 = 16 << 30;
 
+/// The version of this crate, with the commit of the checkout in a release build; it is `unknown` elsewhere.
+pub const CODE_VERSION: &str =
+    concat!("nestling-train ", env!("CARGO_PKG_VERSION"), ", commit ", env!("NESTLING_COMMIT"));
+
 /// Everything that a run needs to go on as if it had never stopped.
 ///
 /// The file is a safetensors file with flat tensors (`weights`, `momentum`, `average`; `square` if the update rule has
-/// it; `best` if the run has patience) and the configuration, step, CPU and wall seconds as metadata. Each of these
-/// tensors has the elements of the layout; what the method trains beyond them follows under `extra.weights` and so on.
-/// `teacher` and `running` are there where the method has them.
+/// it; `best` if the run has patience) and the configuration, step, CPU and wall seconds and [`CODE_VERSION`] as metadata.
+/// Each of these tensors has the elements of the layout; what the method trains beyond them follows under `extra.weights`
+/// and so on. `teacher` and `running` are there where the method has them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Checkpoint {
     /// The configuration of the run.
@@ -28,6 +34,8 @@ pub struct Checkpoint {
     pub wall_s: f64,
     /// [`Dataset::fingerprint`](crate::data::Dataset::fingerprint) of the training images; none in older files.
     pub images: Option<String>,
+    /// How the images were divided, if they are files; none in older files.
+    pub split: Option<SplitRule>,
     /// The names of the classes, if the images have any; none in older files.
     pub classes: Option<Vec<String>>,
     /// How pixels become input; none in older files.
@@ -109,34 +117,19 @@ impl Checkpoint {
         check_same_classes(self.classes.as_deref(), classes)
     }
 
+    /// How the images were divided, for a bundle; none if their source said it, or it is not known.
+    pub fn data_split(&self) -> Option<DataSplit> {
+        let (SplitRule { seed, shares: Shares { held_out, test } }, training) = (self.split?, self.images.clone()?);
+        Some(DataSplit { seed, held_out, test, training })
+    }
+
     /// Writes the file whole or not at all.
     ///
     /// # Errors
     /// [`CheckpointError::Write`] if the disk does not take it; the older checkpoint stays.
     pub fn write(&self, path: &Path) -> Result<(), CheckpointError> {
         let encode = |error: &dyn std::fmt::Display| CheckpointError::Encode(error.to_string());
-        let config = serde_json::to_string(&self.config).map_err(|error| encode(&error))?;
-        let mut metadata = HashMap::from([
-            ("config".to_owned(), config),
-            ("step".to_owned(), self.step.to_string()),
-            ("cpu_s".to_owned(), self.cpu_s.to_string()),
-            ("wall_s".to_owned(), self.wall_s.to_string()),
-            ("written_by".to_owned(), concat!("nestling-train ", env!("CARGO_PKG_VERSION")).to_owned()),
-        ]);
-        if let Some(preprocessing) = &self.preprocessing {
-            let text = serde_json::to_string(preprocessing).map_err(|error| encode(&error))?;
-            metadata.insert("preprocessing".to_owned(), text);
-        }
-        if let Some(classes) = &self.classes {
-            let text = serde_json::to_string(classes).map_err(|error| encode(&error))?;
-            metadata.insert("classes".to_owned(), text);
-        }
-        if let Some(Best { epoch, accuracy, .. }) = &self.best {
-            metadata.insert("best_epoch".to_owned(), epoch.to_string());
-            metadata.insert("best_accuracy".to_owned(), accuracy.to_string());
-        }
-        metadata.extend(self.from.clone().map(|from| ("from".to_owned(), from)));
-        metadata.extend(self.images.clone().map(|images| ("images".to_owned(), images)));
+        let metadata = self.metadata()?;
         let layout = self.config.validate().map_err(|error| encode(&error))?.layout().len();
         let mut views = Vec::new();
         for (name, values) in self.tensors(layout) {
@@ -166,6 +159,30 @@ impl Checkpoint {
         tensors
     }
 
+    /// Everything but the tensors, by name.
+    fn metadata(&self) -> Result<HashMap<String, String>, CheckpointError> {
+        let mut metadata = HashMap::from([
+            ("config".to_owned(), json(&self.config)?),
+            ("step".to_owned(), self.step.to_string()),
+            ("cpu_s".to_owned(), self.cpu_s.to_string()),
+            ("wall_s".to_owned(), self.wall_s.to_string()),
+            ("written_by".to_owned(), CODE_VERSION.to_owned()),
+        ]);
+        if let Some(Best { epoch, accuracy, .. }) = &self.best {
+            metadata.insert("best_epoch".to_owned(), epoch.to_string());
+            metadata.insert("best_accuracy".to_owned(), accuracy.to_string());
+        }
+        let optional = [
+            ("preprocessing", self.preprocessing.as_ref().map(json).transpose()?),
+            ("split", self.split.as_ref().map(json).transpose()?),
+            ("classes", self.classes.as_ref().map(json).transpose()?),
+            ("from", self.from.clone()),
+            ("images", self.images.clone()),
+        ];
+        metadata.extend(optional.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
+        Ok(metadata)
+    }
+
     /// Reads a file.
     ///
     /// # Errors
@@ -183,6 +200,7 @@ impl Checkpoint {
         let space = config.validate().map_err(|error| fail(error.to_string()))?;
         let preprocessing = json_of(&metadata, "preprocessing").map_err(fail)?;
         let classes = json_of(&metadata, "classes").map_err(fail)?;
+        let split = json_of(&metadata, "split").map_err(fail)?;
         let expected = space.layout().len();
         let extras = config.method.extras(&space).map_err(|error| fail(error.to_string()))?.len();
         let running = config.method.running_values(&space).map_err(|error| fail(error.to_string()))?;
@@ -201,6 +219,7 @@ impl Checkpoint {
             cpu_s: number("cpu_s")?,
             wall_s: number("wall_s")?,
             images: metadata.get("images").cloned(),
+            split,
             classes,
             preprocessing,
             from: metadata.get("from").cloned(),
@@ -228,6 +247,11 @@ fn numbers(tensors: &SafeTensors<'_>, name: &str, expected: usize) -> Result<Vec
         return Err(format!("`{name}` is {:?} {:?}, not F32 [{expected}]", tensor.dtype(), tensor.shape()));
     }
     Ok(bytemuck::pod_collect_to_vec(tensor.data()))
+}
+
+/// A value as JSON.
+fn json<T: Serialize>(value: &T) -> Result<String, CheckpointError> {
+    serde_json::to_string(value).map_err(|error| CheckpointError::Encode(error.to_string()))
 }
 
 /// A value that is stored as JSON, if it is there.

@@ -42,7 +42,7 @@ pub struct TrainConfig {
     pub batch_size: u32,
     /// Processor threads that share a step; each normalises over its own part of the batch. On a GPU always 1.
     pub workers: u32,
-    /// Epochs without a better mean accuracy of the biggest and the smallest followed child after which the run ends; 0
+    /// Epochs without a better mean accuracy of the biggest and the smallest probe child after which the run ends; 0
     /// never ends it early. With a number above 0 the weights of the best epoch ship, the first of equal ones.
     pub patience: u32,
     /// The arithmetic of the steps. Curves, search and bundles are always f32.
@@ -113,7 +113,7 @@ pub struct TrainConfig {
     pub held_out: u32,
     /// Training images that calibrate batch norm for the curves.
     pub probe_calibration: u32,
-    /// Held-out images that each point of the curves is evaluated on.
+    /// Validation images that each point of the curves is evaluated on.
     pub probe_images: u32,
     /// The search space.
     pub space: SearchSpace,
@@ -180,7 +180,7 @@ impl TrainConfig {
         check("epochs", self.epochs > 0, &self.epochs, "at least 1")?;
         check("workers", (1..=256).contains(&self.workers), &self.workers, "between 1 and 256")?;
         let divides = self.batch_size > 0 && self.batch_size.is_multiple_of(self.workers.max(1));
-        check("batch_size", divides, &self.batch_size, "a multiple of the workers")?;
+        check("batch_size", divides, &self.batch_size, "a multiple of `workers`, above 0")?;
         check("learning_rate", self.learning_rate > 0.0, &self.learning_rate, "above 0")?;
         check("warmup_epochs", self.warmup_epochs >= 0.0, &self.warmup_epochs, "0 or more")?;
         check("decay_until", self.decay_until > 0.0 && self.decay_until <= 1.0, &self.decay_until, "above 0, up to 1")?;
@@ -210,7 +210,7 @@ impl TrainConfig {
         let space = self.space.clone().validated().map_err(|error| TrainError::Config {
             key: "space",
             given: error.to_string(),
-            rule: "mend the space",
+            rule: "a space that can be built",
         })?;
         let check_children = |key, children: &[Child]| {
             let strange = children.iter().find_map(|child| space.lower(child).err());

@@ -29,7 +29,7 @@ pub struct EpochReport {
     /// Share of the steps' time in which they waited for images; 0 in older logs.
     #[serde(default)]
     pub waiting_share: f64,
-    /// Accuracy of the followed children.
+    /// Accuracy of the probe children.
     pub probes: Vec<Probe>,
     /// The use of the GPU by the steps; nothing on a processor.
     #[serde(default, skip_serializing_if = "Option::is_none")]

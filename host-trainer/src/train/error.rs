@@ -8,7 +8,7 @@ use nestling_core::space::SpaceError;
 #[non_exhaustive]
 pub enum TrainError {
     /// A hyper-parameter is impossible.
-    #[error("training configuration: `{key}` is {given}; {rule}")]
+    #[error("training configuration: `{key}` is {given}; it must be {rule}")]
     Config {
         /// The key.
         key: &'static str,
@@ -43,7 +43,7 @@ pub enum TrainError {
     #[error(transparent)]
     Data(#[from] DataError),
     /// There is no whole batch of images.
-    #[error("{images} training images are fewer than one batch of {batch}; lower `batch_size` or `held_out`")]
+    #[error("{images} training images are fewer than one batch of {batch}; lower `batch_size`, or give more images")]
     TooFewImages {
         /// Images after holding out.
         images: usize,
@@ -52,8 +52,8 @@ pub enum TrainError {
     },
     /// No image is held out.
     #[error(
-        "no image is held out to choose children with: a class of a few pictures gives none. Give more pictures, or say \
-         which are held out (a folder `val`, or the column `split` of a list)"
+        "there is no validation image: a class of a few pictures gives none. Give more pictures, or say which of them \
+         validate (a folder `val`, or the column `split` of a list)"
     )]
     NoneHeldOut,
     /// A child cannot be calibrated or evaluated for the curves.

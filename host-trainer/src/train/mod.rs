@@ -48,7 +48,7 @@ mod trainer;
 mod workers;
 
 pub use beginning::{Beginning, TrainingData};
-pub use checkpoint::{Checkpoint, CheckpointError};
+pub use checkpoint::{CODE_VERSION, Checkpoint, CheckpointError};
 pub use config::{Balance, Regularise, TrainConfig};
 pub use distillation::Distillation;
 pub use epoch_report::{EpochReport, TrainSummary};

@@ -20,7 +20,7 @@ impl Best {
     }
 }
 
-/// Mean accuracy in percent of the biggest and the smallest followed child on held-out images: what an epoch is judged
+/// Mean accuracy in percent of the biggest and the smallest probe child on validation images: what an epoch is judged
 /// by. A supernet is worth as much as both ends of its range.
 pub fn mean_accuracy(probes: &[Probe]) -> f64 {
     let ends = [probes.first(), probes.last()].map(|probe| probe.map_or(0.0, |probe| probe.held_out.percent()));

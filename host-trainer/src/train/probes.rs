@@ -18,11 +18,11 @@ pub struct Probe {
     pub name: String,
     /// The child.
     pub child: Child,
-    /// Right answers on held-out images, with the averaged weights.
+    /// Right answers on validation images, with the averaged weights.
     pub held_out: Top1,
 }
 
-/// The children that are followed, and where their batch-norm statistics come from.
+/// The probe children, and where their batch-norm statistics come from.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Followed<'a> {
     pub space: &'a ValidatedSpace,
@@ -32,7 +32,7 @@ pub(super) struct Followed<'a> {
     pub progress: &'a MethodProgress,
 }
 
-/// Evaluates the followed children. Those without statistics of their own are calibrated.
+/// Evaluates the probe children. Those without statistics of their own are calibrated.
 pub(super) fn probe(
     Followed { space, method, only, progress }: Followed<'_>,
     weights: &Parameters,
@@ -55,8 +55,7 @@ pub(super) fn probe(
         .collect()
 }
 
-/// The children that the curves of a run follow, from the smallest to the biggest, each once: a space of one child has its
-/// `biggest` alone.
+/// The probe children of a run, from the smallest to the biggest, each once: a space of one child has its `biggest` alone.
 pub fn followed(space: &ValidatedSpace, method: Method) -> Vec<(&'static str, Child)> {
     let middle = method.middle(space).unwrap_or_else(|| middle(space));
     let (smallest, biggest) = (space.smallest(), space.biggest());

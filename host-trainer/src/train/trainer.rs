@@ -7,7 +7,7 @@ use super::{
     OptimiserState, RateSchedule, StepReport, Teacher, TrainConfig, TrainError, TrainSummary, TrainingData, UpdateRule,
     Workers, learning_rate, mean_accuracy, resume,
 };
-use crate::data::Dataset;
+use crate::data::{Dataset, SplitRule};
 use crate::model::{Extras, Parameters, Resizer, values_of};
 use nestling_core::image::Preprocessing;
 use nestling_core::space::ValidatedSpace;
@@ -37,6 +37,8 @@ pub struct Trainer {
     preprocessing: Preprocessing,
     /// Where the first weights came from.
     from: Option<String>,
+    /// How the images were divided.
+    split: Option<SplitRule>,
     /// The names of the classes.
     classes: Option<Vec<String>>,
     best: Option<Best>,
@@ -92,6 +94,7 @@ impl Trainer {
             images: fingerprint,
             preprocessing: data.preprocessing.clone(),
             from: beginning.source(),
+            split: data.split,
             classes: data.classes.map(<[String]>::to_vec),
             best,
             changes,
@@ -315,6 +318,7 @@ impl Trainer {
             cpu_s,
             wall_s,
             images: Some(self.images.clone()),
+            split: self.split,
             classes: self.classes.clone(),
             preprocessing: Some(self.preprocessing.clone()),
             from: self.from.clone(),

@@ -136,5 +136,5 @@ fn add_bundle(experiment: &Experiment, document: &mut Value) -> Result<()> {
     document["images"] = json!(classes.iter().map(count).sum::<f64>() as u64);
     document["classes"] = json!(classes.len());
     let mut made = experiment.on_run("report", Training::Supernet, 1);
-    process::run(made.args(["--output", &report]))
+    process::run(made.args(["--output", &report, "--replace"]))
 }

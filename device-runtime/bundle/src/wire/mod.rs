@@ -4,6 +4,7 @@
 //! ```text
 //! codes                                  numbers of enumerations
 //! space, child, table, predictor, images the structures, encoded with postcard; frozen since format 5
+//! split                                  a structure that was added to format 6
 //! v5                                     the manifest of format 5: all structures in one
 //! v6                                     the manifest of formats 6 and 7: numbered fields, each with its length
 //! golden                                 the section of golden pictures
@@ -18,6 +19,7 @@ pub(crate) mod golden;
 mod images;
 mod predictor;
 mod space;
+mod split;
 mod table;
 pub(crate) mod v5;
 pub(crate) mod v6;
@@ -27,6 +29,7 @@ pub(crate) use codes::Coded;
 pub(crate) use images::{Images, Preprocessing};
 pub(crate) use predictor::Predictor;
 pub(crate) use space::Space;
+pub(crate) use split::Split;
 pub(crate) use table::Table;
 
 use crate::{BundleError, Manifest};

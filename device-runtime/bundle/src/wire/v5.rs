@@ -42,6 +42,7 @@ impl TryFrom<Wire> for Manifest {
             weight_storage: WeightStorage::from_code(wire.weight_storage)?,
             accuracy_predictor: wire.accuracy_predictor.map(Into::into),
             images: wire.images.map(TryInto::try_into).transpose()?,
+            split: None,
         })
     }
 }

@@ -1,7 +1,7 @@
 //! The manifest of formats 6 and 7: numbered fields. Each is its number (u32), its length in bytes (u32) and its bytes,
 //! one value in postcard. Numbers rise; a reader skips those that it does not know.
 
-use super::{ChildEntry, Coded, Images, Predictor, Preprocessing, Space, Table, Trained, to_bytes};
+use super::{ChildEntry, Coded, Images, Predictor, Preprocessing, Space, Split, Table, Trained, to_bytes};
 use crate::{BundleError, Manifest};
 use nestling_core::image::Fit;
 use nestling_core::weights::WeightStorage;
@@ -24,8 +24,10 @@ const ACCURACY_PREDICTOR: Field = Field(10, "accuracy predictor");
 const IMAGES: Field = Field(11, "images");
 /// In format 7 only: a reader that overlooks it would read other pixels.
 const FIT: Field = Field(12, "fit");
+/// A reader that overlooks it only asks how the pictures were divided.
+const SPLIT: Field = Field(13, "data split");
 /// Fields up to this are known here.
-const LAST_KNOWN: u32 = FIT.0;
+const LAST_KNOWN: u32 = SPLIT.0;
 
 /// The manifest that the section holds.
 pub(super) fn decode(format: u32, section: &[u8]) -> Result<Manifest, BundleError> {
@@ -47,6 +49,7 @@ pub(super) fn decode(format: u32, section: &[u8]) -> Result<Manifest, BundleErro
         weight_storage: WeightStorage::from_code(fields.require(WEIGHT_STORAGE)?)?,
         accuracy_predictor: fields.find::<Predictor>(ACCURACY_PREDICTOR)?.map(Into::into),
         images: fields.find::<Images>(IMAGES)?.map(TryInto::try_into).transpose()?,
+        split: fields.find::<Split>(SPLIT)?.map(Into::into),
     })
 }
 
@@ -72,6 +75,7 @@ pub(crate) fn encode(manifest: &Manifest, unknown: &[(u32, &[u8])]) -> Result<Ve
         weight_storage,
         accuracy_predictor,
         images,
+        split,
     } = manifest;
     let children: Vec<ChildEntry> = children.iter().map(ChildEntry::from).collect();
     let tables: Vec<Table> = latency_tables.iter().map(Table::from).collect();
@@ -102,6 +106,9 @@ pub(crate) fn encode(manifest: &Manifest, unknown: &[(u32, &[u8])]) -> Result<Ve
     // Crop is what older readers do.
     if preprocessing.fit != Fit::Crop {
         push(FIT.0, &to_bytes(&preprocessing.fit.code())?)?;
+    }
+    if let Some(split) = split {
+        push(SPLIT.0, &to_bytes(&Split::from(split))?)?;
     }
     unknown.iter().try_for_each(|(number, bytes)| push(*number, bytes))?;
     Ok(section)

@@ -92,6 +92,7 @@ pub fn bundle_bytes_as(weight_storage: WeightStorage) -> Vec<u8> {
         weight_storage,
         accuracy_predictor: None,
         images: None,
+        split: None,
         space: space.definition().clone(),
     };
     let mut all = Vec::new();

@@ -31,6 +31,7 @@ fn bundle() -> Bundle {
     let manifest = Manifest {
         accuracy_predictor: None,
         images: None,
+        split: None,
         name: HOSTILE.to_owned(),
         provenance: HOSTILE.to_owned(),
         preprocessing: Preprocessing {

@@ -362,6 +362,7 @@ mod tests {
             weight_storage,
             accuracy_predictor: None,
             images: None,
+            split: None,
             space: space.definition().clone(),
         };
         let weights: Vec<f32> = (0..space.layout().len()).map(|index| (index as f32).sin() / 3.0).collect();

@@ -117,6 +117,8 @@ struct State {
     index: SquareIndex,
     /// When they were last written.
     saved: Instant,
+    /// Squares that the index on the disk counts.
+    recorded: u32,
 }
 
 struct Work<'a> {
@@ -160,7 +162,8 @@ impl<'a> Work<'a> {
             }
         }
         let (next_place, has_lost) = (AtomicUsize::new(index.count as usize), !files.is_empty());
-        let state = Mutex::new(State { known, index, saved: Instant::now() });
+        let recorded = index.count;
+        let state = Mutex::new(State { known, index, saved: Instant::now(), recorded });
         Ok(Self { source, paths, form: options.form, file, todo, has_lost, state, next_place })
     }
 
@@ -195,10 +198,22 @@ impl<'a> Work<'a> {
         let outcome: Result<(), DataError> = outcomes.into_iter().collect();
         // Finished work is worth keeping, whatever happened after it.
         let saved = self.save(&mut self.state());
+        let outcome = outcome.and(saved);
         if let (Err(_), Some(file)) = (&outcome, &self.file) {
-            let _ = file.cut(self.state().index.count);
+            self.drop_unrecorded(file);
         }
-        outcome.and(saved)
+        outcome
+    }
+
+    /// Gives the room back of squares that no index on the disk knows, and of a file that holds no other.
+    fn drop_unrecorded(&self, file: &PlacedFile) {
+        let state = self.state();
+        let path = self.paths.pixels(state.index.generation);
+        // Best effort: the first error is the one to report.
+        let _ = file.cut(state.recorded);
+        if state.recorded == 0 && path.symlink_metadata().is_ok_and(|found| found.is_file()) {
+            let _ = std::fs::remove_file(&path);
+        }
     }
 
     /// Opens one file.
@@ -270,6 +285,7 @@ impl<'a> Work<'a> {
         state.index.count = places.map(|(place, _)| place + 1).max().unwrap_or(0);
         let write = |error: nestling_bundle::atomic_file::WriteError| DataError::from(error);
         index::write(&self.paths.squares(), &state.index).map_err(write)?;
+        state.recorded = state.index.count;
         index::write(&self.paths.known(), &state.known).map_err(write)?;
         state.saved = Instant::now();
         Ok(())
@@ -285,7 +301,9 @@ impl<'a> Work<'a> {
             let kept = used.iter().filter(|content| state.index.squares[*content].place.is_some()).count() as u32;
             let unused = state.index.count - kept;
             if unused > MIN_UNUSED.max(kept) {
-                *file = compact(file, self.paths, &mut state.index, &used, self.form.bytes())?;
+                let path = self.paths.pixels(state.index.generation + 1);
+                let smaller = compact(file, self.paths, &mut state.index, &used, self.form.bytes());
+                *file = smaller.inspect_err(|_| drop(std::fs::remove_file(path)))?;
             }
         }
         Ok((state.known, state.index, stored))

@@ -74,7 +74,9 @@ pub enum DataError {
         value: u8,
     },
     /// No image would be left to train on.
-    #[error("{images} training images leave none after {held_out} are held out; lower `held_out` or take more images")]
+    #[error(
+        "{images} training images leave none to train on after {held_out} for validation; lower `held_out`, or give more images"
+    )]
     TooFewImages {
         /// Images of the data set.
         images: usize,
@@ -158,7 +160,7 @@ pub enum DataError {
         classes: usize,
     },
     /// There are faults, and none is accepted.
-    #[error("{count} of {files} files cannot be used, and every one must be: {}", listed(.first))]
+    #[error("faults in {count} of {files} files, and none is accepted: {}", listed(.first))]
     Faults {
         /// Files with a fault.
         count: usize,

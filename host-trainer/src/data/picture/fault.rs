@@ -28,11 +28,14 @@ pub enum FaultKind {
     OtherFile,
     /// It looks like another picture. It is used, and belongs to the same part.
     NearDuplicate,
+    /// It is an archive of pictures, and ends too early. The pictures before its end are used.
+    TruncatedArchive,
 }
 
 impl FaultKind {
-    /// Whether a file with this fault is left out although its name says that it is a picture.
-    pub fn is_loss(self) -> bool {
+    /// Whether a strict load refuses a file with this fault: one that is left out although its name says that it is a
+    /// picture, one whose name and contents contradict each other, or an archive that lacks pictures.
+    pub fn is_refused_strictly(self) -> bool {
         match self {
             Self::Unreadable
             | Self::Empty
@@ -41,8 +44,10 @@ impl FaultKind {
             | Self::Damaged
             | Self::Size
             | Self::Duplicate
-            | Self::Conflict => true,
-            Self::WronglyNamed | Self::OtherFile | Self::NearDuplicate => false,
+            | Self::Conflict
+            | Self::WronglyNamed
+            | Self::TruncatedArchive => true,
+            Self::OtherFile | Self::NearDuplicate => false,
         }
     }
 }
@@ -61,6 +66,7 @@ impl fmt::Display for FaultKind {
             Self::WronglyNamed => "wrongly named, but used",
             Self::OtherFile => "no picture by name or contents",
             Self::NearDuplicate => "near-duplicate, but used",
+            Self::TruncatedArchive => "truncated archive",
         })
     }
 }

@@ -7,7 +7,7 @@ pub use report::{ClassCount, ScanReport, UsedPicture, write_report};
 
 use crate::data::dataset::Part;
 use crate::data::picture::{ChannelSums, ContentHash, Fault, FaultKind, Thumbnail};
-use crate::data::source::Source;
+use crate::data::source::{Source, Truncated};
 use alike::{Groups, alike};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -65,7 +65,7 @@ pub struct ScanFault {
 pub struct Scan {
     /// The pictures that are used, in the source's order.
     pub pictures: Vec<ScannedPicture>,
-    /// Remarks on files, in the source's order.
+    /// Remarks on files: first archives, then pictures in the source's order.
     pub faults: Vec<ScanFault>,
     /// Names of pictures with the same bytes, in groups.
     pub duplicates: Vec<Vec<String>>,
@@ -97,6 +97,11 @@ impl Scan {
         join_named(source, &pictures, &mut groups);
         faults.sort_by_key(|(entry, fault)| (*entry, fault.kind));
         let fault = |(entry, Fault { kind, reason })| ScanFault { path: name(entry), kind, reason };
+        let archives = source.truncated().iter().map(|Truncated { name, reason }| ScanFault {
+            path: name.clone(),
+            kind: FaultKind::TruncatedArchive,
+            reason: reason.clone(),
+        });
         let pictures = pictures.into_iter().enumerate().map(|(at, (entry, content, facts))| ScannedPicture {
             entry,
             content,
@@ -105,7 +110,7 @@ impl Scan {
         });
         Self {
             pictures: pictures.collect(),
-            faults: faults.into_iter().map(fault).collect(),
+            faults: archives.chain(faults.into_iter().map(fault)).collect(),
             duplicates: copies.groups.iter().map(|set| set.iter().map(|&entry| name(entry)).collect()).collect(),
             near_duplicates,
         }

@@ -40,7 +40,7 @@ pub struct ClassCount {
     pub class: String,
     /// To train on.
     pub training: usize,
-    /// To choose with.
+    /// To validate with.
     pub held_out: usize,
     /// To test with.
     pub test: usize,
@@ -105,12 +105,12 @@ impl ScanReport {
         }
     }
 
-    /// Accepts no file that seems to be a picture and cannot be used.
+    /// Accepts no file that seems to be a picture and cannot be used, or whose name or end is wrong.
     ///
     /// # Errors
     /// [`DataError::Faults`] if there is one.
     pub fn check_strictly(&self) -> Result<(), DataError> {
-        let losses = self.faults.iter().filter(|fault| fault.kind.is_loss());
+        let losses = self.faults.iter().filter(|fault| fault.kind.is_refused_strictly());
         let first: Vec<String> = losses.map(|fault| format!("{} ({})", fault.path, fault.reason)).collect();
         if first.is_empty() {
             return Ok(());
@@ -124,7 +124,7 @@ impl ScanReport {
         let remarks = if remarks.is_empty() { String::new() } else { format!(" ({})", remarks.join(", ")) };
         let total = |count: fn(&ClassCount) -> usize| self.classes.iter().map(count).sum::<usize>();
         format!(
-            "{} of {} files are used{remarks}: {} to train on, {} to choose with, {} to test with, in {} classes",
+            "{} of {} files are used{remarks}: {} to train on, {} to validate with, {} to test with, in {} classes",
             self.pictures,
             self.files,
             total(|class| class.training),

@@ -2,7 +2,7 @@
 
 use super::Entry;
 use super::files::Files;
-use super::names::{is_hidden, natural_order, path_text, text};
+use super::names::{counted, is_hidden, natural_order, path_text, text};
 use crate::data::dataset::{DataError, Part};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -87,7 +87,11 @@ impl Folder {
 
     fn note_strays(&mut self, path: &Path, count: usize) {
         if count > 0 {
-            self.files.notes.push(format!("{count} files in {} belong to no class, and are left out", path.display()));
+            self.files.notes.push(format!(
+                "not used: {} in {}, outside the folders of the classes",
+                counted(count, "file"),
+                path.display()
+            ));
         }
     }
 }
@@ -155,7 +159,7 @@ mod tests {
         let expected = [("2/b9.jpg", "2"), ("2/b10.jpg", "2"), ("2/deep/er/c.png", "2"), ("10/a.png", "10")];
         assert_eq!(listed(folder.path()), expected.map(|(name, class)| entry(name, class, None)));
         let source = open(folder.path()).unwrap();
-        assert!(source.notes.len() == 1 && source.notes[0].contains("1 files in"), "{:?}", source.notes);
+        assert!(source.notes.len() == 1 && source.notes[0].contains("not used: 1 file in"), "{:?}", source.notes);
         assert_eq!(source.read(3, 4).unwrap(), b"10/a");
     }
 

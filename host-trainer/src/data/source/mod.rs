@@ -6,7 +6,7 @@ mod manifest;
 mod names;
 mod shards;
 
-pub use names::natural_order;
+pub use names::{counted, natural_order};
 
 use crate::data::dataset::{DataError, Part};
 use std::fmt;
@@ -47,6 +47,15 @@ pub struct Stamp {
     pub offset: u64,
 }
 
+/// A file that holds many pictures and lacks some of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Truncated {
+    /// Its name in the source.
+    pub name: String,
+    /// Its fault, with the number of pictures that were read.
+    pub reason: String,
+}
+
 /// Labelled pictures.
 pub trait Source: fmt::Debug + Send + Sync {
     /// The kind of source, for people.
@@ -57,6 +66,11 @@ pub trait Source: fmt::Debug + Send + Sync {
 
     /// Remarks on what was left out, for people.
     fn notes(&self) -> &[String];
+
+    /// Files of many pictures that end too early; their first pictures are entries.
+    fn truncated(&self) -> &[Truncated] {
+        &[]
+    }
 
     /// The bytes of a picture, at most `limit` of them.
     ///

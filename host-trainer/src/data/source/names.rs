@@ -33,6 +33,17 @@ pub(super) fn path_text(path: &Path) -> String {
     parts.join("/")
 }
 
+/// A number with its noun: `1 file`, `3 files`.
+///
+/// ```
+/// use nestling_train::data::counted;
+/// assert_eq!([0, 1, 2].map(|count| counted(count, "file")), ["0 files", "1 file", "2 files"]);
+/// ```
+pub fn counted(count: usize, noun: &str) -> String {
+    let ending = if count == 1 { "" } else { "s" };
+    format!("{count} {noun}{ending}")
+}
+
 /// The order in which people count: `2` before `10`.
 ///
 /// ```

@@ -1,13 +1,15 @@
 //! Tar files of samples, as webdataset has them: files of one sample have the same name up to the first dot.
 
-use super::names::{is_hidden, natural_order, path_text, text};
-use super::{Entry, Source, Stamp, stamp_of};
+use super::names::{counted, is_hidden, natural_order, path_text, text};
+use super::{Entry, Source, Stamp, Truncated, stamp_of};
 use crate::data::dataset::{DataError, Part};
 use serde_json::Value;
+use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 /// Most bytes of a label.
 const MAX_LABEL: u64 = 1 << 20;
@@ -22,6 +24,7 @@ pub(super) struct Shards {
     /// File, first byte and number of bytes of each picture.
     places: Vec<(usize, u64, u64)>,
     notes: Vec<String>,
+    truncated: Vec<Truncated>,
     /// Names of all samples.
     names: BTreeSet<String>,
 }
@@ -68,6 +71,7 @@ impl Shards {
             entries: Vec::new(),
             places: Vec::new(),
             notes: Vec::new(),
+            truncated: Vec::new(),
             names: BTreeSet::new(),
         };
         for (file, part) in files {
@@ -88,35 +92,65 @@ impl Shards {
     fn read_file(&mut self, name: &str, part: Option<Part>) -> Result<(), DataError> {
         let path = self.files[self.files.len() - 1].clone();
         let listing = |source| DataError::Listing { path: path.clone(), source };
-        let mut archive = tar::Archive::new(BufReader::new(File::open(&path).map_err(listing)?));
-        let fault = |key: &str, problem: String| DataError::List {
-            path: path.clone(),
-            place: format!("sample {key}"),
-            problem,
-        };
-        let (mut sample, mut unlabelled) = (Sample::default(), 0);
+        let file = Watched::open(&path).map_err(listing)?;
+        let (length, has_ended) = (file.length, file.has_ended.clone());
+        let mut archive = tar::Archive::new(file);
+        let (before, mut sample, mut unlabelled, mut is_cut) = (self.entries.len(), Sample::default(), 0, false);
         for member in archive.entries_with_seek().map_err(listing)? {
-            let mut member = member.map_err(listing)?;
+            let mut member = match member {
+                Err(_) if has_ended.get() => break,
+                member => member.map_err(listing)?,
+            };
             let member_path = member.path().map_err(listing)?.into_owned();
             if !member.header().entry_type().is_file() || is_hidden(member_path.file_name().unwrap_or_default()) {
                 continue;
             }
             let (stem, ending) = key(&member_path);
             if stem != sample.key {
-                unlabelled += u64::from(!self.add(name, part, std::mem::take(&mut sample)));
-                if !self.names.insert(format!("{name}/{stem}")) {
-                    let problem = "its files do not lie side by side; sort the files of the archive by name".to_owned();
-                    return Err(fault(&stem, problem));
-                }
+                unlabelled += usize::from(!self.add(name, part, std::mem::take(&mut sample)));
+                self.begin(name, &stem)?;
                 sample.key = stem;
             }
-            read_member(&mut member, &ending, &mut sample).map_err(|problem| fault(&sample.key, problem))?;
+            is_cut = member.raw_file_position().checked_add(member.size()).is_none_or(|end| end > length);
+            if is_cut {
+                break;
+            }
+            read_member(&mut member, &ending, &mut sample).map_err(|problem| self.fault(&sample.key, problem))?;
         }
-        unlabelled += u64::from(!self.add(name, part, sample));
+        // A sample without its end may lack its label: it is no fault of its own.
+        let (key, is_whole) = (sample.key.clone(), self.add(name, part, sample));
+        let is_truncated = is_cut || has_ended.get();
+        unlabelled += usize::from(!is_whole && !is_truncated);
+        if is_truncated {
+            self.add_truncated(name, is_cut.then_some(key), self.entries.len() - before);
+        }
         if unlabelled > 0 {
-            self.notes.push(format!("{unlabelled} samples of {name} have no label, and are left out"));
+            self.notes.push(format!("not used: {} of {name} without a label", counted(unlabelled, "sample")));
         }
         Ok(())
+    }
+
+    /// A fault of a sample in the last file.
+    fn fault(&self, key: &str, problem: String) -> DataError {
+        let path = self.files[self.files.len() - 1].clone();
+        DataError::List { path, place: format!("sample {key}"), problem }
+    }
+
+    /// Keeps the name of a sample, which must be new.
+    fn begin(&mut self, file: &str, key: &str) -> Result<(), DataError> {
+        if self.names.insert(format!("{file}/{key}")) {
+            return Ok(());
+        }
+        let problem = "its files do not lie side by side; sort the files of the archive by name".to_owned();
+        Err(self.fault(key, problem))
+    }
+
+    /// Keeps that a file ends within the sample `key`, or between samples.
+    fn add_truncated(&mut self, name: &str, key: Option<String>, pictures: usize) {
+        let place =
+            key.map_or_else(|| "without the end of a tar file".to_owned(), |key| format!("within sample {key}"));
+        let reason = format!("it ends {place}: {} read, others may be missing", counted(pictures, "picture"));
+        self.truncated.push(Truncated { name: name.to_owned(), reason });
     }
 
     /// Adds a sample. False if its picture has no label.
@@ -126,6 +160,35 @@ impl Shards {
         self.entries.push(Entry { name: format!("{file}/{}", sample.key), class, part, group: sample.group });
         self.places.push((self.files.len() - 1, offset, size));
         true
+    }
+}
+
+/// A file that remembers whether more was asked for than it holds.
+struct Watched {
+    file: BufReader<File>,
+    /// Bytes.
+    length: u64,
+    has_ended: Rc<Cell<bool>>,
+}
+
+impl Watched {
+    fn open(path: &Path) -> io::Result<Self> {
+        let file = File::open(path)?;
+        Ok(Self { length: file.metadata()?.len(), file: BufReader::new(file), has_ended: Rc::default() })
+    }
+}
+
+impl Read for Watched {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        let count = self.file.read(bytes)?;
+        self.has_ended.set(self.has_ended.get() || count == 0 && !bytes.is_empty());
+        Ok(count)
+    }
+}
+
+impl Seek for Watched {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.file.seek(to)
     }
 }
 
@@ -203,6 +266,10 @@ impl Source for Shards {
         &self.notes
     }
 
+    fn truncated(&self) -> &[Truncated] {
+        &self.truncated
+    }
+
     fn read(&self, index: usize, limit: u64) -> io::Result<Vec<u8>> {
         let (file, offset, size) = self.places[index];
         let mut file = File::open(&self.files[file])?;
@@ -267,7 +334,7 @@ mod tests {
         let bytes: Vec<Vec<u8>> = (0..3).map(|at| shards.read(at, 100).unwrap()).collect();
         assert_eq!(bytes, [&b"first picture"[..], b"second", b"third"]);
         assert_ne!(shards.stamp(0).unwrap(), shards.stamp(1).unwrap());
-        assert_eq!(shards.notes, ["1 samples of data-2.tar have no label, and are left out"]);
+        assert_eq!(shards.notes, ["not used: 1 sample of data-2.tar without a label"]);
         std::fs::create_dir(folder.path().join("cats")).unwrap();
         assert!(Shards::find(folder.path()).unwrap().is_empty(), "class folders, and the archive of them");
         assert_eq!(open(&first).unwrap().entries[0].name, "data-2.tar/a/001");
@@ -283,6 +350,33 @@ mod tests {
             let parts: Vec<Option<Part>> = open(folder.path()).unwrap().entries.iter().map(|one| one.part).collect();
             assert!(parts.contains(&Some(Part::Training)) && parts.contains(&Some(Part::HeldOut)), "{names:?}");
         }
+    }
+
+    #[test]
+    fn an_archive_that_was_cut_anywhere_gives_its_whole_samples_and_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.tar");
+        let picture = [7; 700];
+        let names: Vec<[String; 2]> = (0..4).map(|at| [format!("{at}.cls"), format!("{at}.jpg")]).collect();
+        let members: Vec<(&str, &[u8])> =
+            names.iter().flat_map(|[cls, jpg]| [(&**cls, b"1".as_slice()), (&**jpg, &picture)]).collect();
+        write_tar(&path, &members);
+        let whole = std::fs::read(&path).unwrap();
+        assert!(open(&path).unwrap().truncated.is_empty());
+        // Header and label, header and picture: 1024 and 1536 bytes a sample.
+        for length in (1024 + 512 + 700..whole.len() - 1024).step_by(37).chain([2560, 5120, 4 * 2560]) {
+            std::fs::write(&path, &whole[..length]).unwrap();
+            let shards = open(&path).unwrap();
+            let count = (length + 324) / 2560;
+            assert_eq!(shards.entries.len(), count, "{length}");
+            assert!((0..count).all(|at| shards.read(at, 1000).unwrap() == picture), "{length}");
+            let [fault] = &shards.truncated[..] else { panic!("{length}: {:?}", shards.truncated) };
+            assert!(fault.name == "a.tar" && fault.reason.contains(&format!(": {count} picture")), "{fault:?}");
+            assert!(shards.notes.is_empty(), "{length}: {:?}", shards.notes);
+        }
+        // One zero block is an end, too.
+        std::fs::write(&path, &whole[..4 * 2560 + 512]).unwrap();
+        assert!(open(&path).unwrap().truncated.is_empty());
     }
 
     #[test]

@@ -1,5 +1,9 @@
+#[path = "../../../../device-runtime/pictures/src/picture/tests/flat_jpeg.rs"]
+mod flat_jpeg;
+
 use super::*;
 use crate::data::{FaultKind, scan};
+use flat_jpeg::flat_jpeg;
 use image::codecs::png::PngEncoder;
 use image::{ExtendedColorType, ImageEncoder};
 use std::collections::BTreeMap;
@@ -22,21 +26,6 @@ fn cmyk_jpeg() -> Vec<u8> {
         b"\xff\xda\0\x0e\x04\x01\0\x02\0\x03\0\x04\0\0\x3f\0\0\xff\xd9".to_vec(),
     ]
     .concat()
-}
-
-/// A grey JPEG of 200 megapixels in six bits a block: an encoder would take seconds.
-fn flat_jpeg((width, height): (u16, u16)) -> Vec<u8> {
-    let mut file = encode(image::GrayImage::from_pixel(8, 8, image::Luma([128])), ImageFormat::Jpeg);
-    // One byte of data and the end marker.
-    file.truncate(file.len() - 3);
-    let frame = file.windows(2).position(|pair| pair == [0xff, 0xc0]).unwrap();
-    file[frame + 5..frame + 7].copy_from_slice(&height.to_be_bytes());
-    file[frame + 7..frame + 9].copy_from_slice(&width.to_be_bytes());
-    // Two bits for "the same mean" and four for "nothing else", as the standard's tables have them.
-    let blocks = usize::from(width).div_ceil(8) * usize::from(height).div_ceil(8);
-    file.extend([0x28, 0xa2, 0x8a].repeat(blocks.div_ceil(4)));
-    file.extend([0xff, 0xd9]);
-    file
 }
 
 /// A small file that says that it holds a million pixels a side.
@@ -70,7 +59,7 @@ fn faulty() -> Place {
         .write("b/deep.png", &raw_png(&sixteen, (8, 8), ExtendedColorType::L16))
         .write("c/alpha.png", &raw_png(&alpha, (8, 8), ExtendedColorType::Rgba8))
         .write("c/long.png", &encode(pattern(20_000, 40, 5), ImageFormat::Png))
-        .write("c/huge.jpg", &flat_jpeg((16_320, 12_240)))
+        .write("c/huge.jpg", &flat_jpeg(16_320, 12_240))
         .write("c/harmful.png", &harmful_png())
         .write("c/dot.png", &encode(pattern(1, 1, 5), ImageFormat::Png))
         .write("c/copy.png", &std::fs::read(place.data().join("c/0.png")).unwrap())
@@ -132,10 +121,42 @@ fn the_same_pictures_are_used_every_time_and_none_is_accepted_strictly() {
         error.to_string().contains("a/empty.png (it is an empty file") && error.to_string().contains(" more"),
         "{error}"
     );
-    // A remark stops nobody.
+    // A file that is no picture stops nobody; a picture with the name of another format does.
     let place = Place::with_classes(4);
-    place.write("a/renamed.png", &encode(pattern(64, 64, 99), ImageFormat::Jpeg)).write("a/notes.txt", b"in May");
+    place.write("a/notes.txt", b"in May");
     assert!(load(&place.request().strict(true), &()).is_ok());
+    place.write("a/renamed.png", &encode(pattern(64, 64, 99), ImageFormat::Jpeg));
+    assert!(load(&place.request(), &()).is_ok());
+    let error = load(&place.request().strict(true), &()).unwrap_err().to_string();
+    assert!(error.contains("a/renamed.png (it is a JPEG file, and its name ends in .png)"), "{error}");
+}
+
+#[test]
+fn a_truncated_archive_is_listed_and_refused_strictly() {
+    let place = Place::new();
+    std::fs::create_dir_all(place.data()).unwrap();
+    let path = place.data().join("pictures.tar");
+    let mut archive = tar::Builder::new(Vec::new());
+    for number in 0..12 {
+        let picture = encode(pattern(40, 30, number), ImageFormat::Png);
+        for (name, bytes) in
+            [(format!("{number}.cls"), vec![b'a' + number as u8 % 2]), (format!("{number}.png"), picture)]
+        {
+            let mut header = tar::Header::new_gnu();
+            header.set_size(bytes.len() as u64);
+            archive.append_data(&mut header, name, &bytes[..]).unwrap();
+        }
+    }
+    let whole = archive.into_inner().unwrap();
+    std::fs::write(&path, &whole).unwrap();
+    assert!(load(&place.request().strict(true), &()).is_ok());
+    std::fs::write(&path, &whole[..whole.len() - 1024 - 600]).unwrap();
+    let report = scan(&place.data(), &place.request(), &()).unwrap();
+    let [fault] = report.faults.as_slice() else { panic!("{:?}", report.faults) };
+    assert_eq!((&*fault.path, fault.kind, report.pictures), ("pictures.tar", FaultKind::TruncatedArchive, 11));
+    assert!(fault.reason.contains("11 pictures read"), "{}", fault.reason);
+    assert_eq!(place.load().scan.unwrap().pictures, 11);
+    assert_eq!(load(&place.request().strict(true), &()).unwrap_err().code(), "data_faults");
 }
 
 #[test]

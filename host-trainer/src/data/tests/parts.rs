@@ -62,6 +62,29 @@ fn a_part_that_lacks_a_class_shifts_nothing() {
 }
 
 #[test]
+fn a_missing_test_part_is_taken_from_training_and_said() {
+    /// Keeps the sentences.
+    #[derive(Default)]
+    struct Notes(std::sync::Mutex<Vec<String>>);
+    impl crate::data::LoadProgress for Notes {
+        fn note(&self, text: &str) {
+            self.0.lock().unwrap().push(text.to_owned());
+        }
+    }
+    let place = Place::new();
+    for (part, count) in [("train", 20), ("val", 4)] {
+        place.pictures((0..count).flat_map(|number| ["a", "b"].map(|class| format!("{part}/{class}/{number}.png"))));
+    }
+    let notes = Notes::default();
+    let report = load(&place.request(), &notes).unwrap().scan.unwrap();
+    let expected = "the data set has no test part: 6 of its 40 training pictures become one";
+    assert_eq!(report.notes, [expected]);
+    assert!(notes.0.into_inner().unwrap().contains(&expected.to_owned()));
+    // Where nothing is given, nothing is missing.
+    assert!(Place::with_classes(6).load().scan.unwrap().notes.is_empty());
+}
+
+#[test]
 fn one_class_and_a_class_without_a_usable_picture_are_told() {
     let place = Place::new();
     place.pictures(["only/1.png", "only/2.png"]);

@@ -3,6 +3,7 @@ use image::{DynamicImage, ImageDecoder, ImageFormat};
 use std::io::Cursor;
 
 mod damaged;
+mod flat_jpeg;
 mod formats;
 mod jpeg;
 mod sizes;

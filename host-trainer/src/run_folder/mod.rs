@@ -1,16 +1,20 @@
 //! The files of one run. Each step leaves its result for the next one.
 
-use crate::data::{DataError, ScanReport, write_report};
+mod error;
+mod json;
+
+pub use error::{RunError, Step};
+pub use json::{read_json, write_json};
+
+use crate::data::{ScanReport, write_report};
 use crate::search::SearchReport;
 use crate::tensorboard::{Curves, EventFile};
-use crate::train::{Checkpoint, CheckpointError, EpochReport};
-use nestling_bundle::atomic_file::{WriteError, check_outputs, read_text, write_atomically};
+use crate::train::{Checkpoint, EpochReport};
+use nestling_bundle::NetworkId;
+use nestling_bundle::atomic_file::{check_outputs, read_text, write_atomically};
 use nestling_bundle::file_lock::{FileLock, LockError};
-use nestling_bundle::{NetworkId, ProfileError};
 use nestling_core::names::check_name;
-use serde::{Serialize, de::DeserializeOwned};
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 use std::path::{Path, PathBuf};
 
 /// Most bytes of a text of a run: a search of a million children stays below.
@@ -20,94 +24,6 @@ const MAX_BYTES: u64 = 1 << 30;
 /// `.nestling-lock` while a process uses it.
 #[derive(Clone, Debug)]
 pub struct RunFolder(PathBuf);
-
-/// A step that writes files for later steps.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Step {
-    /// Training.
-    Train,
-    /// The search without a limit.
-    Search,
-    /// The demo, which runs all steps.
-    Demo,
-}
-
-impl fmt::Display for Step {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Train => "training",
-            Self::Search => "the search",
-            Self::Demo => "the demo",
-        })
-    }
-}
-
-/// The reason why a file of a run cannot be used.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum RunError {
-    /// A step was left out.
-    #[error("{path} is missing; {step} writes it")]
-    Missing {
-        /// The file.
-        path: PathBuf,
-        /// The step that writes it.
-        step: Step,
-    },
-    /// The file is damaged.
-    #[error("cannot read {path}: {problem}; remove it and run the step again")]
-    Damaged {
-        /// The file.
-        path: PathBuf,
-        /// The fault.
-        problem: String,
-    },
-    /// The folder cannot be made.
-    #[error("cannot make folder {path}: {source}")]
-    Folder {
-        /// The folder.
-        path: PathBuf,
-        /// The system's message.
-        source: std::io::Error,
-    },
-    /// A file has the name of the folder.
-    #[error("{path} is a file; give the folder of a run")]
-    NoFolder {
-        /// The file.
-        path: PathBuf,
-    },
-    /// The disk did not take a file.
-    #[error(transparent)]
-    Write(#[from] WriteError),
-    /// Another process uses the folder.
-    #[error(transparent)]
-    Lock(#[from] LockError),
-    /// The checkpoint is damaged.
-    #[error(transparent)]
-    Checkpoint(#[from] CheckpointError),
-    /// An image cannot be read.
-    #[error(transparent)]
-    Data(#[from] DataError),
-    /// The device's profile is damaged.
-    #[error(transparent)]
-    Profile(#[from] ProfileError),
-}
-
-impl RunError {
-    /// A stable name of this kind of error, for programs.
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::Missing { .. } => "step_missing",
-            Self::Damaged { .. } => "run_damaged",
-            Self::Folder { .. } | Self::NoFolder { .. } => "run_folder",
-            Self::Write(error) => error.code(),
-            Self::Lock(error) => error.code(),
-            Self::Checkpoint(error) => error.code(),
-            Self::Data(error) => error.code(),
-            Self::Profile(error) => error.code(),
-        }
-    }
-}
 
 impl RunFolder {
     /// Uses `path`, and makes it if it is missing. Checks that training can write its files, and that none of them is
@@ -239,6 +155,11 @@ impl RunFolder {
             Err(RunError::Missing { .. }) => Ok(BTreeMap::new()),
             read => read,
         }
+    }
+
+    /// Whether the run is one of picture files, which were scanned before it began.
+    pub fn has_scan(&self) -> bool {
+        self.scan_path().is_file()
     }
 
     /// Writes the outcome of the scan; returns its file.
@@ -374,31 +295,5 @@ impl RunFolder {
             write_json(&self.packed_path(), &networks)?;
         }
         Ok(())
-    }
-}
-
-/// Writes a value as indented JSON, whole or not at all.
-///
-/// # Errors
-/// [`WriteError`] if the disk does not take it.
-pub fn write_json(path: &Path, value: &impl Serialize) -> Result<(), WriteError> {
-    write_atomically(path, |file| {
-        serde_json::to_writer_pretty(&mut *file, value)?;
-        writeln!(file)
-    })
-}
-
-/// Reads a JSON file that `step` writes.
-///
-/// # Errors
-/// [`RunError::Missing`] or [`RunError::Damaged`].
-pub fn read_json<T: DeserializeOwned>(path: &Path, step: Step) -> Result<T, RunError> {
-    let damaged = |problem: String| RunError::Damaged { path: path.to_owned(), problem };
-    match read_text(path, MAX_BYTES) {
-        Ok(text) => serde_json::from_str(&text).map_err(|error| damaged(error.to_string())),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            Err(RunError::Missing { path: path.to_owned(), step })
-        }
-        Err(error) => Err(damaged(error.to_string())),
     }
 }
