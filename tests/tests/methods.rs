@@ -15,6 +15,7 @@ use nestling_train::evaluate::logits;
 use nestling_train::model::{Extras, Parameters, Resizer};
 use nestling_train::new_file::{Claim, NewFile};
 use nestling_train::pack::{OneChild, PackOptions, pack, pack_specialised};
+use nestling_train::parity::parity;
 use nestling_train::search::{Chosen, Evaluator, SearchReport};
 use nestling_train::torch;
 use nestling_train::train::methods::{Method, Specialised, specialised};
@@ -199,6 +200,11 @@ fn the_device_answers_as_the_trainer_for_every_method() {
                 assert!(bundle.manifest().trained.covers(child));
                 compare(&bundle, 0, &run.images, &expected, &format!("{method}, {child}"));
             }
+            // A bundle of one child is compared as every other.
+            let network = specialised(&run.checkpoint, &children[0]).unwrap();
+            let bundle = run.pack_one(&network, &folder.path().join("one.nestling"));
+            let report = parity(&bundle, 0, &run.calibration, &run.images, |_, _| ()).unwrap();
+            assert!(report.children == 1 && report.max_relative_error <= 1e-3, "{report:?}");
         } else {
             let bundle = run.pack_all(&children, &folder.path().join("all.nestling"));
             for (index, entry) in bundle.children().iter().enumerate() {

@@ -17,6 +17,7 @@ use nestling_train::new_file::{NewFile, holds_weights};
 use nestling_train::pack::{GoldenSource, PackOptions, pack};
 use nestling_train::run_folder::RunFolder;
 use nestling_train::search::SearchReport;
+use nestling_train::train::Checkpoint;
 use serde_json::json;
 use std::path::{Path, PathBuf};
 
@@ -91,15 +92,17 @@ impl Pack {
         let output = self.output.clone().unwrap_or_else(|| self.run.run.join(BUNDLE_NAME));
         reserve(&output, self.run.json);
         let _lock = folder.lock_to_read("nestling pack")?;
-        let mut report = folder.searched()?;
+        let searched = folder.searched();
+        if searched.is_err() {
+            // No search is needed where children ship alone.
+            check_ships_together(&folder.trained()?)?;
+        }
+        let mut report = searched?;
         let inputs = [folder.files(), self.run.data.inputs(), self.labels.inputs()].concat();
         check_bundle_output(&output, inputs.iter().map(PathBuf::as_path))?;
         let run = TrainedRun::load(&self.run, &folder, report.calibration_images)?;
         let space = &run.space;
-        let method = run.checkpoint.config.method;
-        if method.ships_alone() {
-            bail!("each child of a {method} run ships as a network of its own: name one with --only CHILD");
-        }
+        check_ships_together(&run.checkpoint)?;
         let packed = folder.packed()?;
         let is_own = |older: &Bundle| {
             packed.contains(&older.network_id().to_string())
@@ -189,6 +192,15 @@ impl Pack {
             )
         })
     }
+}
+
+/// Checks that the children of a run ship in one bundle.
+fn check_ships_together(run: &Checkpoint) -> Result<()> {
+    let method = run.config.method;
+    if method.ships_alone() {
+        bail!("each child of a {method} run ships as a network of its own: name one with --only CHILD");
+    }
+    Ok(())
 }
 
 /// Evaluates the shipped children on the test images again: the search had the exact weights, the file has rounded

@@ -44,7 +44,7 @@ impl Slim {
         let output = self.output.clone().unwrap_or_else(|| self.run.run.join("slimmed.toml"));
         let inputs = [folder.files(), self.run.data.inputs()].concat();
         let run = TrainedRun::load(&self.run, &folder, self.calibration)?;
-        check_outputs([&*output], inputs.iter().map(PathBuf::as_path))?;
+        check_outputs([&*output], folder.beside(&inputs))?;
         let evaluator = run.evaluator(run.checkpoint.shipped_weights(), &run.held_out, processors());
         let evaluate = |children: &[Child]| -> Result<Vec<f64>, CalibrateError> {
             let evaluated = evaluator.evaluate(children, &|_| ())?;

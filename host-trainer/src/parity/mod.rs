@@ -80,7 +80,7 @@ impl ParityError {
     }
 }
 
-/// Compares the smallest and the biggest child of a bundle and `random` children of its space on `images`.
+/// Compares the smallest and the biggest shipped child of a bundle and `random` children of its space on `images`.
 ///
 /// The random children are calibrated on `calibration`. `progress` is called with the number of children done and to
 /// do.
@@ -135,7 +135,7 @@ pub fn parity(
     })
 }
 
-/// The smallest and the biggest child as they ship, and random ones.
+/// The smallest and the biggest child as they ship, which may be one, and random ones.
 fn children(
     bundle: &Bundle,
     random: usize,
@@ -145,7 +145,13 @@ fn children(
 ) -> Result<Vec<(Network, CalibratedChild)>, ParityError> {
     let space = bundle.space();
     let mut children = Vec::new();
-    for name in ["smallest", "biggest"] {
+    // A bundle has them in the order of their cost.
+    let names: Vec<&str> = bundle.children().iter().map(|entry| entry.name.as_str()).collect();
+    let ends = match names[..] {
+        [first, .., last] => vec![first, last],
+        _ => names,
+    };
+    for name in ends {
         let child = bundle.child(name)?;
         children.push((child.network.clone(), child.calibrated.clone()));
     }

@@ -47,7 +47,7 @@ impl RunFolder {
     }
 
     /// The inputs without folders that hold the run: its own files are none of a data set's.
-    fn beside<'a>(&self, inputs: &'a [PathBuf]) -> impl Iterator<Item = &'a Path> {
+    pub fn beside<'a>(&self, inputs: &'a [PathBuf]) -> impl Iterator<Item = &'a Path> {
         let own = self.0.canonicalize().ok();
         let holds_run = move |input: &Path| {
             let input = input.canonicalize().ok().filter(|input| input.is_dir());
