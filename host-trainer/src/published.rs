@@ -120,7 +120,10 @@ mod tests {
             let family = network.family;
             let tolerance = (params * network.params_millions).max(0.05);
             assert!(off(own_params, network.params_millions) <= tolerance, "{family}: {own_params} M parameters");
-            assert!(off(own_madds, network.madds_millions) <= madds * network.madds_millions, "{family}: {own_madds} M");
+            assert!(
+                off(own_madds, network.madds_millions) <= madds * network.madds_millions,
+                "{family}: {own_madds} M"
+            );
             assert_eq!(wider.is_some(), network.note.is_some(), "{family}: a note says why figures differ");
             if wider.is_some() {
                 assert!(off(own_madds, network.madds_millions) > 0.02 * network.madds_millions, "{family}: no need");

@@ -92,9 +92,7 @@ fn presets_cost_what_the_literature_says() {
         assert!(off(cost.madds.millions(), madds) < 0.02, "{name}: {} MAdds", cost.madds);
     }
     // The second one counted from the authors' list of channels.
-    for (name, params, madds) in
-        [("efficientnet-b0", 5_288_548, 386.0), ("autoslim-mobilenet-v2", 4_125_104, 207.0)]
-    {
+    for (name, params, madds) in [("efficientnet-b0", 5_288_548, 386.0), ("autoslim-mobilenet-v2", 4_125_104, 207.0)] {
         let exact = Preset::find(name).unwrap().space().validated().unwrap();
         let cost = exact.lower(&exact.smallest()).unwrap().cost();
         assert_eq!((cost.params, cost.madds.millions().round()), (params, madds), "{name}");

@@ -128,9 +128,7 @@ fn select(
         Ok(tested.into_iter().map(|one| one.held_out).collect())
     })?;
     let rows = (budgets.iter().zip(&selected).zip(names))
-        .filter_map(|((budget, selected), name)| {
-            Some(Row::new(&trained.space, budget, selected, report.named(&name)?))
-        })
+        .filter_map(|((budget, selected), name)| Some(Row::new(&trained.space, budget, selected, report.named(&name)?)))
         .collect();
     let device = budgets.first().and_then(|budget| budget.limit.device()).cloned();
     Ok(Document { device, considered: trials.evaluated().len(), evaluated_now, budgets: rows })

@@ -12,7 +12,9 @@ use std::path::PathBuf;
 
 /// Lists the preset search spaces, or prints one (or a TOML file) resolved, as TOML to start your own from.
 #[derive(Args, Debug)]
-#[command(after_help = "Examples:\n  nestling spaces\n  nestling spaces table1 > my.toml\n  nestling spaces --published")]
+#[command(
+    after_help = "Examples:\n  nestling spaces\n  nestling spaces table1 > my.toml\n  nestling spaces --published"
+)]
 pub struct Spaces {
     /// Preset or TOML file to print
     name: Option<PathBuf>,

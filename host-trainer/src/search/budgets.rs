@@ -58,10 +58,7 @@ impl NamedLimit<'_> {
 ///
 /// # Errors
 /// [`SearchError::Space`] if the space cannot be lowered.
-pub fn default_budgets<'a>(
-    space: &ValidatedSpace,
-    kind: LimitKind<'a>,
-) -> Result<Vec<NamedLimit<'a>>, SearchError> {
+pub fn default_budgets<'a>(space: &ValidatedSpace, kind: LimitKind<'a>) -> Result<Vec<NamedLimit<'a>>, SearchError> {
     let unbounded = kind.at(f64::INFINITY);
     let [smallest, biggest] = [space.smallest(), space.biggest()].map(|child| space.lower(&child));
     let (least, most) = (unbounded.cost(&smallest?), unbounded.cost(&biggest?));

@@ -58,7 +58,9 @@ pub enum SearchError {
         problem: String,
     },
     /// The coarse grid alone needs more children.
-    #[error("{given} evaluations are too few: the coarse grid takes {grid}, and each budget at least one more; give {needed} or more")]
+    #[error(
+        "{given} evaluations are too few: the coarse grid takes {grid}, and each budget at least one more; give {needed} or more"
+    )]
     TooFewEvaluations {
         /// The evaluations that were allowed.
         given: usize,

@@ -69,12 +69,14 @@ fn depths(space: &SearchSpace) -> Vec<Vec<u32>> {
 }
 
 fn widths(space: &SearchSpace) -> Vec<Widths> {
-    distinct(spread(WIDTHS).map(|fraction| Widths {
-        stem: at(&space.stem.widths, fraction),
-        stages: (space.stages.iter())
-            .map(|stage| (at(&stage.widths, fraction), at(&stage.expand_ratios, fraction)))
-            .collect(),
-        head: space.head.as_ref().map(|head| at(&head.widths, fraction)),
+    distinct(spread(WIDTHS).map(|fraction| {
+        Widths {
+            stem: at(&space.stem.widths, fraction),
+            stages: (space.stages.iter())
+                .map(|stage| (at(&stage.widths, fraction), at(&stage.expand_ratios, fraction)))
+                .collect(),
+            head: space.head.as_ref().map(|head| at(&head.widths, fraction)),
+        }
     }))
 }
 
@@ -120,10 +122,7 @@ mod tests {
             depths(&table1),
             [[1, 2, 2, 2, 2, 2, 1], [1, 2, 2, 3, 3, 3, 1], [2, 3, 3, 3, 5, 5, 2], [2, 3, 3, 4, 6, 6, 2]]
         );
-        assert_eq!(
-            kernels(&table1),
-            [[3; 7], [3, 3, 3, 3, 5, 5, 5], [3, 3, 5, 5, 3, 3, 3], [3, 3, 5, 5, 5, 5, 5]]
-        );
+        assert_eq!(kernels(&table1), [[3; 7], [3, 3, 3, 3, 5, 5, 5], [3, 3, 5, 5, 3, 3, 3], [3, 3, 5, 5, 5, 5, 5]]);
     }
 
     #[test]

@@ -39,9 +39,7 @@ impl Limit<'_> {
     /// Cost of an evaluated child of the space; infinite if it is none.
     pub fn cost_of(&self, space: &ValidatedSpace, evaluated: &Evaluated) -> f64 {
         match self {
-            Self::Latency { .. } => {
-                space.lower(&evaluated.child).map_or(f64::INFINITY, |network| self.cost(&network))
-            }
+            Self::Latency { .. } => space.lower(&evaluated.child).map_or(f64::INFINITY, |network| self.cost(&network)),
             Self::MAdds(_) => evaluated.cost.madds.0 as f64,
             Self::Params(_) => evaluated.cost.params as f64,
         }
@@ -120,10 +118,7 @@ impl fmt::Display for Limit<'_> {
 ///
 /// # Errors
 /// [`SearchError::NoBundle`] without a bundle, [`SearchError::Device`] if it does not know the device.
-pub fn latency_table<'a>(
-    bundle: Option<(&Path, &'a Bundle)>,
-    device: &str,
-) -> Result<&'a LatencyTable, SearchError> {
+pub fn latency_table<'a>(bundle: Option<(&Path, &'a Bundle)>, device: &str) -> Result<&'a LatencyTable, SearchError> {
     let Some((path, bundle)) = bundle else {
         return Err(SearchError::NoBundle { device: device.to_owned() });
     };

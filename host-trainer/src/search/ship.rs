@@ -36,7 +36,8 @@ pub fn ship_selected<E>(
         tests.extend(untested.into_iter().zip(test(&children)?));
     }
     changed.chosen.retain(|chosen| !is_child_name(&chosen.name));
-    let names = selected.into_iter().map(|(name, index)| name_child(&mut changed.chosen, name, index, &tests)).collect();
+    let names =
+        selected.into_iter().map(|(name, index)| name_child(&mut changed.chosen, name, index, &tests)).collect();
     changed.sort();
     *search = changed;
     Ok(names)

@@ -38,7 +38,6 @@ impl ValidatedSpace {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::space::Preset;
     use rand::SeedableRng;
 
@@ -52,7 +51,9 @@ mod tests {
             assert_eq!(space.child_at(&vec![usize::MAX; counts.len()]), space.biggest());
             for child in (0..20).map(|_| space.sample(&mut random)) {
                 let indices = space.choice_indices(&child);
-                assert!(indices.len() == counts.len() && indices.iter().zip(&counts).all(|(index, count)| index < count));
+                assert!(
+                    indices.len() == counts.len() && indices.iter().zip(&counts).all(|(index, count)| index < count)
+                );
                 assert_eq!(space.child_at(&indices), child);
             }
         }
