@@ -196,7 +196,7 @@ fn coarse_to_fine_finds_the_best_child_of_a_small_space() {
             space.child_at(&indices)
         })
         .collect();
-    for share in [0.1, 0.3, 0.5, 0.8] {
+    for share in [0.1, 0.2, 0.3, 0.4] {
         let limit = limit_at(&space, LimitKind::MAdds, share);
         let best = all.iter().filter(|child| limit.allows(&space, child)).map(|child| concave(&space, child)).max();
         let mut trials = Trials::default();
