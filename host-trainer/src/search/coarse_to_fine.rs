@@ -2,7 +2,7 @@
 //!
 //! 1. Coarse: the children of a grid of five resolutions, four depth, two width and four kernel configurations are
 //!    evaluated once, for all budgets.
-//! 2. Fine, for each budget: a grid search around the best child so far under the budget. Resolution, depths, widths
+//! 2. Fine, for each budget: a grid search around the best children so far under the budget. Resolution, depths, widths
 //!    and kernel sizes vary, one or two at a time, within the budget.
 
 use super::grid::coarse_grid;
@@ -10,8 +10,11 @@ use super::trials::{Evaluate, SelectionTask, Trials};
 use super::{Evaluated, Limit, SearchError};
 use nestling_core::space::{Child, ValidatedSpace};
 
-/// Children of the fine grid that are evaluated before the grid moves to a better child.
-const ROUND: usize = 8;
+/// Children of the fine grids that are evaluated before the grids move to better children.
+const ROUND: usize = 16;
+/// Best children so far that have a fine grid around them. One alone is often the best of its own grid, but not of the
+/// space.
+const CENTRES: usize = 4;
 
 /// Selects a child for each limit: coarse once, then `evaluations` fine ones under each limit.
 ///
@@ -38,8 +41,8 @@ pub fn affordable_grid(space: &ValidatedSpace, limits: &[Limit<'_>]) -> Vec<Chil
     grid
 }
 
-/// Searches the grid around the best child so far until the task's evaluations are spent or the grid holds nothing new;
-/// returns the best child within the limit.
+/// Searches the grids around the best children so far until the task's evaluations are spent or the grids hold nothing
+/// new; returns the best child within the limit.
 ///
 /// # Errors
 /// As [`coarse_to_fine`].
@@ -50,14 +53,31 @@ pub fn fine(
 ) -> Result<Evaluated, SearchError> {
     let mut left = task.evaluations;
     loop {
-        let best = trials.best(task)?;
-        let mut grid = fine_grid(task, &best.child, trials);
-        grid.truncate(ROUND.min(left));
-        if grid.is_empty() {
-            return Ok(best);
+        let round = round(task, trials, ROUND.min(left));
+        if round.is_empty() {
+            return trials.best(task);
         }
-        left -= trials.evaluate(grid, evaluate)?;
+        left -= trials.evaluate(round, evaluate)?;
     }
+}
+
+/// At most `most` children of the grids around the best children so far, from each grid in turn.
+fn round(task: &SelectionTask<'_>, trials: &Trials, most: usize) -> Vec<Child> {
+    let mut grids: Vec<_> = (trials.ranked(task).into_iter().take(CENTRES))
+        .map(|centre| fine_grid(task, &centre.child, trials).into_iter())
+        .collect();
+    let mut round: Vec<Child> = Vec::new();
+    while round.len() < most {
+        let before = round.len();
+        for grid in &mut grids {
+            round.extend(grid.find(|child| !round.contains(child)));
+        }
+        if round.len() == before {
+            break;
+        }
+    }
+    round.truncate(most);
+    round
 }
 
 /// The new children within the limit that differ from `centre` in one or two dimensions.

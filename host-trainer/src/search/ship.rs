@@ -103,7 +103,7 @@ mod tests {
         let (new, other) = (child(0), child(1));
         let selected = select(&[("s", &ends[0]), ("m", &ends[1]), ("l", &new), ("xl", &new)]);
         let shipped = ship_selected(&mut search, &[new.clone(), other.clone()], &selected, |children| {
-            assert_eq!(children, [new.child.clone()]);
+            assert_eq!(children, std::slice::from_ref(&new.child));
             Ok::<_, Infallible>(vec![after])
         });
         assert_eq!(shipped.unwrap(), ["smallest", "m", "l", "l"]);

@@ -85,14 +85,13 @@ fn limit_at<'a>(space: &ValidatedSpace, kind: LimitKind<'a>, share: f64) -> Limi
 
 type Selection = fn(&SelectionTask<'_>, &mut Trials, &mut dyn Evaluate) -> Result<Evaluated, SearchError>;
 
-/// Every search as one type; coarse-to-fine for one budget, evolution with and without a predictor.
-const SEARCHES: [(&str, Selection); 4] = [
+/// Every search as one type; coarse-to-fine for one budget.
+const SEARCHES: [(&str, Selection); 3] = [
     ("coarse-to-fine", |task, trials, evaluate| {
         Ok(coarse_to_fine(task.space, &[task.limit], task.evaluations, trials, evaluate)?.remove(0))
     }),
     ("random", random_search),
     ("evolution", evolution),
-    ("predicted", |task, trials, evaluate| predicted_evolution(task, &predictor(task.space), trials, evaluate)),
 ];
 
 proptest! {
@@ -105,22 +104,17 @@ proptest! {
         let device = device();
         let kind = [LimitKind::MAdds, LimitKind::Params, LimitKind::Latency(&device)][kind];
         let limit = limit_at(&space, kind, share);
-        for (name, search) in &SEARCHES[..3] {
+        for (name, search) in SEARCHES {
             let task = SelectionTask { space: &space, limit, evaluations, seed };
             let mut trials = Trials::default();
-            match search(&task, &mut trials, &mut made_up(&space, scattered)) {
-                // A time may grow where a layer gets smaller: then nothing is evaluated, and the message says so.
-                Err(error) => prop_assert_eq!((error.code(), trials.evaluated().len()), ("search_too_tight", 0)),
-                Ok(best) => {
-                    let cost = limit.cost(&space.lower(&best.child).unwrap());
-                    prop_assert!(cost <= limit.most(), "{}: {} of {}", name, cost, limit.most());
-                    prop_assert_eq!(limit.cost_of(&space, &best), cost);
-                    prop_assert!(trials.evaluated().iter().all(|one| task.allows(&one.child)), "{}", name);
-                    prop_assert!(trials.evaluated().iter().all(|one| one.held_out.correct <= best.held_out.correct));
-                    let grid = if *name == "coarse-to-fine" { affordable_grid(&space, &[limit]).len() } else { 0 };
-                    prop_assert!(trials.evaluated().len() <= evaluations + grid, "{}", name);
-                }
-            }
+            let best = search(&task, &mut trials, &mut made_up(&space, scattered)).unwrap();
+            let cost = limit.cost(&space.lower(&best.child).unwrap());
+            prop_assert!(cost <= limit.most(), "{}: {} of {}", name, cost, limit.most());
+            prop_assert_eq!(limit.cost_of(&space, &best), cost);
+            prop_assert!(trials.evaluated().iter().all(|one| task.allows(&one.child)), "{}", name);
+            prop_assert!(trials.evaluated().iter().all(|one| one.held_out.correct <= best.held_out.correct));
+            let grid = if name == "coarse-to-fine" { affordable_grid(&space, &[limit]).len() } else { 0 };
+            prop_assert!(trials.evaluated().len() <= evaluations + grid, "{}", name);
         }
     }
 
@@ -202,12 +196,12 @@ fn coarse_to_fine_finds_the_best_child_of_a_small_space() {
             space.child_at(&indices)
         })
         .collect();
-    for share in [0.1, 0.3, 0.5, 0.8] {
+    for share in [0.1, 0.2, 0.3, 0.4] {
         let limit = limit_at(&space, LimitKind::MAdds, share);
         let best = all.iter().filter(|child| limit.allows(&space, child)).map(|child| concave(&space, child)).max();
         let mut trials = Trials::default();
         let accuracy = |child: &Child| concave(&space, child);
-        let found = coarse_to_fine(&space, &[limit], 80, &mut trials, &mut made_up(&space, accuracy)).unwrap();
+        let found = coarse_to_fine(&space, &[limit], 40, &mut trials, &mut made_up(&space, accuracy)).unwrap();
         println!("{share}: {} of {size} children, {} {best:?}", trials.evaluated().len(), found[0].held_out.correct);
         assert_eq!(Some(found[0].held_out.correct), best, "{share}");
     }
@@ -239,11 +233,33 @@ fn a_comparison_needs_more_evaluations_than_the_grid_has_children() {
 fn a_tight_budget_of_table1_is_searched_by_all() {
     let space = SearchSpace::table1().validated().unwrap();
     let limit = LimitKind::MAdds.at(242e6);
-    for (name, search) in &SEARCHES[..3] {
+    for (name, search) in SEARCHES {
         let task = SelectionTask { space: &space, limit, evaluations: 30, seed: 1 };
         let mut trials = Trials::default();
         let best = search(&task, &mut trials, &mut made_up(&space, |child| concave(&space, child))).unwrap();
         let evaluated = trials.evaluated().len();
         assert!(evaluated >= 30 && best.cost.madds.0 <= 242_000_000, "{name}: {evaluated} {best:?}");
     }
+}
+
+/// The accuracies are those that the predictor of the demo's bundle learned from evaluated children.
+#[test]
+fn coarse_to_fine_beats_random_search_on_the_demos_accuracies() {
+    let asset = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/assets/fashion.nestling");
+    let bundle = nestling_bundle::Bundle::open(asset).unwrap();
+    let (space, predictor) = (bundle.space(), bundle.manifest().accuracy_predictor.as_ref().unwrap());
+    let accuracy = |child: &Child| (1000.0 * predictor.predict(space, child)) as u32;
+    let budgets = default_budgets(space, LimitKind::MAdds).unwrap();
+    let mut sums = [0.0; 3];
+    for seed in 0..3 {
+        let comparison = Comparison { space, budgets: &budgets, evaluations: 180, seed };
+        let rows = compare(&comparison, &mut made_up(space, accuracy), &mut made_up(space, accuracy)).unwrap();
+        for row in &rows {
+            for (sum, one) in sums.iter_mut().zip([&row.coarse_to_fine, &row.random, &row.evolution]) {
+                *sum += one.held_out.percent() / 12.0;
+            }
+        }
+    }
+    println!("coarse to fine, random, evolution: {sums:.3?}");
+    assert!(sums[0] > sums[1], "{sums:?}");
 }

@@ -38,7 +38,6 @@ impl ValidatedSpace {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::space::Preset;
     use rand::SeedableRng;
 
