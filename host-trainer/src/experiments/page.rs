@@ -49,9 +49,9 @@ fn write_section(page: &mut String, section: &Section<'_>) {
         write!(page, "<h2 id=\"{0}\">{1}</h2>\n<p>{2}</p>\n", experiment, Text(experiment.question()), facts(section));
     page.push_str(&our_table(outcome));
     page.push_str(&plots::figures(outcome));
-    let _ = write!(
+    let _ = writeln!(
         page,
-        "<p class=\"note\"><b>The paper:</b> {} ({})</p>\n",
+        "<p class=\"note\"><b>The paper:</b> {} ({})</p>",
         Text(experiment.paper_finding()),
         Text(experiment.source())
     );
@@ -59,7 +59,7 @@ fn write_section(page: &mut String, section: &Section<'_>) {
     if experiment == Experiment::MainResults {
         page.push_str(&published_table());
     }
-    let _ = write!(page, "<p class=\"note\">To repeat it: <code>{}</code></p>\n", Text(command));
+    let _ = writeln!(page, "<p class=\"note\">To repeat it: <code>{}</code></p>", Text(command));
 }
 
 fn facts(Section { outcome, .. }: &Section<'_>) -> String {
@@ -111,16 +111,16 @@ fn paper_table(outcome: &Outcome) -> String {
 /// All settings of the map in one table: the difference of sliced children from the same networks trained alone.
 fn write_map(page: &mut String, sections: &[&Section<'_>]) {
     let question = Text(Experiment::Map.question());
-    let _ = write!(page, "<h2 id=\"{}\">{question}</h2>\n", Experiment::Map);
+    let _ = writeln!(page, "<h2 id=\"{}\">{question}</h2>", Experiment::Map);
     let mut columns = vec!["space", "images", "epochs", "seeds", "child", "MAdds"];
     columns.extend(["sliced", "alone", "sliced - alone", "CPU-hours"]);
     let rows = sections.iter().flat_map(|section| map_rows(section.outcome)).collect::<Vec<_>>();
     let note = "Top-1 on the test images in percent: mean ± standard deviation over seeds. A positive difference says that \
                 sharing and distillation pay.";
     page.push_str(&Table::new("Sliced beside alone", &columns).note(note).rows(rows).html());
-    let _ = write!(page, "<p class=\"note\"><b>The paper:</b> {}</p>\n", Text(Experiment::Map.paper_finding()));
+    let _ = writeln!(page, "<p class=\"note\"><b>The paper:</b> {}</p>", Text(Experiment::Map.paper_finding()));
     if let Some(section) = sections.first() {
-        let _ = write!(page, "<p class=\"note\">To repeat it: <code>{}</code></p>\n", Text(section.command));
+        let _ = writeln!(page, "<p class=\"note\">To repeat it: <code>{}</code></p>", Text(section.command));
     }
 }
 
