@@ -195,3 +195,19 @@ fn methods_and_searches_are_compared_and_traced() {
         std::fs::write(out.join("results.json"), good).unwrap();
     }
 }
+
+/// The results that the repository publishes.
+#[test]
+fn published_results_are_those_of_their_records() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/experiments");
+    let results = check(&folder).unwrap();
+    assert!(!results.experiments.is_empty());
+    // A table in the text is the table of the results.
+    let page = std::fs::read_to_string(folder.join("README.md")).unwrap();
+    for table in std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()) {
+        if table.extension().is_some_and(|ending| ending == "md") && !table.ends_with("README.md") {
+            let text = std::fs::read_to_string(&table).unwrap();
+            assert!(page.contains(text.trim()), "README.md does not hold the table of {}", table.display());
+        }
+    }
+}
