@@ -13,7 +13,7 @@ use nestling_train::experiments::{
     csv, four_children, markdown, neighbours, outcome, page, selection,
 };
 use nestling_train::torch;
-use nestling_train::train::methods::Method;
+use nestling_train::train::Method;
 use nestling_train::train::{EpochReport, TrainConfig};
 use std::path::Path;
 use tch::Device;

@@ -18,8 +18,8 @@ use nestling_train::pack::{OneChild, PackOptions, pack, pack_specialised};
 use nestling_train::parity::parity;
 use nestling_train::search::{Chosen, Evaluator, SearchReport};
 use nestling_train::torch;
-use nestling_train::train::methods::{Method, Specialised, specialised};
 use nestling_train::train::{Beginning, Checkpoint, TrainConfig, Trainer, TrainingData, followed};
+use nestling_train::train::{Method, Specialised, specialised};
 use std::path::Path;
 use tch::Device;
 

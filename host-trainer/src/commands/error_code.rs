@@ -14,8 +14,8 @@ use nestling_train::parity::ParityError;
 use nestling_train::run_folder::RunError;
 use nestling_train::search::SearchError;
 use nestling_train::space_file::SpaceFileError;
-use nestling_train::train::methods::SpecialiseError;
-use nestling_train::train::methods::auto_slim::SlimError;
+use nestling_train::train::SpecialiseError;
+use nestling_train::train::auto_slim::SlimError;
 use nestling_train::train::{CheckpointError, TrainError};
 use std::error::Error;
 

@@ -12,7 +12,7 @@ use nestling_train::new_file::holds_weights;
 use nestling_train::pack::{OneChild, PackOptions, pack_specialised};
 use nestling_train::run_folder::RunFolder;
 use nestling_train::search::Evaluator;
-use nestling_train::train::methods::specialised;
+use nestling_train::train::specialised;
 use std::path::PathBuf;
 
 /// Training images that calibrate the child.

@@ -13,7 +13,7 @@ use nestling_core::space::Child;
 use nestling_stopwatch::Stopwatch;
 use nestling_train::run_folder::RunFolder;
 use nestling_train::search::{Chosen, Evaluated, SearchOptions, SearchReport, Searched, name_shipped, search};
-use nestling_train::train::methods::Method;
+use nestling_train::train::Method;
 use serde_json::{Value, json};
 use std::fmt::Write;
 

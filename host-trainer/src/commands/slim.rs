@@ -10,7 +10,7 @@ use nestling_core::metrics::MAdds;
 use nestling_core::space::Child;
 use nestling_train::calibrate::CalibrateError;
 use nestling_train::run_folder::RunFolder;
-use nestling_train::train::methods::auto_slim::{Slimmed, slim};
+use nestling_train::train::auto_slim::{Slimmed, slim};
 use nestling_train::transfer::single;
 use serde_json::json;
 use std::fmt::Write;

@@ -11,7 +11,7 @@ use nestling_bundle::atomic_file::read_text;
 use nestling_train::data::counted;
 use nestling_train::run_folder::RunFolder;
 use nestling_train::torch;
-use nestling_train::train::methods::Method;
+use nestling_train::train::Method;
 use nestling_train::train::{Beginning, Checkpoint, EpochReport, TrainConfig, Trainer, TrainingData};
 use serde_json::json;
 use std::path::{Path, PathBuf};

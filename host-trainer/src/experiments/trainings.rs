@@ -6,7 +6,7 @@ use crate::data::{Dataset, LoadedData};
 use crate::model::{Parameters, Resizer};
 use crate::run_folder::RunFolder;
 use crate::search::Evaluator;
-use crate::train::methods::{Method, own_statistics};
+use crate::train::{Method, own_statistics};
 use crate::train::{Beginning, Checkpoint, EpochReport, Teacher, TrainConfig, Trainer, TrainingData, differences};
 use nestling_core::space::Child;
 use nestling_stopwatch::Stopwatch;

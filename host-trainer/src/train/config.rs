@@ -1,4 +1,4 @@
-use super::methods::Method;
+use super::Method;
 use super::{Distillation, Precision, Schedule, TrainError, UpdateRule};
 use crate::data::{Augmentation, Mix, WrongSetting};
 use nestling_core::space::{Child, SearchSpace, ValidatedSpace};

@@ -4,7 +4,6 @@
 //! config       every hyper-parameter
 //! recipe       named sets of them
 //! sandwich     one step, in the order of the paper
-//! methods      BigNAS's neighbours: the children of their steps, and their losses
 //! distillation the loss of the children that learn from the biggest
 //! teacher      a trained network that a child learns from
 //! workers      threads that share a step
@@ -23,8 +22,24 @@
 //! epoch_report a line of the log
 //! checkpoint   the file from which a run continues
 //! ```
+//!
+//! BigNAS's neighbours, each as its paper has it:
+//!
+//! ```text
+//! method                  which of them trains, and what follows from that
+//! universally_slimmable   one width factor, sandwich rule, calibration afterwards
+//! slimmable               a few widths with batch norm of their own
+//! auto_slim               independent widths, then greedy slimming to a budget
+//! once_for_all            progressive shrinking, kernel transforms, a fixed teacher
+//! channel_order           channels sorted by their importance, for once_for_all
+//! widths                  one width factor for a whole network
+//! method_progress         the state of a method within a run
+//! specialised             one child with its own weights, as it ships
+//! ```
 
+pub mod auto_slim;
 mod beginning;
+mod channel_order;
 mod checkpoint;
 mod config;
 mod distillation;
@@ -32,7 +47,9 @@ mod epoch_report;
 mod error;
 mod gpu_use;
 mod loader;
-pub mod methods;
+mod method;
+mod method_progress;
+pub mod once_for_all;
 mod optimiser;
 mod order;
 mod patience;
@@ -42,12 +59,17 @@ mod recipe;
 mod resume;
 mod sandwich;
 mod schedule;
+pub mod slimmable;
+mod specialised;
 mod step_report;
 mod teacher;
 mod trainer;
+pub mod universally_slimmable;
+pub mod widths;
 mod workers;
 
 pub use beginning::{Beginning, TrainingData};
+pub use channel_order::sorted_by_importance;
 pub use checkpoint::{CODE_VERSION, Checkpoint, CheckpointError};
 pub use config::{Balance, Regularise, TrainConfig};
 pub use distillation::Distillation;
@@ -55,6 +77,7 @@ pub use epoch_report::{EpochReport, TrainSummary};
 pub use error::TrainError;
 pub use gpu_use::{GpuMeter, GpuUse};
 pub use loader::{Batches, LoadedBatch, Loader, LoaderRates, Views};
+pub use method::Method;
 pub use optimiser::{Optimiser, OptimiserState, UpdateRule};
 pub use patience::{Best, mean_accuracy};
 pub use precision::Precision;
@@ -63,6 +86,7 @@ pub use recipe::Recipe;
 pub use resume::{Change, Difference, differences};
 pub use sandwich::{Batch, StepOptions, head_step, sandwich_step, step_children};
 pub use schedule::{RateSchedule, Schedule, learning_rate};
+pub use specialised::{SpecialiseError, Specialised, own_statistics, specialised};
 pub use step_report::StepReport;
 pub use teacher::Teacher;
 pub use trainer::Trainer;

@@ -1,5 +1,6 @@
+use super::Method;
 use super::TrainError;
-use super::methods::{Method, MethodProgress};
+use super::method_progress::MethodProgress;
 use crate::calibrate::calibrate;
 use crate::data::Dataset;
 use crate::evaluate::evaluate;

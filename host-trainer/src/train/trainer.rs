@@ -1,5 +1,5 @@
 use super::beginning::{Spent, start};
-use super::methods::{MethodProgress, Moment};
+use super::method_progress::{MethodProgress, Moment};
 use super::order::order_of;
 use super::probes::{Followed, Probe, probe};
 use super::{

@@ -4,9 +4,9 @@
 //! more. Workers read the same storage and keep gradients of their own. The caller adds those in the workers' order, so
 //! that a run is the same to the bit every time.
 
-use super::methods::once_for_all::{self, Shrinking, shrinking_step};
-use super::methods::slimmable::slimmable_step;
+use super::once_for_all::{self, Shrinking, shrinking_step};
 use super::sandwich::regularisation;
+use super::slimmable::slimmable_step;
 use super::teacher::{Teacher, TeacherModel, taught_step};
 use super::{
     Balance, Batch, LoadedBatch, StepOptions, TrainConfig, TrainError, Views, head_step, sandwich_step, step_children,

@@ -1,12 +1,12 @@
 use super::slimmable::RunningStatistics;
+use super::{Checkpoint, Lesson, StepOutcome, TrainConfig};
 use super::{Method, auto_slim, channel_order, once_for_all, universally_slimmable};
-use crate::train::{Checkpoint, Lesson, StepOutcome, TrainConfig};
 use nestling_core::space::{Child, Network, SpaceError, Statistics, ValidatedSpace};
 use std::sync::Arc;
 
 /// A step's place in the run.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::train) struct Moment {
+pub(super) struct Moment {
     /// Steps done.
     pub step: u64,
     /// Steps of the whole run.
@@ -21,7 +21,7 @@ impl Moment {
 
 /// The state of a run's method beside the weights and the optimiser.
 #[derive(Debug)]
-pub(in crate::train) struct MethodProgress {
+pub(super) struct MethodProgress {
     method: Method,
     space: ValidatedSpace,
     /// The full network's weights at the end of its phase, in the order of the layout ([`Method::OnceForAll`]).

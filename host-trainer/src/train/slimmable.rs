@@ -3,10 +3,10 @@
 //! A network executes at a few widths, its switches. Every switch learns the labels in every step. Each has batch norm of
 //! its own: gamma, beta and running statistics. Nothing is calibrated afterwards.
 
+use super::sandwich::{cross_entropy, divergence};
 use super::widths::at_fraction;
+use super::{Batch, StepOptions};
 use crate::model::{Norm, Parameters, Recorder, Regularisation, Resizer, forward, values_of};
-use crate::train::sandwich::{cross_entropy, divergence};
-use crate::train::{Batch, StepOptions};
 use nestling_core::space::{Child, Network, SpaceError, Statistics, ValidatedSpace};
 use std::sync::Arc;
 use tch::{Kind, Tensor};

@@ -1,30 +1,4 @@
-//! BigNAS and its neighbours: which children a step trains, and on what.
-//!
-//! ```text
-//! universally_slimmable   one width factor, sandwich rule, calibration afterwards
-//! slimmable               a few widths with batch norm of their own
-//! auto_slim               independent widths, then greedy slimming to a budget
-//! once_for_all            progressive shrinking, kernel transforms, a fixed teacher
-//! channel_order           channels sorted by their importance, for once_for_all
-//! widths                  one width factor for a whole network
-//! progress                the state of a method within a run
-//! specialised             one child with its own weights, as it ships
-//! ```
-
-pub mod auto_slim;
-mod channel_order;
-pub mod once_for_all;
-mod progress;
-pub mod slimmable;
-mod specialised;
-pub mod universally_slimmable;
-pub mod widths;
-
-pub use channel_order::sorted_by_importance;
-pub(super) use progress::{MethodProgress, Moment};
-pub use specialised::{SpecialiseError, Specialised, own_statistics, specialised};
-
-use super::{TrainConfig, TrainError};
+use super::{TrainConfig, TrainError, auto_slim, once_for_all, slimmable, universally_slimmable, widths};
 use crate::model::Extras;
 use nestling_bundle::Trained;
 use nestling_core::space::{Child, SearchSpace, SpaceError, ValidatedSpace};
@@ -69,7 +43,7 @@ impl Method {
     /// trains, and for [`Method::Slimmable`] no averaged weights, with a low constant ending in their place.
     ///
     /// ```
-    /// use nestling_train::train::{TrainConfig, methods::Method};
+    /// use nestling_train::train::{Method, TrainConfig};
     /// assert!(Method::ALL.iter().all(|method| method.applied_to(TrainConfig::default()).validate().is_ok()));
     /// ```
     pub fn applied_to(self, config: TrainConfig) -> TrainConfig {
@@ -121,7 +95,7 @@ impl Method {
         }
     }
 
-    /// Whether each child ships as a network of its own ([`specialised`]), because its weights are more than a slice of
+    /// Whether each child ships as a network of its own ([`specialised`](super::specialised())), because its weights are more than a slice of
     /// the shared ones.
     pub fn ships_alone(self) -> bool {
         match self {

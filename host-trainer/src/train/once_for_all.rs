@@ -11,11 +11,11 @@
 //!
 //! The rate follows one schedule over all phases; the authors start each phase with a rate of its own.
 
+use super::sandwich::{cross_entropy, divergence};
 use super::widths::elastic_ratios;
+use super::{Batch, StepOptions};
 use crate::model::{Norm, Parameters, Resizer, forward, values_of};
 use crate::random::{Purpose, generator};
-use crate::train::sandwich::{cross_entropy, divergence};
-use crate::train::{Batch, StepOptions};
 use nestling_core::space::{Child, Network, SearchSpace, StageChoice, ValidatedSpace};
 use rand::{Rng, RngExt};
 use tch::{Kind, Tensor, no_grad};

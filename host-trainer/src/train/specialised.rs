@@ -1,7 +1,7 @@
 use super::slimmable::RunningStatistics;
+use super::{Checkpoint, TrainError};
 use super::{Method, slimmable};
 use crate::model::{Parameters, values_of};
-use crate::train::{Checkpoint, TrainError};
 use crate::transfer::alone;
 use nestling_core::space::{CalibratedChild, Child, SpaceError, ValidatedSpace};
 use tch::{Device, no_grad};
