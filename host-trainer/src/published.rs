@@ -18,13 +18,13 @@ pub struct PublishedNetwork {
     pub madds_millions: f64,
     /// Published top-1 accuracy on ImageNet in percent.
     pub top1: f64,
-    /// Where the architecture is known from.
+    /// Source of the architecture.
     pub architecture: Architecture,
     /// Why our figures differ from the published ones, where they do.
     pub note: Option<&'static str>,
 }
 
-/// What is known of a published network's architecture.
+/// The source of a published network's architecture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Architecture {

@@ -23,7 +23,7 @@ use std::fmt::Write;
 /// test images.
 ///
 /// With `--budgets` it selects the most accurate child for each of S, M, L and XL instead, coarse to fine: the grid of the
-/// search without a budget, evaluated once, then a finer grid around its best child under each budget. The children
+/// search without a budget, evaluated once, then finer grids around the best children under each budget. The children
 /// become part of the run's search.json and ship as `s`, `m`, `l` and `xl` with the next `nestling pack`; those of
 /// earlier budgets no longer ship.
 ///
@@ -46,7 +46,7 @@ pub struct Search {
     /// Most children of the coarse grid, evenly over it [default: all, at most 160]
     #[arg(long, conflicts_with = "budget", value_parser = clap::value_parser!(u32).range(2..))]
     coarse: Option<u32>,
-    /// Children evaluated around the front of the coarse grid; with budgets, around the best child of each
+    /// Children evaluated around the front of the coarse grid; with budgets, around the best children under each
     #[arg(long, default_value_t = 24, conflicts_with = "limit")]
     fine: usize,
     /// Children drawn uniformly from the space; the accuracy predictor is fitted to them and to all others

@@ -19,7 +19,7 @@ const GENERATIONS: usize = 5;
 const MIN_POPULATION: usize = 4;
 /// One candidate of so many becomes a parent.
 const PARENTS: usize = 4;
-/// Attempts for each candidate of a generation after which the population is all alike and new blood is drawn.
+/// Attempts for each candidate of a generation after which random children are drawn: the population is all alike.
 const ALIKE: usize = 20;
 /// The probability that a mutation draws a dimension again.
 const MUTATION: f64 = 0.1;

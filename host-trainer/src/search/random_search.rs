@@ -1,4 +1,4 @@
-//! Random search under a budget, the rival without ideas.
+//! Random search under a budget.
 //!
 //! Few children that are drawn uniformly keep a tight budget: of Table 1's, one in ten thousand costs less than 250 M
 //! MAdds. A child that costs too much therefore takes one step down in a random dimension until it keeps the budget.
