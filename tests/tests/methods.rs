@@ -30,7 +30,7 @@ fn config(method: Method) -> TrainConfig {
 
 fn trained(config: &TrainConfig, beginning: Beginning, images: &Dataset, until: u32) -> Checkpoint {
     let preprocessing = preprocessing();
-    let data = TrainingData { images, held_out: None, preprocessing: &preprocessing, classes: None };
+    let data = TrainingData { images, held_out: None, preprocessing: &preprocessing, classes: None, split: None };
     let mut trainer = Trainer::new(config.clone(), beginning, &data, Device::Cpu).unwrap();
     while trainer.epochs_done() < until {
         trainer.epoch(|_| ()).unwrap();
@@ -117,6 +117,7 @@ impl Run {
             calibration_images: 0,
             check_images: 0,
             trained,
+            split: None,
             latency_tables: Vec::new(),
             golden: Vec::new(),
         }
