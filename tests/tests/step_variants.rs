@@ -97,8 +97,13 @@ fn dropout_acts_on_all_children_only_where_it_is_asked_to() {
 /// Trains for two epochs; returns the weights before and after.
 fn train(config: TrainConfig, teacher: Option<Teacher>) -> [Vec<f32>; 2] {
     let (images, held_out) = (made_up_images(96, 21), made_up_images(32, 22));
-    let data =
-        TrainingData { images: &images, held_out: Some(&held_out), preprocessing: &preprocessing(), classes: None };
+    let data = TrainingData {
+        images: &images,
+        held_out: Some(&held_out),
+        preprocessing: &preprocessing(),
+        classes: None,
+        split: None,
+    };
     let mut trainer = Trainer::new(config, Beginning::Random, &data, Device::Cpu).unwrap();
     teacher.into_iter().for_each(|teacher| trainer.learn_from(teacher).unwrap());
     let before = trainer.checkpoint().weights;
