@@ -18,7 +18,7 @@ pub struct OneChild<'a> {
 }
 
 /// Writes a bundle of the evaluator's one child to `file`, whole or not at all: the child of a run that
-/// [`specialised`](crate::train::specialised) made a network of its own.
+/// [`specialised`](crate::train::specialised()) made a network of its own.
 ///
 /// # Errors
 /// [`PackRunError`] if the child cannot be calibrated or evaluated, or the disk does not take the file.

@@ -95,8 +95,8 @@ impl Method {
         }
     }
 
-    /// Whether each child ships as a network of its own ([`specialised`](super::specialised())), because its weights are more than a slice of
-    /// the shared ones.
+    /// Whether each child ships as a network of its own ([`specialised`](super::specialised())), because its weights are
+    /// more than a slice of the shared ones.
     pub fn ships_alone(self) -> bool {
         match self {
             Self::BigNas | Self::UniversallySlimmable | Self::AutoSlim => false,
