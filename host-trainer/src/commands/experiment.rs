@@ -47,6 +47,9 @@ pub struct ExperimentCommand {
     /// Only these children, separated by commas: S, M, L, XL [default: all]
     #[arg(long, value_delimiter = ',', value_parser = ["S", "M", "L", "XL"])]
     children: Vec<String>,
+    /// Only these variants, separated by commas: the columns of the experiment's table [default: all]
+    #[arg(long, value_delimiter = ',')]
+    variants: Vec<String>,
     /// Begin no epoch after so many CPU-hours; a later call goes on
     #[arg(long)]
     cpu_hours: Option<f64>,
@@ -174,6 +177,7 @@ impl ExperimentCommand {
         trainings: &Trainings<'_>,
     ) -> Result<Plan, ExperimentError> {
         let mut plan = Plan::new(setting)?;
+        plan.variants.clone_from(&self.variants);
         if experiment.needs_four_children() {
             plan.children = four_children(&plan, trainings, &mut View::default())?;
             plan.children.retain(|child| self.children.is_empty() || self.children.contains(&child.name));

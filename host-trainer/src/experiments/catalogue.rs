@@ -34,6 +34,8 @@ pub struct Plan {
     pub space: ValidatedSpace,
     /// S, M, L and XL ([`four_children`](super::four_children)); none until they are selected.
     pub children: Vec<NamedChild>,
+    /// The variants that are measured; none: all.
+    pub variants: Vec<String>,
 }
 
 impl Plan {
@@ -43,7 +45,7 @@ impl Plan {
     /// [`ExperimentError`] if the recipe is wrong.
     pub fn new(setting: Setting) -> Result<Self, ExperimentError> {
         let space = setting.recipe.validate()?;
-        Ok(Self { children: Vec::new(), space, setting })
+        Ok(Self { children: Vec::new(), variants: Vec::new(), space, setting })
     }
 
     /// The supernet of a seed, which most experiments share.
@@ -148,6 +150,23 @@ impl Experiment {
     /// # Errors
     /// [`ExperimentError`] if a child or a network cannot be had in the plan's space.
     pub fn measurements(self, plan: &Plan, seed: u64) -> Result<Vec<Measurement>, ExperimentError> {
+        let mut all = self.all_measurements(plan, seed)?;
+        all.retain(|one| plan.variants.is_empty() || plan.variants.contains(&one.variant));
+        Ok(all)
+    }
+
+    /// The names of all variants, as one text.
+    pub(super) fn variants(self, plan: &Plan) -> Result<String, ExperimentError> {
+        let mut names: Vec<String> = Vec::new();
+        for one in self.all_measurements(plan, 1)? {
+            if !names.contains(&one.variant) {
+                names.push(one.variant);
+            }
+        }
+        Ok(names.join(", "))
+    }
+
+    fn all_measurements(self, plan: &Plan, seed: u64) -> Result<Vec<Measurement>, ExperimentError> {
         match self {
             Self::MainResults => main_results::measurements(plan, seed),
             Self::Finetune => Ok(finetune::measurements(plan, seed)),

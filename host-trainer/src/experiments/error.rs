@@ -27,6 +27,14 @@ pub enum ExperimentError {
         /// The training's key.
         training: String,
     },
+    /// None of the variants that are asked for is one of the experiment's.
+    #[error("{experiment} has none of these variants; it has: {known}")]
+    NoVariant {
+        /// The experiment.
+        experiment: &'static str,
+        /// Its variants.
+        known: String,
+    },
     /// A file of results cannot be used.
     #[error("cannot use {path}: {problem}")]
     Results {
@@ -78,6 +86,7 @@ impl ExperimentError {
         match self {
             Self::OutOfTime { .. } => "experiment_out_of_time",
             Self::NotDone { .. } => "experiment_not_done",
+            Self::NoVariant { .. } => "experiment_variants",
             Self::Results { .. } => "experiment_results",
             Self::TooFewImages { .. } => "experiment_images",
             Self::Train(error) => error.code(),

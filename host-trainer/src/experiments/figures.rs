@@ -114,6 +114,12 @@ pub fn outcome(
     let mut measured: Vec<(Measurement, Record)> = Vec::new();
     for seed in 1..=u64::from(seeds) {
         let measurements = experiment.measurements(plan, seed)?;
+        if measurements.is_empty() {
+            return Err(ExperimentError::NoVariant {
+                experiment: experiment.name(),
+                known: experiment.variants(plan)?,
+            });
+        }
         for (training, children) in by_training(&measurements) {
             let record = trainings.measure(&measurements[training].training, &children, watch)?;
             let key = record.key.clone();

@@ -15,7 +15,7 @@ const INPLACE: &str = "distillation B";
 pub(super) fn measurements(plan: &Plan, seed: u64) -> Vec<Measurement> {
     let mut all = plan.of(SLICED, &plan.supernet(seed), &plan.children);
     let biggest = plan.space.biggest();
-    let teacher = trained_alone(plan, seed, &NamedChild { name: "XL".to_owned(), child: biggest.clone() });
+    let teacher = trained_alone(plan, seed, &NamedChild { name: "biggest".to_owned(), child: biggest.clone() });
     for child in &plan.children {
         all.extend(plan.of(ALONE, &trained_alone(plan, seed, child), [child]));
         let mut taught = trained_alone(plan, seed, child);
