@@ -24,6 +24,9 @@ const MAX_BYTES: u64 = 1 << 20;
 /// S, M, L and XL of a plan's space: selected coarse to fine under four budgets of multiply-adds on the supernet of the
 /// first seed, by accuracy on validation images. All seeds and variants have the same children.
 ///
+/// Each costs more than the budget before its own: in a short training the smallest child, which learns in every step, may
+/// be better than all others below a budget, and four children of one size would say nothing.
+///
 /// # Errors
 /// [`ExperimentError::NotDone`] if they are to be read and were never selected; others as of a training.
 pub fn four_children(
@@ -40,16 +43,52 @@ pub fn four_children(
     let run = trainings.checkpoint(&supernet, watch)?;
     let budgets = default_budgets(&plan.space, LimitKind::MAdds)?;
     let limits: Vec<Limit<'_>> = budgets.iter().map(|budget| budget.limit).collect();
-    let found = trainings.with_evaluators(&supernet, &run, |validation, _| {
+    let mut trials = Trials::default();
+    trainings.with_evaluators(&supernet, &run, |validation, _| {
         let mut evaluate = |children: &[Child]| -> Result<Vec<Evaluated>, CalibrateError> {
             watch.evaluating(children.len());
             validation.evaluate(children, &|_| ())
         };
-        Ok(coarse_to_fine(&plan.space, &limits, FINE, &mut Trials::default(), &mut evaluate)?)
+        Ok(coarse_to_fine(&plan.space, &limits, FINE, &mut trials, &mut evaluate)?)
     })?;
-    let children: Vec<NamedChild> = (budgets.iter().zip(found))
-        .map(|(budget, found)| NamedChild { name: budget.name.to_owned(), child: found.child })
-        .collect();
+    let mut children = Vec::new();
+    let mut above = 0.0;
+    for budget in &budgets {
+        let most = budget.limit.most();
+        if let Some(best) = best_between(trials.evaluated(), above, most) {
+            children.push(NamedChild { name: budget.name.to_owned(), child: best.child.clone() });
+        }
+        above = most;
+    }
     write_json(&path, &children)?;
     Ok(children)
+}
+
+/// The most accurate child that costs more than `above` and at most `most` multiply-adds; of equals the cheapest.
+fn best_between(evaluated: &[Evaluated], above: f64, most: f64) -> Option<&Evaluated> {
+    let cost = |one: &Evaluated| one.cost.madds.0 as f64;
+    let within = evaluated.iter().filter(|one| cost(one) > above && cost(one) <= most);
+    within.max_by(|a, b| a.held_out.correct.cmp(&b.held_out.correct).then(b.cost.madds.cmp(&a.cost.madds)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nestling_core::metrics::Top1;
+    use nestling_core::space::SearchSpace;
+
+    #[test]
+    fn the_best_child_between_two_budgets_is_taken() {
+        let space = SearchSpace::fashion().validated().unwrap();
+        let of = |child: Child, correct| {
+            let cost = space.lower(&child).unwrap().cost();
+            Evaluated { child, cost, held_out: Top1 { correct, images: 100 } }
+        };
+        let middle = Child { resolution: 28, ..space.smallest() };
+        let all = [of(space.smallest(), 90), of(middle.clone(), 80), of(space.biggest(), 85)];
+        let cost = |at: usize| all[at].cost.madds.0 as f64;
+        let best = |above, most| best_between(&all, above, most).map(|one| one.held_out.correct);
+        assert_eq!((best(0.0, cost(0)), best(0.0, cost(2))), (Some(90), Some(90)));
+        assert_eq!((best(cost(0), cost(1)), best(cost(1), cost(2)), best(cost(2), 1e12)), (Some(80), Some(85), None));
+    }
 }
