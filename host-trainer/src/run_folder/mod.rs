@@ -184,7 +184,7 @@ impl RunFolder {
     /// The checkpoint, if there is one.
     ///
     /// # Errors
-    /// [`CheckpointError`] if it is damaged.
+    /// [`CheckpointError`](crate::train::CheckpointError) if it is damaged.
     pub fn checkpoint(&self) -> Result<Option<Checkpoint>, RunError> {
         self.check_folder()?;
         let path = self.checkpoint_path();
