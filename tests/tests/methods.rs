@@ -106,7 +106,8 @@ impl Run {
     fn evaluator<'a>(&'a self, space: &'a ValidatedSpace, weights: &'a [f32], extras: &'a Extras) -> Evaluator<'a> {
         let preprocessing = &self.preprocessing;
         let (calibration, images) = (&self.calibration, &self.images);
-        Evaluator { space, weights, extras, preprocessing, calibration, images, workers: 1, device: Device::Cpu }
+        let (known, workers, device) = (&[], 1, Device::Cpu);
+        Evaluator { space, weights, extras, known, preprocessing, calibration, images, workers, device }
     }
 
     fn options(&self, trained: Trained) -> PackOptions {

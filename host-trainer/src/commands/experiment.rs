@@ -269,6 +269,11 @@ impl Watch for View {
         self.bar.get_or_insert_with(|| bar(of, "epoch")).set_position(step);
     }
 
+    fn evaluating(&mut self, children: usize) {
+        self.clear();
+        say(&format!("evaluating {children} children"));
+    }
+
     fn epoch(&mut self, report: &EpochReport, of: u32) {
         self.clear();
         let probes = report.probes.iter().map(|probe| format!("{} {:.1} %", probe.name, probe.held_out.percent()));

@@ -42,6 +42,7 @@ impl Pack {
             space: &network.space,
             weights: &weights,
             extras: &Extras::default(),
+            known: &[],
             ..run.evaluator(&weights, &run.held_out, processors())
         };
         let one = OneChild { name: name(&run, &child), calibrated: network.calibrated, test: &run.data.test };

@@ -4,13 +4,13 @@ use super::data::DataArguments;
 use anyhow::Result;
 use clap::Args;
 use nestling_core::image::Preprocessing;
-use nestling_core::space::ValidatedSpace;
+use nestling_core::space::{CalibratedChild, ValidatedSpace};
 use nestling_train::data::{Dataset, LoadedData};
 use nestling_train::model::Extras;
 use nestling_train::run_folder::RunFolder;
 use nestling_train::search::Evaluator;
 use nestling_train::torch;
-use nestling_train::train::{Checkpoint, TrainingData};
+use nestling_train::train::{Checkpoint, TrainingData, all_own_statistics};
 use std::path::PathBuf;
 use tch::Device;
 
@@ -46,6 +46,8 @@ pub struct TrainedRun {
     pub data: LoadedData,
     pub preprocessing: Preprocessing,
     extras: Extras,
+    /// Children with statistics of their own.
+    known: Vec<CalibratedChild>,
     device: Device,
 }
 
@@ -62,7 +64,8 @@ impl TrainedRun {
         let (calibration, _) = training.split_at(calibration_images as usize);
         let preprocessing = checkpoint.preprocessing.clone().unwrap_or_else(|| data.preprocessing.clone());
         let extras = checkpoint.config.method.extras(&space)?;
-        Ok(Self { checkpoint, space, calibration, held_out, data, preprocessing, extras, device })
+        let known = all_own_statistics(&checkpoint)?;
+        Ok(Self { checkpoint, space, calibration, held_out, data, preprocessing, extras, known, device })
     }
 
     /// Evaluates children of the run, with these weights, on `images`.
@@ -71,6 +74,7 @@ impl TrainedRun {
             space: &self.space,
             weights,
             extras: &self.extras,
+            known: &self.known,
             preprocessing: &self.preprocessing,
             calibration: &self.calibration,
             images,

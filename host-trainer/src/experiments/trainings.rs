@@ -6,8 +6,8 @@ use crate::data::{Dataset, LoadedData};
 use crate::model::{Parameters, Resizer};
 use crate::run_folder::RunFolder;
 use crate::search::Evaluator;
+use crate::train::all_own_statistics;
 use crate::train::{Beginning, Checkpoint, EpochReport, Teacher, TrainConfig, Trainer, TrainingData, differences};
-use crate::train::{Method, own_statistics};
 use nestling_core::space::Child;
 use nestling_stopwatch::Stopwatch;
 use std::path::PathBuf;
@@ -105,10 +105,11 @@ impl Trainings<'_> {
         let space = run.config.validate()?;
         let (images, validation) = images_of_seed(self.data, &training.config, training.images)?;
         let (calibration, _) = images.split_at(CALIBRATION);
-        let extras = run.config.method.extras(&space)?;
+        let (extras, known) = (run.config.method.extras(&space)?, all_own_statistics(run)?);
         let evaluator = Evaluator {
             space: &space,
             extras: &extras,
+            known: &known,
             weights: run.shipped_weights(),
             preprocessing: &self.data.preprocessing,
             calibration: &calibration,
@@ -204,16 +205,7 @@ impl Trainings<'_> {
         children: &[Child],
     ) -> Result<(Vec<TestedChild>, f64), ExperimentError> {
         let stopwatch = Stopwatch::start();
-        let evaluated = self.with_evaluators(training, run, |_, test| {
-            if run.config.method == Method::Slimmable {
-                // Its statistics were accumulated while it trained.
-                let own = children.iter().map(|child| own_statistics(run, child));
-                let own = own.collect::<Result<Vec<_>, _>>()?;
-                Ok(own.iter().flatten().map(|child| test.evaluate_calibrated(child)).collect::<Result<Vec<_>, _>>()?)
-            } else {
-                Ok(test.evaluate(children, &|_| ())?)
-            }
-        })?;
+        let evaluated = self.with_evaluators(training, run, |_, test| Ok(test.evaluate(children, &|_| ())?))?;
         let tested = evaluated.into_iter().map(|one| TestedChild {
             child: one.child,
             madds: one.cost.madds,

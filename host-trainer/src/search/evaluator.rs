@@ -33,6 +33,8 @@ pub struct Evaluator<'a> {
     pub weights: &'a [f32],
     /// The parameters beyond the layout, of a method that has such.
     pub extras: &'a Extras,
+    /// Children that have statistics already, and are not calibrated: those that a method accumulated while it trained.
+    pub known: &'a [CalibratedChild],
     /// How pixels become input.
     pub preprocessing: &'a Preprocessing,
     /// Training images that calibrate batch norm.
@@ -137,7 +139,10 @@ impl Evaluator<'_> {
                 let index = next.fetch_add(1, Ordering::Relaxed);
                 let Some(child) = children.get(index) else { return Ok(mine) };
                 let (network, parameters) = (self.space.lower(child)?, parameters.for_child(child));
-                let calibrated = calibrate(&network, &parameters, &resizer, self.calibration, BATCH)?;
+                let calibrated = match self.known.iter().find(|known| known.child() == child) {
+                    Some(known) => known.clone(),
+                    None => calibrate(&network, &parameters, &resizer, self.calibration, BATCH)?,
+                };
                 mine.push((index, work_on(&parameters, &resizer, &network, calibrated)?));
                 if let Ok(mut done) = done.lock() {
                     *done += 1;

@@ -86,7 +86,7 @@ pub use recipe::Recipe;
 pub use resume::{Change, Difference, differences};
 pub use sandwich::{Batch, StepOptions, head_step, sandwich_step, step_children};
 pub use schedule::{RateSchedule, Schedule, learning_rate};
-pub use specialised::{SpecialiseError, Specialised, own_statistics, specialised};
+pub use specialised::{SpecialiseError, Specialised, all_own_statistics, own_statistics, specialised};
 pub use step_report::StepReport;
 pub use teacher::Teacher;
 pub use trainer::Trainer;

@@ -74,6 +74,16 @@ pub fn own_statistics(run: &Checkpoint, child: &Child) -> Result<Option<Calibrat
     }
 }
 
+/// All children of a run that have statistics which were accumulated while it trained; none if its method calibrates.
+///
+/// # Errors
+/// [`SpecialiseError`] if the run's method has them, and the run has none yet.
+pub fn all_own_statistics(run: &Checkpoint) -> Result<Vec<CalibratedChild>, SpecialiseError> {
+    let space = run.config.validate()?;
+    let switches = if run.config.method == Method::Slimmable { slimmable::switches(&space) } else { Vec::new() };
+    switches.iter().filter_map(|child| own_statistics(run, child).transpose()).collect()
+}
+
 /// A child of a run as a network of its own, with the weights that ship. It answers as it does within the run.
 ///
 /// # Errors
