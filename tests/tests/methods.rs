@@ -19,7 +19,7 @@ use nestling_train::parity::parity;
 use nestling_train::search::{Chosen, Evaluator, SearchReport};
 use nestling_train::torch;
 use nestling_train::train::{Beginning, Checkpoint, TrainConfig, Trainer, TrainingData, followed};
-use nestling_train::train::{Method, Specialised, specialised};
+use nestling_train::train::{Method, Specialised, all_own_statistics, slimmable, specialised};
 use std::path::Path;
 use tch::Device;
 
@@ -227,4 +227,33 @@ fn a_child_that_a_method_does_not_train_does_not_ship_alone() {
     assert_eq!(specialised(&checkpoint, &other).unwrap_err().code(), "not_a_switch");
     let none = Checkpoint { running: None, ..checkpoint };
     assert_eq!(specialised(&none, &space.biggest()).unwrap_err().code(), "no_statistics");
+}
+
+#[test]
+fn a_slimmable_run_is_evaluated_with_the_statistics_that_it_accumulated() {
+    torch::initialise();
+    let checkpoint = trained(&config(Method::Slimmable), Beginning::Random, &made_up_images(400, 21), 1);
+    let space = checkpoint.config.validate().unwrap();
+    let extras = Method::Slimmable.extras(&space).unwrap();
+    let known = all_own_statistics(&checkpoint).unwrap();
+    let children: Vec<Child> = known.iter().map(|one| one.child().clone()).collect();
+    assert_eq!(children, slimmable::switches(&space));
+    let (preprocessing, images) = (preprocessing(), made_up_images(32, 6));
+    let evaluator = |known| Evaluator {
+        space: &space,
+        weights: checkpoint.shipped_weights(),
+        extras: &extras,
+        known,
+        preprocessing: &preprocessing,
+        calibration: &images,
+        images: &images,
+        workers: 1,
+        device: Device::Cpu,
+    };
+    let statistics = |known| {
+        let found = evaluator(known).calibrate_and_evaluate(&children, &|_| ()).unwrap();
+        found.into_iter().map(|(child, _)| child).collect::<Vec<_>>()
+    };
+    assert_eq!(statistics(&known), known);
+    assert_ne!(statistics(&[]), known);
 }
