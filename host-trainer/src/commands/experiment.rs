@@ -5,7 +5,8 @@ use super::train::config_over;
 use super::trained_run::processors;
 use super::{bar, print, say};
 use anyhow::{Context, Result};
-use clap::{Args, ValueEnum};
+use clap::Args;
+use clap::builder::{PossibleValue, PossibleValuesParser};
 use indicatif::ProgressBar;
 use nestling_bundle::atomic_file::write_atomically;
 use nestling_stopwatch::Stopwatch;
@@ -29,9 +30,9 @@ use std::path::{Path, PathBuf};
                   2\n  nestling experiment report"
 )]
 pub struct ExperimentCommand {
-    /// The experiment; `all` runs each of them, `report` shows what is there
-    #[arg(value_enum)]
-    name: Choice,
+    /// The experiment
+    #[arg(value_parser = PossibleValuesParser::new(names()))]
+    name: String,
     /// Seeds, each with its own training images
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100))]
     seeds: u32,
@@ -63,40 +64,21 @@ pub struct ExperimentCommand {
     json: bool,
 }
 
-/// The experiment to run, or several.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Choice {
-    MainResults,
-    Initialisation,
-    Convergence,
-    Regularisation,
-    Finetune,
-    FromScratch,
-    Shrink,
-    Map,
-    /// Coarse-to-fine selection beside random search and evolution
-    Selection,
-    /// BigNAS beside slimmable networks, AutoSlim and once-for-all
-    Neighbours,
-    All,
-    Report,
-}
+/// The names beside those of the paper's experiments, with the questions that they answer.
+const OTHERS: [(&str, &str); 4] = [
+    (SELECTION, "Does coarse-to-fine selection find better children than random search or evolution?"),
+    (NEIGHBOURS, "How does BigNAS compare with slimmable networks, AutoSlim and once-for-all?"),
+    (ALL, "Runs all of them"),
+    (REPORT, "Shows what is there, and trains nothing"),
+];
+const SELECTION: &str = "selection";
+const NEIGHBOURS: &str = "neighbours";
+const ALL: &str = "all";
+const REPORT: &str = "report";
 
-impl Choice {
-    fn experiments(self) -> Vec<Experiment> {
-        match self {
-            Self::MainResults => vec![Experiment::MainResults],
-            Self::Initialisation => vec![Experiment::Initialisation],
-            Self::Convergence => vec![Experiment::Convergence],
-            Self::Regularisation => vec![Experiment::Regularisation],
-            Self::Finetune => vec![Experiment::Finetune],
-            Self::FromScratch => vec![Experiment::FromScratch],
-            Self::Shrink => vec![Experiment::Shrink],
-            Self::Map => vec![Experiment::Map],
-            Self::Selection | Self::Neighbours => Vec::new(),
-            Self::All | Self::Report => Experiment::ALL.to_vec(),
-        }
-    }
+fn names() -> Vec<PossibleValue> {
+    let own = Experiment::ALL.map(|one| (one.name(), one.question()));
+    own.into_iter().chain(OTHERS).map(|(name, question)| PossibleValue::new(name).help(question)).collect()
 }
 
 impl ExperimentCommand {
@@ -112,7 +94,7 @@ impl ExperimentCommand {
             device,
             workers: if device.is_cuda() { 1 } else { processors() },
             allowed_cpu_s: self.cpu_hours.map(|hours| hours * 3600.0),
-            is_reading: self.name == Choice::Report,
+            is_reading: self.name == REPORT,
             origin: (version(), command(None)),
             stopwatch,
         };
@@ -128,10 +110,16 @@ impl ExperimentCommand {
         })
     }
 
+    /// The paper's experiments that are asked for.
+    fn experiments(&self) -> Vec<Experiment> {
+        let is_asked = |one: &Experiment| [one.name(), ALL, REPORT].contains(&&*self.name);
+        Experiment::ALL.into_iter().filter(is_asked).collect()
+    }
+
     /// The outcomes of all experiments that are asked for; of a report, those that are there.
     fn outcomes(&self, base: &Setting, trainings: &Trainings<'_>) -> Result<Vec<Outcome>> {
         let mut outcomes = Vec::new();
-        for experiment in self.name.experiments() {
+        for experiment in self.experiments() {
             for setting in experiment.settings(base) {
                 let plan = self.plan(experiment, setting, trainings);
                 match plan.and_then(|plan| outcome(experiment, &plan, self.seeds, trainings, &mut View::default())) {
@@ -148,11 +136,11 @@ impl ExperimentCommand {
     fn run_comparisons(&self, base: &Setting, trainings: &Trainings<'_>, results: &mut Results) -> Result<()> {
         let plan = Plan::new(base.clone())?;
         let folder = self.folder.join("results");
-        if matches!(self.name, Choice::Selection | Choice::All) {
+        if [SELECTION, ALL].contains(&&*self.name) {
             let records = selection(&plan, self.seeds, trainings, &mut View::default())?;
             results.take_selections(&folder, &records)?;
         }
-        if matches!(self.name, Choice::Neighbours | Choice::All) {
+        if [NEIGHBOURS, ALL].contains(&&*self.name) {
             let (rows, records) = neighbours(&plan, self.seeds, trainings, &mut View::default())?;
             results.take_neighbours(rows);
             results.write(&folder, &records)?;

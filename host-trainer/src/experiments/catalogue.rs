@@ -180,15 +180,6 @@ impl Experiment {
     }
 }
 
-impl std::str::FromStr for Experiment {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let names = || Self::ALL.map(Self::name).join(", ");
-        Self::ALL.into_iter().find(|one| one.name() == text).ok_or_else(|| format!("experiments are: {}", names()))
-    }
-}
-
 impl std::fmt::Display for Experiment {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.name())
