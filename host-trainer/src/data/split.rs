@@ -31,13 +31,38 @@ pub struct Candidate {
 pub struct Shares {
     /// To validate with.
     pub held_out: f64,
-    /// To test with.
+    /// To test with; 0 tests with the validation part of the source.
     pub test: f64,
 }
 
 impl Default for Shares {
     fn default() -> Self {
         Self { held_out: 0.15, test: 0.15 }
+    }
+}
+
+impl Shares {
+    /// Tests with the validation part of a source that has no test part, as everybody does on ImageNet. A hundredth of
+    /// the training pictures, 12,800 of ImageNet's, then validates.
+    pub const VALIDATION_TESTS: Self = Self { held_out: 0.01, test: 0.0 };
+
+    /// Whether a validation part without a test part beside it tests: no picture is drawn to test with.
+    pub fn validation_tests(self) -> bool {
+        self.test == 0.0
+    }
+
+    /// The shares for the parts that pictures are given: the usual ones where nothing could be tested with otherwise.
+    pub fn for_parts(self, given: impl IntoIterator<Item = Option<Part>>) -> Self {
+        let is_given = given.into_iter().any(|part| matches!(part, Some(Part::HeldOut | Part::Test)));
+        if self.validation_tests() && !is_given { Self::default() } else { self }
+    }
+
+    /// The parts that the rule makes of given ones, before any is drawn.
+    fn renamed(self, candidates: &[Candidate]) -> Vec<Candidate> {
+        let tests = self.validation_tests() && candidates.iter().all(|one| one.part != Some(Part::Test));
+        let part =
+            |one: &Candidate| one.part.map(|part| if tests && part == Part::HeldOut { Part::Test } else { part });
+        candidates.iter().map(|one| Candidate { part: part(one), ..*one }).collect()
     }
 }
 
@@ -55,7 +80,10 @@ pub struct SplitRule {
 /// Each class is split on its own, and a group belongs to the class that most of its pictures have. With two groups a
 /// class has one to validate with, with three one to test with. A group that is larger than a part would be is trained
 /// on, and so is one without which a class would have no training picture.
+///
+/// A share of 0 to test with draws none: the validation part tests, if the source has no test part.
 pub fn split(candidates: &[Candidate], shares: Shares) -> Vec<Part> {
+    let candidates = &shares.renamed(candidates)[..];
     let has = |part| candidates.iter().any(|one| one.part == Some(part));
     let held_out = if has(Part::HeldOut) { 0.0 } else { shares.held_out };
     let test = if has(Part::Test) { 0.0 } else { shares.test };
@@ -281,6 +309,39 @@ mod tests {
         for class in 0..3 {
             assert!((7..=8).contains(&counts(&candidates, &parts, class)[Part::HeldOut as usize]));
         }
+    }
+
+    #[test]
+    fn a_validation_part_tests_if_asked_and_a_hundredth_of_training_validates() {
+        let shares = Shares::VALIDATION_TESTS;
+        let mut candidates = many(2600, 2, 5);
+        for (number, one) in candidates.iter_mut().enumerate() {
+            one.part = Some(if number < 100 { Part::HeldOut } else { Part::Training });
+        }
+        let parts = split(&candidates, shares);
+        assert!(parts[..100].iter().all(|part| *part == Part::Test));
+        for class in 0..2 {
+            // 12.5 of 1250, rounded by the middle of the picture.
+            let [training, held_out, test] = counts(&candidates, &parts, class);
+            assert_eq!((training + held_out, test), (1250, 50));
+            assert!((12..=13).contains(&held_out), "{held_out}");
+        }
+        // With a test part of its own, a source keeps both.
+        candidates[100].part = Some(Part::Test);
+        let parts = split(&candidates, shares);
+        assert!(parts[..100].iter().all(|part| *part == Part::HeldOut));
+        assert_eq!(Part::ALL.map(|part| count(&parts, part)), [2499, 100, 1]);
+    }
+
+    #[test]
+    fn without_any_part_to_test_with_the_usual_shares_are_drawn() {
+        let shares = Shares::VALIDATION_TESTS;
+        let [training, held_out, test] = Part::ALL.map(Some);
+        assert_eq!(shares.for_parts([None, training]), Shares::default());
+        for given in [held_out, test] {
+            assert_eq!(shares.for_parts([training, given]), shares);
+        }
+        assert_eq!(Shares::default().for_parts([held_out]), Shares::default());
     }
 
     #[test]
