@@ -44,9 +44,9 @@ pub struct Estimate {
 /// The cost of a step's forward passes for one image. The backward pass has about twice the multiply-adds.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct StepCost {
-    /// Of the biggest child that is trained.
+    /// The biggest child that is trained.
     pub biggest: Cost,
-    /// Of the smallest child.
+    /// The smallest child.
     pub smallest: Cost,
     /// Mean children of a step.
     pub children: f64,
