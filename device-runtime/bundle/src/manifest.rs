@@ -44,7 +44,7 @@ pub struct DataSplit {
     pub seed: u64,
     /// Share of each class to validate with, from 0 to 1.
     pub held_out: f64,
-    /// Share of each class to test with, from 0 to 1.
+    /// Share of each class to test with, from 0 to 1; 0 if the validation part of the source tests.
     pub test: f64,
     /// Fingerprint of the pictures that were trained on, as the trainer computes it.
     pub training: String,

@@ -7,7 +7,7 @@ use clap::Args;
 use nestling_bundle::{Bundle, Trained};
 use nestling_core::image::Preprocessing;
 use nestling_core::space::{Child, SearchSpace, ValidatedSpace};
-use nestling_train::data::LoadedData;
+use nestling_train::data::{Listing, LoadedData, Shares};
 use nestling_train::space_file::preset_or_file;
 use nestling_train::train::{Beginning, Recipe, TrainConfig};
 use nestling_train::transfer::{NewTask, alone, narrowed, transferred};
@@ -39,6 +39,27 @@ pub struct BeginningArguments {
     /// two smaller ones]
     #[arg(long, value_delimiter = ',', value_name = "PIXELS")]
     resolutions: Vec<u32>,
+    /// Pictures to test with where the data set has no test part: `val` are its validation pictures, and 1 % of those to
+    /// train on validate in their place; `drawn` are 15 % of those to train on [default: val for bignas-imagenet, else
+    /// drawn]
+    #[arg(long, value_enum, value_name = "PICTURES")]
+    test_on: Option<TestOn>,
+}
+
+/// The pictures to test with, as a flag.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum TestOn {
+    Val,
+    Drawn,
+}
+
+impl TestOn {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Val => "val",
+            Self::Drawn => "drawn",
+        }
+    }
 }
 
 /// The trained weights to start from.
@@ -68,6 +89,7 @@ impl BeginningArguments {
             ("--space", self.space.as_ref().map(path)),
             ("--only", self.only.clone()),
             ("--resolutions", (!sizes.is_empty()).then(|| sizes.join(","))),
+            ("--test-on", self.test_on.map(|test_on| test_on.name().to_owned())),
         ];
         flags.into_iter().filter_map(|(flag, value)| Some((flag.to_owned(), value?))).collect()
     }
@@ -93,22 +115,59 @@ impl BeginningArguments {
         self.recipe.unwrap_or(usual)
     }
 
+    /// The division of the pictures of a new run.
+    fn shares(&self, data: &DataArguments) -> Shares {
+        let usual = if self.recipe(data) == Recipe::BignasImagenet { TestOn::Val } else { TestOn::Drawn };
+        match self.test_on.unwrap_or(usual) {
+            TestOn::Val => Shares::VALIDATION_TESTS,
+            TestOn::Drawn => Shares::default(),
+        }
+    }
+
+    /// The space of a new run that starts at random values, before its pictures are known.
+    fn space(&self, config: &TrainConfig) -> Result<SearchSpace> {
+        let mut space = match &self.space {
+            Some(path) => preset_or_file(path)?.definition().clone(),
+            None => config.space.clone(),
+        };
+        if !self.resolutions.is_empty() {
+            space.resolutions.clone_from(&self.resolutions);
+        }
+        Ok(config.method.space(&space))
+    }
+
+    /// The configuration that [`BeginningArguments::start`] would train with, from pictures that are only counted.
+    pub fn planned(&self, data: &DataArguments, mut config: TrainConfig) -> Result<(TrainConfig, Listing)> {
+        let source = self.from.as_deref().map(|path| self.source(path)).transpose()?;
+        if source.is_none() {
+            config.space = self.space(&config)?;
+        }
+        let space_for = |task: Option<(u32, u32)>| match &source {
+            Some(source) => {
+                let (channels, classes) =
+                    task.unwrap_or((source.bundle.space().input_channels, source.bundle.space().classes));
+                self.space_from(source, &self.task(channels, classes))
+            }
+            None => {
+                let (input_channels, classes) = task.unwrap_or((config.space.input_channels, config.space.classes));
+                self.only_one(SearchSpace { input_channels, classes, ..config.space.clone() }.validated()?)
+            }
+        };
+        let sizes: ValidatedSpace = space_for(None)?;
+        let listing = data.list(&sizes, self.shares(data))?;
+        config.space = space_for(Some((listing.channels, listing.classes)))?.definition().clone();
+        Ok((config, listing))
+    }
+
     /// Loads the pictures, and fits space and weights to them.
     pub fn start(&self, data: &DataArguments, mut config: TrainConfig) -> Result<NewRun> {
-        let source = self.from.as_deref().map(|path| self.source(path)).transpose()?;
-        if let Some(path) = &self.space {
-            config.space = preset_or_file(path)?.definition().clone();
+        if let Some(path) = &self.from {
+            return self.start_from(&self.source(path)?, data, config);
         }
-        if !self.resolutions.is_empty() {
-            config.space.resolutions.clone_from(&self.resolutions);
-        }
-        if let Some(source) = source {
-            return self.start_from(&source, data, config);
-        }
-        config.space = config.method.space(&config.space);
+        config.space = self.space(&config)?;
         // The sizes of the child alone: every later command loads the pictures for the space that is trained.
         let sizes = self.only_one(config.space.clone().validated()?)?;
-        let loaded = data.load_sized(&sizes, None, None)?;
+        let loaded = data.load_sized(&sizes, None, None, self.shares(data))?;
         // The pictures say what they are; IDX files of an unknown data set may lack classes.
         let data = if loaded.scan.is_some() {
             (config.space.classes, config.space.input_channels) = (loaded.training.classes, loaded.training.channels);
@@ -131,20 +190,26 @@ impl BeginningArguments {
         Ok(alone(&space, &child)?)
     }
 
+    fn task(&self, channels: u32, classes: u32) -> NewTask {
+        NewTask { channels, classes, resolutions: self.resolutions.clone() }
+    }
+
+    /// The space of a run that starts from trained weights.
+    fn space_from(&self, Source { bundle, child, .. }: &Source, task: &NewTask) -> Result<ValidatedSpace> {
+        self.only_one(match child {
+            Some(child) => narrowed(bundle.space(), child, task)?,
+            None => whole(bundle, task).validated()?,
+        })
+    }
+
     fn start_from(&self, source: &Source, data: &DataArguments, mut config: TrainConfig) -> Result<NewRun> {
         let bundle = &source.bundle;
-        // The space of three classes, only for its sizes and channels.
-        let task = |channels, classes| NewTask { channels, classes, resolutions: self.resolutions.clone() };
-        let space_for = |task: &NewTask| -> Result<_> {
-            self.only_one(match &source.child {
-                Some(child) => narrowed(bundle.space(), child, task)?,
-                None => whole(bundle, task).validated()?,
-            })
-        };
         let preprocessing = Preprocessing { fit: data.fit(), ..bundle.manifest().preprocessing.clone() };
-        let sizes = space_for(&task(bundle.space().input_channels, bundle.space().classes))?;
-        let loaded = data.load_sized(&sizes, Some(sizes.input_channels), Some(preprocessing))?;
-        let space = space_for(&task(loaded.training.channels, loaded.training.classes))?;
+        // With the bundle's classes, only for its sizes and channels.
+        let sizes = self.space_from(source, &self.task(bundle.space().input_channels, bundle.space().classes))?;
+        let channels = Some(sizes.input_channels);
+        let loaded = data.load_sized(&sizes, channels, Some(preprocessing), self.shares(data))?;
+        let space = self.space_from(source, &self.task(loaded.training.channels, loaded.training.classes))?;
         let weights = transferred(bundle.space(), &bundle.weights()?, &space, config.seed);
         config.space = space.definition().clone();
         say(&format!("starting from {}, with a new classifier of {} classes", source.name, space.classes));

@@ -8,7 +8,8 @@ use nestling_bundle::{Bundle, DataSplit};
 use nestling_core::image::{Fit, Preprocessing};
 use nestling_core::space::SearchSpace;
 use nestling_train::data::{
-    self, DataError, Dataset, FASHION_MNIST, LoadProgress, LoadRequest, LoadedData, ScanReport, Shares, SplitRule,
+    self, DataError, Dataset, FASHION_MNIST, Listing, LoadProgress, LoadRequest, LoadedData, ScanReport, Shares,
+    SplitRule,
 };
 use nestling_train::label_file::read_labels;
 use nestling_train::run_folder::RunFolder;
@@ -172,7 +173,7 @@ impl DataArguments {
 
     /// The images for networks of `space`.
     pub fn load_for(&self, space: &SearchSpace) -> Result<LoadedData> {
-        Ok(self.load_sized(space, Some(space.input_channels), None)?.for_space(space)?)
+        Ok(self.load_as(self.request(side_for(space), Some(space.input_channels)))?.for_space(space)?)
     }
 
     /// The images of a run, which must have its classes: fitted and divided as it began.
@@ -217,14 +218,26 @@ impl DataArguments {
         self.pictures.fit()
     }
 
-    /// The images, with as many pixels as networks of `space` read; with their own channels if none are given.
+    /// The images of a new run, with as many pixels as networks of `space` read; with their own channels if none are
+    /// given, and divided by `shares`.
     pub fn load_sized(
         &self,
         space: &SearchSpace,
         channels: Option<u32>,
         preprocessing: Option<Preprocessing>,
+        shares: Shares,
     ) -> Result<LoadedData> {
-        self.load_as(self.request(side_for(space), channels).preprocessing(preprocessing))
+        self.load_as(self.request(side_for(space), channels).preprocessing(preprocessing).shares(shares))
+    }
+
+    /// The images of a new run, counted and not opened.
+    pub fn list(&self, space: &SearchSpace, shares: Shares) -> Result<Listing> {
+        Ok(data::list(&self.request(side_for(space), None).shares(shares))?)
+    }
+
+    /// Most bytes of the cache of resized pictures.
+    pub fn cache_bytes(&self) -> u64 {
+        self.pictures.cache_budget << 20
     }
 }
 

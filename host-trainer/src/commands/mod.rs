@@ -6,6 +6,7 @@ pub mod bench;
 mod compare_table;
 pub mod cost;
 mod data;
+mod dry_run;
 mod error_code;
 pub mod eval;
 pub mod experiment;

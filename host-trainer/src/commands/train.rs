@@ -1,6 +1,7 @@
 //! `train`: trains the supernet, or resumes a run.
 
 use super::beginning::{BeginningArguments, NewRun};
+use super::dry_run::DryRun;
 use super::train_text::recipe_text;
 use super::train_view::TrainView;
 use super::trained_run::RunArguments;
@@ -49,6 +50,19 @@ pub struct Train {
     /// Print the resolved configuration as TOML and stop
     #[arg(long)]
     print_config: bool,
+    /// Print the steps, memory and GPU-hours of a new run, and its resolved configuration, and stop. Nothing is written,
+    /// and no picture is opened
+    #[arg(long, conflicts_with_all = ["print_config", "stop_after"])]
+    dry_run: bool,
+    /// Images a second that --dry-run counts with [default: 800, the target for one H200, which is not measured]
+    #[arg(long, value_name = "N", requires = "dry_run", value_parser = positive)]
+    images_per_s: Option<f64>,
+}
+
+/// A number above 0.
+fn positive(text: &str) -> Result<f64, String> {
+    let number: f64 = text.parse().map_err(|_| "it is no number".to_owned())?;
+    if number > 0.0 && number.is_finite() { Ok(number) } else { Err("it must be above 0".to_owned()) }
 }
 
 /// Most bytes of a configuration.
@@ -57,6 +71,9 @@ const MAX_CONFIG_BYTES: u64 = 1 << 20;
 impl Train {
     /// Runs the command.
     pub fn run(mut self) -> Result<()> {
+        if self.dry_run {
+            return self.plan();
+        }
         self.run.resolve()?;
         let choice = torch::initialise();
         if self.print_config {
@@ -87,6 +104,15 @@ impl Train {
                 self.run.run.display()
             )
         })
+    }
+
+    /// Prints the cost of a new run with these flags.
+    fn plan(&self) -> Result<()> {
+        let config = self.config(None, torch::initialise().device)?;
+        let (config, data) = self.beginning.planned(&self.run.data, config)?;
+        let dry_run = DryRun::new(self.beginning.recipe(&self.run.data), config, data, self.images_per_s)?;
+        let text = dry_run.text(self.run.data.cache_bytes())?;
+        print(self.run.json, &json!({"dry_run": dry_run}), || text)
     }
 
     /// The configuration: flags before the file, the file before the run that goes on, that before the defaults.

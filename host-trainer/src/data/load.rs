@@ -85,7 +85,7 @@ impl LoadRequest {
     }
 
     /// The form of squares of so many channels.
-    fn form(&self, channels: u32) -> Form {
+    pub(super) fn form(&self, channels: u32) -> Form {
         let fit = self.preprocessing.as_ref().map_or(self.fit, |known| known.fit);
         Form { side: self.side, channels, fit, background: self.background }
     }
@@ -147,6 +147,7 @@ struct Scanned {
     scan: Scan,
     report: ScanReport,
     labels: Vec<String>,
+    rule: SplitRule,
     /// Part and class of each picture.
     parts: Vec<Part>,
     classes: Vec<u16>,
@@ -189,28 +190,40 @@ fn open_as(
     let numbers: BTreeMap<&str, u16> = labels.iter().map(String::as_str).zip(0..).collect();
     let class = |entry: usize| numbers[source.entries()[entry].class.as_str()];
     let classes: Vec<u16> = scan.pictures.iter().map(|picture| class(picture.entry)).collect();
-    let parts = split(&candidates(&*source, &scan, &classes, request.seed), request.shares);
+    let given: Vec<Option<Part>> = scan.pictures.iter().map(|picture| source.entries()[picture.entry].part).collect();
+    let shares = request.shares.for_parts(given.iter().copied());
+    let parts = split(&candidates(&*source, &scan, &classes, request.seed), shares);
     let mut report = ScanReport::new(&*source, &scan, &labels, &parts);
     progress.note(&report.summary());
-    let given = scan.pictures.iter().map(|picture| source.entries()[picture.entry].part);
-    for note in drawn(&given.collect::<Vec<_>>(), &parts) {
+    for note in drawn(&given, &parts) {
         progress.note(&note);
         report.notes.push(note);
     }
     let name = path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned());
-    Ok((Scanned { name, scan, report, labels, parts, classes, built }, source))
+    let rule = SplitRule { seed: request.seed, shares };
+    Ok((Scanned { name, scan, report, labels, rule, parts, classes, built }, source))
 }
 
-/// A sentence for each part that a source with parts lacks, and that was drawn from its training pictures.
-fn drawn(given: &[Option<Part>], parts: &[Part]) -> Vec<String> {
+/// A sentence for each part that a source with parts lacks, and that was taken from another.
+pub(super) fn drawn(given: &[Option<Part>], parts: &[Part]) -> Vec<String> {
+    // Without any part, all of them are drawn as everybody expects.
+    if given.iter().all(Option::is_none) {
+        return Vec::new();
+    }
+    let count = |part: Part| parts.iter().filter(|&&one| one == part).count();
     let pooled = given.iter().filter(|part| part.is_none_or(|part| part == Part::Training)).count();
+    if given.iter().zip(parts).any(|pair| pair == (&Some(Part::HeldOut), &Part::Test)) {
+        let (test, held_out) = (count(Part::Test), count(Part::HeldOut));
+        return vec![format!(
+            "the {test} validation pictures of the data set test, and do nothing else; {held_out} of its {pooled} training \
+             pictures validate"
+        )];
+    }
     let missing = [Part::HeldOut, Part::Test].into_iter().filter(|part| !given.contains(&Some(*part)));
     let sentence = |part: Part| {
-        let count = parts.iter().filter(|&&one| one == part).count();
-        format!("the data set has no {part} part: {count} of its {pooled} training pictures become one")
+        format!("the data set has no {part} part: {} of its {pooled} training pictures become one", count(part))
     };
-    // Without any part, all of them are drawn as everybody expects.
-    if given.iter().all(Option::is_none) { Vec::new() } else { missing.map(sentence).collect() }
+    missing.map(sentence).collect()
 }
 
 /// A folder for the cache of one source.
@@ -224,7 +237,7 @@ fn cache_folder(cache: &Path, path: &Path) -> PathBuf {
 }
 
 /// The classes of the training pictures, in natural order. Pictures without a part may be trained on.
-fn class_names(path: &Path, source: &dyn Source) -> Result<Vec<String>, DataError> {
+pub(super) fn class_names(path: &Path, source: &dyn Source) -> Result<Vec<String>, DataError> {
     let is_training = |part: Option<Part>| part.is_none_or(|part| part == Part::Training);
     let of = |wanted: &dyn Fn(Option<Part>) -> bool| -> BTreeSet<&str> {
         let entries = source.entries().iter().filter(|entry| wanted(entry.part));
@@ -308,7 +321,7 @@ impl Scanned {
             labels: Some(self.labels),
             preprocessing,
             pictures: Some(PictureNames { held_out: names(Part::HeldOut), test: names(Part::Test) }),
-            split: Some(SplitRule { seed: request.seed, shares: request.shares }),
+            split: Some(self.rule),
             scan: Some(self.report),
             is_cached,
         })

@@ -10,6 +10,7 @@ mod cache;
 mod catalogue;
 mod dataset;
 mod idx_files;
+mod listing;
 mod load;
 mod loaded;
 mod mix;
@@ -23,6 +24,7 @@ pub use augment::{Augmentation, Augmenter, Jitter, Policy, RandAugment, RandomCr
 pub use catalogue::{DatasetInfo, FASHION_MNIST, MNIST};
 pub use dataset::{DataError, Dataset, ExactInputs, Part, PixelStore};
 pub use idx_files::load as load_idx;
+pub use listing::{Listing, list};
 pub use load::{LoadProgress, LoadRequest, are_pictures, load, scan};
 pub use loaded::{LoadedData, PictureNames, check_same_classes};
 pub use mix::{Mix, Mixing, Patch};

@@ -19,6 +19,7 @@
 //! beginning    where a run starts
 //! step_report  the values of a step, for those who look on
 //! trainer      the loop over epochs
+//! estimate     the cost of a run before it begins
 //! epoch_report a line of the log
 //! checkpoint   the file from which a run continues
 //! ```
@@ -45,6 +46,7 @@ mod config;
 mod distillation;
 mod epoch_report;
 mod error;
+mod estimate;
 mod gpu_use;
 mod loader;
 mod method;
@@ -75,6 +77,7 @@ pub use config::{Balance, Regularise, TrainConfig};
 pub use distillation::Distillation;
 pub use epoch_report::{EpochReport, TrainSummary};
 pub use error::TrainError;
+pub use estimate::{Estimate, Fits, Memory, RateSummary, StepCost, TARGET_IMAGES_PER_S};
 pub use gpu_use::{GpuMeter, GpuUse};
 pub use loader::{Batches, LoadedBatch, Loader, LoaderRates, Views};
 pub use method::Method;

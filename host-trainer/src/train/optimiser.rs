@@ -16,6 +16,16 @@ pub enum UpdateRule {
     Adamw,
 }
 
+impl UpdateRule {
+    /// Numbers that the rule keeps for each weight: the momentum, and the mean squared gradient of rules that have one.
+    pub fn numbers_per_weight(self) -> u64 {
+        match self {
+            Self::Sgd => 1,
+            Self::Rmsprop | Self::Adamw => 2,
+        }
+    }
+}
+
 /// The state of the update rule, and a running average of the weights, on one flat tensor.
 #[derive(Debug)]
 pub struct Optimiser {

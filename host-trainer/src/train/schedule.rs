@@ -1,3 +1,4 @@
+use super::TrainConfig;
 use serde::{Deserialize, Serialize};
 
 /// How the learning rate falls after a linear warm-up.
@@ -26,6 +27,36 @@ pub struct RateSchedule {
     pub ending: f64,
     /// The highest rate.
     pub highest: f64,
+}
+
+impl RateSchedule {
+    /// The schedule of a run with so many steps an epoch.
+    pub fn new(config: &TrainConfig, steps_per_epoch: u64) -> Self {
+        Self {
+            schedule: config.schedule,
+            steps: u64::from(config.epochs) * steps_per_epoch,
+            warmup: (config.warmup_epochs * steps_per_epoch as f64) as u64,
+            decay_until: config.decay_until,
+            ending: config.constant_ending,
+            highest: config.learning_rate,
+        }
+    }
+
+    /// The first step at the constant ending; none if the run ends before, or if the rate falls to its last step.
+    ///
+    /// ```
+    /// use nestling_train::train::{RateSchedule, Schedule};
+    /// let schedule = Schedule::Exponential;
+    /// let of = RateSchedule { schedule, steps: 1000, warmup: 100, decay_until: 0.5, ending: 0.05, highest: 0.2 };
+    /// assert_eq!(of.ending_step(), Some(500));
+    /// assert_eq!(RateSchedule { decay_until: 1.0, ..of }.ending_step(), None);
+    /// ```
+    pub fn ending_step(&self) -> Option<u64> {
+        let last = self.decay_until * self.steps as f64;
+        // A decay takes a step at least, as in `learning_rate`.
+        let first = last.max(self.warmup as f64 + 1.0).ceil() as u64;
+        (self.schedule == Schedule::Exponential && first < self.steps).then_some(first)
+    }
 }
 
 /// The learning rate of a step.

@@ -340,11 +340,7 @@ fn shipped(config: &TrainConfig, parameters: &Parameters, optimiser: &Optimiser)
 
 /// The learning rate of a step.
 fn rate_of(config: &TrainConfig, per_epoch: u64, step: u64) -> f64 {
-    let steps = u64::from(config.epochs) * per_epoch;
-    let warmup = (config.warmup_epochs * per_epoch as f64) as u64;
-    let (decay_until, ending) = (config.decay_until, config.constant_ending);
-    let (schedule, highest) = (config.schedule, config.learning_rate);
-    learning_rate(step, &RateSchedule { schedule, steps, warmup, decay_until, ending, highest })
+    learning_rate(step, &RateSchedule::new(config, per_epoch))
 }
 
 /// Checks that a run can go on with `now`; returns the values that change.

@@ -110,7 +110,7 @@ def train(parts, out, cpu):
         return None, None
     if not cpu and "CUDA" not in trained["device"]:
         parts.fail("fashion", f"training ran on the processor: {trained['device']}")
-    few = ["--fine", 2, "--random", 0, "--random-held-out", 0, "--children", 3, "--calibration", 500, "--workers", 1]
+    few = ["--coarse", 12, "--fine", 2, "--random", 0, "--random-held-out", 0, "--children", 3, "--calibration", 500, "--workers", 1]
     bundle = out / "fashion.nestling"
     searched = parts.run("search", "nestling", "search", "--run", run, "--data", data, *few, limit_s=120)
     packed = searched and parts.run(
