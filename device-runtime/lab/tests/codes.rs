@@ -22,7 +22,7 @@ fn sources(folder: &Path, inside: bool, to: &mut Vec<PathBuf>) {
 
 /// The texts that functions called `code` of a file return.
 fn codes(text: &str) -> Vec<String> {
-    const HEAD: &str = "pub fn code(&self) -> &'static str {";
+    const HEAD: &str = "pub fn code(&self";
     let bodies = text.split(HEAD).skip(1).map(|rest| rest.split("\n    }\n").next().unwrap());
     bodies.flat_map(|body| body.split('"').skip(1).step_by(2)).map(str::to_owned).collect()
 }
