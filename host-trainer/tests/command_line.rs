@@ -45,7 +45,7 @@ fn a_printed_space_can_be_read_back() {
     let path = path.to_string_lossy();
     let of = |space: &str| json(&["cost", "--space", space, "--child", "biggest"])["madds"].clone();
     assert_eq!(of(&path), of("attentivenas"));
-    assert_eq!(json(&["spaces"]).as_array().unwrap().len(), 19);
+    assert_eq!(json(&["spaces"]).as_array().unwrap().len(), 21);
 }
 
 #[test]

@@ -180,8 +180,8 @@ fn methods_and_searches_are_compared_and_traced() {
     assert_eq!(check(&out).unwrap(), results);
     let mut unknown = Plan::new(setting()).unwrap();
     unknown.variants = vec!["sideways".to_owned()];
-    let error = outcome(Experiment::Shrink, &unknown, 1, &all, &mut Counter::default()).unwrap_err();
-    assert!(error.code() == "experiment_variants" && error.to_string().contains("join after 25 %"), "{error}");
+    let error = outcome(Experiment::Convergence, &unknown, 1, &all, &mut Counter::default()).unwrap_err();
+    assert!(error.code() == "experiment_variants" && error.to_string().contains("no constant ending"), "{error}");
     // Both are found again.
     let mut again = Counter::default();
     assert_eq!(neighbours(&plan, 1, &all, &mut again).unwrap().0, rows);
