@@ -144,7 +144,12 @@ fn a_stopped_experiment_goes_on_and_trainings_are_shared() {
     assert_eq!((first.trainings, first.epochs), (6, 12));
     let mut again = Counter::default();
     let same = run(Experiment::Shrink, &all, &mut again).unwrap();
-    assert_eq!((again.trainings, same.cells), (0, outcome.cells));
+    assert_eq!((again.trainings, same.cells), (0, outcome.cells.clone()));
+    // A table is read as far as it is there: the sliced children of the fine-tuning are those supernets.
+    all.is_reading = true;
+    let part = run(Experiment::Finetune, &all, &mut Counter::default()).unwrap();
+    assert_eq!((part.variants(), part.cells.len()), (vec!["sliced"], outcome.children().len()));
+    all.is_reading = false;
     // The supernets whose children join at once are there; each fine-tuning of the ends is new.
     let mut tuned = Counter::default();
     run(Experiment::Finetune, &all, &mut tuned).unwrap();

@@ -100,7 +100,8 @@ impl Outcome {
     }
 }
 
-/// Runs an experiment over seeds `1..=seeds`: trains and tests what is not there yet.
+/// Runs an experiment over seeds `1..=seeds`: trains and tests what is not there yet. Where nothing is to be trained, cells
+/// that lack a seed are left out.
 ///
 /// # Errors
 /// [`ExperimentError`]; everything that is done is kept.
@@ -112,6 +113,7 @@ pub fn outcome(
     watch: &mut dyn Watch,
 ) -> Result<Outcome, ExperimentError> {
     let mut measured: Vec<(Measurement, Record)> = Vec::new();
+    let mut not_done = None;
     for seed in 1..=u64::from(seeds) {
         let measurements = experiment.measurements(plan, seed)?;
         if measurements.is_empty() {
@@ -121,14 +123,24 @@ pub fn outcome(
             });
         }
         for (training, children) in by_training(&measurements) {
-            let record = trainings.measure(&measurements[training].training, &children, watch)?;
+            let record = match trainings.measure(&measurements[training].training, &children, watch) {
+                Err(error @ ExperimentError::NotDone { .. }) => {
+                    not_done = Some(error);
+                    continue;
+                }
+                measured => measured?,
+            };
             let key = record.key.clone();
             let own = measurements.iter().filter(|one| one.training.key() == key);
             measured.extend(own.map(|one| (one.clone(), record.clone())));
         }
     }
     let order = experiment.measurements(plan, 1)?;
-    let (cells, records) = gathered(&order, &measured);
+    let (mut cells, records) = gathered(&order, &measured);
+    cells.retain(|cell| cell.top1.len() == seeds as usize);
+    if let Some(error) = not_done.filter(|_| cells.is_empty()) {
+        return Err(error);
+    }
     Ok(Outcome { experiment, space: plan.space.name.clone(), seeds, cells, records })
 }
 
