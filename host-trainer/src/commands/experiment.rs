@@ -95,7 +95,7 @@ impl ExperimentCommand {
             workers: if device.is_cuda() { 1 } else { processors() },
             allowed_cpu_s: self.cpu_hours.map(|hours| hours * 3600.0),
             is_reading: self.name == REPORT,
-            origin: (version(), command(None)),
+            origin: (version(), command()),
             stopwatch,
         };
         let results = self.folder.join("results");
@@ -123,6 +123,10 @@ impl ExperimentCommand {
             for setting in experiment.settings(base) {
                 let plan = self.plan(experiment, setting, trainings);
                 match plan.and_then(|plan| outcome(experiment, &plan, self.seeds, trainings, &mut View::default())) {
+                    // A report compares: one column says nothing.
+                    Ok(done) if self.name == REPORT && done.variants().len() < 2 => {
+                        say(&format!("{experiment} is not done yet"));
+                    }
                     Ok(done) => outcomes.push(done),
                     Err(ExperimentError::NotDone { .. }) => say(&format!("{experiment} is not done yet")),
                     Err(error) => return Err(error.into()),
@@ -176,7 +180,7 @@ impl ExperimentCommand {
     /// Writes tables, page, records and the file of all results.
     fn write(&self, folder: &Path, outcomes: &[Outcome], mut results: Results) -> Result<()> {
         std::fs::create_dir_all(folder).with_context(|| format!("cannot make folder {}", folder.display()))?;
-        let commands: Vec<String> = outcomes.iter().map(|one| command(Some(one.experiment.name()))).collect();
+        let commands: Vec<String> = outcomes.iter().map(to_repeat).collect();
         for (one, command) in outcomes.iter().zip(&commands) {
             let Some(record) = one.records.first() else { continue };
             let name = format!("{}-{}-{}x{}", one.experiment, one.space, record.images, record.epochs);
@@ -196,13 +200,18 @@ impl ExperimentCommand {
     }
 }
 
-/// The command of this process, for the records: with another experiment's name where one is given.
-fn command(name: Option<&str>) -> String {
-    let mut words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--json").collect();
-    if let (Some(name), Some(word)) = (name, words.get_mut(1)) {
-        name.clone_into(word);
-    }
+/// The command of this process, for the records.
+fn command() -> String {
+    let words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--json").collect();
     format!("nestling {}", words.join(" "))
+}
+
+/// The command that gives an outcome again.
+fn to_repeat(outcome: &Outcome) -> String {
+    let Outcome { experiment, seeds, records, .. } = outcome;
+    let size = records.first().filter(|_| *experiment != Experiment::Map);
+    let size = size.map(|record| format!(" --images {} --epochs {}", record.images, record.epochs));
+    format!("nestling experiment {experiment} --seeds {seeds}{}", size.unwrap_or_default())
 }
 
 /// The commit that the program lies in, with a mark if files were changed; without one the version of the package.
