@@ -4,7 +4,7 @@ use super::data::DataArguments;
 use super::train::config_over;
 use super::trained_run::processors;
 use super::{bar, print, say};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use indicatif::ProgressBar;
@@ -87,6 +87,9 @@ impl ExperimentCommand {
         let stopwatch = Stopwatch::start();
         let device = torch::initialise().device;
         let base = self.setting()?;
+        if self.name == REPORT && !self.folder.is_dir() {
+            bail!("there is no folder {}: run an experiment first, or name its folder", self.folder.display());
+        }
         let data = self.data.load_for(&base.recipe.space)?;
         let trainings = Trainings {
             folder: self.folder.join("trainings"),
@@ -211,7 +214,9 @@ fn to_repeat(outcome: &Outcome) -> String {
     let Outcome { experiment, seeds, records, .. } = outcome;
     let size = records.first().filter(|_| *experiment != Experiment::Map);
     let size = size.map(|record| format!(" --images {} --epochs {}", record.images, record.epochs));
-    format!("nestling experiment {experiment} --seeds {seeds}{}", size.unwrap_or_default())
+    let variants = outcome.variants().join(",");
+    let part = if outcome.is_whole { String::new() } else { format!(" --variants \"{variants}\"") };
+    format!("nestling experiment {experiment} --seeds {seeds}{}{part}", size.unwrap_or_default())
 }
 
 /// The commit that the program lies in, with a mark if files were changed; without one the version of the package.

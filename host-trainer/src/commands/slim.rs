@@ -38,7 +38,8 @@ pub struct Slim {
 
 impl Slim {
     /// Runs the command.
-    pub fn run(self) -> Result<()> {
+    pub fn run(mut self) -> Result<()> {
+        self.run.resolve()?;
         let folder = RunFolder::open(&self.run.run);
         let _lock = folder.lock_to_read("nestling slim")?;
         let output = self.output.clone().unwrap_or_else(|| self.run.run.join("slimmed.toml"));

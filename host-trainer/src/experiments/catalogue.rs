@@ -155,15 +155,15 @@ impl Experiment {
         Ok(all)
     }
 
-    /// The names of all variants, as one text.
-    pub(super) fn variants(self, plan: &Plan) -> Result<String, ExperimentError> {
+    /// The names of all variants.
+    pub(super) fn variants(self, plan: &Plan) -> Result<Vec<String>, ExperimentError> {
         let mut names: Vec<String> = Vec::new();
         for one in self.all_measurements(plan, 1)? {
             if !names.contains(&one.variant) {
                 names.push(one.variant);
             }
         }
-        Ok(names.join(", "))
+        Ok(names)
     }
 
     fn all_measurements(self, plan: &Plan, seed: u64) -> Result<Vec<Measurement>, ExperimentError> {

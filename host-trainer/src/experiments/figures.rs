@@ -46,6 +46,8 @@ pub struct Outcome {
     pub space: String,
     /// Number of seeds.
     pub seeds: u32,
+    /// Whether it has all variants of the experiment.
+    pub is_whole: bool,
     /// Cells in the order of the experiment's measurements.
     pub cells: Vec<Cell>,
     /// Every record, once.
@@ -119,7 +121,7 @@ pub fn outcome(
         if measurements.is_empty() {
             return Err(ExperimentError::NoVariant {
                 experiment: experiment.name(),
-                known: experiment.variants(plan)?,
+                known: experiment.variants(plan)?.join(", "),
             });
         }
         for (training, children) in by_training(&measurements) {
@@ -141,7 +143,9 @@ pub fn outcome(
     if let Some(error) = not_done.filter(|_| cells.is_empty()) {
         return Err(error);
     }
-    Ok(Outcome { experiment, space: plan.space.name.clone(), seeds, cells, records })
+    let all = experiment.variants(plan)?;
+    let is_whole = all.iter().all(|variant| cells.iter().any(|cell| cell.variant == *variant));
+    Ok(Outcome { experiment, space: plan.space.name.clone(), seeds, is_whole, cells, records })
 }
 
 /// Each training once, as the index of its first measurement, with all children that are measured after it.

@@ -123,14 +123,17 @@ impl Method {
         };
         let (fits, rule) = match self {
             Self::BigNas => (true, ""),
-            Self::UniversallySlimmable | Self::Slimmable => {
-                (widths::has_widths_only(&config.space), "it needs a space in which widths are the only choice")
-            }
+            Self::UniversallySlimmable | Self::Slimmable => (
+                widths::has_widths_only(&config.space),
+                "another method, or the space one in which widths are the only choice",
+            ),
             Self::AutoSlim => (
                 widths::has_channels_only(&config.space),
-                "it needs a space in which widths and expand ratios are the only choices",
+                "another method, or the space one in which widths and expand ratios are the only choices",
             ),
-            Self::OnceForAll => (once_for_all::has_fixed_widths(&config.space), "it needs a space of fixed widths"),
+            Self::OnceForAll => {
+                (once_for_all::has_fixed_widths(&config.space), "another method, or the space one of fixed widths")
+            }
         };
         check("method", fits, &self, rule)?;
         if self == Self::Slimmable {
