@@ -123,17 +123,19 @@ impl ExperimentCommand {
     fn outcomes(&self, base: &Setting, trainings: &Trainings<'_>) -> Result<Vec<Outcome>> {
         let mut outcomes = Vec::new();
         for experiment in self.experiments() {
+            let known = outcomes.len();
             for setting in experiment.settings(base) {
                 let plan = self.plan(experiment, setting, trainings);
                 match plan.and_then(|plan| outcome(experiment, &plan, self.seeds, trainings, &mut View::default())) {
                     // A report compares: one column says nothing.
-                    Ok(done) if self.name == REPORT && done.variants().len() < 2 => {
-                        say(&format!("{experiment} is not done yet"));
-                    }
+                    Ok(done) if self.name == REPORT && done.variants().len() < 2 => {}
                     Ok(done) => outcomes.push(done),
-                    Err(ExperimentError::NotDone { .. }) => say(&format!("{experiment} is not done yet")),
+                    Err(ExperimentError::NotDone { .. }) => {}
                     Err(error) => return Err(error.into()),
                 }
+            }
+            if outcomes.len() == known {
+                say(&format!("{experiment} is not done yet"));
             }
         }
         Ok(outcomes)
