@@ -22,9 +22,8 @@ use std::fmt::Write;
 /// Each child is calibrated first. A predictor of accuracy is fitted to all of them, and the front is evaluated on the
 /// test images.
 ///
-/// With `--budgets`, after a search without a budget, it selects the most accurate child for each of S, M, L and XL, coarse to
-/// fine: the grid of the
-/// search without a budget, evaluated once, then finer grids around the best children under each budget. The children
+/// With `--budgets`, after a search without a budget, it selects the most accurate child for each of S, M, L and XL,
+/// coarse to fine: the grid of that search, then finer grids around the best children under each budget. The children
 /// become part of the run's search.json and ship as `s`, `m`, `l` and `xl` with the next `nestling pack`; those of
 /// earlier budgets no longer ship.
 ///
