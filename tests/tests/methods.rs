@@ -69,7 +69,7 @@ fn a_resumed_run_of_every_method_ends_bit_equal_to_one_that_was_not_stopped() {
         let space = config.validate().unwrap();
         let extras = method.extras(&space).unwrap();
         assert_eq!(whole.weights.len(), space.layout().len() + extras.len());
-        // What the method trains beyond the layout has moved.
+        // The parameters beyond the layout have moved.
         let start = extras.appended_to(&space, Parameters::initial_values(&space, config.seed));
         let moved = |range: std::ops::Range<usize>| whole.weights[range.clone()] != start[range];
         assert_eq!(moved(space.layout().len()..start.len()), !extras.is_empty(), "{method}");

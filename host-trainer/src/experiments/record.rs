@@ -4,6 +4,7 @@ use crate::train::EpochReport;
 use nestling_bundle::atomic_file::read_text;
 use nestling_core::metrics::{MAdds, Top1};
 use nestling_core::space::Child;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
@@ -86,12 +87,7 @@ impl Record {
     /// # Errors
     /// [`ExperimentError::Results`] if it is damaged.
     pub fn read(path: &Path) -> Result<Option<Self>, ExperimentError> {
-        let damaged = |problem: String| ExperimentError::Results { path: path.to_owned(), problem };
-        match read_text(path, MAX_BYTES) {
-            Ok(text) => serde_json::from_str(&text).map(Some).map_err(|error| damaged(error.to_string())),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(damaged(error.to_string())),
-        }
+        read_json(path, MAX_BYTES)
     }
 
     /// Writes it, whole or not at all.
@@ -105,5 +101,15 @@ impl Record {
     /// The tested child.
     pub fn tested(&self, child: &Child) -> Option<&TestedChild> {
         self.tested.iter().find(|one| one.child == *child)
+    }
+}
+
+/// Reads a JSON file of at most `max_bytes`; none if there is no such file.
+pub(super) fn read_json<T: DeserializeOwned>(path: &Path, max_bytes: u64) -> Result<Option<T>, ExperimentError> {
+    let damaged = |problem: String| ExperimentError::Results { path: path.to_owned(), problem };
+    match read_text(path, max_bytes) {
+        Ok(text) => serde_json::from_str(&text).map(Some).map_err(|error| damaged(error.to_string())),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(damaged(error.to_string())),
     }
 }

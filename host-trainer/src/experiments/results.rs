@@ -1,4 +1,5 @@
 use super::figures::mean_and_spread;
+use super::record::read_json;
 use super::{
     ExperimentError, Neighbour, NeighbourChild, Outcome, Record, SelectionEntry, SelectionRecord, selection_entries,
 };
@@ -79,13 +80,7 @@ impl Results {
     /// # Errors
     /// [`ExperimentError::Results`] if it is damaged.
     pub fn read(folder: &Path) -> Result<Self, ExperimentError> {
-        let path = folder.join("results.json");
-        let damaged = |problem: String| ExperimentError::Results { path: path.clone(), problem };
-        match read_text(&path, MAX_BYTES) {
-            Ok(text) => serde_json::from_str(&text).map_err(|error| damaged(error.to_string())),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Self::default()),
-            Err(error) => Err(damaged(error.to_string())),
-        }
+        Ok(read_json(&folder.join("results.json"), MAX_BYTES)?.unwrap_or_default())
     }
 
     /// Takes an outcome, in the place of an older one of the same experiment and setting.

@@ -1,11 +1,11 @@
 //! Coarse-to-fine selection beside random search and evolution, at the same number of evaluations.
 
 use super::figures::mean_and_spread;
+use super::record::read_json;
 use super::{ExperimentError, Plan, Trainings, Watch};
 use crate::calibrate::CalibrateError;
 use crate::run_folder::write_json;
 use crate::search::{Comparison, Evaluated, LimitKind, Selected, SelectionRow, compare, default_budgets};
-use nestling_bundle::atomic_file::read_text;
 use nestling_core::space::Child;
 use nestling_stopwatch::Stopwatch;
 use serde::{Deserialize, Serialize};
@@ -45,12 +45,7 @@ impl SelectionRecord {
     /// # Errors
     /// [`ExperimentError::Results`] if it is damaged.
     pub fn read(path: &Path) -> Result<Option<Self>, ExperimentError> {
-        let damaged = |problem: String| ExperimentError::Results { path: path.to_owned(), problem };
-        match read_text(path, MAX_BYTES) {
-            Ok(text) => serde_json::from_str(&text).map(Some).map_err(|error| damaged(error.to_string())),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(damaged(error.to_string())),
-        }
+        read_json(path, MAX_BYTES)
     }
 }
 

@@ -4,6 +4,7 @@ use crate::data::{DataError, Dataset};
 use crate::new_file::NewFile;
 use crate::search::{Evaluated, Evaluator, SearchReport};
 use nestling_bundle::{Bundle, BundleContents, BundledImages, DataSplit, GoldenPictures, Manifest, Trained};
+use nestling_core::accuracy::AccuracyPredictor;
 use nestling_core::image::PixelFormat;
 use nestling_core::latency::LatencyTable;
 use nestling_core::space::{CalibratedChild, Child, ChildEntry};
@@ -48,8 +49,19 @@ pub fn pack(
     progress: &(dyn Fn(usize) + Sync),
 ) -> Result<Bundle, PackRunError> {
     let (children, calibrated) = calibrate_chosen(evaluator, report, options.storage, progress)?;
+    write_children(evaluator, (children, &calibrated), report.accuracy_predictor.clone(), options, file)
+}
+
+/// Writes the bundle of children that are calibrated and tested, with images and golden pictures.
+pub(super) fn write_children(
+    evaluator: &Evaluator<'_>,
+    (children, calibrated): (Vec<ChildEntry>, &[CalibratedChild]),
+    predictor: Option<AccuracyPredictor>,
+    options: PackOptions,
+    file: NewFile,
+) -> Result<Bundle, PackRunError> {
     let (images, pixels) = bundled_images(evaluator, options.calibration_images, options.check_images)?;
-    let golden = golden_section(evaluator, &children, &calibrated, &options.golden)?;
+    let golden = golden_section(evaluator, &children, calibrated, &options.golden)?;
     let manifest = Manifest {
         name: evaluator.space.name.clone(),
         provenance: options.provenance,
@@ -60,14 +72,14 @@ pub fn pack(
         latency_tables: options.latency_tables,
         trained: options.trained,
         weight_storage: options.storage,
-        accuracy_predictor: report.accuracy_predictor.clone(),
+        accuracy_predictor: predictor,
         images,
         split: options.split,
     };
     let contents = BundleContents {
         manifest: &manifest,
         weights: evaluator.weights,
-        children: &calibrated,
+        children: calibrated,
         images: &pixels,
         golden: golden.as_ref(),
     };
@@ -75,7 +87,7 @@ pub fn pack(
 }
 
 /// The answers of the smallest and the biggest child.
-pub(super) fn golden_section(
+fn golden_section(
     evaluator: &Evaluator<'_>,
     children: &[ChildEntry],
     calibrated: &[CalibratedChild],
@@ -120,7 +132,7 @@ fn calibrate_chosen(
 }
 
 /// The first images of each kind.
-pub(super) fn bundled_images(
+fn bundled_images(
     evaluator: &Evaluator<'_>,
     calibration: usize,
     check: usize,

@@ -1,9 +1,9 @@
-use super::searched::{bundled_images, golden_section};
-use super::{PackOptions, PackRunError, write};
+use super::searched::write_children;
+use super::{PackOptions, PackRunError};
 use crate::data::Dataset;
 use crate::new_file::NewFile;
 use crate::search::Evaluator;
-use nestling_bundle::{Bundle, BundleContents, Manifest};
+use nestling_bundle::Bundle;
 use nestling_core::space::{CalibratedChild, ChildEntry};
 
 /// The only child of a bundle.
@@ -37,29 +37,5 @@ pub fn pack_specialised(
     let tested = evaluator.on(test).evaluate_calibrated(&calibrated)?;
     let (child, cost) = (held_out.child, held_out.cost);
     let children = vec![ChildEntry { name, child, cost, held_out: held_out.held_out, test: tested.held_out }];
-    let calibrated = [calibrated];
-    let (images, pixels) = bundled_images(evaluator, options.calibration_images, options.check_images)?;
-    let golden = golden_section(evaluator, &children, &calibrated, &options.golden)?;
-    let manifest = Manifest {
-        name: evaluator.space.name.clone(),
-        provenance: options.provenance,
-        space: evaluator.space.definition().clone(),
-        preprocessing: evaluator.preprocessing.clone(),
-        labels: options.labels,
-        children,
-        latency_tables: options.latency_tables,
-        trained: options.trained,
-        split: options.split,
-        weight_storage: options.storage,
-        accuracy_predictor: None,
-        images,
-    };
-    let contents = BundleContents {
-        manifest: &manifest,
-        weights: evaluator.weights,
-        children: &calibrated,
-        images: &pixels,
-        golden: golden.as_ref(),
-    };
-    write(contents, file)
+    write_children(evaluator, (children, &[calibrated]), None, options, file)
 }

@@ -203,7 +203,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(48))]
 
-        /// Whatever the evaluation says.
+        /// Holds for every evaluation.
         #[test]
         fn the_result_is_within_the_budget_and_each_step_narrows_one_place(share in 0.0f64..1.2, seed in any::<u64>()) {
             let space = demo();

@@ -42,7 +42,7 @@ impl MethodProgress {
         Ok(Self { method, space: space.clone(), teacher, running })
     }
 
-    /// What the next step trains; nothing for BigNAS's own step. `weights` are those that would ship now.
+    /// The lesson of the next step; nothing for BigNAS's own step. `weights` are those that would ship now.
     pub fn lesson(
         &mut self,
         config: &TrainConfig,

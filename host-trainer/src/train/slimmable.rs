@@ -67,7 +67,7 @@ pub fn slimmable_step(
 pub struct RunningStatistics {
     /// The switches, the biggest first: the order of the children of a step.
     switches: Arc<Vec<Network>>,
-    /// Of each switch all means, then all variances.
+    /// All means of a switch, then all its variances, switch by switch.
     values: Vec<f32>,
 }
 
