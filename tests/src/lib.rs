@@ -6,11 +6,13 @@ pub mod pictures;
 use nestling_core::image::Preprocessing;
 use nestling_core::space::{Activation, Block, ExpandRatio, Padding, SearchSpace, SqueezeExcite};
 use nestling_train::data::{Augmentation, Dataset, FASHION_MNIST};
-use nestling_train::train::TrainConfig;
+use nestling_train::model::{Regularisation, Resizer};
+use nestling_train::train::{Batch, TrainConfig};
 use rand::{RngExt, SeedableRng};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use tch::Tensor;
 
 /// Grey images of 28x28 pixels in ten classes that can be learned: the place of a bright square in noise is the class.
 pub fn made_up_images(count: usize, seed: u64) -> Dataset {
@@ -141,4 +143,16 @@ pub fn set_up_file(path: &str) -> PathBuf {
         file.display()
     );
     file
+}
+
+/// A step's batch of `count` made-up images, without mixing and without regularisation.
+pub fn made_up_batch(count: usize, seed: u64, resizer: &Resizer) -> Batch {
+    let images = made_up_images(count, seed);
+    let classes: Vec<i64> = images.labels.iter().map(|&label| i64::from(label)).collect();
+    Batch {
+        images: resizer.upload(&all_pixels(&images)),
+        classes: Tensor::from_slice(&classes),
+        partners: None,
+        regularisation: Regularisation::default(),
+    }
 }

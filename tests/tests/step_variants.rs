@@ -4,10 +4,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)] // a test's helpers may panic too
 
 use nestling_core::space::{Child, Network, Role, SearchSpace, ValidatedSpace};
-use nestling_tests::{all_pixels, made_up_images, preprocessing, quick_config};
+use nestling_tests::{all_pixels, made_up_batch, made_up_images, preprocessing, quick_config};
 use nestling_train::calibrate::calibrate;
 use nestling_train::evaluate::logits;
-use nestling_train::model::{Norm, Parameters, Regularisation, Resizer, forward};
+use nestling_train::model::{Norm, Parameters, Resizer, forward};
 use nestling_train::torch;
 use nestling_train::train::{
     Batch, Beginning, Regularise, StepOptions, Teacher, TrainConfig, Trainer, TrainingData, sandwich_step,
@@ -22,14 +22,7 @@ fn space() -> ValidatedSpace {
 }
 
 fn batch(resizer: &Resizer) -> Batch {
-    let images = made_up_images(COUNT, 21);
-    let classes: Vec<i64> = images.labels.iter().map(|&label| i64::from(label)).collect();
-    Batch {
-        images: resizer.upload(&all_pixels(&images)),
-        classes: Tensor::from_slice(&classes),
-        partners: None,
-        regularisation: Regularisation::default(),
-    }
+    made_up_batch(COUNT, 21, resizer)
 }
 
 fn values_of(tensor: &Tensor) -> Vec<f32> {

@@ -5,7 +5,7 @@
 use nestling_core::space::{
     Activation, Child, HeadSpace, Network, Operator, Role, SearchSpace, StageSpace, StemSpace, ValidatedSpace,
 };
-use nestling_tests::{all_pixels, every_option, made_up_images, preprocessing, quick_config};
+use nestling_tests::{all_pixels, every_option, made_up_batch, made_up_images, preprocessing, quick_config};
 use nestling_train::calibrate::calibrate;
 use nestling_train::data::Mix;
 use nestling_train::evaluate::logits;
@@ -119,14 +119,7 @@ fn check_stand_alone(space: SearchSpace) {
 }
 
 fn batch(count: usize, resizer: &Resizer) -> Batch {
-    let images = made_up_images(count, 11);
-    let classes: Vec<i64> = images.labels.iter().map(|&label| i64::from(label)).collect();
-    Batch {
-        images: resizer.upload(&all_pixels(&images)),
-        classes: Tensor::from_slice(&classes),
-        partners: None,
-        regularisation: Regularisation::default(),
-    }
+    made_up_batch(count, 11, resizer)
 }
 
 #[test]
