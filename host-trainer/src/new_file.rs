@@ -65,25 +65,40 @@ impl NewFileError {
 /// Bytes of a page that say who wrote it.
 const HEAD_BYTES: u64 = 4096;
 
+/// First bytes of the document of a scan.
+const SCAN: &[u8] = b"{\n  \"source\": ";
+
 /// Checks that a new page replaces nothing but a page of Nestling, unless any file may be replaced.
 ///
 /// # Errors
 /// [`NewFileError::Occupied`] if another file would be lost.
 pub fn check_page(path: &Path, replace: bool) -> Result<(), NewFileError> {
+    check_kind(path, replace, "a file that is no page of Nestling", is_document)
+}
+
+/// As [`check_page`], for the document of a scan.
+///
+/// # Errors
+/// [`NewFileError::Occupied`] if another file would be lost.
+pub fn check_scan(path: &Path, replace: bool) -> Result<(), NewFileError> {
+    check_kind(path, replace, "a file that is no document of a scan", |head| head.starts_with(SCAN))
+}
+
+/// Checks that a file is not there, empty, or of the kind that `is_own` knows by its first bytes.
+fn check_kind(path: &Path, replace: bool, holds: &str, is_own: fn(&[u8]) -> bool) -> Result<(), NewFileError> {
     // Reading a pipe or a device may wait for ever.
     if replace || is_written_in_place(path) {
         return Ok(());
     }
     let mut head = Vec::new();
     let read = std::fs::File::open(path).and_then(|file| file.take(HEAD_BYTES).read_to_end(&mut head));
-    // A file that cannot be read cannot be known as a page; one that is not there is not lost.
+    // A file that cannot be read is of no known kind; one that is not there is not lost.
     let is_lost = match read {
-        Ok(count) => count > 0 && !is_document(&head),
+        Ok(count) => count > 0 && !is_own(&head),
         Err(error) => error.kind() != std::io::ErrorKind::NotFound,
     };
     if is_lost {
-        let holds = "a file that is no page of Nestling".to_owned();
-        return Err(NewFileError::Occupied { path: path.to_owned(), holds });
+        return Err(NewFileError::Occupied { path: path.to_owned(), holds: holds.to_owned() });
     }
     Ok(())
 }

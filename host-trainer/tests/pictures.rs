@@ -53,6 +53,18 @@ fn a_scan_names_what_is_wrong_and_is_an_error_only_if_asked() {
     assert!(String::from_utf8_lossy(&text).contains("left/broken.png: empty"));
     let message = fail(scan(place).arg("--strict"));
     assert!(message.contains("faults in 1 of 11 files") && message.contains("left/broken.png"), "{message}");
+    // One document holds both the outcome and the refusal.
+    let refused = scan(place).args(["--strict", "--json"]).output().unwrap();
+    let document: serde_json::Value = serde_json::from_slice(&refused.stdout).unwrap();
+    assert_eq!((refused.status.code(), &document["pictures"]), (Some(1), &10.into()));
+    assert_eq!(document["error"]["code"], "data_faults", "{document}");
+    // An older outcome is replaced, and no other file; nothing is written among the pictures of a class.
+    succeed(scan(place).arg("--out").arg(&out));
+    std::fs::write(place.join("labels.json"), "[\"left\"]").unwrap();
+    let message = fail(scan(place).arg("--out").arg(place.join("labels.json")));
+    assert!(message.contains("no document of a scan") && message.contains("--replace"), "{message}");
+    let message = fail(scan(place).arg("--out").arg(place.join("pictures/left/scan.json")));
+    assert!(message.contains("among the pictures of a class"), "{message}");
     let message = fail(nestling(["scan"]).arg(place.join("nowhere")));
     assert!(message.contains("nowhere"), "{message}");
 }

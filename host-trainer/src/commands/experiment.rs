@@ -51,7 +51,7 @@ pub struct ExperimentCommand {
     /// Only these variants, separated by commas: the columns of the experiment's table [default: all]
     #[arg(long, value_delimiter = ',')]
     variants: Vec<String>,
-    /// Begin no epoch after so many CPU-hours; a later call goes on
+    /// Begin no epoch after so many CPU-hours, and show what is finished; a later call goes on
     #[arg(long)]
     cpu_hours: Option<f64>,
     /// Folder of trainings and results
@@ -87,6 +87,7 @@ impl ExperimentCommand {
         let stopwatch = Stopwatch::start();
         let device = torch::initialise().device;
         let base = self.setting()?;
+        self.check_variants(&base)?;
         if self.name == REPORT && !self.folder.is_dir() {
             bail!("there is no folder {}: run an experiment first, or name its folder", self.folder.display());
         }
@@ -102,15 +103,35 @@ impl ExperimentCommand {
             stopwatch,
         };
         let results = self.folder.join("results");
-        let outcomes = self.outcomes(&base, &trainings)?;
         let mut known = Results::read(&results)?;
-        self.run_comparisons(&base, &trainings, &mut known)?;
+        let mut outcomes = Vec::new();
+        let ended = self.outcomes(&base, &trainings, &mut outcomes);
+        let ended = ended.and_then(|()| self.run_comparisons(&base, &trainings, &mut known));
+        // The end of the time that was allowed is no fault, and all that is finished is shown.
+        let stopped = match ended {
+            Ok(()) => None,
+            Err(error) => match error.downcast_ref() {
+                Some(ExperimentError::OutOfTime { .. }) => Some(error.to_string()),
+                _ => return Err(error),
+            },
+        };
         self.write(&results, &outcomes, known)?;
         let report = results.join("experiments.html");
-        print(self.json, &document(&outcomes), || {
+        print(self.json, &document(&outcomes, stopped.as_deref()), || {
             let tables = outcomes.iter().map(|one| format!("{}\n{}", one.experiment.question(), markdown(one)));
-            format!("{}\npage  {}", tables.collect::<Vec<_>>().join("\n"), report.display())
+            let note = stopped.as_ref().map(|note| format!("\nstopped: {note}")).unwrap_or_default();
+            format!("{}\npage  {}{note}", tables.collect::<Vec<_>>().join("\n"), report.display())
         })
+    }
+
+    /// Refuses unknown variants before anything is trained.
+    fn check_variants(&self, base: &Setting) -> Result<()> {
+        for experiment in self.experiments() {
+            let mut plan = Plan::new(base.clone())?;
+            plan.variants.clone_from(&self.variants);
+            experiment.check_variants(&plan)?;
+        }
+        Ok(())
     }
 
     /// The paper's experiments that are asked for.
@@ -119,9 +140,8 @@ impl ExperimentCommand {
         Experiment::ALL.into_iter().filter(is_asked).collect()
     }
 
-    /// The outcomes of all experiments that are asked for; of a report, those that are there.
-    fn outcomes(&self, base: &Setting, trainings: &Trainings<'_>) -> Result<Vec<Outcome>> {
-        let mut outcomes = Vec::new();
+    /// Gathers the outcomes of all experiments that are asked for; of a report, those that are there.
+    fn outcomes(&self, base: &Setting, trainings: &Trainings<'_>, outcomes: &mut Vec<Outcome>) -> Result<()> {
         for experiment in self.experiments() {
             let known = outcomes.len();
             for setting in experiment.settings(base) {
@@ -138,7 +158,7 @@ impl ExperimentCommand {
                 say(&format!("{experiment} is not done yet"));
             }
         }
-        Ok(outcomes)
+        Ok(())
     }
 
     /// Runs the comparisons that are no tables of the paper: methods and searches.
@@ -235,7 +255,7 @@ fn version() -> String {
     }
 }
 
-fn document(outcomes: &[Outcome]) -> serde_json::Value {
+fn document(outcomes: &[Outcome], stopped: Option<&str>) -> serde_json::Value {
     let experiments = outcomes.iter().map(|one| {
         let rows = one.cells.iter().map(|cell| {
             let [mean, spread] = cell.mean_and_spread();
@@ -248,7 +268,7 @@ fn document(outcomes: &[Outcome]) -> serde_json::Value {
             "name": one.experiment.name(), "cpu_hours": one.cpu_hours(), "rows": rows.collect::<Vec<_>>(),
         })
     });
-    json!({ "experiments": experiments.collect::<Vec<_>>() })
+    json!({ "experiments": experiments.collect::<Vec<_>>(), "stopped": stopped })
 }
 
 /// A bar for each epoch, and a line for each training.

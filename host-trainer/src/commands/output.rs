@@ -20,6 +20,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 static IS_STDOUT_TAKEN: AtomicBool = AtomicBool::new(false);
 /// Standard error holds a file or a document of the command, and nothing else.
 static IS_STDERR_TAKEN: AtomicBool = AtomicBool::new(false);
+/// Whether a JSON document was printed.
+static IS_DOCUMENT_PRINTED: AtomicBool = AtomicBool::new(false);
 
 /// Keeps everything else out of a standard stream that the command writes its file to, and out of the stream of its
 /// document. Each command that writes a file calls it first.
@@ -71,6 +73,7 @@ pub(super) fn print(json: bool, value: &impl Serialize, human: impl FnOnce() -> 
 }
 
 fn print_to(to: &mut dyn Write, json: bool, value: &impl Serialize, human: impl FnOnce() -> String) -> Result<()> {
+    IS_DOCUMENT_PRINTED.fetch_or(json, Ordering::Relaxed);
     let text = if json { to_json(value)? } else { printable_lines(human().trim_end()).into_owned() };
     match writeln!(to, "{text}").and_then(|()| to.flush()) {
         // A reader that stops early (`| head`) is not an error.
@@ -88,9 +91,15 @@ pub fn complain(error: &anyhow::Error, json: bool) {
         say(&format!("hint: {advice}"));
         message = format!("{message}; {advice}");
     }
-    if json {
+    // A document that was printed before holds the error: nobody reads two.
+    if json && !IS_DOCUMENT_PRINTED.load(Ordering::Relaxed) {
         print_error(error_code(error), &message);
     }
+}
+
+/// The part of a document that says why the command failed.
+pub fn error_document(error: &anyhow::Error) -> serde_json::Value {
+    json!({ "code": error_code(error), "message": causes(error) })
 }
 
 /// Prints the document of a command that failed.

@@ -1,13 +1,16 @@
 //! `scan`: opens every picture of a data set and says what is wrong with which.
 
 use super::data::DataArguments;
+use super::output::error_document;
 use super::{print, reserve, shown};
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::Args;
 use nestling_bundle::atomic_file::check_outputs;
 use nestling_train::data::{ScanReport, write_report};
+use nestling_train::new_file::check_scan;
+use serde::Serialize;
 use std::fmt::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Lines of faults that are printed.
 const MAX_LINES: usize = 40;
@@ -20,9 +23,12 @@ pub struct Scan {
     path: PathBuf,
     #[command(flatten)]
     pictures: super::data::PictureArguments,
-    /// File to write the whole outcome to, as JSON
+    /// File to write the whole outcome to, as JSON; an older outcome there is replaced
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+    /// Replace the file even if it is no outcome of a scan
+    #[arg(long)]
+    replace: bool,
     /// Print one JSON document instead of text
     #[arg(long)]
     json: bool,
@@ -33,24 +39,47 @@ impl Scan {
     pub fn run(self) -> Result<()> {
         if let Some(out) = &self.out {
             reserve(out, self.json);
-            // An older outcome may lie among the pictures, and is none of them.
-            let is_outcome = out.extension().is_some_and(|extension| extension == "json");
-            check_outputs([&**out], (!is_outcome).then_some(&*self.path))?;
+            self.check_out(out)?;
         }
         let report = DataArguments::scan(&self.path, &self.pictures)?;
         if let Some(out) = &self.out {
             write_report(&report, out)?;
         }
-        let out = self.out.unwrap_or_default();
-        print(self.json, &report, || {
+        let checked = self.pictures.check(&report);
+        let document = Document { report: &report, error: checked.as_ref().err().map(error_document) };
+        print(self.json, &document, || {
             let mut text = text(&report);
-            if !out.as_os_str().is_empty() {
-                let _ = write!(text, "everything: {}", shown(&out));
+            if let Some(out) = &self.out {
+                let _ = write!(text, "everything: {}", shown(out));
             }
             text
         })?;
-        self.pictures.check(&report)
+        checked
     }
+
+    /// Checks that the outcome replaces no other file, and is no file among the pictures of a class.
+    fn check_out(&self, out: &Path) -> Result<()> {
+        check_outputs([out], self.path.is_file().then_some(&*self.path))?;
+        check_scan(out, self.replace)?;
+        let place = out.parent().map(|folder| if folder.as_os_str().is_empty() { Path::new(".") } else { folder });
+        let (Some(Ok(place)), Ok(root)) = (place.map(Path::canonicalize), self.path.canonicalize()) else {
+            return Ok(());
+        };
+        if place != root && place.starts_with(&root) {
+            bail!("{} would lie among the pictures of a class: choose another folder for it", shown(out));
+        }
+        Ok(())
+    }
+}
+
+/// The printed document.
+#[derive(Serialize)]
+struct Document<'a> {
+    #[serde(flatten)]
+    report: &'a ScanReport,
+    /// The reason why the pictures were not accepted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<serde_json::Value>,
 }
 
 fn text(report: &ScanReport) -> String {

@@ -155,6 +155,26 @@ impl Experiment {
         Ok(all)
     }
 
+    /// Checks that the experiment has every variant that the plan asks for. No child needs to be selected yet.
+    ///
+    /// # Errors
+    /// [`ExperimentError::NoVariant`] with the names that there are.
+    pub fn check_variants(self, plan: &Plan) -> Result<(), ExperimentError> {
+        if plan.variants.is_empty() {
+            return Ok(());
+        }
+        // The names of variants do not depend on the children.
+        let known = self.variants(&Plan { children: plan.ends().to_vec(), ..plan.clone() })?;
+        match plan.variants.iter().find(|variant| !known.contains(variant)) {
+            Some(variant) => Err(ExperimentError::NoVariant {
+                experiment: self.name(),
+                variant: variant.clone(),
+                known: known.join(", "),
+            }),
+            None => Ok(()),
+        }
+    }
+
     /// The names of all variants.
     pub(super) fn variants(self, plan: &Plan) -> Result<Vec<String>, ExperimentError> {
         let mut names: Vec<String> = Vec::new();
@@ -183,5 +203,26 @@ impl Experiment {
 impl std::fmt::Display for Experiment {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unknown_variants_are_refused_before_a_child_is_selected() {
+        let mut plan = Plan::new(Setting::fashion(6000, 20)).unwrap();
+        for experiment in Experiment::ALL {
+            plan.variants.clear();
+            experiment.check_variants(&plan).unwrap();
+            let known = experiment.variants(&Plan { children: plan.ends().to_vec(), ..plan.clone() }).unwrap();
+            assert!(known.len() >= 2, "{experiment}: {known:?}");
+            plan.variants = known;
+            experiment.check_variants(&plan).unwrap();
+            plan.variants.push("sideways".to_owned());
+            let error = experiment.check_variants(&plan).unwrap_err();
+            assert!(error.to_string().contains("no variant `sideways`; it has: "), "{error}");
+        }
     }
 }

@@ -14,12 +14,10 @@ use std::path::PathBuf;
 #[non_exhaustive]
 pub enum ExperimentError {
     /// The processor time that was allowed is spent.
-    #[error(
-        "{spent_h:.2} CPU-hours are spent, which is the limit; every finished epoch is kept, and the next call goes on"
-    )]
+    #[error("{spent_s:.0} CPU-seconds are spent, which is the limit; every finished epoch is kept, and the next call goes on")]
     OutOfTime {
-        /// CPU-hours of this call.
-        spent_h: f64,
+        /// CPU-seconds of this call.
+        spent_s: f64,
     },
     /// A training was not done, and only what is there is to be read.
     #[error("training {training} is not done; run the experiment first")]
@@ -27,11 +25,13 @@ pub enum ExperimentError {
         /// The training's key.
         training: String,
     },
-    /// None of the variants that are asked for is one of the experiment's.
-    #[error("{experiment} has none of these variants; it has: {known}")]
+    /// A variant that is asked for is none of the experiment's.
+    #[error("{experiment} has no variant `{variant}`; it has: {known}")]
     NoVariant {
         /// The experiment.
         experiment: &'static str,
+        /// The variant that is asked for.
+        variant: String,
         /// Its variants.
         known: String,
     },

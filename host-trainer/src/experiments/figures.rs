@@ -114,16 +114,11 @@ pub fn outcome(
     trainings: &Trainings<'_>,
     watch: &mut dyn Watch,
 ) -> Result<Outcome, ExperimentError> {
+    experiment.check_variants(plan)?;
     let mut measured: Vec<(Measurement, Record)> = Vec::new();
     let mut not_done = None;
     for seed in 1..=u64::from(seeds) {
         let measurements = experiment.measurements(plan, seed)?;
-        if measurements.is_empty() {
-            return Err(ExperimentError::NoVariant {
-                experiment: experiment.name(),
-                known: experiment.variants(plan)?.join(", "),
-            });
-        }
         for (training, children) in by_training(&measurements) {
             let record = match trainings.measure(&measurements[training].training, &children, watch) {
                 Err(error @ ExperimentError::NotDone { .. }) => {

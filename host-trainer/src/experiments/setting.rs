@@ -47,6 +47,19 @@ impl Setting {
     }
 }
 
+/// Checks that a data set has as many training images.
+///
+/// # Errors
+/// [`ExperimentError::TooFewImages`] if it has not.
+pub(super) fn check_size(data: &LoadedData, config: &TrainConfig, images: u32) -> Result<(), ExperimentError> {
+    let validation = if data.held_out.is_some() { 0 } else { config.held_out as usize };
+    let found = data.training.len().saturating_sub(validation);
+    if found < images as usize {
+        return Err(ExperimentError::TooFewImages { needed: images, found });
+    }
+    Ok(())
+}
+
 /// The images of one seed: those to train on, drawn at random, and those to choose with, which all seeds share.
 ///
 /// # Errors
@@ -56,13 +69,11 @@ pub(super) fn images_of_seed(
     config: &TrainConfig,
     images: u32,
 ) -> Result<(Dataset, Dataset), ExperimentError> {
+    check_size(data, config, images)?;
     let (all, validation) = match &data.held_out {
         Some(validation) => (data.training.clone(), validation.clone()),
         None => data.training.hold_out(config.held_out as usize)?,
     };
-    if all.len() < images as usize {
-        return Err(ExperimentError::TooFewImages { needed: images, found: all.len() });
-    }
     let mut places: Vec<usize> = (0..all.len()).collect();
     places.shuffle(&mut generator(config.seed, Purpose::Subset, 0));
     places.truncate(images as usize);

@@ -1,5 +1,5 @@
 use super::record::{CurvePoint, Record, TestedChild};
-use super::setting::images_of_seed;
+use super::setting::{check_size, images_of_seed};
 use super::{ExperimentError, Start, Training};
 use crate::calibrate::calibrate;
 use crate::data::{Dataset, LoadedData};
@@ -132,6 +132,7 @@ impl Trainings<'_> {
 
     /// The last checkpoint of a training; trains if it is not finished.
     fn trained(&self, training: &Training, watch: &mut dyn Watch) -> Result<Checkpoint, ExperimentError> {
+        check_size(self.data, &training.config, training.images)?;
         let folder = RunFolder::create(&self.folder_of(training), &[])?;
         let _lock = folder.lock("nestling experiment")?;
         let known = folder.checkpoint()?;
@@ -237,7 +238,7 @@ impl Trainings<'_> {
     fn check_time(&self) -> Result<(), ExperimentError> {
         let spent = self.stopwatch.elapsed().cpu_s();
         match self.allowed_cpu_s {
-            Some(allowed) if spent >= allowed => Err(ExperimentError::OutOfTime { spent_h: spent / 3600.0 }),
+            Some(allowed) if spent >= allowed => Err(ExperimentError::OutOfTime { spent_s: spent }),
             _ => Ok(()),
         }
     }

@@ -17,8 +17,18 @@ impl MAdds {
 
 impl fmt::Display for MAdds {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:.*} M", if self.0 < 10_000_000 { 2 } else { 1 }, self.millions())
+        let digits = match self.0 {
+            1..100_000 => small_digits(self.0),
+            0..10_000_000 => 2,
+            10_000_000.. => 1,
+        };
+        write!(f, "{:.digits$} M", self.millions())
     }
+}
+
+/// Digits behind the point with which a count far below a million keeps two that are not zero, as far as it has them.
+fn small_digits(count: u64) -> usize {
+    7 - count.ilog10().max(1) as usize
 }
 
 /// Parameters of a network: weights, batch norm's gamma and beta, and biases.
@@ -35,7 +45,12 @@ impl Params {
 
 impl fmt::Display for Params {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:.*} M", if self.0 < 1_000_000 { 3 } else { 2 }, self.millions())
+        let digits = match self.0 {
+            1..10_000 => small_digits(self.0),
+            0..1_000_000 => 3,
+            1_000_000.. => 2,
+        };
+        write!(f, "{:.digits$} M", self.millions())
     }
 }
 
@@ -93,6 +108,21 @@ mod tests {
             (f64::INFINITY, "inf ms"),
         ] {
             assert_eq!(Millis(ms).to_string(), text);
+        }
+    }
+
+    #[test]
+    fn every_count_is_printed_with_digits_that_say_something() {
+        for (count, madds, params) in [
+            (0, "0.00 M", "0.000 M"),
+            (7, "0.000007 M", "0.000007 M"),
+            (12, "0.000012 M", "0.000012 M"),
+            (5_120, "0.0051 M", "0.0051 M"),
+            (51_200, "0.051 M", "0.051 M"),
+            (349_000, "0.35 M", "0.349 M"),
+            (12_345_678, "12.3 M", "12.35 M"),
+        ] {
+            assert_eq!((MAdds(count).to_string(), Params(count).to_string()), (madds.to_owned(), params.to_owned()));
         }
     }
 

@@ -27,7 +27,8 @@ impl Folder {
         let mut folder = Self { root: root.clone(), files: Files::new("class folders") };
         let (folders, files) = children(&root)?;
         let part_of = |path: &PathBuf| path.file_name().and_then(OsStr::to_str).and_then(Part::of_name);
-        if folders.iter().any(|path| part_of(path) == Some(Part::Training)) {
+        let has_parts = has_parts(&folders, part_of)?;
+        if has_parts {
             for path in &folders {
                 match part_of(path) {
                     Some(part) => folder.list_part(path, Some(part))?,
@@ -40,6 +41,7 @@ impl Folder {
         }
         if folder.files.entries.is_empty() {
             let problem = match files.len() {
+                _ if has_parts => "it has no folders of classes in its parts".to_owned(),
                 0 => "it has no folder with files".to_owned(),
                 count => format!("it has {count} files, but no folder with files"),
             };
@@ -94,6 +96,14 @@ impl Folder {
             ));
         }
     }
+}
+
+/// Whether folders are parts of a data set, each with a folder for each class. A class may be called `train`, too: it has
+/// pictures and no folders, and other classes beside it.
+fn has_parts(folders: &[PathBuf], part_of: impl Fn(&PathBuf) -> Option<Part>) -> Result<bool, DataError> {
+    let Some(training) = folders.iter().find(|path| part_of(path) == Some(Part::Training)) else { return Ok(false) };
+    let (classes, _) = children(training)?;
+    Ok(!classes.is_empty() || folders.iter().all(|path| part_of(path).is_some()))
 }
 
 /// The folder with the classes: archives are often unpacked into a folder of the same name.
@@ -178,6 +188,16 @@ mod tests {
         let classes: Vec<String> =
             listed(folder(&["test/1.png", "control/2.png"]).path()).into_iter().map(|(_, class, _)| class).collect();
         assert_eq!(classes, ["control", "test"]);
+    }
+
+    #[test]
+    fn a_class_may_be_called_train() {
+        let vehicles = folder(&["train/1.png", "bus/2.png", "car/3.png"]);
+        let expected = [("bus/2.png", "bus"), ("car/3.png", "car"), ("train/1.png", "train")];
+        assert_eq!(listed(vehicles.path()), expected.map(|(name, class)| entry(name, class, None)));
+        // Nothing but parts, and no class in them.
+        let error = open(folder(&["train/1.png", "val/2.png"]).path()).unwrap_err().to_string();
+        assert!(error.contains("no folders of classes in its parts"), "{error}");
     }
 
     #[test]

@@ -117,7 +117,7 @@ fn count(header: &str, delimiter: u8) -> usize {
 }
 
 fn json_rows(text: &str) -> Rows {
-    let fault = |error: serde_json::Error| (format!("line {}", error.line()), error.to_string());
+    let fault = |error: serde_json::Error| (format!("line {}, column {}", error.line(), error.column()), problem(&error));
     // A document that is one array is a list, too.
     if text.trim_start().starts_with('[') {
         let values: Vec<Value> = serde_json::from_str(text).map_err(fault)?;
@@ -126,10 +126,17 @@ fn json_rows(text: &str) -> Rows {
     let mut rows = Vec::new();
     for (line, number) in text.lines().zip(1..).filter(|(line, _)| !line.trim().is_empty()) {
         let value = serde_json::from_str::<Value>(line);
-        let value = value.map_err(|error| (format!("line {number}"), error.to_string()))?;
+        let value = value.map_err(|error| (format!("line {number}, column {}", error.column()), problem(&error)))?;
         rows.push((number, json_row(&value)));
     }
     Ok(rows)
+}
+
+/// The fault without the place: the parser counts lines from where it began to read.
+fn problem(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let end = text.rfind(" at line ").unwrap_or(text.len());
+    text[..end].to_owned()
 }
 
 fn json_row(value: &Value) -> Row {
@@ -196,12 +203,14 @@ mod tests {
             ("a.csv", "path,label,split\na,b,later\n", "line 2: its split `later` is none of"),
             ("a.csv", "path,label\na,b\na,c\n", "line 3: it lists a again"),
             ("a.csv", "path,label\n", "lists no picture"),
-            ("a.jsonl", "{\"path\":\"a\",\"label\":1}\n{", "line 2: EOF"),
+            ("a.jsonl", "{\"path\":\"a\",\"label\":1}\n{", "line 2, column 1: EOF while parsing an object"),
+            ("a.json", "[{\"path\":\"a\",\"label\":1},\n 3 4]", "line 2, column 4: expected `,` or `]`"),
             ("a.jsonl", "{\"path\":\"a\"}", "line 1: it has no label"),
         ] {
             let error = read(name, text).unwrap_err();
             assert_eq!(error.code(), "data_list");
-            assert!(error.to_string().contains(expected), "{text}: {error}");
+            let error = error.to_string();
+            assert!(error.contains(expected) && error.matches("line ").count() <= 1, "{text}: {error}");
         }
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("a.csv"), b"path,label\n\xff,b\n").unwrap();
