@@ -14,7 +14,9 @@ use std::path::PathBuf;
 #[non_exhaustive]
 pub enum ExperimentError {
     /// The processor time that was allowed is spent.
-    #[error("{spent_s:.0} CPU-seconds are spent, which is the limit; every finished epoch is kept, and the next call goes on")]
+    #[error(
+        "{spent_s:.0} CPU-seconds are spent, which is the limit; every finished epoch is kept, and the next call goes on"
+    )]
     OutOfTime {
         /// CPU-seconds of this call.
         spent_s: f64,

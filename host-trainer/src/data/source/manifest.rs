@@ -117,7 +117,8 @@ fn count(header: &str, delimiter: u8) -> usize {
 }
 
 fn json_rows(text: &str) -> Rows {
-    let fault = |error: serde_json::Error| (format!("line {}, column {}", error.line(), error.column()), problem(&error));
+    let fault =
+        |error: serde_json::Error| (format!("line {}, column {}", error.line(), error.column()), problem(&error));
     // A document that is one array is a list, too.
     if text.trim_start().starts_with('[') {
         let values: Vec<Value> = serde_json::from_str(text).map_err(fault)?;
@@ -210,7 +211,7 @@ mod tests {
             let error = read(name, text).unwrap_err();
             assert_eq!(error.code(), "data_list");
             let error = error.to_string();
-            assert!(error.contains(expected) && error.matches("line ").count() <= 1, "{text}: {error}");
+            assert!(error.contains(expected) && !error.contains("at line"), "{text}: {error}");
         }
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("a.csv"), b"path,label\n\xff,b\n").unwrap();
