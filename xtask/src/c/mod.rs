@@ -3,10 +3,10 @@
 mod layout;
 
 use crate::{process, workspace};
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use layout::Built;
 use std::path::PathBuf;
-use std::process::Stdio;
+use std::process::Command;
 
 /// Flags of `cargo xtask c`.
 #[derive(clap::Args)]
@@ -17,6 +17,9 @@ pub struct Options {
     /// The platform to build for, such as aarch64-linux-android; its linker must be set up
     #[arg(long, value_name = "TRIPLE")]
     target: Option<String>,
+    /// Build quickly and without most optimisations, for a try
+    #[arg(long)]
+    debug: bool,
 }
 
 /// The beginning of the line in which rustc names the libraries of the system.
@@ -24,29 +27,32 @@ const SYSTEM_LIBRARIES: &str = "note: native-static-libs: ";
 
 /// Builds the library and lays it out.
 pub fn run(options: &Options) -> Result<()> {
-    let mut build = workspace::cargo(&["rustc", "--release", "--package", "nestling-c", "--lib"]);
-    let mut folder = workspace::target();
-    if let Some(target) = &options.target {
-        build.args(["--target", target]);
-        folder.push(target);
-    }
-    build.args(["--", "--print", "native-static-libs"]).env("CARGO_TARGET_DIR", workspace::target());
-    let shown = process::display(&build);
-    let output = build.stderr(Stdio::piped()).output().with_context(|| format!("could not start `{shown}`"))?;
-    let messages = String::from_utf8_lossy(&output.stderr);
-    if !output.status.success() {
-        bail!("`{shown}` failed ({})\n{messages}", output.status);
-    }
-    let system_libraries = messages.lines().find_map(|line| line.strip_prefix(SYSTEM_LIBRARIES));
+    process::run(&mut build(options))?;
+    // The same again does nothing but repeat rustc's notes.
+    let output = build(options).output().context("could not start cargo")?;
+    let notes = String::from_utf8_lossy(&output.stderr);
+    let system_libraries = notes.lines().find_map(|line| line.strip_prefix(SYSTEM_LIBRARIES));
+    let folder = options.target.iter().fold(workspace::target(), |folder, target| folder.join(target));
     let built = Built {
-        libraries: &folder.join("release"),
+        libraries: &folder.join(if options.debug { "debug" } else { "release" }),
         system_libraries: system_libraries.context("rustc named no libraries of the system")?.trim(),
         binding: &workspace::root().join("device-runtime/bindings/c"),
         version: env!("CARGO_PKG_VERSION"),
     };
-    let prefix = workspace::root().join(&options.prefix);
-    for file in built.lay_out(&prefix)? {
+    for file in built.lay_out(&workspace::root().join(&options.prefix))? {
         println!("{}", file.display());
     }
     Ok(())
+}
+
+fn build(options: &Options) -> Command {
+    let mut build = workspace::cargo(&["rustc", "--package", "nestling-c", "--lib"]);
+    if !options.debug {
+        build.arg("--release");
+    }
+    if let Some(target) = &options.target {
+        build.args(["--target", target]);
+    }
+    build.args(["--", "--print", "native-static-libs"]).env("CARGO_TARGET_DIR", workspace::target());
+    build
 }

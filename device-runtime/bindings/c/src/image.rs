@@ -13,9 +13,10 @@ use nestling::{Image, Orientation, PixelFormat, Plane, YuvColour, YuvMatrix, Yuv
 pub unsafe fn borrow<'a>(given: *const nestling_image) -> Result<Image<'a>, Fault> {
     // SAFETY: the same promise.
     let given = unsafe { read(given, "image")? };
-    // SAFETY: the same promise.
     let image = match packed(given.format) {
+        // SAFETY: the same promise.
         Some(format) => unsafe { borrow_packed(given, format)? },
+        // SAFETY: the same promise.
         None => unsafe { borrow_planes(given)? },
     };
     let orientation = match given.orientation {

@@ -5,12 +5,12 @@
 //! # Rules of the interface
 //! - Every function that can fail returns a [`nestling_status`]: 0, or a number for each error of the SDK, whose name is
 //!   that error's code. The text of the last failure of a thread is in [`nestling_last_error`].
-//! - A handle is a number that looks like a pointer and is never followed ([`mod@registry`]). A freed or foreign one gives
+//! - A handle is a number that looks like a pointer and is never followed (`registry`). A freed or foreign one gives
 //!   `NESTLING_BAD_HANDLE`, always.
 //! - All results go to memory of the caller. No text or array is allocated for it, so there is nothing to free but the
 //!   runtime.
 //! - Constants of the caller are plain numbers here: an unknown one gives `NESTLING_INVALID_ARGUMENT`.
-//! - A panic ends at the boundary ([`mod@fault`]) and gives `NESTLING_PANIC`.
+//! - A panic ends at the boundary (`fault`) and gives `NESTLING_PANIC`.
 //! - Any thread may call any function at any time.
 //!
 //! # Modules
@@ -26,6 +26,7 @@
 //! | `status` | all statuses | |
 // A C interface consists of pointers and unmangled names. Each block says why it is sound.
 #![allow(unsafe_code)]
+#![warn(clippy::undocumented_unsafe_blocks)]
 #![allow(non_camel_case_types, reason = "types have the names that C apps write")]
 
 mod facts;

@@ -152,8 +152,8 @@ fn describe(session: &Session, choice: &Choice) -> Result<nestling_choice, Fault
     let place = |candidate: Option<&Candidate>| {
         candidate.and_then(|candidate| session.index_of(&candidate.entry.name)).unwrap_or(NESTLING_NONE)
     };
-    // A governor that was in charge may have switched meanwhile.
-    let took = session.switch_to(choice)?.max(choice.switched_in());
+    // A governor that is in charge may have switched meanwhile; its charge ends.
+    session.switch_to(choice)?;
     let Latency { p50, p90, p95 } = choice.measured();
     Ok(nestling_choice {
         child: session.index_of(&choice.entry().name).unwrap_or(NESTLING_NONE),
@@ -163,7 +163,7 @@ fn describe(session: &Session, choice: &Choice) -> Result<nestling_choice, Fault
         p50_ms: p50.0,
         p90_ms: p90.0,
         p95_ms: p95.0,
-        switch_us: took.as_secs_f64() * 1e6,
+        switch_us: choice.switched_in().as_secs_f64() * 1e6,
     })
 }
 

@@ -3,11 +3,11 @@
 #![allow(clippy::unwrap_used)] // a test's helpers may panic too
 
 mod common;
-#[path = "../../../../xtask/src/c/layout.rs"]
-mod layout;
+#[path = "common/install.rs"]
+mod install;
 
-use common::{Language, Linked, SYSTEM_LIBRARIES, bundle, compile, crate_folder, libraries, printed, root, run};
-use layout::Built;
+use common::{Language, Linked, bundle, compile, crate_folder, printed, root, run};
+use install::install;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -49,13 +49,7 @@ fn the_program_of_the_page_is_valid_c11_and_cpp17_and_runs() {
 fn the_cmake_file_of_the_page_builds_it() {
     let folder = tempfile::tempdir().unwrap();
     let (prefix, build) = (folder.path().join("prefix"), folder.path().join("build"));
-    let built = Built {
-        libraries: &libraries(),
-        system_libraries: &SYSTEM_LIBRARIES.join(" "),
-        binding: &crate_folder(),
-        version: env!("CARGO_PKG_VERSION"),
-    };
-    built.lay_out(&prefix).unwrap();
+    install(&prefix);
     write(folder.path());
     std::fs::write(folder.path().join("CMakeLists.txt"), blocks("cmake")).unwrap();
     let mut configure = Command::new("cmake");

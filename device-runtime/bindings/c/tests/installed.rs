@@ -3,26 +3,18 @@
 #![allow(clippy::unwrap_used)] // a test's helpers may panic too
 
 mod common;
-#[path = "../../../../xtask/src/c/layout.rs"]
-mod layout;
+#[path = "common/install.rs"]
+mod install;
 
-use common::{SYSTEM_LIBRARIES, bundle, coat, crate_folder, libraries, printed, run};
-use layout::Built;
+use common::{SYSTEM_LIBRARIES, bundle, coat, crate_folder, printed, run};
+use install::install;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Installs into a folder and moves it, because both packages must find their files from where they are.
-fn install(folder: &Path) -> PathBuf {
-    let built = Built {
-        libraries: &libraries(),
-        system_libraries: &SYSTEM_LIBRARIES.join(" "),
-        binding: &crate_folder(),
-        version: env!("CARGO_PKG_VERSION"),
-    };
-    let first = folder.join("first place");
-    let files = built.lay_out(&first).unwrap();
-    assert!(files.len() == 6 && files.iter().all(|file| file.is_file()), "{files:?}");
-    let prefix = folder.join("prefix");
+fn install_and_move(folder: &Path) -> PathBuf {
+    let (first, prefix) = (folder.join("first place"), folder.join("prefix"));
+    install(&first);
     std::fs::rename(first, &prefix).unwrap();
     prefix
 }
@@ -39,7 +31,7 @@ fn check(program: &Path) {
 #[test]
 fn pkg_config_names_the_flags() {
     let folder = tempfile::tempdir().unwrap();
-    let prefix = install(folder.path());
+    let prefix = install_and_move(folder.path());
     let flags = |arguments: &[&str]| -> Vec<String> {
         let mut command = Command::new("pkg-config");
         command.args(arguments).arg("nestling").env("PKG_CONFIG_PATH", prefix.join("lib/pkgconfig"));
@@ -59,7 +51,7 @@ fn pkg_config_names_the_flags() {
 #[test]
 fn cmake_finds_both_libraries() {
     let folder = tempfile::tempdir().unwrap();
-    let prefix = install(folder.path());
+    let prefix = install_and_move(folder.path());
     let configure = |wanted: &str, build: &Path| {
         let mut command = Command::new("cmake");
         command.arg("-S").arg(crate_folder().join("tests/cmake")).arg("-B").arg(build);
