@@ -106,7 +106,7 @@ fn valgrind_finds_nothing_in_misuse_without_a_gpu() {
 
 #[cfg(target_os = "linux")]
 #[test]
-#[ignore = "takes minutes: the software driver's compiler runs in valgrind too"]
+#[ignore = "takes a minute: the software driver's compiler runs in valgrind too"]
 fn valgrind_finds_nothing_in_the_example_and_in_misuse_with_a_gpu() {
     let folder = tempfile::tempdir().unwrap();
     let program = compile(&example(), Language::C11, Linked::Shared, &[], folder.path());
