@@ -9,7 +9,7 @@ use std::ffi::CStr;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(C)]
 pub enum nestling_status {
-    // Of this library.
+    // This library itself.
     /// The call succeeded.
     NESTLING_OK = 0,
     /// A pointer is null that must not be.
