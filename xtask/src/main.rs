@@ -6,6 +6,7 @@
 mod against;
 mod assets;
 mod bench;
+mod c;
 mod demo;
 mod gpu;
 mod latency;
@@ -102,6 +103,10 @@ enum Command {
     /// Uses rustup's target wasm32-unknown-unknown where it is installed. Otherwise it uses Debian's rustc-web, which
     /// it installs and which builds the standard library too (5 minutes the first time). Builds in target/wasm.
     Wasm,
+    /// Build the library for C and C++ and install it: header, shared and static library, pkg-config file, CMake package.
+    ///
+    /// The folder can be moved afterwards. See docs/c.md.
+    C(c::Options),
     /// Measure the SDK alone: the size of an app's stripped release library, and the time to build it from nothing.
     ///
     /// The library opens a bundle, chooses a child for a budget and classifies. Builds in target/size.
@@ -135,6 +140,7 @@ fn main() -> ExitCode {
         Command::Storage(options) => storage::run(&options),
         Command::Layers(options) => layers::run(&options),
         Command::Wasm => wasm::check(),
+        Command::C(options) => c::run(&options),
         Command::Size(options) => size::run(&options),
         Command::Package => package::run(),
         Command::Test(options) => test::run(&options),

@@ -29,6 +29,8 @@ const LAVAPIPE_FEATURES: &str = "f16,subgroups,timestamps,pipeline-cache";
 fn steps(options: &Options, report: &mut Report) -> Result<()> {
     report.step("setup", || {
         setup::ensure()?;
+        // Programs that the tests of the library for C run.
+        setup::c_tools()?;
         // Weights and photographs that are imported and classified, and the checker of exported files.
         setup::photo()?;
         setup::onnx_python().map(drop)

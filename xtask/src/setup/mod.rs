@@ -2,6 +2,7 @@
 //!
 //! Every step first checks whether it is done, so [`ensure`] costs milliseconds on a machine that is ready.
 
+mod c_tools;
 mod environments;
 mod fashion_mnist;
 mod libtorch;
@@ -16,6 +17,7 @@ use crate::workspace;
 use anyhow::Result;
 use std::path::PathBuf;
 
+pub use c_tools::ensure as c_tools;
 pub use environments::{Peers, has_torch_python, onnx as onnx_python, peers, torch_python};
 pub use fashion_mnist::FILES as DATASET_FILES;
 pub use libtorch::has_nvidia_driver;

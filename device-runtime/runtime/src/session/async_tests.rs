@@ -47,6 +47,7 @@ fn every_future_can_be_sent_to_another_thread() {
     let progress: crate::OnProgress<'_> = &|_| ();
     assert_send(&runtime.profile_async(&quick()));
     assert_send(&runtime.ensure_profile_async());
+    assert_send(&runtime.ensure_profile_with_async(None));
     assert_send(&runtime.choose_async(ample(), Some(progress)));
     assert_send(&runtime.typical_budgets_async(2, Quantile::P50));
     assert_send(&runtime.choose_spread_async(2, Quantile::P50));

@@ -91,9 +91,29 @@ impl Runtime {
     /// # Errors
     /// As [`Runtime::profile`].
     pub async fn ensure_profile_async(&self) -> Result<Arc<DeviceProfile>, Error> {
+        self.ensure_profile_with_async(None).await
+    }
+
+    /// As [`Runtime::ensure_profile`], and reports how far a measurement is.
+    ///
+    /// # Errors
+    /// As [`Runtime::profile`].
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn ensure_profile_with(&self, progress: OnProgress<'_>) -> Result<Arc<DeviceProfile>, Error> {
+        block_on(self.ensure_profile_with_async(Some(progress)))
+    }
+
+    /// As [`Runtime::ensure_profile_with`], without blocking.
+    ///
+    /// # Errors
+    /// As [`Runtime::profile`].
+    pub async fn ensure_profile_with_async(
+        &self,
+        progress: Option<OnProgress<'_>>,
+    ) -> Result<Arc<DeviceProfile>, Error> {
         match self.current_profile() {
             Some(profile) => Ok(profile),
-            None => self.known_profile(&self.turn.take("a measurement")?, None).await,
+            None => self.known_profile(&self.turn.take("a measurement")?, progress).await,
         }
     }
 
