@@ -36,6 +36,7 @@ impl DryRun {
             Some(held_out) => (data.training, held_out),
             None => (data.training.saturating_sub(config.held_out as usize), config.held_out as usize),
         };
+        let training = if config.images == 0 { training } else { training.min(config.images as usize) };
         let estimate = Estimate::new(&config, training, images_per_s.unwrap_or(TARGET_IMAGES_PER_S))?;
         Ok(Self {
             recipe: recipe.to_string(),

@@ -50,7 +50,7 @@ impl Plan {
 
     /// The supernet of a seed, which most experiments share.
     pub fn supernet(&self, seed: u64) -> Training {
-        Training::new("supernet", self.setting.config(seed), self.setting.images)
+        Training::new("supernet", self.setting.config(seed))
     }
 
     /// The smallest and the biggest child of the space: those whose curves the paper shows.

@@ -45,14 +45,6 @@ pub enum ExperimentError {
         /// The fault.
         problem: String,
     },
-    /// The data set is too small for the setting.
-    #[error("{needed} training images are asked for, {found} are left beside those to choose with; ask for fewer")]
-    TooFewImages {
-        /// The images of the setting.
-        needed: u32,
-        /// Those that there are.
-        found: usize,
-    },
     /// A training cannot start or go on.
     #[error(transparent)]
     Train(#[from] TrainError),
@@ -90,7 +82,6 @@ impl ExperimentError {
             Self::NotDone { .. } => "experiment_not_done",
             Self::NoVariant { .. } => "experiment_variants",
             Self::Results { .. } => "experiment_results",
-            Self::TooFewImages { .. } => "experiment_images",
             Self::Train(error) => error.code(),
             Self::Calibrate(error) => error.code(),
             Self::Run(error) => error.code(),

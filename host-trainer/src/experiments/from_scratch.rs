@@ -27,7 +27,7 @@ pub(super) fn measurements(plan: &Plan, seed: u64) -> Vec<Measurement> {
             continue;
         }
         let config = TrainConfig { step_children: vec![child.child.clone()], ..plan.setting.config(seed) };
-        let inplace = Training::new(&format!("inplace-{}", child.name), config, plan.setting.images);
+        let inplace = Training::new(&format!("inplace-{}", child.name), config);
         all.extend(plan.of(INPLACE, &inplace, [child]));
     }
     all
@@ -36,5 +36,5 @@ pub(super) fn measurements(plan: &Plan, seed: u64) -> Vec<Measurement> {
 /// The training of one child alone, with as many epochs as the supernet.
 pub(super) fn trained_alone(plan: &Plan, seed: u64, child: &NamedChild) -> Training {
     let config = TrainConfig { only: Some(child.child.clone()), ..plan.setting.config(seed) };
-    Training::new(&format!("alone-{}", child.name), config, plan.setting.images)
+    Training::new(&format!("alone-{}", child.name), config)
 }

@@ -26,7 +26,7 @@ pub(super) fn measurements(plan: &Plan, seed: u64) -> Result<Vec<Measurement>, E
             let Some(network) = widest_within(&family, &plan.space, budget)? else { continue };
             let fixed = NamedChild { name: child.name.clone(), child: network.biggest() };
             let config = TrainConfig { space: network.definition().clone(), ..plan.setting.config(seed) };
-            let training = Training::new(&format!("{preset}-{}", child.name), config, plan.setting.images);
+            let training = Training::new(&format!("{preset}-{}", child.name), config);
             all.extend(plan.of(name, &training, [&fixed]));
         }
     }

@@ -163,7 +163,7 @@ fn training_of(plan: &Plan, method: Method, seed: u64) -> Result<Training, Exper
     let epochs = f64::from(own.epochs) * share * budget / cost_of_step(method, &config, &space)?;
     let config = TrainConfig { epochs: (epochs.round() as u32).max(1), ..config };
     let name = if method == Method::BigNas { "supernet" } else { method.name() };
-    Ok(Training::new(name, config, plan.setting.images))
+    Ok(Training::new(name, config))
 }
 
 /// The slimmed networks of an AutoSlim training, at the costs of the method's own smallest, middle and biggest child.
@@ -184,7 +184,7 @@ fn slimmed(
         let epochs = f64::from(plan.setting.epochs) * (1.0 - WIDE_SHARE) / 3.0 * own / cost(&child)?;
         let epochs = (epochs.round() as u32).clamp(1, MAX_RETRAINING * plan.setting.epochs);
         let config = TrainConfig { epochs, only: Some(child.clone()), ..wide.config.clone() };
-        let training = Training::new(&format!("slimmed-{name}"), config, plan.setting.images);
+        let training = Training::new(&format!("slimmed-{name}"), config);
         let record = trainings.measure(&training, std::slice::from_ref(&child), watch)?;
         all.children.push((record.key.clone(), child));
         all.records.push(record);

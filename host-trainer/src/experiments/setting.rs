@@ -1,8 +1,4 @@
-use super::ExperimentError;
-use crate::data::{Dataset, LoadedData};
-use crate::random::{Purpose, generator};
 use crate::train::TrainConfig;
-use rand::seq::SliceRandom;
 
 /// Share of a run that the running average of the weights looks back on.
 const AVERAGED_SHARE: f64 = 0.15;
@@ -41,41 +37,9 @@ impl Setting {
         TrainConfig {
             seed,
             epochs: self.epochs,
+            images: self.images,
             average_decay: average.min(self.recipe.average_decay),
             ..self.recipe.clone()
         }
     }
-}
-
-/// Checks that a data set has as many training images.
-///
-/// # Errors
-/// [`ExperimentError::TooFewImages`] if it has not.
-pub(super) fn check_size(data: &LoadedData, config: &TrainConfig, images: u32) -> Result<(), ExperimentError> {
-    let validation = if data.held_out.is_some() { 0 } else { config.held_out as usize };
-    let found = data.training.len().saturating_sub(validation);
-    if found < images as usize {
-        return Err(ExperimentError::TooFewImages { needed: images, found });
-    }
-    Ok(())
-}
-
-/// The images of one seed: those to train on, drawn at random, and those to choose with, which all seeds share.
-///
-/// # Errors
-/// [`ExperimentError::TooFewImages`] if there are not as many.
-pub(super) fn images_of_seed(
-    data: &LoadedData,
-    config: &TrainConfig,
-    images: u32,
-) -> Result<(Dataset, Dataset), ExperimentError> {
-    check_size(data, config, images)?;
-    let (all, validation) = match &data.held_out {
-        Some(validation) => (data.training.clone(), validation.clone()),
-        None => data.training.hold_out(config.held_out as usize)?,
-    };
-    let mut places: Vec<usize> = (0..all.len()).collect();
-    places.shuffle(&mut generator(config.seed, Purpose::Subset, 0));
-    places.truncate(images as usize);
-    Ok((all.select(places), validation))
 }

@@ -9,8 +9,6 @@ pub struct Training {
     pub name: String,
     /// All hyper-parameters, with seed and space.
     pub config: TrainConfig,
-    /// Images to train on.
-    pub images: u32,
     /// The first weights.
     pub start: Start,
     /// A training whose child gives the answers to learn from, in the place of labels.
@@ -28,8 +26,8 @@ pub enum Start {
 
 impl Training {
     /// A training from random values, without a teacher.
-    pub fn new(name: &str, config: TrainConfig, images: u32) -> Self {
-        Self { name: name.to_owned(), config, images, start: Start::Random, teacher: None }
+    pub fn new(name: &str, config: TrainConfig) -> Self {
+        Self { name: name.to_owned(), config, start: Start::Random, teacher: None }
     }
 
     /// The name of its folder: trainings that differ in anything but their name have different ones.
@@ -37,7 +35,7 @@ impl Training {
     /// ```
     /// use nestling_train::experiments::Training;
     /// use nestling_train::train::TrainConfig;
-    /// let training = |seed| Training::new("supernet", TrainConfig { seed, ..TrainConfig::default() }, 6000);
+    /// let training = |seed| Training::new("supernet", TrainConfig { seed, ..TrainConfig::default() });
     /// assert_eq!(training(1).key(), training(1).key());
     /// assert_ne!(training(1).key(), training(2).key());
     /// ```
@@ -48,10 +46,11 @@ impl Training {
         };
         let teacher = self.teacher.as_ref().map(|teacher| format!("{} {}", teacher.0.key(), teacher.1));
         // Only what differs from the demo's recipe, so that a key that is added later changes no name.
-        let config = differences(&TrainConfig::default(), &self.config).into_iter();
+        let config =
+            differences(&TrainConfig::default(), &TrainConfig { images: 0, ..self.config.clone() }).into_iter();
         let config: Vec<String> = config.map(|one| format!("{}={}", one.key, one.now)).collect();
         let (config, teacher) = (config.join("\n"), teacher.unwrap_or_default());
-        let sum = md5::compute(format!("{config}\n{}\n{start}\n{teacher}", self.images));
+        let sum = md5::compute(format!("{config}\n{}\n{start}\n{teacher}", self.config.images));
         format!("{}-seed{}-{:.12}", self.name, self.config.seed, format!("{sum:x}"))
     }
 

@@ -1,8 +1,7 @@
 use super::record::{CurvePoint, Record, TestedChild};
-use super::setting::{check_size, images_of_seed};
 use super::{ExperimentError, Start, Training};
 use crate::calibrate::calibrate;
-use crate::data::{Dataset, LoadedData};
+use crate::data::LoadedData;
 use crate::model::{Parameters, Resizer};
 use crate::run_folder::RunFolder;
 use crate::search::Evaluator;
@@ -103,7 +102,7 @@ impl Trainings<'_> {
         work: impl FnOnce(&Evaluator<'_>, &Evaluator<'_>) -> Result<T, ExperimentError>,
     ) -> Result<T, ExperimentError> {
         let space = run.config.validate()?;
-        let (images, validation) = images_of_seed(self.data, &training.config, training.images)?;
+        let (images, validation) = TrainingData::from(self.data).parts(&training.config, &space)?;
         let (calibration, _) = images.split_at(CALIBRATION);
         let (extras, known) = (run.config.method.extras(&space)?, all_own_statistics(run)?);
         let evaluator = Evaluator {
@@ -132,18 +131,18 @@ impl Trainings<'_> {
 
     /// The last checkpoint of a training; trains if it is not finished.
     fn trained(&self, training: &Training, watch: &mut dyn Watch) -> Result<Checkpoint, ExperimentError> {
-        check_size(self.data, &training.config, training.images)?;
+        // Before the folder is made: there may be too few images.
+        TrainingData::from(self.data).parts(&training.config, &training.config.validate()?)?;
         let folder = RunFolder::create(&self.folder_of(training), &[])?;
         let _lock = folder.lock("nestling experiment")?;
         let known = folder.checkpoint()?;
-        let steps = u64::from(training.config.epochs) * u64::from(training.images / training.config.batch_size);
+        let steps = u64::from(training.config.epochs) * u64::from(training.config.images / training.config.batch_size);
         if let Some(done) = known.as_ref().filter(|run| run.step >= steps) {
             return Ok(done.clone());
         }
         self.check_time()?;
         watch.training(training);
-        let (images, validation) = images_of_seed(self.data, &training.config, training.images)?;
-        let mut trainer = self.trainer(training, known.clone(), (&images, &validation), watch)?;
+        let mut trainer = self.trainer(training, known.clone(), watch)?;
         let mut epochs = known.map(|run| folder.epochs(run.step)).transpose()?.unwrap_or_default();
         while !trainer.has_ended() {
             self.check_time()?;
@@ -160,7 +159,6 @@ impl Trainings<'_> {
         &self,
         training: &Training,
         known: Option<Checkpoint>,
-        (images, validation): (&Dataset, &Dataset),
         watch: &mut dyn Watch,
     ) -> Result<Trainer, ExperimentError> {
         let beginning = match (known, &training.start) {
@@ -171,13 +169,7 @@ impl Trainings<'_> {
                 Beginning::Weights { weights, source: of.key() }
             }
         };
-        let data = TrainingData {
-            images,
-            held_out: Some(validation),
-            preprocessing: &self.data.preprocessing,
-            classes: self.data.labels.as_deref(),
-            split: self.data.split,
-        };
+        let data = TrainingData::from(self.data);
         let mut trainer = Trainer::new(training.config.clone(), beginning, &data, self.device)?;
         if let Some((of, child)) = training.teacher.as_deref() {
             trainer.learn_from(self.teacher(of, child, watch)?)?;
@@ -189,7 +181,7 @@ impl Trainings<'_> {
     fn teacher(&self, of: &Training, child: &Child, watch: &mut dyn Watch) -> Result<Teacher, ExperimentError> {
         let run = self.trained(of, watch)?;
         let space = run.config.validate()?;
-        let (images, _) = images_of_seed(self.data, &of.config, of.images)?;
+        let (images, _) = TrainingData::from(self.data).parts(&of.config, &space)?;
         let (calibration, _) = images.split_at(CALIBRATION);
         let extras = run.config.method.extras(&space)?;
         let parameters = Parameters::with_extras(&space, &extras, run.shipped_weights(), self.device);
@@ -222,7 +214,7 @@ impl Trainings<'_> {
             name: training.name.clone(),
             seed: training.config.seed,
             data: self.data.name.clone(),
-            images: training.images,
+            images: training.config.images,
             epochs: training.config.epochs,
             commit: self.origin.0.clone(),
             command: self.origin.1.clone(),

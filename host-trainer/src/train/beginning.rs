@@ -1,8 +1,10 @@
 use super::{Best, Checkpoint, Optimiser, OptimiserState, TrainConfig, TrainError};
 use crate::data::{Dataset, LoadedData, SplitRule};
 use crate::model::{Extras, Parameters};
+use crate::random::{Purpose, generator};
 use nestling_core::image::Preprocessing;
 use nestling_core::space::ValidatedSpace;
+use rand::seq::SliceRandom;
 use tch::{Device, Tensor};
 
 /// The images of a run.
@@ -52,10 +54,11 @@ impl TrainingData<'_> {
     /// [`TrainError`] if they are too few or do not fit the space.
     pub fn parts(&self, config: &TrainConfig, space: &ValidatedSpace) -> Result<(Dataset, Dataset), TrainError> {
         self.images.check_fits(space)?;
-        let (training, held_out) = match self.held_out {
+        let (all, held_out) = match self.held_out {
             Some(held_out) => (self.images.clone(), held_out.clone()),
             None => self.images.hold_out(config.held_out as usize)?,
         };
+        let training = if config.images == 0 { all } else { drawn(&all, config)? };
         if training.len() < config.batch_size as usize {
             return Err(TrainError::TooFewImages { images: training.len(), batch: config.batch_size });
         }
@@ -64,6 +67,18 @@ impl TrainingData<'_> {
         }
         Ok((training, held_out))
     }
+}
+
+/// The images that a configuration draws from `all`.
+fn drawn(all: &Dataset, config: &TrainConfig) -> Result<Dataset, TrainError> {
+    let count = config.images as usize;
+    if all.len() < count {
+        return Err(TrainError::TooFewToDraw { needed: config.images, found: all.len() });
+    }
+    let mut places: Vec<usize> = (0..all.len()).collect();
+    places.shuffle(&mut generator(config.seed, Purpose::Subset, 0));
+    places.truncate(count);
+    Ok(all.select(places))
 }
 
 /// Where a run begins.
@@ -162,5 +177,33 @@ mod tests {
             split: None,
         };
         assert_eq!(data.parts(&config, &space).unwrap_err().code(), "train_none_held_out");
+    }
+
+    #[test]
+    fn as_many_images_are_drawn_as_are_asked_for_by_the_seed() {
+        let config = TrainConfig { batch_size: 2, held_out: 10, images: 20, ..TrainConfig::default() };
+        let space = config.validate().unwrap();
+        let pixels = (0..100 * 784).map(|index| (index / 784) as u8).collect();
+        let images = Dataset::in_memory(28, 1, pixels, vec![0; 100], 10).unwrap();
+        let preprocessing =
+            Preprocessing { means: vec![0.3], standard_deviations: vec![0.4], centre_fraction: 1.0, fit: Fit::Crop };
+        let data =
+            TrainingData { images: &images, held_out: None, preprocessing: &preprocessing, classes: None, split: None };
+        let drawn = |config: &TrainConfig| {
+            let (training, held_out) = data.parts(config, &space).unwrap();
+            assert_eq!(held_out.len(), 10);
+            (0..training.len()).map(|index| training.pixels(index).unwrap()[0]).collect::<Vec<u8>>()
+        };
+        let first = drawn(&config);
+        assert_eq!((first.len(), &first), (20, &drawn(&config)));
+        let mut distinct = first.clone();
+        distinct.sort_unstable();
+        distinct.dedup();
+        // The last ten are held out.
+        assert!(distinct.len() == 20 && distinct[19] < 90, "{distinct:?}");
+        assert_ne!(first, drawn(&TrainConfig { seed: 2, ..config.clone() }));
+        assert_eq!(drawn(&TrainConfig { images: 0, ..config.clone() }).len(), 90);
+        let too_many = TrainConfig { images: 91, ..config };
+        assert_eq!(data.parts(&too_many, &space).unwrap_err().code(), "train_too_few_to_draw");
     }
 }

@@ -111,6 +111,8 @@ pub struct TrainConfig {
     pub mix: Mix,
     /// Training images that are held out, for search and curves.
     pub held_out: u32,
+    /// Images to train on, drawn at random from those that are left, by the seed; 0: all.
+    pub images: u32,
     /// Training images that calibrate batch norm for the curves.
     pub probe_calibration: u32,
     /// Validation images that each point of the curves is evaluated on.
@@ -160,6 +162,7 @@ impl Default for TrainConfig {
             augmentation: Augmentation { flip: false, shift: 0, ..Augmentation::default() },
             mix: Mix::default(),
             held_out: 5000,
+            images: 0,
             probe_calibration: 512,
             probe_images: 2000,
             space: SearchSpace::fashion(),

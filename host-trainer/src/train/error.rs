@@ -50,6 +50,14 @@ pub enum TrainError {
         /// Images a step.
         batch: u32,
     },
+    /// More images are to be drawn than there are.
+    #[error("`images` asks for {needed} training images, {found} are left beside those held out; ask for fewer")]
+    TooFewToDraw {
+        /// Images asked for.
+        needed: u32,
+        /// Images after holding out.
+        found: usize,
+    },
     /// No image is held out.
     #[error(
         "there is no validation image: a class of a few pictures gives none. Give more pictures, or say which of them \
@@ -88,6 +96,7 @@ impl TrainError {
             Self::Data(error) => error.code(),
             Self::Calibrate(error) => error.code(),
             Self::TooFewImages { .. } => "train_too_few_images",
+            Self::TooFewToDraw { .. } => "train_too_few_to_draw",
             Self::NoneHeldOut => "train_none_held_out",
             Self::Worker => "train_worker",
             Self::Diverged { .. } => "train_diverged",
