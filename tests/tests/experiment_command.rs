@@ -59,12 +59,17 @@ fn the_end_of_its_time_is_no_error_and_each_training_is_a_run_that_ships() {
     assert_eq!(document["experiments"][0]["rows"].as_array().unwrap().len(), 4, "{document}");
     let supernet =
         trainings(place).into_iter().find(|path| path.file_name().unwrap().to_string_lossy().starts_with("supernet"));
-    let bundle = place.join("biggest.nestling");
-    let mut pack = nestling();
-    pack.args(["pack", "--only", "biggest", "--json", "--run"]).arg(supernet.unwrap()).arg("--data").arg(place);
-    pack.arg("--output").arg(&bundle);
-    let (packed, _) = run(pack);
-    assert_eq!(packed["children"], 1, "{packed}");
+    let (supernet, bundle) = (supernet.unwrap(), place.join("supernet.nestling"));
+    let on_run = |name: &str, arguments: &[&str]| {
+        let mut command = nestling();
+        command.args([name, "--json", "--run"]).arg(&supernet).arg("--data").arg(place).args(arguments);
+        run(command).0
+    };
+    let few = ["--coarse", "6", "--fine", "0", "--random", "0", "--random-held-out", "0", "--calibration", "64"];
+    let searched = on_run("search", &few);
+    assert!(searched["evaluated"].as_u64().unwrap() >= 6, "{searched}");
+    let packed = on_run("pack", &["--output", bundle.to_str().unwrap()]);
+    assert!(packed["children"].as_u64().unwrap() >= 1, "{packed}");
     let mut parity = nestling();
     parity.arg("parity").arg(&bundle).args(["--children", "0", "--images", "16", "--json", "--data"]).arg(place);
     let (report, _) = run(parity);
