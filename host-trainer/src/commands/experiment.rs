@@ -225,9 +225,13 @@ impl ExperimentCommand {
     }
 }
 
-/// The command of this process, for the records.
+/// The command of this process, for the records: without the place of the folder, which changes no result.
 fn command() -> String {
-    let words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--json").collect();
+    let mut words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--json").collect();
+    words.retain(|word| !word.starts_with("--folder="));
+    if let Some(place) = words.iter().position(|word| word == "--folder") {
+        words.drain(place..(place + 2).min(words.len()));
+    }
     format!("nestling {}", words.join(" "))
 }
 
