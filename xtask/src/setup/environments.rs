@@ -97,7 +97,7 @@ const SDK: Environment = Environment {
         "typing_extensions==4.16.0",
     ],
     modules: &["maturin", "numpy", "PIL", "matplotlib", "mypy"],
-    size: "MB to fetch, MB on disk",
+    size: "70 MB to fetch, 290 MB on disk",
 };
 
 /// Returns an interpreter that builds the wheel of the SDK and tests it.

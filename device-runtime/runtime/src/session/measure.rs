@@ -1,9 +1,9 @@
 #[cfg(not(target_arch = "wasm32"))]
 use crate::gpu::block_on;
 use crate::profiling::{ChoiceTimer, ProfileOptions, Subject, measure};
+use crate::progress::report;
 use crate::session::Runtime;
 use crate::session::turn::TurnGuard;
-use crate::progress::report;
 use crate::{Error, OnProgress, Phase, Progress};
 use nestling_bundle::{DeviceProfile, ProfileKey, Stale};
 use nestling_core::choosing::{Budget, Candidate, Choice, Outcome, rank, spread_limits, walk};

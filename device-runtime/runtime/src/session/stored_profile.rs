@@ -43,11 +43,7 @@ impl Runtime {
     ///
     /// # Errors
     /// As [`Runtime::ensure_profile_in`].
-    pub async fn ensure_profile_in_async(
-        &self,
-        path: &Path,
-        progress: Option<OnProgress<'_>>,
-    ) -> Result<bool, Error> {
+    pub async fn ensure_profile_in_async(&self, path: &Path, progress: Option<OnProgress<'_>>) -> Result<bool, Error> {
         let is_measured = self.current_profile().is_none();
         let found = if is_measured { self.take_stored(path)? } else { Stored::Missing };
         if matches!(found, Stored::Taken) {
