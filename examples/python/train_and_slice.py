@@ -86,13 +86,13 @@ for budget in runtime.typical_budgets(3, quantile=50):
 
 # %%
 figure, axes = plt.subplots(figsize=(7, 4.5))
-timed = sorted((child for child in runtime.children if child.measured), key=lambda child: child.measured.p50)
-axes.plot([child.measured.p50 for child in timed], [child.accuracy for child in timed], "o-", label="children, timed")
+front = sorted(runtime.children, key=lambda child: child.predicted_ms)
+axes.plot([child.predicted_ms for child in front], [child.accuracy for child in front], "o-", label="children, predicted")
 for choice in choices:
     axes.axvline(choice.budget_ms, color="grey", linewidth=0.8, linestyle=":")
     axes.plot(choice.measured.p50, choice.accuracy, "s", markersize=10, fillstyle="none", color="tab:red")
     axes.annotate(choice.child, (choice.measured.p50, choice.accuracy), (6, -12), textcoords="offset points")
-axes.plot([], [], "s", fillstyle="none", color="tab:red", label="chosen for a budget (dotted)")
+axes.plot([], [], "s", fillstyle="none", color="tab:red", label="chosen for a budget (dotted), measured")
 axes.set_xlabel(f"median milliseconds on {runtime.adapter.name}")
 axes.set_ylabel("accuracy on held-out images, %")
 axes.set_title("One supernet, sliced for this device")

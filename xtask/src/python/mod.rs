@@ -24,6 +24,9 @@ const MAX_TRAINER: u64 = 8_000_000;
 /// The profile of the workspace's manifest that both the module and the program are built with.
 const PROFILE: &str = "wheel";
 
+/// Flags of the linker: functions with the same code become one, which saves a twentieth.
+const LINK: &[&str] = if cfg!(target_os = "linux") { &["-C", "link-arg=-Wl,--icf=all"] } else { &[] };
+
 /// Builds the wheels, checks their sizes and prints what is in them.
 pub fn run(options: &Options) -> Result<()> {
     let python = setup::sdk_python()?;
@@ -45,14 +48,15 @@ fn binding() -> PathBuf {
 /// Builds the runtime's wheel, with the program `nestling-device` in it.
 fn runtime_wheel(python: &Path, out: &Path) -> Result<PathBuf> {
     let target = workspace::target();
-    let mut build = workspace::cargo(&["build", "--package", "nestling-lab", "--bin", "nestling-device"]);
-    process::run(build.args(["--profile", PROFILE, "--target-dir"]).arg(&target))?;
+    let mut build = workspace::cargo(&["rustc", "--package", "nestling-lab", "--bin", "nestling-device"]);
+    build.args(["--profile", PROFILE, "--target-dir"]).arg(&target);
+    process::run(build.arg("--").args(LINK))?;
     let name = format!("nestling-device{}", std::env::consts::EXE_SUFFIX);
     let _program = Placed::new(&target.join(PROFILE).join(&name), &binding().join("python/nestling/_bin").join(&name))?;
     let mut maturin = Command::new(python);
     maturin.args(["-m", "maturin", "build", "--profile", PROFILE, "--out"]).arg(out);
     maturin.arg("--manifest-path").arg(binding().join("Cargo.toml")).arg("--interpreter").arg(python);
-    process::run(maturin.env("CARGO_TARGET_DIR", &target))?;
+    process::run(maturin.arg("--").args(LINK).env("CARGO_TARGET_DIR", &target))?;
     find(out, &format!("nestling-{}-", env!("CARGO_PKG_VERSION")))
 }
 

@@ -40,6 +40,7 @@ pub struct Child {
     accuracy: Option<f64>,
     test_accuracy: Option<f64>,
     may_answer: bool,
+    predicted_ms: Option<f64>,
     measured: Option<Times>,
 }
 
@@ -55,17 +56,21 @@ impl Child {
             accuracy: entry.held_out.known_percent(),
             test_accuracy: entry.test.known_percent(),
             may_answer,
+            predicted_ms: None,
             measured: None,
         }
     }
 
-    /// All children of a runtime, with the times of its profile.
+    /// All children of a runtime, with the times of its profile, predicted and measured.
     pub fn of_runtime(runtime: &Runtime) -> Vec<Self> {
         let profile = runtime.current_profile();
         let child = |entry: &ChildEntry| {
             let times = profile.as_ref().and_then(|profile| profile.child(&entry.name));
             let measured = times.map(|times| times.latency().into());
-            Self { measured, ..Self::of_bundle(entry, runtime.may_answer(&entry.child)) }
+            let prepared = runtime.prepared(&entry.name).ok();
+            let predicted = profile.as_ref().zip(prepared);
+            let predicted_ms = predicted.map(|(profile, child)| profile.table.predict(child.network()).0);
+            Self { predicted_ms, measured, ..Self::of_bundle(entry, runtime.may_answer(&entry.child)) }
         };
         runtime.children().map(child).collect()
     }

@@ -106,7 +106,7 @@ def _shape(view: memoryview) -> Tuple[int, int, int]:
         shape = (*shape, 1)
     if len(shape) == 3 and shape[2] in _FORMATS:
         return shape[0], shape[1], shape[2]
-    if len(shape) == 3 and shape[0] in _FORMATS:
+    if len(shape) == 3 and shape[0] in _FORMATS and shape[0] < min(shape[1:]):
         raise ValueError(f"an array of shape {shape} has its channels first: give array.transpose(1, 2, 0)")
     if len(shape) == 4:
         raise ValueError(f"an array of shape {shape} is a batch: classify each of its images")

@@ -61,8 +61,10 @@ class Child:
     """The same on test images."""
     may_answer: bool
     """Whether it may be chosen and answer: it was trained, or the runtime was opened with `untrained`."""
+    predicted_ms: Optional[float]
+    """Its median time as the runtime's profile predicts it, in milliseconds; None if there is no profile."""
     measured: Optional[Latency]
-    """Its times in the runtime's profile; None if there is none."""
+    """Its times in that profile; None if it was not timed, as some are on a slow device."""
 
     @classmethod
     def _of(cls, facts: Dict[str, Any]) -> Child:
@@ -71,7 +73,8 @@ class Child:
 
     def __str__(self) -> str:
         accuracy = "not measured" if self.accuracy is None else f"{self.accuracy:.2f} %"
-        times = "" if self.measured is None else f", {self.measured}"
+        times = "" if self.predicted_ms is None else f", predicted {self.predicted_ms:.2f} ms"
+        times = times if self.measured is None else f", {self.measured}"
         return f"{self.name}: {accuracy}, {self.madds / 1e6:.2f} M multiply-adds{times}"
 
 

@@ -47,7 +47,12 @@ class Stubs(unittest.TestCase):
         wanted = [argument.arg for argument in node.args.args if argument.arg not in ("self", "cls")]
         given = getattr(_native, name) if method == "__new__" else native
         given = given.__func__ if isinstance(given, staticmethod) else given
-        arguments = [one for one in inspect.signature(given).parameters if one != "self"]
+        try:
+            arguments = [one for one in inspect.signature(given).parameters if one != "self"]
+        except ValueError:
+            # Python 3.9 does not tell the arguments of a native class.
+            self.assertTrue(method == "__new__" and sys.version_info < (3, 10), f"{name}.{method}")
+            return
         self.assertEqual(arguments, wanted, f"{name}.{method}")
 
     def test_functions_have_no_other_arguments(self):

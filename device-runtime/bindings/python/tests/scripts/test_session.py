@@ -19,7 +19,7 @@ class Opening(WithRuntime):
         self.assertEqual((names[0], names[-1]), ("smallest", "biggest"))
         costs = [child.madds for child in bundle.children]
         self.assertEqual(costs, sorted(costs))
-        self.assertTrue(all(child.may_answer and child.measured is None for child in bundle.children))
+        self.assertTrue(all(child.may_answer and child.predicted_ms is child.measured is None for child in bundle.children))
         self.assertGreater(bundle.children[-1].accuracy, bundle.children[0].accuracy)
         self.assertEqual(nestling.Bundle.from_bytes(BUNDLE.read_bytes()).children, bundle.children)
         self.assertIn("10 classes", repr(bundle))
@@ -84,6 +84,7 @@ class Profiles(WithRuntime):
         self.assertTrue(self.runtime.has_profile)
         # A slow device times some of them only.
         times = [child.measured for child in self.runtime.children if child.measured]
+        self.assertTrue(all(child.predicted_ms > 0 for child in self.runtime.children))
         self.assertTrue(times and all(0 < one.p50 <= one.p90 <= one.p95 for one in times), times)
         stored = path.read_bytes()
         # It is in use: only stored again, with what a choice has learned.
