@@ -24,8 +24,19 @@ const MAX_TRAINER: u64 = 8_000_000;
 /// The profile of the workspace's manifest that both the module and the program are built with.
 const PROFILE: &str = "wheel";
 
-/// Flags of the linker: functions with the same code become one, which saves a twentieth.
-const LINK: &[&str] = if cfg!(target_os = "linux") { &["-C", "link-arg=-Wl,--icf=all"] } else { &[] };
+/// Flags of the last step: few functions of other crates are inlined, and on Linux those with the same code become one.
+const LINK: &[&str] = if cfg!(target_os = "linux") {
+    &[
+        "-C",
+        "llvm-args=-inline-threshold=25",
+        "-C",
+        "llvm-args=-inlinehint-threshold=25",
+        "-C",
+        "link-arg=-Wl,--icf=all",
+    ]
+} else {
+    &[]
+};
 
 /// Builds the wheels, checks their sizes and prints what is in them.
 pub fn run(options: &Options) -> Result<()> {
@@ -54,7 +65,7 @@ fn runtime_wheel(python: &Path, out: &Path) -> Result<PathBuf> {
     let name = format!("nestling-device{}", std::env::consts::EXE_SUFFIX);
     let _program = Placed::new(&target.join(PROFILE).join(&name), &binding().join("python/nestling/_bin").join(&name))?;
     let mut maturin = Command::new(python);
-    maturin.args(["-m", "maturin", "build", "--profile", PROFILE, "--out"]).arg(out);
+    maturin.args(["-m", "maturin", "build", "--profile", PROFILE, "--compression-level", "9", "--out"]).arg(out);
     maturin.arg("--manifest-path").arg(binding().join("Cargo.toml")).arg("--interpreter").arg(python);
     process::run(maturin.arg("--").args(LINK).env("CARGO_TARGET_DIR", &target))?;
     find(out, &format!("nestling-{}-", env!("CARGO_PKG_VERSION")))

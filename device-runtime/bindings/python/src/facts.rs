@@ -1,6 +1,6 @@
 //! Facts as dictionaries; the package's records have the same names.
 
-use nestling::{AdapterInfo, Answer, Candidate, ChildEntry, Choice, Latency, Runtime};
+use nestling::{AdapterInfo, Answer, Candidate, ChildEntry, Choice, ContextOptions, Latency, Runtime};
 use pyo3::prelude::*;
 
 /// `nestling.Adapter`.
@@ -27,6 +27,13 @@ impl From<&AdapterInfo> for Adapter {
             is_software: info.is_software(),
         }
     }
+}
+
+/// All GPU adapters of this machine, as dictionaries.
+#[pyfunction]
+pub fn list_adapters(py: Python<'_>) -> Vec<Adapter> {
+    let all = py.detach(|| nestling::list_adapters(&ContextOptions::default()));
+    all.iter().map(Adapter::from).collect()
 }
 
 /// `nestling.Child`.

@@ -19,7 +19,7 @@
 //! | `bundle`, `image` | the classes `Bundle` and `Image` | `facts`, `error` |
 //! | `options` | the options of a runtime | |
 //! | `interruption` | calls that take seconds | `error` |
-//! | `facts` | children, choices, answers and adapters as dictionaries | |
+//! | `facts` | adapters, children, choices and answers as dictionaries | `options` |
 //! | `error` | the exception | `words` |
 //! | `words` | messages in terms of Python | |
 
@@ -43,11 +43,11 @@ mod _native {
     #[pymodule_export]
     use crate::error::Error;
     #[pymodule_export]
+    use crate::facts::list_adapters;
+    #[pymodule_export]
     use crate::governor::Governor;
     #[pymodule_export]
     use crate::image::Image;
-    #[pymodule_export]
-    use crate::options::list_adapters;
     #[pymodule_export]
     use crate::runtime::{Runtime, close_all};
 

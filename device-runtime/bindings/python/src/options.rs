@@ -1,6 +1,5 @@
 //! Options as Python gives them.
 
-use crate::facts::Adapter;
 use nestling::{Arithmetic, ContextOptions, Quantile, RuntimeOptions, ThermalHint, WeightStorage};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -101,11 +100,4 @@ pub fn thermal_hint(name: &str) -> PyResult<ThermalHint> {
         "critical" => Ok(ThermalHint::Critical),
         other => Err(no("hint", other, "\"unknown\", \"nominal\", \"fair\", \"serious\" or \"critical\"")),
     }
-}
-
-/// All GPU adapters of this machine, as dictionaries.
-#[pyfunction]
-pub fn list_adapters(py: Python<'_>) -> Vec<Adapter> {
-    let all = py.detach(|| nestling::list_adapters(&ContextOptions::default()));
-    all.iter().map(Adapter::from).collect()
 }
