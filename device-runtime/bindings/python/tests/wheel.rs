@@ -62,7 +62,9 @@ fn trainer() -> PathBuf {
     let named = std::env::var_os("NESTLING_TRAINER").map(PathBuf::from);
     let built = ["release", "debug"].map(|profile| root().join("target").join(profile).join("nestling"));
     let found = named.into_iter().chain(built).find(|path| path.is_file());
-    found.expect("no trainer was built: `cargo build -p nestling-train`, or name one in NESTLING_TRAINER")
+    found.unwrap_or_else(|| {
+        panic!("no trainer was built: `cargo build -p nestling-train`, or name one in NESTLING_TRAINER")
+    })
 }
 
 /// Lays libtorch 2.11.0, which links the trainer, where the wheel of torch would have it.
