@@ -126,7 +126,7 @@ fn the_trainer_starts_beside_torch_and_the_page_trains_slices_and_plots() {
     assert!(!without.status.success() && words.contains("pip install 'torch==2.11.*'"), "{words}");
     install_torch(&programs);
     let version = printed(Command::new(programs.join("nestling")).arg("--version"));
-    assert_eq!(version.trim(), format!("nestling {}", env!("CARGO_PKG_VERSION")));
+    assert_eq!(version.trim(), concat!("nestling-train ", env!("CARGO_PKG_VERSION")));
 
     // Matplotlib and NumPy are of another environment; the package and the programs are the installed ones.
     let find = "import sysconfig; print(sysconfig.get_path('purelib'))";
