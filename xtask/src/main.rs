@@ -19,6 +19,7 @@ mod photo;
 mod pictures;
 mod process;
 mod programs;
+mod python;
 mod setup;
 mod size;
 mod step;
@@ -107,6 +108,11 @@ enum Command {
     ///
     /// The folder can be moved afterwards. See docs/c.md.
     C(c::Options),
+    /// Build the wheel of the Python package, with nestling-device in it, and list what it holds.
+    ///
+    /// Fails if it has more than 6 MB. Installs maturin in a Python environment under target/ (70 MB to fetch, once). See
+    /// docs/python.md.
+    Python(python::Options),
     /// Measure the SDK alone: the size of an app's stripped release library, and the time to build it from nothing.
     ///
     /// The library opens a bundle, chooses a child for a budget and classifies. Builds in target/size.
@@ -141,6 +147,7 @@ fn main() -> ExitCode {
         Command::Layers(options) => layers::run(&options),
         Command::Wasm => wasm::check(),
         Command::C(options) => c::run(&options),
+        Command::Python(options) => python::run(&options),
         Command::Size(options) => size::run(&options),
         Command::Package => package::run(),
         Command::Test(options) => test::run(&options),

@@ -31,6 +31,8 @@ fn steps(options: &Options, report: &mut Report) -> Result<()> {
         setup::ensure()?;
         // Programs that the tests of the library for C run.
         setup::c_tools()?;
+        // NumPy, Pillow and others, beside which the Python package is tested.
+        setup::sdk_python()?;
         // Weights and photographs that are imported and classified, and the checker of exported files.
         setup::photo()?;
         setup::onnx_python().map(drop)

@@ -1,4 +1,4 @@
-use nestling_bundle::{BundleError, Stale};
+use nestling_bundle::{BundleError, ProfileError, Stale};
 use nestling_core::arithmetic::Arithmetic;
 use nestling_core::choosing::Budget;
 use nestling_core::governor::GovernorError;
@@ -179,6 +179,9 @@ pub enum Error {
     /// The bundle.
     #[error(transparent)]
     Bundle(#[from] BundleError),
+    /// The file of a device profile.
+    #[error(transparent)]
+    Profile(#[from] ProfileError),
     /// The pixels.
     #[error(transparent)]
     Image(#[from] ImageError),
@@ -365,6 +368,7 @@ impl Error {
             Self::WeightRange(error) => error.code(),
             Self::Space(error) => error.code(),
             Self::Bundle(error) => error.code(),
+            Self::Profile(error) => error.code(),
             Self::Image(error) => error.code(),
             Self::UnknownChild { .. } => "unknown_child",
             Self::SlotsInUse { .. } => "slots_in_use",

@@ -74,6 +74,37 @@ const TORCH: Environment = Environment {
     size: "2.5 GB to fetch, 5 GB on disk",
 };
 
+const SDK: Environment = Environment {
+    folder: "sdk-python",
+    packages: &[
+        "maturin==1.16.0",
+        "numpy==2.4.6",
+        "pillow==13.0.0",
+        "matplotlib==3.11.2",
+        "contourpy==1.3.3",
+        "cycler==0.12.1",
+        "fonttools==4.68.0",
+        "kiwisolver==1.5.1",
+        "packaging==26.4",
+        "pyparsing==3.3.3",
+        "python-dateutil==4.0.0",
+        "tzdata==2026.6",
+        "mypy==2.4.1",
+        "ast-serialize==0.13.1",
+        "librt==0.17.0",
+        "mypy_extensions==1.2.0",
+        "pathspec==1.1.1",
+        "typing_extensions==4.16.0",
+    ],
+    modules: &["maturin", "numpy", "PIL", "matplotlib", "mypy"],
+    size: "70 MB to fetch, 290 MB on disk",
+};
+
+/// Returns an interpreter that builds the wheel of the SDK and tests it.
+pub fn sdk_python() -> Result<PathBuf> {
+    SDK.ensure()
+}
+
 /// Returns an interpreter that imports torch.
 pub fn torch_python() -> Result<PathBuf> {
     TORCH.ensure()

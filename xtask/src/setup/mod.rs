@@ -18,7 +18,7 @@ use anyhow::Result;
 use std::path::PathBuf;
 
 pub use c_tools::ensure as c_tools;
-pub use environments::{Peers, has_torch_python, onnx as onnx_python, peers, torch_python};
+pub use environments::{Peers, has_torch_python, onnx as onnx_python, peers, sdk_python, torch_python};
 pub use fashion_mnist::FILES as DATASET_FILES;
 pub use libtorch::has_nvidia_driver;
 pub use openclipart::ensure as openclipart;
@@ -34,6 +34,9 @@ pub struct Options {
     /// Also make a private Python with onnx and onnxruntime, which checks exported ONNX files.
     #[arg(long)]
     pub onnx: bool,
+    /// Also make a private Python that builds and tests the Python package, with NumPy, Pillow and Matplotlib.
+    #[arg(long)]
+    pub python: bool,
 }
 
 /// Installs what is missing and prints what is there.
@@ -56,6 +59,9 @@ pub fn run(options: &Options) -> Result<()> {
     println!("libtorch  {libtorch}");
     if options.onnx {
         println!("onnx      {}", onnx_python()?.display());
+    }
+    if options.python {
+        println!("python    {}", sdk_python()?.display());
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! Failures on their way to the caller: a status, and a text that the thread keeps.
 
 use crate::status::nestling_status;
-use nestling::{Error, ImageError, ProfileError};
+use nestling::{Error, ImageError};
 use std::any::Any;
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -33,12 +33,6 @@ impl Fault {
 
 impl From<Error> for Fault {
     fn from(error: Error) -> Self {
-        Self::of_sdk(error.code(), error.to_string())
-    }
-}
-
-impl From<ProfileError> for Fault {
-    fn from(error: ProfileError) -> Self {
         Self::of_sdk(error.code(), error.to_string())
     }
 }

@@ -7,11 +7,8 @@ use crate::registry::find;
 use crate::session::Session;
 use crate::status::nestling_status;
 use crate::types::{NESTLING_NONE, nestling_choice, nestling_progress, nestling_runtime};
-use nestling::{
-    Budget, Candidate, Choice, DeviceProfile, Error, Latency, Millis, ProfileError, Progress, Quantile, Runtime,
-};
+use nestling::{Budget, Candidate, Choice, Error, Latency, Millis, Progress, Quantile, Runtime};
 use std::ffi::{c_char, c_void};
-use std::io::ErrorKind;
 use std::path::Path;
 
 /// Takes the device profile of a file, or measures this device for about two seconds and stores the profile there.
@@ -39,11 +36,10 @@ pub unsafe extern "C" fn nestling_ensure_profile(
         check_optional(measured, "measured")?;
         // SAFETY: the caller keeps the promise above.
         let path = unsafe { path_of(path, "path")? };
-        let outcome = ensure(session.runtime(), path.as_deref(), &Callback { progress, user });
-        let was_measured = matches!(outcome, Ok(true) | Err((true, _)));
+        let (was_measured, outcome) = ensure(session.runtime(), path.as_deref(), &Callback { progress, user });
         // SAFETY: the caller keeps the promise above.
         unsafe { write_optional(measured, "measured", was_measured)? };
-        outcome.map(drop).map_err(|(_, fault)| fault)
+        Ok(outcome?)
     })
 }
 
@@ -104,47 +100,17 @@ impl Callback {
 }
 
 /// Returns whether the device was measured, also beside a fault.
-fn ensure(runtime: &Runtime, path: Option<&Path>, callback: &Callback) -> Result<bool, (bool, Fault)> {
-    let mut is_replaced = false;
-    if let Some(path) = path.filter(|_| runtime.current_profile().is_none()) {
-        match load(runtime, path).map_err(|fault| (false, fault))? {
-            Stored::Taken => return Ok(false),
-            Stored::Unusable => is_replaced = true,
-            Stored::Missing => {}
-        }
-    }
-    let is_measured = runtime.current_profile().is_none();
-    let profile = runtime.ensure_profile_with(&|progress| callback.report(progress));
-    let profile = profile.map_err(|error| (false, error.into()))?;
-    if let Some(path) = path {
-        if is_replaced {
-            let mut old = path.as_os_str().to_owned();
-            old.push(".old");
-            // A copy that cannot be kept is no reason to do without the new profile.
-            let _ = std::fs::rename(path, old);
-        }
-        profile.save(path).map_err(|error| (is_measured, error.into()))?;
-    }
-    Ok(is_measured)
-}
-
-/// The file of a profile, as it was found.
-enum Stored {
-    Taken,
-    Unusable,
-    Missing,
-}
-
-fn load(runtime: &Runtime, path: &Path) -> Result<Stored, Fault> {
-    match DeviceProfile::load(path) {
-        Ok(profile) => match runtime.use_profile(profile) {
-            Ok(()) => Ok(Stored::Taken),
-            Err(Error::StaleProfile(_)) => Ok(Stored::Unusable),
-            Err(error) => Err(error.into()),
-        },
-        Err(ProfileError::Open { source, .. }) if source.kind() == ErrorKind::NotFound => Ok(Stored::Missing),
-        Err(error @ (ProfileError::Open { .. } | ProfileError::NotAProfile { .. })) => Err(error.into()),
-        Err(_) => Ok(Stored::Unusable),
+fn ensure(runtime: &Runtime, path: Option<&Path>, callback: &Callback) -> (bool, Result<(), Error>) {
+    let had_profile = runtime.current_profile().is_some();
+    let progress = |progress| callback.report(progress);
+    let outcome = match path {
+        Some(path) => runtime.ensure_profile_in(path, Some(&progress)),
+        None => runtime.ensure_profile_with(&progress).map(|_| !had_profile),
+    };
+    match outcome {
+        Ok(was_measured) => (was_measured, Ok(())),
+        // It is in use, and could not be stored.
+        Err(error) => (!had_profile && runtime.current_profile().is_some(), Err(error)),
     }
 }
 

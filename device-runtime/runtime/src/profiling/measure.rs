@@ -1,7 +1,7 @@
 use crate::Error;
 use crate::engine::{PreparedChild, Supernet};
 use crate::profiling::DriftMeter;
-use crate::progress::{OnProgress, Phase, Progress};
+use crate::progress::{OnProgress, Phase, Progress, report};
 use nestling_bundle::{ChildTimes, Measurements};
 use nestling_core::image::Image;
 use nestling_core::latency::{
@@ -72,11 +72,9 @@ struct Timer<'a> {
 
 impl Timer<'_> {
     /// Reports progress; returns whether `share` of the time has passed.
-    fn is_past(&self, share: f64, phase: Phase) -> bool {
+    async fn is_past(&self, share: f64, phase: Phase) -> bool {
         let done = self.started.elapsed().as_secs_f64() / self.options.time.as_secs_f64().max(1e-3);
-        if let Some(progress) = self.options.progress {
-            progress(Progress { fraction: done.min(1.0), phase });
-        }
+        report(self.options.progress, Progress { fraction: done.min(1.0), phase }).await;
         done >= share
     }
 }
@@ -177,7 +175,7 @@ impl Bench<'_> {
         let most = timer.options.children.clamp(1, MAX_INFORMATIVE);
         let mut all: Vec<Timed> = Vec::new();
         for child in informative_children(space, most) {
-            if timer.is_past(INFORMATIVE_SHARE, Phase::InformativeChildren) && all.len() >= ALWAYS.min(most) {
+            if timer.is_past(INFORMATIVE_SHARE, Phase::InformativeChildren).await && all.len() >= ALWAYS.min(most) {
                 return Ok(all);
             }
             let prepared = self.supernet.prepare_to_time(&space.lower(&child)?).await?;
@@ -190,7 +188,7 @@ impl Bench<'_> {
                 return Ok(all);
             }
             for timed in all.iter_mut().filter(|timed| !timed.is_done()) {
-                if timer.is_past(INFORMATIVE_SHARE, Phase::InformativeChildren) {
+                if timer.is_past(INFORMATIVE_SHARE, Phase::InformativeChildren).await {
                     return Ok(all);
                 }
                 let prepared = self.supernet.prepare_to_time(&timed.network).await?;
@@ -206,7 +204,7 @@ impl Bench<'_> {
                 return Ok(all);
             }
             for (timed, subject) in all.iter_mut().zip(subjects).filter(|(timed, _)| !timed.is_done()) {
-                if timer.is_past(SHIPPED_SHARE, Phase::ShippedChildren) {
+                if timer.is_past(SHIPPED_SHARE, Phase::ShippedChildren).await {
                     return Ok(all);
                 }
                 self.batch(subject.prepared, timed).await?;
@@ -233,7 +231,7 @@ async fn time_layers(
     // No time means that no report is wanted.
     let subjects = if timer.options.time.is_zero() { &[] } else { subjects };
     for (turn, subject) in subjects.iter().rev().skip(passed_by).enumerate() {
-        if timer.is_past(1.0, Phase::Layers) && turn > 0 {
+        if timer.is_past(1.0, Phase::Layers).await && turn > 0 {
             break;
         }
         let is_new = |layer: &nestling_core::space::Layer| !times.contains_key(&layer.shape);

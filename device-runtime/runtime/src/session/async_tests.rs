@@ -77,6 +77,26 @@ fn a_dropped_profile_leaves_no_profile_and_the_turn_free() {
 }
 
 #[test]
+fn a_callback_can_end_a_measurement_that_a_thread_waits_for() {
+    let bundle = tests::bundle(WeightStorage::F32);
+    let runtime = runtime(&bundle);
+    let reports = std::sync::atomic::AtomicUsize::new(0);
+    let progress = |_: Progress| drop(reports.fetch_add(1, Ordering::Relaxed));
+    let ended = block_on(async {
+        let mut future = std::pin::pin!(runtime.ensure_profile_with_async(Some(&progress)));
+        let seen = || reports.load(Ordering::Relaxed);
+        std::future::poll_fn(|task| match future.as_mut().poll(task) {
+            Poll::Pending if seen() > 1 => Poll::Ready(None),
+            polled => polled.map(Some),
+        })
+        .await
+    });
+    assert!(ended.is_none() && reports.into_inner() == 2);
+    assert!(runtime.current_profile().is_none());
+    assert!(runtime.ensure_profile().is_ok());
+}
+
+#[test]
 fn a_dropped_choice_leaves_the_active_child_and_the_turn_free() {
     let bundle = tests::bundle(WeightStorage::F32);
     let runtime = runtime(&bundle);

@@ -1,6 +1,7 @@
 #[cfg(not(target_arch = "wasm32"))]
 use crate::gpu::block_on;
 use crate::profiling::{ChoiceTimer, ProfileOptions, Subject, measure};
+use crate::progress::report;
 use crate::session::Runtime;
 use crate::session::turn::TurnGuard;
 use crate::{Error, OnProgress, Phase, Progress};
@@ -186,10 +187,9 @@ impl Runtime {
     ) -> Result<Outcome, Error> {
         let mut looks: Vec<Latency> = Vec::new();
         loop {
-            if let Some(progress) = progress {
-                // The number of measurements is not known before; a few are usual.
-                progress(Progress { fraction: 1.0 - 0.5_f64.powi(looks.len() as i32), phase: Phase::Choosing });
-            }
+            // The number of measurements is not known before; a few are usual.
+            let fraction = 1.0 - 0.5_f64.powi(looks.len() as i32);
+            report(progress, Progress { fraction, phase: Phase::Choosing }).await;
             let mut known = looks.iter();
             let asked = walk(ranked, profile.table.spread, budget, |index| known.next().copied().ok_or(index));
             match asked {

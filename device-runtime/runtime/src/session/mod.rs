@@ -19,6 +19,8 @@ mod calibrate;
 mod classify;
 mod governed;
 mod measure;
+#[cfg(not(target_arch = "wasm32"))]
+mod stored_profile;
 mod switch;
 mod turn;
 mod weights;

@@ -1,0 +1,144 @@
+//! A device profile in a file: taken if it holds, otherwise measured and stored. Browsers have no files.
+
+use crate::gpu::block_on;
+use crate::session::Runtime;
+use crate::{Error, OnProgress};
+use nestling_bundle::{DeviceProfile, ProfileError};
+use std::io::ErrorKind;
+use std::path::Path;
+
+/// The file, as it was found.
+enum Stored {
+    Taken,
+    /// A profile that is damaged, stale or of another format.
+    Unusable,
+    Missing,
+}
+
+impl Runtime {
+    /// Takes the device profile of a file, or measures this device and stores the profile there. Returns whether the
+    /// device was measured.
+    ///
+    /// A file that is missing, damaged, stale or of another format is replaced, and the old one is kept with `.old`
+    /// behind its name; a file of another kind is refused and stays. Where a profile is in use already, it is only
+    /// stored: choices refine it, so call this once more when the app closes.
+    ///
+    /// ```no_run
+    /// # fn start(runtime: &nestling::Runtime) -> Result<(), nestling::Error> {
+    /// let is_new = runtime.ensure_profile_in("profile.json".as_ref(), None)?;
+    /// println!("{}", if is_new { "measured" } else { "read" });
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Profile`] if the file cannot be read, is no profile, or cannot be written; in the last case the profile
+    /// is in use all the same. [`Error`] as of [`Runtime::profile`].
+    pub fn ensure_profile_in(&self, path: &Path, progress: Option<OnProgress<'_>>) -> Result<bool, Error> {
+        block_on(self.ensure_profile_in_async(path, progress))
+    }
+
+    /// As [`Runtime::ensure_profile_in`], without waiting for the GPU; files are read and written on the thread that
+    /// polls. Dropping the future leaves the file as it was.
+    ///
+    /// # Errors
+    /// As [`Runtime::ensure_profile_in`].
+    pub async fn ensure_profile_in_async(&self, path: &Path, progress: Option<OnProgress<'_>>) -> Result<bool, Error> {
+        let is_measured = self.current_profile().is_none();
+        let found = if is_measured { self.take_stored(path)? } else { Stored::Missing };
+        if matches!(found, Stored::Taken) {
+            return Ok(false);
+        }
+        let profile = self.ensure_profile_with_async(progress).await?;
+        if matches!(found, Stored::Unusable) {
+            let mut old = path.as_os_str().to_owned();
+            old.push(".old");
+            // A copy that cannot be kept is no reason to do without the new profile.
+            let _ = std::fs::rename(path, old);
+        }
+        profile.save(path)?;
+        Ok(is_measured)
+    }
+
+    fn take_stored(&self, path: &Path) -> Result<Stored, Error> {
+        match DeviceProfile::load(path) {
+            Ok(profile) => match self.use_profile(profile) {
+                Ok(()) => Ok(Stored::Taken),
+                Err(Error::StaleProfile(_)) => Ok(Stored::Unusable),
+                Err(error) => Err(error),
+            },
+            Err(ProfileError::Open { source, .. }) if source.kind() == ErrorKind::NotFound => Ok(Stored::Missing),
+            Err(error @ (ProfileError::Open { .. } | ProfileError::NotAProfile { .. })) => Err(error.into()),
+            Err(_) => Ok(Stored::Unusable),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::{RuntimeOptions, tests::bundle};
+    use nestling_core::choosing::Budget;
+    use nestling_core::metrics::Millis;
+    use nestling_core::weights::WeightStorage;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    fn open() -> Runtime {
+        Runtime::open(&bundle(WeightStorage::F32), &RuntimeOptions::default()).unwrap()
+    }
+
+    #[test]
+    fn a_profile_is_measured_once_stored_taken_again_and_never_lost() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, old) = (folder.path().join("profile.json"), folder.path().join("profile.json.old"));
+        let runtime = open();
+        let reports = AtomicUsize::new(0);
+        let progress = |_| drop(reports.fetch_add(1, Ordering::Relaxed));
+        assert!(runtime.ensure_profile_in(&path, Some(&progress)).unwrap());
+        assert!(reports.into_inner() > 2 && !old.exists(), "nothing was replaced");
+        let stored = std::fs::read(&path).unwrap();
+        // It is in use: only stored again, with what a choice has learned.
+        runtime.choose(Budget::p50(Millis(60_000.0))).unwrap();
+        assert!(!runtime.ensure_profile_in(&path, None).unwrap());
+        assert_ne!(std::fs::read(&path).unwrap(), stored);
+
+        let second = open();
+        assert!(!second.ensure_profile_in(&path, None).unwrap());
+        assert!(second.current_profile().is_some());
+
+        // A damaged file is replaced and kept.
+        std::fs::write(&path, &stored[..stored.len() / 2]).unwrap();
+        assert!(open().ensure_profile_in(&path, None).unwrap());
+        assert_eq!(std::fs::read(&old).unwrap(), stored[..stored.len() / 2]);
+        assert!(DeviceProfile::load(&path).is_ok());
+    }
+
+    #[test]
+    fn a_file_of_another_kind_stays_and_an_unwritable_place_costs_no_profile() {
+        let folder = tempfile::tempdir().unwrap();
+        let foreign = folder.path().join("notes.txt");
+        std::fs::write(&foreign, "my notes").unwrap();
+        let runtime = open();
+        let refused = runtime.ensure_profile_in(&foreign, None).unwrap_err();
+        assert_eq!(refused.code(), "profile_not_a_profile", "{refused}");
+        assert_eq!(std::fs::read(&foreign).unwrap(), b"my notes");
+        assert!(runtime.current_profile().is_none(), "refused before it is measured");
+        let nowhere = folder.path().join("no/such/folder/profile.json");
+        assert_eq!(runtime.ensure_profile_in(&nowhere, None).unwrap_err().code(), "profile_write");
+        assert!(runtime.current_profile().is_some());
+    }
+
+    #[test]
+    fn a_dropped_future_leaves_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("profile.json");
+        std::fs::write(&path, "{\"checksum\": 1, \"children\": [").unwrap();
+        let runtime = open();
+        drop(pollster::block_on(async {
+            let mut future = std::pin::pin!(runtime.ensure_profile_in_async(&path, None));
+            std::future::poll_fn(|task| std::task::Poll::Ready(future.as_mut().poll(task).is_ready())).await
+        }));
+        assert!(path.exists() && !folder.path().join("profile.json.old").exists());
+        assert!(runtime.current_profile().is_none());
+    }
+}
