@@ -81,7 +81,9 @@ fn a_callback_can_end_a_measurement_that_a_thread_waits_for() {
     let bundle = tests::bundle(WeightStorage::F32);
     let runtime = runtime(&bundle);
     let reports = std::sync::atomic::AtomicUsize::new(0);
-    let progress = |_: Progress| drop(reports.fetch_add(1, Ordering::Relaxed));
+    let progress = |_: Progress| {
+        reports.fetch_add(1, Ordering::Relaxed);
+    };
     let ended = block_on(async {
         let mut future = std::pin::pin!(runtime.ensure_profile_with_async(Some(&progress)));
         let seen = || reports.load(Ordering::Relaxed);

@@ -148,8 +148,8 @@ impl Runtime {
     /// with the fewest MAdds (of those that may answer) is active at first.
     ///
     /// # Errors
-    /// [`Error`] if there is no adapter, the bundle is too large for it, or it fails the self-test of
-    /// the storage or the arithmetic that the options ask for; [`Error::Untrained`] if no child was trained and
+    /// [`Error`] if there is no adapter, the bundle is too large for it, or it fails the self-test of the storage or
+    /// arithmetic that is asked for; [`Error::Untrained`] if no child was trained and
     /// [`RuntimeOptions::untrained`] is not set.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn open(bundle: &Bundle, options: &RuntimeOptions) -> Result<Self, Error> {

@@ -93,7 +93,9 @@ mod tests {
         let (path, old) = (folder.path().join("profile.json"), folder.path().join("profile.json.old"));
         let runtime = open();
         let reports = AtomicUsize::new(0);
-        let progress = |_| drop(reports.fetch_add(1, Ordering::Relaxed));
+        let progress = |_| {
+            reports.fetch_add(1, Ordering::Relaxed);
+        };
         assert!(runtime.ensure_profile_in(&path, Some(&progress)).unwrap());
         assert!(reports.into_inner() > 2 && !old.exists(), "nothing was replaced");
         let stored = std::fs::read(&path).unwrap();
@@ -134,10 +136,11 @@ mod tests {
         let path = folder.path().join("profile.json");
         std::fs::write(&path, "{\"checksum\": 1, \"children\": [").unwrap();
         let runtime = open();
-        drop(pollster::block_on(async {
+        let is_done = pollster::block_on(async {
             let mut future = std::pin::pin!(runtime.ensure_profile_in_async(&path, None));
             std::future::poll_fn(|task| std::task::Poll::Ready(future.as_mut().poll(task).is_ready())).await
-        }));
+        });
+        assert!(!is_done, "it was dropped at work");
         assert!(path.exists() && !folder.path().join("profile.json.old").exists());
         assert!(runtime.current_profile().is_none());
     }
