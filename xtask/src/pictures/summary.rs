@@ -116,8 +116,9 @@ pub fn missed(document: &Value) -> Vec<String> {
 
 /// The summary as a table for people.
 pub fn table(document: &Value) -> String {
-    let mut text =
-        String::from("  child      supernet       equal epochs   alone          scratch        below alone\n");
+    let columns = ["child", "supernet", "alone", "from random", "below alone", "at equal epochs (seed 1)"];
+    let [child, supernet, alone, random, below, equal] = columns;
+    let mut text = format!("  {child:9}  {supernet:14}  {alone:14}  {random:14}  {below:14}  {equal}\n");
     for name in ["biggest", "smallest"] {
         let child = &document[name];
         let cell =
