@@ -68,7 +68,7 @@ fn check_skips(network: &Network, narrow: &ValidatedSpace) -> Result<(), SpaceEr
         return Ok(());
     }
     // A skip needs equal widths, which the wide space does not promise.
-    let problem = "its widths are equal where the supernet has no skip; take another child";
+    let problem = "its widths are equal where the supernet has no skip, so that alone it would be another network";
     Err(SpaceError::NotInSpace {
         child: network.child.to_string(),
         space: narrow.name.clone(),

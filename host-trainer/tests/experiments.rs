@@ -183,6 +183,12 @@ fn methods_and_searches_are_compared_and_traced() {
     results.take_selections(&out, &selections).unwrap();
     results.write(&out, &[]).unwrap();
     assert_eq!(check(&out).unwrap(), results);
+    // Another training with the same settings, as of another machine, does not take the place of the published one.
+    let mut other = records[0].clone();
+    other.curve[0].top1[0].1 += 1.0;
+    let error = results.write(&out, &[other]).unwrap_err();
+    assert!(error.to_string().contains("another training with the same settings"), "{error}");
+    assert_eq!(check(&out).unwrap(), results);
     let mut unknown = Plan::new(setting()).unwrap();
     unknown.variants = vec!["sideways".to_owned()];
     let error = outcome(Experiment::Convergence, &unknown, 1, &all, &mut Counter::default()).unwrap_err();

@@ -10,7 +10,7 @@ use nestling_core::space::{Child, SearchSpace, ValidatedSpace};
 use nestling_train::data::{Listing, LoadedData, Shares};
 use nestling_train::space_file::preset_or_file;
 use nestling_train::train::{Beginning, Recipe, TrainConfig};
-use nestling_train::transfer::{NewTask, alone, narrowed, transferred};
+use nestling_train::transfer::{NewTask, alone, narrowed, single, transferred};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -187,7 +187,8 @@ impl BeginningArguments {
             Some("smallest") => space.smallest(),
             Some(text) => space.parse_child(text)?,
         };
-        Ok(alone(&space, &child)?)
+        // Trained weights belong to the child as it is in its space; a new network may have skips of its own.
+        Ok(if self.from.is_some() { alone(&space, &child)? } else { single(&space, &child)? })
     }
 
     fn task(&self, channels: u32, classes: u32) -> NewTask {

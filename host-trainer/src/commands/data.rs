@@ -83,6 +83,11 @@ fn check_labels(bundle: &Bundle, data: &LoadedData) -> Result<()> {
     let (labels, classes) = (&bundle.manifest().labels, data.labels.as_deref().unwrap_or_default());
     if classes.iter().any(|class| labels.contains(class)) {
         data::check_same_classes(Some(labels), Some(classes))?;
+    } else if !classes.is_empty() {
+        say(
+            "warning: no class of these pictures has a label of the bundle: the first class is taken for the first label, \
+             and so on",
+        );
     }
     Ok(())
 }
@@ -95,6 +100,14 @@ impl DataArguments {
             Some(file) if file.is_file() => vec![file.clone(), file.parent().unwrap_or(Path::new("")).join(".")],
             Some(folder) => vec![folder.clone()],
             None => FASHION_MNIST.folders.iter().map(PathBuf::from).collect(),
+        }
+    }
+
+    /// Refuses a file that would lie among the pictures.
+    pub fn keep_out(&self, out: &Path) -> Result<()> {
+        match &self.data {
+            Some(root) if self.are_pictures() => refuse_among_pictures(out, root),
+            _ => Ok(()),
         }
     }
 
@@ -239,6 +252,16 @@ impl DataArguments {
     pub fn cache_bytes(&self) -> u64 {
         self.pictures.cache_budget << 20
     }
+}
+
+/// Refuses a file that would lie among the pictures of a class in the folder `root`: the next scan would count it.
+pub fn refuse_among_pictures(out: &Path, root: &Path) -> Result<()> {
+    let place = out.parent().map(|folder| if folder.as_os_str().is_empty() { Path::new(".") } else { folder });
+    let (Some(Ok(place)), Ok(root)) = (place.map(Path::canonicalize), root.canonicalize()) else { return Ok(()) };
+    if place != root && place.starts_with(&root) {
+        bail!("{} would lie among the pictures of a class: choose another folder for it", out.display());
+    }
+    Ok(())
 }
 
 /// A sentence on whether the pictures to test with are none that the bundle was trained on.

@@ -61,6 +61,9 @@ impl Report {
             let inputs = [own, self.data.inputs()].concat();
             check_outputs([&*output], inputs.iter().map(PathBuf::as_path))?;
             check_page(&output, self.replace)?;
+            if self.output.is_some() {
+                self.data.keep_out(&output)?;
+            }
         }
         let json = self.json;
         let evaluation = match self.run.clone() {

@@ -1,9 +1,9 @@
 //! `scan`: opens every picture of a data set and says what is wrong with which.
 
-use super::data::DataArguments;
+use super::data::{DataArguments, refuse_among_pictures};
 use super::output::error_document;
 use super::{print, reserve, shown};
-use anyhow::{Result, bail};
+use anyhow::Result;
 use clap::Args;
 use nestling_bundle::atomic_file::check_outputs;
 use nestling_train::data::{ScanReport, write_report};
@@ -61,14 +61,7 @@ impl Scan {
     fn check_out(&self, out: &Path) -> Result<()> {
         check_outputs([out], self.path.is_file().then_some(&*self.path))?;
         check_scan(out, self.replace)?;
-        let place = out.parent().map(|folder| if folder.as_os_str().is_empty() { Path::new(".") } else { folder });
-        let (Some(Ok(place)), Ok(root)) = (place.map(Path::canonicalize), self.path.canonicalize()) else {
-            return Ok(());
-        };
-        if place != root && place.starts_with(&root) {
-            bail!("{} would lie among the pictures of a class: choose another folder for it", shown(out));
-        }
-        Ok(())
+        refuse_among_pictures(out, &self.path)
     }
 }
 

@@ -45,7 +45,7 @@ pub struct Train {
     #[arg(long)]
     seed: Option<u64>,
     /// Stop after this many epochs; a later run continues
-    #[arg(long)]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     stop_after: Option<u32>,
     /// Print the resolved configuration as TOML and stop
     #[arg(long)]

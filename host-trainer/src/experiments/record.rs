@@ -90,6 +90,12 @@ impl Record {
         read_json(path, MAX_BYTES)
     }
 
+    /// Whether another record is of the same training, and not of one with the same settings on another machine.
+    pub(super) fn is_of_same_training(&self, other: &Self) -> bool {
+        let curve = |record: &Self| record.curve.iter().map(|point| point.top1.clone()).collect::<Vec<_>>();
+        self.key == other.key && curve(self) == curve(other)
+    }
+
     /// Writes it, whole or not at all.
     ///
     /// # Errors

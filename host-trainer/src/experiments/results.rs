@@ -152,6 +152,11 @@ impl Results {
         std::fs::create_dir_all(&runs).map_err(|error| damaged(&runs, &error.to_string()))?;
         for record in records {
             let path = record_file(folder, &record.key);
+            if Record::read(&path)?.is_some_and(|known| !known.is_of_same_training(record)) {
+                let problem = "it is of another training with the same settings, whose results would be lost; choose \
+                               another --folder";
+                return Err(damaged(&path, problem));
+            }
             record.write(&path)?;
             self.records.insert(record.key.clone(), checksum(&path)?);
         }

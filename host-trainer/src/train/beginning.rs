@@ -5,6 +5,7 @@ use crate::random::{Purpose, generator};
 use nestling_core::image::Preprocessing;
 use nestling_core::space::ValidatedSpace;
 use rand::seq::SliceRandom;
+use std::collections::BTreeSet;
 use tch::{Device, Tensor};
 
 /// The images of a run.
@@ -78,7 +79,13 @@ fn drawn(all: &Dataset, config: &TrainConfig) -> Result<Dataset, TrainError> {
     let mut places: Vec<usize> = (0..all.len()).collect();
     places.shuffle(&mut generator(config.seed, Purpose::Subset, 0));
     places.truncate(count);
-    Ok(all.select(places))
+    let drawn = all.select(places);
+    let classes = |images: &Dataset| images.labels.iter().collect::<BTreeSet<_>>().len();
+    let lost = classes(all) - classes(&drawn);
+    if lost > 0 {
+        return Err(TrainError::ClassesNotDrawn { images: config.images, lost });
+    }
+    Ok(drawn)
 }
 
 /// Where a run begins.
@@ -203,7 +210,12 @@ mod tests {
         assert!(distinct.len() == 20 && distinct[19] < 90, "{distinct:?}");
         assert_ne!(first, drawn(&TrainConfig { seed: 2, ..config.clone() }));
         assert_eq!(drawn(&TrainConfig { images: 0, ..config.clone() }).len(), 90);
-        let too_many = TrainConfig { images: 91, ..config };
+        let too_many = TrainConfig { images: 91, ..config.clone() };
         assert_eq!(data.parts(&too_many, &space).unwrap_err().code(), "train_too_few_to_draw");
+        let labels = (0..100).map(|index| index / 10).collect();
+        let ten = Dataset::in_memory(28, 1, vec![0; 100 * 784], labels, 10).unwrap();
+        let few = TrainConfig { images: 6, ..config };
+        let error = TrainingData { images: &ten, ..data }.parts(&few, &space).unwrap_err();
+        assert_eq!(error.code(), "train_classes_not_drawn", "{error}");
     }
 }

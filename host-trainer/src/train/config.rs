@@ -171,6 +171,28 @@ impl Default for TrainConfig {
 }
 
 impl TrainConfig {
+    /// The keys that hold real numbers.
+    fn numbers(&self) -> [(&'static str, f64); 16] {
+        [
+            ("learning_rate", self.learning_rate),
+            ("body_rate", self.body_rate),
+            ("head_learning_rate", self.head_learning_rate),
+            ("warmup_epochs", self.warmup_epochs),
+            ("decay_until", self.decay_until),
+            ("constant_ending", self.constant_ending),
+            ("momentum", self.momentum),
+            ("square_decay", self.square_decay),
+            ("epsilon", self.epsilon),
+            ("max_gradient_norm", self.max_gradient_norm),
+            ("weight_decay", self.weight_decay),
+            ("label_smoothing", self.label_smoothing),
+            ("dropout", self.dropout),
+            ("stochastic_depth", self.stochastic_depth),
+            ("join_epochs", self.join_epochs),
+            ("average_decay", self.average_decay),
+        ]
+    }
+
     /// Checks every number; returns the validated space.
     ///
     /// # Errors
@@ -179,6 +201,11 @@ impl TrainConfig {
         let check = |key, holds: bool, given: &dyn std::fmt::Display, rule| {
             if holds { Ok(()) } else { Err(TrainError::Config { key, given: given.to_string(), rule }) }
         };
+        // A number without an end would pass the checks below, and the checkpoint has no form for it.
+        for (key, value) in self.numbers() {
+            check(key, value.is_finite(), &value, "a finite number")?;
+        }
+        check("seed", i64::try_from(self.seed).is_ok(), &self.seed, "at most 9223372036854775807, as TOML has it")?;
         let share = 0.0..1.0;
         check("epochs", self.epochs > 0, &self.epochs, "at least 1")?;
         check("workers", (1..=256).contains(&self.workers), &self.workers, "between 1 and 256")?;

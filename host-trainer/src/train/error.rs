@@ -58,6 +58,14 @@ pub enum TrainError {
         /// Images after holding out.
         found: usize,
     },
+    /// The images that are drawn lack classes.
+    #[error("the {images} training images that `images` draws have none of {lost} classes; ask for more")]
+    ClassesNotDrawn {
+        /// Images asked for.
+        images: u32,
+        /// Classes without an image.
+        lost: usize,
+    },
     /// No image is held out.
     #[error(
         "there is no validation image: a class of a few pictures gives none. Give more pictures, or say which of them \
@@ -97,6 +105,7 @@ impl TrainError {
             Self::Calibrate(error) => error.code(),
             Self::TooFewImages { .. } => "train_too_few_images",
             Self::TooFewToDraw { .. } => "train_too_few_to_draw",
+            Self::ClassesNotDrawn { .. } => "train_classes_not_drawn",
             Self::NoneHeldOut => "train_none_held_out",
             Self::Worker => "train_worker",
             Self::Diverged { .. } => "train_diverged",

@@ -5,7 +5,7 @@ use super::Probe;
 /// The best epoch of a run with `patience`, with the weights that it shipped then.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Best {
-    /// The epoch, counted from 1. Of equal ones the first.
+    /// The epoch, counted from 1; the first of equal ones.
     pub epoch: u32,
     /// Its [`mean_accuracy`] in percent.
     pub accuracy: f64,

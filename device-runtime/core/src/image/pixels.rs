@@ -251,8 +251,8 @@ impl<'a> Image<'a> {
         }
     }
 
-    /// How the upright image becomes an input of `resolution` pixels a side. What is read of a camera frame starts at
-    /// even rows and columns, where a chroma sample does.
+    /// How the upright image becomes an input of `resolution` pixels a side. The part of a camera frame that is read
+    /// starts at even rows and columns, where a chroma sample does.
     pub fn placement(&self, preprocessing: &Preprocessing, resolution: u32) -> Placement {
         let step = match self.pixels {
             Pixels::Packed(..) => 1,

@@ -310,7 +310,7 @@ impl<'a> Work<'a> {
     }
 }
 
-/// Opens the file of pixels. What lies behind the places of the index is of a build that was interrupted.
+/// Opens the file of pixels. A build that was interrupted left all that lies behind the places of the index.
 fn open_pixels(paths: &Paths, index: &mut SquareIndex, bytes: usize) -> Result<PlacedFile, DataError> {
     let path = paths.pixels(index.generation);
     let file = PlacedFile::open_to_write(&path, bytes).map_err(cannot_write(&path))?;

@@ -152,7 +152,7 @@ pub enum DataError {
         classes: Vec<String>,
     },
     /// There are not between 2 and 65,535 classes.
-    #[error("{path} has {classes} classes; between 2 and 65535 are needed{}", if *.classes < 2 { ", each in a folder of its own" } else { "" })]
+    #[error("{path} has pictures of {classes} class{}; between 2 and 65535 classes are needed{}", if *.classes == 1 { "" } else { "es" }, if *.classes < 2 { ": a folder, or a label of the list or the samples, for each" } else { "" })]
     Classes {
         /// The given path.
         path: PathBuf,

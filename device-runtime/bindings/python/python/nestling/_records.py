@@ -1,4 +1,4 @@
-"""What the runtime tells: plain records that never change."""
+"""The runtime's facts and answers: plain records that never change."""
 
 from __future__ import annotations
 

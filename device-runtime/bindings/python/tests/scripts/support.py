@@ -1,4 +1,4 @@
-"""What the test scripts share: the bundle, pictures and a runtime for a class of tests."""
+"""Shared by the test scripts: the bundle, pictures and a runtime for a class of tests."""
 
 import os
 import pathlib
