@@ -252,3 +252,27 @@ impl TrainConfig {
         Ok(space)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_without_an_end_is_refused_for_every_key() {
+        let keys = TrainConfig::default().numbers().map(|(key, _)| key);
+        for key in keys {
+            for value in ["inf", "-inf", "nan"] {
+                let config: TrainConfig = toml::from_str(&format!("{key} = {value}")).unwrap();
+                let error = config.validate().unwrap_err().to_string();
+                assert!(error.contains(&format!("`{key}` is")) && error.contains("a finite number"), "{error}");
+            }
+        }
+        let written = toml::to_string(&TrainConfig::default()).unwrap().parse::<toml::Table>().unwrap();
+        let is_real = |(key, value): (&String, &toml::Value)| value.is_float().then(|| key.clone());
+        let mut real: Vec<String> = written.iter().filter_map(is_real).collect();
+        let mut keys = keys.map(str::to_owned).to_vec();
+        real.sort();
+        keys.sort();
+        assert_eq!(real, keys, "every real number is checked");
+    }
+}
