@@ -4,7 +4,7 @@ use anyhow::Result;
 use nestling_core::space::Cost;
 use nestling_train::data::Listing;
 use nestling_train::train::Method;
-use nestling_train::train::{Estimate, Recipe, Schedule, TARGET_IMAGES_PER_S, TrainConfig, TrainError};
+use nestling_train::train::{Estimate, Recipe, Schedule, TARGET_IMAGES_PER_S, TrainConfig};
 use serde::Serialize;
 use std::fmt::{self, Write};
 
@@ -36,10 +36,7 @@ impl DryRun {
             Some(held_out) => (data.training, held_out),
             None => (data.training.saturating_sub(config.held_out as usize), config.held_out as usize),
         };
-        if training < config.images as usize {
-            return Err(TrainError::TooFewToDraw { needed: config.images, found: training }.into());
-        }
-        let training = if config.images == 0 { training } else { config.images as usize };
+        let training = config.count_drawn(training)?;
         let estimate = Estimate::new(&config, training, images_per_s.unwrap_or(TARGET_IMAGES_PER_S))?;
         Ok(Self {
             recipe: recipe.to_string(),

@@ -72,10 +72,7 @@ impl TrainingData<'_> {
 
 /// The images that a configuration draws from `all`.
 fn drawn(all: &Dataset, config: &TrainConfig) -> Result<Dataset, TrainError> {
-    let count = config.images as usize;
-    if all.len() < count {
-        return Err(TrainError::TooFewToDraw { needed: config.images, found: all.len() });
-    }
+    let count = config.count_drawn(all.len())?;
     let mut places: Vec<usize> = (0..all.len()).collect();
     places.shuffle(&mut generator(config.seed, Purpose::Subset, 0));
     places.truncate(count);

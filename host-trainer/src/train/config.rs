@@ -171,6 +171,18 @@ impl Default for TrainConfig {
 }
 
 impl TrainConfig {
+    /// Images that train where `found` are left beside those held out.
+    ///
+    /// # Errors
+    /// [`TrainError::TooFewToDraw`] if `images` asks for more.
+    pub fn count_drawn(&self, found: usize) -> Result<usize, TrainError> {
+        match self.images as usize {
+            0 => Ok(found),
+            count if count <= found => Ok(count),
+            _ => Err(TrainError::TooFewToDraw { needed: self.images, found }),
+        }
+    }
+
     /// The keys that hold real numbers.
     fn numbers(&self) -> [(&'static str, f64); 16] {
         [
