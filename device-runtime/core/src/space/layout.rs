@@ -88,6 +88,19 @@ impl ParameterLayout {
         self.parameters.is_empty()
     }
 
+    /// For each parameter the index of the convolution that it belongs to.
+    pub fn owners(&self) -> Vec<usize> {
+        let mut owners = vec![0; self.parameters.len()];
+        for (index, convolution) in self.convolutions.iter().enumerate() {
+            for parameter in [Some(convolution.weight), Some(convolution.scale_or_bias), convolution.shift] {
+                if let Some(parameter) = parameter {
+                    owners[parameter] = index;
+                }
+            }
+        }
+        owners
+    }
+
     /// Adds the convolution or matrix of a layer of the biggest child; returns its index.
     pub(super) fn push(&mut self, name: Arc<str>, shape: &LayerShape, closes_skip: bool) -> usize {
         let &LayerShape { operator, kernel, .. } = shape;

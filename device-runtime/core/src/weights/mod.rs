@@ -1,4 +1,5 @@
-//! How a supernet's shared weights are stored, in a bundle and on the GPU: the one definition of the rounding.
+//! How a supernet's shared weights are stored, in a bundle and on the GPU: the one definition of the rounding, and of the
+//! order in which they arrive ([`Shells`]).
 //!
 //! Only the weights of convolutions and matrices are rounded; gammas, betas and biases are few, and stay f32.
 //!
@@ -15,10 +16,12 @@
 //! round, pack, write and read it. `CONTRIBUTING.md` shows the whole walk.
 
 mod rounding;
+mod shells;
 mod storage;
 
 pub use rounding::{
     OutOfRange, QuantisedWeights, by_convolution, by_outputs, count, count_of_outputs, dequantise, dequantise_one,
     fill_from_halves, from_halves, halves, halves_of, is_scale, quantise, quantise_one, row_length,
 };
+pub use shells::{Extent, Ring, Shells};
 pub use storage::{MAX_CODE, StorageRow, StoredNumber, UnknownStorage, WeightStorage};
