@@ -47,6 +47,14 @@ pub enum BundleError {
         /// Bytes that are there.
         given: u64,
     },
+    /// The bundle has not arrived as a whole, and the call needs all of it.
+    #[error("the bundle has not arrived as a whole: {given} of {expected} bytes are there; wait for the rest")]
+    Incomplete {
+        /// Bytes that are there.
+        given: u64,
+        /// Bytes that its table describes.
+        expected: u64,
+    },
     /// Bytes follow the end.
     #[error("the bundle should end after {expected} bytes, but has {given}; copy or download it again")]
     TooLong {
@@ -113,6 +121,7 @@ impl BundleError {
             Self::Version { .. } => "bundle_version",
             Self::Unsupported { .. } => "bundle_unsupported",
             Self::Truncated { .. } => "bundle_truncated",
+            Self::Incomplete { .. } => "bundle_incomplete",
             Self::TooLong { .. } => "bundle_too_long",
             Self::Damaged { .. } => "bundle_damaged",
             Self::Changed { .. } => "bundle_changed",
@@ -151,6 +160,7 @@ mod tests {
             BundleError::Version { given: 9, oldest: 5, newest: 6 },
             BundleError::Unsupported { what: "activation number 9".into() },
             BundleError::Truncated { given: 9 },
+            BundleError::Incomplete { given: 8, expected: 9 },
             BundleError::TooLong { given: 9, expected: 8 },
             BundleError::Damaged { part: "weights" },
             BundleError::Changed { path: "a".into() },

@@ -9,16 +9,17 @@
 //!         zeros up to a multiple of 64
 //! ```
 //!
-//! The first four sections are those of [`NAMES`]. Others may follow from format 6 on: golden pictures, and those of
-//! newer versions, which are verified and skipped.
+//! Up to format 7 the first four sections are those of [`NAMES`]. From format 8 on shells are in the place of weights and
+//! statistics, before the images. Others may follow from format 6 on: golden pictures, and those of newer versions, which
+//! are verified and skipped.
 
 use crate::BundleError;
 use crate::magic::MAGIC;
 use std::ops::Range;
 use xxhash_rust::xxh3::xxh3_128;
 
-/// Newest version of the format: the oldest one that can hold a bundle is written.
-pub const FORMAT_VERSION: u32 = 7;
+/// Newest version of the format, and the one that is written.
+pub const FORMAT_VERSION: u32 = 8;
 
 /// Oldest version that this crate reads: it reads every one from this on.
 pub const MIN_FORMAT_VERSION: u32 = 5;
@@ -26,18 +27,25 @@ pub const MIN_FORMAT_VERSION: u32 = 5;
 /// Most bytes of a manifest (4 MiB): nothing larger is ever parsed.
 pub const MAX_MANIFEST_BYTES: u64 = 4 << 20;
 
-/// Names of the known sections, in file order; a section's kind is its index.
-pub(super) const NAMES: [&str; 4] = ["manifest", "weights", "statistics", "images"];
+/// The oldest format whose weights are divided into shells.
+pub(super) const SHELL_FORMAT: u32 = 8;
+
+/// Names of the known sections; a section's kind is its index.
+const NAMES: [&str; 6] = ["manifest", "weights", "statistics", "images", "golden pictures", "shell"];
 /// Kind of the manifest's section.
-pub(super) const MANIFEST: usize = 0;
-/// Kind of the weights' section.
-pub(super) const WEIGHTS: usize = 1;
-/// Kind of the statistics' section.
-pub(super) const STATISTICS: usize = 2;
+pub(super) const MANIFEST: u64 = 0;
+/// Kind of the section of all weights, up to format 7.
+pub(super) const WEIGHTS: u64 = 1;
+/// Kind of the section of all statistics, up to format 7.
+pub(super) const STATISTICS: u64 = 2;
 /// Kind of the images' section.
-pub(super) const IMAGES: usize = 3;
+pub(super) const IMAGES: u64 = 3;
 /// Kind of the section of golden pictures, which may be missing.
 pub(super) const GOLDEN: u64 = 4;
+/// Kind of every shell's section, from format 8 on.
+pub(super) const SHELL: u64 = 5;
+/// Fewest sections that are not shells: the manifest and the images.
+const FEWEST: usize = 2;
 /// Most sections of a file.
 const MAX_SECTIONS: usize = 64;
 /// Bytes before the table: enough to tell the header's length.
@@ -63,13 +71,22 @@ impl Section {
         (self.range.end - self.range.start) as usize
     }
 
-    /// Its name in errors.
-    pub(super) fn name(&self) -> &'static str {
+    /// Its name in errors, in a file of this format.
+    pub(super) fn name(&self, format: u32) -> &'static str {
         match self.kind {
-            GOLDEN => "golden pictures",
+            SHELL if format < SHELL_FORMAT => "section of a newer version",
             kind => NAMES.get(kind as usize).unwrap_or(&"section of a newer version"),
         }
     }
+}
+
+/// The sections of weights and statistics.
+#[derive(Clone, Debug)]
+pub(super) enum Shared {
+    /// Up to format 7: all weights, then all statistics.
+    Whole { weights: Section, statistics: Section },
+    /// From format 8 on: the statistics of the children that become usable, then the weights that they add.
+    Shells(Vec<Section>),
 }
 
 /// The parts of a file, as its header says.
@@ -79,15 +96,24 @@ pub(super) struct Table {
     pub(super) version: u32,
     /// Identity of the contents.
     pub(super) identity: u128,
-    /// The sections of [`NAMES`].
-    pub(super) known: [Section; NAMES.len()],
+    /// The manifest.
+    pub(super) manifest: Section,
+    /// Weights and statistics.
+    pub(super) shared: Shared,
+    /// The images.
+    pub(super) images: Section,
     /// Sections that may be missing and those of a newer version, with rising kinds.
     pub(super) others: Vec<Section>,
 }
 
 impl Table {
+    /// All sections, in the order of the file.
     pub(super) fn sections(&self) -> impl Iterator<Item = &Section> {
-        self.known.iter().chain(&self.others)
+        let shared: Vec<&Section> = match &self.shared {
+            Shared::Whole { weights, statistics } => vec![weights, statistics],
+            Shared::Shells(shells) => shells.iter().collect(),
+        };
+        [&self.manifest].into_iter().chain(shared).chain([&self.images]).chain(&self.others)
     }
 
     /// The section of golden pictures.
@@ -97,7 +123,7 @@ impl Table {
 
     /// Length of the whole file.
     pub(super) fn end(&self) -> u64 {
-        self.sections().last().map_or(0, |last| last.range.end)
+        self.others.last().unwrap_or(&self.images).range.end
     }
 }
 
@@ -111,7 +137,7 @@ fn header_length(sections: usize) -> u64 {
     (checked_length(sections) as u64 + 16).next_multiple_of(ALIGNMENT)
 }
 
-/// The file of these sections: the known ones, then others with rising kinds.
+/// The file of these sections, which are in the order of the format.
 pub(super) fn encode(version: u32, sections: &[(u64, &[u8])]) -> Vec<u8> {
     let length: usize = sections.iter().map(|(_, body)| body.len() + ALIGNMENT as usize).sum();
     let mut file = Vec::with_capacity(header_length(sections.len()) as usize + length);
@@ -152,9 +178,12 @@ pub(super) fn length(start: &[u8]) -> Result<u64, BundleError> {
         return Err(BundleError::NotABundle);
     }
     let (version, count) = version_and_count(start)?;
-    // Format 5 has no room for more.
-    let most = if version == 5 { NAMES.len() } else { MAX_SECTIONS };
-    if (NAMES.len()..=most).contains(&count) { Ok(header_length(count)) } else { Err(damaged()) }
+    let possible = match version {
+        5 => count == FEWEST + 2,
+        6 | 7 => (FEWEST + 2..=MAX_SECTIONS).contains(&count),
+        _ => (FEWEST + 1..=MAX_SECTIONS).contains(&count),
+    };
+    if possible { Ok(header_length(count)) } else { Err(damaged()) }
 }
 
 fn damaged() -> BundleError {
@@ -181,31 +210,52 @@ pub(super) fn table(bytes: &[u8]) -> Result<Table, BundleError> {
     if identity != u128::from_le_bytes(integer(rest, 0)) || rest[16..].iter().any(|&byte| byte != 0) {
         return Err(damaged());
     }
-    let mut sections = Vec::with_capacity(count);
+    let mut sections: Vec<Section> = Vec::with_capacity(count);
     for row in checked[TABLE..].chunks_exact(ROW) {
-        sections.push(section(length as u64, &sections, row)?);
+        sections.push(section(length as u64, version, sections.last(), row)?);
     }
-    let others = sections.split_off(NAMES.len());
-    let known = sections.try_into().map_err(|_| damaged())?;
-    Ok(Table { version, identity, known, others })
+    sorted(version, identity, sections).ok_or(BundleError::Damaged { part: "section table" })
 }
 
-/// Checks one row of the table.
-fn section(header: u64, before: &[Section], row: &[u8]) -> Result<Section, BundleError> {
+/// The table of sections that are in an order that the format allows.
+fn sorted(version: u32, identity: u128, sections: Vec<Section>) -> Option<Table> {
+    let mut rest = sections.into_iter().peekable();
+    let manifest = rest.next()?;
+    let shared = if version < SHELL_FORMAT {
+        Shared::Whole { weights: rest.next()?, statistics: rest.next()? }
+    } else {
+        let mut shells = Vec::new();
+        while let Some(shell) = rest.next_if(|section| section.kind == SHELL) {
+            shells.push(shell);
+        }
+        Shared::Shells(shells)
+    };
+    let images = rest.next().filter(|section| section.kind == IMAGES)?;
+    Some(Table { version, identity, manifest, shared, images, others: rest.collect() })
+}
+
+/// Whether a section of a kind may follow one of the kind before it.
+fn may_follow(version: u32, before: Option<u64>, kind: u64) -> bool {
+    let has_shells = version >= SHELL_FORMAT;
+    match before {
+        None => kind == MANIFEST,
+        Some(MANIFEST) if has_shells => kind == SHELL,
+        Some(SHELL) if has_shells => kind == SHELL || kind == IMAGES,
+        Some(before @ (MANIFEST | WEIGHTS | STATISTICS)) => kind == before + 1,
+        Some(before) => kind > before && !(has_shells && kind == SHELL),
+    }
+}
+
+/// Checks one row of the table, which follows another section.
+fn section(header: u64, version: u32, before: Option<&Section>, row: &[u8]) -> Result<Section, BundleError> {
     let kind = u64::from_le_bytes(integer(row, 0));
     let offset = u64::from_le_bytes(integer(row, 8));
     let length = u64::from_le_bytes(integer(row, 16));
     let checksum = u128::from_le_bytes(integer(row, 24));
-    let place = before.len();
-    // Known sections are at the places that are their kinds; others follow in rising order.
-    let fits = match before.last() {
-        Some(last) if place >= NAMES.len() => kind > last.kind,
-        _ => kind == place as u64,
-    };
-    let start = before.last().map_or(header, |last| last.range.end);
-    if !fits
+    let start = before.map_or(header, |last| last.range.end);
+    if !may_follow(version, before.map(|last| last.kind), kind)
         || start.checked_next_multiple_of(ALIGNMENT) != Some(offset)
-        || (place == MANIFEST && length > MAX_MANIFEST_BYTES)
+        || (kind == MANIFEST && length > MAX_MANIFEST_BYTES)
         // Half of the largest, so that nothing that is added to it overflows.
         || length > usize::MAX as u64 / 2
     {

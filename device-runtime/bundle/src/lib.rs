@@ -5,8 +5,8 @@
 //! bundle
 //!   header     magic, format version, a table of sections (kind, offset, length, checksum), the header's own checksum
 //!   manifest   everything small, in numbered fields
-//!   weights    f32, f16 or int8, in the order of ParameterLayout
-//!   statistics f32, means then variances of each child, in the order of the children
+//!   shells     statistics of some children (f32, means then variances of each), then the weights (f32, f16 or int8)
+//!              that they add: the smallest child's first. Up to format 7 weights and statistics are whole sections
 //!   images     8-bit pixels as the dataset has them: first the calibration images, then the check images
 //!   golden     encoded pictures with the trainer's logits; may be missing
 //! profile      JSON with a checksum of its values
@@ -29,7 +29,10 @@ mod manifest;
 mod profile;
 mod read;
 mod section;
+mod shared;
+mod shells;
 mod source;
+mod stream;
 mod verify;
 mod wire;
 mod write;
@@ -42,6 +45,7 @@ pub use images::BundledImages;
 pub use manifest::{DataSplit, Manifest, Trained};
 pub use profile::{ChildTimes, DeviceProfile, Measurements, ProfileError, ProfileKey, Stale};
 pub use read::{Bundle, BundledChild};
+pub use stream::BundleStream;
 pub use write::BundleContents;
 
 #[cfg(test)]

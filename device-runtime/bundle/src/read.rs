@@ -1,12 +1,10 @@
-use crate::header::{IMAGES, MANIFEST, STATISTICS, Section, Table, WEIGHTS};
-use crate::section::Input;
-use crate::source::{Reader, Source};
+use crate::header::{Section, Shared, Table};
+use crate::shells::{Divided, Supernet};
+use crate::source::Source;
 use crate::verify::{Verified, verify};
-use crate::{BundleError, BundleId, BundledImages, GoldenPictures, Manifest, NetworkId, section, wire};
+use crate::{BundleError, BundleId, BundledImages, GoldenPictures, Manifest, NetworkId, section, shared, wire};
 use nestling_core::image::{Image, PixelFormat};
-use nestling_core::space::{
-    CalibratedChild, ChildEntry, Convolution, Network, ParameterLayout, Statistics, ValidatedSpace,
-};
+use nestling_core::space::{CalibratedChild, ChildEntry, Network, ParameterLayout, ValidatedSpace};
 use nestling_core::weights::WeightStorage;
 use std::fmt;
 use std::ops::Range;
@@ -29,6 +27,10 @@ use std::path::Path;
 pub struct Bundle {
     source: Source,
     table: Table,
+    /// How the weights are divided, from format 8 on.
+    divided: Option<Divided>,
+    /// Shells that are there.
+    arrived: usize,
     id: BundleId,
     network_id: NetworkId,
     manifest: Manifest,
@@ -81,27 +83,81 @@ impl Bundle {
 
     fn verify(source: Source) -> Result<Self, BundleError> {
         let Verified { table, kept: [manifest, statistics, images] } = verify(&source)?;
-        let manifest = wire::decode(table.version, &manifest)?;
-        let space = manifest.space.clone().validated()?;
-        let lengths = [WEIGHTS, STATISTICS, IMAGES].map(|kind| table.known[kind].len());
-        let networks = manifest.check(&space, lengths)?;
-        let checksum = |kind: usize| table.known[kind].checksum;
-        let network_id = NetworkId::of(&manifest, checksum(WEIGHTS), checksum(STATISTICS))?;
-        let calibrated = calibrated(&networks, &statistics)?;
-        let id = BundleId(table.identity);
-        if let Some(section) = table.golden() {
-            golden(&source, section, &manifest)?;
+        let arrived = match &table.shared {
+            Shared::Whole { .. } => 0,
+            Shared::Shells(sections) => sections.len(),
+        };
+        let mut bundle = Self::parse(source, table, arrived, [&manifest, &statistics])?;
+        if let Some(section) = bundle.table.golden() {
+            golden(&bundle.source, section, &bundle.manifest)?;
         }
-        let bundle = Self { source, table, id, network_id, manifest, space, networks, calibrated, images };
+        bundle.manifest.check_images(bundle.table.images.len())?;
+        bundle.images = images;
+        Ok(bundle)
+    }
+
+    /// A bundle of which the manifest and the first shells are there and verified, but nothing behind them.
+    pub(super) fn arrived(source: Source, table: Table, arrived: usize) -> Result<Self, BundleError> {
+        let manifest = source.section(&table.manifest)?;
+        let mut bundle = Self::parse(source, table, arrived, [&manifest, &[]])?;
+        bundle.manifest.images = None;
+        Ok(bundle)
+    }
+
+    /// All but images and golden pictures.
+    fn parse(
+        source: Source,
+        table: Table,
+        arrived: usize,
+        [manifest_bytes, statistics]: [&[u8]; 2],
+    ) -> Result<Self, BundleError> {
+        let manifest = wire::decode(table.version, manifest_bytes)?;
+        let space = manifest.space.clone().validated()?;
+        let networks = manifest.check(&space)?;
+        let supernet = Supernet { layout: space.layout(), storage: manifest.weight_storage, networks: &networks };
+        let (divided, [weights, statistics_sum], calibrated) = match &table.shared {
+            Shared::Whole { weights, statistics: section } => {
+                supernet.check_lengths(weights.len(), section.len())?;
+                (None, [weights.checksum, section.checksum], shared::calibrated(&networks, statistics)?)
+            }
+            Shared::Shells(sections) => {
+                let divided = shared::divided(supernet, sections, manifest_bytes)?;
+                let bytes = shared::statistics(supernet, &source, &divided.shells, &sections[..arrived])?;
+                let served = divided.shells.served_by(arrived);
+                let calibrated = shared::calibrated(&networks[..served], &bytes)?;
+                let checksums = divided.checksums;
+                (Some(divided), checksums, calibrated)
+            }
+        };
+        let network_id = NetworkId::of(&manifest, weights, statistics_sum)?;
+        let (id, images) = (BundleId(table.identity), Vec::new());
+        let bundle =
+            Self { source, table, divided, arrived, id, network_id, manifest, space, networks, calibrated, images };
         if bundle.weight_storage() != WeightStorage::F32 {
             bundle.visit(false, &mut |_, _| Ok::<(), BundleError>(()))?; // not every code is one that rounding gives
         }
         Ok(bundle)
     }
 
-    /// The bytes of a known section as the file has them.
-    pub(super) fn section(&self, kind: usize) -> Result<Vec<u8>, BundleError> {
-        self.source.section(&self.table.known[kind])
+    /// Whether every byte is there: a bundle that arrives piece by piece is usable before.
+    pub fn is_whole(&self) -> bool {
+        self.source.length() == self.table.end()
+    }
+
+    /// Fails unless every byte is there.
+    pub(super) fn require_whole(&self) -> Result<(), BundleError> {
+        let (given, expected) = (self.source.length(), self.table.end());
+        if given == expected { Ok(()) } else { Err(BundleError::Incomplete { given, expected }) }
+    }
+
+    /// The parts of the file, and where they are.
+    pub(super) fn table(&self) -> &Table {
+        &self.table
+    }
+
+    /// A section's bytes as the file has them.
+    pub(super) fn section(&self, section: &Section) -> Result<Vec<u8>, BundleError> {
+        self.source.section(section)
     }
 
     /// Sections that may be missing and those that only a newer version reads, each with its kind.
@@ -114,7 +170,7 @@ impl Bundle {
         if self.format() == 5 {
             return Ok(Vec::new());
         }
-        let manifest = self.section(MANIFEST)?;
+        let manifest = self.section(&self.table.manifest)?;
         let fields = wire::v6::unknown_fields(&manifest)?;
         Ok(fields.into_iter().map(|(number, bytes)| (number, bytes.to_vec())).collect())
     }
@@ -136,7 +192,7 @@ impl Bundle {
 
     /// Length of the file in bytes.
     pub fn file_bytes(&self) -> usize {
-        self.source.length() as usize
+        self.table.end() as usize
     }
 
     /// Everything small.
@@ -157,8 +213,10 @@ impl Bundle {
     /// The flat vector of all shared parameters, as values whatever the storage; read from the file and decoded.
     ///
     /// # Errors
-    /// [`BundleError::Changed`] if the file is not any more what was opened.
+    /// [`BundleError::Changed`] if the file is not any more what was opened, [`BundleError::Incomplete`] if it has not
+    /// arrived as a whole.
     pub fn weights(&self) -> Result<Vec<f32>, BundleError> {
+        self.require_whole()?;
         let layout = self.layout();
         let mut weights = vec![0.0; layout.len()];
         self.visit_weights(|index, values| {
@@ -169,10 +227,11 @@ impl Bundle {
     }
 
     /// The same, one shared tensor after the other: `put` gets each one's index among the layout's parameters and its
-    /// values. Only one of them is in memory at a time.
+    /// values. Up to format 7 only one of them is in memory at a time; from format 8 on all of them are, as the file stores
+    /// them. Weights that have not arrived are zero.
     ///
     /// # Errors
-    /// As [`Bundle::weights`], also after all tensors were given; and those of `put`.
+    /// [`BundleError::Changed`] if the file is not any more what was opened, also after all tensors were given; and those of `put`.
     pub fn visit_weights<E: From<BundleError>>(
         &self,
         mut put: impl FnMut(usize, &[f32]) -> Result<(), E>,
@@ -185,11 +244,9 @@ impl Bundle {
         verified: bool,
         put: &mut impl FnMut(usize, &[f32]) -> Result<(), E>,
     ) -> Result<(), E> {
-        let section = &self.table.known[WEIGHTS];
-        let reader = self.source.reader(section.range.clone());
-        let mut input = Weights { source: &self.source, reader, verified };
-        section::visit(self.layout(), self.weight_storage(), &mut input, put)?;
-        if input.reader.checksum() == section.checksum { Ok(()) } else { Err(self.source.other_bytes().into()) }
+        let (layout, storage, networks) = (self.layout(), self.weight_storage(), &self.networks);
+        let file = (&self.source, &self.table, self.divided.as_ref());
+        shared::visit(Supernet { layout, storage, networks }, file, self.arrived, verified, put)
     }
 
     /// How the file stores the weights.
@@ -199,7 +256,7 @@ impl Bundle {
 
     /// Bytes of the file that are weights.
     pub fn weight_bytes(&self) -> usize {
-        self.table.known[WEIGHTS].len()
+        section::length(self.layout(), self.weight_storage())
     }
 
     /// The children that ship, fewest MAdds first.
@@ -212,7 +269,8 @@ impl Bundle {
         &self.networks
     }
 
-    /// The children that ship, with their statistics; the order of [`Bundle::children`].
+    /// The children that ship and have arrived, with their statistics; the order of [`Bundle::children`]. All of them
+    /// unless the bundle comes from a [`BundleStream`](crate::BundleStream).
     pub fn calibrated(&self) -> &[CalibratedChild] {
         &self.calibrated
     }
@@ -220,13 +278,16 @@ impl Bundle {
     /// The child called `name`.
     ///
     /// # Errors
-    /// [`BundleError::UnknownChild`] lists the names that exist.
+    /// [`BundleError::UnknownChild`] lists the names that exist; [`BundleError::Incomplete`] if the child has not arrived.
     pub fn child(&self, name: &str) -> Result<BundledChild<'_>, BundleError> {
         let index = self.children().iter().position(|entry| entry.name == name).ok_or_else(|| {
             let known: Vec<&str> = self.children().iter().map(|entry| entry.name.as_str()).collect();
             BundleError::UnknownChild { name: name.to_owned(), known: known.join(", ") }
         })?;
-        let (entry, network, calibrated) = (&self.children()[index], &self.networks[index], &self.calibrated[index]);
+        let Some(calibrated) = self.calibrated.get(index) else {
+            return Err(BundleError::Incomplete { given: self.source.length(), expected: self.table.end() });
+        };
+        let (entry, network) = (&self.children()[index], &self.networks[index]);
         Ok(BundledChild { index, entry, network, calibrated })
     }
 
@@ -252,13 +313,18 @@ impl Bundle {
     /// them is kept in memory.
     ///
     /// # Errors
-    /// [`BundleError::Changed`] if the file is not any more what was opened.
+    /// [`BundleError::Changed`] if the file is not any more what was opened, [`BundleError::Incomplete`] if it has not
+    /// arrived as a whole.
     pub fn golden_pictures(&self) -> Result<Option<GoldenPictures>, BundleError> {
+        self.require_whole()?;
         self.table.golden().map(|section| golden(&self.source, section, &self.manifest)).transpose()
     }
 
     fn image_bytes(&self) -> &[u8] {
-        let Range { start, end } = self.table.known[IMAGES].range;
+        if self.images().is_none() {
+            return &[];
+        }
+        let Range { start, end } = self.table.images.range;
         self.source.bytes().map_or(&self.images, |bytes| &bytes[start as usize..end as usize])
     }
 
@@ -277,27 +343,6 @@ impl Bundle {
     }
 }
 
-/// The section of the weights as it is read.
-struct Weights<'a> {
-    source: &'a Source,
-    reader: Reader<'a>,
-    /// Whether these very bytes were found to be right before.
-    verified: bool,
-}
-
-impl Input for Weights<'_> {
-    fn fill(&mut self, bytes: &mut [u8]) -> Result<(), BundleError> {
-        self.reader.fill(bytes).map_err(|error| self.source.changed(error))
-    }
-
-    fn unsound(&self, convolution: &Convolution, problem: &str) -> BundleError {
-        if self.verified {
-            return self.source.other_bytes();
-        }
-        BundleError::Inconsistent { problem: format!("layer `{}` has {problem}", convolution.name) }
-    }
-}
-
 /// The golden pictures of a section whose checksum is right.
 fn golden(source: &Source, section: &Section, manifest: &Manifest) -> Result<GoldenPictures, BundleError> {
     let (given, most) = (section.len(), GoldenPictures::most_bytes(manifest.space.classes));
@@ -305,16 +350,4 @@ fn golden(source: &Source, section: &Section, manifest: &Manifest) -> Result<Gol
         return Err(BundleError::Inconsistent { problem: format!("{given} bytes of golden pictures, at most {most}") });
     }
     wire::golden::decode(&source.section(section)?, manifest)
-}
-
-/// Each child's statistics, from a section whose length is right.
-fn calibrated(networks: &[Network], section: &[u8]) -> Result<Vec<CalibratedChild>, BundleError> {
-    let mut values = section.chunks_exact(4).map(|bytes| f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]));
-    let mut take = |count: usize| values.by_ref().take(count).collect();
-    let child = |network: &Network| {
-        let channels = network.normalised_channels();
-        let statistics = Statistics { means: take(channels), variances: take(channels) };
-        Ok(CalibratedChild::new(network, statistics)?)
-    };
-    networks.iter().map(child).collect()
 }

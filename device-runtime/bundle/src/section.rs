@@ -1,6 +1,7 @@
 //! The section of the weights.
 
 use crate::BundleError;
+use crate::shells::Tensor;
 use half::f16;
 use nestling_core::space::{Convolution, ParameterLayout, Role};
 use nestling_core::weights;
@@ -12,6 +13,25 @@ pub(super) fn length(layout: &ParameterLayout, storage: WeightStorage) -> usize 
     let weights = weights::count(layout);
     let scales = if storage.row().has_scales { weights::count_of_outputs(layout) } else { 0 };
     4 * (layout.len() - weights + scales) + storage.bytes() * weights
+}
+
+/// Gives the tensors of the section, in its order.
+pub(super) fn tensors(layout: &ParameterLayout, storage: WeightStorage, mut put: impl FnMut(Tensor)) {
+    let owners = layout.owners();
+    let is_norm = |index: &usize| storage == WeightStorage::F32 || layout.parameters[*index].role != Role::Weight;
+    for parameter in (0..layout.parameters.len()).filter(is_norm) {
+        put(Tensor::of(layout, &owners, parameter, 4));
+    }
+    if storage.row().has_scales {
+        for (convolution, one) in layout.convolutions.iter().enumerate() {
+            put(Tensor { convolution, is_weight: false, values: one.outputs as usize, bytes: 4 });
+        }
+    }
+    if storage != WeightStorage::F32 {
+        for convolution in &layout.convolutions {
+            put(Tensor::of(layout, &owners, convolution.weight, storage.bytes()));
+        }
+    }
 }
 
 /// The section's bytes; the parameters must fit the layout.

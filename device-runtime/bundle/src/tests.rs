@@ -1,6 +1,6 @@
 //! Contents that a hostile writer chose freely: every checksum holds.
 
-use crate::header::{self, IMAGES, MANIFEST};
+use crate::header;
 use crate::{Bundle, BundleContents, BundleError, BundledImages, DataSplit, GoldenPictures, Manifest, Trained};
 use nestling_core::accuracy::AccuracyPredictor;
 use nestling_core::image::{Fit, PixelFormat, Preprocessing};
@@ -9,6 +9,10 @@ use nestling_core::space::{CalibratedChild, Child, ChildEntry, HeadSpace, Search
 use nestling_core::weights::WeightStorage;
 use proptest::prelude::*;
 use std::sync::LazyLock;
+
+/// Places of two sections in a file without shells.
+const MANIFEST: usize = 0;
+const IMAGES: usize = 3;
 
 static GOOD: LazyLock<Vec<u8>> = LazyLock::new(good);
 
@@ -61,13 +65,13 @@ fn good() -> Vec<u8> {
     let children = [CalibratedChild::neutral(&network)];
     let contents =
         BundleContents { manifest: &manifest, weights: &weights, children: &children, images: &[7; 63], golden: None };
-    contents.encode().unwrap()
+    contents.encode_undivided().unwrap()
 }
 
 /// The good file's sections, with their kinds.
 fn sections() -> Vec<(u64, Vec<u8>)> {
     let bytes = |range: std::ops::Range<u64>| GOOD[range.start as usize..range.end as usize].to_vec();
-    header::table(&GOOD).unwrap().known.map(|section| (section.kind, bytes(section.range))).to_vec()
+    header::table(&GOOD).unwrap().sections().map(|section| (section.kind, bytes(section.range.clone()))).collect()
 }
 
 fn encoded(sections: &[(u64, Vec<u8>)]) -> Vec<u8> {
@@ -181,11 +185,11 @@ fn formats_5_and_6_hold_the_same() {
 
 #[test]
 fn fields_that_this_version_does_not_know_are_skipped_and_kept() {
-    let bundle = with_fields(|fields| fields.extend([(14, Vec::new()), (900, b"from the future".to_vec())])).unwrap();
+    let bundle = with_fields(|fields| fields.extend([(15, Vec::new()), (900, b"from the future".to_vec())])).unwrap();
     assert_eq!(bundle.manifest(), Bundle::from_bytes(&GOOD).unwrap().manifest());
     let again = Bundle::from_bytes(&bundle.with_latency_tables(Vec::new()).unwrap()).unwrap();
     assert_eq!(again.id(), bundle.id());
-    assert_eq!(again.unknown_fields().unwrap(), [(14, b"".to_vec()), (900, b"from the future".to_vec())]);
+    assert_eq!(again.unknown_fields().unwrap(), [(15, b"".to_vec()), (900, b"from the future".to_vec())]);
 }
 
 #[test]
@@ -206,7 +210,7 @@ fn fields_that_may_be_missing_are_empty_then() {
 fn with_manifest(change: impl FnOnce(&mut Manifest)) -> Result<Bundle, BundleError> {
     let mut changed = Bundle::from_bytes(&GOOD).unwrap().manifest().clone();
     change(&mut changed);
-    Bundle::from_bytes(&rewritten(|manifest, _| *manifest = crate::wire::v6::encode(&changed, &[]).unwrap()))
+    Bundle::from_bytes(&rewritten(|manifest, _| *manifest = crate::wire::v6::encode(&changed, None, &[]).unwrap()))
 }
 
 #[test]
@@ -389,6 +393,67 @@ proptest! {
         });
         if let Ok(bundle) = Bundle::from_bytes(&old) {
             use_it(&bundle);
+        }
+    }
+}
+
+/// The good file in format 8.
+fn divided() -> Vec<(u64, Vec<u8>)> {
+    let file = Bundle::from_bytes(&GOOD).unwrap().with_shells().unwrap();
+    let bytes = |range: &std::ops::Range<u64>| file[range.start as usize..range.end as usize].to_vec();
+    header::table(&file).unwrap().sections().map(|section| (section.kind, bytes(&section.range))).collect()
+}
+
+fn encoded_8(sections: &[(u64, Vec<u8>)]) -> Result<Bundle, BundleError> {
+    let sections: Vec<_> = sections.iter().map(|(kind, body)| (*kind, &body[..])).collect();
+    Bundle::from_bytes(&header::encode(8, &sections))
+}
+
+#[test]
+fn shells_that_contradict_the_manifest_are_refused() {
+    assert!(encoded_8(&divided()).unwrap().weights().is_ok());
+    type Change = fn(&mut Vec<(u64, Vec<u8>)>);
+    let changes: [(Change, &str); 5] = [
+        (|sections| drop(sections.remove(1)), "1 shells where the manifest has 2"),
+        (|sections| sections.insert(1, sections[1].clone()), "3 shells where the manifest has 2"),
+        (|sections| sections.swap(1, 2), "bytes of shell 0 where the children need"),
+        (|sections| sections[2].1.push(0), "bytes of shell 1 where the children need"),
+        (|sections| drop(sections.drain(1..3)), "damaged"),
+    ];
+    for (change, expected) in changes {
+        let mut sections = divided();
+        change(&mut sections);
+        let error = encoded_8(&sections).map(drop).unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}");
+    }
+    // The last field of the manifest.
+    let mut without = divided();
+    let last = without[0].1.len() - 43;
+    without[0].1.truncate(last);
+    let error = encoded_8(&without).map(drop).unwrap_err().to_string();
+    assert!(error.contains("has no field 14 (shells)"), "{error}");
+    // Weights that are not those of the manifest's checksum: noticed when they are read.
+    let mut other = divided();
+    *other[2].1.last_mut().unwrap() ^= 1;
+    let error = encoded_8(&other).unwrap().weights().unwrap_err();
+    assert!(error.to_string().contains("not the weights and statistics of the manifest's checksums"), "{error}");
+    // Older formats have no shells.
+    let mut old = sections();
+    old[MANIFEST].1 = divided()[0].1.clone();
+    let error = Bundle::from_bytes(&encoded(&old)).unwrap_err().to_string();
+    assert!(error.contains("the manifest has shells, which format 6 does not know"), "{error}");
+}
+
+#[test]
+fn every_byte_of_a_divided_manifest_may_be_wrong() {
+    let good = divided();
+    for value in [0, 1, 2, 127, 128, 255] {
+        for at in 0..good[0].1.len() {
+            let mut sections = good.clone();
+            sections[0].1[at] = value;
+            if let Ok(bundle) = encoded_8(&sections) {
+                use_it(&bundle);
+            }
         }
     }
 }

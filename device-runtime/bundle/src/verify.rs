@@ -8,7 +8,8 @@ use xxhash_rust::xxh3::xxh3_128;
 /// A source whose every byte was checked.
 pub(super) struct Verified {
     pub(super) table: Table,
-    /// The manifest, the statistics and the images; the images are empty where the source has them in memory.
+    /// The manifest, the statistics and the images; the statistics are empty where shells hold them, the images where the
+    /// source has them in memory.
     pub(super) kept: [Vec<u8>; 3],
 }
 
@@ -25,8 +26,8 @@ pub(super) fn verify(source: &Source) -> Result<Verified, BundleError> {
     }
     let mut kept = [const { Vec::new() }; 3];
     let mut end = length;
-    for (place, section) in table.sections().enumerate() {
-        let keep = match place {
+    for section in table.sections() {
+        let keep = match section.kind {
             MANIFEST => Some(&mut kept[0]),
             STATISTICS => Some(&mut kept[1]),
             IMAGES if source.bytes().is_none() => Some(&mut kept[2]),
@@ -41,7 +42,7 @@ pub(super) fn verify(source: &Source) -> Result<Verified, BundleError> {
             None => source.checksum(section.range.clone())?,
         };
         if checksum != section.checksum {
-            return Err(BundleError::Damaged { part: section.name() });
+            return Err(BundleError::Damaged { part: section.name(table.version) });
         }
         if padding.iter().any(|&byte| byte != 0) {
             return Err(BundleError::Damaged { part: "padding" });

@@ -1,31 +1,25 @@
 use crate::atomic_file::write_atomically;
-use crate::header::{self, IMAGES, MAX_MANIFEST_BYTES, STATISTICS, WEIGHTS};
-use crate::wire;
+use crate::header::{self, MAX_MANIFEST_BYTES, SHELL_FORMAT, Shared};
+use crate::shells::Supernet;
 use crate::wire::v6::{self, format_for};
-use crate::{Bundle, BundleError, DataSplit, GoldenPictures, Manifest, Trained, section};
+use crate::{Bundle, BundleError, DataSplit, GoldenPictures, Manifest, Trained, section, wire};
 use nestling_core::latency::LatencyTable;
 use nestling_core::names::{NameError, check_label, check_name};
 use nestling_core::space::{CalibratedChild, ChildEntry, Network, ValidatedSpace};
+use nestling_core::weights::Shells;
 use std::path::Path;
+use xxhash_rust::xxh3::xxh3_128;
 
 /// Most children that ship in one bundle.
 const MAX_CHILDREN: usize = 4096;
 
 impl Manifest {
-    /// Checks that everything fits: labels, preprocessing, children, predictor, images and the lengths of the
-    /// sections of weights, statistics and images. `space` is the manifest's own. Returns the lowered children.
-    pub(super) fn check(
-        &self,
-        space: &ValidatedSpace,
-        [weight_bytes, statistics_bytes, image_bytes]: [usize; 3],
-    ) -> Result<Vec<Network>, BundleError> {
+    /// Checks that everything in it fits: labels, preprocessing, children and predictor. `space` is the manifest's own.
+    /// Returns the lowered children.
+    pub(super) fn check(&self, space: &ValidatedSpace) -> Result<Vec<Network>, BundleError> {
         let require = |holds: bool, problem: &dyn Fn() -> String| {
             if holds { Ok(()) } else { Err(BundleError::Inconsistent { problem: problem() }) }
         };
-        let needed = section::length(space.layout(), self.weight_storage);
-        require(weight_bytes == needed, &|| {
-            format!("{weight_bytes} bytes of {} weights where the space needs {needed}", self.weight_storage)
-        })?;
         require(self.labels.len() == space.classes as usize, &|| {
             format!("{} labels for {} classes", self.labels.len(), space.classes)
         })?;
@@ -46,10 +40,6 @@ impl Manifest {
             }
             networks.push(network);
         }
-        let channels: usize = networks.iter().map(Network::normalised_channels).sum();
-        require(statistics_bytes == 8 * channels, &|| {
-            format!("{statistics_bytes} bytes of statistics where the children need {}", 8 * channels)
-        })?;
         for table in &self.latency_tables {
             require(table.is_sound(), &|| {
                 format!("the latency table of {} holds impossible times", table.device.adapter)
@@ -58,10 +48,6 @@ impl Manifest {
         if let Some(predictor) = &self.accuracy_predictor {
             predictor.check(space).map_err(|error| BundleError::Inconsistent { problem: error.to_string() })?;
         }
-        match &self.images {
-            Some(images) => images.check(space.classes, image_bytes)?,
-            None => require(image_bytes == 0, &|| format!("{image_bytes} bytes of images that nothing describes"))?,
-        }
         require(self.split.as_ref().is_none_or(DataSplit::is_sound), &|| {
             "the shares of the data split are not between 0 and 1".to_owned()
         })?;
@@ -69,6 +55,17 @@ impl Manifest {
             children.iter().try_for_each(|child| space.check(child))?;
         }
         Ok(networks)
+    }
+
+    /// Checks the length of the images' section.
+    pub(super) fn check_images(&self, image_bytes: usize) -> Result<(), BundleError> {
+        match &self.images {
+            Some(images) => images.check(self.space.classes, image_bytes),
+            None if image_bytes == 0 => Ok(()),
+            None => {
+                Err(BundleError::Inconsistent { problem: format!("{image_bytes} bytes of images that nothing describes") })
+            }
+        }
     }
 
     /// Checks the names of the bundle, its children and its classes; that of the space is checked with the space.
@@ -104,12 +101,22 @@ pub struct BundleContents<'a> {
 }
 
 impl BundleContents<'_> {
-    /// The bytes of the file.
+    /// The bytes of the file, whose weights are divided into shells.
     ///
     /// # Errors
     /// [`BundleError::Inconsistent`] or [`BundleError::Space`] if the parts do not fit each other,
     /// [`BundleError::WeightRange`] if the storage cannot hold a weight.
     pub fn encode(&self) -> Result<Vec<u8>, BundleError> {
+        self.encode_as(true)
+    }
+
+    /// The same in the oldest format that can hold it, which has no shells.
+    #[cfg(test)]
+    pub(super) fn encode_undivided(&self) -> Result<Vec<u8>, BundleError> {
+        self.encode_as(false)
+    }
+
+    fn encode_as(&self, is_divided: bool) -> Result<Vec<u8>, BundleError> {
         let fail = |problem: String| BundleError::Inconsistent { problem };
         let space = self.manifest.space.clone().validated()?;
         if !self.children.iter().map(CalibratedChild::child).eq(self.manifest.children.iter().map(|entry| &entry.child))
@@ -120,18 +127,26 @@ impl BundleContents<'_> {
             .flat_map(|child| child.statistics().means.iter().chain(&child.statistics().variances))
             .copied()
             .collect();
-        let layout = space.layout();
+        let statistics: &[u8] = bytemuck::cast_slice(&statistics);
+        let (layout, storage) = (space.layout(), self.manifest.weight_storage);
         let (given, needed) = (self.weights.len(), layout.len());
         if given != needed {
             return Err(fail(format!("{given} weights where the space needs {needed}")));
         }
-        let weights = section::encode(layout, self.weights, self.manifest.weight_storage)?;
-        self.manifest.check(&space, [weights.len(), 4 * statistics.len(), self.images.len()])?;
-        let manifest = v6::encode(self.manifest, &[])?;
+        let weights = section::encode(layout, self.weights, storage)?;
+        let networks = self.manifest.check(&space)?;
+        let supernet = Supernet { layout, storage, networks: &networks };
+        supernet.check_lengths(weights.len(), statistics.len())?;
+        self.manifest.check_images(self.images.len())?;
         let golden = self.golden.map(|golden| wire::golden::encode(golden, self.manifest)).transpose()?;
-        let golden = golden.iter().map(|bytes| (header::GOLDEN, &bytes[..]));
-        let version = format_for(self.manifest.preprocessing.fit);
-        lay_out(version, &manifest, [&weights, bytemuck::cast_slice(&statistics), self.images], golden)
+        let others = golden.into_iter().map(|bytes| (header::GOLDEN, bytes)).collect();
+        if !is_divided {
+            let version = format_for(self.manifest.preprocessing.fit);
+            let shared = vec![(header::WEIGHTS, weights.into_owned()), (header::STATISTICS, statistics.to_vec())];
+            return lay_out(version, v6::encode(self.manifest, None, &[])?, shared, self.images, others);
+        }
+        let (manifest, shared) = divide(supernet, self.manifest, &weights, statistics, &[])?;
+        lay_out(SHELL_FORMAT, manifest, shared, self.images, others)
     }
 
     /// Writes the file to a temporary name, syncs it and renames it to `path`: the file is whole, or the old one stays.
@@ -145,23 +160,44 @@ impl BundleContents<'_> {
     }
 }
 
-/// The file of a manifest and the sections after it, those that may be missing last.
-fn lay_out<'a>(
+/// The manifest and the shells of these sections of weights and statistics, whose lengths are right.
+fn divide(
+    supernet: Supernet<'_>,
+    manifest: &Manifest,
+    weights: &[u8],
+    statistics: &[u8],
+    unknown: &[(u32, &[u8])],
+) -> Result<(Vec<u8>, Vec<(u64, Vec<u8>)>), BundleError> {
+    let shells = Shells::divide(supernet.layout, supernet.storage, supernet.networks);
+    let shared = (0..shells.count())
+        .map(|shell| (header::SHELL, supernet.take(&shells, shell, weights, statistics)))
+        .collect();
+    let [weights, statistics] = [weights, statistics].map(|bytes| xxh3_128(bytes).to_le_bytes());
+    let shells = wire::Shells { served: shells.served().to_vec(), weights, statistics };
+    Ok((v6::encode(manifest, Some(&shells), unknown)?, shared))
+}
+
+/// The file of a manifest, the sections of weights and statistics, the images, and those that may be missing.
+fn lay_out(
     version: u32,
-    manifest: &'a [u8],
-    [weights, statistics, images]: [&'a [u8]; 3],
-    others: impl IntoIterator<Item = (u64, &'a [u8])>,
+    manifest: Vec<u8>,
+    shared: Vec<(u64, Vec<u8>)>,
+    images: &[u8],
+    others: Vec<(u64, Vec<u8>)>,
 ) -> Result<Vec<u8>, BundleError> {
     if manifest.len() as u64 > MAX_MANIFEST_BYTES {
         let problem = format!("the manifest has {} bytes, at most {MAX_MANIFEST_BYTES}", manifest.len());
         return Err(BundleError::Inconsistent { problem });
     }
-    let known = (0..).zip([manifest, weights, statistics, images]);
-    Ok(header::encode(version, &known.chain(others).collect::<Vec<_>>()))
+    let mut sections = vec![(header::MANIFEST, &manifest[..])];
+    sections.extend(shared.iter().map(|(kind, bytes)| (*kind, &bytes[..])));
+    sections.push((header::IMAGES, images));
+    sections.extend(others.iter().map(|(kind, bytes)| (*kind, &bytes[..])));
+    Ok(header::encode(version, &sections))
 }
 
 impl Bundle {
-    /// The bytes of this bundle with other latency tables, in the oldest format that can hold it: weights, statistics,
+    /// The bytes of this bundle with other latency tables, weights, statistics,
     /// images and golden pictures are the same to the byte, and so are [`Bundle::network_id`] and the parts that only a
     /// newer version reads.
     ///
@@ -187,15 +223,46 @@ impl Bundle {
         self.rewritten(self.manifest(), sections)
     }
 
-    fn rewritten(&self, manifest: &Manifest, others: Vec<(u64, Vec<u8>)>) -> Result<Vec<u8>, BundleError> {
-        let [weights, statistics, images] = [WEIGHTS, STATISTICS, IMAGES].map(|kind| self.section(kind));
-        let (weights, statistics, images) = (weights?, statistics?, images?);
-        manifest.check(self.space(), [weights.len(), statistics.len(), images.len()])?;
-        let version = format_for(manifest.preprocessing.fit);
+    /// The bytes of this bundle in the newest format, in which a program that downloads it can classify before all of it
+    /// is there; all else is the same. A bundle that has shells stays as it is.
+    ///
+    /// # Errors
+    /// [`BundleError::Changed`] if the file is not any more what was opened.
+    pub fn with_shells(&self) -> Result<Vec<u8>, BundleError> {
+        let Shared::Whole { weights, statistics } = &self.table().shared else {
+            return self.rewritten(self.manifest(), self.other_sections()?);
+        };
+        let (weights, statistics) = (self.section(weights)?, self.section(statistics)?);
+        let images = self.section(&self.table().images)?;
         let fields = self.unknown_fields()?;
         let fields: Vec<(u32, &[u8])> = fields.iter().map(|(number, bytes)| (*number, &bytes[..])).collect();
-        let manifest = v6::encode(manifest, &fields)?;
-        let others = others.iter().map(|(kind, bytes)| (*kind, &bytes[..]));
-        lay_out(version, &manifest, [&weights, &statistics, &images], others)
+        let supernet =
+            Supernet { layout: self.layout(), storage: self.weight_storage(), networks: self.networks() };
+        let (manifest, shared) = divide(supernet, self.manifest(), &weights, &statistics, &fields)?;
+        lay_out(SHELL_FORMAT, manifest, shared, &images, self.other_sections()?)
+    }
+
+    /// The file with another manifest and other sections that may be missing. Up to format 7 it has the oldest format that
+    /// can hold it; shells stay as they are.
+    fn rewritten(&self, manifest: &Manifest, others: Vec<(u64, Vec<u8>)>) -> Result<Vec<u8>, BundleError> {
+        self.require_whole()?;
+        manifest.check(self.space())?;
+        let table = self.table();
+        let (version, shells, shared) = match &table.shared {
+            Shared::Whole { weights, statistics } => {
+                (format_for(manifest.preprocessing.fit), None, vec![weights, statistics])
+            }
+            Shared::Shells(sections) => {
+                let shells = v6::shells(&self.section(&table.manifest)?)?;
+                (table.version, Some(shells), sections.iter().collect())
+            }
+        };
+        let shared: Result<Vec<_>, _> =
+            shared.into_iter().map(|section| Ok::<_, BundleError>((section.kind, self.section(section)?))).collect();
+        let images = self.section(&table.images)?;
+        manifest.check_images(images.len())?;
+        let fields = self.unknown_fields()?;
+        let fields: Vec<(u32, &[u8])> = fields.iter().map(|(number, bytes)| (*number, &bytes[..])).collect();
+        lay_out(version, v6::encode(manifest, shells.as_ref(), &fields)?, shared?, &images, others)
     }
 }

@@ -19,6 +19,7 @@ use xxhash_rust::xxh3::xxh3_128;
 const FORMAT_5: &str = "bundle-v5.nestling";
 const FORMAT_6: &str = "bundle-v6.nestling";
 const FORMAT_7: &str = "bundle-v7.nestling";
+const FORMAT_8: &str = "bundle-v8.nestling";
 const NEWER: &str = "bundle-v6-with-unknown-section-and-field.nestling";
 
 /// Identity of the network in all files that crop, as `e23c1d0` computed it.
@@ -226,6 +227,14 @@ fn format_7_is_read() {
 }
 
 #[test]
+fn format_8_is_read() {
+    let bundle = open(FORMAT_8);
+    holds_the_golden_network(&bundle, Fit::Pad);
+    assert_eq!((bundle.format(), bundle.id().to_string()), (8, "f620700c29c6212ae62e868f93e4ae46".to_owned()));
+    assert_eq!(bundle.golden_pictures().unwrap(), open(FORMAT_7).golden_pictures().unwrap());
+}
+
+#[test]
 fn sections_and_fields_of_a_newer_version_are_skipped() {
     holds_the_golden_network(&open(NEWER), Fit::Crop);
 }
@@ -234,14 +243,17 @@ fn sections_and_fields_of_a_newer_version_are_skipped() {
 #[test]
 fn what_this_version_writes_is_the_golden_file() {
     let tables = || vec![table(), other_table()];
-    for (name, expected) in [(FORMAT_5, FORMAT_6), (FORMAT_6, FORMAT_6), (FORMAT_7, FORMAT_7), (NEWER, NEWER)] {
+    for (name, expected) in [(FORMAT_5, FORMAT_6), (FORMAT_6, FORMAT_6), (FORMAT_7, FORMAT_7), (FORMAT_8, FORMAT_8), (NEWER, NEWER)] {
         assert!(open(name).with_latency_tables(tables()).unwrap() == bytes(expected), "{name}");
+    }
+    for name in [FORMAT_7, FORMAT_8] {
+        assert!(open(name).with_shells().unwrap() == bytes(FORMAT_8), "{name}");
     }
 }
 
 #[test]
 fn no_truncation_and_no_flipped_bit_of_a_kept_format_passes() {
-    for name in [FORMAT_5, FORMAT_6, FORMAT_7, NEWER] {
+    for name in [FORMAT_5, FORMAT_6, FORMAT_7, FORMAT_8, NEWER] {
         let mut bytes = bytes(name);
         for length in 0..bytes.len() {
             assert!(Bundle::from_bytes(&bytes[..length]).is_err(), "{name}: {length} bytes");

@@ -28,7 +28,7 @@ fn golden_pictures_are_read_back_kept_and_no_part_of_the_network() {
     std::fs::write(&path, &bytes).unwrap();
     for bundle in [Bundle::from_bytes(&bytes).unwrap(), Bundle::open(&path).unwrap()] {
         assert_eq!(bundle.golden_pictures().unwrap(), Some(golden()));
-        assert_eq!((bundle.format(), bundle.network_id()), (6, without.network_id()));
+        assert_eq!((bundle.format(), bundle.network_id()), (8, without.network_id()));
         assert_eq!(bundle.with_latency_tables(Vec::new()).unwrap(), bytes);
         assert_eq!(bundle.with_golden_pictures(None).unwrap(), common::bundle_bytes());
         let mut other = golden();

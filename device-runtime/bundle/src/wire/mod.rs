@@ -5,8 +5,9 @@
 //! codes                                  numbers of enumerations
 //! space, child, table, predictor, images the structures, encoded with postcard; frozen since format 5
 //! split                                  a structure that was added to format 6
+//! shells                                 a structure of format 8
 //! v5                                     the manifest of format 5: all structures in one
-//! v6                                     the manifest of formats 6 and 7: numbered fields, each with its length
+//! v6                                     the manifest of formats 6 to 8: numbered fields, each with its length
 //! golden                                 the section of golden pictures
 //! ```
 //!
@@ -18,6 +19,7 @@ mod codes;
 pub(crate) mod golden;
 mod images;
 mod predictor;
+mod shells;
 mod space;
 mod split;
 mod table;
@@ -28,6 +30,7 @@ pub(crate) use child::{Child, ChildEntry, Trained};
 pub(crate) use codes::Coded;
 pub(crate) use images::{Images, Preprocessing};
 pub(crate) use predictor::Predictor;
+pub(crate) use shells::Shells;
 pub(crate) use space::Space;
 pub(crate) use split::Split;
 pub(crate) use table::Table;

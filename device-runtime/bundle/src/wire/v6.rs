@@ -1,7 +1,10 @@
-//! The manifest of formats 6 and 7: numbered fields. Each is its number (u32), its length in bytes (u32) and its bytes,
+//! The manifest of formats 6 to 8: numbered fields. Each is its number (u32), its length in bytes (u32) and its bytes,
 //! one value in postcard. Numbers rise; a reader skips those that it does not know.
 
-use super::{ChildEntry, Coded, Images, Predictor, Preprocessing, Space, Split, Table, Trained, to_bytes};
+use super::{
+    ChildEntry, Coded, Images, Predictor, Preprocessing, Shells, Space, Split, Table, Trained, to_bytes,
+};
+use crate::header::SHELL_FORMAT;
 use crate::{BundleError, Manifest};
 use nestling_core::image::Fit;
 use nestling_core::weights::WeightStorage;
@@ -22,12 +25,14 @@ const TRAINED: Field = Field(8, "trained children");
 const WEIGHT_STORAGE: Field = Field(9, "weight storage");
 const ACCURACY_PREDICTOR: Field = Field(10, "accuracy predictor");
 const IMAGES: Field = Field(11, "images");
-/// In format 7 only: a reader that overlooks it would read other pixels.
+/// From format 7 on: a reader that overlooks it would read other pixels.
 const FIT: Field = Field(12, "fit");
 /// A reader that overlooks it only asks how the pictures were divided.
 const SPLIT: Field = Field(13, "data split");
+/// From format 8 on, and never missing there.
+const SHELLS: Field = Field(14, "shells");
 /// Fields up to this are known here.
-const LAST_KNOWN: u32 = SPLIT.0;
+const LAST_KNOWN: u32 = SHELLS.0;
 
 /// The manifest that the section holds.
 pub(super) fn decode(format: u32, section: &[u8]) -> Result<Manifest, BundleError> {
@@ -35,6 +40,10 @@ pub(super) fn decode(format: u32, section: &[u8]) -> Result<Manifest, BundleErro
     let fit = fields.find(FIT)?.map_or(Ok(Fit::Crop), Fit::from_code)?;
     if format < format_for(fit) {
         let problem = format!("the manifest has the fit `{fit}`, which format {format} does not know");
+        return Err(BundleError::Inconsistent { problem });
+    }
+    if format < SHELL_FORMAT && fields.find::<Shells>(SHELLS)?.is_some() {
+        let problem = format!("the manifest has shells, which format {format} does not know");
         return Err(BundleError::Inconsistent { problem });
     }
     Ok(Manifest {
@@ -61,8 +70,17 @@ pub(crate) fn format_for(fit: Fit) -> u32 {
     }
 }
 
+/// How a manifest of format 8 divides the weights.
+pub(crate) fn shells(section: &[u8]) -> Result<Shells, BundleError> {
+    Fields::split(section)?.require(SHELLS)
+}
+
 /// The section of a manifest, with fields of a newer version behind it.
-pub(crate) fn encode(manifest: &Manifest, unknown: &[(u32, &[u8])]) -> Result<Vec<u8>, BundleError> {
+pub(crate) fn encode(
+    manifest: &Manifest,
+    shells: Option<&Shells>,
+    unknown: &[(u32, &[u8])],
+) -> Result<Vec<u8>, BundleError> {
     let Manifest {
         name,
         provenance,
@@ -109,6 +127,9 @@ pub(crate) fn encode(manifest: &Manifest, unknown: &[(u32, &[u8])]) -> Result<Ve
     }
     if let Some(split) = split {
         push(SPLIT.0, &to_bytes(&Split::from(split))?)?;
+    }
+    if let Some(shells) = shells {
+        push(SHELLS.0, &to_bytes(shells)?)?;
     }
     unknown.iter().try_for_each(|(number, bytes)| push(*number, bytes))?;
     Ok(section)
