@@ -144,6 +144,11 @@ impl Bundle {
         self.source.length() == self.table.end()
     }
 
+    /// Whether all weights are there: images and golden pictures may still be missing.
+    pub fn has_all_weights(&self) -> bool {
+        self.divided.as_ref().is_none_or(|divided| divided.shells.count() == self.arrived)
+    }
+
     /// Fails unless every byte is there.
     pub(super) fn require_whole(&self) -> Result<(), BundleError> {
         let (given, expected) = (self.source.length(), self.table.end());

@@ -216,6 +216,12 @@ pub enum Error {
         /// Which child.
         child: String,
     },
+    /// The weights have not arrived.
+    #[error("the weights of {child} have not arrived: give `Runtime::grow` the rest of the bundle")]
+    NotArrived {
+        /// Which child.
+        child: String,
+    },
     /// Nothing to calibrate on.
     #[error("no image to calibrate child `{child}` on: give some hundred, as the network will meet them")]
     NoImages {
@@ -374,6 +380,7 @@ impl Error {
             Self::SlotsInUse { .. } => "slots_in_use",
             Self::Foreign { .. } => "foreign_child",
             Self::Untrained { .. } => "untrained",
+            Self::NotArrived { .. } => "not_arrived",
             Self::NoImages { .. } => "no_images",
             Self::CalibrationMemory { .. } => "calibration_memory",
             Self::ImageTooLarge { .. } => "image_too_large",

@@ -51,7 +51,7 @@ pub use error::Error;
 pub use gpu::{AdapterInfo, Context, ContextOptions, list_adapters_async};
 #[cfg(not(target_arch = "wasm32"))]
 pub use gpu::{block_on, list_adapters};
-pub use nestling_bundle::{Bundle, BundleError, DeviceProfile, ProfileError, Stale};
+pub use nestling_bundle::{Bundle, BundleError, BundleStream, DeviceProfile, ProfileError, Stale};
 pub use nestling_core::arithmetic::Arithmetic;
 pub use nestling_core::choosing::{Budget, Candidate, Choice, SearchBudget};
 pub use nestling_core::governor::{Decision, Governor, GovernorOptions, Rung, ThermalHint};

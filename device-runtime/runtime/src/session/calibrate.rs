@@ -23,7 +23,7 @@ impl Runtime {
     /// ```
     ///
     /// # Errors
-    /// [`Error`] if the space does not offer the child, there is no image or too many for the GPU's memory, a texture
+    /// [`Error`] if the space does not offer the child, not all weights have arrived, there is no image or too many for the GPU's memory, a texture
     /// cannot be read, every spare slot is in use, or the GPU fails; [`Error::Busy`] while another call measures, chooses
     /// or calibrates.
     #[cfg(not(target_arch = "wasm32"))]
@@ -47,6 +47,7 @@ impl Runtime {
     where
         for<'b> &'b F: Into<Frame<'a>>,
     {
+        self.require_all_weights(child)?;
         let _turn = self.turn.take("a calibration")?;
         let say = |fraction: f64| {
             if let Some(progress) = progress {

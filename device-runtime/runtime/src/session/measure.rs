@@ -201,7 +201,7 @@ impl Runtime {
                 }
                 Err(index) => {
                     let Candidate { entry, predicted } = &ranked[index];
-                    looks.push(timer.time(self.shipped(&entry.name)?.active.prepared(), *predicted).await?);
+                    looks.push(timer.time(self.prepared(&entry.name)?, *predicted).await?);
                 }
             }
         }
@@ -329,8 +329,8 @@ impl Runtime {
         _turn: &TurnGuard<'_>,
     ) -> Result<Arc<DeviceProfile>, Error> {
         // A child that may never be chosen need not be timed.
-        let subjects: Vec<Subject<'_>> = (self.shipped.iter().filter(|one| self.may_answer(&one.entry.child)))
-            .map(|one| Subject { name: &one.entry.name, prepared: one.active.prepared() })
+        let subjects: Vec<Subject<'_>> = (self.usable())
+            .map(|(entry, active)| Subject { name: &entry.name, prepared: active.prepared() })
             .collect();
         let device = self.device.clone();
         let measured = measure(&self.supernet, &subjects, &self.probe_image(), device, &self.tables, options).await?;
@@ -348,11 +348,14 @@ impl Runtime {
         }
     }
 
-    /// The shipped children that may answer, the most accurate first, as they are predicted under this drift.
+    /// The shipped children that have arrived and may answer, the most accurate first, as they are predicted under this drift.
     fn rank(&self, profile: &DeviceProfile, drift: f64) -> Arc<[Candidate]> {
         let predict = |network| Millis(drift * profile.table.predict(network).0);
-        let mut ranked: Vec<Candidate> = (self.shipped.iter().filter(|one| self.may_answer(&one.entry.child)))
-            .map(|one| Candidate { entry: one.entry.clone(), predicted: predict(one.active.prepared().network()) })
+        let mut ranked: Vec<Candidate> = (self.usable())
+            .map(|(entry, active)| Candidate {
+                entry: entry.clone(),
+                predicted: predict(active.prepared().network()),
+            })
             .collect();
         rank(&mut ranked);
         ranked.into()

@@ -6,6 +6,7 @@
 //!   .choose         the best child for a budget     .switch_to     another child, in microseconds
 //!   .choose_in_whole_space   beyond the shipped children     .calibrate   makes any child ready
 //!   .classify       an image to labels and probabilities, from any thread
+//!   .grow           takes the children that have arrived since, of a bundle that is being downloaded
 //!   .governed       classifies, and switches to keep a budget; adopts more children while it runs
 //! ```
 //!
@@ -18,6 +19,7 @@ mod async_tests;
 mod calibrate;
 mod classify;
 mod governed;
+mod grow;
 mod measure;
 #[cfg(not(target_arch = "wasm32"))]
 mod stored_profile;
@@ -31,6 +33,7 @@ pub use answer::{Answer, Guess};
 pub use governed::Governed;
 pub use switch::{ActiveChild, Target};
 use turn::Turn;
+use grow::prepare_arrived;
 use weights::BundleWeights;
 pub use whole_space::{Adopted, WholeSpaceChoice, WholeSpaceOptions};
 
@@ -45,7 +48,8 @@ use nestling_core::image::PixelFormat;
 use nestling_core::latency::{DeviceKey, LatencyTable};
 use nestling_core::space::{CalibratedChild, Child, ChildEntry, ValidatedSpace};
 use nestling_core::weights::WeightStorage;
-use std::sync::{Arc, Mutex, RwLock};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, RwLock};
 use std::time::Duration;
 
 /// Options of a [`Runtime`]: its adapter, its memory and its kernels.
@@ -126,21 +130,32 @@ pub struct Runtime {
     /// Fewest MAdds first; never empty.
     shipped: Vec<Shipped>,
     active: RwLock<ActiveChild>,
+    /// False while a bundle that is being downloaded still lacks some.
+    has_all_weights: AtomicBool,
     profile: Mutex<Option<Arc<DeviceProfile>>>,
     /// Latency tables of other devices: the first fit starts from them.
     tables: Vec<LatencyTable>,
     /// Taken while timing: two measurements at once would disturb each other.
     turn: Turn,
+    /// Taken while more weights are sent.
+    growth: Turn,
     image_side: u32,
     image_format: PixelFormat,
     probe_image: Vec<u8>,
 }
 
-/// A child that ships, ready to run.
+/// A child that ships.
 #[derive(Debug)]
 struct Shipped {
     entry: ChildEntry,
-    active: ActiveChild,
+    /// Ready to run, once its weights have arrived.
+    active: OnceLock<ActiveChild>,
+}
+
+impl Shipped {
+    fn active(&self) -> Result<&ActiveChild, Error> {
+        self.active.get().ok_or_else(|| Error::NotArrived { child: format!("child `{}`", self.entry.name) })
+    }
 }
 
 impl Runtime {
@@ -203,14 +218,13 @@ impl Runtime {
             }
             loaded => (loaded?, None),
         };
-        let mut shipped = Vec::with_capacity(bundle.children().len());
-        for (entry, calibrated) in bundle.children().iter().zip(bundle.calibrated()) {
-            let prepared = supernet.prepare_async(calibrated).await?;
-            let active = ActiveChild::new(Some(entry.name.as_str().into()), prepared);
-            shipped.push(Shipped { entry: entry.clone(), active });
-        }
-        let usable = shipped.iter().filter(|one| options.untrained || manifest.trained.covers(&one.entry.child));
-        let Some(first) = usable.min_by_key(|one| one.entry.cost.madds) else {
+        let shipped: Vec<Shipped> = (bundle.children().iter())
+            .map(|entry| Shipped { entry: entry.clone(), active: OnceLock::new() })
+            .collect();
+        prepare_arrived(&supernet, &shipped, bundle).await?;
+        let may_answer = |one: &&Shipped| options.untrained || manifest.trained.covers(&one.entry.child);
+        let usable = shipped.iter().filter(may_answer).filter_map(|one| Some((&one.entry, one.active.get()?)));
+        let Some((_, first)) = usable.min_by_key(|(entry, _)| entry.cost.madds) else {
             return Err(Error::Untrained { child: "every child of the bundle".to_owned() });
         };
         let largest_resolution = space.resolutions.iter().copied().max().unwrap_or(1);
@@ -222,13 +236,15 @@ impl Runtime {
             labels: manifest.labels.iter().cloned().collect(),
             trained: manifest.trained.clone(),
             untrained_may_answer: options.untrained,
-            active: RwLock::new(first.active.clone()),
+            active: RwLock::new(first.clone()),
+            has_all_weights: AtomicBool::new(bundle.has_all_weights()),
             shipped,
             supernet,
             storage_fault,
             profile: Mutex::new(None),
             tables: manifest.latency_tables.clone(),
             turn: Turn::default(),
+            growth: Turn::default(),
             image_side,
             image_format,
             // Not one grey: every pixel matters where answers are compared.
@@ -258,7 +274,7 @@ impl Runtime {
         &self.labels
     }
 
-    /// The children that ship, fewest MAdds first.
+    /// The children that ship, fewest MAdds first; also those that have not arrived.
     pub fn children(&self) -> impl ExactSizeIterator<Item = &ChildEntry> {
         self.shipped.iter().map(|one| &one.entry)
     }
@@ -280,7 +296,7 @@ impl Runtime {
     /// Writes a few kilobytes into one of the spare slots; the slot is free again when the last clone is dropped.
     ///
     /// # Errors
-    /// [`Error`] if the space does not offer the child, or every spare slot is in use.
+    /// [`Error`] if the space does not offer the child, every spare slot is in use, or not all weights have arrived.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn prepare(&self, child: &CalibratedChild) -> Result<PreparedChild, Error> {
         block_on(self.prepare_async(child))
@@ -291,7 +307,22 @@ impl Runtime {
     /// # Errors
     /// As [`Runtime::prepare`].
     pub async fn prepare_async(&self, child: &CalibratedChild) -> Result<PreparedChild, Error> {
+        self.require_all_weights(child.child())?;
         self.supernet.prepare_async(child).await
+    }
+
+    /// Fails if a child that does not ship may read weights that have not arrived.
+    fn require_all_weights(&self, child: &Child) -> Result<(), Error> {
+        if self.has_all_weights.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        Err(Error::NotArrived { child: format!("child `{child}`") })
+    }
+
+    /// The shipped children that have arrived and may answer.
+    fn usable(&self) -> impl Iterator<Item = (&ChildEntry, &ActiveChild)> {
+        (self.shipped.iter().filter(|one| self.may_answer(&one.entry.child)))
+            .filter_map(|one| Some((&one.entry, one.active.get()?)))
     }
 
     /// Whether a child may be chosen and answer: it was trained, or [`RuntimeOptions::untrained`] is set.
@@ -302,9 +333,9 @@ impl Runtime {
     /// The shipped child called `name`, as the engine runs it: to be timed, whether it was trained or not.
     ///
     /// # Errors
-    /// [`Error::UnknownChild`] lists the names that exist.
+    /// [`Error::UnknownChild`] lists the names that exist; [`Error::NotArrived`] if its weights have not arrived.
     pub fn prepared(&self, name: &str) -> Result<&PreparedChild, Error> {
-        Ok(self.shipped(name)?.active.prepared())
+        Ok(self.shipped(name)?.active()?.prepared())
     }
 
     fn shipped(&self, name: &str) -> Result<&Shipped, Error> {

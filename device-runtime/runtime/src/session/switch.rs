@@ -90,6 +90,7 @@ impl Runtime {
     ///
     /// # Errors
     /// [`Error::UnknownChild`] if no child of that name ships, [`Error::Untrained`] if the child was never trained,
+    /// [`Error::NotArrived`] if its weights have not arrived,
     /// [`Error`] if another runtime prepared it.
     pub fn switch_to<'a>(&self, target: impl Into<Target<'a>>) -> Result<Duration, Error> {
         let started = Instant::now();
@@ -105,7 +106,7 @@ impl Runtime {
                 if !self.may_answer(&shipped.entry.child) {
                     return Err(Error::Untrained { child: format!("child `{name}`") });
                 }
-                Ok(shipped.active.clone())
+                shipped.active().cloned()
             }
             Target::Prepared(prepared) => {
                 self.supernet.check_own(prepared)?;

@@ -6,7 +6,7 @@ use crate::engine::calibrate::plan::{Pass, passes};
 use crate::engine::calibrate::progress::Progress;
 use crate::engine::plan::{LayerPlan, Location, norm_elements, pairs, shape_parameters, steps};
 use crate::engine::resources::{Pipelines, Wanted};
-use crate::engine::run::{Dispatch, Input};
+use crate::engine::run::{Dispatch, Input, fold_layer};
 use crate::engine::{Frame, PreparedChild, Supernet};
 use crate::gpu::{ComputePipeline, Lease, Staging, Upload};
 use nestling_core::space::{Activation, CalibratedChild, Child, LayerShape, Network, Statistics};
@@ -197,9 +197,10 @@ impl<'a> Calibration<'a> {
                 self.progress.pass(&network, pass, images);
             }
         }
-        let scales = layer.convolution.map_or(&[][..], |convolution| &self.supernet.weight_scales[convolution]);
+        let host = self.supernet.host_values();
+        let scales = layer.convolution.map_or(&[][..], |convolution| &host.scales[convolution]);
         let (means, variances) = moments.finish(scales);
-        self.write(pass.layer, &layer.shape, &self.supernet.fold_layer(layer, &means, &variances)).await?;
+        self.write(pass.layer, &layer.shape, &fold_layer(&host, layer, &means, &variances)).await?;
         Ok((means, variances))
     }
 

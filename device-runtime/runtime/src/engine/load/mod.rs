@@ -4,6 +4,7 @@
 
 mod blueprint;
 mod buffers;
+mod grow;
 mod kernels;
 
 use crate::Error;
@@ -20,7 +21,7 @@ use kernels::Kernels;
 use nestling_core::image::Preprocessing;
 use nestling_core::space::ValidatedSpace;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Mutex, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, RwLock};
 use web_time::Instant;
 
 impl Supernet {
@@ -111,8 +112,7 @@ impl Supernet {
             space: space.clone(),
             preprocessing: preprocessing.clone(),
             packed: packed.convolutions,
-            norms: packed.norms,
-            weight_scales: packed.scales,
+            host: RwLock::new(Arc::new(packed.host)),
             planner: blueprint.planner,
             load_times: LoadTimes { pipelines, pipeline_time, upload_time, total_time },
             pipelines: kernels.pipelines,

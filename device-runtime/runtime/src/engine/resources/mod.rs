@@ -17,5 +17,5 @@ pub(super) use background::Background;
 #[cfg(not(target_arch = "wasm32"))]
 pub(super) use background::FirstRun;
 pub(super) use pipelines::{Common, Pipelines, Wanted};
-pub(super) use repack::{Packed, PackedWeights, pack};
+pub(super) use repack::{HostValues, Packed, PackedWeights, pack};
 pub(super) use timestamps::Timestamps;

@@ -1,5 +1,5 @@
 use crate::Error;
-use nestling_core::space::{Convolution, ParameterLayout};
+use nestling_core::space::{Convolution, ParameterLayout, Role};
 use nestling_core::weights::{OutOfRange, QuantisedWeights, WeightStorage, halves_of, quantise_one};
 
 /// Where a convolution's weight is in the packed vector, in elements of four values.
@@ -21,6 +21,12 @@ pub(in crate::engine) struct Packed {
 pub(in crate::engine) struct PackedWeights {
     pub(in crate::engine) values: Values,
     pub(in crate::engine) convolutions: Vec<Packed>,
+    pub(in crate::engine) host: HostValues,
+}
+
+/// Shared values that stay on the host: a child's statistics are folded into them.
+#[derive(Debug)]
+pub(in crate::engine) struct HostValues {
     /// The quantisation scale of each convolution's output channels; empty where a weight is stored as itself.
     pub(in crate::engine) scales: Vec<Vec<f32>>,
     /// Gamma and beta, or the bias, of each convolution.
@@ -109,40 +115,19 @@ pub(in crate::engine) fn pack(
         WeightStorage::Int8 => Values::Int8(vec![[0; 4]; length]),
     };
     let count = layout.convolutions.len();
-    let (scales, norms) = (vec![Vec::new(); count], vec![(Vec::new(), Vec::new()); count]);
-    let mut packed = PackedWeights { values, convolutions, scales, norms };
-    let places = places(layout);
+    let host = HostValues { scales: vec![Vec::new(); count], norms: vec![(Vec::new(), Vec::new()); count] };
+    let mut packed = PackedWeights { values, convolutions, host };
+    let owners = layout.owners();
     parameters.visit(layout, &mut |index, values| {
-        match places[index] {
-            Some((index, Part::Weight)) => packed.put(&layout.convolutions[index], index, values)?,
-            Some((index, Part::ScaleOrBias)) => packed.norms[index].0 = values.to_vec(),
-            Some((index, Part::Shift)) => packed.norms[index].1 = values.to_vec(),
-            None => {}
+        let owner = owners[index];
+        match layout.parameters[index].role {
+            Role::Weight => packed.put(&layout.convolutions[owner], owner, values)?,
+            Role::Gamma | Role::Bias => packed.host.norms[owner].0 = values.to_vec(),
+            Role::Beta => packed.host.norms[owner].1 = values.to_vec(),
         }
         Ok(())
     })?;
     Ok(packed)
-}
-
-/// The use of a parameter by its convolution.
-#[derive(Clone, Copy)]
-enum Part {
-    Weight,
-    ScaleOrBias,
-    Shift,
-}
-
-/// For each parameter the index of its convolution, and its use.
-fn places(layout: &ParameterLayout) -> Vec<Option<(usize, Part)>> {
-    let mut places = vec![None; layout.parameters.len()];
-    for (index, convolution) in layout.convolutions.iter().enumerate() {
-        places[convolution.weight] = Some((index, Part::Weight));
-        places[convolution.scale_or_bias] = Some((index, Part::ScaleOrBias));
-        if let Some(shift) = convolution.shift {
-            places[shift] = Some((index, Part::Shift));
-        }
-    }
-    places
 }
 
 impl PackedWeights {
@@ -157,7 +142,7 @@ impl PackedWeights {
             Values::Int8(values) => {
                 let QuantisedWeights { codes, scales } = quantise_one(convolution, weights)?;
                 arrange(convolution, &codes, &mut values[own]);
-                self.scales[index] = scales;
+                self.host.scales[index] = scales;
             }
         }
         Ok(())
@@ -240,7 +225,7 @@ mod tests {
         parameters[first..first + 4].copy_from_slice(&[0.5, -2.54, 0.03, 0.05]);
         parameters[first + 2 * row] = -1e30;
         let packed = pack(&layout, parameters.as_slice(), WeightStorage::Int8).unwrap();
-        let scales = &packed.scales[index];
+        let scales = &packed.host.scales[index];
         assert!(
             (scales[0] - 0.02).abs() < 1e-8 && scales[1] == 0.0 && (scales[2] * 127e-30 - 1.0).abs() < 1e-6,
             "{scales:?}"
@@ -284,7 +269,7 @@ mod tests {
             let again = pack(&layout, &*storage.round(&layout, &parameters).unwrap(), storage).unwrap();
             assert_eq!(once.values.bytes(), again.values.bytes(), "{storage}");
             assert_eq!(once.values.bytes().len() as u64, weight_bytes(&layout, storage));
-            for (one, other) in once.scales.iter().flatten().zip(again.scales.iter().flatten()) {
+            for (one, other) in once.host.scales.iter().flatten().zip(again.host.scales.iter().flatten()) {
                 assert!(one.to_bits().abs_diff(other.to_bits()) <= 1, "{one:e} {other:e}");
             }
         }

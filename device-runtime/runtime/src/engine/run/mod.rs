@@ -15,6 +15,6 @@ pub use prepare::PreparedChild;
 pub use supernet::{LoadTimes, Supernet};
 
 pub(super) use infer::{Input, ResizeState};
-pub(super) use prepare::Dispatch;
+pub(super) use prepare::{Dispatch, fold_layer};
 #[cfg(test)]
 pub(super) use texture::TEXTURES_KEPT;

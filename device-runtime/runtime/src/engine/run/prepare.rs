@@ -1,7 +1,7 @@
 use crate::Error;
 use crate::engine::Supernet;
 use crate::engine::plan::{LayerPlan, Purpose, Route, Slot, Step, norm_elements, pairs, shape_parameters, steps};
-use crate::engine::resources::{Background, Pipelines};
+use crate::engine::resources::{Background, HostValues, Pipelines};
 #[cfg(not(target_arch = "wasm32"))]
 use crate::gpu::block_on;
 use crate::gpu::{ComputePipeline, Upload};
@@ -176,35 +176,17 @@ impl Supernet {
         }
     }
 
-    /// Batch norm (or the bias) of all layers as [`Supernet::fold_layer`] gives it, one after the other.
+    /// Batch norm (or the bias) of all layers as [`fold_layer`] gives it, one after the other.
     fn fold(&self, network: &Network, statistics: &Statistics) -> Vec<[f32; 4]> {
         let mut folded = Vec::with_capacity(self.strides.norms as usize);
-        let mut first = 0;
+        let (host, mut first) = (self.host_values(), 0);
         for layer in &network.layers {
             let channels = if layer.is_normalised() { layer.shape.output.channels as usize } else { 0 };
             let own = first..first + channels;
-            folded.extend(self.fold_layer(layer, &statistics.means[own.clone()], &statistics.variances[own]));
+            folded.extend(fold_layer(&host, layer, &statistics.means[own.clone()], &statistics.variances[own]));
             first += channels;
         }
         folded
-    }
-
-    /// Batch norm (or the bias) as scale and shift, a pair of elements for each group of output channels; none for a
-    /// pool. The scale also carries the quantisation scale of the stored weights.
-    pub(in crate::engine) fn fold_layer(&self, layer: &Layer, means: &[f32], variances: &[f32]) -> Vec<[f32; 4]> {
-        let Some(convolution) = layer.convolution else { return Vec::new() };
-        let (gamma_or_bias, beta) = &self.norms[convolution];
-        let weight_scales = &self.weight_scales[convolution];
-        pairs(layer, |channel| {
-            let gamma_or_bias = f64::from(gamma_or_bias[channel]);
-            let weight_scale = weight_scales.get(channel).copied().map_or(1.0, f64::from);
-            if !layer.is_normalised() {
-                return (weight_scale, gamma_or_bias);
-            }
-            let variance = f64::from(variances[channel]);
-            let scale = gamma_or_bias / (variance + f64::from(layer.norm_epsilon.unwrap_or(0.0))).sqrt();
-            (scale * weight_scale, f64::from(beta[channel]) - f64::from(means[channel]) * scale)
-        })
     }
 
     /// The first element of a child's scales and shifts.
@@ -219,6 +201,29 @@ impl Supernet {
         }
         Err(Error::Foreign { child: child.to_string() })
     }
+}
+
+/// Batch norm (or the bias) as scale and shift, a pair of elements for each group of output channels; none for a pool.
+/// The scale also carries the quantisation scale of the stored weights.
+pub(in crate::engine) fn fold_layer(
+    host: &HostValues,
+    layer: &Layer,
+    means: &[f32],
+    variances: &[f32],
+) -> Vec<[f32; 4]> {
+    let Some(convolution) = layer.convolution else { return Vec::new() };
+    let (gamma_or_bias, beta) = &host.norms[convolution];
+    let weight_scales = &host.scales[convolution];
+    pairs(layer, |channel| {
+        let gamma_or_bias = f64::from(gamma_or_bias[channel]);
+        let weight_scale = weight_scales.get(channel).copied().map_or(1.0, f64::from);
+        if !layer.is_normalised() {
+            return (weight_scale, gamma_or_bias);
+        }
+        let variance = f64::from(variances[channel]);
+        let scale = gamma_or_bias / (variance + f64::from(layer.norm_epsilon.unwrap_or(0.0))).sqrt();
+        (scale * weight_scale, f64::from(beta[channel]) - f64::from(means[channel]) * scale)
+    })
 }
 
 fn dispatches(places: &[Place], plans: &[LayerPlan], pipelines: &Pipelines) -> Result<Vec<Dispatch>, Error> {

@@ -1,6 +1,6 @@
 use crate::Error;
 use crate::engine::plan::{EngineOptions, MemoryUse, Planner, Sizes, Slots, Strides};
-use crate::engine::resources::{Arena, Background, Packed, Pipelines, Readiness, Timestamps};
+use crate::engine::resources::{Arena, Background, HostValues, Packed, Pipelines, Readiness, Timestamps};
 use crate::engine::run::infer::ResizeState;
 use crate::engine::run::texture::TextureReader;
 #[cfg(not(target_arch = "wasm32"))]
@@ -14,7 +14,7 @@ use nestling_core::tiles::Tiles;
 use nestling_core::weights::WeightStorage;
 use serde::{Deserialize, Serialize};
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 /// The time that loading took.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -39,10 +39,8 @@ pub struct Supernet {
     pub(in crate::engine) space: ValidatedSpace,
     pub(in crate::engine) preprocessing: Preprocessing,
     pub(in crate::engine) packed: Vec<Packed>,
-    /// Gamma and beta, or the bias, of every convolution.
-    pub(in crate::engine) norms: Vec<(Vec<f32>, Vec<f32>)>,
-    /// The quantisation scale of every convolution's output channels; empty where a weight is stored as itself.
-    pub(in crate::engine) weight_scales: Vec<Vec<f32>>,
+    /// Norms, biases and scales of all convolutions: other ones when more weights arrive.
+    pub(in crate::engine) host: RwLock<Arc<HostValues>>,
     pub(in crate::engine) planner: Planner,
     /// The pipelines that answer first: all of them, or the fallback ones.
     pub(in crate::engine) pipelines: Pipelines,
@@ -129,6 +127,10 @@ impl Supernet {
         }
     }
 
+    pub(in crate::engine) fn host_values(&self) -> Arc<HostValues> {
+        self.host.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// The time that loading took.
     pub fn load_times(&self) -> LoadTimes {
         self.load_times
@@ -137,8 +139,9 @@ impl Supernet {
     /// Bytes held.
     pub fn memory(&self) -> MemoryUse {
         let sizes = &self.sizes;
-        let norm_values: usize = self.norms.iter().map(|(first, second)| first.len() + second.len()).sum();
-        let scale_values: usize = self.weight_scales.iter().map(Vec::len).sum();
+        let host = self.host_values();
+        let norm_values: usize = host.norms.iter().map(|(first, second)| first.len() + second.len()).sum();
+        let scale_values: usize = host.scales.iter().map(Vec::len).sum();
         let times = self.timestamps.as_ref().map_or(0, |timestamps| 2 * timestamps.staging.total_bytes());
         MemoryUse {
             weights: sizes.weights,

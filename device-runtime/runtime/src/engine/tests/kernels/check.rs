@@ -35,7 +35,7 @@ fn run(case: &Case, plan: LayerPlan, data: &Data) -> (Vec<f32>, Vec<[f32; 4]>) {
     let packed = pack(&case.layout, data.weights.as_slice(), case.storage).unwrap();
     let source = source(case, data);
     let parameters = parameters(case, &packed, source.len() as u32);
-    let norms = norms(&shape, packed.scales.first(), &data.folded);
+    let norms = norms(&shape, packed.host.scales.first(), &data.folded);
     let (destination, own) = destination(case, data);
     let arena = &bench.arena;
     for (buffer, bytes) in [
