@@ -14,21 +14,12 @@
 //! are verified and skipped.
 
 use crate::BundleError;
-use crate::magic::MAGIC;
+use crate::format::{FORMAT_VERSION, MAGIC, MIN_FORMAT_VERSION, SHELL_FORMAT};
 use std::ops::Range;
 use xxhash_rust::xxh3::xxh3_128;
 
-/// Newest version of the format, and the one that is written.
-pub const FORMAT_VERSION: u32 = 8;
-
-/// Oldest version that this crate reads: it reads every one from this on.
-pub const MIN_FORMAT_VERSION: u32 = 5;
-
 /// Most bytes of a manifest (4 MiB): nothing larger is ever parsed.
 pub const MAX_MANIFEST_BYTES: u64 = 4 << 20;
-
-/// The oldest format whose weights are divided into shells.
-pub(super) const SHELL_FORMAT: u32 = 8;
 
 /// Names of the known sections; a section's kind is its index.
 const NAMES: [&str; 6] = ["manifest", "weights", "statistics", "images", "golden pictures", "shell"];

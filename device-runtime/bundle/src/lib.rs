@@ -20,11 +20,11 @@ mod canonical;
 mod error;
 #[cfg(not(target_arch = "wasm32"))] // neither processes nor files there
 pub mod file_lock;
+mod format;
 mod golden;
 mod header;
 mod identity;
 mod images;
-mod magic;
 mod manifest;
 mod profile;
 mod read;
@@ -38,8 +38,9 @@ mod wire;
 mod write;
 
 pub use error::BundleError;
+pub use format::{FORMAT_VERSION, MIN_FORMAT_VERSION};
 pub use golden::{GoldenChild, GoldenPicture, GoldenPictures};
-pub use header::{FORMAT_VERSION, MAX_MANIFEST_BYTES, MIN_FORMAT_VERSION};
+pub use header::MAX_MANIFEST_BYTES;
 pub use identity::{BundleId, NetworkId};
 pub use images::BundledImages;
 pub use manifest::{DataSplit, Manifest, Trained};

@@ -1,7 +1,6 @@
 //! The section of the weights.
 
 use crate::BundleError;
-use crate::shells::Tensor;
 use half::f16;
 use nestling_core::space::{Convolution, ParameterLayout, Role};
 use nestling_core::weights;
@@ -13,6 +12,27 @@ pub(super) fn length(layout: &ParameterLayout, storage: WeightStorage) -> usize 
     let weights = weights::count(layout);
     let scales = if storage.row().has_scales { weights::count_of_outputs(layout) } else { 0 };
     4 * (layout.len() - weights + scales) + storage.bytes() * weights
+}
+
+/// One tensor of the section of the weights.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Tensor {
+    /// Index of its convolution.
+    pub(super) convolution: usize,
+    /// Whether it is the convolution's weight; otherwise it has a value for each output channel.
+    pub(super) is_weight: bool,
+    /// Number of its values.
+    pub(super) values: usize,
+    /// Bytes of a value.
+    pub(super) bytes: usize,
+}
+
+impl Tensor {
+    /// The tensor of a parameter that is stored with so many bytes a value.
+    fn of(layout: &ParameterLayout, owners: &[usize], parameter: usize, bytes: usize) -> Self {
+        let one = &layout.parameters[parameter];
+        Self { convolution: owners[parameter], is_weight: one.role == Role::Weight, values: one.len(), bytes }
+    }
 }
 
 /// Gives the tensors of the section, in its order.

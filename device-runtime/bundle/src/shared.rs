@@ -10,11 +10,7 @@ use nestling_core::weights::Shells;
 use xxhash_rust::xxh3::xxh3_128;
 
 /// How a file's weights are divided, if its sections are as long as the children need.
-pub(super) fn divided(
-    supernet: Supernet<'_>,
-    sections: &[Section],
-    manifest: &[u8],
-) -> Result<Divided, BundleError> {
+pub(super) fn divided(supernet: Supernet<'_>, sections: &[Section], manifest: &[u8]) -> Result<Divided, BundleError> {
     let inconsistent = |problem: String| BundleError::Inconsistent { problem };
     let wire::Shells { served, weights, statistics } = wire::v6::shells(manifest)?;
     let (given, expected) = (sections.len(), served.len());

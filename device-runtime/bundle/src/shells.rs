@@ -5,7 +5,7 @@
 //! weights, in that section's order. All shells together hold the bytes of the two sections, each once.
 
 use crate::{BundleError, section};
-use nestling_core::space::{Network, ParameterLayout, Role};
+use nestling_core::space::{Network, ParameterLayout};
 use nestling_core::weights::{Shells, WeightStorage};
 use std::ops::Range;
 
@@ -96,26 +96,5 @@ impl Supernet<'_> {
     /// The statistics of a shell, whose length is right.
     pub(super) fn statistics_of<'b>(&self, shells: &Shells, shell: usize, bytes: &'b [u8]) -> &'b [u8] {
         &bytes[..self.statistics(shells, shell).len()]
-    }
-}
-
-/// One tensor of the section of the weights.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Tensor {
-    /// Index of its convolution.
-    pub(super) convolution: usize,
-    /// Whether it is the convolution's weight; otherwise it has a value for each output channel.
-    pub(super) is_weight: bool,
-    /// Number of its values.
-    pub(super) values: usize,
-    /// Bytes of a value.
-    pub(super) bytes: usize,
-}
-
-impl Tensor {
-    /// The tensor of a parameter that is stored with so many bytes a value.
-    pub(super) fn of(layout: &ParameterLayout, owners: &[usize], parameter: usize, bytes: usize) -> Self {
-        let one = &layout.parameters[parameter];
-        Self { convolution: owners[parameter], is_weight: one.role == Role::Weight, values: one.len(), bytes }
     }
 }

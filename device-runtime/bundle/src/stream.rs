@@ -1,3 +1,4 @@
+use crate::format::SHELL_FORMAT;
 use crate::header::{self, Shared, Table};
 use crate::source::Source;
 use crate::{Bundle, BundleError, wire};
@@ -73,7 +74,7 @@ impl BundleStream {
             if self.bytes[end as usize..section.range.start as usize].iter().any(|&byte| byte != 0) {
                 return Err(BundleError::Damaged { part: "padding" });
             }
-            if section.kind == header::MANIFEST && table.version >= header::SHELL_FORMAT {
+            if section.kind == header::MANIFEST && table.version >= SHELL_FORMAT {
                 self.served = wire::v6::shells(body)?.served;
             }
             end = section.range.end;

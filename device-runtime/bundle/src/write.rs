@@ -1,5 +1,6 @@
 use crate::atomic_file::write_atomically;
-use crate::header::{self, MAX_MANIFEST_BYTES, SHELL_FORMAT, Shared};
+use crate::format::SHELL_FORMAT;
+use crate::header::{self, MAX_MANIFEST_BYTES, Shared};
 use crate::shells::Supernet;
 use crate::wire::v6::{self, format_for};
 use crate::{Bundle, BundleError, DataSplit, GoldenPictures, Manifest, Trained, section, wire};
@@ -62,9 +63,9 @@ impl Manifest {
         match &self.images {
             Some(images) => images.check(self.space.classes, image_bytes),
             None if image_bytes == 0 => Ok(()),
-            None => {
-                Err(BundleError::Inconsistent { problem: format!("{image_bytes} bytes of images that nothing describes") })
-            }
+            None => Err(BundleError::Inconsistent {
+                problem: format!("{image_bytes} bytes of images that nothing describes"),
+            }),
         }
     }
 
@@ -169,9 +170,8 @@ fn divide(
     unknown: &[(u32, &[u8])],
 ) -> Result<(Vec<u8>, Vec<(u64, Vec<u8>)>), BundleError> {
     let shells = Shells::divide(supernet.layout, supernet.storage, supernet.networks);
-    let shared = (0..shells.count())
-        .map(|shell| (header::SHELL, supernet.take(&shells, shell, weights, statistics)))
-        .collect();
+    let shared =
+        (0..shells.count()).map(|shell| (header::SHELL, supernet.take(&shells, shell, weights, statistics))).collect();
     let [weights, statistics] = [weights, statistics].map(|bytes| xxh3_128(bytes).to_le_bytes());
     let shells = wire::Shells { served: shells.served().to_vec(), weights, statistics };
     Ok((v6::encode(manifest, Some(&shells), unknown)?, shared))
@@ -236,8 +236,7 @@ impl Bundle {
         let images = self.section(&self.table().images)?;
         let fields = self.unknown_fields()?;
         let fields: Vec<(u32, &[u8])> = fields.iter().map(|(number, bytes)| (*number, &bytes[..])).collect();
-        let supernet =
-            Supernet { layout: self.layout(), storage: self.weight_storage(), networks: self.networks() };
+        let supernet = Supernet { layout: self.layout(), storage: self.weight_storage(), networks: self.networks() };
         let (manifest, shared) = divide(supernet, self.manifest(), &weights, &statistics, &fields)?;
         lay_out(SHELL_FORMAT, manifest, shared, &images, self.other_sections()?)
     }

@@ -243,7 +243,9 @@ fn sections_and_fields_of_a_newer_version_are_skipped() {
 #[test]
 fn what_this_version_writes_is_the_golden_file() {
     let tables = || vec![table(), other_table()];
-    for (name, expected) in [(FORMAT_5, FORMAT_6), (FORMAT_6, FORMAT_6), (FORMAT_7, FORMAT_7), (FORMAT_8, FORMAT_8), (NEWER, NEWER)] {
+    for (name, expected) in
+        [(FORMAT_5, FORMAT_6), (FORMAT_6, FORMAT_6), (FORMAT_7, FORMAT_7), (FORMAT_8, FORMAT_8), (NEWER, NEWER)]
+    {
         assert!(open(name).with_latency_tables(tables()).unwrap() == bytes(expected), "{name}");
     }
     for name in [FORMAT_7, FORMAT_8] {

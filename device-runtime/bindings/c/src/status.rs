@@ -71,6 +71,8 @@ pub enum nestling_status {
     NESTLING_NO_IMAGES = 134,
     /// A calibration does not fit into the GPU's memory.
     NESTLING_CALIBRATION_MEMORY = 135,
+    /// The child's weights have not arrived: wait for the rest of the bundle.
+    NESTLING_NOT_ARRIVED = 136,
     // Inputs and answers.
     /// The image is larger than `max_image_side` allows: shrink it, or open with the side that the text names.
     NESTLING_IMAGE_TOO_LARGE = 140,
@@ -122,6 +124,8 @@ pub enum nestling_status {
     NESTLING_BUNDLE_UNKNOWN_CHILD = 213,
     /// The bundle could not be written.
     NESTLING_BUNDLE_WRITE = 214,
+    /// The bundle has not arrived as a whole: wait for the rest.
+    NESTLING_BUNDLE_INCOMPLETE = 215,
     // Profiles.
     /// The profile's file cannot be read: check its path and permissions.
     NESTLING_PROFILE_OPEN = 220,
@@ -211,7 +215,7 @@ pub enum nestling_status {
 use nestling_status::*;
 
 /// Every status with its stable name.
-pub const NAMES: [(nestling_status, &CStr); 92] = [
+pub const NAMES: [(nestling_status, &CStr); 94] = [
     (NESTLING_OK, c"ok"),
     (NESTLING_NULL_POINTER, c"null_pointer"),
     (NESTLING_INVALID_ARGUMENT, c"invalid_argument"),
@@ -241,6 +245,7 @@ pub const NAMES: [(nestling_status, &CStr); 92] = [
     (NESTLING_UNTRAINED, c"untrained"),
     (NESTLING_NO_IMAGES, c"no_images"),
     (NESTLING_CALIBRATION_MEMORY, c"calibration_memory"),
+    (NESTLING_NOT_ARRIVED, c"not_arrived"),
     (NESTLING_IMAGE_TOO_LARGE, c"image_too_large"),
     (NESTLING_TEXTURE, c"texture"),
     (NESTLING_TENSOR, c"tensor"),
@@ -265,6 +270,7 @@ pub const NAMES: [(nestling_status, &CStr); 92] = [
     (NESTLING_BUNDLE_WEIGHT_RANGE, c"bundle_weight_range"),
     (NESTLING_BUNDLE_UNKNOWN_CHILD, c"bundle_unknown_child"),
     (NESTLING_BUNDLE_WRITE, c"bundle_write"),
+    (NESTLING_BUNDLE_INCOMPLETE, c"bundle_incomplete"),
     (NESTLING_PROFILE_OPEN, c"profile_open"),
     (NESTLING_PROFILE_NOT_A_PROFILE, c"profile_not_a_profile"),
     (NESTLING_PROFILE_DAMAGED, c"profile_damaged"),

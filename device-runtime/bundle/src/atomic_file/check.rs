@@ -1,6 +1,6 @@
 use super::target::{Target, folder};
 use super::{WriteError, create_beside};
-use crate::magic::MAGIC;
+use crate::format::MAGIC;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};

@@ -1,5 +1,5 @@
 use super::*;
-use crate::magic::MAGIC;
+use crate::format::MAGIC;
 
 fn names(folder: &Path) -> Vec<String> {
     let name = |entry: io::Result<fs::DirEntry>| entry.unwrap().file_name().into_string().unwrap();

@@ -1,10 +1,8 @@
 //! The manifest of formats 6 to 8: numbered fields. Each is its number (u32), its length in bytes (u32) and its bytes,
 //! one value in postcard. Numbers rise; a reader skips those that it does not know.
 
-use super::{
-    ChildEntry, Coded, Images, Predictor, Preprocessing, Shells, Space, Split, Table, Trained, to_bytes,
-};
-use crate::header::SHELL_FORMAT;
+use super::{ChildEntry, Coded, Images, Predictor, Preprocessing, Shells, Space, Split, Table, Trained, to_bytes};
+use crate::format::SHELL_FORMAT;
 use crate::{BundleError, Manifest};
 use nestling_core::image::Fit;
 use nestling_core::weights::WeightStorage;

@@ -329,9 +329,8 @@ impl Runtime {
         _turn: &TurnGuard<'_>,
     ) -> Result<Arc<DeviceProfile>, Error> {
         // A child that may never be chosen need not be timed.
-        let subjects: Vec<Subject<'_>> = (self.usable())
-            .map(|(entry, active)| Subject { name: &entry.name, prepared: active.prepared() })
-            .collect();
+        let subjects: Vec<Subject<'_>> =
+            (self.usable()).map(|(entry, active)| Subject { name: &entry.name, prepared: active.prepared() }).collect();
         let device = self.device.clone();
         let measured = measure(&self.supernet, &subjects, &self.probe_image(), device, &self.tables, options).await?;
         let profile = Arc::new(DeviceProfile::new(&self.profile_key(), measured));
@@ -352,10 +351,7 @@ impl Runtime {
     fn rank(&self, profile: &DeviceProfile, drift: f64) -> Arc<[Candidate]> {
         let predict = |network| Millis(drift * profile.table.predict(network).0);
         let mut ranked: Vec<Candidate> = (self.usable())
-            .map(|(entry, active)| Candidate {
-                entry: entry.clone(),
-                predicted: predict(active.prepared().network()),
-            })
+            .map(|(entry, active)| Candidate { entry: entry.clone(), predicted: predict(active.prepared().network()) })
             .collect();
         rank(&mut ranked);
         ranked.into()
