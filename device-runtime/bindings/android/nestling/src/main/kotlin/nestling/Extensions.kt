@@ -41,3 +41,13 @@ private fun NestlingException.facts(): Pair<String, String> =
         is NestlingException.Panic -> Pair(code, text)
         is NestlingException.Other -> Pair(code, text)
     }
+
+/** The hint of Android's `PowerManager.getCurrentThermalStatus`, 0 none to 6 shutdown. */
+public fun thermalHintOfStatus(status: Int): ThermalHint =
+    when {
+        status < 0 -> ThermalHint.UNKNOWN
+        status == 0 -> ThermalHint.NOMINAL
+        status == 1 -> ThermalHint.FAIR
+        status == 2 -> ThermalHint.SERIOUS
+        else -> ThermalHint.CRITICAL
+    }

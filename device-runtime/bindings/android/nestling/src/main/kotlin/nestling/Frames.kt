@@ -45,3 +45,43 @@ private fun direct(buffer: ByteBuffer): ByteBuffer =
         buffer.position() != 0 -> buffer.slice()
         else -> buffer
     }
+
+/** A plane of Android's `Image` or of CameraX's `ImageProxy`. */
+public class FramePlane(public val buffer: ByteBuffer, public val rowStride: Int, public val pixelStride: Int)
+
+/**
+ * A frame of Android's `YUV_420_888`, whose [planes] are luma, blue and red; or of `RGBA_8888`, which has one plane.
+ *
+ * [rotation] is that of `ImageInfo.getRotationDegrees`.
+ */
+public fun androidFrame(
+    width: Int,
+    height: Int,
+    planes: List<FramePlane>,
+    rotation: Int = 0,
+    isMirrored: Boolean = false,
+): Frame {
+    val (columns, rows) = Pair(width.toUInt(), height.toUInt())
+    if (planes.size == 1) {
+        val stride = planes[0].rowStride.toUInt()
+        return Frame.Pixels(
+            planes[0].buffer,
+            PixelLayout(columns, rows, PixelFormat.RGBA8, stride, rotation, isMirrored),
+        )
+    }
+    require(planes.size == 3) { "a frame has ${planes.size} planes: give 1 of RGBA_8888 or 3 of YUV_420_888" }
+    val (luma, blue, red) = planes
+    require(luma.pixelStride == 1 && blue.rowStride == red.rowStride && blue.pixelStride == red.pixelStride) {
+        "the planes are not those of YUV_420_888: luma has a pixel stride of 1, and both of chroma have the same strides"
+    }
+    val layout = YuvLayout(
+        columns,
+        rows,
+        lumaStride = luma.rowStride.toUInt(),
+        chromaStride = blue.rowStride.toUInt(),
+        chromaPixelStride = blue.pixelStride.toUInt(),
+        rotation = rotation,
+        isMirrored = isMirrored,
+    )
+    return Frame.Yuv420888(luma.buffer, blue.buffer, red.buffer, layout)
+}
