@@ -40,7 +40,7 @@ mod work;
 pub use cancellation::Cancellation;
 pub use error::NestlingError;
 pub use frame::{PixelFormat, PixelLayout, YuvLayout, YuvMatrix, YuvRange};
-pub use listeners::{GovernorEvent, GovernorListener, Progress, ProgressListener, StepReason};
+pub use listeners::{CallProgress, GovernorEvent, GovernorListener, ProgressListener, StepReason};
 pub use measuring::GovernorState;
 pub use options::{
     Arithmetic, Options, Quantile, ThermalHint, WeightStorage, thermal_hint_of_headroom, thermal_hint_of_ios_state,

@@ -4,14 +4,14 @@ use crate::error::NestlingError;
 
 /// How far a measurement or a choice is.
 #[derive(Clone, Debug, PartialEq, uniffi::Record)]
-pub struct Progress {
+pub struct CallProgress {
     /// From 0 to 1 in each part of a call: a profile if there is none, then a choice. It may stand still.
     pub fraction: f64,
     /// The part that is under way, in words.
     pub phase: String,
 }
 
-impl From<nestling::Progress> for Progress {
+impl From<nestling::Progress> for CallProgress {
     fn from(progress: nestling::Progress) -> Self {
         Self { fraction: progress.fraction, phase: progress.phase.to_string() }
     }
@@ -22,7 +22,7 @@ impl From<nestling::Progress> for Progress {
 #[uniffi::export(callback_interface)]
 pub trait ProgressListener: Send + Sync {
     /// The call has come so far.
-    fn on_progress(&self, progress: Progress) -> Result<(), NestlingError>;
+    fn on_progress(&self, progress: CallProgress) -> Result<(), NestlingError>;
 }
 
 /// Why the governor stepped down.

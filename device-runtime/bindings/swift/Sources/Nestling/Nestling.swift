@@ -1720,6 +1720,75 @@ public func FfiConverterTypeBundleFacts_lower(_ value: BundleFacts) -> RustBuffe
 
 
 /**
+ * How far a measurement or a choice is.
+ */
+public struct CallProgress: Equatable, Hashable {
+    /**
+     * From 0 to 1 in each part of a call: a profile if there is none, then a choice. It may stand still.
+     */
+    public let fraction: Double
+    /**
+     * The part that is under way, in words.
+     */
+    public let phase: String
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * From 0 to 1 in each part of a call: a profile if there is none, then a choice. It may stand still.
+         */fraction: Double,
+        /**
+         * The part that is under way, in words.
+         */phase: String) {
+        self.fraction = fraction
+        self.phase = phase
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension CallProgress: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeCallProgress: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> CallProgress {
+        return
+            try CallProgress(
+                fraction: FfiConverterDouble.read(from: &buf),
+                phase: FfiConverterString.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: CallProgress, into buf: inout [UInt8]) {
+        FfiConverterDouble.write(value.fraction, into: &buf)
+        FfiConverterString.write(value.phase, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeCallProgress_lift(_ buf: RustBuffer) throws -> CallProgress {
+    return try FfiConverterTypeCallProgress.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeCallProgress_lower(_ value: CallProgress) -> RustBuffer {
+    return FfiConverterTypeCallProgress.lower(value)
+}
+
+
+/**
  * A subnetwork that ships in a bundle.
  */
 public struct Child: Equatable, Hashable {
@@ -2729,75 +2798,6 @@ public func FfiConverterTypeProfileFacts_lift(_ buf: RustBuffer) throws -> Profi
 #endif
 public func FfiConverterTypeProfileFacts_lower(_ value: ProfileFacts) -> RustBuffer {
     return FfiConverterTypeProfileFacts.lower(value)
-}
-
-
-/**
- * How far a measurement or a choice is.
- */
-public struct Progress: Equatable, Hashable {
-    /**
-     * From 0 to 1 in each part of a call: a profile if there is none, then a choice. It may stand still.
-     */
-    public let fraction: Double
-    /**
-     * The part that is under way, in words.
-     */
-    public let phase: String
-
-    // Default memberwise initializers are never public by default, so we
-    // declare one manually.
-    public init(
-        /**
-         * From 0 to 1 in each part of a call: a profile if there is none, then a choice. It may stand still.
-         */fraction: Double,
-        /**
-         * The part that is under way, in words.
-         */phase: String) {
-        self.fraction = fraction
-        self.phase = phase
-    }
-
-
-
-
-}
-
-#if compiler(>=6)
-extension Progress: Sendable {}
-#endif
-
-#if swift(>=5.8)
-@_documentation(visibility: private)
-#endif
-public struct FfiConverterTypeProgress: FfiConverterRustBuffer {
-    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> Progress {
-        return
-            try Progress(
-                fraction: FfiConverterDouble.read(from: &buf),
-                phase: FfiConverterString.read(from: &buf)
-        )
-    }
-
-    public static func write(_ value: Progress, into buf: inout [UInt8]) {
-        FfiConverterDouble.write(value.fraction, into: &buf)
-        FfiConverterString.write(value.phase, into: &buf)
-    }
-}
-
-
-#if swift(>=5.8)
-@_documentation(visibility: private)
-#endif
-public func FfiConverterTypeProgress_lift(_ buf: RustBuffer) throws -> Progress {
-    return try FfiConverterTypeProgress.lift(buf)
-}
-
-#if swift(>=5.8)
-@_documentation(visibility: private)
-#endif
-public func FfiConverterTypeProgress_lower(_ value: Progress) -> RustBuffer {
-    return FfiConverterTypeProgress.lower(value)
 }
 
 
@@ -4374,7 +4374,7 @@ public protocol ProgressListener: AnyObject, Sendable {
     /**
      * The call has come so far.
      */
-    func onProgress(progress: Progress) throws
+    func onProgress(progress: CallProgress) throws
 
 }
 
@@ -4413,7 +4413,7 @@ fileprivate struct UniffiCallbackInterfaceProgressListener {
                     throw UniffiInternalError.unexpectedStaleHandle
                 }
                 return try uniffiObj.onProgress(
-                     progress: try FfiConverterTypeProgress_lift(progress)
+                     progress: try FfiConverterTypeCallProgress_lift(progress)
                 )
             }
 
@@ -5216,7 +5216,7 @@ private let initializationResult: InitializationResult = {
     if (uniffi_nestling_uniffi_checksum_method_governorlistener_on_event() != 43772) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_nestling_uniffi_checksum_method_progresslistener_on_progress() != 6744) {
+    if (uniffi_nestling_uniffi_checksum_method_progresslistener_on_progress() != 50526) {
         return InitializationResult.apiChecksumMismatch
     }
 

@@ -6,7 +6,7 @@ import nestling.Arithmetic
 import nestling.GovernorEvent
 import nestling.NestlingException
 import nestling.Options
-import nestling.Progress
+import nestling.CallProgress
 import nestling.Quantile
 import nestling.Runtime
 import nestling.StepReason
@@ -97,7 +97,7 @@ private fun pictures() = withRuntime { runtime ->
 private fun profiles() = withFolder { folder ->
     val (path, old) = Pair(File(folder, "profile.json"), File(folder, "profile.json.old"))
     withRuntime { runtime ->
-        val seen = mutableListOf<Progress>()
+        val seen = mutableListOf<CallProgress>()
         equal(runtime.profileFacts(), null)
         check(runtime.profile(path.path, onProgress { synchronized(seen) { seen.add(it) } })) { "it was not measured" }
         check(seen.size > 3 && seen.all { it.fraction in 0.0..1.0 }) { seen }

@@ -1,9 +1,9 @@
 package nestling
 
 /** A listener of progress. An exception that [block] throws ends the call. */
-public fun onProgress(block: (Progress) -> Unit): ProgressListener =
+public fun onProgress(block: (CallProgress) -> Unit): ProgressListener =
     object : ProgressListener {
-        override fun onProgress(progress: Progress) = block(progress)
+        override fun onProgress(progress: CallProgress) = block(progress)
     }
 
 /** A listener of a governor's steps. */

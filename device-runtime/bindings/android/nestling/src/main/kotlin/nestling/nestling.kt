@@ -1103,7 +1103,7 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_nestling_uniffi_checksum_method_governorlistener_on_event() and 0xFFFF) != 43772) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_nestling_uniffi_checksum_method_progresslistener_on_progress() and 0xFFFF) != 6744) {
+    if ((lib.uniffi_nestling_uniffi_checksum_method_progresslistener_on_progress() and 0xFFFF) != 50526) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
 }
@@ -2897,6 +2897,53 @@ public object FfiConverterTypeBundleFacts: FfiConverterRustBuffer<BundleFacts> {
 
 
 /**
+ * How far a measurement or a choice is.
+ */
+data class CallProgress (
+    /**
+     * From 0 to 1 in each part of a call: a profile if there is none, then a choice. It may stand still.
+     */
+    val `fraction`: kotlin.Double
+    ,
+    /**
+     * The part that is under way, in words.
+     */
+    val `phase`: kotlin.String
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeCallProgress: FfiConverterRustBuffer<CallProgress> {
+    override fun read(buf: ByteBuffer): CallProgress {
+        return CallProgress(
+            FfiConverterDouble.read(buf),
+            FfiConverterString.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: CallProgress) = (
+            FfiConverterDouble.allocationSize(value.`fraction`) +
+            FfiConverterString.allocationSize(value.`phase`)
+    )
+
+    override fun write(value: CallProgress, buf: ByteBuffer) {
+            FfiConverterDouble.write(value.`fraction`, buf)
+            FfiConverterString.write(value.`phase`, buf)
+    }
+}
+
+
+
+/**
  * A subnetwork that ships in a bundle.
  */
 data class Child (
@@ -3627,53 +3674,6 @@ public object FfiConverterTypeProfileFacts: FfiConverterRustBuffer<ProfileFacts>
             FfiConverterUInt.write(value.`imageSide`, buf)
             FfiConverterDouble.write(value.`referenceMs`, buf)
             FfiConverterUInt.write(value.`informativeChildren`, buf)
-    }
-}
-
-
-
-/**
- * How far a measurement or a choice is.
- */
-data class Progress (
-    /**
-     * From 0 to 1 in each part of a call: a profile if there is none, then a choice. It may stand still.
-     */
-    val `fraction`: kotlin.Double
-    ,
-    /**
-     * The part that is under way, in words.
-     */
-    val `phase`: kotlin.String
-
-){
-
-
-
-
-
-    companion object
-}
-
-/**
- * @suppress
- */
-public object FfiConverterTypeProgress: FfiConverterRustBuffer<Progress> {
-    override fun read(buf: ByteBuffer): Progress {
-        return Progress(
-            FfiConverterDouble.read(buf),
-            FfiConverterString.read(buf),
-        )
-    }
-
-    override fun allocationSize(value: Progress) = (
-            FfiConverterDouble.allocationSize(value.`fraction`) +
-            FfiConverterString.allocationSize(value.`phase`)
-    )
-
-    override fun write(value: Progress, buf: ByteBuffer) {
-            FfiConverterDouble.write(value.`fraction`, buf)
-            FfiConverterString.write(value.`phase`, buf)
     }
 }
 
@@ -5129,7 +5129,7 @@ public interface ProgressListener {
     /**
      * The call has come so far.
      */
-    fun `onProgress`(`progress`: Progress)
+    fun `onProgress`(`progress`: CallProgress)
 
     companion object
 }
@@ -5143,7 +5143,7 @@ internal object uniffiCallbackInterfaceProgressListener {
             val uniffiObj = FfiConverterTypeProgressListener.handleMap.get(uniffiHandle)
             val makeCall = { ->
                 uniffiObj.`onProgress`(
-                    FfiConverterTypeProgress.lift(`progress`),
+                    FfiConverterTypeCallProgress.lift(`progress`),
                 )
             }
             val writeReturn = { _: Unit -> Unit }

@@ -3,7 +3,7 @@ package nestling.sample
 import nestling.Frame
 import nestling.GovernorEvent
 import nestling.NestlingException
-import nestling.Progress
+import nestling.CallProgress
 import nestling.Runtime
 import nestling.classify
 import nestling.code
@@ -87,7 +87,7 @@ class LiveSession(private val runtime: Runtime, private val profilePath: String,
 data class BenchmarkRow(val child: String, val accuracy: Double?, val predictedMs: Double?, val p50: Double?, val p95: Double?)
 
 /** Measures this device, writes its profile and returns the times of its children. */
-suspend fun benchmark(runtime: Runtime, profilePath: String, progress: (Progress) -> Unit): List<BenchmarkRow> {
+suspend fun benchmark(runtime: Runtime, profilePath: String, progress: (CallProgress) -> Unit): List<BenchmarkRow> {
     runtime.profile(profilePath, onProgress(progress))
     return runtime.children().map { child ->
         BenchmarkRow(child.name, child.accuracy, child.predictedMs, child.measured?.p50, child.measured?.p95)

@@ -1,0 +1,16 @@
+//! Libraries and programs that packages of other languages carry: small, and slow to build.
+
+/// The profile of the workspace's manifest that they are built with.
+pub const PROFILE: &str = "wheel";
+
+/// Flags of the last step: few functions of other crates are inlined.
+pub const FLAGS: [&str; 4] =
+    ["-C", "llvm-args=-inline-threshold=25", "-C", "llvm-args=-inlinehint-threshold=25"];
+
+/// Flag for linkers of LLVM: functions with the same code become one.
+const SAME_CODE: [&str; 2] = ["-C", "link-arg=-Wl,--icf=all"];
+
+/// The flags for this machine: on Linux, rustc links by LLVM's linker.
+pub fn flags_of_host() -> Vec<&'static str> {
+    if cfg!(target_os = "linux") { [&FLAGS[..], &SAME_CODE].concat() } else { Vec::new() }
+}
