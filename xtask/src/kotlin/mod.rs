@@ -62,7 +62,7 @@ pub fn run(options: &Options) -> Result<()> {
 
 fn for_jvm(out: &Path) -> Result<()> {
     let tools = setup::kotlin()?;
-    let native = build(workspace::cargo(&[]), None)?;
+    let native = build(workspace::cargo(&[]), None, &[])?;
     fs::create_dir_all(out).with_context(|| format!("cannot make {}", out.display()))?;
     copy(&native, &out.join(native.file_name().context("a library has a name")?))?;
     let sources = android_package().join("nestling/src/main/kotlin/nestling");
@@ -81,7 +81,7 @@ fn for_android(target: &str) -> Result<()> {
         let known = ABIS.map(|(triple, _)| triple).join(", ");
         bail!("{target} is no target of Android: give one of {known}");
     };
-    let native = build(workspace::cargo(&[]), Some(target))?;
+    let native = build(workspace::cargo(&[]), Some(target), &[])?;
     check(&native)?;
     let folder = android_package().join("nestling/src/main/jniLibs").join(abi);
     fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
@@ -92,8 +92,8 @@ fn android_package() -> PathBuf {
     workspace::root().join("device-runtime/bindings/android")
 }
 
-/// Builds the stripped library with a cargo, and returns its path.
-fn build(mut cargo: Command, target: Option<&str>) -> Result<PathBuf> {
+/// Builds the stripped library with a cargo and flags that choose the linker, and returns its path.
+fn build(mut cargo: Command, target: Option<&str>, linker: &[String]) -> Result<PathBuf> {
     cargo.args(["rustc", "--package", PACKAGE, "--lib", "--crate-type", "cdylib", "--profile", PROFILE]);
     let mut folder = workspace::target();
     cargo.arg("--target-dir").arg(&folder);
@@ -101,7 +101,8 @@ fn build(mut cargo: Command, target: Option<&str>) -> Result<PathBuf> {
         cargo.args(["--target", target]);
         folder.push(target);
     }
-    cargo.arg("--").args(target.map_or_else(small::flags_of_host, |_| small::FLAGS.to_vec()));
+    cargo.arg("--").args(target.map_or_else(small::flags_of_host, |_| small::flags_of_android()));
+    cargo.args(linker);
     process::run(&mut cargo)?;
     let (beginning, end) = match target {
         Some(_) => ("lib", ".so"),

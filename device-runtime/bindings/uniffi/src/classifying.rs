@@ -31,8 +31,7 @@ impl Runtime {
     #[uniffi::method(default(top = 5))]
     pub async fn classify(&self, picture: Vec<u8>, top: u32) -> Result<Answer, NestlingError> {
         let (session, whole) = (Arc::clone(&self.session), self.reads_whole_pictures);
-        let answered =
-            Watch::default().run(async move |_| answer(&session, decode(&picture, whole)?.image(), top));
+        let answered = Watch::default().run(async move |_| answer(&session, decode(&picture, whole)?.image(), top));
         answered.await
     }
 

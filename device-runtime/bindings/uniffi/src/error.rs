@@ -176,7 +176,10 @@ impl NestlingError {
 
     /// No governor is in charge.
     pub fn not_governed() -> Self {
-        Self::NotGoverned { code: "not_governed".to_owned(), text: "no governor is in charge: call `govern` first".into() }
+        Self::NotGoverned {
+            code: "not_governed".to_owned(),
+            text: "no governor is in charge: call `govern` first".into(),
+        }
     }
 
     /// The app cancelled the call.
@@ -194,8 +197,8 @@ impl NestlingError {
     fn plain(code: &str, text: String) -> Self {
         let code = code.to_owned();
         match code.as_str() {
-            "no_adapter" | "ambiguous_adapter" | "no_device" | "missing_limit" | "out_of_gpu_memory" | "gpu_refused"
-            | "fast_kernels" | "no_arithmetic" | "self_test" | "not_finite" => Self::Gpu { code, text },
+            "no_adapter" | "ambiguous_adapter" | "no_device" | "missing_limit" | "out_of_gpu_memory"
+            | "gpu_refused" | "fast_kernels" | "no_arithmetic" | "self_test" | "not_finite" => Self::Gpu { code, text },
             "device_lost" | "timeout" => Self::DeviceLost { code, text },
             "busy" => Self::Busy { code, text },
             "invalid_budget" | "governor_no_duration" => Self::InvalidBudget { code, text },

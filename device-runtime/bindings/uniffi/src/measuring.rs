@@ -97,7 +97,9 @@ impl Runtime {
     pub async fn typical_budgets(&self, count: u32, quantile: Option<Quantile>) -> Result<Vec<f64>, NestlingError> {
         let runtime = Arc::clone(&self.session.runtime);
         let quantile = quantile.unwrap_or(Quantile::P95).into();
-        let budgets = Watch::default().run(async move |_| {
+        let budgets = Watch::default().run(async move |report| {
+            // With reports, so that it can be cancelled.
+            runtime.ensure_profile_with_async(Some(&|progress| report.send(progress))).await?;
             let budgets = runtime.typical_budgets_async(count as usize, quantile).await?;
             Ok(budgets.iter().map(|budget| budget.limit.0).collect())
         });

@@ -50,7 +50,8 @@ fn every_name_is_declared_or_apples() {
     known.extend(APPLE.split_whitespace().map(str::to_owned));
     known.extend(sources.iter().flat_map(|(_, code)| declared(code)));
     let unknown = sources.iter().map(|(place, code)| (place, used(code).difference(&known).cloned().collect()));
-    let unknown: Vec<(&String, Vec<String>)> = unknown.filter(|(_, names): &(_, Vec<String>)| !names.is_empty()).collect();
+    let unknown: Vec<(&String, Vec<String>)> =
+        unknown.filter(|(_, names): &(_, Vec<String>)| !names.is_empty()).collect();
     assert!(unknown.is_empty(), "nothing declares these names: {unknown:#?}");
     let all: BTreeSet<String> = sources.iter().flat_map(|(_, code)| used(code)).collect();
     let idle: Vec<&str> = APPLE.split_whitespace().filter(|name| !all.contains(*name)).collect();
@@ -79,7 +80,8 @@ fn every_call_has_the_labels_of_its_declaration() {
 
 #[test]
 fn the_checks_find_a_wrong_name_and_a_wrong_label() {
-    let source = code("func go(of way: Int, by: Int) {}\nlet a = Thing.shared // Nothing\nlet b = \"x.y \\(a.z(in: 3))\"\n");
+    let source =
+        code("func go(of way: Int, by: Int) {}\nlet a = Thing.shared // Nothing\nlet b = \"x.y \\(a.z(in: 3))\"\n");
     assert_eq!(used(&source).into_iter().collect::<Vec<_>>(), ["Int", "Thing", "shared", "z"]);
     assert_eq!(calls(&source), [("z".to_owned(), vec!["in".to_owned()])]);
     let declared = signatures(&source).remove("go").unwrap().remove(0);
@@ -103,7 +105,8 @@ fn the_guides_say_what_to_do_about_every_error() {
     let (body, rest) = body.split_once("\n}\n").unwrap();
     let variants: Vec<&str> = body.lines().filter_map(|line| line.strip_prefix("    ")?.strip_suffix(" {")).collect();
     assert_eq!(variants.len(), 18, "{variants:?}");
-    let codes = rest.split('"').filter(|text| text.len() > 3 && text.chars().all(|one| one == '_' || one.is_lowercase()));
+    let codes =
+        rest.split('"').filter(|text| text.len() > 3 && text.chars().all(|one| one == '_' || one.is_lowercase()));
     let codes: BTreeSet<&str> = codes.filter(|text| !text.contains(' ')).collect();
     assert!(codes.contains("device_lost") && codes.contains("not_governed"), "{codes:?}");
     let api = fs::read_to_string(root().join("docs/api.md")).unwrap();
