@@ -34,6 +34,15 @@ inline fun fails(code: String, call: () -> Unit): NestlingException {
 
 fun <T> withRuntime(body: suspend (Runtime) -> T): T = runBlocking { Runtime.open(bundlePath).use { body(it) } }
 
+/**
+ * Runs a body with new runtimes until it returns true. On a busy machine a profile may predict the most accurate child to
+ * be the fastest, and then there is no faster one.
+ */
+fun untilTrue(body: suspend (Runtime) -> Boolean) {
+    repeat(10) { if (withRuntime(body)) return }
+    throw AssertionError("ten profiles left no faster child")
+}
+
 fun <T> withFolder(body: (File) -> T): T {
     val folder = kotlin.io.path.createTempDirectory("nestling").toFile()
     return try {
