@@ -9,6 +9,7 @@ mod bench;
 mod c;
 mod demo;
 mod gpu;
+mod kotlin;
 mod latency;
 mod layers;
 mod metadata;
@@ -22,8 +23,10 @@ mod programs;
 mod python;
 mod setup;
 mod size;
+mod small;
 mod step;
 mod storage;
+mod swift;
 mod test;
 mod values;
 mod wasm;
@@ -113,6 +116,12 @@ enum Command {
     /// Fails if it has more than 6 MB. Installs maturin in a Python environment under target/ (70 MB to fetch, once). See
     /// docs/python.md.
     Python(python::Options),
+    /// Build the Kotlin package and its native library for the JVM, or the native library for Android.
+    ///
+    /// Installs a JVM, JNA and Kotlin's compiler (80 MB to fetch, once). See docs/kotlin.md.
+    Kotlin(kotlin::Options),
+    /// Build the XCFramework of the Swift package; needs macOS with Xcode. See docs/swift.md.
+    Swift,
     /// Measure the SDK alone: the size of an app's stripped release library, and the time to build it from nothing.
     ///
     /// The library opens a bundle, chooses a child for a budget and classifies. Builds in target/size.
@@ -148,6 +157,8 @@ fn main() -> ExitCode {
         Command::Wasm => wasm::check(),
         Command::C(options) => c::run(&options),
         Command::Python(options) => python::run(&options),
+        Command::Kotlin(options) => kotlin::run(&options),
+        Command::Swift => swift::run(),
         Command::Size(options) => size::run(&options),
         Command::Package => package::run(),
         Command::Test(options) => test::run(&options),

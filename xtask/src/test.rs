@@ -1,14 +1,14 @@
 //! `cargo xtask test`: the checks of CI, the cheapest ones first.
 
-use crate::{gpu, layers, package, process, setup, wasm, workspace};
+use crate::{gpu, kotlin, layers, package, process, setup, wasm, workspace};
 use anyhow::Result;
 use std::time::{Duration, Instant};
 
 /// Flags of `cargo xtask test`.
 #[derive(clap::Args)]
 pub struct Options {
-    /// Also the slow tests (those marked `#[ignore]`), a package of every crate that may be published, and a dry run of
-    /// `cargo xtask gpu`
+    /// Also the slow tests (those marked `#[ignore]`), a package of every crate that may be published, the arm64 library
+    /// of the Kotlin package, and a dry run of `cargo xtask gpu`
     #[arg(long)]
     full: bool,
 }
@@ -33,6 +33,10 @@ fn steps(options: &Options, report: &mut Report) -> Result<()> {
         setup::c_tools()?;
         // NumPy, Pillow and others, beside which the Python package is tested.
         setup::sdk_python()?;
+        // The compiler and the JVM of the Kotlin package's tests.
+        setup::kotlin()?;
+        // The parser of the Swift package's tests.
+        setup::swift_python()?;
         // Weights and photographs that are imported and classified, and the checker of exported files.
         setup::photo()?;
         setup::onnx_python().map(drop)
@@ -61,6 +65,7 @@ fn steps(options: &Options, report: &mut Report) -> Result<()> {
     tested?;
     if options.full {
         report.step("package", package::run)?;
+        report.step("arm64", || kotlin::run(&kotlin::Options::arm64()))?;
         // The script that measures GPUs, on the processor: it must be ready when there is one.
         report.step("gpu script", || gpu::run(&gpu::Options::dry_run()))?;
     }

@@ -40,9 +40,7 @@ fn command() -> Result<Option<Command>> {
         arguments(&mut command);
         return Ok(Some(command));
     }
-    if !has_debian_sources() {
-        setup::web_compiler().with_context(|| format!("`rustup target add {TARGET}` will do as well"))?;
-    }
+    ensure_debian_compiler().with_context(|| format!("`rustup target add {TARGET}` will do as well"))?;
     Ok(has_debian_sources().then(debian))
 }
 
@@ -53,9 +51,21 @@ fn arguments(command: &mut Command) {
 
 /// Builds the standard library too, because Debian ships it for the web only as source.
 fn debian() -> Command {
-    let mut command = Command::new(DEBIAN_CARGO);
-    command.args(["check", "-Zbuild-std=std,panic_abort"]).current_dir(workspace::root());
+    let mut command = debian_cargo();
+    command.args(["check", "-Zbuild-std=std,panic_abort"]);
     arguments(&mut command);
+    command
+}
+
+/// Installs Debian's compiler and its sources, where they are missing.
+pub fn ensure_debian_compiler() -> Result<()> {
+    if has_debian_sources() { Ok(()) } else { setup::web_compiler() }
+}
+
+/// Debian's cargo with its compiler, which may build the standard library.
+pub fn debian_cargo() -> Command {
+    let mut command = Command::new(DEBIAN_CARGO);
+    command.current_dir(workspace::root());
     // Neither rustup's compiler nor its libraries may be found first; cargo's `run` sets these for this program.
     for name in ["CARGO", "RUSTDOC", "RUSTUP_TOOLCHAIN", "LD_LIBRARY_PATH"] {
         command.env_remove(name);

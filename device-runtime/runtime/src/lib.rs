@@ -54,7 +54,7 @@ pub use gpu::{block_on, list_adapters};
 pub use nestling_bundle::{Bundle, BundleError, BundleStream, DeviceProfile, ProfileError, Stale};
 pub use nestling_core::arithmetic::Arithmetic;
 pub use nestling_core::choosing::{Budget, Candidate, Choice, SearchBudget};
-pub use nestling_core::governor::{Decision, Governor, GovernorOptions, Rung, ThermalHint};
+pub use nestling_core::governor::{Decision, Governor, GovernorOptions, Reason, Rung, ThermalHint};
 pub use nestling_core::image::{Image, ImageError, Orientation, PixelFormat, Plane, YuvColour, YuvMatrix, YuvRange};
 pub use nestling_core::metrics::{Latency, MAdds, Millis, Quantile, Top1};
 pub use nestling_core::space::{CalibratedChild, Child, ChildEntry, SpaceError};

@@ -1,5 +1,6 @@
 //! `cargo xtask python`: the wheel of the Python package, and that of the trainer.
 
+use crate::small::{self, PROFILE};
 use crate::{process, setup, workspace};
 use anyhow::{Context, Result, ensure};
 use std::fs;
@@ -20,23 +21,6 @@ pub struct Options {
 /// Most bytes of a wheel: the runtime's is fetched by every app, the trainer's beside 500 MB of torch.
 const MAX_RUNTIME: u64 = 6_000_000;
 const MAX_TRAINER: u64 = 8_000_000;
-
-/// The profile of the workspace's manifest that both the module and the program are built with.
-const PROFILE: &str = "wheel";
-
-/// Flags of the last step: few functions of other crates are inlined, and on Linux those with the same code become one.
-const LINK: &[&str] = if cfg!(target_os = "linux") {
-    &[
-        "-C",
-        "llvm-args=-inline-threshold=25",
-        "-C",
-        "llvm-args=-inlinehint-threshold=25",
-        "-C",
-        "link-arg=-Wl,--icf=all",
-    ]
-} else {
-    &[]
-};
 
 /// Builds the wheels, checks their sizes and prints what is in them.
 pub fn run(options: &Options) -> Result<()> {
@@ -61,13 +45,13 @@ fn runtime_wheel(python: &Path, out: &Path) -> Result<PathBuf> {
     let target = workspace::target();
     let mut build = workspace::cargo(&["rustc", "--package", "nestling-lab", "--bin", "nestling-device"]);
     build.args(["--profile", PROFILE, "--target-dir"]).arg(&target);
-    process::run(build.arg("--").args(LINK))?;
+    process::run(build.arg("--").args(small::flags_of_host()))?;
     let name = format!("nestling-device{}", std::env::consts::EXE_SUFFIX);
     let _program = Placed::new(&target.join(PROFILE).join(&name), &binding().join("python/nestling/_bin").join(&name))?;
     let mut maturin = Command::new(python);
     maturin.args(["-m", "maturin", "build", "--profile", PROFILE, "--compression-level", "9", "--out"]).arg(out);
     maturin.arg("--manifest-path").arg(binding().join("Cargo.toml")).arg("--interpreter").arg(python);
-    process::run(maturin.arg("--").args(LINK).env("CARGO_TARGET_DIR", &target))?;
+    process::run(maturin.arg("--").args(small::flags_of_host()).env("CARGO_TARGET_DIR", &target))?;
     find(out, &format!("nestling-{}-", env!("CARGO_PKG_VERSION")))
 }
 

@@ -100,6 +100,18 @@ const SDK: Environment = Environment {
     size: "70 MB to fetch, 290 MB on disk",
 };
 
+const SWIFT: Environment = Environment {
+    folder: "swift-python",
+    packages: &["tree-sitter==0.26.1", "tree-sitter-swift==0.7.4"],
+    modules: &["tree_sitter", "tree_sitter_swift"],
+    size: "1 MB to fetch, 4 MB on disk",
+};
+
+/// Returns an interpreter that parses Swift.
+pub fn swift_python() -> Result<PathBuf> {
+    SWIFT.ensure()
+}
+
 /// Returns an interpreter that builds the wheel of the SDK and tests it.
 pub fn sdk_python() -> Result<PathBuf> {
     SDK.ensure()

@@ -5,6 +5,7 @@
 mod c_tools;
 mod environments;
 mod fashion_mnist;
+mod kotlin;
 mod libtorch;
 mod openclipart;
 mod packages;
@@ -13,13 +14,14 @@ mod pip;
 mod vulkan;
 mod whole_folder;
 
-use crate::workspace;
+use crate::{process, workspace};
 use anyhow::Result;
 use std::path::PathBuf;
 
 pub use c_tools::ensure as c_tools;
-pub use environments::{Peers, has_torch_python, onnx as onnx_python, peers, sdk_python, torch_python};
+pub use environments::{Peers, has_torch_python, onnx as onnx_python, peers, sdk_python, swift_python, torch_python};
 pub use fashion_mnist::FILES as DATASET_FILES;
+pub use kotlin::ensure as kotlin;
 pub use libtorch::has_nvidia_driver;
 pub use openclipart::ensure as openclipart;
 pub use photo::{Photo, ensure as photo};
@@ -37,6 +39,12 @@ pub struct Options {
     /// Also make a private Python that builds and tests the Python package, with NumPy, Pillow and Matplotlib.
     #[arg(long)]
     pub python: bool,
+    /// Also fetch Kotlin's compiler, which builds and tests the Kotlin package.
+    #[arg(long)]
+    pub kotlin: bool,
+    /// Also make a private Python that parses Swift, which tests the Swift package.
+    #[arg(long)]
+    pub swift: bool,
 }
 
 /// Installs what is missing and prints what is there.
@@ -63,6 +71,12 @@ pub fn run(options: &Options) -> Result<()> {
     if options.python {
         println!("python    {}", sdk_python()?.display());
     }
+    if options.kotlin {
+        println!("kotlin    {}", kotlin()?.display());
+    }
+    if options.swift {
+        println!("swift     {}", swift_python()?.display());
+    }
     Ok(())
 }
 
@@ -78,6 +92,17 @@ pub const WEB_PACKAGES: [&str; 3] = ["rustc-web", "cargo-web", "rust-web-src"];
 pub fn web_compiler() -> Result<()> {
     packages::install(&WEB_PACKAGES)
 }
+
+/// Installs a linker for arm64 Linux, and its C library.
+pub fn arm64_linker() -> Result<()> {
+    match process::answer(ARM64_LINKER, &["--version"]) {
+        Some(_) => Ok(()),
+        None => packages::install(&["gcc-aarch64-linux-gnu", "libc6-dev-arm64-cross"]),
+    }
+}
+
+/// The program that [`arm64_linker`] installs.
+pub const ARM64_LINKER: &str = "aarch64-linux-gnu-gcc";
 
 /// Returns the path of one of Fashion-MNIST's four files.
 pub fn dataset_file(name: &str) -> Result<String> {

@@ -156,11 +156,31 @@ impl<R: Deref<Target = Runtime>> Governed<R> {
     /// # Errors
     /// As [`Runtime::classify`].
     pub async fn classify_async<'a>(&self, frame: impl Into<Frame<'a>>) -> Result<Answer, Error> {
+        Ok(self.classify_and_decide_async(frame).await?.0)
+    }
+
+    /// As [`Governed::classify`], with what the governor made of the time: for apps that show or log its steps.
+    ///
+    /// # Errors
+    /// As [`Runtime::classify`].
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn classify_and_decide<'a>(&self, frame: impl Into<Frame<'a>>) -> Result<(Answer, Decision), Error> {
+        block_on(self.classify_and_decide_async(frame.into()))
+    }
+
+    /// As [`Governed::classify_and_decide`], without blocking.
+    ///
+    /// # Errors
+    /// As [`Runtime::classify`].
+    pub async fn classify_and_decide_async<'a>(
+        &self,
+        frame: impl Into<Frame<'a>>,
+    ) -> Result<(Answer, Decision), Error> {
         let child = lock(&self.state).child().clone();
         let started = Instant::now();
         let answer = self.runtime.classify_by(&child, frame.into()).await?;
-        self.observe(&child, started.elapsed().into());
-        Ok(answer)
+        let decision = self.observe(&child, started.elapsed().into());
+        Ok((answer, decision))
     }
 
     /// Searches the whole space under the governor's budget, as [`Runtime::choose_in_whole_space`] does, and makes a

@@ -1,0 +1,79 @@
+//! The border to other languages: messages in their terms, and no panic that crosses it.
+
+#![allow(clippy::unwrap_used)] // a test's helpers may panic too
+
+mod common;
+#[path = "../src/words.rs"]
+mod words;
+
+use common::{crate_folder, files};
+use std::fs;
+use words::in_apps;
+
+/// The errors that the library passes on.
+const SOURCES: [&str; 7] = [
+    include_str!("../../../runtime/src/error.rs"),
+    include_str!("../../../runtime/src/engine/plan/placement.rs"),
+    include_str!("../../../runtime/src/engine/trial/arithmetic.rs"),
+    include_str!("../../../runtime/src/engine/trial/storage.rs"),
+    include_str!("../../../bundle/src/error.rs"),
+    include_str!("../../../bundle/src/profile/error.rs"),
+    include_str!("../../../pictures/src/error.rs"),
+];
+
+/// Calls that the packages have no form of: their messages cannot arrive.
+const NOT_CALLED: [&str; 2] = ["Runtime::profile", "Runtime::choose"];
+
+/// Exported functions that read or change a field and fail at nothing.
+const CANNOT_FAIL: [&str; 13] = [
+    "active",
+    "adapter",
+    "cancel",
+    "is_cancelled",
+    "labels",
+    "library_version",
+    "memory",
+    "new",
+    "profile_facts",
+    "set_thermal_hint",
+    "stop_governing",
+    "thermal_hint_of_headroom",
+    "thermal_hint_of_ios_state",
+];
+
+/// The texts in backticks of a source, without documentation and tests, each literal on one line.
+fn quoted(source: &str) -> Vec<String> {
+    let source = source.split("mod tests {").next().unwrap_or_default();
+    let code: Vec<&str> = source.lines().map(str::trim).filter(|line| !line.starts_with("//")).collect();
+    let text = in_apps(&code.join("\n").replace("\\\n", ""));
+    text.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+}
+
+#[test]
+fn no_message_names_an_option_of_rust() {
+    let all: Vec<String> = SOURCES.iter().flat_map(|source| quoted(source)).collect();
+    let left: Vec<&String> =
+        all.iter().filter(|text| text.contains("::") && !NOT_CALLED.contains(&text.as_str())).collect();
+    assert!(left.is_empty(), "these need a phrase in WORDS: {left:?}");
+    assert!(all.len() > 20 && all.iter().any(|text| text == "timeoutMs"), "{all:?}");
+}
+
+#[test]
+fn every_exported_function_that_can_fail_lets_no_panic_out() {
+    let mut guarded = 0;
+    for path in files(&crate_folder().join("src"), ".rs") {
+        let source = fs::read_to_string(&path).unwrap();
+        for part in source.split("#[uniffi::export]\n").skip(1) {
+            let (part, _) = part.split_once("\n}\n").unwrap();
+            for function in part.split("pub ").filter_map(|part| part.trim_start_matches("async ").strip_prefix("fn "))
+            {
+                let (name, body) = function.split_once('(').unwrap();
+                let is_guarded =
+                    ["guard(||", ".run(async", "Self::open_bundle("].iter().any(|call| body.contains(call));
+                assert!(is_guarded != CANNOT_FAIL.contains(&name), "{name} in {}", path.display());
+                guarded += usize::from(is_guarded);
+            }
+        }
+    }
+    assert_eq!(guarded, 18);
+}
