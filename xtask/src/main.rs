@@ -27,6 +27,7 @@ mod storage;
 mod test;
 mod values;
 mod wasm;
+mod web;
 mod workspace;
 
 use clap::{Parser, Subcommand};
@@ -113,6 +114,11 @@ enum Command {
     /// Fails if it has more than 6 MB. Installs maturin in a Python environment under target/ (70 MB to fetch, once). See
     /// docs/python.md.
     Python(python::Options),
+    /// Build the package for browsers (@nestling/web) and the example that shows it, into target/web.
+    ///
+    /// Fails if the WebAssembly module has more than 400 KB compressed. Uses the compiler of `cargo xtask wasm` (4 minutes
+    /// the first time). With --serve, opens the example on this machine. See docs/web.md.
+    Web(web::Options),
     /// Measure the SDK alone: the size of an app's stripped release library, and the time to build it from nothing.
     ///
     /// The library opens a bundle, chooses a child for a budget and classifies. Builds in target/size.
@@ -148,6 +154,7 @@ fn main() -> ExitCode {
         Command::Wasm => wasm::check(),
         Command::C(options) => c::run(&options),
         Command::Python(options) => python::run(&options),
+        Command::Web(options) => web::run(&options),
         Command::Size(options) => size::run(&options),
         Command::Package => package::run(),
         Command::Test(options) => test::run(&options),

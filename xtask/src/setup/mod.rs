@@ -2,6 +2,7 @@
 //!
 //! Every step first checks whether it is done, so [`ensure`] costs milliseconds on a machine that is ready.
 
+mod browser;
 mod c_tools;
 mod environments;
 mod fashion_mnist;
@@ -17,6 +18,7 @@ use crate::workspace;
 use anyhow::Result;
 use std::path::PathBuf;
 
+pub use browser::ensure as browser;
 pub use c_tools::ensure as c_tools;
 pub use environments::{Peers, has_torch_python, onnx as onnx_python, peers, sdk_python, torch_python};
 pub use fashion_mnist::FILES as DATASET_FILES;
@@ -37,6 +39,9 @@ pub struct Options {
     /// Also make a private Python that builds and tests the Python package, with NumPy, Pillow and Matplotlib.
     #[arg(long)]
     pub python: bool,
+    /// Also install a compiler for the web and Chromium, which build and test the package for browsers.
+    #[arg(long)]
+    pub web: bool,
 }
 
 /// Installs what is missing and prints what is there.
@@ -62,6 +67,10 @@ pub fn run(options: &Options) -> Result<()> {
     }
     if options.python {
         println!("python    {}", sdk_python()?.display());
+    }
+    if options.web {
+        web_compiler()?;
+        browser()?;
     }
     Ok(())
 }
