@@ -26,8 +26,7 @@ export class Session {
     this.#bundle = bytes ? Bundle.fromBytes(bytes) : await read(url, options, onProgress);
     onProgress({ fraction: 1, phase: "opening the GPU" });
     this.#runtime = await this.#bundle.open(options);
-    const text = await keptProfile(this.#key());
-    const hasProfile = text !== null && this.#take(text);
+    const hasProfile = this.#take(await keptProfile(this.#key()));
     const { labels, children, space, networkId, fileBytes, format, fit } = this.#bundle;
     return { bundle: { labels, children, space, networkId, fileBytes, format, fit }, adapter: this.#runtime.adapter, hasProfile };
   }
@@ -59,10 +58,12 @@ export class Session {
   }
 
   async choose(limitMs, quantile, onProgress) {
-    const choice = await this.#try((runtime) => runtime.choose(limitMs, quantile, onProgress));
-    // Each choice refines the profile.
-    await this.#keep();
-    return choice;
+    try {
+      return await this.#try((runtime) => runtime.choose(limitMs, quantile, onProgress));
+    } finally {
+      // Each choice refines the profile, also one that finds no child.
+      await this.#keep();
+    }
   }
 
   async typicalBudgets(count, quantile) {
@@ -136,6 +137,7 @@ export class Session {
 
   /** Takes a stored profile; a stale or damaged one is measured anew later. */
   #take(text) {
+    if (text === null) return false;
     try {
       this.#runtime.useProfile(text);
       return true;
@@ -179,17 +181,20 @@ export class Session {
     await this.#reopening;
   }
 
+  /** Until the new device has everything, calls go to the lost one, fail and wait for this. */
   async #replace(lost) {
-    const [text, active] = [lost.profileText, lost.active];
-    for (const { governor } of this.#governors.values()) governor.close();
-    lost.close();
-    this.#runtime = await this.#bundle.open(this.#options);
-    if (text) this.#take(text);
-    if (active) this.#runtime.switchTo(active);
-    for (const governed of this.#governors.values()) {
-      governed.governor = await this.#runtime.govern(governed.limitMs);
-      governed.governor.setThermalHint(governed.hint);
+    const runtime = await this.#bundle.open(this.#options);
+    if (lost.profileText) runtime.useProfile(lost.profileText);
+    for (const [id, governed] of this.#governors) {
+      const governor = await runtime.govern(governed.limitMs).catch(() => null);
+      governed.governor.close();
+      governor?.setThermalHint(governed.hint);
+      if (governor) governed.governor = governor;
+      else this.#governors.delete(id);
     }
+    if (lost.active) runtime.switchTo(lost.active);
+    this.#runtime = runtime;
+    lost.close();
   }
 }
 
