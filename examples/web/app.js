@@ -57,7 +57,6 @@ async function measureAll() {
   for (const [index, child] of state.children.entries()) {
     onProgress({ fraction: index / state.children.length, phase: "measuring each child" });
     const measured = await runtime.time(child.name, { runs: 20 });
-    // Two frames of a page and a display lie between: what it shows is this device, now.
     state.children[index] = { ...child, measured };
     draw();
   }

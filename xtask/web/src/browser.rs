@@ -50,7 +50,7 @@ pub struct Browser {
     process: Child,
     commands: File,
     answers: Receiver<Value>,
-    page: Option<String>,
+    page: String,
     next_id: u64,
     /// Messages of the page's console and errors that nothing caught.
     pub console: Vec<String>,
@@ -78,34 +78,45 @@ impl Browser {
         let commands = OpenOptions::new().write(true).open(&to).context("cannot open a pipe to the browser")?;
         let answers = listen(File::open(&from).context("cannot open a pipe from the browser")?);
         let mut browser =
-            Self { process, commands, answers, page: None, next_id: 0, console: Vec::new(), _folder: folder };
+            Self { process, commands, answers, page: String::new(), next_id: 0, console: Vec::new(), _folder: folder };
         browser.attach()?;
         Ok(browser)
     }
 
     fn attach(&mut self) -> Result<()> {
         let wait = Duration::from_secs(60);
-        let made = self.call("Target.createTarget", json!({"url": "about:blank"}), wait)?;
+        let made = self.call_browser("Target.createTarget", json!({"url": "about:blank"}), wait)?;
         let attach = json!({"targetId": made["targetId"], "flatten": true});
-        let session = self.call("Target.attachToTarget", attach, wait)?;
-        self.page = session["sessionId"].as_str().map(str::to_owned);
+        let session = self.call_browser("Target.attachToTarget", attach, wait)?;
+        self.page = session["sessionId"].as_str().context("the browser has no page")?.to_owned();
         for domain in ["Page.enable", "Runtime.enable", "Log.enable"] {
             self.call(domain, json!({}), wait)?;
         }
         Ok(())
     }
 
-    /// Calls a method of the DevTools protocol and waits for its answer.
+    /// Calls a method of the DevTools protocol on the page and waits for its answer.
     ///
     /// # Errors
     /// If the browser refuses, ends or does not answer in time.
     #[allow(clippy::needless_pass_by_value, reason = "callers write `json!` in place")]
     pub fn call(&mut self, method: &str, parameters: Value, wait: Duration) -> Result<Value> {
+        let message = json!({"method": method, "params": parameters, "sessionId": self.page});
+        self.send(method, message, wait)
+    }
+
+    /// As [`Browser::call`], on the browser as a whole.
+    ///
+    /// # Errors
+    /// As [`Browser::call`].
+    #[allow(clippy::needless_pass_by_value, reason = "callers write `json!` in place")]
+    pub fn call_browser(&mut self, method: &str, parameters: Value, wait: Duration) -> Result<Value> {
+        self.send(method, json!({"method": method, "params": parameters}), wait)
+    }
+
+    fn send(&mut self, method: &str, mut message: Value, wait: Duration) -> Result<Value> {
         self.next_id += 1;
-        let mut message = json!({"id": self.next_id, "method": method, "params": parameters});
-        if let Some(page) = &self.page {
-            message["sessionId"] = json!(page);
-        }
+        message["id"] = json!(self.next_id);
         let mut bytes = message.to_string().into_bytes();
         bytes.push(0);
         self.commands.write_all(&bytes).with_context(|| format!("{method}: the browser has ended"))?;
@@ -132,9 +143,7 @@ impl Browser {
         let parameters = &event["params"];
         match event["method"].as_str().unwrap_or_default() {
             "Runtime.consoleAPICalled" => {
-                let words = parameters["args"].as_array().into_iter().flatten();
-                let words: Vec<String> =
-                    words.map(|word| word["value"].as_str().map_or_else(|| word["description"].to_string(), str::to_owned)).collect();
+                let words: Vec<String> = parameters["args"].as_array().into_iter().flatten().map(word).collect();
                 self.console.push(format!("{}: {}", parameters["type"].as_str().unwrap_or_default(), words.join(" ")));
             }
             "Runtime.exceptionThrown" => {
@@ -176,6 +185,12 @@ impl Browser {
     }
 }
 
+/// An argument of the console as it shows it.
+fn word(argument: &Value) -> String {
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    argument.get("value").map_or_else(|| text(&argument["description"]), text)
+}
+
 /// Reads answers and events on a thread of its own.
 fn listen(pipe: File) -> Receiver<Value> {
     let (sender, receiver) = channel();
@@ -192,9 +207,8 @@ fn listen(pipe: File) -> Receiver<Value> {
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        self.page = None;
         // Asked first, so that it ends its helpers too.
-        let _ = self.call("Browser.close", json!({}), Duration::from_secs(5));
+        let _ = self.call_browser("Browser.close", json!({}), Duration::from_secs(5));
         let deadline = Instant::now() + Duration::from_secs(5);
         while Instant::now() < deadline {
             if let Ok(Some(_)) = self.process.try_wait() {

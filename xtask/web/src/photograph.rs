@@ -13,7 +13,10 @@ use std::time::Duration;
 const MAX_BYTES: usize = 150_000;
 
 /// A window: its name, size in CSS pixels, and device pixels of each.
-const WINDOWS: [(&str, u32, u32, f64); 2] = [("desktop", 1180, 900, 1.0), ("phone", 390, 844, 2.0)];
+const WINDOWS: [(&str, u32, u32, f64); 2] = [("desktop", 1180, 900, 1.0), ("phone", 390, 844, 1.5)];
+
+/// Waits until everything was measured; returns what the page says then.
+const READY: &str = "nestlingExample.ready.then(() => document.getElementById('status').textContent)";
 
 /// Photographs the example in every window, light and dark, into `docs/web`.
 ///
@@ -32,7 +35,8 @@ pub fn all(root: &Path) -> Result<()> {
         });
         browser.call("Emulation.setDeviceMetricsOverride", metrics, Duration::from_secs(10))?;
         browser.open(&server.url("index.html"))?;
-        browser.evaluate("window.nestlingExample.photographed()", Duration::from_secs(240))?;
+        let status = browser.evaluate(READY, Duration::from_secs(240))?;
+        ensure!(status == "Ready.", "the page is not ready: {status}");
         for scheme in ["light", "dark"] {
             let media = json!({"features": [{"name": "prefers-color-scheme", "value": scheme}]});
             browser.call("Emulation.setEmulatedMedia", media, Duration::from_secs(10))?;
@@ -48,7 +52,7 @@ pub fn all(root: &Path) -> Result<()> {
 
 /// The page as it is, all of its height.
 fn picture(browser: &mut Browser) -> Result<Vec<u8>> {
-    let whole = json!({"format": "webp", "quality": 82, "captureBeyondViewport": true});
+    let whole = json!({"format": "webp", "quality": 75, "captureBeyondViewport": true});
     let outcome = browser.call("Page.captureScreenshot", whole, Duration::from_secs(30))?;
     decode(outcome["data"].as_str().context("the browser took no picture")?)
 }

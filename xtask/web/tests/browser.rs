@@ -4,11 +4,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test's helpers may panic too")]
 
+mod common;
+
+use common::root;
 use nestling::{Bundle, Picture, Runtime, RuntimeOptions};
 use nestling_web_tool::browser::Browser;
-use nestling_web_tool::{pack, server::Server};
-use serde_json::Value;
-use std::path::{Path, PathBuf};
+use nestling_web_tool::server::Server;
+use serde_json::{Value, json};
 use std::time::Duration;
 
 /// Largest difference of a logit, over the largest logit of the picture: as for golden pictures.
@@ -17,22 +19,9 @@ const TOLERANCE: f64 = 1e-3;
 const PICTURES: [&str; 10] =
     ["ankle-boot", "bag", "coat", "dress", "pullover", "sandal", "shirt", "sneaker", "t-shirt", "trouser"];
 
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
-}
-
-fn server() -> Server {
-    let site = pack::site_folder(&root());
-    assert!(site.is_dir(), "{} is missing: run `cargo xtask web`", site.display());
-    Server::start(vec![site, root().join("xtask/web/tests/pages")], 0).unwrap()
-}
-
 /// A browser on an empty page.
 fn browser() -> (Browser, Server) {
-    let server = server();
-    let mut browser = Browser::start(&[]).unwrap();
-    browser.open(&server.url("test.html")).unwrap();
-    (browser, server)
+    common::browser("test.html", &[])
 }
 
 /// The result of a check of `pages/checks.js`.
@@ -155,6 +144,16 @@ fn a_lost_device_is_opened_again_once() {
     let told = outcome["told"].as_array().unwrap();
     assert!(told.len() == 1 && told[0][0] == "device_lost", "{told:?}");
     assert_eq!((&outcome["second"]["code"], &outcome["second"]["isOurs"]), (&"device_lost".into(), &true.into()));
+}
+
+#[test]
+fn a_crash_of_the_browsers_gpu_process_is_survived() {
+    let (mut browser, _server) = browser();
+    assert_eq!(check(&mut browser, "beforeCrash()"), "dress");
+    browser.call_browser("Browser.crashGpuProcess", json!({}), Duration::from_secs(20)).unwrap();
+    let outcome = check(&mut browser, "afterCrash()");
+    assert_eq!(outcome["labels"], json!(["dress", "dress", "dress"]), "{outcome}");
+    assert_eq!(outcome["told"], json!(["device_lost"]), "{outcome}");
 }
 
 #[test]

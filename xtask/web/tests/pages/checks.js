@@ -51,6 +51,16 @@ export async function bundleIsStreamedAndKept() {
   return { looks, kept: (await cache.keys()).map(({ url }) => url) };
 }
 
+/** A choice; on a busy machine for as much time as the fastest child needs. */
+async function chosen(runtime, budget, attempts = 5) {
+  try {
+    return await runtime.choose(budget);
+  } catch (error) {
+    if (error.code !== "below_fastest" || attempts === 0) throw error;
+    return chosen(runtime, 2 * error.neededMs, attempts - 1);
+  }
+}
+
 /** Measures, chooses for two budgets, and opens again with the profile that was kept. */
 export async function profileAndChoices() {
   await forgetEverything();
@@ -61,7 +71,7 @@ export async function profileAndChoices() {
   const again = await runtime.profile();
   const budgets = await runtime.typicalBudgets(2);
   const choices = [];
-  for (const budget of [budgets[0] * 1.5, budgets.at(-1) * 3]) choices.push(await runtime.choose(budget));
+  for (const budget of [budgets[0] * 2, 60_000]) choices.push(await chosen(runtime, budget));
   const active = await runtime.active();
   const tooTight = await failure(() => runtime.choose(0.000001));
   const [children, text] = [await runtime.children(), await runtime.profileText()];
@@ -117,6 +127,21 @@ export async function lostDevice() {
   const second = await failure(() => runtime.classify(image));
   runtime.close();
   return { before, during, after, governed, stays, told: toldOnce, second };
+}
+
+/** A runtime that lives on while the test ends the browser's GPU process. */
+const crash = { runtime: null, told: [] };
+
+export async function beforeCrash() {
+  crash.runtime = await open(BUNDLE, { onLost: (error) => crash.told.push(error.code) });
+  return (await crash.runtime.classify(await picture("dress"))).guesses[0].label;
+}
+
+export async function afterCrash() {
+  const image = await picture("dress");
+  const answers = await Promise.all([1, 2, 3].map(() => crash.runtime.classify(image)));
+  crash.runtime.close();
+  return { labels: answers.map(({ guesses }) => guesses[0].label), told: crash.told };
 }
 
 /** The governor: classifies, takes hints, tells its state. */
