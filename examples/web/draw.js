@@ -89,7 +89,8 @@ export function fillBars(body, values, format, most = Math.max(...values.map(({ 
     const head = Object.assign(document.createElement("th"), { scope: "row", textContent: name, title: title ?? name });
     const cell = document.createElement("td");
     const bar = Object.assign(document.createElement("span"), { className: "bar", ariaHidden: "true" });
-    bar.style.width = `${(100 * value) / (most || 1)}%`;
+    // The rest of the cell is the number's.
+    bar.style.width = `calc((100% - 4.5rem) * ${value / (most || 1)})`;
     cell.append(bar, format(value));
     row.append(head, cell);
     return row;

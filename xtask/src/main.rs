@@ -128,7 +128,7 @@ enum Command {
     /// Reads the package index, unless CARGO_NET_OFFLINE=true is set and everything was built before. Writes
     /// target/package.
     Package,
-    /// Run every check of CI: formatting, structure, lints, documentation, licences, WebAssembly, tests.
+    /// Run every check of CI: formatting, structure, lints, documentation, licences, WebAssembly, the package for browsers, tests.
     ///
     /// Stops at the first step that fails. The last lines give the outcome of each step and cargo's test results.
     ///

@@ -63,7 +63,8 @@ impl Browser {
     /// # Errors
     /// If there is none or it does not start.
     pub fn start(extra: &[&str]) -> Result<Self> {
-        let program = find().context("there is no Chromium: run `cargo xtask setup --web`, or set NESTLING_CHROMIUM")?;
+        let program =
+            find().context("there is no Chromium: run `cargo xtask setup --web`, or set NESTLING_CHROMIUM")?;
         let folder = tempfile::tempdir().context("cannot make a folder")?;
         let [to, from] = ["to", "from"].map(|name| folder.path().join(name));
         let made = Command::new("mkfifo").args([&to, &from]).status().context("cannot start `mkfifo`")?;
@@ -150,7 +151,11 @@ impl Browser {
                 self.console.push(format!("uncaught: {}", parameters["exceptionDetails"]));
             }
             "Log.entryAdded" => {
-                self.console.push(format!("{}: {}", parameters["entry"]["level"].as_str().unwrap_or_default(), parameters["entry"]["text"]));
+                self.console.push(format!(
+                    "{}: {}",
+                    parameters["entry"]["level"].as_str().unwrap_or_default(),
+                    parameters["entry"]["text"]
+                ));
             }
             _ => {}
         }
@@ -166,7 +171,8 @@ impl Browser {
         if let Some(error) = outcome["errorText"].as_str() {
             bail!("{url}: {error}");
         }
-        let loaded = "new Promise(done => document.readyState === 'complete' ? done() : addEventListener('load', () => done()))";
+        let loaded =
+            "new Promise(done => document.readyState === 'complete' ? done() : addEventListener('load', () => done()))";
         self.evaluate(loaded, wait).map(drop)
     }
 

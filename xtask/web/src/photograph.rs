@@ -12,8 +12,23 @@ use std::time::Duration;
 /// Most bytes of a picture.
 const MAX_BYTES: usize = 150_000;
 
-/// A window: its name, size in CSS pixels, and device pixels of each.
-const WINDOWS: [(&str, u32, u32, f64); 2] = [("desktop", 1180, 900, 1.0), ("phone", 390, 844, 1.5)];
+const WAIT: Duration = Duration::from_secs(30);
+
+/// A window, in CSS pixels.
+struct Window {
+    name: &'static str,
+    width: u32,
+    /// Most of the page's height that is shown.
+    height: u32,
+    /// Device pixels of each.
+    scale: f64,
+    is_phone: bool,
+}
+
+const WINDOWS: [Window; 2] = [
+    Window { name: "desktop", width: 1180, height: 2000, scale: 1.0, is_phone: false },
+    Window { name: "phone", width: 390, height: 1620, scale: 1.5, is_phone: true },
+];
 
 /// Waits until everything was measured; returns what the page says then.
 const READY: &str = "nestlingExample.ready.then(() => document.getElementById('status').textContent)";
@@ -28,20 +43,20 @@ pub fn all(root: &Path) -> Result<()> {
     let folder = root.join("docs/web");
     fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
     let server = Server::start(vec![site], 0)?;
-    for (window, width, height, scale) in WINDOWS {
+    for window in WINDOWS {
         let mut browser = Browser::start(&[])?;
         let metrics = json!({
-            "width": width, "height": height, "deviceScaleFactor": scale, "mobile": window == "phone"
+            "width": window.width, "height": 900, "deviceScaleFactor": window.scale, "mobile": window.is_phone
         });
-        browser.call("Emulation.setDeviceMetricsOverride", metrics, Duration::from_secs(10))?;
+        browser.call("Emulation.setDeviceMetricsOverride", metrics, WAIT)?;
         browser.open(&server.url("index.html"))?;
         let status = browser.evaluate(READY, Duration::from_secs(240))?;
         ensure!(status == "Ready.", "the page is not ready: {status}");
         for scheme in ["light", "dark"] {
             let media = json!({"features": [{"name": "prefers-color-scheme", "value": scheme}]});
-            browser.call("Emulation.setEmulatedMedia", media, Duration::from_secs(10))?;
-            let bytes = picture(&mut browser)?;
-            let path = folder.join(format!("{window}-{scheme}.webp"));
+            browser.call("Emulation.setEmulatedMedia", media, WAIT)?;
+            let bytes = picture(&mut browser, &window)?;
+            let path = folder.join(format!("{}-{scheme}.webp", window.name));
             ensure!(bytes.len() <= MAX_BYTES, "{} has {} bytes, and may have {MAX_BYTES}", path.display(), bytes.len());
             fs::write(&path, &bytes).with_context(|| format!("cannot write {}", path.display()))?;
             println!("{}: {:.0} KB", path.display(), bytes.len() as f64 / 1e3);
@@ -50,10 +65,13 @@ pub fn all(root: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The page as it is, all of its height.
-fn picture(browser: &mut Browser) -> Result<Vec<u8>> {
-    let whole = json!({"format": "webp", "quality": 75, "captureBeyondViewport": true});
-    let outcome = browser.call("Page.captureScreenshot", whole, Duration::from_secs(30))?;
+/// The page as it is, from its top.
+fn picture(browser: &mut Browser, window: &Window) -> Result<Vec<u8>> {
+    let page = browser.evaluate("document.documentElement.scrollHeight", WAIT)?;
+    let height = page.as_u64().context("the page has no height")?.min(u64::from(window.height));
+    let clip = json!({"x": 0, "y": 0, "width": window.width, "height": height, "scale": 1});
+    let parameters = json!({"format": "webp", "quality": 75, "captureBeyondViewport": true, "clip": clip});
+    let outcome = browser.call("Page.captureScreenshot", parameters, WAIT)?;
     decode(outcome["data"].as_str().context("the browser took no picture")?)
 }
 

@@ -116,7 +116,9 @@ mod tests {
     fn files_of_the_folders_are_served_and_no_others() {
         let folder = tempfile::tempdir().unwrap();
         let (first, second) = (folder.path().join("first"), folder.path().join("second"));
-        for (folder, name, text) in [(&first, "index.html", "one"), (&second, "index.html", "two"), (&second, "a.js", "three")] {
+        for (folder, name, text) in
+            [(&first, "index.html", "one"), (&second, "index.html", "two"), (&second, "a.js", "three")]
+        {
             fs::create_dir_all(folder).unwrap();
             fs::write(folder.join(name), text).unwrap();
         }

@@ -60,8 +60,7 @@ fn logits_are_those_of_the_native_runtime() {
         runtime.switch_to(&child.name).unwrap();
         for name in PICTURES {
             let picture = Picture::decode(&std::fs::read(assets.join(format!("{name}.png"))).unwrap()).unwrap();
-            let native: Vec<f64> =
-                runtime.logits(picture.image()).unwrap().into_iter().map(f64::from).collect();
+            let native: Vec<f64> = runtime.logits(picture.image()).unwrap().into_iter().map(f64::from).collect();
             let web = numbers(&outcome["all"][&child.name][name]);
             let off = difference(&web, &native);
             assert!(off <= TOLERANCE, "{name} by {}: {off}\n{web:?}\n{native:?}", child.name);
@@ -130,7 +129,10 @@ fn a_switch_copies_nothing() {
     let layers = outcome["layers"]["layers"].as_array().unwrap();
     assert!(layers.len() > 5 && layers.iter().all(|one| one["ms"].as_f64().unwrap() >= 0.0), "{layers:?}");
     assert!(layers.iter().map(|one| one["madds"].as_u64().unwrap()).sum::<u64>() > 0);
-    assert!(outcome["time"]["p50"].as_f64().unwrap() > 0.0 && outcome["time"]["p90"].as_f64() <= outcome["time"]["p95"].as_f64());
+    assert!(
+        outcome["time"]["p50"].as_f64().unwrap() > 0.0
+            && outcome["time"]["p90"].as_f64() <= outcome["time"]["p95"].as_f64()
+    );
 }
 
 #[test]
@@ -138,7 +140,10 @@ fn a_lost_device_is_opened_again_once() {
     let (mut browser, _server) = browser();
     let outcome = check(&mut browser, "lostDevice()");
     let label = |name: &str| outcome[name]["guesses"][0]["label"].clone();
-    assert_eq!((label("before"), label("after"), label("governed")), ("sandal".into(), "sandal".into(), "sandal".into()));
+    assert_eq!(
+        (label("before"), label("after"), label("governed")),
+        ("sandal".into(), "sandal".into(), "sandal".into())
+    );
     assert!(outcome["during"].as_array().unwrap().iter().all(|label| label == "sandal"), "{outcome}");
     assert_eq!(outcome["stays"], true);
     let told = outcome["told"].as_array().unwrap();
@@ -163,7 +168,10 @@ fn a_governor_serves() {
     assert!(outcome["labels"].as_array().unwrap().iter().all(|label| label == "bag"), "{outcome}");
     assert_eq!(outcome["state"]["limitMs"], 5000);
     assert!(outcome["state"]["child"].is_string() && outcome["state"]["isTooSlow"] == false, "{outcome}");
-    assert_eq!((&outcome["wrong"][0]["code"], &outcome["wrong"][1]["code"]), (&"usage".into(), &"governor_no_duration".into()));
+    assert_eq!(
+        (&outcome["wrong"][0]["code"], &outcome["wrong"][1]["code"]),
+        (&"usage".into(), &"governor_no_duration".into())
+    );
     assert_eq!(outcome["closed"]["code"], "closed");
 }
 

@@ -98,7 +98,10 @@ fn pictures_are_dropped_and_the_camera_is_watched() {
     browser.evaluate("document.getElementById('live').textContent = ''", WAIT).unwrap();
     let click = "document.getElementById('camera').click()";
     browser.evaluate(click, WAIT).unwrap();
-    until(&mut browser, "document.getElementById('camera').ariaPressed === 'true' && !document.getElementById('video').hidden");
+    until(
+        &mut browser,
+        "document.getElementById('camera').ariaPressed === 'true' && !document.getElementById('video').hidden",
+    );
     until(&mut browser, "/ms/.test(document.getElementById('live').textContent)");
     browser.evaluate(click, WAIT).unwrap();
     until(&mut browser, "document.getElementById('camera').ariaPressed === 'false'");

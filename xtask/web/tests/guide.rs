@@ -31,7 +31,9 @@ fn every_line_of_the_guide_runs() {
     let run = "import('/guide.js').then(guide => guide.isDone)";
     assert_eq!(browser.evaluate(run, Duration::from_secs(120)).unwrap(), json!(true), "{:#?}", browser.console);
     let said = browser.console.join("\n");
-    for line in ["webgpu T-shirt", "coat in ", "10 values, one a class", "measured and kept", "below_fastest", "0 bytes"] {
+    for line in
+        ["webgpu T-shirt", "coat in ", "10 values, one a class", "measured and kept", "below_fastest", "0 bytes"]
+    {
         assert!(said.contains(line), "`{line}` is not in:\n{said}");
     }
     assert!(!said.contains("error:") && !said.contains("uncaught:"), "{said}");
@@ -43,7 +45,8 @@ fn the_types_declare_what_the_package_has() {
     let types = std::fs::read_to_string(folder.join("index.d.ts")).unwrap();
     let declared = |class: &str| -> Vec<String> {
         let body = types.split(&format!("export class {class} ")).nth(1).unwrap().split("\n}\n").next().unwrap();
-        let names = body.lines().filter_map(|line| line.strip_prefix("  ")).filter(|line| !line.starts_with(['/', '*', ' ']));
+        let names =
+            body.lines().filter_map(|line| line.strip_prefix("  ")).filter(|line| !line.starts_with(['/', '*', ' ']));
         let name = |line: &str| {
             let line = line.trim_start_matches("readonly ");
             line.split(['(', ':', '?']).next().unwrap().to_owned()
@@ -90,6 +93,7 @@ fn the_types_declare_what_the_package_has() {
 
 #[test]
 fn the_package_has_the_workspaces_version() {
-    let manifest: serde_json::Value = serde_json::from_str(&read("device-runtime/bindings/web/js/package.json")).unwrap();
+    let manifest: serde_json::Value =
+        serde_json::from_str(&read("device-runtime/bindings/web/js/package.json")).unwrap();
     assert_eq!(manifest["version"], env!("CARGO_PKG_VERSION"));
 }

@@ -1,13 +1,14 @@
 //! Errors of the SDK as errors of JavaScript.
 
 use crate::object::set;
+use crate::words::in_javascript;
 use nestling::Error;
 use wasm_bindgen::JsValue;
 
 /// The error of a failure of the SDK: `code`, and after `below_fastest` also `fastest` and `neededMs`.
 pub fn thrown(error: impl Into<Error>) -> JsValue {
     let error = error.into();
-    let thrown = of_code(error.code(), &error.to_string());
+    let thrown = of_code(error.code(), &in_javascript(&error.to_string()));
     if let Error::BelowFastest { budget, fastest, measured } = &error {
         set(&thrown, "fastest", &fastest.as_str().into());
         set(&thrown, "neededMs", &measured.at(budget.quantile).0.into());

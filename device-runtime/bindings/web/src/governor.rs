@@ -2,8 +2,7 @@
 
 use crate::error::{of_code, thrown};
 use crate::facts;
-use crate::options::{pixel_format, thermal_hint};
-use crate::runtime::image;
+use crate::options::{image, thermal_hint};
 use nestling::{Governed, Millis, Runtime};
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -42,8 +41,8 @@ impl Governor {
         format: &str,
         top: usize,
     ) -> Result<JsValue, JsValue> {
-        let (governed, format) = (self.get()?, pixel_format(format)?);
-        let answer = governed.classify_async(image(&pixels, width, height, format)?).await.map_err(thrown)?;
+        let (governed, image) = (self.get()?, image(&pixels, width, height, format)?);
+        let answer = governed.classify_async(image).await.map_err(thrown)?;
         Ok(facts::answer(&answer, top, governed.runtime()))
     }
 

@@ -10,7 +10,7 @@
 //! | `runtime` | `Runtime`: measures, chooses, switches, classifies |
 //! | `governor` | `Governor`: holds a budget |
 //! | `facts`, `object` | records as plain objects |
-//! | `options`, `error`, `progress` | arguments, errors and callbacks of JavaScript |
+//! | `options`, `error`, `words`, `progress` | arguments, errors and callbacks of JavaScript |
 
 mod bundle;
 mod error;
@@ -20,6 +20,7 @@ mod object;
 mod options;
 mod progress;
 mod runtime;
+mod words;
 
 pub use bundle::Bundle;
 pub use governor::Governor;

@@ -1,8 +1,8 @@
 //! Options as JavaScript gives them.
 
-use crate::error::invalid;
+use crate::error::{invalid, thrown};
 use js_sys::Reflect;
-use nestling::{Arithmetic, PixelFormat, Quantile, RuntimeOptions, ThermalHint, WeightStorage};
+use nestling::{Arithmetic, Error, Image, PixelFormat, Quantile, RuntimeOptions, ThermalHint, WeightStorage};
 use wasm_bindgen::JsValue;
 
 /// The options of a runtime: an object, whose absent properties have the SDK's defaults.
@@ -71,11 +71,15 @@ pub fn percent(quantile: Quantile) -> u32 {
     }
 }
 
-/// The format of pixels of a name.
+/// Pixels as the SDK takes them.
 ///
 /// # Errors
-/// Lists the names.
-pub fn pixel_format(name: &str) -> Result<PixelFormat, JsValue> {
+/// If they do not fit their size, or the format has another name.
+pub fn image<'a>(pixels: &'a [u8], width: u32, height: u32, format: &str) -> Result<Image<'a>, JsValue> {
+    Image::new(width, height, pixel_format(format)?, pixels).map_err(|error| thrown(Error::from(error)))
+}
+
+fn pixel_format(name: &str) -> Result<PixelFormat, JsValue> {
     match name {
         "grey8" => Ok(PixelFormat::Grey8),
         "rgb8" => Ok(PixelFormat::Rgb8),

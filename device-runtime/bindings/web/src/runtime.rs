@@ -2,10 +2,10 @@
 
 use crate::error::{of_code, thrown};
 use crate::governor::Governor;
-use crate::options::{pixel_format, quantile};
+use crate::options::{image, quantile};
 use crate::{facts, progress};
 use js_sys::Function;
-use nestling::{Budget, DeviceProfile, Error, Governed, GovernorOptions, Image, Latency, Millis};
+use nestling::{Budget, DeviceProfile, Error, Governed, GovernorOptions, Latency, Millis};
 use std::cell::RefCell;
 use std::sync::Arc;
 use wasm_bindgen::prelude::*;
@@ -142,8 +142,7 @@ impl Runtime {
         format: &str,
         top: usize,
     ) -> Result<JsValue, JsValue> {
-        let (runtime, format) = (self.get()?, pixel_format(format)?);
-        let image = image(&pixels, width, height, format)?;
+        let (runtime, image) = (self.get()?, image(&pixels, width, height, format)?);
         let answer = runtime.classify_async(image).await.map_err(thrown)?;
         Ok(facts::answer(&answer, top, &runtime))
     }
@@ -152,15 +151,8 @@ impl Runtime {
     ///
     /// # Errors
     /// As [`Runtime::classify`].
-    pub async fn logits(
-        &self,
-        pixels: Vec<u8>,
-        width: u32,
-        height: u32,
-        format: &str,
-    ) -> Result<Vec<f32>, JsValue> {
-        let (runtime, format) = (self.get()?, pixel_format(format)?);
-        let image = image(&pixels, width, height, format)?;
+    pub async fn logits(&self, pixels: Vec<u8>, width: u32, height: u32, format: &str) -> Result<Vec<f32>, JsValue> {
+        let (runtime, image) = (self.get()?, image(&pixels, width, height, format)?);
         runtime.logits_async(image).await.map_err(thrown)
     }
 
@@ -211,9 +203,4 @@ impl Runtime {
         let runtime = self.runtime.borrow_mut().take();
         drop(runtime);
     }
-}
-
-/// Pixels as the SDK takes them.
-pub fn image(pixels: &[u8], width: u32, height: u32, format: nestling::PixelFormat) -> Result<Image<'_>, JsValue> {
-    Image::new(width, height, format, pixels).map_err(|error| thrown(Error::from(error)))
 }
