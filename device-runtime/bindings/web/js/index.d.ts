@@ -47,6 +47,8 @@ export interface OpenOptions extends CallOptions {
   imageSide?: number;
   /** Largest side in pixels of a picture's centre square; a larger picture is drawn smaller. The default is 1080. */
   maxImageSide?: number;
+  /** How many milliseconds any wait for the GPU may last. The default is 30,000. */
+  timeoutMs?: number;
   /** Whether children that were never trained may answer, to time them. */
   untrained?: boolean;
   /** How weights are stored on the GPU. The default is the bundle's own. */

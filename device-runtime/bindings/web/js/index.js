@@ -37,14 +37,20 @@ export async function support() {
 export async function open(source, options = {}) {
   const { onProgress, onLost, signal, ...rest } = options;
   if (!(await support()).isSupported) throw new NestlingError({ code: "no_webgpu", message: NO_WEBGPU });
+  const isAddress = source instanceof URL || typeof source === "string";
+  const given = isAddress ? { url: new URL(source, document.baseURI).href } : { bytes: await bytesOf(source) };
+  signal?.throwIfAborted();
   const link = new Link(onLost);
-  const given = source instanceof URL || typeof source === "string" ? { url: new URL(source, document.baseURI).href } : { bytes: await bytesOf(source) };
+  // The worker has nothing else to do: it ends at once.
+  const abort = () => link.close(signal.reason);
+  signal?.addEventListener("abort", abort, { once: true });
   try {
-    const facts = await link.call("open", [given, rest], { onProgress, signal });
-    return new Runtime(link, facts);
+    return new Runtime(link, await link.call("open", [given, rest], { onProgress }));
   } catch (error) {
     link.close();
     throw error;
+  } finally {
+    signal?.removeEventListener("abort", abort);
   }
 }
 
@@ -186,6 +192,8 @@ export class Governor {
   }
 }
 
+const CLOSED = () => new NestlingError({ code: "closed", message: "the runtime is closed: open another one" });
+
 /** Calls of a worker as promises. */
 class Link {
   #worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
@@ -198,12 +206,13 @@ class Link {
     this.#worker.onmessage = ({ data }) => this.#receive(data);
     this.#worker.onerror = (event) => {
       event.preventDefault();
-      this.#end({ code: "worker", message: `the worker ended: ${event.message ?? "its files could not be loaded"}; reload the page` });
+      const why = event.message ?? "its files could not be loaded";
+      this.#end(new NestlingError({ code: "worker", message: `the worker ended: ${why}; reload the page` }));
     };
   }
 
   call(name, values = [], { onProgress, signal, transfer = [] } = {}) {
-    if (!this.#worker) return Promise.reject(new NestlingError({ code: "closed", message: "the runtime is closed: open another one" }));
+    if (!this.#worker) return Promise.reject(CLOSED());
     if (signal?.aborted) return Promise.reject(signal.reason);
     const id = ++this.#last;
     return new Promise((resolve, reject) => {
@@ -224,8 +233,8 @@ class Link {
     return this.call(name, [...values, message], { transfer });
   }
 
-  close() {
-    this.#end({ code: "closed", message: "the runtime was closed during this call" });
+  close(reason = CLOSED()) {
+    this.#end(reason);
   }
 
   #receive({ id, event, progress, error, result }) {
@@ -241,7 +250,7 @@ class Link {
   #end(error) {
     this.#worker?.terminate();
     this.#worker = null;
-    for (const call of this.#waiting.values()) call.reject(new NestlingError(error));
+    for (const call of this.#waiting.values()) call.reject(error);
     this.#waiting.clear();
   }
 }
@@ -256,15 +265,17 @@ async function bytesOf(source) {
 
 /** A picture as a worker can take it. Bitmaps of elements move; everything that the caller holds is copied. */
 async function sendable(image) {
-  if (image instanceof Blob || image instanceof ImageData || image instanceof ImageBitmap) return { message: image, transfer: [] };
-  const isFrame = typeof VideoFrame !== "undefined" && image instanceof VideoFrame;
-  const isElement = [HTMLVideoElement, HTMLImageElement, HTMLCanvasElement, OffscreenCanvas].some((kind) => image instanceof kind);
-  if (isFrame || isElement) {
+  const isAny = (...kinds) => kinds.some((kind) => kind && image instanceof kind);
+  if (isAny(Blob, ImageData, ImageBitmap)) return { message: image, transfer: [] };
+  if (isAny(HTMLVideoElement, HTMLImageElement, HTMLCanvasElement, OffscreenCanvas, globalThis.VideoFrame)) {
     if (image instanceof HTMLImageElement) await image.decode();
     const bitmap = await createImageBitmap(image, { premultiplyAlpha: "none", colorSpaceConversion: "none" });
     return { message: bitmap, transfer: [bitmap] };
   }
   const { data, width, height, format = "rgba8" } = image ?? {};
   if (ArrayBuffer.isView(data)) return { message: { data, width, height, format }, transfer: [] };
-  throw new TypeError("an image is a Blob or File, an image, video or canvas element, ImageData, ImageBitmap, VideoFrame, or { data, width, height, format }");
+  throw new TypeError(
+    "an image is a Blob or File, an image, video or canvas element, ImageData, ImageBitmap, VideoFrame, or " +
+      "{ data, width, height, format }",
+  );
 }

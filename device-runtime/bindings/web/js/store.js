@@ -12,34 +12,43 @@ export async function fetchBundle(url, { refresh, keep }, onProgress) {
   const cache = keep ? await caches.open(BUNDLES).catch(() => null) : null;
   const kept = refresh ? undefined : await cache?.match(url).catch(() => undefined);
   const response = kept ?? (await fetchFrom(url));
-  const bytes = await stream(response, kept ? "reading the kept bundle" : "fetching the bundle", onProgress);
+  const bytes = await stream(url, response, kept ? "reading the kept bundle" : "fetching the bundle", onProgress);
   if (!kept) await cache?.put(url, new Response(bytes, { headers: { "Content-Length": String(bytes.length) } })).catch(() => {});
   return { bytes, isKept: Boolean(kept) };
 }
 
 async function fetchFrom(url) {
-  const failed = (why) => Object.assign(new Error(`the bundle ${url} cannot be fetched: ${why}; check its address and the network`), { code: "bundle_open" });
-  let response;
-  try {
-    response = await fetch(url, { cache: "no-store" });
-  } catch (error) {
-    throw failed(error.message);
-  }
-  if (!response.ok) throw failed(`the server answered ${response.status}`);
+  const response = await fetch(url, { cache: "no-store" }).catch((error) => {
+    throw failed(url, error.message);
+  });
+  if (!response.ok) throw failed(url, `the server answered ${response.status}`);
   return response;
 }
 
+function failed(url, why) {
+  const message = `the bundle ${url} cannot be fetched: ${why}; check its address and the network`;
+  return Object.assign(new Error(message), { code: "bundle_open" });
+}
+
 /** Reads a response part by part. Its length is a hint only: a compressed response has another one. */
-async function stream(response, phase, onProgress) {
+async function stream(url, response, phase, onProgress) {
   const total = response.headers.get("Content-Encoding") ? 0 : Number(response.headers.get("Content-Length"));
   const parts = [];
   let loaded = 0;
-  for (const reader = response.body.getReader(); ; ) {
-    const { done, value } = await reader.read();
-    if (done) break;
-    parts.push(value);
-    loaded += value.length;
-    onProgress({ fraction: total ? Math.min(1, loaded / total) : 0, phase, loadedBytes: loaded, totalBytes: total || null });
+  const reader = response.body.getReader();
+  const next = () => reader.read().catch((error) => {
+    throw failed(url, error.message);
+  });
+  try {
+    for (let part = await next(); !part.done; part = await next()) {
+      parts.push(part.value);
+      loaded += part.value.length;
+      onProgress({ fraction: total ? Math.min(1, loaded / total) : 0, phase, loadedBytes: loaded, totalBytes: total || null });
+    }
+  } catch (error) {
+    // An abort ends the transfer too.
+    reader.cancel().catch(() => {});
+    throw error;
   }
   const bytes = new Uint8Array(loaded);
   let at = 0;
@@ -77,7 +86,7 @@ export async function keepProfile(key, text) {
 
 /** Removes all bundles and profiles. */
 export async function forget() {
-  await caches.delete(BUNDLES).catch(() => false);
+  await globalThis.caches?.delete(BUNDLES).catch(() => false);
   await inStore("readwrite", (store) => store.clear()).catch(() => {});
 }
 

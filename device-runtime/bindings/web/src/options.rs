@@ -3,6 +3,7 @@
 use crate::error::{invalid, thrown};
 use js_sys::Reflect;
 use nestling::{Arithmetic, Error, Image, PixelFormat, Quantile, RuntimeOptions, ThermalHint, WeightStorage};
+use std::time::Duration;
 use wasm_bindgen::JsValue;
 
 /// The options of a runtime: an object, whose absent properties have the SDK's defaults.
@@ -11,6 +12,9 @@ use wasm_bindgen::JsValue;
 /// Names the option and the values that it may have.
 pub fn runtime_options(given: &JsValue) -> Result<RuntimeOptions, JsValue> {
     let mut options = RuntimeOptions::default();
+    if let Some(milliseconds) = number(given, "timeoutMs")? {
+        options.context.timeout = Duration::from_millis(milliseconds.into());
+    }
     if let Some(side) = number(given, "imageSide")? {
         options.image_side = Some(side);
     }

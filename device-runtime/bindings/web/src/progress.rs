@@ -25,10 +25,10 @@ pub async fn run<T>(
     // Dropped in the midst of it where the callback throws, which cancels it.
     poll_fn(|task| {
         let polled = future.as_mut().poll(task);
-        if let (Some(callback), Some(progress)) = (&callback, take()) {
-            if let Err(reason) = tell(callback, progress) {
-                return Poll::Ready(Err(reason));
-            }
+        if let (Some(callback), Some(progress)) = (&callback, take())
+            && let Err(reason) = tell(callback, progress)
+        {
+            return Poll::Ready(Err(reason));
         }
         polled.map_err(thrown)
     })

@@ -13,7 +13,7 @@ const WORDS: [(&str, &str); 20] = [
     ("shrink the image, or load with", "shrink the image, or open the bundle with"),
     ("drop a `PreparedChild`, or load with more `RuntimeOptions::spare_children`", "open another runtime"),
     ("set `RuntimeOptions::untrained`", "open with `untrained: true`"),
-    ("; raise `ContextOptions::timeout` if the work is really that long", "; close other pages and open it again"),
+    ("raise `ContextOptions::timeout`", "open with a larger `timeoutMs`"),
     ("; where the adapter offers it, `ContextOptions::use_f16` must be set", ""),
     ("Ask for one of the backends that it has in `ContextOptions::backends`", "Open the page in another browser"),
     ("Give more of the name, the index or the PCI bus id in `ContextOptions::adapter_name`", "Open it again"),

@@ -203,9 +203,13 @@ export async function errors() {
   const controller = new AbortController();
   const aborted = runtime.profile({ signal: controller.signal, onProgress: () => controller.abort(new Error("enough")) });
   const reason = await aborted.then(() => "it was measured", (error) => error.message);
+  const opening = new AbortController();
+  const stopped = open(BUNDLE, { refresh: true, signal: opening.signal, onProgress: () => opening.abort(new Error("not now")) });
+  demand((await stopped.then(() => "it was opened", (error) => error.message)) === "not now", "an abort ends the opening");
   const found = {
     reason,
     bundle_damaged: await failure(() => open(damaged)),
+    timeout: await failure(async () => (await open(bytes, { timeoutMs: 1 })).classify(await picture("coat"))),
     bundle_not_a_bundle: await failure(() => open("assets/coat.png")),
     bundle_open: await failure(() => open("assets/missing.nestling")),
     unknown_child: await failure(() => runtime.switchTo("nobody")),
