@@ -95,6 +95,9 @@ function showBudget() {
   state.budget = state.fastest * (state.slowest / state.fastest) ** (slider.value / 100);
   element("budget-text").textContent = milliseconds(state.budget);
   slider.setAttribute("aria-valuetext", `${state.budget.toFixed(1)} milliseconds`);
+  const fits = ({ measured, predictedMs, mayAnswer }) => mayAnswer && (measured?.p90 ?? predictedMs) <= state.budget;
+  const best = state.children.filter(fits).sort((a, b) => b.accuracy - a.accuracy)[0];
+  element("choice").textContent = best ? `Likely ${best.name}; timing it …` : "Likely too short for every child; timing …";
   drawPareto(element("pareto"), state);
 }
 
@@ -109,7 +112,6 @@ function choose() {
 async function chooseLatest() {
   while (isStale) {
     isStale = false;
-    element("choice").textContent = "Choosing and timing …";
     try {
       const { child, measured, predictedMs, why } = await runtime.choose(state.budget);
       const known = state.children.find(({ name }) => name === child);

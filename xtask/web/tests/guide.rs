@@ -14,29 +14,43 @@ fn read(path: &str) -> String {
     std::fs::read_to_string(root().join(path)).unwrap()
 }
 
-/// The guide's blocks of JavaScript, as one program.
-fn program() -> String {
-    let guide = read("docs/web.md");
-    let blocks = guide.split("```js\n").skip(1).map(|rest| rest.split("```").next().unwrap());
-    let program = blocks.collect::<Vec<_>>().join("\n");
-    assert!(program.matches("await ").count() > 20, "the guide has lost its code");
-    format!("{program}\nexport const isDone = true;\n")
+/// The blocks of a language in a document.
+fn blocks(document: &str, language: &str) -> Vec<String> {
+    let head = format!("```{language}\n");
+    document.split(&head).skip(1).map(|rest| rest.split("```").next().unwrap().to_owned()).collect()
+}
+
+/// Runs a document's JavaScript as one program, and returns what it said.
+fn said(document: &str) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let program = blocks(document, "js").join("\n");
+    std::fs::write(folder.path().join("guide.js"), format!("{program}\nexport const isDone = true;\n")).unwrap();
+    let (mut browser, _server) = browser("guide.html", &[folder.path()]);
+    let run = "import('/guide.js').then(guide => guide.isDone)";
+    assert_eq!(browser.evaluate(run, Duration::from_secs(120)).unwrap(), json!(true), "{:#?}", browser.console);
+    browser.console.join("\n")
 }
 
 #[test]
 fn every_line_of_the_guide_runs() {
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("guide.js"), program()).unwrap();
-    let (mut browser, _server) = browser("guide.html", &[folder.path()]);
-    let run = "import('/guide.js').then(guide => guide.isDone)";
-    assert_eq!(browser.evaluate(run, Duration::from_secs(120)).unwrap(), json!(true), "{:#?}", browser.console);
-    let said = browser.console.join("\n");
+    let guide = read("docs/web.md");
+    assert!(blocks(&guide, "js").len() > 8, "the guide has lost its code");
+    for block in blocks(&guide, "html") {
+        assert!(read("xtask/web/tests/pages/guide.html").contains(block.trim()), "the page has no {block}");
+    }
+    let said = said(&guide);
     for line in
         ["webgpu T-shirt", "coat in ", "10 values, one a class", "measured and kept", "below_fastest", "0 bytes"]
     {
         assert!(said.contains(line), "`{line}` is not in:\n{said}");
     }
     assert!(!said.contains("error:") && !said.contains("uncaught:"), "{said}");
+}
+
+#[test]
+fn the_packages_own_page_runs() {
+    let said = said(&read("device-runtime/bindings/web/js/README.md"));
+    assert!(said.contains("fetching the bundle") && said.ends_with("log: coat"), "{said}");
 }
 
 #[test]
