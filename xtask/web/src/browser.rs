@@ -58,11 +58,11 @@ pub struct Browser {
 }
 
 impl Browser {
-    /// Starts the browser with an empty page; `extra` flags come last.
+    /// Starts the browser with an empty page.
     ///
     /// # Errors
     /// If there is none or it does not start.
-    pub fn start(extra: &[&str]) -> Result<Self> {
+    pub fn start() -> Result<Self> {
         let program =
             find().context("there is no Chromium: run `cargo xtask setup --web`, or set NESTLING_CHROMIUM")?;
         let folder = tempfile::tempdir().context("cannot make a folder")?;
@@ -71,7 +71,7 @@ impl Browser {
         ensure!(made.success(), "`mkfifo` failed");
         let log = File::create(folder.path().join("log")).context("cannot write a log")?;
         let mut command = Command::new("sh");
-        command.args(["-c", r#"exec "$0" "$@" 3<"$TO" 4>"$FROM""#]).arg(&program).args(FLAGS).args(extra);
+        command.args(["-c", r#"exec "$0" "$@" 3<"$TO" 4>"$FROM""#]).arg(&program).args(FLAGS);
         command.arg(format!("--user-data-dir={}", folder.path().join("profile").display())).arg("about:blank");
         command.env("TO", &to).env("FROM", &from).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
         let process = command.spawn().with_context(|| format!("cannot start {}", program.display()))?;

@@ -44,7 +44,7 @@ pub fn all(root: &Path) -> Result<()> {
     fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
     let server = Server::start(vec![site], 0)?;
     for window in WINDOWS {
-        let mut browser = Browser::start(&[])?;
+        let mut browser = Browser::start()?;
         let metrics = json!({
             "width": window.width, "height": 900, "deviceScaleFactor": window.scale, "mobile": window.is_phone
         });

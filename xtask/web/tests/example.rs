@@ -169,7 +169,7 @@ const CONTRAST: &str = "(() => {
 #[test]
 fn without_webgpu_a_sentence_says_what_to_do() {
     let server = server(&[]);
-    let mut browser = Browser::start(&[]).unwrap();
+    let mut browser = Browser::start().unwrap();
     let hide = json!({"source": "Object.defineProperty(Navigator.prototype, 'gpu', { get: () => undefined })"});
     browser.call("Page.addScriptToEvaluateOnNewDocument", hide, WAIT).unwrap();
     browser.open(&server.url("index.html")).unwrap();

@@ -24,7 +24,7 @@ pub fn server(more: &[&Path]) -> Server {
 /// A browser on a page.
 pub fn browser(page: &str, more: &[&Path]) -> (Browser, Server) {
     let server = server(more);
-    let mut browser = Browser::start(&[]).unwrap();
+    let mut browser = Browser::start().unwrap();
     browser.open(&server.url(page)).unwrap();
     (browser, server)
 }

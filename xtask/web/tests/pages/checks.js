@@ -130,18 +130,25 @@ export async function lostDevice() {
 }
 
 /** A runtime that lives on while the test ends the browser's GPU process. */
-const crash = { runtime: null, told: [] };
+const crash = { runtime: null, told: [], isOver: false, failed: [] };
 
 export async function beforeCrash() {
   crash.runtime = await open(BUNDLE, { onLost: (error) => crash.told.push(error.code) });
-  return (await crash.runtime.classify(await picture("dress"))).guesses[0].label;
+  const image = await picture("dress");
+  // Busy at every moment, so that the process ends in the midst of it.
+  crash.busy = (async () => {
+    while (!crash.isOver) await crash.runtime.classify(image).catch((error) => crash.failed.push(error.message));
+  })();
+  return (await crash.runtime.classify(image)).guesses[0].label;
 }
 
 export async function afterCrash() {
   const image = await picture("dress");
   const answers = await Promise.all([1, 2, 3].map(() => crash.runtime.classify(image)));
+  crash.isOver = true;
+  await crash.busy;
   crash.runtime.close();
-  return { labels: answers.map(({ guesses }) => guesses[0].label), told: crash.told };
+  return { labels: answers.map(({ guesses }) => guesses[0].label), told: crash.told, failed: crash.failed };
 }
 
 /** The governor: classifies, takes hints, tells its state. */
