@@ -30,6 +30,7 @@ mod swift;
 mod test;
 mod values;
 mod wasm;
+mod web;
 mod workspace;
 
 use clap::{Parser, Subcommand};
@@ -122,6 +123,11 @@ enum Command {
     Kotlin(kotlin::Options),
     /// Build the XCFramework of the Swift package; needs macOS with Xcode. See docs/swift.md.
     Swift,
+    /// Build the package for browsers (@nestling/web) and the example that shows it, into target/web.
+    ///
+    /// Fails if the WebAssembly module has more than 400 KB compressed. Uses the compiler of `cargo xtask wasm` (4 minutes
+    /// the first time). With --serve, opens the example on this machine. See docs/web.md.
+    Web(web::Options),
     /// Measure the SDK alone: the size of an app's stripped release library, and the time to build it from nothing.
     ///
     /// The library opens a bundle, chooses a child for a budget and classifies. Builds in target/size.
@@ -131,7 +137,7 @@ enum Command {
     /// Reads the package index, unless CARGO_NET_OFFLINE=true is set and everything was built before. Writes
     /// target/package.
     Package,
-    /// Run every check of CI: formatting, structure, lints, documentation, licences, WebAssembly, tests.
+    /// Run every check of CI: formatting, structure, lints, documentation, licences, WebAssembly, the package for browsers, tests.
     ///
     /// Stops at the first step that fails. The last lines give the outcome of each step and cargo's test results.
     ///
@@ -159,6 +165,7 @@ fn main() -> ExitCode {
         Command::Python(options) => python::run(&options),
         Command::Kotlin(options) => kotlin::run(&options),
         Command::Swift => swift::run(),
+        Command::Web(options) => web::run(&options),
         Command::Size(options) => size::run(&options),
         Command::Package => package::run(),
         Command::Test(options) => test::run(&options),

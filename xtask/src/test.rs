@@ -1,6 +1,6 @@
 //! `cargo xtask test`: the checks of CI, the cheapest ones first.
 
-use crate::{gpu, kotlin, layers, package, process, setup, wasm, workspace};
+use crate::{gpu, kotlin, layers, package, process, setup, wasm, web, workspace};
 use anyhow::Result;
 use std::time::{Duration, Instant};
 
@@ -37,6 +37,8 @@ fn steps(options: &Options, report: &mut Report) -> Result<()> {
         setup::kotlin()?;
         // The parser of the Swift package's tests.
         setup::swift_python()?;
+        // The browser that runs the package for pages.
+        setup::browser()?;
         // Weights and photographs that are imported and classified, and the checker of exported files.
         setup::photo()?;
         setup::onnx_python().map(drop)
@@ -53,6 +55,8 @@ fn steps(options: &Options, report: &mut Report) -> Result<()> {
         process::run(doc.env("RUSTDOCFLAGS", "--deny warnings"))
     })?;
     report.step("wasm", wasm::check)?;
+    // The tests open it in a browser.
+    report.step("web", || web::run(&web::Options::default()))?;
     if process::answer("cargo", &["deny", "--version"]).is_some() {
         let check = ["deny", "--all-features", "check", "licenses"];
         report.step("licences", || process::run(&mut workspace::cargo(&check)))?;

@@ -2,6 +2,7 @@
 //!
 //! Every step first checks whether it is done, so [`ensure`] costs milliseconds on a machine that is ready.
 
+mod browser;
 mod c_tools;
 mod environments;
 mod fashion_mnist;
@@ -18,6 +19,7 @@ use crate::{process, workspace};
 use anyhow::Result;
 use std::path::PathBuf;
 
+pub use browser::ensure as browser;
 pub use c_tools::ensure as c_tools;
 pub use environments::{Peers, has_torch_python, onnx as onnx_python, peers, sdk_python, swift_python, torch_python};
 pub use fashion_mnist::FILES as DATASET_FILES;
@@ -45,6 +47,9 @@ pub struct Options {
     /// Also make a private Python that parses Swift, which tests the Swift package.
     #[arg(long)]
     pub swift: bool,
+    /// Also install a compiler for the web and Chromium, which build and test the package for browsers.
+    #[arg(long)]
+    pub web: bool,
 }
 
 /// Installs what is missing and prints what is there.
@@ -76,6 +81,10 @@ pub fn run(options: &Options) -> Result<()> {
     }
     if options.swift {
         println!("swift     {}", swift_python()?.display());
+    }
+    if options.web {
+        web_compiler()?;
+        browser()?;
     }
     Ok(())
 }

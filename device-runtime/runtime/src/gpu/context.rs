@@ -13,7 +13,6 @@ use nestling_shaders::PARAMETER_BYTES;
 use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
-#[cfg(not(target_arch = "wasm32"))]
 use std::time::Duration;
 
 /// An open device. Cheap to clone; clones share it.
@@ -27,7 +26,6 @@ pub(super) struct Inner {
     pub(super) device: wgpu::Device,
     pub(super) queue: wgpu::Queue,
     pub(super) facts: AdapterInfo,
-    #[cfg(not(target_arch = "wasm32"))]
     timeout: Duration,
     health: Arc<Health>,
     /// Whether the app opened the device, and hears of its loss.
@@ -176,7 +174,6 @@ impl Context {
             device,
             queue,
             facts,
-            #[cfg(not(target_arch = "wasm32"))]
             timeout: options.timeout,
             health,
             is_the_apps,
@@ -244,7 +241,6 @@ impl Context {
     }
 
     /// How long a wait for the GPU may last.
-    #[cfg(not(target_arch = "wasm32"))]
     pub(crate) fn timeout(&self) -> Duration {
         self.inner.timeout
     }

@@ -22,6 +22,8 @@ pub(crate) mod require;
 mod select;
 #[cfg(not(target_arch = "wasm32"))]
 mod threads;
+#[cfg(target_arch = "wasm32")]
+mod timer;
 mod vendor;
 mod wait;
 

@@ -98,7 +98,8 @@ impl Lease {
             let _inside = context.gate().enter();
             self.buffer().map_async(wgpu::MapMode::Read, 0..bytes, answer);
         }
-        context.drive(action, submission, &signal)?;
+        #[allow(clippy::let_unit_value, reason = "a browser's is a timer")]
+        let _watch = context.drive(action, submission, &signal)?;
         if let Err(error) = signal.wait().await {
             context.check(action)?;
             return Err(error);

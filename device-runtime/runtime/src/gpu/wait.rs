@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | a thread that blocks ([`block_on`](super::block_on)) | that thread |
 //! | a future on any executor, natively | the context's service thread, of which there is one |
-//! | a future in a browser | the browser's event loop |
+//! | a future in a browser | the browser's event loop, which keeps the time too |
 
 use super::Context;
 #[cfg(not(target_arch = "wasm32"))]
@@ -14,10 +14,18 @@ use super::latch::Latch;
 use super::latch::Signal;
 #[cfg(not(target_arch = "wasm32"))]
 use super::threads::Awaited;
+#[cfg(target_arch = "wasm32")]
+use super::timer::Timer;
 use crate::Error;
 use std::sync::Arc;
 #[cfg(not(target_arch = "wasm32"))]
 use std::time::Instant;
+
+/// Keeps the time of a wait, until it is dropped. Natively, the one that polls keeps it.
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) type Watch = ();
+#[cfg(target_arch = "wasm32")]
+pub(crate) type Watch = Timer;
 
 impl Context {
     /// Waits until a submission, the last one so far, is done.
@@ -30,18 +38,19 @@ impl Context {
             let _inside = self.gate().enter();
             self.queue().on_submitted_work_done(answer);
         }
-        self.drive(action, submission, &signal)?;
+        #[allow(clippy::let_unit_value, reason = "a browser's is a timer")]
+        let _watch = self.drive(action, submission, &signal)?;
         signal.wait().await?;
         self.check(action)
     }
 
-    /// Sees to it that the callbacks of a submission run.
+    /// Sees to it that the callbacks of a submission run, or the signal is an error in time.
     pub(crate) fn drive(
         &self,
         action: &str,
         submission: wgpu::SubmissionIndex,
         signal: &Arc<Signal>,
-    ) -> Result<(), Error> {
+    ) -> Result<Watch, Error> {
         #[cfg(not(target_arch = "wasm32"))]
         {
             let polled = Polled { device: self.device().clone(), gate: self.gate().clone(), timeout: self.timeout() };
@@ -55,8 +64,9 @@ impl Context {
         }
         #[cfg(target_arch = "wasm32")]
         {
-            let _ = (action, submission, signal);
-            Ok(())
+            // The event loop runs them by itself.
+            drop(submission);
+            Ok(Timer::start(signal, action, self.timeout()))
         }
     }
 
