@@ -37,8 +37,8 @@ async function start() {
   element("progress").hidden = false;
   const { isSupported, reason } = await support();
   if (!isSupported) return fail(new Error(reason));
-  runtime = await open("assets/fashion.nestling", { onProgress, onLost: () => say("The GPU was lost and is opened again …") });
-  state.weightBytes = (await runtime.counters()).weightBytesUploaded;
+  runtime = await open("assets/fashion.nestling", { onProgress, onLost: () => lost().catch(fail) });
+  await countFromNow();
   element("footer").textContent = `${runtime.adapter.name || "This browser's GPU"} (${runtime.adapter.backend}). The bundle has ${(runtime.bundle.fileBytes / 1e6).toFixed(1)} MB and ${runtime.bundle.children.length} children.`;
   element("main").hidden = false;
   await refresh();
@@ -50,6 +50,19 @@ async function start() {
   await choose();
   say("Ready.");
   element("progress").hidden = true;
+}
+
+/** Bytes of switches are those after this. */
+async function countFromNow() {
+  state.weightBytes = (await runtime.counters()).weightBytesUploaded;
+}
+
+/** The package opens a lost device again; the next call waits for that. */
+async function lost() {
+  say("The GPU was lost and is opened again …");
+  await runtime.layers();
+  await countFromNow();
+  say("The GPU was lost and opened again. Ready.");
 }
 
 /** Times each child, one after the other; the chart grows meanwhile. */
@@ -268,4 +281,4 @@ function begin() {
 
 listen();
 /** For tests and screenshots: fulfilled once everything was measured. */
-window.nestlingExample = { ready: begin(), state };
+window.nestlingExample = { ready: begin(), state, lose: () => runtime.loseDevice() };
