@@ -9,7 +9,17 @@ const percent = (value) => (value == null ? "–" : `${value.toFixed(1)} %`);
 
 let runtime;
 /** The children as last told, the limits of the budget, and the choice in force. */
-const state = { children: [], fastest: 1, slowest: 100, budget: null, active: null, switches: 0, weightBytes: 0, stream: null, image: null };
+const state = {
+  children: [],
+  fastest: 1,
+  slowest: 100,
+  budget: null,
+  active: null,
+  switches: 0,
+  weightBytes: 0,
+  stream: null,
+  image: null,
+};
 
 function say(text, isBad = false) {
   element("status").textContent = text;
@@ -37,9 +47,12 @@ async function start() {
   element("progress").hidden = false;
   const { isSupported, reason } = await support();
   if (!isSupported) return fail(new Error(reason));
-  runtime = await open("assets/fashion.nestling", { onProgress, onLost: () => say("The GPU was lost and is opened again …") });
-  state.weightBytes = (await runtime.counters()).weightBytesUploaded;
-  element("footer").textContent = `${runtime.adapter.name || "This browser's GPU"} (${runtime.adapter.backend}). The bundle has ${(runtime.bundle.fileBytes / 1e6).toFixed(1)} MB and ${runtime.bundle.children.length} children.`;
+  runtime = await open("assets/fashion.nestling", { onProgress, onLost: () => lost().catch(fail) });
+  await countFromNow();
+  const { name, backend } = runtime.adapter;
+  const { fileBytes, children } = runtime.bundle;
+  element("footer").textContent =
+    `${name || "This browser's GPU"} (${backend}). The bundle has ${(fileBytes / 1e6).toFixed(1)} MB and ${children.length} children.`;
   element("main").hidden = false;
   await refresh();
   await classify(await sample(SAMPLES[0]));
@@ -50,6 +63,19 @@ async function start() {
   await choose();
   say("Ready.");
   element("progress").hidden = true;
+}
+
+/** Bytes of switches are those after this. */
+async function countFromNow() {
+  state.weightBytes = (await runtime.counters()).weightBytesUploaded;
+}
+
+/** The package opens a lost device again; the next call waits for that. */
+async function lost() {
+  say("The GPU was lost and is opened again …");
+  await runtime.layers();
+  await countFromNow();
+  say("The GPU was lost and opened again. Ready.");
 }
 
 /** Times each child, one after the other; the chart grows meanwhile. */
@@ -64,7 +90,10 @@ async function measureAll() {
 
 async function refresh() {
   const known = new Map(state.children.map((child) => [child.name, child.measured]));
-  state.children = (await runtime.children()).map((child) => ({ ...child, measured: known.get(child.name) ?? child.measured }));
+  state.children = (await runtime.children()).map((child) => ({
+    ...child,
+    measured: known.get(child.name) ?? child.measured,
+  }));
   state.active = await runtime.active();
   draw();
 }
@@ -97,7 +126,9 @@ function showBudget() {
   slider.setAttribute("aria-valuetext", `${state.budget.toFixed(1)} milliseconds`);
   const fits = ({ measured, predictedMs, mayAnswer }) => mayAnswer && (measured?.p90 ?? predictedMs) <= state.budget;
   const best = state.children.filter(fits).sort((a, b) => b.accuracy - a.accuracy)[0];
-  element("choice").textContent = best ? `Likely ${best.name}; timing it …` : "Likely too short for every child; timing …";
+  element("choice").textContent = best
+    ? `Likely ${best.name}; timing it …`
+    : "Likely too short for every child; timing …";
   drawPareto(element("pareto"), state);
 }
 
@@ -120,7 +151,8 @@ async function chooseLatest() {
       await activated(child);
     } catch (error) {
       if (error.code !== "below_fastest") return fail(error);
-      element("choice").textContent = `No child is that fast: ${error.fastest} needs ${milliseconds(error.neededMs)}. ${state.active} goes on.`;
+      element("choice").textContent =
+        `No child is that fast: ${error.fastest} needs ${milliseconds(error.neededMs)}. ${state.active} goes on.`;
     }
   }
 }
@@ -129,7 +161,8 @@ async function switchTo(child) {
   const before = await runtime.counters();
   const microseconds = await runtime.switchTo(child);
   const after = await runtime.counters();
-  const made = after.buffers + after.pipelines + after.bindGroups - before.buffers - before.pipelines - before.bindGroups;
+  const made =
+    after.buffers + after.pipelines + after.bindGroups - before.buffers - before.pipelines - before.bindGroups;
   element("choice").textContent = `Switched to ${child} in ${microseconds.toFixed(0)} µs: ${made} GPU objects made.`;
   await activated(child);
 }
@@ -151,8 +184,16 @@ async function showLayers() {
   element("layers-note").textContent = isTimed
     ? "Time of each layer alone on this device; together they are not a whole picture."
     : "Multiply-adds of each layer: this browser's clock is too coarse to time them.";
-  const values = layers.map(({ name, description, ms, madds }) => ({ name, title: description, value: isTimed ? ms : madds }));
-  fillBars(element("layers").tBodies[0], values, isTimed ? (ms) => `${(1000 * ms).toFixed(0)} µs` : (madds) => `${(madds / 1e3).toFixed(0)} k`);
+  const values = layers.map(({ name, description, ms, madds }) => ({
+    name,
+    title: description,
+    value: isTimed ? ms : madds,
+  }));
+  fillBars(
+    element("layers").tBodies[0],
+    values,
+    isTimed ? (ms) => `${(1000 * ms).toFixed(0)} µs` : (madds) => `${(madds / 1e3).toFixed(0)} k`,
+  );
 }
 
 /** Classifies a picture and shows it. */
@@ -169,7 +210,12 @@ function showAnswer({ guesses, milliseconds: took }) {
   // A camera's frames are read out only when the label changes.
   if (!state.stream || !element("answer").textContent.startsWith(`${label},`)) element("answer").textContent = text;
   element("live").textContent = milliseconds(took);
-  fillBars(element("guesses").tBodies[0], guesses.map(({ label, probability }) => ({ name: label, value: probability })), (value) => percent(100 * value), 1);
+  fillBars(
+    element("guesses").tBodies[0],
+    guesses.map(({ label, probability }) => ({ name: label, value: probability })),
+    (value) => percent(100 * value),
+    1,
+  );
 }
 
 async function show(image, label) {
@@ -180,7 +226,17 @@ async function show(image, label) {
   context.imageSmoothingEnabled = side > canvas.width;
   context.fillStyle = "white";
   context.fillRect(0, 0, canvas.width, canvas.height);
-  context.drawImage(bitmap, (bitmap.width - side) / 2, (bitmap.height - side) / 2, side, side, 0, 0, canvas.width, canvas.height);
+  context.drawImage(
+    bitmap,
+    (bitmap.width - side) / 2,
+    (bitmap.height - side) / 2,
+    side,
+    side,
+    0,
+    0,
+    canvas.width,
+    canvas.height,
+  );
   canvas.setAttribute("aria-label", `The picture; the answer is ${label}`);
   bitmap.close();
 }
@@ -205,7 +261,8 @@ async function toggleCamera() {
   try {
     state.stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment" } });
   } catch (error) {
-    element("answer").textContent = `The camera cannot be used (${error.message}): allow it for this page, or choose a file.`;
+    element("answer").textContent =
+      `The camera cannot be used (${error.message}): allow it for this page, or choose a file.`;
     return;
   }
   const video = element("video");
@@ -268,4 +325,4 @@ function begin() {
 
 listen();
 /** For tests and screenshots: fulfilled once everything was measured. */
-window.nestlingExample = { ready: begin(), state };
+window.nestlingExample = { ready: begin(), state, lose: () => runtime.loseDevice() };

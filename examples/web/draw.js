@@ -5,7 +5,9 @@ const [WIDTH, HEIGHT, LEFT, TOP, RIGHT, BOTTOM] = [560, 320, 58, 14, 14, 48];
 
 /** The children's accuracy over their time, on a logarithmic axis of milliseconds. */
 export function drawPareto(svg, { children, active, budget, fastest, slowest }) {
-  const points = children.map((child) => ({ ...child, ms: child.measured?.p90 ?? child.predictedMs })).filter(({ ms, accuracy }) => ms > 0 && accuracy != null);
+  const points = children
+    .map((child) => ({ ...child, ms: child.measured?.p90 ?? child.predictedMs }))
+    .filter(({ ms, accuracy }) => ms > 0 && accuracy != null);
   svg.replaceChildren();
   if (points.length === 0) return;
   const times = [...points.map(({ ms }) => ms), ...(budget ? [fastest, slowest] : [])];
@@ -16,7 +18,8 @@ export function drawPareto(svg, { children, active, budget, fastest, slowest }) 
   drawAxes(svg, x, y);
   drawFront(svg, points, x, y);
   if (budget) line(svg, x.at(Math.log(budget)), TOP, x.at(Math.log(budget)), HEIGHT - BOTTOM, "budget");
-  for (const point of points) drawPoint(svg, point, x.at(Math.log(point.ms)), y.at(point.accuracy), point.name === active);
+  for (const point of points)
+    drawPoint(svg, point, x.at(Math.log(point.ms)), y.at(point.accuracy), point.name === active);
 }
 
 function scale([from, to], [start, end]) {
@@ -105,16 +108,29 @@ export function fillChildren(body, { children, active }, { milliseconds, percent
     const row = document.createElement("tr");
     row.classList.toggle("active", name === active);
     const head = Object.assign(document.createElement("th"), { scope: "row", textContent: name, title: description });
-    const cells = [percent(accuracy), milliseconds(predictedMs), milliseconds(measured?.p90), `${(madds / 1e6).toFixed(2)} M`];
-    const button = Object.assign(document.createElement("button"), { type: "button", textContent: "Use", ariaLabel: `Use ${name}`, disabled: !mayAnswer });
+    const cells = [
+      percent(accuracy),
+      milliseconds(predictedMs),
+      milliseconds(measured?.p90),
+      `${(madds / 1e6).toFixed(2)} M`,
+    ];
+    const button = Object.assign(document.createElement("button"), {
+      type: "button",
+      textContent: "Use",
+      ariaLabel: `Use ${name}`,
+      disabled: !mayAnswer,
+    });
     button.setAttribute("aria-pressed", String(name === active));
     button.dataset.child = name;
     button.addEventListener("click", () => switchTo(name));
-    row.append(head, ...[...cells, button].map((content) => {
-      const cell = document.createElement("td");
-      cell.append(content);
-      return cell;
-    }));
+    row.append(
+      head,
+      ...[...cells, button].map((content) => {
+        const cell = document.createElement("td");
+        cell.append(content);
+        return cell;
+      }),
+    );
     return row;
   });
   body.replaceChildren(...rows);

@@ -30,7 +30,7 @@ fn text(browser: &mut Browser, id: &str) -> Value {
 fn until(browser: &mut Browser, expression: &str) {
     let script = format!(
         "new Promise((done, fail) => {{ const began = Date.now(); const look = () => ({expression}) ? done(true) \
-         : Date.now() - began > 30000 ? fail(new Error({expression:?} + ' never held: ' + document.body.innerText)) \
+         : Date.now() - began > 60000 ? fail(new Error({expression:?} + ' never held: ' + document.body.innerText)) \
          : setTimeout(look, 50); look(); }})"
     );
     browser.evaluate(&script, WAIT).unwrap();
@@ -93,7 +93,7 @@ fn everything_is_reached_and_done_by_keyboard() {
 }
 
 #[test]
-fn pictures_are_dropped_and_the_camera_is_watched() {
+fn pictures_are_dropped_the_camera_is_watched_and_a_lost_gpu_is_told() {
     let mut browser = ready();
     let drop = "(async () => {
         const blob = await (await fetch('assets/sandal.png')).blob();
@@ -106,6 +106,10 @@ fn pictures_are_dropped_and_the_camera_is_watched() {
     let wrong = drop.replace("assets/sandal.png", "app.js");
     browser.evaluate(&wrong, WAIT).unwrap();
     until(&mut browser, "/cannot decode/.test(document.getElementById('answer').textContent)");
+    browser.evaluate("nestlingExample.lose()", WAIT).unwrap();
+    browser.evaluate("document.querySelector('[aria-label=\"Example: bag\"]').click()", WAIT).unwrap();
+    until(&mut browser, "/^bag/.test(document.getElementById('answer').textContent)");
+    until(&mut browser, "/opened again. Ready/.test(document.getElementById('status').textContent)");
     browser.evaluate("document.getElementById('live').textContent = ''", WAIT).unwrap();
     let click = "document.getElementById('camera').click()";
     browser.evaluate(click, WAIT).unwrap();

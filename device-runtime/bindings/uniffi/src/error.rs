@@ -168,29 +168,57 @@ pub enum NestlingError {
     },
 }
 
+/// Kinds of failures that are not the SDK's.
+enum Own {
+    InvalidArgument,
+    NotGoverned,
+    Cancelled,
+    Listener,
+    Panic,
+    NoThread,
+}
+
+impl Own {
+    /// Stable name.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::InvalidArgument => "invalid_argument",
+            Self::NotGoverned => "not_governed",
+            Self::Cancelled => "cancelled",
+            Self::Listener => "listener",
+            Self::Panic => "panic",
+            Self::NoThread => "no_thread",
+        }
+    }
+}
+
 impl NestlingError {
     /// An argument that cannot be.
     pub fn argument(text: impl Into<String>) -> Self {
-        Self::InvalidArgument { code: "invalid_argument".to_owned(), text: text.into() }
+        Self::InvalidArgument { code: Own::InvalidArgument.code().to_owned(), text: text.into() }
     }
 
     /// No governor is in charge.
     pub fn not_governed() -> Self {
-        Self::NotGoverned {
-            code: "not_governed".to_owned(),
-            text: "no governor is in charge: call `govern` first".into(),
-        }
+        let text = "no governor is in charge: call `govern` first".to_owned();
+        Self::NotGoverned { code: Own::NotGoverned.code().to_owned(), text }
     }
 
     /// The app cancelled the call.
     pub fn cancelled() -> Self {
-        Self::Cancelled { code: "cancelled".to_owned(), text: "the call was cancelled by the app".to_owned() }
+        Self::Cancelled { code: Own::Cancelled.code().to_owned(), text: "the call was cancelled by the app".to_owned() }
     }
 
     /// A panic of the library.
     pub fn panic(words: &str) -> Self {
         let text = format!("a defect in the library, please report it: {words}");
-        Self::Panic { code: "panic".to_owned(), text }
+        Self::Panic { code: Own::Panic.code().to_owned(), text }
+    }
+
+    /// The system gives no thread.
+    pub fn no_thread(error: &std::io::Error) -> Self {
+        let text = format!("the system gives no thread: {error}; end other work of the app");
+        Self::Other { code: Own::NoThread.code().to_owned(), text }
     }
 
     /// An error of the SDK that has no fields, by its code.
@@ -241,6 +269,6 @@ impl From<PictureError> for NestlingError {
 
 impl From<UnexpectedUniFFICallbackError> for NestlingError {
     fn from(error: UnexpectedUniFFICallbackError) -> Self {
-        Self::Listener { code: "listener".to_owned(), text: error.reason }
+        Self::Listener { code: Own::Listener.code().to_owned(), text: error.reason }
     }
 }

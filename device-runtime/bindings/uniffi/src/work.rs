@@ -42,8 +42,7 @@ impl Watch {
             result.put(outcome);
         };
         if let Err(error) = thread::Builder::new().name("nestling".to_owned()).spawn(body) {
-            let text = format!("the system gives no thread: {error}; end other work of the app");
-            slot.put(Err(NestlingError::Other { code: "io".to_owned(), text }));
+            slot.put(Err(NestlingError::no_thread(&error)));
         }
         Call { slot, stop }
     }

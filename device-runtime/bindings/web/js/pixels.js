@@ -29,9 +29,15 @@ function largest({ width, height }, maxSide, fit) {
 
 async function decode(image) {
   try {
-    return await createImageBitmap(image, { imageOrientation: "from-image", premultiplyAlpha: "none", colorSpaceConversion: "none" });
+    return await createImageBitmap(image, {
+      imageOrientation: "from-image",
+      premultiplyAlpha: "none",
+      colorSpaceConversion: "none",
+    });
   } catch {
     const kind = image.type || "of no type";
-    throw Object.assign(new Error(`the browser cannot decode this picture (${kind}): give a JPEG, PNG or WebP file`), { code: "picture_format" });
+    throw Object.assign(new Error(`the browser cannot decode this picture (${kind}): give a JPEG, PNG or WebP file`), {
+      code: "picture_format",
+    });
   }
 }

@@ -28,7 +28,11 @@ export class Session {
     this.#runtime = await this.#bundle.open(options);
     const hasProfile = this.#take(await keptProfile(this.#key()));
     const { labels, children, space, networkId, fileBytes, format, fit } = this.#bundle;
-    return { bundle: { labels, children, space, networkId, fileBytes, format, fit }, adapter: this.#runtime.adapter, hasProfile };
+    return {
+      bundle: { labels, children, space, networkId, fileBytes, format, fit },
+      adapter: this.#runtime.adapter,
+      hasProfile,
+    };
   }
 
   children() {

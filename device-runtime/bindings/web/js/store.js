@@ -1,4 +1,4 @@
-// What the package keeps: bundles in the Cache API, profiles in IndexedDB. A browser that keeps nothing (a private
+// Files that are kept: bundles in the Cache API, profiles in IndexedDB. A browser that keeps nothing (a private
 // window, a full disk) costs time only: no trouble here fails a call, except that of the network.
 
 const BUNDLES = "nestling-bundles";
@@ -13,7 +13,8 @@ export async function fetchBundle(url, { refresh, keep }, onProgress) {
   const kept = refresh ? undefined : await cache?.match(url).catch(() => undefined);
   const response = kept ?? (await fetchFrom(url));
   const bytes = await stream(url, response, kept ? "reading the kept bundle" : "fetching the bundle", onProgress);
-  if (!kept) await cache?.put(url, new Response(bytes, { headers: { "Content-Length": String(bytes.length) } })).catch(() => {});
+  if (!kept)
+    await cache?.put(url, new Response(bytes, { headers: { "Content-Length": String(bytes.length) } })).catch(() => {});
   return { bytes, isKept: Boolean(kept) };
 }
 
@@ -36,14 +37,20 @@ async function stream(url, response, phase, onProgress) {
   const parts = [];
   let loaded = 0;
   const reader = response.body.getReader();
-  const next = () => reader.read().catch((error) => {
-    throw failed(url, error.message);
-  });
+  const next = () =>
+    reader.read().catch((error) => {
+      throw failed(url, error.message);
+    });
   try {
     for (let part = await next(); !part.done; part = await next()) {
       parts.push(part.value);
       loaded += part.value.length;
-      onProgress({ fraction: total ? Math.min(1, loaded / total) : 0, phase, loadedBytes: loaded, totalBytes: total || null });
+      onProgress({
+        fraction: total ? Math.min(1, loaded / total) : 0,
+        phase,
+        loadedBytes: loaded,
+        totalBytes: total || null,
+      });
     }
   } catch (error) {
     // An abort ends the transfer too.

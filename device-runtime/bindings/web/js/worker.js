@@ -20,7 +20,7 @@ onmessage = async ({ data: { id, name, values, wantsProgress } }) => {
   }
 };
 
-/** What of an error can be sent. */
+/** The part of an error that can be sent. */
 function plain(error) {
   const { code = "internal", message = String(error), fastest = null, neededMs = null } = error ?? {};
   return { code, message, fastest, neededMs };

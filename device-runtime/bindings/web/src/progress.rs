@@ -13,7 +13,7 @@ use wasm_bindgen::JsValue;
 /// Runs a call of the SDK to its end. After each report the call yields, and `callback` is told.
 ///
 /// # Errors
-/// What the callback threw, or the SDK's error.
+/// The exception of the callback, or the SDK's error.
 pub async fn run<T>(
     callback: Option<Function>,
     call: impl AsyncFnOnce(OnProgress<'_>) -> Result<T, Error>,

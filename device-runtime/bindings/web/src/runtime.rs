@@ -68,7 +68,7 @@ impl Runtime {
     /// Measures this device, unless a profile is in use; returns whether it was measured.
     ///
     /// # Errors
-    /// What `on_progress` threw, or an `Error` if the GPU fails.
+    /// The exception of `on_progress`, or an `Error` if the GPU fails.
     pub async fn profile(&self, on_progress: Option<Function>) -> Result<bool, JsValue> {
         let runtime = self.get()?;
         let is_measured = runtime.current_profile().is_none();
@@ -97,7 +97,7 @@ impl Runtime {
     /// Chooses the most accurate child within a budget; it becomes the active one.
     ///
     /// # Errors
-    /// What `on_progress` threw, or an `Error`; `below_fastest` says what the fastest child needs.
+    /// The exception of `on_progress`, or an `Error`; `below_fastest` says what the fastest child needs.
     pub async fn choose(
         &self,
         limit_ms: f64,
@@ -181,7 +181,7 @@ impl Runtime {
     /// Puts a governor in charge of a budget in milliseconds.
     ///
     /// # Errors
-    /// What `on_progress` threw, or an `Error` if the limit is no duration or the GPU fails.
+    /// The exception of `on_progress`, or an `Error` if the limit is no duration or the GPU fails.
     pub async fn govern(&self, limit_ms: f64, on_progress: Option<Function>) -> Result<Governor, JsValue> {
         let runtime = self.get()?;
         let begin = async move |report: nestling::OnProgress<'_>| {

@@ -16,7 +16,14 @@ async function failure(action) {
   try {
     await action();
   } catch (error) {
-    return { isOurs: error instanceof NestlingError, name: error.name, code: error.code, message: error.message, fastest: error.fastest, neededMs: error.neededMs };
+    return {
+      isOurs: error instanceof NestlingError,
+      name: error.name,
+      code: error.code,
+      message: error.message,
+      fastest: error.fastest,
+      neededMs: error.neededMs,
+    };
   }
   throw new Error(`no failure of ${action}`);
 }
@@ -81,10 +88,22 @@ export async function profileAndChoices() {
   const third = await runtime.profile();
   const keptText = await runtime.profileText();
   runtime.close();
-  return { seen, measured, again, third, budgets, choices, active, tooTight, children, hadProfile, isSame: keptText === text };
+  return {
+    seen,
+    measured,
+    again,
+    third,
+    budgets,
+    choices,
+    active,
+    tooTight,
+    children,
+    hadProfile,
+    isSame: keptText === text,
+  };
 }
 
-/** What the counters say of many switches, and how long they took. */
+/** The counters around many switches, and how long they took. */
 export async function switches() {
   const runtime = await open(BUNDLE);
   const names = (await runtime.children()).map(({ name }) => name);
@@ -208,11 +227,27 @@ export async function errors() {
   const runtime = await open(bytes);
   demand(bytes.length > 0, "the caller's bytes stay");
   const controller = new AbortController();
-  const aborted = runtime.profile({ signal: controller.signal, onProgress: () => controller.abort(new Error("enough")) });
-  const reason = await aborted.then(() => "it was measured", (error) => error.message);
+  const aborted = runtime.profile({
+    signal: controller.signal,
+    onProgress: () => controller.abort(new Error("enough")),
+  });
+  const reason = await aborted.then(
+    () => "it was measured",
+    (error) => error.message,
+  );
   const opening = new AbortController();
-  const stopped = open(BUNDLE, { refresh: true, signal: opening.signal, onProgress: () => opening.abort(new Error("not now")) });
-  demand((await stopped.then(() => "it was opened", (error) => error.message)) === "not now", "an abort ends the opening");
+  const stopped = open(BUNDLE, {
+    refresh: true,
+    signal: opening.signal,
+    onProgress: () => opening.abort(new Error("not now")),
+  });
+  demand(
+    (await stopped.then(
+      () => "it was opened",
+      (error) => error.message,
+    )) === "not now",
+    "an abort ends the opening",
+  );
   const found = {
     reason,
     bundle_damaged: await failure(() => open(damaged)),

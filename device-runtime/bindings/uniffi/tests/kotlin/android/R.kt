@@ -3,7 +3,7 @@
 
 package nestling.sample
 
-/** What Gradle makes of `sample/src/main/res`; a test compares the names. */
+/** As Gradle makes it of `sample/src/main/res`; a test compares the names. */
 class R {
     object layout {
         const val main = 1
