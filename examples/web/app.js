@@ -47,7 +47,7 @@ async function start() {
   element("progress").hidden = false;
   const { isSupported, reason } = await support();
   if (!isSupported) return fail(new Error(reason));
-  runtime = await open("assets/fashion.nestling", { onProgress, onLost: () => lost().catch(fail) });
+  runtime = await open("assets/fashion.nestling", { early: true, onProgress, onLost: () => lost().catch(fail) });
   await countFromNow();
   const { name, backend } = runtime.adapter;
   const { fileBytes, children } = runtime.bundle;
@@ -55,7 +55,10 @@ async function start() {
     `${name || "This browser's GPU"} (${backend}). The bundle has ${(fileBytes / 1e6).toFixed(1)} MB and ${children.length} children.`;
   element("main").hidden = false;
   await refresh();
+  // The smallest child answers while the others arrive.
   await classify(await sample(SAMPLES[0]));
+  await runtime.whole();
+  await countFromNow();
   await runtime.profile({ onProgress });
   await refresh();
   await measureAll();

@@ -81,7 +81,7 @@ impl Bundle {
         Self::verify(Source::Memory(bytes.to_vec()))
     }
 
-    fn verify(source: Source) -> Result<Self, BundleError> {
+    pub(super) fn verify(source: Source) -> Result<Self, BundleError> {
         let Verified { table, kept: [manifest, statistics, images] } = verify(&source)?;
         let arrived = match &table.shared {
             Shared::Whole { .. } => 0,

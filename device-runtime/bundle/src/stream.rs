@@ -104,6 +104,14 @@ impl BundleStream {
         self.table.as_ref().is_some_and(|table| self.sections == table.sections().count())
     }
 
+    /// The whole bundle, without a copy of its bytes.
+    ///
+    /// # Errors
+    /// [`BundleError::Truncated`] if bytes are missing, [`BundleError`] otherwise, as [`Bundle::open`].
+    pub fn finish(self) -> Result<Bundle, BundleError> {
+        Bundle::verify(Source::Memory(self.bytes))
+    }
+
     /// The bundle of what has arrived: `None` until a child can run. Copies the bytes.
     ///
     /// # Errors

@@ -81,6 +81,7 @@ fn a_child_is_whole_as_soon_as_its_shell_has_arrived() {
         assert!(stream.is_whole() && seen == whole.children().len());
         assert_eq!(stream.expected_bytes(), Some(bytes.len() as u64));
         assert_eq!(stream.bundle().unwrap().unwrap().weights().unwrap(), all);
+        assert_eq!(stream.finish().unwrap().id(), whole.id());
     }
 }
 
@@ -102,6 +103,9 @@ fn what_needs_the_whole_bundle_says_so_until_it_is_there() {
     stream.push(&bytes[..ends(&bytes)[1]]).unwrap();
     let bundle = stream.bundle().unwrap().unwrap();
     assert!(!bundle.is_whole() && !stream.is_whole());
+    let mut other = BundleStream::default();
+    other.push(&bytes[..ends(&bytes)[1]]).unwrap();
+    assert_eq!(other.finish().map(drop).unwrap_err().code(), "bundle_truncated");
     let errors = [
         bundle.weights().map(drop),
         bundle.child("biggest").map(drop),

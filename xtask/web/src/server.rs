@@ -5,7 +5,7 @@ use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Component, Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -17,10 +17,21 @@ const HEADERS: &str = "Content-Security-Policy: default-src 'self'; img-src 'sel
     script-src 'self' 'wasm-unsafe-eval' 'unsafe-inline'\r\n\
     Cross-Origin-Opener-Policy: same-origin\r\nCross-Origin-Embedder-Policy: require-corp\r\n";
 
-/// A server that runs until the process ends.
+/// Longest pause within a file.
+const MAX_PAUSE: Duration = Duration::from_secs(20);
+
+/// A server that runs until the process ends. Of a file that is asked for with `?pause=BYTES`, it sends so many bytes,
+/// and the rest once somebody asks for `resume`: a slow network for tests.
 #[derive(Debug)]
 pub struct Server {
     address: SocketAddr,
+}
+
+/// What all connections share.
+struct Shared {
+    folders: Vec<PathBuf>,
+    is_resumed: Mutex<bool>,
+    resumed: Condvar,
 }
 
 impl Server {
@@ -32,12 +43,12 @@ impl Server {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))
             .with_context(|| format!("port {port} of this machine cannot be opened; name another one"))?;
         let address = listener.local_addr().context("the server has no address")?;
-        let folders: Arc<[PathBuf]> = folders.into();
+        let shared = Arc::new(Shared { folders, is_resumed: Mutex::new(false), resumed: Condvar::new() });
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let folders = Arc::clone(&folders);
+                let shared = Arc::clone(&shared);
                 // A browser that hangs up is no fault.
-                thread::spawn(move || answer(stream, &folders).ok());
+                thread::spawn(move || answer(stream, &shared).ok());
             }
         });
         Ok(Self { address })
@@ -49,7 +60,7 @@ impl Server {
     }
 }
 
-fn answer(mut stream: TcpStream, folders: &[PathBuf]) -> std::io::Result<()> {
+fn answer(mut stream: TcpStream, shared: &Shared) -> std::io::Result<()> {
     stream.set_read_timeout(Some(Duration::from_secs(10)))?;
     let mut head = BufReader::new(stream.try_clone()?.take(MAX_HEAD));
     let mut request = String::new();
@@ -60,9 +71,14 @@ fn answer(mut stream: TcpStream, folders: &[PathBuf]) -> std::io::Result<()> {
     }
     let mut words = request.split_whitespace();
     let (method, target) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
-    let found = find(folders, target).and_then(|path| Some((fs::read(&path).ok()?, kind(&path))));
+    if target == "/resume" {
+        *shared.is_resumed.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        shared.resumed.notify_all();
+    }
+    let found = find(&shared.folders, target).and_then(|path| Some((fs::read(&path).ok()?, kind(&path))));
     let (status, kind, body) = match (method, found) {
         ("GET" | "HEAD", Some((body, kind))) => ("200 OK", kind, body),
+        ("GET", None) if target == "/resume" => ("200 OK", "text/plain", b"resumed\n".to_vec()),
         ("GET" | "HEAD", None) => ("404 Not Found", "text/plain", b"no such file\n".to_vec()),
         _ => ("405 Method Not Allowed", "text/plain", b"only GET\n".to_vec()),
     };
@@ -73,9 +89,21 @@ fn answer(mut stream: TcpStream, folders: &[PathBuf]) -> std::io::Result<()> {
         body.len()
     )?;
     if method == "GET" {
-        stream.write_all(&body)?;
+        let first = pause(target).unwrap_or(body.len()).min(body.len());
+        stream.write_all(&body[..first])?;
+        stream.flush()?;
+        if first < body.len() {
+            let is_resumed = shared.is_resumed.lock().unwrap_or_else(PoisonError::into_inner);
+            drop(shared.resumed.wait_timeout_while(is_resumed, MAX_PAUSE, |is_resumed| !*is_resumed));
+        }
+        stream.write_all(&body[first..])?;
     }
     stream.flush()
+}
+
+/// Bytes before a pause, if the target asks for one.
+fn pause(target: &str) -> Option<usize> {
+    target.split_once("?pause=")?.1.parse().ok()
 }
 
 /// The file of a request's target; nothing outside of the folders.

@@ -9,8 +9,10 @@ mod common;
 use common::root;
 use nestling::{Bundle, Picture, Runtime, RuntimeOptions};
 use nestling_web_tool::browser::Browser;
+use nestling_web_tool::pack;
 use nestling_web_tool::server::Server;
 use serde_json::{Value, json};
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// Largest difference of a logit, over the largest logit of the picture: as for golden pictures.
@@ -38,6 +40,13 @@ fn top(logits: &[f64]) -> usize {
     (0..logits.len()).max_by(|&a, &b| logits[a].total_cmp(&logits[b])).unwrap()
 }
 
+/// The active child's logits for a picture.
+fn native(runtime: &Runtime, name: &str) -> Vec<f64> {
+    let path = root().join("examples/assets").join(format!("{name}.png"));
+    let picture = Picture::decode(&std::fs::read(path).unwrap()).unwrap();
+    runtime.logits(picture.image()).unwrap().into_iter().map(f64::from).collect()
+}
+
 /// The largest difference over the largest value.
 fn difference(ours: &[f64], theirs: &[f64]) -> f64 {
     let largest = theirs.iter().fold(0.0_f64, |most, value| most.max(value.abs()));
@@ -47,8 +56,7 @@ fn difference(ours: &[f64], theirs: &[f64]) -> f64 {
 
 #[test]
 fn logits_are_those_of_the_native_runtime() {
-    let assets = root().join("examples/assets");
-    let bundle = Bundle::open(assets.join("fashion.nestling")).unwrap();
+    let bundle = Bundle::open(root().join("examples/assets/fashion.nestling")).unwrap();
     let runtime = Runtime::open(&bundle, &RuntimeOptions::default()).unwrap();
     let (mut browser, _server) = browser();
     let outcome = check(&mut browser, &format!("logits({PICTURES:?})"));
@@ -59,8 +67,7 @@ fn logits_are_those_of_the_native_runtime() {
     for child in runtime.children() {
         runtime.switch_to(&child.name).unwrap();
         for name in PICTURES {
-            let picture = Picture::decode(&std::fs::read(assets.join(format!("{name}.png"))).unwrap()).unwrap();
-            let native: Vec<f64> = runtime.logits(picture.image()).unwrap().into_iter().map(f64::from).collect();
+            let native = native(&runtime, name);
             let web = numbers(&outcome["all"][&child.name][name]);
             let off = difference(&web, &native);
             assert!(off <= TOLERANCE, "{name} by {}: {off}\n{web:?}\n{native:?}", child.name);
@@ -71,11 +78,41 @@ fn logits_are_those_of_the_native_runtime() {
     println!("largest difference of a logit, over the largest of its picture: {worst:.1e}");
 }
 
+/// The bundle that the server has.
+fn bundle() -> PathBuf {
+    pack::site_folder(&root()).join("assets/fashion.nestling")
+}
+
+#[test]
+fn a_bundle_is_used_before_it_is_whole() {
+    let bytes = std::fs::read(bundle()).unwrap();
+    let mut stream = nestling::BundleStream::default();
+    let first = bytes.iter().position(|byte| {
+        stream.push(&[*byte]).unwrap();
+        stream.arrived_children() > 0
+    });
+    let first = first.unwrap() + 1;
+    println!("first answer after {:.1} % of {} bytes", 100.0 * first as f64 / bytes.len() as f64, bytes.len());
+    let (mut browser, _server) = browser();
+    let outcome = check(&mut browser, &format!("bundleIsUsedBeforeItIsWhole({first}, 'coat')"));
+    assert_eq!((&outcome["early"], &outcome["refused"]["code"]), (&json!(["smallest"]), &json!("not_arrived")));
+    assert_eq!((&outcome["children"], outcome["grown"].as_array().unwrap().last()), (&json!(10), Some(&json!(10))));
+    for made in ["buffers", "bindGroups", "pipelines"] {
+        assert_eq!(outcome["before"][made], outcome["after"][made], "{made}");
+    }
+    let runtime = Runtime::open(&Bundle::open(bundle()).unwrap(), &RuntimeOptions::default()).unwrap();
+    for child in ["smallest", "biggest"] {
+        runtime.switch_to(child).unwrap();
+        let theirs = native(&runtime, "coat");
+        assert!(difference(&numbers(&outcome[child]), &theirs) < 1e-3, "{child}");
+    }
+}
+
 #[test]
 fn a_bundle_is_streamed_with_progress_and_kept() {
     let (mut browser, server) = browser();
     let outcome = check(&mut browser, "bundleIsStreamedAndKept()");
-    let bytes = std::fs::metadata(root().join("examples/assets/fashion.nestling")).unwrap().len();
+    let bytes = std::fs::metadata(bundle()).unwrap().len();
     for (look, phase) in [(0, "fetching the bundle"), (1, "reading the kept bundle")] {
         let seen = outcome["looks"][look].as_array().unwrap();
         let parts: Vec<&Value> = seen.iter().filter(|one| one["phase"] == phase).collect();

@@ -39,9 +39,16 @@ fn every_line_of_the_guide_runs() {
         assert!(read("xtask/web/tests/pages/guide.html").contains(block.trim()), "the page has no {block}");
     }
     let said = said(&guide);
-    for line in
-        ["webgpu T-shirt", "coat in ", "10 values, one a class", "measured and kept", "below_fastest", "0 bytes"]
-    {
+    for line in [
+        "webgpu T-shirt",
+        "early: coat",
+        "10 children have arrived",
+        "coat in ",
+        "10 values, one a class",
+        "measured and kept",
+        "below_fastest",
+        "0 bytes",
+    ] {
         assert!(said.contains(line), "`{line}` is not in:\n{said}");
     }
     assert!(!said.contains("error:") && !said.contains("uncaught:"), "{said}");

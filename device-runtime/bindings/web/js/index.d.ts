@@ -39,6 +39,13 @@ export interface CallOptions {
 export interface OpenOptions extends CallOptions {
   /** Told when the device was lost and is opened again: once a minute at most. */
   onLost?: (error: NestlingError) => void;
+  /**
+   * Resolve as soon as the smallest child can run; the other children arrive afterwards, and `choose` takes those that
+   * are there. Needs a bundle of format 8; others arrive as a whole. The default is false.
+   */
+  early?: boolean;
+  /** Told how many children can run, each time that more have arrived. */
+  onGrown?: (children: number) => void;
   /** Fetch the bundle even if it is kept. */
   refresh?: boolean;
   /** Keep the bundle for the next visit. The default is true. */
@@ -87,6 +94,8 @@ export interface Child {
   accuracy: number | null;
   testAccuracy: number | null;
   mayAnswer: boolean;
+  /** Whether its weights are there: always, unless the bundle was opened with `early`. */
+  hasArrived: boolean;
   /** Median time in ms that the profile predicts. */
   predictedMs: number | null;
   measured: Latency | null;

@@ -35,12 +35,12 @@ export async function support() {
  * @param source its address, or its bytes
  */
 export async function open(source, options = {}) {
-  const { onProgress, onLost, signal, ...rest } = options;
+  const { onProgress, onLost, onGrown, signal, ...rest } = options;
   if (!(await support()).isSupported) throw new NestlingError({ code: "no_webgpu", message: NO_WEBGPU });
   const isAddress = source instanceof URL || typeof source === "string";
   const given = isAddress ? { url: new URL(source, document.baseURI).href } : { bytes: await bytesOf(source) };
   signal?.throwIfAborted();
-  const link = new Link(onLost);
+  const link = new Link(onLost, onGrown);
   // The worker has nothing else to do: it ends at once.
   const abort = () => link.close(signal.reason);
   signal?.addEventListener("abort", abort, { once: true });
@@ -71,6 +71,11 @@ export class Runtime {
     this.adapter = facts.adapter;
     /** Whether a stored profile of this device is in use. */
     this.hasProfile = facts.hasProfile;
+  }
+
+  /** Resolves with the number of children once all of the bundle has arrived: after `open` with `early`. */
+  whole() {
+    return this.#link.call("whole");
   }
 
   /** The children, fewest multiply-adds first, with the times of the profile. */
@@ -200,9 +205,11 @@ class Link {
   #waiting = new Map();
   #last = 0;
   #onLost;
+  #onGrown;
 
-  constructor(onLost) {
+  constructor(onLost, onGrown) {
     this.#onLost = onLost;
+    this.#onGrown = onGrown;
     this.#worker.onmessage = ({ data }) => this.#receive(data);
     this.#worker.onerror = (event) => {
       event.preventDefault();
@@ -237,7 +244,8 @@ class Link {
     this.#end(reason);
   }
 
-  #receive({ id, event, progress, error, result }) {
+  #receive({ id, event, progress, error, result, children }) {
+    if (event === "grown") return void this.#onGrown?.(children);
     if (event === "lost") return void this.#onLost?.(new NestlingError(error));
     const call = this.#waiting.get(id);
     if (!call) return;

@@ -1,7 +1,7 @@
 // A bundle on this browser's GPU, in the worker. A device that is lost is opened again once a minute.
-import init, { Bundle } from "./wasm/nestling_web.js";
+import init, { Bundle, BundleStream } from "./wasm/nestling_web.js";
 import { pixelsOf } from "./pixels.js";
-import { fetchBundle, forgetBundle, keepProfile, keptProfile } from "./store.js";
+import { fetchBundle, keepProfile, keptProfile } from "./store.js";
 
 /** A second loss within this many milliseconds is the caller's. */
 const AGAIN_AFTER = 60_000;
@@ -15,17 +15,19 @@ export class Session {
   #reopening = null;
   #governors = new Map();
   #lastGovernor = 0;
+  #onGrown;
+  #arrival = Promise.resolve();
 
-  constructor(onLost) {
+  constructor(onLost, onGrown) {
     this.#onLost = onLost;
+    this.#onGrown = onGrown;
   }
 
   async open({ url, bytes }, options, onProgress) {
     await init();
     this.#options = options;
-    this.#bundle = bytes ? Bundle.fromBytes(bytes) : await read(url, options, onProgress);
-    onProgress({ fraction: 1, phase: "opening the GPU" });
-    this.#runtime = await this.#bundle.open(options);
+    if (bytes) await this.#begin(Bundle.fromBytes(bytes), onProgress);
+    else await this.#fetch(url, options, onProgress);
     const hasProfile = this.#take(await keptProfile(this.#key()));
     const { labels, children, space, networkId, fileBytes, format, fit } = this.#bundle;
     return {
@@ -33,6 +35,55 @@ export class Session {
       adapter: this.#runtime.adapter,
       hasProfile,
     };
+  }
+
+  /** Opens the GPU with a bundle that may not have arrived as a whole. */
+  async #begin(bundle, onProgress) {
+    onProgress({ fraction: 1, phase: "opening the GPU" });
+    this.#runtime = await bundle.open(this.#options);
+    this.#bundle = bundle;
+  }
+
+  /** Fetches a bundle; with `early`, the rest arrives after this returns. */
+  async #fetch(url, options, onProgress) {
+    let report = onProgress;
+    let usable;
+    const isUsable = new Promise((resolve) => (usable = resolve));
+    const makeSink = () => {
+      const stream = new BundleStream();
+      const take = async (bytes) => {
+        const before = stream.arrivedChildren;
+        stream.push(bytes);
+        if (options.early && stream.arrivedChildren > before) {
+          // Smaller children that were never trained may come first.
+          const isNeeded = (error) => error.code !== "untrained";
+          await this.#grow(stream.bundle(), report).then(usable, (error) => isNeeded(error) && Promise.reject(error));
+        }
+      };
+      return { take, end: async () => this.#grow(stream.finish(), report) };
+    };
+    this.#arrival = fetchBundle(url, options, makeSink, (progress) => report(progress)).then(() => this.#arrived());
+    this.#arrival.catch(() => {}); // `whole` tells
+    await Promise.race([isUsable, this.#arrival]);
+    // The call that opened has ended.
+    report = () => {};
+  }
+
+  /** Takes what has arrived of the bundle. */
+  async #grow(bundle, onProgress) {
+    if (!this.#runtime) return this.#begin(bundle, onProgress);
+    this.#bundle = bundle;
+    await this.#try((runtime) => runtime.grow(bundle));
+    this.#onGrown(this.#arrived());
+  }
+
+  #arrived() {
+    return this.#runtime.children.filter((child) => child.hasArrived).length;
+  }
+
+  /** Resolves with the number of children once all of the bundle has arrived. */
+  whole() {
+    return this.#arrival.then(() => this.#arrived());
   }
 
   children() {
@@ -199,18 +250,5 @@ export class Session {
     if (lost.active) runtime.switchTo(lost.active);
     this.#runtime = runtime;
     lost.close();
-  }
-}
-
-/** A bundle of an address. A kept copy that is damaged is fetched once more. */
-async function read(url, { refresh = false, keep = true }, onProgress) {
-  const { bytes, isKept } = await fetchBundle(url, { refresh, keep }, onProgress);
-  try {
-    return Bundle.fromBytes(bytes);
-  } catch (error) {
-    if (keep) await forgetBundle(url);
-    if (!isKept) throw error;
-    const again = await fetchBundle(url, { refresh: true, keep }, onProgress);
-    return Bundle.fromBytes(again.bytes);
   }
 }

@@ -5,17 +5,27 @@ const BUNDLES = "nestling-bundles";
 const [DATABASE, PROFILES] = ["nestling", "profiles"];
 
 /**
- * The bytes of a bundle, from the cache or the network.
+ * Reads a bundle from the cache or the network. A kept copy that is damaged is fetched once more.
+ * @param makeSink makes what takes the bytes: `take` each part, and `end`, which may refuse them
  * @param onProgress is told `{ fraction, phase, loadedBytes, totalBytes }` of each part
  */
-export async function fetchBundle(url, { refresh, keep }, onProgress) {
+export async function fetchBundle(url, { refresh = false, keep = true }, makeSink, onProgress) {
   const cache = keep ? await caches.open(BUNDLES).catch(() => null) : null;
   const kept = refresh ? undefined : await cache?.match(url).catch(() => undefined);
   const response = kept ?? (await fetchFrom(url));
-  const bytes = await stream(url, response, kept ? "reading the kept bundle" : "fetching the bundle", onProgress);
-  if (!kept)
-    await cache?.put(url, new Response(bytes, { headers: { "Content-Length": String(bytes.length) } })).catch(() => {});
-  return { bytes, isKept: Boolean(kept) };
+  const { take, end } = makeSink();
+  try {
+    const phase = kept ? "reading the kept bundle" : "fetching the bundle";
+    const parts = await stream(url, response, phase, take, onProgress);
+    await end();
+    const headers = { "Content-Length": String(parts.reduce((sum, part) => sum + part.length, 0)) };
+    if (!kept) await cache?.put(url, new Response(new Blob(parts), { headers })).catch(() => {});
+  } catch (error) {
+    if (!String(error?.code).startsWith("bundle_")) throw error;
+    await cache?.delete(url).catch(() => false);
+    if (!kept) throw error;
+    return fetchBundle(url, { refresh: true, keep }, makeSink, onProgress);
+  }
 }
 
 async function fetchFrom(url) {
@@ -31,8 +41,8 @@ function failed(url, why) {
   return Object.assign(new Error(message), { code: "bundle_open" });
 }
 
-/** Reads a response part by part. Its length is a hint only: a compressed response has another one. */
-async function stream(url, response, phase, onProgress) {
+/** Gives a response part by part. Its length is a hint only: a compressed response has another one. */
+async function stream(url, response, phase, take, onProgress) {
   const total = response.headers.get("Content-Encoding") ? 0 : Number(response.headers.get("Content-Length"));
   const parts = [];
   let loaded = 0;
@@ -51,25 +61,14 @@ async function stream(url, response, phase, onProgress) {
         loadedBytes: loaded,
         totalBytes: total || null,
       });
+      await take(part.value);
     }
   } catch (error) {
     // An abort ends the transfer too.
     reader.cancel().catch(() => {});
     throw error;
   }
-  const bytes = new Uint8Array(loaded);
-  let at = 0;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.length;
-  }
-  return bytes;
-}
-
-/** Removes a kept bundle. */
-export async function forgetBundle(url) {
-  const cache = await caches.open(BUNDLES).catch(() => null);
-  await cache?.delete(url).catch(() => false);
+  return parts;
 }
 
 /** The text of a kept profile, or null. */

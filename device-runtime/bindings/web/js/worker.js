@@ -1,7 +1,10 @@
 // The worker of a runtime: takes one message a call, answers with its result or error.
 import { Session } from "./session.js";
 
-const session = new Session((error) => postMessage({ event: "lost", error: plain(error) }));
+const session = new Session(
+  (error) => postMessage({ event: "lost", error: plain(error) }),
+  (children) => postMessage({ event: "grown", children }),
+);
 const aborted = new Set();
 
 onmessage = async ({ data: { id, name, values, wantsProgress } }) => {

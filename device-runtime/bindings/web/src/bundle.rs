@@ -8,10 +8,58 @@ use crate::runtime::Runtime;
 use std::rc::Rc;
 use wasm_bindgen::prelude::*;
 
+/// A bundle that arrives piece by piece.
+#[wasm_bindgen]
+#[derive(Default)]
+pub struct BundleStream {
+    stream: nestling::BundleStream,
+}
+
+#[wasm_bindgen]
+impl BundleStream {
+    /// An empty one.
+    #[wasm_bindgen(constructor)]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes the next bytes, and verifies each part as soon as its last byte is there.
+    ///
+    /// # Errors
+    /// An `Error` with a code that begins with `bundle_`.
+    pub fn push(&mut self, bytes: &[u8]) -> Result<(), JsValue> {
+        self.stream.push(bytes).map_err(thrown)
+    }
+
+    /// Children that can run with what has arrived.
+    #[wasm_bindgen(getter, js_name = arrivedChildren)]
+    pub fn arrived_children(&self) -> u32 {
+        self.stream.arrived_children() as u32
+    }
+
+    /// The whole bundle; leaves the stream empty.
+    ///
+    /// # Errors
+    /// An `Error` with a code that begins with `bundle_`, also if bytes are missing.
+    pub fn finish(&mut self) -> Result<Bundle, JsValue> {
+        let bundle = std::mem::take(&mut self.stream).finish().map_err(thrown)?;
+        Ok(Bundle { bundle: Rc::new(bundle) })
+    }
+
+    /// The bundle of what has arrived; nothing until a child can run.
+    ///
+    /// # Errors
+    /// An `Error` with a code that begins with `bundle_`.
+    pub fn bundle(&self) -> Result<Option<Bundle>, JsValue> {
+        let bundle = self.stream.bundle().map_err(thrown)?;
+        Ok(bundle.map(|bundle| Bundle { bundle: Rc::new(bundle) }))
+    }
+}
+
 /// A verified bundle.
 #[wasm_bindgen]
 pub struct Bundle {
-    bundle: Rc<nestling::Bundle>,
+    pub(crate) bundle: Rc<nestling::Bundle>,
 }
 
 #[wasm_bindgen]

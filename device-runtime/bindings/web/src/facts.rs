@@ -29,6 +29,7 @@ pub fn child(entry: &ChildEntry, may_answer: bool) -> JsValue {
         ("accuracy", or_null(entry.held_out.known_percent())),
         ("testAccuracy", or_null(entry.test.known_percent())),
         ("mayAnswer", may_answer.into()),
+        ("hasArrived", true.into()),
         ("predictedMs", JsValue::NULL),
         ("measured", JsValue::NULL),
     ])
@@ -39,7 +40,9 @@ pub fn children(runtime: &Runtime) -> JsValue {
     let profile = runtime.current_profile();
     array(runtime.children().map(|entry| {
         let child = child(entry, runtime.may_answer(&entry.child));
-        if let (Some(profile), Ok(prepared)) = (&profile, runtime.prepared(&entry.name)) {
+        let prepared = runtime.prepared(&entry.name);
+        set(&child, "hasArrived", &prepared.is_ok().into());
+        if let (Some(profile), Ok(prepared)) = (&profile, prepared) {
             set(&child, "predictedMs", &profile.table.predict(prepared.network()).0.into());
             let times = profile.child(&entry.name).map(|times| latency(times.latency()));
             set(&child, "measured", &or_null(times));

@@ -44,6 +44,31 @@ export async function logits(names) {
   return { all, adapter, bundle };
 }
 
+/** A bundle of which `first` bytes arrive, and the rest while the smallest child classifies. */
+export async function bundleIsUsedBeforeItIsWhole(first, image) {
+  const grown = [];
+  const onGrown = (children) => grown.push(children);
+  const runtime = await open(`${BUNDLE}?pause=${first}`, { early: true, keep: false, onGrown });
+  const pixels = await picture(image);
+  const early = (await runtime.children()).filter((child) => child.hasArrived).map((child) => child.name);
+  const refused = await failure(() => runtime.switchTo("biggest"));
+  const smallest = [...(await runtime.logits(pixels))];
+  const before = await runtime.counters();
+  let isWhole = false;
+  const whole = runtime.whole().finally(() => (isWhole = true));
+  await fetch("resume");
+  let count = 0;
+  for (; !isWhole || count < 2; count++) {
+    const again = await runtime.logits(pixels);
+    demand(again.every((logit, index) => logit === smallest[index]), "the answer stays");
+  }
+  const [children, after] = [await whole, await runtime.counters()];
+  await runtime.switchTo("biggest");
+  const biggest = [...(await runtime.logits(pixels))];
+  runtime.close();
+  return { early, refused, smallest, biggest, before, after, children, grown, count };
+}
+
 /** Progress of the bundle from the network, then from the cache. */
 export async function bundleIsStreamedAndKept() {
   await forgetEverything();
