@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, ensure};
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use nestling::Bundle;
+use nestling_bundle::Bundle;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};

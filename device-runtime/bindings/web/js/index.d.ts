@@ -205,6 +205,11 @@ export class Runtime {
   readonly adapter: Adapter;
   /** Whether a profile of this device is in use. */
   readonly hasProfile: boolean;
+  /**
+   * Resolves with the number of children once all of the bundle has arrived: after `open` with `early`. Rejected if the
+   * rest cannot be fetched.
+   */
+  whole(): Promise<number>;
   /** The children, fewest multiply-adds first, with the times of the profile. */
   children(): Promise<Child[]>;
   /** Name of the child that answers. */
