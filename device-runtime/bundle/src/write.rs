@@ -161,6 +161,9 @@ impl BundleContents<'_> {
     }
 }
 
+/// Sections with their kinds, in the order of the file.
+type Sections = Vec<(u64, Vec<u8>)>;
+
 /// The manifest and the shells of these sections of weights and statistics, whose lengths are right.
 fn divide(
     supernet: Supernet<'_>,
@@ -168,7 +171,7 @@ fn divide(
     weights: &[u8],
     statistics: &[u8],
     unknown: &[(u32, &[u8])],
-) -> Result<(Vec<u8>, Vec<(u64, Vec<u8>)>), BundleError> {
+) -> Result<(Vec<u8>, Sections), BundleError> {
     let shells = Shells::divide(supernet.layout, supernet.storage, supernet.networks);
     let shared =
         (0..shells.count()).map(|shell| (header::SHELL, supernet.take(&shells, shell, weights, statistics))).collect();
@@ -181,9 +184,9 @@ fn divide(
 fn lay_out(
     version: u32,
     manifest: Vec<u8>,
-    shared: Vec<(u64, Vec<u8>)>,
+    shared: Sections,
     images: &[u8],
-    others: Vec<(u64, Vec<u8>)>,
+    others: Sections,
 ) -> Result<Vec<u8>, BundleError> {
     if manifest.len() as u64 > MAX_MANIFEST_BYTES {
         let problem = format!("the manifest has {} bytes, at most {MAX_MANIFEST_BYTES}", manifest.len());
@@ -243,7 +246,7 @@ impl Bundle {
 
     /// The file with another manifest and other sections that may be missing. Up to format 7 it has the oldest format that
     /// can hold it; shells stay as they are.
-    fn rewritten(&self, manifest: &Manifest, others: Vec<(u64, Vec<u8>)>) -> Result<Vec<u8>, BundleError> {
+    fn rewritten(&self, manifest: &Manifest, others: Sections) -> Result<Vec<u8>, BundleError> {
         self.require_whole()?;
         manifest.check(self.space())?;
         let table = self.table();

@@ -34,7 +34,7 @@ fn open(bundle: &Bundle) -> Runtime {
 
 fn answers(runtime: &Runtime, child: &str) -> Vec<Vec<u32>> {
     runtime.switch_to(child).unwrap();
-    (0..3).map(|seed| bits(&runtime.logits(&Image::grey8(28, 28, &pixels(seed)).unwrap()).unwrap())).collect()
+    (0..3).map(|seed| bits(&runtime.logits(Image::grey8(28, 28, &pixels(seed)).unwrap()).unwrap())).collect()
 }
 
 #[test]
@@ -110,12 +110,12 @@ fn classifications_go_on_while_it_grows() {
     let runtime = open(&parts[0]);
     let pixels = pixels(5);
     let image = Image::grey8(28, 28, &pixels).unwrap();
-    let expected = bits(&runtime.logits(&image).unwrap());
+    let expected = bits(&runtime.logits(image).unwrap());
     let (done, count) = (AtomicBool::new(false), AtomicUsize::new(0));
     thread::scope(|scope| {
         let classify = || {
             while !done.load(Ordering::Relaxed) {
-                assert_eq!(bits(&runtime.logits(&image).unwrap()), expected);
+                assert_eq!(bits(&runtime.logits(image).unwrap()), expected);
                 count.fetch_add(1, Ordering::Relaxed);
             }
         };

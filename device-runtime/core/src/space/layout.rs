@@ -92,10 +92,8 @@ impl ParameterLayout {
     pub fn owners(&self) -> Vec<usize> {
         let mut owners = vec![0; self.parameters.len()];
         for (index, convolution) in self.convolutions.iter().enumerate() {
-            for parameter in [Some(convolution.weight), Some(convolution.scale_or_bias), convolution.shift] {
-                if let Some(parameter) = parameter {
-                    owners[parameter] = index;
-                }
+            for parameter in [convolution.weight, convolution.scale_or_bias].into_iter().chain(convolution.shift) {
+                owners[parameter] = index;
             }
         }
         owners
