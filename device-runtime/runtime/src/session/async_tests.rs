@@ -1,6 +1,7 @@
 //! Futures of the session: sent to other threads, dropped before their end, and refused in the midst of another.
 
 use super::*;
+use crate::engine::Start;
 use crate::profiling::ProfileOptions;
 use crate::{Phase, Progress};
 use nestling_core::choosing::Budget;
@@ -8,6 +9,7 @@ use nestling_core::image::Image;
 use nestling_core::metrics::{Millis, Quantile};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context as TaskContext, Poll, Waker};
+use std::time::Duration;
 
 fn runtime(bundle: &Bundle) -> Runtime {
     Runtime::open(bundle, &RuntimeOptions { start: Start::Tuned, ..RuntimeOptions::default() }).unwrap()
