@@ -61,7 +61,7 @@ fn the_gpu_resizes_as_the_definition_says() {
                 let prepared = supernet.prepare(&child).unwrap();
                 let given = resized(&supernet, &prepared, &image);
                 let expected = preprocess(&image, supernet.preprocessing(), child.child().resolution);
-                let error = relative_error(&given, &expected);
+                let error = input_error(&given, &expected);
                 let identity = width == height && width == child.child().resolution;
                 let tolerance = if identity { 1e-6 } else { 2e-5 };
                 assert!(error < tolerance, "{width}x{height} {format:?} to {}: {error}", child.child().resolution);
@@ -83,7 +83,7 @@ fn the_largest_square_of_a_picture_loses_no_accuracy() {
     let bytes: Vec<u8> = (0..SIDE * SIDE).map(|index| (index % SIDE / 16) as u8 ^ (index / SIDE / 32) as u8).collect();
     let image = Image::grey8(SIDE, SIDE, &bytes).unwrap();
     let expected = preprocess(&image, supernet.preprocessing(), child.child().resolution);
-    let error = relative_error(&resized(&supernet, &prepared, &image), &expected);
+    let error = input_error(&resized(&supernet, &prepared, &image), &expected);
     assert!(error < 2e-5, "{error}");
 }
 
@@ -103,7 +103,7 @@ fn a_share_of_the_square_is_the_same_on_the_gpu() {
             let bytes: Vec<u8> = (0..width * height * 4).map(|_| random.random()).collect();
             let image = Image::rgba8(width, height, &bytes).unwrap();
             let expected = preprocess(&image, &preprocessing, child.child().resolution);
-            let error = relative_error(&resized(&supernet, &prepared, &image), &expected);
+            let error = input_error(&resized(&supernet, &prepared, &image), &expected);
             assert!(error < 2e-5, "{centre_fraction} of {width}x{height}: {error}");
         }
     }
@@ -132,7 +132,7 @@ fn a_whole_picture_of_any_shape_is_the_same_on_the_gpu() {
                 let image = Image::rgb8(width, height, &bytes).unwrap().oriented(orientation);
                 let expected = preprocess(&image, &preprocessing, child.child().resolution);
                 poison(&supernet);
-                let error = relative_error(&resized(&supernet, &prepared, &image), &expected);
+                let error = input_error(&resized(&supernet, &prepared, &image), &expected);
                 assert!(error < 2e-5, "{fit} of {width}x{height}, {orientation:?}: {error}");
             }
         }
@@ -264,7 +264,7 @@ fn the_gpu_reads_camera_frames_as_the_definition_says() {
                 let frame = Frame::random(width, height, layout, colour, &mut random);
                 let given = resized(&supernet, &prepared, &frame.image());
                 let expected = preprocess(&frame.image(), supernet.preprocessing(), child.child().resolution);
-                let error = relative_error(&given, &expected);
+                let error = input_error(&given, &expected);
                 assert!(error < 2e-5, "{width}x{height} {layout:?} {colour:?}, {channels} channels: {error}");
             }
         }

@@ -100,7 +100,7 @@ proptest! {
         let image = Image::rgba8(width, height, &pixels).unwrap().oriented(orientation);
         let given = READY[which].resized(&texture, orientation);
         let expected = preprocess(&image, supernet.preprocessing(), prepared.child().resolution);
-        let error = relative_error(&given, &expected);
+        let error = input_error(&given, &expected);
         prop_assert!(error < 2e-5, "{error}");
         poison(supernet);
         prop_assert_eq!(given, resized_input(supernet, prepared, Input::Image(&image)), "bit for bit");
