@@ -54,7 +54,6 @@ fn steps(options: &Options, report: &mut Report) -> Result<()> {
         let mut doc = workspace::cargo(&["doc", "--workspace", "--no-deps", "--all-features"]);
         process::run(doc.env("RUSTDOCFLAGS", "--deny warnings"))
     })?;
-    report.step("wasm", wasm::check)?;
     // The tests open it in a browser.
     report.step("web", || web::run(&web::Options::default()))?;
     if process::answer("cargo", &["deny", "--version"]).is_some() {
@@ -68,6 +67,8 @@ fn steps(options: &Options, report: &mut Report) -> Result<()> {
     report.results = results;
     tested?;
     if options.full {
+        // With the features that the package for pages leaves out.
+        report.step("wasm", wasm::check)?;
         report.step("package", package::run)?;
         report.step("arm64", || kotlin::run(&kotlin::Options::arm64()))?;
         // The script that measures GPUs, on the processor: it must be ready when there is one.
