@@ -161,6 +161,10 @@ typedef enum {
      */
     NESTLING_CALIBRATION_MEMORY = 135,
     /**
+     * The child's weights have not arrived: wait for the rest of the bundle.
+     */
+    NESTLING_NOT_ARRIVED = 136,
+    /**
      * The image is larger than `max_image_side` allows: shrink it, or open with the side that the text names.
      */
     NESTLING_IMAGE_TOO_LARGE = 140,
@@ -256,6 +260,10 @@ typedef enum {
      * The bundle could not be written.
      */
     NESTLING_BUNDLE_WRITE = 214,
+    /**
+     * The bundle has not arrived as a whole: wait for the rest.
+     */
+    NESTLING_BUNDLE_INCOMPLETE = 215,
     /**
      * The profile's file cannot be read: check its path and permissions.
      */
