@@ -217,7 +217,7 @@ pub enum Error {
         child: String,
     },
     /// The weights have not arrived.
-    #[error("the weights of {child} have not arrived: give `Runtime::grow` the rest of the bundle")]
+    #[error("the weights of {child} have not arrived: wait for the rest of the bundle, and let the runtime grow")]
     NotArrived {
         /// Which child.
         child: String,

@@ -1,7 +1,7 @@
 //! Messages of the libraries name their API. JavaScript has options in its place.
 
 /// A phrase of a library's message, and the same for a page. Longer phrases come before their parts.
-const WORDS: [(&str, &str); 21] = [
+const WORDS: [(&str, &str); 20] = [
     (
         "Install a Vulkan driver: on Debian and Ubuntu `mesa-vulkan-drivers` has the drivers of AMD, Intel and a software \
          adapter",
@@ -25,7 +25,6 @@ const WORDS: [(&str, &str); 21] = [
     ("try another adapter or backend", "try another browser"),
     ("or drop its future; a progress", "or abort it by its signal; a progress"),
     ("measure again with `Runtime::profile`", "call `profile`"),
-    ("give `Runtime::grow` the rest of the bundle", "wait for `whole`"),
     ("close other programs that use the GPU, or choose another adapter", "close other programs that use the GPU"),
 ];
 
