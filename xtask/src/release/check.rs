@@ -61,17 +61,23 @@ fn crates(folders: &Folders) -> Result<()> {
     let manifest = format!(
         "[package]\nname = \"app\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n[workspace]\n\n[dependencies]\n\
          nestling = {{ version = \"{VERSION}\", features = [\"pictures\"] }}\n\n[patch.crates-io]\n{patches}\n\
-         [profile.dev]\ndebug = false\n"
+         {PROFILE}"
     );
     fs::write(app.join("Cargo.toml"), manifest).context("cannot write the app")?;
     fs::write(made(&app.join("src"))?.join("main.rs"), APP).context("cannot write the app")?;
     // The workspace's versions of all dependencies.
     fs::copy(workspace::root().join("Cargo.lock"), app.join("Cargo.lock")).context("cannot copy Cargo.lock")?;
-    let mut run = workspace::cargo(&["run", "--quiet", "--target-dir", "target", "--"]);
+    let mut run = workspace::cargo(&["run", "--quiet", "--"]);
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(workspace::target, PathBuf::from);
+    run.env("CARGO_TARGET_DIR", workspace::root().join(target));
     let label = process::output(run.current_dir(&app).arg(bundle()).arg(coat()))?;
     ensure!(label.trim() == "coat", "the crates answer {label:?}");
     Ok(())
 }
+
+/// The workspace's profile, with which the crates of others were built before.
+const PROFILE: &str = "[profile.dev]\ndebug = false\nopt-level = 1\n\n[profile.dev.package]\n\
+                       naga = { opt-level = 2 }\nwgpu-core = { opt-level = 2 }\nxxhash-rust = { opt-level = 3 }\n";
 
 /// The app.
 const APP: &str = r#"use nestling::{Bundle, Picture, Runtime, RuntimeOptions};
