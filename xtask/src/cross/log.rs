@@ -32,8 +32,8 @@ impl Log {
              Written by `cargo xtask cross --log` on x86-64 Linux. The program `nestling-device` for arm64 Linux runs by\n\
              emulation with Mesa's software driver for arm64, and its answers are compared with those of this machine. An\n\
              error is the largest difference of a logit over the largest logit of its picture; both are logarithms of\n\
-             probabilities around their mean. It may be 1e-3. Times of an emulated machine say nothing of a real one, and what was\n\
-             built before is not built again.\n\n\
+             probabilities around their mean. It may be 1e-3. Times of an emulated machine say nothing of a real one, and\n\
+             what was built before is not built again.\n\n\
              Android and iOS are type-checked only: no library for them was linked, and no phone has run one.\n\n",
         );
         for (name, value) in &self.facts {
