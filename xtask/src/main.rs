@@ -4,14 +4,18 @@
 //! first.
 
 mod against;
+mod arm64;
 mod assets;
 mod bench;
+mod bindings;
 mod c;
+mod cross;
 mod demo;
 mod gpu;
 mod kotlin;
 mod latency;
 mod layers;
+mod logits;
 mod metadata;
 mod onnx;
 mod package;
@@ -21,6 +25,7 @@ mod pictures;
 mod process;
 mod programs;
 mod python;
+mod release;
 mod setup;
 mod size;
 mod small;
@@ -128,6 +133,16 @@ enum Command {
     /// Fails if the WebAssembly module has more than 400 KB compressed. Uses the compiler of `cargo xtask wasm` (4 minutes
     /// the first time). With --serve, opens the example on this machine. See docs/web.md.
     Web(web::Options),
+    /// Compare Rust, C, Python, Kotlin and the browser: one table of answers, overhead of a call, first result and size.
+    ///
+    /// Builds each package, classifies the same 64 frames with each, and fails if one answers otherwise than Rust or an
+    /// artefact is above its limit. Writes target/bindings/summary.json (half an hour the first time).
+    Bindings(bindings::Options),
+    /// Build nestling-device for arm64 Linux and compare its answers, by emulation, with this machine's; check that the SDK
+    /// compiles for Android and iOS.
+    ///
+    /// Fetches an arm64 Linux with Mesa's driver into target/ (60 MB, once). With --log, writes docs/cross.md.
+    Cross(cross::Options),
     /// Measure the SDK alone: the size of an app's stripped release library, and the time to build it from nothing.
     ///
     /// The library opens a bundle, chooses a child for a budget and classifies. Builds in target/size.
@@ -137,6 +152,11 @@ enum Command {
     /// Reads the package index, unless CARGO_NET_OFFLINE=true is set and everything was built before. Writes
     /// target/package.
     Package,
+    /// Make every file that a registry would take, with checksums, and use each once; publishing is by hand.
+    ///
+    /// Crates, wheel, archive for npm, AAR with its pom, Swift package, library for C, and nestling-device for x86-64 and
+    /// arm64 Linux. Writes target/release-files (an hour the first time).
+    Release(release::Options),
     /// Run every check of CI: formatting, structure, lints, documentation, licences, WebAssembly, the package for browsers, tests.
     ///
     /// Stops at the first step that fails. The last lines give the outcome of each step and cargo's test results.
@@ -166,8 +186,11 @@ fn main() -> ExitCode {
         Command::Kotlin(options) => kotlin::run(&options),
         Command::Swift => swift::run(),
         Command::Web(options) => web::run(&options),
+        Command::Bindings(options) => bindings::run(&options),
+        Command::Cross(options) => cross::run(&options),
         Command::Size(options) => size::run(&options),
         Command::Package => package::run(),
+        Command::Release(options) => release::run(&options),
         Command::Test(options) => test::run(&options),
     };
     match outcome {

@@ -2,6 +2,7 @@
 
 mod layout;
 
+use crate::small::{self, PROFILE};
 use crate::{process, workspace};
 use anyhow::{Context, Result};
 use layout::Built;
@@ -34,7 +35,7 @@ pub fn run(options: &Options) -> Result<()> {
     let system_libraries = notes.lines().find_map(|line| line.strip_prefix(SYSTEM_LIBRARIES));
     let folder = options.target.iter().fold(workspace::target(), |folder, target| folder.join(target));
     let built = Built {
-        libraries: &folder.join(if options.debug { "debug" } else { "release" }),
+        libraries: &folder.join(if options.debug { "debug" } else { PROFILE }),
         system_libraries: system_libraries.context("rustc named no libraries of the system")?.trim(),
         binding: &workspace::root().join("device-runtime/bindings/c"),
         version: env!("CARGO_PKG_VERSION"),
@@ -47,12 +48,20 @@ pub fn run(options: &Options) -> Result<()> {
 
 fn build(options: &Options) -> Command {
     let mut build = workspace::cargo(&["rustc", "--package", "nestling-c", "--lib"]);
-    if !options.debug {
-        build.arg("--release");
-    }
+    // Without the Rust library of the tests, which link-time optimisation does not know.
+    build.args(["--crate-type", "cdylib,staticlib"]).env("CARGO_TARGET_DIR", workspace::target());
     if let Some(target) = &options.target {
         build.args(["--target", target]);
     }
-    build.args(["--", "--print", "native-static-libs"]).env("CARGO_TARGET_DIR", workspace::target());
+    if options.debug {
+        build.args(["--", "--print", "native-static-libs"]);
+        return build;
+    }
+    let flags = match options.target.as_deref() {
+        None => small::flags_of_host(),
+        Some(target) if target.contains("android") => small::flags_of_android(),
+        Some(_) => small::FLAGS.to_vec(),
+    };
+    build.args(["--profile", PROFILE, "--", "--print", "native-static-libs"]).args(flags);
     build
 }

@@ -40,6 +40,12 @@ fn binding() -> PathBuf {
     workspace::root().join("device-runtime/bindings/python")
 }
 
+/// The runtime's wheel that this command built last.
+pub fn wheel() -> Result<PathBuf> {
+    let folder = workspace::target().join("python");
+    find(&folder, &format!("nestling-{}-", env!("CARGO_PKG_VERSION"))).context("`cargo xtask python` builds one")
+}
+
 /// Builds the runtime's wheel, with the program `nestling-device` in it.
 fn runtime_wheel(python: &Path, out: &Path) -> Result<PathBuf> {
     let target = workspace::target();

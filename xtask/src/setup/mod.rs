@@ -2,6 +2,7 @@
 //!
 //! Every step first checks whether it is done, so [`ensure`] costs milliseconds on a machine that is ready.
 
+mod arm64;
 mod browser;
 mod c_tools;
 mod environments;
@@ -19,6 +20,7 @@ use crate::{process, workspace};
 use anyhow::Result;
 use std::path::PathBuf;
 
+pub use arm64::{Arm64, emulator_version, ensure as arm64};
 pub use browser::ensure as browser;
 pub use c_tools::ensure as c_tools;
 pub use environments::{Peers, has_torch_python, onnx as onnx_python, peers, sdk_python, swift_python, torch_python};
@@ -27,6 +29,7 @@ pub use kotlin::ensure as kotlin;
 pub use libtorch::has_nvidia_driver;
 pub use openclipart::ensure as openclipart;
 pub use photo::{Photo, ensure as photo};
+pub use pip::python as pip_python;
 pub use vulkan::{has_only_lavapipe, loader as vulkan_loader, swiftshader};
 
 /// Flags of `cargo xtask setup`.

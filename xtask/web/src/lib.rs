@@ -3,5 +3,6 @@
 
 pub mod browser;
 pub mod pack;
+pub mod parity;
 pub mod photograph;
 pub mod server;

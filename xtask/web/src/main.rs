@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
-use nestling_web_tool::{pack, photograph, server::Server};
+use nestling_web_tool::{pack, parity, photograph, server::Server};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -31,6 +31,21 @@ enum Command {
     },
     /// Photograph the example, light and dark, as wide as a desk and as a phone.
     Photograph,
+    /// Classify raw RGBA frames in a browser; print JSON lines, as the programs of other languages do.
+    Parity {
+        /// The folder of `frames.rgba`
+        #[arg(long)]
+        frames: PathBuf,
+        /// Columns of a frame
+        #[arg(long)]
+        width: u32,
+        /// Rows of a frame
+        #[arg(long)]
+        height: u32,
+        /// A folder that holds the package as `nestling`, in place of the site's
+        #[arg(long)]
+        package_in: Option<PathBuf>,
+    },
 }
 
 fn main() -> Result<()> {
@@ -39,6 +54,11 @@ fn main() -> Result<()> {
         Command::Pack { module } => pack(&root, &module),
         Command::Serve { port } => serve(&root, port),
         Command::Photograph => photograph::all(&root),
+        Command::Parity { frames, width, height, package_in } => {
+            let site = pack::site_folder(&root);
+            let folders = [package_in.unwrap_or_else(|| site.clone()), site, frames];
+            parity::print(&root, folders, (width, height))
+        }
     }
 }
 

@@ -62,6 +62,15 @@ pub fn package(module: &Path, sources: &Path, package: &Path) -> Result<Sizes> {
     Ok(sizes)
 }
 
+/// The bytes of a package's module as a server sends it.
+///
+/// # Errors
+/// If it cannot be read.
+pub fn module_gzip(package: &Path) -> Result<usize> {
+    let path = package.join(format!("wasm/{MODULE}_bg.wasm"));
+    Ok(gzip(&fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?)?.len())
+}
+
 /// The folder of the site, below the repository's root.
 pub fn site_folder(root: &Path) -> PathBuf {
     root.join("target/web/site")
