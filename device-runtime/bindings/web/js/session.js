@@ -73,7 +73,7 @@ export class Session {
   async #grow(bundle, onProgress) {
     if (!this.#runtime) return this.#begin(bundle, onProgress);
     this.#bundle = bundle;
-    await this.#try((runtime) => runtime.grow(bundle));
+    await this.#try((runtime) => bundle.grow(runtime));
     this.#onGrown(this.#arrived());
   }
 

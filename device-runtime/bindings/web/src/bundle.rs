@@ -59,7 +59,7 @@ impl BundleStream {
 /// A verified bundle.
 #[wasm_bindgen]
 pub struct Bundle {
-    pub(crate) bundle: Rc<nestling::Bundle>,
+    bundle: Rc<nestling::Bundle>,
 }
 
 #[wasm_bindgen]
@@ -82,6 +82,15 @@ impl Bundle {
         let (bundle, options) = (Rc::clone(&self.bundle), runtime_options(&options)?);
         let runtime = nestling::Runtime::open_async(&bundle, &options).await.map_err(thrown)?;
         Ok(Runtime::new(runtime, options.max_image_side))
+    }
+
+    /// Gives a runtime the children that have arrived since it was opened; returns how many can run.
+    ///
+    /// # Errors
+    /// An `Error`: `other_bundle` if the runtime was opened with another one.
+    pub async fn grow(&self, runtime: &Runtime) -> Result<u32, JsValue> {
+        let (runtime, bundle) = (runtime.get()?, Rc::clone(&self.bundle));
+        Ok(runtime.grow_async(&bundle).await.map_err(thrown)? as u32)
     }
 
     /// One name a class.

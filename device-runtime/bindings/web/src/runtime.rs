@@ -1,6 +1,5 @@
 //! The class `Runtime`.
 
-use crate::bundle::Bundle;
 use crate::error::{of_code, thrown};
 use crate::governor::Governor;
 use crate::options::{image, quantile};
@@ -8,7 +7,6 @@ use crate::{facts, progress};
 use js_sys::Function;
 use nestling::{Budget, DeviceProfile, Error, Governed, GovernorOptions, Latency, Millis};
 use std::cell::RefCell;
-use std::rc::Rc;
 use std::sync::Arc;
 use wasm_bindgen::prelude::*;
 
@@ -29,7 +27,7 @@ impl Runtime {
         Self { runtime: RefCell::new(Some(Arc::new(runtime))), max_image_side }
     }
 
-    fn get(&self) -> Result<Arc<nestling::Runtime>, JsValue> {
+    pub(crate) fn get(&self) -> Result<Arc<nestling::Runtime>, JsValue> {
         let runtime = self.runtime.borrow().clone();
         runtime.ok_or_else(|| of_code("closed", "the runtime is closed: open another one"))
     }
@@ -53,15 +51,6 @@ impl Runtime {
     #[wasm_bindgen(getter)]
     pub fn active(&self) -> Result<Option<String>, JsValue> {
         Ok(self.get()?.active().name().map(str::to_owned))
-    }
-
-    /// Takes the children that have arrived since it was opened; returns how many can run.
-    ///
-    /// # Errors
-    /// An `Error`: `other_bundle` if it is another one than the runtime's.
-    pub async fn grow(&self, bundle: &Bundle) -> Result<u32, JsValue> {
-        let (runtime, bundle) = (self.get()?, Rc::clone(&bundle.bundle));
-        Ok(runtime.grow_async(&bundle).await.map_err(thrown)? as u32)
     }
 
     /// Largest side of an image's centre square in pixels.
