@@ -94,7 +94,7 @@ export interface Child {
   accuracy: number | null;
   testAccuracy: number | null;
   mayAnswer: boolean;
-  /** Whether its weights are there: always, unless the bundle was opened with `early`. */
+  /** Whether its weights are there; false only while the rest of a bundle that was opened with `early` arrives. */
   hasArrived: boolean;
   /** Median time in ms that the profile predicts. */
   predictedMs: number | null;
