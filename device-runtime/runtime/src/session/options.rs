@@ -4,7 +4,7 @@ use nestling_core::arithmetic::Arithmetic;
 use nestling_core::weights::WeightStorage;
 use std::time::Duration;
 
-/// Options of a [`Runtime`]: its adapter, its memory and its kernels.
+/// Options of a [`Runtime`](super::Runtime): its adapter, its memory and its kernels.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct RuntimeOptions {
@@ -27,7 +27,7 @@ pub struct RuntimeOptions {
     /// some accuracy. It changes the times: a profile belongs to its storage.
     ///
     /// `None` takes the bundle's own, or f32 on an adapter that fails its self-test
-    /// ([`Runtime::storage_fault`]); the values are the same.
+    /// ([`Runtime::storage_fault`](super::Runtime::storage_fault)); the values are the same.
     pub weight_storage: Option<WeightStorage>,
     /// The number type of products. [`Arithmetic::F16`] can be faster where the adapter offers it, costs some accuracy,
     /// and is refused unless the adapter passes a self-test. A profile belongs to its arithmetic too.
