@@ -12,7 +12,7 @@ use nestling_core::metrics::{Millis, Quantile};
 use nestling_core::weights::WeightStorage;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A bundle after each shell that makes more children usable, and whole at last.
 fn parts(bytes: &[u8]) -> Vec<Bundle> {
@@ -111,23 +111,37 @@ fn classifications_go_on_while_it_grows() {
     let pixels = pixels(5);
     let image = Image::grey8(28, 28, &pixels).unwrap();
     let expected = bits(&runtime.logits(image).unwrap());
+    // Checks an answer, and returns the milliseconds that it took.
+    let timed = || {
+        let started = Instant::now();
+        assert_eq!(bits(&runtime.logits(image).unwrap()), expected);
+        started.elapsed().as_secs_f64() * 1e3
+    };
+    let mut before: Vec<f64> = (0..200).map(|_| timed()).collect();
     let (done, count) = (AtomicBool::new(false), AtomicUsize::new(0));
-    thread::scope(|scope| {
+    let mut during = thread::scope(|scope| {
         let classify = || {
+            let mut times = Vec::new();
             while !done.load(Ordering::Relaxed) {
-                assert_eq!(bits(&runtime.logits(image).unwrap()), expected);
+                times.push(timed());
                 count.fetch_add(1, Ordering::Relaxed);
             }
+            times
         };
-        let threads = [scope.spawn(classify), scope.spawn(classify)];
+        let thread = scope.spawn(classify);
         for part in &parts {
-            let before = count.load(Ordering::Relaxed);
+            let seen = count.load(Ordering::Relaxed);
             runtime.grow(part).unwrap();
-            while count.load(Ordering::Relaxed) < before + 3 {
+            while count.load(Ordering::Relaxed) < seen + 3 {
                 thread::yield_now();
             }
         }
         done.store(true, Ordering::Relaxed);
-        threads.into_iter().for_each(|thread| thread.join().unwrap());
+        thread.join().unwrap()
     });
+    for (when, times) in [("before", &mut before), ("while it grows", &mut during)] {
+        times.sort_by(f64::total_cmp);
+        let [median, longest] = [times[times.len() / 2], times[times.len() - 1]];
+        println!("{when}: median {median:.2} ms, longest {longest:.2} ms of {} answers", times.len());
+    }
 }
