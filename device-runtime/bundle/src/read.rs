@@ -151,8 +151,11 @@ impl Bundle {
 
     /// Fails unless every byte is there.
     pub(super) fn require_whole(&self) -> Result<(), BundleError> {
-        let (given, expected) = (self.source.length(), self.table.end());
-        if given == expected { Ok(()) } else { Err(BundleError::Incomplete { given, expected }) }
+        if self.is_whole() { Ok(()) } else { Err(self.incomplete()) }
+    }
+
+    fn incomplete(&self) -> BundleError {
+        BundleError::Incomplete { given: self.source.length(), expected: self.table.end() }
     }
 
     /// The parts of the file, and where they are.
@@ -289,9 +292,7 @@ impl Bundle {
             let known: Vec<&str> = self.children().iter().map(|entry| entry.name.as_str()).collect();
             BundleError::UnknownChild { name: name.to_owned(), known: known.join(", ") }
         })?;
-        let Some(calibrated) = self.calibrated.get(index) else {
-            return Err(BundleError::Incomplete { given: self.source.length(), expected: self.table.end() });
-        };
+        let calibrated = self.calibrated.get(index).ok_or_else(|| self.incomplete())?;
         let (entry, network) = (&self.children()[index], &self.networks[index]);
         Ok(BundledChild { index, entry, network, calibrated })
     }

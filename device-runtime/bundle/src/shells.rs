@@ -9,7 +9,7 @@ use nestling_core::space::{Network, ParameterLayout};
 use nestling_core::weights::{Shells, WeightStorage};
 use std::ops::Range;
 
-/// A supernet's shells, and where the children's statistics are.
+/// A supernet's shells, and the checksums of what they hold together.
 #[derive(Clone, Debug)]
 pub(super) struct Divided {
     pub(super) shells: Shells,
@@ -17,7 +17,7 @@ pub(super) struct Divided {
     pub(super) checksums: [u128; 2],
 }
 
-/// What a shell's values are taken from: a space's layout, its storage, and the children that ship.
+/// The source of a shell's values: a space's layout, its storage, and the children that ship.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Supernet<'a> {
     pub(super) layout: &'a ParameterLayout,

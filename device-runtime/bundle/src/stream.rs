@@ -1,6 +1,7 @@
 use crate::format::SHELL_FORMAT;
 use crate::header::{self, Shared, Table};
 use crate::source::Source;
+use crate::verify::check;
 use crate::{Bundle, BundleError, wire};
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -68,12 +69,8 @@ impl BundleStream {
         };
         for section in table.sections().skip(self.sections) {
             let Some(body) = self.bytes.get(section.range.start as usize..section.range.end as usize) else { break };
-            if xxh3_128(body) != section.checksum {
-                return Err(BundleError::Damaged { part: section.name(table.version) });
-            }
-            if self.bytes[end as usize..section.range.start as usize].iter().any(|&byte| byte != 0) {
-                return Err(BundleError::Damaged { part: "padding" });
-            }
+            let padding = &self.bytes[end as usize..section.range.start as usize];
+            check(table.version, section, xxh3_128(body), padding)?;
             if section.kind == header::MANIFEST && table.version >= SHELL_FORMAT {
                 self.served = wire::v6::shells(body)?.served;
             }

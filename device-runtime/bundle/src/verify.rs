@@ -1,7 +1,7 @@
 //! The first pass over a bundle: every byte is checked before any is believed.
 
 use crate::BundleError;
-use crate::header::{self, IMAGES, MANIFEST, STATISTICS, Table};
+use crate::header::{self, IMAGES, MANIFEST, STATISTICS, Section, Table};
 use crate::source::Source;
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -41,13 +41,19 @@ pub(super) fn verify(source: &Source) -> Result<Verified, BundleError> {
             }
             None => source.checksum(section.range.clone())?,
         };
-        if checksum != section.checksum {
-            return Err(BundleError::Damaged { part: section.name(table.version) });
-        }
-        if padding.iter().any(|&byte| byte != 0) {
-            return Err(BundleError::Damaged { part: "padding" });
-        }
+        check(table.version, section, checksum, &padding)?;
         end = section.range.end;
     }
     Ok(Verified { table, kept })
+}
+
+/// Checks a section's checksum and the bytes before it.
+pub(super) fn check(format: u32, section: &Section, checksum: u128, padding: &[u8]) -> Result<(), BundleError> {
+    if checksum != section.checksum {
+        return Err(BundleError::Damaged { part: section.name(format) });
+    }
+    if padding.iter().any(|&byte| byte != 0) {
+        return Err(BundleError::Damaged { part: "padding" });
+    }
+    Ok(())
 }

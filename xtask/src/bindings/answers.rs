@@ -10,7 +10,7 @@ use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-/// What a language's program printed.
+/// The output of a language's program.
 #[derive(Default)]
 pub struct Answers {
     /// For each frame the logits of all classes. Of C, which gives probabilities, the logits but for a constant.

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-/// What was done, without a path of this machine.
+/// The steps that were done, without a path of this machine.
 #[derive(Default)]
 pub struct Log {
     facts: Vec<(String, String)>,

@@ -21,7 +21,7 @@ pub struct Options {
 pub struct Folders {
     /// The files, and their checksums.
     pub files: PathBuf,
-    /// What they are made from and unpacked into.
+    /// The files that they are made from, and the unpacked ones.
     pub work: PathBuf,
 }
 

@@ -13,7 +13,7 @@ use std::process::Command;
 /// The program that runs others.
 const EMULATOR: &str = "qemu-aarch64";
 
-/// What `nestling-device` needs there: a C library, a Vulkan loader and Mesa's software driver.
+/// The packages that `nestling-device` needs there: a C library, a Vulkan loader and Mesa's software driver.
 const PACKAGES: [&str; 4] = ["libc6", "libgcc-s1", "libvulkan1", "mesa-vulkan-drivers"];
 
 /// The manifest of that driver, below the folder.

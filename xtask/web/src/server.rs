@@ -27,7 +27,7 @@ pub struct Server {
     address: SocketAddr,
 }
 
-/// What all connections share.
+/// The state that all connections share.
 struct Shared {
     folders: Vec<PathBuf>,
     is_resumed: Mutex<bool>,

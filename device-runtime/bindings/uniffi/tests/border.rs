@@ -3,23 +3,15 @@
 #![allow(clippy::unwrap_used)] // a test's helpers may panic too
 
 mod common;
+#[path = "../../../runtime/tests/common/messages.rs"]
+mod messages;
 #[path = "../src/words.rs"]
 mod words;
 
 use common::{crate_folder, files};
+use messages::{PICTURES, SDK, quoted};
 use std::fs;
 use words::in_apps;
-
-/// The errors that the library passes on.
-const SOURCES: [&str; 7] = [
-    include_str!("../../../runtime/src/error.rs"),
-    include_str!("../../../runtime/src/engine/plan/placement.rs"),
-    include_str!("../../../runtime/src/engine/trial/arithmetic.rs"),
-    include_str!("../../../runtime/src/engine/trial/storage.rs"),
-    include_str!("../../../bundle/src/error.rs"),
-    include_str!("../../../bundle/src/profile/error.rs"),
-    include_str!("../../../pictures/src/error.rs"),
-];
 
 /// Calls that the packages have no form of: their messages cannot arrive.
 const NOT_CALLED: [&str; 2] = ["Runtime::profile", "Runtime::choose"];
@@ -41,17 +33,9 @@ const CANNOT_FAIL: [&str; 13] = [
     "thermal_hint_of_ios_state",
 ];
 
-/// The texts in backticks of a source, without documentation and tests, each literal on one line.
-fn quoted(source: &str) -> Vec<String> {
-    let source = source.split("mod tests {").next().unwrap_or_default();
-    let code: Vec<&str> = source.lines().map(str::trim).filter(|line| !line.starts_with("//")).collect();
-    let text = in_apps(&code.join("\n").replace("\\\n", ""));
-    text.split('`').skip(1).step_by(2).map(str::to_owned).collect()
-}
-
 #[test]
 fn no_message_names_an_option_of_rust() {
-    let all: Vec<String> = SOURCES.iter().flat_map(|source| quoted(source)).collect();
+    let all = quoted(SDK.into_iter().chain([PICTURES]), in_apps);
     let left: Vec<&String> =
         all.iter().filter(|text| text.contains("::") && !NOT_CALLED.contains(&text.as_str())).collect();
     assert!(left.is_empty(), "these need a phrase in WORDS: {left:?}");

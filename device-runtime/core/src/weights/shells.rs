@@ -122,14 +122,14 @@ impl Shells {
         shells.checked_sub(1).map_or(0, |last| self.served[last] as usize)
     }
 
-    /// What a shell adds to a convolution: the extent before it, and its own.
+    /// The part that a shell adds to a convolution: its extent without the one before it.
     pub fn ring(&self, shell: usize, convolution: usize) -> Ring {
         let inner = shell.checked_sub(1).map_or_else(Extent::default, |before| self.extents[before][convolution]);
         Ring { inner, outer: self.extents[shell][convolution] }
     }
 }
 
-/// What lies in an extent, but not in a smaller one.
+/// The part of an extent outside of a smaller one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ring {
     /// Left out.

@@ -31,31 +31,17 @@ pub fn in_flags(message: &str) -> String {
 }
 
 #[cfg(test)]
+#[path = "../../../../runtime/tests/common/messages.rs"]
+mod messages;
+
+#[cfg(test)]
 mod tests {
+    use super::messages::{PICTURES, SDK, quoted};
     use super::*;
-
-    /// The errors that this program passes on.
-    const SOURCES: [&str; 7] = [
-        include_str!("../../../../runtime/src/error.rs"),
-        include_str!("../../../../runtime/src/engine/plan/placement.rs"),
-        include_str!("../../../../runtime/src/engine/trial/arithmetic.rs"),
-        include_str!("../../../../runtime/src/engine/trial/storage.rs"),
-        include_str!("../../../../bundle/src/error.rs"),
-        include_str!("../../../../bundle/src/profile/error.rs"),
-        include_str!("../../../../pictures/src/error.rs"),
-    ];
-
-    /// The texts in backticks of a source, without documentation and tests, each literal on one line.
-    fn quoted(source: &str) -> Vec<String> {
-        let source = source.split("mod tests {").next().unwrap();
-        let code: Vec<&str> = source.lines().map(str::trim).filter(|line| !line.starts_with("//")).collect();
-        let text = in_flags(&code.join("\n").replace("\\\n", ""));
-        text.split('`').skip(1).step_by(2).map(str::to_owned).collect()
-    }
 
     #[test]
     fn no_message_names_an_option_of_the_api() {
-        let all: Vec<String> = SOURCES.iter().flat_map(|source| quoted(source)).collect();
+        let all = quoted(SDK.into_iter().chain([PICTURES]), in_flags);
         let left: Vec<&String> = all.iter().filter(|text| text.contains("::")).collect();
         assert!(left.is_empty(), "these need a phrase in WORDS: {left:?}");
         assert!(all.len() > 20 && all.iter().any(|text| text == "nestling-device profile"), "{all:?}");
@@ -64,7 +50,7 @@ mod tests {
     #[test]
     fn every_phrase_is_one_of_a_library() {
         let joined = |source: &&str| source.lines().map(str::trim).collect::<Vec<_>>().join("\n").replace("\\\n", "");
-        let all: String = SOURCES.iter().map(joined).collect();
+        let all: String = SDK.iter().chain([&PICTURES]).map(joined).collect();
         for (api, _) in WORDS {
             assert!(all.contains(api), "no message has {api:?}");
         }

@@ -1,0 +1,28 @@
+//! The messages of the SDK's errors as their sources have them. The tests of each language's words include this file.
+
+#![allow(dead_code, reason = "each test program uses a part")]
+
+/// The errors of runtime, bundle and profile.
+pub const SDK: [&str; 6] = [
+    include_str!("../../src/error.rs"),
+    include_str!("../../src/engine/plan/placement.rs"),
+    include_str!("../../src/engine/trial/arithmetic.rs"),
+    include_str!("../../src/engine/trial/storage.rs"),
+    include_str!("../../../bundle/src/error.rs"),
+    include_str!("../../../bundle/src/profile/error.rs"),
+];
+
+/// The errors of picture files.
+pub const PICTURES: &str = include_str!("../../../pictures/src/error.rs");
+
+/// The texts in backticks of sources after their messages were put into a language's words, without documentation and
+/// tests, each literal on one line.
+pub fn quoted<'a>(sources: impl IntoIterator<Item = &'a str>, in_words: fn(&str) -> String) -> Vec<String> {
+    let texts = |source: &str| -> Vec<String> {
+        let source = source.split("mod tests {").next().unwrap_or_default();
+        let code: Vec<&str> = source.lines().map(str::trim).filter(|line| !line.starts_with("//")).collect();
+        let text = in_words(&code.join("\n").replace("\\\n", ""));
+        text.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+    };
+    sources.into_iter().flat_map(texts).collect()
+}
