@@ -9,8 +9,8 @@ use nestling_core::space::SearchSpace;
 use nestling_stopwatch::Stopwatch;
 use nestling_train::data::{LoadRequest, LoadedData, load};
 use nestling_train::experiments::{
-    Experiment, ExperimentError, Outcome, Plan, Record, Results, Section, Setting, Training, Trainings, Watch, check,
-    csv, four_children, markdown, neighbours, outcome, page, selection,
+    Experiment, ExperimentError, Outcome, Plan, Record, Results, Setting, Training, Trainings, Watch, check, csv,
+    four_children, markdown, neighbours, outcome, selection, write_report,
 };
 use nestling_train::torch;
 use nestling_train::train::Method;
@@ -64,7 +64,6 @@ fn trainings<'a>(folder: &Path, data: &'a LoadedData) -> Trainings<'a> {
         device: Device::Cpu,
         workers: 1,
         allowed_cpu_s: None,
-        is_reading: false,
         origin: ("a commit".to_owned(), "a command".to_owned()),
         stopwatch: Stopwatch::start(),
     }
@@ -96,12 +95,21 @@ fn every_experiment_gives_a_value_for_each_cell_and_seed() {
         outcomes.push(outcome);
     }
     assert_eq!(check(&out).unwrap(), results);
-    let sections: Vec<Section<'_>> = outcomes.iter().map(|outcome| Section { outcome, command: "a command" }).collect();
-    let page = page(&sections, &results);
+    // The report has only the files of results, and gives each outcome again.
+    let sections = write_report(&out, &results).unwrap();
+    assert_eq!(sections.len(), outcomes.len());
+    for (section, outcome) in sections.iter().zip(&outcomes) {
+        assert_eq!((section.outcome.experiment, &section.outcome.cells), (outcome.experiment, &outcome.cells));
+        assert_eq!((markdown(&section.outcome), &*section.command), (markdown(outcome), "a command"));
+        let table = format!("{}-{}-24x2", outcome.experiment, outcome.space);
+        assert_eq!(std::fs::read(out.join(format!("{table}.csv"))).unwrap(), csv(outcome).unwrap());
+        assert_eq!(std::fs::read_to_string(out.join(format!("{table}.md"))).unwrap(), markdown(outcome));
+    }
+    let page = std::fs::read_to_string(out.join("experiments.html")).unwrap();
     assert_eq!(nestling_page::markup_fault(&page), None);
     // The paper's values stand beside ours, and every experiment has its section.
     assert!(page.contains("74.6 (-1.9)") && page.contains("75.3 (-1.2)"));
-    assert!(sections.iter().all(|one| page.contains(&format!("<h2 id=\"{}\">", one.outcome.experiment))));
+    assert!(outcomes.iter().all(|one| page.contains(&format!("<h2 id=\"{}\">", one.experiment))));
 }
 
 #[test]
@@ -135,9 +143,7 @@ fn a_stopped_experiment_goes_on_and_trainings_are_shared() {
     let mut all = trainings(folder.path(), &data);
     all.allowed_cpu_s = Some(0.0);
     assert_eq!(run(Experiment::Shrink, &all, &mut Counter::default()).unwrap_err().code(), "experiment_out_of_time");
-    all.is_reading = true;
-    assert_eq!(run(Experiment::Shrink, &all, &mut Counter::default()).unwrap_err().code(), "experiment_not_done");
-    (all.allowed_cpu_s, all.is_reading) = (None, false);
+    all.allowed_cpu_s = None;
     let mut first = Counter::default();
     let outcome = run(Experiment::Shrink, &all, &mut first).unwrap();
     // Three supernets a seed, of two epochs each.
@@ -145,11 +151,6 @@ fn a_stopped_experiment_goes_on_and_trainings_are_shared() {
     let mut again = Counter::default();
     let same = run(Experiment::Shrink, &all, &mut again).unwrap();
     assert_eq!((again.trainings, same.cells), (0, outcome.cells.clone()));
-    // A table is read as far as it is there: the sliced children of the fine-tuning are those supernets.
-    all.is_reading = true;
-    let part = run(Experiment::Finetune, &all, &mut Counter::default()).unwrap();
-    assert_eq!((part.variants(), part.cells.len()), (vec!["sliced"], outcome.children().len()));
-    all.is_reading = false;
     // The supernets whose children join at once are there; each fine-tuning of the ends is new.
     let mut tuned = Counter::default();
     run(Experiment::Finetune, &all, &mut tuned).unwrap();
@@ -197,9 +198,14 @@ fn methods_and_searches_are_compared_and_traced() {
     let mut again = Counter::default();
     assert_eq!(neighbours(&plan, 1, &all, &mut again).unwrap().0, rows);
     assert_eq!((selection(&plan, 1, &all, &mut again).unwrap(), again.trainings), (selections, 0));
-    let page = page(&[], &results);
+    assert!(write_report(&out, &results).unwrap().is_empty());
+    let text = |name: &str| std::fs::read_to_string(out.join(name)).unwrap();
+    let page = text("experiments.html");
     assert_eq!(nestling_page::markup_fault(&page), None);
-    assert!(page.contains("once_for_all") && page.contains("coarse to fine"));
+    assert!(page.contains("once-for-all") && page.contains("coarse to fine"));
+    // Three children of each method, and three searches under each of four budgets, beside the line of names.
+    assert_eq!((text("neighbours.csv").lines().count(), text("neighbours.md").lines().count()), (16, 7));
+    assert_eq!((text("selection.csv").lines().count(), text("selection.md").lines().count()), (13, 6));
     for wrong in [("top1_mean", "neighbour"), ("evolution", "selection")] {
         let good = std::fs::read_to_string(out.join("results.json")).unwrap();
         let at = good.find(&format!("\"{}\": ", wrong.0)).unwrap() + wrong.0.len() + 4;

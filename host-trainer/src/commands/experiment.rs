@@ -8,22 +8,23 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use indicatif::ProgressBar;
-use nestling_bundle::atomic_file::write_atomically;
 use nestling_stopwatch::Stopwatch;
 use nestling_train::experiments::{
-    Experiment, ExperimentError, Outcome, Plan, Record, Results, Section, Setting, Training, Trainings, Watch, csv,
-    four_children, markdown, neighbours, outcome, page, selection,
+    Experiment, ExperimentError, Neighbour, Outcome, Plan, Record, Results, SelectionEntry, Setting, Training,
+    Trainings, Watch, check, four_children, markdown, neighbours, neighbours_markdown, outcome, selection,
+    selection_markdown, write_report,
 };
 use nestling_train::torch;
 use nestling_train::train::EpochReport;
 use serde_json::json;
+use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 /// Repeats an experiment of the paper over several seeds, or gathers all results on one page.
 ///
 /// Every training is kept in the folder. A stopped experiment goes on where it was, and experiments share what they have
-/// in common. Results are written to `results` in the folder: results.json, a CSV file, a Markdown table and a page with
-/// figures for each experiment, and the records of all trainings.
+/// in common. The results are results.json, a CSV file and a Markdown table for each experiment, one page with all tables and
+/// figures, and the records of all trainings.
 #[derive(Args, Debug)]
 #[command(
     after_help = "Examples:\n  nestling experiment from-scratch\n  nestling experiment convergence --seeds 5 --cpu-hours \
@@ -54,9 +55,12 @@ pub struct ExperimentCommand {
     /// Begin no epoch after so many CPU-hours, and show what is finished; a later call goes on
     #[arg(long)]
     cpu_hours: Option<f64>,
-    /// Folder of trainings and results
+    /// Folder of trainings
     #[arg(long, default_value = "target/experiments")]
     folder: PathBuf,
+    /// Folder of results; those of several calls stand side by side in it [default: `results` in the folder of trainings]
+    #[arg(long)]
+    results: Option<PathBuf>,
     #[command(flatten)]
     data: DataArguments,
     /// Print one JSON document instead of text
@@ -66,11 +70,13 @@ pub struct ExperimentCommand {
 
 /// The names beside those of the paper's experiments, with the questions that they answer.
 const OTHERS: [(&str, &str); 4] = [
-    (SELECTION, "Does coarse-to-fine selection find better children than random search or evolution?"),
-    (NEIGHBOURS, "How does BigNAS compare with slimmable networks, AutoSlim and once-for-all?"),
+    (SELECTION, SELECTION_QUESTION),
+    (NEIGHBOURS, NEIGHBOURS_QUESTION),
     (ALL, "Runs all of them"),
     (REPORT, "Shows what is there, and trains nothing"),
 ];
+const SELECTION_QUESTION: &str = "Does coarse-to-fine selection find better children than random search or evolution?";
+const NEIGHBOURS_QUESTION: &str = "How does BigNAS compare with slimmable networks, AutoSlim and once-for-all?";
 const SELECTION: &str = "selection";
 const NEIGHBOURS: &str = "neighbours";
 const ALL: &str = "all";
@@ -85,12 +91,19 @@ impl ExperimentCommand {
     /// Runs the command.
     pub fn run(self) -> Result<()> {
         let stopwatch = Stopwatch::start();
+        let folder = self.results.clone().unwrap_or_else(|| self.folder.join("results"));
+        let mut results = Results::read(&folder)?;
+        if self.name == REPORT {
+            if results.is_empty() {
+                bail!("there are no results in {}: run an experiment first, or name its folder", folder.display());
+            }
+            check(&folder)?;
+            return self.show(&folder, &results, None);
+        }
+        std::fs::create_dir_all(&folder).with_context(|| format!("cannot make folder {}", folder.display()))?;
         let device = torch::initialise().device;
         let base = self.setting()?;
         self.check_variants(&base)?;
-        if self.name == REPORT && !self.folder.is_dir() {
-            bail!("there is no folder {}: run an experiment first, or name its folder", self.folder.display());
-        }
         let data = self.data.load_for(&base.recipe.space)?;
         let trainings = Trainings {
             folder: self.folder.join("trainings"),
@@ -98,15 +111,11 @@ impl ExperimentCommand {
             device,
             workers: if device.is_cuda() { 1 } else { processors() },
             allowed_cpu_s: self.cpu_hours.map(|hours| hours * 3600.0),
-            is_reading: self.name == REPORT,
             origin: (version(), command()),
             stopwatch,
         };
-        let results = self.folder.join("results");
-        let mut known = Results::read(&results)?;
-        let mut outcomes = Vec::new();
-        let ended = self.outcomes(&base, &trainings, &mut outcomes);
-        let ended = ended.and_then(|()| self.run_comparisons(&base, &trainings, &mut known));
+        let ended = self.run_experiments(&base, &trainings, &mut results, &folder);
+        let ended = ended.and_then(|()| self.run_comparisons(&base, &trainings, &mut results, &folder));
         // The end of the time that was allowed is no fault, and all that is finished is shown.
         let stopped = match ended {
             Ok(()) => None,
@@ -115,12 +124,31 @@ impl ExperimentCommand {
                 _ => return Err(error),
             },
         };
-        self.write(&results, &outcomes, known)?;
-        let report = results.join("experiments.html");
-        print(self.json, &document(&outcomes, stopped.as_deref()), || {
-            let tables = outcomes.iter().map(|one| format!("{}\n{}", one.experiment.question(), markdown(one)));
-            let note = stopped.as_ref().map(|note| format!("\nstopped: {note}")).unwrap_or_default();
-            format!("{}\npage  {}{note}", tables.collect::<Vec<_>>().join("\n"), report.display())
+        self.show(&folder, &results, stopped.as_deref())
+    }
+
+    /// Writes tables and page of all results, and prints those that are asked for.
+    fn show(&self, folder: &Path, results: &Results, stopped: Option<&str>) -> Result<()> {
+        let sections = write_report(folder, results)?;
+        let own = self.experiments();
+        let outcomes: Vec<&Outcome> =
+            sections.iter().map(|one| &one.outcome).filter(|one| own.contains(&one.experiment)).collect();
+        let has = |name: &str| [name, ALL, REPORT].contains(&&*self.name);
+        let neighbours = if has(NEIGHBOURS) { &results.neighbours[..] } else { &[] };
+        let selection = if has(SELECTION) { &results.selection[..] } else { &[] };
+        print(self.json, &document(&outcomes, neighbours, selection, stopped), || {
+            let mut text = String::new();
+            for one in &outcomes {
+                let _ = writeln!(text, "{}\n{}", one.experiment.question(), markdown(one));
+            }
+            if !neighbours.is_empty() {
+                let _ = writeln!(text, "{NEIGHBOURS_QUESTION}\n{}", neighbours_markdown(neighbours));
+            }
+            if !selection.is_empty() {
+                let _ = writeln!(text, "{SELECTION_QUESTION}\n{}", selection_markdown(selection));
+            }
+            let note = stopped.map(|note| format!("\nstopped: {note}")).unwrap_or_default();
+            format!("{text}page  {}{note}", folder.join("experiments.html").display())
         })
     }
 
@@ -140,39 +168,43 @@ impl ExperimentCommand {
         Experiment::ALL.into_iter().filter(is_asked).collect()
     }
 
-    /// Gathers the outcomes of all experiments that are asked for; of a report, those that are there.
-    fn outcomes(&self, base: &Setting, trainings: &Trainings<'_>, outcomes: &mut Vec<Outcome>) -> Result<()> {
+    /// Runs the experiments that are asked for, and keeps the results of each as soon as it is finished.
+    fn run_experiments(
+        &self,
+        base: &Setting,
+        trainings: &Trainings<'_>,
+        results: &mut Results,
+        folder: &Path,
+    ) -> Result<()> {
         for experiment in self.experiments() {
-            let known = outcomes.len();
             for setting in experiment.settings(base) {
-                let plan = self.plan(experiment, setting, trainings);
-                match plan.and_then(|plan| outcome(experiment, &plan, self.seeds, trainings, &mut View::default())) {
-                    // A report compares: one column says nothing.
-                    Ok(done) if self.name == REPORT && done.variants().len() < 2 => {}
-                    Ok(done) => outcomes.push(done),
-                    Err(ExperimentError::NotDone { .. }) => {}
-                    Err(error) => return Err(error.into()),
-                }
-            }
-            if outcomes.len() == known {
-                say(&format!("{experiment} is not done yet"));
+                let plan = self.plan(experiment, setting, trainings)?;
+                let outcome = outcome(experiment, &plan, self.seeds, trainings, &mut View::default())?;
+                results.take(&outcome, &self.to_repeat(&outcome));
+                results.write(folder, &outcome.records)?;
             }
         }
         Ok(())
     }
 
     /// Runs the comparisons that are no tables of the paper: methods and searches.
-    fn run_comparisons(&self, base: &Setting, trainings: &Trainings<'_>, results: &mut Results) -> Result<()> {
+    fn run_comparisons(
+        &self,
+        base: &Setting,
+        trainings: &Trainings<'_>,
+        results: &mut Results,
+        folder: &Path,
+    ) -> Result<()> {
         let plan = Plan::new(base.clone())?;
-        let folder = self.folder.join("results");
         if [SELECTION, ALL].contains(&&*self.name) {
             let records = selection(&plan, self.seeds, trainings, &mut View::default())?;
-            results.take_selections(&folder, &records)?;
+            results.take_selections(folder, &records)?;
+            results.write(folder, &[])?;
         }
         if [NEIGHBOURS, ALL].contains(&&*self.name) {
             let (rows, records) = neighbours(&plan, self.seeds, trainings, &mut View::default())?;
             results.take_neighbours(rows);
-            results.write(&folder, &records)?;
+            results.write(folder, &records)?;
         }
         Ok(())
     }
@@ -202,47 +234,33 @@ impl ExperimentCommand {
         Ok(plan)
     }
 
-    /// Writes tables, page, records and the file of all results.
-    fn write(&self, folder: &Path, outcomes: &[Outcome], mut results: Results) -> Result<()> {
-        std::fs::create_dir_all(folder).with_context(|| format!("cannot make folder {}", folder.display()))?;
-        let commands: Vec<String> = outcomes.iter().map(to_repeat).collect();
-        for (one, command) in outcomes.iter().zip(&commands) {
-            let Some(record) = one.records.first() else { continue };
-            let name = format!("{}-{}-{}x{}", one.experiment, one.space, record.images, record.epochs);
-            let file = |ending: &str| folder.join(format!("{name}.{ending}"));
-            let table = csv(one)?;
-            write_atomically(&file("csv"), |file| file.write_all(&table))?;
-            write_atomically(&file("md"), |file| file.write_all(markdown(one).as_bytes()))?;
-            results.take(one, command);
-            results.write(folder, &one.records)?;
+    /// The command that gives an outcome again.
+    fn to_repeat(&self, outcome: &Outcome) -> String {
+        let Outcome { experiment, seeds, records, .. } = outcome;
+        let mut command = format!("nestling experiment {experiment} --seeds {seeds}");
+        if let Some(record) = records.first().filter(|_| *experiment != Experiment::Map) {
+            let _ = write!(command, " --images {} --epochs {}", record.images, record.epochs);
         }
-        let sections: Vec<Section<'_>> =
-            (outcomes.iter().zip(&commands)).map(|(outcome, command)| Section { outcome, command }).collect();
-        results.write(folder, &[])?;
-        let page = page(&sections, &results);
-        write_atomically(&folder.join("experiments.html"), |file| file.write_all(page.as_bytes()))?;
-        Ok(())
+        if !self.children.is_empty() && experiment.needs_four_children() {
+            let _ = write!(command, " --children {}", self.children.join(","));
+        }
+        if !self.variants.is_empty() {
+            let _ = write!(command, " --variants \"{}\"", self.variants.join(","));
+        }
+        command
     }
 }
 
-/// The command of this process, for the records: without the place of the folder, which changes no result.
+/// The command of this process, for the records: without the places of its folders, which change no result.
 fn command() -> String {
     let mut words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--json").collect();
-    words.retain(|word| !word.starts_with("--folder="));
-    if let Some(place) = words.iter().position(|word| word == "--folder") {
-        words.drain(place..(place + 2).min(words.len()));
+    for flag in ["--folder", "--results"] {
+        words.retain(|word| !word.starts_with(&format!("{flag}=")));
+        if let Some(place) = words.iter().position(|word| word == flag) {
+            words.drain(place..(place + 2).min(words.len()));
+        }
     }
     format!("nestling {}", words.join(" "))
-}
-
-/// The command that gives an outcome again.
-fn to_repeat(outcome: &Outcome) -> String {
-    let Outcome { experiment, seeds, records, .. } = outcome;
-    let size = records.first().filter(|_| *experiment != Experiment::Map);
-    let size = size.map(|record| format!(" --images {} --epochs {}", record.images, record.epochs));
-    let variants = outcome.variants().join(",");
-    let part = if outcome.is_whole { String::new() } else { format!(" --variants \"{variants}\"") };
-    format!("nestling experiment {experiment} --seeds {seeds}{}{part}", size.unwrap_or_default())
 }
 
 /// The commit that the program lies in, with a mark if files were changed; without one the version of the package.
@@ -259,7 +277,12 @@ fn version() -> String {
     }
 }
 
-fn document(outcomes: &[Outcome], stopped: Option<&str>) -> serde_json::Value {
+fn document(
+    outcomes: &[&Outcome],
+    neighbours: &[Neighbour],
+    selection: &[SelectionEntry],
+    stopped: Option<&str>,
+) -> serde_json::Value {
     let experiments = outcomes.iter().map(|one| {
         let rows = one.cells.iter().map(|cell| {
             let [mean, spread] = cell.mean_and_spread();
@@ -272,7 +295,8 @@ fn document(outcomes: &[Outcome], stopped: Option<&str>) -> serde_json::Value {
             "name": one.experiment.name(), "cpu_hours": one.cpu_hours(), "rows": rows.collect::<Vec<_>>(),
         })
     });
-    json!({ "experiments": experiments.collect::<Vec<_>>(), "stopped": stopped })
+    let experiments = experiments.collect::<Vec<_>>();
+    json!({ "experiments": experiments, "neighbours": neighbours, "selection": selection, "stopped": stopped })
 }
 
 /// A bar for each epoch, and a line for each training.

@@ -88,6 +88,11 @@ impl Experiment {
         Self::Map,
     ];
 
+    /// The experiment of a name.
+    pub fn find(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|one| one.name() == name)
+    }
+
     /// Its name.
     pub fn name(self) -> &'static str {
         match self {
@@ -218,6 +223,7 @@ mod tests {
             experiment.check_variants(&plan).unwrap();
             let known = experiment.variants(&Plan { children: plan.ends().to_vec(), ..plan.clone() }).unwrap();
             assert!(known.len() >= 2, "{experiment}: {known:?}");
+            assert!(known.iter().all(|name| !name.contains(',')), "a list of variants cannot hold {known:?}");
             plan.variants = known;
             experiment.check_variants(&plan).unwrap();
             plan.variants.push("sideways".to_owned());

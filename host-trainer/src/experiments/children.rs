@@ -28,7 +28,7 @@ const MAX_BYTES: u64 = 1 << 20;
 /// be better than all others below a budget, and four children of one size would say nothing.
 ///
 /// # Errors
-/// [`ExperimentError::NotDone`] if they are to be read and were never selected; others as of a training.
+/// As [`Trainings::measure`].
 pub fn four_children(
     plan: &Plan,
     trainings: &Trainings<'_>,

@@ -21,12 +21,6 @@ pub enum ExperimentError {
         /// CPU-seconds of this call.
         spent_s: f64,
     },
-    /// A training was not done, and only what is there is to be read.
-    #[error("training {training} is not done; run the experiment first")]
-    NotDone {
-        /// The training's key.
-        training: String,
-    },
     /// A variant that is asked for is none of the experiment's.
     #[error("{experiment} has no variant `{variant}`; it has: {known}")]
     NoVariant {
@@ -79,7 +73,6 @@ impl ExperimentError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::OutOfTime { .. } => "experiment_out_of_time",
-            Self::NotDone { .. } => "experiment_not_done",
             Self::NoVariant { .. } => "experiment_variants",
             Self::Results { .. } => "experiment_results",
             Self::Train(error) => error.code(),

@@ -46,8 +46,6 @@ pub struct Outcome {
     pub space: String,
     /// Number of seeds.
     pub seeds: u32,
-    /// Whether it has all variants of the experiment.
-    pub is_whole: bool,
     /// Cells in the order of the experiment's measurements.
     pub cells: Vec<Cell>,
     /// Every record, once.
@@ -102,8 +100,7 @@ impl Outcome {
     }
 }
 
-/// Runs an experiment over seeds `1..=seeds`: trains and tests what is not there yet. Where nothing is to be trained, cells
-/// that lack a seed are left out.
+/// Runs an experiment over seeds `1..=seeds`: trains and tests what is not there yet.
 ///
 /// # Errors
 /// [`ExperimentError`]; everything that is done is kept.
@@ -116,31 +113,17 @@ pub fn outcome(
 ) -> Result<Outcome, ExperimentError> {
     experiment.check_variants(plan)?;
     let mut measured: Vec<(Measurement, Record)> = Vec::new();
-    let mut not_done = None;
     for seed in 1..=u64::from(seeds) {
         let measurements = experiment.measurements(plan, seed)?;
         for (training, children) in by_training(&measurements) {
-            let record = match trainings.measure(&measurements[training].training, &children, watch) {
-                Err(error @ ExperimentError::NotDone { .. }) => {
-                    not_done = Some(error);
-                    continue;
-                }
-                measured => measured?,
-            };
+            let record = trainings.measure(&measurements[training].training, &children, watch)?;
             let key = record.key.clone();
             let own = measurements.iter().filter(|one| one.training.key() == key);
             measured.extend(own.map(|one| (one.clone(), record.clone())));
         }
     }
-    let order = experiment.measurements(plan, 1)?;
-    let (mut cells, records) = gathered(&order, &measured);
-    cells.retain(|cell| cell.top1.len() == seeds as usize);
-    if let Some(error) = not_done.filter(|_| cells.is_empty()) {
-        return Err(error);
-    }
-    let all = experiment.variants(plan)?;
-    let is_whole = all.iter().all(|variant| cells.iter().any(|cell| cell.variant == *variant));
-    Ok(Outcome { experiment, space: plan.space.name.clone(), seeds, is_whole, cells, records })
+    let (cells, records) = gathered(&experiment.measurements(plan, 1)?, &measured);
+    Ok(Outcome { experiment, space: plan.space.name.clone(), seeds, cells, records })
 }
 
 /// Each training once, as the index of its first measurement, with all children that are measured after it.

@@ -13,8 +13,9 @@ pub(super) fn measurements(plan: &Plan, seed: u64) -> Vec<Measurement> {
         let learning_rate = training.config.learning_rate * share;
         training.config = TrainConfig { zero_gamma, learning_rate, ..training.config };
         let gamma = if zero_gamma { "gamma 0" } else { "gamma 1" };
+        // No comma: `--variants` is a list.
         let rate = if share == 1.0 { "full rate" } else { "30 % of the rate" };
-        plan.of(&format!("{gamma}, {rate}"), &training, &plan.ends())
+        plan.of(&format!("{gamma} at {rate}"), &training, &plan.ends())
     };
     variants.into_iter().flat_map(of).collect()
 }

@@ -11,7 +11,9 @@
 //! trainings    the folder of trainings: trains, or finds what was trained before
 //! record       what is kept of a training: curves, accuracies, cost
 //! figures      means and spreads over seeds
-//! results      the file of all results, and its check
+//! results      the file of all results
+//! check        whether every result is what its records say
+//! report       tables and page of a folder of results
 //! tables       CSV and Markdown
 //! plots        figures in the form of the paper's
 //! paper        the paper's own figures
@@ -21,6 +23,7 @@
 //! Each experiment has a file of its own, with the table or figure that it repeats.
 
 mod catalogue;
+mod check;
 mod children;
 mod convergence;
 mod error;
@@ -36,6 +39,7 @@ mod paper;
 mod plots;
 mod record;
 mod regularisation;
+mod report;
 mod results;
 mod selection;
 mod setting;
@@ -45,16 +49,17 @@ mod training;
 mod trainings;
 
 pub use catalogue::{Experiment, Plan};
+pub use check::check;
 pub use children::{NamedChild, four_children};
 pub use error::ExperimentError;
 pub use figures::{Cell, Outcome, outcome};
 pub use neighbours::{Neighbour, NeighbourChild, neighbours};
-pub use page::{Section, page};
 pub use paper::PaperTable;
 pub use record::{CurvePoint, Record, TestedChild};
-pub use results::{Entry, Results, Row, check};
+pub use report::{Section, write_report};
+pub use results::{Entry, Results, Row};
 pub use selection::{SelectionEntry, SelectionRecord, selection, selection_entries};
 pub use setting::Setting;
-pub use tables::{csv, markdown};
+pub use tables::{csv, markdown, neighbours_markdown, selection_markdown};
 pub use training::{Measurement, Start, Training};
 pub use trainings::{Trainings, Watch};

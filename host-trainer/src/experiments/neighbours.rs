@@ -127,6 +127,17 @@ fn row(plan: &Plan, mode: Method, trainings: &Trainings<'_>, all: &[OfSeed]) -> 
     }
 }
 
+/// The name of a method in tables.
+pub(super) fn title(method: Method) -> &'static str {
+    match method {
+        Method::BigNas => "BigNAS",
+        Method::UniversallySlimmable => "universally slimmable",
+        Method::Slimmable => "slimmable",
+        Method::AutoSlim => "AutoSlim",
+        Method::OnceForAll => "once-for-all",
+    }
+}
+
 fn after_training(method: Method) -> &'static str {
     match method {
         Method::BigNas | Method::UniversallySlimmable => "calibration of batch norm",

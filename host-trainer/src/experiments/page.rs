@@ -1,25 +1,16 @@
 //! All results on one page, each beside the paper's.
 
 use super::from_scratch::{ALONE, SLICED};
-use super::tables::{cell_text, difference};
-use super::{Experiment, Neighbour, NeighbourChild, Outcome, Results, SelectionEntry, plots};
+use super::neighbours::title;
+use super::tables::{cell_text, child_text, difference};
+use super::{Experiment, Neighbour, Outcome, Results, Section, SelectionEntry, plots};
 use crate::published::{Architecture, PublishedNetwork};
 use nestling_page::markup::{Text, grouped};
 use nestling_page::{Table, document};
 use std::fmt::Write;
 
-/// An outcome with the facts that a reader needs to repeat it.
-#[derive(Clone, Copy, Debug)]
-pub struct Section<'a> {
-    /// The outcome.
-    pub outcome: &'a Outcome,
-    /// The command.
-    pub command: &'a str,
-}
-
-/// The page of some outcomes, and of the methods and selections that are known: one document that needs no script, no font
-/// and no network.
-pub fn page(sections: &[Section<'_>], results: &Results) -> String {
+/// The page of all results: one document that needs no script, no font and no network.
+pub(super) fn page(sections: &[Section], results: &Results) -> String {
     let mut page = String::from(
         "<header>\n<p class=\"brand\">Nestling</p>\n<h1>The paper's experiments, repeated</h1>\n<p class=\"lead\">BigNAS \
          (Yu et al., 2020) trains one supernet whose children need no retraining. Each section repeats one of its tables \
@@ -42,7 +33,7 @@ pub fn page(sections: &[Section<'_>], results: &Results) -> String {
     document("Nestling: the paper's experiments", "", &page)
 }
 
-fn write_section(page: &mut String, section: &Section<'_>) {
+fn write_section(page: &mut String, section: &Section) {
     let Section { outcome, command } = section;
     let experiment = outcome.experiment;
     let _ =
@@ -62,7 +53,7 @@ fn write_section(page: &mut String, section: &Section<'_>) {
     let _ = writeln!(page, "<p class=\"note\">To repeat it: <code>{}</code></p>", Text(command));
 }
 
-fn facts(Section { outcome, .. }: &Section<'_>) -> String {
+fn facts(Section { outcome, .. }: &Section) -> String {
     let Some(record) = outcome.records.first() else { return String::new() };
     let mut commits: Vec<&str> = outcome.records.iter().map(|record| &*record.commit).collect();
     commits.sort_unstable();
@@ -109,18 +100,18 @@ fn paper_table(outcome: &Outcome) -> String {
 }
 
 /// All settings of the map in one table: the difference of sliced children from the same networks trained alone.
-fn write_map(page: &mut String, sections: &[&Section<'_>]) {
+fn write_map(page: &mut String, sections: &[&Section]) {
     let question = Text(Experiment::Map.question());
     let _ = writeln!(page, "<h2 id=\"{}\">{question}</h2>", Experiment::Map);
     let mut columns = vec!["space", "images", "epochs", "seeds", "child", "MAdds"];
     columns.extend(["sliced", "alone", "sliced - alone", "CPU-hours"]);
-    let rows = sections.iter().flat_map(|section| map_rows(section.outcome)).collect::<Vec<_>>();
+    let rows = sections.iter().flat_map(|section| map_rows(&section.outcome)).collect::<Vec<_>>();
     let note = "Top-1 on the test images in percent: mean ± standard deviation over seeds. A positive difference says that \
                 sharing and distillation pay.";
     page.push_str(&Table::new("Sliced beside alone", &columns).note(note).rows(rows).html());
     let _ = writeln!(page, "<p class=\"note\"><b>The paper:</b> {}</p>", Text(Experiment::Map.paper_finding()));
     if let Some(section) = sections.first() {
-        let _ = writeln!(page, "<p class=\"note\">To repeat it: <code>{}</code></p>", Text(section.command));
+        let _ = writeln!(page, "<p class=\"note\">To repeat it: <code>{}</code></p>", Text(&section.command));
     }
 }
 
@@ -176,15 +167,12 @@ fn published_table() -> String {
 }
 
 fn neighbours_section(rows: &[Neighbour]) -> String {
-    let child = |child: &NeighbourChild| {
-        format!("{:.1} ± {:.1} ({:.2} M)", child.top1_mean, child.top1_spread, child.madds / 1e6)
-    };
     let cells = rows.iter().map(|row| {
         vec![
-            row.mode.name().to_owned(),
-            child(&row.smallest),
-            child(&row.middle),
-            child(&row.biggest),
+            title(row.mode).to_owned(),
+            child_text(&row.smallest),
+            child_text(&row.middle),
+            child_text(&row.biggest),
             format!("{:.2}", row.cpu_hours),
             row.after_training.clone(),
         ]

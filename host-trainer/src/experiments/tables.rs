@@ -1,4 +1,5 @@
-use super::Outcome;
+use super::neighbours::title;
+use super::{Neighbour, NeighbourChild, Outcome, Record, SelectionEntry, SelectionRecord, TestedChild};
 use std::fmt::Write;
 
 /// All cells of an outcome as CSV, one a line: each value beside its seed's place.
@@ -15,7 +16,102 @@ pub fn csv(outcome: &Outcome) -> csv::Result<Vec<u8>> {
             file.write_record([&*cell.child, &madds, &params, &cell.variant, &seed, &top1, record])?;
         }
     }
+    written(file)
+}
+
+/// All children of all methods as CSV, one a line for each seed.
+///
+/// # Errors
+/// As [`csv`].
+pub(super) fn neighbours_csv(rows: &[Neighbour], records: &[Record]) -> csv::Result<Vec<u8>> {
+    let mut file = csv::Writer::from_writer(Vec::new());
+    file.write_record(["data", "images", "method", "child", "seed", "madds", "params", "top1", "record"])?;
+    for row in rows {
+        for (name, child) in [("smallest", &row.smallest), ("middle", &row.middle), ("biggest", &row.biggest)] {
+            for (key, architecture) in &child.tested {
+                let Some(record) = records.iter().find(|record| record.key == *key) else { continue };
+                let Some(TestedChild { madds, params, top1, .. }) = record.tested(architecture) else { continue };
+                let (images, seed) = (row.images.to_string(), record.seed.to_string());
+                let (madds, params, top1) = (madds.0.to_string(), params.to_string(), format!("{:.2}", top1.percent()));
+                file.write_record([&*row.data, &images, row.mode.name(), name, &seed, &madds, &params, &top1, key])?;
+            }
+        }
+    }
+    written(file)
+}
+
+/// Every selected child as CSV, one a line for each budget, search and seed.
+///
+/// # Errors
+/// As [`csv`].
+pub(super) fn selection_csv(records: &[SelectionRecord]) -> csv::Result<Vec<u8>> {
+    let mut file = csv::Writer::from_writer(Vec::new());
+    file.write_record([
+        "data",
+        "budget",
+        "most_madds",
+        "search",
+        "seed",
+        "madds",
+        "params",
+        "validation",
+        "top1",
+        "record",
+    ])?;
+    for record in records {
+        for row in &record.rows {
+            let searches =
+                [("coarse to fine", &row.coarse_to_fine), ("random", &row.random), ("evolution", &row.evolution)];
+            for (search, selected) in searches {
+                let (most, seed) = (format!("{:.0}", row.most), record.seed.to_string());
+                let (madds, params) = (selected.cost.madds.0.to_string(), selected.cost.params.to_string());
+                let [validation, top1] =
+                    [selected.held_out, selected.test].map(|top1| format!("{:.2}", top1.percent()));
+                let values = [&*record.data, &row.budget, &most, search, &seed, &madds, &params, &validation, &top1];
+                file.write_record(values.into_iter().chain([&*record.key]))?;
+            }
+        }
+    }
+    written(file)
+}
+
+fn written(file: csv::Writer<Vec<u8>>) -> csv::Result<Vec<u8>> {
     file.into_inner().map_err(|error| csv::Error::from(std::io::Error::other(error.to_string())))
+}
+
+/// The methods as a Markdown table, a row each.
+pub fn neighbours_markdown(rows: &[Neighbour]) -> String {
+    let mut text = "| method | smallest | middle | biggest | CPU-seconds a seed | after training |\n".to_owned();
+    text.push_str("| --- | --- | --- | --- | --- | --- |\n");
+    for row in rows {
+        let [smallest, middle, biggest] = [&row.smallest, &row.middle, &row.biggest].map(child_text);
+        let (method, cpu_s) = (title(row.mode), 3600.0 * row.cpu_hours);
+        let _ =
+            writeln!(text, "| {method} | {smallest} | {middle} | {biggest} | {cpu_s:.0} | {} |", row.after_training);
+    }
+    text
+}
+
+/// `87.1 ± 0.4 (0.35 M)`: mean and spread of top-1, and multiply-adds.
+pub(super) fn child_text(child: &NeighbourChild) -> String {
+    format!("{:.1} ± {:.1} ({:.2} M)", child.top1_mean, child.top1_spread, child.madds / 1e6)
+}
+
+/// The searches under each budget as a Markdown table.
+pub fn selection_markdown(entries: &[SelectionEntry]) -> String {
+    let mut text = "| budget | at most | coarse to fine | random search | evolution |\n".to_owned();
+    text.push_str("| --- | --- | --- | --- | --- |\n");
+    for entry in entries {
+        let SelectionEntry { budget, coarse_to_fine, coarse_to_fine_spread, .. } = entry;
+        let SelectionEntry { random, random_spread, evolution, evolution_spread, .. } = entry;
+        let most = entry.most_madds / 1e6;
+        let _ = writeln!(
+            text,
+            "| {budget} | {most:.2} M | {coarse_to_fine:.1} ± {coarse_to_fine_spread:.1} | {random:.1} ± \
+             {random_spread:.1} | {evolution:.1} ± {evolution_spread:.1} |"
+        );
+    }
+    text
 }
 
 /// An outcome as a Markdown table: a row for each child, a column for each variant, each cell with mean, spread, and the

@@ -44,8 +44,6 @@ pub struct Trainings<'a> {
     pub workers: usize,
     /// CPU-seconds of this process after which no further epoch begins.
     pub allowed_cpu_s: Option<f64>,
-    /// Whether nothing is trained or tested: what is not there is [`ExperimentError::NotDone`].
-    pub is_reading: bool,
     /// The version of the code, and the command.
     pub origin: (String, String),
     /// Started with the process's work.
@@ -81,17 +79,6 @@ impl Trainings<'_> {
         record.write(&path)?;
         watch.measured(&record);
         Ok(record)
-    }
-
-    /// The checkpoint of a finished training; trains if it is not finished.
-    ///
-    /// # Errors
-    /// As [`Trainings::measure`].
-    pub fn checkpoint(&self, training: &Training, watch: &mut dyn Watch) -> Result<Checkpoint, ExperimentError> {
-        if self.is_reading {
-            return Err(ExperimentError::NotDone { training: training.key() });
-        }
-        self.trained(training, watch)
     }
 
     /// Works with the evaluators of a training's validation and test images.
@@ -130,7 +117,10 @@ impl Trainings<'_> {
     }
 
     /// The last checkpoint of a training; trains if it is not finished.
-    fn trained(&self, training: &Training, watch: &mut dyn Watch) -> Result<Checkpoint, ExperimentError> {
+    ///
+    /// # Errors
+    /// As [`Trainings::measure`].
+    pub fn checkpoint(&self, training: &Training, watch: &mut dyn Watch) -> Result<Checkpoint, ExperimentError> {
         // Before the folder is made: there may be too few images.
         TrainingData::from(self.data).parts(&training.config, &training.config.validate()?)?;
         let folder = RunFolder::create(&self.folder_of(training), &[])?;
@@ -165,7 +155,7 @@ impl Trainings<'_> {
             (Some(run), _) => Beginning::Run(Box::new(run)),
             (None, Start::Random) => Beginning::Random,
             (None, Start::Trained(of)) => {
-                let weights = self.trained(of, watch)?.shipped_weights().to_vec();
+                let weights = self.checkpoint(of, watch)?.shipped_weights().to_vec();
                 Beginning::Weights { weights, source: of.key() }
             }
         };
@@ -179,7 +169,7 @@ impl Trainings<'_> {
 
     /// A child of another training, calibrated on that training's images.
     fn teacher(&self, of: &Training, child: &Child, watch: &mut dyn Watch) -> Result<Teacher, ExperimentError> {
-        let run = self.trained(of, watch)?;
+        let run = self.checkpoint(of, watch)?;
         let space = run.config.validate()?;
         let (images, _) = TrainingData::from(self.data).parts(&of.config, &space)?;
         let (calibration, _) = images.split_at(CALIBRATION);

@@ -1,0 +1,109 @@
+use super::figures::mean_and_spread;
+use super::results::{checksum, damaged, record_file};
+use super::{
+    Entry, ExperimentError, Neighbour, NeighbourChild, Record, Results, Row, SelectionEntry, SelectionRecord,
+    selection_entries,
+};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// Checks that every row of a folder's results is what its records say, and every record is the file that was written.
+///
+/// # Errors
+/// [`ExperimentError::Results`] names the first row or record that is not.
+pub fn check(folder: &Path) -> Result<Results, ExperimentError> {
+    let results = Results::read(folder)?;
+    let (mut records, mut selections) = (BTreeMap::new(), Vec::new());
+    for (key, sum) in &results.records {
+        let path = record_file(folder, key);
+        if checksum(&path)? != *sum {
+            return Err(damaged(&path, "its checksum is not the one in results.json"));
+        }
+        let missing = || damaged(&path, "it is missing");
+        if key.starts_with("selection-") {
+            selections.push(SelectionRecord::read(&path)?.ok_or_else(missing)?);
+        } else {
+            records.insert(key.as_str(), Record::read(&path)?.ok_or_else(missing)?);
+        }
+    }
+    check_selection(folder, &results.selection, &selections)?;
+    check_neighbours(folder, &results.neighbours, &records)?;
+    for entry in &results.experiments {
+        for row in &entry.rows {
+            check_row(folder, entry, row, &records)?;
+        }
+    }
+    Ok(results)
+}
+
+fn check_row(folder: &Path, entry: &Entry, row: &Row, records: &BTreeMap<&str, Record>) -> Result<(), ExperimentError> {
+    let wrong = |problem: &str| {
+        let Row { child, variant, .. } = row;
+        damaged(
+            &folder.join("results.json"),
+            &format!("{} of {}, {child}, {variant}: {problem}", entry.name, entry.data),
+        )
+    };
+    if row.records.len() != entry.seeds as usize {
+        return Err(wrong("it has not one record a seed"));
+    }
+    let mut top1 = Vec::new();
+    for key in &row.records {
+        let record = records.get(&**key).ok_or_else(|| wrong("a record is missing"))?;
+        if record.data != entry.data {
+            return Err(wrong("a record is of another data set"));
+        }
+        let tested = record.tested(&row.architecture).ok_or_else(|| wrong("a record has not tested the child"))?;
+        if tested.madds != row.madds {
+            return Err(wrong("a record has other multiply-adds"));
+        }
+        top1.push(tested.top1.percent());
+    }
+    let [mean, spread] = mean_and_spread(&top1);
+    let found = (mean - row.top1_mean).abs() < 1e-9 && (spread - row.top1_spread).abs() < 1e-9;
+    if found { Ok(()) } else { Err(wrong("its mean or spread is not that of its records")) }
+}
+
+fn check_selection(
+    folder: &Path,
+    entries: &[SelectionEntry],
+    records: &[SelectionRecord],
+) -> Result<(), ExperimentError> {
+    for entry in entries {
+        let own: Vec<SelectionRecord> =
+            records.iter().filter(|record| entry.records.contains(&record.key)).cloned().collect();
+        if own.len() != entry.records.len() || !selection_entries(&own).contains(entry) {
+            let problem =
+                format!("selection of {}, budget {}: its records say something else", entry.data, entry.budget);
+            return Err(damaged(&folder.join("results.json"), &problem));
+        }
+    }
+    Ok(())
+}
+
+fn check_neighbours(
+    folder: &Path,
+    rows: &[Neighbour],
+    records: &BTreeMap<&str, Record>,
+) -> Result<(), ExperimentError> {
+    for row in rows {
+        let wrong =
+            |problem: &str| damaged(&folder.join("results.json"), &format!("neighbour {}: {problem}", row.mode.name()));
+        let own: Option<Vec<&Record>> = row.records.iter().map(|key| records.get(&**key)).collect();
+        let own = own.ok_or_else(|| wrong("a record is missing"))?;
+        let mut seeds: Vec<u64> = own.iter().map(|record| record.seed).collect();
+        seeds.sort_unstable();
+        seeds.dedup();
+        let cpu_hours = own.iter().map(|record| record.train_cpu_s).sum::<f64>() / seeds.len() as f64 / 3600.0;
+        if (cpu_hours - row.cpu_hours).abs() > 1e-9 {
+            return Err(wrong("its CPU-hours are not those of its records"));
+        }
+        let is_right = |child: &NeighbourChild| *child == NeighbourChild::of(child.tested.clone(), &own);
+        let has_seeds = |child: &NeighbourChild| child.tested.len() == seeds.len();
+        let mut children = [&row.smallest, &row.middle, &row.biggest].into_iter();
+        if !children.all(|child| has_seeds(child) && is_right(child)) {
+            return Err(wrong("its mean or spread is not that of its records"));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,112 @@
+//! Tables and page of a folder of results. All come from `results.json` and the records beside it, so that results of
+//! several calls and machines stand on one page.
+
+use super::page::page;
+use super::results::{damaged, record_file};
+use super::{Cell, Entry, Experiment, ExperimentError, Outcome, Record, Results, Row, SelectionRecord, tables};
+use nestling_bundle::atomic_file::{WriteError, write_atomically};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// An outcome with the command that gives it again.
+#[derive(Clone, Debug)]
+pub struct Section {
+    /// The outcome.
+    pub outcome: Outcome,
+    /// The command.
+    pub command: String,
+}
+
+/// Writes a CSV file and a Markdown table for each experiment, and `experiments.html` with all of them; returns the
+/// sections of the page, in the order of the paper.
+///
+/// # Errors
+/// [`ExperimentError::Results`] if a record is missing or damaged, [`ExperimentError::Write`] if the disk takes no file.
+pub fn write_report(folder: &Path, results: &Results) -> Result<Vec<Section>, ExperimentError> {
+    let records = Records { folder };
+    let fault = |error: csv::Error| damaged(folder, &error.to_string());
+    let sections = sections(results, &records)?;
+    for Section { outcome, .. } in &sections {
+        let Some(record) = outcome.records.first() else { continue };
+        let name = format!("{}-{}-{}x{}", outcome.experiment, outcome.space, record.images, record.epochs);
+        write_table(folder, &name, &tables::csv(outcome).map_err(fault)?, &tables::markdown(outcome))?;
+    }
+    if !results.neighbours.is_empty() {
+        let keys = results.neighbours.iter().flat_map(|row| &row.records);
+        let known = keys.map(|key| records.training(key)).collect::<Result<Vec<Record>, _>>()?;
+        let csv = tables::neighbours_csv(&results.neighbours, &known).map_err(fault)?;
+        write_table(folder, "neighbours", &csv, &tables::neighbours_markdown(&results.neighbours))?;
+    }
+    if !results.selection.is_empty() {
+        let mut keys: Vec<&String> = results.selection.iter().flat_map(|row| &row.records).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        let known = keys.into_iter().map(|key| records.selection(key)).collect::<Result<Vec<_>, _>>()?;
+        let csv = tables::selection_csv(&known).map_err(fault)?;
+        write_table(folder, "selection", &csv, &tables::selection_markdown(&results.selection))?;
+    }
+    write_file(&folder.join("experiments.html"), page(&sections, results).as_bytes())?;
+    Ok(sections)
+}
+
+fn write_table(folder: &Path, name: &str, csv: &[u8], markdown: &str) -> Result<(), ExperimentError> {
+    write_file(&folder.join(format!("{name}.csv")), csv)?;
+    Ok(write_file(&folder.join(format!("{name}.md")), markdown.as_bytes())?)
+}
+
+fn write_file(path: &Path, bytes: &[u8]) -> Result<(), WriteError> {
+    write_atomically(path, |file| file.write_all(bytes))
+}
+
+/// The records of a folder of results.
+struct Records<'a> {
+    folder: &'a Path,
+}
+
+impl Records<'_> {
+    fn training(&self, key: &str) -> Result<Record, ExperimentError> {
+        let path = record_file(self.folder, key);
+        Record::read(&path)?.ok_or_else(|| damaged(&path, "it is missing"))
+    }
+
+    fn selection(&self, key: &str) -> Result<SelectionRecord, ExperimentError> {
+        let path = record_file(self.folder, key);
+        SelectionRecord::read(&path)?.ok_or_else(|| damaged(&path, "it is missing"))
+    }
+}
+
+fn sections(results: &Results, records: &Records<'_>) -> Result<Vec<Section>, ExperimentError> {
+    let mut sections = Vec::new();
+    for experiment in Experiment::ALL {
+        for entry in results.experiments.iter().filter(|entry| entry.name == experiment.name()) {
+            sections.push(Section { outcome: of_entry(experiment, entry, records)?, command: entry.command.clone() });
+        }
+    }
+    Ok(sections)
+}
+
+/// The outcome that an entry was made from.
+fn of_entry(experiment: Experiment, entry: &Entry, records: &Records<'_>) -> Result<Outcome, ExperimentError> {
+    let mut known: BTreeMap<&str, Record> = BTreeMap::new();
+    for key in entry.rows.iter().flat_map(|row| &row.records) {
+        if !known.contains_key(&**key) {
+            known.insert(key, records.training(key)?);
+        }
+    }
+    let cells = entry.rows.iter().map(|row| of_row(row, &known)).collect();
+    let (space, seeds) = (entry.space.clone(), entry.seeds);
+    Ok(Outcome { experiment, space, seeds, cells, records: known.into_values().collect() })
+}
+
+fn of_row(row: &Row, records: &BTreeMap<&str, Record>) -> Cell {
+    let tested = || row.records.iter().filter_map(|key| records.get(&**key)?.tested(&row.architecture));
+    Cell {
+        child: row.child.clone(),
+        architecture: row.architecture.clone(),
+        madds: row.madds,
+        params: tested().next().map_or(0, |one| one.params),
+        variant: row.variant.clone(),
+        top1: tested().map(|one| one.top1.percent()).collect(),
+        records: row.records.clone(),
+    }
+}
