@@ -5,8 +5,9 @@
 # sliced for each of three budgets, and the Pareto front is drawn. The quick form takes some minutes on two cores.
 #
 # Open this file in Jupyter (with Jupytext), VS Code or Spyder, whose cells begin with `# %%`, or run it as a program.
-# It needs `pip install nestling[train] matplotlib` and the files of Fashion-MNIST (`docs/python.md` says where). With a
-# bundle in the variable NESTLING_PAGE_BUNDLE nothing is trained, and neither the trainer nor torch is needed.
+# It needs Matplotlib, the wheels of the package and of the trainer, PyTorch, and the files of Fashion-MNIST: the section
+# "Train" of `docs/python.md` has the commands. With a bundle in the variable NESTLING_PAGE_BUNDLE nothing is trained, and
+# neither the trainer nor torch is needed.
 
 # %%
 import os

@@ -8,6 +8,7 @@ const milliseconds = (value) => (value == null ? "–" : `${value.toFixed(value 
 const percent = (value) => (value == null ? "–" : `${value.toFixed(1)} %`);
 
 let runtime;
+let isReady = false;
 /** The children as last told, the limits of the budget, and the choice in force. */
 const state = {
   children: [],
@@ -39,11 +40,13 @@ function fail(error) {
   console.warn(error);
   say(error.message, true);
   element("progress").hidden = true;
-  element("retry").hidden = Boolean(runtime);
+  // Until everything was measured, the page is of little use: begin again.
+  element("retry").hidden = isReady;
 }
 
 async function start() {
   element("retry").hidden = true;
+  runtime?.close();
   element("progress").hidden = false;
   const { isSupported, reason } = await support();
   if (!isSupported) return fail(new Error(reason));
@@ -64,6 +67,7 @@ async function start() {
   await measureAll();
   setBudgetRange();
   await choose();
+  isReady = true;
   say("Ready.");
   element("progress").hidden = true;
 }
@@ -147,7 +151,7 @@ async function chooseLatest() {
   while (isStale) {
     isStale = false;
     try {
-      const { child, measured, predictedMs, why } = await runtime.choose(state.budget);
+      const { child, measured, predictedMs, why } = await runtime.choose(state.budget, { quantile: 90 });
       const known = state.children.find(({ name }) => name === child);
       if (known) Object.assign(known, { measured, predictedMs });
       element("choice").textContent = `${child}: ${why}.`;
@@ -161,6 +165,14 @@ async function chooseLatest() {
 }
 
 async function switchTo(child) {
+  try {
+    await switchAndCount(child);
+  } catch (error) {
+    element("choice").textContent = error.message;
+  }
+}
+
+async function switchAndCount(child) {
   const before = await runtime.counters();
   const microseconds = await runtime.switchTo(child);
   const after = await runtime.counters();

@@ -104,7 +104,7 @@ export function fillBars(body, values, format, most = Math.max(...values.map(({ 
 /** A row a child, with a button that switches to it. The focus stays on the same button. */
 export function fillChildren(body, { children, active }, { milliseconds, percent }, switchTo) {
   const focused = body.contains(document.activeElement) ? document.activeElement.dataset.child : null;
-  const rows = children.map(({ name, description, accuracy, predictedMs, measured, madds, mayAnswer }) => {
+  const rows = children.map(({ name, description, accuracy, predictedMs, measured, madds, mayAnswer, hasArrived }) => {
     const row = document.createElement("tr");
     row.classList.toggle("active", name === active);
     const head = Object.assign(document.createElement("th"), { scope: "row", textContent: name, title: description });
@@ -118,7 +118,7 @@ export function fillChildren(body, { children, active }, { milliseconds, percent
       type: "button",
       textContent: "Use",
       ariaLabel: `Use ${name}`,
-      disabled: !mayAnswer,
+      disabled: !mayAnswer || !hasArrived,
     });
     button.setAttribute("aria-pressed", String(name === active));
     button.dataset.child = name;

@@ -144,7 +144,16 @@ fn a_governed_runtime_switches_by_what_it_is_told() {
     let rung = governed.governor().rung().name.clone();
     assert_eq!(served.child(), runtime.prepared(&rung).unwrap().child(), "the governor's child answers all the same");
 
-    governed.set_budget(Millis(5.0)).unwrap();
+    // Retired, it answers by its child and switches no more.
+    governed.set_budget(Millis(1e-6)).unwrap();
+    governed.retire();
+    let own = runtime.prepared(&rung).unwrap();
+    assert_eq!(governed.classify(image).unwrap().child(), own.child());
+    runtime.switch_to(&rung).unwrap();
+    let serving = runtime.active();
+    assert!([(); 9].iter().all(|()| governed.observe(&serving, Millis(1e6)) == Decision::Stay));
+    assert_eq!(runtime.active().name(), Some(rung.as_str()));
+
     assert!(matches!(runtime.governed(Millis(f64::NAN)), Err(Error::InvalidBudget { .. })));
     // A budget that no child keeps starts with the fastest.
     let governed = runtime.governed(Millis(1e-6)).unwrap();

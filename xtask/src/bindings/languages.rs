@@ -119,11 +119,8 @@ pub fn c_program(prefix: &Path, example: &str, program: &Path) -> Result<Command
 pub fn kotlin_program(package: &Path, jar: &Path) -> Result<Command> {
     let (tools, libraries) = (setup::kotlin()?, workspace::target().join("kotlin"));
     let source = workspace::root().join("device-runtime/bindings/uniffi/tests/kotlin/Parity.kt");
-    let classes = [tools.join("kotlin-stdlib.jar"), tools.join("compiler.jar"), package.to_owned()];
-    let classes = std::env::join_paths(classes).context("a path has a colon")?;
     let mut compile = Command::new(tools.join("kotlinc"));
-    // The last class path counts.
-    process::run(compile.arg("-nowarn").arg("-cp").arg(classes).arg("-d").arg(jar).arg(source))?;
+    process::run(compile.env("CLASSPATH", package).arg("-nowarn").arg("-d").arg(jar).arg(source))?;
     let mut run = Command::new(tools.join("kotlin"));
     run.arg(libraries).arg(std::env::join_paths([jar, package]).context("a path has a colon")?);
     run.arg("nestling.tests.ParityKt");

@@ -115,12 +115,17 @@ pub fn python_with(wheel: &Path, folder: &Path) -> Result<PathBuf> {
     let pip = setup::pip_python()?;
     let interpreter = folder.join("bin/python");
     process::run(Command::new(&pip).args(["-m", "venv", "--clear", "--without-pip"]).arg(folder))?;
-    let mut install = Command::new(&pip);
-    install.args(["-m", "pip", "--python"]).arg(&interpreter);
-    install.args(["install", "--quiet", "--disable-pip-version-check", "--no-deps", "--no-index"]);
-    process::run(install.arg("--root-user-action=ignore").arg(wheel).stdout(std::io::stderr()))?;
+    install_wheel(wheel, &interpreter)?;
     ensure!(interpreter.is_file(), "{} is missing", interpreter.display());
     Ok(interpreter)
+}
+
+/// Installs a wheel beside a Python, without network.
+pub fn install_wheel(wheel: &Path, interpreter: &Path) -> Result<()> {
+    let mut install = Command::new(setup::pip_python()?);
+    install.args(["-m", "pip", "--python"]).arg(interpreter);
+    install.args(["install", "--quiet", "--disable-pip-version-check", "--no-deps", "--no-index"]);
+    process::run(install.arg("--root-user-action=ignore").arg(wheel).stdout(std::io::stderr()))
 }
 
 /// The part of a line that has a name.

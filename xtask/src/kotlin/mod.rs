@@ -41,6 +41,9 @@ const LIBRARY: &str = "nestling_uniffi";
 /// Most bytes of the stripped library on a phone.
 const MAX_BYTES: u64 = 5_000_000;
 
+/// Kotlin's version of the classes, which is that of the Gradle project.
+const LANGUAGE: &str = "2.1";
+
 /// Android's names of processors.
 const ABIS: [(&str, &str); 4] = [
     ("aarch64-linux-android", "arm64-v8a"),
@@ -61,19 +64,42 @@ pub fn run(options: &Options) -> Result<()> {
 }
 
 fn for_jvm(out: &Path) -> Result<()> {
-    let tools = setup::kotlin()?;
     let native = build(workspace::cargo(&[]), None, &[])?;
     fs::create_dir_all(out).with_context(|| format!("cannot make {}", out.display()))?;
     copy(&native, &out.join(native.file_name().context("a library has a name")?))?;
-    let sources = android_package().join("nestling/src/main/kotlin/nestling");
-    let mut files = Vec::new();
-    for entry in fs::read_dir(&sources).with_context(|| format!("cannot read {}", sources.display()))? {
-        // The folder within names Android.
-        files.extend(Some(entry?.path()).filter(|path| path.is_file()));
+    let sources = sources()?;
+    // The folder within names Android.
+    compile(&sources.iter().filter(|path| path.is_file()).collect::<Vec<_>>(), &out.join("nestling.jar"))
+}
+
+/// Writes the classes of the Android package, compiled against the tests' declarations of Android.
+pub fn android_classes(jar: &Path) -> Result<()> {
+    let mut files = sources()?;
+    for folder in files.clone().iter().filter(|path| path.is_dir()) {
+        files.extend(entries(folder)?);
     }
-    let jar = out.join("nestling.jar");
-    process::run(Command::new(tools.join("kotlinc")).arg("-nowarn").arg("-d").arg(&jar).args(&files))?;
-    print_size(&jar)
+    files.retain(|path| path.is_file());
+    let declarations = entries(&workspace::root().join("device-runtime/bindings/uniffi/tests/kotlin/android"))?;
+    files.extend(declarations.into_iter().filter(|path| path.extension().is_some_and(|ending| ending == "java")));
+    compile(&files.iter().collect::<Vec<_>>(), jar)
+}
+
+fn compile(files: &[&PathBuf], jar: &Path) -> Result<()> {
+    let compiler = setup::kotlin()?.join("kotlinc");
+    // Apps with an older compiler read the classes of this version, and of no preview.
+    let version = ["-nowarn", "-language-version", LANGUAGE, "-api-version", LANGUAGE];
+    process::run(Command::new(compiler).args(version).arg("-d").arg(jar).args(files))?;
+    print_size(jar)
+}
+
+/// The sources of the package, and folders of them.
+fn sources() -> Result<Vec<PathBuf>> {
+    entries(&android_package().join("nestling/src/main/kotlin/nestling"))
+}
+
+fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
+    let entries = fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?;
+    entries.map(|entry| Ok(entry?.path())).collect()
 }
 
 fn for_android(target: &str) -> Result<()> {
@@ -130,4 +156,15 @@ fn print_size(path: &Path) -> Result<()> {
     let bytes = fs::metadata(path).with_context(|| format!("cannot read {}", path.display()))?.len();
     println!("{}: {:.2} MB", path.display(), bytes as f64 / 1e6);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_classes_have_the_version_of_gradle() {
+        let gradle = fs::read_to_string(android_package().join("build.gradle.kts")).unwrap();
+        assert!(gradle.contains(&format!("id(\"org.jetbrains.kotlin.android\") version \"{LANGUAGE}.")), "{gradle}");
+    }
 }

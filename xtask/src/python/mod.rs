@@ -46,6 +46,11 @@ pub fn wheel() -> Result<PathBuf> {
     find(&folder, &format!("nestling-{}-", env!("CARGO_PKG_VERSION"))).context("`cargo xtask python` builds one")
 }
 
+/// The trainer's wheel that this command packed last.
+pub fn newest_trainer_wheel() -> Result<PathBuf> {
+    find(&workspace::target().join("python"), &format!("nestling_trainer-{}-", env!("CARGO_PKG_VERSION")))
+}
+
 /// Builds the runtime's wheel, with the program `nestling-device` in it.
 fn runtime_wheel(python: &Path, out: &Path) -> Result<PathBuf> {
     let target = workspace::target();

@@ -92,16 +92,28 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 }
 "#;
 
-/// The wheel in an empty Python: the module, and the program in it.
+/// The wheels in an empty Python: the module, and the program in it. The trainer's, without PyTorch, says what it needs.
 fn wheel(folders: &Folders) -> Result<()> {
-    let names = fs::read_dir(&folders.files)?.flatten().map(|entry| entry.path());
-    let wheel = names.into_iter().find(|path| path.extension().is_some_and(|ending| ending == "whl"));
-    let python = bindings::python_with(&wheel.context("there is no wheel")?, &folders.work.join("python"))?;
+    let python = bindings::python_with(&wheel_of(folders, "nestling-")?, &folders.work.join("python"))?;
     let code = "import nestling, sys\nwith nestling.Runtime(sys.argv[1]) as runtime:\n    \
                 print(runtime.classify(sys.argv[2]).label)";
     let label = process::output(Command::new(&python).args(["-c", code]).arg(bundle()).arg(coat()))?;
     ensure!(label.trim() == "coat", "the wheel answers {label:?}");
-    device(Command::new(python.with_file_name("nestling-device")))
+    device(Command::new(python.with_file_name("nestling-device")))?;
+    bindings::install_wheel(&wheel_of(folders, "nestling_trainer-")?, &python)?;
+    let output = Command::new(python.with_file_name("nestling")).arg("--help").output().context("no trainer")?;
+    let text = String::from_utf8_lossy(&output.stderr);
+    ensure!(text.contains("the trainer needs PyTorch 2.11"), "the trainer says {text}");
+    Ok(())
+}
+
+fn wheel_of(folders: &Folders, beginning: &str) -> Result<PathBuf> {
+    let names = fs::read_dir(&folders.files)?.flatten().map(|entry| entry.path());
+    let is_it = |path: &PathBuf| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        name.starts_with(beginning) && name.ends_with(".whl")
+    };
+    names.into_iter().find(is_it).with_context(|| format!("there is no wheel {beginning}"))
 }
 
 /// The archive for npm: installed and imported by Node, where there is one, and run in a browser.
@@ -130,9 +142,18 @@ fn browser(folders: &Folders, frames: &languages::Frames) -> Result<()> {
 /// The classes of the AAR on the JVM, with this machine's native library.
 fn android(folders: &Folders, frames: &languages::Frames) -> Result<()> {
     let folder = unpack(folders, &format!("nestling-{VERSION}.aar"))?;
-    for name in ["AndroidManifest.xml", "R.txt", "proguard.txt"] {
+    for name in ["R.txt", "proguard.txt"] {
         ensure!(folder.join(name).is_file(), "the AAR has no {name}");
     }
+    let manifest = fs::read_to_string(folder.join("AndroidManifest.xml")).context("the AAR has no manifest")?;
+    ensure!(manifest.contains("package=") && manifest.contains("minSdkVersion"), "the manifest is {manifest}");
+    let list = "import sys, zipfile; print('\\n'.join(zipfile.ZipFile(sys.argv[1]).namelist()))";
+    let classes =
+        process::output(Command::new(setup::pip_python()?).args(["-c", list]).arg(folder.join("classes.jar")))?;
+    for class in ["nestling/Runtime", "nestling/android/ThermalWatch", "nestling/android/AndroidKt"] {
+        ensure!(classes.lines().any(|name| name == format!("{class}.class")), "the AAR has no class {class}");
+    }
+    ensure!(!classes.lines().any(|name| name.starts_with("android")), "the AAR has classes of Android: {classes}");
     let jar = made(&folders.work.join("jvm"))?.join("parity.jar");
     let mut run = languages::kotlin_program(&folder.join("classes.jar"), &jar)?;
     languages::give(&mut run, frames);

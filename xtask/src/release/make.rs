@@ -1,7 +1,8 @@
 //! Making the files.
 
 use super::{Folders, VERSION, copy, copy_folder, own, script};
-use crate::{arm64, cross, metadata, process, python, workspace};
+use crate::programs::Programs;
+use crate::{arm64, cross, kotlin, metadata, process, python, workspace};
 use anyhow::{Context, Result, ensure};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,9 +16,11 @@ pub const GROUP: &str = "nestling";
 /// Makes every file.
 pub fn all(folders: &Folders) -> Result<()> {
     crates(folders)?;
-    own(&["python"])?;
-    let wheel = python::wheel()?;
-    copy(&wheel, &folders.files.join(wheel.file_name().context("a wheel has a name")?))?;
+    let trainer = Programs::build()?.trainer(&[]);
+    own(&["python", "--trainer", Path::new(trainer.get_program()).to_str().context("the path is not UTF-8")?])?;
+    for wheel in [python::wheel()?, python::newest_trainer_wheel()?] {
+        copy(&wheel, &folders.files.join(wheel.file_name().context("a wheel has a name")?))?;
+    }
     own(&["web"])?;
     let npm = format!("nestling-web-{VERSION}.tgz");
     copy(&workspace::target().join("web").join(&npm), &folders.files.join(&npm))?;
@@ -50,11 +53,12 @@ fn android_package() -> PathBuf {
 }
 
 /// The AAR as Gradle lays it out, and its pom. The native libraries are those that `cargo xtask kotlin --target` put into
-/// the package. The classes that name Android come from Gradle only: no Android SDK is here to compile them against.
+/// the package.
 fn android(folders: &Folders) -> Result<()> {
     let (aar, library) = (folders.work.join("aar"), android_package().join("nestling"));
-    copy(&workspace::target().join("kotlin/nestling.jar"), &aar.join("classes.jar"))?;
-    copy(&library.join("src/main/AndroidManifest.xml"), &aar.join("AndroidManifest.xml"))?;
+    fs::create_dir_all(&aar).context("cannot make the folder of the AAR")?;
+    kotlin::android_classes(&aar.join("classes.jar"))?;
+    fs::write(aar.join("AndroidManifest.xml"), android_manifest()?).context("cannot write the manifest")?;
     copy(&library.join("consumer-rules.pro"), &aar.join("proguard.txt"))?;
     fs::write(aar.join("R.txt"), "").context("cannot write R.txt")?;
     let native = library.join("src/main/jniLibs");
@@ -66,6 +70,24 @@ fn android(folders: &Folders) -> Result<()> {
     let name = format!("nestling-{VERSION}");
     script(&[&aar, &folders.files.join(format!("{name}.aar"))])?;
     fs::write(folders.files.join(format!("{name}.pom")), pom()).context("cannot write the pom")
+}
+
+/// The manifest as Gradle writes it, from the values of `build.gradle.kts`.
+fn android_manifest() -> Result<String> {
+    let gradle =
+        fs::read_to_string(android_package().join("nestling/build.gradle.kts")).context("no build.gradle.kts")?;
+    let value = |key: &str| {
+        let line = gradle.lines().find_map(|line| line.trim().strip_prefix(key)?.trim().strip_prefix('='));
+        line.map(|value| value.trim().trim_matches('"').to_owned())
+            .with_context(|| format!("build.gradle.kts: no {key}"))
+    };
+    Ok(format!(
+        "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n<manifest \
+         xmlns:android=\"http://schemas.android.com/apk/res/android\" package=\"{}\">\n    <uses-sdk \
+         android:minSdkVersion=\"{}\" />\n</manifest>\n",
+        value("namespace")?,
+        value("minSdk")?
+    ))
 }
 
 /// The description that Maven reads, with the dependencies of the package's `build.gradle.kts`.
@@ -120,7 +142,7 @@ fn c(folders: &Folders) -> Result<()> {
     script(&[&folders.work.join("c"), &folders.files.join(format!("{name}.tar.gz"))])
 }
 
-/// The program for boards, which needs a Vulkan driver there and nothing else.
+/// The program for boards, which needs there a Vulkan driver and a C library as new as this machine's.
 fn device(folders: &Folders, target: &str, program: &Path) -> Result<()> {
     let name = format!("nestling-device-{VERSION}-{target}");
     let folder = folders.work.join(target).join(&name);
@@ -140,6 +162,12 @@ fn licences(folder: &Path) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_manifest_has_the_values_of_gradle() {
+        let manifest = android_manifest().unwrap();
+        assert!(manifest.contains("package=\"nestling.android\"") && manifest.contains("minSdkVersion=\"26\""));
+    }
 
     #[test]
     fn the_pom_has_the_versions_of_gradle() {

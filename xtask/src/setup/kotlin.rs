@@ -24,12 +24,12 @@ const JARS: [(&str, &str); 5] = [
 /// The class that calls native libraries, of Debian's package.
 const JNA: &str = "/usr/share/java/jna.jar";
 
-/// A program of the folder: compiles the Kotlin files of its arguments.
+/// A program of the folder: compiles the Kotlin files of its arguments, beside the jars of CLASSPATH.
 const COMPILE: &str = r#"#!/bin/sh
 here=$(dirname "$0")
 exec java -Xmx2g -cp "$here/compiler.jar:$here/kotlin-stdlib.jar:$here/kotlin-reflect.jar:$here/kotlin-script-runtime.jar:$here/annotations.jar" \
     org.jetbrains.kotlin.cli.jvm.K2JVMCompiler -no-stdlib -no-reflect \
-    -cp "$here/kotlin-stdlib.jar:$here/compiler.jar:@JNA@" "$@"
+    -cp "$here/kotlin-stdlib.jar:$here/compiler.jar:@JNA@${CLASSPATH:+:$CLASSPATH}" "$@"
 "#;
 
 /// A program of the folder: runs a class of a jar, with the native libraries of a folder.

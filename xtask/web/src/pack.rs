@@ -3,7 +3,6 @@
 use anyhow::{Context, Result, ensure};
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use nestling_bundle::Bundle;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -76,8 +75,7 @@ pub fn site_folder(root: &Path) -> PathBuf {
     root.join("target/web/site")
 }
 
-/// Fills `site` with the example, the package and the examples' bundle and pictures: all that a server needs. The bundle
-/// gets the newest format, so that a page can use it while it arrives.
+/// Fills `site` with the example, the package and the examples' bundle and pictures: all that a server needs.
 ///
 /// # Errors
 /// If a file cannot be read or written.
@@ -87,10 +85,7 @@ pub fn site(root: &Path, package: &Path, site: &Path) -> Result<()> {
     }
     copy_folder(&root.join("examples/web"), site)?;
     copy_folder(package, &site.join("nestling"))?;
-    copy_folder(&root.join("examples/assets"), &site.join("assets"))?;
-    let bundle = site.join("assets/fashion.nestling");
-    let bytes = Bundle::open(&bundle).and_then(|bundle| bundle.with_shells()).context("the examples' bundle")?;
-    fs::write(&bundle, bytes).with_context(|| format!("cannot write {}", bundle.display()))
+    copy_folder(&root.join("examples/assets"), &site.join("assets"))
 }
 
 /// Writes the archive that `npm install FILE` takes, and returns its bytes.

@@ -21,7 +21,8 @@ const HEADERS: &str = "Content-Security-Policy: default-src 'self'; img-src 'sel
 const MAX_PAUSE: Duration = Duration::from_secs(20);
 
 /// A server that runs until the process ends. Of a file that is asked for with `?pause=BYTES`, it sends so many bytes,
-/// and the rest once somebody asks for `resume`: a slow network for tests.
+/// and the rest once somebody asks for `resume`; with `?break=BYTES` it hangs up after them until then: a slow and a broken
+/// network for tests.
 #[derive(Debug)]
 pub struct Server {
     address: SocketAddr,
@@ -89,11 +90,15 @@ fn answer(mut stream: TcpStream, shared: &Shared) -> std::io::Result<()> {
         body.len()
     )?;
     if method == "GET" {
-        let first = pause(target).unwrap_or(body.len()).min(body.len());
+        let (pause, end) = (bytes_until(target, "?pause="), bytes_until(target, "?break="));
+        let first = pause.or(end).unwrap_or(body.len()).min(body.len());
         stream.write_all(&body[..first])?;
         stream.flush()?;
+        let is_resumed = shared.is_resumed.lock().unwrap_or_else(PoisonError::into_inner);
+        if end.is_some() && !*is_resumed {
+            return Ok(());
+        }
         if first < body.len() {
-            let is_resumed = shared.is_resumed.lock().unwrap_or_else(PoisonError::into_inner);
             drop(shared.resumed.wait_timeout_while(is_resumed, MAX_PAUSE, |is_resumed| !*is_resumed));
         }
         stream.write_all(&body[first..])?;
@@ -101,9 +106,9 @@ fn answer(mut stream: TcpStream, shared: &Shared) -> std::io::Result<()> {
     stream.flush()
 }
 
-/// Bytes before a pause, if the target asks for one.
-fn pause(target: &str) -> Option<usize> {
-    target.split_once("?pause=")?.1.parse().ok()
+/// Bytes before a pause or an end, if the target asks for it.
+fn bytes_until(target: &str, key: &str) -> Option<usize> {
+    target.split_once(key)?.1.parse().ok()
 }
 
 /// The file of a request's target; nothing outside of the folders.

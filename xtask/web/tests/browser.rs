@@ -83,16 +83,33 @@ fn bundle() -> PathBuf {
     pack::site_folder(&root()).join("assets/fashion.nestling")
 }
 
-#[test]
-fn a_bundle_is_used_before_it_is_whole() {
+/// Bytes of the bundle until its smallest child can answer.
+fn first_part() -> usize {
     let bytes = std::fs::read(bundle()).unwrap();
     let mut stream = nestling::BundleStream::default();
-    let first = bytes.iter().position(|byte| {
+    let last = bytes.iter().position(|byte| {
         stream.push(&[*byte]).unwrap();
         stream.arrived_children() > 0
     });
-    let first = first.unwrap() + 1;
-    println!("first answer after {:.1} % of {} bytes", 100.0 * first as f64 / bytes.len() as f64, bytes.len());
+    last.unwrap() + 1
+}
+
+#[test]
+fn a_network_that_breaks_leaves_the_early_child_and_no_half_bundle() {
+    let (mut browser, _server) = browser();
+    let outcome = check(&mut browser, &format!("brokenNetwork({}, 'coat')", first_part()));
+    for name in ["atOnce", "whole"] {
+        assert_eq!(outcome[name]["code"], "bundle_open", "{outcome}");
+        assert!(outcome[name]["message"].as_str().unwrap().contains("check its address and the network"), "{outcome}");
+    }
+    assert_eq!((&outcome["refused"]["code"], &outcome["kept"]), (&json!("not_arrived"), &json!(0)), "{outcome}");
+    assert_eq!((&outcome["children"], &outcome["same"]), (&json!(10), &outcome["smallest"]));
+}
+
+#[test]
+fn a_bundle_is_used_before_it_is_whole() {
+    let (first, bytes) = (first_part(), std::fs::metadata(bundle()).unwrap().len());
+    println!("first answer after {:.1} % of {bytes} bytes", 100.0 * first as f64 / bytes as f64);
     let (mut browser, _server) = browser();
     let outcome = check(&mut browser, &format!("bundleIsUsedBeforeItIsWhole({first}, 'coat')"));
     assert_eq!((&outcome["early"], &outcome["refused"]["code"]), (&json!(["smallest"]), &json!("not_arrived")));

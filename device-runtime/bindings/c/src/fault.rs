@@ -1,6 +1,7 @@
 //! Failures on their way to the caller: a status, and a text that the thread keeps.
 
 use crate::status::nestling_status;
+use crate::words::in_c;
 use nestling::{Error, ImageError};
 use std::any::Any;
 use std::cell::RefCell;
@@ -23,7 +24,8 @@ impl Fault {
         Self::new(nestling_status::NESTLING_INVALID_ARGUMENT, text)
     }
 
-    fn of_sdk(code: &str, text: String) -> Self {
+    fn of_sdk(code: &str, text: &str) -> Self {
+        let text = in_c(text);
         match nestling_status::of_code(code) {
             Some(status) => Self { status, text },
             None => Self::new(nestling_status::NESTLING_UNKNOWN_ERROR, format!("{code}: {text}")),
@@ -33,7 +35,7 @@ impl Fault {
 
 impl From<Error> for Fault {
     fn from(error: Error) -> Self {
-        Self::of_sdk(error.code(), error.to_string())
+        Self::of_sdk(error.code(), &error.to_string())
     }
 }
 
@@ -100,12 +102,12 @@ mod tests {
 
     #[test]
     fn an_error_of_a_later_sdk_has_a_status_too() {
-        let fault = Fault::of_sdk("brand_new", "something new".to_owned());
+        let fault = Fault::of_sdk("brand_new", "something new");
         assert_eq!(
             (fault.status, fault.text.as_str()),
             (nestling_status::NESTLING_UNKNOWN_ERROR, "brand_new: something new")
         );
         // Names of this library's own statuses are no codes of the SDK.
-        assert_eq!(Fault::of_sdk("panic", String::new()).status, nestling_status::NESTLING_UNKNOWN_ERROR);
+        assert_eq!(Fault::of_sdk("panic", "").status, nestling_status::NESTLING_UNKNOWN_ERROR);
     }
 }

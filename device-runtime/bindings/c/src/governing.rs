@@ -60,7 +60,7 @@ pub unsafe extern "C" fn nestling_get_governor(
     call(|| {
         let session = find(runtime)?;
         check_result(governor, "governor")?;
-        let Some(now) = session.with_governor(|governed| governed.governor()) else {
+        let Some(now) = session.governor().map(|governed| governed.governor()) else {
             let text = "no governor is in charge: call `nestling_govern` first";
             return Err(Fault::new(nestling_status::NESTLING_NOT_GOVERNED, text));
         };

@@ -22,7 +22,8 @@
 //! | `image` | a frame of the caller as an image of the SDK | `memory` |
 //! | `memory` | every use of a pointer of the caller | `fault` |
 //! | `types` | structs and constants | |
-//! | `fault` | errors, panics, the last text | `status` |
+//! | `fault` | errors, panics, the last text | `status`, `words` |
+//! | `words` | messages of the SDK in terms of C | |
 //! | `status` | all statuses | |
 // A C interface consists of pointers and unmangled names. Each block says why it is sound.
 #![allow(unsafe_code)]
@@ -42,6 +43,7 @@ mod running;
 mod session;
 mod status;
 mod types;
+mod words;
 
 pub use facts::{nestling_get_adapter, nestling_get_child, nestling_get_facts, nestling_get_label};
 pub use governing::{

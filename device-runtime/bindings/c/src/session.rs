@@ -2,21 +2,21 @@
 
 use crate::fault::Fault;
 use nestling::{Answer, Error, Governed, GovernorOptions, Image, Millis, Runtime, Target, ThermalHint};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// One open runtime.
 #[derive(Debug)]
 pub struct Session {
     runtime: Arc<Runtime>,
-    /// Read while it classifies, so that no governor switches after it was replaced.
-    governed: RwLock<Option<Governed<Arc<Runtime>>>>,
+    /// Locked for moments only: an inference keeps the governor, not the lock.
+    governed: Mutex<Option<Arc<Governed<Arc<Runtime>>>>>,
     /// The last hint: it may come before the governor.
     hint: Mutex<ThermalHint>,
 }
 
 impl Session {
     pub fn new(runtime: Runtime) -> Self {
-        Self { runtime: Arc::new(runtime), governed: RwLock::new(None), hint: Mutex::default() }
+        Self { runtime: Arc::new(runtime), governed: Mutex::default(), hint: Mutex::default() }
     }
 
     pub fn runtime(&self) -> &Runtime {
@@ -25,44 +25,53 @@ impl Session {
 
     /// Classifies with the governor's child, or else with the active one.
     pub fn classify(&self, image: Image<'_>) -> Result<Answer, Error> {
-        let governed = self.governed.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some(governed) = &*governed {
-            return governed.classify(image);
+        match self.governor() {
+            Some(governed) => governed.classify(image),
+            None => self.runtime.classify(image),
         }
-        drop(governed);
-        self.runtime.classify(image)
     }
 
     /// Puts a governor in charge, or gives the one that is there another limit.
     pub fn govern(&self, limit: Millis) -> Result<(), Fault> {
-        if let Some(result) = self.with_governor(|governed| governed.set_budget(limit)) {
-            return Ok(result?);
+        if let Some(governed) = self.governor() {
+            return Ok(governed.set_budget(limit)?);
         }
         // Measures, so it must not keep others from classifying.
         let governed = Governed::new(Arc::clone(&self.runtime), GovernorOptions::new(limit))?;
         // Kept until the governor is there, so that no hint is lost in between.
         let hint = self.hint();
         governed.set_thermal_hint(*hint);
-        *self.governed.write().unwrap_or_else(PoisonError::into_inner) = Some(governed);
+        // Another thread may have been faster.
+        if let Some(other) = lock(&self.governed).replace(Arc::new(governed)) {
+            other.retire();
+        }
         Ok(())
     }
 
-    /// Calls back with the governor; `None` if none is in charge.
-    pub fn with_governor<T>(&self, action: impl FnOnce(&Governed<Arc<Runtime>>) -> T) -> Option<T> {
-        self.governed.read().unwrap_or_else(PoisonError::into_inner).as_ref().map(action)
+    /// The governor in charge.
+    pub fn governor(&self) -> Option<Arc<Governed<Arc<Runtime>>>> {
+        lock(&self.governed).clone()
     }
 
     pub fn set_thermal_hint(&self, hint: ThermalHint) {
         let mut last = self.hint();
         *last = hint;
-        self.with_governor(|governed| governed.set_thermal_hint(hint));
+        if let Some(governed) = self.governor() {
+            governed.set_thermal_hint(hint);
+        }
     }
 
     /// Makes a child the active one. A governor's charge ends with that.
     pub fn switch_to<'a>(&self, target: impl Into<Target<'a>>) -> Result<std::time::Duration, Error> {
-        let mut governed = self.governed.write().unwrap_or_else(PoisonError::into_inner);
+        let target = target.into();
+        let mut governed = lock(&self.governed);
+        // A target that is refused leaves the governor in charge.
         let took = self.runtime.switch_to(target)?;
-        *governed = None;
+        if let Some(ended) = governed.take() {
+            ended.retire();
+            // It may have switched in between.
+            self.runtime.switch_to(target)?;
+        }
         Ok(took)
     }
 
@@ -73,6 +82,10 @@ impl Session {
     }
 
     fn hint(&self) -> MutexGuard<'_, ThermalHint> {
-        self.hint.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.hint)
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -6,7 +6,7 @@ mod common;
 #[path = "common/install.rs"]
 mod install;
 
-use common::{Language, Linked, bundle, compile, crate_folder, printed, root, run};
+use common::{Language, Linked, bundle, compile, printed, root, run};
 use install::install;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -20,11 +20,10 @@ fn blocks(language: &str) -> String {
     blocks.join("\n")
 }
 
-/// Writes the page's program, with a `main` that calls each of its functions.
+/// Writes the page's program.
 fn write(folder: &Path) -> PathBuf {
-    let main = std::fs::read_to_string(crate_folder().join("tests/programs/guide_main.c")).unwrap();
     let path = folder.join("app.c");
-    std::fs::write(&path, format!("{}\n{main}", blocks("c"))).unwrap();
+    std::fs::write(&path, blocks("c")).unwrap();
     path
 }
 

@@ -11,7 +11,7 @@ use handle::{Handle, grey, image, last_error};
 use nestling_c::nestling_free;
 use nestling_c::nestling_status::*;
 use std::sync::Barrier;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 const THREADS: usize = 8;
 const TURNS: usize = 25;
@@ -82,4 +82,35 @@ fn two_that_choose_at_once_are_told_apart() {
     });
     assert!(statuses.contains(&NESTLING_OK) && statuses.contains(&NESTLING_BUSY), "{statuses:?}");
     assert!(statuses.iter().all(|status| [NESTLING_OK, NESTLING_BUSY].contains(status)), "{statuses:?}");
+}
+
+#[test]
+fn a_switch_ends_a_governors_charge_while_others_classify() {
+    let (handle, pixels) = (Handle::open(), grey());
+    handle.ensure_profile(None, None, std::ptr::null_mut()).unwrap();
+    let is_done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            let (handle, pixels, is_done) = (&handle, &pixels, &is_done);
+            scope.spawn(move || {
+                while !is_done.load(Ordering::Relaxed) {
+                    handle.classify(&image(0, &[(pixels, 0)])).unwrap();
+                }
+            });
+        }
+        let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            for turn in 0..10 {
+                // No child keeps this budget: each observed classification is a reason to switch.
+                assert_eq!(handle.govern(1e-6), NESTLING_OK, "{}", last_error());
+                let child = 1 + turn % 2;
+                assert_eq!(handle.switch_to(child), NESTLING_OK, "{}", last_error());
+                for _ in 0..5 {
+                    handle.classify(&image(0, &[(&pixels, 0)])).unwrap();
+                    assert_eq!(handle.active(), child);
+                }
+            }
+        }));
+        is_done.store(true, Ordering::Relaxed);
+        outcome.unwrap();
+    });
 }

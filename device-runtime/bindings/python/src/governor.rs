@@ -19,10 +19,10 @@ pub struct Governor {
 pub struct Charge(RwLock<Option<Arc<Governed<Arc<Runtime>>>>>);
 
 impl Charge {
-    /// Takes it; calls that have begun keep it until they end.
+    /// Takes it; calls that have begun keep it until they end, and switch no more.
     pub fn close(&self) {
         let governed = self.0.write().unwrap_or_else(PoisonError::into_inner).take();
-        drop(governed);
+        governed.iter().for_each(|governed| governed.retire());
     }
 
     fn get(&self) -> PyResult<Arc<Governed<Arc<Runtime>>>> {

@@ -4,14 +4,14 @@ use crate::error::NestlingError;
 use crate::listeners::{GovernorEvent, GovernorListener};
 use nestling::{Decision, Governed, Image, Runtime, Target, ThermalHint};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// One open runtime.
 pub struct Session {
     pub runtime: Arc<Runtime>,
-    /// Read while it classifies, so that no governor switches after it was replaced.
-    charge: RwLock<Option<Charge>>,
+    /// Locked for moments only: an inference keeps the charge, not the lock.
+    charge: Mutex<Option<Arc<Charge>>>,
     /// The last hint: it may come before the governor.
     hint: Mutex<ThermalHint>,
 }
@@ -41,20 +41,14 @@ impl Charge {
 
 impl Session {
     pub fn new(runtime: Runtime) -> Self {
-        Self { runtime: Arc::new(runtime), charge: RwLock::new(None), hint: Mutex::default() }
+        Self { runtime: Arc::new(runtime), charge: Mutex::default(), hint: Mutex::default() }
     }
 
     /// Classifies with the governor's child, or else with the active one.
     pub fn classify(&self, image: Image<'_>) -> Result<nestling::Answer, NestlingError> {
-        let in_charge = self.charge.read().unwrap_or_else(PoisonError::into_inner);
-        let Some(charge) = &*in_charge else {
-            drop(in_charge);
-            return Ok(self.runtime.classify(image)?);
-        };
+        let Some(charge) = self.charge() else { return Ok(self.runtime.classify(image)?) };
         let (answer, decision) = charge.governed.classify_and_decide(image)?;
         let told = charge.listener.clone().and_then(|listener| Some((listener, charge.event(decision)?)));
-        // The listener may switch, which waits for this lock.
-        drop(in_charge);
         if let Some((listener, event)) = told {
             // The answer counts more than the listener's own fault.
             let _ = listener.on_event(event);
@@ -68,13 +62,13 @@ impl Session {
         let hint = self.hint();
         governed.set_thermal_hint(*hint);
         let charge = Charge { governed, listener: listener.map(Arc::from), is_too_slow: AtomicBool::new(false) };
-        *self.charge.write().unwrap_or_else(PoisonError::into_inner) = Some(charge);
+        let ended = lock(&self.charge).replace(Arc::new(charge));
+        ended.iter().for_each(|ended| ended.governed.retire());
     }
 
     /// Calls back with the governor; an error if none is in charge.
     pub fn with_governor<T>(&self, action: impl FnOnce(&Governed<Arc<Runtime>>) -> T) -> Result<T, NestlingError> {
-        let in_charge = self.charge.read().unwrap_or_else(PoisonError::into_inner);
-        in_charge.as_ref().map(|charge| action(&charge.governed)).ok_or_else(NestlingError::not_governed)
+        self.charge().map(|charge| action(&charge.governed)).ok_or_else(NestlingError::not_governed)
     }
 
     pub fn set_thermal_hint(&self, hint: ThermalHint) {
@@ -86,21 +80,37 @@ impl Session {
 
     /// Ends the governor's charge; its child stays the active one.
     pub fn stop_governing(&self) {
-        let charge = self.charge.write().unwrap_or_else(PoisonError::into_inner).take();
-        drop(charge);
+        let ended = lock(&self.charge).take();
+        ended.iter().for_each(|ended| ended.governed.retire());
     }
 
     /// Makes a child the active one. A governor's charge ends with that.
     pub fn switch_to<'a>(&self, target: impl Into<Target<'a>>) -> Result<Duration, NestlingError> {
-        let mut in_charge = self.charge.write().unwrap_or_else(PoisonError::into_inner);
+        let target = target.into();
+        let mut charge = lock(&self.charge);
+        // A target that is refused leaves the governor in charge.
         let took = self.runtime.switch_to(target)?;
-        let charge = in_charge.take();
-        drop(in_charge);
+        let ended = charge.take();
+        if let Some(ended) = &ended {
+            ended.governed.retire();
+            // It may have switched in between.
+            self.runtime.switch_to(target)?;
+        }
         drop(charge);
+        // Perhaps with the app's listener, which may call back.
+        drop(ended);
         Ok(took)
     }
 
-    fn hint(&self) -> MutexGuard<'_, ThermalHint> {
-        self.hint.lock().unwrap_or_else(PoisonError::into_inner)
+    fn charge(&self) -> Option<Arc<Charge>> {
+        lock(&self.charge).clone()
     }
+
+    fn hint(&self) -> MutexGuard<'_, ThermalHint> {
+        lock(&self.hint)
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -38,7 +38,8 @@ fn jar() -> &'static Path {
         fs::write(&page, guide()).unwrap();
         let mut compile = tool("kotlinc");
         compile.arg("-nowarn").arg("-d").arg(&jar).arg(page);
-        compile.args(files(&package_file("android"), ".kt")).args(files(&crate_folder().join("tests/kotlin"), ".kt"));
+        let tests = crate_folder().join("tests/kotlin");
+        compile.args(files(&package_file("android"), ".kt")).args(files(&tests, ".kt")).args(files(&tests, ".java"));
         run(&mut compile);
         jar
     })
@@ -93,6 +94,12 @@ fn the_program_of_the_guide_runs() {
         assert!(text.contains(part), "{part}: {text}");
     }
     assert!(text.ends_with("done\n") && folder.path().join("profile.json").is_file(), "{text}");
+}
+
+#[test]
+fn the_shortest_program_of_the_guide_runs() {
+    let assets = root().join("examples/assets");
+    assert_eq!(java("guide.GuideKt", &[&assets.join("fashion.nestling"), &assets.join("coat.png")]), "coat\n");
 }
 
 #[test]

@@ -107,12 +107,12 @@ export class Runtime {
   }
 
   /** The most accurate child within a budget in milliseconds; it becomes the active one. */
-  choose(limitMs, { quantile = 90, onProgress, signal } = {}) {
+  choose(limitMs, { quantile = 95, onProgress, signal } = {}) {
     return this.#link.call("choose", [limitMs, quantile], { onProgress, signal });
   }
 
   /** Up to `count` budgets in milliseconds, each meant for another child. */
-  typicalBudgets(count, { quantile = 90 } = {}) {
+  typicalBudgets(count, { quantile = 95 } = {}) {
     return this.#link.call("typicalBudgets", [count, quantile]);
   }
 

@@ -74,6 +74,6 @@ impl Governor {
     /// Ends its charge; its child stays the active one.
     pub fn close(&self) {
         let governed = self.governed.borrow_mut().take();
-        drop(governed);
+        governed.iter().for_each(|governed| governed.retire());
     }
 }

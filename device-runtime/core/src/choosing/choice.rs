@@ -112,9 +112,68 @@ fn explain(ranked: &[Candidate], index: usize, budget: Budget, passed_over: Opti
     let gain = ranked[passed.index].accuracy() - ranked[index].accuracy();
     let name = &ranked[passed.index].entry.name;
     let verb = if passed.measured { "took" } else { "is predicted at" };
-    let count = ranked.len();
+    let (count, time) = (ranked.len(), passed.time);
+    let needs = if time.0 <= budget.limit.0 {
+        // Without this the sentence would contradict itself.
+        format!(", and needs {} to keep it on slow runs too", passed.needs)
+    } else {
+        String::new()
+    };
     format!(
-        "the most accurate of {count} that keeps within {budget}: `{name}`, {gain:.2} points better, {verb} {}",
-        passed.time
+        "the most accurate of {count} that keeps within {budget}: `{name}`, {gain:.2} points better, {verb} {time}{needs}"
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metrics::{Spread, Top1};
+    use crate::space::SearchSpace;
+    use proptest::prelude::*;
+
+    fn ranked(times: &[f64]) -> Arc<[Candidate]> {
+        let space = SearchSpace::fashion().validated().unwrap();
+        let child = space.smallest();
+        let cost = space.lower(&child).unwrap().cost();
+        let candidate = |(place, &time): (usize, &f64)| {
+            let top1 = Top1 { correct: 95 - place as u32, images: 100 };
+            let entry =
+                ChildEntry { name: format!("child-{place}"), child: child.clone(), cost, held_out: top1, test: top1 };
+            Candidate { entry, predicted: Millis(time) }
+        };
+        times.iter().enumerate().map(candidate).collect()
+    }
+
+    #[test]
+    fn a_child_that_is_passed_over_within_the_limit_has_its_reason() {
+        let ranked = ranked(&[4.0, 2.0]);
+        let passed = |time: f64, needs: f64| {
+            let passed = PassedOver { index: 0, time: Millis(time), measured: true, needs: Millis(needs) };
+            explain(&ranked, 1, Budget::p95(Millis(5.0)), Some(passed))
+        };
+        assert!(passed(5.5, 6.0).ends_with("1.00 points better, took 5.500 ms"), "{}", passed(5.5, 6.0));
+        let close = passed(4.9, 5.4);
+        assert!(close.ends_with("took 4.900 ms, and needs 5.400 ms to keep it on slow runs too"), "{close}");
+    }
+
+    proptest! {
+        /// The child that a sentence names as too slow always needs more than the limit.
+        #[test]
+        fn no_sentence_contradicts_itself(
+            times in proptest::collection::vec(1.0f64..20.0, 2..8),
+            limit in 1.0f64..20.0,
+            slower in 1.0f64..1.4,
+        ) {
+            let (ranked, budget) = (ranked(&times), Budget::p90(Millis(limit)));
+            let spread = Spread { p90: 1.2, p95: 1.3 };
+            let outcome = crate::choosing::walk(&ranked, spread, budget, |index| {
+                let p50 = Millis(times[index] * slower);
+                Ok::<_, std::convert::Infallible>(Latency { p50, p90: Millis(p50.0 * slower), p95: Millis(p50.0 * 1.5) })
+            });
+            if let Ok(crate::choosing::Outcome::Holds { passed_over: Some(passed), .. }) = outcome {
+                prop_assert!(passed.needs.0 > limit, "{passed:?} for {limit}");
+                prop_assert!(passed.needs.0 >= passed.time.0, "{passed:?}");
+            }
+        }
+    }
 }

@@ -3,6 +3,9 @@ use crate::metrics::Millis;
 /// The margin above a child's time, so that its own budget holds when it is timed again.
 const ROOM: f64 = 1.15;
 
+/// Most steps between the fastest and the slowest.
+const MOST_STEPS: usize = 4096;
+
 /// Up to `count` limits, each meant for another child: spread evenly between the fastest and the slowest of those that
 /// are worth choosing. `children` are pairs of accuracy and time; a dominated one gets no limit.
 pub fn spread_limits(children: &[(f64, Millis)], count: usize) -> Vec<Millis> {
@@ -16,6 +19,8 @@ pub fn spread_limits(children: &[(f64, Millis)], count: usize) -> Vec<Millis> {
     }
     let times: Vec<f64> = worth.into_iter().map(|(_, time)| time).collect();
     let (Some(&fastest), Some(&slowest)) = (times.first(), times.last()) else { return Vec::new() };
+    // So many steps meet every child that any number of them would.
+    let count = count.min(MOST_STEPS);
     let steps = count.saturating_sub(1).max(1) as f64;
     let mut taken: Vec<usize> = (0..count)
         .filter_map(|step| {
@@ -52,5 +57,6 @@ mod tests {
         assert!(spread_limits(&[], 3).is_empty());
         assert_eq!(spread_limits(&[(90.0, Millis(1.0)), (80.0, Millis(2.0))], 3), [Millis(1.15)]);
         assert_eq!(spread_limits(&[(90.0, Millis(1.0)), (91.0, Millis(1.1))], 3).len(), 2);
+        assert_eq!(spread_limits(&[(90.0, Millis(1.0)), (91.0, Millis(1.1))], usize::MAX).len(), 2);
     }
 }

@@ -33,6 +33,9 @@ pub struct PassedOver {
     pub time: Millis,
     /// Whether that time was measured, or predicted only.
     pub measured: bool,
+    /// The least limit that it would be taken for: more than `time`, because a child whose time equals the limit breaks it
+    /// half of the time.
+    pub needs: Millis,
 }
 
 /// Finds the most accurate of the `ranked` candidates that holds `budget`, measuring as few as it can.
@@ -57,8 +60,10 @@ pub fn walk<E>(
     let start = (0..ranked.len()).find(|&index| expected[index] <= limit).unwrap_or(fastest);
     // Timed again, a child takes a little more or less.
     let holds = |latency: Latency| budget.holds_with_room(latency, spread);
-    let measured =
-        |index: usize, latency: Latency| Some(PassedOver { index, time: latency.at(budget.quantile), measured: true });
+    let measured = |index: usize, latency: Latency| {
+        let (time, expected) = (latency.at(budget.quantile), budget.expected(latency, spread).0 * budget.room());
+        Some(PassedOver { index, time, measured: true, needs: Millis(expected.max(time.0)) })
+    };
     // The ratio of measurement to prediction of one child corrects the prediction of another.
     let corrected = |index: usize, known: usize, latency: Latency| {
         expected[index] * budget.expected(latency, spread).0 / expected[known].max(f64::MIN_POSITIVE)
@@ -91,9 +96,10 @@ pub fn walk<E>(
     for better in more_accurate.rev() {
         let should_take = corrected(better, index, latency);
         // A better one beyond it may still be faster, where this one is dominated.
-        if should_take * budget.room() > limit {
-            passed_over =
-                passed_over.or(Some(PassedOver { index: better, time: Millis(should_take), measured: false }));
+        let needs = should_take * budget.room();
+        if needs > limit {
+            let (time, needs) = (Millis(should_take), Millis(needs));
+            passed_over = passed_over.or(Some(PassedOver { index: better, time, measured: false, needs }));
             continue;
         }
         let mut theirs = measure(better)?;
@@ -174,7 +180,7 @@ mod tests {
         let (outcome, asked) = walked(&[8.0, 6.0, 4.0, 2.0], &[16.0, 12.0, 8.0, 4.0], Budget::p50(Millis(5.0)));
         assert_eq!((chosen(outcome), asked), (Some(3), vec![2, 2, 3]));
         let Outcome::Holds { passed_over, .. } = outcome else { panic!("{outcome:?}") };
-        assert_eq!(passed_over, Some(PassedOver { index: 2, time: Millis(8.0), measured: true }));
+        assert_eq!(passed_over, Some(PassedOver { index: 2, time: Millis(8.0), measured: true, needs: Millis(8.4) }));
     }
 
     #[test]
@@ -200,6 +206,7 @@ mod tests {
         let Ok(Outcome::Holds { index: 1, passed_over: Some(passed), .. }) = outcome else { panic!("{outcome:?}") };
         // Its own time, which is the one that is reported.
         assert_eq!((passed.index, passed.measured, passed.time), (0, true, Millis(5.2)));
+        assert!(passed.needs.0 >= 5.2, "{passed:?}");
     }
 
     #[test]

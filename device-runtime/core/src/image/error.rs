@@ -19,7 +19,7 @@ pub enum ImageError {
     /// The bytes do not fill the image.
     #[error(
         "an image of {width}x{height} pixels in {format:?} has {expected} bytes, but {given} were given; check width, \
-         height and format, and give rows with padding to `Image::with_stride`"
+         height and format, and give the stride of rows with padding"
     )]
     Length {
         /// Given width in pixels.
@@ -67,7 +67,7 @@ pub enum ImageError {
     #[error("a pixel stride of 0: give the bytes from one chroma sample to the next, 1 or 2 for most cameras")]
     PixelStride,
     /// A number that is no EXIF orientation.
-    #[error("EXIF orientation {number}: give 1 to 8, or `Orientation::Upright` where a file does not say")]
+    #[error("EXIF orientation {number}: give 1 to 8, or 1 where a file does not say")]
     ExifOrientation {
         /// Given number.
         number: u16,

@@ -55,7 +55,7 @@ struct Restored<'a, R: Deref<Target = Runtime>>(&'a Governed<R>);
 
 impl<R: Deref<Target = Runtime>> Drop for Restored<'_, R> {
     fn drop(&mut self) {
-        self.0.runtime.activate(lock(&self.0.state).child().clone());
+        self.0.activate(&lock(&self.0.state));
     }
 }
 
@@ -65,6 +65,8 @@ struct State {
     /// The child of every rung, by its name.
     children: HashMap<String, ActiveChild>,
     hint: ThermalHint,
+    /// Its charge has ended: it switches no more.
+    retired: bool,
 }
 
 impl State {
@@ -136,7 +138,8 @@ impl<R: Deref<Target = Runtime>> Governed<R> {
         }
         let child = |rung: &Rung| Ok((rung.name.clone(), runtime.find(Target::Shipped(&rung.name))?));
         let children = ladder.rungs().iter().map(child).collect::<Result<_, Error>>()?;
-        let state = State { governor: Governor::new(ladder, options)?, children, hint: ThermalHint::Unknown };
+        let state =
+            State { governor: Governor::new(ladder, options)?, children, hint: ThermalHint::Unknown, retired: false };
         runtime.activate(state.child().clone());
         Ok(Self { runtime, started: Instant::now(), state: Mutex::new(state) })
     }
@@ -250,8 +253,30 @@ impl<R: Deref<Target = Runtime>> Governed<R> {
         state.children.insert(name, child);
         // A child that is no longer a rung, this one or another, gives its slot back.
         state.children.retain(|name, _| state.governor.ladder().position(name).is_some());
-        self.runtime.activate(state.child().clone());
+        self.activate(state);
         Ok(is_rung)
+    }
+
+    /// Makes the child of the rung that serves the active one. The caller holds the lock, which costs microseconds: two
+    /// threads must not switch in the wrong order.
+    fn activate(&self, state: &State) {
+        if !state.retired {
+            self.runtime.activate(state.child().clone());
+        }
+    }
+
+    /// Ends its charge: from now on it switches the runtime no more, and its child stays the active one. Calls that have
+    /// begun, and later ones, are still answered by its child. Returns at once, however long those calls take.
+    ///
+    /// ```no_run
+    /// # fn app(governed: &nestling::Governed<&nestling::Runtime>) -> Result<(), nestling::Error> {
+    /// governed.retire();
+    /// governed.runtime().switch_to("smallest")?; // stays, whatever other threads are classifying
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn retire(&self) {
+        lock(&self.state).retired = true;
     }
 
     /// Takes a time that the app measured itself, of the child that was active when it began, and switches if need be:
@@ -261,13 +286,12 @@ impl<R: Deref<Target = Runtime>> Governed<R> {
     /// app or a search may have switched the runtime to a child of its own.
     pub fn observe(&self, child: &ActiveChild, time: Millis) -> Decision {
         let state = &mut *lock(&self.state);
-        if !child.prepared().is(state.child().prepared()) {
+        if state.retired || !child.prepared().is(state.child().prepared()) {
             return Decision::Stay;
         }
         let decision = state.governor.observe(self.started.elapsed(), time, state.hint);
         if let Decision::StepDown { .. } | Decision::StepUp { .. } = decision {
-            // Under the lock, which costs microseconds: two threads must not switch in the wrong order.
-            self.runtime.activate(state.child().clone());
+            self.activate(state);
         }
         decision
     }

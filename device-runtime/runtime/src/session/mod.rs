@@ -134,7 +134,7 @@ impl Runtime {
     pub async fn open_on_async(context: &Context, bundle: &Bundle, options: &RuntimeOptions) -> Result<Self, Error> {
         let manifest = bundle.manifest();
         let engine_options = EngineOptions {
-            child_slots: bundle.children().len() + options.spare_children,
+            child_slots: bundle.children().len().saturating_add(options.spare_children),
             max_image_side: options.max_image_side,
             answers_in_flight: options.answers_in_flight,
             weight_storage: options.weight_storage.unwrap_or(manifest.weight_storage),

@@ -2,14 +2,16 @@
 
 #![allow(dead_code, reason = "each test program uses a part")]
 
-/// The errors of runtime, bundle and profile.
-pub const SDK: [&str; 6] = [
+/// The errors of runtime, bundle, profile, images and weights.
+pub const SDK: [&str; 8] = [
     include_str!("../../src/error.rs"),
     include_str!("../../src/engine/plan/placement.rs"),
     include_str!("../../src/engine/trial/arithmetic.rs"),
     include_str!("../../src/engine/trial/storage.rs"),
     include_str!("../../../bundle/src/error.rs"),
     include_str!("../../../bundle/src/profile/error.rs"),
+    include_str!("../../../core/src/image/error.rs"),
+    include_str!("../../../core/src/weights/rounding.rs"),
 ];
 
 /// The errors of picture files.

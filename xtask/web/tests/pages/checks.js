@@ -69,6 +69,27 @@ export async function bundleIsUsedBeforeItIsWhole(first, image) {
   return { early, refused, smallest, biggest, before, after, children, grown, count };
 }
 
+/** A transfer that breaks after the first answer: the smallest child goes on, and opening again gets the whole bundle. */
+export async function brokenNetwork(first, image) {
+  const broken = `${BUNDLE}?break=${first}`;
+  await forgetEverything();
+  const atOnce = await failure(() => open(broken));
+  const runtime = await open(broken, { early: true });
+  const pixels = await picture(image);
+  const whole = await failure(() => runtime.whole());
+  const smallest = [...(await runtime.logits(pixels))];
+  const refused = await failure(() => runtime.switchTo("biggest"));
+  runtime.close();
+  const kept = (await (await caches.open("nestling-bundles")).keys()).length;
+  await fetch("resume");
+  const again = await open(broken, { early: true });
+  const children = await again.whole();
+  await again.switchTo("smallest");
+  const same = [...(await again.logits(pixels))];
+  again.close();
+  return { atOnce, whole, smallest, refused, kept, children, same };
+}
+
 /** Progress of the bundle from the network, then from the cache. */
 export async function bundleIsStreamedAndKept() {
   await forgetEverything();

@@ -91,6 +91,10 @@ impl Handle {
         index
     }
 
+    pub fn govern(&self, limit: f64) -> nestling_status {
+        nestling_govern(self.0, limit)
+    }
+
     /// The governor, if one is in charge.
     pub fn governor(&self) -> Option<nestling_governor> {
         let mut governor = nestling_governor { limit_ms: 0.0, p95_ms: 0.0, child: 77, is_too_slow: false };

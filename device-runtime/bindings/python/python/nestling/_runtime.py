@@ -41,6 +41,8 @@ class Bundle:
         Raises:
             Error: it cannot be read, is no bundle, or is damaged.
         """
+        if isinstance(path, (bytes, bytearray, memoryview)):
+            raise TypeError("a path was expected, and bytes were given: Bundle.from_bytes takes the bytes of a file")
         return cls(_native.Bundle.open(os.fspath(path)))
 
     @classmethod

@@ -53,6 +53,10 @@ class Opening(WithRuntime):
                 self.assertEqual(runtime.classify(COAT).label, "coat")
         with self.assertRaises(TypeError):
             nestling.Runtime(BUNDLE, image_side="large")
+        with self.assertRaisesRegex(TypeError, "Bundle.from_bytes takes the bytes"):
+            nestling.Runtime(b"NESTLING")
+        with self.assertRaisesRegex(nestling.Error, "answers in flight = 2147483648, at most 4096"):
+            nestling.Runtime(BUNDLE, answers_in_flight=1 << 31)
 
     def test_a_closed_runtime_says_so_and_frees_its_governors(self):
         governor = self.runtime.govern(ANY_BUDGET)

@@ -13,9 +13,10 @@ final class LiveSession: ObservableObject, @unchecked Sendable {
     private let lock = NSLock()
     private var opened: Runtime?
     private var thermal: ThermalWatch?
+    private var budgetMs = 16.0
 
     /// Opens the bundle, measures the device unless its file knows it, and puts a governor in charge.
-    func start(budgetMs: Double) async {
+    func start() async {
         guard let bundle = bundlePath() else {
             tell("copy a bundle to Resources/app.nestling")
             return
@@ -29,9 +30,10 @@ final class LiveSession: ObservableObject, @unchecked Sendable {
                 try await runtime.profile(path: profilePath(), progress: progress, cancellation: cancellation)
             }
             let events = OnGovernorEvent { event in self.tell(words(event)) }
-            _ = try await runtime.govern(limitMs: budgetMs, listener: events)
+            _ = try await runtime.govern(limitMs: budget(), listener: events)
             keep(runtime)
-            tell("budget of \(budgetMs) ms")
+            // The slider may have moved meanwhile.
+            setBudget(budget())
         } catch let error as NestlingError {
             tell("\(error.text) (\(error.code))")
         } catch {
@@ -39,10 +41,15 @@ final class LiveSession: ObservableObject, @unchecked Sendable {
         }
     }
 
-    /// The slider moved.
+    /// The slider moved; until the governor is in charge, the budget waits for it.
     func setBudget(_ budgetMs: Double) {
+        lock.lock()
+        self.budgetMs = budgetMs
+        lock.unlock()
+        guard let runtime = runtime() else { return }
         do {
-            try runtime()?.setBudget(limitMs: budgetMs)
+            try runtime.setBudget(limitMs: budgetMs)
+            tell("budget of \(budgetMs) ms")
         } catch let error as NestlingError {
             tell("\(error.text) (\(error.code))")
         } catch {
@@ -66,6 +73,24 @@ final class LiveSession: ObservableObject, @unchecked Sendable {
         } catch {
             tell(String(describing: error))
         }
+    }
+
+    /// Stores what choices have learned.
+    func stop() async {
+        guard let runtime = runtime() else { return }
+        do {
+            _ = try await runtime.profile(path: profilePath())
+        } catch let error as NestlingError {
+            tell("\(error.text) (\(error.code))")
+        } catch {
+            tell(String(describing: error))
+        }
+    }
+
+    private func budget() -> Double {
+        lock.lock()
+        defer { lock.unlock() }
+        return budgetMs
     }
 
     private func runtime() -> Runtime? {

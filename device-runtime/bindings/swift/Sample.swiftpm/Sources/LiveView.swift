@@ -23,9 +23,11 @@ struct LiveView: View {
             }
         }
         .padding()
+        .onDisappear { Task { await session.stop() } }
         .task {
             guard camera == nil else { return }
-            await session.start(budgetMs: budgetMs)
+            session.setBudget(budgetMs)
+            await session.start()
             let camera = Camera { [session] buffer, rotation in session.frame(buffer, rotation: rotation) }
             if await camera.start() { self.camera = camera }
         }

@@ -64,8 +64,13 @@ private fun live() = untilTrue { runtime ->
 /** Returns whether the governor had a step down to take. */
 private suspend fun live(runtime: Runtime, path: File): Boolean {
     val shown = mutableListOf<Screen>()
-    val session = LiveSession(runtime, path.path) { shown.add(it) }
-    session.start(ANY_BUDGET)
+    val session = LiveSession(runtime, path.path, 3 * ANY_BUDGET) { shown.add(it) }
+    // The slider moves before there is a governor, and the app may end before there is a profile.
+    session.setBudget(ANY_BUDGET)
+    session.stop()
+    check(!path.exists()) { "a profile was measured at the end" }
+    session.start()
+    equal(runtime.governor().limitMs, ANY_BUDGET)
     check(shown.any { "measuring this device" in it.message } && path.isFile) { shown }
     val child = shown.last().child
     session.frame(androidFrame(64, 48, planes(64, 48), 90))

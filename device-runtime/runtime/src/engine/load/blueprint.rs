@@ -35,6 +35,8 @@ impl Blueprint {
             planner.plan_fallback(&layer.shape)?;
         }
 
+        check_count("the buffer of answers on their way", "answers in flight", options.answers_in_flight)?;
+        check_count("the memory of prepared children", "children", options.child_slots)?;
         let strides = strides(context, biggest);
         let app_slots = options.child_slots.max(1);
         let options = EngineOptions {
@@ -54,6 +56,19 @@ impl Blueprint {
         };
         Ok(Self { planner, strides, sizes, app_slots, options })
     }
+}
+
+/// The most answers in flight and the most children: more than any app needs, and few enough that no product of sizes is
+/// beyond 64 bits.
+const MOST: usize = 4096;
+
+/// Refuses a count that would take memory until the process is ended.
+fn check_count(place: &str, quantity: &'static str, value: usize) -> Result<(), Error> {
+    if value <= MOST {
+        return Ok(());
+    }
+    let (place, value, limit) = (place.to_owned(), value as u64, MOST as u64);
+    Err(Error::TooLarge { place, quantity, value, limit, remedy: "ask for fewer" })
 }
 
 /// The distances that hold the parameters, scales and shifts of any child.

@@ -84,6 +84,19 @@ fn a_buffer_beyond_the_adapter_is_refused_before_it_is_made() {
 }
 
 #[test]
+fn counts_that_would_take_all_memory_are_refused() {
+    let (space, weights, _) = fashion();
+    let many = EngineOptions { answers_in_flight: usize::MAX, ..EngineOptions::default() };
+    let slots = EngineOptions { child_slots: usize::MAX, ..EngineOptions::default() };
+    for (options, quantity) in [(many, "answers in flight = "), (slots, "children = ")] {
+        let error = Supernet::load(&CONTEXT, &space, &weights, &preprocessing(&space), &options).unwrap_err();
+        assert!(error.code() == "too_large" && error.to_string().contains(quantity), "{error}");
+    }
+    let most = EngineOptions { answers_in_flight: 4096, ..EngineOptions::default() };
+    load(&CONTEXT, &space, &weights, &most);
+}
+
+#[test]
 fn a_lost_device_is_an_error_everywhere() {
     let (space, weights, child) = fashion();
     let context = Context::new(&ContextOptions::default()).unwrap();

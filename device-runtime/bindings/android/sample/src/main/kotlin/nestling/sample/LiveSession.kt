@@ -21,18 +21,30 @@ data class Screen(
 )
 
 /** Classifies frames under a budget. It names nothing of Android, so that a test on the JVM runs it. */
-class LiveSession(private val runtime: Runtime, private val profilePath: String, private val show: (Screen) -> Unit) {
+class LiveSession(
+    private val runtime: Runtime,
+    private val profilePath: String,
+    @Volatile private var budgetMs: Double,
+    private val show: (Screen) -> Unit,
+) {
     private var screen = Screen()
 
+    @Volatile private var isGoverned = false
+
     /** Measures the device unless its file knows it, and puts a governor in charge. */
-    suspend fun start(budgetMs: Double) {
+    suspend fun start() {
         runtime.profile(profilePath, onProgress { tell("measuring this device: ${(100 * it.fraction).toInt()} %") })
         val state = runtime.govern(budgetMs, onGovernorEvent { tell(words(it)) })
-        change { copy(child = state.child, message = "budget of $budgetMs ms") }
+        isGoverned = true
+        change { copy(child = state.child) }
+        // The slider may have moved meanwhile.
+        setBudget(budgetMs)
     }
 
-    /** The slider moved. */
+    /** The slider moved; until the governor is in charge, the budget waits for it. */
     fun setBudget(budgetMs: Double) {
+        this.budgetMs = budgetMs
+        if (!isGoverned) return
         try {
             runtime.setBudget(budgetMs)
             tell("budget of $budgetMs ms")
@@ -60,8 +72,11 @@ class LiveSession(private val runtime: Runtime, private val profilePath: String,
         }
     }
 
-    /** Stores what choices have learned. */
+    /** Stores what choices have learned. Call it before the runtime is closed. */
     suspend fun stop() {
+        // Without a profile this would measure one.
+        if (!isGoverned) return
+        isGoverned = false
         runtime.profile(profilePath)
         runtime.stopGoverning()
     }

@@ -3,6 +3,7 @@ package nestling.sample
 import android.Manifest
 import android.content.Intent
 import android.os.Bundle
+import android.util.Log
 import android.widget.Button
 import android.widget.SeekBar
 import android.widget.TextView
@@ -12,6 +13,7 @@ import androidx.camera.view.PreviewView
 import androidx.lifecycle.lifecycleScope
 import java.util.concurrent.Executors
 import kotlinx.coroutines.launch
+import kotlinx.coroutines.runBlocking
 import nestling.NestlingException
 import nestling.Runtime
 import nestling.android.ThermalWatch
@@ -54,9 +56,10 @@ class MainActivity : ComponentActivity() {
                 val opened = openAsset(this@MainActivity, "app.nestling")
                 runtime = opened
                 thermal = ThermalWatch(this@MainActivity, opened)
-                val live = LiveSession(opened, profilePath(this@MainActivity)) { screen -> runOnUiThread { show(screen) } }
-                live.start(budget(findViewById<SeekBar>(R.id.budget).progress))
+                val first = budget(findViewById<SeekBar>(R.id.budget).progress)
+                val live = LiveSession(opened, profilePath(this@MainActivity), first) { runOnUiThread { show(it) } }
                 session = live
+                live.start()
                 startCamera(this@MainActivity, findViewById<PreviewView>(R.id.preview), frames, live::frame)
             } catch (error: NestlingException) {
                 tell("${error.text} (${error.code})")
@@ -67,10 +70,19 @@ class MainActivity : ComponentActivity() {
     override fun onDestroy() {
         super.onDestroy()
         thermal?.close()
-        val closing = runtime
+        val (ending, closing) = Pair(session, runtime)
         // Off the main thread, and after the last frame: closing waits for the GPU.
-        frames.execute { closing?.close() }
+        frames.execute { runBlocking { end(ending, closing) } }
         frames.shutdown()
+    }
+
+    private suspend fun end(session: LiveSession?, runtime: Runtime?) {
+        try {
+            session?.stop()
+        } catch (error: NestlingException) {
+            Log.w("Nestling", "the profile was not stored: ${error.text} (${error.code})")
+        }
+        runtime?.close()
     }
 
     private fun show(screen: Screen) {

@@ -1,0 +1,7 @@
+// Declarations of the calls that the package uses, written from the reference pages. They are Java, as Android is, so that
+// what Kotlin compiles against them calls the real classes.
+package android.content;
+
+public class Intent {
+    public Intent(Context context, Class<?> activity) {}
+}
