@@ -43,6 +43,7 @@ fn main() -> Result<()> {
         }
         microseconds = microseconds.min(start.elapsed().as_secs_f64() * 1e6 / f64::from(CALLS));
     }
-    println!("{{\"call\": \"active\", \"call_overhead_us\": {microseconds}}}");
+    // The other languages measure a classification above this one's.
+    println!("{{\"call\": \"active\", \"call_overhead_us\": {microseconds}, \"classify_overhead_us\": 0}}");
     Ok(())
 }

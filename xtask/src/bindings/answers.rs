@@ -21,6 +21,8 @@ pub struct Answers {
     pub call: String,
     /// Its time in microseconds: the mean of the fastest round.
     pub call_overhead_us: f64,
+    /// Microseconds of a classification that are not Rust's: the median.
+    pub classify_overhead_us: f64,
     /// From the start of the program to the first answer; in a browser from the page's.
     pub first_result_ms: f64,
     /// Bytes of the WebAssembly module as a server sends it.
@@ -60,6 +62,7 @@ impl Answers {
         } else if let Some(call) = line["call"].as_str() {
             self.call = call.to_owned();
             self.call_overhead_us = line["call_overhead_us"].as_f64().context("the call took no time")?;
+            self.classify_overhead_us = line["classify_overhead_us"].as_f64().context("no classification was timed")?;
             self.first_result_ms = line["first_result_ms"].as_f64().unwrap_or(self.first_result_ms);
             self.wasm_gzip = line["wasm_gzip"].as_u64();
         } else {

@@ -95,6 +95,7 @@ fn row(language: Language, answers: &Answers, reference: &Answers) -> Result<Row
         max_relative_error: error,
         call: answers.call.clone(),
         call_overhead_us: answers.call_overhead_us,
+        classify_overhead_us: answers.classify_overhead_us,
         first_result_ms: answers.first_result_ms,
         artefact_bytes: bytes,
     })

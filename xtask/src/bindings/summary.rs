@@ -17,6 +17,8 @@ pub struct Row {
     /// The call whose overhead was measured.
     pub call: String,
     pub call_overhead_us: f64,
+    /// Microseconds of a classification above Rust's.
+    pub classify_overhead_us: f64,
     pub first_result_ms: f64,
     pub artefact_bytes: u64,
 }
@@ -64,6 +66,7 @@ impl Summary {
                 "max_relative_error": row.max_relative_error,
                 "call": row.call,
                 "call_overhead_us": row.call_overhead_us,
+                "classify_overhead_us": row.classify_overhead_us,
                 "first_result_ms": row.first_result_ms,
                 "artefact_bytes": row.artefact_bytes,
             })
@@ -84,19 +87,20 @@ impl Summary {
     /// The table as Markdown.
     pub fn table(&self) -> String {
         let mut text = String::from(
-            "| language | frames | same top-1 | largest error | a call | us | first result | size |\n\
-             | --- | --- | --- | --- | --- | --- | --- | --- |\n",
+            "| language | frames | same top-1 | largest error | a call | us | `classify` | first result | size |\n\
+             | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n",
         );
         for row in &self.rows {
             let _ = writeln!(
                 text,
-                "| {} | {} | {:.0} % | {:.1e} | `{}` | {} | {:.0} ms | {:.2} MB |",
+                "| {} | {} | {:.0} % | {:.1e} | `{}` | {} | {:.0} us | {:.0} ms | {:.2} MB |",
                 row.language,
                 row.pictures,
                 100.0 * row.top1_agreement,
                 row.max_relative_error,
                 row.call,
                 significant(row.call_overhead_us),
+                row.classify_overhead_us,
                 row.first_result_ms,
                 row.artefact_bytes as f64 / 1e6
             );
@@ -156,6 +160,7 @@ mod tests {
             max_relative_error: 1e-6,
             call: "nothing".to_owned(),
             call_overhead_us: 0.05,
+            classify_overhead_us: 12.0,
             first_result_ms: 123.0,
             artefact_bytes: 5_000_000,
         };
@@ -174,7 +179,9 @@ mod tests {
         assert!(document["rows"][0]["first_result_ms"].is_f64() && document["rows"][0]["artefact_bytes"].is_u64());
         assert_eq!(document["limits"][1]["limit_bytes"], 400_000);
         assert_eq!(document["progressive"]["share_until_first_answer"], 0.25);
-        assert!(summary().table().contains("| C | 64 | 100 % | 1.0e-6 | `nothing` | 0.05 | 123 ms | 5.00 MB |"));
+        assert!(
+            summary().table().contains("| C | 64 | 100 % | 1.0e-6 | `nothing` | 0.05 | 12 us | 123 ms | 5.00 MB |")
+        );
     }
 
     #[test]

@@ -10,6 +10,10 @@ use std::path::{Path, PathBuf};
 /// The licences that every archive carries.
 const LICENCES: [&str; 2] = ["LICENSE-APACHE", "LICENSE-MIT"];
 
+/// The parts of the AAR that are another project's.
+const NOTICE: &str = "The classes of nestling.* and the native libraries contain code that UniFFI generated and its \
+                      runtime, (c) Mozilla, under MPL-2.0; their source: https://github.com/mozilla/uniffi-rs\n";
+
 /// The name of the Android library's coordinates; whoever publishes it puts a group of their own before it.
 pub const GROUP: &str = "nestling";
 
@@ -61,6 +65,8 @@ fn android(folders: &Folders) -> Result<()> {
     fs::write(aar.join("AndroidManifest.xml"), android_manifest()?).context("cannot write the manifest")?;
     copy(&library.join("consumer-rules.pro"), &aar.join("proguard.txt"))?;
     fs::write(aar.join("R.txt"), "").context("cannot write R.txt")?;
+    licences(&aar)?;
+    fs::write(aar.join("NOTICE"), NOTICE).context("cannot write NOTICE")?;
     let native = library.join("src/main/jniLibs");
     if native.is_dir() {
         copy_folder(&native, &aar.join("jni"))?;

@@ -33,9 +33,13 @@ pub fn print(root: &Path, folders: [PathBuf; 3], (width, height): (u32, u32)) ->
         outcome.get(name).filter(|value| !value.is_null()).cloned().with_context(|| format!("the page told no {name}"))
     };
     let (first, overhead, call): (Value, Value, Value) = (part("firstMs")?, part("overheadUs")?, part("call")?);
+    let classify = part("classifyUs")?;
     println!(
         "{}",
-        json!({ "call": call, "call_overhead_us": overhead, "first_result_ms": first, "wasm_gzip": module })
+        json!({
+            "call": call, "call_overhead_us": overhead, "classify_overhead_us": classify, "first_result_ms": first,
+            "wasm_gzip": module,
+        })
     );
     Ok(())
 }

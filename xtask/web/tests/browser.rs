@@ -98,7 +98,7 @@ fn first_part() -> usize {
 fn a_network_that_breaks_leaves_the_early_child_and_no_half_bundle() {
     let (mut browser, _server) = browser();
     let outcome = check(&mut browser, &format!("brokenNetwork({}, 'coat')", first_part()));
-    for name in ["atOnce", "whole"] {
+    for name in ["atOnce", "refreshed", "whole"] {
         assert_eq!(outcome[name]["code"], "bundle_open", "{outcome}");
         assert!(outcome[name]["message"].as_str().unwrap().contains("check its address and the network"), "{outcome}");
     }
@@ -249,10 +249,18 @@ fn wrong_calls_have_their_codes() {
     let (mut browser, _server) = browser();
     let outcome = check(&mut browser, "errors()");
     assert_eq!(outcome["reason"], "enough");
-    assert_eq!(outcome["no_argument"]["name"], "TypeError");
-    for (expected, error) in outcome.as_object().unwrap() {
+    assert_eq!(outcome["budgets"], 3);
+    for name in ["no_argument", "no_bytes"] {
+        assert_eq!(outcome[name]["name"], "TypeError", "{name}");
+    }
+    for (name, error) in outcome.as_object().unwrap() {
+        let expected = match &**name {
+            "no_image" => "picture_format",
+            "no_runs" | "no_top" | "no_name" | "no_width" | "no_frame" | "no_bitmap" => "usage",
+            code => code,
+        };
         if error.is_object() && error["name"] != "TypeError" {
-            assert_eq!((&error["code"], &error["isOurs"]), (&expected.as_str().into(), &true.into()), "{error}");
+            assert_eq!((&error["code"], &error["isOurs"]), (&expected.into(), &true.into()), "{name}: {error}");
             assert!(error["message"].as_str().unwrap().len() > 10, "{error}");
         }
     }

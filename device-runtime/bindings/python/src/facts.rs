@@ -2,6 +2,7 @@
 
 use nestling::{AdapterInfo, Answer, Candidate, ChildEntry, Choice, ContextOptions, Latency, Runtime};
 use pyo3::prelude::*;
+use std::time::Instant;
 
 /// `nestling.Adapter`.
 #[derive(IntoPyObject)]
@@ -135,14 +136,16 @@ impl From<&Choice> for Chosen {
 pub struct Answered {
     guesses: Vec<(usize, String, f64)>,
     child: Option<String>,
+    milliseconds: f64,
 }
 
 impl Answered {
-    /// The `top` most probable classes.
-    pub fn of(answer: &Answer, top: usize, runtime: &Runtime) -> Self {
+    /// The `top` most probable classes of an answer that began at `started`.
+    pub fn of(answer: &Answer, started: Instant, top: usize, runtime: &Runtime) -> Self {
+        let milliseconds = 1e3 * started.elapsed().as_secs_f64();
         let guesses = answer.top_k(top).map(|guess| (guess.class, guess.label.to_owned(), guess.probability));
         let child = runtime.children().find(|entry| entry.child == *answer.child());
-        Self { guesses: guesses.collect(), child: child.map(|entry| entry.name.clone()) }
+        Self { guesses: guesses.collect(), child: child.map(|entry| entry.name.clone()), milliseconds }
     }
 }
 

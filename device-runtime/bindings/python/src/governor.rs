@@ -8,6 +8,7 @@ use nestling::{Governed, Millis, Runtime};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Instant;
 
 /// A runtime that switches by itself to keep a budget.
 #[pyclass(frozen, module = "nestling._native")]
@@ -49,8 +50,9 @@ impl Governor {
     fn classify(&self, py: Python<'_>, image: &Bound<'_, Image>, top: usize) -> PyResult<Answered> {
         let (governed, image) = (self.shared.get()?, image.get());
         let outcome = py.detach(|| {
+            let started = Instant::now();
             let answer = governed.classify(image.view()?)?;
-            let answered = Answered::of(&answer, top, governed.runtime());
+            let answered = Answered::of(&answer, started, top, governed.runtime());
             // Perhaps the last owner, which waits for threads.
             drop(governed);
             Ok::<_, nestling::Error>(answered)

@@ -12,6 +12,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Instant;
 
 /// A bundle on a GPU.
 #[pyclass(frozen, module = "nestling._native")]
@@ -172,7 +173,10 @@ impl Runtime {
     /// Classifies with the active child.
     fn classify(&self, py: Python<'_>, image: &Bound<'_, Image>, top: usize) -> PyResult<Answered> {
         let image = image.get();
-        self.call(py, |runtime| Ok(Answered::of(&runtime.classify(image.view()?)?, top, runtime)))
+        self.call(py, |runtime| {
+            let started = Instant::now();
+            Ok(Answered::of(&runtime.classify(image.view()?)?, started, top, runtime))
+        })
     }
 
     /// The active child's raw output, one value a class.

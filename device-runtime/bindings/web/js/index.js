@@ -112,18 +112,18 @@ export class Runtime {
   }
 
   /** Up to `count` budgets in milliseconds, each meant for another child. */
-  typicalBudgets(count, { quantile = 95 } = {}) {
-    return this.#link.call("typicalBudgets", [count, quantile]);
+  async typicalBudgets(count = 3, { quantile = 95 } = {}) {
+    return this.#link.call("typicalBudgets", [counted("count", count, 1), quantile]);
   }
 
   /** Makes a child the active one; returns the microseconds that it took. */
-  switchTo(child) {
-    return this.#link.call("switchTo", [child]);
+  async switchTo(child) {
+    return this.#link.call("switchTo", [named(child)]);
   }
 
   /** Classifies a picture with the active child. */
   async classify(image, { top = 5 } = {}) {
-    return this.#link.sendImage("classify", image, [top]);
+    return this.#link.sendImage("classify", image, [counted("top", top, 1)]);
   }
 
   /** The active child's raw output, one value a class. */
@@ -132,8 +132,8 @@ export class Runtime {
   }
 
   /** Times a child, whether it is active or not. */
-  time(child, { runs = 20 } = {}) {
-    return this.#link.call("time", [child, runs]);
+  async time(child, { runs = 20 } = {}) {
+    return this.#link.call("time", [named(child), counted("runs", runs, 1)]);
   }
 
   /** Times each layer of the active child. */
@@ -173,7 +173,7 @@ export class Governor {
 
   /** Classifies with its child and takes the time into account. */
   async classify(image, { top = 5 } = {}) {
-    return this.#link.sendImage("governorClassify", image, [this.#id, top]);
+    return this.#link.sendImage("governorClassify", image, [this.#id, counted("top", top, 1)]);
   }
 
   /** Changes the limit in milliseconds. */
@@ -231,7 +231,13 @@ class Link {
       };
       const refuse = (error) => reject(error.code === "aborted" ? (signal?.reason ?? error) : error);
       this.#waiting.set(id, { resolve: settle(resolve), reject: settle(refuse), onProgress });
-      this.#worker.postMessage({ id, name, values, wantsProgress: Boolean(onProgress) }, transfer);
+      try {
+        this.#worker.postMessage({ id, name, values, wantsProgress: Boolean(onProgress) }, transfer);
+      } catch (error) {
+        // A closed bitmap, for one, cannot be sent.
+        this.#waiting.delete(id);
+        reject(wrong(`an argument cannot be given to the worker (${error.message})`));
+      }
     });
   }
 
@@ -263,6 +269,19 @@ class Link {
   }
 }
 
+const wrong = (message) => new NestlingError({ code: "usage", message });
+
+/** A whole number of at least `least`. */
+function counted(name, given, least) {
+  if (Number.isInteger(given) && given >= least && given <= 0xffffffff) return given;
+  throw wrong(`${name} is ${given}: give a whole number, ${least} or more`);
+}
+
+function named(child) {
+  if (typeof child === "string") return child;
+  throw wrong(`the child is ${child}: give its name`);
+}
+
 async function bytesOf(source) {
   if (source instanceof Blob) return new Uint8Array(await source.arrayBuffer());
   // A copy: the caller's bytes stay usable.
@@ -276,14 +295,28 @@ async function sendable(image) {
   const isAny = (...kinds) => kinds.some((kind) => kind && image instanceof kind);
   if (isAny(Blob, ImageData, ImageBitmap)) return { message: image, transfer: [] };
   if (isAny(HTMLVideoElement, HTMLImageElement, HTMLCanvasElement, OffscreenCanvas, globalThis.VideoFrame)) {
-    if (image instanceof HTMLImageElement) await image.decode();
-    const bitmap = await createImageBitmap(image, { premultiplyAlpha: "none", colorSpaceConversion: "none" });
+    const bitmap = await bitmapOf(image);
     return { message: bitmap, transfer: [bitmap] };
   }
   const { data, width, height, format = "rgba8" } = image ?? {};
-  if (ArrayBuffer.isView(data)) return { message: { data, width, height, format }, transfer: [] };
+  if (data instanceof Uint8Array || data instanceof Uint8ClampedArray) {
+    const [columns, rows] = [counted("width", width, 1), counted("height", height, 1)];
+    return { message: { data, width: columns, height: rows, format }, transfer: [] };
+  }
   throw new TypeError(
     "an image is a Blob or File, an image, video or canvas element, ImageData, ImageBitmap, VideoFrame, or " +
-      "{ data, width, height, format }",
+      "{ data, width, height, format } with bytes as data",
   );
+}
+
+/** The picture of an element or frame, which may be broken, or not there yet. */
+async function bitmapOf(image) {
+  try {
+    if (image instanceof HTMLImageElement) await image.decode();
+    return await createImageBitmap(image, { premultiplyAlpha: "none", colorSpaceConversion: "none" });
+  } catch (error) {
+    if (error.name === "EncodingError")
+      throw new NestlingError({ code: "picture_format", message: `the image cannot be decoded: ${error.message}` });
+    throw wrong(`the element has no picture to read (${error.message}): wait until it is loaded or plays`);
+  }
 }

@@ -21,9 +21,9 @@ export async function fetchBundle(url, { refresh = false, keep = true }, makeSin
     const headers = { "Content-Length": String(parts.reduce((sum, part) => sum + part.length, 0)) };
     if (!kept) await cache?.put(url, new Response(new Blob(parts), { headers })).catch(() => {});
   } catch (error) {
-    if (!String(error?.code).startsWith("bundle_")) throw error;
+    // Only kept bytes that are refused are forgotten: a transfer that breaks says nothing of the copy that is kept.
+    if (!kept || !String(error?.code).startsWith("bundle_")) throw error;
     await cache?.delete(url).catch(() => false);
-    if (!kept) throw error;
     return fetchBundle(url, { refresh: true, keep }, makeSink, onProgress);
   }
 }

@@ -74,6 +74,12 @@ export async function brokenNetwork(first, image) {
   const broken = `${BUNDLE}?break=${first}`;
   await forgetEverything();
   const atOnce = await failure(() => open(broken));
+  // A copy that is kept outlives a refresh that fails.
+  const cache = await caches.open("nestling-bundles");
+  await cache.put(new URL(broken, location).href, await fetch(BUNDLE));
+  const refreshed = await failure(() => open(broken, { refresh: true }));
+  (await open(broken)).close();
+  await forgetEverything();
   const runtime = await open(broken, { early: true });
   const pixels = await picture(image);
   const whole = await failure(() => runtime.whole());
@@ -87,7 +93,7 @@ export async function brokenNetwork(first, image) {
   await again.switchTo("smallest");
   const same = [...(await again.logits(pixels))];
   again.close();
-  return { atOnce, whole, smallest, refused, kept, children, same };
+  return { atOnce, refreshed, whole, smallest, refused, kept, children, same };
 }
 
 /** Progress of the bundle from the network, then from the cache. */
@@ -307,6 +313,19 @@ export async function errors() {
     usage: await failure(() => runtime.choose(5, { quantile: 91 })),
     profile_not_a_profile: await failure(() => runtime.useProfile("{}")),
     no_argument: await failure(() => runtime.classify(5)),
+    no_runs: await failure(() => runtime.time("smallest", { runs: -1 })),
+    no_top: await failure(async () => runtime.classify(await picture("coat"), { top: 0 })),
+    no_name: await failure(() => runtime.switchTo(undefined)),
+    no_width: await failure(() => runtime.classify({ data: new Uint8Array(784), width: 2 ** 32 + 28, height: 28 })),
+    no_bytes: await failure(() => runtime.classify({ data: new Float32Array(784), width: 28, height: 28 })),
+    no_frame: await failure(() => runtime.classify(document.createElement("video"))),
+    no_image: await failure(() => runtime.classify(Object.assign(new Image(), { src: "data:image/png;base64,AAAA" }))),
+    no_bitmap: await failure(async () => {
+      const bitmap = await createImageBitmap(await picture("coat"));
+      bitmap.close();
+      return runtime.classify(bitmap);
+    }),
+    budgets: (await runtime.typicalBudgets()).length,
   };
   const busy = runtime.profile();
   found.busy = await failure(() => runtime.choose(10));

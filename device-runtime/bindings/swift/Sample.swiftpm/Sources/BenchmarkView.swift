@@ -39,11 +39,7 @@ struct BenchmarkView: View {
         do {
             let documents = FileManager.default.urls(for: .documentDirectory, in: .userDomainMask)[0]
             let path = documents.appendingPathComponent("device.profile.json").path
-            let runtime = try await Runtime.open(path: bundle)
-            _ = try await cancellable { cancellation in
-                try await runtime.profile(path: path, cancellation: cancellation)
-            }
-            rows = try runtime.children()
+            rows = try await benchmark(bundle: bundle, profilePath: path)
             message = "wrote \(path)"
         } catch let error as NestlingError {
             message = "\(error.text) (\(error.code))"
@@ -51,4 +47,13 @@ struct BenchmarkView: View {
             message = String(describing: error)
         }
     }
+}
+
+/// Measures the device. Not on the main actor, because the end of the runtime may wait for the GPU.
+private func benchmark(bundle: String, profilePath: String) async throws -> [Child] {
+    let runtime = try await Runtime.open(path: bundle)
+    _ = try await cancellable { cancellation in
+        try await runtime.profile(path: profilePath, cancellation: cancellation)
+    }
+    return try runtime.children()
 }

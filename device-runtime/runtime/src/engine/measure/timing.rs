@@ -211,7 +211,7 @@ impl Supernet {
     /// As [`Supernet::infer`].
     pub async fn time_runs(&self, child: &PreparedChild, image: &Image<'_>, runs: usize) -> Result<Vec<Millis>, Error> {
         self.ready().await?;
-        let mut times = Vec::with_capacity(runs);
+        let mut times = Vec::new();
         for _ in 0..runs {
             let started = Instant::now();
             self.infer_async(child, image).await?;
