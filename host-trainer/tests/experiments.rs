@@ -90,8 +90,8 @@ fn every_experiment_gives_a_value_for_each_cell_and_seed() {
         let lines = String::from_utf8(csv(&outcome).unwrap()).unwrap().lines().count();
         assert_eq!(lines, 1 + 2 * outcome.cells.len());
         assert_eq!(markdown(&outcome).lines().count(), 2 + outcome.children().len());
-        results.take(&outcome, "a command");
-        results.write(&out, &outcome.records).unwrap();
+        results.take(&out, &outcome, "a command").unwrap();
+        results.write(&out).unwrap();
         outcomes.push(outcome);
     }
     assert_eq!(check(&out).unwrap(), results);
@@ -118,8 +118,8 @@ fn a_row_that_its_records_do_not_give_is_found() {
     let data = data(folder.path());
     let outcome = run(Experiment::Shrink, &trainings(folder.path(), &data), &mut Counter::default()).unwrap();
     let (mut results, out) = (Results::default(), folder.path().join("results"));
-    results.take(&outcome, "a command");
-    results.write(&out, &outcome.records).unwrap();
+    results.take(&out, &outcome, "a command").unwrap();
+    results.write(&out).unwrap();
     check(&out).unwrap();
     let good = std::fs::read_to_string(out.join("results.json")).unwrap();
     let mean = results.experiments[0].rows[0].top1_mean;
@@ -178,18 +178,28 @@ fn methods_and_searches_are_compared_and_traced() {
     }
     // Four supernets, and AutoSlim's wide network with its three slimmed ones.
     assert_eq!((watch.trainings, records.len()), (8, 8));
-    results.take_neighbours(rows.clone());
-    results.write(&out, &records).unwrap();
+    results.take_neighbours(&out, rows.clone(), &records).unwrap();
     let selections = selection(&plan, 1, &all, &mut Counter::default()).unwrap();
     results.take_selections(&out, &selections).unwrap();
-    results.write(&out, &[]).unwrap();
+    results.write(&out).unwrap();
     assert_eq!(check(&out).unwrap(), results);
     // Another training with the same settings, as of another machine, does not take the place of the published one.
-    let mut other = records[0].clone();
-    other.curve[0].top1[0].1 += 1.0;
-    let error = results.write(&out, &[other]).unwrap_err();
-    assert!(error.to_string().contains("another training with the same settings"), "{error}");
+    let mut elsewhere = outcome(Experiment::Convergence, &plan, 1, &all, &mut Counter::default()).unwrap();
+    results.take(&out, &elsewhere, "here").unwrap();
+    let record = elsewhere.records[0].key.clone();
+    elsewhere.records[0].curve[0].top1[0].1 += 1.0;
+    elsewhere.seeds = 1;
+    results.experiments[0].space = "another".to_owned();
+    results.take(&out, &elsewhere, "elsewhere").unwrap();
+    results.write(&out).unwrap();
     assert_eq!(check(&out).unwrap(), results);
+    let named = results.records.keys().filter(|key| key.starts_with(&record)).count();
+    assert_eq!(named, 2, "{:?}", results.records);
+    // Records that no result comes from are removed.
+    results.experiments.clear();
+    results.write(&out).unwrap();
+    assert_eq!(check(&out).unwrap(), results);
+    assert!(!out.join(format!("runs/{record}.json")).exists());
     let mut unknown = Plan::new(setting()).unwrap();
     unknown.variants = vec!["sideways".to_owned()];
     let error = outcome(Experiment::Convergence, &unknown, 1, &all, &mut Counter::default()).unwrap_err();

@@ -180,8 +180,8 @@ impl ExperimentCommand {
             for setting in experiment.settings(base) {
                 let plan = self.plan(experiment, setting, trainings)?;
                 let outcome = outcome(experiment, &plan, self.seeds, trainings, &mut View::default())?;
-                results.take(&outcome, &self.to_repeat(&outcome));
-                results.write(folder, &outcome.records)?;
+                results.take(folder, &outcome, &self.to_repeat(&outcome))?;
+                results.write(folder)?;
             }
         }
         Ok(())
@@ -199,12 +199,12 @@ impl ExperimentCommand {
         if [SELECTION, ALL].contains(&&*self.name) {
             let records = selection(&plan, self.seeds, trainings, &mut View::default())?;
             results.take_selections(folder, &records)?;
-            results.write(folder, &[])?;
+            results.write(folder)?;
         }
         if [NEIGHBOURS, ALL].contains(&&*self.name) {
             let (rows, records) = neighbours(&plan, self.seeds, trainings, &mut View::default())?;
-            results.take_neighbours(rows);
-            results.write(folder, &records)?;
+            results.take_neighbours(folder, rows, &records)?;
+            results.write(folder)?;
         }
         Ok(())
     }

@@ -96,6 +96,12 @@ impl Record {
         self.key == other.key && curve(self) == curve(other)
     }
 
+    /// Six digits that tell it from a training with the same settings on another machine.
+    pub(super) fn mark(&self) -> String {
+        let curve: Vec<_> = self.curve.iter().map(|point| &point.top1).collect();
+        format!("{:.6}", format!("{:x}", md5::compute(format!("{curve:?}"))))
+    }
+
     /// Writes it, whole or not at all.
     ///
     /// # Errors

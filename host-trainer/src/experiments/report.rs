@@ -5,7 +5,6 @@ use super::page::page;
 use super::results::{damaged, record_file};
 use super::{Cell, Entry, Experiment, ExperimentError, Outcome, Record, Results, Row, SelectionRecord, tables};
 use nestling_bundle::atomic_file::{WriteError, write_atomically};
-use std::collections::BTreeMap;
 use std::path::Path;
 
 /// An outcome with the command that gives it again.
@@ -87,19 +86,21 @@ fn sections(results: &Results, records: &Records<'_>) -> Result<Vec<Section>, Ex
 
 /// The outcome that an entry was made from.
 fn of_entry(experiment: Experiment, entry: &Entry, records: &Records<'_>) -> Result<Outcome, ExperimentError> {
-    let mut known: BTreeMap<&str, Record> = BTreeMap::new();
+    // The first one says the size of the experiment: its order is that of the rows.
+    let mut known: Vec<Record> = Vec::new();
     for key in entry.rows.iter().flat_map(|row| &row.records) {
-        if !known.contains_key(&**key) {
-            known.insert(key, records.training(key)?);
+        if known.iter().all(|record| record.key != *key) {
+            known.push(records.training(key)?);
         }
     }
     let cells = entry.rows.iter().map(|row| of_row(row, &known)).collect();
     let (space, seeds) = (entry.space.clone(), entry.seeds);
-    Ok(Outcome { experiment, space, seeds, cells, records: known.into_values().collect() })
+    Ok(Outcome { experiment, space, seeds, cells, records: known })
 }
 
-fn of_row(row: &Row, records: &BTreeMap<&str, Record>) -> Cell {
-    let tested = || row.records.iter().filter_map(|key| records.get(&**key)?.tested(&row.architecture));
+fn of_row(row: &Row, records: &[Record]) -> Cell {
+    let find = |key: &String| records.iter().find(|record| record.key == *key);
+    let tested = || row.records.iter().filter_map(|key| find(key)?.tested(&row.architecture));
     Cell {
         child: row.child.clone(),
         architecture: row.architecture.clone(),

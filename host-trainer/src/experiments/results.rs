@@ -5,7 +5,7 @@ use nestling_bundle::atomic_file::read_text;
 use nestling_core::metrics::MAdds;
 use nestling_core::space::Child;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Most bytes of the file.
@@ -85,9 +85,13 @@ impl Results {
         self.experiments.is_empty() && self.neighbours.is_empty() && self.selection.is_empty()
     }
 
-    /// Takes an outcome, in the place of an older one of the same experiment and setting.
-    pub fn take(&mut self, outcome: &Outcome, command: &str) {
-        let Some(record) = outcome.records.first() else { return };
+    /// Takes an outcome and writes its records, in the place of an older one of the same experiment and setting.
+    ///
+    /// # Errors
+    /// [`ExperimentError::Write`] if the disk does not take a record.
+    pub fn take(&mut self, folder: &Path, outcome: &Outcome, command: &str) -> Result<(), ExperimentError> {
+        let Some(record) = outcome.records.first() else { return Ok(()) };
+        let names = self.publish(folder, &outcome.records)?;
         let rows = outcome.cells.iter().map(|cell| {
             let [top1_mean, top1_spread] = cell.mean_and_spread();
             Row {
@@ -97,7 +101,7 @@ impl Results {
                 variant: cell.variant.clone(),
                 top1_mean,
                 top1_spread,
-                records: cell.records.clone(),
+                records: renamed(&cell.records, &names),
             }
         });
         let mut commits: Vec<&str> = outcome.records.iter().map(|record| &*record.commit).collect();
@@ -118,14 +122,33 @@ impl Results {
         self.experiments.retain(|one| !one.is_of_same_setting(&entry));
         self.experiments.push(entry);
         self.experiments.sort_by(|a, b| a.place().cmp(&b.place()));
+        Ok(())
     }
 
-    /// Takes the rows of all methods, in the place of older ones of the same data.
-    pub fn take_neighbours(&mut self, rows: Vec<Neighbour>) {
+    /// Takes the rows of all methods and writes their records, in the place of older ones of the same data.
+    ///
+    /// # Errors
+    /// [`ExperimentError::Write`] if the disk does not take a record.
+    pub fn take_neighbours(
+        &mut self,
+        folder: &Path,
+        mut rows: Vec<Neighbour>,
+        records: &[Record],
+    ) -> Result<(), ExperimentError> {
+        let names = self.publish(folder, records)?;
+        for row in &mut rows {
+            row.records = renamed(&row.records, &names);
+            for child in [&mut row.smallest, &mut row.middle, &mut row.biggest] {
+                for (key, _) in &mut child.tested {
+                    *key = names.get(key).unwrap_or(key).clone();
+                }
+            }
+        }
         let of = |row: &Neighbour| (row.data.clone(), row.images);
         let now: Vec<_> = rows.iter().map(of).collect();
         self.neighbours.retain(|row| !now.contains(&of(row)));
         self.neighbours.extend(rows);
+        Ok(())
     }
 
     /// Takes selections over seeds, in the place of older ones of the same data, and writes their records.
@@ -145,22 +168,50 @@ impl Results {
         Ok(())
     }
 
-    /// Writes the file and the records of an outcome.
-    ///
-    /// # Errors
-    /// [`ExperimentError::Write`] if the disk does not take them.
-    pub fn write(&mut self, folder: &Path, records: &[Record]) -> Result<(), ExperimentError> {
+    /// Writes records; returns the name of each by its key. A training with the settings of a known one, but with other
+    /// results, was done on another machine, where floats add up in another order: it gets a name of its own, so that the
+    /// results of both can be traced.
+    fn publish(&mut self, folder: &Path, records: &[Record]) -> Result<BTreeMap<String, String>, ExperimentError> {
         let runs = folder.join("runs");
         std::fs::create_dir_all(&runs).map_err(|error| damaged(&runs, &error.to_string()))?;
+        let mut names = BTreeMap::new();
         for record in records {
-            let path = record_file(folder, &record.key);
-            if Record::read(&path)?.is_some_and(|known| !known.is_of_same_training(record)) {
-                let problem = "it is of another training with the same settings, whose results would be lost; choose \
-                               another --folder";
-                return Err(damaged(&path, problem));
+            let known = Record::read(&record_file(folder, &record.key))?;
+            let name = match known {
+                Some(known) if !known.is_of_same_training(record) => format!("{}-{}", record.key, record.mark()),
+                _ => record.key.clone(),
+            };
+            let path = record_file(folder, &name);
+            // Two experiments may have tested different children after one training.
+            let mut published = Record { key: name.clone(), ..record.clone() };
+            if let Some(before) = Record::read(&path)? {
+                let missing = before.tested.into_iter().filter(|one| record.tested(&one.child).is_none());
+                published.tested.extend(missing);
             }
-            record.write(&path)?;
-            self.records.insert(record.key.clone(), checksum(&path)?);
+            published.write(&path)?;
+            self.records.insert(name.clone(), checksum(&path)?);
+            names.insert(record.key.clone(), name);
+        }
+        Ok(names)
+    }
+
+    /// Writes the file. Records that no result comes from any more are removed.
+    ///
+    /// # Errors
+    /// [`ExperimentError::Write`] if the disk does not take it.
+    pub fn write(&mut self, folder: &Path) -> Result<(), ExperimentError> {
+        let used: BTreeSet<String> =
+            (self.experiments.iter().flat_map(|entry| entry.rows.iter().map(|row| &row.records)))
+                .chain(self.neighbours.iter().map(|row| &row.records))
+                .chain(self.selection.iter().map(|row| &row.records))
+                .flatten()
+                .cloned()
+                .collect();
+        let unused: Vec<String> = self.records.keys().filter(|key| !used.contains(*key)).cloned().collect();
+        for key in unused {
+            self.records.remove(&key);
+            // One that is gone already is no fault.
+            let _ = std::fs::remove_file(record_file(folder, &key));
         }
         Ok(write_json(&folder.join("results.json"), self)?)
     }
@@ -174,6 +225,11 @@ impl Entry {
     fn is_of_same_setting(&self, other: &Self) -> bool {
         self.place() == other.place()
     }
+}
+
+/// The names of records by their keys.
+fn renamed(keys: &[String], names: &BTreeMap<String, String>) -> Vec<String> {
+    keys.iter().map(|key| names.get(key).unwrap_or(key).clone()).collect()
 }
 
 pub(super) fn damaged(path: &Path, problem: &str) -> ExperimentError {

@@ -21,8 +21,8 @@ const HEADERS: &str = "Content-Security-Policy: default-src 'self'; img-src 'sel
 const MAX_PAUSE: Duration = Duration::from_secs(20);
 
 /// A server that runs until the process ends. Of a file that is asked for with `?pause=BYTES`, it sends so many bytes,
-/// and the rest once somebody asks for `resume`; with `?break=BYTES` it hangs up after them until then: a slow and a broken
-/// network for tests.
+/// and the rest once somebody asks for `resume`; with `?break=BYTES` it hangs up in their place once somebody asks for
+/// `hang-up`: a slow and a broken network for tests.
 #[derive(Debug)]
 pub struct Server {
     address: SocketAddr,
@@ -31,8 +31,15 @@ pub struct Server {
 /// The state that all connections share.
 struct Shared {
     folders: Vec<PathBuf>,
-    is_resumed: Mutex<bool>,
-    resumed: Condvar,
+    asked: Mutex<Asked>,
+    is_asked: Condvar,
+}
+
+/// The requests so far.
+#[derive(Default)]
+struct Asked {
+    resume: bool,
+    hang_up: bool,
 }
 
 impl Server {
@@ -44,7 +51,7 @@ impl Server {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))
             .with_context(|| format!("port {port} of this machine cannot be opened; name another one"))?;
         let address = listener.local_addr().context("the server has no address")?;
-        let shared = Arc::new(Shared { folders, is_resumed: Mutex::new(false), resumed: Condvar::new() });
+        let shared = Arc::new(Shared { folders, asked: Mutex::default(), is_asked: Condvar::new() });
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let shared = Arc::clone(&shared);
@@ -72,14 +79,16 @@ fn answer(mut stream: TcpStream, shared: &Shared) -> std::io::Result<()> {
     }
     let mut words = request.split_whitespace();
     let (method, target) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
-    if target == "/resume" {
-        *shared.is_resumed.lock().unwrap_or_else(PoisonError::into_inner) = true;
-        shared.resumed.notify_all();
+    let is_order = ["/resume", "/hang-up"].contains(&target);
+    if is_order {
+        let mut asked = shared.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        *(if target == "/resume" { &mut asked.resume } else { &mut asked.hang_up }) = true;
+        shared.is_asked.notify_all();
     }
     let found = find(&shared.folders, target).and_then(|path| Some((fs::read(&path).ok()?, kind(&path))));
     let (status, kind, body) = match (method, found) {
         ("GET" | "HEAD", Some((body, kind))) => ("200 OK", kind, body),
-        ("GET", None) if target == "/resume" => ("200 OK", "text/plain", b"resumed\n".to_vec()),
+        ("GET", None) if is_order => ("200 OK", "text/plain", b"done\n".to_vec()),
         ("GET" | "HEAD", None) => ("404 Not Found", "text/plain", b"no such file\n".to_vec()),
         _ => ("405 Method Not Allowed", "text/plain", b"only GET\n".to_vec()),
     };
@@ -94,12 +103,13 @@ fn answer(mut stream: TcpStream, shared: &Shared) -> std::io::Result<()> {
         let first = pause.or(end).unwrap_or(body.len()).min(body.len());
         stream.write_all(&body[..first])?;
         stream.flush()?;
-        let is_resumed = shared.is_resumed.lock().unwrap_or_else(PoisonError::into_inner);
-        if end.is_some() && !*is_resumed {
-            return Ok(());
-        }
         if first < body.len() {
-            drop(shared.resumed.wait_timeout_while(is_resumed, MAX_PAUSE, |is_resumed| !*is_resumed));
+            let asked = shared.asked.lock().unwrap_or_else(PoisonError::into_inner);
+            let waits = |asked: &mut Asked| !asked.resume && !(end.is_some() && asked.hang_up);
+            let waited = shared.is_asked.wait_timeout_while(asked, MAX_PAUSE, waits);
+            if end.is_some() && !waited.unwrap_or_else(PoisonError::into_inner).0.resume {
+                return Ok(());
+            }
         }
         stream.write_all(&body[first..])?;
     }

@@ -24,10 +24,11 @@ fn blocks(document: &str, language: &str) -> Vec<String> {
 fn said(document: &str, page: &str) -> String {
     let folder = tempfile::tempdir().unwrap();
     let program = blocks(document, "js").join("\n");
-    std::fs::write(folder.path().join("app.js"), format!("{program}\nexport const isDone = true;\n")).unwrap();
-    std::fs::write(folder.path().join("guide.html"), page).unwrap();
+    // The site's example has an `app.js` too.
+    std::fs::write(folder.path().join("guide.js"), format!("{program}\nexport const isDone = true;\n")).unwrap();
+    std::fs::write(folder.path().join("guide.html"), page.replace("app.js", "guide.js")).unwrap();
     let (mut browser, _server) = browser("guide.html", &[folder.path()]);
-    let run = "import('/app.js').then(guide => guide.isDone)";
+    let run = "import('/guide.js').then(guide => guide.isDone)";
     assert_eq!(browser.evaluate(run, Duration::from_secs(120)).unwrap(), json!(true), "{:#?}", browser.console);
     browser.console.join("\n")
 }

@@ -73,20 +73,21 @@ export async function bundleIsUsedBeforeItIsWhole(first, image) {
 export async function brokenNetwork(first, image) {
   const broken = `${BUNDLE}?break=${first}`;
   await forgetEverything();
+  const runtime = await open(broken, { early: true });
+  const pixels = await picture(image);
+  await fetch("hang-up");
+  const whole = await failure(() => runtime.whole());
+  const smallest = [...(await runtime.logits(pixels))];
+  const refused = await failure(() => runtime.switchTo("biggest"));
+  runtime.close();
   const atOnce = await failure(() => open(broken));
+  const kept = (await (await caches.open("nestling-bundles")).keys()).length;
   // A copy that is kept outlives a refresh that fails.
   const cache = await caches.open("nestling-bundles");
   await cache.put(new URL(broken, location).href, await fetch(BUNDLE));
   const refreshed = await failure(() => open(broken, { refresh: true }));
   (await open(broken)).close();
   await forgetEverything();
-  const runtime = await open(broken, { early: true });
-  const pixels = await picture(image);
-  const whole = await failure(() => runtime.whole());
-  const smallest = [...(await runtime.logits(pixels))];
-  const refused = await failure(() => runtime.switchTo("biggest"));
-  runtime.close();
-  const kept = (await (await caches.open("nestling-bundles")).keys()).length;
   await fetch("resume");
   const again = await open(broken, { early: true });
   const children = await again.whole();
@@ -325,11 +326,11 @@ export async function errors() {
       bitmap.close();
       return runtime.classify(bitmap);
     }),
-    budgets: (await runtime.typicalBudgets()).length,
   };
   const busy = runtime.profile();
   found.busy = await failure(() => runtime.choose(10));
   await busy;
+  found.budgets = (await runtime.typicalBudgets()).length;
   runtime.close();
   found.closed = await failure(() => runtime.active());
   return found;
