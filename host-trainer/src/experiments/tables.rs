@@ -94,7 +94,13 @@ pub fn neighbours_markdown(rows: &[Neighbour]) -> String {
 
 /// `87.1 ± 0.4 (0.35 M)`: mean and spread of top-1, and multiply-adds.
 pub(super) fn child_text(child: &NeighbourChild) -> String {
-    format!("{:.1} ± {:.1} ({:.2} M)", child.top1_mean, child.top1_spread, child.madds / 1e6)
+    let top1 = with_spread([child.top1_mean, child.top1_spread], child.tested.len());
+    format!("{top1} ({:.2} M)", child.madds / 1e6)
+}
+
+/// `87.1 ± 0.4`; one seed has no spread.
+fn with_spread([mean, spread]: [f64; 2], seeds: usize) -> String {
+    if seeds < 2 { format!("{mean:.1}") } else { format!("{mean:.1} ± {spread:.1}") }
 }
 
 /// The searches under each budget as a Markdown table.
@@ -137,8 +143,7 @@ pub(super) fn cell_text(outcome: &Outcome, child: &str, variant: &str) -> String
     let Some(cell) = outcome.cell(child, variant).filter(|cell| !cell.top1.is_empty()) else {
         return "-".to_owned();
     };
-    let [mean, spread] = cell.mean_and_spread();
-    let mut text = format!("{mean:.1} ± {spread:.1}");
+    let mut text = with_spread(cell.mean_and_spread(), cell.top1.len());
     let first = outcome.variants().first().and_then(|first| outcome.cell(child, first));
     if let Some(first) = first.filter(|first| first.variant != cell.variant && first.top1.len() == cell.top1.len()) {
         let [difference, _] = difference(first, cell);
