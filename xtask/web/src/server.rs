@@ -105,7 +105,7 @@ fn answer(mut stream: TcpStream, shared: &Shared) -> std::io::Result<()> {
         stream.flush()?;
         if first < body.len() {
             let asked = shared.asked.lock().unwrap_or_else(PoisonError::into_inner);
-            let waits = |asked: &mut Asked| !asked.resume && !(end.is_some() && asked.hang_up);
+            let waits = |asked: &mut Asked| !(asked.resume || end.is_some() && asked.hang_up);
             let waited = shared.is_asked.wait_timeout_while(asked, MAX_PAUSE, waits);
             if end.is_some() && !waited.unwrap_or_else(PoisonError::into_inner).0.resume {
                 return Ok(());
