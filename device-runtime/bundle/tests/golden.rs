@@ -272,7 +272,7 @@ fn no_truncation_and_no_flipped_bit_of_a_kept_format_passes() {
     }
 }
 
-/// The bundle of the examples has format 5.
+/// The bundle of the examples was trained and packed in format 5, and written again in format 8.
 #[test]
 fn the_trained_bundle_is_the_network_that_profiles_belong_to() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/assets/fashion.nestling");
@@ -284,7 +284,7 @@ fn the_trained_bundle_is_the_network_that_profiles_belong_to() {
     assert_eq!(biggest.child.to_string(), "r28 s16 w16-32-64 d2-2-3 k3-5-5 e2-4-4 h208");
     assert_eq!((biggest.held_out.correct, biggest.test.correct), (4666, 9300));
     let again = Bundle::from_bytes(&bundle.with_latency_tables(vec![table()]).unwrap()).unwrap();
-    assert_eq!((again.format(), again.network_id()), (6, bundle.network_id()));
+    assert_eq!((again.format(), again.network_id()), (8, bundle.network_id()));
     assert!(again.weights().unwrap() == bundle.weights().unwrap() && again.calibrated() == bundle.calibrated());
 }
 

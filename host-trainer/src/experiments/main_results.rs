@@ -12,7 +12,7 @@ use nestling_core::space::{Preset, SearchSpace, SpaceError, StageSpace, StemSpac
 
 /// The families: name of a preset, and how a table calls it.
 const FAMILIES: [(&str, &str); 2] =
-    [("mobilenet-v2-1.0x", "MobileNetV2, scaled"), ("efficientnet-b0", "EfficientNet-B0, scaled")];
+    [("mobilenet-v2-1.0x", "scaled MobileNetV2"), ("efficientnet-b0", "scaled EfficientNet-B0")];
 
 /// The width factors that are tried, in percent.
 const PERCENTS: std::ops::RangeInclusive<u32> = 20..=400;

@@ -175,6 +175,6 @@ fn rows_that_do_not_fit_are_refused_with_a_code() {
     );
     assert_eq!(rgb(64, u32::MAX).unwrap_err().code(), "image_plane");
     let error = Image::rgb8(4, 3, &bytes[..48]).unwrap_err();
-    assert!(error.to_string().contains("with_stride"), "{error}");
+    assert!(error.to_string().contains("give the stride of rows with padding"), "{error}");
     assert_eq!(Image::with_stride(1, 3, PixelFormat::Rgb8, &bytes, 8).unwrap_err().code(), "image_size");
 }
