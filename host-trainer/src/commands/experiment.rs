@@ -92,14 +92,14 @@ impl ExperimentCommand {
     pub fn run(self) -> Result<()> {
         let stopwatch = Stopwatch::start();
         let folder = self.results.clone().unwrap_or_else(|| self.folder.join("results"));
-        let mut results = Results::read(&folder)?;
         if self.name == REPORT {
+            let results = check(&folder)?;
             if results.is_empty() {
                 bail!("there are no results in {}: run an experiment first, or name its folder", folder.display());
             }
-            check(&folder)?;
             return self.show(&folder, &results, None);
         }
+        let mut results = Results::read(&folder)?;
         std::fs::create_dir_all(&folder).with_context(|| format!("cannot make folder {}", folder.display()))?;
         let device = torch::initialise().device;
         let base = self.setting()?;
@@ -114,10 +114,8 @@ impl ExperimentCommand {
             origin: (version(), command()),
             stopwatch,
         };
-        let ended = self.run_experiments(&base, &trainings, &mut results, &folder);
-        let ended = ended.and_then(|()| self.run_comparisons(&base, &trainings, &mut results, &folder));
         // The end of the time that was allowed is no fault, and all that is finished is shown.
-        let stopped = match ended {
+        let stopped = match self.run_asked(&base, &trainings, &mut results, &folder) {
             Ok(()) => None,
             Err(error) => match error.downcast_ref() {
                 Some(ExperimentError::OutOfTime { .. }) => Some(error.to_string()),
@@ -168,14 +166,8 @@ impl ExperimentCommand {
         Experiment::ALL.into_iter().filter(is_asked).collect()
     }
 
-    /// Runs the experiments that are asked for, and keeps the results of each as soon as it is finished.
-    fn run_experiments(
-        &self,
-        base: &Setting,
-        trainings: &Trainings<'_>,
-        results: &mut Results,
-        folder: &Path,
-    ) -> Result<()> {
+    /// Runs the experiments and comparisons that are asked for, and keeps the results of each as soon as it is finished.
+    fn run_asked(&self, base: &Setting, trainings: &Trainings<'_>, results: &mut Results, folder: &Path) -> Result<()> {
         for experiment in self.experiments() {
             for setting in experiment.settings(base) {
                 let plan = self.plan(experiment, setting, trainings)?;
@@ -184,17 +176,7 @@ impl ExperimentCommand {
                 results.write(folder)?;
             }
         }
-        Ok(())
-    }
-
-    /// Runs the comparisons that are no tables of the paper: methods and searches.
-    fn run_comparisons(
-        &self,
-        base: &Setting,
-        trainings: &Trainings<'_>,
-        results: &mut Results,
-        folder: &Path,
-    ) -> Result<()> {
+        // Those that are no tables of the paper: methods and searches.
         let plan = Plan::new(base.clone())?;
         if [SELECTION, ALL].contains(&&*self.name) {
             let records = selection(&plan, self.seeds, trainings, &mut View::default())?;

@@ -88,11 +88,6 @@ impl Experiment {
         Self::Map,
     ];
 
-    /// The experiment of a name.
-    pub fn find(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|one| one.name() == name)
-    }
-
     /// Its name.
     pub fn name(self) -> &'static str {
         match self {
