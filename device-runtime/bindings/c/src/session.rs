@@ -63,15 +63,12 @@ impl Session {
 
     /// Makes a child the active one. A governor's charge ends with that.
     pub fn switch_to<'a>(&self, target: impl Into<Target<'a>>) -> Result<std::time::Duration, Error> {
-        let target = target.into();
         let mut governed = lock(&self.governed);
-        // A target that is refused leaves the governor in charge.
-        let took = self.runtime.switch_to(target)?;
-        if let Some(ended) = governed.take() {
-            ended.retire();
-            // It may have switched in between.
-            self.runtime.switch_to(target)?;
-        }
+        let took = match &*governed {
+            Some(ending) => ending.retire_for(target)?,
+            None => self.runtime.switch_to(target)?,
+        };
+        *governed = None;
         Ok(took)
     }
 

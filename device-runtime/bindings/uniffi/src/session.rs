@@ -86,16 +86,12 @@ impl Session {
 
     /// Makes a child the active one. A governor's charge ends with that.
     pub fn switch_to<'a>(&self, target: impl Into<Target<'a>>) -> Result<Duration, NestlingError> {
-        let target = target.into();
         let mut charge = lock(&self.charge);
-        // A target that is refused leaves the governor in charge.
-        let took = self.runtime.switch_to(target)?;
+        let took = match &*charge {
+            Some(ending) => ending.governed.retire_for(target)?,
+            None => self.runtime.switch_to(target)?,
+        };
         let ended = charge.take();
-        if let Some(ended) = &ended {
-            ended.governed.retire();
-            // It may have switched in between.
-            self.runtime.switch_to(target)?;
-        }
         drop(charge);
         // Perhaps with the app's listener, which may call back.
         drop(ended);

@@ -12,6 +12,7 @@ use nestling_core::metrics::Millis;
 use std::collections::HashMap;
 use std::ops::Deref;
 use std::sync::Mutex;
+use std::time::Duration;
 use web_time::Instant;
 
 /// A runtime that switches by itself, to keep a budget while the device warms up or other apps use it.
@@ -277,6 +278,18 @@ impl<R: Deref<Target = Runtime>> Governed<R> {
     /// ```
     pub fn retire(&self) {
         lock(&self.state).retired = true;
+    }
+
+    /// Makes a child the active one, and ends its charge with that: it cannot switch in between. A target that is refused
+    /// leaves it in charge.
+    ///
+    /// # Errors
+    /// As [`Runtime::switch_to`].
+    pub fn retire_for<'a>(&self, target: impl Into<Target<'a>>) -> Result<Duration, Error> {
+        let state = &mut *lock(&self.state);
+        let took = self.runtime.switch_to(target)?;
+        state.retired = true;
+        Ok(took)
     }
 
     /// Takes a time that the app measured itself, of the child that was active when it began, and switches if need be:

@@ -19,7 +19,7 @@ pub const PICTURES: &str = include_str!("../../../pictures/src/error.rs");
 
 /// The texts in backticks of sources after their messages were put into a language's words, without documentation and
 /// tests, each literal on one line.
-pub fn quoted<'a>(sources: impl IntoIterator<Item = &'a str>, in_words: fn(&str) -> String) -> Vec<String> {
+fn quoted<'a>(sources: impl IntoIterator<Item = &'a str>, in_words: fn(&str) -> String) -> Vec<String> {
     let texts = |source: &str| -> Vec<String> {
         let source = source.split("mod tests {").next().unwrap_or_default();
         let code: Vec<&str> = source.lines().map(str::trim).filter(|line| !line.starts_with("//")).collect();
