@@ -151,11 +151,9 @@ impl Browser {
                 self.console.push(format!("uncaught: {}", parameters["exceptionDetails"]));
             }
             "Log.entryAdded" => {
-                self.console.push(format!(
-                    "{}: {}",
-                    parameters["entry"]["level"].as_str().unwrap_or_default(),
-                    parameters["entry"]["text"]
-                ));
+                let entry = &parameters["entry"];
+                let part = |key: &str| entry[key].as_str().unwrap_or_default();
+                self.console.push(format!("{}: {} {}", part("level"), part("text"), part("url")).trim_end().to_owned());
             }
             _ => {}
         }

@@ -89,6 +89,8 @@ fn answer(mut stream: TcpStream, shared: &Shared) -> std::io::Result<()> {
     let (status, kind, body) = match (method, found) {
         ("GET" | "HEAD", Some((body, kind))) => ("200 OK", kind, body),
         ("GET", None) if is_order => ("200 OK", "text/plain", b"done\n".to_vec()),
+        // Browsers ask for it, sooner or later, on a page that names no icon.
+        ("GET" | "HEAD", None) if target == "/favicon.ico" => ("204 No Content", "image/x-icon", Vec::new()),
         ("GET" | "HEAD", None) => ("404 Not Found", "text/plain", b"no such file\n".to_vec()),
         _ => ("405 Method Not Allowed", "text/plain", b"only GET\n".to_vec()),
     };
@@ -176,6 +178,8 @@ mod tests {
         assert!(get(&server, "GET /a.js?x=1").ends_with("three"));
         assert!(get(&server, "HEAD /a.js").contains("Content-Length: 5\r\n"));
         assert!(get(&server, "POST /a.js").starts_with("HTTP/1.1 405"));
+        // A page without an icon has no error in the browser's console.
+        assert!(get(&server, "GET /favicon.ico").starts_with("HTTP/1.1 204"));
         for path in ["/../secret.txt", "/%2e%2e/secret.txt", "//../secret.txt", "/missing.js"] {
             let answer = get(&server, &format!("GET {path}"));
             assert!(answer.starts_with("HTTP/1.1 404"), "{path}: {answer}");
