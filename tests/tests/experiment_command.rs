@@ -57,6 +57,9 @@ fn the_end_of_its_time_is_no_error_and_each_training_is_a_run_that_ships() {
     let (document, is_done) = run(experiment(place, &convergence));
     assert!(is_done && document["stopped"].is_null(), "{document}");
     assert_eq!(document["experiments"][0]["rows"].as_array().unwrap().len(), 4, "{document}");
+    let results = std::fs::read_to_string(place.join("experiments/results/results.json")).unwrap();
+    let command = serde_json::from_str::<Value>(&results).unwrap()["experiments"][0]["command"].to_string();
+    assert!(command.contains("config.toml --data "), "{command}");
     let supernet =
         trainings(place).into_iter().find(|path| path.file_name().unwrap().to_string_lossy().starts_with("supernet"));
     let (supernet, bundle) = (supernet.unwrap(), place.join("supernet.nestling"));

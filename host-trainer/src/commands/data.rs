@@ -141,6 +141,15 @@ impl DataArguments {
         Ok(path.to_str().map(|path| (DATA_FLAG.to_owned(), path.to_owned())))
     }
 
+    /// The flags that give the same images again, as they were typed.
+    pub fn to_repeat(&self) -> String {
+        let PictureArguments { fit, split_seed, .. } = &self.pictures;
+        let data = self.data.as_deref().map(|path| format!(" {DATA_FLAG} {}", path.display()));
+        let fit = fit.map(|fit| format!(" --fit {}", Fit::from(fit)));
+        let seed = split_seed.map(|seed| format!(" --split-seed {seed}"));
+        [data, fit, seed].into_iter().flatten().collect()
+    }
+
     /// The images. Says what they are where the user might expect something else.
     pub fn load(&self) -> Result<LoadedData> {
         self.load_as(self.request(DEFAULT_SIDE, None))

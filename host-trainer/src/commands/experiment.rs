@@ -229,7 +229,10 @@ impl ExperimentCommand {
         if !self.variants.is_empty() {
             let _ = write!(command, " --variants \"{}\"", self.variants.join(","));
         }
-        command
+        if let Some(config) = &self.config {
+            let _ = write!(command, " --config {}", config.display());
+        }
+        command + &self.data.to_repeat()
     }
 }
 
