@@ -9,6 +9,8 @@ const percent = (value) => (value == null ? "–" : `${value.toFixed(1)} %`);
 
 let runtime;
 let isReady = false;
+/** Errors after which no call of the runtime succeeds. */
+const ENDED = ["device_lost", "timeout", "worker", "closed"];
 /** The children as last told, the limits of the budget, and the choice in force. */
 const state = {
   children: [],
@@ -40,12 +42,20 @@ function fail(error) {
   console.warn(error);
   say(error.message, true);
   element("progress").hidden = true;
-  // Until everything was measured, the page is of little use: begin again.
-  element("retry").hidden = isReady;
+  // Until everything was measured, and once the runtime is gone, the page is of little use: begin again.
+  element("retry").hidden = isReady && !ENDED.includes(error.code);
+}
+
+/** Shows the error of something that the user asked for beside it; the page fails only if its runtime is gone. */
+function refuse(id, error) {
+  element(id).textContent = error.message;
+  if (ENDED.includes(error.code)) fail(error);
 }
 
 async function start() {
   element("retry").hidden = true;
+  [isReady, element("budget").disabled] = [false, true];
+  stopCamera();
   runtime?.close();
   element("progress").hidden = false;
   const { isSupported, reason } = await support();
@@ -82,7 +92,7 @@ async function lost() {
   say("The GPU was lost and is opened again …");
   await runtime.layers();
   await countFromNow();
-  say("The GPU was lost and opened again. Ready.");
+  say(`The GPU was lost and opened again.${isReady ? " Ready." : ""}`);
 }
 
 /** Times each child, one after the other; the chart grows meanwhile. */
@@ -133,10 +143,10 @@ function showBudget() {
   slider.setAttribute("aria-valuetext", `${state.budget.toFixed(1)} milliseconds`);
   const fits = ({ measured, predictedMs, mayAnswer }) => mayAnswer && (measured?.p90 ?? predictedMs) <= state.budget;
   const best = state.children.filter(fits).sort((a, b) => b.accuracy - a.accuracy)[0];
-  element("choice").textContent = best
-    ? `Likely ${best.name}; timing it …`
-    : "Likely too short for every child; timing …";
+  // Said once the slider rests: a screen reader tells its value at every step already.
+  element("choice").textContent = "";
   drawPareto(element("pareto"), state);
+  return best ? `Likely ${best.name}; timing it …` : "Likely too short for every child; timing …";
 }
 
 /** Chooses for the slider's budget; while that is under way, only the last position waits. */
@@ -168,7 +178,7 @@ async function switchTo(child) {
   try {
     await switchAndCount(child);
   } catch (error) {
-    element("choice").textContent = error.message;
+    refuse("choice", error);
   }
 }
 
@@ -267,7 +277,7 @@ async function take(image) {
     stopCamera();
     await classify(image);
   } catch (error) {
-    element("answer").textContent = error.message;
+    refuse("answer", error);
   }
 }
 
@@ -283,9 +293,11 @@ async function toggleCamera() {
   const video = element("video");
   [video.srcObject, video.hidden, element("preview").hidden] = [state.stream, false, true];
   element("camera").setAttribute("aria-pressed", "true");
-  element("camera").textContent = "Stop the camera";
   await video.play();
-  watch(video, state.stream).catch(fail);
+  watch(video, state.stream).catch((error) => {
+    stopCamera();
+    fail(error);
+  });
 }
 
 /** Classifies frame after frame until the camera stops. */
@@ -302,7 +314,6 @@ function stopCamera() {
   state.stream = null;
   [element("video").srcObject, element("video").hidden, element("preview").hidden] = [null, true, false];
   element("camera").setAttribute("aria-pressed", "false");
-  element("camera").textContent = "Use the camera";
 }
 
 function listen() {
@@ -311,9 +322,12 @@ function listen() {
   element("retry").addEventListener("click", () => begin());
   let timer;
   element("budget").addEventListener("input", () => {
-    showBudget();
+    const likely = showBudget();
     clearTimeout(timer);
-    timer = setTimeout(choose, 200);
+    timer = setTimeout(() => {
+      element("choice").textContent = likely;
+      choose();
+    }, 200);
   });
   const drop = element("drop");
   // A picture that misses the area must not replace the page.

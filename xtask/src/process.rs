@@ -2,7 +2,9 @@
 
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
+use std::fs::File;
 use std::io::{BufRead, BufReader};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 /// Returns the command as one would type it, for messages.
@@ -39,6 +41,13 @@ pub fn run_watched(command: &mut Command, mut each_line: impl FnMut(&str)) -> Re
         bail!("`{shown}` failed ({status})");
     }
     Ok(())
+}
+
+/// Runs to the end; all output goes to a file.
+pub fn run_into(command: &mut Command, file: &Path) -> Result<()> {
+    let output = File::create(file).with_context(|| format!("cannot write {}", file.display()))?;
+    let errors = output.try_clone().with_context(|| format!("cannot write {}", file.display()))?;
+    run(command.stdout(output).stderr(errors))
 }
 
 /// Runs to the end and returns standard output; errors and progress go to the terminal.

@@ -1,14 +1,16 @@
 //! `cargo xtask test`: the checks of CI, the cheapest ones first.
 
-use crate::{gpu, kotlin, layers, package, process, setup, wasm, web, workspace};
-use anyhow::Result;
+use crate::{bindings, cross, gpu, kotlin, layers, package, process, release, setup, wasm, web, workspace};
+use anyhow::{Context, Result, bail};
+use std::process::Command;
 use std::time::{Duration, Instant};
+use std::{fs, thread};
 
 /// Flags of `cargo xtask test`.
 #[derive(clap::Args)]
 pub struct Options {
     /// Also the slow tests (those marked `#[ignore]`), a package of every crate that may be published, the arm64 library
-    /// of the Kotlin package, and a dry run of `cargo xtask gpu`
+    /// of the Kotlin package, `cargo xtask bindings`, `cross`, and dry runs of `release` and `gpu`
     #[arg(long)]
     full: bool,
 }
@@ -43,6 +45,9 @@ fn steps(options: &Options, report: &mut Report) -> Result<()> {
         setup::photo()?;
         setup::onnx_python().map(drop)
     })?;
+    if options.full {
+        report.step("setup of slow tests", setup::typescript)?;
+    }
     report.step("format", || process::run(&mut workspace::cargo(&["fmt", "--all", "--check"])))?;
     report.step("layers", || layers::run(&layers::Options::quick()))?;
     report.step("clippy", || {
@@ -71,28 +76,53 @@ fn steps(options: &Options, report: &mut Report) -> Result<()> {
         report.step("wasm", wasm::check)?;
         report.step("package", package::run)?;
         report.step("arm64", || kotlin::run(&kotlin::Options::arm64()))?;
+        report.step("bindings", || bindings::run(&bindings::Options::default()))?;
+        report.step("release", || release::run(&release::Options::dry_run()))?;
+        report.step("cross", || cross::run(&cross::Options::default()))?;
         // The script that measures GPUs, on the processor: it must be ready when there is one.
         report.step("gpu script", || gpu::run(&gpu::Options::dry_run()))?;
     }
     Ok(())
 }
 
-/// Runs all tests and collects cargo's result lines.
+/// Targets of `cargo test` that take about half of the time each. Most programs use one core, and a machine has two.
+const HALVES: [&[&str]; 2] = [&["--lib", "--bins", "--test", "[a-g]*"], &["--test", "[h-z]*"]];
+
+/// Runs all tests, the two halves side by side, and collects cargo's result lines.
 fn test(options: &Options, results: &mut Vec<String>) -> Result<()> {
-    // A test binary that fails does not stop the others, so that one run shows every failure.
-    let mut test = workspace::cargo(&["test", "--workspace", "--all-features", "--no-fail-fast"]);
-    if options.full {
-        test.args(["--", "--include-ignored"]);
+    let features =
+        (std::env::var_os("NESTLING_REQUIRE").is_none() && setup::has_only_lavapipe()).then_some(LAVAPIPE_FEATURES);
+    if let Some(features) = features {
+        println!("lavapipe is the only adapter: NESTLING_REQUIRE={features}");
     }
-    if std::env::var_os("NESTLING_REQUIRE").is_none() && setup::has_only_lavapipe() {
-        println!("lavapipe is the only adapter: NESTLING_REQUIRE={LAVAPIPE_FEATURES}");
-        test.env("NESTLING_REQUIRE", LAVAPIPE_FEATURES);
-    }
-    process::run_watched(&mut test, |line| {
-        if line.starts_with("test result:") {
-            results.push(line.to_owned());
-        }
-    })
+    let cargo = |targets: &[&str]| {
+        // A test binary that fails does not stop the others, so that one run shows every failure.
+        let mut test = workspace::cargo(&["test", "--workspace", "--all-features", "--no-fail-fast"]);
+        test.args(targets).envs(features.map(|features| ("NESTLING_REQUIRE", features)));
+        test
+    };
+    let with_slow = |mut test: Command| {
+        test.args(if options.full { &["--", "--include-ignored"][..] } else { &[] });
+        test
+    };
+    process::run(&mut cargo(&["--no-run"]))?;
+    let log = workspace::target().join("test-second-half.log");
+    let mut collect = |line: &str| results.extend(line.starts_with("test result:").then(|| line.to_owned()));
+    let [first, second] = HALVES.map(|targets| with_slow(cargo(targets)));
+    let outcomes = thread::scope(|scope| {
+        let (log, mut first, mut second) = (&log, first, second);
+        let second = scope.spawn(move || process::run_into(&mut second, log));
+        [
+            process::run_watched(&mut first, &mut collect),
+            second.join().unwrap_or_else(|_| bail!("the second half ended")),
+        ]
+    });
+    let text = fs::read(&log).with_context(|| format!("cannot read {}", log.display()))?;
+    let text = String::from_utf8_lossy(&text);
+    println!("\n==> the second half, which ran meanwhile\n{text}");
+    text.lines().for_each(&mut collect);
+    let doc = process::run_watched(&mut with_slow(cargo(&["--doc"])), &mut collect);
+    outcomes.into_iter().chain([doc]).collect()
 }
 
 /// The outcome of every step so far.

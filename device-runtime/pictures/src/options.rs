@@ -17,9 +17,12 @@ pub struct PictureOptions {
     /// halved until it does, as long as its centred square keeps 1024 pixels a side; then it is refused.
     pub max_bytes: u64,
     /// Whether the whole picture is read later, as a bundle's fit says, and not only its centred square. It is then
-    /// halved until it has no more pixels than a square of [`Picture::MAX_SQUARE`](crate::Picture::MAX_SQUARE), and it
-    /// loses no end.
+    /// halved until it has no more pixels than a square of `max_square`, and it loses no end.
     pub whole: bool,
+    /// Largest side of the centred square in pixels; where it is larger, the picture is halved until it is not.
+    /// [`Picture::MAX_SQUARE`](crate::Picture::MAX_SQUARE) unless told otherwise, and never more. With the
+    /// `max_image_side` of a runtime every picture can be classified there.
+    pub max_square: u32,
     /// Whether colour takes three bytes a pixel and not four. A GPU reads four at once; a program on the host reads
     /// three faster, and most files hold three.
     pub packed: bool,
@@ -29,7 +32,7 @@ pub struct PictureOptions {
 }
 
 impl PictureOptions {
-    nestling_core::setters! { background: [u8; 3], max_bytes: u64, whole: bool, packed: bool, trusted: bool }
+    nestling_core::setters! { background: [u8; 3], max_bytes: u64, whole: bool, max_square: u32, packed: bool, trusted: bool }
 
     /// The default options for pictures that a network with this fit reads.
     pub fn for_fit(fit: Fit) -> Self {
@@ -39,6 +42,13 @@ impl PictureOptions {
 
 impl Default for PictureOptions {
     fn default() -> Self {
-        Self { background: [255; 3], max_bytes: 512 << 20, whole: false, packed: false, trusted: false }
+        Self {
+            background: [255; 3],
+            max_bytes: 512 << 20,
+            whole: false,
+            max_square: crate::Picture::MAX_SQUARE,
+            packed: false,
+            trusted: false,
+        }
     }
 }

@@ -48,8 +48,8 @@ impl Picture {
     /// The picture is turned upright by its EXIF tag. Grey stays grey, 16 bits become 8. Transparent pixels are shown
     /// on [`PictureOptions::background`]. The first image of an animation is read.
     ///
-    /// Only the centred square of an image is ever classified. Where it has more than [`Picture::MAX_SQUARE`] pixels a
-    /// side, every 2x2, 4x4 or more pixels become their mean; where a side is still longer than
+    /// Only the centred square of an image is ever classified. Where it has more than [`PictureOptions::max_square`] pixels
+    /// a side, every 2x2, 4x4 or more pixels become their mean; where a side is still longer than
     /// [`Image::MAX_SIDE`], as many pixels go at both ends.
     ///
     /// A file without its end, or with other bytes behind it, is accepted if all its pixels are there.

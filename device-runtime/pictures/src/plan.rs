@@ -3,7 +3,7 @@
 use crate::{PictureError, PictureOptions};
 use nestling_core::image::{Image, ImageError};
 
-/// Pictures whose centred square is larger are halved until it is not: 64 MiB on the GPU are what every adapter binds.
+/// Largest centred square of a picture: 64 MiB on the GPU are what every adapter binds.
 pub const MAX_SQUARE: u32 = 4096;
 /// The centred square is not reduced below this to save memory: networks read no larger ones.
 const MIN_SQUARE: u32 = 1024;
@@ -63,7 +63,7 @@ impl Plan {
     ) -> Result<Self, PictureError> {
         check_file_size(width, height)?;
         let (square, limit) = (width.min(height), options.max_bytes);
-        let least = (0..).find(|&halvings| is_enough(width, height, halvings, options.whole)).unwrap_or(0);
+        let least = (0..).find(|&halvings| is_enough(width, height, halvings, options)).unwrap_or(0);
         let mut plan = Self::new(width, height, least);
         loop {
             let bytes = memory(&plan, plan.picture_bytes());
@@ -79,13 +79,14 @@ impl Plan {
 }
 
 /// Whether pixels that are halved so often are few enough. A line of pixels cannot be halved to nothing.
-fn is_enough(width: u32, height: u32, halvings: u32, whole: bool) -> bool {
+fn is_enough(width: u32, height: u32, halvings: u32, options: &PictureOptions) -> bool {
+    let most = options.max_square.clamp(Image::MIN_SIDE, MAX_SQUARE);
     let (shorter, longer) = (width.min(height) >> halvings, width.max(height) >> halvings);
-    if !whole {
-        return shorter <= MAX_SQUARE;
+    if !options.whole {
+        return shorter <= most;
     }
-    let most = u64::from(MAX_SQUARE) * u64::from(MAX_SQUARE);
-    let fits = longer <= Image::MAX_SIDE && u64::from(shorter) * u64::from(longer) <= most;
+    let pixels = u64::from(shorter) * u64::from(longer);
+    let fits = longer <= Image::MAX_SIDE && pixels <= u64::from(most) * u64::from(most);
     fits || shorter / 2 < Image::MIN_SIDE
 }
 
@@ -136,6 +137,23 @@ mod tests {
         // Two pixels high: its ends go after all.
         assert_eq!(whole(65_535, 2), (0, 16_383, 2));
         assert_eq!(whole(65_535, 4), (1, 16_383, 2));
+    }
+
+    #[test]
+    fn a_smaller_square_halves_more_often() {
+        let options = PictureOptions::default().max_bytes(1 << 40).max_square(1080);
+        for ((width, height), cropped, whole) in [
+            ((1920, 1080), (0, 1920, 1080), (1, 960, 540)),
+            ((4000, 3000), (2, 1000, 750), (2, 1000, 750)),
+            ((4320, 4320), (2, 1080, 1080), (2, 1080, 1080)),
+            ((4324, 4324), (3, 540, 540), (3, 540, 540)),
+        ] {
+            assert_eq!(plan_with(width, height, &options).unwrap(), cropped);
+            assert_eq!(plan_with(width, height, &options.whole(true)).unwrap(), whole);
+        }
+        // None is too large for the GPU, and none vanishes.
+        assert_eq!(plan_with(8192, 8192, &options.max_square(u32::MAX)).unwrap(), (1, 4096, 4096));
+        assert_eq!(plan_with(2, 2, &options.max_square(0)).unwrap(), (0, 2, 2));
     }
 
     #[test]

@@ -64,13 +64,13 @@ pub enum Error {
         remedy: &'static str,
     },
     /// The GPU's memory is full.
-    #[error("out of GPU memory while {action}: prepare fewer children at once, or load a smaller supernet")]
+    #[error("out of GPU memory while {action}: close other programs that use the GPU, or take a smaller supernet")]
     OutOfMemory {
         /// Action that failed.
         action: String,
     },
     /// The driver or wgpu refused a call.
-    #[error("the GPU refused {action}: {reason}; update the driver, or choose another adapter or backend")]
+    #[error("the GPU refused {action}: {reason}; update the driver, or choose another adapter")]
     Refused {
         /// Action that failed.
         action: String,
@@ -78,7 +78,7 @@ pub enum Error {
         reason: String,
     },
     /// The device is gone.
-    #[error("the GPU device was lost ({reason}): open a new context and load the supernet again")]
+    #[error("the GPU device was lost ({reason}): close the runtime and open the bundle again")]
     Lost {
         /// The driver's words.
         reason: String,
@@ -275,7 +275,7 @@ pub enum Error {
     /// The GPU returned something that is not a number.
     #[error(
         "child `{child}` answered with a value that is not finite: its batch-norm statistics do not belong to these \
-         weights, or the GPU driver computes wrongly; try another adapter or backend"
+         weights, or the GPU driver computes wrongly; try another adapter"
     )]
     NotFinite {
         /// The child, printed.

@@ -13,7 +13,7 @@ use std::time::Instant;
 /// The output of a language's program.
 #[derive(Default)]
 pub struct Answers {
-    /// For each frame the logits of all classes. Of C, which gives probabilities, the logits but for a constant.
+    /// For each frame the logits of all classes. C gives probabilities: its logits lack a constant.
     pub logits: Vec<Vec<f64>>,
     /// Whether the constant is missing.
     is_shifted: bool,

@@ -15,7 +15,7 @@ use std::process::Command;
 use summary::{Limit, Row, Summary};
 
 /// Flags of `cargo xtask bindings`.
-#[derive(clap::Args)]
+#[derive(clap::Args, Default)]
 pub struct Options {
     /// Print one JSON document instead of a table
     #[arg(long)]

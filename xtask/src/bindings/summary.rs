@@ -1,11 +1,15 @@
 //! The table of all languages, its limits and its verdict.
 
+use super::FRAMES;
 use anyhow::{Result, ensure};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 
 /// Largest difference of a logit, over the largest logit of its frame: as for golden pictures.
 const TOLERANCE: f64 = 1e-3;
+
+/// Artefacts whose size is limited.
+const LIMITED: usize = 3;
 
 /// A language.
 pub struct Row {
@@ -138,6 +142,10 @@ impl Summary {
             faults.push(format!("{}: {} bytes, and may have {}", limit.artefact, limit.bytes, limit.limit_bytes));
         }
         ensure!(!self.rows.is_empty(), "no language answered");
+        ensure!(self.limits.len() == LIMITED, "{} of {LIMITED} artefacts were measured", self.limits.len());
+        for row in &self.rows {
+            ensure!(row.pictures == FRAMES, "{} answered {} of {FRAMES} frames", row.language, row.pictures);
+        }
         ensure!(faults.is_empty(), "{}", faults.join("; "));
         Ok(())
     }
@@ -200,5 +208,7 @@ mod tests {
         fails(|summary| summary.limits[0].bytes = 5_000_001, "arm64 cdylib, stripped: 5000001 bytes");
         fails(|summary| summary.limits[1].bytes = 400_001, "400000");
         fails(|summary| summary.limits[2].bytes = 6_000_001, "wheel");
+        fails(|summary| summary.limits.truncate(2), "2 of 3 artefacts");
+        fails(|summary| summary.rows[0].pictures = 63, "63 of 64 frames");
     }
 }

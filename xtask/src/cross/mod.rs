@@ -13,7 +13,7 @@ use std::process::Command;
 use std::time::Instant;
 
 /// Flags of `cargo xtask cross`.
-#[derive(clap::Args)]
+#[derive(clap::Args, Default)]
 pub struct Options {
     /// Write docs/cross.md
     #[arg(long)]

@@ -14,7 +14,7 @@ const LICENCES: [&str; 2] = ["LICENSE-APACHE", "LICENSE-MIT"];
 const NOTICE: &str = "The classes of nestling.* and the native libraries contain code that UniFFI generated and its \
                       runtime, (c) Mozilla, under MPL-2.0; their source: https://github.com/mozilla/uniffi-rs\n";
 
-/// The name of the Android library's coordinates; whoever publishes it puts a group of their own before it.
+/// The name of the Android library's coordinates. Its publisher puts a group of their own before it.
 pub const GROUP: &str = "nestling";
 
 /// Makes every file.

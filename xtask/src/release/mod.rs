@@ -17,6 +17,13 @@ pub struct Options {
     dry_run: bool,
 }
 
+impl Options {
+    /// The form that publishes nothing.
+    pub fn dry_run() -> Self {
+        Self { dry_run: true }
+    }
+}
+
 /// The folders of a release.
 pub struct Folders {
     /// The files, and their checksums.

@@ -105,6 +105,11 @@ pub fn web_compiler() -> Result<()> {
     packages::install(&WEB_PACKAGES)
 }
 
+/// Installs the compiler that reads the types of the package for browsers.
+pub fn typescript() -> Result<()> {
+    if process::answer("tsc", &["--version"]).is_none() { packages::install(&["node-typescript"]) } else { Ok(()) }
+}
+
 /// Installs a linker for arm64 Linux, and its C library.
 pub fn arm64_linker() -> Result<()> {
     match process::answer(ARM64_LINKER, &["--version"]) {

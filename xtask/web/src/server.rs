@@ -20,7 +20,7 @@ const HEADERS: &str = "Content-Security-Policy: default-src 'self'; img-src 'sel
 /// Longest pause within a file.
 const MAX_PAUSE: Duration = Duration::from_secs(20);
 
-/// A server that runs until the process ends. Of a file that is asked for with `?pause=BYTES`, it sends so many bytes,
+/// A server that runs until the process ends. It sends so many bytes of a file that is asked for with `?pause=BYTES`,
 /// and the rest once somebody asks for `resume`; with `?break=BYTES` it hangs up in their place once somebody asks for
 /// `hang-up`: a slow and a broken network for tests.
 #[derive(Debug)]

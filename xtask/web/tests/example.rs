@@ -120,6 +120,14 @@ fn pictures_are_dropped_the_camera_is_watched_and_a_lost_gpu_is_told() {
     until(&mut browser, "/ms/.test(document.getElementById('live').textContent)");
     browser.evaluate(click, WAIT).unwrap();
     until(&mut browser, "document.getElementById('camera').ariaPressed === 'false'");
+    // A second loss within a minute ends the runtime: the page begins again.
+    browser.evaluate("nestlingExample.lose()", WAIT).unwrap();
+    browser.evaluate("document.querySelector('[aria-label=\"Example: coat\"]').click()", WAIT).unwrap();
+    let retry = "document.getElementById('retry')";
+    until(&mut browser, &format!("!{retry}.hidden"));
+    browser.evaluate(&format!("{retry}.click()"), WAIT).unwrap();
+    until(&mut browser, "document.getElementById('status').textContent === 'Ready.'");
+    assert_eq!(browser.evaluate(&format!("{retry}.hidden"), WAIT).unwrap(), true);
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod common;
 
 use common::{browser, root};
 use serde_json::json;
+use std::process::Command;
 use std::time::Duration;
 
 fn read(path: &str) -> String {
@@ -116,6 +117,21 @@ fn the_types_declare_what_the_package_has() {
             assert!(body.contains(&format!("\n  {}: ", field.as_str().unwrap())), "{record}: {field}");
         }
     }
+}
+
+#[test]
+#[ignore = "needs TypeScript, which `cargo xtask test --full` installs"]
+fn typescript_takes_right_calls_and_refuses_wrong_ones() {
+    let folder = tempfile::tempdir().unwrap();
+    let types = root().join("device-runtime/bindings/web/js/index.d.ts");
+    let options = json!({
+        "strict": true, "noEmit": true, "target": "es2022", "module": "es2022", "moduleResolution": "node",
+        "lib": ["es2022", "dom"], "types": [], "baseUrl": folder.path(), "paths": { "@nestling/web": [types] },
+    });
+    let project = json!({ "compilerOptions": options, "files": [root().join("xtask/web/tests/types.ts")] });
+    std::fs::write(folder.path().join("tsconfig.json"), project.to_string()).unwrap();
+    let output = Command::new("tsc").arg("--project").arg(folder.path()).output().expect("`tsc` is missing");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
 }
 
 #[test]

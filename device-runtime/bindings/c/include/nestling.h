@@ -582,7 +582,7 @@ typedef struct {
      */
     const char *adapter;
     /**
-     * Folder of this app in which compiled pipelines are kept for the next start. Null keeps none.
+     * Folder of this app in which compiled pipelines are kept for the next start, on Vulkan. Null keeps none.
      */
     const char *pipeline_cache;
     /**

@@ -45,7 +45,7 @@ pub enum nestling_arithmetic {
 pub struct nestling_options {
     /// A part of the adapter's name, its index or its PCI bus id. Null leaves the choice to the system.
     pub adapter: *const c_char,
-    /// Folder of this app in which compiled pipelines are kept for the next start. Null keeps none.
+    /// Folder of this app in which compiled pipelines are kept for the next start, on Vulkan. Null keeps none.
     pub pipeline_cache: *const c_char,
     /// Largest side of an image's centre square in pixels: 1080 by default.
     pub max_image_side: u32,

@@ -388,7 +388,7 @@ void uniffi_nestling_uniffi_fn_method_runtime_stop_governing(uint64_t ptr, RustC
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_NESTLING_UNIFFI_FN_METHOD_RUNTIME_TYPICAL_BUDGETS
 #define UNIFFI_FFIDEF_UNIFFI_NESTLING_UNIFFI_FN_METHOD_RUNTIME_TYPICAL_BUDGETS
-uint64_t uniffi_nestling_uniffi_fn_method_runtime_typical_budgets(uint64_t ptr, uint32_t count, RustBuffer quantile
+uint64_t uniffi_nestling_uniffi_fn_method_runtime_typical_budgets(uint64_t ptr, uint32_t count, RustBuffer quantile, RustBuffer progress, RustBuffer cancellation
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_NESTLING_UNIFFI_FN_METHOD_RUNTIME_ACTIVE

@@ -7,7 +7,7 @@ use crate::records::Answer;
 use crate::runtime::Runtime;
 use crate::session::Session;
 use crate::work::Watch;
-use nestling::{Image, Picture, PictureOptions};
+use nestling::{Image, Picture};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -20,25 +20,23 @@ fn answer(session: &Session, image: Image<'_>, top: u32) -> Result<Answer, Nestl
     Ok(Answer::of(&answer, top, started.elapsed().as_secs_f64() * 1e3, &session.runtime))
 }
 
-fn decode(picture: &[u8], whole: bool) -> Result<Picture, NestlingError> {
-    Ok(Picture::decode_with(picture, &PictureOptions::default().whole(whole))?)
-}
-
 /// Calls with borrowed bytes block until the answer is there: call them on a thread of the app, such as the camera's.
 #[uniffi::export]
 impl Runtime {
-    /// Classifies the bytes of a JPEG, PNG or WebP file, turned upright by its EXIF tag. `top` is the number of guesses.
+    /// Classifies the bytes of a JPEG, PNG or WebP file, turned upright by its EXIF tag. A picture that is larger than
+    /// `maxImageSide` is halved until it is not. `top` is the number of guesses.
     #[uniffi::method(default(top = 5))]
     pub async fn classify(&self, picture: Vec<u8>, top: u32) -> Result<Answer, NestlingError> {
-        let (session, whole) = (Arc::clone(&self.session), self.reads_whole_pictures);
-        let answered = Watch::default().run(async move |_| answer(&session, decode(&picture, whole)?.image(), top));
+        let (session, pictures) = (Arc::clone(&self.session), self.pictures);
+        let answered = Watch::default()
+            .run(async move |_| answer(&session, Picture::decode_with(&picture, &pictures)?.image(), top));
         answered.await
     }
 
     /// As `classify`, and blocks.
     #[uniffi::method(default(top = 5))]
     pub fn classify_blocking(&self, picture: &[u8], top: u32) -> Result<Answer, NestlingError> {
-        guard(|| answer(&self.session, decode(picture, self.reads_whole_pictures)?.image(), top))
+        guard(|| answer(&self.session, Picture::decode_with(picture, &self.pictures)?.image(), top))
     }
 
     /// Classifies a frame of one plane; blocks.

@@ -93,12 +93,17 @@ impl Runtime {
 
     /// Up to `count` budgets in milliseconds from the fastest to the slowest child, each meant for another child.
     /// Measures a profile first if there is none.
-    #[uniffi::method(default(count = 3, quantile = None))]
-    pub async fn typical_budgets(&self, count: u32, quantile: Option<Quantile>) -> Result<Vec<f64>, NestlingError> {
+    #[uniffi::method(default(count = 3, quantile = None, progress = None, cancellation = None))]
+    pub async fn typical_budgets(
+        &self,
+        count: u32,
+        quantile: Option<Quantile>,
+        progress: Option<Box<dyn ProgressListener>>,
+        cancellation: Option<Arc<Cancellation>>,
+    ) -> Result<Vec<f64>, NestlingError> {
         let runtime = Arc::clone(&self.session.runtime);
         let quantile = quantile.unwrap_or(Quantile::P95).into();
-        let budgets = Watch::default().run(async move |report| {
-            // With reports, so that it can be cancelled.
+        let budgets = Watch::new(progress, cancellation).run(async move |report| {
             runtime.ensure_profile_with_async(Some(&|progress| report.send(progress))).await?;
             let budgets = runtime.typical_budgets_async(count as usize, quantile).await?;
             Ok(budgets.iter().map(|budget| budget.limit.0).collect())

@@ -133,7 +133,8 @@ pub struct Options {
     /// Take a driver that computes on the processor.
     #[uniffi(default = false)]
     pub force_software: bool,
-    /// A folder for compiled kernels, which shortens the next start. Only this app may write there.
+    /// A folder for compiled kernels, which shortens the next start on Vulkan; elsewhere it has no effect. Only this app may
+    /// write there.
     #[uniffi(default = None)]
     pub pipeline_cache: Option<String>,
     /// Milliseconds that any wait for the GPU may last; 30,000 by default.
@@ -143,7 +144,7 @@ pub struct Options {
     /// input of the children.
     #[uniffi(default = None)]
     pub image_side: Option<u32>,
-    /// Largest side of an image's centred square in pixels; 1080 by default.
+    /// Largest side of a frame's centred square in pixels; 1080 by default. Picture files are reduced to it.
     #[uniffi(default = None)]
     pub max_image_side: Option<u32>,
     /// Classifications at the same time; others wait.

@@ -17,8 +17,8 @@ use std::sync::Arc;
 #[derive(uniffi::Object)]
 pub struct Runtime {
     pub(crate) session: Arc<Session>,
-    /// Whether the bundle's fit reads more of a picture than its centred square.
-    pub(crate) reads_whole_pictures: bool,
+    /// How picture files are decoded: as the bundle's fit reads them, and no larger than the runtime takes.
+    pub(crate) pictures: PictureOptions,
 }
 
 impl Runtime {
@@ -31,12 +31,19 @@ impl Runtime {
         let watch = Watch::new(None, cancellation);
         let opened = watch.run(async move |_| {
             let bundle = bundle().map_err(nestling::Error::from)?;
-            let reads_whole_pictures = PictureOptions::for_fit(bundle.manifest().preprocessing.fit).whole;
+            let pictures = picture_options(&bundle, options.max_image_side);
             let session = Arc::new(Session::new(nestling::Runtime::open_async(&bundle, &options).await?));
-            Ok(Arc::new(Self { session, reads_whole_pictures }))
+            Ok(Arc::new(Self { session, pictures }))
         });
         opened.await
     }
+}
+
+/// Picture files are halved until the runtime takes them, but not below what the largest child reads.
+fn picture_options(bundle: &Bundle, max_image_side: u32) -> PictureOptions {
+    let largest = bundle.space().resolutions.iter().max().copied().unwrap_or(0);
+    let fit = bundle.manifest().preprocessing.fit;
+    PictureOptions::for_fit(fit).max_square(max_image_side.max(2 * largest))
 }
 
 #[uniffi::export]

@@ -1,7 +1,12 @@
 //! Messages of the libraries name their API. Kotlin and Swift have options in its place.
 
 /// A phrase of a library's message, and the same for an app. Longer phrases come before their parts.
-const WORDS: [(&str, &str); 16] = [
+const WORDS: [(&str, &str); 17] = [
+    (
+        "Install a Vulkan driver: on Debian and Ubuntu `mesa-vulkan-drivers` has the drivers of AMD, Intel and a software \
+         adapter",
+        "The system needs Metal or a driver for Vulkan",
+    ),
     ("load with a smaller `RuntimeOptions::max_image_side`", "open with a smaller `maxImageSide`"),
     (", or raise `ContextOptions::largest_buffer` where the adapter has more", ""),
     ("`RuntimeOptions::max_image_side`", "`maxImageSide`"),

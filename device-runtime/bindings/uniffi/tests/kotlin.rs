@@ -68,7 +68,7 @@ fn run_group(name: &str, count: usize) {
 
 #[test]
 fn profiles_choices_switches_and_governors() {
-    run_group("session", 10);
+    run_group("session", 11);
 }
 
 #[test]

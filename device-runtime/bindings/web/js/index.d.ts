@@ -223,7 +223,7 @@ export class Runtime {
   /** The most accurate child within a budget in milliseconds; it becomes the active one. */
   choose(limitMs: number, options?: CallOptions & { quantile?: 50 | 90 | 95 }): Promise<Choice>;
   /** Up to `count` budgets in milliseconds, each meant for another child. */
-  typicalBudgets(count?: number, options?: { quantile?: 50 | 90 | 95 }): Promise<number[]>;
+  typicalBudgets(count?: number, options?: CallOptions & { quantile?: 50 | 90 | 95 }): Promise<number[]>;
   /** Makes a child the active one; returns the microseconds that it took. */
   switchTo(child: string): Promise<number>;
   /** Classifies a picture with the active child; `top` guesses, 5 if not given. */

@@ -107,13 +107,18 @@ export class Runtime {
   }
 
   /** The most accurate child within a budget in milliseconds; it becomes the active one. */
-  choose(limitMs, { quantile = 95, onProgress, signal } = {}) {
-    return this.#link.call("choose", [limitMs, quantile], { onProgress, signal });
+  async choose(limitMs, { quantile = 95, onProgress, signal } = {}) {
+    const choice = await this.#link.call("choose", [limitMs, quantile], { onProgress, signal });
+    this.hasProfile = true;
+    return choice;
   }
 
   /** Up to `count` budgets in milliseconds, each meant for another child. */
-  async typicalBudgets(count = 3, { quantile = 95 } = {}) {
-    return this.#link.call("typicalBudgets", [counted("count", count, 1), quantile]);
+  async typicalBudgets(count = 3, { quantile = 95, onProgress, signal } = {}) {
+    const budgets = [counted("count", count, 1), quantile];
+    const found = await this.#link.call("typicalBudgets", budgets, { onProgress, signal });
+    this.hasProfile = true;
+    return found;
   }
 
   /** Makes a child the active one; returns the microseconds that it took. */
@@ -148,7 +153,9 @@ export class Runtime {
 
   /** Puts a governor in charge of a budget in milliseconds. */
   async govern(limitMs, { onProgress, signal } = {}) {
-    return new Governor(this.#link, await this.#link.call("govern", [limitMs], { onProgress, signal }));
+    const state = await this.#link.call("govern", [limitMs], { onProgress, signal });
+    this.hasProfile = true;
+    return new Governor(this.#link, state);
   }
 
   /** Loses the device on purpose: a test of the app's own recovery. */

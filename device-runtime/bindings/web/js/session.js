@@ -121,7 +121,8 @@ export class Session {
     }
   }
 
-  async typicalBudgets(count, quantile) {
+  async typicalBudgets(count, quantile, onProgress) {
+    await this.profile(onProgress);
     return [...(await this.#try((runtime) => runtime.typicalBudgets(count, quantile)))];
   }
 

@@ -19,13 +19,13 @@ const WORDS: [(&str, &str); 20] = [
     ("Give more of the name, the index or the PCI bus id in `ContextOptions::adapter_name`", "Open it again"),
     ("`Arithmetic::F32`", "`arithmetic: \"f32\"`"),
     ("`WeightStorage::F32`", "`weightStorage: \"f32\"`"),
-    ("open a new context and load the supernet again", "close the runtime and open the bundle again"),
-    ("prepare fewer children at once, or load a smaller supernet", "close other pages, or load a smaller supernet"),
-    ("update the driver, or choose another adapter or backend", "update the browser and the GPU's driver"),
-    ("try another adapter or backend", "try another browser"),
+    ("close other programs that use the GPU, or take", "close other pages, or take"),
+    ("update the driver, or choose another adapter", "update the browser and the GPU's driver"),
+    ("try another adapter", "try another browser"),
     ("or drop its future; a progress", "or abort it by its signal; a progress"),
     ("measure again with `Runtime::profile`", "call `profile`"),
     ("close other programs that use the GPU, or choose another adapter", "close other programs that use the GPU"),
+    ("choose another adapter", "try another browser"),
 ];
 
 /// A library's message in terms of the package for pages.

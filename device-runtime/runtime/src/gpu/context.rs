@@ -103,7 +103,7 @@ impl Context {
         limits.max_buffer_size = limits.max_buffer_size.max(options.largest_buffer);
         // Textures and the like may fall short of the downlevel limits: only what the kernels use is demanded.
         let limits = limits.or_worse_values_from(&offered);
-        check_limits(&facts.name, &limits, "choose another adapter or backend")?;
+        check_limits(&facts.name, &limits, "choose another adapter")?;
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("nestling"),
             required_features: features,

@@ -126,6 +126,9 @@ export async function profileAndChoices() {
   await forgetEverything();
   let runtime = await open(BUNDLE);
   demand(!runtime.hasProfile, "nothing is known yet");
+  const signal = AbortSignal.abort(new Error("not now"));
+  const stopped = await runtime.typicalBudgets(2, { signal }).catch((error) => error.message);
+  demand(stopped === "not now" && !runtime.hasProfile, `${stopped}: an abort ends the budgets`);
   const seen = [];
   const measured = await runtime.profile({ onProgress: (progress) => seen.push(progress) });
   const again = await runtime.profile();

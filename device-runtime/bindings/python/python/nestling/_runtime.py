@@ -113,7 +113,8 @@ class Runtime:
             adapter: an index of `list_adapters()`, a PCI bus id, or a part of a name. None leaves the choice to the
                 system.
             force_software: take a driver that computes on the processor.
-            pipeline_cache: a folder for compiled kernels, which shortens the next start. Only this app may write there.
+            pipeline_cache: a folder for compiled kernels, which shortens the next start on Vulkan; elsewhere it has no
+                effect. Only this app may write there.
             timeout_s: seconds that any wait for the GPU may last.
             image_side: side of the square images that will mostly be classified; times are measured with it. None takes
                 the largest input of the children.
@@ -207,11 +208,14 @@ class Runtime:
         """
         return Choice._of(self._native.choose(ms, quantile, progress))
 
-    def typical_budgets(self, count: int = 3, quantile: int = 95) -> List[float]:
+    def typical_budgets(
+        self, count: int = 3, quantile: int = 95, progress: Optional[Progress] = None
+    ) -> List[float]:
         """Up to `count` budgets in milliseconds from the fastest to the slowest child, each meant for another child.
 
-        Measures a profile first if there is none.
+        Measures a profile first if there is none, and calls `progress` as `profile` does.
         """
+        self._native.profile(None, progress)
         return self._native.typical_budgets(count, quantile)
 
     def switch_to(self, child: Union[str, Child, Choice]) -> float:
@@ -293,7 +297,7 @@ class Runtime:
 class Governor:
     """Keeps a budget while the device warms up or other programs use it: `Runtime.govern` makes one.
 
-    Every classification is timed; the next one may be another child's. Any thread may call any method. It ends when it
+    Every classification of its own `classify` is timed; the next one may be another child's. Any thread may call any method. It ends when it
     or its runtime is closed; its child then stays the active one.
     """
 

@@ -26,8 +26,18 @@ final class Camera: NSObject, AVCaptureVideoDataOutputSampleBufferDelegate {
         output.setSampleBufferDelegate(self, queue: queue)
         guard capture.canAddOutput(output) else { return false }
         capture.addOutput(output)
-        queue.async { self.capture.startRunning() }
+        resume()
         return true
+    }
+
+    /// Sends frames again.
+    func resume() {
+        queue.async { self.capture.startRunning() }
+    }
+
+    /// Sends no more frames: nothing is classified behind another view.
+    func stop() {
+        queue.async { self.capture.stopRunning() }
     }
 
     func captureOutput(

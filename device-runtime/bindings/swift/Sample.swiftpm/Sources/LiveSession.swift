@@ -16,21 +16,22 @@ final class LiveSession: ObservableObject, @unchecked Sendable {
     private var thermal: ThermalWatch?
     private var budgetMs = 16.0
 
-    /// Opens the bundle, measures the device unless its file knows it, and puts a governor in charge.
+    /// Opens the bundle at the first time, measures the device unless its file knows it, and puts a governor in charge.
     func start() async {
         guard let bundle = bundlePath() else {
             tell("copy a bundle to Resources/app.nestling")
             return
         }
         do {
-            let runtime = try await Runtime.open(path: bundle, options: Options(pipelineCache: folder("Caches")))
-            let progress = OnProgress { progress in
-                self.tell("measuring this device: \(Int(100 * progress.fraction)) %")
+            let runtime = try await runtime() ?? Runtime.open(path: bundle)
+            // The runtime keeps its listeners: one that kept this session would keep both for ever.
+            let progress = OnProgress { [weak self] progress in
+                self?.tell("measuring this device: \(Int(100 * progress.fraction)) %")
             }
             _ = try await cancellable { cancellation in
                 try await runtime.profile(path: profilePath(), progress: progress, cancellation: cancellation)
             }
-            let events = OnGovernorEvent { event in self.tell(words(event)) }
+            let events = OnGovernorEvent { [weak self] event in self?.tell(words(event)) }
             _ = try await runtime.govern(limitMs: budget(), listener: events)
             keep(runtime)
             // The slider may have moved meanwhile.
@@ -47,7 +48,7 @@ final class LiveSession: ObservableObject, @unchecked Sendable {
         lock.lock()
         self.budgetMs = budgetMs
         lock.unlock()
-        guard let runtime = runtime() else { return }
+        guard isGoverned(), let runtime = runtime() else { return }
         do {
             try runtime.setBudget(limitMs: budgetMs)
             tell("budget of \(budgetMs) ms")
@@ -76,11 +77,13 @@ final class LiveSession: ObservableObject, @unchecked Sendable {
         }
     }
 
-    /// Stores what choices have learned.
+    /// Stores what choices have learned, and ends the governor's charge until the next start.
     func stop() async {
-        guard let runtime = runtime() else { return }
+        guard isGoverned(), let runtime = runtime() else { return }
+        watchHeat(nil)
         do {
             _ = try await runtime.profile(path: profilePath())
+            runtime.stopGoverning()
         } catch let error as NestlingError {
             tell("\(error.text) (\(error.code))")
         } catch {
@@ -100,11 +103,23 @@ final class LiveSession: ObservableObject, @unchecked Sendable {
         return opened
     }
 
-    private func keep(_ runtime: Runtime) {
+    private func isGoverned() -> Bool {
         lock.lock()
         defer { lock.unlock() }
+        return thermal != nil
+    }
+
+    private func keep(_ runtime: Runtime) {
+        lock.lock()
         opened = runtime
-        thermal = ThermalWatch(runtime)
+        lock.unlock()
+        watchHeat(ThermalWatch(runtime))
+    }
+
+    private func watchHeat(_ watch: ThermalWatch?) {
+        lock.lock()
+        defer { lock.unlock() }
+        thermal = watch
     }
 
     private func tell(_ words: String) {

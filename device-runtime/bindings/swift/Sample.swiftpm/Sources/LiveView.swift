@@ -23,11 +23,17 @@ struct LiveView: View {
             }
         }
         .padding()
-        .onDisappear { Task { await session.stop() } }
+        .onDisappear {
+            camera?.stop()
+            Task { await session.stop() }
+        }
         .task {
-            guard camera == nil else { return }
             session.setBudget(budgetMs)
             await session.start()
+            if let camera {
+                camera.resume()
+                return
+            }
             let camera = Camera { [session] buffer, rotation in session.frame(buffer, rotation: rotation) }
             if await camera.start() { self.camera = camera }
         }

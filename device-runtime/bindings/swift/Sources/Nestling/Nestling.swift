@@ -804,7 +804,8 @@ public func FfiConverterTypeCancellation_lower(_ value: Cancellation) -> UInt64 
 public protocol RuntimeProtocol: AnyObject, Sendable {
 
     /**
-     * Classifies the bytes of a JPEG, PNG or WebP file, turned upright by its EXIF tag. `top` is the number of guesses.
+     * Classifies the bytes of a JPEG, PNG or WebP file, turned upright by its EXIF tag. A picture that is larger than
+     * `maxImageSide` is halved until it is not. `top` is the number of guesses.
      */
     func classify(picture: Data, top: UInt32) async throws  -> Answer
 
@@ -885,7 +886,7 @@ public protocol RuntimeProtocol: AnyObject, Sendable {
      * Up to `count` budgets in milliseconds from the fastest to the slowest child, each meant for another child.
      * Measures a profile first if there is none.
      */
-    func typicalBudgets(count: UInt32, quantile: Quantile?) async throws  -> [Double]
+    func typicalBudgets(count: UInt32, quantile: Quantile?, progress: ProgressListener?, cancellation: Cancellation?) async throws  -> [Double]
 
     /**
      * Name of the child that answers; absent if it does not ship.
@@ -1021,7 +1022,8 @@ public static func openBytes(bundle: Data, options: Options? = nil, cancellation
 
 
     /**
-     * Classifies the bytes of a JPEG, PNG or WebP file, turned upright by its EXIF tag. `top` is the number of guesses.
+     * Classifies the bytes of a JPEG, PNG or WebP file, turned upright by its EXIF tag. A picture that is larger than
+     * `maxImageSide` is halved until it is not. `top` is the number of guesses.
      */
 open func classify(picture: Data, top: UInt32 = UInt32(5))async throws  -> Answer  {
     return
@@ -1252,12 +1254,12 @@ open func stopGoverning()  {try! rustCall() {
      * Up to `count` budgets in milliseconds from the fastest to the slowest child, each meant for another child.
      * Measures a profile first if there is none.
      */
-open func typicalBudgets(count: UInt32 = UInt32(3), quantile: Quantile? = nil)async throws  -> [Double]  {
+open func typicalBudgets(count: UInt32 = UInt32(3), quantile: Quantile? = nil, progress: ProgressListener? = nil, cancellation: Cancellation? = nil)async throws  -> [Double]  {
     return
         try  await uniffiRustCallAsync(
             rustFutureFunc: {
                 uniffi_nestling_uniffi_fn_method_runtime_typical_budgets(
-                        self.uniffiCloneHandle(),FfiConverterUInt32.lower(count),FfiConverterOptionTypeQuantile.lower(quantile)
+                        self.uniffiCloneHandle(),FfiConverterUInt32.lower(count),FfiConverterOptionTypeQuantile.lower(quantile),FfiConverterOptionCallbackInterfaceProgressListener.lower(progress),FfiConverterOptionTypeCancellation.lower(cancellation)
                 )
             },
             pollFunc: ffi_nestling_uniffi_rust_future_poll_rust_buffer,
@@ -2455,7 +2457,8 @@ public struct Options: Equatable, Hashable {
      */
     public let forceSoftware: Bool
     /**
-     * A folder for compiled kernels, which shortens the next start. Only this app may write there.
+     * A folder for compiled kernels, which shortens the next start on Vulkan; elsewhere it has no effect. Only this app may
+     * write there.
      */
     public let pipelineCache: String?
     /**
@@ -2468,7 +2471,7 @@ public struct Options: Equatable, Hashable {
      */
     public let imageSide: UInt32?
     /**
-     * Largest side of an image's centred square in pixels; 1080 by default.
+     * Largest side of a frame's centred square in pixels; 1080 by default. Picture files are reduced to it.
      */
     public let maxImageSide: UInt32?
     /**
@@ -2498,7 +2501,8 @@ public struct Options: Equatable, Hashable {
          * Take a driver that computes on the processor.
          */forceSoftware: Bool = false,
         /**
-         * A folder for compiled kernels, which shortens the next start. Only this app may write there.
+         * A folder for compiled kernels, which shortens the next start on Vulkan; elsewhere it has no effect. Only this app may
+         * write there.
          */pipelineCache: String? = nil,
         /**
          * Milliseconds that any wait for the GPU may last; 30,000 by default.
@@ -2508,7 +2512,7 @@ public struct Options: Equatable, Hashable {
          * input of the children.
          */imageSide: UInt32? = nil,
         /**
-         * Largest side of an image's centred square in pixels; 1080 by default.
+         * Largest side of a frame's centred square in pixels; 1080 by default. Picture files are reduced to it.
          */maxImageSide: UInt32? = nil,
         /**
          * Classifications at the same time; others wait.
@@ -5141,7 +5145,7 @@ private let initializationResult: InitializationResult = {
     if (uniffi_nestling_uniffi_checksum_method_cancellation_is_cancelled() != 15529) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_nestling_uniffi_checksum_method_runtime_classify() != 41193) {
+    if (uniffi_nestling_uniffi_checksum_method_runtime_classify() != 58715) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_nestling_uniffi_checksum_method_runtime_classify_blocking() != 4654) {
@@ -5180,7 +5184,7 @@ private let initializationResult: InitializationResult = {
     if (uniffi_nestling_uniffi_checksum_method_runtime_stop_governing() != 17265) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_nestling_uniffi_checksum_method_runtime_typical_budgets() != 52445) {
+    if (uniffi_nestling_uniffi_checksum_method_runtime_typical_budgets() != 2192) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_nestling_uniffi_checksum_method_runtime_active() != 12560) {

@@ -76,6 +76,7 @@ private fun cancellation() = withRuntime { runtime ->
     check(error is NestlingException.Cancelled && runtime.profileFacts() == null) { error }
     check(cancellation.isCancelled()) { "it is not cancelled" }
     fails("cancelled") { runtime.govern(ANY_BUDGET, cancellation = cancellation) }
+    fails("cancelled") { runtime.typicalBudgets(cancellation = cancellation) }
     fails("cancelled") { Runtime.open(bundlePath, cancellation = cancellation) }
     check(runtime.profile(cancellation = Cancellation())) { "another one is none of this call" }
 }

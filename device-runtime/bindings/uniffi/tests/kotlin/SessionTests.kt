@@ -1,11 +1,16 @@
 package nestling.tests
 
+import java.awt.image.BufferedImage
+import java.io.ByteArrayOutputStream
 import java.io.File
+import javax.imageio.ImageIO
 import kotlinx.coroutines.runBlocking
 import nestling.Arithmetic
 import nestling.GovernorEvent
 import nestling.NestlingException
 import nestling.Options
+import nestling.PixelFormat
+import nestling.PixelLayout
 import nestling.CallProgress
 import nestling.Quantile
 import nestling.Runtime
@@ -26,6 +31,7 @@ val sessionTests = listOf(
     Test("a runtime opens a file or bytes, on an adapter that is named", ::opening),
     Test("options are passed on", ::options),
     Test("every picture of the examples gets its label", ::pictures),
+    Test("a photograph of twelve megapixels is reduced to what the runtime takes", ::photograph),
     Test("a profile is measured once, stored, and taken again", ::profiles),
     Test("a file of another kind stays, and an unwritable place costs no profile", ::foreignFiles),
     Test("a choice is active and says why", ::choices),
@@ -92,6 +98,22 @@ private fun pictures() = withRuntime { runtime ->
         check(answer.milliseconds > 0) { answer }
         equal(runtime.classifyBlocking(direct(file.readBytes())).label, answer.label)
     }
+}
+
+private fun photograph() = withRuntime { runtime ->
+    val small = ImageIO.read(File(assets, "coat.png"))
+    for ((width, height) in listOf(Pair(4000, 3000), Pair(3000, 4000))) {
+        val large = BufferedImage(width, height, BufferedImage.TYPE_INT_RGB)
+        val side = minOf(width, height)
+        large.graphics.drawImage(small, (width - side) / 2, (height - side) / 2, side, side, null)
+        val file = ByteArrayOutputStream()
+        check(ImageIO.write(large, "jpg", file)) { "there is no writer of JPEG" }
+        equal(runtime.classify(file.toByteArray()).label, "coat")
+    }
+    // A frame has no copy to reduce.
+    val frame = direct(ByteArray(2000 * 2000))
+    fails("image_too_large") { runtime.classifyPixels(frame, PixelLayout(2000u, 2000u, PixelFormat.GREY8)) }
+    Unit
 }
 
 private fun profiles() = withFolder { folder ->

@@ -1,7 +1,7 @@
 //! Messages of the libraries name their API. A user of this program has flags in its place.
 
 /// A phrase of a library's message, and the same for a user of this program. Longer phrases come before their parts.
-const WORDS: [(&str, &str); 18] = [
+const WORDS: [(&str, &str); 19] = [
     ("the image needs `RuntimeOptions::max_image_side`", "the image needs --image-side"),
     ("`Runtime::profile`", "`nestling-device profile`"),
     ("use `Runtime::choose`, which takes shipped children", "leave out --whole-space"),
@@ -17,9 +17,10 @@ const WORDS: [(&str, &str); 18] = [
     ("in `ContextOptions::backends`", "with --backend"),
     ("in `ContextOptions::adapter_name`", "with --adapter"),
     ("Choose one of those by", "Choose one of those with --adapter by"),
-    ("choose another adapter or backend", "choose another one with --adapter or --backend"),
-    ("try another adapter or backend", "try another one with --adapter or --backend"),
-    ("or choose another adapter", "or choose another adapter with --adapter"),
+    (", or drop its future; a progress callback must not measure, choose or calibrate", ""),
+    ("choose another adapter", "choose another one with --adapter or --backend"),
+    ("try another adapter", "try another one with --adapter or --backend"),
+    ("close the runtime and open the bundle again", "run the command again"),
     ("`Arithmetic::F32`", "--arithmetic f32"),
     ("`WeightStorage::F32`", "--weight-storage f32"),
     ("`PictureOptions::max_bytes`", "--max-picture-mib"),

@@ -13,7 +13,5 @@ public abstract class Context {
 
     public native java.io.File getExternalFilesDir(String type);
 
-    public native java.util.concurrent.Executor getMainExecutor();
-
     public native Object getSystemService(String name);
 }

@@ -858,7 +858,7 @@ internal object UniffiLib {
     ): Unit
     external fun uniffi_nestling_uniffi_fn_method_runtime_stop_governing(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): Unit
-    external fun uniffi_nestling_uniffi_fn_method_runtime_typical_budgets(`ptr`: Long,`count`: Int,`quantile`: RustBuffer.ByValue,
+    external fun uniffi_nestling_uniffi_fn_method_runtime_typical_budgets(`ptr`: Long,`count`: Int,`quantile`: RustBuffer.ByValue,`progress`: RustBuffer.ByValue,`cancellation`: RustBuffer.ByValue,
     ): Long
     external fun uniffi_nestling_uniffi_fn_method_runtime_active(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
@@ -1028,7 +1028,7 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_nestling_uniffi_checksum_method_cancellation_is_cancelled() and 0xFFFF) != 15529) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_nestling_uniffi_checksum_method_runtime_classify() and 0xFFFF) != 41193) {
+    if ((lib.uniffi_nestling_uniffi_checksum_method_runtime_classify() and 0xFFFF) != 58715) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_nestling_uniffi_checksum_method_runtime_classify_blocking() and 0xFFFF) != 4654) {
@@ -1067,7 +1067,7 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_nestling_uniffi_checksum_method_runtime_stop_governing() and 0xFFFF) != 17265) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_nestling_uniffi_checksum_method_runtime_typical_budgets() and 0xFFFF) != 52445) {
+    if ((lib.uniffi_nestling_uniffi_checksum_method_runtime_typical_budgets() and 0xFFFF) != 2192) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_nestling_uniffi_checksum_method_runtime_active() and 0xFFFF) != 12560) {
@@ -1924,7 +1924,8 @@ public object FfiConverterTypeCancellation: FfiConverter<Cancellation, Long> {
 public interface RuntimeInterface {
 
     /**
-     * Classifies the bytes of a JPEG, PNG or WebP file, turned upright by its EXIF tag. `top` is the number of guesses.
+     * Classifies the bytes of a JPEG, PNG or WebP file, turned upright by its EXIF tag. A picture that is larger than
+     * `maxImageSide` is halved until it is not. `top` is the number of guesses.
      */
     suspend fun `classify`(`picture`: kotlin.ByteArray, `top`: kotlin.UInt = 5u): Answer
 
@@ -2005,7 +2006,7 @@ public interface RuntimeInterface {
      * Up to `count` budgets in milliseconds from the fastest to the slowest child, each meant for another child.
      * Measures a profile first if there is none.
      */
-    suspend fun `typicalBudgets`(`count`: kotlin.UInt = 3u, `quantile`: Quantile? = null): List<kotlin.Double>
+    suspend fun `typicalBudgets`(`count`: kotlin.UInt = 3u, `quantile`: Quantile? = null, `progress`: ProgressListener? = null, `cancellation`: Cancellation? = null): List<kotlin.Double>
 
     /**
      * Name of the child that answers; absent if it does not ship.
@@ -2155,7 +2156,8 @@ open class Runtime: Disposable, AutoCloseable, RuntimeInterface
 
 
     /**
-     * Classifies the bytes of a JPEG, PNG or WebP file, turned upright by its EXIF tag. `top` is the number of guesses.
+     * Classifies the bytes of a JPEG, PNG or WebP file, turned upright by its EXIF tag. A picture that is larger than
+     * `maxImageSide` is halved until it is not. `top` is the number of guesses.
      */
     @Throws(NestlingException::class)
     @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
@@ -2448,7 +2450,7 @@ open class Runtime: Disposable, AutoCloseable, RuntimeInterface
      */
     @Throws(NestlingException::class)
     @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
-    override suspend fun `typicalBudgets`(`count`: kotlin.UInt, `quantile`: Quantile?) : List<kotlin.Double> {
+    override suspend fun `typicalBudgets`(`count`: kotlin.UInt, `quantile`: Quantile?, `progress`: ProgressListener?, `cancellation`: Cancellation?) : List<kotlin.Double> {
         return uniffiRustCallAsync(
         callWithHandle { uniffiHandle ->
             UniffiLib.uniffi_nestling_uniffi_fn_method_runtime_typical_budgets(
@@ -2456,6 +2458,8 @@ open class Runtime: Disposable, AutoCloseable, RuntimeInterface
 
         FfiConverterUInt.lower(`count`),
         FfiConverterOptionalTypeQuantile.lower(`quantile`),
+        FfiConverterOptionalTypeProgressListener.lower(`progress`),
+        FfiConverterOptionalTypeCancellation.lower(`cancellation`),
             )
         },
         { future, callback, continuation -> UniffiLib.ffi_nestling_uniffi_rust_future_poll_rust_buffer(future, callback, continuation) },
@@ -3432,7 +3436,8 @@ data class Options (
     val `forceSoftware`: kotlin.Boolean = false
     ,
     /**
-     * A folder for compiled kernels, which shortens the next start. Only this app may write there.
+     * A folder for compiled kernels, which shortens the next start on Vulkan; elsewhere it has no effect. Only this app may
+     * write there.
      */
     val `pipelineCache`: kotlin.String? = null
     ,
@@ -3448,7 +3453,7 @@ data class Options (
     val `imageSide`: kotlin.UInt? = null
     ,
     /**
-     * Largest side of an image's centred square in pixels; 1080 by default.
+     * Largest side of a frame's centred square in pixels; 1080 by default. Picture files are reduced to it.
      */
     val `maxImageSide`: kotlin.UInt? = null
     ,

@@ -17,7 +17,10 @@ public fun Image.toFrame(rotation: Int = 0, isMirrored: Boolean = false): Frame 
     return androidFrame(width, height, planes, rotation, isMirrored)
 }
 
-/** Opens a bundle of the app's assets, with compiled kernels kept in the app's cache for the next start. */
+/**
+ * Opens a bundle of the app's assets, with compiled kernels kept in the app's cache for the next start. Throws
+ * `FileNotFoundException` where there is no such asset, and `NestlingException` for all else.
+ */
 public suspend fun openAsset(context: Context, name: String, options: Options = Options()): Runtime {
     val bundle = withContext(Dispatchers.IO) { context.assets.open(name).use { it.readBytes() } }
     val cache = options.pipelineCache ?: File(context.cacheDir, "nestling").path

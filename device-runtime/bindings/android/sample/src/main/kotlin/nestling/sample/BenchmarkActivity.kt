@@ -5,6 +5,7 @@ import android.widget.TextView
 import androidx.activity.ComponentActivity
 import androidx.lifecycle.lifecycleScope
 import java.io.File
+import java.io.IOException
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.launch
 import kotlinx.coroutines.withContext
@@ -24,6 +25,8 @@ class BenchmarkActivity : ComponentActivity() {
                 view.text = measure { fraction -> runOnUiThread { view.text = "%.0f %%".format(100 * fraction) } }
             } catch (error: NestlingException) {
                 view.text = "${error.text} (${error.code})"
+            } catch (error: IOException) {
+                view.text = NO_BUNDLE
             }
         }
     }

@@ -1,5 +1,7 @@
 package nestling.sample
 
+import android.os.Handler
+import android.os.Looper
 import androidx.activity.ComponentActivity
 import androidx.camera.core.CameraSelector
 import androidx.camera.core.ImageAnalysis
@@ -7,6 +9,7 @@ import androidx.camera.core.ImageProxy
 import androidx.camera.core.Preview
 import androidx.camera.lifecycle.ProcessCameraProvider
 import androidx.camera.view.PreviewView
+import java.util.concurrent.Executor
 import java.util.concurrent.ExecutorService
 import nestling.Frame
 import nestling.FramePlane
@@ -31,5 +34,5 @@ fun startCamera(activity: ComponentActivity, view: PreviewView, executor: Execut
         val provider = coming.get()
         provider.unbindAll()
         provider.bindToLifecycle(activity, CameraSelector.DEFAULT_BACK_CAMERA, preview, analysis)
-    }, activity.mainExecutor)
+    }, Executor { Handler(Looper.getMainLooper()).post(it) })
 }

@@ -11,6 +11,7 @@ import androidx.activity.ComponentActivity
 import androidx.activity.result.contract.ActivityResultContracts
 import androidx.camera.view.PreviewView
 import androidx.lifecycle.lifecycleScope
+import java.io.IOException
 import java.util.concurrent.Executors
 import kotlinx.coroutines.launch
 import kotlinx.coroutines.runBlocking
@@ -21,6 +22,9 @@ import nestling.android.openAsset
 import nestling.android.profilePath
 import nestling.code
 import nestling.text
+
+/** Tells the developer of the app what is missing. */
+internal const val NO_BUNDLE = "copy a bundle to sample/src/main/assets/app.nestling, and build again"
 
 /** Classifies the camera's frames under the budget of a slider. */
 class MainActivity : ComponentActivity() {
@@ -63,6 +67,8 @@ class MainActivity : ComponentActivity() {
                 startCamera(this@MainActivity, findViewById<PreviewView>(R.id.preview), frames, live::frame)
             } catch (error: NestlingException) {
                 tell("${error.text} (${error.code})")
+            } catch (error: IOException) {
+                tell(NO_BUNDLE)
             }
         }
     }
