@@ -10,7 +10,7 @@ const percent = (value) => (value == null ? "–" : `${value.toFixed(1)} %`);
 let runtime;
 let isReady = false;
 /** Errors after which no call of the runtime succeeds. */
-const ENDED = ["device_lost", "timeout", "worker", "closed"];
+const ENDED = ["device_lost", "timeout", "worker"];
 /** The children as last told, the limits of the budget, and the choice in force. */
 const state = {
   children: [],
@@ -39,6 +39,8 @@ function onProgress({ fraction, phase }) {
 
 /** Shows an error where the user looks, with what to do. */
 function fail(error) {
+  // A call that the page itself ended, to begin again.
+  if (error.code === "closed") return;
   console.warn(error);
   say(error.message, true);
   element("progress").hidden = true;

@@ -127,7 +127,7 @@ fn pictures_are_dropped_the_camera_is_watched_and_a_lost_gpu_is_told() {
     until(&mut browser, &format!("!{retry}.hidden"));
     browser.evaluate(&format!("{retry}.click()"), WAIT).unwrap();
     until(&mut browser, "document.getElementById('status').textContent === 'Ready.'");
-    assert_eq!(browser.evaluate(&format!("{retry}.hidden"), WAIT).unwrap(), true);
+    assert_eq!(browser.evaluate(&format!("{retry}.hidden"), WAIT).unwrap(), true, "{:#?}", browser.console);
 }
 
 #[test]
