@@ -89,7 +89,7 @@ fn every_experiment_gives_a_value_for_each_cell_and_seed() {
         assert!(!outcome.cells.is_empty() && outcome.cells.iter().all(|cell| cell.top1.len() == 2), "{outcome:?}");
         let lines = String::from_utf8(csv(&outcome).unwrap()).unwrap().lines().count();
         assert_eq!(lines, 1 + 2 * outcome.cells.len());
-        assert_eq!(markdown(&outcome).lines().count(), 2 + outcome.children().len());
+        assert_eq!(markdown(&outcome).lines().count(), 3 + outcome.children().len());
         results.take(&out, &outcome, "a command").unwrap();
         results.write(&out).unwrap();
         outcomes.push(outcome);
@@ -127,6 +127,15 @@ fn a_row_that_its_records_do_not_give_is_found() {
     assert_ne!(good, wrong);
     std::fs::write(out.join("results.json"), wrong).unwrap();
     assert!(check(&out).unwrap_err().to_string().contains("mean or spread"));
+    for (figure, problem) in [("\"cpu_hours\": ", "CPU-hours"), ("\"epochs\": ", "epochs"), ("\"images\": ", "images")]
+    {
+        std::fs::write(out.join("results.json"), good.replacen(figure, &format!("{figure}1"), 1)).unwrap();
+        assert!(check(&out).unwrap_err().to_string().contains(problem), "{figure}");
+    }
+    let twice = good.replace(&outcome.records[3].key, &outcome.records[0].key);
+    assert_ne!(good, twice);
+    std::fs::write(out.join("results.json"), twice).unwrap();
+    check(&out).unwrap_err();
     std::fs::write(out.join("results.json"), good).unwrap();
     let record = out.join("runs").join(format!("{}.json", outcome.records[0].key));
     let text = std::fs::read_to_string(&record).unwrap();
@@ -134,6 +143,39 @@ fn a_row_that_its_records_do_not_give_is_found() {
     assert!(check(&out).unwrap_err().to_string().contains("checksum"));
     std::fs::remove_file(&record).unwrap();
     assert_eq!(check(&out).unwrap_err().code(), "experiment_results");
+}
+
+#[test]
+fn values_that_a_later_call_leaves_out_stay_or_the_call_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = data(folder.path());
+    let all = trainings(folder.path(), &data);
+    let of = |variants: &[&str], seeds: u32| {
+        let mut plan = Plan::new(setting()).unwrap();
+        plan.variants = variants.iter().map(|&variant| variant.to_owned()).collect();
+        outcome(Experiment::Convergence, &plan, seeds, &all, &mut Counter::default()).unwrap()
+    };
+    let (mut results, out) = (Results::default(), folder.path().join("results"));
+    results.take(&out, &of(&["constant ending"], 2), "first").unwrap();
+    results.take(&out, &of(&["no constant ending"], 2), "second").unwrap();
+    results.write(&out).unwrap();
+    assert_eq!(check(&out).unwrap(), results);
+    let entry = &results.experiments[0];
+    assert_eq!((results.experiments.len(), entry.rows.len(), &*entry.command), (1, 4, "first && second"));
+    let kept = results.clone();
+    let error = results.take(&out, &of(&["constant ending"], 1), "fewer").unwrap_err();
+    assert!(error.code() == "experiment_results" && error.to_string().contains("cannot stay"), "{error}");
+    assert_eq!(results.experiments, kept.experiments);
+    results.take(&out, &of(&[], 1), "all").unwrap();
+    results.write(&out).unwrap();
+    assert_eq!((check(&out).unwrap(), results.experiments[0].seeds), (results.clone(), 1));
+    // Trainings of another data set are not taken for this one's.
+    let mut other = data.clone();
+    other.name = "another".to_owned();
+    let other = trainings(folder.path(), &other);
+    let plan = Plan::new(setting()).unwrap();
+    let error = outcome(Experiment::Convergence, &plan, 1, &other, &mut Counter::default()).unwrap_err();
+    assert!(error.to_string().contains("not on another"), "{error}");
 }
 
 #[test]

@@ -29,11 +29,27 @@ pub fn check(folder: &Path) -> Result<Results, ExperimentError> {
     check_selection(folder, &results.selection, &selections)?;
     check_neighbours(folder, &results.neighbours, &records)?;
     for entry in &results.experiments {
+        check_entry(folder, entry, &records)?;
         for row in &entry.rows {
             check_row(folder, entry, row, &records)?;
         }
     }
     Ok(results)
+}
+
+/// Checks the figures of a whole entry.
+fn check_entry(folder: &Path, entry: &Entry, records: &BTreeMap<&str, Record>) -> Result<(), ExperimentError> {
+    let wrong =
+        |problem: &str| damaged(&folder.join("results.json"), &format!("{} of {}: {problem}", entry.name, entry.data));
+    let first = entry.rows.first().and_then(|row| records.get(&**row.records.first()?));
+    if first.is_none_or(|first| (first.images, first.epochs) != (entry.images, entry.epochs)) {
+        return Err(wrong("its images or epochs are not those of its first record"));
+    }
+    let (commit, cpu_hours) = entry.origin(folder)?;
+    if commit != entry.commit || (cpu_hours - entry.cpu_hours).abs() > 1e-9 {
+        return Err(wrong("its commit or CPU-hours are not those of its records"));
+    }
+    Ok(())
 }
 
 fn check_row(folder: &Path, entry: &Entry, row: &Row, records: &BTreeMap<&str, Record>) -> Result<(), ExperimentError> {
@@ -48,8 +64,11 @@ fn check_row(folder: &Path, entry: &Entry, row: &Row, records: &BTreeMap<&str, R
         return Err(wrong("it has not one record a seed"));
     }
     let mut top1 = Vec::new();
-    for key in &row.records {
+    for (seed, key) in (1..).zip(&row.records) {
         let record = records.get(&**key).ok_or_else(|| wrong("a record is missing"))?;
+        if record.seed != seed {
+            return Err(wrong("its records are not those of the seeds from 1 on"));
+        }
         if record.data != entry.data {
             return Err(wrong("a record is of another data set"));
         }

@@ -2,7 +2,7 @@
 
 use super::from_scratch::{ALONE, SLICED};
 use super::neighbours::title;
-use super::tables::{cell_text, child_text, difference};
+use super::tables::{cell_text, child_text, difference, training_cpu_s};
 use super::{Experiment, Neighbour, Outcome, Results, Section, SelectionEntry, plots};
 use crate::published::{Architecture, PublishedNetwork};
 use nestling_page::markup::{Text, grouped};
@@ -59,30 +59,38 @@ fn facts(Section { outcome, .. }: &Section) -> String {
     commits.sort_unstable();
     commits.dedup();
     format!(
-        "{}, space {}: {} training images, {} epochs, {} seeds, {:.2} CPU-hours, code {}.",
+        "{}, space {}: {} training images, {} epochs, {}, {:.2} CPU-hours, code {}.",
         Text(&record.data),
         Text(&outcome.space),
         grouped(f64::from(record.images)),
         record.epochs,
-        outcome.seeds,
+        seeds(outcome.seeds),
         outcome.cpu_hours(),
         Text(&commits.join(", "))
     )
+}
+
+fn seeds(count: u32) -> String {
+    if count == 1 { "1 seed".to_owned() } else { format!("{count} seeds") }
 }
 
 fn our_table(outcome: &Outcome) -> String {
     let variants = outcome.variants();
     let columns: Vec<&str> = ["child", "MAdds"].into_iter().chain(variants.iter().copied()).collect();
     let note = format!(
-        "Top-1 on the test images in percent: mean ± standard deviation over {} seeds, and in brackets the mean \
-         difference from the first column, seed by seed.",
-        outcome.seeds
+        "Top-1 on the test images in percent: mean ± standard deviation over {}, and in brackets those of the difference \
+         from the first column, seed by seed. Multiply-adds stand beside a network whose cost is another. The last row \
+         has the CPU-seconds of training.",
+        seeds(outcome.seeds)
     );
     let rows = outcome.children().into_iter().map(|child| {
         let madds = variants.iter().find_map(|variant| outcome.cell(child, variant)).map(|cell| cell.madds.to_string());
         let cells = variants.iter().map(|variant| cell_text(outcome, child, variant));
         [child.to_owned(), madds.unwrap_or_default()].into_iter().chain(cells).collect()
     });
+    let costs = variants.iter().map(|variant| format!("{:.0}", training_cpu_s(outcome, variant)));
+    let cost = ["CPU-seconds a seed".to_owned(), String::new()].into_iter().chain(costs).collect();
+    let rows = rows.chain(std::iter::once(cost));
     Table::new("Ours", &columns).note(&note).rows(rows).html()
 }
 

@@ -85,10 +85,12 @@ impl Results {
         self.experiments.is_empty() && self.neighbours.is_empty() && self.selection.is_empty()
     }
 
-    /// Takes an outcome and writes its records, in the place of an older one of the same experiment and setting.
+    /// Takes an outcome and writes its records, in the place of an older one of the same experiment and setting. Values of
+    /// that which the outcome leaves out stay.
     ///
     /// # Errors
-    /// [`ExperimentError::Write`] if the disk does not take a record.
+    /// [`ExperimentError::Write`] if the disk does not take a record, [`ExperimentError::Results`] if older values cannot
+    /// stay beside the new ones.
     pub fn take(&mut self, folder: &Path, outcome: &Outcome, command: &str) -> Result<(), ExperimentError> {
         let Some(record) = outcome.records.first() else { return Ok(()) };
         let names = self.publish(folder, &outcome.records)?;
@@ -104,21 +106,21 @@ impl Results {
                 records: renamed(&cell.records, &names),
             }
         });
-        let mut commits: Vec<&str> = outcome.records.iter().map(|record| &*record.commit).collect();
-        commits.sort_unstable();
-        commits.dedup();
-        let entry = Entry {
+        let mut entry = Entry {
             name: outcome.experiment.name().to_owned(),
             data: record.data.clone(),
             images: record.images,
             epochs: record.epochs,
             space: outcome.space.clone(),
             seeds: outcome.seeds,
-            commit: commits.join(", "),
-            cpu_hours: outcome.cpu_hours(),
+            commit: String::new(),
+            cpu_hours: 0.0,
             command: command.to_owned(),
             rows: rows.collect(),
         };
+        if let Some(known) = self.experiments.iter().find(|one| one.is_of_same_setting(&entry)) {
+            entry.keep_rows_of(known).map_err(|problem| damaged(&folder.join("results.json"), &problem))?;
+        }
         self.experiments.retain(|one| !one.is_of_same_setting(&entry));
         self.experiments.push(entry);
         self.experiments.sort_by(|a, b| a.place().cmp(&b.place()));
@@ -213,6 +215,9 @@ impl Results {
             // One that is gone already is no fault.
             let _ = std::fs::remove_file(record_file(folder, &key));
         }
+        for entry in &mut self.experiments {
+            (entry.commit, entry.cpu_hours) = entry.origin(folder)?;
+        }
         Ok(write_json(&folder.join("results.json"), self)?)
     }
 }
@@ -220,6 +225,46 @@ impl Results {
 impl Entry {
     fn place(&self) -> (&str, &str, u32, u32, &str) {
         (&self.name, &self.data, self.images, self.epochs, &self.space)
+    }
+
+    /// Keeps the rows of an older entry that this one lacks. All rows of an entry have the same seeds, and a name means the
+    /// same child in both.
+    fn keep_rows_of(&mut self, known: &Self) -> Result<(), String> {
+        let is_here = |row: &Row| self.rows.iter().any(|own| own.child == row.child && own.variant == row.variant);
+        let left: Vec<Row> = known.rows.iter().filter(|row| !is_here(row)).cloned().collect();
+        let is_other = |row: &Row| {
+            let of_child = |one: &&Row| one.child == row.child;
+            let is_known =
+                |own: &Row| known.rows.iter().filter(of_child).any(|one| one.architecture == own.architecture);
+            let mut own = self.rows.iter().filter(of_child).peekable();
+            own.peek().is_some() && !own.any(is_known)
+        };
+        if let Some(row) = left.iter().find(|row| known.seeds != self.seeds || is_other(row)) {
+            let Row { child, variant, .. } = row;
+            return Err(format!(
+                "{} of {} has {child}, {variant}, for {} seeds, which these results lack and which cannot stay beside \
+                 them: run all children, variants and seeds, or take another folder",
+                known.name, known.data, known.seeds
+            ));
+        }
+        if !left.is_empty() && known.command != self.command {
+            self.command = format!("{} && {}", known.command, self.command);
+        }
+        self.rows.extend(left);
+        Ok(())
+    }
+
+    /// The versions of the code and the CPU-hours of all its records, each counted once.
+    pub(super) fn origin(&self, folder: &Path) -> Result<(String, f64), ExperimentError> {
+        let keys: BTreeSet<&String> = self.rows.iter().flat_map(|row| &row.records).collect();
+        let (mut commits, mut cpu_s) = (BTreeSet::new(), 0.0);
+        for key in keys {
+            let path = record_file(folder, key);
+            let record = Record::read(&path)?.ok_or_else(|| damaged(&path, "it is missing"))?;
+            cpu_s += record.train_cpu_s + record.test_cpu_s;
+            commits.insert(record.commit);
+        }
+        Ok((commits.into_iter().collect::<Vec<_>>().join(", "), cpu_s / 3600.0))
     }
 
     fn is_of_same_setting(&self, other: &Self) -> bool {

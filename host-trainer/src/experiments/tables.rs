@@ -1,5 +1,6 @@
 use super::neighbours::title;
 use super::{Neighbour, NeighbourChild, Outcome, Record, SelectionEntry, SelectionRecord, TestedChild};
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
 /// All cells of an outcome as CSV, one a line: each value beside its seed's place.
@@ -17,6 +18,14 @@ pub fn csv(outcome: &Outcome) -> csv::Result<Vec<u8>> {
         }
     }
     written(file)
+}
+
+/// CPU-seconds a seed of a variant's trainings; one that several children share counts once.
+pub(super) fn training_cpu_s(outcome: &Outcome, variant: &str) -> f64 {
+    let cells = outcome.cells.iter().filter(|cell| cell.variant == variant);
+    let keys: BTreeSet<&String> = cells.flat_map(|cell| &cell.records).collect();
+    let own = outcome.records.iter().filter(|record| keys.contains(&record.key));
+    own.map(|record| record.train_cpu_s).sum::<f64>() / f64::from(outcome.seeds)
 }
 
 /// All children of all methods as CSV, one a line for each seed.
@@ -110,18 +119,21 @@ pub fn selection_markdown(entries: &[SelectionEntry]) -> String {
     for entry in entries {
         let SelectionEntry { budget, coarse_to_fine, coarse_to_fine_spread, .. } = entry;
         let SelectionEntry { random, random_spread, evolution, evolution_spread, .. } = entry;
+        let of = |values| with_spread(values, entry.records.len());
         let most = entry.most_madds / 1e6;
         let _ = writeln!(
             text,
-            "| {budget} | {most:.2} M | {coarse_to_fine:.1} ± {coarse_to_fine_spread:.1} | {random:.1} ± \
-             {random_spread:.1} | {evolution:.1} ± {evolution_spread:.1} |"
+            "| {budget} | {most:.2} M | {} | {} | {} |",
+            of([*coarse_to_fine, *coarse_to_fine_spread]),
+            of([*random, *random_spread]),
+            of([*evolution, *evolution_spread])
         );
     }
     text
 }
 
 /// An outcome as a Markdown table: a row for each child, a column for each variant, each cell with mean, spread, and the
-/// difference from the first column.
+/// difference from the first column; the last row has the cost of training.
 pub fn markdown(outcome: &Outcome) -> String {
     let variants = outcome.variants();
     let mut text = format!("| child | MAdds | {} |\n", variants.join(" | "));
@@ -135,10 +147,16 @@ pub fn markdown(outcome: &Outcome) -> String {
         }
         text.push('\n');
     }
+    text.push_str("| CPU-seconds a seed | |");
+    for variant in &variants {
+        let _ = write!(text, " {:.0} |", training_cpu_s(outcome, variant));
+    }
+    text.push('\n');
     text
 }
 
-/// `91.2 ± 0.3 (-1.0)`: mean, spread, and the mean difference from the first variant, seed by seed.
+/// `91.2 ± 0.3 at 0.44 M (-1.0 ± 0.1)`: mean, spread, multiply-adds if they are others than the first variant's, and mean
+/// and spread of the difference from that, seed by seed.
 pub(super) fn cell_text(outcome: &Outcome, child: &str, variant: &str) -> String {
     let Some(cell) = outcome.cell(child, variant).filter(|cell| !cell.top1.is_empty()) else {
         return "-".to_owned();
@@ -146,10 +164,20 @@ pub(super) fn cell_text(outcome: &Outcome, child: &str, variant: &str) -> String
     let mut text = with_spread(cell.mean_and_spread(), cell.top1.len());
     let first = outcome.variants().first().and_then(|first| outcome.cell(child, first));
     if let Some(first) = first.filter(|first| first.variant != cell.variant && first.top1.len() == cell.top1.len()) {
-        let [difference, _] = difference(first, cell);
-        let _ = write!(text, " ({difference:+.1})");
+        if cell.madds != first.madds {
+            let _ = write!(text, " at {}", cell.madds);
+        }
+        let [difference, spread] = difference(first, cell);
+        let spread = if cell.top1.len() < 2 { String::new() } else { format!(" ± {spread:.1}") };
+        let _ = write!(text, " ({}{spread})", signed(difference));
     }
     text
+}
+
+/// `+0.1`; a difference that rounds to nothing has no sign.
+fn signed(value: f64) -> String {
+    let text = format!("{value:+.1}");
+    if ["+0.0", "-0.0"].contains(&&*text) { "0.0".to_owned() } else { text }
 }
 
 /// Mean and spread of the differences of two cells, seed by seed.

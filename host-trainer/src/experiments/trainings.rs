@@ -63,6 +63,10 @@ impl Trainings<'_> {
     ) -> Result<Record, ExperimentError> {
         let path = self.record_path(training);
         let known = Record::read(&path)?;
+        if let Some(record) = known.as_ref().filter(|record| record.data != self.data.name) {
+            let problem = format!("it was trained on {}, not on {}: use another folder", record.data, self.data.name);
+            return Err(ExperimentError::Results { path, problem });
+        }
         if let Some(record) = known.as_ref().filter(|record| children.iter().all(|one| record.tested(one).is_some())) {
             return Ok(record.clone());
         }
@@ -129,6 +133,10 @@ impl Trainings<'_> {
         let steps = u64::from(training.config.epochs) * u64::from(training.config.images / training.config.batch_size);
         if let Some(done) = known.as_ref().filter(|run| run.step >= steps) {
             return Ok(done.clone());
+        }
+        // Before this training's own time begins, which its record tells.
+        for needed in training.needs() {
+            self.checkpoint(needed, watch)?;
         }
         self.check_time()?;
         watch.training(training);
