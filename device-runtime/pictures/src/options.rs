@@ -1,5 +1,8 @@
 use nestling_core::image::Fit;
 
+/// Largest centred square of a picture: 64 MiB on the GPU are what every adapter binds.
+pub const MAX_SQUARE: u32 = 4096;
+
 /// How a picture is decoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -46,7 +49,7 @@ impl Default for PictureOptions {
             background: [255; 3],
             max_bytes: 512 << 20,
             whole: false,
-            max_square: crate::Picture::MAX_SQUARE,
+            max_square: MAX_SQUARE,
             packed: false,
             trusted: false,
         }

@@ -1,6 +1,6 @@
 use crate::format::{Format, recognise};
 use crate::rows::Rows;
-use crate::{PictureError, PictureOptions, header, jpeg, plan, png, webp};
+use crate::{PictureError, PictureOptions, header, jpeg, options, png, webp};
 use image::metadata::Orientation;
 use image::{DynamicImage, GrayImage, RgbImage, RgbaImage};
 use nestling_core::image::{Image, PixelFormat};
@@ -19,7 +19,7 @@ pub struct Picture {
 
 impl Picture {
     /// Most pixels on a side of a picture's centred square. Larger ones are halved until they fit.
-    pub const MAX_SQUARE: u32 = plan::MAX_SQUARE;
+    pub const MAX_SQUARE: u32 = options::MAX_SQUARE;
 
     /// Reads a file with the default options; see [`Picture::decode`].
     ///

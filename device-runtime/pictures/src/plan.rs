@@ -1,10 +1,9 @@
 //! The size of a picture: which pixels of a file it keeps, and how much they are reduced.
 
-use crate::{PictureError, PictureOptions};
+use crate::PictureError;
+use crate::options::{MAX_SQUARE, PictureOptions};
 use nestling_core::image::{Image, ImageError};
 
-/// Largest centred square of a picture: 64 MiB on the GPU are what every adapter binds.
-pub const MAX_SQUARE: u32 = 4096;
 /// The centred square is not reduced below this to save memory: networks read no larger ones.
 const MIN_SQUARE: u32 = 1024;
 /// Largest side of a file's pixels. Only PNG can say more.
