@@ -14,7 +14,7 @@ const WORDS: [(&str, &str); 19] = [
         "; where the adapter offers it, `ContextOptions::use_f16` must be set",
         "; f16 needs an adapter that offers it, and no `--without f16`",
     ),
-    ("in `ContextOptions::backends`", "with --backend"),
+    ("Ask for one of the backends that it has in `ContextOptions::backends`", "Name one that it has with --backend"),
     ("in `ContextOptions::adapter_name`", "with --adapter"),
     ("Choose one of those by", "Choose one of those with --adapter by"),
     (", or drop its future; a progress callback must not measure, choose or calibrate", ""),
