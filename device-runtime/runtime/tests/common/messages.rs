@@ -25,8 +25,11 @@ const OF_RUST: [&str; 4] = ["context", "backend", "backends", "future"];
 fn literals<'a>(sources: impl IntoIterator<Item = &'a str>, in_words: fn(&str) -> String) -> Vec<String> {
     let texts = |source: &str| -> Vec<String> {
         let source = source.split("mod tests {").next().unwrap_or_default();
-        let code: Vec<&str> =
-            source.lines().map(str::trim).filter(|line| !line.starts_with("//") && !line.starts_with("#[")).collect();
+        let code: Vec<&str> = source
+            .lines()
+            .map(str::trim)
+            .filter(|line| !line.starts_with("//") && !line.starts_with("#[allow"))
+            .collect();
         let code = code.join("\n").replace("\\\n", "").replace("\\\"", "'");
         code.split('"').skip(1).step_by(2).map(in_words).collect()
     };
