@@ -1,4 +1,5 @@
 use super::figures::mean_and_spread;
+use super::record::origin;
 use super::results::{checksum, damaged, record_file};
 use super::{
     Entry, ExperimentError, Neighbour, NeighbourChild, Record, Results, Row, SelectionEntry, SelectionRecord,
@@ -45,7 +46,7 @@ fn check_entry(folder: &Path, entry: &Entry, records: &BTreeMap<&str, Record>) -
     if first.is_none_or(|first| (first.images, first.epochs) != (entry.images, entry.epochs)) {
         return Err(wrong("its images or epochs are not those of its first record"));
     }
-    let (commit, cpu_hours) = entry.origin(folder)?;
+    let (commit, cpu_hours) = origin(entry.keys().into_iter().filter_map(|key| records.get(&**key)));
     if commit != entry.commit || (cpu_hours - entry.cpu_hours).abs() > 1e-9 {
         return Err(wrong("its commit or CPU-hours are not those of its records"));
     }

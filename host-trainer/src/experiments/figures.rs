@@ -1,3 +1,4 @@
+use super::record::origin;
 use super::{CurvePoint, Experiment, ExperimentError, Measurement, Plan, Record, Trainings, Watch};
 use nestling_core::metrics::MAdds;
 use nestling_core::space::Child;
@@ -55,7 +56,7 @@ pub struct Outcome {
 impl Outcome {
     /// CPU-hours of all its trainings and tests; those that other experiments share count here, too.
     pub fn cpu_hours(&self) -> f64 {
-        self.records.iter().map(|record| record.train_cpu_s + record.test_cpu_s).sum::<f64>() / 3600.0
+        origin(&self.records).1
     }
 
     /// The names of all variants, in their order.

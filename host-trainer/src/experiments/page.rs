@@ -2,7 +2,8 @@
 
 use super::from_scratch::{ALONE, SLICED};
 use super::neighbours::title;
-use super::tables::{cell_text, child_text, difference, training_cpu_s};
+use super::record::origin;
+use super::tables::{child_text, difference, rows};
 use super::{Experiment, Neighbour, Outcome, Results, Section, SelectionEntry, plots};
 use crate::published::{Architecture, PublishedNetwork};
 use nestling_page::markup::{Text, grouped};
@@ -55,9 +56,7 @@ fn write_section(page: &mut String, section: &Section) {
 
 fn facts(Section { outcome, .. }: &Section) -> String {
     let Some(record) = outcome.records.first() else { return String::new() };
-    let mut commits: Vec<&str> = outcome.records.iter().map(|record| &*record.commit).collect();
-    commits.sort_unstable();
-    commits.dedup();
+    let (commits, cpu_hours) = origin(&outcome.records);
     format!(
         "{}, space {}: {} training images, {} epochs, {}, {:.2} CPU-hours, code {}.",
         Text(&record.data),
@@ -65,8 +64,8 @@ fn facts(Section { outcome, .. }: &Section) -> String {
         grouped(f64::from(record.images)),
         record.epochs,
         seeds(outcome.seeds),
-        outcome.cpu_hours(),
-        Text(&commits.join(", "))
+        cpu_hours,
+        Text(&commits)
     )
 }
 
@@ -83,15 +82,7 @@ fn our_table(outcome: &Outcome) -> String {
          has the CPU-seconds of training.",
         seeds(outcome.seeds)
     );
-    let rows = outcome.children().into_iter().map(|child| {
-        let madds = variants.iter().find_map(|variant| outcome.cell(child, variant)).map(|cell| cell.madds.to_string());
-        let cells = variants.iter().map(|variant| cell_text(outcome, child, variant));
-        [child.to_owned(), madds.unwrap_or_default()].into_iter().chain(cells).collect()
-    });
-    let costs = variants.iter().map(|variant| format!("{:.0}", training_cpu_s(outcome, variant)));
-    let cost = ["CPU-seconds a seed".to_owned(), String::new()].into_iter().chain(costs).collect();
-    let rows = rows.chain(std::iter::once(cost));
-    Table::new("Ours", &columns).note(&note).rows(rows).html()
+    Table::new("Ours", &columns).note(&note).rows(rows(outcome)).html()
 }
 
 fn paper_table(outcome: &Outcome) -> String {

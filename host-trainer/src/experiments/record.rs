@@ -6,6 +6,7 @@ use nestling_core::metrics::{MAdds, Top1};
 use nestling_core::space::Child;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::path::Path;
 
 /// Most bytes of a record.
@@ -114,6 +115,16 @@ impl Record {
     pub fn tested(&self, child: &Child) -> Option<&TestedChild> {
         self.tested.iter().find(|one| one.child == *child)
     }
+}
+
+/// The versions of the code that made records, and the CPU-hours of their trainings and tests.
+pub(super) fn origin<'a>(records: impl IntoIterator<Item = &'a Record>) -> (String, f64) {
+    let (mut commits, mut cpu_s) = (BTreeSet::new(), 0.0);
+    for record in records {
+        cpu_s += record.train_cpu_s + record.test_cpu_s;
+        commits.insert(&*record.commit);
+    }
+    (commits.into_iter().collect::<Vec<_>>().join(", "), cpu_s / 3600.0)
 }
 
 /// Reads a JSON file of at most `max_bytes`; none if there is no such file.

@@ -1,4 +1,4 @@
-use super::record::read_json;
+use super::record::{origin, read_json};
 use super::{ExperimentError, Neighbour, Outcome, Record, SelectionEntry, SelectionRecord, selection_entries};
 use crate::run_folder::write_json;
 use nestling_bundle::atomic_file::read_text;
@@ -216,7 +216,12 @@ impl Results {
             let _ = std::fs::remove_file(record_file(folder, &key));
         }
         for entry in &mut self.experiments {
-            (entry.commit, entry.cpu_hours) = entry.origin(folder)?;
+            let read = |key: &String| {
+                let path = record_file(folder, key);
+                Record::read(&path)?.ok_or_else(|| damaged(&path, "it is missing"))
+            };
+            let records = entry.keys().into_iter().map(read).collect::<Result<Vec<Record>, ExperimentError>>()?;
+            (entry.commit, entry.cpu_hours) = origin(&records);
         }
         Ok(write_json(&folder.join("results.json"), self)?)
     }
@@ -254,17 +259,9 @@ impl Entry {
         Ok(())
     }
 
-    /// The versions of the code and the CPU-hours of all its records, each counted once.
-    pub(super) fn origin(&self, folder: &Path) -> Result<(String, f64), ExperimentError> {
-        let keys: BTreeSet<&String> = self.rows.iter().flat_map(|row| &row.records).collect();
-        let (mut commits, mut cpu_s) = (BTreeSet::new(), 0.0);
-        for key in keys {
-            let path = record_file(folder, key);
-            let record = Record::read(&path)?.ok_or_else(|| damaged(&path, "it is missing"))?;
-            cpu_s += record.train_cpu_s + record.test_cpu_s;
-            commits.insert(record.commit);
-        }
-        Ok((commits.into_iter().collect::<Vec<_>>().join(", "), cpu_s / 3600.0))
+    /// The names of its records, each once.
+    pub(super) fn keys(&self) -> BTreeSet<&String> {
+        self.rows.iter().flat_map(|row| &row.records).collect()
     }
 
     fn is_of_same_setting(&self, other: &Self) -> bool {

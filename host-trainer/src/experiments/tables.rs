@@ -21,7 +21,7 @@ pub fn csv(outcome: &Outcome) -> csv::Result<Vec<u8>> {
 }
 
 /// CPU-seconds a seed of a variant's trainings; one that several children share counts once.
-pub(super) fn training_cpu_s(outcome: &Outcome, variant: &str) -> f64 {
+fn training_cpu_s(outcome: &Outcome, variant: &str) -> f64 {
     let cells = outcome.cells.iter().filter(|cell| cell.variant == variant);
     let keys: BTreeSet<&String> = cells.flat_map(|cell| &cell.records).collect();
     let own = outcome.records.iter().filter(|record| keys.contains(&record.key));
@@ -138,26 +138,32 @@ pub fn markdown(outcome: &Outcome) -> String {
     let variants = outcome.variants();
     let mut text = format!("| child | MAdds | {} |\n", variants.join(" | "));
     let _ = writeln!(text, "| --- | --- |{}", " --- |".repeat(variants.len()));
-    for child in outcome.children() {
-        let first = variants.first().and_then(|variant| outcome.cell(child, variant));
-        let madds = first.map(|cell| cell.madds.to_string()).unwrap_or_default();
-        let _ = write!(text, "| {child} | {madds} |");
-        for variant in &variants {
-            let _ = write!(text, " {} |", cell_text(outcome, child, variant));
+    for row in rows(outcome) {
+        text.push('|');
+        for cell in row {
+            text.push_str(&if cell.is_empty() { " |".to_owned() } else { format!(" {cell} |") });
         }
         text.push('\n');
     }
-    text.push_str("| CPU-seconds a seed | |");
-    for variant in &variants {
-        let _ = write!(text, " {:.0} |", training_cpu_s(outcome, variant));
-    }
-    text.push('\n');
     text
+}
+
+/// The rows of an outcome's table: child, multiply-adds, and a cell for each variant.
+pub(super) fn rows(outcome: &Outcome) -> Vec<Vec<String>> {
+    let variants = outcome.variants();
+    let of_child = |child: &str| {
+        let madds = variants.iter().find_map(|variant| outcome.cell(child, variant)).map(|cell| cell.madds.to_string());
+        let cells = variants.iter().map(|variant| cell_text(outcome, child, variant));
+        [child.to_owned(), madds.unwrap_or_default()].into_iter().chain(cells).collect()
+    };
+    let costs = variants.iter().map(|variant| format!("{:.0}", training_cpu_s(outcome, variant)));
+    let cost = ["CPU-seconds a seed".to_owned(), String::new()].into_iter().chain(costs).collect();
+    outcome.children().into_iter().map(of_child).chain([cost]).collect()
 }
 
 /// `91.2 ± 0.3 at 0.44 M (-1.0 ± 0.1)`: mean, spread, multiply-adds if they are others than the first variant's, and mean
 /// and spread of the difference from that, seed by seed.
-pub(super) fn cell_text(outcome: &Outcome, child: &str, variant: &str) -> String {
+fn cell_text(outcome: &Outcome, child: &str, variant: &str) -> String {
     let Some(cell) = outcome.cell(child, variant).filter(|cell| !cell.top1.is_empty()) else {
         return "-".to_owned();
     };

@@ -90,11 +90,12 @@ fn ten_lines_classify_a_photograph_in_an_empty_environment_and_the_program_runs(
     let wheel = wheel(&wheels(&folder.path().join("wheels"), None), "nestling-");
     assert!(fs::metadata(&wheel).unwrap().len() <= 6_000_000, "{}", wheel.display());
     let programs = installed(folder.path(), &[wheel]);
-    for picture in [bundle().with_file_name("coat.png"), photograph()] {
+    for (picture, known) in [(bundle().with_file_name("coat.png"), "coat"), (photograph(), "")] {
         let mut python = Command::new(programs.join("python"));
         python.args(["-I", "-c", TEN_LINES]).arg(bundle()).arg(&picture).current_dir(folder.path());
         let text = printed(&mut python);
         let (label, probability) = text.lines().last().unwrap().rsplit_once(' ').unwrap();
+        assert!(label.starts_with(known), "{text}");
         assert!((0.0..=1.0).contains(&probability.parse::<f64>().unwrap()), "{text}");
         // Another front of the same runtime. Every budget is kept, so that the most accurate child answered.
         let mut run = Command::new(programs.join("nestling-device"));

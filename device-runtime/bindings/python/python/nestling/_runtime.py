@@ -297,8 +297,8 @@ class Runtime:
 class Governor:
     """Keeps a budget while the device warms up or other programs use it: `Runtime.govern` makes one.
 
-    Every classification of its own `classify` is timed; the next one may be another child's. Any thread may call any method. It ends when it
-    or its runtime is closed; its child then stays the active one.
+    Every classification of its own `classify` is timed; the next one may be another child's. Any thread may call any
+    method. It ends when it or its runtime is closed; its child then stays the active one.
     """
 
     def __init__(self, native: _native.Governor, whole: bool) -> None:
