@@ -10,8 +10,8 @@ use clap::builder::{PossibleValue, PossibleValuesParser};
 use indicatif::ProgressBar;
 use nestling_stopwatch::Stopwatch;
 use nestling_train::experiments::{
-    Experiment, ExperimentError, Neighbour, Outcome, Plan, Record, Results, SelectionEntry, Setting, Training,
-    Trainings, Watch, check, four_children, markdown, neighbours, neighbours_markdown, outcome, selection,
+    Experiment, ExperimentError, Neighbour, Outcome, Plan, Record, Results, SelectionEntry, Setting, Statistics,
+    Training, Trainings, Watch, check, four_children, markdown, neighbours, neighbours_markdown, outcome, selection,
     selection_markdown, write_report,
 };
 use nestling_train::torch;
@@ -46,8 +46,8 @@ pub struct ExperimentCommand {
     /// TOML file of hyper-parameters, in the place of those of the supernet's recipe; `epochs` and `seed` have flags
     #[arg(long)]
     config: Option<PathBuf>,
-    /// Only these children, separated by commas: S, M, L, XL [default: all]
-    #[arg(long, value_delimiter = ',', value_parser = ["S", "M", "L", "XL"])]
+    /// Only these children, separated by commas: S, M, L, XL; with `finetune` also `smallest` and `biggest` [default: all]
+    #[arg(long, value_delimiter = ',', value_parser = ["S", "M", "L", "XL", "smallest", "biggest"])]
     children: Vec<String>,
     /// Only these variants, separated by commas: the columns of the experiment's table [default: all]
     #[arg(long, value_delimiter = ',')]
@@ -179,13 +179,13 @@ impl ExperimentCommand {
         // Those that are no tables of the paper: methods and searches.
         let plan = Plan::new(base.clone())?;
         if [SELECTION, ALL].contains(&&*self.name) {
-            let records = selection(&plan, self.seeds, trainings, &mut View::default())?;
-            results.take_selections(folder, &records)?;
+            let (records, supernets) = selection(&plan, self.seeds, trainings, &mut View::default())?;
+            results.take_selections(folder, (&records, &supernets), &self.to_repeat_comparison(SELECTION))?;
             results.write(folder)?;
         }
         if [NEIGHBOURS, ALL].contains(&&*self.name) {
             let (rows, records) = neighbours(&plan, self.seeds, trainings, &mut View::default())?;
-            results.take_neighbours(folder, rows, &records)?;
+            results.take_neighbours(folder, rows, &records, &self.to_repeat_comparison(NEIGHBOURS))?;
             results.write(folder)?;
         }
         Ok(())
@@ -211,9 +211,25 @@ impl ExperimentCommand {
         plan.variants.clone_from(&self.variants);
         if experiment.needs_four_children() {
             plan.children = four_children(&plan, trainings, &mut View::default())?;
+            if experiment.needs_ends_too() {
+                plan.children.extend(plan.ends());
+            }
             plan.children.retain(|child| self.children.is_empty() || self.children.contains(&child.name));
         }
         Ok(plan)
+    }
+
+    /// The command that gives a comparison of methods or searches again.
+    fn to_repeat_comparison(&self, name: &str) -> String {
+        let Self { seeds, images, epochs, .. } = self;
+        let command = format!("nestling experiment {name} --seeds {seeds} --images {images} --epochs {epochs}");
+        command + &self.input_flags()
+    }
+
+    /// The flags of the files that an experiment reads.
+    fn input_flags(&self) -> String {
+        let config = self.config.as_ref().map(|path| format!(" --config {}", path.display()));
+        config.unwrap_or_default() + &self.data.to_repeat()
     }
 
     /// The command that gives an outcome again.
@@ -229,10 +245,7 @@ impl ExperimentCommand {
         if !self.variants.is_empty() {
             let _ = write!(command, " --variants \"{}\"", self.variants.join(","));
         }
-        if let Some(config) = &self.config {
-            let _ = write!(command, " --config {}", config.display());
-        }
-        command + &self.data.to_repeat()
+        command + &self.input_flags()
     }
 }
 
@@ -270,7 +283,7 @@ fn document(
 ) -> serde_json::Value {
     let experiments = outcomes.iter().map(|one| {
         let rows = one.cells.iter().map(|cell| {
-            let [mean, spread] = cell.mean_and_spread();
+            let Statistics { mean, spread } = cell.statistics();
             json!({
                 "child": cell.child, "madds": cell.madds, "variant": cell.variant,
                 "top1_mean": mean, "top1_spread": spread, "top1": cell.top1,

@@ -1,6 +1,6 @@
 use super::{
     ExperimentError, Measurement, NamedChild, Setting, Training, convergence, finetune, from_scratch, initialisation,
-    main_results, map, regularisation, shrink,
+    main_results, map, rates, regularisation, shrink,
 };
 use nestling_core::space::ValidatedSpace;
 
@@ -19,6 +19,8 @@ pub enum Experiment {
     Convergence,
     /// Weight decay and dropout on all children, or on the biggest only.
     Regularisation,
+    /// Networks trained alone at other rates.
+    Rates,
     /// Distilled children join later.
     Shrink,
     /// Sliced and trained alone, over images, epochs and the size of the smallest child.
@@ -54,7 +56,7 @@ impl Plan {
     }
 
     /// The smallest and the biggest child of the space: those whose curves the paper shows.
-    pub(super) fn ends(&self) -> [NamedChild; 2] {
+    pub fn ends(&self) -> [NamedChild; 2] {
         let of = |name: &str, child| NamedChild { name: name.to_owned(), child };
         [of("smallest", self.space.smallest()), of("biggest", self.space.biggest())]
     }
@@ -77,13 +79,14 @@ impl Plan {
 
 impl Experiment {
     /// All experiments, in the order of the paper.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::MainResults,
         Self::Initialisation,
         Self::Convergence,
         Self::Regularisation,
         Self::Finetune,
         Self::FromScratch,
+        Self::Rates,
         Self::Shrink,
         Self::Map,
     ];
@@ -97,6 +100,7 @@ impl Experiment {
             Self::Initialisation => "initialisation",
             Self::Convergence => "convergence",
             Self::Regularisation => "regularisation",
+            Self::Rates => "rates",
             Self::Shrink => "shrink",
             Self::Map => "map",
         }
@@ -112,6 +116,7 @@ impl Experiment {
             Self::Convergence => "Does a constant ending help small and big children?",
             Self::Regularisation => "Which children should weight decay and dropout act on?",
             Self::Map => "When is a sliced child better than the same network trained alone?",
+            Self::Rates => "Would another rate make the networks trained alone better?",
             Self::Shrink => "May the other children join after the biggest has learned?",
         }
     }
@@ -125,6 +130,7 @@ impl Experiment {
             Self::Initialisation => "BigNAS, initialisation (Fig. 5)",
             Self::Convergence => "BigNAS, convergence behaviour (Fig. 6)",
             Self::Regularisation => "BigNAS, regularisation (Fig. 7)",
+            Self::Rates => "none: the paper does not name the rates of its networks trained alone",
             Self::Shrink => "DepS (ECCV 2024)",
             Self::Map => "none: the paper has one data set",
         }
@@ -132,7 +138,12 @@ impl Experiment {
 
     /// Whether it measures S, M, L and XL, and not the ends of the space.
     pub fn needs_four_children(self) -> bool {
-        matches!(self, Self::MainResults | Self::Finetune | Self::FromScratch | Self::Shrink)
+        matches!(self, Self::MainResults | Self::Finetune | Self::FromScratch | Self::Rates | Self::Shrink)
+    }
+
+    /// Whether it measures the smallest and the biggest child beside S, M, L and XL: those that learn in every step.
+    pub fn needs_ends_too(self) -> bool {
+        self == Self::Finetune
     }
 
     /// Whether curves over epochs say more than accuracies at the end.
@@ -194,6 +205,7 @@ impl Experiment {
             Self::Initialisation => Ok(initialisation::measurements(plan, seed)),
             Self::Convergence => Ok(convergence::measurements(plan, seed)),
             Self::Regularisation => Ok(regularisation::measurements(plan, seed)),
+            Self::Rates => Ok(rates::measurements(plan, seed)),
             Self::Shrink => Ok(shrink::measurements(plan, seed)),
             Self::Map => Ok(map::measurements(plan, seed)),
         }

@@ -1,11 +1,10 @@
-use super::figures::mean_and_spread;
-use super::record::origin;
+use super::record::{origin, with_needs};
 use super::results::{checksum, damaged, record_file};
 use super::{
     Entry, ExperimentError, Neighbour, NeighbourChild, Record, Results, Row, SelectionEntry, SelectionRecord,
-    selection_entries,
+    Statistics, selection_entries,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// Checks that every row of a folder's results is what its records say, and every record is the file that was written.
@@ -46,7 +45,9 @@ fn check_entry(folder: &Path, entry: &Entry, records: &BTreeMap<&str, Record>) -
     if first.is_none_or(|first| (first.images, first.epochs) != (entry.images, entry.epochs)) {
         return Err(wrong("its images or epochs are not those of its first record"));
     }
-    let (commit, cpu_hours) = origin(entry.keys().into_iter().filter_map(|key| records.get(&**key)));
+    let missing = |key: &str| wrong(&format!("record {key} is missing"));
+    let all = with_needs(entry.keys(), |key| records.get(key).cloned().ok_or_else(|| missing(key)))?;
+    let (commit, cpu_hours) = origin(&all);
     if commit != entry.commit || (cpu_hours - entry.cpu_hours).abs() > 1e-9 {
         return Err(wrong("its commit or CPU-hours are not those of its records"));
     }
@@ -79,9 +80,12 @@ fn check_row(folder: &Path, entry: &Entry, row: &Row, records: &BTreeMap<&str, R
         }
         top1.push(tested.top1.percent());
     }
-    let [mean, spread] = mean_and_spread(&top1);
-    let found = (mean - row.top1_mean).abs() < 1e-9 && (spread - row.top1_spread).abs() < 1e-9;
-    if found { Ok(()) } else { Err(wrong("its mean or spread is not that of its records")) }
+    let own = Statistics { mean: row.top1_mean, spread: row.top1_spread };
+    if Statistics::of(&top1).is_near(own) {
+        Ok(())
+    } else {
+        Err(wrong("its mean or spread is not that of its records"))
+    }
 }
 
 fn check_selection(
@@ -92,7 +96,7 @@ fn check_selection(
     for entry in entries {
         let own: Vec<SelectionRecord> =
             records.iter().filter(|record| entry.records.contains(&record.key)).cloned().collect();
-        if own.len() != entry.records.len() || !selection_entries(&own).contains(entry) {
+        if own.len() != entry.records.len() || !selection_entries(&own, &entry.command).contains(entry) {
             let problem =
                 format!("selection of {}, budget {}: its records say something else", entry.data, entry.budget);
             return Err(damaged(&folder.join("results.json"), &problem));
@@ -111,12 +115,9 @@ fn check_neighbours(
             |problem: &str| damaged(&folder.join("results.json"), &format!("neighbour {}: {problem}", row.mode.name()));
         let own: Option<Vec<&Record>> = row.records.iter().map(|key| records.get(&**key)).collect();
         let own = own.ok_or_else(|| wrong("a record is missing"))?;
-        let mut seeds: Vec<u64> = own.iter().map(|record| record.seed).collect();
-        seeds.sort_unstable();
-        seeds.dedup();
-        let cpu_hours = own.iter().map(|record| record.train_cpu_s).sum::<f64>() / seeds.len() as f64 / 3600.0;
-        if (cpu_hours - row.cpu_hours).abs() > 1e-9 {
-            return Err(wrong("its CPU-hours are not those of its records"));
+        let seeds: BTreeSet<u64> = own.iter().map(|record| record.seed).collect();
+        if row.clone().with_figures_of(&own) != *row {
+            return Err(wrong("its CPU-hours, evaluations or commit are not those of its records"));
         }
         let is_right = |child: &NeighbourChild| *child == NeighbourChild::of(child.tested.clone(), &own);
         let has_seeds = |child: &NeighbourChild| child.tested.len() == seeds.len();

@@ -1,5 +1,5 @@
 use super::record::origin;
-use super::{CurvePoint, Experiment, ExperimentError, Measurement, Plan, Record, Trainings, Watch};
+use super::{CurvePoint, Experiment, ExperimentError, Measurement, Plan, Record, Statistics, Trainings, Watch};
 use nestling_core::metrics::MAdds;
 use nestling_core::space::Child;
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,18 +24,10 @@ pub struct Cell {
 }
 
 impl Cell {
-    /// Mean over seeds, and the sample's standard deviation; 0 for one seed.
-    pub fn mean_and_spread(&self) -> [f64; 2] {
-        mean_and_spread(&self.top1)
+    /// Mean and spread over seeds.
+    pub fn statistics(&self) -> Statistics {
+        Statistics::of(&self.top1)
     }
-}
-
-/// Mean, and the sample's standard deviation; 0 for one value.
-pub(super) fn mean_and_spread(values: &[f64]) -> [f64; 2] {
-    let count = values.len() as f64;
-    let mean = values.iter().sum::<f64>() / count;
-    let variance = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / (count - 1.0).max(1.0);
-    [mean, variance.sqrt()]
 }
 
 /// The outcome of an experiment.
@@ -49,7 +41,7 @@ pub struct Outcome {
     pub seeds: u32,
     /// Cells in the order of the experiment's measurements.
     pub cells: Vec<Cell>,
-    /// Every record, once.
+    /// Every record, once, with those of the trainings that others started or learned from.
     pub records: Vec<Record>,
 }
 
@@ -114,16 +106,24 @@ pub fn outcome(
 ) -> Result<Outcome, ExperimentError> {
     experiment.check_variants(plan)?;
     let mut measured: Vec<(Measurement, Record)> = Vec::new();
+    let mut needs: Vec<Record> = Vec::new();
     for seed in 1..=u64::from(seeds) {
         let measurements = experiment.measurements(plan, seed)?;
         for (training, children) in by_training(&measurements) {
-            let record = trainings.measure(&measurements[training].training, &children, watch)?;
+            let training = &measurements[training].training;
+            let record = trainings.measure(training, &children, watch)?;
+            for needed in training.needs() {
+                needs.push(trainings.measure(needed, &[], watch)?);
+            }
             let key = record.key.clone();
             let own = measurements.iter().filter(|one| one.training.key() == key);
             measured.extend(own.map(|one| (one.clone(), record.clone())));
         }
     }
-    let (cells, records) = gathered(&experiment.measurements(plan, 1)?, &measured);
+    let cells = gathered(&experiment.measurements(plan, 1)?, &measured);
+    let mut known = BTreeSet::new();
+    let all = measured.into_iter().map(|one| one.1).chain(needs);
+    let records = all.filter(|record| known.insert(record.key.clone())).collect();
     Ok(Outcome { experiment, space: plan.space.name.clone(), seeds, cells, records })
 }
 
@@ -144,8 +144,8 @@ fn by_training(measurements: &[Measurement]) -> Vec<(usize, Vec<Child>)> {
     trainings
 }
 
-/// The cells, in the order of the measurements, and every record once.
-fn gathered(order: &[Measurement], measured: &[(Measurement, Record)]) -> (Vec<Cell>, Vec<Record>) {
+/// The cells, in the order of the measurements.
+fn gathered(order: &[Measurement], measured: &[(Measurement, Record)]) -> Vec<Cell> {
     let mut cells: Vec<Cell> = Vec::new();
     for Measurement { child, variant, .. } in order {
         let of_cell = |one: &&(Measurement, Record)| one.0.child.name == child.name && one.0.variant == *variant;
@@ -167,7 +167,5 @@ fn gathered(order: &[Measurement], measured: &[(Measurement, Record)]) -> (Vec<C
         }
         cells.push(cell);
     }
-    let mut known = BTreeSet::new();
-    let records = measured.iter().map(|one| &one.1).filter(|record| known.insert(record.key.clone())).cloned();
-    (cells, records.collect())
+    cells
 }

@@ -10,7 +10,8 @@
 //! training     one training: settings, start, teacher
 //! trainings    the folder of trainings: trains, or finds what was trained before
 //! record       what is kept of a training: curves, accuracies, cost
-//! figures      means and spreads over seeds
+//! statistics   mean and spread over seeds
+//! figures      the cells of a table
 //! results      the file of all results
 //! check        whether every result is what its records say
 //! report       tables and page of a folder of results
@@ -33,10 +34,12 @@ mod from_scratch;
 mod initialisation;
 mod main_results;
 mod map;
+mod neighbour_selection;
 mod neighbours;
 mod page;
 mod paper;
 mod plots;
+mod rates;
 mod record;
 mod regularisation;
 mod report;
@@ -44,6 +47,7 @@ mod results;
 mod selection;
 mod setting;
 mod shrink;
+mod statistics;
 mod tables;
 mod training;
 mod trainings;
@@ -55,11 +59,12 @@ pub use error::ExperimentError;
 pub use figures::{Cell, Outcome, outcome};
 pub use neighbours::{Neighbour, NeighbourChild, neighbours};
 pub use paper::PaperTable;
-pub use record::{CurvePoint, Record, TestedChild};
+pub use record::{CurvePoint, Record, SelectedChild, TestedChild};
 pub use report::{Section, write_report};
 pub use results::{Entry, Results, Row};
 pub use selection::{SelectionEntry, SelectionRecord, selection, selection_entries};
 pub use setting::Setting;
+pub use statistics::Statistics;
 pub use tables::{csv, markdown, neighbours_markdown, selection_markdown};
 pub use training::{Measurement, Start, Training};
 pub use trainings::{Trainings, Watch};

@@ -1,32 +1,22 @@
 //! BigNAS beside its neighbours at equal processor time, on one network.
 //!
-//! Every method trains for as many epochs as cost about the multiply-adds of BigNAS's training. AutoSlim takes half of them
-//! for the slimmable network, and a sixth for each of the three slimmed networks that it trains anew.
+//! Every method trains for as many epochs as take the processor time of BigNAS's training: one epoch of each is timed
+//! before. AutoSlim has half of that time for the slimmable network, and a sixth for each of the three slimmed networks
+//! that it trains anew.
+//!
+//! The middle child is the one that the method itself selects at the cost of BigNAS's middle choices
+//! (`neighbour_selection.rs`). That selection is the work that is needed after training.
 
-use super::figures::mean_and_spread;
-use super::{ExperimentError, NamedChild, Plan, Record, TestedChild, Training, Trainings, Watch};
-use crate::calibrate::CalibrateError;
-use crate::run_folder::write_json;
-use crate::train::auto_slim::{self, slim};
-use crate::train::once_for_all::{self, Open};
-use crate::train::{Method, slimmable, universally_slimmable};
-use crate::train::{TrainConfig, followed, step_children};
-use nestling_bundle::atomic_file::read_text;
-use nestling_core::metrics::MAdds;
-use nestling_core::space::{Child, SpaceError, ValidatedSpace};
+use super::neighbour_selection::{after_training, select, selects_by_evaluation};
+use super::record::{SelectedChild, origin};
+use super::{ExperimentError, Plan, Record, Statistics, TestedChild, Training, Trainings, Watch};
+use crate::search::Evaluate;
+use crate::train::{Method, TrainConfig, followed};
+use nestling_core::space::Child;
 use serde::{Deserialize, Serialize};
 
-/// Steps, spread over a run, whose cost is counted.
-const COUNTED: u64 = 60;
-
-/// Share of AutoSlim's epochs for the network that is slimmed.
+/// Share of AutoSlim's time for the network that is slimmed.
 const WIDE_SHARE: f64 = 0.5;
-
-/// A forward pass beside the forward and backward pass of a child that learns.
-const TEACHER_SHARE: f64 = 1.0 / 3.0;
-
-/// Most bytes of a slimmed child's file.
-const MAX_BYTES: u64 = 1 << 16;
 
 /// A method over all seeds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -48,6 +38,14 @@ pub struct Neighbour {
     pub cpu_hours: f64,
     /// The work that is needed after training.
     pub after_training: String,
+    /// Children that are evaluated for it, mean over seeds.
+    pub evaluated: f64,
+    /// CPU-hours of that, mean over seeds.
+    pub after_training_cpu_hours: f64,
+    /// The versions of the code that trained.
+    pub commit: String,
+    /// The command.
+    pub command: String,
     /// The records of its values.
     pub records: Vec<String>,
 }
@@ -60,8 +58,8 @@ pub struct NeighbourChild {
     pub madds: f64,
     /// Mean top-1 on the test images, in percent.
     pub top1_mean: f64,
-    /// The sample's standard deviation, in points.
-    pub top1_spread: f64,
+    /// The sample's standard deviation, in points; none for one seed.
+    pub top1_spread: Option<f64>,
     /// The record of each seed, and the child that was tested there.
     pub tested: Vec<(String, Child)>,
 }
@@ -73,11 +71,36 @@ impl NeighbourChild {
             .filter_map(|(key, child)| records.iter().find(|record| record.key == *key)?.tested(child))
             .collect();
         let top1: Vec<f64> = values.iter().map(|one| one.top1.percent()).collect();
-        let [top1_mean, top1_spread] = mean_and_spread(&top1);
+        let Statistics { mean: top1_mean, spread: top1_spread } = Statistics::of(&top1);
         let madds = values.iter().map(|one| one.madds.0 as f64).sum::<f64>() / values.len() as f64;
         Self { madds, top1_mean, top1_spread, tested }
     }
+
+    pub(super) fn statistics(&self) -> Statistics {
+        Statistics { mean: self.top1_mean, spread: self.top1_spread }
+    }
 }
+
+impl Neighbour {
+    /// The figures that follow from the records of all seeds: CPU-hours, evaluations, and the versions of the code.
+    pub(super) fn with_figures_of(mut self, records: &[&Record]) -> Self {
+        let seeds = self.smallest.tested.len() as f64;
+        let selected = || records.iter().flat_map(|record| own_selections(record));
+        self.cpu_hours = records.iter().map(|record| record.train_cpu_s).sum::<f64>() / seeds / 3600.0;
+        self.evaluated = selected().map(|one| one.evaluated as f64).sum::<f64>() / seeds;
+        self.after_training_cpu_hours = selected().map(|one| one.cpu_s).sum::<f64>() / seeds / 3600.0;
+        self.commit = origin(records.iter().copied()).0;
+        self
+    }
+}
+
+/// The selections of a record that are the work after training.
+fn own_selections(record: &Record) -> impl Iterator<Item = &SelectedChild> {
+    record.selected.iter().filter(|one| one.name.starts_with(SELECTION))
+}
+
+/// Before the name of a selection in a record.
+const SELECTION: &str = "neighbour-";
 
 /// The children of one seed, smallest first, each with its record's key; and the records.
 #[derive(Clone, Debug, Default)]
@@ -96,24 +119,22 @@ pub fn neighbours(
     trainings: &Trainings<'_>,
     watch: &mut dyn Watch,
 ) -> Result<(Vec<Neighbour>, Vec<Record>), ExperimentError> {
-    let (mut rows, mut records) = (Vec::new(), Vec::new());
-    for method in Method::ALL {
-        let mut all = Vec::new();
-        for seed in 1..=u64::from(seeds) {
-            all.push(of_seed(plan, method, seed, trainings, watch)?);
+    let mut all: Vec<Vec<OfSeed>> = Method::ALL.map(|_| Vec::new()).into();
+    // Seed by seed, so that all methods of a seed are measured under the same conditions.
+    for seed in 1..=u64::from(seeds) {
+        for (method, of_method) in Method::ALL.into_iter().zip(&mut all) {
+            of_method.push(Seed { plan, seed, trainings }.of_method(method, watch)?);
         }
-        rows.push(row(plan, method, trainings, &all));
-        records.extend(all.into_iter().flat_map(|one| one.records));
     }
-    Ok((rows, records))
+    let rows = Method::ALL.into_iter().zip(&all).map(|(method, all)| row(plan, method, trainings, all)).collect();
+    Ok((rows, all.into_iter().flatten().flat_map(|one| one.records).collect()))
 }
 
 fn row(plan: &Plan, mode: Method, trainings: &Trainings<'_>, all: &[OfSeed]) -> Neighbour {
-    let known: Vec<&Record> = all.iter().flat_map(|one| &one.records).collect();
+    let records: Vec<&Record> = all.iter().flat_map(|one| &one.records).collect();
     let child = |index: usize| {
-        NeighbourChild::of(all.iter().filter_map(|one| one.children.get(index).cloned()).collect(), &known)
+        NeighbourChild::of(all.iter().filter_map(|one| one.children.get(index).cloned()).collect(), &records)
     };
-    let records = || all.iter().flat_map(|one| &one.records);
     Neighbour {
         mode,
         data: trainings.data.name.clone(),
@@ -121,10 +142,15 @@ fn row(plan: &Plan, mode: Method, trainings: &Trainings<'_>, all: &[OfSeed]) -> 
         smallest: child(0),
         middle: child(1),
         biggest: child(2),
-        cpu_hours: records().map(|record| record.train_cpu_s).sum::<f64>() / all.len() as f64 / 3600.0,
+        cpu_hours: 0.0,
         after_training: after_training(mode).to_owned(),
-        records: records().map(|record| record.key.clone()).collect(),
+        evaluated: 0.0,
+        after_training_cpu_hours: 0.0,
+        commit: String::new(),
+        command: String::new(),
+        records: records.iter().map(|record| record.key.clone()).collect(),
     }
+    .with_figures_of(&records)
 }
 
 /// The name of a method in tables.
@@ -138,128 +164,96 @@ pub(super) fn title(method: Method) -> &'static str {
     }
 }
 
-fn after_training(method: Method) -> &'static str {
-    match method {
-        Method::BigNas | Method::UniversallySlimmable => "calibration of batch norm",
-        Method::Slimmable => "nothing",
-        Method::AutoSlim => "greedy slimming, then training of each slimmed network",
-        Method::OnceForAll => "calibration of batch norm",
-    }
-}
-
-fn of_seed(
-    plan: &Plan,
-    method: Method,
+/// The trainings of one seed.
+struct Seed<'a> {
+    plan: &'a Plan,
     seed: u64,
-    trainings: &Trainings<'_>,
-    watch: &mut dyn Watch,
-) -> Result<OfSeed, ExperimentError> {
-    let training = training_of(plan, method, seed)?;
-    if method == Method::AutoSlim {
-        return slimmed(plan, &training, trainings, watch);
-    }
-    let space = training.config.validate()?;
-    let children: Vec<Child> = followed(&space, method).into_iter().map(|(_, child)| child).collect();
-    let record = trainings.measure(&training, &children, watch)?;
-    let children = children.into_iter().map(|child| (record.key.clone(), child)).collect();
-    Ok(OfSeed { children, records: vec![record] })
+    trainings: &'a Trainings<'a>,
 }
 
-/// The training of a method, with its own number of epochs.
-fn training_of(plan: &Plan, method: Method, seed: u64) -> Result<Training, ExperimentError> {
-    let own = plan.setting.config(seed);
-    let config = method.applied_to(own.clone());
-    let (space, budget) = (config.validate()?, cost_of_step(Method::BigNas, &own, &plan.space)?);
-    let share = if method == Method::AutoSlim { WIDE_SHARE } else { 1.0 };
-    let epochs = f64::from(own.epochs) * share * budget / cost_of_step(method, &config, &space)?;
-    let config = TrainConfig { epochs: (epochs.round() as u32).max(1), ..config };
-    let name = if method == Method::BigNas { "supernet" } else { method.name() };
-    Ok(Training::new(name, config))
+impl Seed<'_> {
+    fn of_method(&self, method: Method, watch: &mut dyn Watch) -> Result<OfSeed, ExperimentError> {
+        let supernet = self.plan.supernet(self.seed);
+        if method == Method::BigNas {
+            return self.shared(method, &supernet, watch);
+        }
+        let time = self.trainings.measure(&supernet, &[], watch)?.train_cpu_s;
+        let training = Training::new(method.name(), method.applied_to(self.plan.setting.config(self.seed)));
+        if method == Method::AutoSlim {
+            return self.slimmed(training, time, watch);
+        }
+        let training = self.lasting(time, training, watch)?;
+        self.shared(method, &training, watch)
+    }
+
+    /// The ends and the selected child of one training.
+    fn shared(&self, method: Method, training: &Training, watch: &mut dyn Watch) -> Result<OfSeed, ExperimentError> {
+        let space = training.config.validate()?;
+        let middle = self.selected(method, training, "middle", watch)?;
+        let children = [space.smallest(), middle, space.biggest()];
+        let record = self.trainings.measure(training, &children, watch)?;
+        let children = children.into_iter().map(|child| (record.key.clone(), child)).collect();
+        Ok(OfSeed { children, records: vec![record] })
+    }
+
+    /// The slimmed networks of an AutoSlim training, at the costs of BigNAS's smallest, middle and biggest child.
+    fn slimmed(&self, wide: Training, time: f64, watch: &mut dyn Watch) -> Result<OfSeed, ExperimentError> {
+        let wide = self.lasting(WIDE_SHARE * time, wide, watch)?;
+        let mut all = OfSeed::default();
+        for name in ["smallest", "middle", "biggest"] {
+            let child = self.selected(Method::AutoSlim, &wide, name, watch)?;
+            let config = TrainConfig { only: Some(child.clone()), ..wide.config.clone() };
+            let training = Training::new(&format!("slimmed-{name}"), config);
+            let training = self.lasting(time * (1.0 - WIDE_SHARE) / 3.0, training, watch)?;
+            let record = self.trainings.measure(&training, std::slice::from_ref(&child), watch)?;
+            all.children.push((record.key.clone(), child));
+            all.records.push(record);
+        }
+        // After the selections, which it holds.
+        all.records.insert(0, self.trainings.measure(&wide, &[], watch)?);
+        Ok(all)
+    }
+
+    /// The training with as many epochs as take `cpu_s` CPU-seconds, by the time of one epoch.
+    fn lasting(&self, cpu_s: f64, training: Training, watch: &mut dyn Watch) -> Result<Training, ExperimentError> {
+        let one = TrainConfig { epochs: 1, ..training.config.clone() };
+        let timed = Training::new(&format!("timed-{}", training.name), one);
+        let of_epoch = self.trainings.measure(&timed, &[], watch)?.train_cpu_s;
+        let config = TrainConfig { epochs: epochs_within(cpu_s, of_epoch), ..training.config };
+        Ok(Training { config, ..training })
+    }
+
+    /// The child that a method selects at the cost of BigNAS's smallest, middle or biggest child.
+    fn selected(
+        &self,
+        method: Method,
+        training: &Training,
+        name: &str,
+        watch: &mut dyn Watch,
+    ) -> Result<Child, ExperimentError> {
+        let space = training.config.validate()?;
+        let named = followed(&self.plan.space, Method::BigNas).into_iter().find(|one| one.0 == name);
+        let child = named.map_or_else(|| self.plan.space.biggest(), |one| one.1);
+        let budget = self.plan.space.lower(&child)?.cost().madds;
+        let select = |evaluate: &mut dyn Evaluate| select(method, &space, budget, self.seed, evaluate);
+        if !selects_by_evaluation(method) {
+            return select(&mut |_: &[Child]| Ok(Vec::new()));
+        }
+        Ok(self.trainings.selected(training, &format!("{SELECTION}{name}"), select, watch)?.child)
+    }
 }
 
-/// The slimmed networks of an AutoSlim training, at the costs of the method's own smallest, middle and biggest child.
-fn slimmed(
-    plan: &Plan,
-    wide: &Training,
-    trainings: &Trainings<'_>,
-    watch: &mut dyn Watch,
-) -> Result<OfSeed, ExperimentError> {
-    let space = wide.config.validate()?;
-    let mut all = OfSeed { records: vec![trainings.measure(wide, &[space.biggest()], watch)?], ..OfSeed::default() };
-    for (name, child) in followed(&plan.space, Method::BigNas) {
-        let budget = plan.space.lower(&child)?.cost().madds;
-        let child = slimmed_child(&space, wide, (name, budget), trainings, watch)?;
-        let cost = |child: &Child| space.lower(child).map(|network| network.cost().madds.0 as f64);
-        let seed = wide.config.seed;
-        let own = cost_of_step(Method::BigNas, &plan.setting.config(seed), &plan.space)?;
-        let epochs = f64::from(plan.setting.epochs) * (1.0 - WIDE_SHARE) / 3.0 * own / cost(&child)?;
-        let epochs = (epochs.round() as u32).clamp(1, MAX_RETRAINING * plan.setting.epochs);
-        let config = TrainConfig { epochs, only: Some(child.clone()), ..wide.config.clone() };
-        let training = Training::new(&format!("slimmed-{name}"), config);
-        let record = trainings.measure(&training, std::slice::from_ref(&child), watch)?;
-        all.children.push((record.key.clone(), child));
-        all.records.push(record);
-    }
-    Ok(all)
+/// The number of epochs that come nearest to `cpu_s`, at least one.
+fn epochs_within(cpu_s: f64, of_epoch: f64) -> u32 {
+    ((cpu_s / of_epoch).round() as u32).max(1)
 }
 
-/// Most epochs of a slimmed network, in those of the supernet: more would only overfit.
-const MAX_RETRAINING: u32 = 2;
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// The child that greedy slimming leaves within a budget; kept in the folder of the wide training.
-fn slimmed_child(
-    space: &ValidatedSpace,
-    wide: &Training,
-    (name, budget): (&str, MAdds),
-    trainings: &Trainings<'_>,
-    watch: &mut dyn Watch,
-) -> Result<Child, ExperimentError> {
-    let path = trainings.folder_of(wide).join(format!("slimmed-{name}.json"));
-    let known = read_text(&path, MAX_BYTES).ok().and_then(|text| serde_json::from_str::<NamedChild>(&text).ok());
-    if let Some(known) = known.filter(|known| space.lower(&known.child).is_ok()) {
-        return Ok(known.child);
+    #[test]
+    fn a_training_takes_the_time_that_it_is_given() {
+        assert_eq!([(187.0, 9.3), (187.0, 20.0), (3.0, 9.3)].map(|(cpu_s, one)| epochs_within(cpu_s, one)), [20, 9, 1]);
     }
-    let narrowest = space.smallest();
-    if space.lower(&narrowest)?.cost().madds >= budget {
-        return Ok(narrowest);
-    }
-    let run = trainings.checkpoint(wide, watch)?;
-    let child = trainings.with_evaluators(wide, &run, |validation, _| {
-        let evaluate = |children: &[Child]| -> Result<Vec<f64>, CalibrateError> {
-            let evaluated = validation.evaluate(children, &|_| ())?;
-            Ok(evaluated.into_iter().map(|one| one.held_out.percent()).collect())
-        };
-        let steps = slim(space, budget, evaluate, |_| watch.evaluating(1))?;
-        Ok(steps.last().map_or_else(|| space.biggest(), |step| step.child.clone()))
-    })?;
-    write_json(&path, &NamedChild { name: name.to_owned(), child: child.clone() })?;
-    Ok(child)
-}
-
-/// Mean multiply-adds of a step's children for one image, the teacher's forward pass included.
-fn cost_of_step(method: Method, config: &TrainConfig, space: &ValidatedSpace) -> Result<f64, SpaceError> {
-    let (seed, random) = (config.seed, config.random_children);
-    let cost = |child: &Child| space.lower(child).map(|network| network.cost().madds.0 as f64);
-    let mut sum = 0.0;
-    for step in 0..COUNTED {
-        let mut teacher = 0.0;
-        let children = match method {
-            Method::BigNas => {
-                step_children(space, seed, step, random)?.into_iter().map(|network| network.child).collect()
-            }
-            Method::UniversallySlimmable => universally_slimmable::children(space, seed, step, random),
-            Method::AutoSlim => auto_slim::children(space, seed, step, random),
-            Method::Slimmable => slimmable::switches(space),
-            Method::OnceForAll => {
-                let open = Open::after(step as f64 / COUNTED as f64);
-                if !open.is_full() {
-                    teacher = TEACHER_SHARE * cost(&space.biggest())?;
-                }
-                once_for_all::children(space, seed, step, open, random)
-            }
-        };
-        let own: f64 = children.iter().map(cost).sum::<Result<f64, _>>()?;
-        sum += (own + teacher) / COUNTED as f64;
-    }
-    Ok(sum)
 }

@@ -1,13 +1,13 @@
 //! All results on one page, each beside the paper's.
 
 use super::from_scratch::{ALONE, SLICED};
-use super::neighbours::title;
 use super::record::origin;
-use super::tables::{child_text, difference, rows};
+use super::tables::{NEIGHBOUR_COLUMNS, SELECTION_COLUMNS, difference, neighbour_row, rows, selection_row, signed};
 use super::{Experiment, Neighbour, Outcome, Results, Section, SelectionEntry, plots};
 use crate::published::{Architecture, PublishedNetwork};
 use nestling_page::markup::{Text, grouped};
 use nestling_page::{Table, document};
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
 /// The page of all results: one document that needs no script, no font and no network.
@@ -37,8 +37,13 @@ pub(super) fn page(sections: &[Section], results: &Results) -> String {
 fn write_section(page: &mut String, section: &Section) {
     let Section { outcome, command } = section;
     let experiment = outcome.experiment;
-    let _ =
-        write!(page, "<h2 id=\"{0}\">{1}</h2>\n<p>{2}</p>\n", experiment, Text(experiment.question()), facts(section));
+    let _ = write!(
+        page,
+        "<h2 id=\"{0}\">{1}</h2>\n<p>{2}</p>\n",
+        experiment,
+        Text(experiment.question()),
+        Text(&facts(section))
+    );
     page.push_str(&our_table(outcome));
     page.push_str(&plots::figures(outcome));
     let _ = writeln!(
@@ -57,19 +62,12 @@ fn write_section(page: &mut String, section: &Section) {
 fn facts(Section { outcome, .. }: &Section) -> String {
     let Some(record) = outcome.records.first() else { return String::new() };
     let (commits, cpu_hours) = origin(&outcome.records);
-    format!(
-        "{}, space {}: {} training images, {} epochs, {}, {:.2} CPU-hours, code {}.",
-        Text(&record.data),
-        Text(&outcome.space),
-        grouped(f64::from(record.images)),
-        record.epochs,
-        seeds(outcome.seeds),
-        cpu_hours,
-        Text(&commits)
-    )
+    let images = grouped(f64::from(record.images));
+    let data = format!("{}, space {}: {images} training images, {} epochs", record.data, outcome.space, record.epochs);
+    Facts { data, seeds: outcome.seeds, cpu_hours, commits }.to_string()
 }
 
-fn seeds(count: u32) -> String {
+pub(super) fn seeds(count: u32) -> String {
     if count == 1 { "1 seed".to_owned() } else { format!("{count} seeds") }
 }
 
@@ -105,12 +103,14 @@ fn write_map(page: &mut String, sections: &[&Section]) {
     let mut columns = vec!["space", "images", "epochs", "seeds", "child", "MAdds"];
     columns.extend(["sliced", "alone", "sliced - alone", "CPU-hours"]);
     let rows = sections.iter().flat_map(|section| map_rows(&section.outcome)).collect::<Vec<_>>();
-    let note = "Top-1 on the test images in percent: mean ± standard deviation over seeds. A positive difference says that \
-                sharing and distillation pay.";
+    let note = "Top-1 on the test images in percent: mean ± standard deviation over seeds, if there are several. A positive \
+                difference says that sharing and distillation pay.";
     page.push_str(&Table::new("Sliced beside alone", &columns).note(note).rows(rows).html());
     let _ = writeln!(page, "<p class=\"note\"><b>The paper:</b> {}</p>", Text(Experiment::Map.paper_finding()));
     if let Some(section) = sections.first() {
-        let _ = writeln!(page, "<p class=\"note\">To repeat it: <code>{}</code></p>", Text(&section.command));
+        let records = sections.iter().flat_map(|section| &section.outcome.records);
+        let code = format!("Code {}. To repeat it: ", origin(records).0);
+        let _ = writeln!(page, "<p class=\"note\">{}<code>{}</code></p>", Text(&code), Text(&section.command));
     }
 }
 
@@ -118,8 +118,6 @@ fn map_rows(outcome: &Outcome) -> Vec<Vec<String>> {
     let Some(record) = outcome.records.first() else { return Vec::new() };
     let row = |child: &str| {
         let (sliced, alone) = (outcome.cell(child, SLICED)?, outcome.cell(child, ALONE)?);
-        let text = |[mean, spread]: [f64; 2]| format!("{mean:.1} ± {spread:.1}");
-        let [difference, spread] = difference(alone, sliced);
         Some(vec![
             outcome.space.clone(),
             grouped(f64::from(record.images)),
@@ -127,9 +125,9 @@ fn map_rows(outcome: &Outcome) -> Vec<Vec<String>> {
             outcome.seeds.to_string(),
             child.to_owned(),
             sliced.madds.to_string(),
-            text(sliced.mean_and_spread()),
-            text(alone.mean_and_spread()),
-            format!("{difference:+.2} ± {spread:.2}"),
+            sliced.statistics().to_string(),
+            alone.statistics().to_string(),
+            signed(difference(alone, sliced), 2),
             format!("{:.2}", outcome.cpu_hours()),
         ])
     };
@@ -142,13 +140,13 @@ fn published_table() -> String {
     let rows = PublishedNetwork::ALL.iter().map(|network| {
         let cost = network.computed().ok().flatten();
         let millions = |value: f64| format!("{:.1} M", value / 1e6);
-        let remark = match (network.architecture, network.note) {
-            (_, Some(note)) => note.to_owned(),
-            (Architecture::Same(_), None) => String::new(),
-            (Architecture::Nearest(preset), None) => format!("the nearest public network: {preset}"),
-            (Architecture::Unpublished, None) => "architecture not published".to_owned(),
-            (Architecture::OtherBlocks, None) => "other blocks than ours".to_owned(),
+        let cause = match network.architecture {
+            Architecture::Same(_) => None,
+            Architecture::Nearest(preset) => Some(format!("the nearest public network: {preset}")),
+            Architecture::Unpublished => Some("published figures; architecture not published".to_owned()),
+            Architecture::OtherBlocks => Some("published figures; other blocks than ours".to_owned()),
         };
+        let remark = cause.into_iter().chain(network.note.map(str::to_owned)).collect::<Vec<_>>().join("; ");
         vec![
             network.group.to_owned(),
             network.family.to_owned(),
@@ -166,44 +164,63 @@ fn published_table() -> String {
 }
 
 fn neighbours_section(rows: &[Neighbour]) -> String {
-    let cells = rows.iter().map(|row| {
-        vec![
-            title(row.mode).to_owned(),
-            child_text(&row.smallest),
-            child_text(&row.middle),
-            child_text(&row.biggest),
-            format!("{:.2}", row.cpu_hours),
-            row.after_training.clone(),
-        ]
-    });
-    let columns = ["method", "smallest", "middle", "biggest", "CPU-hours a seed", "needed after training"];
-    let note = "Top-1 on the test images in percent: mean ± standard deviation over seeds, and multiply-adds.";
-    let seeds = rows.first().map_or(0, |row| row.smallest.tested.len());
-    let facts = rows.first().map(|row| format!("{}: {} training images, {seeds} seeds.", row.data, row.images));
-    let title = "BigNAS beside its neighbours, at equal processor time";
-    let table = Table::new(title, &columns).note(note).words(&[0, 5]).rows(cells).html();
-    let facts = facts.unwrap_or_default();
-    format!("<h2 id=\"neighbours\">How does BigNAS compare with its neighbours?</h2>\n<p>{}</p>\n{table}", Text(&facts))
+    let Some(first) = rows.first() else { return String::new() };
+    let note = "Top-1 on the test images in percent: mean ± standard deviation over seeds, and multiply-adds. Smallest and \
+                biggest are the ends of each method's own space. The middle child is the one that the method selects at the \
+                cost of BigNAS's middle choices; that selection is the work after training.";
+    let table = Table::new("BigNAS beside its neighbours, at equal processor time", &NEIGHBOUR_COLUMNS).note(note);
+    let cpu_hours: f64 = rows.iter().map(|row| row.cpu_hours + row.after_training_cpu_hours).sum();
+    let commits: BTreeSet<&str> = rows.iter().flat_map(|row| row.commit.split(", ")).collect();
+    let facts = Facts {
+        data: format!("{}, {} training images", first.data, grouped(f64::from(first.images))),
+        seeds: first.smallest.tested.len() as u32,
+        cpu_hours: cpu_hours * first.smallest.tested.len() as f64,
+        commits: commits.into_iter().collect::<Vec<_>>().join(", "),
+    };
+    let table = table.words(&[0, 5]).rows(rows.iter().map(neighbour_row)).html();
+    comparison("neighbours", "How does BigNAS compare with its neighbours?", &facts, &first.command, &{
+        table + &plots::of_neighbours(rows)
+    })
 }
 
 fn selection_section(entries: &[SelectionEntry]) -> String {
-    let cells = entries.iter().map(|entry| {
-        let text = |mean: f64, spread: f64| format!("{mean:.2} ± {spread:.2}");
-        vec![
-            entry.budget.clone(),
-            format!("{:.2} M", entry.most_madds / 1e6),
-            text(entry.coarse_to_fine, entry.coarse_to_fine_spread),
-            text(entry.random, entry.random_spread),
-            text(entry.evolution, entry.evolution_spread),
-        ]
-    });
-    let facts = entries.first().map(|one| {
-        format!("{}: {} seeds; each search evaluates {} children.", one.data, one.records.len(), one.evaluations)
-    });
+    let Some(first) = entries.first() else { return String::new() };
     let note = "Top-1 of the selected child on the test images in percent: mean ± standard deviation over seeds. Children \
                 are selected by their accuracy on validation images.";
-    let columns = ["budget", "at most", "coarse to fine", "random", "evolution"];
-    let table = Table::new("Three searches under each budget", &columns).note(note).rows(cells).html();
-    let facts = facts.unwrap_or_default();
-    format!("<h2 id=\"selection\">Which search finds the best children?</h2>\n<p>{}</p>\n{table}", Text(&facts))
+    let facts = Facts {
+        data: format!("{}; each search evaluates {} children for all budgets", first.data, first.evaluations),
+        seeds: first.records.len() as u32,
+        cpu_hours: first.cpu_hours,
+        commits: first.commit.clone(),
+    };
+    let table = Table::new("Three searches under each budget", &SELECTION_COLUMNS).note(note);
+    let table = table.rows(entries.iter().map(selection_row)).html();
+    comparison("selection", "Which search finds the best children?", &facts, &first.command, &{
+        table + &plots::of_selection(entries)
+    })
+}
+
+/// The section of a comparison that is no table of the paper.
+fn comparison(id: &str, question: &str, facts: &Facts, command: &str, body: &str) -> String {
+    format!(
+        "<h2 id=\"{id}\">{}</h2>\n<p>{}</p>\n{body}<p class=\"note\">To repeat it: <code>{}</code></p>\n",
+        Text(question),
+        Text(&facts.to_string()),
+        Text(command)
+    )
+}
+
+/// The conditions of a table.
+struct Facts {
+    data: String,
+    seeds: u32,
+    cpu_hours: f64,
+    commits: String,
+}
+
+impl std::fmt::Display for Facts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { data, cpu_hours, commits, .. } = self;
+        write!(f, "{data}, {}, {cpu_hours:.2} CPU-hours, code {commits}.", seeds(self.seeds))
+    }
 }

@@ -1,8 +1,7 @@
 //! Figures in the form of the paper's: curves over epochs, or accuracy against multiply-adds.
 
-use super::Outcome;
-use super::figures::mean_and_spread;
-use nestling_page::markup::percent;
+use super::neighbours::title;
+use super::{Cell, Neighbour, NeighbourChild, Outcome, SelectionEntry, Statistics};
 use nestling_page::plot::{Axis, Colour, Dot, Join, Look, Plot};
 
 const COLOURS: [Colour; 5] = [Colour::Blue, Colour::Orange, Colour::Green, Colour::Purple, Colour::Grey];
@@ -33,8 +32,9 @@ fn curves(outcome: &Outcome, followed: &str) -> String {
     let mut plot = Plot::new(&id, &title, note, x, y);
     for ((variant, curve), colour) in all.into_iter().zip(COLOURS.into_iter().cycle()) {
         let points: Vec<(f64, [f64; 2])> = (curve.iter().filter(|(_, top1)| !top1.is_empty()))
-            .map(|(epoch, top1)| (f64::from(*epoch), mean_and_spread(top1)))
-            .filter(|(_, [mean, _])| *mean >= floor)
+            .map(|(epoch, top1)| (f64::from(*epoch), Statistics::of(top1)))
+            .filter(|(_, statistics)| statistics.mean >= floor)
+            .map(|(epoch, Statistics { mean, spread })| (epoch, [mean, spread.unwrap_or_default()]))
             .collect();
         let at =
             |factor: f64| points.iter().map(|(x, [mean, spread])| (*x, (mean + factor * spread).max(floor))).collect();
@@ -45,31 +45,72 @@ fn curves(outcome: &Outcome, followed: &str) -> String {
 
 /// Test accuracy against multiply-adds: a dot for each cell, whose mean is over seeds.
 fn against_cost(outcome: &Outcome) -> String {
-    let cells = || outcome.cells.iter().filter(|cell| !cell.top1.is_empty());
-    let x = Axis::over("Multiply-adds (millions)", cells().map(|cell| cell.madds.millions()), 7);
-    let y = Axis::over("Test top-1 (%)", cells().map(|cell| cell.mean_and_spread()[0]), 6);
-    let title = "Accuracy against multiply-adds";
-    let mut plot = Plot::new(outcome.experiment.name(), title, "Each dot is a mean over seeds.", x, y);
-    for (variant, colour) in outcome.variants().into_iter().zip(COLOURS.into_iter().cycle()) {
-        let own = || cells().filter(|cell| cell.variant == variant);
-        let dots = own().map(|cell| {
-            let [mean, spread] = cell.mean_and_spread();
-            Dot {
-                x: cell.madds.millions(),
-                y: mean,
-                title: format!(
-                    "{}, {variant}: {} ± {spread:.1} % over {} seeds",
-                    cell.child,
-                    percent(mean),
-                    cell.top1.len()
-                ),
-                label: Some(cell.child.clone()),
-                reach: None,
-            }
-        });
-        plot = plot.dots(variant, dots.collect(), Look::Disc(4.0), colour);
-        let line = own().map(|cell| (cell.madds.millions(), cell.mean_and_spread()[0])).collect();
-        plot = plot.line(variant, line, Join::Straight, colour);
+    let series = outcome.variants().into_iter().map(|variant| {
+        let own = outcome.cells.iter().filter(|cell| cell.variant == variant && !cell.top1.is_empty());
+        let point = |cell: &Cell| Point {
+            label: cell.child.clone(),
+            madds: cell.madds.millions(),
+            top1: cell.statistics(),
+            seeds: cell.top1.len(),
+        };
+        (variant, own.map(point).collect())
+    });
+    dots(outcome.experiment.name(), &series.collect::<Vec<_>>())
+}
+
+/// Smallest, middle and biggest child of each method.
+pub(super) fn of_neighbours(rows: &[Neighbour]) -> String {
+    let point = |(label, child): (&str, &NeighbourChild)| Point {
+        label: label.to_owned(),
+        madds: child.madds / 1e6,
+        top1: child.statistics(),
+        seeds: child.tested.len(),
+    };
+    let series = rows.iter().map(|row| {
+        let children = [("smallest", &row.smallest), ("middle", &row.middle), ("biggest", &row.biggest)];
+        (title(row.mode), children.map(point).into())
+    });
+    dots("neighbours", &series.collect::<Vec<_>>())
+}
+
+/// The selected children of each search, at the budgets.
+pub(super) fn of_selection(entries: &[SelectionEntry]) -> String {
+    let names = entries.first().map(|entry| entry.searches().map(|(name, _)| name)).unwrap_or_default();
+    let series = names.into_iter().enumerate().map(|(index, name)| {
+        let point = |entry: &SelectionEntry| Point {
+            label: entry.budget.clone(),
+            madds: entry.most_madds / 1e6,
+            top1: entry.searches()[index].1,
+            seeds: entry.records.len(),
+        };
+        (name, entries.iter().map(point).collect())
+    });
+    dots("selection", &series.collect::<Vec<_>>())
+}
+
+/// A network, or a budget.
+struct Point {
+    label: String,
+    /// In millions.
+    madds: f64,
+    top1: Statistics,
+    seeds: usize,
+}
+
+fn dots(id: &str, series: &[(&str, Vec<Point>)]) -> String {
+    let points = || series.iter().flat_map(|(_, points)| points);
+    let x = Axis::over("Multiply-adds (millions)", points().map(|point| point.madds), 7);
+    let y = Axis::over("Test top-1 (%)", points().map(|point| point.top1.mean), 6);
+    let mut plot = Plot::new(id, "Accuracy against multiply-adds", "Each dot is a mean over seeds.", x, y);
+    for ((name, points), colour) in series.iter().zip(COLOURS.into_iter().cycle()) {
+        let dot = |point: &Point| {
+            let Point { label, madds, top1, seeds } = point;
+            let title = format!("{label}, {name}: {top1:.2} % over {}", super::page::seeds(*seeds as u32));
+            Dot { x: *madds, y: top1.mean, title, label: Some(label.clone()), reach: None }
+        };
+        plot = plot.dots(name, points.iter().map(dot).collect(), Look::Disc(4.0), colour);
+        let line = points.iter().map(|point| (point.madds, point.top1.mean)).collect();
+        plot = plot.line(name, line, Join::Straight, colour);
     }
     plot.figure()
 }

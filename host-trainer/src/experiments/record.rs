@@ -6,8 +6,14 @@ use nestling_core::metrics::{MAdds, Top1};
 use nestling_core::space::Child;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::Path;
+
+/// Before the key of a training in a record's settings: that which has its first weights.
+pub(super) const START: &str = "start: ";
+/// The same for the training that it learns from.
+pub(super) const TEACHER: &str = "teacher: ";
+const NEEDS: [&str; 2] = [START, TEACHER];
 
 /// Most bytes of a record.
 const MAX_BYTES: u64 = 16 << 20;
@@ -44,6 +50,23 @@ pub struct Record {
     pub curve: Vec<CurvePoint>,
     /// Children on the test images.
     pub tested: Vec<TestedChild>,
+    /// Children that were selected after the training.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub selected: Vec<SelectedChild>,
+}
+
+/// A child that was selected after the training by its accuracy on validation images.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SelectedChild {
+    /// A name for it.
+    pub name: String,
+    /// The child.
+    pub child: Child,
+    /// Children that were evaluated for it.
+    pub evaluated: usize,
+    /// CPU-seconds of that.
+    pub cpu_s: f64,
 }
 
 /// Accuracy of the followed children after an epoch, on validation images.
@@ -111,6 +134,22 @@ impl Record {
         Ok(write_json(path, self)?)
     }
 
+    /// The keys of the trainings that it started or learned from.
+    pub(super) fn needs(&self) -> impl Iterator<Item = &str> {
+        self.settings.iter().filter_map(|setting| NEEDS.into_iter().find_map(|prefix| setting.strip_prefix(prefix)))
+    }
+
+    /// The record under the names by which it and the trainings that it needs are published.
+    pub(super) fn renamed(&self, names: &BTreeMap<String, String>) -> Self {
+        let name = |key: &str| names.get(key).map_or(key, String::as_str).to_owned();
+        let setting = |setting: &String| match NEEDS.into_iter().find(|prefix| setting.starts_with(prefix)) {
+            Some(prefix) => format!("{prefix}{}", name(&setting[prefix.len()..])),
+            None => setting.clone(),
+        };
+        let settings = self.settings.iter().map(setting).collect();
+        Self { key: name(&self.key), settings, ..self.clone() }
+    }
+
     /// The tested child.
     pub fn tested(&self, child: &Child) -> Option<&TestedChild> {
         self.tested.iter().find(|one| one.child == *child)
@@ -125,6 +164,23 @@ pub(super) fn origin<'a>(records: impl IntoIterator<Item = &'a Record>) -> (Stri
         commits.insert(&*record.commit);
     }
     (commits.into_iter().collect::<Vec<_>>().join(", "), cpu_s / 3600.0)
+}
+
+/// The records of some keys, each once, followed by those of the trainings that they started or learned from.
+pub(super) fn with_needs<'a>(
+    keys: impl IntoIterator<Item = &'a String>,
+    read: impl Fn(&str) -> Result<Record, ExperimentError>,
+) -> Result<Vec<Record>, ExperimentError> {
+    let (mut records, mut known) = (Vec::new(), BTreeSet::new());
+    let mut open: VecDeque<String> = keys.into_iter().cloned().collect();
+    while let Some(key) = open.pop_front() {
+        if known.insert(key.clone()) {
+            let record = read(&key)?;
+            open.extend(record.needs().map(str::to_owned));
+            records.push(record);
+        }
+    }
+    Ok(records)
 }
 
 /// Reads a JSON file of at most `max_bytes`; none if there is no such file.

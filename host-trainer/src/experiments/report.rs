@@ -2,6 +2,7 @@
 //! several calls and machines stand on one page.
 
 use super::page::page;
+use super::record::with_needs;
 use super::results::{damaged, record_file};
 use super::{Cell, Entry, Experiment, ExperimentError, Outcome, Record, Results, Row, SelectionRecord, tables};
 use nestling_bundle::atomic_file::{WriteError, write_atomically};
@@ -87,12 +88,7 @@ fn sections(results: &Results, records: &Records<'_>) -> Result<Vec<Section>, Ex
 /// The outcome that an entry was made from.
 fn of_entry(experiment: Experiment, entry: &Entry, records: &Records<'_>) -> Result<Outcome, ExperimentError> {
     // The first one says the size of the experiment: its order is that of the rows.
-    let mut known: Vec<Record> = Vec::new();
-    for key in entry.rows.iter().flat_map(|row| &row.records) {
-        if known.iter().all(|record| record.key != *key) {
-            known.push(records.training(key)?);
-        }
-    }
+    let known = with_needs(entry.rows.iter().flat_map(|row| &row.records), |key| records.training(key))?;
     let cells = entry.rows.iter().map(|row| of_row(row, &known)).collect();
     let (space, seeds) = (entry.space.clone(), entry.seeds);
     Ok(Outcome { experiment, space, seeds, cells, records: known })

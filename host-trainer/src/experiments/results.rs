@@ -1,5 +1,7 @@
-use super::record::{origin, read_json};
-use super::{ExperimentError, Neighbour, Outcome, Record, SelectionEntry, SelectionRecord, selection_entries};
+use super::record::{origin, read_json, with_needs};
+use super::{
+    ExperimentError, Neighbour, Outcome, Record, SelectionEntry, SelectionRecord, Statistics, selection_entries,
+};
 use crate::run_folder::write_json;
 use nestling_bundle::atomic_file::read_text;
 use nestling_core::metrics::MAdds;
@@ -65,8 +67,8 @@ pub struct Row {
     pub variant: String,
     /// Mean over seeds, in percent.
     pub top1_mean: f64,
-    /// The sample's standard deviation, in points.
-    pub top1_spread: f64,
+    /// The sample's standard deviation, in points; none for one seed.
+    pub top1_spread: Option<f64>,
     /// The records of its values, one a seed.
     pub records: Vec<String>,
 }
@@ -95,7 +97,7 @@ impl Results {
         let Some(record) = outcome.records.first() else { return Ok(()) };
         let names = self.publish(folder, &outcome.records)?;
         let rows = outcome.cells.iter().map(|cell| {
-            let [top1_mean, top1_spread] = cell.mean_and_spread();
+            let Statistics { mean: top1_mean, spread: top1_spread } = cell.statistics();
             Row {
                 child: cell.child.clone(),
                 architecture: cell.architecture.clone(),
@@ -136,9 +138,11 @@ impl Results {
         folder: &Path,
         mut rows: Vec<Neighbour>,
         records: &[Record],
+        command: &str,
     ) -> Result<(), ExperimentError> {
         let names = self.publish(folder, records)?;
         for row in &mut rows {
+            command.clone_into(&mut row.command);
             row.records = renamed(&row.records, &names);
             for child in [&mut row.smallest, &mut row.middle, &mut row.biggest] {
                 for (key, _) in &mut child.tested {
@@ -153,16 +157,29 @@ impl Results {
         Ok(())
     }
 
-    /// Takes selections over seeds, in the place of older ones of the same data, and writes their records.
+    /// Takes selections over seeds and the records of their supernets, in the place of older ones of the same data, and
+    /// writes them.
     ///
     /// # Errors
     /// [`ExperimentError::Write`] if the disk does not take them.
-    pub fn take_selections(&mut self, folder: &Path, records: &[SelectionRecord]) -> Result<(), ExperimentError> {
-        let entries = selection_entries(records);
+    pub fn take_selections(
+        &mut self,
+        folder: &Path,
+        (selections, supernets): (&[SelectionRecord], &[Record]),
+        command: &str,
+    ) -> Result<(), ExperimentError> {
+        let names = self.publish(folder, supernets)?;
+        let renamed = |one: &SelectionRecord| {
+            let supernet = names.get(&one.supernet).unwrap_or(&one.supernet).clone();
+            // Under the name of its supernet, which tells it from one of another machine.
+            let key = one.key.replace(&one.supernet, &supernet);
+            SelectionRecord { key, supernet, ..one.clone() }
+        };
+        let selections: Vec<SelectionRecord> = selections.iter().map(renamed).collect();
+        let entries = selection_entries(&selections, command);
         self.selection.retain(|one| entries.iter().all(|entry| entry.data != one.data));
         self.selection.extend(entries);
-        std::fs::create_dir_all(folder.join("runs")).map_err(|error| damaged(folder, &error.to_string()))?;
-        for record in records {
+        for record in &selections {
             let path = record_file(folder, &record.key);
             write_json(&path, record)?;
             self.records.insert(record.key.clone(), checksum(&path)?);
@@ -183,16 +200,20 @@ impl Results {
                 Some(known) if !known.is_of_same_training(record) => format!("{}-{}", record.key, record.mark()),
                 _ => record.key.clone(),
             };
-            let path = record_file(folder, &name);
-            // Two experiments may have tested different children after one training.
-            let mut published = Record { key: name.clone(), ..record.clone() };
+            names.insert(record.key.clone(), name);
+        }
+        for record in records {
+            let mut published = record.renamed(&names);
+            let path = record_file(folder, &published.key);
+            // Two experiments may have tested or selected different children after one training.
             if let Some(before) = Record::read(&path)? {
                 let missing = before.tested.into_iter().filter(|one| record.tested(&one.child).is_none());
                 published.tested.extend(missing);
+                let is_new = |name: &str| record.selected.iter().all(|own| own.name != name);
+                published.selected.extend(before.selected.into_iter().filter(|one| is_new(&one.name)));
             }
             published.write(&path)?;
-            self.records.insert(name.clone(), checksum(&path)?);
-            names.insert(record.key.clone(), name);
+            self.records.insert(published.key, checksum(&path)?);
         }
         Ok(names)
     }
@@ -202,26 +223,23 @@ impl Results {
     /// # Errors
     /// [`ExperimentError::Write`] if the disk does not take it.
     pub fn write(&mut self, folder: &Path) -> Result<(), ExperimentError> {
-        let used: BTreeSet<String> =
-            (self.experiments.iter().flat_map(|entry| entry.rows.iter().map(|row| &row.records)))
-                .chain(self.neighbours.iter().map(|row| &row.records))
-                .chain(self.selection.iter().map(|row| &row.records))
-                .flatten()
-                .cloned()
-                .collect();
+        let read = |key: &str| {
+            let path = record_file(folder, key);
+            Record::read(&path)?.ok_or_else(|| damaged(&path, "it is missing"))
+        };
+        let mut used: BTreeSet<String> = self.selection.iter().flat_map(|row| row.records.clone()).collect();
+        used.extend(self.selection.iter().flat_map(|row| row.supernets.clone()));
+        used.extend(self.neighbours.iter().flat_map(|row| row.records.clone()));
+        for entry in &mut self.experiments {
+            let records = with_needs(entry.keys(), read)?;
+            (entry.commit, entry.cpu_hours) = origin(&records);
+            used.extend(records.into_iter().map(|record| record.key));
+        }
         let unused: Vec<String> = self.records.keys().filter(|key| !used.contains(*key)).cloned().collect();
         for key in unused {
             self.records.remove(&key);
             // One that is gone already is no fault.
             let _ = std::fs::remove_file(record_file(folder, &key));
-        }
-        for entry in &mut self.experiments {
-            let read = |key: &String| {
-                let path = record_file(folder, key);
-                Record::read(&path)?.ok_or_else(|| damaged(&path, "it is missing"))
-            };
-            let records = entry.keys().into_iter().map(read).collect::<Result<Vec<Record>, ExperimentError>>()?;
-            (entry.commit, entry.cpu_hours) = origin(&records);
         }
         Ok(write_json(&folder.join("results.json"), self)?)
     }

@@ -1,5 +1,5 @@
 use super::neighbours::title;
-use super::{Neighbour, NeighbourChild, Outcome, Record, SelectionEntry, SelectionRecord, TestedChild};
+use super::{Neighbour, NeighbourChild, Outcome, Record, SelectionEntry, SelectionRecord, Statistics, TestedChild};
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
@@ -90,44 +90,58 @@ fn written(file: csv::Writer<Vec<u8>>) -> csv::Result<Vec<u8>> {
 
 /// The methods as a Markdown table, a row each.
 pub fn neighbours_markdown(rows: &[Neighbour]) -> String {
-    let mut text = "| method | smallest | middle | biggest | CPU-seconds a seed | after training |\n".to_owned();
-    text.push_str("| --- | --- | --- | --- | --- | --- |\n");
-    for row in rows {
-        let [smallest, middle, biggest] = [&row.smallest, &row.middle, &row.biggest].map(child_text);
-        let (method, cpu_s) = (title(row.mode), 3600.0 * row.cpu_hours);
-        let _ =
-            writeln!(text, "| {method} | {smallest} | {middle} | {biggest} | {cpu_s:.0} | {} |", row.after_training);
-    }
-    text
+    markdown_table(&NEIGHBOUR_COLUMNS, rows.iter().map(neighbour_row))
+}
+
+/// The columns of the table of methods.
+pub(super) const NEIGHBOUR_COLUMNS: [&str; 7] = [
+    "method",
+    "smallest",
+    "middle",
+    "biggest",
+    "CPU-seconds a seed",
+    "work after training",
+    "its CPU-seconds (evaluations)",
+];
+
+/// A row of the table of methods.
+pub(super) fn neighbour_row(row: &Neighbour) -> Vec<String> {
+    let [smallest, middle, biggest] = [&row.smallest, &row.middle, &row.biggest].map(child_text);
+    let after = match row.evaluated {
+        evaluated if evaluated > 0.0 => format!("{:.0} ({evaluated:.0})", 3600.0 * row.after_training_cpu_hours),
+        _ => "0".to_owned(),
+    };
+    let cpu_s = format!("{:.0}", 3600.0 * row.cpu_hours);
+    vec![title(row.mode).to_owned(), smallest, middle, biggest, cpu_s, row.after_training.clone(), after]
 }
 
 /// `87.1 ± 0.4 (0.35 M)`: mean and spread of top-1, and multiply-adds.
-pub(super) fn child_text(child: &NeighbourChild) -> String {
-    let top1 = with_spread([child.top1_mean, child.top1_spread], child.tested.len());
-    format!("{top1} ({:.2} M)", child.madds / 1e6)
-}
-
-/// `87.1 ± 0.4`; one seed has no spread.
-fn with_spread([mean, spread]: [f64; 2], seeds: usize) -> String {
-    if seeds < 2 { format!("{mean:.1}") } else { format!("{mean:.1} ± {spread:.1}") }
+fn child_text(child: &NeighbourChild) -> String {
+    format!("{} ({:.2} M)", child.statistics(), child.madds / 1e6)
 }
 
 /// The searches under each budget as a Markdown table.
 pub fn selection_markdown(entries: &[SelectionEntry]) -> String {
-    let mut text = "| budget | at most | coarse to fine | random search | evolution |\n".to_owned();
-    text.push_str("| --- | --- | --- | --- | --- |\n");
-    for entry in entries {
-        let SelectionEntry { budget, coarse_to_fine, coarse_to_fine_spread, .. } = entry;
-        let SelectionEntry { random, random_spread, evolution, evolution_spread, .. } = entry;
-        let of = |values| with_spread(values, entry.records.len());
-        let most = entry.most_madds / 1e6;
-        let _ = writeln!(
-            text,
-            "| {budget} | {most:.2} M | {} | {} | {} |",
-            of([*coarse_to_fine, *coarse_to_fine_spread]),
-            of([*random, *random_spread]),
-            of([*evolution, *evolution_spread])
-        );
+    markdown_table(&SELECTION_COLUMNS, entries.iter().map(selection_row))
+}
+
+/// The columns of the table of searches.
+pub(super) const SELECTION_COLUMNS: [&str; 5] = ["budget", "at most", "coarse to fine", "random search", "evolution"];
+
+/// A row of the table of searches.
+pub(super) fn selection_row(entry: &SelectionEntry) -> Vec<String> {
+    let searches = entry.searches().map(|(_, statistics)| statistics.to_string());
+    [entry.budget.clone(), format!("{:.2} M", entry.most_madds / 1e6)].into_iter().chain(searches).collect()
+}
+
+fn markdown_table(columns: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
+    let mut text = format!("| {} |\n|{}\n", columns.join(" | "), " --- |".repeat(columns.len()));
+    for row in rows {
+        text.push('|');
+        for cell in row {
+            text.push_str(&if cell.is_empty() { " |".to_owned() } else { format!(" {cell} |") });
+        }
+        text.push('\n');
     }
     text
 }
@@ -136,16 +150,8 @@ pub fn selection_markdown(entries: &[SelectionEntry]) -> String {
 /// difference from the first column; the last row has the cost of training.
 pub fn markdown(outcome: &Outcome) -> String {
     let variants = outcome.variants();
-    let mut text = format!("| child | MAdds | {} |\n", variants.join(" | "));
-    let _ = writeln!(text, "| --- | --- |{}", " --- |".repeat(variants.len()));
-    for row in rows(outcome) {
-        text.push('|');
-        for cell in row {
-            text.push_str(&if cell.is_empty() { " |".to_owned() } else { format!(" {cell} |") });
-        }
-        text.push('\n');
-    }
-    text
+    let columns: Vec<&str> = ["child", "MAdds"].into_iter().chain(variants).collect();
+    markdown_table(&columns, rows(outcome).into_iter())
 }
 
 /// The rows of an outcome's table: child, multiply-adds, and a cell for each variant.
@@ -167,27 +173,30 @@ fn cell_text(outcome: &Outcome, child: &str, variant: &str) -> String {
     let Some(cell) = outcome.cell(child, variant).filter(|cell| !cell.top1.is_empty()) else {
         return "-".to_owned();
     };
-    let mut text = with_spread(cell.mean_and_spread(), cell.top1.len());
+    let mut text = cell.statistics().to_string();
     let first = outcome.variants().first().and_then(|first| outcome.cell(child, first));
     if let Some(first) = first.filter(|first| first.variant != cell.variant && first.top1.len() == cell.top1.len()) {
         if cell.madds != first.madds {
             let _ = write!(text, " at {}", cell.madds);
         }
-        let [difference, spread] = difference(first, cell);
-        let spread = if cell.top1.len() < 2 { String::new() } else { format!(" ± {spread:.1}") };
-        let _ = write!(text, " ({}{spread})", signed(difference));
+        let _ = write!(text, " ({})", signed(difference(first, cell), 1));
     }
     text
 }
 
-/// `+0.1`; a difference that rounds to nothing has no sign.
-fn signed(value: f64) -> String {
-    let text = format!("{value:+.1}");
-    if ["+0.0", "-0.0"].contains(&&*text) { "0.0".to_owned() } else { text }
+/// `+0.1 ± 0.2`; a difference that rounds to nothing has no sign.
+pub(super) fn signed(difference: Statistics, digits: usize) -> String {
+    let text = format!("{difference:.digits$}");
+    let is_zero = format!("{:.digits$}", difference.mean.abs()) == format!("{:.digits$}", 0.0);
+    match difference.mean {
+        _ if is_zero => text.trim_start_matches('-').to_owned(),
+        mean if mean > 0.0 => format!("+{text}"),
+        _ => text,
+    }
 }
 
 /// Mean and spread of the differences of two cells, seed by seed.
-pub(super) fn difference(first: &super::Cell, other: &super::Cell) -> [f64; 2] {
+pub(super) fn difference(first: &super::Cell, other: &super::Cell) -> Statistics {
     let pairs: Vec<f64> = other.top1.iter().zip(&first.top1).map(|(other, first)| other - first).collect();
-    super::figures::mean_and_spread(&pairs)
+    Statistics::of(&pairs)
 }

@@ -1,10 +1,10 @@
-use super::record::{CurvePoint, Record, TestedChild};
+use super::record::{CurvePoint, Record, START, SelectedChild, TEACHER, TestedChild};
 use super::{ExperimentError, Start, Training};
 use crate::calibrate::calibrate;
 use crate::data::LoadedData;
 use crate::model::{Parameters, Resizer};
 use crate::run_folder::RunFolder;
-use crate::search::Evaluator;
+use crate::search::{Evaluate, Evaluator};
 use crate::train::all_own_statistics;
 use crate::train::{Beginning, Checkpoint, EpochReport, Teacher, TrainConfig, Trainer, TrainingData, differences};
 use nestling_core::space::Child;
@@ -77,12 +77,45 @@ impl Trainings<'_> {
             None => self.new_record(training, &checkpoint, &folder.epochs(checkpoint.step)?),
         };
         let missing: Vec<Child> = children.iter().filter(|one| record.tested(one).is_none()).cloned().collect();
-        let (tested, cpu_s) = self.test(training, &checkpoint, &missing)?;
-        record.tested.extend(tested);
-        record.test_cpu_s += cpu_s;
+        if !missing.is_empty() {
+            let (tested, cpu_s) = self.test(training, &checkpoint, &missing)?;
+            record.tested.extend(tested);
+            record.test_cpu_s += cpu_s;
+        }
         record.write(&path)?;
         watch.measured(&record);
         Ok(record)
+    }
+
+    /// A child that `select` finds after a training, by evaluations on validation images; a known one of that name.
+    ///
+    /// # Errors
+    /// As [`Trainings::measure`], and those of `select`.
+    pub(super) fn selected(
+        &self,
+        training: &Training,
+        name: &str,
+        select: impl FnOnce(&mut dyn Evaluate) -> Result<Child, ExperimentError>,
+        watch: &mut dyn Watch,
+    ) -> Result<SelectedChild, ExperimentError> {
+        let mut record = self.measure(training, &[], watch)?;
+        if let Some(known) = record.selected.iter().find(|one| one.name == name) {
+            return Ok(known.clone());
+        }
+        let run = self.checkpoint(training, watch)?;
+        let (stopwatch, mut evaluated) = (Stopwatch::start(), 0);
+        let child = self.with_evaluators(training, &run, |validation, _| {
+            let mut evaluate = |children: &[Child]| {
+                watch.evaluating(children.len());
+                evaluated += children.len();
+                validation.evaluate(children, &|_| ())
+            };
+            select(&mut evaluate)
+        })?;
+        let one = SelectedChild { name: name.to_owned(), child, evaluated, cpu_s: stopwatch.elapsed().cpu_s() };
+        record.selected.push(one.clone());
+        record.write(&self.record_path(training))?;
+        Ok(one)
     }
 
     /// Works with the evaluators of a training's validation and test images.
@@ -222,6 +255,7 @@ impl Trainings<'_> {
             test_cpu_s: 0.0,
             curve: epochs.iter().map(CurvePoint::of).collect(),
             tested: Vec::new(),
+            selected: Vec::new(),
         }
     }
 
@@ -240,8 +274,8 @@ fn settings(training: &Training) -> Vec<String> {
     let keys = differences.into_iter().filter(|one| !one.key.starts_with("space"));
     let mut settings: Vec<String> = keys.map(|one| format!("{} = {}", one.key, one.now)).collect();
     if let Start::Trained(of) = &training.start {
-        settings.push(format!("start: {}", of.key()));
+        settings.push(format!("{START}{}", of.key()));
     }
-    settings.extend(training.teacher.iter().map(|teacher| format!("teacher: {}", teacher.0.key())));
+    settings.extend(training.teacher.iter().map(|teacher| format!("{TEACHER}{}", teacher.0.key())));
     settings
 }

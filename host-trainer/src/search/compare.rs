@@ -139,3 +139,37 @@ fn tested(selected: Vec<Evaluated>, test: &mut dyn Evaluate) -> Result<Vec<Selec
         })
         .collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::default_budgets;
+    use super::*;
+    use crate::calibrate::CalibrateError;
+    use nestling_core::space::SearchSpace;
+
+    #[test]
+    fn every_search_evaluates_as_many_children() {
+        let space = SearchSpace::fashion().validated().unwrap();
+        let budgets = default_budgets(&space, super::super::LimitKind::MAdds).unwrap();
+        let comparison = Comparison { space: &space, budgets: &budgets, evaluations: 180, seed: 3 };
+        let grid = coarse(&comparison).unwrap();
+        let searches: [(Search, Vec<Child>); 3] = [(fine, grid), (random_search, Vec::new()), (evolution, Vec::new())];
+        for (search, first) in searches {
+            let mut evaluated = 0;
+            let mut evaluate = |children: &[Child]| -> Result<Vec<Evaluated>, CalibrateError> {
+                evaluated += children.len();
+                let of = |child: &Child| {
+                    let cost = space.lower(child)?.cost();
+                    Ok(Evaluated {
+                        child: child.clone(),
+                        cost,
+                        held_out: Top1 { correct: child.resolution, images: 100 },
+                    })
+                };
+                children.iter().map(of).collect()
+            };
+            select(&comparison, search, first, &mut evaluate).unwrap();
+            assert_eq!(evaluated, comparison.evaluations);
+        }
+    }
+}

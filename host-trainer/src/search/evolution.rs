@@ -1,6 +1,6 @@
 //! Evolution under a budget, as once-for-all selects its children: the fittest quarter of a population has children by
 //! mutation and by crossover. Every candidate is calibrated and evaluated, or, in the variant on the accuracy predictor,
-//! predicted.
+//! predicted by a fit to random children.
 
 use super::random_search::{draw, shrunk};
 use super::trials::{Evaluate, SelectionTask, Trials};
@@ -29,6 +29,10 @@ const PREDICTED: usize = 2000;
 const PREDICTED_IMAGES: u32 = 1_000_000;
 /// The place of its draws among those of a search.
 const DRAWS: u64 = 3;
+/// The same for the children that a predictor is fitted to.
+const SAMPLES: u64 = 4;
+/// One sample of so many only tells the predictor's error.
+const HELD_OUT: usize = 5;
 
 /// Evolves children within the limit until the task's evaluations are spent; returns the best child within the limit.
 ///
@@ -82,12 +86,36 @@ fn offspring(space: &ValidatedSpace, parents: &[Child], number: usize, random: &
     space.child_at(&crossed)
 }
 
-/// Evolution on the accuracy predictor: thousands of candidates are predicted, and the task's evaluations go to those
-/// that are predicted to be most accurate. Returns the best child within the limit.
+/// Evolution on an accuracy predictor, as once-for-all has it: `samples` random children of the whole space are evaluated,
+/// a predictor is fitted to them, and evolution on it names the children that the task's own evaluations go to. Returns the
+/// best child within the limit.
 ///
 /// # Errors
 /// As [`evolution`].
-pub fn predicted_evolution(
+pub fn evolution_on_a_predictor(
+    task: &SelectionTask<'_>,
+    samples: usize,
+    trials: &mut Trials,
+    evaluate: &mut dyn Evaluate,
+) -> Result<Evaluated, SearchError> {
+    let mut random = generator(task.seed, Purpose::Search, SAMPLES);
+    let drawn = new_children(samples, &mut trials.known().clone(), |_| task.space.sample(&mut random));
+    trials.evaluate(drawn, evaluate)?;
+    let mut all: Vec<(Child, Top1)> = trials.evaluated().iter().map(|one| (one.child.clone(), one.held_out)).collect();
+    let held_out = all.split_off(all.len() - all.len() / HELD_OUT);
+    match AccuracyPredictor::fit(task.space, &all, &held_out) {
+        Ok(predictor) => predicted_evolution(task, &predictor, trials, evaluate),
+        // A space of some dozen children has too few for a fit.
+        Err(_) => evolution(task, trials, evaluate),
+    }
+}
+
+/// Evolution on a fitted predictor: thousands of candidates are predicted, and the task's evaluations go to those that are
+/// predicted to be most accurate. Returns the best child within the limit.
+///
+/// # Errors
+/// As [`evolution`].
+fn predicted_evolution(
     task: &SelectionTask<'_>,
     predictor: &AccuracyPredictor,
     trials: &mut Trials,

@@ -40,7 +40,7 @@ pub use coarse_to_fine::{affordable_grid, coarse_to_fine, fine};
 pub use compare::{Comparison, Selected, SelectionRow, compare};
 pub use error::SearchError;
 pub use evaluator::{Evaluated, Evaluator};
-pub use evolution::{evolution, predicted_evolution};
+pub use evolution::{evolution, evolution_on_a_predictor};
 pub use grid::coarse_grid;
 pub use limit::{Limit, latency_table};
 pub use merge::{MergeOutcome, merge_found};

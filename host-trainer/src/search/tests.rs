@@ -1,7 +1,7 @@
 //! The searches under budgets with made-up accuracies: no result costs more than its budget, and the best is found.
 
 use super::*;
-use crate::synthetic::{predictor, table};
+use crate::synthetic::table;
 use nestling_core::latency::{LatencyModel, LatencyTable};
 use nestling_core::space::{HeadSpace, Padding, SearchSpace, StageSpace, StemSpace};
 use proptest::prelude::*;
@@ -119,7 +119,7 @@ proptest! {
     }
 
     #[test]
-    fn no_row_of_a_comparison_exceeds_its_budget_and_all_searches_evaluate_as_many_children(
+    fn no_row_of_a_comparison_exceeds_its_budget_and_no_child_is_evaluated_twice(
         space in spaces(), shares in prop::collection::vec(0.0f64..1.0, 1..4), more in 4usize..60, seed in any::<u64>(),
     ) {
         let mut given: Vec<f64> = shares.iter().map(|&share| limit_at(&space, LimitKind::MAdds, share).most()).collect();
@@ -159,21 +159,40 @@ proptest! {
 }
 
 #[test]
-fn the_predictors_variant_keeps_the_budget_and_spends_its_evaluations() {
+fn evolution_on_a_predictor_keeps_the_budget_and_finds_the_best_of_what_it_learned() {
     let space = SearchSpace::fashion().validated().unwrap();
     let device = device();
     for kind in [LimitKind::MAdds, LimitKind::Params, LimitKind::Latency(&device)] {
         let limit = limit_at(&space, kind, 0.3);
         let task = SelectionTask { space: &space, limit, evaluations: 12, seed: 4 };
         let mut trials = Trials::default();
-        let best =
-            predicted_evolution(&task, &predictor(&space), &mut trials, &mut made_up(&space, |child| child.resolution))
-                .unwrap();
-        assert_eq!(trials.evaluated().len(), 12);
-        assert!(trials.evaluated().iter().all(|one| task.allows(&one.child)));
-        // The predictor knows that accuracy grows with the resolution.
-        assert_eq!(best.child.resolution, 28);
+        let mut evaluate = made_up(&space, |child| 90_000 + child.resolution);
+        let best = evolution_on_a_predictor(&task, 40, &mut trials, &mut evaluate).unwrap();
+        assert_eq!(trials.evaluated().len(), 52);
+        assert!(task.allows(&best.child) && trials.evaluated()[40..].iter().all(|one| task.allows(&one.child)));
+        assert_eq!(best.child.resolution, *space.resolutions.last().unwrap());
     }
+}
+
+#[test]
+fn a_space_with_too_few_children_for_a_predictor_is_searched_all_the_same() {
+    let mut space = SearchSpace::fashion();
+    space.resolutions.truncate(2);
+    for widths in space.stages.iter_mut().map(|stage| &mut stage.widths).chain([&mut space.stem.widths]) {
+        widths.truncate(1);
+    }
+    for stage in &mut space.stages {
+        stage.depths.truncate(1);
+        stage.kernels.truncate(1);
+        stage.expand_ratios.truncate(1);
+    }
+    space.head.iter_mut().for_each(|head| head.widths.truncate(2));
+    let space = space.validated().unwrap();
+    let limit = limit_at(&space, LimitKind::MAdds, 1.0);
+    let task = SelectionTask { space: &space, limit, evaluations: 12, seed: 4 };
+    let mut trials = Trials::default();
+    let best = evolution_on_a_predictor(&task, 40, &mut trials, &mut made_up(&space, |child| concave(&space, child)));
+    assert_eq!((best.unwrap().child, trials.evaluated().len()), (space.biggest(), 4));
 }
 
 #[test]

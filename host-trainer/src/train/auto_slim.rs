@@ -1,6 +1,7 @@
 //! AutoSlim (Yu and Huang, "AutoSlim: Towards One-Shot Architecture Search for Channel Numbers", 2019).
 //!
-//! 1. A slimmable network is trained whose layers have independent widths: [`children`].
+//! 1. A slimmable network is trained whose stages have independent widths and expand ratios: [`children`]. The paper's unit
+//!    is the layer; here the layers of a stage share their width, as in every space of this crate.
 //! 2. It is slimmed greedily: in each step the place is narrowed that costs least accuracy, until the network is within
 //!    the budget: [`slim`].
 //! 3. The slimmed network is trained from scratch, alone: in the space of
@@ -12,7 +13,7 @@ use nestling_core::metrics::MAdds;
 use nestling_core::space::{Child, SearchSpace, SpaceError, ValidatedSpace};
 use std::fmt;
 
-/// The same network with the channels of every layer as a choice: widths as [`widths_only`] has them, and expand ratios
+/// The same network with the channels of every stage as choices: widths as [`widths_only`] has them, and expand ratios
 /// of a half, three quarters and all. A space without other choices already stays as it is.
 pub fn space(base: &SearchSpace) -> SearchSpace {
     if has_channels_only(base) {
@@ -25,7 +26,7 @@ pub fn space(base: &SearchSpace) -> SearchSpace {
     space
 }
 
-/// The children of a step: the biggest, `random` ones whose layers draw their widths independently, the smallest.
+/// The children of a step: the biggest, `random` ones whose stages draw their widths independently, the smallest.
 pub fn children(space: &ValidatedSpace, seed: u64, step: u64, random: u32) -> Vec<Child> {
     let mut draw = generator(seed, Purpose::Children, step);
     let mut children = vec![space.biggest()];
