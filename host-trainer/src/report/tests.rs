@@ -8,7 +8,7 @@ use crate::synthetic::table;
 use crate::train::{EpochReport, Probe};
 use nestling_bundle::{ChildTimes, DeviceProfile, Measurements, NetworkId, ProfileKey};
 use nestling_core::latency::Clock;
-use nestling_core::metrics::{Millis, Quantile, Top1};
+use nestling_core::metrics::{Load, Millis, Quantile, Top1};
 use nestling_core::space::{Child, SearchSpace, ValidatedSpace};
 use nestling_core::tiles::{TileVariant, Tiles};
 use nestling_lab::documents::{ChosenChild, Classified, ClassifiedImage, Guess, Tried};
@@ -58,6 +58,7 @@ fn profile(search: &SearchReport) -> DeviceProfile {
             name: Some(chosen.name.clone()),
             child: evaluated.child.clone(),
             predicted_ms: predicted,
+            calm_ms: Some(predicted),
             measured_p50_ms: times(0.97 + 0.02 * (index % 4) as f64),
             measured_p90_ms: times(1.09),
             measured_p95_ms: times(1.1),
@@ -70,8 +71,9 @@ fn profile(search: &SearchReport) -> DeviceProfile {
     let children = search.shipped().enumerate().map(times).collect();
     let clock = Clock::Wall;
     let reference_ms = Millis(1.0);
-    let (informative, layers) = (Vec::new(), Vec::new());
-    let measured = Measurements { reference_ms, table, informative, children, clock, clock_note: None, layers };
+    let (informative, layers, timeline_ms) = (Vec::new(), Vec::new(), Vec::new());
+    let measured =
+        Measurements { reference_ms, timeline_ms, table, informative, children, clock, clock_note: None, layers };
     DeviceProfile::new(&key, measured)
 }
 
@@ -89,6 +91,8 @@ fn chosen_child(search: &SearchReport, index: usize, factor: f64) -> ChosenChild
         measured_p50_ms: times(1.01),
         measured_p90_ms: times(1.09),
         measured_p95_ms: times(1.1),
+        interval_ms: Some([times(1.05), times(1.15)]),
+        load: Load { share: 1.0 },
         top1: Some(chosen.test.percent()),
         held_out_top1: Some(evaluated.held_out.percent()),
         madds: evaluated.cost.madds,

@@ -1,6 +1,6 @@
 use crate::atomic_file::write_atomically;
 use crate::canonical;
-use crate::profile::{DeviceProfile, ProfileError};
+use crate::profile::{ChildTimes, DeviceProfile, ProfileError};
 use nestling_core::latency::DeviceKey;
 use nestling_core::metrics::Millis;
 use serde_json::Value;
@@ -111,11 +111,15 @@ impl DeviceProfile {
         if !(sound(&self.reference_ms) && self.reference_ms.0 > 0.0) {
             return Err("the time of its reference is impossible".to_owned());
         }
+        if !self.timeline_ms.iter().all(|run| sound(run) && run.0 > 0.0) {
+            return Err("its timeline holds an impossible time".to_owned());
+        }
         if !self.table.is_sound() {
             return Err("its latency table holds an impossible number".to_owned());
         }
         for times in self.informative.iter().chain(&self.children) {
-            let all = [times.predicted_ms, times.measured_p50_ms, times.measured_p90_ms, times.measured_p95_ms];
+            let ChildTimes { predicted_ms, measured_p50_ms, measured_p90_ms, measured_p95_ms, .. } = *times;
+            let all = [predicted_ms, times.calm(), measured_p50_ms, measured_p90_ms, measured_p95_ms];
             if !all.iter().chain(&times.runs_ms).all(sound) || times.measured_p50_ms.0 <= 0.0 {
                 return Err(format!("child `{}` has an impossible time", times.child));
             }
@@ -192,8 +196,10 @@ mod tests {
     #[test]
     fn values_that_are_impossible_missing_or_newer_are_typed_errors() {
         type Change = fn(&mut Value);
-        let changes: [(Change, &str); 8] = [
+        let changes: [(Change, &str); 10] = [
             (|value| value["reference_ms"] = json!(0), "the time of its reference"),
+            (|value| value["timeline_ms"] = json!([1.0, 0.0]), "its timeline"),
+            (|value| value["children"][0]["calm_ms"] = json!(-1.0), "child `r16 "),
             (|value| value["table"]["residual_percent"] = json!(-1), "latency table"),
             (|value| value["children"][0]["measured_p50_ms"] = json!(-2.0), "child `r16 "),
             (|value| value["layers"][1]["latency_ms"] = json!(-2.0), "layer `"),

@@ -8,7 +8,7 @@ mod staleness;
 pub use error::ProfileError;
 pub use staleness::{ProfileKey, Stale};
 
-use nestling_core::latency::{Batches, Clock, DeviceKey, LatencyTable, LayerTime};
+use nestling_core::latency::{Batches, Clock, DeviceKey, LatencyTable, LayerTime, Moment, Timeline};
 use nestling_core::metrics::{Latency, Millis};
 use nestling_core::space::Child;
 use nestling_core::tiles::Tiles;
@@ -30,8 +30,13 @@ pub struct DeviceProfile {
     pub network: String,
     /// Side of the square image that whole inferences were timed with, in pixels.
     pub image_side: u32,
-    /// Time of the smallest child during the measurements: all fitted times are corrected to this speed.
+    /// Time of the smallest child during the measurements while nothing interrupted it: all fitted times are corrected to
+    /// this speed.
     pub reference_ms: Millis,
+    /// The last runs of the smallest child beside the measurements, in their order: what interrupted the device. A profile
+    /// of an older version has none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub timeline_ms: Vec<Millis>,
     /// The device, and the latency model that was fitted to the informative children.
     pub table: LatencyTable,
     /// Children that the model is fitted to: first the informative ones, the most informative first, then those that
@@ -57,6 +62,9 @@ pub struct ChildTimes {
     pub child: Child,
     /// The model's prediction of the median.
     pub predicted_ms: Millis,
+    /// Its time while nothing interrupts it, which the latency model is fitted to; none in a profile of an older version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calm_ms: Option<Millis>,
     /// Median of the runs, corrected to the profile's speed, as are the other quantiles.
     pub measured_p50_ms: Millis,
     /// Nine runs of ten took at most this.
@@ -75,11 +83,17 @@ impl ChildTimes {
             name: name.map(str::to_owned),
             child,
             predicted_ms,
+            calm_ms: Some(batches.calm(usual)),
             measured_p50_ms: p50,
             measured_p90_ms: p90,
             measured_p95_ms: p95,
             runs_ms: batches.raw(),
         }
+    }
+
+    /// The time while nothing interrupts it, which the latency model is fitted to.
+    pub fn calm(&self) -> Millis {
+        self.calm_ms.unwrap_or(self.measured_p50_ms)
     }
 
     /// The measured quantiles.
@@ -110,8 +124,10 @@ mod as_text {
 /// The measurements of a profile.
 #[derive(Clone, Debug)]
 pub struct Measurements {
-    /// The usual time of the smallest child while everything else was measured.
+    /// The usual time of the smallest child while everything else was measured and nothing interrupted it.
     pub reference_ms: Millis,
+    /// Its last runs beside the others.
+    pub timeline_ms: Vec<Millis>,
     /// The device's latency table.
     pub table: LatencyTable,
     /// Informative children, the most informative first.
@@ -129,7 +145,8 @@ pub struct Measurements {
 impl DeviceProfile {
     /// A profile of these measurements.
     pub fn new(key: &ProfileKey, measured: Measurements) -> Self {
-        let Measurements { reference_ms, table, informative, children, clock, clock_note, layers } = measured;
+        let Measurements { reference_ms, timeline_ms, table, informative, children, clock, clock_note, layers } =
+            measured;
         Self {
             format: file::FORMAT,
             nestling: env!("CARGO_PKG_VERSION").to_owned(),
@@ -138,6 +155,7 @@ impl DeviceProfile {
             network: key.network.to_string(),
             image_side: key.image_side,
             reference_ms,
+            timeline_ms,
             table,
             informative,
             children,
@@ -155,6 +173,13 @@ impl DeviceProfile {
     /// The shipped child called `name`, if it was timed whole.
     pub fn child(&self, name: &str) -> Option<&ChildTimes> {
         self.children.iter().find(|times| times.name.as_deref() == Some(name))
+    }
+
+    /// The speed of the device while it was measured.
+    pub fn moment(&self) -> Moment {
+        // That of an older version says nothing of interruptions.
+        let runs = if self.timeline_ms.is_empty() { &[self.reference_ms] } else { &self.timeline_ms[..] };
+        Moment::new(Timeline::new(runs.iter().copied()), self.reference_ms)
     }
 
     /// The times of a child that the model is fitted to.

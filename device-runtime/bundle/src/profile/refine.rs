@@ -41,13 +41,13 @@ impl DeviceProfile {
         while known.len() > MAX_KNOWN {
             known.remove(MAX_INFORMATIVE);
         }
-        let sample = |times: &ChildTimes| Some(Sample::new(&space.lower(&times.child).ok()?, times.measured_p50_ms));
+        let sample = |times: &ChildTimes| Some(Sample::new(&space.lower(&times.child).ok()?, times.calm()));
         let samples: Vec<Sample> = known.iter().filter_map(sample).collect();
         refined.table.fit_to(&samples, tables);
-        let fit = &refined.table.model;
+        let (fit, moment) = (&refined.table.model, self.moment());
         for times in refined.informative.iter_mut().chain(&mut refined.children) {
             if let Ok(network) = space.lower(&times.child) {
-                times.predicted_ms = fit.predict(&network);
+                times.predicted_ms = moment.latency(fit.predict(&network)).p50;
             }
         }
         refined
@@ -90,6 +90,7 @@ mod tests {
             network: String::new(),
             image_side: 28,
             reference_ms: Millis(1.0),
+            timeline_ms: Vec::new(),
             table: LatencyTable { device, measured_at: 0, model: fit, spread, children: 5, residual_percent: 0.0 },
             informative,
             children,
@@ -101,7 +102,7 @@ mod tests {
 
     fn batches(reference: Millis, time: Millis) -> Batches {
         let mut batches = Batches::default();
-        batches.push(reference, vec![time; 3]);
+        batches.push(vec![reference; 8], vec![time; 3]);
         batches
     }
 

@@ -41,13 +41,15 @@ impl Budget {
 
 impl Budget {
     /// The factor by which the budget should exceed a child's time: a child whose time equals the budget breaks it half
-    /// of the time. Slow runs vary more from one second to the next than median ones.
-    pub fn room(self) -> f64 {
-        match self.quantile {
+    /// of the time. Slow runs vary more from one second to the next than median ones, and more so on a busy device, where
+    /// `guard` is the ratio of the time that three fifths as many runs exceed to that which the budget limits.
+    pub fn room(self, guard: f64) -> f64 {
+        let least = match self.quantile {
             Quantile::P50 => 1.05,
             Quantile::P90 => 1.08,
             Quantile::P95 => 1.1,
-        }
+        };
+        guard.max(least)
     }
 
     /// The time to expect at the budget's quantile when the child is timed again. It is the geometric mean of two
@@ -59,8 +61,8 @@ impl Budget {
     }
 
     /// Whether it holds, and will still hold when the child is timed again.
-    pub fn holds_with_room(self, latency: Latency, spread: Spread) -> bool {
-        self.holds(latency) && self.expected(latency, spread).0 * self.room() <= self.limit.0
+    pub fn holds_with_room(self, latency: Latency, spread: Spread, guard: f64) -> bool {
+        self.holds(latency) && self.expected(latency, spread).0 * self.room(guard) <= self.limit.0
     }
 }
 

@@ -1,6 +1,6 @@
 use crate::choosing::walk::PassedOver;
 use crate::choosing::{Budget, Candidate};
-use crate::metrics::{Latency, Millis};
+use crate::metrics::{Latency, Load, Millis};
 use crate::space::ChildEntry;
 use std::fmt;
 use std::sync::Arc;
@@ -17,6 +17,7 @@ pub struct Choice {
     measured: Latency,
     switched_in: Duration,
     why: String,
+    load: Load,
 }
 
 impl Choice {
@@ -32,7 +33,12 @@ impl Choice {
         passed_over: Option<PassedOver>,
     ) -> Self {
         let why = explain(&ranked, index, budget, passed_over);
-        Self { budget, index, ranked, measured, switched_in: Duration::ZERO, why }
+        Self { budget, index, ranked, measured, switched_in: Duration::ZERO, why, load: Load { share: 1.0 } }
+    }
+
+    /// Sets the load of the device beside which it was measured.
+    pub fn with_load(self, load: Load) -> Self {
+        Self { load, ..self }
     }
 
     /// Sets the time that the switch to it took.
@@ -58,6 +64,25 @@ impl Choice {
     /// Time from image to logits, measured on this device before the child was taken.
     pub fn measured(&self) -> Latency {
         self.measured
+    }
+
+    /// The load of the device beside which it was measured.
+    pub fn load(&self) -> Load {
+        self.load
+    }
+
+    /// The interval that holds its time at the budget's quantile in nine of ten moments like that of the choice: the
+    /// prediction's, around the time that was measured.
+    pub fn interval(&self) -> [Millis; 2] {
+        let (candidate, quantile) = (self.candidate(), self.budget.quantile);
+        let factor = self.measured.at(quantile).0 / candidate.expected(quantile).0.max(f64::MIN_POSITIVE);
+        candidate.interval.map(|end| Millis(factor * end.0))
+    }
+
+    /// `5.970 ms (5.600 ms to 6.400 ms) at p95, busy: 68 % of the time was ours`.
+    pub fn sureness(&self) -> String {
+        let (quantile, [low, high]) = (self.budget.quantile, self.interval());
+        format!("{} ({low} to {high}) at {quantile}, {}", self.measured.at(quantile), self.load)
     }
 
     /// The time that the switch to the child took.
@@ -99,7 +124,8 @@ impl fmt::Display for Choice {
         write!(
             f,
             "{name} ({child}): {top1} top-1, {madds} MAdds, {params:.1} k params; predicted {predicted}, measured \
-             p50 {p50}, p90 {p90}, p95 {p95}; {why}"
+             p50 {p50}, p90 {p90}, p95 {p95}; {}; {why}",
+            self.sureness()
         )
     }
 }
@@ -139,7 +165,13 @@ mod tests {
             let top1 = Top1 { correct: 95 - place as u32, images: 100 };
             let entry =
                 ChildEntry { name: format!("child-{place}"), child: child.clone(), cost, held_out: top1, test: top1 };
-            Candidate { entry, predicted: Millis(time) }
+            Candidate {
+                entry,
+                predicted: Millis(time),
+                spread: Spread { p90: 1.2, p95: 1.3 },
+                guard: 1.0,
+                interval: [Millis(0.9 * time), Millis(1.2 * time)],
+            }
         };
         times.iter().enumerate().map(candidate).collect()
     }
@@ -165,8 +197,7 @@ mod tests {
             slower in 1.0f64..1.4,
         ) {
             let (ranked, budget) = (ranked(&times), Budget::p90(Millis(limit)));
-            let spread = Spread { p90: 1.2, p95: 1.3 };
-            let outcome = crate::choosing::walk(&ranked, spread, budget, |index| {
+            let outcome = crate::choosing::walk(&ranked, budget, |index| {
                 let p50 = Millis(times[index] * slower);
                 Ok::<_, std::convert::Infallible>(Latency { p50, p90: Millis(p50.0 * slower), p95: Millis(p50.0 * 1.5) })
             });

@@ -1,7 +1,7 @@
 //! The choice as a pure function: predictions in, a few measurements asked for, a child out.
 
 use crate::choosing::{Budget, Candidate};
-use crate::metrics::{Latency, Millis, Spread};
+use crate::metrics::{Latency, Millis};
 
 /// Where the walk ended.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -42,47 +42,47 @@ pub struct PassedOver {
 ///
 /// Starts at the most accurate candidate that is predicted to hold the budget. If it breaks the budget when measured,
 /// the next one is the most accurate of the less accurate candidates that should hold by the measurements so far. If it
-/// holds, the more accurate candidates are tried in the same way. `spread` is the spread of this device's run times.
+/// holds, the more accurate candidates are tried in the same way.
 /// The fastest candidate, and one that is predicted to hold, are measured twice before they are passed by, because the
 /// first measurement may be an outlier; `measure` returns the time over all measurements of a candidate.
 ///
 /// `ranked` must not be empty.
 pub fn walk<E>(
     ranked: &[Candidate],
-    spread: Spread,
     budget: Budget,
     mut measure: impl FnMut(usize) -> Result<Latency, E>,
 ) -> Result<Outcome, E> {
-    let factor = spread.at(budget.quantile);
-    let expected: Vec<f64> = ranked.iter().map(|candidate| candidate.predicted.0 * factor).collect();
+    let expected: Vec<f64> = ranked.iter().map(|candidate| candidate.expected(budget.quantile).0).collect();
     let limit = budget.limit.0;
     let fastest = (0..ranked.len()).min_by(|&a, &b| expected[a].total_cmp(&expected[b])).unwrap_or(0);
     let start = (0..ranked.len()).find(|&index| expected[index] <= limit).unwrap_or(fastest);
     // Timed again, a child takes a little more or less.
-    let holds = |latency: Latency| budget.holds_with_room(latency, spread);
+    let holds =
+        |index: usize, latency: Latency| budget.holds_with_room(latency, ranked[index].spread, ranked[index].guard);
+    let again = |index: usize, latency: Latency| budget.expected(latency, ranked[index].spread).0;
     let measured = |index: usize, latency: Latency| {
-        let (time, expected) = (latency.at(budget.quantile), budget.expected(latency, spread).0 * budget.room());
+        let (time, expected) = (latency.at(budget.quantile), again(index, latency) * budget.room(ranked[index].guard));
         Some(PassedOver { index, time, measured: true, needs: Millis(expected.max(time.0)) })
     };
     // The ratio of measurement to prediction of one child corrects the prediction of another.
     let corrected = |index: usize, known: usize, latency: Latency| {
-        expected[index] * budget.expected(latency, spread).0 / expected[known].max(f64::MIN_POSITIVE)
+        expected[index] * again(known, latency) / expected[known].max(f64::MIN_POSITIVE)
     };
 
     let mut index = start;
     let mut latency = measure(index)?;
     let mut passed_over = None;
-    while !holds(latency) {
+    while !holds(index, latency) {
         let faster = || (index + 1..ranked.len()).filter(|&next| expected[next] < expected[index]);
         // If nothing is faster, no margin is needed.
-        let fits = |latency: Latency| holds(latency) || faster().next().is_none() && budget.holds(latency);
+        let fits = |latency: Latency| holds(index, latency) || faster().next().is_none() && budget.holds(latency);
         if !fits(latency) && (expected[index] <= limit || faster().next().is_none()) {
             latency = measure(index)?;
         }
         if fits(latency) {
             break;
         }
-        let should_hold = |&next: &usize| corrected(next, index, latency) * budget.room() <= limit;
+        let should_hold = |&next: &usize| corrected(next, index, latency) * budget.room(ranked[next].guard) <= limit;
         let least = faster().min_by(|&a, &b| expected[a].total_cmp(&expected[b]));
         let Some(next) = faster().find(should_hold).or(least) else {
             return Ok(Outcome::TooTight { index, latency });
@@ -96,17 +96,17 @@ pub fn walk<E>(
     for better in more_accurate.rev() {
         let should_take = corrected(better, index, latency);
         // A better one beyond it may still be faster, where this one is dominated.
-        let needs = should_take * budget.room();
+        let needs = should_take * budget.room(ranked[better].guard);
         if needs > limit {
             let (time, needs) = (Millis(should_take), Millis(needs));
             passed_over = passed_over.or(Some(PassedOver { index: better, time, measured: false, needs }));
             continue;
         }
         let mut theirs = measure(better)?;
-        if !holds(theirs) {
+        if !holds(better, theirs) {
             theirs = measure(better)?;
         }
-        if holds(theirs) {
+        if holds(better, theirs) {
             (index, latency, passed_over) = (better, theirs, None);
         } else {
             passed_over = measured(better, theirs);
@@ -118,7 +118,7 @@ pub fn walk<E>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metrics::Top1;
+    use crate::metrics::{Spread, Top1};
     use crate::space::{ChildEntry, SearchSpace};
     use std::convert::Infallible;
 
@@ -131,7 +131,7 @@ mod tests {
             let measured = Top1 { correct: 95 - place as u32, images: 100 };
             let name = format!("child-{place}");
             let entry = ChildEntry { name, child: child.clone(), cost, held_out: measured, test: measured };
-            Candidate { entry, predicted: Millis(time) }
+            Candidate { entry, predicted: Millis(time), spread: WIDE_SPREAD, guard: 1.0, interval: [Millis(time); 2] }
         };
         times.iter().enumerate().map(candidate).collect()
     }
@@ -141,7 +141,7 @@ mod tests {
     /// Walks with these true medians and a p90 of 1.5 times that; returns the outcome and what was measured.
     fn walked(predicted: &[f64], truth: &[f64], budget: Budget) -> (Outcome, Vec<usize>) {
         let mut asked = Vec::new();
-        let outcome = walk(&ranked(predicted), WIDE_SPREAD, budget, |index| {
+        let outcome = walk(&ranked(predicted), budget, |index| {
             asked.push(index);
             Ok::<_, Infallible>(Latency {
                 p50: Millis(truth[index]),
@@ -198,8 +198,9 @@ mod tests {
 
     #[test]
     fn a_child_whose_own_slow_runs_break_the_budget_is_not_taken() {
-        let calm = Spread { p90: 1.0, p95: 1.0 };
-        let outcome = walk(&ranked(&[4.0, 2.0]), calm, Budget::p95(Millis(5.0)), |index| {
+        let mut candidates = ranked(&[4.0, 2.0]);
+        candidates.iter_mut().for_each(|one| one.spread = Spread { p90: 1.0, p95: 1.0 });
+        let outcome = walk(&candidates, Budget::p95(Millis(5.0)), |index| {
             let p50 = [4.0, 2.0][index];
             Ok::<_, Infallible>(Latency { p50: Millis(p50), p90: Millis(1.3 * p50), p95: Millis(1.3 * p50) })
         });
@@ -232,7 +233,7 @@ mod tests {
         assert_eq!(asked, [2, 2]);
         // An outlier costs a second measurement, whether the child is the fastest or one that was predicted to hold.
         let (mut asked, mut calls) = (Vec::new(), 0);
-        let outlier = walk(&ranked(&times), WIDE_SPREAD, Budget::p50(Millis(7.0)), |index| {
+        let outlier = walk(&ranked(&times), Budget::p50(Millis(7.0)), |index| {
             asked.push(index);
             calls += 1;
             let time = Millis(if calls == 1 { 50.0 } else { 6.0 });
@@ -240,7 +241,7 @@ mod tests {
         });
         assert_eq!((chosen(outlier.unwrap()), asked), (Some(1), vec![1, 1]));
         let mut calls = 0;
-        let outlier = walk(&ranked(&times), WIDE_SPREAD, Budget::p50(Millis(3.0)), |_| {
+        let outlier = walk(&ranked(&times), Budget::p50(Millis(3.0)), |_| {
             calls += 1;
             let time = Millis(if calls == 1 { 50.0 } else { 2.0 });
             Ok::<_, Infallible>(Latency { p50: time, p90: time, p95: time })

@@ -2,7 +2,7 @@ use crate::documents::{Fault, Tried};
 use nestling::WholeSpaceChoice;
 use nestling_core::choosing::Choice;
 use nestling_core::latency::DeviceKey;
-use nestling_core::metrics::{MAdds, Millis, Quantile};
+use nestling_core::metrics::{Latency, Load, MAdds, Millis, Quantile};
 use nestling_core::space::{SpaceError, ValidatedSpace};
 use serde::{Deserialize, Serialize};
 
@@ -47,6 +47,13 @@ pub struct ChosenChild {
     pub measured_p90_ms: Millis,
     /// Upper bound of nineteen runs of twenty.
     pub measured_p95_ms: Millis,
+    /// The interval that holds the time at the budget's quantile in nine of ten such moments; `None` for a child that does
+    /// not ship.
+    #[serde(default)]
+    pub interval_ms: Option<[Millis; 2]>,
+    /// The load of the device beside which it was measured.
+    #[serde(default = "quiet")]
+    pub load: Load,
     /// Top-1 on the test images in percent; `None` where it was not measured.
     pub top1: Option<f64>,
     /// Top-1 on the held-out images in percent; `None` where it was not measured.
@@ -81,10 +88,22 @@ pub struct AdoptedChild {
     pub check_images: u32,
 }
 
+/// The load in a document of an older version.
+fn quiet() -> Load {
+    Load { share: 1.0 }
+}
+
 /// Stands for the name of a child that does not ship.
 pub const UNSHIPPED: &str = "(unshipped)";
 
 impl ChosenChild {
+    /// The measured time at the budget's quantile, with its interval and the load.
+    pub fn sureness(&self) -> String {
+        let measured = Latency { p50: self.measured_p50_ms, p90: self.measured_p90_ms, p95: self.measured_p95_ms };
+        let interval = self.interval_ms.map(|[low, high]| format!(" ({low} to {high})")).unwrap_or_default();
+        format!("{}{interval} at {}, {}", measured.at(self.quantile), self.quantile, self.load)
+    }
+
     /// The row of a choice from the whole space.
     ///
     /// # Errors
@@ -100,6 +119,7 @@ impl ChosenChild {
             measured_p50_ms: adopted.measured.p50,
             measured_p90_ms: adopted.measured.p90,
             measured_p95_ms: adopted.measured.p95,
+            interval_ms: None,
             // The trainer evaluated the shipped children only.
             top1: None,
             held_out_top1: None,
@@ -130,6 +150,8 @@ impl From<&Choice> for ChosenChild {
             measured_p50_ms: measured.p50,
             measured_p90_ms: measured.p90,
             measured_p95_ms: measured.p95,
+            interval_ms: Some(choice.interval()),
+            load: choice.load(),
             top1: entry.test.known_percent(),
             held_out_top1: entry.held_out.known_percent(),
             madds: entry.cost.madds,

@@ -156,7 +156,7 @@ pub fn evaluate_prediction(runtime: &Runtime, options: &EvaluationOptions<'_>) -
         .map(|(timed, rounds)| Sample::new(&timed.network, Latency::of(rounds).p50))
         .collect();
     let informative: Vec<Sample> = (profile.informative.iter())
-        .map(|times| Ok(Sample::new(&space.lower(&times.child)?, times.measured_p50_ms)))
+        .map(|times| Ok(Sample::new(&space.lower(&times.child)?, times.calm())))
         .collect::<Result<_, Error>>()?;
     let evidence = Evidence {
         informative: &informative,

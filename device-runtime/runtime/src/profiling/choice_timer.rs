@@ -3,10 +3,13 @@ use crate::engine::{PreparedChild, Supernet};
 use crate::profiling::DriftMeter;
 use nestling_bundle::DeviceProfile;
 use nestling_core::image::Image;
-use nestling_core::latency::Batches;
+use nestling_core::latency::{Batches, Moment};
 use nestling_core::metrics::{Latency, Millis};
 use nestling_core::space::Child;
+use std::time::Duration;
 
+/// How long the reference runs before a choice, unless the device is quiet: some periods of what interrupts it.
+const LISTEN: Duration = Duration::from_millis(500);
 /// About how long a child is timed before it is taken.
 const TIME: Millis = Millis(400.0);
 /// The least number of runs for a p90, and the largest: more add little.
@@ -33,12 +36,12 @@ impl<'a> ChoiceTimer<'a> {
         Ok(Self { supernet, profile, image, drift, timed: Vec::new() })
     }
 
-    /// The device's drift: the reference's time now, over that while the device was profiled.
+    /// The speed of the device now, beside that while it was profiled.
     ///
     /// # Errors
     /// As [`Supernet::infer`].
-    pub async fn drift(&mut self) -> Result<f64, Error> {
-        Ok(self.drift.now().await?.0 / self.profile.reference_ms.0)
+    pub async fn moment(&mut self) -> Result<Moment, Error> {
+        Ok(Moment::new(self.drift.listen(LISTEN).await?, self.profile.reference_ms))
     }
 
     /// Times a child whole; the result is of all runs that this timer has made of it.

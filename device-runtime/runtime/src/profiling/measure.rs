@@ -1,17 +1,15 @@
 use crate::Error;
 use crate::engine::{PreparedChild, Supernet};
-use crate::profiling::DriftMeter;
+use crate::profiling::rounds::{Bench, Rounds, Timed};
 use crate::progress::{OnProgress, Phase, Progress, report};
 use nestling_bundle::{ChildTimes, Measurements};
 use nestling_core::image::Image;
 use nestling_core::latency::{
-    Batches, Clock, CostFeature, DeviceKey, LatencyModel, LatencyTable, LayerTime, MAX_INFORMATIVE, Sample,
-    informative_children,
+    Clock, DeviceKey, LatencyModel, LatencyTable, LayerTime, MAX_INFORMATIVE, Moment, Sample,
 };
 use nestling_core::metrics::{Latency, Millis, Spread};
-use nestling_core::space::{LayerShape, Network};
-use nestling_core::tiles::Coverage;
-use std::collections::{BTreeMap, BTreeSet};
+use nestling_core::space::LayerShape;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 use web_time::{Instant, SystemTime, UNIX_EPOCH};
@@ -53,42 +51,25 @@ pub struct Subject<'a> {
     pub prepared: &'a PreparedChild,
 }
 
-/// Share of the time until which informative children are timed, and then shipped ones; layers take the rest.
-const INFORMATIVE_SHARE: f64 = 0.7;
-const SHIPPED_SHARE: f64 = 0.9;
-/// More runs of a child in one batch add little.
-const MAX_RUNS: usize = 200;
-/// The largest number of batches of a child; a few at different moments are enough.
-const ENOUGH_RUNS: usize = 1000;
-/// Children that are always timed: one for the scale, two for the range.
-const ALWAYS: usize = 3;
-/// The least duration of a batch of runs: a short disturbance is a small part of it.
-const BATCH: Duration = Duration::from_millis(50);
+/// Runs of the reference that a profile keeps.
+const KEPT_RUNS: usize = 1024;
 
-struct Timer<'a> {
+pub(super) struct Timer<'a> {
     started: Instant,
-    options: &'a ProfileOptions<'a>,
+    pub(super) options: &'a ProfileOptions<'a>,
 }
 
 impl Timer<'_> {
     /// Reports progress; returns whether `share` of the time has passed.
-    async fn is_past(&self, share: f64, phase: Phase) -> bool {
+    pub(super) async fn is_past(&self, share: f64, phase: Phase) -> bool {
         let done = self.started.elapsed().as_secs_f64() / self.options.time.as_secs_f64().max(1e-3);
         report(self.options.progress, Progress { fraction: done.min(1.0), phase }).await;
         done >= share
     }
 }
 
-/// A child that is timed, and its runs so far.
-struct Timed {
-    network: Network,
-    /// Runs of a batch.
-    count: usize,
-    batches: Batches,
-}
-
-/// Times informative children of the space whole and fits the latency model to them, then the subjects whole, then
-/// layers.
+/// Times informative children of the space and the subjects whole, in rounds, and fits the latency model to the
+/// informative ones; then times layers.
 ///
 /// Needs two free measuring slots. `tables` are other devices': the fit starts from the most similar one.
 pub async fn measure(
@@ -100,13 +81,12 @@ pub async fn measure(
     options: &ProfileOptions<'_>,
 ) -> Result<Measurements, Error> {
     let timer = Timer { started: Instant::now(), options };
-    let mut bench = Bench { supernet, image, drift: DriftMeter::new(supernet, *image).await?, seen: BTreeSet::new() };
-    let informative = bench.informative(&timer).await?;
-    let shipped = bench.shipped(subjects, &timer).await?;
-    let usual = bench.drift.usual();
+    let mut bench = Bench::new(supernet, image).await?;
+    let Rounds { informative, shipped } = bench.rounds(subjects, &timer).await?;
+    let usual = bench.drift().usual();
     let (clock, clock_note, layers) = time_layers(supernet, subjects, &shipped, &timer).await?;
 
-    let sample = |timed: &Timed| Sample::new(&timed.network, Latency::of(&timed.batches.drift_corrected(usual)).p50);
+    let sample = |timed: &Timed| Sample::new(&timed.network, timed.batches.calm(usual));
     let samples: Vec<Sample> = informative.iter().map(sample).collect();
     // As an app will see them: not corrected for drift.
     let raw: Vec<Vec<Millis>> = informative.iter().chain(&shipped).map(|timed| timed.batches.raw()).collect();
@@ -120,8 +100,9 @@ pub async fn measure(
         spread: Spread::of(raw.iter().map(Vec::as_slice)),
     };
     table.fit_to(&samples, tables);
+    let moment = Moment::new(bench.drift().timeline(), usual);
     let times = |name: Option<&str>, timed: Timed| {
-        let predicted = table.predict(&timed.network);
+        let predicted = moment.latency(table.predict(&timed.network)).p50;
         ChildTimes::new(name, timed.network.child, predicted, &timed.batches, usual)
     };
     let informative = informative.into_iter().map(|timed| times(None, timed)).collect();
@@ -129,88 +110,8 @@ pub async fn measure(
         .filter(|(_, timed)| !timed.batches.is_empty())
         .map(|(subject, timed)| times(Some(subject.name), timed))
         .collect();
-    Ok(Measurements { reference_ms: usual, table, informative, children, clock, clock_note, layers })
-}
-
-impl Timed {
-    fn new(network: &Network) -> Self {
-        Self { network: network.clone(), count: 1, batches: Batches::default() }
-    }
-
-    fn is_done(&self) -> bool {
-        self.batches.len() >= ENOUGH_RUNS
-    }
-}
-
-struct Bench<'a> {
-    supernet: &'a Supernet,
-    image: &'a Image<'a>,
-    drift: DriftMeter<'a>,
-    /// The parts that the device has run once: drivers may compile a kernel when it first runs.
-    seen: BTreeSet<CostFeature>,
-}
-
-impl Bench<'_> {
-    /// Runs a child until a batch lasts long enough, twice as many runs each time; the last batch counts, and says how
-    /// many runs the next one takes.
-    async fn batch(&mut self, child: &PreparedChild, timed: &mut Timed) -> Result<(), Error> {
-        let works = CostFeature::of(child.network(), Coverage::EXACT).into_keys();
-        if works.filter(|&work| self.seen.insert(work)).count() > 0 {
-            self.supernet.infer_async(child, self.image).await?;
-        }
-        loop {
-            let (reference, runs) = self.drift.time_beside(child, timed.count).await?;
-            let took = Duration::from_secs_f64(runs.iter().map(|run| run.0).sum::<f64>() * 1e-3);
-            if took >= BATCH || timed.count >= MAX_RUNS {
-                timed.batches.push(reference, runs);
-                return Ok(());
-            }
-            timed.count *= 2;
-        }
-    }
-
-    /// In turns, which spread disturbances over all children.
-    async fn informative(&mut self, timer: &Timer<'_>) -> Result<Vec<Timed>, Error> {
-        let space = self.supernet.space();
-        let most = timer.options.children.clamp(1, MAX_INFORMATIVE);
-        let mut all: Vec<Timed> = Vec::new();
-        for child in informative_children(space, most) {
-            if timer.is_past(INFORMATIVE_SHARE, Phase::InformativeChildren).await && all.len() >= ALWAYS.min(most) {
-                return Ok(all);
-            }
-            let prepared = self.supernet.prepare_to_time(&space.lower(&child)?).await?;
-            let mut timed = Timed::new(prepared.network());
-            self.batch(&prepared, &mut timed).await?;
-            all.push(timed);
-        }
-        loop {
-            if all.iter().all(Timed::is_done) {
-                return Ok(all);
-            }
-            for timed in all.iter_mut().filter(|timed| !timed.is_done()) {
-                if timer.is_past(INFORMATIVE_SHARE, Phase::InformativeChildren).await {
-                    return Ok(all);
-                }
-                let prepared = self.supernet.prepare_to_time(&timed.network).await?;
-                self.batch(&prepared, timed).await?;
-            }
-        }
-    }
-
-    async fn shipped(&mut self, subjects: &[Subject<'_>], timer: &Timer<'_>) -> Result<Vec<Timed>, Error> {
-        let mut all: Vec<Timed> = subjects.iter().map(|subject| Timed::new(subject.prepared.network())).collect();
-        loop {
-            if all.iter().all(Timed::is_done) {
-                return Ok(all);
-            }
-            for (timed, subject) in all.iter_mut().zip(subjects).filter(|(timed, _)| !timed.is_done()) {
-                if timer.is_past(SHIPPED_SHARE, Phase::ShippedChildren).await {
-                    return Ok(all);
-                }
-                self.batch(subject.prepared, timed).await?;
-            }
-        }
-    }
+    let timeline_ms = bench.drift().last_runs(KEPT_RUNS);
+    Ok(Measurements { reference_ms: usual, timeline_ms, table, informative, children, clock, clock_note, layers })
 }
 
 /// The slowest subject's layers first for which there is time, then others' that are new.

@@ -3,6 +3,7 @@
 mod choice_timer;
 mod drift;
 mod measure;
+mod rounds;
 
 pub use choice_timer::ChoiceTimer;
 pub use drift::DriftMeter;

@@ -2,16 +2,16 @@
 use crate::gpu::block_on;
 use crate::profiling::{ChoiceTimer, ProfileOptions, Subject, measure};
 use crate::progress::report;
-use crate::session::Runtime;
 use crate::session::turn::TurnGuard;
+use crate::session::{ActiveChild, Runtime};
 use crate::{Error, OnProgress, Phase, Progress};
 use nestling_bundle::{DeviceProfile, ProfileKey, Stale};
 use nestling_core::choosing::{Budget, Candidate, Choice, Outcome, rank, spread_limits, walk};
 use nestling_core::governor::{Ladder, Rung};
 use nestling_core::image::{Image, PixelFormat};
-use nestling_core::latency::Batches;
+use nestling_core::latency::{Batches, Moment};
 use nestling_core::metrics::{Latency, Millis, Quantile};
-use nestling_core::space::Child;
+use nestling_core::space::{Child, ChildEntry};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -159,14 +159,17 @@ impl Runtime {
         }
         let profile = self.known_profile(turn, progress).await?;
         let mut timer = ChoiceTimer::new(&self.supernet, self.probe_image(), &profile).await?;
-        let ranked = self.rank(&profile, timer.drift().await?);
-        let outcome = self.walk(&ranked, &mut timer, &profile, budget, progress).await;
+        let moment = timer.moment().await?;
+        let ranked = self.rank(&profile, &moment, budget.quantile);
+        let outcome = self.walk(&ranked, &mut timer, budget, progress).await;
         // A failure in the midst of it keeps the times that it had.
         self.refine(&profile, &timer.timed());
         match outcome? {
             Outcome::Holds { index, latency, passed_over } => {
                 let switched_in = self.switch_to(&ranked[index])?;
-                Ok(Choice::new(ranked, index, budget, latency, passed_over).with_switch_time(switched_in))
+                Ok(Choice::new(ranked, index, budget, latency, passed_over)
+                    .with_switch_time(switched_in)
+                    .with_load(moment.load()))
             }
             Outcome::TooTight { index, latency } => {
                 let fastest = ranked[index].entry.name.clone();
@@ -181,7 +184,6 @@ impl Runtime {
         &self,
         ranked: &[Candidate],
         timer: &mut ChoiceTimer<'_>,
-        profile: &DeviceProfile,
         budget: Budget,
         progress: Option<OnProgress<'_>>,
     ) -> Result<Outcome, Error> {
@@ -191,7 +193,7 @@ impl Runtime {
             let fraction = 1.0 - 0.5_f64.powi(looks.len() as i32);
             report(progress, Progress { fraction, phase: Phase::Choosing }).await;
             let mut known = looks.iter();
-            let asked = walk(ranked, profile.table.spread, budget, |index| known.next().copied().ok_or(index));
+            let asked = walk(ranked, budget, |index| known.next().copied().ok_or(index));
             match asked {
                 Ok(outcome) => {
                     if let Some(progress) = progress {
@@ -200,7 +202,7 @@ impl Runtime {
                     return Ok(outcome);
                 }
                 Err(index) => {
-                    let Candidate { entry, predicted } = &ranked[index];
+                    let Candidate { entry, predicted, .. } = &ranked[index];
                     looks.push(timer.time(self.prepared(&entry.name)?, *predicted).await?);
                 }
             }
@@ -225,11 +227,10 @@ impl Runtime {
     }
 
     fn spread_budgets(&self, profile: &DeviceProfile, count: usize, quantile: Quantile) -> Vec<Budget> {
-        let ranked = self.rank(profile, 1.0);
-        let factor = profile.table.spread.at(quantile);
+        let ranked = self.rank(profile, &profile.moment(), quantile);
         let time = |candidate: &Candidate| match profile.child(&candidate.entry.name) {
             Some(times) => times.latency().at(quantile),
-            None => Millis(candidate.predicted.0 * factor),
+            None => candidate.expected(quantile),
         };
         let children: Vec<(f64, Millis)> = ranked.iter().map(|one| (one.accuracy(), time(one))).collect();
         spread_limits(&children, count).into_iter().map(|limit| Budget { limit, quantile }).collect()
@@ -283,7 +284,7 @@ impl Runtime {
             predicted: profile.likely_time(&one.entry.name, one.predicted),
             accuracy: one.accuracy(),
         };
-        Ok(Ladder::pareto(self.rank(&profile, 1.0).iter().map(rung))?)
+        Ok(Ladder::pareto(self.rank(&profile, &profile.moment(), Quantile::P95).iter().map(rung))?)
     }
 
     /// Times a child that does not ship, and takes its time into the profile.
@@ -301,10 +302,10 @@ impl Runtime {
         Ok(latency)
     }
 
-    /// The device's drift: the time that a reference takes, over that while the device was profiled.
-    pub(super) async fn drift(&self, turn: &TurnGuard<'_>) -> Result<f64, Error> {
+    /// The speed of the device now.
+    pub(super) async fn moment(&self, turn: &TurnGuard<'_>) -> Result<Moment, Error> {
         let profile = self.known_profile(turn, None).await?;
-        ChoiceTimer::new(&self.supernet, self.probe_image(), &profile).await?.drift().await
+        ChoiceTimer::new(&self.supernet, self.probe_image(), &profile).await?.moment().await
     }
 
     pub(super) async fn known_profile(
@@ -347,12 +348,16 @@ impl Runtime {
         }
     }
 
-    /// The shipped children that have arrived and may answer, the most accurate first, as they are predicted under this drift.
-    fn rank(&self, profile: &DeviceProfile, drift: f64) -> Arc<[Candidate]> {
-        let predict = |network| Millis(drift * profile.table.predict(network).0);
-        let mut ranked: Vec<Candidate> = (self.usable())
-            .map(|(entry, active)| Candidate { entry: entry.clone(), predicted: predict(active.prepared().network()) })
-            .collect();
+    /// The shipped children that have arrived and may answer, the most accurate first, as they are predicted at this
+    /// moment.
+    fn rank(&self, profile: &DeviceProfile, moment: &Moment, quantile: Quantile) -> Arc<[Candidate]> {
+        let candidate = |(entry, active): (&ChildEntry, &ActiveChild)| {
+            let calm = profile.table.predict(active.prepared().network());
+            let (predicted, spread) = (moment.latency(calm).p50, moment.spread(calm));
+            let (guard, interval) = (moment.guard(calm, quantile), moment.interval(calm, quantile));
+            Candidate { entry: entry.clone(), predicted, spread, guard, interval }
+        };
+        let mut ranked: Vec<Candidate> = self.usable().map(candidate).collect();
         rank(&mut ranked);
         ranked.into()
     }

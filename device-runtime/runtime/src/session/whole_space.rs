@@ -7,6 +7,7 @@ use nestling_bundle::Bundle;
 use nestling_core::accuracy::AccuracyPredictor;
 use nestling_core::choosing::{Budget, Challenge, Choice, FoundChild, SearchBudget, compare, search_under_limit};
 use nestling_core::image::Image;
+use nestling_core::latency::Moment;
 use nestling_core::metrics::{Latency, Millis, Top1, most_probable};
 use nestling_core::space::{CalibratedChild, Child};
 use rand::SeedableRng;
@@ -129,7 +130,7 @@ impl<'a> Judge<'a> {
 struct Search<'a> {
     judge: &'a Judge<'a>,
     budget: Budget,
-    drift: f64,
+    moment: &'a Moment,
     options: &'a WholeSpaceOptions<'a>,
     tried: &'a [Child],
 }
@@ -191,25 +192,25 @@ impl Runtime {
         let judge = Judge::of(bundle)?;
         let turn = self.turn.take("a search of the whole space")?;
         let shipped = self.choose_in_turn(budget, options.progress, &turn).await?;
-        let spread = self.known_profile(&turn, None).await?.table.spread;
         let own = self.worth(&judge, &shipped);
         let mut right_of_shipped = None;
         let mut tried: Vec<Child> = Vec::new();
         for round in 0..CHALLENGERS {
             let part = RoundProgress { round, progress: options.progress };
             part.say(0.0, Phase::Searching);
-            let drift = self.drift(&turn).await?;
-            let search = Search { judge: &judge, budget, drift, options, tried: &tried };
+            let moment = self.moment(&turn).await?;
+            let search = Search { judge: &judge, budget, moment: &moment, options, tried: &tried };
             let Some(found) = self.best_untried(&search, &shipped.entry().child) else { break };
             // Not even the prediction says that it is better.
             if found.top1 <= own {
                 break;
             }
             tried.push(found.child.clone());
-            let predicted = Millis(drift * found.cost);
+            let calm = Millis(found.cost);
+            let predicted = moment.latency(calm).p50;
             // A child that is too slow still refines the model.
             let measured = self.time_and_learn(&found.child, predicted, &turn).await?;
-            if !budget.holds_with_room(measured, spread) {
+            if !budget.holds_with_room(measured, moment.spread(calm), moment.guard(calm, budget.quantile)) {
                 continue;
             }
             let calibrating = |done: f64| part.say(done, Phase::Calibrating);
@@ -270,12 +271,12 @@ impl Runtime {
     }
 
     fn best_untried(&self, search: &Search<'_>, incumbent: &Child) -> Option<FoundChild> {
-        let Search { judge, budget, drift, options, tried } = *search;
+        let Search { judge, budget, moment, options, tried } = *search;
         let profile = self.current_profile()?;
         let table = &profile.table;
         let starts: Vec<Child> = self.children().map(|entry| entry.child.clone()).collect();
         // With the margin that the measured time must have, or every candidate would just miss it.
-        let limit = budget.limit.0 / (budget.room() * table.spread.at(budget.quantile) * drift);
+        let limit = moment.most_calm_within(Millis(budget.limit.0 / budget.room(1.0)), budget.quantile).0;
         let found = search_under_limit(
             self.space(),
             &starts,

@@ -10,7 +10,7 @@ use nestling::WholeSpaceOptions;
 use nestling::block_on;
 use nestling::{Error, RuntimeOptions};
 use nestling_core::choosing::Budget;
-use nestling_core::metrics::{Millis, Quantile};
+use nestling_core::metrics::{Load, Millis, Quantile};
 use nestling_lab::documents::{Choices, ChosenChild, FailedBudget, Fault, Tried};
 use std::convert::Infallible;
 use std::io::{self, Write};
@@ -205,7 +205,12 @@ impl Report for Choices {
         columns(out, &rows)?;
         writeln!(out)?;
         for one in chosen() {
-            writeln!(out, "  {} ({}): {}", one.name, one.child, one.why)?;
+            writeln!(out, "  {} ({}): {}; {}", one.name, one.child, one.sureness(), one.why)?;
+        }
+        // One piece of advice, by the busiest moment.
+        let loads = chosen().map(|one| one.load).min_by(|a, b| a.share.total_cmp(&b.share));
+        if let Some(advice) = loads.and_then(Load::advice) {
+            writeln!(out, "\n{advice}")?;
         }
         Ok(())
     }

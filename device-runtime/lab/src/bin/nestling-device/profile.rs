@@ -186,6 +186,9 @@ impl Report for Profile {
             "latency model fitted to {} children, mean error over them {:.1} %; p90 is {:.2} x p50, p95 {:.2} x",
             table.children, table.residual_percent, table.spread.p90, table.spread.p95
         )?;
+        let load = profile.moment().load();
+        let advice = load.advice().map(|advice| format!("; {advice}")).unwrap_or_default();
+        writeln!(out, "the device was {load}{advice}")?;
         write!(out, "{} distinct layers timed by {:?}", profile.layers.len(), profile.clock)?;
         match &profile.clock_note {
             Some(note) => writeln!(out, ": {note}\n")?,

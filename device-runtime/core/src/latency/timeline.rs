@@ -1,0 +1,251 @@
+use crate::metrics::{Latency, Millis, Quantile, percentiles};
+use rand::{RngExt, SeedableRng};
+
+/// The percentile of the reference's runs that nothing interrupts, even on a busy device.
+const CALM_PERCENT: usize = 15;
+/// The percentiles at which a child's runs are compared with those of the reference.
+const COMPARED: [usize; 3] = [20, 50, 80];
+/// Steps of bisection: far more than the runs can tell.
+const STEPS: usize = 30;
+/// Parts of a timeline that are drawn again for an interval. Interruptions come in bursts, so single runs are not
+/// independent.
+const BLOCKS: usize = 10;
+/// Draws of an interval.
+const DRAWS: usize = 100;
+
+/// Runs of a reference child, one after another: the speed of a moment, with everything that interrupts it.
+///
+/// A child whose work is that of `k` reference runs takes as long as `k` of them in a row, wherever it begins. No model of
+/// the interruptions is needed: slices of a scheduler, frames of a compositor and changes of the clock are all in it.
+///
+/// ```
+/// use nestling_core::latency::Timeline;
+/// use nestling_core::metrics::Millis;
+/// // Every fifth run is interrupted for 3 ms.
+/// let timeline = Timeline::new((0..200).map(|run| Millis(if run % 5 == 4 { 4.0 } else { 1.0 })));
+/// // A child of ten times the work is interrupted twice by every run, so its slow runs are like its median one.
+/// let latency = timeline.latency(10.0);
+/// assert_eq!((latency.p50, latency.p95), (Millis(16.0), Millis(16.0)));
+/// assert_eq!(timeline.share(), 1.0 / 1.6);
+/// ```
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Timeline {
+    /// The end of each run since the beginning of the first, in ms.
+    ends: Vec<f64>,
+    calm: f64,
+}
+
+impl Timeline {
+    /// A timeline of runs in the order in which they were made.
+    pub fn new(runs: impl IntoIterator<Item = Millis>) -> Self {
+        let runs: Vec<Millis> = runs.into_iter().collect();
+        let [calm] = percentiles(&runs, [CALM_PERCENT]);
+        let mut end = 0.0;
+        let ends = runs.into_iter().map(|run| {
+            end += run.0;
+            end
+        });
+        Self { ends: ends.collect(), calm: calm.0 }
+    }
+
+    /// Number of runs.
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Whether there is no run.
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// All runs together.
+    pub fn duration(&self) -> Millis {
+        Millis(self.ends.last().copied().unwrap_or_default())
+    }
+
+    /// The time of a run that nothing interrupts.
+    pub fn calm(&self) -> Millis {
+        Millis(self.calm)
+    }
+
+    /// The part of the time that was this device's own: 1 if nothing interrupted it; 0 if there is no run.
+    pub fn share(&self) -> f64 {
+        let whole = self.duration().0;
+        if whole > 0.0 { (self.calm * self.len() as f64 / whole).min(1.0) } else { 0.0 }
+    }
+
+    /// Quantiles of a child whose work is that of `work` reference runs; zeros if there is no run.
+    pub fn latency(&self, work: f64) -> Latency {
+        Latency::of(&self.durations(work))
+    }
+
+    /// The work of a child with these runs, in reference runs: that at which the timeline gives their quantiles, which is
+    /// asked at three of them. One where either is missing.
+    pub fn work_of(&self, runs: &[Millis]) -> f64 {
+        let wanted = percentiles(runs, COMPARED);
+        if self.is_empty() || wanted[0].0 <= 0.0 {
+            return 1.0;
+        }
+        let mut works: [f64; 3] = std::array::from_fn(|at| self.work_at(wanted[at].0, COMPARED[at]));
+        works.sort_by(f64::total_cmp);
+        works[1]
+    }
+
+    /// The work whose durations have this percentile, by bisection: more work takes longer.
+    fn work_at(&self, wanted: f64, percent: usize) -> f64 {
+        let [mut low, mut high] = [0.0, 2.0 * wanted / self.calm.max(f64::MIN_POSITIVE)];
+        for _ in 0..STEPS {
+            let middle = f64::midpoint(low, high);
+            let [found] = percentiles(&self.durations(middle), [percent]);
+            *if found.0 < wanted { &mut low } else { &mut high } = middle;
+        }
+        f64::midpoint(low, high)
+    }
+
+    /// The ratio of the time that three fifths as many runs exceed to that of `quantile`, at least 1.
+    pub fn guard(&self, work: f64, quantile: Quantile) -> f64 {
+        let percents = match quantile {
+            // Half of the runs may exceed a median: there is nothing to guard but its own variation.
+            Quantile::P50 => [50, 50],
+            Quantile::P90 => [90, 94],
+            Quantile::P95 => [95, 97],
+        };
+        let [limited, rarer] = percentiles(&self.durations(work), percents);
+        (rarer.0 / limited.0.max(f64::MIN_POSITIVE)).max(1.0)
+    }
+
+    /// The interval that holds this quantile of a child's time in nine of ten timelines like this one.
+    pub fn interval(&self, work: f64, quantile: Quantile) -> [Millis; 2] {
+        let durations = self.durations(work);
+        let mut random = rand::rngs::Xoshiro256PlusPlus::seed_from_u64(1);
+        let length = durations.len().div_ceil(BLOCKS).max(1);
+        let blocks: Vec<&[Millis]> = durations.chunks(length).collect();
+        let mut drawn: Vec<Millis> = Vec::new();
+        for _ in 0..if blocks.is_empty() { 0 } else { DRAWS } {
+            let runs: Vec<Millis> =
+                (0..blocks.len()).flat_map(|_| blocks[random.random_range(0..blocks.len())]).copied().collect();
+            drawn.push(Latency::of(&runs).at(quantile));
+        }
+        percentiles(&drawn, [5, 95])
+    }
+
+    /// The time of that much work, begun at each run that leaves enough of them.
+    fn durations(&self, work: f64) -> Vec<Millis> {
+        let begin = |run: usize| if run == 0 { 0.0 } else { self.ends[run - 1] };
+        let whole = work.max(0.0).floor() as usize;
+        let part = work.max(0.0) - whole as f64;
+        let last = self.len().saturating_sub(whole + 1);
+        // More work than half of the timeline would begin too rarely: it takes as long as its runs do on average.
+        if 2 * whole > self.len() {
+            let mean = self.duration().0 / self.len().max(1) as f64;
+            return vec![Millis(work * mean)];
+        }
+        let end = |run: usize| begin(run) + part * (self.ends[run] - begin(run));
+        (0..=last).filter(|_| !self.is_empty()).map(|run| Millis(end(run + whole) - begin(run))).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::supply::{Supply, percent_off};
+    use super::*;
+    use crate::metrics::Spread;
+    use crate::statistics::mean_percent;
+    use proptest::prelude::*;
+
+    /// The reference beside children of one to ten times its work, in rounds, on a device that is interrupted for a part
+    /// of the time; then the children again: predicted works, and errors of p95 by replay and by one spread for all.
+    struct Outcome {
+        works: Vec<f64>,
+        medians: Vec<f64>,
+        replayed: Vec<f64>,
+        pooled: Vec<f64>,
+        covered: f64,
+    }
+
+    fn measured(duty: f64, reference: f64, seed: u64) -> Outcome {
+        let mut device = Supply::new(duty, seed);
+        let children: Vec<f64> = (1..=10).map(f64::from).collect();
+        let mut line = Vec::new();
+        let mut runs: Vec<Vec<Millis>> = vec![Vec::new(); children.len()];
+        for _ in 0..16 {
+            for (child, runs) in children.iter().zip(&mut runs) {
+                line.extend(device.batch(reference, 15.0));
+                runs.extend(device.batch(child * reference, 50.0));
+            }
+        }
+        let timeline = Timeline::new(line.clone());
+        let mut truth: Vec<Vec<Millis>> = vec![Vec::new(); children.len()];
+        for _ in 0..40 {
+            for (child, truth) in children.iter().zip(&mut truth) {
+                truth.extend(device.batch(child * reference, 30.0));
+            }
+        }
+        let spread = Spread::of(runs.iter().map(Vec::as_slice)).p95;
+        let usual = Latency::of(&line).p50.0;
+        let (mut outcome, mut inside) =
+            (Outcome { works: vec![], medians: vec![], replayed: vec![], pooled: vec![], covered: 0.0 }, 0);
+        for ((child, runs), truth) in children.iter().zip(&runs).zip(&truth) {
+            let (work, truth) = (timeline.work_of(runs), Latency::of(truth));
+            outcome.works.push(percent_off(work, *child));
+            outcome.medians.push(percent_off(Latency::of(runs).p50.0 / usual, *child));
+            outcome.replayed.push(percent_off(timeline.latency(work).p95.0, truth.p95.0));
+            outcome.pooled.push(percent_off(Latency::of(runs).p50.0 * spread, truth.p95.0));
+            let [low, high] = timeline.interval(work, Quantile::P95);
+            inside += usize::from((low.0 * 0.97..=high.0 * 1.03).contains(&truth.p95.0));
+        }
+        outcome.covered = inside as f64 / children.len() as f64;
+        outcome
+    }
+
+    /// The errors of a replay, beside those of medians and of one spread for all children.
+    #[test]
+    fn work_and_slow_runs_are_predicted_on_a_busy_device() {
+        for (duty, most_work, most_p95) in [(0.0, 1.0, 3.0), (0.25, 2.0, 9.0), (0.5, 4.0, 9.0), (1.0, 6.0, 9.0)] {
+            for reference in [0.3, 1.0] {
+                let all: Vec<Outcome> = (0..4).map(|seed| measured(duty, reference, seed)).collect();
+                let mean = |of: fn(&Outcome) -> &Vec<f64>| {
+                    mean_percent(&all.iter().flat_map(of).map(|error| error.abs() / 100.0).collect::<Vec<_>>())
+                };
+                let covered = all.iter().map(|one| one.covered).sum::<f64>() / all.len() as f64;
+                let (works, medians) = (mean(|one| &one.works), mean(|one| &one.medians));
+                let (replayed, pooled) = (mean(|one| &one.replayed), mean(|one| &one.pooled));
+                println!(
+                    "busy {:3.0} %, reference {reference} ms: work {works:.1} % (medians {medians:.1}), p95 {replayed:.1} % \
+                     (one spread {pooled:.1}), {:.0} % in their interval",
+                    100.0 * duty,
+                    100.0 * covered
+                );
+                assert!(works <= most_work && replayed <= most_p95, "busy {duty}, reference {reference}");
+                assert!(duty < 0.25 || pooled > 1.5 * replayed, "busy {duty}: one spread would do");
+            }
+        }
+    }
+
+    #[test]
+    fn few_runs_give_no_more_than_they_hold() {
+        let empty = Timeline::default();
+        assert_eq!((empty.latency(3.0), empty.share(), empty.work_of(&[Millis(1.0)])), (Latency::of(&[]), 0.0, 1.0));
+        assert_eq!(empty.interval(2.0, Quantile::P95), [Millis(0.0); 2]);
+        let two = Timeline::new([Millis(1.0), Millis(3.0)]);
+        // Too much work for two runs: their mean.
+        assert_eq!(two.latency(10.0).p95, Millis(20.0));
+        assert_eq!(two.work_of(&[]), 1.0);
+    }
+
+    proptest! {
+        #[test]
+        fn work_is_found_again(runs in prop::collection::vec(0.1f64..5.0, 40..200), work in 1.0f64..12.0) {
+            let timeline = Timeline::new(runs.into_iter().map(Millis));
+            let latency = timeline.latency(work);
+            prop_assert!(latency.p50.0 > 0.0 && latency.p50.0 <= latency.p95.0);
+            // Two works may have the same quantile.
+            let found = timeline.work_of(&timeline.durations(work));
+            prop_assert!(percent_off(found, work).abs() < 3.0, "{found} for {work}");
+            let share = timeline.share();
+            prop_assert!(share > 0.0 && share <= 1.0);
+            let [low, high] = timeline.interval(work, Quantile::P95);
+            prop_assert!(low.0 <= high.0 && low.0 > 0.0);
+        }
+    }
+}
