@@ -26,6 +26,7 @@ mod process;
 mod programs;
 mod python;
 mod release;
+mod restless;
 mod setup;
 mod size;
 mod small;
@@ -98,6 +99,14 @@ enum Command {
     /// not measured for the profile; chooses for 200 budgets (half an hour on software drivers). Writes
     /// target/latency/summary.json, table.md and a report of each device before it fails.
     Latency(latency::Options),
+    /// Predict, choose and time again while another program keeps the device's core busy; fails if a mark is missed.
+    ///
+    /// Takes about two minutes for each share of the time. With --before, measures an older nestling-device beside it.
+    /// Writes target/restless/summary.json and table.md.
+    Restless(restless::Options),
+    /// Compute for a part of every 20 ms, until killed.
+    #[command(hide = true)]
+    Busy(restless::BusyOptions),
     /// Compare weights stored as f32, f16 and int8: bytes on disk and on the GPU, and accuracy.
     ///
     /// Packs the demo's run with each storage and classifies all test images with every shipped child on this device
@@ -178,6 +187,8 @@ fn main() -> ExitCode {
         Command::Pictures(options) => pictures::run(&options),
         Command::Onnx(options) => onnx::run(&options),
         Command::Latency(options) => latency::run(&options),
+        Command::Restless(options) => restless::run(&options),
+        Command::Busy(options) => restless::keep_busy(&options),
         Command::Storage(options) => storage::run(&options),
         Command::Layers(options) => layers::run(&options),
         Command::Wasm => wasm::check(),

@@ -35,6 +35,11 @@ impl Device {
         command
     }
 
+    /// Another program on the same core.
+    pub fn beside(&self, command: &Command) -> Command {
+        on_core(self.core.unwrap_or_default(), command)
+    }
+
     /// Whether it is held on one core.
     pub fn is_held(&self) -> bool {
         self.core.is_some()

@@ -3,14 +3,14 @@
 //!
 //! The figures come from the commands of the two programs, which can be run alone.
 
-mod devices;
+pub mod devices;
 mod table;
 mod targets;
 
 use crate::programs::{Programs, json, write_json};
 use crate::{process, setup, workspace};
 use anyhow::{Context, Result, ensure};
-use devices::Device;
+pub use devices::Device;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::time::Instant;

@@ -42,6 +42,11 @@ impl Batches {
         self.0.iter().flat_map(|batch| batch.runs.iter().copied()).collect()
     }
 
+    /// The runs of each batch, as they were.
+    pub fn rounds(&self) -> Vec<Vec<Millis>> {
+        self.0.iter().map(|batch| batch.runs.clone()).collect()
+    }
+
     /// Every run as it would have been while the reference takes `usual` undisturbed.
     pub fn drift_corrected(&self, usual: Millis) -> Vec<Millis> {
         self.corrected(usual, |batch| &batch.runs)

@@ -1,3 +1,4 @@
+use super::foreseen::{Foreseen, TrueRuns};
 use crate::Progress;
 use nestling::Error;
 use nestling::PreparedChild;
@@ -7,7 +8,7 @@ use nestling::{Runtime, WholeSpaceOptions};
 use nestling_bundle::Bundle;
 use nestling_core::choosing::Budget;
 use nestling_core::image::Image;
-use nestling_core::latency::Batches;
+use nestling_core::latency::{Batches, Moment};
 use nestling_core::metrics::{Latency, Millis, Quantile, Top1, most_probable};
 use nestling_core::space::ChildEntry;
 use rand::SeedableRng;
@@ -80,6 +81,8 @@ pub struct ChoiceAudit {
     pub mean_regret_points: f64,
     /// The same of the worst choice.
     pub worst_regret_points: f64,
+    /// Predictions beside the true times of the shipped children, before the first choice.
+    pub foreseen: Foreseen,
     /// Every choice.
     pub choices: Vec<AuditedChoice>,
     /// Choices in the whole space.
@@ -157,12 +160,18 @@ pub fn audit_choices(
             progress(Progress { fraction: done as f64 / total, doing });
         }
     };
-    drop(runtime.ensure_profile()?);
+    let profile = runtime.ensure_profile()?;
     let image = runtime.probe_image();
     let mut drift = block_on(DriftMeter::new(runtime.supernet(), image))?;
     say(0, "timing shipped children");
-    let known = known(runtime, quantile, &mut drift)?;
+    let (known, rounds) = known(runtime, quantile, &mut drift)?;
     let usual = drift.usual();
+    let true_runs = |(one, rounds): (&Known, Vec<Vec<Millis>>)| {
+        let calm = profile.table.predict(runtime.prepared(&one.name)?.network());
+        Ok(TrueRuns { name: one.name.clone(), calm, rounds })
+    };
+    let true_runs = known.iter().zip(rounds).map(true_runs).collect::<Result<Vec<TrueRuns>, Error>>()?;
+    let foreseen = Foreseen::of(&Moment::new(drift.timeline(), profile.reference_ms), &true_runs);
     let times = || known.iter().map(|one| one.time.0);
     let first = times().fold(f64::MAX, f64::min) * FASTEST_FACTOR;
     let last = times().fold(0.0, f64::max) * options.slowest_factor;
@@ -201,25 +210,35 @@ pub fn audit_choices(
         kept_without_drift_percent: kept(|one| one.again_without_drift_ms),
         mean_regret_points: mean(&|one| one.regret_points),
         worst_regret_points: choices.iter().map(|one| one.regret_points).fold(0.0, f64::max),
+        foreseen,
         choices,
         whole_space,
     })
 }
 
-fn known(runtime: &Runtime, quantile: Quantile, drift: &mut DriftMeter<'_>) -> Result<Vec<Known>, Error> {
+/// The true times of the shipped children, in rounds, each in another order; and their runs in each round.
+fn known(
+    runtime: &Runtime,
+    quantile: Quantile,
+    drift: &mut DriftMeter<'_>,
+) -> Result<(Vec<Known>, Vec<Vec<Vec<Millis>>>), Error> {
     let shipped: Vec<_> = runtime.children().filter(|entry| runtime.may_answer(&entry.child)).collect();
     let mut batches = vec![Batches::default(); shipped.len()];
+    let mut order: Vec<usize> = (0..shipped.len()).collect();
+    let mut shuffle = ChaCha8Rng::seed_from_u64(2);
     for _ in 0..ROUNDS {
-        for (one, batches) in shipped.iter().zip(&mut batches) {
-            block_on(drift.time_batch(runtime.prepared(&one.name)?, RUNS, batches))?;
+        order.shuffle(&mut shuffle);
+        for &index in &order {
+            block_on(drift.time_batch(runtime.prepared(&shipped[index].name)?, RUNS, &mut batches[index]))?;
         }
     }
+    let rounds = batches.iter().map(Batches::rounds).collect();
     let known = |(one, batches): (&&ChildEntry, Batches)| Known {
         name: one.name.clone(),
         time: Latency::of(&batches.drift_corrected(drift.usual())).at(quantile),
         test: one.test,
     };
-    Ok(shipped.iter().zip(batches).map(known).collect())
+    Ok((shipped.iter().zip(batches).map(known).collect(), rounds))
 }
 
 /// `usual` is the reference's time that the budget and the known times belong to: the budget is scaled to the current

@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result, ensure};
 use nestling::RuntimeOptions;
 use nestling_core::image::Image;
 use nestling_core::latency::DeviceKey;
-use nestling_lab::audit::{AuditedAdoption, ChoiceAudit, ChoiceAuditOptions, audit_choices};
+use nestling_lab::audit::{AuditedAdoption, ChoiceAudit, ChoiceAuditOptions, Foreseen, audit_choices};
 use serde::Serialize;
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -132,6 +132,12 @@ impl Report for Budgets {
             audit.refused,
             audit.mean_regret_points,
             audit.worst_regret_points
+        )?;
+        let Foreseen { load, mape_p50, bias, mape_p95, coverage, floor_p95, .. } = audit.foreseen;
+        writeln!(
+            out,
+            "the device was {load}; predictions beside true times: p50 {mape_p50:.1} % off ({bias:+.1} %), p95 {mape_p95:.1} % \
+             (two halves of the truth {floor_p95:.1} %), {coverage:.0} % in their interval"
         )?;
         let Some(whole) = &self.whole_space_summary else { return Ok(()) };
         writeln!(
