@@ -15,7 +15,7 @@ use nestling_train::experiments::{
     selection_markdown, write_report,
 };
 use nestling_train::torch;
-use nestling_train::train::EpochReport;
+use nestling_train::train::{CODE_VERSION, EpochReport};
 use serde_json::json;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -52,7 +52,7 @@ pub struct ExperimentCommand {
     /// Only these variants, separated by commas: the columns of the experiment's table [default: all]
     #[arg(long, value_delimiter = ',')]
     variants: Vec<String>,
-    /// Begin no epoch after so many CPU-hours, and show what is finished; a later call goes on
+    /// Begin no epoch and no search after so many CPU-hours, and show what is finished; a later call goes on
     #[arg(long)]
     cpu_hours: Option<f64>,
     /// Folder of trainings
@@ -261,16 +261,10 @@ fn command() -> String {
     format!("nestling {}", words.join(" "))
 }
 
-/// The commit that the program lies in, with a mark if files were changed; without one the version of the package.
+/// The commit that the program was built from; a debug build has its version alone.
 fn version() -> String {
-    let program = std::env::current_exe().ok();
-    let folder = program.as_deref().and_then(Path::parent).unwrap_or(Path::new("."));
-    let git = std::process::Command::new("git")
-        .args(["describe", "--always", "--dirty", "--abbrev=10", "--exclude=*"])
-        .current_dir(folder)
-        .output();
-    match git.map(|done| (done.status.success(), String::from_utf8(done.stdout))) {
-        Ok((true, Ok(text))) => text.trim().to_owned(),
+    match CODE_VERSION.rsplit_once("commit ") {
+        Some((_, commit)) if commit != "unknown" => commit.chars().take(10).collect(),
         _ => format!("version {}", env!("CARGO_PKG_VERSION")),
     }
 }

@@ -131,7 +131,7 @@ impl Experiment {
             Self::Convergence => "BigNAS, convergence behaviour (Fig. 6)",
             Self::Regularisation => "BigNAS, regularisation (Fig. 7)",
             Self::Rates => "none: the paper does not name the rates of its networks trained alone",
-            Self::Shrink => "DepS (ECCV 2024)",
+            Self::Shrink => "after DepS (ECCV 2024), of which only the delay is here",
             Self::Map => "none: the paper has one data set",
         }
     }

@@ -26,7 +26,14 @@ pub fn check(folder: &Path) -> Result<Results, ExperimentError> {
             records.insert(key.as_str(), Record::read(&path)?.ok_or_else(missing)?);
         }
     }
+    if let Some(record) = records.values().find(|record| record.commit.ends_with("-dirty")) {
+        let problem = format!("the code of {} had changes that no commit has", record.key);
+        return Err(damaged(&folder.join("results.json"), &problem));
+    }
     check_selection(folder, &results.selection, &selections)?;
+    for selection in &selections {
+        check_supernet(folder, selection, &records)?;
+    }
     check_neighbours(folder, &results.neighbours, &records)?;
     for entry in &results.experiments {
         check_entry(folder, entry, &records)?;
@@ -100,6 +107,28 @@ fn check_selection(
             let problem =
                 format!("selection of {}, budget {}: its records say something else", entry.data, entry.budget);
             return Err(damaged(&folder.join("results.json"), &problem));
+        }
+    }
+    Ok(())
+}
+
+/// Checks that a selection names the supernet that it searched: the same seed and data, and the same accuracy of a child
+/// that both tested.
+fn check_supernet(
+    folder: &Path,
+    selection: &SelectionRecord,
+    records: &BTreeMap<&str, Record>,
+) -> Result<(), ExperimentError> {
+    let wrong = |problem: &str| damaged(&folder.join("results.json"), &format!("{}: {problem}", selection.key));
+    let supernet = records.get(&*selection.supernet).ok_or_else(|| wrong("the record of its supernet is missing"))?;
+    if supernet.seed != selection.seed || supernet.data != selection.data {
+        return Err(wrong("its supernet has another seed or data set"));
+    }
+    let selected = selection.rows.iter().flat_map(|row| [&row.coarse_to_fine, &row.random, &row.evolution]);
+    for one in selected {
+        let tested = supernet.tested.iter().find(|tested| tested.child.to_string() == one.child);
+        if tested.is_some_and(|tested| tested.top1 != one.test) {
+            return Err(wrong("its supernet has another accuracy of a child that both tested"));
         }
     }
     Ok(())

@@ -41,6 +41,7 @@ pub fn four_children(
         return Ok(known);
     }
     let run = trainings.checkpoint(&supernet, watch)?;
+    trainings.check_time()?;
     let budgets = default_budgets(&plan.space, LimitKind::MAdds)?;
     let limits: Vec<Limit<'_>> = budgets.iter().map(|budget| budget.limit).collect();
     let mut trials = Trials::default();

@@ -51,6 +51,12 @@ impl Outcome {
         origin(&self.records).1
     }
 
+    /// The name of its files: experiment, space, images and epochs.
+    pub fn file_name(&self) -> String {
+        let size = self.records.first().map(|record| format!("-{}x{}", record.images, record.epochs));
+        format!("{}-{}{}", self.experiment, self.space, size.unwrap_or_default())
+    }
+
     /// The names of all variants, in their order.
     pub fn variants(&self) -> Vec<&str> {
         let mut variants: Vec<&str> = Vec::new();

@@ -18,7 +18,8 @@ pub(super) fn measurements(plan: &Plan, seed: u64) -> Vec<Measurement> {
         for child in &plan.children {
             let mut training = trained_alone(plan, seed, child);
             training.name = format!("finetuned-{}", child.name);
-            training.config = TrainConfig { learning_rate: rate, epochs, warmup_epochs: 0.0, ..training.config };
+            let config = plan.setting.lasting(training.config, epochs);
+            training.config = TrainConfig { learning_rate: rate, warmup_epochs: 0.0, ..config };
             training.start = Start::Trained(Box::new(supernet.clone()));
             all.extend(plan.of(&format!("fine-tuned at {rate}"), &training, [child]));
         }

@@ -219,7 +219,7 @@ impl Seed<'_> {
         let one = TrainConfig { epochs: 1, ..training.config.clone() };
         let timed = Training::new(&format!("timed-{}", training.name), one);
         let of_epoch = self.trainings.measure(&timed, &[], watch)?.train_cpu_s;
-        let config = TrainConfig { epochs: epochs_within(cpu_s, of_epoch), ..training.config };
+        let config = self.plan.setting.lasting(training.config, epochs_within(cpu_s, of_epoch));
         Ok(Training { config, ..training })
     }
 

@@ -20,7 +20,15 @@ pub(super) fn page(sections: &[Section], results: &Results) -> String {
     );
     let (map, others): (Vec<_>, Vec<_>) =
         sections.iter().partition(|section| section.outcome.experiment == Experiment::Map);
-    others.into_iter().for_each(|section| write_section(&mut page, section));
+    let mut shown = Vec::new();
+    for section in others {
+        // The first table of an experiment has its name as its anchor, and the paper's values.
+        let experiment = section.outcome.experiment;
+        let is_first = !shown.contains(&experiment);
+        shown.push(experiment);
+        let id = if is_first { experiment.name().to_owned() } else { section.outcome.file_name() };
+        write_section(&mut page, section, &id, is_first);
+    }
     if !map.is_empty() {
         write_map(&mut page, &map);
     }
@@ -34,29 +42,23 @@ pub(super) fn page(sections: &[Section], results: &Results) -> String {
     document("Nestling: the paper's experiments", "", &page)
 }
 
-fn write_section(page: &mut String, section: &Section) {
+fn write_section(page: &mut String, section: &Section, id: &str, is_first: bool) {
     let Section { outcome, command } = section;
     let experiment = outcome.experiment;
-    let _ = write!(
-        page,
-        "<h2 id=\"{0}\">{1}</h2>\n<p>{2}</p>\n",
-        experiment,
-        Text(experiment.question()),
-        Text(&facts(section))
-    );
+    let (question, facts) = (Text(experiment.question()), facts(section));
+    let _ = write!(page, "<h2 id=\"{id}\">{question}</h2>\n<p>{}</p>\n", Text(&facts));
     page.push_str(&our_table(outcome));
-    page.push_str(&plots::figures(outcome));
-    let _ = writeln!(
-        page,
-        "<p class=\"note\"><b>The paper:</b> {} ({})</p>",
-        Text(experiment.paper_finding()),
-        Text(experiment.source())
-    );
+    page.push_str(&plots::figures(outcome, &outcome.file_name()));
+    let _ = writeln!(page, "<p class=\"note\">To repeat it: <code>{}</code></p>", Text(command));
+    if !is_first {
+        return;
+    }
+    let (finding, source) = (Text(experiment.paper_finding()), Text(experiment.source()));
+    let _ = writeln!(page, "<p class=\"note\"><b>The paper:</b> {finding} ({source})</p>");
     page.push_str(&paper_table(outcome));
     if experiment == Experiment::MainResults {
         page.push_str(&published_table());
     }
-    let _ = writeln!(page, "<p class=\"note\">To repeat it: <code>{}</code></p>", Text(command));
 }
 
 fn facts(Section { outcome, .. }: &Section) -> String {
@@ -101,9 +103,9 @@ fn write_map(page: &mut String, sections: &[&Section]) {
     let question = Text(Experiment::Map.question());
     let _ = writeln!(page, "<h2 id=\"{}\">{question}</h2>", Experiment::Map);
     let mut columns = vec!["space", "images", "epochs", "seeds", "child", "MAdds"];
-    columns.extend(["sliced", "alone", "sliced - alone", "CPU-hours"]);
+    columns.extend(["sliced", "alone", "alone - sliced", "CPU-hours"]);
     let rows = sections.iter().flat_map(|section| map_rows(&section.outcome)).collect::<Vec<_>>();
-    let note = "Top-1 on the test images in percent: mean ± standard deviation over seeds, if there are several. A positive \
+    let note = "Top-1 on the test images in percent: mean ± standard deviation over seeds, if there are several. A negative \
                 difference says that sharing and distillation pay.";
     page.push_str(&Table::new("Sliced beside alone", &columns).note(note).rows(rows).html());
     let _ = writeln!(page, "<p class=\"note\"><b>The paper:</b> {}</p>", Text(Experiment::Map.paper_finding()));
@@ -127,7 +129,7 @@ fn map_rows(outcome: &Outcome) -> Vec<Vec<String>> {
             sliced.madds.to_string(),
             sliced.statistics().to_string(),
             alone.statistics().to_string(),
-            signed(difference(alone, sliced), 2),
+            signed(difference(sliced, alone), 2),
             format!("{:.2}", outcome.cpu_hours()),
         ])
     };

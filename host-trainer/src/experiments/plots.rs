@@ -4,19 +4,22 @@ use super::neighbours::title;
 use super::{Cell, Neighbour, NeighbourChild, Outcome, SelectionEntry, Statistics};
 use nestling_page::plot::{Axis, Colour, Dot, Join, Look, Plot};
 
+/// The axis of most figures.
+const COST: &str = "Multiply-adds (millions)";
+
 const COLOURS: [Colour; 5] = [Colour::Blue, Colour::Orange, Colour::Green, Colour::Purple, Colour::Grey];
 
 /// All figures of an outcome, as HTML.
-pub(super) fn figures(outcome: &Outcome) -> String {
+pub(super) fn figures(outcome: &Outcome, id: &str) -> String {
     if outcome.experiment.has_curves() {
-        ["smallest", "biggest"].map(|followed| curves(outcome, followed)).concat()
+        ["smallest", "biggest"].map(|followed| curves(outcome, followed, id)).concat()
     } else {
-        against_cost(outcome)
+        against_cost(outcome, id)
     }
 }
 
 /// Validation accuracy of a followed child over epochs: mean over seeds, with a band of one standard deviation.
-fn curves(outcome: &Outcome, followed: &str) -> String {
+fn curves(outcome: &Outcome, followed: &str, id: &str) -> String {
     let all: Vec<_> =
         outcome.variants().into_iter().map(|variant| (variant, outcome.curve(variant, followed))).collect();
     let values = all.iter().flat_map(|(_, curve)| curve.iter().flat_map(|(_, top1)| top1.iter().copied()));
@@ -26,7 +29,7 @@ fn curves(outcome: &Outcome, followed: &str) -> String {
     let shown = values.filter(|value| *value >= low);
     let (x, y) = (Axis::over("Epoch", epochs, 7), Axis::over("Validation top-1 (%)", shown, 6));
     let floor = y.low();
-    let id = format!("{}-{followed}", outcome.experiment.name());
+    let id = format!("{id}-{followed}");
     let title = format!("The {followed} child over epochs");
     let note = "Lines are means over seeds, bands one standard deviation.";
     let mut plot = Plot::new(&id, &title, note, x, y);
@@ -44,7 +47,7 @@ fn curves(outcome: &Outcome, followed: &str) -> String {
 }
 
 /// Test accuracy against multiply-adds: a dot for each cell, whose mean is over seeds.
-fn against_cost(outcome: &Outcome) -> String {
+fn against_cost(outcome: &Outcome, id: &str) -> String {
     let series = outcome.variants().into_iter().map(|variant| {
         let own = outcome.cells.iter().filter(|cell| cell.variant == variant && !cell.top1.is_empty());
         let point = |cell: &Cell| Point {
@@ -55,7 +58,7 @@ fn against_cost(outcome: &Outcome) -> String {
         };
         (variant, own.map(point).collect())
     });
-    dots(outcome.experiment.name(), &series.collect::<Vec<_>>())
+    dots(id, COST, &series.collect::<Vec<_>>())
 }
 
 /// Smallest, middle and biggest child of each method.
@@ -70,7 +73,7 @@ pub(super) fn of_neighbours(rows: &[Neighbour]) -> String {
         let children = [("smallest", &row.smallest), ("middle", &row.middle), ("biggest", &row.biggest)];
         (title(row.mode), children.map(point).into())
     });
-    dots("neighbours", &series.collect::<Vec<_>>())
+    dots("neighbours-cost", COST, &series.collect::<Vec<_>>())
 }
 
 /// The selected children of each search, at the budgets.
@@ -85,7 +88,7 @@ pub(super) fn of_selection(entries: &[SelectionEntry]) -> String {
         };
         (name, entries.iter().map(point).collect())
     });
-    dots("selection", &series.collect::<Vec<_>>())
+    dots("selection-budgets", "Budget (millions of multiply-adds)", &series.collect::<Vec<_>>())
 }
 
 /// A network, or a budget.
@@ -97,11 +100,13 @@ struct Point {
     seeds: usize,
 }
 
-fn dots(id: &str, series: &[(&str, Vec<Point>)]) -> String {
+fn dots(id: &str, axis: &str, series: &[(&str, Vec<Point>)]) -> String {
     let points = || series.iter().flat_map(|(_, points)| points);
-    let x = Axis::over("Multiply-adds (millions)", points().map(|point| point.madds), 7);
-    let y = Axis::over("Test top-1 (%)", points().map(|point| point.top1.mean), 6);
-    let mut plot = Plot::new(id, "Accuracy against multiply-adds", "Each dot is a mean over seeds.", x, y);
+    let x = Axis::over(axis, points().map(|point| point.madds), 7);
+    let ends = |point: &Point| [-1.0, 1.0].map(|side| point.top1.mean + side * point.top1.spread.unwrap_or_default());
+    let y = Axis::over("Test top-1 (%)", points().flat_map(ends), 6);
+    let note = "Dots are means over seeds, bands one standard deviation.";
+    let mut plot = Plot::new(id, "Accuracy against multiply-adds", note, x, y);
     for ((name, points), colour) in series.iter().zip(COLOURS.into_iter().cycle()) {
         let dot = |point: &Point| {
             let Point { label, madds, top1, seeds } = point;
@@ -109,6 +114,10 @@ fn dots(id: &str, series: &[(&str, Vec<Point>)]) -> String {
             Dot { x: *madds, y: top1.mean, title, label: Some(label.clone()), reach: None }
         };
         plot = plot.dots(name, points.iter().map(dot).collect(), Look::Disc(4.0), colour);
+        let end = |side: usize| points.iter().map(|point| (point.madds, ends(point)[side])).collect();
+        if points.iter().all(|point| point.top1.spread.is_some()) {
+            plot = plot.band(name, end(0), end(1), colour);
+        }
         let line = points.iter().map(|point| (point.madds, point.top1.mean)).collect();
         plot = plot.line(name, line, Join::Straight, colour);
     }

@@ -2,9 +2,12 @@
 //! several calls and machines stand on one page.
 
 use super::page::page;
-use super::record::with_needs;
+use super::record::{origin, with_needs};
 use super::results::{damaged, record_file};
-use super::{Cell, Entry, Experiment, ExperimentError, Outcome, Record, Results, Row, SelectionRecord, tables};
+use super::{
+    Cell, Entry, Experiment, ExperimentError, Neighbour, Outcome, Record, Results, Row, SelectionEntry,
+    SelectionRecord, tables,
+};
 use nestling_bundle::atomic_file::{WriteError, write_atomically};
 use std::path::Path;
 
@@ -26,16 +29,20 @@ pub fn write_report(folder: &Path, results: &Results) -> Result<Vec<Section>, Ex
     let records = Records { folder };
     let fault = |error: csv::Error| damaged(folder, &error.to_string());
     let sections = sections(results, &records)?;
-    for Section { outcome, .. } in &sections {
-        let Some(record) = outcome.records.first() else { continue };
-        let name = format!("{}-{}-{}x{}", outcome.experiment, outcome.space, record.images, record.epochs);
-        write_table(folder, &name, &tables::csv(outcome).map_err(fault)?, &tables::markdown(outcome))?;
+    for Section { outcome, command } in &sections {
+        let (commit, cpu_hours) = origin(&outcome.records);
+        let text = tables::markdown(outcome) + &caption(outcome.seeds, cpu_hours, &commit, command);
+        write_table(folder, &outcome.file_name(), &tables::csv(outcome).map_err(fault)?, &text)?;
     }
     if !results.neighbours.is_empty() {
         let keys = results.neighbours.iter().flat_map(|row| &row.records);
         let known = keys.map(|key| records.training(key)).collect::<Result<Vec<Record>, _>>()?;
         let csv = tables::neighbours_csv(&results.neighbours, &known).map_err(fault)?;
-        write_table(folder, "neighbours", &csv, &tables::neighbours_markdown(&results.neighbours))?;
+        let (commit, cpu_hours) = origin(&known);
+        let Neighbour { smallest, command, .. } = &results.neighbours[0];
+        let text = tables::neighbours_markdown(&results.neighbours)
+            + &caption(smallest.tested.len() as u32, cpu_hours, &commit, command);
+        write_table(folder, "neighbours", &csv, &text)?;
     }
     if !results.selection.is_empty() {
         let mut keys: Vec<&String> = results.selection.iter().flat_map(|row| &row.records).collect();
@@ -43,10 +50,19 @@ pub fn write_report(folder: &Path, results: &Results) -> Result<Vec<Section>, Ex
         keys.dedup();
         let known = keys.into_iter().map(|key| records.selection(key)).collect::<Result<Vec<_>, _>>()?;
         let csv = tables::selection_csv(&known).map_err(fault)?;
-        write_table(folder, "selection", &csv, &tables::selection_markdown(&results.selection))?;
+        let SelectionEntry { cpu_hours, commit, command, records, .. } = &results.selection[0];
+        let text = tables::selection_markdown(&results.selection)
+            + &caption(records.len() as u32, *cpu_hours, commit, command);
+        write_table(folder, "selection", &csv, &text)?;
     }
     write_file(&folder.join("experiments.html"), page(&sections, results).as_bytes())?;
     Ok(sections)
+}
+
+/// The line below a table.
+fn caption(seeds: u32, cpu_hours: f64, commit: &str, command: &str) -> String {
+    let seeds = if seeds == 1 { "1 seed".to_owned() } else { format!("{seeds} seeds") };
+    format!("\n{seeds}, {cpu_hours:.2} CPU-hours, commit {commit}: `{command}`\n")
 }
 
 fn write_table(folder: &Path, name: &str, csv: &[u8], markdown: &str) -> Result<(), ExperimentError> {

@@ -132,6 +132,7 @@ fn of_seed(
         return Ok(SelectionRecord { supernet: supernet.key(), ..known });
     }
     let run = trainings.checkpoint(&supernet, watch)?;
+    trainings.check_time()?;
     let stopwatch = Stopwatch::start();
     let budgets = default_budgets(&plan.space, LimitKind::MAdds)?;
     let comparison = Comparison { space: &plan.space, budgets: &budgets, evaluations: EVALUATIONS, seed };

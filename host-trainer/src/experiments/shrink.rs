@@ -1,4 +1,5 @@
-//! The distilled children join after a part of the training (DepS, ECCV 2024: better children for less work).
+//! The distilled children join after a part of the training, as in DepS (ECCV 2024: better children for less work). Only the
+//! delay is here: DepS then lets smaller and smaller children join, with a warm-up of the distillation.
 
 use super::{Measurement, Plan};
 use crate::train::TrainConfig;

@@ -103,6 +103,7 @@ impl Trainings<'_> {
             return Ok(known.clone());
         }
         let run = self.checkpoint(training, watch)?;
+        self.check_time()?;
         let (stopwatch, mut evaluated) = (Stopwatch::start(), 0);
         let child = self.with_evaluators(training, &run, |validation, _| {
             let mut evaluate = |children: &[Child]| {
@@ -259,7 +260,7 @@ impl Trainings<'_> {
         }
     }
 
-    fn check_time(&self) -> Result<(), ExperimentError> {
+    pub(super) fn check_time(&self) -> Result<(), ExperimentError> {
         let spent = self.stopwatch.elapsed().cpu_s();
         match self.allowed_cpu_s {
             Some(allowed) if spent >= allowed => Err(ExperimentError::OutOfTime { spent_s: spent }),
