@@ -160,6 +160,17 @@ fn every_command_prints_json() {
 
     let bench = json(&["bench", bundle, "--seconds", "1"]);
     assert_eq!(bench["children"][1]["name"], "biggest");
+    let gates = ["bench", bundle, "--seconds", "1", "--whole-only", "--gate", "p90=60s,memory=1GB,process=1KB"];
+    let output = run(&[&gates[..], &["--json"]].concat());
+    assert_eq!(output.status.code(), Some(1));
+    let gated: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let met: Vec<&Value> = gated["gates"].as_array().unwrap().iter().map(|gate| &gate["met"]).collect();
+    // Two children, and two figures of the whole.
+    assert_eq!(met, [true, true, true, false]);
+    assert_eq!(gated["error"]["code"], "gate_missed");
+    let message = gated["error"]["message"].as_str().unwrap();
+    assert!(message.contains("missed: process=1KB") && !message.contains("p90=60s"), "{message}");
+    refused(&["bench", bundle, "--gate", "p99=1ms"], 2, "none of p50, p90");
     assert!(bench["children"][0]["operators"][0]["gflops"].as_f64().unwrap() > 0.0);
 }
 

@@ -1,4 +1,5 @@
 use crate::device;
+use crate::gate::{Gate, Judged, Quantity, missed};
 use crate::output::{Output, Report, columns, row};
 use crate::progress::Bar;
 use anyhow::{Context as _, Result, ensure};
@@ -20,7 +21,10 @@ use std::time::{Duration, Instant};
 
 /// Times shipped children: opening, switching, layers and whole.
 #[derive(clap::Args)]
-#[command(after_help = "Example:\n  nestling-device bench fashion.nestling --seconds 4 --json")]
+#[command(
+    after_help = "Examples:\n  nestling-device bench fashion.nestling --seconds 4 --json\n  nestling-device bench \
+                        fashion.nestling --child smallest --single-stream --gate p90=8ms,memory=64MB"
+)]
 pub struct Options {
     /// The bundle.
     bundle: PathBuf,
@@ -30,6 +34,14 @@ pub struct Options {
     /// About how many seconds to time each child.
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=3600))]
     seconds: u64,
+    /// Time each child for at least 60 seconds and 1,024 inferences, as the single-stream scenario of MLPerf Mobile asks,
+    /// so that p90 compares with its figures.
+    #[arg(long, conflicts_with = "seconds")]
+    single_stream: bool,
+    /// Fail if a figure is above its limit, separated by commas: p50, p90, first (first result) and load in us, ms or s;
+    /// memory (of the GPU) and process (the most memory that it had) in B, KB, MB or GB.
+    #[arg(long, value_delimiter = ',', value_name = "NAME=VALUE")]
+    gate: Vec<Gate>,
     /// Time whole inferences only, not layer by layer.
     #[arg(long)]
     whole_only: bool,
@@ -63,6 +75,10 @@ pub struct Bench {
     /// Packing and sending weights, a part of load_ms.
     upload_ms: f64,
     memory: MemoryUse,
+    /// The most memory that this process had; none where the system does not tell it.
+    peak_process_bytes: Option<u64>,
+    /// Every limit of --gate with its figure.
+    gates: Vec<Judged>,
     children: Vec<Tried<Child, FailedChild>>,
 }
 
@@ -119,6 +135,8 @@ const LAYER_REPEATS: usize = 25;
 const SWITCHES: usize = 101;
 const WARM_UPS: usize = 2;
 const MIN_RUNS: usize = 3;
+/// Seconds and runs of MLPerf Mobile's single-stream scenario (MLPerf Mobile inference rules, 4.0).
+const SINGLE_STREAM: (u64, usize) = (60, 1024);
 
 /// The input of a child.
 enum Input<'a> {
@@ -200,7 +218,7 @@ impl Options {
         }
         let set_up = runtime.supernet().load_times();
         let (open, load) = (&opened.open, &opened.load);
-        Ok(Bench {
+        let bench = Bench {
             device: runtime.device().clone(),
             device_type: runtime.adapter().device_type.clone(),
             subgroups: runtime.adapter().subgroups,
@@ -213,8 +231,11 @@ impl Options {
             pipelines: set_up.pipelines,
             upload_ms: set_up.upload_time.0,
             memory: runtime.supernet().memory(),
+            peak_process_bytes: peak_process_bytes(),
+            gates: Vec::new(),
             children,
-        })
+        };
+        Ok(Bench { gates: self.gate.iter().flat_map(|gate| bench.judged(gate)).collect(), ..bench })
     }
 
     fn child(&self, runtime: &Runtime, name: &str, other: &str, tensor: Option<&[f32]>) -> Result<Child> {
@@ -286,13 +307,39 @@ impl Options {
         for _ in 0..WARM_UPS {
             once(runtime, child, input)?;
         }
-        let (started, enough) = (Instant::now(), Duration::from_secs(self.seconds));
+        let (seconds, runs) = if self.single_stream { SINGLE_STREAM } else { (self.seconds, MIN_RUNS) };
+        let (started, enough) = (Instant::now(), Duration::from_secs(seconds));
         let mut whole = Vec::new();
-        while whole.len() < MIN_RUNS || started.elapsed() < enough {
+        while whole.len() < runs || started.elapsed() < enough {
             whole.push(once(runtime, child, input)?.1);
         }
         Ok(whole)
     }
+}
+
+impl Bench {
+    /// A limit with each figure that it is for.
+    fn judged(&self, gate: &Gate) -> Vec<Judged> {
+        let of_children = |value: fn(&Child) -> f64| {
+            let done = self.children.iter().filter_map(Tried::done);
+            done.map(|child| gate.judge(Some(&child.name), Some(value(child)))).collect()
+        };
+        match gate.quantity() {
+            Quantity::P50 => of_children(|child| child.p50_ms),
+            Quantity::P90 => of_children(|child| child.p90_ms),
+            Quantity::First => of_children(|child| child.first_result_ms).into_iter().take(1).collect(),
+            Quantity::Load => vec![gate.judge(None, Some(self.load_ms))],
+            Quantity::Memory => vec![gate.judge(None, Some(self.memory.gpu() as f64))],
+            Quantity::Process => vec![gate.judge(None, self.peak_process_bytes.map(|bytes| bytes as f64))],
+        }
+    }
+}
+
+/// The most memory that this process had, by Linux's and Android's own account.
+fn peak_process_bytes() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    Some(1024 * line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?)
 }
 
 impl Child {
@@ -332,14 +379,17 @@ impl Report for Bench {
             "\nbundle opened in {:.2} ms; loaded in {:.1} ms ({} pipelines {:.1} ms, weights {:.1} ms)\n{}",
             self.open_ms, self.load_ms, self.pipelines, self.pipeline_ms, self.upload_ms, self.memory
         )?;
-        match &self.pipeline_cache {
-            Some(cache) => writeln!(out, "pipeline cache: {cache}"),
-            None => Ok(()),
+        if let Some(bytes) = self.peak_process_bytes {
+            writeln!(out, "the process had {:.1} MB at most", bytes as f64 / 1e6)?;
         }
+        if let Some(cache) = &self.pipeline_cache {
+            writeln!(out, "pipeline cache: {cache}")?;
+        }
+        self.gates.iter().try_for_each(|gate| writeln!(out, "{gate}"))
     }
 
     fn failed(&self) -> Option<Fault> {
         let faults = self.children.iter().filter_map(Tried::failed).map(|failed| &failed.error);
-        Fault::of_inputs(faults, self.children.len())
+        Fault::of_inputs(faults, self.children.len()).or_else(|| missed(&self.gates))
     }
 }

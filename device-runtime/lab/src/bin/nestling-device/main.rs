@@ -7,6 +7,7 @@ mod budgets;
 mod choose;
 mod classify;
 mod device;
+mod gate;
 mod govern;
 mod info;
 mod output;
