@@ -240,6 +240,30 @@ fn a_profile_is_a_page_a_document_and_a_trace() {
 }
 
 #[test]
+fn two_profiles_are_compared_and_a_slower_one_may_fail() {
+    let folder = tempfile::tempdir().unwrap();
+    let (bundle, old, new) =
+        (common::write_bundle(folder.path()), folder.path().join("old.json"), folder.path().join("new.json"));
+    let mut profile = quick_profile(&bundle, &old);
+    for times in profile.informative.iter_mut().chain(&mut profile.children) {
+        times.measured_p50_ms.0 *= 1.5;
+    }
+    profile.save(&new).unwrap();
+    let same = json(&["compare", text(&old), text(&old), "--fail-above", "0"]);
+    assert!(same["slower_percent"].as_f64().unwrap().abs() < 1e-9, "{same}");
+    let slower = json(&["compare", text(&old), text(&new)]);
+    assert!((slower["slower_percent"].as_f64().unwrap() - 50.0).abs() < 1e-6, "{slower}");
+    let output = run(&["compare", text(&old), text(&new), "--fail-above", "20", "--json"]);
+    assert_eq!(output.status.code(), Some(1));
+    let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&document["error"]["code"], &document["fail_above_percent"]), (&"gate_missed".into(), &20.0.into()));
+    profile.network = "another".to_owned();
+    profile.save(&new).unwrap();
+    refused(&["compare", text(&old), text(&new)], 1, "is of another network than");
+    refused(&["compare", text(&old), text(&old), "--fail-above=-1"], 2, "0 or more");
+}
+
+#[test]
 fn the_bundles_storage_is_the_devices_unless_another_is_asked_for() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("int8.nestling");

@@ -29,6 +29,8 @@ impl Fault {
     pub const OTHER: &'static str = "other";
     /// The code of a fault of the program itself.
     pub const INTERNAL: &'static str = "internal";
+    /// The code of a figure above the limit that was set for it.
+    pub const GATE: &'static str = "gate_missed";
     /// The code of wrong arguments of a program.
     pub const USAGE: &'static str = "usage";
 

@@ -5,9 +5,6 @@ use serde::Serialize;
 use std::fmt;
 use std::str::FromStr;
 
-/// The code of the fault where a figure is above its limit.
-const MISSED: &str = "gate_missed";
-
 /// A figure that may be limited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -120,7 +117,7 @@ impl fmt::Display for Judged {
 /// The fault of all limits that were missed.
 pub fn missed(all: &[Judged]) -> Option<Fault> {
     let missed: Vec<String> = all.iter().filter(|one| !one.met).map(ToString::to_string).collect();
-    (!missed.is_empty()).then(|| Fault { code: MISSED.to_owned(), message: missed.join("; ") })
+    (!missed.is_empty()).then(|| Fault { code: Fault::GATE.to_owned(), message: missed.join("; ") })
 }
 
 #[cfg(test)]
@@ -150,7 +147,7 @@ mod tests {
         let gate: Gate = "p90=8ms".parse().unwrap();
         let all = [gate.judge(Some("small"), Some(7.9)), gate.judge(Some("big"), Some(8.1)), gate.judge(None, None)];
         let fault = missed(&all).unwrap();
-        assert_eq!(fault.code, MISSED);
+        assert_eq!(fault.code, Fault::GATE);
         assert!(
             fault.message.contains("p90 of big is 8.100 ms") && fault.message.contains("not told"),
             "{}",

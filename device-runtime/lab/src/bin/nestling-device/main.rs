@@ -6,6 +6,7 @@ mod bench;
 mod budgets;
 mod choose;
 mod classify;
+mod compare;
 mod device;
 mod gate;
 mod govern;
@@ -63,6 +64,7 @@ enum Command {
     Switch(switch::Options),
     SelfTest(self_test::Options),
     Bench(bench::Options),
+    Compare(compare::Options),
 }
 
 impl Command {
@@ -71,7 +73,7 @@ impl Command {
         let files = match self {
             Self::Profile(options) => options.files(),
             Self::Bench(options) => [options.logits(), None, None],
-            Self::Info(_) | Self::Predict(_) | Self::Budgets(_) | Self::Choose(_) => [None; 3],
+            Self::Info(_) | Self::Predict(_) | Self::Budgets(_) | Self::Choose(_) | Self::Compare(_) => [None; 3],
             Self::Classify(_) | Self::Govern(_) | Self::Switch(_) | Self::SelfTest(_) => [None; 3],
         };
         files.into_iter().flatten()
@@ -121,6 +123,7 @@ fn run(command: &Command, device: &device::Options, output: &Output) -> Result<b
         Command::Switch(options) => output.finish(&options.run(device)?),
         Command::SelfTest(options) => output.finish(&options.run(device)?),
         Command::Bench(options) => output.finish(&options.run(device, output)?),
+        Command::Compare(options) => output.finish(&options.run()?),
     }
 }
 
