@@ -9,7 +9,7 @@ use crate::{process, setup, workspace};
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
 use std::fmt::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
@@ -100,7 +100,7 @@ fn measured(programs: &Programs, device: &Device, program: Option<&PathBuf>, bud
 }
 
 /// The same command with another program in the place of one of its words.
-fn with_program(command: &Command, own: &Command, program: &PathBuf) -> Command {
+fn with_program(command: &Command, own: &Command, program: &Path) -> Command {
     let words = std::iter::once(command.get_program()).chain(command.get_args());
     let mut words = words.map(|word| if word == own.get_program() { program.as_os_str() } else { word });
     let mut other = Command::new(words.next().unwrap_or_default());

@@ -1,4 +1,5 @@
-//! Evaluation tools: prediction error, audits of choices and switches, traces, and reports as HTML pages.
+//! Evaluation tools: prediction error, audits of choices and switches, minutes of sustained use, traces, and reports as HTML
+//! pages.
 
 pub mod audit;
 pub mod documents;
@@ -6,6 +7,7 @@ pub mod evaluation;
 mod progress;
 pub mod report;
 pub mod self_test;
+pub mod sustained;
 pub mod trace;
 
 pub use progress::Progress;

@@ -264,6 +264,26 @@ fn two_profiles_are_compared_and_a_slower_one_may_fail() {
 }
 
 #[test]
+fn minutes_of_use_are_told_with_and_without_a_governor() {
+    let folder = tempfile::tempdir().unwrap();
+    let bundle = common::write_bundle(folder.path());
+    let (profile, page) = (folder.path().join("profile.json"), folder.path().join("heat.html"));
+    let arguments = ["profile", text(&bundle), "--untrained", "--seconds", "0", "--tune", "0", "--out", text(&profile)];
+    let sustained = ["--sustained", "1s", "--every", "20ms", "--budget-ms", "60000", "--sustained-html", text(&page)];
+    let document = json(&[&arguments[..], &sustained].concat());
+    let courses = [&document["sustained"]["alone"], &document["sustained"]["governed"]];
+    for course in courses {
+        let minute = &course["minutes"][0];
+        // Fifty inferences a second at most.
+        assert!((1..=51).contains(&minute["inferences"].as_u64().unwrap()), "{course}");
+        assert!(minute["p90_ms"].as_f64() >= minute["p50_ms"].as_f64() && minute["child"].is_string(), "{course}");
+    }
+    assert_eq!((&courses[0]["retention_percent"], &courses[1]["kept_percent"]), (&100.0.into(), &100.0.into()));
+    assert!(std::fs::read_to_string(&page).unwrap().contains("governor"));
+    refused(&[&arguments[..], &["--every", "20ms"]].concat(), 2, "--sustained");
+}
+
+#[test]
 fn the_bundles_storage_is_the_devices_unless_another_is_asked_for() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("int8.nestling");

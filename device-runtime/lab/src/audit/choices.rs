@@ -140,6 +140,8 @@ struct Known {
     name: String,
     time: Millis,
     test: Top1,
+    /// Its runs in each round.
+    rounds: Vec<Vec<Millis>>,
 }
 
 /// Chooses a child for many budgets, times each choice again, and compares it with an oracle's; then the same for the
@@ -164,13 +166,13 @@ pub fn audit_choices(
     let image = runtime.probe_image();
     let mut drift = block_on(DriftMeter::new(runtime.supernet(), image))?;
     say(0, "timing shipped children");
-    let (known, rounds) = known(runtime, quantile, &mut drift)?;
+    let known = known(runtime, quantile, &mut drift)?;
     let usual = drift.usual();
-    let true_runs = |(one, rounds): (&Known, Vec<Vec<Millis>>)| {
+    let true_runs = |one: &Known| {
         let calm = profile.table.predict(runtime.prepared(&one.name)?.network());
-        Ok(TrueRuns { name: one.name.clone(), calm, rounds })
+        Ok(TrueRuns { name: one.name.clone(), calm, rounds: one.rounds.clone() })
     };
-    let true_runs = known.iter().zip(rounds).map(true_runs).collect::<Result<Vec<TrueRuns>, Error>>()?;
+    let true_runs = known.iter().map(true_runs).collect::<Result<Vec<TrueRuns>, Error>>()?;
     let foreseen = Foreseen::of(&Moment::new(drift.timeline(), profile.reference_ms), &true_runs);
     let times = || known.iter().map(|one| one.time.0);
     let first = times().fold(f64::MAX, f64::min) * FASTEST_FACTOR;
@@ -216,12 +218,8 @@ pub fn audit_choices(
     })
 }
 
-/// The true times of the shipped children, in rounds, each in another order; and their runs in each round.
-fn known(
-    runtime: &Runtime,
-    quantile: Quantile,
-    drift: &mut DriftMeter<'_>,
-) -> Result<(Vec<Known>, Vec<Vec<Vec<Millis>>>), Error> {
+/// The true times of the shipped children, in rounds, each in another order.
+fn known(runtime: &Runtime, quantile: Quantile, drift: &mut DriftMeter<'_>) -> Result<Vec<Known>, Error> {
     let shipped: Vec<_> = runtime.children().filter(|entry| runtime.may_answer(&entry.child)).collect();
     let mut batches = vec![Batches::default(); shipped.len()];
     let mut order: Vec<usize> = (0..shipped.len()).collect();
@@ -232,13 +230,13 @@ fn known(
             block_on(drift.time_batch(runtime.prepared(&shipped[index].name)?, RUNS, &mut batches[index]))?;
         }
     }
-    let rounds = batches.iter().map(Batches::rounds).collect();
     let known = |(one, batches): (&&ChildEntry, Batches)| Known {
         name: one.name.clone(),
         time: Latency::of(&batches.drift_corrected(drift.usual())).at(quantile),
         test: one.test,
+        rounds: batches.rounds(),
     };
-    Ok((shipped.iter().zip(batches).map(known).collect(), rounds))
+    Ok(shipped.iter().zip(batches).map(known).collect())
 }
 
 /// `usual` is the reference's time that the budget and the known times belong to: the budget is scaled to the current

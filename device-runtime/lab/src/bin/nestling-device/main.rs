@@ -18,6 +18,7 @@ mod profile;
 mod progress;
 mod self_test;
 mod stored_profile;
+mod sustained;
 mod switch;
 mod words;
 
@@ -72,9 +73,9 @@ impl Command {
     fn files(&self) -> impl Iterator<Item = &Path> {
         let files = match self {
             Self::Profile(options) => options.files(),
-            Self::Bench(options) => [options.logits(), None, None],
-            Self::Info(_) | Self::Predict(_) | Self::Budgets(_) | Self::Choose(_) | Self::Compare(_) => [None; 3],
-            Self::Classify(_) | Self::Govern(_) | Self::Switch(_) | Self::SelfTest(_) => [None; 3],
+            Self::Bench(options) => [options.logits(), None, None, None],
+            Self::Info(_) | Self::Predict(_) | Self::Budgets(_) | Self::Choose(_) | Self::Compare(_) => [None; 4],
+            Self::Classify(_) | Self::Govern(_) | Self::Switch(_) | Self::SelfTest(_) => [None; 4],
         };
         files.into_iter().flatten()
     }

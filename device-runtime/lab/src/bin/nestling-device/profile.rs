@@ -2,6 +2,7 @@ use crate::device::Opened;
 use crate::output::{Report, columns, row, say};
 use crate::progress::Bar;
 use crate::stored_profile::{Found, lock, make_room};
+use crate::sustained::{Sustained, SustainedOptions};
 use crate::{device, wrong_usage};
 use anyhow::{Context as _, Result};
 use nestling::ProfileOptions;
@@ -22,7 +23,8 @@ use std::time::Duration;
 #[command(
     after_help = "Examples:\n  nestling-device profile fashion.nestling                 # stored beside the bundle\n  \
                   nestling-device profile fashion.nestling --seconds 5 --out phone.json\n  nestling-device \
-                  profile fashion.nestling --html phone.html --trace phone.trace.json\n\nOpen the trace in \
+                  profile fashion.nestling --html phone.html --trace phone.trace.json\n  nestling-device profile \
+                  fashion.nestling --sustained 30m --every 33ms --budget-ms 8 --sustained-html heat.html\n\nOpen the trace in \
                   ui.perfetto.dev or chrome://tracing."
 )]
 pub struct Options {
@@ -53,6 +55,8 @@ pub struct Options {
     children: Vec<String>,
     #[command(flatten)]
     measurement_time: MeasurementTime,
+    #[command(flatten)]
+    sustained: SustainedOptions,
 }
 
 /// How long to measure.
@@ -81,6 +85,15 @@ fn seconds(text: &str) -> Result<Duration, String> {
     if allowed.contains(&seconds) { Ok(Duration::from_secs_f64(seconds)) } else { Err("0 to 3600 seconds".to_owned()) }
 }
 
+/// A profile, and the minutes after it if they were asked for.
+#[derive(Serialize)]
+pub struct Measured {
+    #[serde(flatten)]
+    profile: Profile,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sustained: Option<Sustained>,
+}
+
 #[derive(Serialize)]
 #[serde(untagged)]
 pub enum Profile {
@@ -91,12 +104,13 @@ pub enum Profile {
 
 impl Options {
     /// The files that it writes, if their names were given.
-    pub fn files(&self) -> [Option<&Path>; 3] {
-        [self.out.as_deref(), self.html.as_deref(), self.trace.as_deref()]
+    pub fn files(&self) -> [Option<&Path>; 4] {
+        [self.out.as_deref(), self.html.as_deref(), self.trace.as_deref(), self.sustained.sustained_html.as_deref()]
     }
 
     fn check(&self, out: Option<&Path>) -> Result<()> {
-        let outputs = [out, self.html.as_deref(), self.trace.as_deref()].into_iter().flatten();
+        let [_, html, trace, sustained] = self.files();
+        let outputs = [out, html, trace, sustained].into_iter().flatten();
         check_outputs(outputs, [&*self.bundle]).context(ELSEWHERE)?;
         if let Some(out) = out.filter(|out| !is_written_in_place(out)) {
             Found::at(out).context(ELSEWHERE)?;
@@ -114,7 +128,7 @@ impl Options {
     }
 
     /// `reported`: whether all that the page shows is wanted, page or not.
-    pub fn run(&self, device: &device::Options, reported: bool) -> Result<Profile> {
+    pub fn run(&self, device: &device::Options, reported: bool) -> Result<Measured> {
         // Before the GPU is opened, which the usual name depends on.
         let out = self.out.clone();
         self.check_bundle()?;
@@ -140,7 +154,10 @@ impl Options {
         say(&format!("wrote {}", out.display()));
         let trace = self.trace.as_deref().map(|path| trace(&runtime, &shown, path)).transpose()?;
         let profile = Arc::unwrap_or_clone(profile);
-        let Some(warm_up) = warm_up else { return Ok(Profile::Plain(Box::new(profile))) };
+        let sustained = self.sustained.run(&runtime, &shown)?;
+        let Some(warm_up) = warm_up else {
+            return Ok(Measured { profile: Profile::Plain(Box::new(profile)), sustained });
+        };
         let bar = Bar::new();
         let show = bar.follow_lab();
         let options = ReportOptions { children: &self.children, progress: Some(&show) };
@@ -151,7 +168,7 @@ impl Options {
             report.write_html(path)?;
             say(&format!("wrote {}", path.display()));
         }
-        Ok(Profile::Reported(Box::new(report)))
+        Ok(Measured { profile: Profile::Reported(Box::new(report)), sustained })
     }
 }
 
@@ -172,11 +189,11 @@ pub fn measure(runtime: &Runtime, time: &MeasurementTime) -> Result<Arc<DevicePr
     runtime.profile(&options).context("measuring this device")
 }
 
-impl Report for Profile {
+impl Report for Measured {
     fn print(&self, out: &mut dyn Write) -> io::Result<()> {
-        let profile = match self {
-            Self::Plain(profile) => profile,
-            Self::Reported(report) => &report.profile,
+        let profile = match &self.profile {
+            Profile::Plain(profile) => profile,
+            Profile::Reported(report) => &report.profile,
         };
         let table = &profile.table;
         writeln!(out, "{}, images of {} x {1} pixels", table.device, profile.image_side)?;
@@ -206,6 +223,7 @@ impl Report for Profile {
                 times.child.to_string(),
             ]);
         }
-        columns(out, &rows)
+        columns(out, &rows)?;
+        self.sustained.as_ref().map_or(Ok(()), |sustained| sustained.print(out))
     }
 }

@@ -1,0 +1,135 @@
+use crate::output::{columns, row};
+use crate::progress::Bar;
+use anyhow::Result;
+use nestling::Runtime;
+use nestling_core::governor::ThermalHint;
+use nestling_core::metrics::Millis;
+use nestling_lab::sustained::{Course, Inference, Recorder};
+use serde::Serialize;
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+/// Minutes of an app that classifies without end.
+#[derive(clap::Args)]
+pub struct SustainedOptions {
+    /// After the profile, classify for so long, such as 30m, by the child of --child or the biggest: heat may slow the
+    /// device down. With --budget-ms once more as long, with a governor.
+    #[arg(long, value_parser = duration, value_name = "TIME")]
+    sustained: Option<Duration>,
+    /// The time between two inferences of the app, such as 100ms; without it the next one begins at once.
+    #[arg(long, value_parser = duration, value_name = "TIME", requires = "sustained")]
+    every: Option<Duration>,
+    /// Milliseconds that a governor keeps in 95 of 100 inferences.
+    #[arg(long, value_name = "MS", value_parser = crate::choose::milliseconds, requires = "sustained")]
+    budget_ms: Option<f64>,
+    /// Write a page with the minutes as curves and a table.
+    #[arg(long, value_name = "FILE", requires = "sustained")]
+    pub sustained_html: Option<PathBuf>,
+}
+
+/// `30m`, `90s` or `100ms`.
+fn duration(text: &str) -> Result<Duration, String> {
+    let units = [("ms", 1e-3), ("s", 1.0), ("m", 60.0), ("h", 3600.0)];
+    let parsed = units.into_iter().find_map(|(unit, seconds)| {
+        let number = text.strip_suffix(unit)?.parse::<f64>().ok()?;
+        Some(number * seconds).filter(|seconds| (1e-3..=86_400.0).contains(seconds))
+    });
+    parsed.map(Duration::from_secs_f64).ok_or_else(|| "give a time from 1ms to 24h, such as 30m or 100ms".to_owned())
+}
+
+/// One child throughout, and a governor under the same load.
+#[derive(Serialize)]
+pub struct Sustained {
+    every_ms: Option<Millis>,
+    alone: Course,
+    governed: Option<Course>,
+}
+
+impl SustainedOptions {
+    /// Classifies for as long as asked; none if that was not asked for.
+    pub fn run(&self, runtime: &Runtime, child: &str) -> Result<Option<Sustained>> {
+        let Some(time) = self.sustained else { return Ok(None) };
+        let bar = Bar::new();
+        runtime.switch_to(child)?;
+        let alone =
+            self.course(runtime, time, None, &bar, &mut || Ok(runtime.classify(runtime.probe_image()).map(drop)?))?;
+        let governed = match self.budget_ms.map(Millis) {
+            Some(limit) => {
+                let governed = runtime.governed(limit)?;
+                let mut classify = || Ok(governed.classify(runtime.probe_image()).map(drop)?);
+                Some(self.course(runtime, time, Some(limit), &bar, &mut classify)?)
+            }
+            None => None,
+        };
+        let sustained = Sustained { every_ms: self.every.map(Millis::from), alone, governed };
+        if let Some(path) = &self.sustained_html {
+            let device = runtime.device().to_string();
+            let page = nestling_lab::sustained::page(&device, &sustained.alone, sustained.governed.as_ref());
+            nestling_bundle::atomic_file::write_atomically(path, |file| file.write_all(page.as_bytes()))?;
+        }
+        Ok(Some(sustained))
+    }
+
+    fn course(
+        &self,
+        runtime: &Runtime,
+        time: Duration,
+        limit: Option<Millis>,
+        bar: &Bar,
+        classify: &mut dyn FnMut() -> Result<()>,
+    ) -> Result<Course> {
+        let (started, mut recorder) = (Instant::now(), Recorder::new(limit));
+        let doing = if limit.is_some() { "classifying with a governor" } else { "classifying with one child" };
+        while started.elapsed() < time {
+            let (active, begun) = (runtime.active(), Instant::now());
+            classify()?;
+            let name = active.name().unwrap_or_default();
+            let entry = runtime.children().find(|entry| entry.name == name);
+            recorder.record(Inference {
+                at: started.elapsed(),
+                time: Millis::from(begun.elapsed()),
+                child: name,
+                accuracy: entry.map_or(0.0, |entry| entry.held_out.percent()),
+                // No system that this program runs on tells it.
+                hint: ThermalHint::Unknown,
+            });
+            bar.show((started.elapsed().as_secs_f64() / time.as_secs_f64()).min(1.0), doing);
+            if let Some(rest) = self.every.and_then(|every| every.checked_sub(begun.elapsed())) {
+                std::thread::sleep(rest);
+            }
+        }
+        Ok(recorder.course())
+    }
+}
+
+impl Sustained {
+    pub fn print(&self, out: &mut dyn Write) -> io::Result<()> {
+        let courses = [("one child", Some(&self.alone)), ("a governor", self.governed.as_ref())];
+        for (name, course) in courses.into_iter().filter_map(|(name, course)| Some((name, course?))) {
+            writeln!(out, "\n{name}: {course}")?;
+            let mut rows = vec![row(["minute", "p50 ms", "p90 ms", "child", "inferences"])];
+            for minute in &course.minutes {
+                let [p50, p90] = [minute.p50_ms, minute.p90_ms].map(|time| format!("{:.3}", time.0));
+                let (child, count) = (minute.child.clone(), minute.inferences.to_string());
+                rows.push(vec![minute.minute.to_string(), p50, p90, child, count]);
+            }
+            columns(out, &rows)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_have_a_unit() {
+        let of = |text: &str| duration(text).map(|time| time.as_secs_f64());
+        assert_eq!((of("30m"), of("90s"), of("100ms"), of("1h")), (Ok(1800.0), Ok(90.0), Ok(0.1), Ok(3600.0)));
+        for wrong in ["30", "m", "-1s", "25h", "0ms", "NaNs", "1 s "] {
+            assert!(of(wrong).is_err(), "{wrong}");
+        }
+    }
+}
