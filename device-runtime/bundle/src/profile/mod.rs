@@ -9,7 +9,7 @@ pub use error::ProfileError;
 pub use staleness::{ProfileKey, Stale};
 
 use nestling_core::latency::{Batches, Clock, DeviceKey, LatencyTable, LayerTime, Moment, Timeline};
-use nestling_core::metrics::{Latency, Millis};
+use nestling_core::metrics::{Latency, Millis, Quantile, percentiles};
 use nestling_core::space::Child;
 use nestling_core::tiles::Tiles;
 use serde::{Deserialize, Serialize};
@@ -180,6 +180,31 @@ impl DeviceProfile {
         // That of an older version says nothing of interruptions.
         let runs = if self.timeline_ms.is_empty() { &[self.reference_ms] } else { &self.timeline_ms[..] };
         Moment::new(Timeline::new(runs.iter().copied()), self.reference_ms)
+    }
+
+    /// The interval that holds a quantile of a child's time in nine of ten moments like this one: that of the moment,
+    /// widened by the error that nine of ten children of this profile have at that quantile.
+    pub fn interval(&self, moment: &Moment, calm: Millis, quantile: Quantile) -> [Millis; 2] {
+        let [low, high] = moment.interval(calm, quantile);
+        let factor = self.error_factor(quantile);
+        [Millis(low.0 / factor), Millis(factor * high.0)]
+    }
+
+    /// The factor within which the predictions of nine of ten children are; of few children that of the worst.
+    fn error_factor(&self, quantile: Quantile) -> f64 {
+        let moment = self.moment();
+        let logarithm = |predicted: Millis, measured: Millis| {
+            let ratio = predicted.0.max(f64::MIN_POSITIVE) / measured.0.max(f64::MIN_POSITIVE);
+            ratio.ln().abs()
+        };
+        // Of the model's median, and of the spread by the timeline.
+        let error = |times: &ChildTimes| {
+            let spread = logarithm(moment.latency(times.calm()).at(quantile), times.latency().at(quantile));
+            Millis(logarithm(times.predicted_ms, times.measured_p50_ms) + spread)
+        };
+        let errors: Vec<Millis> = self.children.iter().map(error).collect();
+        let percent = if errors.len() < 10 { 100 } else { 90 };
+        percentiles(&errors, [percent])[0].0.exp()
     }
 
     /// The times of a child that the model is fitted to.

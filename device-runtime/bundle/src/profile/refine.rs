@@ -60,7 +60,7 @@ mod tests {
     use crate::profile::file;
     use nestling_core::latency::{Clock, DeviceKey};
     use nestling_core::latency::{LatencyModel, informative_children};
-    use nestling_core::metrics::Spread;
+    use nestling_core::metrics::{Quantile, Spread};
     use nestling_core::space::SearchSpace;
     use nestling_core::tiles::Tiles;
     use rand::SeedableRng;
@@ -104,6 +104,21 @@ mod tests {
         let mut batches = Batches::default();
         batches.push(vec![reference; 8], vec![time; 3]);
         batches
+    }
+
+    #[test]
+    fn an_interval_is_as_wide_as_the_predictions_of_the_profile_are_wrong() {
+        let space = SearchSpace::fashion().validated().unwrap();
+        let mut profile = profile(&space, 1.0);
+        let (moment, calm) = (profile.moment(), Millis(5.0));
+        let width = |profile: &DeviceProfile| {
+            let [low, high] = profile.interval(&moment, calm, Quantile::P95);
+            high.0 / low.0
+        };
+        assert!((width(&profile) - 1.0).abs() < 1e-6, "{}", width(&profile));
+        profile.children[1].measured_p95_ms.0 *= 1.2;
+        // A fifth to both sides.
+        assert!((width(&profile) - 1.44).abs() < 1e-6, "{}", width(&profile));
     }
 
     #[test]

@@ -173,7 +173,8 @@ pub fn audit_choices(
         Ok(TrueRuns { name: one.name.clone(), calm, rounds: one.rounds.clone() })
     };
     let true_runs = known.iter().map(true_runs).collect::<Result<Vec<TrueRuns>, Error>>()?;
-    let foreseen = Foreseen::of(&Moment::new(drift.timeline(), profile.reference_ms), &true_runs);
+    let moment = Moment::new(drift.timeline(), profile.reference_ms);
+    let foreseen = Foreseen::of(&moment, |calm| profile.interval(&moment, calm, Quantile::P95), &true_runs);
     let times = || known.iter().map(|one| one.time.0);
     let first = times().fold(f64::MAX, f64::min) * FASTEST_FACTOR;
     let last = times().fold(0.0, f64::max) * options.slowest_factor;

@@ -1,5 +1,5 @@
 use nestling_core::latency::Moment;
-use nestling_core::metrics::{Latency, Load, Millis, Quantile};
+use nestling_core::metrics::{Latency, Load, Millis};
 use nestling_core::statistics::mean_percent;
 use serde::{Deserialize, Serialize};
 
@@ -43,12 +43,13 @@ pub(super) struct TrueRuns {
 }
 
 impl Foreseen {
-    /// What a moment's timeline predicts, beside the runs that were made in it.
-    pub(super) fn of(moment: &Moment, all: &[TrueRuns]) -> Self {
+    /// What a moment's timeline predicts, with the interval of p95 for an undisturbed time, beside the runs that were made
+    /// in it.
+    pub(super) fn of(moment: &Moment, interval: impl Fn(Millis) -> [Millis; 2], all: &[TrueRuns]) -> Self {
         let child = |one: &TrueRuns| ForeseenChild {
             name: one.name.clone(),
             predicted: moment.latency(one.calm),
-            interval_p95: moment.interval(one.calm, Quantile::P95),
+            interval_p95: interval(one.calm),
             measured: Latency::of(&one.rounds.concat()),
         };
         let children: Vec<ForeseenChild> = all.iter().map(child).collect();
@@ -88,7 +89,7 @@ mod tests {
             rounds: vec![vec![Millis(time); 10]; 4],
         };
         // One is predicted exactly, the other a fifth too fast.
-        let seen = Foreseen::of(&moment, &[runs("exact", 2.0, 2.0), runs("too fast", 4.0, 5.0)]);
+        let seen = Foreseen::of(&moment, |calm| [calm; 2], &[runs("exact", 2.0, 2.0), runs("too fast", 4.0, 5.0)]);
         assert!((seen.mape_p50 - 10.0).abs() < 1e-9 && (seen.bias + 10.0).abs() < 1e-9 && seen.mape_p95 > 9.9);
         assert_eq!((seen.coverage, seen.floor_p95, seen.load.share), (50.0, 0.0, 1.0));
     }

@@ -354,7 +354,7 @@ impl Runtime {
         let candidate = |(entry, active): (&ChildEntry, &ActiveChild)| {
             let calm = profile.table.predict(active.prepared().network());
             let (predicted, spread) = (moment.latency(calm).p50, moment.spread(calm));
-            let (guard, interval) = (moment.guard(calm, quantile), moment.interval(calm, quantile));
+            let (guard, interval) = (moment.guard(calm, quantile), profile.interval(moment, calm, quantile));
             Candidate { entry: entry.clone(), predicted, spread, guard, interval }
         };
         let mut ranked: Vec<Candidate> = self.usable().map(candidate).collect();
