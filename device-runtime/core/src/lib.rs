@@ -26,6 +26,8 @@ pub mod reference;
 mod setters;
 pub mod space;
 pub mod statistics;
+#[cfg(test)]
+mod supply;
 pub mod tiles;
 pub mod weights;
 mod words;

@@ -1,6 +1,9 @@
-use crate::metrics::{Latency, Millis, Quantile, Spread};
+use crate::metrics::{Latency, Millis, Quantile};
 use serde::{Deserialize, Serialize};
 use std::fmt;
+
+/// The factor by which the limit should exceed a child's time: one whose time equals it breaks it half of the time.
+const ROOM: f64 = 1.05;
 
 /// The time that an app allows for an inference, from image to logits.
 ///
@@ -33,36 +36,30 @@ impl Budget {
         Self { limit, quantile: Quantile::P95 }
     }
 
+    /// The share of runs that may exceed the limit.
+    pub fn allowed(self) -> f64 {
+        match self.quantile {
+            Quantile::P50 => 0.5,
+            Quantile::P90 => 0.1,
+            Quantile::P95 => 0.05,
+        }
+    }
+
+    /// The share of `runs`, each `ratio` times as long, that exceed the limit or come too near to it to keep it when they
+    /// are repeated; 0 if there is no run.
+    pub fn misses(self, runs: &[Millis], ratio: f64) -> f64 {
+        let most = self.with_room().0 / ratio;
+        runs.iter().filter(|run| run.0 > most).count() as f64 / runs.len().max(1) as f64
+    }
+
+    /// The time that keeps within the limit when it is measured again.
+    pub fn with_room(self) -> Millis {
+        Millis(self.limit.0 / ROOM)
+    }
+
     /// Whether a measured latency keeps within the budget.
     pub fn holds(self, latency: Latency) -> bool {
         latency.at(self.quantile).0 <= self.limit.0
-    }
-}
-
-impl Budget {
-    /// The factor by which the budget should exceed a child's time: a child whose time equals the budget breaks it half
-    /// of the time. Slow runs vary more from one second to the next than median ones, and more so on a busy device, where
-    /// `guard` is the ratio of the time that three fifths as many runs exceed to that which the budget limits.
-    pub fn room(self, guard: f64) -> f64 {
-        let least = match self.quantile {
-            Quantile::P50 => 1.05,
-            Quantile::P90 => 1.08,
-            Quantile::P95 => 1.1,
-        };
-        guard.max(least)
-    }
-
-    /// The time to expect at the budget's quantile when the child is timed again. It is the geometric mean of two
-    /// figures: the quantile of a few runs of this child, which depends on the slowest ones only, and its median times
-    /// the device's usual spread, which ignores this child's own. Either alone is further from the truth
-    /// (docs/latency.md).
-    pub fn expected(self, latency: Latency, spread: Spread) -> Millis {
-        Millis((latency.at(self.quantile).0 * latency.p50.0 * spread.at(self.quantile)).sqrt())
-    }
-
-    /// Whether it holds, and will still hold when the child is timed again.
-    pub fn holds_with_room(self, latency: Latency, spread: Spread, guard: f64) -> bool {
-        self.holds(latency) && self.expected(latency, spread).0 * self.room(guard) <= self.limit.0
     }
 }
 

@@ -27,6 +27,11 @@ impl Batches {
         self.0.push(Batch { beside, reference, runs });
     }
 
+    /// Adds later batches of the same child.
+    pub fn append(&mut self, later: Self) {
+        self.0.extend(later.0);
+    }
+
     /// Whether there is no batch.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -73,8 +78,8 @@ impl Batches {
 
 #[cfg(test)]
 mod tests {
-    use super::super::supply::{Supply, percent_off};
     use super::*;
+    use crate::supply::{Supply, percent_off};
 
     #[test]
     fn a_device_that_slows_down_by_half_changes_no_time_at_one_speed() {

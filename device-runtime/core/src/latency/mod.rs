@@ -12,8 +12,6 @@ mod feature;
 mod informative;
 mod model;
 mod moment;
-#[cfg(test)]
-mod supply;
 mod table;
 mod timeline;
 

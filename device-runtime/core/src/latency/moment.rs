@@ -1,5 +1,5 @@
 use super::Timeline;
-use crate::metrics::{Latency, Load, Millis, Quantile, Spread};
+use crate::metrics::{Latency, Load, Millis, Quantile};
 
 /// Steps of bisection.
 const STEPS: usize = 40;
@@ -49,16 +49,9 @@ impl Moment {
         self.timeline.latency(calm.0 / self.reference.0)
     }
 
-    /// The spread of that child's times.
-    pub fn spread(&self, calm: Millis) -> Spread {
-        let Latency { p50, p90, p95 } = self.latency(calm);
-        let ratio = |slow: Millis| (slow.0 / p50.0.max(f64::MIN_POSITIVE)).max(1.0);
-        Spread { p90: ratio(p90), p95: ratio(p95) }
-    }
-
-    /// The ratio of the time that three fifths as many of that child's runs exceed to that of `quantile`.
-    pub fn guard(&self, calm: Millis, quantile: Quantile) -> f64 {
-        self.timeline.guard(calm.0 / self.reference.0, quantile)
+    /// The times of that child, wherever it begins.
+    pub fn times(&self, calm: Millis) -> Vec<Millis> {
+        self.timeline.durations(calm.0 / self.reference.0)
     }
 
     /// The interval that holds a quantile of that child's times in nine of ten moments like this one.

@@ -102,18 +102,6 @@ impl Timeline {
         f64::midpoint(low, high)
     }
 
-    /// The ratio of the time that three fifths as many runs exceed to that of `quantile`, at least 1.
-    pub fn guard(&self, work: f64, quantile: Quantile) -> f64 {
-        let percents = match quantile {
-            // Half of the runs may exceed a median: there is nothing to guard but its own variation.
-            Quantile::P50 => [50, 50],
-            Quantile::P90 => [90, 94],
-            Quantile::P95 => [95, 97],
-        };
-        let [limited, rarer] = percentiles(&self.durations(work), percents);
-        (rarer.0 / limited.0.max(f64::MIN_POSITIVE)).max(1.0)
-    }
-
     /// The interval that holds this quantile of a child's time in nine of ten timelines like this one.
     pub fn interval(&self, work: f64, quantile: Quantile) -> [Millis; 2] {
         let durations = self.durations(work);
@@ -130,7 +118,7 @@ impl Timeline {
     }
 
     /// The time of that much work, begun at each run that leaves enough of them.
-    fn durations(&self, work: f64) -> Vec<Millis> {
+    pub fn durations(&self, work: f64) -> Vec<Millis> {
         let begin = |run: usize| if run == 0 { 0.0 } else { self.ends[run - 1] };
         let whole = work.max(0.0).floor() as usize;
         let part = work.max(0.0) - whole as f64;
@@ -147,10 +135,10 @@ impl Timeline {
 
 #[cfg(test)]
 mod tests {
-    use super::super::supply::{Supply, percent_off};
     use super::*;
     use crate::metrics::Spread;
     use crate::statistics::mean_percent;
+    use crate::supply::{Supply, percent_off};
     use proptest::prelude::*;
 
     /// The reference beside children of one to ten times its work, in rounds, on a device that is interrupted for a part

@@ -17,6 +17,7 @@ use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::fmt;
+use std::time::{Duration, Instant};
 
 /// Options of an audit of choices.
 #[derive(Clone, Copy)]
@@ -31,6 +32,8 @@ pub struct ChoiceAuditOptions<'a> {
     pub slowest_factor: f64,
     /// The quantile that the budgets limit.
     pub quantile: Quantile,
+    /// How long all shipped children are timed in turns, for the oracle; some rounds at least.
+    pub truth: Duration,
     /// Test images and their classes: they measure the accuracy of an adopted child.
     pub test: &'a [(Image<'a>, usize)],
     /// Seed of the order of budgets, and of searches.
@@ -46,6 +49,7 @@ impl Default for ChoiceAuditOptions<'_> {
             whole_space_budgets: 0,
             slowest_factor: 1.15,
             quantile: Quantile::P95,
+            truth: Duration::from_secs(30),
             test: &[],
             seed: 1,
             progress: None,
@@ -127,10 +131,12 @@ pub struct AuditedAdoption {
     pub again_ms: Option<Millis>,
 }
 
-/// Batches of runs of a child that is timed again, each with the reference beside it, and runs of each.
+/// Batches of runs of a child that is timed again, each with the reference beside it, and runs of each: so many at least,
+/// and more for a child that they take less than [`AGAIN`], because other programs come and go more slowly.
 const BATCHES: usize = 4;
 const RUNS: usize = 50;
-/// Rounds over the shipped children, for the oracle.
+const AGAIN: Duration = Duration::from_secs(1);
+/// Rounds over the shipped children, for the oracle, at least.
 const ROUNDS: usize = 8;
 /// The first budget over the fastest child's time.
 const FASTEST_FACTOR: f64 = 1.08;
@@ -166,7 +172,7 @@ pub fn audit_choices(
     let image = runtime.probe_image();
     let mut drift = block_on(DriftMeter::new(runtime.supernet(), image))?;
     say(0, "timing shipped children");
-    let known = known(runtime, quantile, &mut drift)?;
+    let known = known(runtime, options, &mut drift)?;
     let usual = drift.usual();
     let true_runs = |one: &Known| {
         let calm = profile.table.predict(runtime.prepared(&one.name)?.network());
@@ -220,12 +226,16 @@ pub fn audit_choices(
 }
 
 /// The true times of the shipped children, in rounds, each in another order.
-fn known(runtime: &Runtime, quantile: Quantile, drift: &mut DriftMeter<'_>) -> Result<Vec<Known>, Error> {
+fn known(runtime: &Runtime, options: &ChoiceAuditOptions<'_>, drift: &mut DriftMeter<'_>) -> Result<Vec<Known>, Error> {
     let shipped: Vec<_> = runtime.children().filter(|entry| runtime.may_answer(&entry.child)).collect();
     let mut batches = vec![Batches::default(); shipped.len()];
     let mut order: Vec<usize> = (0..shipped.len()).collect();
     let mut shuffle = ChaCha8Rng::seed_from_u64(2);
-    for _ in 0..ROUNDS {
+    let started = Instant::now();
+    for round in 0.. {
+        if round >= ROUNDS && started.elapsed() >= options.truth {
+            break;
+        }
         order.shuffle(&mut shuffle);
         for &index in &order {
             block_on(drift.time_batch(runtime.prepared(&shipped[index].name)?, RUNS, &mut batches[index]))?;
@@ -233,7 +243,7 @@ fn known(runtime: &Runtime, quantile: Quantile, drift: &mut DriftMeter<'_>) -> R
     }
     let known = |(one, batches): (&&ChildEntry, Batches)| Known {
         name: one.name.clone(),
-        time: Latency::of(&batches.drift_corrected(drift.usual())).at(quantile),
+        time: Latency::of(&batches.drift_corrected(drift.usual())).at(options.quantile),
         test: one.test,
         rounds: batches.rounds(),
     };
@@ -282,8 +292,11 @@ fn audit_choice(
 }
 
 fn time_again(child: &PreparedChild, drift: &mut DriftMeter<'_>) -> Result<Batches, Error> {
-    let mut batches = Batches::default();
-    for _ in 0..BATCHES {
+    let (mut batches, started) = (Batches::default(), Instant::now());
+    for batch in 0.. {
+        if batch >= BATCHES && started.elapsed() >= AGAIN {
+            break;
+        }
         block_on(drift.time_batch(child, RUNS, &mut batches))?;
     }
     Ok(batches)

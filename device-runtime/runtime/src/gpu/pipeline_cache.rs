@@ -149,7 +149,8 @@ impl PipelineCache {
 
     /// Writes the file if there is anything new; the state says what came of it.
     pub(super) fn save(&self) {
-        let Some(used) = &self.used else { return };
+        // A page has no file to write to; the constant leaves all of this out of its module.
+        let Some(used) = self.used.as_ref().filter(|_| cfg!(not(target_arch = "wasm32"))) else { return };
         let _saving = lock(&SAVING);
         let Some(blob) = used.cache.get_data() else { return }; // the device is lost, and others will say so
         let (bytes, checksum) = (blob.len() as u64, xxh3_128(&blob));
@@ -174,6 +175,9 @@ fn load(
     info: &wgpu::AdapterInfo,
     folder: Option<&Path>,
 ) -> Result<(Used, CacheStart), CacheUnused> {
+    if cfg!(target_arch = "wasm32") {
+        return Err(CacheUnused::NotOffered);
+    }
     let folder = folder.ok_or(CacheUnused::NotAsked)?;
     let adapter = wgpu::util::pipeline_cache_key(info)
         .filter(|_| device.features().contains(wgpu::Features::PIPELINE_CACHE))

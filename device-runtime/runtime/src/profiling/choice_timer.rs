@@ -4,7 +4,7 @@ use crate::profiling::DriftMeter;
 use nestling_bundle::DeviceProfile;
 use nestling_core::image::Image;
 use nestling_core::latency::{Batches, Moment};
-use nestling_core::metrics::{Latency, Millis};
+use nestling_core::metrics::Millis;
 use nestling_core::space::Child;
 use std::time::Duration;
 
@@ -44,24 +44,22 @@ impl<'a> ChoiceTimer<'a> {
         Ok(Moment::new(self.drift.listen(LISTEN).await?, self.profile.reference_ms))
     }
 
-    /// Times a child whole; the result is of all runs that this timer has made of it.
+    /// Times a child whole; returns the runs.
     ///
     /// # Errors
     /// As [`Supernet::infer`].
-    pub async fn time(&mut self, child: &PreparedChild, predicted: Millis) -> Result<Latency, Error> {
+    pub async fn time(&mut self, child: &PreparedChild, predicted: Millis) -> Result<Vec<Millis>, Error> {
         self.supernet.infer_async(child, &self.image).await?; // warm-up
-        let index = match self.timed.iter().position(|(timed, _)| timed == child.child()) {
-            Some(index) => index,
-            None => {
-                self.timed.push((child.child().clone(), Batches::default()));
-                self.timed.len() - 1
-            }
-        };
-        let batches = &mut self.timed[index].1;
+        let mut batches = Batches::default();
         for _ in 0..BATCHES {
-            self.drift.time_batch(child, TIME.runs_of(predicted, RUNS).div_ceil(BATCHES), batches).await?;
+            self.drift.time_batch(child, TIME.runs_of(predicted, RUNS).div_ceil(BATCHES), &mut batches).await?;
         }
-        Ok(Latency::of(&batches.raw()))
+        let runs = batches.raw();
+        match self.timed.iter_mut().find(|(timed, _)| timed == child.child()) {
+            Some((_, earlier)) => earlier.append(batches),
+            None => self.timed.push((child.child().clone(), batches)),
+        }
+        Ok(runs)
     }
 
     /// The children that were timed, and their runs.

@@ -10,8 +10,8 @@ use nestling_core::latency::{Batches, CostFeature, MAX_INFORMATIVE, informative_
 use nestling_core::space::Network;
 use nestling_core::tiles::Coverage;
 use rand::SeedableRng;
+use rand::rngs::Xoshiro256PlusPlus;
 use rand::seq::SliceRandom;
-use rand_chacha::ChaCha8Rng;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -83,7 +83,7 @@ impl<'a> Bench<'a> {
         let mut shipped: Vec<Timed> =
             subjects.iter().map(|subject| Timed::new(subject.prepared.network().clone())).collect();
         let mut order = first_round(informative.len(), shipped.len());
-        let mut shuffle = ChaCha8Rng::seed_from_u64(1);
+        let mut shuffle = Xoshiro256PlusPlus::seed_from_u64(1);
         for round in 0.. {
             let mut is_over = true;
             for (turn, &one) in order.iter().enumerate() {

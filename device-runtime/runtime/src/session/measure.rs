@@ -6,11 +6,11 @@ use crate::session::turn::TurnGuard;
 use crate::session::{ActiveChild, Runtime};
 use crate::{Error, OnProgress, Phase, Progress};
 use nestling_bundle::{DeviceProfile, ProfileKey, Stale};
-use nestling_core::choosing::{Budget, Candidate, Choice, Outcome, rank, spread_limits, walk};
+use nestling_core::choosing::{Budget, Candidate, Choice, Outcome, Race, Step, rank, spread_limits};
 use nestling_core::governor::{Ladder, Rung};
 use nestling_core::image::{Image, PixelFormat};
 use nestling_core::latency::{Batches, Moment};
-use nestling_core::metrics::{Latency, Millis, Quantile};
+use nestling_core::metrics::{Millis, Quantile};
 use nestling_core::space::{Child, ChildEntry};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -126,9 +126,9 @@ impl Runtime {
     /// The most accurate shipped child that keeps within a budget on this device; it becomes the active one. Untrained
     /// children are passed over unless [`RuntimeOptions::untrained`](super::RuntimeOptions::untrained) is set.
     ///
-    /// A child is predicted from the profile under the drift of this moment, then timed whole. If the budget does not
-    /// hold, the next less accurate and faster one is tried, and if there is clear room, the next better one. Each
-    /// measurement refines the prediction of the others. Accuracy is that on held-out images. If there is no profile,
+    /// Children are predicted from the profile and the speed of this moment. Those that may keep the budget are then timed
+    /// whole, in turns, and the most accurate one whose runs and prediction keep it is taken. Each measurement refines the
+    /// prediction of the others. Accuracy is that on held-out images. If there is no profile,
     /// one is measured first: about two seconds, or three children where the bundle knows other devices.
     ///
     /// # Errors
@@ -161,11 +161,11 @@ impl Runtime {
         let mut timer = ChoiceTimer::new(&self.supernet, self.probe_image(), &profile).await?;
         let moment = timer.moment().await?;
         let ranked = self.rank(&profile, &moment, budget.quantile);
-        let outcome = self.walk(&ranked, &mut timer, budget, progress).await;
+        let outcome = self.race(&ranked, &mut timer, budget, progress).await;
         // A failure in the midst of it keeps the times that it had.
         self.refine(&profile, &timer.timed());
         match outcome? {
-            Outcome::Holds { index, latency, passed_over } => {
+            Outcome::Keeps { index, latency, passed_over } => {
                 let switched_in = self.switch_to(&ranked[index])?;
                 Ok(Choice::new(ranked, index, budget, latency, passed_over)
                     .with_switch_time(switched_in)
@@ -178,32 +178,30 @@ impl Runtime {
         }
     }
 
-    /// Times candidates as [`walk`] asks for them: it starts again with every new time, because it cannot
-    /// wait for one.
-    async fn walk(
+    /// Times candidates until the [`Race`] is decided.
+    async fn race(
         &self,
         ranked: &[Candidate],
         timer: &mut ChoiceTimer<'_>,
         budget: Budget,
         progress: Option<OnProgress<'_>>,
     ) -> Result<Outcome, Error> {
-        let mut looks: Vec<Latency> = Vec::new();
+        let mut race = Race::new(ranked, budget);
         loop {
-            // The number of measurements is not known before; a few are usual.
-            let fraction = 1.0 - 0.5_f64.powi(looks.len() as i32);
-            report(progress, Progress { fraction, phase: Phase::Choosing }).await;
-            let mut known = looks.iter();
-            let asked = walk(ranked, budget, |index| known.next().copied().ok_or(index));
-            match asked {
-                Ok(outcome) => {
+            match race.step() {
+                Step::Time(index) => {
+                    // The number of measurements is not known before; a few are usual.
+                    let fraction = 1.0 - 0.5_f64.powi(race.looks() as i32);
+                    report(progress, Progress { fraction, phase: Phase::Choosing }).await;
+                    let candidate = &ranked[index];
+                    let prepared = self.prepared(&candidate.entry.name)?;
+                    race.saw(index, &timer.time(prepared, candidate.predicted()).await?);
+                }
+                Step::Done(outcome) => {
                     if let Some(progress) = progress {
                         progress(Progress { fraction: 1.0, phase: Phase::Choosing });
                     }
                     return Ok(outcome);
-                }
-                Err(index) => {
-                    let Candidate { entry, predicted, .. } = &ranked[index];
-                    looks.push(timer.time(self.prepared(&entry.name)?, *predicted).await?);
                 }
             }
         }
@@ -281,25 +279,25 @@ impl Runtime {
         let profile = self.ensure_profile_async().await?;
         let rung = |one: &Candidate| Rung {
             name: one.entry.name.clone(),
-            predicted: profile.likely_time(&one.entry.name, one.predicted),
+            predicted: profile.likely_time(&one.entry.name, one.predicted()),
             accuracy: one.accuracy(),
         };
         Ok(Ladder::pareto(self.rank(&profile, &profile.moment(), Quantile::P95).iter().map(rung))?)
     }
 
-    /// Times a child that does not ship, and takes its time into the profile.
+    /// Times a child that does not ship, and takes its time into the profile; returns its runs.
     pub(super) async fn time_and_learn(
         &self,
         child: &Child,
         predicted: Millis,
         turn: &TurnGuard<'_>,
-    ) -> Result<Latency, Error> {
+    ) -> Result<Vec<Millis>, Error> {
         let profile = self.known_profile(turn, None).await?;
         let child = self.supernet.prepare_to_time(&self.space().lower(child)?).await?;
         let mut timer = ChoiceTimer::new(&self.supernet, self.probe_image(), &profile).await?;
-        let latency = timer.time(&child, predicted).await?;
+        let runs = timer.time(&child, predicted).await?;
         self.refine(&profile, &timer.timed());
-        Ok(latency)
+        Ok(runs)
     }
 
     /// The speed of the device now.
@@ -353,9 +351,8 @@ impl Runtime {
     fn rank(&self, profile: &DeviceProfile, moment: &Moment, quantile: Quantile) -> Arc<[Candidate]> {
         let candidate = |(entry, active): (&ChildEntry, &ActiveChild)| {
             let calm = profile.table.predict(active.prepared().network());
-            let (predicted, spread) = (moment.latency(calm).p50, moment.spread(calm));
-            let (guard, interval) = (moment.guard(calm, quantile), profile.interval(moment, calm, quantile));
-            Candidate { entry: entry.clone(), predicted, spread, guard, interval }
+            let (times, interval) = (moment.times(calm).into(), profile.interval(moment, calm, quantile));
+            Candidate { entry: entry.clone(), times, interval }
         };
         let mut ranked: Vec<Candidate> = self.usable().map(candidate).collect();
         rank(&mut ranked);

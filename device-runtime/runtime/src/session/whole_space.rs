@@ -5,13 +5,15 @@ use crate::session::Runtime;
 use crate::{Error, OnProgress, Phase, Progress};
 use nestling_bundle::Bundle;
 use nestling_core::accuracy::AccuracyPredictor;
-use nestling_core::choosing::{Budget, Challenge, Choice, FoundChild, SearchBudget, compare, search_under_limit};
+use nestling_core::choosing::{
+    Budget, Challenge, Choice, Evidence, FoundChild, SearchBudget, compare, search_under_limit,
+};
 use nestling_core::image::Image;
 use nestling_core::latency::Moment;
 use nestling_core::metrics::{Latency, Millis, Top1, most_probable};
 use nestling_core::space::{CalibratedChild, Child};
 use rand::SeedableRng;
-use rand_chacha::ChaCha8Rng;
+use rand::rngs::Xoshiro256PlusPlus;
 use std::fmt;
 
 /// Options of a search of the whole space.
@@ -209,10 +211,11 @@ impl Runtime {
             let calm = Millis(found.cost);
             let predicted = moment.latency(calm).p50;
             // A child that is too slow still refines the model.
-            let measured = self.time_and_learn(&found.child, predicted, &turn).await?;
-            if !budget.holds_with_room(measured, moment.spread(calm), moment.guard(calm, budget.quantile)) {
+            let mut evidence = Evidence::new(moment.times(calm));
+            evidence.add(&self.time_and_learn(&found.child, predicted, &turn).await?);
+            let Some(measured) = evidence.measured().filter(|_| evidence.keeps(budget)) else {
                 continue;
-            }
+            };
             let calibrating = |done: f64| part.say(done, Phase::Calibrating);
             let calibrated =
                 self.supernet.calibrate_async(&found.child, &judge.calibration, Some(&calibrating)).await?;
@@ -276,7 +279,7 @@ impl Runtime {
         let table = &profile.table;
         let starts: Vec<Child> = self.children().map(|entry| entry.child.clone()).collect();
         // With the margin that the measured time must have, or every candidate would just miss it.
-        let limit = moment.most_calm_within(Millis(budget.limit.0 / budget.room(1.0)), budget.quantile).0;
+        let limit = moment.most_calm_within(budget.with_room(), budget.quantile).0;
         let found = search_under_limit(
             self.space(),
             &starts,
@@ -284,7 +287,7 @@ impl Runtime {
             options.search,
             |network| table.predict(network).0,
             |child| judge.predictor.predict(self.space(), child),
-            &mut ChaCha8Rng::seed_from_u64(options.seed),
+            &mut Xoshiro256PlusPlus::seed_from_u64(options.seed),
         );
         let allowed = |found: &FoundChild| found.child != *incumbent && !tried.contains(&found.child);
         found.into_iter().find(|found| allowed(found) && self.may_answer(&found.child))

@@ -15,7 +15,7 @@ const NOISE: f64 = 0.01;
 
 /// A processor that is shared with a program which works for a part of each period. Time is virtual.
 pub(crate) struct Supply {
-    duty: f64,
+    pub(crate) duty: f64,
     now: f64,
     /// The rest of our turn.
     ours: f64,
