@@ -14,6 +14,7 @@ const JITTER: f64 = 0.3;
 const NOISE: f64 = 0.01;
 
 /// A processor that is shared with a program which works for a part of each period. Time is virtual.
+#[derive(Clone, Debug)]
 pub(crate) struct Supply {
     pub(crate) duty: f64,
     now: f64,
@@ -34,6 +35,13 @@ impl Supply {
     /// The time now, in ms.
     pub(crate) fn now(&self) -> f64 {
         self.now
+    }
+
+    /// Sleeps until `time` in ms, if that is not over; who sleeps gets a new turn.
+    pub(crate) fn sleep_until(&mut self, time: f64) {
+        if time > self.now {
+            (self.now, self.ours) = (time, self.turn());
+        }
     }
 
     /// Does work that takes so many ms undisturbed; returns the time that it took.

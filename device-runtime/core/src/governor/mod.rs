@@ -7,6 +7,7 @@
 mod decision;
 mod ladder;
 mod options;
+mod relief;
 #[cfg(test)]
 mod simulation;
 #[cfg(test)]
@@ -23,12 +24,18 @@ pub use thermal::ThermalHint;
 
 use crate::metrics::Millis;
 use options::check_limit;
+use relief::Relief;
 use std::time::Duration;
 use thermal::Heat;
 use window::Window;
 
 /// Number of inferences in the window of the p95.
 pub const WINDOW: usize = 32;
+
+/// The part of the limit that the first rung's predicted median may take: its p95 is not known yet.
+const START: f64 = 0.8;
+/// The wait for a step up after inferences became faster: what was true of the load before says nothing now.
+const RELIEVED: Duration = Duration::from_secs(10);
 
 /// Holds p95 of the last [`WINDOW`] inferences within a limit, with the most accurate child that can.
 ///
@@ -37,15 +44,18 @@ pub const WINDOW: usize = 32;
 /// | down | 3 of the last 8 inferences missed the limit: one or two, such as a garbage collector's, are ignored |
 /// | down | p95 was over the limit for a whole window of inferences: few misses, but lasting |
 /// | down | [`ThermalHint::Critical`], once |
-/// | up | for 30 seconds p95, scaled to the next rung, left 20 % free; no switch for a minute; the device is not hot |
+/// | up | for 30 seconds p95, scaled to the next rung, left 10 % free; no switch for a minute; the device is not hot |
+/// | up | the same for 10 seconds only, within a minute after inferences became faster for good (a CUSUM notices that) |
 ///
-/// A p95 is scaled to another rung by the predicted times.
+/// A p95 is scaled to another rung by the predicted times. A step up goes to the highest rung that has room. A step down
+/// goes to the next rung; if the last 3 inferences all missed the limit, to the highest that their median, scaled, leaves
+/// 10 % free.
 ///
 /// After two switches within a minute, the third must be a step down because most of the last 8 inferences missed, or
 /// for heat: scattered misses at a constant load cause two switches a minute at most.
 ///
-/// A step up that is taken back within five minutes doubles the 30 seconds for that rung, up to 16 minutes. A step goes
-/// to the next rung, and never past the ends. A rung is a child that is ready to serve; more may [join](Governor::add)
+/// A step up that is taken back within five minutes doubles the 30 seconds for that rung, up to 16 minutes, until
+/// inferences become faster. A rung is a child that is ready to serve; more may [join](Governor::add)
 /// while it runs. All numbers are [`GovernorOptions`].
 ///
 /// ```
@@ -83,6 +93,9 @@ pub struct Governor {
     /// Since when the next rung is predicted to fit.
     room_since: Option<Duration>,
     heat: Heat,
+    relief: Relief,
+    /// When inferences last became faster for good.
+    relieved_at: Option<Duration>,
 }
 
 /// The history of a rung.
@@ -102,9 +115,8 @@ impl Governor {
     pub fn new(ladder: Ladder, options: GovernorOptions) -> Result<Self, GovernorError> {
         let rungs = ladder.rungs().len();
         options.check(rungs)?;
-        let roomy = Millis(options.limit.0 * (1.0 - options.margin));
         Ok(Self {
-            current: options.start.unwrap_or_else(|| ladder.best_within(roomy)),
+            current: options.start.unwrap_or_else(|| ladder.best_within(Millis(START * options.limit.0))),
             ladder,
             options,
             known: vec![Known::default(); rungs].into(),
@@ -115,6 +127,8 @@ impl Governor {
             switches: [None; 2],
             room_since: None,
             heat: Heat::default(),
+            relief: Relief::default(),
+            relieved_at: None,
         })
     }
 
@@ -127,12 +141,15 @@ impl Governor {
         self.now = self.now.max(now);
         let hot = self.heat.asks(self.now, hint, self.options.up_after);
         if latency.0 >= 0.0 {
+            if self.relief.is_noticed(latency.0) {
+                self.relieve();
+            }
             self.window.push(latency.0);
             let over = self.window.p95().is_some_and(|p95| p95 > self.options.limit.0);
             self.over_for = if over { self.over_for + 1 } else { 0 };
         }
         match (self.too_much(), self.next_down()) {
-            (Some(why), Some(to)) => self.step_down(to, why),
+            (Some(why), Some(next)) => self.step_down(self.far_down(next, why), why),
             (None, Some(to)) if hot => self.step_down(to, Reason::Heat),
             (why, _) => {
                 // A window that keeps the limit ends the state, not one quick inference.
@@ -245,6 +262,25 @@ impl Governor {
         self.current.checked_sub(1)
     }
 
+    /// The rung for a step down: the next one, or further down if the last inferences all missed. A new load is no
+    /// chance, and each rung on the way would miss, too.
+    fn far_down(&self, next: usize, why: Reason) -> usize {
+        let GovernorOptions { limit, misses, .. } = self.options;
+        if why != Reason::Misses || self.window.misses(misses, limit.0) < misses {
+            return next;
+        }
+        let usual = self.window.median(misses);
+        (0..=next).rev().find(|&rung| self.leaves_room(rung, usual)).unwrap_or(0)
+    }
+
+    /// Forgets what was true of a load that ended.
+    fn relieve(&mut self) {
+        self.relieved_at = Some(self.now);
+        self.window.clear();
+        (self.over_for, self.room_since) = (0, None);
+        self.known.iter_mut().for_each(|known| known.taken_back = 0);
+    }
+
     fn step_down(&mut self, to: usize, why: Reason) -> Decision {
         let left = &mut self.known[self.current];
         if let Some(climbed_at) = left.climbed_at.take() {
@@ -265,28 +301,37 @@ impl Governor {
         if self.within_quiet(self.switches[0]) || room_for < self.wait(next) {
             return Decision::Stay;
         }
-        self.known[next].climbed_at = Some(self.now);
-        self.go(next);
-        Decision::StepUp { to: next }
+        let is_due = |&rung: &usize| self.fits(rung) && room_for >= self.wait(rung);
+        let to = (next..self.ladder.rungs().len()).rev().find(is_due).unwrap_or(next);
+        self.known[to].climbed_at = Some(self.now);
+        self.go(to);
+        Decision::StepUp { to }
     }
 
-    /// Whether a rung exists and would leave the margin, if it is slowed down as the current one is.
-    fn fits(&self, next: usize) -> bool {
+    /// Whether a rung exists and p95 would leave the margin there.
+    fn fits(&self, rung: usize) -> bool {
+        self.window.p95().is_some_and(|p95| self.leaves_room(rung, p95))
+    }
+
+    /// Whether a time of the current rung, scaled to another, leaves the margin.
+    fn leaves_room(&self, rung: usize, time: f64) -> bool {
         let roomy = self.options.limit.0 * (1.0 - self.options.margin);
-        let scaled = |next: &Rung, p95: f64| next.predicted.0 * (p95 / self.rung().predicted.0);
-        let next = self.ladder.rungs().get(next);
-        next.zip(self.window.p95()).is_some_and(|(next, p95)| scaled(next, p95) <= roomy)
+        let other = self.ladder.rungs().get(rung);
+        other.is_some_and(|other| other.predicted.0 * (time / self.rung().predicted.0) <= roomy)
     }
 
     /// How long a rung must be predicted to fit before it is tried.
     fn wait(&self, rung: usize) -> Duration {
+        let GovernorOptions { up_after, longest_wait, .. } = self.options;
         let doubled = 1u32.checked_shl(self.known[rung].taken_back).unwrap_or(u32::MAX);
-        self.options.up_after.saturating_mul(doubled).min(self.options.longest_wait.max(self.options.up_after))
+        let wait = if self.within_quiet(self.relieved_at) { up_after.min(RELIEVED) } else { up_after };
+        wait.saturating_mul(doubled).min(longest_wait.max(up_after))
     }
 
     fn go(&mut self, to: usize) {
         self.current = to;
         self.window.clear();
+        self.relief = Relief::default();
         (self.over_for, self.too_slow, self.room_since) = (0, false, None);
         self.switches = [Some(self.now), self.switches[0]];
     }

@@ -15,13 +15,13 @@ use std::time::Duration;
 pub struct GovernorOptions {
     /// The time limit that 95 of 100 inferences should keep.
     pub limit: Millis,
-    /// The rung that serves first. `None` takes the most accurate that is predicted to keep `limit` with `margin`.
+    /// The rung that serves first. `None` takes the most accurate that is predicted to take at most four fifths of `limit`.
     pub start: Option<usize>,
     /// The number of misses ...
     pub misses: usize,
     /// ... among this number of inferences that causes a step down.
     pub among: usize,
-    /// The part of the limit that must be predicted to stay free on a slower rung: 0.2 is 20 %.
+    /// The part of the limit that must be predicted to stay free on a slower rung: 0.1 is 10 %.
     pub margin: f64,
     /// How long the next rung must be predicted to fit before a step up.
     pub up_after: Duration,
@@ -36,14 +36,14 @@ pub struct GovernorOptions {
 }
 
 impl GovernorOptions {
-    /// The defaults for a limit: down after 3 misses in 8, up after 30 seconds with 20 % to spare.
+    /// The defaults for a limit: down after 3 misses in 8, up after 30 seconds with 10 % to spare.
     pub fn new(limit: Millis) -> Self {
         Self {
             limit,
             start: None,
             misses: 3,
             among: 8,
-            margin: 0.2,
+            margin: 0.1,
             up_after: Duration::from_secs(30),
             quiet: Duration::from_secs(60),
             proven_after: Duration::from_secs(5 * 60),

@@ -1,7 +1,8 @@
 //! Simulated devices: the time of each child at any moment is known, so that a governor can be judged.
 
 use super::{Ladder, Rung, ThermalHint};
-use crate::metrics::Millis;
+use crate::metrics::{Latency, Millis};
+use crate::supply::Supply;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -16,6 +17,8 @@ pub enum Scenario {
     Contention,
     /// Another app takes the GPU, and gives it back.
     LoadSteps,
+    /// Another program interrupts the device for some ms at a time, more or less often.
+    Interrupted,
     /// Throttled after minutes, whatever the app does; cools down.
     HeatCurve,
     /// A larger child heats more, and a hot device throttles.
@@ -27,11 +30,12 @@ pub enum Scenario {
 }
 
 impl Scenario {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Steady,
         Self::Spikes,
         Self::Contention,
         Self::LoadSteps,
+        Self::Interrupted,
         Self::HeatCurve,
         Self::Warming,
         Self::TooSlow,
@@ -80,6 +84,7 @@ pub struct Device {
     pauses: (f64, f64),
     /// The part of the inferences that take a multiple, and which.
     contended: (f64, f64),
+    supply: Option<Supply>,
     heat: Heat,
     throttled: f64,
     /// Whether the system reports heat.
@@ -98,13 +103,16 @@ pub struct Moment {
     pub slow_down: f64,
     factor: f64,
     pause: f64,
+    supply: Option<Supply>,
     pub hint: ThermalHint,
 }
 
 impl Moment {
     /// The time of a child in ms, given its median.
     pub fn time(&self, median: f64) -> f64 {
-        median * self.factor + self.pause
+        let work = median * self.factor;
+        // Each child would begin at the same moment.
+        self.supply.clone().map_or(work, |mut supply| supply.run(work).0) + self.pause
     }
 }
 
@@ -126,7 +134,12 @@ impl Device {
             }
             all
         };
-        let loads = if scenario == Scenario::LoadSteps { steps(1.0..3.0, 1.0) } else { vec![(0.0, 1.0)] };
+        let loads = match scenario {
+            Scenario::LoadSteps => steps(1.0..3.0, 1.0),
+            // The other program's share of a period.
+            Scenario::Interrupted => steps(0.0..1.0, 0.0),
+            _ => vec![(0.0, 1.0)],
+        };
         let limits = match scenario {
             Scenario::Budgets => steps(p95(times[0])..1.3 * p95(times[times.len() - 1]), wanted),
             Scenario::TooSlow => vec![(0.0, times[0] * random.random_range(0.3..2.0))],
@@ -134,6 +147,7 @@ impl Device {
             | Scenario::Spikes
             | Scenario::Contention
             | Scenario::LoadSteps
+            | Scenario::Interrupted
             | Scenario::HeatCurve
             | Scenario::Warming => vec![(0.0, wanted)],
         };
@@ -152,6 +166,7 @@ impl Device {
             | Scenario::Spikes
             | Scenario::Contention
             | Scenario::LoadSteps
+            | Scenario::Interrupted
             | Scenario::TooSlow
             | Scenario::Budgets => Heat::None,
         };
@@ -180,6 +195,7 @@ impl Device {
             loads,
             pauses,
             contended,
+            supply: (scenario == Scenario::Interrupted).then(|| Supply::new(0.0, seed)),
             heat,
             random,
         }
@@ -213,7 +229,12 @@ impl Device {
             Heat::Feedback { gain, loss } => self.warmth + gain * took / 1e3 - loss * self.warmth * passed,
         };
         let heat = 1.0 + (self.throttled - 1.0) * ((self.warmth - 0.9) / 0.2).clamp(0.0, 1.0);
-        let slow_down = self.optimism * at(&self.loads, self.now).1 * heat;
+        let load = at(&self.loads, self.now).1;
+        if let Some(supply) = &mut self.supply {
+            supply.duty = load;
+            supply.sleep_until(1e3 * self.now);
+        }
+        let slow_down = self.optimism * if self.supply.is_some() { 1.0 } else { load } * heat;
         let paused = self.random.random_range(0.0..1.0) < self.pauses.0 * passed;
         let (least, most) = (self.pauses.1 / 4.0, self.pauses.1);
         let contended = if self.random.random_range(0.0..1.0) < self.contended.0 { self.contended.1 } else { 1.0 };
@@ -222,6 +243,7 @@ impl Device {
             limit: at(&self.limits, self.now).1,
             slow_down,
             factor: slow_down * contended * (self.noise * self.normal()).exp(),
+            supply: self.supply.clone(),
             pause: if paused { self.random.random_range(least..most) } else { 0.0 },
             hint: if self.tells {
                 ThermalHint::from_android_headroom(self.warmth as f32)
@@ -230,6 +252,24 @@ impl Device {
             },
         };
         (self.now < self.seconds).then_some(moment)
+    }
+
+    /// p95 of each child from `moment` on, while nothing else changes.
+    pub fn p95s(&self, moment: &Moment) -> Vec<f64> {
+        let Some(supply) = &moment.supply else {
+            let contended = if self.contended.0 > 0.05 { self.contended.1 } else { 1.0 };
+            let slow = contended * moment.slow_down * f64::exp(1.645 * self.noise);
+            return self.times.iter().map(|median| slow * median).collect();
+        };
+        let p95 = |&median: &f64| {
+            let mut supply = supply.clone();
+            let run = |place: u32| {
+                supply.sleep_until(1e3 * (moment.now + f64::from(place) * self.interval));
+                supply.run(median * moment.slow_down)
+            };
+            f64::exp(self.noise) * Latency::of(&(1..=300).map(run).collect::<Vec<_>>()).p95.0
+        };
+        self.times.iter().map(p95).collect()
     }
 
     fn normal(&mut self) -> f64 {

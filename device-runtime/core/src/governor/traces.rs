@@ -7,8 +7,11 @@ use serde::Serialize;
 const TRACES: u64 = 1000;
 /// At a new load or budget the governor may go down rung by rung: the first seconds are not constant load yet.
 const SETTLING: f64 = 20.0;
-/// Far enough below the limit that the governor should try it, with a margin for wrong predictions.
-const CLEAR: f64 = 0.7;
+/// A child whose p95 takes this part of the limit keeps it, also if it is timed again.
+const CLEAR: f64 = 0.95;
+
+/// Inferences of a trial.
+const TRIAL: u64 = 16;
 
 /// Totals over some traces; printed as one line of JSON.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -28,13 +31,21 @@ struct Figures {
     windows_kept_percent: f64,
     /// Traces with less than 95 % of their windows kept.
     traces_below_95_percent: u64,
-    /// Mean rungs below the best child that clearly keeps the budget, once settled.
+    /// Mean rungs below the best child that keeps the budget with a little room, once settled.
     rungs_below_best: f64,
+    /// Misses within the first inferences after a step up, in percent of all inferences.
+    trial_misses_percent: f64,
+    /// Seconds from the end of a load to the best child that clearly keeps the budget.
+    #[serde(skip)]
+    recoveries: Vec<f64>,
+    median_recovery_seconds: f64,
 }
 
 impl Figures {
     fn add(&mut self, other: &Self) {
         let settled = self.rungs_below_best * self.inferences as f64 + other.rungs_below_best * other.inferences as f64;
+        let missed =
+            self.trial_misses_percent * self.inferences as f64 + other.trial_misses_percent * other.inferences as f64;
         self.traces += other.traces;
         self.simulated_minutes += other.simulated_minutes;
         self.inferences += other.inferences;
@@ -47,6 +58,10 @@ impl Figures {
         self.windows_kept_percent = 100.0 * self.windows_kept as f64 / self.windows.max(1) as f64;
         self.traces_below_95_percent += other.traces_below_95_percent;
         self.rungs_below_best = settled / self.inferences.max(1) as f64;
+        self.trial_misses_percent = missed / self.inferences.max(1) as f64;
+        self.recoveries.extend(&other.recoveries);
+        self.recoveries.sort_by(f64::total_cmp);
+        self.median_recovery_seconds = self.recoveries.get(self.recoveries.len() / 2).copied().unwrap_or_default();
     }
 }
 
@@ -83,6 +98,9 @@ fn run(scenario: Scenario, seed: u64) -> Figures {
     // When it switched, and since when load and budget were the same.
     let mut switches: Vec<(f64, f64)> = Vec::new();
     let (mut took, mut below, mut settled) = (0.0, 0.0, 0u64);
+    let (mut since_up, mut trial_misses) = (u64::MAX, 0u64);
+    let (mut load, mut recovering): (f64, Option<(f64, usize)>) = (at(&device.loads, 0.0).1, None);
+    let mut bests: Option<(f64, Vec<f64>)> = None;
     while let Some(moment) = device.next(took) {
         governor.set_budget(Millis(moment.limit)).unwrap();
         let rung = governor.current();
@@ -96,16 +114,37 @@ fn run(scenario: Scenario, seed: u64) -> Figures {
         }
         figures.inferences += 1;
         let since = at(&device.loads, moment.now).0.max(at(&device.limits, moment.now).0);
-        if moment.now - since > 180.0 {
-            let p95 = |median: f64| median * moment.slow_down * f64::exp(1.645 * device.noise);
-            let best = device.times.iter().rposition(|&time| p95(time) <= CLEAR * moment.limit).unwrap_or(0);
+        trial_misses += u64::from(since_up < TRIAL && took > moment.limit);
+        since_up = since_up.saturating_add(1);
+        // It is the same while load and heat are.
+        if bests.as_ref().is_none_or(|(of, _)| *of != moment.slow_down + since) {
+            bests = Some((moment.slow_down + since, device.p95s(&moment)));
+        }
+        let p95s = bests.as_ref().map_or(&[][..], |(_, p95s)| p95s);
+        let best = p95s.iter().rposition(|&p95| p95 <= CLEAR * moment.limit).unwrap_or(0);
+        if moment.now - since > 90.0 {
             below += best.saturating_sub(rung) as f64;
             settled += 1;
+        }
+        let now_loaded = at(&device.loads, moment.now).1;
+        if now_loaded < load && rung < best {
+            recovering = Some((moment.now, best));
+        }
+        if now_loaded > load && recovering.take().is_some() {
+            figures.recoveries.push(f64::INFINITY);
+        }
+        load = now_loaded;
+        if let Some((from, _)) = recovering.filter(|&(_, best)| rung >= best) {
+            figures.recoveries.push(moment.now - from);
+            recovering = None;
         }
         let said = governor.observe(Duration::from_secs_f64(moment.now), Millis(took), moment.hint);
         match said {
             Decision::StepDown { to, .. } => assert!(to < rung),
-            Decision::StepUp { to } => assert!(to == rung + 1 && scenario != Scenario::TooSlow),
+            Decision::StepUp { to } => {
+                assert!(to > rung && scenario != Scenario::TooSlow);
+                since_up = 0;
+            }
             Decision::TooSlow => assert_eq!(rung, 0),
             Decision::Stay => (),
         }
@@ -120,6 +159,7 @@ fn run(scenario: Scenario, seed: u64) -> Figures {
     figures.windows_kept_percent = 100.0 * figures.windows_kept as f64 / figures.windows.max(1) as f64;
     figures.traces_below_95_percent = u64::from(figures.windows > 0 && figures.windows_kept_percent < 95.0);
     figures.rungs_below_best = if settled > 0 { below / settled as f64 } else { 0.0 };
+    figures.trial_misses_percent = 100.0 * trial_misses as f64 / figures.inferences.max(1) as f64;
     // Heat is not a constant load.
     if !matches!(scenario, Scenario::HeatCurve | Scenario::Warming) {
         let mut loads: Vec<f64> = switches.iter().map(|&(_, since)| since).collect();
@@ -157,6 +197,7 @@ fn a_thousand_devices_are_kept_within_their_budgets_without_oscillating() {
         assert!(figures.most_switches_a_minute <= 2, "{figures:?}");
         assert!(figures.windows_kept as f64 >= 0.95 * figures.windows as f64, "{figures:?}");
     }
+    assert!(total.windows_kept_percent >= 98.5 && total.trial_misses_percent <= 1.0, "{total:?}");
     // Serving the fastest child for ever would keep every budget, too.
-    assert!(total.rungs_below_best < 0.5, "{total:?}");
+    assert!(total.rungs_below_best <= 0.3 && total.median_recovery_seconds <= 45.0, "{total:?}");
 }

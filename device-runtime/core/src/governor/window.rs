@@ -33,6 +33,16 @@ impl Window {
         (1..=among).filter(|back| self.times[(self.pushed - back) % WINDOW] > limit).count()
     }
 
+    /// The median of the last `among`, or of fewer; zero if there is none.
+    pub fn median(&self, among: usize) -> f64 {
+        let among = among.min(self.pushed).min(WINDOW);
+        let mut last: [f64; WINDOW] = std::array::from_fn(|back| {
+            if back < among { self.times[(self.pushed - 1 - back) % WINDOW] } else { f64::INFINITY }
+        });
+        last.sort_by(f64::total_cmp);
+        if among > 0 { last[(among - 1) / 2] } else { 0.0 }
+    }
+
     /// `None` until the window is full: of fewer inferences p95 would be the longest.
     pub fn p95(&self) -> Option<f64> {
         let (mut longest, mut second) = (0.0, 0.0);

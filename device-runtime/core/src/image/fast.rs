@@ -25,6 +25,9 @@ pub struct Resampler {
     sum: Vec<f32>,
 }
 
+/// Pixels or rows that are added up before they are added to the others.
+const PART: usize = 64;
+
 impl Resampler {
     /// Fits, resizes and normalises: `[channels][resolution][resolution]`.
     pub fn preprocess(&mut self, image: &Image<'_>, preprocessing: &Preprocessing, resolution: u32) -> Vec<f32> {
@@ -192,12 +195,18 @@ fn add_rows<T: Copy + Into<f32>, const N: usize, R: AsRef<[T]>>(sum: &mut [f32],
     }
 }
 
-/// The weighted sum of pixels of `N` values.
+/// The weighted sum of pixels of `N` values, in parts: the roundings of one long sum of equal pixels add up.
 fn weighted<const N: usize>(pixels: &[f32], weights: &[f32]) -> [f32; 4] {
     let mut sum = [0.0; 4];
-    for (pixel, weight) in pixels.as_chunks::<N>().0.iter().zip(weights) {
-        for (sum, value) in sum.iter_mut().zip(pixel) {
-            *sum += weight * value;
+    for (pixels, weights) in pixels.chunks(PART * N).zip(weights.chunks(PART)) {
+        let mut part = [0.0; 4];
+        for (pixel, weight) in pixels.as_chunks::<N>().0.iter().zip(weights) {
+            for (sum, value) in part.iter_mut().zip(pixel) {
+                *sum += weight * value;
+            }
+        }
+        for (sum, part) in sum.iter_mut().zip(part) {
+            *sum += part;
         }
     }
     sum

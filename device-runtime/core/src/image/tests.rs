@@ -178,3 +178,27 @@ fn rows_that_do_not_fit_are_refused_with_a_code() {
     assert!(error.to_string().contains("give the stride of rows with padding"), "{error}");
     assert_eq!(Image::with_stride(1, 3, PixelFormat::Rgb8, &bytes, 8).unwrap_err().code(), "image_size");
 }
+
+/// One colour is where roundings add up: thousands of equal pixels make each value.
+#[test]
+fn many_equal_pixels_add_up_to_their_colour() {
+    let mut worst = 0.0f64;
+    for (width, height) in [(3000, 7), (7, 3000), (16_384, 2), (3, 16_384)] {
+        for level in [1, 77, 207, 254] {
+            let bytes = vec![level; (width * height) as usize];
+            let image = Image::grey8(width, height, &bytes).unwrap();
+            for (resolution, centre_fraction, fit) in
+                [(1, 1.0, Fit::Squash), (3, 0.478_574_4, Fit::Squash), (3, 1.0, Fit::Pad)]
+            {
+                let preprocessing =
+                    Preprocessing { means: vec![0.4], standard_deviations: vec![0.2], centre_fraction, fit };
+                let expected = preprocess(&image, &preprocessing, resolution);
+                let given = Resampler::default().preprocess(&image, &preprocessing, resolution);
+                let off = given.iter().zip(&expected).map(|(given, expected)| (f64::from(*given) - expected).abs());
+                let off = off.fold(0.0, f64::max);
+                worst = worst.max(off);
+            }
+        }
+    }
+    assert!(worst < 5e-6, "{worst}");
+}

@@ -16,6 +16,8 @@ use std::collections::BTreeSet;
 const TRUST_IN_PRIOR: f64 = 0.02;
 /// No unit of a cost feature takes a quarter of an hour: a larger coefficient would only overflow.
 const MAX_COEFFICIENT: f64 = 1e6;
+/// The least part of its prior that a coefficient keeps: every child takes some time, whatever was measured.
+const LEAST: f64 = 1e-3;
 
 /// The time that one unit of a cost feature takes on a device.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -125,8 +127,11 @@ impl LatencyModel {
         let coefficients = robust_non_negative_least_squares(&rows, &start, &trust, MAX_COEFFICIENT);
         let coefficients = features
             .into_iter()
-            .zip(coefficients)
-            .map(|(feature, ms)| Coefficient { feature, ms: Millis(ms) })
+            .zip(coefficients.into_iter().zip(start))
+            .map(|(feature, (ms, start))| Coefficient {
+                feature,
+                ms: Millis(ms.max(LEAST * start).min(MAX_COEFFICIENT)),
+            })
             .collect();
         Self { coefficients, scale: prior.scale, coverage }
     }
@@ -229,10 +234,11 @@ mod tests {
     #[test]
     fn a_very_slow_device_has_prices_that_its_own_profile_may_hold() {
         let space = SearchSpace::fashion().validated().unwrap();
-        let times = [5436.27, 7697.57, 7041.09, 3039.8, 7388.6, 8837.57];
-        let samples: Vec<Sample> = (informative_children(&space, times.len()).iter().zip(times))
-            .map(|(child, time)| Sample::new(&space.lower(child).unwrap(), Millis(time)))
-            .collect();
+        let truth = LatencyModel::nominal().scaled(1e5);
+        let mut samples = samples(&space, &truth, 6);
+        // No model explains all of them.
+        (samples.iter_mut().zip([1.3, 0.8, 1.0, 0.7, 1.2, 1.1])).for_each(|(sample, factor)| sample.time.0 *= factor);
+        assert!(samples.iter().all(|sample| sample.time.0 > 1000.0), "{samples:?}");
         let fit = LatencyModel::fit(&samples, &LatencyModel::nominal(), Coverage::EXACT);
         assert!(fit.is_sound(), "{fit:?}");
         for sample in &samples {
