@@ -44,7 +44,7 @@ pub use header::MAX_MANIFEST_BYTES;
 pub use identity::{BundleId, NetworkId};
 pub use images::BundledImages;
 pub use manifest::{DataSplit, Manifest, Trained};
-pub use profile::{ChildTimes, DeviceProfile, Measurements, ProfileError, ProfileKey, Stale};
+pub use profile::{ChildTimes, Conditions, DeviceProfile, Measurements, ProfileError, ProfileKey, Stale};
 pub use read::{Bundle, BundledChild};
 pub use stream::BundleStream;
 pub use write::BundleContents;

@@ -72,8 +72,18 @@ fn profile(search: &SearchReport) -> DeviceProfile {
     let clock = Clock::Wall;
     let reference_ms = Millis(1.0);
     let (informative, layers, timeline_ms) = (Vec::new(), Vec::new(), Vec::new());
-    let measured =
-        Measurements { reference_ms, timeline_ms, table, informative, children, clock, clock_note: None, layers };
+    let (conditions, clock_note) = (None, None);
+    let measured = Measurements {
+        reference_ms,
+        timeline_ms,
+        conditions,
+        table,
+        informative,
+        children,
+        clock,
+        clock_note,
+        layers,
+    };
     DeviceProfile::new(&key, measured)
 }
 

@@ -1,6 +1,6 @@
 use crate::atomic_file::write_atomically;
 use crate::canonical;
-use crate::profile::{ChildTimes, DeviceProfile, ProfileError};
+use crate::profile::{ChildTimes, Conditions, DeviceProfile, ProfileError};
 use nestling_core::latency::DeviceKey;
 use nestling_core::metrics::Millis;
 use serde_json::Value;
@@ -114,6 +114,7 @@ impl DeviceProfile {
         if !self.timeline_ms.iter().all(|run| sound(run) && run.0 > 0.0) {
             return Err("its timeline holds an impossible time".to_owned());
         }
+        self.conditions.as_ref().map_or(Ok(()), Conditions::check)?;
         if !self.table.is_sound() {
             return Err("its latency table holds an impossible number".to_owned());
         }
@@ -154,7 +155,9 @@ fn part_of_name(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use nestling_core::metrics::PowerMode;
     use serde_json::json;
+    use std::time::Duration;
 
     const GOLDEN: &str = include_str!("../../../../tests/golden/profile-v6.json");
 
@@ -196,9 +199,12 @@ mod tests {
     #[test]
     fn values_that_are_impossible_missing_or_newer_are_typed_errors() {
         type Change = fn(&mut Value);
-        let changes: [(Change, &str); 10] = [
+        let changes: [(Change, &str); 13] = [
             (|value| value["reference_ms"] = json!(0), "the time of its reference"),
             (|value| value["timeline_ms"] = json!([1.0, 0.0]), "its timeline"),
+            (|value| value["conditions"] = json!({"cadence_ms": 0.0, "load": {"share": 1.0}}), "its cadence"),
+            (|value| value["conditions"] = json!({"cadence_ms": 1e9, "load": {"share": 1.0}}), "its cadence"),
+            (|value| value["conditions"] = json!({"cadence_ms": null, "load": {"share": 1.5}}), "its load"),
             (|value| value["children"][0]["calm_ms"] = json!(-1.0), "child `r16 "),
             (|value| value["table"]["residual_percent"] = json!(-1), "latency table"),
             (|value| value["children"][0]["measured_p50_ms"] = json!(-2.0), "child `r16 "),
@@ -213,6 +219,22 @@ mod tests {
             assert!(matches!(&error, ProfileError::Inconsistent { path: None, .. }), "{error}");
             assert!(error.to_string().contains(expected), "{error}");
         }
+    }
+
+    #[test]
+    fn conditions_are_kept_and_those_of_an_older_profile_are_back_to_back_and_unknown() {
+        let mut profile = DeviceProfile::from_json(GOLDEN).unwrap();
+        assert_eq!((profile.conditions, profile.cadence()), (None, None));
+        let older = profile.measured_under();
+        assert_eq!((older.cadence_ms, older.power_mode), (None, PowerMode::Unknown));
+        let paced = Conditions { cadence_ms: Some(Millis(100.0)), power_mode: PowerMode::Battery, ..older };
+        profile.conditions = Some(paced);
+        let read = DeviceProfile::from_json(&profile.to_json()).unwrap();
+        assert_eq!((read.conditions, read.measured_under()), (Some(paced), paced));
+        assert_eq!(read.cadence(), Some(Duration::from_millis(100)));
+        // A version before this one skips the field, and one after it may add others.
+        let few = changed(|value| value["conditions"] = json!({"load": {"share": 0.5}, "humidity": 3})).unwrap();
+        assert_eq!((few.cadence(), few.measured_under().load.share), (None, 0.5));
     }
 
     #[test]

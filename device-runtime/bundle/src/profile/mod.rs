@@ -1,10 +1,12 @@
 //! Measurements of one device: the data, how it grows, what it belongs to, and its file.
 
+mod conditions;
 mod error;
 mod file;
 mod refine;
 mod staleness;
 
+pub use conditions::Conditions;
 pub use error::ProfileError;
 pub use staleness::{ProfileKey, Stale};
 
@@ -37,6 +39,10 @@ pub struct DeviceProfile {
     /// of an older version has none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub timeline_ms: Vec<Millis>,
+    /// The conditions of the measurements. A profile of an older version has none:
+    /// [`DeviceProfile::measured_under`] says the same for all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conditions: Option<Conditions>,
     /// The device, and the latency model that was fitted to the informative children.
     pub table: LatencyTable,
     /// Children that the model is fitted to: first the informative ones, the most informative first, then those that
@@ -128,6 +134,8 @@ pub struct Measurements {
     pub reference_ms: Millis,
     /// Its last runs beside the others.
     pub timeline_ms: Vec<Millis>,
+    /// The conditions of the measurements.
+    pub conditions: Option<Conditions>,
     /// The device's latency table.
     pub table: LatencyTable,
     /// Informative children, the most informative first.
@@ -145,8 +153,8 @@ pub struct Measurements {
 impl DeviceProfile {
     /// A profile of these measurements.
     pub fn new(key: &ProfileKey, measured: Measurements) -> Self {
-        let Measurements { reference_ms, timeline_ms, table, informative, children, clock, clock_note, layers } =
-            measured;
+        let Measurements { reference_ms, timeline_ms, conditions, table, .. } = measured;
+        let Measurements { informative, children, clock, clock_note, layers, .. } = measured;
         Self {
             format: file::FORMAT,
             nestling: env!("CARGO_PKG_VERSION").to_owned(),
@@ -156,6 +164,7 @@ impl DeviceProfile {
             image_side: key.image_side,
             reference_ms,
             timeline_ms,
+            conditions,
             table,
             informative,
             children,

@@ -91,6 +91,7 @@ mod tests {
             image_side: 28,
             reference_ms: Millis(1.0),
             timeline_ms: Vec::new(),
+            conditions: None,
             table: LatencyTable { device, measured_at: 0, model: fit, spread, children: 5, residual_percent: 0.0 },
             informative,
             children,

@@ -2,12 +2,14 @@
 
 mod load;
 mod percentiles;
+mod power;
 mod quantiles;
 mod top1;
 mod units;
 
 pub use load::Load;
 pub use percentiles::percentiles;
+pub use power::PowerMode;
 pub use quantiles::{Latency, Quantile, Spread};
 pub use top1::{Top1, most_probable};
 pub use units::{MAdds, Millis, Params};
