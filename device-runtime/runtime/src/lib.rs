@@ -51,12 +51,12 @@ pub use error::Error;
 pub use gpu::{AdapterInfo, Context, ContextOptions, list_adapters_async};
 #[cfg(not(target_arch = "wasm32"))]
 pub use gpu::{block_on, list_adapters};
-pub use nestling_bundle::{Bundle, BundleError, BundleStream, DeviceProfile, ProfileError, Stale};
+pub use nestling_bundle::{Bundle, BundleError, BundleStream, Conditions, DeviceProfile, ProfileError, Stale};
 pub use nestling_core::arithmetic::Arithmetic;
 pub use nestling_core::choosing::{Budget, Candidate, Choice, SearchBudget};
 pub use nestling_core::governor::{Decision, Governor, GovernorOptions, Reason, Rung, ThermalHint};
 pub use nestling_core::image::{Image, ImageError, Orientation, PixelFormat, Plane, YuvColour, YuvMatrix, YuvRange};
-pub use nestling_core::metrics::{Latency, MAdds, Millis, Quantile, Top1};
+pub use nestling_core::metrics::{Latency, Load, MAdds, Millis, PowerMode, Quantile, Top1};
 pub use nestling_core::space::{CalibratedChild, Child, ChildEntry, SpaceError};
 pub use nestling_core::weights::WeightStorage;
 #[cfg(feature = "pictures")]

@@ -18,6 +18,7 @@ use super::threads::Awaited;
 use super::timer::Timer;
 use crate::Error;
 use std::sync::Arc;
+use std::time::Duration;
 #[cfg(not(target_arch = "wasm32"))]
 use std::time::Instant;
 
@@ -67,6 +68,25 @@ impl Context {
             // The event loop runs them by itself.
             drop(submission);
             Ok(Timer::start(signal, action, self.timeout()))
+        }
+    }
+
+    /// Waits for so long: on this thread if it is one that blocks, otherwise without holding a thread.
+    pub(crate) async fn sleep(&self, time: Duration) {
+        #[cfg(not(target_arch = "wasm32"))]
+        {
+            if is_blocking() {
+                std::thread::sleep(time);
+            } else {
+                self.wait_until(&Arc::default(), Instant::now() + time).await;
+            }
+        }
+        #[cfg(target_arch = "wasm32")]
+        {
+            // A timer counts whole milliseconds; its answer is the end of the wait.
+            let (signal, whole) = (Arc::default(), Duration::from_millis(time.as_micros().div_ceil(1000) as u64));
+            let _timer = Timer::start(&signal, "waiting", whole);
+            let _ = signal.wait().await;
         }
     }
 

@@ -17,7 +17,8 @@ const RUNS: [f64; 2] = [10.0, 200.0];
 /// Batches of runs, each with the reference beside it.
 const BATCHES: usize = 4;
 
-/// Times children before they are taken: as an app would see them now, and corrected for drift, to learn from.
+/// Times children before they are taken: as an app would see them now, at the profile's cadence, and corrected for drift,
+/// to learn from.
 pub struct ChoiceTimer<'a> {
     supernet: &'a Supernet,
     profile: &'a DeviceProfile,
@@ -32,7 +33,7 @@ impl<'a> ChoiceTimer<'a> {
     /// # Errors
     /// As [`Supernet::infer`].
     pub async fn new(supernet: &'a Supernet, image: Image<'a>, profile: &'a DeviceProfile) -> Result<Self, Error> {
-        let drift = DriftMeter::new(supernet, image).await?;
+        let drift = DriftMeter::paced(supernet, image, profile.cadence()).await?;
         Ok(Self { supernet, profile, image, drift, timed: Vec::new() })
     }
 
@@ -52,7 +53,8 @@ impl<'a> ChoiceTimer<'a> {
         self.supernet.infer_async(child, &self.image).await?; // warm-up
         let mut batches = Batches::default();
         for _ in 0..BATCHES {
-            self.drift.time_batch(child, TIME.runs_of(predicted, RUNS).div_ceil(BATCHES), &mut batches).await?;
+            let runs = self.drift.runs_in(TIME, predicted, RUNS).div_ceil(BATCHES);
+            self.drift.time_batch(child, runs, &mut batches).await?;
         }
         let runs = batches.raw();
         match self.timed.iter_mut().find(|(timed, _)| timed == child.child()) {

@@ -1,21 +1,27 @@
 use crate::Error;
 use crate::engine::{PreparedChild, Supernet};
+use crate::profiling::slots::{BatchSize, Slots};
 use nestling_core::image::Image;
 use nestling_core::latency::{Batches, Timeline};
 use nestling_core::metrics::{Latency, Millis};
 use std::time::Duration;
 use web_time::Instant;
 
-/// The least duration of a batch of the reference.
-const BATCH: Duration = Duration::from_millis(12);
-/// Its least number of runs, except for a reference that takes longer than [`MOST`] for them.
-const RUNS: usize = 8;
-const MOST: Duration = Duration::from_millis(100);
+/// Batches of the reference, back to back.
+const BATCH: BatchSize = BatchSize { least: Duration::from_millis(12), runs: 8, most: Duration::from_millis(100) };
+/// The same at a cadence: seconds are short for many runs.
+const PACED_BATCH: BatchSize =
+    BatchSize { least: Duration::from_millis(12), runs: 4, most: Duration::from_millis(400) };
+/// Times that are enough back to back are longer at a cadence: for so many runs, but by this factor at most.
+const PACED_RUNS: u32 = 30;
+const PACED_TIMES: u32 = 5;
 /// The reference is timed again after this multiple of its own duration.
 const REST: f64 = 3.0;
 /// A device of which at least this share is ours is quiet: a part of the time to listen is enough.
 const QUIET_SHARE: f64 = 0.95;
 const QUIET_PART: u32 = 5;
+/// The same at a cadence: fewer runs say less.
+const PACED_QUIET_PART: u32 = 2;
 /// Batches that are recent.
 const RECENT: usize = 5;
 
@@ -26,8 +32,7 @@ const RECENT: usize = 5;
 /// together, are first corrected for that drift. Its speed is that of its undisturbed runs; what interrupts the others is
 /// in its [`Timeline`].
 pub struct DriftMeter<'a> {
-    supernet: &'a Supernet,
-    image: Image<'a>,
+    slots: Slots<'a>,
     reference: PreparedChild,
     batches: Vec<Vec<Millis>>,
     timed_at: Instant,
@@ -40,13 +45,37 @@ impl<'a> DriftMeter<'a> {
     /// # Errors
     /// As [`Supernet::infer`].
     pub async fn new(supernet: &'a Supernet, image: Image<'a>) -> Result<Self, Error> {
+        Self::paced(supernet, image, None).await
+    }
+
+    /// The same at an app's cadence: every run, of the reference and of the children beside it, begins in a slot of its
+    /// own. An app whose device rests between its inferences sees other times than runs back to back.
+    ///
+    /// # Errors
+    /// As [`Supernet::infer`].
+    pub async fn paced(supernet: &'a Supernet, image: Image<'a>, every: Option<Duration>) -> Result<Self, Error> {
         let network = supernet.space().lower(&supernet.space().smallest())?;
         let reference = supernet.prepare_to_time(&network).await?;
         supernet.time_whole_async(&reference, &image, 0).await?;
         let (timed_at, took) = (Instant::now(), Duration::ZERO);
-        let mut meter = Self { supernet, image, reference, batches: Vec::new(), timed_at, took };
+        let slots = Slots::new(supernet, image, every);
+        let mut meter = Self { slots, reference, batches: Vec::new(), timed_at, took };
         meter.time().await?;
         Ok(meter)
+    }
+
+    /// The cadence; none back to back.
+    pub fn every(&self) -> Option<Duration> {
+        self.slots.every()
+    }
+
+    /// The number of runs in about `time` of a child that takes `each`, at least and at most `bounds`. At a cadence the
+    /// time is longer, for as many runs as are enough.
+    pub fn runs_in(&self, time: Millis, each: Millis, bounds: [f64; 2]) -> usize {
+        let Some(every) = self.every() else { return time.runs_of(each, bounds) };
+        let (every, whole) =
+            (Millis::from(every), Millis::from(stretched(Duration::from_secs_f64(time.0 * 1e-3), every)));
+        whole.runs_of(Millis(each.0.max(every.0)), bounds)
     }
 
     /// The reference's undisturbed time about now.
@@ -68,9 +97,18 @@ impl<'a> DriftMeter<'a> {
         child: &PreparedChild,
         runs: usize,
     ) -> Result<(Vec<Millis>, Vec<Millis>), Error> {
+        self.time_beside_until(child, |made, _| made >= runs).await
+    }
+
+    /// The same until `is_enough`, which gets the number of runs and the time that they have taken.
+    pub(super) async fn time_beside_until(
+        &mut self,
+        child: &PreparedChild,
+        is_enough: impl Fn(usize, Duration) -> bool,
+    ) -> Result<(Vec<Millis>, Vec<Millis>), Error> {
         self.refresh().await?;
         let first = self.batches.len() - 1;
-        let times = self.supernet.time_runs(child, &self.image, runs).await?;
+        let (times, _) = self.slots.batch(child, is_enough).await?;
         self.refresh().await?;
         Ok((self.batches[first..].concat(), times))
     }
@@ -116,13 +154,17 @@ impl<'a> DriftMeter<'a> {
     /// # Errors
     /// As [`Supernet::infer`].
     pub async fn listen(&mut self, time: Duration) -> Result<Timeline, Error> {
+        let (time, part) = match self.every() {
+            Some(every) => (stretched(time, every), PACED_QUIET_PART),
+            None => (time, QUIET_PART),
+        };
         let started = Instant::now();
         let first = self.batches.len();
         loop {
             self.time().await?;
             let timeline = Timeline::new(self.batches[first..].iter().flatten().copied());
             let elapsed = started.elapsed();
-            let is_quiet = timeline.share() >= QUIET_SHARE && elapsed >= time / QUIET_PART;
+            let is_quiet = timeline.share() >= QUIET_SHARE && elapsed >= time / part;
             if is_quiet || elapsed >= time {
                 return Ok(timeline);
             }
@@ -138,16 +180,17 @@ impl<'a> DriftMeter<'a> {
     }
 
     async fn time(&mut self) -> Result<(), Error> {
-        let started = Instant::now();
-        let mut runs = Vec::new();
-        let is_enough = |runs: usize, elapsed: Duration| elapsed >= BATCH && (runs >= RUNS || elapsed >= MOST);
-        while runs.is_empty() || !is_enough(runs.len(), started.elapsed()) {
-            runs.extend(self.supernet.time_runs(&self.reference, &self.image, 1).await?);
-        }
+        let size = if self.every().is_some() { PACED_BATCH } else { BATCH };
+        let (runs, took) = self.slots.batch(&self.reference, |runs, time| size.is_reached(runs, time)).await?;
         self.batches.push(runs);
-        (self.timed_at, self.took) = (Instant::now(), started.elapsed());
+        (self.timed_at, self.took) = (Instant::now(), took);
         Ok(())
     }
+}
+
+/// The time for as many runs as are enough at a cadence, where `time` is enough back to back.
+fn stretched(time: Duration, every: Duration) -> Duration {
+    (PACED_RUNS * every).clamp(time, PACED_TIMES * time)
 }
 
 fn calm(batch: &[Millis]) -> Millis {
@@ -156,4 +199,15 @@ fn calm(batch: &[Millis]) -> Millis {
 
 fn median_calm(batches: &[Vec<Millis>]) -> Millis {
     Latency::of(&batches.iter().map(|batch| calm(batch)).collect::<Vec<_>>()).p50
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_stretched_for_enough_runs_and_never_for_long() {
+        let half = |every| stretched(Duration::from_millis(500), Duration::from_millis(every)).as_millis();
+        assert_eq!([1, 16, 33, 100, 1000, 60_000].map(half), [500, 500, 990, 2500, 2500, 2500]);
+    }
 }

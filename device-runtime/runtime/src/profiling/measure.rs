@@ -2,12 +2,13 @@ use crate::Error;
 use crate::engine::{PreparedChild, Supernet};
 use crate::profiling::rounds::{Bench, Rounds, Timed};
 use crate::progress::{OnProgress, Phase, Progress, report};
-use nestling_bundle::{ChildTimes, Measurements};
+use nestling_bundle::{ChildTimes, Conditions, Measurements};
+use nestling_core::governor::ThermalHint;
 use nestling_core::image::Image;
 use nestling_core::latency::{
     Clock, DeviceKey, LatencyModel, LatencyTable, LayerTime, MAX_INFORMATIVE, Moment, Sample,
 };
-use nestling_core::metrics::{Latency, Millis, Spread};
+use nestling_core::metrics::{Latency, Millis, PowerMode, Spread};
 use nestling_core::space::LayerShape;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -22,23 +23,49 @@ pub struct ProfileOptions<'a> {
     pub time: Duration,
     /// Most informative children to time: [`MAX_INFORMATIVE`] is enough.
     pub children: usize,
+    /// The cadence of the app: every run begins so long after the beginning of the one before, or at once if that was
+    /// longer; back to back if not given. Between its inferences a device rests, lowers its clocks and serves others
+    /// first, so an app that infers ten times a second sees other times than runs back to back. It is stored in the
+    /// profile, and a choice with that profile times children at the same cadence. There are fewer runs in the same time:
+    /// give ten to twenty seconds. At most a minute.
+    pub every: Option<Duration>,
+    /// The thermal state that the system reports, to be stored in the profile.
+    pub thermal_hint: ThermalHint,
+    /// The power that the device runs on, to be stored in the profile.
+    pub power_mode: PowerMode,
     /// Called from time to time, for a progress bar; [`Progress`](crate::Progress) says what it must not do.
     pub progress: Option<OnProgress<'a>>,
 }
 
 impl<'a> ProfileOptions<'a> {
-    nestling_core::setters! { time: Duration, children: usize, progress: Option<OnProgress<'a>> }
+    nestling_core::setters! {
+        time: Duration,
+        children: usize,
+        every: Option<Duration>,
+        thermal_hint: ThermalHint,
+        power_mode: PowerMode,
+        progress: Option<OnProgress<'a>>,
+    }
 }
 
 impl Default for ProfileOptions<'_> {
     fn default() -> Self {
-        Self { time: Duration::from_secs(2), children: MAX_INFORMATIVE, progress: None }
+        Self {
+            time: Duration::from_secs(2),
+            children: MAX_INFORMATIVE,
+            every: None,
+            thermal_hint: ThermalHint::Unknown,
+            power_mode: PowerMode::Unknown,
+            progress: None,
+        }
     }
 }
 
 impl fmt::Debug for ProfileOptions<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ProfileOptions({:?}, {} children)", self.time, self.children)
+        write!(f, "ProfileOptions({:?}, {} children", self.time, self.children)?;
+        self.every.map_or(Ok(()), |every| write!(f, ", every {every:?}"))?;
+        write!(f, ", {:?}, {:?})", self.thermal_hint, self.power_mode)
     }
 }
 
@@ -81,7 +108,7 @@ pub async fn measure(
     options: &ProfileOptions<'_>,
 ) -> Result<Measurements, Error> {
     let timer = Timer { started: Instant::now(), options };
-    let mut bench = Bench::new(supernet, image).await?;
+    let mut bench = Bench::new(supernet, image, options.every).await?;
     let Rounds { informative, shipped } = bench.rounds(subjects, &timer).await?;
     let usual = bench.drift().usual();
     let (clock, clock_note, layers) = time_layers(supernet, subjects, &shipped, &timer).await?;
@@ -111,7 +138,14 @@ pub async fn measure(
         .map(|(subject, timed)| times(Some(subject.name), timed))
         .collect();
     let timeline_ms = bench.drift().last_runs(KEPT_RUNS);
-    Ok(Measurements { reference_ms: usual, timeline_ms, table, informative, children, clock, clock_note, layers })
+    let conditions = Some(Conditions {
+        cadence_ms: bench.drift().every().map(Millis::from),
+        load: moment.load(),
+        thermal_hint: options.thermal_hint,
+        power_mode: options.power_mode,
+    });
+    let reference_ms = usual;
+    Ok(Measurements { reference_ms, timeline_ms, conditions, table, informative, children, clock, clock_note, layers })
 }
 
 /// The slowest subject's layers first for which there is time, then others' that are new.

@@ -4,6 +4,7 @@ mod choice_timer;
 mod drift;
 mod measure;
 mod rounds;
+mod slots;
 
 pub use choice_timer::ChoiceTimer;
 pub use drift::DriftMeter;

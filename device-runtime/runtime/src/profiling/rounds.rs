@@ -3,6 +3,7 @@
 use super::measure::Timer;
 use crate::Error;
 use crate::engine::{PreparedChild, Supernet};
+use crate::profiling::slots::BatchSize;
 use crate::profiling::{DriftMeter, Subject};
 use crate::progress::Phase;
 use nestling_core::image::Image;
@@ -25,6 +26,9 @@ const ENOUGH_RUNS: usize = 1000;
 const ALWAYS: usize = 3;
 /// The least duration of a batch of runs: a short disturbance is a small part of it.
 const BATCH: Duration = Duration::from_millis(50);
+
+/// A batch at a cadence: few runs, so that the first round reaches many children; more rounds give more.
+const PACED_BATCH: BatchSize = BatchSize { least: BATCH, runs: 4, most: Duration::from_millis(400) };
 
 /// A child that is timed, and its runs so far.
 pub(super) struct Timed {
@@ -61,8 +65,14 @@ pub(super) struct Bench<'a> {
 }
 
 impl<'a> Bench<'a> {
-    pub(super) async fn new(supernet: &'a Supernet, image: &'a Image<'a>) -> Result<Self, Error> {
-        Ok(Self { supernet, image, drift: DriftMeter::new(supernet, *image).await?, seen: BTreeSet::new() })
+    /// `every` is the cadence of runs; back to back without.
+    pub(super) async fn new(
+        supernet: &'a Supernet,
+        image: &'a Image<'a>,
+        every: Option<Duration>,
+    ) -> Result<Self, Error> {
+        let drift = DriftMeter::paced(supernet, *image, every).await?;
+        Ok(Self { supernet, image, drift, seen: BTreeSet::new() })
     }
 
     pub(super) fn drift(&self) -> &DriftMeter<'a> {
@@ -114,11 +124,17 @@ impl<'a> Bench<'a> {
     }
 
     /// Runs a child until a batch lasts long enough, twice as many runs each time; the last batch counts, and says how
-    /// many runs the next one takes.
+    /// many runs the next one takes. At a cadence every run counts.
     async fn batch(&mut self, child: &PreparedChild, timed: &mut Timed) -> Result<(), Error> {
         let works = CostFeature::of(child.network(), Coverage::EXACT).into_keys();
         if works.filter(|&work| self.seen.insert(work)).count() > 0 {
             self.supernet.infer_async(child, self.image).await?;
+        }
+        if self.drift.every().is_some() {
+            let is_enough = |runs, time| PACED_BATCH.is_reached(runs, time);
+            let (beside, runs) = self.drift.time_beside_until(child, is_enough).await?;
+            timed.batches.push(beside, runs);
+            return Ok(());
         }
         loop {
             let (beside, runs) = self.drift.time_beside(child, timed.count).await?;

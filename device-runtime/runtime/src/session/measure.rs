@@ -315,7 +315,8 @@ impl Runtime {
             Some(profile) => Ok(profile),
             // Another device's coefficients, scaled: three children are enough to begin with.
             None if !self.tables.is_empty() => {
-                self.measure_profile(&ProfileOptions { time: Duration::ZERO, children: FEW, progress }, turn).await
+                let few = ProfileOptions { time: Duration::ZERO, children: FEW, progress, ..ProfileOptions::default() };
+                self.measure_profile(&few, turn).await
             }
             None => self.measure_profile(&ProfileOptions { progress, ..ProfileOptions::default() }, turn).await,
         }

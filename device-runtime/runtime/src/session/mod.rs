@@ -16,6 +16,8 @@
 mod answer;
 #[cfg(test)]
 mod async_tests;
+#[cfg(test)]
+mod cadence_tests;
 mod calibrate;
 mod classify;
 mod governed;
