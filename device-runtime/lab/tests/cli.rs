@@ -12,6 +12,7 @@ use require::Feature;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::time::Duration;
 
 fn run(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_nestling-device")).args(arguments).output().unwrap()
@@ -263,6 +264,39 @@ fn two_profiles_are_compared_and_a_slower_one_may_fail() {
     refused(&["compare", text(&old), text(&old), "--fail-above=-1"], 2, "0 or more");
 }
 
+/// A profile at a cadence says so everywhere, is chosen with, and is no match for one back to back.
+#[test]
+fn a_profile_at_a_cadence_is_chosen_with_and_does_not_compare_with_one_back_to_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let bundle = common::write_bundle(folder.path());
+    let (paced, plain) = (folder.path().join("paced.json"), folder.path().join("plain.json"));
+    let page = folder.path().join("page.html");
+    let begun = std::time::Instant::now();
+    let arguments =
+        ["profile", text(&bundle), "--every", "50ms", "--seconds", "3", "--tune", "0", "--out", text(&paced)];
+    let document = json(&[&arguments[..], &["--html", text(&page)]].concat());
+    assert!(begun.elapsed().as_secs_f64() > 2.5);
+    assert_eq!(document["conditions"]["cadence_ms"], 50.0);
+    for key in ["thermal_hint", "power_mode"] {
+        assert!(document["conditions"][key].is_string(), "{document}");
+    }
+    assert!(document["conditions"]["load"]["share"].as_f64().unwrap() > 0.0);
+    let html = std::fs::read_to_string(&page).unwrap();
+    assert!(html.contains("every 50.0 ms"));
+    let choices = json(&["choose", text(&bundle), "--budget-ms", "60000", "--profile", text(&paced)]);
+    assert_eq!(choices["budgets"][0]["name"], "biggest");
+    assert_eq!(DeviceProfile::load(&paced).unwrap().cadence(), Some(Duration::from_millis(50)), "it was not replaced");
+
+    quick_profile(&bundle, &plain);
+    let differ = json(&["compare", text(&plain), text(&paced)]);
+    assert_eq!(differ["warnings"][0], "cadence: back to back, then every 50.0 ms");
+    assert_eq!(differ["new"]["conditions"]["cadence_ms"], 50.0);
+    let output = run(&["compare", text(&plain), text(&paced)]);
+    let told = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(told.contains("warning: the conditions differ") && told.contains("back to back"), "{told}");
+    assert_eq!(json(&["compare", text(&paced), text(&paced)])["warnings"].as_array().unwrap().len(), 0);
+}
+
 #[test]
 fn minutes_of_use_are_told_with_and_without_a_governor() {
     let folder = tempfile::tempdir().unwrap();
@@ -280,7 +314,11 @@ fn minutes_of_use_are_told_with_and_without_a_governor() {
     }
     assert_eq!((&courses[0]["retention_percent"], &courses[1]["kept_percent"]), (&100.0.into(), &100.0.into()));
     assert!(std::fs::read_to_string(&page).unwrap().contains("governor"));
-    refused(&[&arguments[..], &["--every", "20ms"]].concat(), 2, "--sustained");
+    assert_eq!(
+        (&document["sustained"]["every_ms"], &document["conditions"]["cadence_ms"]),
+        (&20.0.into(), &20.0.into())
+    );
+    refused(&[&arguments[..], &["--every", "2m"]].concat(), 2, "1ms to 60s");
 }
 
 #[test]

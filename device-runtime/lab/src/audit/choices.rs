@@ -170,7 +170,7 @@ pub fn audit_choices(
     };
     let profile = runtime.ensure_profile()?;
     let image = runtime.probe_image();
-    let mut drift = block_on(DriftMeter::new(runtime.supernet(), image))?;
+    let mut drift = block_on(DriftMeter::paced(runtime.supernet(), image, profile.cadence()))?;
     say(0, "timing shipped children");
     let known = known(runtime, options, &mut drift)?;
     let usual = drift.usual();

@@ -119,7 +119,7 @@ pub fn evaluate_prediction(runtime: &Runtime, options: &EvaluationOptions<'_>) -
             progress(Progress { fraction: done / steps, doing });
         }
     };
-    let mut drift = block_on(DriftMeter::new(supernet, image))?;
+    let mut drift = block_on(DriftMeter::paced(supernet, image, profile.cadence()))?;
     for round in 0..options.rounds.max(1) {
         for (index, timed) in held_out.iter_mut().enumerate() {
             let prepared = block_on(supernet.prepare_to_time(&timed.network))?;
@@ -129,7 +129,7 @@ pub fn evaluate_prediction(runtime: &Runtime, options: &EvaluationOptions<'_>) -
             // The first round has no time yet to tell how many runs fill a batch.
             let known =
                 if round == 0 { block_on(supernet.time_runs(&prepared, &image, 1))? } else { timed.batches.raw() };
-            let count = Millis::from(options.time).runs_of(Latency::of(&known).p50, RUNS);
+            let count = drift.runs_in(options.time.into(), Latency::of(&known).p50, RUNS);
             block_on(drift.time_batch(&prepared, count, &mut timed.batches))?;
             progress("timing held-out children");
         }

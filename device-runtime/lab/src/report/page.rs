@@ -196,6 +196,7 @@ fn device(report: &DeviceReport) -> String {
     let row = |what: &str, value: String| vec![what.to_owned(), value];
     let features = if key.features.is_empty() { "none".to_owned() } else { key.features.join(", ") };
     let residual = format!("{:.1} % over {} children", table.residual_percent, table.children);
+    let conditions = profile.measured_under();
     let spread = format!("{:.2} × and {:.2} × the median", table.spread.p90, table.spread.p95);
     Table::new("Device, software and settings", &[])
         .row(row("adapter", key.adapter.clone()))
@@ -207,6 +208,7 @@ fn device(report: &DeviceReport) -> String {
         .row(row("clock of the layers", clock_text(profile.clock).to_owned()))
         .row(row("why the GPU's clock was not trusted", profile.clock_note.clone().unwrap_or_else(|| "–".to_owned())))
         .row(row("measured", utc(table.measured_at)))
+        .row(row("conditions", format!("{conditions}; the device was {}", conditions.load)))
         .row(row("network", format!("{} ({})", report.bundle_name, profile.network)))
         .row(row("nestling", profile.nestling.clone()))
         .row(row("kernels", profile.kernels.clone()))

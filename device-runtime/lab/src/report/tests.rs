@@ -92,6 +92,7 @@ fn the_page_has_every_section_and_no_hostile_text() {
         "(MiB)",
         "classifier",
         "was not trusted",
+        "back to back, power unknown, thermal hint unknown; the device was",
         "first inference after loading",
         "a million MAdds: depthwise k3 s1",
         "coefficient µs",

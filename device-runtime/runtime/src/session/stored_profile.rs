@@ -1,17 +1,22 @@
 //! A device profile in a file: taken if it holds, otherwise measured and stored. Browsers have no files.
 
 use crate::gpu::block_on;
+use crate::profiling::ProfileOptions;
 use crate::session::Runtime;
 use crate::{Error, OnProgress};
 use nestling_bundle::{DeviceProfile, ProfileError};
 use std::io::ErrorKind;
 use std::path::Path;
+use std::time::Duration;
+
+/// The time of a measurement at a cadence: in two seconds there are too few runs.
+const PACED: Duration = Duration::from_secs(10);
 
 /// The file, as it was found.
 enum Stored {
     Taken,
-    /// A profile that is damaged, stale or of another format.
-    Unusable,
+    /// A profile that is damaged, stale or of another format; its cadence, if it has one that can be read.
+    Unusable(Option<Duration>),
     Missing,
 }
 
@@ -19,7 +24,7 @@ impl Runtime {
     /// Takes the device profile of a file, or measures this device and stores the profile there. Returns whether the
     /// device was measured.
     ///
-    /// A file that is missing, damaged, stale or of another format is replaced, and the old one is kept with `.old`
+    /// A file that is missing, damaged, stale or of another format is replaced, at the cadence of a stale one, and the old one is kept with `.old`
     /// behind its name; a file of another kind is refused and stays. Where a profile is in use already, it is only
     /// stored: choices refine it, so call this once more when the app closes.
     ///
@@ -49,8 +54,14 @@ impl Runtime {
         if matches!(found, Stored::Taken) {
             return Ok(false);
         }
-        let profile = self.ensure_profile_with_async(progress).await?;
-        if matches!(found, Stored::Unusable) {
+        let profile = match found {
+            // The cadence of an app is its own: it holds where all else is stale.
+            Stored::Unusable(every @ Some(_)) => {
+                self.profile_async(&ProfileOptions::default().time(PACED).every(every).progress(progress)).await?
+            }
+            _ => self.ensure_profile_with_async(progress).await?,
+        };
+        if matches!(found, Stored::Unusable(_)) {
             let mut old = path.as_os_str().to_owned();
             old.push(".old");
             // A copy that cannot be kept is no reason to do without the new profile.
@@ -62,14 +73,17 @@ impl Runtime {
 
     fn take_stored(&self, path: &Path) -> Result<Stored, Error> {
         match DeviceProfile::load(path) {
-            Ok(profile) => match self.use_profile(profile) {
-                Ok(()) => Ok(Stored::Taken),
-                Err(Error::StaleProfile(_)) => Ok(Stored::Unusable),
-                Err(error) => Err(error),
-            },
+            Ok(profile) => {
+                let every = profile.cadence();
+                match self.use_profile(profile) {
+                    Ok(()) => Ok(Stored::Taken),
+                    Err(Error::StaleProfile(_)) => Ok(Stored::Unusable(every)),
+                    Err(error) => Err(error),
+                }
+            }
             Err(ProfileError::Open { source, .. }) if source.kind() == ErrorKind::NotFound => Ok(Stored::Missing),
             Err(error @ (ProfileError::Open { .. } | ProfileError::NotAProfile { .. })) => Err(error.into()),
-            Err(_) => Ok(Stored::Unusable),
+            Err(_) => Ok(Stored::Unusable(None)),
         }
     }
 }
@@ -113,6 +127,22 @@ mod tests {
         assert!(open().ensure_profile_in(&path, None).unwrap());
         assert_eq!(std::fs::read(&old).unwrap(), stored[..stored.len() / 2]);
         assert!(DeviceProfile::load(&path).is_ok());
+    }
+
+    #[test]
+    fn a_stale_profile_is_replaced_at_its_cadence() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("profile.json");
+        let (runtime, every) = (open(), Some(Duration::from_millis(50)));
+        let options = ProfileOptions::default().time(Duration::ZERO).children(1).every(every);
+        let mut profile = (*runtime.profile(&options).unwrap()).clone();
+        profile.image_side += 1;
+        profile.save(&path).unwrap();
+        let next = open();
+        assert!(next.ensure_profile_in(&path, None).unwrap());
+        let stored = DeviceProfile::load(&path).unwrap();
+        assert_eq!((stored.cadence(), stored.image_side), (every, profile.image_side - 1));
+        assert!(stored.informative.len() > 5, "seconds are enough for more than three: {}", stored.informative.len());
     }
 
     #[test]

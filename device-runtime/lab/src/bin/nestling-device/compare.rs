@@ -1,6 +1,6 @@
 use crate::output::{Report, columns, row};
 use anyhow::{Result, ensure};
-use nestling_bundle::{ChildTimes, DeviceProfile};
+use nestling_bundle::{ChildTimes, Conditions, DeviceProfile};
 use nestling_core::metrics::{Latency, Load, Millis};
 use nestling_lab::documents::Fault;
 use serde::Serialize;
@@ -29,6 +29,8 @@ fn percent(text: &str) -> Result<f64, String> {
 pub struct Compared {
     old: Side,
     new: Side,
+    /// Conditions that differ, in words: the figures then do not compare.
+    warnings: Vec<String>,
     /// Children that both have timed whole.
     children: Vec<Pair>,
     /// How much slower the newer one is at the median, in percent: the geometric mean over children.
@@ -43,6 +45,7 @@ struct Side {
     file: String,
     device: String,
     load: Load,
+    conditions: Conditions,
 }
 
 #[derive(Serialize)]
@@ -68,13 +71,15 @@ impl Options {
         ensure!(!children.is_empty(), "no child is in both profiles; measure longer with --seconds");
         let logarithms: f64 = children.iter().map(|pair| pair.ratio.ln()).sum();
         let slower_percent = 100.0 * ((logarithms / children.len() as f64).exp() - 1.0);
+        let warnings = old.measured_under().differences(&new.measured_under());
         let side = |path: &Path, profile: &DeviceProfile| Side {
             file: path.display().to_string(),
             device: profile.table.device.to_string(),
-            load: profile.moment().load(),
+            load: profile.measured_under().load,
+            conditions: profile.measured_under(),
         };
         let (old, new) = (side(&self.old, &old), side(&self.new, &new));
-        Ok(Compared { old, new, children, slower_percent, fail_above_percent: self.fail_above })
+        Ok(Compared { old, new, warnings, children, slower_percent, fail_above_percent: self.fail_above })
     }
 }
 
@@ -101,10 +106,14 @@ fn pairs(old: &DeviceProfile, new: &DeviceProfile) -> Vec<Pair> {
 impl Report for Compared {
     fn print(&self, out: &mut dyn Write) -> io::Result<()> {
         for (name, side) in [("old", &self.old), ("new", &self.new)] {
-            writeln!(out, "{name}: {}, {}, the device was {}", side.file, side.device, side.load)?;
+            let Side { file, device, load, conditions } = side;
+            writeln!(out, "{name}: {file}, {device}, {conditions}; the device was {load}")?;
         }
         if self.old.device != self.new.device {
             writeln!(out, "note: the devices or drivers differ")?;
+        }
+        for warning in &self.warnings {
+            writeln!(out, "warning: the conditions differ, so the figures do not compare: {warning}")?;
         }
         writeln!(out)?;
         let mut rows = vec![row(["child", "old p50 ms", "new p50 ms", "change %", "old p95 ms", "new p95 ms"])];

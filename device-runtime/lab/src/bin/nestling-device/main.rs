@@ -7,6 +7,7 @@ mod budgets;
 mod choose;
 mod classify;
 mod compare;
+mod conditions;
 mod device;
 mod gate;
 mod govern;

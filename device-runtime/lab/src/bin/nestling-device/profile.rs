@@ -2,8 +2,8 @@ use crate::device::Opened;
 use crate::output::{Report, columns, row, say};
 use crate::progress::Bar;
 use crate::stored_profile::{Found, lock, make_room};
-use crate::sustained::{Sustained, SustainedOptions};
-use crate::{device, wrong_usage};
+use crate::sustained::{Sustained, SustainedOptions, cadence};
+use crate::{conditions, device, wrong_usage};
 use anyhow::{Context as _, Result};
 use nestling::ProfileOptions;
 use nestling::Runtime;
@@ -23,7 +23,7 @@ use std::time::Duration;
 #[command(
     after_help = "Examples:\n  nestling-device profile fashion.nestling                 # stored beside the bundle\n  \
                   nestling-device profile fashion.nestling --seconds 5 --out phone.json\n  nestling-device \
-                  profile fashion.nestling --html phone.html --trace phone.trace.json\n  nestling-device profile \
+                  profile fashion.nestling --every 100ms --seconds 20\n  nestling-device profile fashion.nestling --html phone.html --trace phone.trace.json\n  nestling-device profile \
                   fashion.nestling --sustained 30m --every 33ms --budget-ms 8 --sustained-html heat.html\n\nOpen the trace in \
                   ui.perfetto.dev or chrome://tracing."
 )]
@@ -55,6 +55,12 @@ pub struct Options {
     children: Vec<String>,
     #[command(flatten)]
     measurement_time: MeasurementTime,
+    /// The time from one inference of the app to the next, such as 100ms, at most 60s: every run begins so long after the
+    /// one before. A device that rests between them has other times than back to back, which is what is measured without
+    /// it. `choose` and `govern` with this profile time children at the same cadence; so does --sustained. Give 10 to 20
+    /// seconds.
+    #[arg(long, value_parser = cadence, value_name = "TIME")]
+    every: Option<Duration>,
     #[command(flatten)]
     sustained: SustainedOptions,
 }
@@ -149,12 +155,12 @@ impl Options {
         make_room(&runtime, &out, self.replace).context(ELSEWHERE)?;
         // Before anything else runs: the first answer is one of its own.
         let warm_up = (reported || self.html.is_some()).then(|| WarmUp::measure(&runtime, &shown)).transpose()?;
-        let profile = measure(&runtime, &self.measurement_time)?;
+        let profile = measure(&runtime, &self.measurement_time, self.every)?;
         profile.save(&out).context(ELSEWHERE)?;
         say(&format!("wrote {}", out.display()));
         let trace = self.trace.as_deref().map(|path| trace(&runtime, &shown, path)).transpose()?;
         let profile = Arc::unwrap_or_clone(profile);
-        let sustained = self.sustained.run(&runtime, &shown)?;
+        let sustained = self.sustained.run(&runtime, &shown, self.every)?;
         let Some(warm_up) = warm_up else {
             return Ok(Measured { profile: Profile::Plain(Box::new(profile)), sustained });
         };
@@ -181,11 +187,18 @@ fn trace(runtime: &Runtime, name: &str, path: &Path) -> Result<LayerTrace> {
     Ok(trace)
 }
 
-pub fn measure(runtime: &Runtime, time: &MeasurementTime) -> Result<Arc<DeviceProfile>> {
+/// Back to back, or at a cadence. Heat and power are those that the system tells.
+pub fn measure(runtime: &Runtime, time: &MeasurementTime, every: Option<Duration>) -> Result<Arc<DeviceProfile>> {
     let bar = Bar::new();
     let show = bar.follow();
     let time = time.seconds.unwrap_or(USUAL);
-    let options = ProfileOptions::default().time(time).progress(Some(&show));
+    let system = Path::new(conditions::SYSTEM);
+    let options = ProfileOptions::default()
+        .time(time)
+        .every(every)
+        .thermal_hint(conditions::thermal_hint(system))
+        .power_mode(conditions::power_mode(system))
+        .progress(Some(&show));
     runtime.profile(&options).context("measuring this device")
 }
 
@@ -203,9 +216,9 @@ impl Report for Measured {
             "latency model fitted to {} children, mean error over them {:.1} %; p90 is {:.2} x p50, p95 {:.2} x",
             table.children, table.residual_percent, table.spread.p90, table.spread.p95
         )?;
-        let load = profile.moment().load();
-        let advice = load.advice().map(|advice| format!("; {advice}")).unwrap_or_default();
-        writeln!(out, "the device was {load}{advice}")?;
+        let conditions = profile.measured_under();
+        let advice = conditions.load.advice().map(|advice| format!("; {advice}")).unwrap_or_default();
+        writeln!(out, "conditions: {conditions}; the device was {}{advice}", conditions.load)?;
         write!(out, "{} distinct layers timed by {:?}", profile.layers.len(), profile.clock)?;
         match &profile.clock_note {
             Some(note) => writeln!(out, ": {note}\n")?,

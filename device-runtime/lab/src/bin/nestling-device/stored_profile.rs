@@ -12,7 +12,7 @@ use nestling_core::latency::DeviceKey;
 use nestling_page::markup::utc_date;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 /// The remedy where a profile cannot be stored.
 const ELSEWHERE: &str = "cannot store the profile; name another file with --profile FILE";
@@ -50,6 +50,14 @@ impl Found {
         }
     }
 
+    /// The cadence of an app is its own: it stays the same in a new profile.
+    fn cadence(&self) -> Option<Duration> {
+        match self {
+            Self::Profile(profile) => profile.cadence(),
+            Self::Nothing | Self::Unusable(_) => None,
+        }
+    }
+
     /// The profile if it is fresh, or the reason why there is none.
     fn fresh(self, runtime: &Runtime) -> Result<DeviceProfile, String> {
         match self {
@@ -83,13 +91,14 @@ impl StoredProfile {
     /// Gives the runtime the profile if that is fresh; otherwise measures one and writes it to the file.
     fn prepare(self, runtime: &Runtime, time: &MeasurementTime) -> Result<()> {
         let Self { path, found } = self;
+        let every = found.cadence();
         let why = match found.fresh(runtime) {
             Ok(profile) => return Ok(runtime.use_profile(profile)?),
             Err(why) => why,
         };
         if is_written_in_place(&path) {
             say(&format!("measuring a new profile: {why}; it is not stored, because {} is no file", path.display()));
-            return measure(runtime, time).map(drop);
+            return measure(runtime, time, every).map(drop);
         }
         // A fresh profile may lie in a read-only folder; a new one needs another.
         check_writable(&path).context(ELSEWHERE)?;
@@ -101,7 +110,7 @@ impl StoredProfile {
         };
         say(&format!("measuring a new profile {}: {why}", path.display()));
         make_room(runtime, &path, false)?;
-        Ok(measure(runtime, time)?.save(&path)?)
+        Ok(measure(runtime, time, every)?.save(&path)?)
     }
 }
 
@@ -109,7 +118,7 @@ impl StoredProfile {
 pub fn prepare(runtime: &Runtime, stored: Option<StoredProfile>, time: &MeasurementTime) -> Result<()> {
     match stored {
         Some(stored) => stored.prepare(runtime, time),
-        None => measure(runtime, time).map(drop),
+        None => measure(runtime, time, None).map(drop),
     }
 }
 

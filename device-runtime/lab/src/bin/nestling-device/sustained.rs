@@ -17,9 +17,6 @@ pub struct SustainedOptions {
     /// device down. With --budget-ms once more as long, with a governor.
     #[arg(long, value_parser = duration, value_name = "TIME")]
     sustained: Option<Duration>,
-    /// The time between two inferences of the app, such as 100ms; without it the next one begins at once.
-    #[arg(long, value_parser = duration, value_name = "TIME", requires = "sustained")]
-    every: Option<Duration>,
     /// Milliseconds that a governor keeps in 95 of 100 inferences.
     #[arg(long, value_name = "MS", value_parser = crate::choose::milliseconds, requires = "sustained")]
     budget_ms: Option<f64>,
@@ -38,6 +35,13 @@ fn duration(text: &str) -> Result<Duration, String> {
     parsed.map(Duration::from_secs_f64).ok_or_else(|| "give a time from 1ms to 24h, such as 30m or 100ms".to_owned())
 }
 
+/// As [`duration`], of at most a minute.
+pub fn cadence(text: &str) -> Result<Duration, String> {
+    let longest = Duration::from_secs(60);
+    let parsed = duration(text).ok().filter(|every| *every <= longest);
+    parsed.ok_or_else(|| "give a time from 1ms to 60s, such as 33ms or 100ms".to_owned())
+}
+
 /// One child throughout, and a governor under the same load.
 #[derive(Serialize)]
 pub struct Sustained {
@@ -47,22 +51,23 @@ pub struct Sustained {
 }
 
 impl SustainedOptions {
-    /// Classifies for as long as asked; none if that was not asked for.
-    pub fn run(&self, runtime: &Runtime, child: &str) -> Result<Option<Sustained>> {
+    /// Classifies for as long as asked, at the app's cadence if there is one; none if that was not asked for.
+    pub fn run(&self, runtime: &Runtime, child: &str, every: Option<Duration>) -> Result<Option<Sustained>> {
         let Some(time) = self.sustained else { return Ok(None) };
+        let load = SustainedLoad { time, every };
         let bar = Bar::new();
         runtime.switch_to(child)?;
         let alone =
-            self.course(runtime, time, None, &bar, &mut || Ok(runtime.classify(runtime.probe_image()).map(drop)?))?;
+            load.course(runtime, None, &bar, &mut || Ok(runtime.classify(runtime.probe_image()).map(drop)?))?;
         let governed = match self.budget_ms.map(Millis) {
             Some(limit) => {
                 let governed = runtime.governed(limit)?;
                 let mut classify = || Ok(governed.classify(runtime.probe_image()).map(drop)?);
-                Some(self.course(runtime, time, Some(limit), &bar, &mut classify)?)
+                Some(load.course(runtime, Some(limit), &bar, &mut classify)?)
             }
             None => None,
         };
-        let sustained = Sustained { every_ms: self.every.map(Millis::from), alone, governed };
+        let sustained = Sustained { every_ms: every.map(Millis::from), alone, governed };
         if let Some(path) = &self.sustained_html {
             let device = runtime.device().to_string();
             let page = nestling_lab::sustained::page(&device, &sustained.alone, sustained.governed.as_ref());
@@ -70,16 +75,23 @@ impl SustainedOptions {
         }
         Ok(Some(sustained))
     }
+}
 
+/// An app's load: inferences for so long, each so long after the one before.
+struct SustainedLoad {
+    time: Duration,
+    every: Option<Duration>,
+}
+
+impl SustainedLoad {
     fn course(
         &self,
         runtime: &Runtime,
-        time: Duration,
         limit: Option<Millis>,
         bar: &Bar,
         classify: &mut dyn FnMut() -> Result<()>,
     ) -> Result<Course> {
-        let (started, mut recorder) = (Instant::now(), Recorder::new(limit));
+        let (time, started, mut recorder) = (self.time, Instant::now(), Recorder::new(limit));
         let doing = if limit.is_some() { "classifying with a governor" } else { "classifying with one child" };
         while started.elapsed() < time {
             let (active, begun) = (runtime.active(), Instant::now());
@@ -91,7 +103,7 @@ impl SustainedOptions {
                 time: Millis::from(begun.elapsed()),
                 child: name,
                 accuracy: entry.map_or(0.0, |entry| entry.held_out.percent()),
-                // No system that this program runs on tells it.
+                // Left to apps, which ask their system again and again.
                 hint: ThermalHint::Unknown,
             });
             bar.show((started.elapsed().as_secs_f64() / time.as_secs_f64()).min(1.0), doing);
@@ -128,6 +140,8 @@ mod tests {
     fn times_have_a_unit() {
         let of = |text: &str| duration(text).map(|time| time.as_secs_f64());
         assert_eq!((of("30m"), of("90s"), of("100ms"), of("1h")), (Ok(1800.0), Ok(90.0), Ok(0.1), Ok(3600.0)));
+        assert_eq!(cadence("60s"), Ok(Duration::from_secs(60)));
+        assert!(cadence("61s").is_err() && cadence("0ms").is_err() && cadence("100").is_err());
         for wrong in ["30", "m", "-1s", "25h", "0ms", "NaNs", "1 s "] {
             assert!(of(wrong).is_err(), "{wrong}");
         }
