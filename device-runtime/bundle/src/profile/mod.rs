@@ -188,7 +188,9 @@ impl DeviceProfile {
     pub fn moment(&self) -> Moment {
         // That of an older version says nothing of interruptions.
         let runs = if self.timeline_ms.is_empty() { &[self.reference_ms] } else { &self.timeline_ms[..] };
-        Moment::new(Timeline::new(runs.iter().copied()), self.reference_ms)
+        let runs = runs.iter().copied();
+        let timeline = if self.cadence().is_some() { Timeline::rested(runs) } else { Timeline::new(runs) };
+        Moment::new(timeline, self.reference_ms)
     }
 
     /// The interval that holds a quantile of a child's time in nine of ten moments like this one: that of the moment,

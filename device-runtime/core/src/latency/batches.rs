@@ -11,6 +11,8 @@ struct Batch {
     /// The reference's undisturbed time beside the batch.
     reference: Millis,
     runs: Vec<Millis>,
+    /// Whether the device rested between the runs, the reference's too.
+    rested: bool,
 }
 
 impl Batch {
@@ -23,8 +25,17 @@ impl Batch {
 impl Batches {
     /// Adds a batch of runs, with the reference's runs before and after it.
     pub fn push(&mut self, beside: Vec<Millis>, runs: Vec<Millis>) {
+        self.push_as(beside, runs, false);
+    }
+
+    /// The same of runs at a cadence, between which the device rests.
+    pub fn push_rested(&mut self, beside: Vec<Millis>, runs: Vec<Millis>) {
+        self.push_as(beside, runs, true);
+    }
+
+    fn push_as(&mut self, beside: Vec<Millis>, runs: Vec<Millis>, rested: bool) {
         let reference = Timeline::new(beside.iter().copied()).calm();
-        self.0.push(Batch { beside, reference, runs });
+        self.0.push(Batch { beside, reference, runs, rested });
     }
 
     /// Adds later batches of the same child.
@@ -65,7 +76,9 @@ impl Batches {
     /// The child's time while nothing interrupts it and the reference takes `usual`: its work in runs of the reference,
     /// which were interrupted as often as its own.
     pub fn calm(&self, usual: Millis) -> Millis {
-        let timeline = Timeline::new(self.corrected(usual, |batch| &batch.beside));
+        let beside = self.corrected(usual, |batch| &batch.beside);
+        let is_rested = self.0.iter().any(|batch| batch.rested);
+        let timeline = if is_rested { Timeline::rested(beside) } else { Timeline::new(beside) };
         Millis(timeline.work_of(&self.drift_corrected(usual)) * usual.0)
     }
 
@@ -90,6 +103,17 @@ mod tests {
         assert_eq!(batches.drift_corrected_medians(Millis(2.0)), [Millis(8.0), Millis(8.0)]);
         assert_eq!((batches.len(), batches.raw()[2]), (3, Millis(8.0)));
         assert!((batches.calm(Millis(1.0)).0 - 4.0).abs() < 1e-6);
+    }
+
+    #[test]
+    fn runs_at_a_cadence_meet_a_late_wake_once() {
+        let [mut rested, mut in_a_row] = [Batches::default(), Batches::default()];
+        let beside = [1.0, 1.0, 5.0, 1.0, 1.0, 5.0].map(Millis).to_vec();
+        let runs = [4.0, 8.0, 4.0, 4.0].map(Millis).to_vec();
+        rested.push_rested(beside.clone(), runs.clone());
+        in_a_row.push(beside, runs);
+        assert!((rested.calm(Millis(1.0)).0 - 4.0).abs() < 1e-6, "{}", rested.calm(Millis(1.0)));
+        assert!(in_a_row.calm(Millis(1.0)).0 < 3.5);
     }
 
     /// The clock falls to half in the middle, and another program takes half of the time.

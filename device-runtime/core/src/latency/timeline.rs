@@ -33,6 +33,8 @@ pub struct Timeline {
     /// The end of each run since the beginning of the first, in ms.
     ends: Vec<f64>,
     calm: f64,
+    /// Whether the device rested between the runs.
+    rested: bool,
 }
 
 impl Timeline {
@@ -45,7 +47,24 @@ impl Timeline {
             end += run.0;
             end
         });
-        Self { ends: ends.collect(), calm: calm.0 }
+        Self { ends: ends.collect(), calm: calm.0, rested: false }
+    }
+
+    /// A timeline of runs at a cadence, between which the device rests.
+    ///
+    /// Such runs are not in a row: each meets on its own whatever waking up costs, and a longer child meets that once, too.
+    /// It takes as long as one run, and the rest of its work undisturbed.
+    ///
+    /// ```
+    /// use nestling_core::latency::Timeline;
+    /// use nestling_core::metrics::Millis;
+    /// // Every fifth run wakes up 3 ms late.
+    /// let runs = || (0..200).map(|run| Millis(if run % 5 == 4 { 4.0 } else { 1.0 }));
+    /// assert_eq!(Timeline::rested(runs()).latency(10.0).p50, Millis(10.0));
+    /// assert_eq!(Timeline::rested(runs()).latency(10.0).p95, Millis(13.0));
+    /// ```
+    pub fn rested(runs: impl IntoIterator<Item = Millis>) -> Self {
+        Self { rested: true, ..Self::new(runs) }
     }
 
     /// Number of runs.
@@ -120,6 +139,10 @@ impl Timeline {
     /// The time of that much work, begun at each run that leaves enough of them.
     pub fn durations(&self, work: f64) -> Vec<Millis> {
         let begin = |run: usize| if run == 0 { 0.0 } else { self.ends[run - 1] };
+        if self.rested {
+            let of = |run: f64| if work < 1.0 { work.max(0.0) * run } else { run + (work - 1.0) * self.calm };
+            return (0..self.len()).map(|run| Millis(of(self.ends[run] - begin(run)))).collect();
+        }
         let whole = work.max(0.0).floor() as usize;
         let part = work.max(0.0) - whole as f64;
         let last = self.len().saturating_sub(whole + 1);
@@ -208,6 +231,31 @@ mod tests {
                 assert!(duty < 0.25 || pooled > 1.5 * replayed, "busy {duty}: one spread would do");
             }
         }
+    }
+
+    /// A profile at a cadence: batches of four runs with eight of the reference beside them, one run of seven wakes up late.
+    #[test]
+    fn few_runs_at_a_cadence_tell_the_work_and_the_slow_runs() {
+        let mut random = rand::rngs::Xoshiro256PlusPlus::seed_from_u64(5);
+        let mut run = |work: f64| {
+            let late = if random.random_bool(1.0 / 7.0) { random.random_range(3.0..5.0) } else { 0.0 };
+            Millis(0.78 * work * random.random_range(0.98..1.02) + late)
+        };
+        let (mut rested, mut in_a_row, mut slow) = (Vec::new(), Vec::new(), Vec::new());
+        for child in 0..200 {
+            let work = 1.0 + f64::from(child % 20) / 5.0;
+            let beside: Vec<Millis> = (0..16).map(|_| run(1.0)).collect();
+            let runs: Vec<Millis> = (0..8).map(|_| run(work)).collect();
+            let error = |timeline: Timeline| (timeline.work_of(&runs) / work - 1.0).abs();
+            rested.push(error(Timeline::rested(beside.iter().copied())));
+            in_a_row.push(error(Timeline::new(beside)));
+            let [line, truth] = [1.0, work].map(|work| (0..200).map(|_| run(work)).collect::<Vec<_>>());
+            slow.push((Timeline::rested(line).latency(work).p95.0 / Latency::of(&truth).p95.0 - 1.0).abs());
+        }
+        let [rested, in_a_row, slow] = [rested, in_a_row, slow].map(|errors| mean_percent(&errors));
+        println!("at a cadence: work {rested:.1} % (as if in a row {in_a_row:.1}), p95 {slow:.1} %");
+        assert!(rested < 3.0 && slow < 8.0, "{rested} {slow}");
+        assert!(in_a_row > 2.0 * rested, "a row would do: {in_a_row}");
     }
 
     #[test]

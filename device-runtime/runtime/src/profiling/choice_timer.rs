@@ -51,6 +51,7 @@ impl<'a> ChoiceTimer<'a> {
     /// As [`Supernet::infer`].
     pub async fn time(&mut self, child: &PreparedChild, predicted: Millis) -> Result<Vec<Millis>, Error> {
         self.supernet.infer_async(child, &self.image).await?; // warm-up
+        self.drift.rest();
         let mut batches = Batches::default();
         for _ in 0..BATCHES {
             let runs = self.drift.runs_in(TIME, predicted, RUNS).div_ceil(BATCHES);

@@ -58,7 +58,8 @@ impl<'a> DriftMeter<'a> {
         let reference = supernet.prepare_to_time(&network).await?;
         supernet.time_whole_async(&reference, &image, 0).await?;
         let (timed_at, took) = (Instant::now(), Duration::ZERO);
-        let slots = Slots::new(supernet, image, every);
+        let mut slots = Slots::new(supernet, image, every);
+        slots.rest();
         let mut meter = Self { slots, reference, batches: Vec::new(), timed_at, took };
         meter.time().await?;
         Ok(meter)
@@ -119,8 +120,23 @@ impl<'a> DriftMeter<'a> {
     /// As [`Supernet::infer`].
     pub async fn time_batch(&mut self, child: &PreparedChild, runs: usize, into: &mut Batches) -> Result<(), Error> {
         let (beside, runs) = self.time_beside(child, runs).await?;
-        into.push(beside, runs);
+        self.push(beside, runs, into);
         Ok(())
+    }
+
+    /// Adds a batch as it was run.
+    pub(super) fn push(&self, beside: Vec<Millis>, runs: Vec<Millis>, into: &mut Batches) {
+        if self.every().is_some() { into.push_rested(beside, runs) } else { into.push(beside, runs) }
+    }
+
+    fn timeline_of(&self, batches: &[Vec<Millis>]) -> Timeline {
+        let runs = batches.iter().flatten().copied();
+        if self.every().is_some() { Timeline::rested(runs) } else { Timeline::new(runs) }
+    }
+
+    /// The device was used otherwise: at a cadence, the next run begins a whole slot after now.
+    pub fn rest(&mut self) {
+        self.slots.rest();
     }
 
     /// The reference's undisturbed time in the last second or so, one batch of now among it: a steadier figure.
@@ -140,7 +156,7 @@ impl<'a> DriftMeter<'a> {
 
     /// All runs of the reference so far.
     pub fn timeline(&self) -> Timeline {
-        Timeline::new(self.batches.iter().flatten().copied())
+        self.timeline_of(&self.batches)
     }
 
     /// Its last runs, at most so many.
@@ -162,7 +178,7 @@ impl<'a> DriftMeter<'a> {
         let first = self.batches.len();
         loop {
             self.time().await?;
-            let timeline = Timeline::new(self.batches[first..].iter().flatten().copied());
+            let timeline = self.timeline_of(&self.batches[first..]);
             let elapsed = started.elapsed();
             let is_quiet = timeline.share() >= QUIET_SHARE && elapsed >= time / part;
             if is_quiet || elapsed >= time {

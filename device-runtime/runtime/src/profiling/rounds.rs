@@ -129,11 +129,12 @@ impl<'a> Bench<'a> {
         let works = CostFeature::of(child.network(), Coverage::EXACT).into_keys();
         if works.filter(|&work| self.seen.insert(work)).count() > 0 {
             self.supernet.infer_async(child, self.image).await?;
+            self.drift.rest();
         }
         if self.drift.every().is_some() {
             let is_enough = |runs, time| PACED_BATCH.is_reached(runs, time);
             let (beside, runs) = self.drift.time_beside_until(child, is_enough).await?;
-            timed.batches.push(beside, runs);
+            self.drift.push(beside, runs, &mut timed.batches);
             return Ok(());
         }
         loop {

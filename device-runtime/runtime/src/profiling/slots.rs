@@ -30,6 +30,11 @@ impl Pace {
         self.next.map_or(now, |next| next.max(now))
     }
 
+    /// The next run begins a whole slot after now.
+    fn rest(&mut self, now: Instant) {
+        self.next = self.every.map(|every| now + every);
+    }
+
     /// A run begins now.
     fn begin(&mut self, now: Instant) {
         let Some(every) = self.every else { return };
@@ -70,6 +75,11 @@ impl<'a> Slots<'a> {
 
     pub(super) fn every(&self) -> Option<Duration> {
         self.pace.every
+    }
+
+    /// The device was used otherwise: the next run finds it rested.
+    pub(super) fn rest(&mut self) {
+        self.pace.rest(Instant::now());
     }
 
     /// Runs a child until a batch is large enough, once at least; `is_enough` gets the number of runs, and the time until
@@ -127,6 +137,17 @@ mod tests {
         assert_eq!(begins(Some(100), &[5; 5]), [0, 101, 201, 301, 401]);
         // Two of 150 ms begin at once behind each other, and the cadence goes on from the last one that was late.
         assert_eq!(begins(Some(100), &[150, 150, 5, 5]), [0, 150, 300, 401]);
+    }
+
+    #[test]
+    fn a_rest_is_a_whole_slot() {
+        let now = Instant::now();
+        for (every, waits) in [(None, 0), (Some(100), 100)] {
+            let mut pace = Pace::new(every.map(ms));
+            pace.begin(now);
+            pace.rest(now + ms(90));
+            assert_eq!(pace.next_begin(now + ms(95)) - (now + ms(90)), ms(waits).max(ms(5)));
+        }
     }
 
     #[test]
