@@ -195,7 +195,7 @@ fn a_third_switch_in_a_minute_needs_more_than_chance() {
 
     // Two of three miss: three are enough twice, then five of eight.
     let mut bench = Bench::at(3);
-    let miss = |place: usize| if place % 3 == 0 { 1.0 } else { 11.0 };
+    let miss = |place: usize| if place.is_multiple_of(3) { 1.0 } else { 11.0 };
     let steps = (1..=20).filter(|&place| !matches!(bench.infer(miss(place)), Decision::Stay | Decision::TooSlow));
     assert_eq!(steps.collect::<Vec<_>>(), [4, 8, 16]);
 }
