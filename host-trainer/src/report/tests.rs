@@ -73,17 +73,8 @@ fn profile(search: &SearchReport) -> DeviceProfile {
     let reference_ms = Millis(1.0);
     let (informative, layers, timeline_ms) = (Vec::new(), Vec::new(), Vec::new());
     let (conditions, clock_note) = (None, None);
-    let measured = Measurements {
-        reference_ms,
-        timeline_ms,
-        conditions,
-        table,
-        informative,
-        children,
-        clock,
-        clock_note,
-        layers,
-    };
+    let measured =
+        Measurements { reference_ms, timeline_ms, conditions, table, informative, children, clock, clock_note, layers };
     DeviceProfile::new(&key, measured)
 }
 
