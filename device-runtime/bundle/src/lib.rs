@@ -21,6 +21,7 @@ mod error;
 #[cfg(not(target_arch = "wasm32"))] // neither processes nor files there
 pub mod file_lock;
 mod format;
+mod gathered;
 mod golden;
 mod header;
 mod identity;

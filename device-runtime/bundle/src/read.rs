@@ -122,7 +122,7 @@ impl Bundle {
             }
             Shared::Shells(sections) => {
                 let divided = shared::divided(supernet, sections, manifest_bytes)?;
-                let bytes = shared::statistics(supernet, &source, &divided.shells, &sections[..arrived])?;
+                let bytes = shared::statistics(supernet, &source, &divided, &sections[..arrived])?;
                 let served = divided.shells.served_by(arrived);
                 let calibrated = shared::calibrated(&networks[..served], &bytes)?;
                 let checksums = divided.checksums;
@@ -235,8 +235,7 @@ impl Bundle {
     }
 
     /// The same, one shared tensor after the other: `put` gets each one's index among the layout's parameters and its
-    /// values. Up to format 7 only one of them is in memory at a time; from format 8 on all of them are, as the file stores
-    /// them. Weights that have not arrived are zero.
+    /// values. Only one of them is in memory at a time. Weights that have not arrived are zero.
     ///
     /// # Errors
     /// [`BundleError::Changed`] if the file is not any more what was opened, also after all tensors were given; and those of `put`.

@@ -1,5 +1,6 @@
 //! Weights and statistics of a file, whether they are whole sections or shells.
 
+use crate::gathered::{Gathered, ShellReaders};
 use crate::header::{Section, Shared, Table};
 use crate::section::{self, Input};
 use crate::shells::{Divided, Supernet};
@@ -29,39 +30,30 @@ pub(super) fn divided(supernet: Supernet<'_>, sections: &[Section], manifest: &[
 }
 
 /// The statistics of the children that the first shells serve.
+///
+/// They are a few kilobytes at the beginning of megabytes of weights, so only they are read if that is as safe: bytes in
+/// memory stay what was verified, and those of all shells have a checksum of their own.
 pub(super) fn statistics(
-    supernet: Supernet<'_>,
-    source: &Source,
-    shells: &Shells,
-    sections: &[Section],
-) -> Result<Vec<u8>, BundleError> {
-    let mut all = Vec::new();
-    for (shell, section) in sections.iter().enumerate() {
-        all.extend_from_slice(supernet.statistics_of(shells, shell, &source.section(section)?));
-    }
-    Ok(all)
-}
-
-/// The section of all weights, from the shells that are there; zero where a shell is missing.
-fn gathered(
     supernet: Supernet<'_>,
     source: &Source,
     divided: &Divided,
     sections: &[Section],
 ) -> Result<Vec<u8>, BundleError> {
-    let mut weights = vec![0; section::length(supernet.layout, supernet.storage)];
-    let mut statistics = Vec::new();
+    let shells = &divided.shells;
+    let mut all = Vec::new();
     for (shell, section) in sections.iter().enumerate() {
-        let bytes = source.section(section)?;
-        statistics.extend_from_slice(supernet.statistics_of(&divided.shells, shell, &bytes));
-        supernet.put_weights(&divided.shells, shell, &bytes, &mut weights);
+        let start = section.range.start;
+        all.append(&mut source.read(start..start + supernet.statistics_length(shells, shell) as u64)?);
     }
-    let is_whole = sections.len() == divided.shells.count();
-    if is_whole && [xxh3_128(&weights), xxh3_128(&statistics)] != divided.checksums {
-        let problem = "the shells are not the weights and statistics of the manifest's checksums".to_owned();
-        return Err(BundleError::Inconsistent { problem });
+    let has_checksum = sections.len() == shells.count() && xxh3_128(&all) == divided.checksums[1];
+    if has_checksum || source.bytes().is_some() {
+        return Ok(all);
     }
-    Ok(weights)
+    all.clear();
+    for (shell, section) in sections.iter().enumerate() {
+        all.extend_from_slice(supernet.statistics_of(shells, shell, &source.section(section)?));
+    }
+    Ok(all)
 }
 
 /// Reads one shared tensor after the other, as [`section::visit`] does. `verified` says whether these very bytes were
@@ -80,9 +72,10 @@ pub(super) fn visit<E: From<BundleError>>(
             if input.reader.checksum() == weights.checksum { Ok(()) } else { Err(source.other_bytes().into()) }
         }
         (Shared::Shells(sections), Some(divided)) => {
-            let weights = gathered(supernet, source, divided, &sections[..arrived])?;
-            let mut input = Gathered { source, rest: &weights, verified };
-            section::visit(supernet.layout, supernet.storage, &mut input, put)
+            let shells = ShellReaders { supernet, source, divided, verified };
+            let mut input = Gathered::begin(shells, &sections[..arrived])?;
+            section::visit(supernet.layout, supernet.storage, &mut input, put)?;
+            Ok(input.finish()?)
         }
         (Shared::Shells(_), None) => Ok(()),
     }
@@ -101,35 +94,8 @@ impl Input for Streamed<'_> {
     }
 
     fn unsound(&self, convolution: &Convolution, problem: &str) -> BundleError {
-        unsound(self.source, self.verified, convolution, problem)
+        self.source.unsound(self.verified, convolution, problem)
     }
-}
-
-/// The section of the weights, gathered from shells.
-struct Gathered<'a> {
-    source: &'a Source,
-    rest: &'a [u8],
-    verified: bool,
-}
-
-impl Input for Gathered<'_> {
-    fn fill(&mut self, bytes: &mut [u8]) -> Result<(), BundleError> {
-        let (own, rest) = self.rest.split_at(bytes.len());
-        bytes.copy_from_slice(own);
-        self.rest = rest;
-        Ok(())
-    }
-
-    fn unsound(&self, convolution: &Convolution, problem: &str) -> BundleError {
-        unsound(self.source, self.verified, convolution, problem)
-    }
-}
-
-fn unsound(source: &Source, verified: bool, convolution: &Convolution, problem: &str) -> BundleError {
-    if verified {
-        return source.other_bytes();
-    }
-    BundleError::Inconsistent { problem: format!("layer `{}` has {problem}", convolution.name) }
 }
 
 /// Each child's statistics, from bytes whose length is right.

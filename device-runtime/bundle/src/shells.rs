@@ -4,6 +4,7 @@
 //! A shell is the statistics of the children that it makes usable, then the values that they add to the section of the
 //! weights, in that section's order. All shells together hold the bytes of the two sections, each once.
 
+use crate::section::Tensor;
 use crate::{BundleError, section};
 use nestling_core::space::{Network, ParameterLayout};
 use nestling_core::weights::{Shells, WeightStorage};
@@ -55,15 +56,20 @@ impl Supernet<'_> {
     fn weights(&self, shells: &Shells, shell: usize, mut put: impl FnMut(Range<usize>)) {
         let mut start = 0;
         section::tensors(self.layout, self.storage, |tensor| {
-            let (ring, bytes) = (shells.ring(shell, tensor.convolution), tensor.bytes);
-            let at = |values: Range<usize>| start + bytes * values.start..start + bytes * values.end;
-            if tensor.is_weight {
-                ring.visit(&self.layout.convolutions[tensor.convolution], |run| put(at(run)));
-            } else if !ring.outputs().is_empty() {
-                put(at(ring.outputs()));
-            }
-            start += bytes * tensor.values;
+            self.parts(shells, shell, tensor, |part| put(start + part.start..start + part.end));
+            start += tensor.bytes * tensor.values;
         });
+    }
+
+    /// Gives the parts of a tensor that a shell holds, as ranges of the tensor's bytes.
+    pub(super) fn parts(&self, shells: &Shells, shell: usize, tensor: Tensor, mut put: impl FnMut(Range<usize>)) {
+        let (ring, bytes) = (shells.ring(shell, tensor.convolution), tensor.bytes);
+        let at = |values: Range<usize>| bytes * values.start..bytes * values.end;
+        if tensor.is_weight {
+            ring.visit(&self.layout.convolutions[tensor.convolution], |run| put(at(run)));
+        } else if !ring.outputs().is_empty() {
+            put(at(ring.outputs()));
+        }
     }
 
     /// Bytes of a shell.
@@ -83,18 +89,13 @@ impl Supernet<'_> {
         bytes
     }
 
-    /// Puts a shell, whose length is right, into the section of the weights.
-    pub(super) fn put_weights(&self, shells: &Shells, shell: usize, bytes: &[u8], weights: &mut [u8]) {
-        let mut rest = &bytes[self.statistics(shells, shell).len()..];
-        self.weights(shells, shell, |range| {
-            let (own, after) = rest.split_at(range.len());
-            weights[range].copy_from_slice(own);
-            rest = after;
-        });
+    /// Bytes of the statistics that a shell begins with.
+    pub(super) fn statistics_length(&self, shells: &Shells, shell: usize) -> usize {
+        self.statistics(shells, shell).len()
     }
 
     /// The statistics of a shell, whose length is right.
     pub(super) fn statistics_of<'b>(&self, shells: &Shells, shell: usize, bytes: &'b [u8]) -> &'b [u8] {
-        &bytes[..self.statistics(shells, shell).len()]
+        &bytes[..self.statistics_length(shells, shell)]
     }
 }

@@ -5,6 +5,7 @@
 
 use crate::BundleError;
 use crate::header::{self, Section};
+use nestling_core::space::Convolution;
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::ops::Range;
@@ -120,6 +121,15 @@ impl Source {
     /// Bytes that were verified before are not the same any more.
     pub(super) fn other_bytes(&self) -> BundleError {
         BundleError::Changed { path: self.path() }
+    }
+
+    /// The error of a layer whose weights are impossible. `verified` says whether these very bytes were found to be right
+    /// before.
+    pub(super) fn unsound(&self, verified: bool, convolution: &Convolution, problem: &str) -> BundleError {
+        if verified {
+            return self.other_bytes();
+        }
+        BundleError::Inconsistent { problem: format!("layer `{}` has {problem}", convolution.name) }
     }
 
     pub(super) fn unreadable(&self, source: io::Error) -> BundleError {

@@ -1,7 +1,7 @@
 use crate::Error;
 use crate::engine::load::blueprint::Blueprint;
 use crate::engine::plan::activation_bytes;
-use crate::engine::resources::{Arena, Common, PackedWeights, Timestamps, WeightSource, pack};
+use crate::engine::resources::{Arena, Common, PackedWeights, Timestamps, WeightSource, pack, pack_whole};
 use crate::gpu::{Context, Staging, Upload};
 use nestling_core::space::ValidatedSpace;
 use nestling_core::weights::WeightStorage;
@@ -34,6 +34,10 @@ impl Buffers {
     }
 }
 
+/// Bytes of weights that wait for the GPU before they are submitted. What it has taken makes room for the next: neither
+/// the packed weights nor their copy on the way are in memory as a whole.
+const ON_THE_WAY: u64 = 2 << 20;
+
 /// Packs the weights in the kernels' order, and waits until the GPU has them.
 pub(super) async fn upload_weights(
     context: &Context,
@@ -42,11 +46,44 @@ pub(super) async fn upload_weights(
     storage: WeightStorage,
     arena: &Arena,
 ) -> Result<PackedWeights, Error> {
-    let packed = pack(space.layout(), weights, storage)?;
-    let (submission, verdict) = context.guarded("uploading weights", || {
-        context.upload(Upload::Weights, &arena.weights, 0, packed.values.bytes());
-        context.submit(context.encoder())
+    let (mut verdicts, mut waiting) = (Vec::new(), 0);
+    let packed = pack(space.layout(), weights, storage, |start, piece| {
+        waiting += piece.len() as u64;
+        let is_full = waiting >= ON_THE_WAY;
+        let ((), verdict) = context.guarded(ACTION, || {
+            context.upload(Upload::Weights, &arena.weights, start, piece);
+            if is_full {
+                context.submit(context.encoder());
+            }
+        });
+        waiting = if is_full { 0 } else { waiting };
+        verdicts.push(verdict);
     });
+    for verdict in verdicts {
+        verdict.await?;
+    }
+    settled(context, packed?).await
+}
+
+/// As [`upload_weights`], but sends nothing unless all can be packed.
+pub(super) async fn upload_weights_again(
+    context: &Context,
+    space: &ValidatedSpace,
+    weights: &(impl WeightSource + ?Sized),
+    storage: WeightStorage,
+    arena: &Arena,
+) -> Result<PackedWeights, Error> {
+    let (packed, bytes) = pack_whole(space.layout(), weights, storage)?;
+    let ((), verdict) = context.guarded(ACTION, || context.upload(Upload::Weights, &arena.weights, 0, &bytes));
+    verdict.await?;
+    settled(context, packed).await
+}
+
+const ACTION: &str = "uploading weights";
+
+/// Waits for what was sent.
+async fn settled(context: &Context, packed: PackedWeights) -> Result<PackedWeights, Error> {
+    let (submission, verdict) = context.guarded(ACTION, || context.submit(context.encoder()));
     verdict.await?;
     context.settle("the upload of the weights", submission).await?;
     Ok(packed)

@@ -1,5 +1,5 @@
 use crate::Error;
-use crate::engine::load::buffers::upload_weights;
+use crate::engine::load::buffers::upload_weights_again;
 use crate::engine::load::check_belongings;
 use crate::engine::resources::WeightSource;
 use crate::engine::run::Supernet;
@@ -17,7 +17,7 @@ impl Supernet {
     pub async fn grow_async(&self, weights: &(impl WeightSource + ?Sized)) -> Result<(), Error> {
         check_belongings(&self.space, weights, &self.preprocessing)?;
         let storage = self.options.weight_storage;
-        let packed = upload_weights(&self.context, &self.space, weights, storage, &self.arena).await?;
+        let packed = upload_weights_again(&self.context, &self.space, weights, storage, &self.arena).await?;
         *self.host.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(packed.host);
         Ok(())
     }

@@ -1,11 +1,9 @@
 use crate::Error;
 use crate::engine::load::blueprint::Blueprint;
-#[cfg(not(target_arch = "wasm32"))]
-use crate::engine::plan::Route;
 use crate::engine::plan::Start;
-#[cfg(not(target_arch = "wasm32"))]
-use crate::engine::resources::{Arena, FirstRun, Wanted};
 use crate::engine::resources::{Background, Common, Pipelines};
+#[cfg(not(target_arch = "wasm32"))]
+use crate::engine::resources::{FirstRun, Wanted};
 use crate::engine::trial::check_arithmetic;
 use crate::gpu::Context;
 use nestling_core::metrics::Millis;
@@ -60,21 +58,13 @@ impl Kernels {
 
     /// Has a thread compile those that are missing, if any may be. Returns since when.
     #[cfg(not(target_arch = "wasm32"))]
-    pub(super) fn compile_others(
-        mut self,
-        context: &Context,
-        blueprint: &Blueprint,
-        arena: &Arena,
-    ) -> Result<(Self, Instant), Error> {
+    pub(super) fn compile_others(mut self, context: &Context, blueprint: &Blueprint) -> Result<(Self, Instant), Error> {
         let spawned_at = Instant::now();
-        if self.patience.is_some() {
+        if let Some(patience) = self.patience {
             // Real drivers compile when a pipeline is made.
-            let first_run = blueprint.planner.traits().software.then(|| FirstRun {
-                group: arena.bind_group(Route::FilteredToBlock).clone(),
-                parameters: (blueprint.sizes.parameters - blueprint.strides.layer) as u32,
-            });
+            let first_run = blueprint.planner.traits().software.then(|| FirstRun::new(context, &self.common));
             let (pipelines, wanted) = (self.pipelines.clone(), self.wanted.clone());
-            self.background = Some(Background::spawn(context, pipelines, wanted, first_run)?);
+            self.background = Some(Background::spawn(context, pipelines, wanted, first_run, patience)?);
         }
         Ok((self, spawned_at))
     }

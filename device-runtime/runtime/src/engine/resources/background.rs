@@ -51,8 +51,10 @@ impl Background {
 mod native {
     use super::Readiness;
     use crate::Error;
-    use crate::engine::resources::{Pipelines, Wanted};
+    use crate::engine::resources::forecast::Forecast;
+    use crate::engine::resources::{Common, Pipelines, Wanted};
     use crate::gpu::{BindGroup, Context, Latch, block_on, retried};
+    use nestling_shaders::{Kernel, PARAMETER_BYTES, Specialisation};
     use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
     use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
     use std::time::{Duration, Instant};
@@ -63,6 +65,8 @@ mod native {
         shared: Arc<Shared>,
         /// Opened when the worker has given everything back.
         ended: Arc<Latch>,
+        /// Opened then, or when it is clear that the pipelines will not be there in time.
+        judged: Arc<Latch>,
         wanted: usize,
         /// The worker's own is never the last: the last one closes the device, which no thread may do that a process
         /// does not wait for.
@@ -88,6 +92,9 @@ mod native {
         pipelines: Pipelines,
         wanted: Wanted,
         first_run: Option<FirstRun>,
+        /// The time for all of them.
+        patience: Duration,
+        judged: Arc<Latch>,
     }
 
     /// How long the worker waits for a first answer, which may never be requested.
@@ -128,12 +135,23 @@ mod native {
     }
 
     /// A dispatch over nothing: software drivers compile when a pipeline first runs, and an answer must not wait for
-    /// that.
+    /// that. Its buffers are its own: wgpu clears a buffer before its first use, and the shared ones are large.
     #[derive(Clone, Debug)]
     pub(in crate::engine) struct FirstRun {
-        pub(in crate::engine) group: BindGroup,
-        /// Bytes into the buffer of parameters, where all are zero.
-        pub(in crate::engine) parameters: u32,
+        group: BindGroup,
+    }
+
+    impl FirstRun {
+        pub(in crate::engine) fn new(context: &Context, common: &Common) -> Self {
+            use wgpu::BufferUsages as Usage;
+            let usages = [Usage::STORAGE, Usage::STORAGE, Usage::STORAGE, Usage::STORAGE, Usage::UNIFORM];
+            let buffers = usages.map(|usage| context.buffer("first run", PARAMETER_BYTES, usage));
+            let entries: Vec<wgpu::BindGroupEntry<'_>> = (0u32..)
+                .zip(&buffers)
+                .map(|(binding, buffer)| wgpu::BindGroupEntry { binding, resource: buffer.as_entire_binding() })
+                .collect();
+            Self { group: context.bind_group("first run", &common.groups, &entries) }
+        }
     }
 
     const ACTION: &str = "preparing the fast kernels";
@@ -145,9 +163,11 @@ mod native {
             pipelines: Pipelines,
             wanted: Wanted,
             first_run: Option<FirstRun>,
+            patience: Duration,
         ) -> Result<Self, Error> {
-            let count = wanted.len();
-            let job = Job { context: context.clone(), pipelines, wanted, first_run };
+            let (count, judged) = (wanted.len(), Arc::new(Latch::default()));
+            let job =
+                Job { context: context.clone(), pipelines, wanted, first_run, patience, judged: Arc::clone(&judged) };
             let shared = Arc::new(Shared {
                 job: Mutex::new(Some(job)),
                 result: OnceLock::new(),
@@ -157,7 +177,8 @@ mod native {
                 release: Condvar::new(),
             });
             let ended = Arc::new(Latch::default());
-            let end = End { shared: Some(Arc::clone(&shared)), ended: Arc::clone(&ended) };
+            let latches = [Arc::clone(&ended), Arc::clone(&judged)];
+            let end = End { shared: Some(Arc::clone(&shared)), latches };
             let work = move || {
                 let Some(shared) = &end.shared else { return };
                 let job = lock(&shared.job).take();
@@ -166,7 +187,7 @@ mod native {
                 }
             };
             context.worker().run(work).map_err(|reason| Error::FastKernels { reason })?;
-            Ok(Self { shared, ended, wanted: count, context: context.clone() })
+            Ok(Self { shared, ended, judged, wanted: count, context: context.clone() })
         }
 
         /// The pipelines, once all are there.
@@ -182,9 +203,10 @@ mod native {
             }
         }
 
-        /// Waits for a while; holds the worker if it then needs longer, and returns whether the pipelines are there.
+        /// Waits for a while, unless the worker sees earlier that it needs longer; holds it if it does, and returns
+        /// whether the pipelines are there.
         pub(in crate::engine) async fn ready_by(&self, context: &Context, deadline: Instant) -> bool {
-            if !context.wait_until(&self.ended, deadline).await {
+            if !context.wait_until(&self.judged, deadline).await {
                 self.shared.hold(true);
                 return false;
             }
@@ -224,7 +246,7 @@ mod native {
     /// Waiters are woken however the work ends, and after everything of the GPU was given back.
     struct End {
         shared: Option<Arc<Shared>>,
-        ended: Arc<Latch>,
+        latches: [Arc<Latch>; 2],
     }
 
     impl Drop for End {
@@ -232,20 +254,24 @@ mod native {
             if let Some(shared) = self.shared.take() {
                 let _ = shared.result.set(Err("compiling ended early".to_owned()));
             }
-            self.ended.open();
+            self.latches.iter().for_each(|latch| latch.open());
         }
     }
 
     impl Job {
         /// Returns whether all are there; they are not if it was told to stop.
+        ///
+        /// The shortest text comes first: it tells at the least cost whether the driver has what it compiles in its
+        /// cache.
         async fn build(&mut self, shared: &Shared) -> Result<bool, Error> {
-            let Self { context, pipelines, wanted, first_run } = self;
-            shared.done.store(0, Ordering::Relaxed);
-            for &(kernel, specialisation) in &*wanted {
-                if pipelines.get(kernel, specialisation).is_some() {
-                    shared.done.fetch_add(1, Ordering::Relaxed);
-                    continue; // the self-test ran it
-                }
+            let Self { context, pipelines, wanted, first_run, patience, judged } = self;
+            let missing = |&(kernel, one): &(Kernel, Specialisation)| pipelines.get(kernel, one).is_none();
+            let text = |(kernel, one): (Kernel, Specialisation)| one.wgsl(kernel, pipelines.common().storage).len();
+            let mut texts: Vec<_> = wanted.iter().copied().filter(missing).map(|one| (text(one), one)).collect();
+            texts.sort_unstable();
+            shared.done.store(wanted.len() - texts.len(), Ordering::Relaxed); // the self-test ran those
+            let mut forecast = Forecast::new(*patience, texts.iter().map(|(length, _)| length).sum());
+            for (length, (kernel, specialisation)) in texts {
                 shared.wait_while_held();
                 if shared.is_stopped() {
                     return Ok(false);
@@ -255,6 +281,10 @@ mod native {
                     run_first(context, pipeline, first_run).await?;
                 }
                 shared.done.fetch_add(1, Ordering::Relaxed);
+                if forecast.turns_late_after(length) {
+                    shared.hold(true);
+                    judged.open();
+                }
             }
             context.save_pipelines();
             Ok(true)
@@ -267,7 +297,7 @@ mod native {
             {
                 let mut pass = commands.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
                 pass.set_pipeline(pipeline);
-                pass.set_bind_group(0, &*first_run.group, &[first_run.parameters]);
+                pass.set_bind_group(0, &*first_run.group, &[0]);
                 pass.dispatch_workgroups(1, 1, 1);
             }
             context.submit(commands)

@@ -5,6 +5,8 @@
 
 mod arena;
 mod background;
+#[cfg(not(target_arch = "wasm32"))]
+mod forecast;
 mod pipelines;
 mod repack;
 mod timestamps;
@@ -17,5 +19,5 @@ pub(super) use background::Background;
 #[cfg(not(target_arch = "wasm32"))]
 pub(super) use background::FirstRun;
 pub(super) use pipelines::{Common, Pipelines, Wanted};
-pub(super) use repack::{HostValues, Packed, PackedWeights, pack};
+pub(super) use repack::{HostValues, Packed, PackedWeights, pack, pack_whole};
 pub(super) use timestamps::Timestamps;

@@ -19,7 +19,6 @@ pub(in crate::engine) struct Packed {
 /// | depthwise | `[group][row][column]` |
 /// | dense | `[output group][row][column][input channel, padded to 4]` |
 pub(in crate::engine) struct PackedWeights {
-    pub(in crate::engine) values: Values,
     pub(in crate::engine) convolutions: Vec<Packed>,
     pub(in crate::engine) host: HostValues,
 }
@@ -33,9 +32,8 @@ pub(in crate::engine) struct HostValues {
     pub(in crate::engine) norms: Vec<(Vec<f32>, Vec<f32>)>,
 }
 
-/// Elements as they are stored.
-#[derive(Debug, PartialEq)]
-pub(in crate::engine) enum Values {
+/// Elements of one convolution as they are stored.
+enum Values {
     F32(Vec<[f32; 4]>),
     /// Bits of 16-bit floats.
     F16(Vec<[u16; 4]>),
@@ -43,13 +41,43 @@ pub(in crate::engine) enum Values {
 }
 
 impl Values {
-    pub(in crate::engine) fn bytes(&self) -> &[u8] {
+    fn new(storage: WeightStorage) -> Self {
+        match storage {
+            WeightStorage::F32 => Self::F32(Vec::new()),
+            WeightStorage::F16 => Self::F16(Vec::new()),
+            WeightStorage::Int8 => Self::Int8(Vec::new()),
+        }
+    }
+
+    fn bytes(&self) -> &[u8] {
         match self {
             Self::F32(values) => bytemuck::cast_slice(values),
             Self::F16(values) => bytemuck::cast_slice(values),
             Self::Int8(values) => bytemuck::cast_slice(values),
         }
     }
+
+    /// Rounds and arranges one convolution's weights, in place of those that were here. Returns the scales of its
+    /// output channels if the storage has any.
+    fn put(&mut self, convolution: &Convolution, weights: &[f32]) -> Result<Vec<f32>, OutOfRange> {
+        let length = stride(convolution) as usize * convolution.outputs.div_ceil(4) as usize;
+        match self {
+            Self::F32(values) => arrange(convolution, weights, zeros(values, length)),
+            Self::F16(values) => arrange(convolution, &halves_of(convolution, weights)?, zeros(values, length)),
+            Self::Int8(values) => {
+                let QuantisedWeights { codes, scales } = quantise_one(convolution, weights)?;
+                arrange(convolution, &codes, zeros(values, length));
+                return Ok(scales);
+            }
+        }
+        Ok(Vec::new())
+    }
+}
+
+fn zeros<T: bytemuck::Zeroable + Copy>(values: &mut Vec<[T; 4]>, length: usize) -> &mut [[T; 4]] {
+    values.clear();
+    values.resize(length, [T::zeroed(); 4]);
+    values
 }
 
 /// Elements of one group of output channels.
@@ -95,11 +123,14 @@ impl WeightSource for [f32] {
     }
 }
 
-/// Packs all parameters, which must fit `layout`; channels beyond the last are zero.
+/// Packs all parameters, which must fit `layout`; channels beyond the last are zero. `send` gets the packed vector piece
+/// by piece, a convolution's weights each, with the byte of the vector at which they begin: it is never in memory as a
+/// whole.
 pub(in crate::engine) fn pack(
     layout: &ParameterLayout,
     parameters: &(impl WeightSource + ?Sized),
     storage: WeightStorage,
+    mut send: impl FnMut(u64, &[u8]),
 ) -> Result<PackedWeights, Error> {
     let mut convolutions = Vec::with_capacity(layout.convolutions.len());
     let mut offset = 0;
@@ -108,45 +139,35 @@ pub(in crate::engine) fn pack(
         convolutions.push(Packed { offset, stride });
         offset += stride * convolution.outputs.div_ceil(4);
     }
-    let length = packed_len(layout) as usize;
-    let values = match storage {
-        WeightStorage::F32 => Values::F32(vec![[0.0; 4]; length]),
-        WeightStorage::F16 => Values::F16(vec![[0; 4]; length]),
-        WeightStorage::Int8 => Values::Int8(vec![[0; 4]; length]),
-    };
     let count = layout.convolutions.len();
-    let host = HostValues { scales: vec![Vec::new(); count], norms: vec![(Vec::new(), Vec::new()); count] };
-    let mut packed = PackedWeights { values, convolutions, host };
-    let owners = layout.owners();
+    let mut host = HostValues { scales: vec![Vec::new(); count], norms: vec![(Vec::new(), Vec::new()); count] };
+    let (owners, mut piece) = (layout.owners(), Values::new(storage));
     parameters.visit(layout, &mut |index, values| {
         let owner = owners[index];
         match layout.parameters[index].role {
-            Role::Weight => packed.put(&layout.convolutions[owner], owner, values)?,
-            Role::Gamma | Role::Bias => packed.host.norms[owner].0 = values.to_vec(),
-            Role::Beta => packed.host.norms[owner].1 = values.to_vec(),
+            Role::Weight => {
+                host.scales[owner] = piece.put(&layout.convolutions[owner], values)?;
+                send(u64::from(convolutions[owner].offset) * 4 * storage.bytes() as u64, piece.bytes());
+            }
+            Role::Gamma | Role::Bias => host.norms[owner].0 = values.to_vec(),
+            Role::Beta => host.norms[owner].1 = values.to_vec(),
         }
         Ok(())
     })?;
-    Ok(packed)
+    Ok(PackedWeights { convolutions, host })
 }
 
-impl PackedWeights {
-    /// Rounds and arranges one convolution's weights.
-    fn put(&mut self, convolution: &Convolution, index: usize, weights: &[f32]) -> Result<(), OutOfRange> {
-        let start = self.convolutions[index].offset as usize;
-        let length = self.convolutions[index].stride as usize * convolution.outputs.div_ceil(4) as usize;
-        let own = start..start + length;
-        match &mut self.values {
-            Values::F32(values) => arrange(convolution, weights, &mut values[own]),
-            Values::F16(values) => arrange(convolution, &halves_of(convolution, weights)?, &mut values[own]),
-            Values::Int8(values) => {
-                let QuantisedWeights { codes, scales } = quantise_one(convolution, weights)?;
-                arrange(convolution, &codes, &mut values[own]);
-                self.host.scales[index] = scales;
-            }
-        }
-        Ok(())
-    }
+/// The same with the whole packed vector, as bytes.
+pub(in crate::engine) fn pack_whole(
+    layout: &ParameterLayout,
+    parameters: &(impl WeightSource + ?Sized),
+    storage: WeightStorage,
+) -> Result<(PackedWeights, Vec<u8>), Error> {
+    let mut bytes = vec![0; weight_bytes(layout, storage) as usize];
+    let packed = pack(layout, parameters, storage, |start, piece| {
+        bytes[start as usize..][..piece.len()].copy_from_slice(piece);
+    })?;
+    Ok((packed, bytes))
 }
 
 /// A convolution's weights in the kernels' order, into elements that are zero.
@@ -182,9 +203,8 @@ mod tests {
 
     fn numbered(layout: &ParameterLayout) -> (Vec<f32>, Vec<[f32; 4]>, Vec<Packed>) {
         let parameters: Vec<f32> = (0..layout.len()).map(|index| index as f32 + 1.0).collect();
-        let packed = pack(layout, parameters.as_slice(), WeightStorage::F32).unwrap();
-        let Values::F32(values) = packed.values else { panic!("stored as f32") };
-        (parameters, values, packed.convolutions)
+        let (packed, bytes) = pack_whole(layout, parameters.as_slice(), WeightStorage::F32).unwrap();
+        (parameters, bytemuck::pod_collect_to_vec(&bytes), packed.convolutions)
     }
 
     #[test]
@@ -224,13 +244,13 @@ mod tests {
         let row = layout.convolutions[index].inputs as usize;
         parameters[first..first + 4].copy_from_slice(&[0.5, -2.54, 0.03, 0.05]);
         parameters[first + 2 * row] = -1e30;
-        let packed = pack(&layout, parameters.as_slice(), WeightStorage::Int8).unwrap();
+        let (packed, bytes) = pack_whole(&layout, parameters.as_slice(), WeightStorage::Int8).unwrap();
         let scales = &packed.host.scales[index];
         assert!(
             (scales[0] - 0.02).abs() < 1e-8 && scales[1] == 0.0 && (scales[2] * 127e-30 - 1.0).abs() < 1e-6,
             "{scales:?}"
         );
-        let Values::Int8(values) = &packed.values else { panic!("stored as int8") };
+        let values: Vec<[i8; 4]> = bytemuck::pod_collect_to_vec(&bytes);
         let place = packed.convolutions[index].offset as usize;
         assert_eq!(values[place..place + 4], [[25, 0, -127, 0], [-127, 0, 0, 0], [2, 0, 0, 0], [2, 0, 0, 0]]);
     }
@@ -242,8 +262,8 @@ mod tests {
         let stem = layout.parameters[layout.convolutions[0].weight].offset;
         // The tie above one goes to the even one; then the largest that rounds to something finite.
         parameters[stem..stem + 2].copy_from_slice(&[1.0 + 1.0 / 2048.0, 65_519.0]);
-        let packed = pack(&layout, parameters.as_slice(), WeightStorage::F16).unwrap();
-        let Values::F16(values) = &packed.values else { panic!("stored as f16") };
+        let (_, bytes) = pack_whole(&layout, parameters.as_slice(), WeightStorage::F16).unwrap();
+        let values: Vec<[u16; 4]> = bytemuck::pod_collect_to_vec(&bytes);
         assert!(values.iter().flatten().any(|&bits| bits == 0x3c00) && values.iter().flatten().any(|&b| b == 0x7bff));
         let layer = &layout.convolutions[3];
         for (storage, value) in [
@@ -253,7 +273,7 @@ mod tests {
             (WeightStorage::Int8, f32::INFINITY),
         ] {
             parameters[layout.parameters[layer.weight].offset + 1] = value;
-            let error = pack(&layout, parameters.as_slice(), storage).err().unwrap();
+            let error = pack_whole(&layout, parameters.as_slice(), storage).err().unwrap();
             let (layer, value) = (layer.name.to_string(), value.to_string());
             let Error::WeightRange(error) = error else { panic!("{error}") };
             assert_eq!(error, OutOfRange { layer, value, storage });
@@ -265,10 +285,10 @@ mod tests {
         let layout = SearchSpace::fashion().validated().unwrap().layout().clone();
         let parameters: Vec<f32> = (0..layout.len()).map(|index| (index as f32 * 0.7).sin() / 3.0).collect();
         for storage in WeightStorage::ALL {
-            let once = pack(&layout, parameters.as_slice(), storage).unwrap();
-            let again = pack(&layout, &*storage.round(&layout, &parameters).unwrap(), storage).unwrap();
-            assert_eq!(once.values.bytes(), again.values.bytes(), "{storage}");
-            assert_eq!(once.values.bytes().len() as u64, weight_bytes(&layout, storage));
+            let (once, bytes) = pack_whole(&layout, parameters.as_slice(), storage).unwrap();
+            let rounded = storage.round(&layout, &parameters).unwrap();
+            let (again, bytes_again) = pack_whole(&layout, &*rounded, storage).unwrap();
+            assert_eq!(bytes, bytes_again, "{storage}");
             for (one, other) in once.host.scales.iter().flatten().zip(again.host.scales.iter().flatten()) {
                 assert!(one.to_bits().abs_diff(other.to_bits()) <= 1, "{one:e} {other:e}");
             }

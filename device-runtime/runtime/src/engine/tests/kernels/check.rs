@@ -2,7 +2,7 @@
 
 use crate::engine::Planner;
 use crate::engine::plan::{LayerPlan, activation_bytes, shape_parameters};
-use crate::engine::resources::{PackedWeights, pack};
+use crate::engine::resources::{PackedWeights, pack_whole};
 use crate::engine::tests::kernels::bench::{BENCHES, LARGEST, dispatched, packed_activation, unpacked_activation};
 use crate::engine::tests::kernels::case::Case;
 use crate::engine::tests::{CONTEXT, dequantised, random, random_tensor};
@@ -32,7 +32,7 @@ fn run(case: &Case, plan: LayerPlan, data: &Data) -> (Vec<f32>, Vec<[f32; 4]>) {
     if bench.pipelines.get(plan.kernel, plan.specialisation).is_none() {
         block_on(bench.pipelines.add(&CONTEXT, plan.kernel, plan.specialisation)).unwrap();
     }
-    let packed = pack(&case.layout, data.weights.as_slice(), case.storage).unwrap();
+    let (packed, weights) = pack_whole(&case.layout, data.weights.as_slice(), case.storage).unwrap();
     let source = source(case, data);
     let parameters = parameters(case, &packed, source.len() as u32);
     let norms = norms(&shape, packed.host.scales.first(), &data.folded);
@@ -40,7 +40,7 @@ fn run(case: &Case, plan: LayerPlan, data: &Data) -> (Vec<f32>, Vec<[f32; 4]>) {
     let arena = &bench.arena;
     for (buffer, bytes) in [
         (&arena.filtered, bytemuck::cast_slice(&source)),
-        (&arena.weights, packed.values.bytes()),
+        (&arena.weights, &weights),
         (&arena.norms, bytemuck::cast_slice(&norms)),
         (&arena.block, bytemuck::cast_slice(&destination)),
         (&arena.parameters, bytemuck::bytes_of(&parameters)),
