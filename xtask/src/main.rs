@@ -72,6 +72,11 @@ enum Command {
     ///
     /// With --peers, time other engines on the same networks instead; with --step, only training steps, and PyTorch's. With --against, compare with an older build.
     Bench(bench::Options),
+    /// Measure the CPU time from nothing to the first answer, without and with caches on disk, beside ncnn's (Vulkan).
+    ///
+    /// Writes target/start/summary.json. Fails if a mark is missed: without caches half of ncnn's time, with them 300 ms
+    /// for the smallest network.
+    Start(peers::start::Options),
     /// Measure training on an NVIDIA GPU (CUDA) and the runtime on its Vulkan driver, in less than ten minutes.
     ///
     /// Writes target/gpu/summary.json: Fashion-MNIST, Table 1 at 320 px in bf16 and f32, the device's self-test and
@@ -182,6 +187,7 @@ fn main() -> ExitCode {
         Command::Demo(options) => demo::run(&options),
         Command::Assets => assets::run(),
         Command::Bench(options) => bench::run(&options),
+        Command::Start(options) => peers::start::run(&options),
         Command::Gpu(options) => gpu::run(&options),
         Command::Photo(options) => photo::run(&options),
         Command::Pictures(options) => pictures::run(&options),

@@ -57,7 +57,7 @@ fn write_images(folder: &Path) {
 
 #[test]
 fn help_teaches_with_an_example() {
-    for command in ["info", "profile", "choose", "classify", "run", "govern", "switch", "self-test", "bench"] {
+    for command in ["info", "profile", "choose", "classify", "run", "govern", "switch", "self-test", "bench", "start"] {
         let output = run(&[command, "--help"]);
         let help = String::from_utf8(output.stdout).unwrap();
         assert!(output.status.success() && help.contains(&format!("nestling-device {command} ")), "{help}");
@@ -173,6 +173,35 @@ fn every_command_prints_json() {
     assert!(message.contains("missed: process=1KB") && !message.contains("p90=60s"), "{message}");
     refused(&["bench", bundle, "--gate", "p99=1ms"], 2, "none of p50, p90");
     assert!(bench["children"][0]["operators"][0]["gflops"].as_f64().unwrap() > 0.0);
+}
+
+#[test]
+fn three_starts_are_three_figures_and_the_caches_of_the_first_are_those_of_the_second() {
+    let folder = tempfile::tempdir().unwrap();
+    let bundle = common::write_bundle(folder.path());
+    let (bundle, logits) = (text(&bundle), folder.path().join("logits.f32"));
+    let starts = json(&["start", bundle, "--rounds", "1", "--child", "biggest"]);
+    let figure = |kind: &str, key: &str| starts[kind][key].as_f64().unwrap_or(f64::NAN);
+    for kind in ["first_ever", "cached", "warm"] {
+        assert!(figure(kind, "wall_ms") > 0.0, "{starts}");
+        if cfg!(unix) {
+            let round = &starts["rounds"][0][kind];
+            let parts = ["open_cpu_ms", "load_cpu_ms", "first_answer_cpu_ms"].map(|key| round[key].as_f64().unwrap());
+            assert!(parts.iter().sum::<f64>() <= figure(kind, "cpu_ms"), "{starts}");
+        }
+    }
+    assert_eq!(starts["child"], "biggest");
+    if starts["empties_driver_cache"] == true && cfg!(unix) {
+        // Compiling takes many times as long as reading what was compiled.
+        assert!(figure("first_ever", "cpu_ms") > figure("cached", "cpu_ms"), "{starts}");
+    }
+    let this = json(&["start", bundle, "--this-process", "--logits", text(&logits)]);
+    assert_eq!(this["child"], "pareto-1", "the smallest");
+    assert!(this["start"]["wall_ms"].as_f64() > Some(0.0) && this["warm"]["wall_ms"].as_f64() > Some(0.0), "{this}");
+    assert_eq!(std::fs::read(&logits).unwrap().len() % 4, 0);
+    refused(&["start", bundle, "--pipeline-cache", text(folder.path())], 2, "needs --this-process");
+    refused(&["start", bundle, "--child", "none"], 1, "pareto-1");
+    refused(&["start", bundle, "--rounds", "2", "--this-process"], 2, "cannot be used with");
 }
 
 /// Chrome's trace events of one thread, as start and end in microseconds.

@@ -41,7 +41,9 @@ fn failed_calls_print_their_code_and_message() {
     std::fs::write(&cut, &common::bundle_bytes()[..5000]).unwrap();
     let (bundle, cut, missing) = (text(&bundle), text(&cut), folder.path().join("none"));
     let missing = text(&missing);
-    for command in ["info", "profile", "predict", "budgets", "choose", "govern", "switch", "self-test", "bench"] {
+    for command in
+        ["info", "profile", "predict", "budgets", "choose", "govern", "switch", "self-test", "bench", "start"]
+    {
         let budget: &[&str] = if command == "govern" { &["--budget-ms", "8"] } else { &[] };
         fails(&[&[command, missing], budget].concat(), 1, "bundle_open", "check the path");
         fails(&[&[command, cut], budget].concat(), 1, "bundle_truncated", "cut off after 5000 bytes");

@@ -40,6 +40,12 @@ impl Stopwatch {
         Self { cpu: process_cpu(), wall: Instant::now() }
     }
 
+    /// Starts with the process: its CPU time is all that the process ever took, also before `main`. Its wall time begins
+    /// with this call, which belongs at the beginning of `main`.
+    pub fn of_process() -> Self {
+        Self { cpu: process_cpu().map(|_| Millis(0.0)), wall: Instant::now() }
+    }
+
     /// The time since the start; the stopwatch runs on.
     pub fn elapsed(&self) -> Elapsed {
         let wall = self.wall.elapsed().into();
@@ -81,5 +87,8 @@ mod tests {
         } else {
             assert!(worked.cpu.is_none() && worked.cpu_s().is_nan());
         }
+        let whole = Stopwatch::of_process().elapsed();
+        assert!(whole.wall.0 < worked.wall.0 && whole.cpu.is_none_or(|cpu| cpu.0 > 0.0), "{whole:?}");
+        assert!(!cfg!(unix) || whole.cpu_s() >= worked.cpu_s(), "{whole:?} {worked:?}");
     }
 }

@@ -168,7 +168,7 @@ impl Runner<'_> {
     }
 
     /// The file to which every engine writes its logits.
-    fn logits(&self) -> PathBuf {
+    pub fn logits(&self) -> PathBuf {
         self.folder.join("logits.f32")
     }
 
@@ -196,6 +196,15 @@ impl Runner<'_> {
             software: document["device_type"] == "cpu",
             subgroups: document["subgroups"] == true,
         })
+    }
+
+    /// Starts nestling once from nothing, then again in the same process.
+    pub fn start(&self, network: &Network, adapter: &str, cache: Cache) -> Result<Value> {
+        let bundle = self.bundle.to_string_lossy();
+        let mut command = self.programs.device(&["start", &bundle, "--this-process", "--backend", "vulkan", "--json"]);
+        command.args(["--child", network.child, "--adapter", adapter]).arg("--input").arg(&network.input);
+        command.arg("--logits").arg(self.logits());
+        self.document(command, cache)
     }
 
     fn nestling(

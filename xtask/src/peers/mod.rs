@@ -5,6 +5,7 @@
 
 mod engines;
 mod results;
+pub mod start;
 
 use crate::photo::import_lite0;
 use crate::programs::{Programs, json, write_json};
@@ -27,21 +28,7 @@ const TRAINER_LIMIT: f64 = 1e-4;
 
 /// Measures, prints and writes `target/bench/peers.json`.
 pub fn run(rounds: u32) -> Result<()> {
-    println!("\n== fetch");
-    let peers = setup::peers()?;
-    setup::ensure()?;
-    println!("\n== build");
-    let programs = Programs::build()?;
-    let folder = workspace::target().join("bench/peers");
-    std::fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
-    println!("\n== convert");
-    let bundle = folder.join("lite0.nestling");
-    import_lite0(&programs, &setup::photo()?, &bundle.to_string_lossy(), &[])?;
-    let networks = NETWORKS
-        .iter()
-        .map(|&(name, child)| convert(&programs, &peers.pnnx, &bundle, &folder, name, child))
-        .collect::<Result<Vec<_>>>()?;
-
+    let Prepared { programs, peers, folder, bundle, networks } = prepare()?;
     println!("\n== check");
     let runner = Runner { programs: &programs, peers: &peers, bundle: &bundle, folder: &folder, seconds: SECONDS };
     let adapter = runner.adapter(&networks[0])?;
@@ -64,6 +51,35 @@ pub fn run(rounds: u32) -> Result<()> {
     results.print(&document);
     println!("\nwritten to {}", path.display());
     Ok(())
+}
+
+/// All that a comparison needs.
+struct Prepared {
+    programs: Programs,
+    peers: setup::Peers,
+    folder: PathBuf,
+    bundle: PathBuf,
+    networks: Vec<Network>,
+}
+
+/// Fetches, builds and converts.
+fn prepare() -> Result<Prepared> {
+    println!("\n== fetch");
+    let peers = setup::peers()?;
+    setup::ensure()?;
+    println!("\n== build");
+    let programs = Programs::build()?;
+    let folder = workspace::target().join("bench/peers");
+    std::fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    println!("\n== convert");
+    let bundle = folder.join("lite0.nestling");
+    import_lite0(&programs, &setup::photo()?, &bundle.to_string_lossy(), &[])?;
+    let networks = NETWORKS
+        .iter()
+        .map(|&(name, child)| convert(&programs, &peers.pnnx, &bundle, &folder, name, child))
+        .collect::<Result<Vec<_>>>()?;
+
+    Ok(Prepared { programs, peers, folder, bundle, networks })
 }
 
 /// Exports a child to ONNX and converts it for ncnn.

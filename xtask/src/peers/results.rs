@@ -42,6 +42,14 @@ impl Machine {
     }
 }
 
+impl Machine {
+    /// The machine in a line.
+    pub fn line(&self) -> String {
+        let Self { date, cpu, cores, load_average } = self;
+        format!("{date}, {cpu}, {cores} cores, load average {load_average} before, {} after", self::load_average())
+    }
+}
+
 /// Returns the load average of the last 1, 5 and 15 minutes.
 fn load_average() -> String {
     let text = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();

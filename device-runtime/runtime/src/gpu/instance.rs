@@ -3,46 +3,61 @@
 use crate::gpu::{ContextOptions, PowerPreference};
 use wgpu::{Adapter, Backends, DeviceType, Instance, InstanceDescriptor, RequestAdapterOptions};
 
-/// The instances of some backends, in wgpu's order of backends.
+/// The instances of some backends, in wgpu's order of backends, each made when it is first asked: a driver takes tens of
+/// milliseconds to say what it has.
 pub(super) struct Instances {
     backends: Backends,
-    instances: Vec<Instance>,
+    windowless: Option<Instance>,
 }
 
 impl Instances {
     pub(super) fn new(backends: Backends) -> Self {
-        let windowless = windowless_vulkan(backends);
-        let rest = if windowless.is_some() { backends - Backends::VULKAN } else { backends };
-        let mut instances: Vec<Instance> = windowless.into_iter().collect();
-        if !rest.is_empty() {
-            instances.push(Instance::new(descriptor(rest)));
-        }
-        Self { backends, instances }
+        Self { backends, windowless: windowless_vulkan(backends) }
+    }
+
+    fn each(&self) -> impl Iterator<Item = Instance> {
+        let done = if self.windowless.is_some() { Backends::VULKAN } else { Backends::empty() };
+        let rest = self.backends - done;
+        let rest = (!rest.is_empty()).then_some(rest);
+        let rest = rest.into_iter().map(|backends| Instance::new(descriptor(backends)));
+        self.windowless.iter().cloned().chain(rest)
     }
 
     /// All adapters.
     pub(super) async fn adapters(&self) -> Vec<Adapter> {
         let mut adapters = Vec::new();
-        for instance in &self.instances {
+        for instance in self.each() {
             adapters.extend(instance.enumerate_adapters(self.backends).await);
         }
         adapters
     }
 
-    /// The adapter that wgpu takes by the power preference.
+    /// The adapter that wgpu takes by the power preference. No instance is asked behind one that has the best kind.
     pub(super) async fn preferred(&self, options: &ContextOptions) -> Option<Adapter> {
+        let preference = options.power_preference;
         let request = RequestAdapterOptions {
-            power_preference: options.power_preference,
+            power_preference: preference,
             force_fallback_adapter: options.force_software,
             ..Default::default()
         };
-        let mut adapters = Vec::new();
-        for instance in &self.instances {
-            adapters.extend(instance.request_adapter(&request).await);
+        let mut best: Option<(u8, Adapter)> = None;
+        for instance in self.each() {
+            let Ok(adapter) = instance.request_adapter(&request).await else { continue };
+            let rank = rank(adapter.get_info().device_type, preference);
+            if best.as_ref().is_none_or(|(least, _)| rank < *least) {
+                best = Some((rank, adapter));
+            }
+            let only_software = options.force_software && best.is_some();
+            if only_software || best.as_ref().is_some_and(|(least, _)| *least <= BEST_RANK) {
+                break;
+            }
         }
-        adapters.into_iter().min_by_key(|adapter| rank(adapter.get_info().device_type, options.power_preference))
+        best.map(|(_, adapter)| adapter)
     }
 }
+
+/// No kind of device comes before those of this rank.
+const BEST_RANK: u8 = 1;
 
 /// Places kinds of devices as wgpu does within an instance.
 fn rank(device: DeviceType, preference: PowerPreference) -> u8 {

@@ -139,7 +139,7 @@ const MIN_RUNS: usize = 3;
 const SINGLE_STREAM: (u64, usize) = (60, 1024);
 
 /// The input of a child.
-enum Input<'a> {
+pub enum Input<'a> {
     /// An image, as apps pass it.
     Image(Image<'a>),
     /// A tensor, as other engines take it.
@@ -151,7 +151,7 @@ fn gflops(madds: u64, ms: f64) -> f64 {
     if ms > 0.0 { 2.0 * madds as f64 / (ms * 1e6) } else { 0.0 }
 }
 
-fn read_tensor(path: &Path) -> Result<Vec<f32>> {
+pub fn read_tensor(path: &Path) -> Result<Vec<f32>> {
     let shown = path.display();
     let bytes = std::fs::read(path).with_context(|| format!("cannot read tensor {shown}"))?;
     let (words, rest) = bytes.as_chunks::<4>();
@@ -159,7 +159,7 @@ fn read_tensor(path: &Path) -> Result<Vec<f32>> {
     Ok(words.iter().map(|&word| f32::from_le_bytes(word)).collect())
 }
 
-fn once(runtime: &Runtime, child: &PreparedChild, input: &Input<'_>) -> Result<(Vec<f32>, Elapsed)> {
+pub fn once(runtime: &Runtime, child: &PreparedChild, input: &Input<'_>) -> Result<(Vec<f32>, Elapsed)> {
     let stopwatch = Stopwatch::start();
     let logits = match input {
         Input::Image(image) => runtime.supernet().infer(child, image)?,

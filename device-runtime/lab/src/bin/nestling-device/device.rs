@@ -89,6 +89,25 @@ impl Options {
             .pipeline_cache(self.cache_folder().map(Path::to_owned))
     }
 
+    /// The flags that give another process of this program the same device; without those of the pipeline cache.
+    pub fn flags(&self) -> Vec<String> {
+        let mut flags = Vec::new();
+        let mut add = |name: &str, value: Option<String>| {
+            flags.extend(value.map(|value| format!("--{name}={value}")));
+        };
+        let name_of = |value: Option<clap::builder::PossibleValue>| value.map(|value| value.get_name().to_owned());
+        add("adapter", self.adapter.clone());
+        add("backend", name_of(self.backend.and_then(|backend| backend.to_possible_value())));
+        add("image-side", self.image_side.map(|side| side.to_string()));
+        add("weight-storage", self.weight_storage.map(|storage| storage.to_string()));
+        add("arithmetic", Some(self.arithmetic.to_string()));
+        for feature in &self.without {
+            add("without", name_of(feature.to_possible_value()));
+        }
+        flags.extend(self.untrained.then(|| "--untrained".to_owned()));
+        flags
+    }
+
     /// The flags that name an adapter of `info` by its index: it counts those of one backend only, if one is given.
     pub fn flags_for_index(&self) -> String {
         let backend = self.backend.and_then(|backend| backend.to_possible_value());

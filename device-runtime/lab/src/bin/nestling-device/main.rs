@@ -4,6 +4,7 @@
 
 mod bench;
 mod budgets;
+mod caches;
 mod choose;
 mod classify;
 mod compare;
@@ -18,6 +19,8 @@ mod predict;
 mod profile;
 mod progress;
 mod self_test;
+mod start;
+mod start_report;
 mod stored_profile;
 mod sustained;
 mod switch;
@@ -27,6 +30,7 @@ use anyhow::Result;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
 use nestling_lab::documents::Fault;
+use nestling_stopwatch::Stopwatch;
 use output::{Output, ReaderGone, fault_of};
 use std::ffi::OsString;
 use std::fmt::Display;
@@ -66,6 +70,7 @@ enum Command {
     Switch(switch::Options),
     SelfTest(self_test::Options),
     Bench(bench::Options),
+    Start(start::Options),
     Compare(compare::Options),
 }
 
@@ -75,6 +80,7 @@ impl Command {
         let files = match self {
             Self::Profile(options) => options.files(),
             Self::Bench(options) => [options.logits(), None, None, None],
+            Self::Start(options) => [options.logits(), None, None, None],
             Self::Info(_) | Self::Predict(_) | Self::Budgets(_) | Self::Choose(_) | Self::Compare(_) => [None; 4],
             Self::Classify(_) | Self::Govern(_) | Self::Switch(_) | Self::SelfTest(_) => [None; 4],
         };
@@ -86,13 +92,14 @@ impl Command {
 const PANIC: u8 = 101;
 
 fn main() -> ExitCode {
+    let stopwatch = Stopwatch::of_process();
     let Arguments { command, device, json } = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => return refuse_arguments(&error),
     };
     let output = Output::new(json).beside(command.files());
     // A driver may make wgpu panic. The panic's message is on standard error already.
-    match catch_unwind(AssertUnwindSafe(|| run(&command, &device, &output))) {
+    match catch_unwind(AssertUnwindSafe(|| run(&command, &device, &output, &stopwatch))) {
         Ok(Ok(true)) => ExitCode::SUCCESS,
         Ok(Ok(false)) => ExitCode::FAILURE,
         Ok(Err(error)) if error.is::<ReaderGone>() && !output.has_failed() => ExitCode::SUCCESS,
@@ -113,7 +120,7 @@ fn main() -> ExitCode {
 }
 
 /// Runs a command and prints its report. Returns whether all inputs had a result.
-fn run(command: &Command, device: &device::Options, output: &Output) -> Result<bool> {
+fn run(command: &Command, device: &device::Options, output: &Output, stopwatch: &Stopwatch) -> Result<bool> {
     match command {
         Command::Info(options) => output.finish(&options.run(device)?),
         Command::Profile(options) => output.finish(&options.run(device, output.is_json())?),
@@ -125,6 +132,7 @@ fn run(command: &Command, device: &device::Options, output: &Output) -> Result<b
         Command::Switch(options) => output.finish(&options.run(device)?),
         Command::SelfTest(options) => output.finish(&options.run(device)?),
         Command::Bench(options) => output.finish(&options.run(device, output)?),
+        Command::Start(options) => options.run(device, output, stopwatch),
         Command::Compare(options) => output.finish(&options.run()?),
     }
 }

@@ -58,6 +58,7 @@ pub enum Start {
     Tuned,
     /// The fast pipelines if the driver has them within so long (they are in its cache); if not, a handful that are
     /// quick to compile. Those answer, slower and right, while a thread compiles the others; then every answer comes
-    /// from the fast ones. In a browser the same as [`Start::Tuned`].
+    /// from the fast ones. Which it will be is foreseen from the first pipelines, so that nothing else is compiled before
+    /// the first answer. In a browser the same as [`Start::Tuned`].
     Within(Duration),
 }

@@ -270,12 +270,13 @@ mod native {
             let mut texts: Vec<_> = wanted.iter().copied().filter(missing).map(|one| (text(one), one)).collect();
             texts.sort_unstable();
             shared.done.store(wanted.len() - texts.len(), Ordering::Relaxed); // the self-test ran those
-            let mut forecast = Forecast::new(*patience, texts.iter().map(|(length, _)| length).sum());
+            let mut forecast = Forecast::new(*patience, texts.iter().map(|(length, _)| *length));
             for (length, (kernel, specialisation)) in texts {
                 shared.wait_while_held();
                 if shared.is_stopped() {
                     return Ok(false);
                 }
+                forecast.begin();
                 let pipeline = pipelines.add(context, kernel, specialisation).await?;
                 if let Some(first_run) = first_run {
                     run_first(context, pipeline, first_run).await?;
