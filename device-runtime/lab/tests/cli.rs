@@ -196,7 +196,7 @@ fn three_starts_are_three_figures_and_the_caches_of_the_first_are_those_of_the_s
         assert!(figure("first_ever", "cpu_ms") > figure("cached", "cpu_ms"), "{starts}");
     }
     let this = json(&["start", bundle, "--this-process", "--logits", text(&logits)]);
-    assert_eq!(this["child"], "pareto-1", "the smallest");
+    assert_eq!(this["child"], "smallest");
     assert!(this["start"]["wall_ms"].as_f64() > Some(0.0) && this["warm"]["wall_ms"].as_f64() > Some(0.0), "{this}");
     assert_eq!(std::fs::read(&logits).unwrap().len() % 4, 0);
     refused(&["start", bundle, "--pipeline-cache", text(folder.path())], 2, "needs --this-process");
