@@ -63,7 +63,7 @@ impl Conditions {
             differ(
                 !heats.contains(&ThermalHint::Unknown),
                 heats[0] != heats[1],
-                format!("thermal hint: {}, then {}", words(heats[0]), words(heats[1])),
+                format!("thermal hint: {}, then {}", heats[0], heats[1]),
             ),
             differ(
                 true,
@@ -86,7 +86,7 @@ impl Conditions {
 /// All but the load, which has words of its own.
 impl fmt::Display for Conditions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}, {}, thermal hint {}", Cadence(self), self.power_mode, words(self.thermal_hint))
+        write!(f, "{}, {}, thermal hint {}", Cadence(self), self.power_mode, self.thermal_hint)
     }
 }
 
@@ -99,16 +99,6 @@ impl fmt::Display for Cadence<'_> {
             Some(cadence) => write!(f, "every {cadence}"),
             None => f.write_str("back to back"),
         }
-    }
-}
-
-fn words(hint: ThermalHint) -> &'static str {
-    match hint {
-        ThermalHint::Unknown => "unknown",
-        ThermalHint::Nominal => "nominal",
-        ThermalHint::Fair => "fair",
-        ThermalHint::Serious => "serious",
-        ThermalHint::Critical => "critical",
     }
 }
 

@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// The factor by which the limit should exceed a child's time: one whose time equals it breaks it half of the time.
-const ROOM: f64 = 1.08;
+const ROOM: f64 = 1.1;
 
 /// The time that an app allows for an inference, from image to logits.
 ///

@@ -1,4 +1,5 @@
 use serde::{Deserialize, Serialize};
+use std::fmt;
 use std::time::Duration;
 
 /// Headroom from which Android forecasts severe throttling, by definition.
@@ -65,6 +66,18 @@ impl ThermalHint {
             3.. => Self::Critical,
             _ => Self::Unknown,
         }
+    }
+}
+
+impl fmt::Display for ThermalHint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Unknown => "unknown",
+            Self::Nominal => "nominal",
+            Self::Fair => "fair",
+            Self::Serious => "serious",
+            Self::Critical => "critical",
+        })
     }
 }
 

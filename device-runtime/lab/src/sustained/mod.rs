@@ -59,7 +59,8 @@ pub struct Course {
     pub minutes: Vec<Minute>,
     /// The first minute that is clearly slower than the fastest one before it; none if all are alike.
     pub knee_minute: Option<u32>,
-    /// The speed of the last minute in percent of that of the first, by their medians; for one child.
+    /// The speed of the last minute in percent of that of the first, by their medians. Under a governor it includes the
+    /// changes of children.
     pub retention_percent: Option<f64>,
     /// Minutes whose p95 kept the limit, in percent.
     pub kept_percent: Option<f64>,
@@ -114,11 +115,10 @@ impl Recorder {
             let kept = minutes.iter().filter(|minute| minute.p95_ms.0 <= limit.0).count();
             100.0 * kept as f64 / minutes.len().max(1) as f64
         };
-        let is_one_child = self.budget.is_none();
-        let ends = minutes.first().zip(minutes.last()).filter(|_| is_one_child);
+        let ends = minutes.first().zip(minutes.last());
         Course {
             budget_ms: self.budget,
-            knee_minute: if is_one_child { knee(&minutes) } else { None },
+            knee_minute: knee(&minutes),
             retention_percent: ends.map(|(first, last)| 100.0 * first.p50_ms.0 / last.p50_ms.0.max(f64::MIN_POSITIVE)),
             kept_percent: self.budget.map(kept),
             accuracy: sum / total.max(1) as f64,

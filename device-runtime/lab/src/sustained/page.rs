@@ -21,7 +21,7 @@ pub fn page(device: &str, alone: &Course, governed: Option<&Course>) -> String {
 fn section(page: &mut String, id: &str, title: &str, course: &Course) {
     let _ = write!(page, "<h2 id=\"{id}\">{title}</h2>\n<p>{}</p>\n", Text(&course.to_string()));
     page.push_str(&curves(&format!("{id}-minutes"), course));
-    let columns = ["minute", "inferences", "p50 ms", "p90 ms", "p95 ms", "child", "top-1 %"];
+    let columns = ["minute", "inferences", "p50 ms", "p90 ms", "p95 ms", "child", "heat", "top-1 %"];
     let row = |minute: &Minute| {
         vec![
             minute.minute.to_string(),
@@ -30,10 +30,11 @@ fn section(page: &mut String, id: &str, title: &str, course: &Course) {
             format!("{:.3}", minute.p90_ms.0),
             format!("{:.3}", minute.p95_ms.0),
             minute.child.clone(),
+            minute.hint.to_string(),
             format!("{:.2}", minute.accuracy),
         ]
     };
-    page.push_str(&Table::new("Minutes", &columns).words(&[5]).rows(course.minutes.iter().map(row)).html());
+    page.push_str(&Table::new("Minutes", &columns).words(&[5, 6]).rows(course.minutes.iter().map(row)).html());
 }
 
 fn curves(id: &str, course: &Course) -> String {

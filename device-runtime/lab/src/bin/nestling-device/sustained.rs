@@ -1,3 +1,4 @@
+use crate::conditions::{SYSTEM, thermal_hint};
 use crate::output::{columns, row};
 use crate::progress::Bar;
 use anyhow::Result;
@@ -7,7 +8,7 @@ use nestling_core::metrics::Millis;
 use nestling_lab::sustained::{Course, Inference, Recorder};
 use serde::Serialize;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// Minutes of an app that classifies without end.
@@ -58,11 +59,14 @@ impl SustainedOptions {
         let bar = Bar::new();
         runtime.switch_to(child)?;
         let alone =
-            load.course(runtime, None, &bar, &mut || Ok(runtime.classify(runtime.probe_image()).map(drop)?))?;
+            load.course(runtime, None, &bar, &mut |_| Ok(runtime.classify(runtime.probe_image()).map(drop)?))?;
         let governed = match self.budget_ms.map(Millis) {
             Some(limit) => {
                 let governed = runtime.governed(limit)?;
-                let mut classify = || Ok(governed.classify(runtime.probe_image()).map(drop)?);
+                let mut classify = |hint| {
+                    governed.set_thermal_hint(hint);
+                    Ok(governed.classify(runtime.probe_image()).map(drop)?)
+                };
                 Some(load.course(runtime, Some(limit), &bar, &mut classify)?)
             }
             None => None,
@@ -89,13 +93,18 @@ impl SustainedLoad {
         runtime: &Runtime,
         limit: Option<Millis>,
         bar: &Bar,
-        classify: &mut dyn FnMut() -> Result<()>,
+        classify: &mut dyn FnMut(ThermalHint) -> Result<()>,
     ) -> Result<Course> {
         let (time, started, mut recorder) = (self.time, Instant::now(), Recorder::new(limit));
         let doing = if limit.is_some() { "classifying with a governor" } else { "classifying with one child" };
+        let (mut hint, mut asked) = (ThermalHint::Unknown, None);
         while started.elapsed() < time {
+            let second = started.elapsed().as_secs();
+            if asked != Some(second) {
+                (hint, asked) = (thermal_hint(Path::new(SYSTEM)), Some(second));
+            }
             let (active, begun) = (runtime.active(), Instant::now());
-            classify()?;
+            classify(hint)?;
             let name = active.name().unwrap_or_default();
             let entry = runtime.children().find(|entry| entry.name == name);
             recorder.record(Inference {
@@ -103,8 +112,7 @@ impl SustainedLoad {
                 time: Millis::from(begun.elapsed()),
                 child: name,
                 accuracy: entry.map_or(0.0, |entry| entry.held_out.percent()),
-                // Left to apps, which ask their system again and again.
-                hint: ThermalHint::Unknown,
+                hint,
             });
             bar.show((started.elapsed().as_secs_f64() / time.as_secs_f64()).min(1.0), doing);
             if let Some(rest) = self.every.and_then(|every| every.checked_sub(begun.elapsed())) {
@@ -120,11 +128,11 @@ impl Sustained {
         let courses = [("one child", Some(&self.alone)), ("a governor", self.governed.as_ref())];
         for (name, course) in courses.into_iter().filter_map(|(name, course)| Some((name, course?))) {
             writeln!(out, "\n{name}: {course}")?;
-            let mut rows = vec![row(["minute", "p50 ms", "p90 ms", "child", "inferences"])];
+            let mut rows = vec![row(["minute", "p50 ms", "p90 ms", "child", "heat", "inferences"])];
             for minute in &course.minutes {
                 let [p50, p90] = [minute.p50_ms, minute.p90_ms].map(|time| format!("{:.3}", time.0));
                 let (child, count) = (minute.child.clone(), minute.inferences.to_string());
-                rows.push(vec![minute.minute.to_string(), p50, p90, child, count]);
+                rows.push(vec![minute.minute.to_string(), p50, p90, child, minute.hint.to_string(), count]);
             }
             columns(out, &rows)?;
         }
