@@ -253,7 +253,10 @@ impl Bundle {
     ) -> Result<(), E> {
         let (layout, storage, networks) = (self.layout(), self.weight_storage(), &self.networks);
         let file = (&self.source, &self.table, self.divided.as_ref());
-        shared::visit(Supernet { layout, storage, networks }, file, self.arrived, verified, put)
+        let mut failed = None;
+        let mut go_on = |index: usize, values: &[f32]| put(index, values).map_err(|error| failed = Some(error)).is_ok();
+        let read = shared::visit(Supernet { layout, storage, networks }, file, self.arrived, verified, &mut go_on);
+        failed.map_or_else(|| Ok(read?), Err)
     }
 
     /// How the file stores the weights.

@@ -85,44 +85,52 @@ pub(super) fn encode<'a>(
 }
 
 /// Reads the weights' section, whose length is right, one shared tensor after the other: gives each tensor's index
-/// among the layout's parameters and its values. Only one tensor is in memory at a time.
-pub(super) fn visit<E: From<BundleError>>(
+/// among the layout's parameters and its values. Only one tensor is in memory at a time. It ends where `put` does not want
+/// more; whether all were wanted is returned.
+///
+/// It takes no type parameter: a page's module holds each kind of it once.
+pub(super) fn visit(
     layout: &ParameterLayout,
     storage: WeightStorage,
-    input: &mut impl Input,
-    put: &mut impl FnMut(usize, &[f32]) -> Result<(), E>,
-) -> Result<(), E> {
+    input: &mut dyn Input,
+    put: &mut dyn FnMut(usize, &[f32]) -> bool,
+) -> Result<bool, BundleError> {
     let mut weights = Vec::new();
     let is_norm = |index: &usize| storage == WeightStorage::F32 || layout.parameters[*index].role != Role::Weight;
     for index in (0..layout.parameters.len()).filter(is_norm) {
-        put(index, input.values(layout.parameters[index].len(), &mut weights)?)?;
+        if !put(index, values(input, layout.parameters[index].len(), &mut weights)?) {
+            return Ok(false);
+        }
     }
     match storage {
-        WeightStorage::F32 => Ok(()),
+        WeightStorage::F32 => {}
         WeightStorage::F16 => {
             let mut codes = Vec::new();
             for convolution in &layout.convolutions {
-                let codes = input.values(layout.parameters[convolution.weight].len(), &mut codes)?;
+                let codes = values(input, layout.parameters[convolution.weight].len(), &mut codes)?;
                 check_halves(codes).map_err(|problem| input.unsound(convolution, &problem))?;
                 weights.resize(codes.len(), 0.0);
                 weights::from_halves(codes, &mut weights);
-                put(convolution.weight, &weights)?;
+                if !put(convolution.weight, &weights) {
+                    return Ok(false);
+                }
             }
-            Ok(())
         }
         WeightStorage::Int8 => {
             let (mut scales, mut codes) = (Vec::new(), Vec::new());
-            input.values::<f32>(weights::count_of_outputs(layout), &mut scales)?;
+            values::<f32>(input, weights::count_of_outputs(layout), &mut scales)?;
             for (convolution, scales) in weights::by_outputs(layout, &scales) {
-                let codes = input.values(layout.parameters[convolution.weight].len(), &mut codes)?;
+                let codes = values(input, layout.parameters[convolution.weight].len(), &mut codes)?;
                 check_codes(convolution, codes, scales).map_err(|problem| input.unsound(convolution, &problem))?;
                 weights.resize(codes.len(), 0.0);
                 weights::dequantise_one(convolution, codes, scales, &mut weights);
-                put(convolution.weight, &weights)?;
+                if !put(convolution.weight, &weights) {
+                    return Ok(false);
+                }
             }
-            Ok(())
         }
     }
+    Ok(true)
 }
 
 /// The bytes of a section, in order.
@@ -132,14 +140,18 @@ pub(super) trait Input {
 
     /// The error of a layer whose weights are impossible.
     fn unsound(&self, convolution: &Convolution, problem: &str) -> BundleError;
+}
 
-    /// The next numbers, in a buffer that grows to the largest tensor.
-    fn values<'a, T: bytemuck::Pod>(&mut self, count: usize, buffer: &'a mut Vec<T>) -> Result<&'a [T], BundleError> {
-        buffer.resize(buffer.len().max(count), T::zeroed());
-        let values = &mut buffer[..count];
-        self.fill(bytemuck::cast_slice_mut(values))?;
-        Ok(values)
-    }
+/// The next numbers, in a buffer that grows to the largest tensor.
+fn values<'a, T: bytemuck::Pod>(
+    input: &mut dyn Input,
+    count: usize,
+    buffer: &'a mut Vec<T>,
+) -> Result<&'a [T], BundleError> {
+    buffer.resize(buffer.len().max(count), T::zeroed());
+    let values = &mut buffer[..count];
+    input.fill(bytemuck::cast_slice_mut(values))?;
+    Ok(values)
 }
 
 fn check_halves(codes: &[u16]) -> Result<(), String> {
@@ -187,7 +199,7 @@ mod tests {
         let mut parameters = vec![f32::NAN; layout.len()];
         visit(layout, storage, &mut section, &mut |index, values: &[f32]| {
             parameters[layout.parameters[index].range()].copy_from_slice(values);
-            Ok::<(), BundleError>(())
+            true
         })?;
         assert!(section.is_empty(), "{} bytes were not read", section.len());
         Ok(parameters)

@@ -58,24 +58,25 @@ pub(super) fn statistics(
 
 /// Reads one shared tensor after the other, as [`section::visit`] does. `verified` says whether these very bytes were
 /// found to be right before; `arrived` counts the shells that are there.
-pub(super) fn visit<E: From<BundleError>>(
+pub(super) fn visit(
     supernet: Supernet<'_>,
     (source, table, divided): (&Source, &Table, Option<&Divided>),
     arrived: usize,
     verified: bool,
-    put: &mut impl FnMut(usize, &[f32]) -> Result<(), E>,
-) -> Result<(), E> {
+    put: &mut dyn FnMut(usize, &[f32]) -> bool,
+) -> Result<(), BundleError> {
     match (&table.shared, divided) {
         (Shared::Whole { weights, .. }, _) => {
             let mut input = Streamed { source, reader: source.reader(weights.range.clone()), verified };
-            section::visit(supernet.layout, supernet.storage, &mut input, put)?;
-            if input.reader.checksum() == weights.checksum { Ok(()) } else { Err(source.other_bytes().into()) }
+            let is_whole = section::visit(supernet.layout, supernet.storage, &mut input, put)?;
+            let is_right = !is_whole || input.reader.checksum() == weights.checksum;
+            if is_right { Ok(()) } else { Err(source.other_bytes()) }
         }
         (Shared::Shells(sections), Some(divided)) => {
             let shells = ShellReaders { supernet, source, divided, verified };
             let mut input = Gathered::begin(shells, &sections[..arrived])?;
-            section::visit(supernet.layout, supernet.storage, &mut input, put)?;
-            Ok(input.finish()?)
+            let is_whole = section::visit(supernet.layout, supernet.storage, &mut input, put)?;
+            if is_whole { input.finish() } else { Ok(()) }
         }
         (Shared::Shells(_), None) => Ok(()),
     }

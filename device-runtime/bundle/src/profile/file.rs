@@ -100,7 +100,7 @@ impl DeviceProfile {
         let inconsistent = |problem: String| ProfileError::Inconsistent { path: path(), problem };
         let mut profile: Self = serde_json::from_value(value).map_err(|error| inconsistent(error.to_string()))?;
         // The order of the runtime, which may differ from that of an older file.
-        profile.table.model.coefficients.sort_by_key(|coefficient| coefficient.feature);
+        profile.table.model.coefficients.sort_unstable_by_key(|coefficient| coefficient.feature);
         profile.check().map_err(inconsistent)?;
         Ok(profile)
     }

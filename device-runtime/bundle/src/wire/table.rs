@@ -80,7 +80,7 @@ impl TryFrom<Table> for LatencyTable {
         let mut coefficients: Vec<Coefficient> =
             table.coefficients.into_iter().map(coefficient).collect::<Result<_, _>>()?;
         // The order of the runtime, which may differ from that of an older file.
-        coefficients.sort_by_key(|coefficient| coefficient.feature);
+        coefficients.sort_unstable_by_key(|coefficient| coefficient.feature);
         Ok(Self {
             device: DeviceKey { adapter, driver, backend, precision, features },
             measured_at: table.measured_at,

@@ -34,7 +34,8 @@ pub fn informative_children(space: &ValidatedSpace, count: usize) -> Vec<Child> 
         }
     }
     let features: Vec<CostFeature> = {
-        let all: BTreeSet<CostFeature> = candidates.iter().flat_map(|(_, counts)| counts.keys().copied()).collect();
+        let mut all = BTreeSet::new();
+        all.extend(candidates.iter().flat_map(|(_, counts)| counts.keys().copied()));
         all.into_iter().collect()
     };
     // Each cost feature in units of its root mean square: all are equally worth knowing.

@@ -113,7 +113,9 @@ impl LatencyModel {
         let counts: Vec<CostFeatures> =
             samples.iter().map(|sample| CostFeature::of(&sample.network, coverage)).collect();
         let seen = counts.iter().flat_map(|counts| counts.keys().copied());
-        let features: Vec<CostFeature> = known.chain(seen).collect::<BTreeSet<_>>().into_iter().collect();
+        let mut features = BTreeSet::new();
+        features.extend(known.chain(seen));
+        let features: Vec<CostFeature> = features.into_iter().collect();
         // Relative: rows are divided by their times, so that each should sum to one.
         let rows: Vec<Vec<f64>> = (samples.iter().zip(&counts))
             .map(|(sample, counts)| {

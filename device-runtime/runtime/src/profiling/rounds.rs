@@ -176,13 +176,21 @@ impl Place {
 /// pace.
 fn first_round(informative: usize, shipped: usize) -> Vec<Place> {
     let always = ALWAYS.min(informative);
-    let at = |index: usize, count: usize| (index as f64 + 0.5) / count as f64;
-    let mut rest: Vec<(f64, Place)> = (always..informative)
-        .map(|index| (at(index - always, informative - always), Place::Informative(index)))
-        .collect();
-    rest.extend((0..shipped).map(|index| (at(index, shipped), Place::Shipped(index))));
-    rest.sort_by(|a, b| a.0.total_cmp(&b.0));
-    (0..always).map(Place::Informative).chain(rest.into_iter().map(|(_, place)| place)).collect()
+    let mut order: Vec<Place> = (0..always).map(Place::Informative).collect();
+    let (mut next, mut next_shipped) = (always, 0);
+    while next < informative || next_shipped < shipped {
+        // Whose middle comes first: (n + 1/2) of all of the list, without a division.
+        let own = (2 * (next - always) + 1) * shipped;
+        let theirs = (2 * next_shipped + 1) * (informative - always);
+        if next_shipped >= shipped || next < informative && own <= theirs {
+            order.push(Place::Informative(next));
+            next += 1;
+        } else {
+            order.push(Place::Shipped(next_shipped));
+            next_shipped += 1;
+        }
+    }
+    order
 }
 
 #[cfg(test)]
