@@ -40,8 +40,11 @@ pub struct BusyOptions {
 /// The other program begins to compute once in this time.
 const PERIOD: Duration = Duration::from_millis(20);
 
-/// Figures of `nestling-device budgets`, with their names in the summary and the marks for 0, 25, 50 and 100 %. A mark is
-/// never below one and a half times what two halves of the truth differ by.
+/// One measurement takes some minutes.
+const LONGEST: Duration = Duration::from_secs(30 * 60);
+
+/// Figures of `nestling-device budgets`, with their names in the summary and the marks for 0, 25, 50 and 100 %. That of p95
+/// is never below one and a half times what two halves of the truth differ by.
 const MARKS: [(&str, &str, [f64; 4]); 6] = [
     ("mape_p50", "/foreseen/mape_p50", [3.0, 6.0, 8.0, 10.0]),
     ("bias", "/foreseen/bias", [2.0, 4.0, 5.0, 5.0]),
@@ -142,13 +145,16 @@ impl Drop for Busy {
 pub fn keep_busy(options: &BusyOptions) -> Result<()> {
     ensure!(options.duty <= 100, "give percent of the time, at most 100");
     let busy = PERIOD * options.duty / 100;
-    loop {
+    let begun = Instant::now();
+    // A program that was killed cannot end this one.
+    while begun.elapsed() < LONGEST {
         let started = Instant::now();
         while started.elapsed() < busy {
             std::hint::spin_loop();
         }
         std::thread::sleep(PERIOD.saturating_sub(started.elapsed()));
     }
+    Ok(())
 }
 
 /// The figures of one duty under their names.
@@ -166,7 +172,7 @@ fn rows<'a>(summary: &'a Value, side: &str) -> &'a [Value] {
     summary[side].as_array().map_or(&[], Vec::as_slice)
 }
 
-/// The mark of a figure, by the nearest duty that has one.
+/// The mark of a figure, by the next higher duty that has one.
 fn mark(name: &str, row: &Value) -> Option<f64> {
     let duty = row["duty"].as_f64()?;
     let at = [0.0, 25.0, 50.0, 100.0].iter().position(|&one: &f64| duty <= one)?;

@@ -150,6 +150,10 @@ pub struct Measurements {
     pub layers: Vec<LayerTime>,
 }
 
+/// With fewer timed shipped children than this, an interval is at least so much wider.
+const FEW: usize = 5;
+const FEW_ERROR: f64 = 1.1;
+
 impl DeviceProfile {
     /// A profile of these measurements.
     pub fn new(key: &ProfileKey, measured: Measurements) -> Self {
@@ -194,28 +198,23 @@ impl DeviceProfile {
     }
 
     /// The interval that holds a quantile of a child's time in nine of ten moments like this one: that of the moment,
-    /// widened by the error that nine of ten children of this profile have at that quantile.
+    /// widened by the error that nine of ten children of this profile have.
     pub fn interval(&self, moment: &Moment, calm: Millis, quantile: Quantile) -> [Millis; 2] {
         let [low, high] = moment.interval(calm, quantile);
-        let factor = self.error_factor(quantile);
+        let factor = self.error_factor();
         [Millis(low.0 / factor), Millis(factor * high.0)]
     }
 
-    /// The factor within which the predictions of nine of ten children are; of few children that of the worst.
-    fn error_factor(&self, quantile: Quantile) -> f64 {
-        let moment = self.moment();
-        let logarithm = |predicted: Millis, measured: Millis| {
-            let ratio = predicted.0.max(f64::MIN_POSITIVE) / measured.0.max(f64::MIN_POSITIVE);
-            ratio.ln().abs()
-        };
-        // Of the model's median, and of the spread by the timeline.
+    /// The factor within which the model's predictions of nine of ten children are, as the profile measured them; if it
+    /// measured few, at least [`FEW_ERROR`], because the model is fitted to some of them.
+    fn error_factor(&self) -> f64 {
         let error = |times: &ChildTimes| {
-            let spread = logarithm(moment.latency(times.calm()).at(quantile), times.latency().at(quantile));
-            Millis(logarithm(times.predicted_ms, times.measured_p50_ms) + spread)
+            let ratio = times.predicted_ms.0.max(f64::MIN_POSITIVE) / times.measured_p50_ms.0.max(f64::MIN_POSITIVE);
+            Millis(ratio.ln().abs())
         };
-        let errors: Vec<Millis> = self.children.iter().map(error).collect();
-        let percent = if errors.len() < 10 { 100 } else { 90 };
-        percentiles(&errors, [percent])[0].0.exp()
+        let errors: Vec<Millis> = self.children.iter().chain(&self.informative).map(error).collect();
+        let nine_of_ten = percentiles(&errors, [90])[0].0.exp();
+        if self.children.len() < FEW { nine_of_ten.max(FEW_ERROR) } else { nine_of_ten }
     }
 
     /// The times of a child that the model is fitted to.

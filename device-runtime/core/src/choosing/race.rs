@@ -10,10 +10,11 @@ const DOUBT: f64 = 0.08;
 const LEAST_LOOKS: usize = 2;
 /// Looks at a child at most.
 const MOST_LOOKS: usize = 3;
-/// Looks at all children, beyond which a child that keeps the budget is taken though a better one is in doubt.
+/// Looks at all children, beyond which a child that keeps the budget is taken though a better one is in doubt; while none
+/// keeps it, each further one gets the least looks.
 const ALL_LOOKS: usize = 6;
 
-/// What a choice does next.
+/// The next action of a choice.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Step {
     /// Time this candidate whole, and tell its runs to [`Race::saw`].
@@ -31,7 +32,7 @@ pub enum Outcome {
         index: usize,
         /// Its measured latency.
         latency: Latency,
-        /// The next more accurate candidate; none if it is the most accurate.
+        /// The more accurate candidate that is nearest to keeping it; none if it is the most accurate.
         passed_over: Option<PassedOver>,
     },
     /// Even the fastest candidate breaks the budget.
@@ -93,7 +94,7 @@ impl<'a> Race<'a> {
     pub fn step(&self) -> Step {
         let kept = (0..self.ranked.len()).find(|&index| self.evidence[index].keeps(self.budget));
         let better = 0..kept.unwrap_or(self.ranked.len());
-        // Of those that seem to keep the budget the most accurate one first.
+        // Among those that seem to keep the budget, the most accurate one comes first.
         let doubt = |index: usize| Some(self.misses(index)).filter(|&misses| misses > self.budget.allowed());
         let order = |index: usize| (self.evidence[index].looks(), doubt(index).unwrap_or_default());
         let next = better
@@ -114,8 +115,12 @@ impl<'a> Race<'a> {
         let was_predicted = || self.budget.misses(&self.ranked[index].times, 1.0) <= self.budget.allowed();
         let is_unlucky = (1..LEAST_LOOKS).contains(&looks) && was_predicted();
         let most = self.budget.allowed() + DOUBT / looks.max(1) as f64;
-        let is_in_time = !is_one_kept || self.looks() < ALL_LOOKS;
-        is_unlucky || looks < MOST_LOOKS && is_in_time && self.misses(index) <= most
+        let most_looks = match self.looks() < ALL_LOOKS {
+            true => MOST_LOOKS,
+            false if is_one_kept => 0,
+            false => LEAST_LOOKS,
+        };
+        is_unlucky || looks < most_looks && self.misses(index) <= most
     }
 
     /// The step where no candidate keeps the budget with certainty: nothing is faster than the fastest, so its own runs
@@ -135,7 +140,11 @@ impl<'a> Race<'a> {
 
     fn taken(&self, index: usize) -> Outcome {
         let latency = self.evidence[index].measured().unwrap_or_else(|| self.ranked[index].latency());
-        let passed_over = index.checked_sub(1).map(|better| {
+        let order = |&a: &usize, &b: &usize| {
+            let times = [a, b].map(|one| self.ranked[one].predicted().0);
+            self.misses(a).total_cmp(&self.misses(b)).then(times[0].total_cmp(&times[1]))
+        };
+        let passed_over = (0..index).min_by(order).map(|better| {
             let measured = self.evidence[better].measured();
             let quantile = self.budget.quantile;
             let predicted = || Millis(self.usual_ratio() * self.ranked[better].expected(quantile).0);

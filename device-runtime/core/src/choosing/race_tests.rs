@@ -121,3 +121,24 @@ fn a_dominated_child_hides_no_better_one_beyond_it() {
     let (outcome, _) = raced(&[8.0, 4.0, 5.0, 2.0], &[8.0, 6.0, 6.0, 2.0], Budget::p50(Millis(5.5)));
     assert_eq!(chosen(outcome), Some(3));
 }
+
+#[test]
+fn the_child_that_is_passed_over_is_the_one_nearest_to_the_budget() {
+    // The second one is worse and slower than the first.
+    let times = [5.2, 9.0, 4.0];
+    let (outcome, _) = raced(&times, &times, Budget::p50(Millis(5.0)));
+    let Outcome::Keeps { index: 2, passed_over: Some(passed), .. } = outcome else { panic!("{outcome:?}") };
+    assert_eq!(passed.index, 0);
+}
+
+#[test]
+fn where_nothing_keeps_the_budget_the_looks_are_bounded() {
+    let times: Vec<f64> = (0..20).map(|place| 4.0 - 0.05 * f64::from(place)).collect();
+    let candidates = ranked(&times);
+    // One run in eight misses: too many at p95, too few to reject at once.
+    let (outcome, asked) = raced_with(&candidates, Budget::p95(Millis(8.0)), |index, _| {
+        (0..96).map(|run| Millis(if run % 8 == 7 { 20.0 } else { times[index] })).collect()
+    });
+    assert!(matches!(outcome, Outcome::TooTight { .. }), "{outcome:?}");
+    assert!(asked.len() <= ALL_LOOKS + LEAST_LOOKS * candidates.len(), "{}", asked.len());
+}

@@ -5,7 +5,7 @@ use super::*;
 use serde::Serialize;
 
 const TRACES: u64 = 1000;
-/// At a new load or budget the governor may go down rung by rung: the first seconds are not constant load yet.
+/// At a new load or budget the governor may take several steps: the first seconds are not constant load yet.
 const SETTLING: f64 = 20.0;
 /// A child whose p95 takes this part of the limit keeps it, also if it is timed again.
 const CLEAR: f64 = 0.95;
@@ -33,6 +33,9 @@ struct Figures {
     traces_below_95_percent: u64,
     /// Mean rungs below the best child that keeps the budget with a little room, once settled.
     rungs_below_best: f64,
+    /// Inferences of that mean.
+    #[serde(skip)]
+    settled: u64,
     /// Misses within the first inferences after a step up, in percent of all inferences.
     trial_misses_percent: f64,
     /// Seconds from the end of a load to the best child that clearly keeps the budget.
@@ -43,7 +46,8 @@ struct Figures {
 
 impl Figures {
     fn add(&mut self, other: &Self) {
-        let settled = self.rungs_below_best * self.inferences as f64 + other.rungs_below_best * other.inferences as f64;
+        let below = self.rungs_below_best * self.settled as f64 + other.rungs_below_best * other.settled as f64;
+        self.settled += other.settled;
         let missed =
             self.trial_misses_percent * self.inferences as f64 + other.trial_misses_percent * other.inferences as f64;
         self.traces += other.traces;
@@ -57,7 +61,7 @@ impl Figures {
         self.windows_kept += other.windows_kept;
         self.windows_kept_percent = 100.0 * self.windows_kept as f64 / self.windows.max(1) as f64;
         self.traces_below_95_percent += other.traces_below_95_percent;
-        self.rungs_below_best = settled / self.inferences.max(1) as f64;
+        self.rungs_below_best = below / self.settled.max(1) as f64;
         self.trial_misses_percent = missed / self.inferences.max(1) as f64;
         self.recoveries.extend(&other.recoveries);
         self.recoveries.sort_by(f64::total_cmp);
@@ -128,7 +132,8 @@ fn run(scenario: Scenario, seed: u64) -> Figures {
         }
         let now_loaded = at(&device.loads, moment.now).1;
         if now_loaded < load && rung < best {
-            recovering = Some((moment.now, best));
+            // A second relief is the same recovery, to a better child.
+            recovering = Some((recovering.map_or(moment.now, |(from, _)| from), best));
         }
         if now_loaded > load && recovering.take().is_some() {
             figures.recoveries.push(f64::INFINITY);
@@ -152,12 +157,17 @@ fn run(scenario: Scenario, seed: u64) -> Figures {
             switches.push((moment.now, since));
         }
     }
+    // One that is still open took too long, if it had the time.
+    if recovering.is_some_and(|(from, _)| device.seconds - from > 45.0) {
+        figures.recoveries.push(f64::INFINITY);
+    }
     if scenario == Scenario::TooSlow {
         assert!(governor.is_too_slow() && governor.current() == 0, "{seed}");
     }
     figures.switches = switches.len();
     figures.windows_kept_percent = 100.0 * figures.windows_kept as f64 / figures.windows.max(1) as f64;
     figures.traces_below_95_percent = u64::from(figures.windows > 0 && figures.windows_kept_percent < 95.0);
+    figures.settled = settled;
     figures.rungs_below_best = if settled > 0 { below / settled as f64 } else { 0.0 };
     figures.trial_misses_percent = 100.0 * trial_misses as f64 / figures.inferences.max(1) as f64;
     // Heat is not a constant load.

@@ -148,7 +148,7 @@ impl Timeline {
         }
         let whole = work.max(0.0).floor() as usize;
         let part = work.max(0.0) - whole as f64;
-        let last = self.len().saturating_sub(whole + 1);
+        let last = self.len().saturating_sub(whole.saturating_add(1));
         // More work than half of the timeline would begin too rarely: it takes as long as its runs do on average.
         if 2 * whole > self.len() {
             let mean = self.duration().0 / self.len().max(1) as f64;

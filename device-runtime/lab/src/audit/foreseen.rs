@@ -43,8 +43,8 @@ pub(super) struct TrueRuns {
 }
 
 impl Foreseen {
-    /// What a moment's timeline predicts, with the interval of p95 for an undisturbed time, beside the runs that were made
-    /// in it.
+    /// The predictions of a moment's timeline, with the interval of p95 for an undisturbed time, beside the runs that were
+    /// made in it.
     pub(super) fn of(moment: &Moment, interval: impl Fn(Millis) -> [Millis; 2], all: &[TrueRuns]) -> Self {
         let child = |one: &TrueRuns| ForeseenChild {
             name: one.name.clone(),

@@ -17,7 +17,7 @@ const KNEE: f64 = 1.1;
 /// One inference.
 #[derive(Clone, Copy, Debug)]
 pub struct Inference<'a> {
-    /// Its end since the beginning.
+    /// Its own beginning, since that of all.
     pub at: Duration,
     /// Its duration.
     pub time: Millis,

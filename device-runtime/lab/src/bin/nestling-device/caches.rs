@@ -26,12 +26,16 @@ impl Caches {
         for variable in ["MESA_SHADER_CACHE_DIR", "MESA_GLSL_CACHE_DIR", "__GL_SHADER_DISK_CACHE_PATH"] {
             command.env(variable, &self.folder);
         }
+        // A cache that is switched off would make every start the first one.
+        for variable in ["MESA_SHADER_CACHE_DISABLE", "MESA_GLSL_CACHE_DISABLE", "__GL_SHADER_DISK_CACHE"] {
+            command.env_remove(variable);
+        }
     }
 }
 
 impl Drop for Caches {
     fn drop(&mut self) {
-        // What stays is in the system's folder of temporary files.
+        // The system empties its folder of temporary files, if this fails.
         let _ = std::fs::remove_dir_all(&self.folder);
     }
 }

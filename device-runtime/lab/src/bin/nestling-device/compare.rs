@@ -71,7 +71,13 @@ impl Options {
         ensure!(!children.is_empty(), "no child is in both profiles; measure longer with --seconds");
         let logarithms: f64 = children.iter().map(|pair| pair.ratio.ln()).sum();
         let slower_percent = 100.0 * ((logarithms / children.len() as f64).exp() - 1.0);
-        let warnings = old.measured_under().differences(&new.measured_under());
+        let mut warnings = old.measured_under().differences(&new.measured_under());
+        if old.image_side != new.image_side {
+            warnings.push(format!("image: {} pixels wide, then {}", old.image_side, new.image_side));
+        }
+        if (&old.kernels, old.tiles) != (&new.kernels, new.tiles) {
+            warnings.push("kernels: another version or other tiles".to_owned());
+        }
         let side = |path: &Path, profile: &DeviceProfile| Side {
             file: path.display().to_string(),
             device: profile.table.device.to_string(),

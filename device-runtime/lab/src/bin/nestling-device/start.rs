@@ -98,7 +98,11 @@ impl Options {
         }
         let output = command.arg("--").arg(&self.bundle).output();
         let output = output.context("cannot start another process of this program")?;
-        let read = |what: &str| format!("another process of this program printed no {what}");
+        let read = |what: &str| {
+            let said = String::from_utf8_lossy(&output.stderr);
+            let ended = output.status;
+            format!("another process of this program printed no {what} ({ended}): {}", said.trim())
+        };
         if output.status.success() {
             return Ok(Ok(serde_json::from_slice(&output.stdout).with_context(|| read("document"))?));
         }

@@ -70,7 +70,7 @@ struct Round {
 }
 
 impl Starts {
-    /// Of rounds with a first and a cached process each.
+    /// The number of rounds with a first and a cached process each.
     pub fn of(rounds: Vec<[Process; 2]>) -> Result<Self> {
         let [Process { device, child, empties_driver_cache, .. }, _] =
             rounds.first().context("nothing was measured")?;

@@ -60,24 +60,28 @@ impl SustainedOptions {
         runtime.switch_to(child)?;
         let alone =
             load.course(runtime, None, &bar, &mut |_| Ok(runtime.classify(runtime.probe_image()).map(drop)?))?;
-        let governed = match self.budget_ms.map(Millis) {
-            Some(limit) => {
-                let governed = runtime.governed(limit)?;
-                let mut classify = |hint| {
-                    governed.set_thermal_hint(hint);
-                    Ok(governed.classify(runtime.probe_image()).map(drop)?)
-                };
-                Some(load.course(runtime, Some(limit), &bar, &mut classify)?)
-            }
-            None => None,
-        };
-        let sustained = Sustained { every_ms: every.map(Millis::from), alone, governed };
+        let mut sustained = Sustained { every_ms: every.map(Millis::from), alone, governed: None };
+        // Half an hour is not lost if the next one fails.
+        self.write_page(runtime, &sustained)?;
+        if let Some(limit) = self.budget_ms.map(Millis) {
+            let governed = runtime.governed(limit)?;
+            let mut classify = |hint| {
+                governed.set_thermal_hint(hint);
+                Ok(governed.classify(runtime.probe_image()).map(drop)?)
+            };
+            sustained.governed = Some(load.course(runtime, Some(limit), &bar, &mut classify)?);
+            self.write_page(runtime, &sustained)?;
+        }
+        Ok(Some(sustained))
+    }
+
+    fn write_page(&self, runtime: &Runtime, sustained: &Sustained) -> Result<()> {
         if let Some(path) = &self.sustained_html {
             let device = runtime.device().to_string();
             let page = nestling_lab::sustained::page(&device, &sustained.alone, sustained.governed.as_ref());
             nestling_bundle::atomic_file::write_atomically(path, |file| file.write_all(page.as_bytes()))?;
         }
-        Ok(Some(sustained))
+        Ok(())
     }
 }
 
@@ -108,7 +112,7 @@ impl SustainedLoad {
             let name = active.name().unwrap_or_default();
             let entry = runtime.children().find(|entry| entry.name == name);
             recorder.record(Inference {
-                at: started.elapsed(),
+                at: begun - started,
                 time: Millis::from(begun.elapsed()),
                 child: name,
                 accuracy: entry.map_or(0.0, |entry| entry.held_out.percent()),

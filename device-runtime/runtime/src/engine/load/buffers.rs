@@ -34,7 +34,7 @@ impl Buffers {
     }
 }
 
-/// Bytes of weights that wait for the GPU before they are submitted. What it has taken makes room for the next: neither
+/// Bytes of weights that wait for the GPU before they are submitted. Taken pieces make room for the next: neither
 /// the packed weights nor their copy on the way are in memory as a whole.
 const ON_THE_WAY: u64 = 2 << 20;
 

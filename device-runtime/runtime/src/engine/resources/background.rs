@@ -82,6 +82,8 @@ mod native {
         stop: AtomicBool,
         /// Whether the worker waits before its next pipeline: the first answer has the machine to itself.
         held: Mutex<bool>,
+        /// The first answer is out, or somebody waits for the pipelines.
+        answered: AtomicBool,
         release: Condvar,
     }
 
@@ -108,6 +110,13 @@ mod native {
         fn hold(&self, held: bool) {
             *lock(&self.held) = held;
             self.release.notify_all();
+        }
+
+        /// Holds the worker unless the first answer is out already.
+        fn hold_for_answer(&self) {
+            if !self.answered.load(Ordering::Relaxed) {
+                self.hold(true);
+            }
         }
 
         fn wait_while_held(&self) {
@@ -174,6 +183,7 @@ mod native {
                 done: AtomicUsize::new(0),
                 stop: AtomicBool::new(false),
                 held: Mutex::new(false),
+                answered: AtomicBool::new(false),
                 release: Condvar::new(),
             });
             let ended = Arc::new(Latch::default());
@@ -215,6 +225,7 @@ mod native {
 
         /// The first answer is out: the machine is free for the compiler.
         pub(in crate::engine) fn release(&self) {
+            self.shared.answered.store(true, Ordering::Relaxed);
             self.shared.hold(false);
         }
 
@@ -283,7 +294,7 @@ mod native {
                 }
                 shared.done.fetch_add(1, Ordering::Relaxed);
                 if forecast.turns_late_after(length) {
-                    shared.hold(true);
+                    shared.hold_for_answer();
                     judged.open();
                 }
             }
