@@ -197,6 +197,11 @@ impl DeviceProfile {
         Moment::new(timeline, self.reference_ms)
     }
 
+    /// How much tighter than a budget a child's time should be, by how unsteady the device was.
+    pub fn room(&self) -> f64 {
+        self.moment().timeline().room()
+    }
+
     /// The interval that holds a quantile of a child's time in nine of ten moments like this one: that of the moment,
     /// widened by the error that nine of ten children of this profile have.
     pub fn interval(&self, moment: &Moment, calm: Millis, quantile: Quantile) -> [Millis; 2] {

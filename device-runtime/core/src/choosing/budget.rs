@@ -2,9 +2,6 @@ use crate::metrics::{Latency, Millis, Quantile};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// The factor by which the limit should exceed a child's time: one whose time equals it breaks it half of the time.
-const ROOM: f64 = 1.1;
-
 /// The time that an app allows for an inference, from image to logits.
 ///
 /// ```
@@ -45,16 +42,16 @@ impl Budget {
         }
     }
 
-    /// The share of `runs`, each `ratio` times as long, that exceed the limit or come too near to it to keep it when they
-    /// are repeated; 0 if there is no run.
+    /// The share of `runs`, each `ratio` times as long, that exceed the limit; 0 if there is no run.
     pub fn misses(self, runs: &[Millis], ratio: f64) -> f64 {
-        let most = self.with_room().0 / ratio;
+        let most = self.limit.0 / ratio;
         runs.iter().filter(|run| run.0 > most).count() as f64 / runs.len().max(1) as f64
     }
 
-    /// The time that keeps within the limit when it is measured again.
-    pub fn with_room(self) -> Millis {
-        Millis(self.limit.0 / ROOM)
+    /// The budget for times that shall keep this one when they are measured again: so many times as tight.
+    #[must_use]
+    pub fn with_room(self, room: f64) -> Self {
+        Self { limit: Millis(self.limit.0 / room), ..self }
     }
 
     /// Whether a measured latency keeps within the budget.

@@ -198,7 +198,7 @@ mod tests {
             slower in 1.0f64..1.4,
         ) {
             let (ranked, budget) = (ranked(&times), Budget::p90(Millis(limit)));
-            let mut race = Race::new(&ranked, budget);
+            let mut race = Race::new(&ranked, budget, 1.1);
             let outcome = loop {
                 match race.step() {
                     Step::Done(outcome) => break outcome,

@@ -14,11 +14,11 @@ const COMPARED: [usize; 3] = [20, 50, 80];
 /// use nestling_core::metrics::Millis;
 /// let budget = Budget::p95(Millis(5.0));
 /// let mut evidence = Evidence::new(vec![Millis(4.0); 100]);
-/// assert!(!evidence.keeps(budget), "no child is taken by its prediction alone");
+/// assert!(!evidence.keeps(budget, 1.1), "no child is taken by its prediction alone");
 /// evidence.add(&[Millis(4.1); 50]);
-/// assert!(evidence.keeps(budget));
+/// assert!(evidence.keeps(budget, 1.1) && !evidence.keeps(budget, 1.3));
 /// evidence.add(&[Millis(9.0); 20]);
-/// assert!(!evidence.keeps(budget) && evidence.misses(budget, 1.0) > 0.2);
+/// assert!(!evidence.keeps(budget, 1.1) && evidence.misses(budget, 1.0) > 0.2);
 /// ```
 #[derive(Clone, Debug)]
 pub struct Evidence {
@@ -58,8 +58,8 @@ impl Evidence {
         (!self.runs.is_empty()).then_some(ratios[1])
     }
 
-    /// The share of its runs that would exceed the limit, or come too near to it to keep it when they are repeated:
-    /// of those predicted, in the proportion of its own, and of its own. `ratio` is the proportion while it has none.
+    /// The share of its runs that would exceed the limit: of those predicted, in the proportion of its own, and of its own.
+    /// `ratio` is the proportion while it has none.
     pub fn misses(&self, budget: Budget, ratio: f64) -> f64 {
         let ratio = self.ratio().unwrap_or(ratio);
         let own: f64 = self.runs.iter().map(|run| run.0).sum();
@@ -67,8 +67,10 @@ impl Evidence {
         weighted / (PREDICTION + own)
     }
 
-    /// Whether it keeps the budget, and will when it is timed again. Its own runs must keep it, too.
-    pub fn keeps(&self, budget: Budget) -> bool {
-        self.measured().is_some_and(|latency| budget.holds(latency)) && self.misses(budget, 1.0) <= budget.allowed()
+    /// Whether it keeps the budget with [room](crate::latency::Timeline::room), and thus will when it is timed again. Its own
+    /// runs must keep it, too.
+    pub fn keeps(&self, budget: Budget, room: f64) -> bool {
+        self.measured().is_some_and(|latency| budget.holds(latency))
+            && self.misses(budget.with_room(room), 1.0) <= budget.allowed()
     }
 }

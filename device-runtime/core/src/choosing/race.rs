@@ -67,14 +67,16 @@ pub struct PassedOver {
 pub struct Race<'a> {
     ranked: &'a [Candidate],
     budget: Budget,
+    room: f64,
     evidence: Vec<Evidence>,
 }
 
 impl<'a> Race<'a> {
-    /// `ranked` are the candidates, the most accurate first; there must be one.
-    pub fn new(ranked: &'a [Candidate], budget: Budget) -> Self {
+    /// `ranked` are the candidates, the most accurate first; there must be one. `room` is how much tighter than the budget a
+    /// child's time must be, by how unsteady the device is.
+    pub fn new(ranked: &'a [Candidate], budget: Budget, room: f64) -> Self {
         let evidence = ranked.iter().map(|one| Evidence::new(one.times.clone())).collect();
-        Self { ranked, budget, evidence }
+        Self { ranked, budget, room, evidence }
     }
 
     /// Takes runs of a candidate.
@@ -92,7 +94,7 @@ impl<'a> Race<'a> {
 
     /// The next step.
     pub fn step(&self) -> Step {
-        let kept = (0..self.ranked.len()).find(|&index| self.evidence[index].keeps(self.budget));
+        let kept = (0..self.ranked.len()).find(|&index| self.evidence[index].keeps(self.budget, self.room));
         let better = 0..kept.unwrap_or(self.ranked.len());
         // Among those that seem to keep the budget, the most accurate one comes first.
         let doubt = |index: usize| Some(self.misses(index)).filter(|&misses| misses > self.budget.allowed());
@@ -112,7 +114,8 @@ impl<'a> Race<'a> {
     fn is_open(&self, index: usize, is_one_kept: bool) -> bool {
         let evidence = &self.evidence[index];
         let looks = evidence.looks();
-        let was_predicted = || self.budget.misses(&self.ranked[index].times, 1.0) <= self.budget.allowed();
+        let was_predicted =
+            || self.budget.with_room(self.room).misses(&self.ranked[index].times, 1.0) <= self.budget.allowed();
         let is_unlucky = (1..LEAST_LOOKS).contains(&looks) && was_predicted();
         let most = self.budget.allowed() + DOUBT / looks.max(1) as f64;
         let most_looks = match self.looks() < ALL_LOOKS {
@@ -159,7 +162,7 @@ impl<'a> Race<'a> {
     }
 
     fn misses(&self, index: usize) -> f64 {
-        self.evidence[index].misses(self.budget, self.usual_ratio())
+        self.evidence[index].misses(self.budget.with_room(self.room), self.usual_ratio())
     }
 
     /// The median ratio of measured to predicted times: what slows down one child slows down the others.

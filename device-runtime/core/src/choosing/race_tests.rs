@@ -30,7 +30,7 @@ fn raced_with(
     budget: Budget,
     mut time: impl FnMut(usize, usize) -> Vec<Millis>,
 ) -> (Outcome, Vec<usize>) {
-    let mut race = Race::new(ranked, budget);
+    let mut race = Race::new(ranked, budget, 1.08);
     let mut asked = Vec::new();
     loop {
         match race.step() {

@@ -12,6 +12,13 @@ const STEPS: usize = 30;
 /// Parts of a timeline that are drawn again for an interval. Interruptions come in bursts, so single runs are not
 /// independent.
 const BLOCKS: usize = 10;
+/// The percentile of the parts that is a bad moment, and the least and the largest room for it.
+const BAD_PERCENT: usize = 90;
+const ROOM_BLOCKS: usize = 5;
+const ROOMS: [f64; 2] = [1.05, 1.3];
+/// Fewer runs cannot tell it.
+const LEAST_RUNS: usize = 20 * BLOCKS;
+const UNKNOWN_ROOM: f64 = 1.1;
 /// Draws of an interval.
 const DRAWS: usize = 100;
 
@@ -137,6 +144,30 @@ impl Timeline {
             drawn.push(Latency::of(&runs).at(quantile));
         }
         percentiles(&drawn, [5, 95])
+    }
+
+    /// How many times as long as usual everything takes in a bad moment, by parts of the timeline: the factor by which a
+    /// limit should exceed the time of a child that shall keep it a moment later, from 1.05 to 1.3. 1.1 of few runs, which
+    /// cannot tell.
+    ///
+    /// ```
+    /// use nestling_core::latency::Timeline;
+    /// use nestling_core::metrics::Millis;
+    /// let steady = Timeline::new(vec![Millis(1.0); 200]);
+    /// // A fifth of the time everything takes a quarter longer.
+    /// let unsteady = Timeline::new((0..200).map(|run| Millis(if run < 40 { 1.25 } else { 1.0 })));
+    /// assert_eq!([steady, unsteady].map(|timeline| timeline.room()), [1.05, 1.25]);
+    /// ```
+    pub fn room(&self) -> f64 {
+        if self.len() < LEAST_RUNS {
+            return UNKNOWN_ROOM;
+        }
+        let length = self.len() / ROOM_BLOCKS;
+        let end = |runs: usize| if runs == 0 { 0.0 } else { self.ends[runs - 1] };
+        let parts: Vec<Millis> =
+            (0..ROOM_BLOCKS).map(|part| Millis(end((part + 1) * length) - end(part * length))).collect();
+        let [usual, bad] = percentiles(&parts, [50, BAD_PERCENT]);
+        (bad.0 / usual.0.max(f64::MIN_POSITIVE)).clamp(ROOMS[0], ROOMS[1])
     }
 
     /// The time of that much work, begun at each run that leaves enough of them.

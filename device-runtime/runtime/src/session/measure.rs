@@ -161,7 +161,7 @@ impl Runtime {
         let mut timer = ChoiceTimer::new(&self.supernet, self.probe_image(), &profile).await?;
         let moment = timer.moment().await?;
         let ranked = self.rank(&profile, &moment, budget.quantile);
-        let outcome = self.race(&ranked, &mut timer, budget, progress).await;
+        let outcome = self.race(&ranked, &mut timer, (budget, profile.room()), progress).await;
         // A failure in the midst of it keeps the times that it had.
         self.refine(&profile, &timer.timed());
         match outcome? {
@@ -183,10 +183,10 @@ impl Runtime {
         &self,
         ranked: &[Candidate],
         timer: &mut ChoiceTimer<'_>,
-        budget: Budget,
+        (budget, room): (Budget, f64),
         progress: Option<OnProgress<'_>>,
     ) -> Result<Outcome, Error> {
-        let mut race = Race::new(ranked, budget);
+        let mut race = Race::new(ranked, budget, room);
         loop {
             match race.step() {
                 Step::Time(index) => {

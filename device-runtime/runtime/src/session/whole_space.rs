@@ -195,6 +195,7 @@ impl Runtime {
         let turn = self.turn.take("a search of the whole space")?;
         let shipped = self.choose_in_turn(budget, options.progress, &turn).await?;
         let own = self.worth(&judge, &shipped);
+        let room = self.known_profile(&turn, None).await?.room();
         let mut right_of_shipped = None;
         let mut tried: Vec<Child> = Vec::new();
         for round in 0..CHALLENGERS {
@@ -213,7 +214,7 @@ impl Runtime {
             // A child that is too slow still refines the model.
             let mut evidence = Evidence::new(moment.times(calm));
             evidence.add(&self.time_and_learn(&found.child, predicted, &turn).await?);
-            let Some(measured) = evidence.measured().filter(|_| evidence.keeps(budget)) else {
+            let Some(measured) = evidence.measured().filter(|_| evidence.keeps(budget, room)) else {
                 continue;
             };
             let calibrating = |done: f64| part.say(done, Phase::Calibrating);
@@ -279,7 +280,7 @@ impl Runtime {
         let table = &profile.table;
         let starts: Vec<Child> = self.children().map(|entry| entry.child.clone()).collect();
         // With the margin that the measured time must have, or every candidate would just miss it.
-        let limit = moment.most_calm_within(budget.with_room(), budget.quantile).0;
+        let limit = moment.most_calm_within(budget.with_room(profile.room()).limit, budget.quantile).0;
         let found = search_under_limit(
             self.space(),
             &starts,
