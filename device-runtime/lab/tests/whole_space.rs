@@ -102,6 +102,7 @@ fn choices_in_the_whole_space_are_audited() {
         slowest_factor: 100.0,
         quantile: Quantile::P50,
         test: &test,
+        truth: Duration::ZERO,
         ..ChoiceAuditOptions::default()
     };
     let audit = audit_choices(&runtime, &bundle, &options).unwrap();

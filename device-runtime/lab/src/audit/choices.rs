@@ -168,6 +168,10 @@ pub fn audit_choices(
             progress(Progress { fraction: done as f64 / total, doing });
         }
     };
+    // Before anything takes long.
+    if !(options.slowest_factor > 0.0 && options.slowest_factor.is_finite()) {
+        return Err(Error::InvalidBudget { budget: Budget { limit: Millis(options.slowest_factor), quantile } });
+    }
     let profile = runtime.ensure_profile()?;
     let image = runtime.probe_image();
     let mut drift = block_on(DriftMeter::paced(runtime.supernet(), image, profile.cadence()))?;
