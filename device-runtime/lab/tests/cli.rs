@@ -385,7 +385,8 @@ fn a_slowed_down_device_is_governed_down_the_ladder() {
     let ladder = slow["ladder"].as_array().unwrap();
     assert_eq!((&slow["started_with"], &slow["ended_with"]), (&Value::from("biggest"), &ladder[0]["name"]));
     let switches = slow["switches"].as_array().unwrap();
-    assert_eq!((switches.len(), &switches[0]["why"]), (ladder.len() - 1, &Value::from("misses")));
+    // At once, because each rung on the way would miss, too.
+    assert_eq!((switches.len(), &switches[0]["why"]), (1, &Value::from("misses")));
     assert_eq!(slow["too_slow"], true);
     assert!(switches[0]["at_s"].as_f64().unwrap() >= 1.0, "{slow}");
 
