@@ -103,7 +103,9 @@ fn every_experiment_gives_a_value_for_each_cell_and_seed() {
         assert_eq!((markdown(&section.outcome), &*section.command), (markdown(outcome), "a command"));
         let table = format!("{}-{}-24x2", outcome.experiment, outcome.space);
         assert_eq!(std::fs::read(out.join(format!("{table}.csv"))).unwrap(), csv(outcome).unwrap());
-        assert_eq!(std::fs::read_to_string(out.join(format!("{table}.md"))).unwrap(), markdown(outcome));
+        let text = std::fs::read_to_string(out.join(format!("{table}.md"))).unwrap();
+        let below = text.strip_prefix(&markdown(outcome)).unwrap();
+        assert!(below.starts_with("\n2 seeds, ") && below.ends_with("commit a commit: `a command`\n"), "{text}");
     }
     let page = std::fs::read_to_string(out.join("experiments.html")).unwrap();
     assert_eq!(nestling_page::markup_fault(&page), None);
@@ -273,9 +275,10 @@ fn methods_and_searches_are_compared_and_traced() {
     let page = text("experiments.html");
     assert_eq!(nestling_page::markup_fault(&page), None);
     assert!(page.contains("once-for-all") && page.contains("coarse to fine"));
-    // Three children of each method, and three searches under each of four budgets, beside the line of names.
-    assert_eq!((text("neighbours.csv").lines().count(), text("neighbours.md").lines().count()), (16, 7));
-    assert_eq!((text("selection.csv").lines().count(), text("selection.md").lines().count()), (13, 6));
+    // Three children of each method, and three searches under each of four budgets, beside the line of names; below a
+    // table an empty line and its caption.
+    assert_eq!((text("neighbours.csv").lines().count(), text("neighbours.md").lines().count()), (16, 9));
+    assert_eq!((text("selection.csv").lines().count(), text("selection.md").lines().count()), (13, 8));
     for wrong in [("top1_mean", "neighbour"), ("evolution", "selection")] {
         let good = std::fs::read_to_string(out.join("results.json")).unwrap();
         let at = good.find(&format!("\"{}\": ", wrong.0)).unwrap() + wrong.0.len() + 4;
