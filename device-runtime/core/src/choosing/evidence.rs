@@ -18,7 +18,7 @@ const COMPARED: [usize; 3] = [20, 50, 80];
 /// evidence.add(&[Millis(4.1); 50]);
 /// assert!(evidence.keeps(budget, 1.1) && !evidence.keeps(budget, 1.3));
 /// evidence.add(&[Millis(9.0); 20]);
-/// assert!(!evidence.keeps(budget, 1.1) && evidence.misses(budget, 1.0) > 0.2);
+/// assert!(!evidence.keeps(budget, 1.1) && evidence.misses(budget, 1.0) > 0.1);
 /// ```
 #[derive(Clone, Debug)]
 pub struct Evidence {
