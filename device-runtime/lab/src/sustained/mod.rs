@@ -119,7 +119,8 @@ impl Recorder {
         Course {
             budget_ms: self.budget,
             knee_minute: knee(&minutes),
-            retention_percent: ends.map(|(first, last)| 100.0 * first.p50_ms.0 / last.p50_ms.0.max(f64::MIN_POSITIVE)),
+            retention_percent: ends
+                .map(|(first, last)| 100.0 * (first.p50_ms.0 / last.p50_ms.0.max(f64::MIN_POSITIVE))),
             kept_percent: self.budget.map(kept),
             accuracy: sum / total.max(1) as f64,
             minutes,
