@@ -38,5 +38,7 @@ impl Candidate {
 
 /// Orders candidates as a choice prefers them: most accurate first, of equals the faster first.
 pub fn rank(candidates: &mut [Candidate]) {
-    candidates.sort_by(|a, b| b.accuracy().total_cmp(&a.accuracy()).then(a.predicted().0.total_cmp(&b.predicted().0)));
+    candidates.sort_by(|a, b| {
+        b.accuracy().total_cmp(&a.accuracy()).then_with(|| a.predicted().0.total_cmp(&b.predicted().0))
+    });
 }

@@ -51,11 +51,14 @@ impl Evidence {
 
     /// How much longer its own runs take than those predicted; none while there is no run.
     pub fn ratio(&self) -> Option<f64> {
+        if self.runs.is_empty() {
+            return None;
+        }
         let own = percentiles(&self.runs, COMPARED);
         let predicted = percentiles(&self.predicted, COMPARED);
         let mut ratios: [f64; 3] = std::array::from_fn(|at| own[at].0 / predicted[at].0.max(f64::MIN_POSITIVE));
         ratios.sort_by(f64::total_cmp);
-        (!self.runs.is_empty()).then_some(ratios[1])
+        Some(ratios[1])
     }
 
     /// The share of its runs that would exceed the limit: of those predicted, in the proportion of its own, and of its own.

@@ -95,23 +95,25 @@ impl<'a> Race<'a> {
     /// The next step.
     pub fn step(&self) -> Step {
         let kept = (0..self.ranked.len()).find(|&index| self.evidence[index].keeps(self.budget, self.room));
+        let usual = self.usual_ratio();
+        let misses: Vec<f64> = (0..self.ranked.len()).map(|index| self.misses(index, usual)).collect();
         let better = 0..kept.unwrap_or(self.ranked.len());
         // Among those that seem to keep the budget, the most accurate one comes first.
-        let doubt = |index: usize| Some(self.misses(index)).filter(|&misses| misses > self.budget.allowed());
+        let doubt = |index: usize| Some(misses[index]).filter(|&misses| misses > self.budget.allowed());
         let order = |index: usize| (self.evidence[index].looks(), doubt(index).unwrap_or_default());
         let next = better
-            .filter(|&index| self.is_open(index, kept.is_some()))
+            .filter(|&index| self.is_open(index, misses[index], kept.is_some()))
             .map(|index| (index, order(index)))
             .min_by(|(_, a), (_, b)| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)));
         match (next, kept) {
             (Some((index, _)), _) => Step::Time(index),
-            (None, Some(index)) => Step::Done(self.taken(index)),
-            (None, None) => self.fastest(),
+            (None, Some(index)) => Step::Done(self.taken(index, &misses, usual)),
+            (None, None) => self.fastest(&misses, usual),
         }
     }
 
     /// Whether another look may change the verdict.
-    fn is_open(&self, index: usize, is_one_kept: bool) -> bool {
+    fn is_open(&self, index: usize, misses: f64, is_one_kept: bool) -> bool {
         let evidence = &self.evidence[index];
         let looks = evidence.looks();
         let was_predicted =
@@ -123,17 +125,16 @@ impl<'a> Race<'a> {
             false if is_one_kept => 0,
             false => LEAST_LOOKS,
         };
-        is_unlucky || looks < most_looks && self.misses(index) <= most
+        is_unlucky || looks < most_looks && misses <= most
     }
 
     /// The step where no candidate keeps the budget with certainty: nothing is faster than the fastest, so its own runs
     /// decide.
-    fn fastest(&self) -> Step {
-        let usual = self.usual_ratio();
+    fn fastest(&self, misses: &[f64], usual: f64) -> Step {
         let time = |index: usize| self.evidence[index].ratio().unwrap_or(usual) * self.ranked[index].predicted().0;
         let index = (0..self.ranked.len()).min_by(|&a, &b| time(a).total_cmp(&time(b))).unwrap_or(0);
         match self.evidence[index].measured() {
-            Some(latency) if self.budget.holds(latency) => Step::Done(self.taken(index)),
+            Some(latency) if self.budget.holds(latency) => Step::Done(self.taken(index, misses, usual)),
             Some(latency) if self.evidence[index].looks() >= LEAST_LOOKS => {
                 Step::Done(Outcome::TooTight { index, latency })
             }
@@ -141,28 +142,28 @@ impl<'a> Race<'a> {
         }
     }
 
-    fn taken(&self, index: usize) -> Outcome {
+    fn taken(&self, index: usize, misses: &[f64], usual: f64) -> Outcome {
         let latency = self.evidence[index].measured().unwrap_or_else(|| self.ranked[index].latency());
         let order = |&a: &usize, &b: &usize| {
             let times = [a, b].map(|one| self.ranked[one].predicted().0);
-            self.misses(a).total_cmp(&self.misses(b)).then(times[0].total_cmp(&times[1]))
+            misses[a].total_cmp(&misses[b]).then(times[0].total_cmp(&times[1]))
         };
         let passed_over = (0..index).min_by(order).map(|better| {
             let measured = self.evidence[better].measured();
             let quantile = self.budget.quantile;
-            let predicted = || Millis(self.usual_ratio() * self.ranked[better].expected(quantile).0);
+            let predicted = || Millis(usual * self.ranked[better].expected(quantile).0);
             PassedOver {
                 index: better,
                 time: measured.map_or_else(predicted, |latency| latency.at(quantile)),
                 measured: measured.is_some(),
-                misses: self.misses(better),
+                misses: misses[better],
             }
         });
         Outcome::Keeps { index, latency, passed_over }
     }
 
-    fn misses(&self, index: usize) -> f64 {
-        self.evidence[index].misses(self.budget.with_room(self.room), self.usual_ratio())
+    fn misses(&self, index: usize, usual: f64) -> f64 {
+        self.evidence[index].misses(self.budget.with_room(self.room), usual)
     }
 
     /// The median ratio of measured to predicted times: what slows down one child slows down the others.
