@@ -40,16 +40,9 @@ pub struct DriftMeter<'a> {
 }
 
 impl<'a> DriftMeter<'a> {
-    /// Takes a slot for the reference, and warms it up.
-    ///
-    /// # Errors
-    /// As [`Supernet::infer`].
-    pub async fn new(supernet: &'a Supernet, image: Image<'a>) -> Result<Self, Error> {
-        Self::paced(supernet, image, None).await
-    }
-
-    /// The same at an app's cadence: every run, of the reference and of the children beside it, begins in a slot of its
-    /// own. An app whose device rests between its inferences sees other times than runs back to back.
+    /// Takes a slot for the reference, and warms it up. At an app's cadence every run, of the reference and of the children
+    /// beside it, begins in a slot of its own: an app whose device rests between its inferences sees other times than runs
+    /// back to back.
     ///
     /// # Errors
     /// As [`Supernet::infer`].

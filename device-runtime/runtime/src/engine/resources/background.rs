@@ -114,9 +114,9 @@ mod native {
 
         /// Holds the worker unless the first answer is out already.
         fn hold_for_answer(&self) {
-            if !self.answered.load(Ordering::Relaxed) {
-                self.hold(true);
-            }
+            // Under the lock, or an answer that comes out just now would leave the worker held.
+            let mut held = lock(&self.held);
+            *held = !self.answered.load(Ordering::Relaxed);
         }
 
         fn wait_while_held(&self) {
