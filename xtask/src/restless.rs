@@ -172,7 +172,7 @@ pub fn keep_busy(options: &BusyOptions) -> Result<()> {
 fn row(duty: u32, figures: &Value) -> Value {
     let mut row = json!({ "duty": duty, "share": figures.pointer("/foreseen/load/share"),
         "floor_p95": figures.pointer("/foreseen/floor_p95"), "refused": figures["refused"],
-        "budgets": figures["budgets"] });
+        "oracle_kept_percent": figures["oracle_kept_percent"], "budgets": figures["budgets"] });
     for (name, place, _) in MARKS {
         row[name] = figures.pointer(place).filter(|_| name != ORACLES_CHILD).cloned().unwrap_or_default();
     }
@@ -217,9 +217,9 @@ fn missed(row: &Value) -> Vec<String> {
 fn table(summary: &Value) -> String {
     let mut text =
         "| busy | version | p50 off, % | bias, % | p95 off, % | in the interval, % | kept, % | regret, points | \
-                    worst | oracle's child, % | time that was ours, % |\n|"
+                    worst | oracle's child, % | kept by the oracle, % | time that was ours, % |\n|"
             .to_owned();
-    text.push_str(&" --- |".repeat(11));
+    text.push_str(&" --- |".repeat(12));
     text.push('\n');
     for side in ["before", "after"] {
         for row in rows(summary, side) {
@@ -230,7 +230,8 @@ fn table(summary: &Value) -> String {
             };
             let cells = MARKS.map(|one| cell(one.0)).join(" | ");
             let share = row["share"].as_f64().map_or_else(|| "-".to_owned(), |share| format!("{:.0}", 100.0 * share));
-            let _ = writeln!(text, "| {} % | {side} | {cells} | {share} |", row["duty"]);
+            let oracle = cell("oracle_kept_percent");
+            let _ = writeln!(text, "| {} % | {side} | {cells} | {oracle} | {share} |", row["duty"]);
         }
     }
     text

@@ -72,14 +72,10 @@ impl Supply {
         Millis(self.now - started)
     }
 
-    /// Runs until `time` ms are over, once at least.
+    /// As many runs as take `time` ms undisturbed, one at least: a batch that ends with a run that was interrupted would
+    /// have too many of them.
     pub(crate) fn batch(&mut self, work: f64, time: f64) -> Vec<Millis> {
-        let until = self.now + time;
-        let mut runs = vec![self.run(work)];
-        while self.now < until {
-            runs.push(self.run(work));
-        }
-        runs
+        (0..((time / work).ceil() as usize).max(1)).map(|_| self.run(work)).collect()
     }
 
     fn turn(&mut self) -> f64 {

@@ -132,7 +132,7 @@ mod as_text {
 pub struct Measurements {
     /// The usual time of the smallest child while everything else was measured and nothing interrupted it.
     pub reference_ms: Millis,
-    /// Its last runs beside the others.
+    /// Some of its runs beside the others, in batches from all of the time.
     pub timeline_ms: Vec<Millis>,
     /// The conditions of the measurements.
     pub conditions: Option<Conditions>,

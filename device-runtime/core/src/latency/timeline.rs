@@ -14,11 +14,11 @@ const STEPS: usize = 30;
 const BLOCKS: usize = 10;
 /// The percentile of the parts that is a bad moment, and the least and the largest room for it.
 const BAD_PERCENT: usize = 90;
-const ROOM_BLOCKS: usize = 5;
-const ROOMS: [f64; 2] = [1.05, 1.3];
+const ROOM_PARTS: usize = 20;
+const ROOMS: [f64; 2] = [1.08, 1.3];
+const UNKNOWN_ROOM: f64 = 1.1;
 /// Fewer runs cannot tell it.
 const LEAST_RUNS: usize = 20 * BLOCKS;
-const UNKNOWN_ROOM: f64 = 1.1;
 /// Draws of an interval.
 const DRAWS: usize = 100;
 
@@ -131,7 +131,9 @@ impl Timeline {
         f64::midpoint(low, high)
     }
 
-    /// The interval that holds this quantile of a child's time in nine of ten timelines like this one.
+    /// The interval that holds this quantile of a child's time in nine of ten timelines like this one: parts of it are drawn
+    /// again. Another timeline differs from the mean of all as much as this one does, so the interval is wider than what is
+    /// drawn by the square root of two.
     pub fn interval(&self, work: f64, quantile: Quantile) -> [Millis; 2] {
         let durations = self.durations(work);
         let mut random = rand::rngs::Xoshiro256PlusPlus::seed_from_u64(1);
@@ -143,12 +145,18 @@ impl Timeline {
                 (0..blocks.len()).flat_map(|_| blocks[random.random_range(0..blocks.len())]).copied().collect();
             drawn.push(Latency::of(&runs).at(quantile));
         }
-        percentiles(&drawn, [5, 95])
+        let middle = Latency::of(&durations).at(quantile);
+        percentiles(&drawn, [5, 95]).map(|end| {
+            let ratio = end.0 / middle.0.max(f64::MIN_POSITIVE);
+            Millis(middle.0 * ratio.powf(std::f64::consts::SQRT_2))
+        })
     }
 
-    /// How many times as long as usual everything takes in a bad moment, by parts of the timeline: the factor by which a
-    /// limit should exceed the time of a child that shall keep it a moment later, from 1.05 to 1.3. 1.1 of few runs, which
-    /// cannot tell.
+    /// How many times as long as usual a run takes in a bad moment: the factor by which a limit should exceed the time of a
+    /// child that shall keep it a moment later, from 1.08 to 1.3. 1.1 of few runs, which cannot tell.
+    ///
+    /// It compares the medians of parts of the timeline. They tell how fast the device is; [`Timeline::durations`] have what
+    /// interrupts it.
     ///
     /// ```
     /// use nestling_core::latency::Timeline;
@@ -156,18 +164,22 @@ impl Timeline {
     /// let steady = Timeline::new(vec![Millis(1.0); 200]);
     /// // A fifth of the time everything takes a quarter longer.
     /// let unsteady = Timeline::new((0..200).map(|run| Millis(if run < 40 { 1.25 } else { 1.0 })));
-    /// assert_eq!([steady, unsteady].map(|timeline| timeline.room()), [1.05, 1.25]);
+    /// assert_eq!([steady, unsteady].map(|timeline| timeline.room()), [1.08, 1.25]);
     /// ```
     pub fn room(&self) -> f64 {
-        if self.len() < LEAST_RUNS {
+        let runs = self.runs();
+        if runs.len() < LEAST_RUNS {
             return UNKNOWN_ROOM;
         }
-        let length = self.len() / ROOM_BLOCKS;
-        let end = |runs: usize| if runs == 0 { 0.0 } else { self.ends[runs - 1] };
-        let parts: Vec<Millis> =
-            (0..ROOM_BLOCKS).map(|part| Millis(end((part + 1) * length) - end(part * length))).collect();
+        let median = |part: &[Millis]| percentiles(part, [50])[0];
+        let parts: Vec<Millis> = runs.chunks_exact(runs.len() / ROOM_PARTS).map(median).collect();
         let [usual, bad] = percentiles(&parts, [50, BAD_PERCENT]);
         (bad.0 / usual.0.max(f64::MIN_POSITIVE)).clamp(ROOMS[0], ROOMS[1])
+    }
+
+    fn runs(&self) -> Vec<Millis> {
+        let begin = |run: usize| if run == 0 { 0.0 } else { self.ends[run - 1] };
+        (0..self.len()).map(|run| Millis(self.ends[run] - begin(run))).collect()
     }
 
     /// The time of that much work, begun at each run that leaves enough of them.
@@ -246,9 +258,9 @@ mod tests {
     /// The errors of a replay, beside those of medians and of one spread for all children.
     #[test]
     fn work_and_slow_runs_are_predicted_on_a_busy_device() {
-        for (duty, most_work, most_p95) in [(0.0, 1.0, 3.0), (0.25, 2.0, 9.0), (0.5, 4.0, 9.0), (1.0, 6.0, 9.0)] {
+        for (duty, most_work, most_p95) in [(0.0, 0.5, 2.0), (0.25, 1.0, 9.0), (0.5, 1.0, 5.0), (1.0, 1.5, 5.0)] {
             for reference in [0.3, 1.0] {
-                let all: Vec<Outcome> = (0..4).map(|seed| measured(duty, reference, seed)).collect();
+                let all: Vec<Outcome> = (0..8).map(|seed| measured(duty, reference, seed)).collect();
                 let mean = |of: fn(&Outcome) -> &Vec<f64>| {
                     mean_percent(&all.iter().flat_map(of).map(|error| error.abs() / 100.0).collect::<Vec<_>>())
                 };

@@ -80,6 +80,8 @@ pub struct ChoiceAudit {
     /// The same with the times corrected for the drift since the child was chosen: later effects of other programs and
     /// heat are left to a governor.
     pub kept_without_drift_percent: f64,
+    /// The same of the oracle's children: how unsteady the device itself is.
+    pub oracle_kept_percent: f64,
     /// Points of test top-1 that the choices fall short of an oracle that knows every child's time, on average; a
     /// refusal counts as the fastest child.
     pub mean_regret_points: f64,
@@ -108,6 +110,8 @@ pub struct AuditedChoice {
     pub again_without_drift_ms: Option<Millis>,
     /// The child that an oracle would take under the drift of that moment.
     pub oracle: Option<String>,
+    /// That child's time at the budget's quantile, right after the chosen one's second time.
+    pub oracle_again_ms: Option<Millis>,
     /// Points of test top-1 short of the oracle.
     pub regret_points: f64,
 }
@@ -221,6 +225,7 @@ pub fn audit_choices(
         refused: choices.iter().filter(|one| one.chosen.is_none()).count(),
         kept_percent: kept(|one| one.again_ms),
         kept_without_drift_percent: kept(|one| one.again_without_drift_ms),
+        oracle_kept_percent: kept(|one| one.oracle_again_ms),
         mean_regret_points: mean(&|one| one.regret_points),
         worst_regret_points: choices.iter().map(|one| one.regret_points).fold(0.0, f64::max),
         foreseen,
@@ -274,6 +279,7 @@ fn audit_choice(
     // The oracle's choice: it knows every child's time.
     let fits = known.iter().filter(|one| one.time.0 <= usually.limit.0);
     let oracle = fits.max_by(|a, b| a.test.percent().total_cmp(&b.test.percent()));
+    let oracle_again = oracle.map(|one| time_again(runtime.prepared(&one.name)?, drift)).transpose()?;
     let top1 = |name: &str| known.iter().find(|one| one.name == name).map(|one| one.test.percent());
     // A refusal leaves the app with the fastest child.
     let fastest = known.iter().min_by(|a, b| a.time.0.total_cmp(&b.time.0)).map(|one| one.name.as_str());
@@ -291,6 +297,7 @@ fn audit_choice(
         again_ms: again.as_ref().map(|again| at(again.raw())),
         again_without_drift_ms: again.map(|again| at(again.drift_corrected(then))),
         oracle: oracle.map(|one| one.name.clone()),
+        oracle_again_ms: oracle_again.map(|again| at(again.raw())),
         regret_points,
     })
 }

@@ -137,7 +137,7 @@ pub async fn measure(
         .filter(|(_, timed)| !timed.batches.is_empty())
         .map(|(subject, timed)| times(Some(subject.name), timed))
         .collect();
-    let timeline_ms = bench.drift().last_runs(KEPT_RUNS);
+    let timeline_ms = bench.drift().spread_runs(KEPT_RUNS);
     let conditions = Some(Conditions {
         cadence_ms: bench.drift().every().map(Millis::from),
         load: moment.load(),

@@ -7,7 +7,8 @@ use crate::profiling::slots::BatchSize;
 use crate::profiling::{DriftMeter, Subject};
 use crate::progress::Phase;
 use nestling_core::image::Image;
-use nestling_core::latency::{Batches, CostFeature, MAX_INFORMATIVE, informative_children};
+use nestling_core::latency::{Batches, CostFeature, MAX_INFORMATIVE, Timeline, informative_children};
+use nestling_core::metrics::Millis;
 use nestling_core::space::Network;
 use nestling_core::tiles::Coverage;
 use rand::SeedableRng;
@@ -139,8 +140,9 @@ impl<'a> Bench<'a> {
         }
         loop {
             let (beside, runs) = self.drift.time_beside(child, timed.count).await?;
-            let took = Duration::from_secs_f64(runs.iter().map(|run| run.0).sum::<f64>() * 1e-3);
-            if took >= BATCH || timed.count >= MAX_RUNS {
+            // Judged by what nothing interrupts: else batches with fewer interruptions were left out.
+            let calm = timed.count as f64 * Timeline::new(runs.iter().copied()).calm().0;
+            if calm >= Millis::from(BATCH).0 || timed.count >= MAX_RUNS {
                 timed.batches.push(beside, runs);
                 return Ok(());
             }

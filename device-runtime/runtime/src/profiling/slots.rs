@@ -9,6 +9,8 @@ use web_time::Instant;
 
 /// The longest cadence; an older profile's reader believes no longer one.
 const LONGEST: Duration = Duration::from_secs(60);
+/// Runs of a batch at most.
+const MOST_RUNS: f64 = 1000.0;
 /// A run that begins later than this part of the cadence has missed its slot.
 const LATE: u32 = 4;
 
@@ -58,6 +60,12 @@ impl BatchSize {
     /// Whether a batch of so many runs, whose next one would begin after `time`, is large enough.
     pub(super) fn is_reached(&self, runs: usize, time: Duration) -> bool {
         time >= self.least && (runs >= self.runs || time >= self.most)
+    }
+
+    /// The runs of a batch that is large enough if each takes this time.
+    pub(super) fn runs_of(&self, each: Millis) -> usize {
+        let of = |time: Duration| Millis::from(time).runs_of(each, [1.0, MOST_RUNS]);
+        of(self.least).max(self.runs).min(of(self.most))
     }
 }
 
@@ -137,6 +145,12 @@ mod tests {
         assert_eq!(begins(Some(100), &[5; 5]), [0, 101, 201, 301, 401]);
         // Two of 150 ms begin at once behind each other, and the cadence goes on from the last one that was late.
         assert_eq!(begins(Some(100), &[150, 150, 5, 5]), [0, 150, 300, 401]);
+    }
+
+    #[test]
+    fn the_time_of_a_run_gives_the_size_of_a_batch() {
+        let size = BatchSize { least: ms(12), runs: 8, most: ms(100) };
+        assert_eq!([0.0, 0.25, 1.5, 4.0, 25.0, 500.0].map(|each| size.runs_of(Millis(each))), [1000, 48, 8, 8, 4, 1]);
     }
 
     #[test]

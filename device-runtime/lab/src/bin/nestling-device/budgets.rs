@@ -124,11 +124,12 @@ impl Report for Budgets {
         writeln!(out, "{}", self.device)?;
         writeln!(
             out,
-            "{} budgets: {:.1} % kept when timed again ({:.1} % without drift since the choice), {} refused; {:.2} points of \
-             top-1 short of an oracle on average, {:.2} at worst",
+            "{} budgets: {:.1} % kept when timed again ({:.1} % without drift since the choice; an oracle's children {:.1} %), \
+             {} refused; {:.2} points of top-1 short of the oracle on average, {:.2} at worst",
             audit.budgets,
             audit.kept_percent,
             audit.kept_without_drift_percent,
+            audit.oracle_kept_percent,
             audit.refused,
             audit.mean_regret_points,
             audit.worst_regret_points
