@@ -2,6 +2,7 @@
 //! pages.
 
 pub mod audit;
+pub mod doctor;
 pub mod documents;
 pub mod evaluation;
 mod progress;

@@ -46,7 +46,7 @@ mod profiling;
 mod progress;
 mod session;
 
-pub use engine::{Frame, FromTexture, PreparedChild, Readiness, Start, TileChoice};
+pub use engine::{Check, Frame, FromTexture, PreparedChild, Readiness, Start, TileChoice};
 pub use error::Error;
 pub use gpu::{AdapterInfo, Context, ContextOptions, list_adapters_async};
 #[cfg(not(target_arch = "wasm32"))]
@@ -64,7 +64,8 @@ pub use nestling_pictures::{Picture, PictureError, PictureOptions};
 pub use profiling::ProfileOptions;
 pub use progress::{OnProgress, Phase, Progress};
 pub use session::{
-    ActiveChild, Adopted, Answer, Governed, Guess, Runtime, RuntimeOptions, Target, WholeSpaceChoice, WholeSpaceOptions,
+    ActiveChild, Adopted, Answer, Governed, Guess, Runtime, RuntimeOptions, Target, Verification, VerifyOptions,
+    WholeSpaceChoice, WholeSpaceOptions,
 };
 /// The version of wgpu whose devices and textures [`Context`] and [`Frame`] take.
 pub use wgpu;

@@ -35,6 +35,8 @@ pub enum Phase {
     Searching,
     /// Batch-norm statistics are computed.
     Calibrating,
+    /// Kernels and answers are compared with their definitions.
+    Verifying,
 }
 
 impl fmt::Display for Phase {
@@ -46,6 +48,7 @@ impl fmt::Display for Phase {
             Self::Choosing => "choosing a child",
             Self::Searching => "searching the space",
             Self::Calibrating => "calibrating",
+            Self::Verifying => "checking kernels and answers",
         })
     }
 }

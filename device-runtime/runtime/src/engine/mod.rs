@@ -21,7 +21,8 @@
 //! own goes through `expanded` and takes the place of the block's input, which nothing else needs any more.
 //!
 //! The folders: [`load`] makes what [`run`] runs; [`measure`] times it, and [`calibrate`] finds statistics with it.
-//! [`plan`] decides, [`resources`] holds what is on the GPU, and [`trial`] tries an adapter before either is trusted.
+//! [`plan`] decides, [`resources`] holds what is on the GPU, [`trial`] tries an adapter before either is trusted, and [`verify`] compares what
+//! runs with its definitions.
 
 mod calibrate;
 mod load;
@@ -32,9 +33,12 @@ mod run;
 #[cfg(test)]
 mod tests;
 mod trial;
+mod verify;
 
 pub use measure::{HostSpan, LayerTimes, Timeline};
 pub use nestling_shaders::fingerprint as kernels_fingerprint;
 pub use plan::{EngineOptions, LayerPlan, MemoryUse, Planner, Start, TileChoice, Traits, vendor_tiles};
 pub use resources::{PutTensor, Readiness, WeightSource, weight_bytes};
 pub use run::{Frame, FromTexture, LoadTimes, PreparedChild, Supernet};
+pub use trial::Check;
+pub use verify::check_kernels_of_async;

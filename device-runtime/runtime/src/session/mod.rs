@@ -28,6 +28,7 @@ mod options;
 mod stored_profile;
 mod switch;
 mod turn;
+mod verify;
 mod weights;
 mod whole_space;
 
@@ -38,6 +39,7 @@ use grow::prepare_arrived;
 pub use options::RuntimeOptions;
 pub use switch::{ActiveChild, Target};
 use turn::Turn;
+pub use verify::{Verification, VerifyOptions};
 use weights::BundleWeights;
 pub use whole_space::{Adopted, WholeSpaceChoice, WholeSpaceOptions};
 

@@ -125,6 +125,11 @@ impl Options {
         self.weight_storage
     }
 
+    /// The number type of products that was given.
+    pub fn arithmetic(&self) -> Arithmetic {
+        self.arithmetic
+    }
+
     pub fn open_bundle(path: &Path) -> Result<Bundle> {
         Bundle::open(path).with_context(|| format!("cannot use bundle {}", path.display()))
     }

@@ -10,6 +10,7 @@ mod classify;
 mod compare;
 mod conditions;
 mod device;
+mod doctor;
 mod gate;
 mod govern;
 mod info;
@@ -68,6 +69,7 @@ enum Command {
     Classify(classify::Options),
     Govern(govern::Options),
     Switch(switch::Options),
+    Doctor(doctor::Options),
     SelfTest(self_test::Options),
     Bench(bench::Options),
     Start(start::Options),
@@ -82,7 +84,7 @@ impl Command {
             Self::Bench(options) => [options.logits(), None, None, None],
             Self::Start(options) => [options.logits(), None, None, None],
             Self::Info(_) | Self::Predict(_) | Self::Budgets(_) | Self::Choose(_) | Self::Compare(_) => [None; 4],
-            Self::Classify(_) | Self::Govern(_) | Self::Switch(_) | Self::SelfTest(_) => [None; 4],
+            Self::Classify(_) | Self::Govern(_) | Self::Switch(_) | Self::SelfTest(_) | Self::Doctor(_) => [None; 4],
         };
         files.into_iter().flatten()
     }
@@ -130,6 +132,7 @@ fn run(command: &Command, device: &device::Options, output: &Output, stopwatch: 
         Command::Classify(options) => output.finish(&options.run(device, output)?),
         Command::Govern(options) => output.finish(&options.run(device)?),
         Command::Switch(options) => output.finish(&options.run(device)?),
+        Command::Doctor(options) => output.finish(&options.run(device)?),
         Command::SelfTest(options) => output.finish(&options.run(device)?),
         Command::Bench(options) => output.finish(&options.run(device, output)?),
         Command::Start(options) => options.run(device, output, stopwatch),

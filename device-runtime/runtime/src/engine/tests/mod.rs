@@ -17,13 +17,14 @@ mod tune;
 
 pub(super) use networks::mixed;
 
+use super::trial::dequantised;
 use super::*;
 use crate::gpu::require::Feature;
 use crate::gpu::{Context, ContextOptions, Vendor};
 use nestling_core::arithmetic::Arithmetic;
 use nestling_core::image::{Fit, Preprocessing};
 use nestling_core::reference::{SharedWeights, forward};
-use nestling_core::space::{CalibratedChild, Child, ParameterLayout, SearchSpace, Statistics, ValidatedSpace};
+use nestling_core::space::{CalibratedChild, Child, SearchSpace, Statistics, ValidatedSpace};
 use nestling_core::weights::WeightStorage;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -94,29 +95,6 @@ fn reference_logits(space: &ValidatedSpace, weights: &[f32], child: &CalibratedC
     let shared = SharedWeights { layout, values: weights };
     let image: Vec<f64> = tensor.iter().map(|&value| f64::from(value)).collect();
     forward(&space.lower(child.child()).unwrap(), &shared, child.statistics(), &image).pop().unwrap()
-}
-
-/// The parameters with every weight as its storage holds it: what the reference must be given.
-fn dequantised(layout: &ParameterLayout, parameters: &[f32], storage: WeightStorage) -> Vec<f32> {
-    let mut values = parameters.to_vec();
-    for convolution in &layout.convolutions {
-        let range = layout.parameters[convolution.weight].range();
-        let row = range.len() / convolution.outputs as usize;
-        for row in values[range].chunks_exact_mut(row) {
-            let most = row.iter().fold(0.0, |most: f32, weight| most.max(weight.abs()));
-            for weight in row {
-                *weight = match storage {
-                    WeightStorage::F32 => *weight,
-                    WeightStorage::F16 => half::f16::from_f32(*weight).to_f32(),
-                    WeightStorage::Int8 => {
-                        let scale = most / 127.0;
-                        (*weight / scale).round_ties_even() * scale
-                    }
-                };
-            }
-        }
-    }
-    values
 }
 
 /// Largest difference over largest expected value.

@@ -1,10 +1,10 @@
 //! The two kernels of calibration against plain f64.
 
 use super::*;
-use crate::engine::plan::{Sizes, pairs, shape_parameters};
-use crate::engine::resources::{Arena, Common, Pipelines};
-use crate::engine::tests::kernels::bench::{Bench, dispatched, packed_activation, unpacked_activation};
-use crate::gpu::{Staging, Upload};
+use crate::engine::plan::{pairs, shape_parameters};
+use crate::engine::resources::{Common, Pipelines};
+use crate::engine::trial::{Bench, packed_activation, unpacked_activation};
+use crate::gpu::Upload;
 use nestling_core::reference::epilogue;
 use nestling_core::space::{Activation, Layer, LayerShape, Operator, Shape};
 use nestling_core::weights::WeightStorage;
@@ -12,22 +12,8 @@ use nestling_shaders::{Kernel, LayerParameters};
 use proptest::prelude::*;
 use std::sync::Mutex;
 
-static BENCH: LazyLock<Mutex<Bench>> = LazyLock::new(|| {
-    let common = Common::new(&CONTEXT, WeightStorage::F32);
-    let bytes = 1 << 20;
-    let sizes = Sizes {
-        image: 4,
-        block: bytes,
-        expanded: 4,
-        filtered: bytes,
-        weights: 16,
-        norms: bytes,
-        parameters: 256,
-        ..Sizes::default()
-    };
-    let arena = Arena::new(&CONTEXT, &common.groups, &sizes);
-    Mutex::new(Bench { pipelines: Pipelines::new(&common), arena, staging: Staging::new(&CONTEXT, 1, bytes) })
-});
+static BENCH: LazyLock<Mutex<Bench>> =
+    LazyLock::new(|| Mutex::new(Bench::new(&CONTEXT, Pipelines::new(&Common::new(&CONTEXT, WeightStorage::F32)))));
 
 const GUARD: usize = 7;
 
@@ -52,9 +38,7 @@ fn run(
     destination: &[[f32; 4]],
 ) -> Vec<[f32; 4]> {
     let mut bench = BENCH.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    if bench.pipelines.get(plan.kernel, plan.specialisation).is_none() {
-        pollster::block_on(bench.pipelines.add(&CONTEXT, plan.kernel, plan.specialisation)).unwrap();
-    }
+    pollster::block_on(bench.require(&plan)).unwrap();
     let guarded = [destination, &[[f32::NAN; 4]; GUARD]].concat();
     let source = [source, &[[f32::NAN; 4]; GUARD]].concat();
     let arena = &bench.arena;
@@ -66,7 +50,7 @@ fn run(
     ] {
         CONTEXT.upload(Upload::Parameters, buffer, 0, bytes);
     }
-    let mut values = dispatched(&bench, &plan, guarded.len());
+    let mut values = pollster::block_on(bench.dispatched(&plan, guarded.len())).unwrap();
     let behind = values.split_off(destination.len());
     assert!(behind.iter().flatten().all(|value| value.is_nan()), "{plan:?} wrote beside its output");
     assert!(values.iter().flatten().all(|value| !value.is_nan()), "{plan:?} left some of its output");

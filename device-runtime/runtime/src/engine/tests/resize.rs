@@ -1,7 +1,7 @@
 use super::*;
 use crate::Error;
 use crate::engine::run::Input;
-use crate::gpu::{Staging, block_on};
+use crate::gpu::block_on;
 use nestling_core::image::{Fit, Image, Orientation, PixelFormat, Plane, YuvColour, YuvMatrix, YuvRange, preprocess};
 use proptest::prelude::*;
 
@@ -11,29 +11,10 @@ pub(super) fn resized(supernet: &Supernet, child: &PreparedChild, image: &Image<
 
 /// The input tensor after the resize, channel by channel.
 pub(super) fn resized_input(supernet: &Supernet, child: &PreparedChild, input: Input<'_>) -> Vec<f32> {
-    let shape = child.network().input;
-    let bytes = u64::from(shape.pixels()) * 16;
-    let context = supernet.context();
-    let lease = Staging::new(context, 1, bytes).try_take().unwrap();
-    let (submission, verdict) = {
-        let mut state = supernet.lock();
-        supernet.upload(child, input, &mut state).unwrap();
-        context.guarded("a resize", || {
-            let mut commands = context.encoder();
-            {
-                let mut pass = commands.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
-                supernet.encode_input(input, &state, &mut pass).unwrap();
-            }
-            commands.copy_buffer_to_buffer(&supernet.arena.filtered, 0, lease.buffer(), 0, bytes);
-            context.submit(commands)
-        })
-    };
-    block_on(verdict).unwrap();
-    let read = block_on(lease.read(context, "a resize", submission, bytes)).unwrap();
-    let values: Vec<[f32; 4]> = bytemuck::pod_collect_to_vec(&read);
-    let channels = shape.channels as usize;
-    assert!(values.iter().all(|value| value[channels..].iter().all(|&padding| padding == 0.0)));
-    (0..channels).flat_map(|channel| values.iter().map(move |value| value[channel])).collect()
+    let (elements, channels) =
+        (block_on(supernet.resized(child, input)).unwrap(), child.network().input.channels as usize);
+    assert!(elements.iter().all(|element| element[channels..].iter().all(|&padding| padding == 0.0)));
+    (0..channels).flat_map(|channel| elements.iter().map(move |element| element[channel])).collect()
 }
 
 /// Overwrites what earlier inferences left: no value of it may help. Not between another thread's upload and its

@@ -1,6 +1,5 @@
 //! Every kernel over layers of all shapes.
 
-pub(super) mod bench;
 mod case;
 mod check;
 
@@ -103,7 +102,7 @@ proptest! {
     ) {
         let input = Shape { channels: inputs, height: 1, width: 1 };
         let plain = case(kernel, (1, 1), 1, Padding::Symmetric, activation, false, input, outputs, more, seed);
-        check(&Case { offsets, ..plain.linear().stored(storage) })?;
+        check(&plain.linear().at(offsets).stored(storage))?;
     }
 
     #[test]
@@ -155,7 +154,7 @@ proptest! {
         let input = Shape { channels: 4 * groups, height: side.0, width: side.1 };
         let plain =
             case(kernel, (1, 1), 1, Padding::Symmetric, Activation::Identity, false, input, 0, (0, 0), seed);
-        check(&Case { offsets: (0, offset), ..plain })?;
+        check(&plain.at((0, offset)))?;
     }
 }
 
@@ -190,7 +189,7 @@ fn every_activation_is_right_far_from_zero() {
         let input = Shape { channels: 8, height: 5, width: 5 };
         let kernel = Kernel::PointwiseSmall;
         let near = case(kernel, (1, 1), 1, Padding::Symmetric, activation, false, input, 40, (0, 0), 1);
-        check(&Case { input_range: 200.0, ..near }).unwrap();
+        check(&near.with_inputs_to(200.0)).unwrap();
     }
 }
 

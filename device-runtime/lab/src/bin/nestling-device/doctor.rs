@@ -1,0 +1,104 @@
+use crate::device;
+use crate::output::{Report, columns, fault_of, row};
+use crate::progress::Bar;
+use anyhow::{Context as _, Result, anyhow};
+use nestling::low_level::EngineOptions;
+use nestling::{Context, RuntimeOptions, VerifyOptions};
+use nestling_core::names::printable;
+use nestling_lab::doctor::{Doctor, examine, examine_kernels};
+use nestling_lab::documents::Fault;
+use nestling_lab::self_test::SelfTest;
+use serde::Serialize;
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+/// Checks whether this device computes what it should: every kernel beside a reference in f64, pictures to tensors, one
+/// answer two hundred times and after a rest, golden pictures.
+#[derive(clap::Args)]
+#[command(
+    after_help = "Example:\n  nestling-device doctor fashion.nestling --json > doctor.json\n\nThe exit code is 1 if \
+                        anything deviates. Put the report into a bug report as it is."
+)]
+pub struct Options {
+    /// The bundle whose kernels and golden pictures are checked. Without one, the kernels of known networks are.
+    bundle: Option<PathBuf>,
+    /// About the longest time that it takes.
+    #[arg(long, default_value_t = 18, value_parser = clap::value_parser!(u16).range(8..=3600))]
+    seconds: u16,
+}
+
+#[derive(Serialize)]
+#[serde(transparent)]
+pub struct Examined(Doctor);
+
+impl Options {
+    pub fn run(&self, device: &device::Options) -> Result<Examined> {
+        let (bar, started) = (Bar::new(), Instant::now());
+        let time = Duration::from_secs(self.seconds.into());
+        let Some(path) = &self.bundle else {
+            let context = Context::new(&device.context())?;
+            let engine = EngineOptions::default()
+                .weight_storage(device.weight_storage().unwrap_or_default())
+                .arithmetic(device.arithmetic());
+            let show = |done: f64| bar.show(done, "checking kernels");
+            return Ok(Examined(examine_kernels(&context, &engine, time, &show)?));
+        };
+        let bundle = device::Options::open_bundle(path)?;
+        let needed = SelfTest::of(&bundle).map_or(0, |test| test.max_image_side());
+        let defaults = RuntimeOptions::default();
+        let side = defaults.max_image_side.max(needed);
+        let opened = device.open_with(path, defaults.max_image_side(side).untrained(true), None)?;
+        let follow = bar.follow();
+        let options = VerifyOptions::default().time(time.saturating_sub(started.elapsed())).progress(Some(&follow));
+        let doctor = examine(&opened.runtime, &bundle, &options, started);
+        Ok(Examined(doctor.with_context(|| format!("cannot check with {}", path.display()))?))
+    }
+}
+
+impl Report for Examined {
+    fn print(&self, out: &mut dyn Write) -> io::Result<()> {
+        let Self(doctor) = self;
+        writeln!(out, "nestling {}, {}", doctor.nestling, doctor.adapter)?;
+        let used = doctor.adapter.features().join(", ");
+        writeln!(out, "used of it: {}", if used.is_empty() { "nothing optional".to_owned() } else { used })?;
+        writeln!(out, "checked: {}\n", doctor.bundle.as_deref().map_or("known networks".into(), printable))?;
+        let mut rows = vec![row(["check", "cases", "wrong", "worst, of what is allowed", "left out"])];
+        for check in &doctor.checks {
+            rows.push(vec![
+                check.name.clone(),
+                check.cases.to_string(),
+                check.deviations.to_string(),
+                check.worst.map_or_else(|| "no number".to_owned(), |worst| format!("{:.0} %", 100.0 * worst)),
+                check.skipped.to_string(),
+            ]);
+        }
+        columns(out, &rows)?;
+        writeln!(out)?;
+        for check in doctor.checks.iter().filter_map(|check| check.first.as_ref().map(|first| (&check.name, first))) {
+            writeln!(out, "WRONG: {}: {}", check.0, printable(check.1))?;
+        }
+        for replaced in &doctor.replaced {
+            writeln!(out, "replaced: {}", printable(replaced))?;
+        }
+        for one in &doctor.not_checked {
+            writeln!(out, "not checked: {one}")?;
+        }
+        for quirk in &doctor.quirks {
+            writeln!(out, "known of this driver ({}): {}; {}", quirk.name, quirk.fault, quirk.here)?;
+        }
+        let verdict = match (doctor.deviations, doctor.skipped) {
+            (0, 0) => "everything is right".to_owned(),
+            (0, skipped) => format!("what was checked is right; {skipped} cases were left out: give more --seconds"),
+            (wrong, _) => format!("{wrong} cases are wrong: update the driver, or choose another adapter"),
+        };
+        writeln!(out, "{verdict} ({:.1} s)", doctor.seconds)
+    }
+
+    fn failed(&self) -> Option<Fault> {
+        let Self(doctor) = self;
+        let first = doctor.checks.iter().find(|check| check.deviations > 0)?;
+        let text = format!("{} cases are wrong; the first check is {}", doctor.deviations, first.name);
+        Some(Fault { code: "device_wrong".to_owned(), ..fault_of(&anyhow!(text)) })
+    }
+}

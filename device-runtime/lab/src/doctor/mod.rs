@@ -1,0 +1,172 @@
+//! Is this device right? Kernels, pictures, repeated answers and golden pictures, beside what is known of its driver.
+
+mod quirks;
+
+pub use quirks::Quirk;
+
+use crate::self_test::{SelfTest, SelfTestError};
+use nestling::low_level::{EngineOptions, check_kernels_of_async};
+use nestling::{AdapterInfo, Check, Context, Error, Runtime, VerifyOptions, block_on};
+use nestling_bundle::Bundle;
+use nestling_core::space::Preset;
+use serde::{Deserialize, Serialize};
+use std::time::{Duration, Instant};
+
+/// Presets that together have every kernel of every published network that Nestling knows.
+const PRESETS: [&str; 3] = ["table1", "mobilenet-v3-large-1.0x", "fashion"];
+
+/// A report on a device that fits into a bug report.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Doctor {
+    /// Version of Nestling.
+    pub nestling: String,
+    /// The adapter, its driver, and the features that are used.
+    pub adapter: AdapterInfo,
+    /// The bundle's name; `None` if known networks were checked instead.
+    pub bundle: Option<String>,
+    /// Every check.
+    pub checks: Vec<Check>,
+    /// Cases that were wrong, of all checks.
+    pub deviations: usize,
+    /// Cases for which there was no time.
+    pub skipped: usize,
+    /// Parts that were replaced because the device gets them wrong, in words.
+    pub replaced: Vec<String>,
+    /// Things that the bundle has no data to check, in words.
+    pub not_checked: Vec<String>,
+    /// Faults of this driver that are publicly known.
+    pub quirks: Vec<Quirk>,
+    /// The time that it took.
+    pub seconds: f64,
+}
+
+/// Checks a runtime with all that its bundle has. `started` is when the device began to be opened.
+///
+/// # Errors
+/// [`SelfTestError`] if the device does not answer, or a golden picture cannot be read. A wrong result is a
+/// [deviation](Doctor::deviations).
+pub fn examine(
+    runtime: &Runtime,
+    bundle: &Bundle,
+    options: &VerifyOptions<'_>,
+    started: Instant,
+) -> Result<Doctor, SelfTestError> {
+    let mut checks = runtime.verify(options)?.checks;
+    let mut not_checked = Vec::new();
+    match SelfTest::of(bundle) {
+        Ok(test) => checks.push(golden(&test, runtime)?),
+        Err(SelfTestError::NoGoldenPictures) => not_checked.push("golden pictures: the bundle has none".to_owned()),
+        Err(error) => return Err(error),
+    }
+    let replaced = runtime.storage_fault().map(|fault| format!("the storage of the weights, by f32: {fault}"));
+    let name = Some(bundle.manifest().name.clone());
+    let adapter = runtime.adapter().clone();
+    Ok(report(adapter, name, checks, started).with(replaced.into_iter().collect(), not_checked))
+}
+
+/// Checks the kernels of known networks on an adapter, without a bundle.
+///
+/// # Errors
+/// [`Error`] if the device is lost or does not answer in time.
+pub fn examine_kernels(
+    context: &Context,
+    engine: &EngineOptions,
+    time: Duration,
+    progress: &dyn Fn(f64),
+) -> Result<Doctor, Error> {
+    let started = Instant::now();
+    let mut checks: Vec<Check> = Vec::new();
+    for (turn, name) in (0u32..).zip(PRESETS) {
+        let Some(preset) = Preset::find(name) else { continue };
+        let until = time * (turn + 1) / PRESETS.len() as u32;
+        let is_over = async |done: f64| {
+            progress((f64::from(turn) + done) / PRESETS.len() as f64);
+            started.elapsed() > until
+        };
+        let found = block_on(check_kernels_of_async(context, &preset.space().validated()?, engine, is_over))?;
+        for check in found {
+            match checks.iter_mut().find(|known| known.name == check.name) {
+                Some(known) => merge(known, check),
+                None => checks.push(check),
+            }
+        }
+    }
+    let not_checked = vec!["pictures, repeated answers and golden pictures: they need a bundle".to_owned()];
+    Ok(report(context.facts().clone(), None, checks, started).with(Vec::new(), not_checked))
+}
+
+fn report(adapter: AdapterInfo, bundle: Option<String>, checks: Vec<Check>, started: Instant) -> Doctor {
+    Doctor {
+        nestling: env!("CARGO_PKG_VERSION").to_owned(),
+        quirks: Quirk::of(&adapter),
+        adapter,
+        bundle,
+        deviations: checks.iter().map(|check| check.deviations).sum(),
+        skipped: checks.iter().map(|check| check.skipped).sum(),
+        checks,
+        replaced: Vec::new(),
+        not_checked: Vec::new(),
+        seconds: started.elapsed().as_secs_f64(),
+    }
+}
+
+impl Doctor {
+    fn with(self, replaced: Vec<String>, not_checked: Vec<String>) -> Self {
+        Self { replaced, not_checked, ..self }
+    }
+}
+
+fn merge(known: &mut Check, more: Check) {
+    known.cases += more.cases;
+    known.skipped += more.skipped;
+    known.deviations += more.deviations;
+    known.worst = known.worst.zip(more.worst).map(|(a, b)| a.max(b));
+    known.first = known.first.take().or(more.first);
+}
+
+/// The bundle's golden pictures as one check.
+fn golden(test: &SelfTest, runtime: &Runtime) -> Result<Check, SelfTestError> {
+    let before = runtime.active();
+    let report = test.run(runtime)?;
+    match before.name() {
+        Some(name) => runtime.switch_to(name)?,
+        None => runtime.switch_to(before.prepared())?,
+    };
+    let worst = report.answers.iter().map(|answer| answer.relative / report.tolerance).fold(0.0, f64::max);
+    Ok(Check {
+        name: "golden pictures: decoded and classified as by the trainer".to_owned(),
+        cases: report.answers.len(),
+        skipped: 0,
+        deviations: report.wrong,
+        worst: Some(worst).filter(|worst| worst.is_finite()),
+        first: report.verdict().err().map(|error| error.to_string()),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_presets_exist() {
+        assert!(PRESETS.iter().all(|name| Preset::find(name).is_some()));
+    }
+
+    #[test]
+    fn two_checks_of_a_kernel_are_one() {
+        let check = |cases, deviations, worst| Check {
+            name: "kernel".to_owned(),
+            cases,
+            skipped: 1,
+            deviations,
+            worst,
+            first: (deviations > 0).then(|| "a case".to_owned()),
+        };
+        let mut known = check(2, 0, Some(0.5));
+        merge(&mut known, check(3, 1, Some(2.0)));
+        assert_eq!((known.cases, known.skipped, known.deviations, known.worst), (5, 2, 1, Some(2.0)));
+        assert_eq!(known.first.as_deref(), Some("a case"));
+        merge(&mut known, check(1, 1, None));
+        assert_eq!(known.worst, None, "what is no number stays");
+    }
+}

@@ -1,0 +1,120 @@
+use super::answer::{Drawn, Outputs, parameters};
+use super::case::LayerCase;
+use crate::Error;
+use crate::engine::plan::{LayerPlan, Route, Sizes};
+use crate::engine::resources::{Arena, Pipelines, pack_whole};
+use crate::gpu::{Context, Staging, Upload};
+use nestling_core::space::Shape;
+use nestling_core::weights::WeightStorage;
+use std::sync::Arc;
+
+/// Bytes of each buffer, which no case may exceed.
+pub(super) const LARGEST: u64 = 1 << 20;
+
+const ACTION: &str = "testing a layer";
+
+/// Buffers for one layer, and the pipelines that are tested.
+#[derive(Debug)]
+pub(in crate::engine) struct Bench {
+    context: Context,
+    pub(in crate::engine) pipelines: Pipelines,
+    pub(in crate::engine) arena: Arena,
+    staging: Arc<Staging>,
+}
+
+impl Bench {
+    pub(in crate::engine) fn new(context: &Context, pipelines: Pipelines) -> Self {
+        let sizes = Sizes {
+            image: 4,
+            block: LARGEST,
+            expanded: 4,
+            filtered: LARGEST,
+            weights: LARGEST,
+            norms: LARGEST,
+            parameters: 256,
+            ..Sizes::default()
+        };
+        let arena = Arena::new(context, &pipelines.common().groups, &sizes);
+        Self { context: context.clone(), pipelines, arena, staging: Staging::new(context, 1, LARGEST) }
+    }
+
+    pub(in crate::engine) fn storage(&self) -> WeightStorage {
+        self.pipelines.common().storage
+    }
+
+    /// Builds the plan's pipeline if it is not there.
+    pub(in crate::engine) async fn require(&mut self, plan: &LayerPlan) -> Result<(), Error> {
+        if self.pipelines.get(plan.kernel, plan.specialisation).is_none() {
+            self.pipelines.add(&self.context, plan.kernel, plan.specialisation).await?;
+        }
+        Ok(())
+    }
+
+    /// Runs the case over a poisoned destination.
+    pub(in crate::engine) async fn run(
+        &self,
+        case: &LayerCase,
+        plan: &LayerPlan,
+        drawn: &Drawn,
+    ) -> Result<Outputs, Error> {
+        let (packed, weights) = pack_whole(&case.layout, drawn.weights.as_slice(), case.storage)?;
+        let source = drawn.source(case);
+        let parameters = parameters(case, &packed, source.len() as u32);
+        let norms = drawn.norms(case, &packed);
+        let (destination, own) = drawn.destination(case);
+        let arena = &self.arena;
+        for (buffer, bytes) in [
+            (&arena.filtered, bytemuck::cast_slice(&source)),
+            (&arena.weights, &weights),
+            (&arena.norms, bytemuck::cast_slice(&norms)),
+            (&arena.block, bytemuck::cast_slice(&destination)),
+            (&arena.parameters, bytemuck::bytes_of(&parameters)),
+        ] {
+            debug_assert!(bytes.len() as u64 <= LARGEST, "{case:?}");
+            self.context.upload(Upload::Parameters, buffer, 0, bytes);
+        }
+        let values = self.dispatched(plan, destination.len()).await?;
+        let beside = [&values[..own.start], &values[own.end..]].concat();
+        Ok(Outputs { values: unpacked_activation(&values[own], case.layer.shape.output), beside })
+    }
+
+    /// Runs a pipeline that is built over what the buffers hold; returns so many elements of the destination.
+    pub(in crate::engine) async fn dispatched(
+        &self,
+        plan: &LayerPlan,
+        elements: usize,
+    ) -> Result<Vec<[f32; 4]>, Error> {
+        let (context, bytes) = (&self.context, elements as u64 * 16);
+        let pipeline = self.pipelines.require(plan.kernel, plan.specialisation)?;
+        let lease = self.staging.take().await;
+        let (submission, verdict) = context.guarded(ACTION, || {
+            let mut commands = context.encoder();
+            {
+                let mut pass = commands.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+                pass.set_pipeline(pipeline);
+                pass.set_bind_group(0, &**self.arena.bind_group(Route::FilteredToBlock), &[0]);
+                pass.dispatch_workgroups(plan.workgroups[0], plan.workgroups[1], plan.workgroups[2]);
+            }
+            commands.copy_buffer_to_buffer(&self.arena.block, 0, lease.buffer(), 0, bytes);
+            context.submit(commands)
+        });
+        verdict.await?;
+        let read = lease.read(context, ACTION, submission, bytes).await?;
+        Ok(bytemuck::pod_collect_to_vec(&read))
+    }
+}
+
+pub(in crate::engine) fn packed_activation(values: &[f32], shape: Shape) -> Vec<[f32; 4]> {
+    let pixels = shape.pixels() as usize;
+    let at = |channel: usize, pixel: usize| values.get(channel * pixels + pixel).copied().unwrap_or(0.0);
+    (0..shape.channels.div_ceil(4) as usize)
+        .flat_map(|group| (0..pixels).map(move |pixel| std::array::from_fn(|lane| at(4 * group + lane, pixel))))
+        .collect()
+}
+
+pub(in crate::engine) fn unpacked_activation(values: &[[f32; 4]], shape: Shape) -> Vec<f32> {
+    let pixels = shape.pixels() as usize;
+    (0..shape.channels as usize)
+        .flat_map(|channel| (0..pixels).map(move |pixel| values[channel / 4 * pixels + pixel][channel % 4]))
+        .collect()
+}
