@@ -11,6 +11,7 @@ mod bindings;
 mod c;
 mod cross;
 mod demo;
+mod doctor;
 mod gpu;
 mod kotlin;
 mod latency;
@@ -109,6 +110,11 @@ enum Command {
     /// Takes about two minutes for each share of the time. With --before, measures an older nestling-device beside it.
     /// Writes target/restless/summary.json and table.md.
     Restless(restless::Options),
+    /// Compare every kernel with a reference on every device of this machine; fails if anything deviates.
+    ///
+    /// Runs `nestling-device doctor` with and without subgroups, and on SwiftShader (a minute each). Writes a report for each
+    /// to target/doctor.
+    Doctor,
     /// Compute for a part of every 20 ms, until killed.
     #[command(hide = true)]
     Busy(restless::BusyOptions),
@@ -194,6 +200,7 @@ fn main() -> ExitCode {
         Command::Onnx(options) => onnx::run(&options),
         Command::Latency(options) => latency::run(&options),
         Command::Restless(options) => restless::run(&options),
+        Command::Doctor => doctor::run(),
         Command::Busy(options) => restless::keep_busy(&options),
         Command::Storage(options) => storage::run(&options),
         Command::Layers(options) => layers::run(&options),

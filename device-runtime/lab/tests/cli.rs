@@ -57,7 +57,9 @@ fn write_images(folder: &Path) {
 
 #[test]
 fn help_teaches_with_an_example() {
-    for command in ["info", "profile", "choose", "classify", "run", "govern", "switch", "self-test", "bench", "start"] {
+    for command in
+        ["info", "profile", "choose", "classify", "run", "govern", "switch", "doctor", "self-test", "bench", "start"]
+    {
         let output = run(&[command, "--help"]);
         let help = String::from_utf8(output.stdout).unwrap();
         assert!(output.status.success() && help.contains(&format!("nestling-device {command} ")), "{help}");

@@ -42,7 +42,7 @@ fn failed_calls_print_their_code_and_message() {
     let (bundle, cut, missing) = (text(&bundle), text(&cut), folder.path().join("none"));
     let missing = text(&missing);
     for command in
-        ["info", "profile", "predict", "budgets", "choose", "govern", "switch", "self-test", "bench", "start"]
+        ["info", "profile", "predict", "budgets", "choose", "govern", "switch", "doctor", "self-test", "bench", "start"]
     {
         let budget: &[&str] = if command == "govern" { &["--budget-ms", "8"] } else { &[] };
         fails(&[&[command, missing], budget].concat(), 1, "bundle_open", "check the path");

@@ -10,6 +10,7 @@ use nestling_bundle::{Bundle, GoldenChild, GoldenPicture, GoldenPictures};
 use nestling_core::image::{Fit, preprocess};
 use nestling_core::reference::{SharedWeights, forward};
 use nestling_core::weights::WeightStorage;
+use nestling_lab::doctor::Doctor;
 use nestling_lab::self_test::SelfTestReport;
 use nestling_pictures::{Picture, PictureOptions};
 use serde_json::Value;
@@ -120,6 +121,33 @@ fn a_changed_logit_is_found_and_its_picture_and_child_are_named() {
     // Weights that the device rounds itself may be so far off.
     let (code, text, document) = self_test(&path, &["--weight-storage", "int8"]);
     assert_eq!((code, document["tolerance"].as_f64()), (0, Some(0.101)), "{text}");
+}
+
+/// The exit code and the document of `doctor`, with as much time as a busy machine needs.
+fn doctor(bundle: &Path) -> (i32, Value) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_nestling-device"));
+    let output = command.arg("doctor").arg(bundle).args(["--seconds", "300", "--json"]).output().unwrap();
+    (output.status.code().unwrap(), serde_json::from_slice(&output.stdout).unwrap())
+}
+
+#[test]
+fn a_doctor_compares_everything_and_finds_a_changed_logit() {
+    let folder = tempfile::tempdir().unwrap();
+    let bundle = common::bundle();
+    let mut golden = golden(&bundle);
+    let path = write(folder.path(), &bundle, &golden);
+    let (code, document) = doctor(&path);
+    let found: Doctor = serde_json::from_value(document.clone()).unwrap();
+    assert_eq!((code, found.deviations, found.skipped, document.get("error")), (0, 0, 0, None), "{document}");
+    assert!(found.checks.iter().all(nestling::Check::is_right), "{document}");
+    let names = |part: &str| found.checks.iter().filter(|check| check.name.contains(part)).count();
+    assert!(names("kernel `") >= 8 && names("golden pictures") == 1 && names("200 times") == 1, "{document}");
+    golden.children[0].logits[1][3] += 1.0;
+    let (code, document) = doctor(&write(folder.path(), &bundle, &golden));
+    assert_eq!((code, &document["error"]["code"]), (1, &Value::from("device_wrong")));
+    let found: Doctor = serde_json::from_value(document).unwrap();
+    let wrong: Vec<_> = found.checks.iter().filter(|check| check.deviations > 0).collect();
+    assert!(wrong.len() == 1 && wrong[0].first.as_ref().unwrap().contains("plain.png"), "{wrong:?}");
 }
 
 #[test]

@@ -46,7 +46,7 @@ mod profiling;
 mod progress;
 mod session;
 
-pub use engine::{Check, Frame, FromTexture, PreparedChild, Readiness, Start, TileChoice};
+pub use engine::{Check, Frame, FromTexture, PreparedChild, Readiness, Replaced, Start, TileChoice};
 pub use error::Error;
 pub use gpu::{AdapterInfo, Context, ContextOptions, list_adapters_async};
 #[cfg(not(target_arch = "wasm32"))]

@@ -58,10 +58,11 @@ pub fn examine(
         Err(SelfTestError::NoGoldenPictures) => not_checked.push("golden pictures: the bundle has none".to_owned()),
         Err(error) => return Err(error),
     }
-    let replaced = runtime.storage_fault().map(|fault| format!("the storage of the weights, by f32: {fault}"));
+    let mut replaced: Vec<String> = runtime.replaced().iter().map(ToString::to_string).collect();
+    replaced.extend(runtime.storage_fault().map(|fault| format!("the storage of the weights, by f32: {fault}")));
     let name = Some(bundle.manifest().name.clone());
     let adapter = runtime.adapter().clone();
-    Ok(report(adapter, name, checks, started).with(replaced.into_iter().collect(), not_checked))
+    Ok(report(adapter, name, checks, started).with(replaced, not_checked))
 }
 
 /// Checks the kernels of known networks on an adapter, without a bundle.

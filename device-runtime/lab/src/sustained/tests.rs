@@ -74,6 +74,9 @@ fn a_governor_keeps_p95_for_half_an_hour_where_one_child_does_not() {
     let page = page("simulated phone", &alone, Some(&governed));
     assert_eq!(nestling_page::markup_fault(&page), None);
     assert!(page.contains("child-4") && page.contains("retention"));
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/sustained");
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("simulated.html"), page).unwrap();
 }
 
 #[test]

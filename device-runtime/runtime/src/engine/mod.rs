@@ -38,7 +38,7 @@ mod verify;
 pub use measure::{HostSpan, LayerTimes, Timeline};
 pub use nestling_shaders::fingerprint as kernels_fingerprint;
 pub use plan::{EngineOptions, LayerPlan, MemoryUse, Planner, Start, TileChoice, Traits, vendor_tiles};
-pub use resources::{PutTensor, Readiness, WeightSource, weight_bytes};
+pub use resources::{PutTensor, Readiness, Replaced, WeightSource, weight_bytes};
 pub use run::{Frame, FromTexture, LoadTimes, PreparedChild, Supernet};
 pub use trial::Check;
 pub use verify::check_kernels_of_async;

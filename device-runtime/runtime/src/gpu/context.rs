@@ -40,6 +40,21 @@ pub(super) struct Inner {
     /// Results of self-tests that ran, by name.
     verdicts: Mutex<BTreeMap<String, Option<Fault>>>,
     gate: Gate,
+    /// Kernels that a test makes wrong, and how.
+    #[cfg(test)]
+    sabotage: Mutex<Vec<(&'static str, Sabotage)>>,
+}
+
+/// A way in which a driver gets a kernel wrong.
+#[cfg(test)]
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Sabotage {
+    /// Every output is somewhat off.
+    Wrong,
+    /// Every output is no number.
+    NoNumber,
+    /// Outputs depend on what was there before.
+    Unstable,
 }
 
 /// A fault that a self-test found.
@@ -186,6 +201,8 @@ impl Context {
             worker: Worker::new(&gate),
             verdicts: Mutex::default(),
             gate,
+            #[cfg(test)]
+            sabotage: Mutex::default(),
         };
         Self { inner: Arc::new(inner) }
     }
@@ -282,6 +299,35 @@ impl Context {
 
     pub(crate) fn remember_verdict(&self, test: &str, fault: Option<Fault>) {
         self.inner.verdicts.lock().unwrap_or_else(PoisonError::into_inner).insert(test.to_owned(), fault);
+    }
+
+    /// From now on this kernel is compiled wrong.
+    #[cfg(test)]
+    pub(crate) fn sabotage(&self, kernel: &'static str, how: Sabotage) {
+        self.inner.sabotage.lock().unwrap().push((kernel, how));
+    }
+
+    /// The text of a kernel as a faulty driver understands it.
+    #[cfg(test)]
+    pub(crate) fn sabotaged(&self, kernel: &str, text: String) -> String {
+        let known = self.inner.sabotage.lock().unwrap().iter().find(|(name, _)| *name == kernel).copied();
+        let Some((_, how)) = known else { return text };
+        let spoilt = |line: &str| {
+            let Some((place, value)) = line.split_once(" = ").filter(|(place, _)| place.contains("destination["))
+            else {
+                return line.to_owned();
+            };
+            let (place, value) = (place.trim(), value.trim_end_matches(';'));
+            let spoilt = match how {
+                Sabotage::Wrong => format!("({value}) + vec4<f32>(0.01)"),
+                Sabotage::NoNumber => format!("sqrt(vec4<f32>(-1.0) - abs({value}))"),
+                Sabotage::Unstable => {
+                    format!("({value}) + select(0.001 * {place} + 1e-3, vec4<f32>(0.0), {place} != {place})")
+                }
+            };
+            format!("{place} = {spoilt};")
+        };
+        text.lines().map(spoilt).collect::<Vec<_>>().join("\n")
     }
 
     /// Runs `work`; the verdict says whether the GPU found an error in it.

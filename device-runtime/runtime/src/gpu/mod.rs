@@ -42,6 +42,8 @@ pub use vendor::Vendor;
 pub use wgpu::{Backends, PowerPreference};
 
 pub(crate) use context::Fault;
+#[cfg(test)]
+pub(crate) use context::Sabotage;
 pub(crate) use counters::Upload;
 pub(crate) use gate::{BindGroup, Buffer, ComputePipeline, QuerySet};
 #[cfg(not(target_arch = "wasm32"))]

@@ -44,7 +44,7 @@ use weights::BundleWeights;
 pub use whole_space::{Adopted, WholeSpaceChoice, WholeSpaceOptions};
 
 use crate::Error;
-use crate::engine::{EngineOptions, PreparedChild, Supernet};
+use crate::engine::{EngineOptions, PreparedChild, Replaced, Supernet};
 #[cfg(not(target_arch = "wasm32"))]
 use crate::gpu::block_on;
 use crate::gpu::{AdapterInfo, Context};
@@ -230,6 +230,12 @@ impl Runtime {
     /// Only where [`RuntimeOptions::weight_storage`] asked for nothing; otherwise that failure is an error.
     pub fn storage_fault(&self) -> Option<&Error> {
         self.storage_fault.as_ref()
+    }
+
+    /// The kernels that this device gets wrong, and those that run instead; a test at load finds them. Empty almost
+    /// everywhere: put it into a bug report where it is not.
+    pub fn replaced(&self) -> Vec<Replaced> {
+        self.supernet.replaced()
     }
 
     /// Makes a child ready that does not ship; give it to [`Runtime::switch_to`].

@@ -8,8 +8,9 @@ use anyhow::{Context as _, Result};
 use nestling::ProfileOptions;
 use nestling::Runtime;
 use nestling::TileChoice;
-use nestling_bundle::DeviceProfile;
 use nestling_bundle::atomic_file::{check_outputs, is_written_in_place, write_atomically};
+use nestling_bundle::{ChildTimes, DeviceProfile};
+use nestling_core::metrics::Quantile;
 use nestling_lab::report::{DeviceReport, Opening, ReportOptions, WarmUp, trace_events};
 use nestling_lab::trace::{LayerTrace, trace_layers};
 use serde::Serialize;
@@ -224,14 +225,21 @@ impl Report for Measured {
             Some(note) => writeln!(out, ": {note}\n")?,
             None => writeln!(out, "\n")?,
         }
-        let mut rows = vec![row(["child", "predicted ms", "p50 ms", "p90 ms", "p95 ms", "runs", "choices"])];
+        let mut rows =
+            vec![row(["child", "predicted ms", "p50 ms, interval", "p90 ms", "p95 ms, interval", "runs", "choices"])];
+        let moment = profile.moment();
+        // The measured time, and the interval that holds it in nine of ten moments like that of the profile.
+        let with_interval = |times: &ChildTimes, quantile: Quantile| {
+            let [low, high] = profile.interval(&moment, times.calm(), quantile);
+            format!("{:.3} ({:.3} to {:.3})", times.latency().at(quantile).0, low.0, high.0)
+        };
         for times in profile.children.iter().chain(&profile.informative) {
             rows.push(vec![
                 times.name.clone().unwrap_or_else(|| "informative".to_owned()),
                 format!("{:.3}", times.predicted_ms.0),
-                format!("{:.3}", times.measured_p50_ms.0),
+                with_interval(times, Quantile::P50),
                 format!("{:.3}", times.measured_p90_ms.0),
-                format!("{:.3}", times.measured_p95_ms.0),
+                with_interval(times, Quantile::P95),
                 times.runs_ms.len().to_string(),
                 times.child.to_string(),
             ]);

@@ -3,6 +3,8 @@ use crate::engine::plan::{EngineOptions, Planner, Sizes, Strides, TO_MEASURE, Ti
 use crate::engine::resources::weight_bytes;
 use crate::gpu::Context;
 use nestling_core::image::Preprocessing;
+#[cfg(not(target_arch = "wasm32"))]
+use nestling_core::space::LayerShape;
 use nestling_core::space::{Network, ValidatedSpace};
 use nestling_shaders::PARAMETER_BYTES;
 
@@ -15,6 +17,9 @@ pub(super) struct Blueprint {
     pub(super) app_slots: usize,
     /// The options as asked, within their bounds, with all slots and the tiles that were chosen.
     pub(super) options: EngineOptions,
+    /// The layers of the biggest child.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(super) layers: Vec<LayerShape>,
 }
 
 impl Blueprint {
@@ -54,7 +59,15 @@ impl Blueprint {
             parameters: (2 + slots * strides.layers) * strides.layer,
             ..Sizes::of_activations(biggest, preprocessing.most_pixels(options.max_image_side))
         };
-        Ok(Self { planner, strides, sizes, app_slots, options })
+        Ok(Self {
+            planner,
+            strides,
+            sizes,
+            app_slots,
+            options,
+            #[cfg(not(target_arch = "wasm32"))]
+            layers: biggest.layers.iter().map(|layer| layer.shape).collect(),
+        })
     }
 }
 

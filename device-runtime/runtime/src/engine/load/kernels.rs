@@ -3,9 +3,13 @@ use crate::engine::load::blueprint::Blueprint;
 use crate::engine::plan::Start;
 use crate::engine::resources::{Background, Common, Pipelines};
 #[cfg(not(target_arch = "wasm32"))]
-use crate::engine::resources::{FirstRun, Wanted};
+use crate::engine::resources::{FirstRun, Test, Wanted};
 use crate::engine::trial::check_arithmetic;
+#[cfg(not(target_arch = "wasm32"))]
+use crate::engine::trial::replace_wrong;
 use crate::gpu::Context;
+#[cfg(not(target_arch = "wasm32"))]
+use crate::gpu::block_on;
 use nestling_core::metrics::Millis;
 use nestling_core::space::ValidatedSpace;
 #[cfg(not(target_arch = "wasm32"))]
@@ -42,6 +46,10 @@ impl Kernels {
         if patience.is_none() {
             pipelines.add_all(context, &wanted).await?;
             context.save_pipelines();
+            #[cfg(not(target_arch = "wasm32"))]
+            {
+                pipelines = replace_wrong(context, pipelines, &blueprint.planner, &blueprint.layers).await?;
+            }
         }
         Ok(Self {
             common,
@@ -64,7 +72,9 @@ impl Kernels {
             // Real drivers compile when a pipeline is made.
             let first_run = blueprint.planner.traits().software.then(|| FirstRun::new(context, &self.common));
             let (pipelines, wanted) = (self.pipelines.clone(), self.wanted.clone());
-            self.background = Some(Background::spawn(context, pipelines, wanted, first_run, patience)?);
+            let (own, planner, layers) = (context.clone(), blueprint.planner, blueprint.layers.clone());
+            let test = Test(Box::new(move |pipelines| block_on(replace_wrong(&own, pipelines, &planner, &layers))));
+            self.background = Some(Background::spawn(context, pipelines, wanted, first_run, patience, test)?);
         }
         Ok((self, spawned_at))
     }
@@ -84,7 +94,13 @@ impl Kernels {
         }
         let before = Instant::now();
         let fallback = blueprint.planner.fallback_pipelines(&self.wanted);
-        self.pipelines = Pipelines::build(context, &self.common, &fallback).await?;
+        let built = Pipelines::build(context, &self.common, &fallback).await?;
+        match replace_wrong(context, built, &blueprint.planner, &blueprint.layers).await {
+            Ok(right) => self.pipelines = right,
+            // The fast ones are right, or nothing is.
+            Err(Error::SelfTest { .. }) => background.wait().await?,
+            Err(error) => return Err(error),
+        }
         self.time = before.elapsed().into();
         self.built = self.pipelines.len();
         Ok(())

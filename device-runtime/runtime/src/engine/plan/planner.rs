@@ -200,6 +200,39 @@ impl Planner {
         Specialisation::generic(self.traits.workgroup(kernel))
     }
 
+    /// Other pipelines for whatever one is planned for, the preferred first: where a device gets it wrong.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(in crate::engine) fn alternatives(
+        &self,
+        kernel: Kernel,
+        one: &Specialisation,
+    ) -> Vec<(Kernel, Specialisation)> {
+        let small = Specialisation { gate: one.gate, ..self.unspecialised(Kernel::PointwiseSmall) };
+        let generic = (Kernel::Fallback, self.unspecialised(Kernel::Fallback));
+        match kernel {
+            Kernel::Pointwise => {
+                let plain = Specialisation { broadcast: false, ..*one };
+                let tiled = [plain, self.fallback_pointwise()].map(|other| (Kernel::Pointwise, other));
+                let [plain, fallback] = tiled;
+                let all = [plain, (Kernel::PointwiseSmall, small), fallback, generic];
+                all.into_iter().filter(|(kernel, other)| (*kernel, other) != (Kernel::Pointwise, one)).collect()
+            }
+            Kernel::LinearWide => vec![(Kernel::PointwiseSmall, small), generic],
+            // A pool is no convolution.
+            Kernel::Pool => vec![(Kernel::PoolWide, self.unspecialised(Kernel::PoolWide))],
+            Kernel::PoolWide => vec![(Kernel::Pool, self.unspecialised(Kernel::Pool))],
+            Kernel::Dense | Kernel::Depthwise | Kernel::PointwiseSmall => vec![generic],
+            Kernel::AveragePool
+            | Kernel::ResizeColumns
+            | Kernel::TextureColumns
+            | Kernel::ResizeRows
+            | Kernel::Fallback
+            | Kernel::ReadWeights
+            | Kernel::Moments
+            | Kernel::Normalise => Vec::new(),
+        }
+    }
+
     fn fallback_pointwise(&self) -> Specialisation {
         let workgroup = if self.traits.software { 8 } else { 32 };
         Specialisation { tile: FALLBACK_TILE, ..Specialisation::generic(workgroup) }

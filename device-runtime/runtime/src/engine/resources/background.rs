@@ -1,7 +1,7 @@
 //! The fast pipelines, compiled while the fallback ones answer. A browser compiles all of them at load.
 
 #[cfg(not(target_arch = "wasm32"))]
-pub(in crate::engine) use native::{Background, FirstRun};
+pub(in crate::engine) use native::{Background, FirstRun, Test};
 
 /// The state of the fast pipelines.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,6 +55,7 @@ mod native {
     use crate::engine::resources::{Common, Pipelines, Wanted};
     use crate::gpu::{BindGroup, Context, Latch, block_on, retried};
     use nestling_shaders::{Kernel, PARAMETER_BYTES, Specialisation};
+    use std::fmt;
     use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
     use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
     use std::time::{Duration, Instant};
@@ -97,6 +98,18 @@ mod native {
         /// The time for all of them.
         patience: Duration,
         judged: Arc<Latch>,
+        test: Option<Test>,
+    }
+
+    /// A test of pipelines before they answer: replaces those that are wrong, or fails.
+    pub(in crate::engine) struct Test(
+        pub(in crate::engine) Box<dyn FnOnce(Pipelines) -> Result<Pipelines, Error> + Send>,
+    );
+
+    impl fmt::Debug for Test {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("Test")
+        }
     }
 
     /// How long the worker waits for a first answer, which may never be requested.
@@ -135,7 +148,10 @@ mod native {
             let built = retried(|| block_on(job.build(self)), || self.is_stopped());
             let result = match built {
                 Ok(Ok(false)) => return,
-                Ok(Ok(true)) => Ok(job.pipelines),
+                Ok(Ok(true)) => match job.test.take() {
+                    Some(Test(test)) => test(job.pipelines).map_err(|error| error.to_string()),
+                    None => Ok(job.pipelines),
+                },
                 Ok(Err(error)) => Err(error.to_string()),
                 Err(panic) => Err(panic),
             };
@@ -166,17 +182,19 @@ mod native {
     const ACTION: &str = "preparing the fast kernels";
 
     impl Background {
-        /// Has the worker add the wanted pipelines to those that are there; fails if the system has no thread left.
+        /// Has the worker add the wanted pipelines to those that are there, and test all before they answer; fails if the
+        /// system has no thread left.
         pub(in crate::engine) fn spawn(
             context: &Context,
             pipelines: Pipelines,
             wanted: Wanted,
             first_run: Option<FirstRun>,
             patience: Duration,
+            test: Test,
         ) -> Result<Self, Error> {
             let (count, judged) = (wanted.len(), Arc::new(Latch::default()));
-            let job =
-                Job { context: context.clone(), pipelines, wanted, first_run, patience, judged: Arc::clone(&judged) };
+            let (own, job_judged, test) = (context.clone(), Arc::clone(&judged), Some(test));
+            let job = Job { context: own, pipelines, wanted, first_run, patience, judged: job_judged, test };
             let shared = Arc::new(Shared {
                 job: Mutex::new(Some(job)),
                 result: OnceLock::new(),
@@ -275,7 +293,7 @@ mod native {
         /// The shortest text comes first: it tells at the least cost whether the driver has what it compiles in its
         /// cache.
         async fn build(&mut self, shared: &Shared) -> Result<bool, Error> {
-            let Self { context, pipelines, wanted, first_run, patience, judged } = self;
+            let Self { context, pipelines, wanted, first_run, patience, judged, .. } = self;
             let missing = |&(kernel, one): &(Kernel, Specialisation)| pipelines.get(kernel, one).is_none();
             let text = |(kernel, one): (Kernel, Specialisation)| one.wgsl(kernel, pipelines.common().storage).len();
             let mut texts: Vec<_> = wanted.iter().copied().filter(missing).map(|one| (text(one), one)).collect();

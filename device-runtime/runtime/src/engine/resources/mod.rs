@@ -12,12 +12,13 @@ mod repack;
 mod timestamps;
 
 pub use background::Readiness;
+pub use pipelines::Replaced;
 pub use repack::{PutTensor, WeightSource, weight_bytes};
 
 pub(super) use arena::Arena;
 pub(super) use background::Background;
 #[cfg(not(target_arch = "wasm32"))]
-pub(super) use background::FirstRun;
+pub(super) use background::{FirstRun, Test};
 pub(super) use pipelines::{Common, Pipelines, Wanted};
 pub(super) use repack::{HostValues, Packed, PackedWeights, pack, pack_whole};
 pub(super) use timestamps::Timestamps;

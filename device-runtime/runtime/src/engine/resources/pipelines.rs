@@ -1,9 +1,13 @@
 use crate::Error;
+use crate::engine::plan::{LayerPlan, grid};
 use crate::engine::resources::arena::bind_group_layout;
 use crate::gpu::{ComputePipeline, Context};
+use nestling_core::space::LayerShape;
 use nestling_core::weights::WeightStorage;
 use nestling_shaders::{Kernel, Specialisation};
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 /// The kernels and specialisations to build pipelines for.
 pub(in crate::engine) type Wanted = BTreeSet<(Kernel, Specialisation)>;
@@ -23,16 +27,38 @@ impl Common {
     }
 }
 
+/// A kernel that the device gets wrong, and the one that runs instead.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Replaced {
+    /// The kernel that is wrong, with its specialisation, in words.
+    pub wrong: String,
+    /// The kernel that runs instead.
+    pub by: String,
+    /// A value that the device computed.
+    pub found: String,
+    /// The value that was right.
+    pub expected: String,
+}
+
+impl fmt::Display for Replaced {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { wrong, by, found, expected } = self;
+        write!(f, "{wrong} by {by}, because it gave {found} where {expected} is right")
+    }
+}
+
 /// Pipelines by what they are built for.
 #[derive(Clone, Debug)]
 pub(in crate::engine) struct Pipelines {
     common: Common,
     pipelines: BTreeMap<(Kernel, Specialisation), ComputePipeline>,
+    /// Those that are wrong here, and which ones run instead.
+    replaced: BTreeMap<(Kernel, Specialisation), ((Kernel, Specialisation), Replaced)>,
 }
 
 impl Pipelines {
     pub(in crate::engine) fn new(common: &Common) -> Self {
-        Self { common: common.clone(), pipelines: BTreeMap::new() }
+        Self { common: common.clone(), pipelines: BTreeMap::new(), replaced: BTreeMap::new() }
     }
 
     pub(in crate::engine) async fn build(context: &Context, common: &Common, wanted: &Wanted) -> Result<Self, Error> {
@@ -51,9 +77,40 @@ impl Pipelines {
         Ok(())
     }
 
+    /// What the pipelines are built for.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(in crate::engine) fn keys(&self) -> impl Iterator<Item = (Kernel, Specialisation)> {
+        self.pipelines.keys().copied()
+    }
+
+    /// Has another pipeline run wherever this one is planned.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(in crate::engine) fn replace(
+        &mut self,
+        wrong: (Kernel, Specialisation),
+        by: (Kernel, Specialisation),
+        words: Replaced,
+    ) {
+        self.replaced.insert(wrong, (by, words));
+    }
+
+    /// Those that were replaced.
+    pub(in crate::engine) fn replaced(&self) -> impl Iterator<Item = &Replaced> {
+        self.replaced.values().map(|(_, words)| words)
+    }
+
+    /// The plan of a layer with the pipeline that really runs.
+    pub(in crate::engine) fn as_run(&self, plan: LayerPlan, shape: &LayerShape) -> Result<LayerPlan, Error> {
+        match self.replaced.get(&(plan.kernel, plan.specialisation)) {
+            None => Ok(plan),
+            Some(((kernel, specialisation), _)) => grid(*kernel, *specialisation, shape),
+        }
+    }
+
     /// Takes those of another set with the same in common.
     pub(in crate::engine) fn adopt(&mut self, others: Self) {
         self.pipelines.extend(others.pipelines);
+        self.replaced.extend(others.replaced);
     }
 
     /// The parts that they share.
@@ -69,7 +126,10 @@ impl Pipelines {
     ) -> Result<&ComputePipeline, Error> {
         let name = kernel.entry_point();
         let (pipeline, verdict) = context.guarded(&format!("the kernel `{name}` with {specialisation:?}"), || {
-            let module = context.shader(name, &specialisation.wgsl(kernel, self.common.storage));
+            let text = specialisation.wgsl(kernel, self.common.storage);
+            #[cfg(test)]
+            let text = context.sabotaged(name, text);
+            let module = context.shader(name, &text);
             context.pipeline(name, &self.common.layout, &module)
         });
         verdict.await?;

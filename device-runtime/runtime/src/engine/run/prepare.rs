@@ -134,7 +134,7 @@ impl Supernet {
         // One look: the fast pipelines may arrive at any moment.
         let pipelines = self.current_pipelines();
         let first_plans = if std::ptr::eq(pipelines, &self.pipelines) && at_once { &fallback_plans } else { &plans };
-        let first = dispatches(&places, first_plans, pipelines)?;
+        let first = dispatches(&network, &places, first_plans, pipelines)?;
         let prepared = Prepared { network, places, first, plans, fast: OnceLock::new(), slot };
         Ok(PreparedChild { inner: Arc::new(prepared) })
     }
@@ -151,7 +151,7 @@ impl Supernet {
             return fast;
         }
         let fast = (self.background.as_ref().and_then(Background::pipelines))
-            .and_then(|pipelines| dispatches(&prepared.places, &prepared.plans, pipelines).ok());
+            .and_then(|pipelines| dispatches(&prepared.network, &prepared.places, &prepared.plans, pipelines).ok());
         match fast {
             Some(fast) => prepared.fast.get_or_init(|| fast),
             None => &prepared.first,
@@ -226,9 +226,15 @@ pub(in crate::engine) fn fold_layer(
     })
 }
 
-fn dispatches(places: &[Place], plans: &[LayerPlan], pipelines: &Pipelines) -> Result<Vec<Dispatch>, Error> {
-    (places.iter().zip(plans))
-        .map(|(place, plan)| {
+fn dispatches(
+    network: &Network,
+    places: &[Place],
+    plans: &[LayerPlan],
+    pipelines: &Pipelines,
+) -> Result<Vec<Dispatch>, Error> {
+    (network.layers.iter().zip(places).zip(plans))
+        .map(|((layer, place), &plan)| {
+            let plan = pipelines.as_run(plan, &layer.shape)?;
             let pipeline = pipelines.require(plan.kernel, plan.specialisation)?.clone();
             Ok(Dispatch { pipeline, route: place.route, parameters: place.parameters, workgroups: plan.workgroups })
         })

@@ -1,6 +1,6 @@
 use crate::Error;
 use crate::engine::plan::{EngineOptions, MemoryUse, Planner, Sizes, Slots, Strides};
-use crate::engine::resources::{Arena, Background, HostValues, Packed, Pipelines, Readiness, Timestamps};
+use crate::engine::resources::{Arena, Background, HostValues, Packed, Pipelines, Readiness, Replaced, Timestamps};
 use crate::engine::run::infer::ResizeState;
 use crate::engine::run::texture::TextureReader;
 #[cfg(not(target_arch = "wasm32"))]
@@ -100,6 +100,12 @@ impl Supernet {
     /// The arithmetic of products.
     pub fn arithmetic(&self) -> Arithmetic {
         self.options.arithmetic
+    }
+
+    /// The kernels that this device gets wrong, and those that run instead: a test at load found them. Empty almost
+    /// everywhere.
+    pub fn replaced(&self) -> Vec<Replaced> {
+        self.current_pipelines().replaced().cloned().collect()
     }
 
     /// How far the fast pipelines are.

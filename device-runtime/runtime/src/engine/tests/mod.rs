@@ -1,6 +1,7 @@
 //! On a real adapter (in continuous integration: lavapipe), against the f64 reference.
 
 mod calibrate;
+mod doctor;
 mod downlevel;
 mod frames;
 mod halves;

@@ -3,7 +3,7 @@
 use super::*;
 use crate::engine::plan::{pairs, shape_parameters};
 use crate::engine::resources::{Common, Pipelines};
-use crate::engine::trial::{Bench, packed_activation, unpacked_activation};
+use crate::engine::trial::{Bench, LARGEST, packed_activation, unpacked_activation};
 use crate::gpu::Upload;
 use nestling_core::reference::epilogue;
 use nestling_core::space::{Activation, Layer, LayerShape, Operator, Shape};
@@ -12,8 +12,9 @@ use nestling_shaders::{Kernel, LayerParameters};
 use proptest::prelude::*;
 use std::sync::Mutex;
 
-static BENCH: LazyLock<Mutex<Bench>> =
-    LazyLock::new(|| Mutex::new(Bench::new(&CONTEXT, Pipelines::new(&Common::new(&CONTEXT, WeightStorage::F32)))));
+static BENCH: LazyLock<Mutex<Bench>> = LazyLock::new(|| {
+    Mutex::new(Bench::new(&CONTEXT, Pipelines::new(&Common::new(&CONTEXT, WeightStorage::F32)), LARGEST))
+});
 
 const GUARD: usize = 7;
 

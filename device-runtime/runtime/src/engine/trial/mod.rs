@@ -13,7 +13,9 @@ mod values;
 pub use layers::Check;
 
 pub(super) use arithmetic::{broadcast_is_right, check_arithmetic, check_offered};
-pub(super) use layers::{Bench, check_kernels, compared};
+#[cfg(not(target_arch = "wasm32"))]
+pub(super) use layers::replace_wrong;
+pub(super) use layers::{Bench, LARGEST, check_kernels, compared};
 #[cfg(test)]
 pub(super) use layers::{Drawn, LayerCase, Slice, dequantised, packed_activation, unpacked_activation};
 pub(super) use storage::check_storage;

@@ -9,7 +9,7 @@ use crate::Error;
 use crate::engine::plan::{EngineOptions, Planner, Traits};
 use crate::engine::resources::{Common, Pipelines};
 use crate::engine::run::Supernet;
-use crate::engine::trial::{Bench, Check, check_kernels, check_offered};
+use crate::engine::trial::{Bench, Check, LARGEST, check_kernels, check_offered};
 use crate::gpu::{Context, Fault};
 use nestling_core::space::ValidatedSpace;
 
@@ -26,7 +26,7 @@ pub async fn check_kernels_of_async(
 ) -> Result<Vec<Check>, Error> {
     check_offered(context, options.arithmetic)?;
     let planner = Planner::new(space, Traits { arithmetic: options.arithmetic, ..Traits::of(context.facts()) });
-    let mut bench = Bench::new(context, Pipelines::new(&Common::new(context, options.weight_storage)));
+    let mut bench = Bench::new(context, Pipelines::new(&Common::new(context, options.weight_storage)), LARGEST);
     Ok(check_kernels(&mut bench, &planner, space.layer_kinds(), is_over).await?.into_values().collect())
 }
 
@@ -51,7 +51,7 @@ impl Supernet {
             }
             Err(error) => return Err(error),
         }
-        let mut bench = Bench::new(&self.context, self.current_pipelines().clone());
+        let mut bench = Bench::new(&self.context, self.current_pipelines().clone(), LARGEST);
         let kinds = self.space.layer_kinds();
         checks.extend(check_kernels(&mut bench, &self.planner, kinds, is_over).await?.into_values());
         Ok(checks)

@@ -5,7 +5,7 @@ use crate::engine::plan::LayerPlan;
 use crate::engine::resources::{Common, Pipelines};
 use crate::engine::tests::CONTEXT;
 use crate::engine::tests::kernels::case::Case;
-use crate::engine::trial::{Bench, Drawn};
+use crate::engine::trial::{Bench, Drawn, LARGEST};
 use crate::gpu::block_on;
 use nestling_core::space::SearchSpace;
 use nestling_core::weights::WeightStorage;
@@ -15,7 +15,8 @@ use std::sync::{LazyLock, Mutex, PoisonError};
 
 /// One for each storage of the weights, with the pipelines that earlier cases built.
 static BENCHES: LazyLock<[Mutex<Bench>; WeightStorage::ALL.len()]> = LazyLock::new(|| {
-    WeightStorage::ALL.map(|storage| Mutex::new(Bench::new(&CONTEXT, Pipelines::new(&Common::new(&CONTEXT, storage)))))
+    WeightStorage::ALL
+        .map(|storage| Mutex::new(Bench::new(&CONTEXT, Pipelines::new(&Common::new(&CONTEXT, storage)), LARGEST)))
 });
 
 pub(super) fn check(case: &Case) -> Result<(), TestCaseError> {
@@ -23,8 +24,7 @@ pub(super) fn check(case: &Case) -> Result<(), TestCaseError> {
     for plan in plans(case) {
         let mut bench = BENCHES[case.layer.storage as usize].lock().unwrap_or_else(PoisonError::into_inner);
         block_on(bench.require(&plan)).unwrap();
-        let outputs = block_on(bench.run(&case.layer, &plan, &drawn)).unwrap();
-        let (worst, fault) = drawn.compare(&plan, &outputs);
+        let (worst, fault) = block_on(bench.compared(&case.layer, &plan, &drawn)).unwrap();
         prop_assert!(fault.is_none() && worst <= 1.0, "{:?}: {fault:?}", plan.kernel);
     }
     Ok(())

@@ -87,7 +87,7 @@ impl Drawn {
     }
 
     /// The largest error over what is allowed, and the first output that is wrong, left out, or beside the others.
-    pub(in crate::engine) fn compare(&self, plan: &LayerPlan, given: &Outputs) -> (f64, Option<Fault>) {
+    pub(super) fn compare(&self, plan: &LayerPlan, given: &Outputs) -> (f64, Option<Fault>) {
         let halves = plan.specialisation.arithmetic == Arithmetic::F16;
         let more = |index: usize| if halves { self.in_halves.get(index).copied().unwrap_or_default() } else { 0.0 };
         let wanted = self.answers.iter().enumerate().map(|(index, &wanted)| {
@@ -124,6 +124,16 @@ pub(in crate::engine) fn compared(values: impl Iterator<Item = (f32, (f64, f64))
 pub(in crate::engine) struct Outputs {
     pub(super) values: Vec<f32>,
     pub(super) beside: Vec<[f32; 4]>,
+}
+
+impl Outputs {
+    /// The first output that has other bits the second time.
+    pub(super) fn difference(&self, again: &Self) -> Option<Fault> {
+        let pairs = || self.values.iter().zip(&again.values).enumerate();
+        let (index, (first, again)) = pairs().find(|(_, (first, again))| first.to_bits() != again.to_bits())?;
+        let found = format!("{again:e} in output {index} the second time");
+        Some(Fault { found, expected: format!("{first:e}, bit for bit, as the first time") })
+    }
 }
 
 pub(super) fn parameters(case: &LayerCase, packed: &PackedWeights, source_len: u32) -> LayerParameters {

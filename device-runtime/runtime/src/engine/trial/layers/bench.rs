@@ -3,13 +3,14 @@ use super::case::LayerCase;
 use crate::Error;
 use crate::engine::plan::{LayerPlan, Route, Sizes};
 use crate::engine::resources::{Arena, Pipelines, pack_whole};
-use crate::gpu::{Context, Staging, Upload};
+use crate::gpu::{Context, Fault, Staging, Upload};
 use nestling_core::space::Shape;
 use nestling_core::weights::WeightStorage;
+use std::ops::Range;
 use std::sync::Arc;
 
-/// Bytes of each buffer, which no case may exceed.
-pub(super) const LARGEST: u64 = 1 << 20;
+/// Bytes of each buffer that are enough for every case.
+pub(in crate::engine) const LARGEST: u64 = 1 << 20;
 
 const ACTION: &str = "testing a layer";
 
@@ -23,19 +24,20 @@ pub(in crate::engine) struct Bench {
 }
 
 impl Bench {
-    pub(in crate::engine) fn new(context: &Context, pipelines: Pipelines) -> Self {
+    /// `largest` is the size of each buffer, which no case may exceed.
+    pub(in crate::engine) fn new(context: &Context, pipelines: Pipelines, largest: u64) -> Self {
         let sizes = Sizes {
             image: 4,
-            block: LARGEST,
+            block: largest,
             expanded: 4,
-            filtered: LARGEST,
-            weights: LARGEST,
-            norms: LARGEST,
+            filtered: largest,
+            weights: largest,
+            norms: largest,
             parameters: 256,
             ..Sizes::default()
         };
         let arena = Arena::new(context, &pipelines.common().groups, &sizes);
-        Self { context: context.clone(), pipelines, arena, staging: Staging::new(context, 1, LARGEST) }
+        Self { context: context.clone(), pipelines, arena, staging: Staging::new(context, 1, largest) }
     }
 
     pub(in crate::engine) fn storage(&self) -> WeightStorage {
@@ -50,13 +52,25 @@ impl Bench {
         Ok(())
     }
 
-    /// Runs the case over a poisoned destination.
-    pub(in crate::engine) async fn run(
+    /// Runs the case twice, unless it has a residual: the largest error of the first time over what is allowed, and what
+    /// is wrong, or has other bits the second time.
+    pub(in crate::engine) async fn compared(
         &self,
         case: &LayerCase,
         plan: &LayerPlan,
         drawn: &Drawn,
-    ) -> Result<Outputs, Error> {
+    ) -> Result<(f64, Option<Fault>), Error> {
+        let outputs = self.run(case, plan, drawn).await?;
+        let (worst, fault) = drawn.compare(plan, &outputs);
+        if fault.is_some() || case.layer.shape.residual {
+            return Ok((worst, fault));
+        }
+        let fault = outputs.difference(&self.run_again(case, plan, drawn).await?);
+        Ok((if fault.is_some() { f64::INFINITY } else { worst }, fault))
+    }
+
+    /// Runs the case over a poisoned destination.
+    async fn run(&self, case: &LayerCase, plan: &LayerPlan, drawn: &Drawn) -> Result<Outputs, Error> {
         let (packed, weights) = pack_whole(&case.layout, drawn.weights.as_slice(), case.storage)?;
         let source = drawn.source(case);
         let parameters = parameters(case, &packed, source.len() as u32);
@@ -70,10 +84,26 @@ impl Bench {
             (&arena.block, bytemuck::cast_slice(&destination)),
             (&arena.parameters, bytemuck::bytes_of(&parameters)),
         ] {
-            debug_assert!(bytes.len() as u64 <= LARGEST, "{case:?}");
+            debug_assert!(bytes.len() as u64 <= buffer.size(), "{case:?}");
             self.context.upload(Upload::Parameters, buffer, 0, bytes);
         }
-        let values = self.dispatched(plan, destination.len()).await?;
+        self.outputs(case, plan, destination.len(), own).await
+    }
+
+    /// Runs the case that ran last once more, over its own output; not for a layer with a residual, which is gone by then.
+    async fn run_again(&self, case: &LayerCase, plan: &LayerPlan, drawn: &Drawn) -> Result<Outputs, Error> {
+        let (destination, own) = drawn.destination(case);
+        self.outputs(case, plan, destination.len(), own).await
+    }
+
+    async fn outputs(
+        &self,
+        case: &LayerCase,
+        plan: &LayerPlan,
+        elements: usize,
+        own: Range<usize>,
+    ) -> Result<Outputs, Error> {
+        let values = self.dispatched(plan, elements).await?;
         let beside = [&values[..own.start], &values[own.end..]].concat();
         Ok(Outputs { values: unpacked_activation(&values[own], case.layer.shape.output), beside })
     }

@@ -71,7 +71,7 @@ pub(in crate::engine) async fn check_kernels(
             has_ended = has_ended || is_over(f64::from(step) / f64::from(STEPS)).await;
             for case in cases(kind, step, bench, planner) {
                 let drawn = (!has_ended).then(|| Drawn::of(&case));
-                for plan in plans(&case, planner)? {
+                for plan in plans(&case, planner, bench)? {
                     let key = (plan.kernel, plan.specialisation);
                     let check = checks.entry(key).or_insert_with(|| Check::new(described(key.0, &key.1)));
                     match &drawn {
@@ -102,15 +102,16 @@ async fn check_one(
         }
         Err(error) => return Err(error),
     }
-    let (worst, fault) = drawn.compare(plan, &bench.run(case, plan, drawn).await?);
+    let (worst, fault) = bench.compared(case, plan, drawn).await?;
     check.add(&shape, worst, fault);
     Ok(())
 }
 
 /// The plan of a case's layer, and that of the fallback: what runs any convolution or matrix must run this one too.
-fn plans(case: &LayerCase, planner: &Planner) -> Result<Vec<LayerPlan>, Error> {
+fn plans(case: &LayerCase, planner: &Planner, bench: &Bench) -> Result<Vec<LayerPlan>, Error> {
     let shape = &case.layer.shape;
-    let (own, fallback) = (planner.plan(shape)?, planner.plan_fallback(shape)?);
+    let as_run = |plan| bench.pipelines.as_run(plan, shape);
+    let (own, fallback) = (as_run(planner.plan(shape)?)?, as_run(planner.plan_fallback(shape)?)?);
     Ok(if own == fallback { vec![own] } else { vec![own, fallback] })
 }
 
@@ -154,7 +155,7 @@ fn cases(kind: &LayerShape, step: u32, bench: &Bench, planner: &Planner) -> Vec<
 }
 
 /// A pipeline in words.
-fn described(kernel: Kernel, one: &Specialisation) -> String {
+pub(super) fn described(kernel: Kernel, one: &Specialisation) -> String {
     let mut text = format!("kernel `{}`", kernel.entry_point());
     let mut say = |more: String| text.push_str(&format!(", {more}"));
     match kernel {
@@ -186,6 +187,7 @@ mod tests {
     use super::*;
     use crate::engine::plan::Traits;
     use crate::engine::resources::{Common, Pipelines};
+    use crate::engine::trial::layers::LARGEST;
     use crate::gpu::{Context, ContextOptions, block_on};
     use nestling_core::space::Preset;
     use nestling_core::weights::WeightStorage;
@@ -205,7 +207,7 @@ mod tests {
             let preset = Preset::find(name).unwrap();
             let space = preset.space().validated().unwrap();
             let planner = Planner::new(&space, Traits::of(context.facts()));
-            let mut bench = Bench::new(&context, Pipelines::new(&Common::new(&context, WeightStorage::F32)));
+            let mut bench = Bench::new(&context, Pipelines::new(&Common::new(&context, WeightStorage::F32)), LARGEST);
             // A few steps: a doctor takes all of them.
             let is_over = async |share: f64| share > 0.1;
             let checks = block_on(check_kernels(&mut bench, &planner, space.layer_kinds(), is_over)).unwrap();

@@ -1,0 +1,126 @@
+//! Faulty drivers: each kernel made wrong, unstable and no number in turn must be found, and named.
+
+use super::*;
+use crate::engine::plan::Start;
+use crate::gpu::{Sabotage, block_on};
+use nestling_core::image::Image;
+use nestling_core::space::Preset;
+use nestling_shaders::Kernel;
+use std::time::Duration;
+
+/// A supernet of a preset on a device whose driver gets one kernel wrong.
+fn faulty(preset: &str, kernel: Kernel, how: Sabotage) -> Supernet {
+    let context = Context::new(&ContextOptions::default()).unwrap();
+    context.sabotage(kernel.entry_point(), how);
+    let space = Preset::find(preset).unwrap().space().validated().unwrap();
+    let weights = random_weights(&space, &mut random(3));
+    load(&context, &space, &weights, &EngineOptions { start: Start::Tuned, ..EngineOptions::default() })
+}
+
+/// The names of the kernels that were replaced at load, and of the checks that found something.
+fn found(supernet: &Supernet) -> Vec<String> {
+    let child = random_statistics(&supernet.space, &supernet.space.smallest(), &mut random(4));
+    let prepared = supernet.prepare(&child).unwrap();
+    // A few steps of channels.
+    let mut checks = block_on(supernet.check_kernels_async(async |share| share > 0.04)).unwrap();
+    checks.push(block_on(supernet.check_resize_async(&prepared)).unwrap());
+    let pixels = vec![90; 28 * 28];
+    let image = Image::grey8(28, 28, &pixels).unwrap();
+    let times = (5, Duration::from_millis(1));
+    checks.push(block_on(supernet.check_repeats_async(&[&prepared], &image, times, async |_| false)).unwrap());
+    let wrong = checks.into_iter().filter(|check| check.deviations > 0).map(|check| check.name);
+    supernet.replaced().into_iter().map(|one| one.wrong).chain(wrong).collect()
+}
+
+#[test]
+fn every_kernel_that_is_wrong_unstable_or_no_number_is_found_and_named() {
+    let layers =
+        [Kernel::Dense, Kernel::Depthwise, Kernel::Pointwise, Kernel::PointwiseSmall, Kernel::Pool, Kernel::Fallback];
+    for kernel in layers {
+        for how in [Sabotage::Wrong, Sabotage::NoNumber, Sabotage::Unstable] {
+            let names = found(&faulty("fashion", kernel, how));
+            let own = format!("kernel `{}`", kernel.entry_point());
+            assert!(names.iter().any(|name| name.starts_with(&own)), "{kernel:?} {how:?}: {names:?}");
+            let others: Vec<_> =
+                names.iter().filter(|name| name.starts_with("kernel") && !name.starts_with(&own)).collect();
+            assert!(others.is_empty(), "{kernel:?} {how:?}: {others:?} are right");
+        }
+    }
+    for kernel in [Kernel::ResizeColumns, Kernel::ResizeRows] {
+        for how in [Sabotage::Wrong, Sabotage::NoNumber] {
+            let names = found(&faulty("fashion", kernel, how));
+            assert!(names.iter().any(|name| name.starts_with("pictures to tensors")), "{kernel:?} {how:?}: {names:?}");
+        }
+        let names = found(&faulty("fashion", kernel, Sabotage::Unstable));
+        assert!(!names.is_empty(), "{kernel:?}");
+    }
+}
+
+#[test]
+fn a_right_device_has_nothing_to_find() {
+    let space = SearchSpace::fashion().validated().unwrap();
+    let weights = random_weights(&space, &mut random(3));
+    let supernet = load(&CONTEXT, &space, &weights, &EngineOptions::default());
+    assert_eq!(found(&supernet), Vec::<String>::new());
+}
+
+/// The answer of a supernet whose driver gets a kernel wrong beside the reference's, and what was replaced.
+fn error_of(supernet: &Supernet) -> f64 {
+    let space = &supernet.space;
+    let weights = random_weights(space, &mut random(3));
+    let child = random_statistics(space, &space.biggest(), &mut random(5));
+    let prepared = supernet.prepare(&child).unwrap();
+    let tensor = random_tensor(prepared.network().input.len(), &mut random(6));
+    let expected = reference_logits(space, &weights, &child, &tensor);
+    relative_error(&supernet.infer_tensor(&prepared, &tensor).unwrap(), &expected)
+}
+
+#[test]
+fn a_kernel_that_is_wrong_is_replaced_at_load_and_answers_are_right() {
+    for kernel in [Kernel::Dense, Kernel::Depthwise, Kernel::Pointwise, Kernel::PointwiseSmall, Kernel::Pool] {
+        for how in [Sabotage::Wrong, Sabotage::NoNumber, Sabotage::Unstable] {
+            let supernet = faulty("fashion", kernel, how);
+            let replaced = supernet.replaced();
+            let own = format!("kernel `{}`", kernel.entry_point());
+            assert!(!replaced.is_empty() && replaced.iter().all(|one| one.wrong.starts_with(&own)), "{replaced:?}");
+            assert!(replaced.iter().all(|one| !one.by.starts_with(&own)), "{replaced:?}");
+            let error = error_of(&supernet);
+            assert!(error < 1e-3, "{kernel:?} {how:?}: {error}");
+        }
+    }
+}
+
+#[test]
+fn a_kernel_without_another_way_is_an_error_that_names_it_and_the_driver() {
+    let context = Context::new(&ContextOptions::default()).unwrap();
+    context.sabotage("fallback", Sabotage::NoNumber);
+    let space = SearchSpace::fashion().validated().unwrap();
+    let weights = random_weights(&space, &mut random(3));
+    // The fast kernels are right: the fallback ones are not missed.
+    let options = EngineOptions { start: Start::Within(Duration::ZERO), ..EngineOptions::default() };
+    let supernet = load(&context, &space, &weights, &options);
+    assert!(supernet.replaced().is_empty() && error_of(&supernet) < 1e-3);
+    let context = Context::new(&ContextOptions::default()).unwrap();
+    for kernel in ["dense", "fallback"] {
+        context.sabotage(kernel, Sabotage::NoNumber);
+    }
+    let options = EngineOptions { start: Start::Tuned, ..EngineOptions::default() };
+    let error = Supernet::load(&context, &space, &weights, &preprocessing(&space), &options).unwrap_err();
+    let text = error.to_string();
+    assert!(matches!(error, crate::Error::SelfTest { .. }), "{text}");
+    assert!(text.contains("kernel `dense`") && text.contains(&context.facts().driver_text()), "{text}");
+}
+
+#[test]
+fn what_is_compiled_later_is_tested_before_it_answers() {
+    let context = Context::new(&ContextOptions::default()).unwrap();
+    context.sabotage("depthwise", Sabotage::Wrong);
+    let space = SearchSpace::fashion().validated().unwrap();
+    let weights = random_weights(&space, &mut random(3));
+    let options = EngineOptions { start: Start::Within(Duration::ZERO), ..EngineOptions::default() };
+    let supernet = load(&context, &space, &weights, &options);
+    assert!(error_of(&supernet) < 1e-3, "the fallback kernels");
+    supernet.wait_until_ready().unwrap();
+    assert!(!supernet.replaced().is_empty());
+    assert!(error_of(&supernet) < 1e-3, "the fast kernels");
+}

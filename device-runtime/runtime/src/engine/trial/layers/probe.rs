@@ -1,0 +1,131 @@
+//! A quick test of every pipeline at load, and other ways for those that are wrong.
+
+use super::{Bench, Drawn, LayerCase, Slice, described};
+use crate::Error;
+use crate::engine::plan::{LayerPlan, Planner, grid};
+use crate::engine::resources::{Pipelines, Replaced};
+use crate::gpu::{Context, Fault};
+use nestling_core::space::{Activation, LayerShape, Operator, Padding, Shape};
+use nestling_shaders::{Epilogue, Gate, Kernel, Specialisation};
+
+/// Bytes of each buffer: the largest layer has some hundred pixels.
+const LARGEST: u64 = 1 << 18;
+
+type Key = (Kernel, Specialisation);
+
+/// Compares every pipeline with the reference on small layers, and has another one take the place of each that is wrong.
+/// `layers` are the largest that will run: the other pipeline must be able to.
+///
+/// # Errors
+/// [`Error::SelfTest`] names a kernel for which no other is right.
+pub(in crate::engine) async fn replace_wrong(
+    context: &Context,
+    pipelines: Pipelines,
+    planner: &Planner,
+    layers: &[LayerShape],
+) -> Result<Pipelines, Error> {
+    let mut bench = Bench::new(context, pipelines, LARGEST);
+    let keys: Vec<Key> = bench.pipelines.keys().collect();
+    for key in keys {
+        let Some(fault) = fault(&mut bench, key).await? else { continue };
+        let mut right = None;
+        for other in planner.alternatives(key.0, &key.1) {
+            // One that was replaced itself is wrong, too.
+            let fits = layers.iter().all(|shape| can_run(planner, key, other, shape));
+            if fits && self::fault(&mut bench, other).await?.is_none() {
+                right = Some(other);
+                break;
+            }
+        }
+        let Fault { found, expected } = fault;
+        let test = described(key.0, &key.1);
+        match right {
+            Some(other) => {
+                let by = described(other.0, &other.1);
+                bench.pipelines.replace(key, other, Replaced { wrong: test, by, found, expected });
+            }
+            None => {
+                let facts = context.facts();
+                let adapter = format!("{} ({})", facts.name, facts.driver_text());
+                let instead = "another adapter, or a newer driver";
+                return Err(Error::SelfTest { test, adapter, found, expected, instead });
+            }
+        }
+    }
+    Ok(bench.pipelines)
+}
+
+/// Whether `other` can run what is planned for `key`.
+fn can_run(planner: &Planner, key: Key, other: Key, shape: &LayerShape) -> bool {
+    let is_planned = |plan: Result<LayerPlan, Error>| plan.is_ok_and(|plan| (plan.kernel, plan.specialisation) == key);
+    let concerned = is_planned(planner.plan(shape)) || is_planned(planner.plan_fallback(shape));
+    !concerned || grid(other.0, other.1, shape).is_ok()
+}
+
+/// What a pipeline gets wrong, if anything. It is built if it is not there.
+async fn fault(bench: &mut Bench, (kernel, one): Key) -> Result<Option<Fault>, Error> {
+    for case in probes(kernel, &one) {
+        let case = LayerCase { storage: bench.storage(), arithmetic: one.arithmetic, ..case };
+        let plan = grid(kernel, one, &case.layer.shape)?;
+        match bench.require(&plan).await {
+            Ok(()) => {}
+            Err(Error::Refused { reason, .. }) => {
+                return Ok(Some(Fault { found: reason, expected: "a driver that compiles it".to_owned() }));
+            }
+            Err(error) => return Err(error),
+        }
+        let drawn = Drawn::of(&case);
+        let (_, fault) = bench.compared(&case, &plan, &drawn).await?;
+        if fault.is_some() {
+            return Ok(fault);
+        }
+    }
+    Ok(None)
+}
+
+/// Small layers that a pipeline can run: sizes that no tile divides, over more than one workgroup where that is small. None
+/// for kernels that compute no layer.
+fn probes(kernel: Kernel, one: &Specialisation) -> Vec<LayerCase> {
+    let activation = match one.epilogue {
+        Epilogue::Fixed(activation) | Epilogue::Mixed(activation) => activation,
+        Epilogue::AsLayer => Activation::Relu6,
+    };
+    let gated = one.gate != Gate::None;
+    let kind = |operator, size, stride, activation, gated| {
+        let none = Shape { channels: 0, height: 0, width: 0 };
+        LayerShape { operator, kernel: size, stride, activation, residual: false, gated, input: none, output: none }
+    };
+    let case = |kind: LayerShape, (channels, height, width): (u32, u32, u32), outputs| {
+        let slice = Slice { kernel: kind.kernel, more_inputs: 0, more_outputs: 1, padding: Padding::Symmetric };
+        LayerCase::new(kind, slice, Shape { channels, height, width }, outputs, 7)
+    };
+    let Specialisation { kernel: size, stride, rows, workgroup, tile, input_channels, .. } = *one;
+    let identity = Activation::Identity;
+    match kernel {
+        Kernel::Dense => vec![case(kind(Operator::Dense, size, stride, activation, false), (input_channels, 9, 7), 24)],
+        Kernel::Depthwise => {
+            vec![case(kind(Operator::Depthwise, size, stride, activation, false), (12, rows * stride + 3, 9), 12)]
+        }
+        Kernel::Pointwise => {
+            let pixels = workgroup * tile.pixels + 3;
+            vec![case(kind(Operator::Pointwise, 1, 1, activation, gated), (20, pixels, 1), 4 * (tile.groups + 1))]
+        }
+        Kernel::PointwiseSmall => vec![case(kind(Operator::Pointwise, 1, 1, activation, gated), (36, 3, 5), 20)],
+        Kernel::LinearWide => vec![case(kind(Operator::Linear, 1, 1, identity, false), (340, 1, 1), 22)],
+        Kernel::Fallback => vec![
+            case(kind(Operator::Pointwise, 1, 1, activation, true), (20, 3, 5), 12),
+            case(kind(Operator::Depthwise, 3, 2, activation, false), (12, 7, 5), 12),
+            case(kind(Operator::Dense, 3, 2, activation, false), (3, 9, 7), 12),
+        ],
+        Kernel::Pool | Kernel::PoolWide => vec![case(kind(Operator::Pool, 1, 1, identity, false), (24, 7, 5), 24)],
+        Kernel::AveragePool => {
+            vec![case(kind(Operator::AveragePool, size, stride, identity, false), (12, 7, 5), 12)]
+        }
+        Kernel::ResizeColumns
+        | Kernel::TextureColumns
+        | Kernel::ResizeRows
+        | Kernel::ReadWeights
+        | Kernel::Moments
+        | Kernel::Normalise => Vec::new(),
+    }
+}
