@@ -54,6 +54,9 @@ fn fault(found: &Value) -> Option<String> {
         return Some(message.to_owned());
     }
     let (cases, skipped) = (sum(found, "cases"), sum(found, "skipped"));
+    if let Some(first) = found["replaced"].as_array().and_then(|replaced| replaced.first()) {
+        return Some(format!("replaced: {first}"));
+    }
     (cases == 0 || skipped > 0).then(|| format!("{cases} cases were compared and {skipped} left out"))
 }
 
@@ -67,6 +70,9 @@ mod tests {
         let report = |cases, skipped| json!({ "checks": [{ "cases": cases, "deviations": 0, "skipped": skipped }] });
         assert_eq!(fault(&report(5, 0)), None);
         assert!(fault(&report(5, 1)).is_some() && fault(&report(0, 0)).is_some() && fault(&json!({})).is_some());
+        let mut replaced = report(5, 0);
+        replaced["replaced"] = json!(["kernel `dense` by kernel `fallback`"]);
+        assert!(fault(&replaced).unwrap().contains("dense"));
         assert_eq!(fault(&json!({ "error": { "message": "lost" } })).as_deref(), Some("lost"));
         assert!(in_words(&report(5, 1)).contains("5 cases, 0 wrong, 1 left out"));
     }

@@ -12,13 +12,15 @@ const STEPS: usize = 30;
 /// Parts of a timeline that are drawn again for an interval. Interruptions come in bursts, so single runs are not
 /// independent.
 const BLOCKS: usize = 10;
-/// The percentile of the parts that is a bad moment, and the least and the largest room for it.
-const BAD_PERCENT: usize = 90;
+/// Parts of a timeline whose medians are compared for the room.
 const ROOM_PARTS: usize = 20;
+/// The percentile of those parts that is a bad moment.
+const BAD_PERCENT: usize = 90;
+/// The least and the largest room.
 const ROOMS: [f64; 2] = [1.08, 1.3];
 const UNKNOWN_ROOM: f64 = 1.1;
 /// Fewer runs cannot tell it.
-const LEAST_RUNS: usize = 20 * BLOCKS;
+const LEAST_RUNS: usize = 10 * ROOM_PARTS;
 /// Draws of an interval.
 const DRAWS: usize = 100;
 
@@ -146,6 +148,10 @@ impl Timeline {
             drawn.push(Latency::of(&runs).at(quantile));
         }
         let middle = Latency::of(&durations).at(quantile);
+        if durations.len() < BLOCKS {
+            // They cannot tell how much they differ.
+            return [1.0 / ROOMS[1], ROOMS[1]].map(|factor| Millis(factor * middle.0));
+        }
         percentiles(&drawn, [5, 95]).map(|end| {
             let ratio = end.0 / middle.0.max(f64::MIN_POSITIVE);
             Millis(middle.0 * ratio.powf(std::f64::consts::SQRT_2))

@@ -10,7 +10,11 @@ use nestling::{AdapterInfo, Check, Context, Error, Runtime, VerifyOptions, block
 use nestling_bundle::Bundle;
 use nestling_core::space::Preset;
 use serde::{Deserialize, Serialize};
+use std::fmt::Display;
 use std::time::{Duration, Instant};
+
+/// Kernels that no check reaches.
+const NOT_CHECKED: &str = "calibration's two kernels of moments and batch norm, and pictures in GPU textures";
 
 /// Presets that together have every kernel of every published network that Nestling knows.
 const PRESETS: [&str; 3] = ["table1", "mobilenet-v3-large-1.0x", "fashion"];
@@ -20,8 +24,10 @@ const PRESETS: [&str; 3] = ["table1", "mobilenet-v3-large-1.0x", "fashion"];
 pub struct Doctor {
     /// Version of Nestling.
     pub nestling: String,
-    /// The adapter, its driver, and the features that are used.
+    /// The adapter, its driver, and the features that it offers.
     pub adapter: AdapterInfo,
+    /// Number type of products, and how weights are stored if not as f32.
+    pub precision: String,
     /// The bundle's name; `None` if known networks were checked instead.
     pub bundle: Option<String>,
     /// Every check.
@@ -30,7 +36,7 @@ pub struct Doctor {
     pub deviations: usize,
     /// Cases for which there was no time.
     pub skipped: usize,
-    /// Parts that were replaced because the device gets them wrong, in words.
+    /// Parts that were replaced because the device gets them wrong, in words: answers do not come from them.
     pub replaced: Vec<String>,
     /// Things that the bundle has no data to check, in words.
     pub not_checked: Vec<String>,
@@ -40,29 +46,63 @@ pub struct Doctor {
     pub seconds: f64,
 }
 
-/// Checks a runtime with all that its bundle has. `started` is when the device began to be opened.
-///
-/// # Errors
-/// [`SelfTestError`] if the device does not answer, or a golden picture cannot be read. A wrong result is a
-/// [deviation](Doctor::deviations).
-pub fn examine(
-    runtime: &Runtime,
-    bundle: &Bundle,
-    options: &VerifyOptions<'_>,
-    started: Instant,
-) -> Result<Doctor, SelfTestError> {
-    let mut checks = runtime.verify(options)?.checks;
-    let mut not_checked = Vec::new();
-    match SelfTest::of(bundle) {
-        Ok(test) => checks.push(golden(&test, runtime)?),
+/// A device computes something else than it should.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "{deviations} cases are wrong on this device; the first check is {check}: update the driver or choose another adapter"
+)]
+pub struct DeviceWrong {
+    /// Cases that were wrong.
+    pub deviations: usize,
+    /// The first check that found one.
+    pub check: String,
+}
+
+impl DeviceWrong {
+    /// A stable name of this kind of error, for programs.
+    pub fn code(&self) -> &'static str {
+        "device_wrong"
+    }
+}
+
+impl Doctor {
+    /// Whether nothing deviates.
+    ///
+    /// # Errors
+    /// [`DeviceWrong`] names the first check that does.
+    pub fn verdict(&self) -> Result<(), DeviceWrong> {
+        match self.checks.iter().find(|check| check.deviations > 0) {
+            None => Ok(()),
+            Some(first) => Err(DeviceWrong { deviations: self.deviations, check: first.name.clone() }),
+        }
+    }
+}
+
+/// Checks a runtime with all that its bundle has. `started` is when the device began to be opened. A wrong result is a
+/// [deviation](Doctor::deviations), and so is a device that does not answer.
+pub fn examine(runtime: &Runtime, bundle: &Bundle, options: &VerifyOptions<'_>, started: Instant) -> Doctor {
+    let mut checks = match runtime.verify(options) {
+        Ok(verification) => verification.checks,
+        Err(error) => vec![failure("kernels, pictures and repeated answers", &error)],
+    };
+    let mut not_checked = vec![NOT_CHECKED.to_owned()];
+    match SelfTest::of(bundle).and_then(|test| golden(&test, runtime)) {
+        Ok(check) => checks.push(check),
         Err(SelfTestError::NoGoldenPictures) => not_checked.push("golden pictures: the bundle has none".to_owned()),
-        Err(error) => return Err(error),
+        Err(error) => checks.push(failure("golden pictures", &error)),
     }
     let mut replaced: Vec<String> = runtime.replaced().iter().map(ToString::to_string).collect();
     replaced.extend(runtime.storage_fault().map(|fault| format!("the storage of the weights, by f32: {fault}")));
     let name = Some(bundle.manifest().name.clone());
     let adapter = runtime.adapter().clone();
-    Ok(report(adapter, name, checks, started).with(replaced, not_checked))
+    let precision = runtime.device().precision.clone();
+    Doctor { bundle: name, replaced, not_checked, ..report(adapter, precision, checks, started) }
+}
+
+/// A check that the device did not bring to an end.
+pub fn failure(name: &str, error: &dyn Display) -> Check {
+    let (cases, skipped, deviations) = (1, 0, 1);
+    Check { name: name.to_owned(), cases, skipped, deviations, worst: None, first: Some(error.to_string()) }
 }
 
 /// Checks the kernels of known networks on an adapter, without a bundle.
@@ -92,28 +132,25 @@ pub fn examine_kernels(
             }
         }
     }
-    let not_checked = vec!["pictures, repeated answers and golden pictures: they need a bundle".to_owned()];
-    Ok(report(context.facts().clone(), None, checks, started).with(Vec::new(), not_checked))
+    let not_checked =
+        vec![NOT_CHECKED.to_owned(), "pictures, repeated answers and golden pictures: they need a bundle".to_owned()];
+    let precision = format!("{}, weights {}", engine.arithmetic, engine.weight_storage);
+    Ok(Doctor { not_checked, ..report(context.facts().clone(), precision, checks, started) })
 }
 
-fn report(adapter: AdapterInfo, bundle: Option<String>, checks: Vec<Check>, started: Instant) -> Doctor {
+fn report(adapter: AdapterInfo, precision: String, checks: Vec<Check>, started: Instant) -> Doctor {
     Doctor {
         nestling: env!("CARGO_PKG_VERSION").to_owned(),
         quirks: Quirk::of(&adapter),
         adapter,
-        bundle,
+        precision,
+        bundle: None,
         deviations: checks.iter().map(|check| check.deviations).sum(),
         skipped: checks.iter().map(|check| check.skipped).sum(),
         checks,
         replaced: Vec::new(),
         not_checked: Vec::new(),
         seconds: started.elapsed().as_secs_f64(),
-    }
-}
-
-impl Doctor {
-    fn with(self, replaced: Vec<String>, not_checked: Vec<String>) -> Self {
-        Self { replaced, not_checked, ..self }
     }
 }
 

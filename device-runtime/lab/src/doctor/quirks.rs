@@ -26,8 +26,8 @@ const ROWS: [Row; 9] = [
     Row {
         name: "adreno-workgroup-shape",
         concerns: |adapter| adapter.vendor_family() == Vendor::Adreno,
-        fault: "on Adreno 840 a tile of outputs is wrong in a tenth to a quarter of the executions, with workgroups that \
-                are nearly square",
+        fault: "on Adreno 840 a tile of outputs is wrong in a tenth to a quarter of the executions, with workgroups of 8x8 or \
+                4x16 threads",
         here: "every workgroup of Nestling is a row of threads along x, a shape that was never seen to fail; repeated \
                answers find it",
     },
@@ -74,10 +74,10 @@ const ROWS: [Row; 9] = [
         here: "weights that a bundle stores as f16 are f32 on the GPU",
     },
     Row {
-        name: "gl-idle-driver",
+        name: "gl-one-context",
         concerns: |adapter| adapter.backend == "gl",
-        fault: "OpenGL drivers have one context: threads take turns",
-        here: "calls from several threads wait for each other; prefer Vulkan where there is a choice",
+        fault: "OpenGL and GLES have one context for all threads",
+        here: "calls from several threads take turns; prefer Vulkan where there is a choice",
     },
 ];
 

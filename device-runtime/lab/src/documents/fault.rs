@@ -1,3 +1,4 @@
+use crate::doctor::DeviceWrong;
 use crate::self_test::SelfTestError;
 use nestling::Error;
 use nestling_bundle::atomic_file::WriteError;
@@ -54,7 +55,9 @@ impl Fault {
             ($($kind:ty),*) => { None$(.or_else(|| error.downcast_ref::<$kind>().map(<$kind>::code)))* };
         }
         first_of!(Error, BundleError, ProfileError, PictureError, ImageError, SpaceError, IdxError, WriteError)
-            .or_else(|| first_of!(LockError, NameError, GovernorError, OutOfRange, PredictorError, SelfTestError))
+            .or_else(|| {
+                first_of!(LockError, NameError, GovernorError, OutOfRange, PredictorError, SelfTestError, DeviceWrong)
+            })
             .or_else(|| error.downcast_ref::<std::io::Error>().map(|_| Self::IO))
     }
 

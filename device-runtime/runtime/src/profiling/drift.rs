@@ -155,8 +155,10 @@ impl<'a> DriftMeter<'a> {
     /// Whole batches of its runs from all of the time, at most so many runs: a device that is slow now and then is slow in
     /// some of them.
     pub fn spread_runs(&self, most: usize) -> Vec<Millis> {
-        let all: usize = self.batches.iter().map(Vec::len).sum();
-        self.batches.iter().step_by(all.div_ceil(most).max(1)).flatten().copied().take(most).collect()
+        let (all, count) = (self.batches.iter().map(Vec::len).sum::<usize>().max(1), self.batches.len());
+        let wanted = (count * most).div_ceil(all).clamp(1, count.max(1));
+        let batches = (0..wanted.min(count)).map(|index| &self.batches[index * count / wanted]);
+        batches.flatten().copied().take(most).collect()
     }
 
     /// Runs of the reference in a row from now on: for `time`, or for less where nothing interrupts them.
@@ -195,7 +197,8 @@ impl<'a> DriftMeter<'a> {
         let size = if self.every().is_some() { PACED_BATCH } else { BATCH };
         let last = self.batches.last().filter(|_| self.every().is_none());
         let count = last.map(|batch| size.runs_of(calm(batch)));
-        let is_enough = |runs, time| count.map_or_else(|| size.is_reached(runs, time), |count| runs >= count);
+        let is_enough =
+            |runs, time| count.map_or_else(|| size.is_reached(runs, time), |count| size.has(count, runs, time));
         let (runs, took) = self.slots.batch(&self.reference, is_enough).await?;
         self.batches.push(runs);
         (self.timed_at, self.took) = (Instant::now(), took);

@@ -11,6 +11,8 @@ use web_time::Instant;
 const LONGEST: Duration = Duration::from_secs(60);
 /// Runs of a batch at most.
 const MOST_RUNS: f64 = 1000.0;
+/// A batch of a fixed number of runs ends after so many times the longest batch.
+const FAR: u32 = 4;
 /// A run that begins later than this part of the cadence has missed its slot.
 const LATE: u32 = 4;
 
@@ -60,6 +62,12 @@ impl BatchSize {
     /// Whether a batch of so many runs, whose next one would begin after `time`, is large enough.
     pub(super) fn is_reached(&self, runs: usize, time: Duration) -> bool {
         time >= self.least && (runs >= self.runs || time >= self.most)
+    }
+
+    /// Whether a batch that is to have `count` runs has them, or takes far longer than it should: a burst of other work must
+    /// not make it endless.
+    pub(super) fn has(&self, count: usize, runs: usize, time: Duration) -> bool {
+        runs >= count || time >= FAR * self.most
     }
 
     /// The runs of a batch that is large enough if each takes this time.
@@ -151,6 +159,8 @@ mod tests {
     fn the_time_of_a_run_gives_the_size_of_a_batch() {
         let size = BatchSize { least: ms(12), runs: 8, most: ms(100) };
         assert_eq!([0.0, 0.25, 1.5, 4.0, 25.0, 500.0].map(|each| size.runs_of(Millis(each))), [1000, 48, 8, 8, 4, 1]);
+        let has = |runs, time| size.has(48, runs, ms(time));
+        assert_eq!([has(47, 12), has(48, 12), has(3, 399), has(3, 400)], [false, true, false, true]);
     }
 
     #[test]

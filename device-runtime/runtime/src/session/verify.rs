@@ -102,11 +102,7 @@ impl Runtime {
             checks.push(self.supernet.check_resize_async(child).await?);
         }
         let image = self.probe_image();
-        // Its own rest is not to end it.
-        let repeats = async |done: f64| {
-            let before_rest = done < REPEATS as f64 / (REPEATS as f64 + 1.0);
-            over(if before_rest { 1.0 } else { f64::from(u16::MAX) }, (KERNELS, 1.0 - KERNELS), done).await
-        };
+        let repeats = async |done: f64| over(1.0, (KERNELS, 1.0 - KERNELS), done).await;
         checks.push(self.supernet.check_repeats_async(&children, &image, (REPEATS, options.rest), repeats).await?);
         if let Some(progress) = options.progress {
             progress(Progress { fraction: 1.0, phase: Phase::Verifying });

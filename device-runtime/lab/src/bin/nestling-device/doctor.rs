@@ -1,11 +1,11 @@
 use crate::device;
 use crate::output::{Report, columns, fault_of, row};
 use crate::progress::Bar;
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::Result;
 use nestling::low_level::EngineOptions;
 use nestling::{Context, RuntimeOptions, VerifyOptions};
 use nestling_core::names::printable;
-use nestling_lab::doctor::{Doctor, examine, examine_kernels};
+use nestling_lab::doctor::{Doctor, examine, examine_kernels, failure};
 use nestling_lab::documents::Fault;
 use nestling_lab::self_test::SelfTest;
 use serde::Serialize;
@@ -36,23 +36,38 @@ impl Options {
     pub fn run(&self, device: &device::Options) -> Result<Examined> {
         let (bar, started) = (Bar::new(), Instant::now());
         let time = Duration::from_secs(self.seconds.into());
-        let Some(path) = &self.bundle else {
-            let context = Context::new(&device.context())?;
-            let engine = EngineOptions::default()
-                .weight_storage(device.weight_storage().unwrap_or_default())
-                .arithmetic(device.arithmetic());
-            let show = |done: f64| bar.show(done, "checking kernels");
-            return Ok(Examined(examine_kernels(&context, &engine, time, &show)?));
-        };
+        let Some(path) = &self.bundle else { return Ok(Examined(Self::kernels(device, time, &bar)?)) };
         let bundle = device::Options::open_bundle(path)?;
         let needed = SelfTest::of(&bundle).map_or(0, |test| test.max_image_side());
         let defaults = RuntimeOptions::default();
         let side = defaults.max_image_side.max(needed);
-        let opened = device.open_with(path, defaults.max_image_side(side).untrained(true), None)?;
         let follow = bar.follow();
-        let options = VerifyOptions::default().time(time.saturating_sub(started.elapsed())).progress(Some(&follow));
-        let doctor = examine(&opened.runtime, &bundle, &options, started);
-        Ok(Examined(doctor.with_context(|| format!("cannot check with {}", path.display()))?))
+        let options = VerifyOptions::default().progress(Some(&follow));
+        match device.open_with(path, defaults.max_image_side(side).untrained(true), None) {
+            Ok(opened) => {
+                let options = options.time(time.saturating_sub(started.elapsed()));
+                Ok(Examined(examine(&opened.runtime, &bundle, &options, started)))
+            }
+            // The device is what fails: the report says all that can be said of it.
+            Err(error) => match Self::kernels(device, time, &bar) {
+                Ok(mut doctor) => {
+                    doctor.checks.insert(0, failure("opening the bundle", &format!("{error:#}")));
+                    doctor.deviations += 1;
+                    Ok(Examined(doctor))
+                }
+                Err(_) => Err(error),
+            },
+        }
+    }
+
+    /// The kernels of known networks.
+    fn kernels(device: &device::Options, time: Duration, bar: &Bar) -> Result<Doctor> {
+        let context = Context::new(&device.context())?;
+        let engine = EngineOptions::default()
+            .weight_storage(device.weight_storage().unwrap_or_default())
+            .arithmetic(device.arithmetic());
+        let show = |done: f64| bar.show(done, "checking kernels");
+        Ok(examine_kernels(&context, &engine, time, &show)?)
     }
 }
 
@@ -60,16 +75,19 @@ impl Report for Examined {
     fn print(&self, out: &mut dyn Write) -> io::Result<()> {
         let Self(doctor) = self;
         writeln!(out, "nestling {}, {}", doctor.nestling, doctor.adapter)?;
-        let used = doctor.adapter.features().join(", ");
-        writeln!(out, "used of it: {}", if used.is_empty() { "nothing optional".to_owned() } else { used })?;
-        writeln!(out, "checked: {}\n", doctor.bundle.as_deref().map_or("known networks".into(), printable))?;
+        let checked = doctor.bundle.as_deref().map_or("known networks".into(), printable);
+        writeln!(out, "checked: {checked}, computed in {}\n", printable(&doctor.precision))?;
         let mut rows = vec![row(["check", "cases", "wrong", "worst, of what is allowed", "left out"])];
         for check in &doctor.checks {
             rows.push(vec![
                 check.name.clone(),
                 check.cases.to_string(),
                 check.deviations.to_string(),
-                check.worst.map_or_else(|| "no number".to_owned(), |worst| format!("{:.0} %", 100.0 * worst)),
+                match check.worst {
+                    _ if check.cases == 0 => "-".to_owned(),
+                    Some(worst) => format!("{:.0} %", 100.0 * worst),
+                    None => "no number".to_owned(),
+                },
                 check.skipped.to_string(),
             ]);
         }
@@ -87,18 +105,16 @@ impl Report for Examined {
         for quirk in &doctor.quirks {
             writeln!(out, "known of this driver ({}): {}; {}", quirk.name, quirk.fault, quirk.here)?;
         }
-        let verdict = match (doctor.deviations, doctor.skipped) {
-            (0, 0) => "everything is right".to_owned(),
-            (0, skipped) => format!("what was checked is right; {skipped} cases were left out: give more --seconds"),
-            (wrong, _) => format!("{wrong} cases are wrong: update the driver, or choose another adapter"),
+        let verdict = match (doctor.deviations, doctor.skipped, doctor.replaced.len()) {
+            (0, 0, 0) => "everything is right".to_owned(),
+            (0, 0, replaced) => format!("{replaced} parts are wrong here and were replaced; answers are right"),
+            (0, skipped, _) => format!("all compared cases are right; {skipped} were left out: give more --seconds"),
+            (wrong, ..) => format!("{wrong} cases are wrong: update the driver, or choose another adapter"),
         };
         writeln!(out, "{verdict} ({:.1} s)", doctor.seconds)
     }
 
     fn failed(&self) -> Option<Fault> {
-        let Self(doctor) = self;
-        let first = doctor.checks.iter().find(|check| check.deviations > 0)?;
-        let text = format!("{} cases are wrong; the first check is {}", doctor.deviations, first.name);
-        Some(Fault { code: "device_wrong".to_owned(), ..fault_of(&anyhow!(text)) })
+        self.0.verdict().err().map(|error| fault_of(&error.into()))
     }
 }

@@ -225,21 +225,32 @@ impl Report for Measured {
             Some(note) => writeln!(out, ": {note}\n")?,
             None => writeln!(out, "\n")?,
         }
-        let mut rows =
-            vec![row(["child", "predicted ms", "p50 ms, interval", "p90 ms", "p95 ms, interval", "runs", "choices"])];
+        let mut rows = vec![row([
+            "child",
+            "predicted ms",
+            "p50 foreseen",
+            "p95 foreseen",
+            "p50 ms",
+            "p90 ms",
+            "p95 ms",
+            "runs",
+            "choices",
+        ])];
         let moment = profile.moment();
-        // The measured time, and the interval that holds it in nine of ten moments like that of the profile.
-        let with_interval = |times: &ChildTimes, quantile: Quantile| {
+        // That of a prediction: it holds the time in nine of ten moments like that of the profile.
+        let interval = |times: &ChildTimes, quantile: Quantile| {
             let [low, high] = profile.interval(&moment, times.calm(), quantile);
-            format!("{:.3} ({:.3} to {:.3})", times.latency().at(quantile).0, low.0, high.0)
+            format!("{:.3} to {:.3}", low.0, high.0)
         };
         for times in profile.children.iter().chain(&profile.informative) {
             rows.push(vec![
                 times.name.clone().unwrap_or_else(|| "informative".to_owned()),
                 format!("{:.3}", times.predicted_ms.0),
-                with_interval(times, Quantile::P50),
+                interval(times, Quantile::P50),
+                interval(times, Quantile::P95),
+                format!("{:.3}", times.measured_p50_ms.0),
                 format!("{:.3}", times.measured_p90_ms.0),
-                with_interval(times, Quantile::P95),
+                format!("{:.3}", times.measured_p95_ms.0),
                 times.runs_ms.len().to_string(),
                 times.child.to_string(),
             ]);

@@ -23,9 +23,13 @@ mod run;
 use crate::Error;
 use crate::engine::resources::{Pipelines, Wanted};
 use crate::engine::trial::check_arithmetic;
+#[cfg(not(target_arch = "wasm32"))]
+use crate::engine::trial::replace_wrong;
 use crate::engine::{Frame, Supernet};
 #[cfg(not(target_arch = "wasm32"))]
 use crate::gpu::block_on;
+#[cfg(not(target_arch = "wasm32"))]
+use nestling_core::space::LayerShape;
 use nestling_core::space::{CalibratedChild, Child};
 use run::{Calibration, Given};
 use std::sync::PoisonError;
@@ -125,6 +129,11 @@ impl Supernet {
             all.adopt(check_arithmetic(&self.context, self.pipelines.common(), &missing).await?);
             all.add_all(&self.context, &missing).await?;
             self.context.save_pipelines();
+            #[cfg(not(target_arch = "wasm32"))]
+            {
+                let kinds: Vec<LayerShape> = self.space.layer_kinds().to_vec();
+                all = replace_wrong(&self.context, all, &self.planner, &kinds).await?;
+            }
             self.calibration.lock().unwrap_or_else(PoisonError::into_inner).adopt(all.clone());
         }
         all.adopt(shipped.clone());

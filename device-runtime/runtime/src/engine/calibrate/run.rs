@@ -84,7 +84,7 @@ impl<'a> Calibration<'a> {
         wanted.extend([moments, normalise]);
         let pipelines = supernet.calibration_pipelines(&wanted).await?;
         let shipped = supernet.dispatches(&prepared).to_vec();
-        let bare = bare_dispatches(&bare_plans, &shipped, &pipelines);
+        let bare = bare_dispatches(&network, &bare_plans, &shipped, &pipelines);
         let norms = first_norms(supernet, &prepared);
 
         let bytes = ImageBytes::of(&network, &passes);
@@ -265,13 +265,15 @@ fn bare_plans(supernet: &Supernet, network: &Network) -> Result<Vec<Option<Layer
 
 /// The same with what runs them, in the places where they ship.
 fn bare_dispatches(
+    network: &Network,
     plans: &[Option<LayerPlan>],
     shipped: &[Dispatch],
     pipelines: &Pipelines,
 ) -> Result<Vec<Option<Dispatch>>, Error> {
-    (plans.iter().zip(shipped))
-        .map(|(plan, shipped)| {
+    (network.layers.iter().zip(plans).zip(shipped))
+        .map(|((layer, plan), shipped)| {
             let Some(plan) = plan else { return Ok(None) };
+            let plan = pipelines.as_run(*plan, &layer.shape)?;
             let pipeline = pipelines.require(plan.kernel, plan.specialisation)?.clone();
             Ok(Some(Dispatch { pipeline, workgroups: plan.workgroups, ..shipped.clone() }))
         })

@@ -17,7 +17,7 @@ pub(super) struct Blueprint {
     pub(super) app_slots: usize,
     /// The options as asked, within their bounds, with all slots and the tiles that were chosen.
     pub(super) options: EngineOptions,
-    /// The layers of the biggest child.
+    /// The layers of the biggest child, and one of every other kind.
     #[cfg(not(target_arch = "wasm32"))]
     pub(super) layers: Vec<LayerShape>,
 }
@@ -66,7 +66,7 @@ impl Blueprint {
             app_slots,
             options,
             #[cfg(not(target_arch = "wasm32"))]
-            layers: biggest.layers.iter().map(|layer| layer.shape).collect(),
+            layers: biggest.layers.iter().map(|layer| layer.shape).chain(space.layer_kinds().iter().copied()).collect(),
         })
     }
 }

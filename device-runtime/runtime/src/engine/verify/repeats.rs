@@ -10,7 +10,8 @@ const AFTER_REST: usize = 20;
 
 impl Supernet {
     /// Classifies one image again and again, then rests and does so again: every answer must have the bits of the first
-    /// one. `is_over` gets the share that is done, and says whether the time is used up.
+    /// one. `is_over` gets the share that is done, and says whether the time is used up: answers before the rest are left out
+    /// then, those after it never.
     ///
     /// # Errors
     /// As [`Supernet::infer`]. Another answer is no error but a [deviation](Check::deviations).
@@ -29,8 +30,10 @@ impl Supernet {
             first.push(self.infer_async(child, image).await?);
         }
         for turn in 1..all {
-            has_ended = has_ended || is_over(turn as f64 / all as f64).await;
-            if has_ended {
+            let is_used_up = is_over(turn as f64 / all as f64).await;
+            has_ended = has_ended || is_used_up;
+            // Those after the rest are few, and nothing else finds what they do.
+            if has_ended && turn < times {
                 check.skipped += children.len();
                 continue;
             }

@@ -127,11 +127,11 @@ pub(in crate::engine) struct Outputs {
 }
 
 impl Outputs {
-    /// The first output that has other bits the second time.
+    /// The first output that has other bits another time.
     pub(super) fn difference(&self, again: &Self) -> Option<Fault> {
         let pairs = || self.values.iter().zip(&again.values).enumerate();
         let (index, (first, again)) = pairs().find(|(_, (first, again))| first.to_bits() != again.to_bits())?;
-        let found = format!("{again:e} in output {index} the second time");
+        let found = format!("{again:e} in output {index} another time");
         Some(Fault { found, expected: format!("{first:e}, bit for bit, as the first time") })
     }
 }
