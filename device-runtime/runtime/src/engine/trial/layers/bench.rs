@@ -40,6 +40,7 @@ impl Bench {
         Self { context: context.clone(), pipelines, arena, staging: Staging::new(context, 1, largest) }
     }
 
+    #[cfg(not(target_arch = "wasm32"))]
     pub(in crate::engine) fn context(&self) -> &Context {
         &self.context
     }
