@@ -1,5 +1,7 @@
 use crate::Error;
-use crate::engine::plan::{LayerPlan, grid};
+use crate::engine::plan::LayerPlan;
+#[cfg(not(target_arch = "wasm32"))]
+use crate::engine::plan::grid;
 use crate::engine::resources::arena::bind_group_layout;
 use crate::gpu::{ComputePipeline, Context};
 use nestling_core::space::LayerShape;
@@ -52,13 +54,19 @@ impl fmt::Display for Replaced {
 pub(in crate::engine) struct Pipelines {
     common: Common,
     pipelines: BTreeMap<(Kernel, Specialisation), ComputePipeline>,
-    /// Those that are wrong here, and which ones run instead.
+    /// Those that are wrong here, and which ones run instead. A browser's are not tested.
+    #[cfg(not(target_arch = "wasm32"))]
     replaced: BTreeMap<(Kernel, Specialisation), ((Kernel, Specialisation), Replaced)>,
 }
 
 impl Pipelines {
     pub(in crate::engine) fn new(common: &Common) -> Self {
-        Self { common: common.clone(), pipelines: BTreeMap::new(), replaced: BTreeMap::new() }
+        Self {
+            common: common.clone(),
+            pipelines: BTreeMap::new(),
+            #[cfg(not(target_arch = "wasm32"))]
+            replaced: BTreeMap::new(),
+        }
     }
 
     pub(in crate::engine) async fn build(context: &Context, common: &Common, wanted: &Wanted) -> Result<Self, Error> {
@@ -95,11 +103,22 @@ impl Pipelines {
     }
 
     /// Those that were replaced.
-    pub(in crate::engine) fn replaced(&self) -> impl Iterator<Item = &Replaced> {
-        self.replaced.values().map(|(_, words)| words)
+    pub(in crate::engine) fn replaced(&self) -> Vec<Replaced> {
+        #[cfg(target_arch = "wasm32")]
+        return Vec::new();
+        #[cfg(not(target_arch = "wasm32"))]
+        self.replaced.values().map(|(_, words)| words.clone()).collect()
     }
 
     /// The plan of a layer with the pipeline that really runs.
+    #[cfg(target_arch = "wasm32")]
+    #[allow(clippy::unused_self, clippy::unnecessary_wraps, reason = "as elsewhere")]
+    pub(in crate::engine) fn as_run(&self, plan: LayerPlan, _shape: &LayerShape) -> Result<LayerPlan, Error> {
+        Ok(plan)
+    }
+
+    /// The plan of a layer with the pipeline that really runs.
+    #[cfg(not(target_arch = "wasm32"))]
     pub(in crate::engine) fn as_run(&self, plan: LayerPlan, shape: &LayerShape) -> Result<LayerPlan, Error> {
         match self.replaced.get(&(plan.kernel, plan.specialisation)) {
             None => Ok(plan),
@@ -110,6 +129,7 @@ impl Pipelines {
     /// Takes those of another set with the same in common.
     pub(in crate::engine) fn adopt(&mut self, others: Self) {
         self.pipelines.extend(others.pipelines);
+        #[cfg(not(target_arch = "wasm32"))]
         self.replaced.extend(others.replaced);
     }
 

@@ -105,7 +105,7 @@ impl Supernet {
     /// The kernels that this device gets wrong, and those that run instead: a test at load found them. Empty almost
     /// everywhere.
     pub fn replaced(&self) -> Vec<Replaced> {
-        self.current_pipelines().replaced().cloned().collect()
+        self.current_pipelines().replaced()
     }
 
     /// How far the fast pipelines are.
