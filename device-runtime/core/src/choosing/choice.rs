@@ -40,6 +40,17 @@ impl Choice {
         Self { load, ..self }
     }
 
+    /// Says that the device gets so many kernels wrong, in whose place others run.
+    ///
+    /// It stands in [`Choice::why`], which every language shows.
+    pub fn with_replaced_kernels(mut self, count: usize) -> Self {
+        if count > 0 {
+            let noun = if count == 1 { "kernel is" } else { "kernels are" };
+            self.why = format!("{}; {count} {noun} wrong on this device and replaced", self.why);
+        }
+        self
+    }
+
     /// Sets the time that the switch to it took.
     pub fn with_switch_time(self, switched_in: Duration) -> Self {
         Self { switched_in, ..self }
@@ -174,6 +185,15 @@ mod tests {
             Candidate { entry, times, interval: [Millis(0.9 * time), Millis(1.2 * time)] }
         };
         times.iter().enumerate().map(candidate).collect()
+    }
+
+    #[test]
+    fn a_choice_says_how_many_kernels_were_replaced() {
+        let measured = Latency { p50: Millis(4.0), p90: Millis(4.5), p95: Millis(5.0) };
+        let choice = || Choice::new(ranked(&[4.0]), 0, Budget::p95(Millis(9.0)), measured, None);
+        assert_eq!(choice().with_replaced_kernels(0).why(), choice().why());
+        assert!(choice().with_replaced_kernels(1).why().ends_with("; 1 kernel is wrong on this device and replaced"));
+        assert!(choice().with_replaced_kernels(2).to_string().contains("2 kernels are wrong"));
     }
 
     #[test]

@@ -169,7 +169,8 @@ impl Runtime {
                 let switched_in = self.switch_to(&ranked[index])?;
                 Ok(Choice::new(ranked, index, budget, latency, passed_over)
                     .with_switch_time(switched_in)
-                    .with_load(moment.load()))
+                    .with_load(moment.load())
+                    .with_replaced_kernels(self.supernet.replaced().len()))
             }
             Outcome::TooTight { index, latency } => {
                 let fastest = ranked[index].entry.name.clone();
