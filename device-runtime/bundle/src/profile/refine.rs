@@ -59,7 +59,7 @@ mod tests {
     use super::*;
     use crate::profile::file;
     use nestling_core::latency::{Clock, DeviceKey};
-    use nestling_core::latency::{LatencyModel, informative_children};
+    use nestling_core::latency::{LatencyModel, Moment, Timeline, informative_children};
     use nestling_core::metrics::{Quantile, Spread};
     use nestling_core::space::SearchSpace;
     use nestling_core::tiles::Tiles;
@@ -111,7 +111,8 @@ mod tests {
     fn an_interval_is_as_wide_as_the_predictions_of_the_profile_are_wrong() {
         let space = SearchSpace::fashion().validated().unwrap();
         let mut profile = profile(&space, 1.0);
-        let (moment, calm) = (profile.moment(), Millis(5.0));
+        let steady = Timeline::new(vec![Millis(1.0); 200]);
+        let (moment, calm) = (Moment::new(steady, Millis(1.0)), Millis(5.0));
         let width = |profile: &DeviceProfile| {
             let [low, high] = profile.interval(&moment, calm, Quantile::P95);
             high.0 / low.0
