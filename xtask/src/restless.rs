@@ -53,7 +53,7 @@ const MARKS: [(&str, &str, [f64; 4]); 8] = [
     ("kept_percent", "/kept_percent", [97.0, 95.0, 95.0, 93.0]),
     ("mean_regret", "/mean_regret_points", [0.2, 0.3, 0.3, 0.4]),
     ("worst_regret", "/worst_regret_points", [1.3, 1.5, 1.5, 2.0]),
-    (ORACLES_CHILD, "", [80.0, 70.0, 65.0, 60.0]),
+    (ORACLES_CHILD, "/oracles_child_percent", [80.0, 70.0, 65.0, 60.0]),
 ];
 
 /// Choices of the very child that an oracle takes, in percent of all.
@@ -174,13 +174,17 @@ fn row(duty: u32, figures: &Value) -> Value {
         "floor_p95": figures.pointer("/foreseen/floor_p95"), "refused": figures["refused"],
         "oracle_kept_percent": figures["oracle_kept_percent"], "budgets": figures["budgets"] });
     for (name, place, _) in MARKS {
-        row[name] = figures.pointer(place).filter(|_| name != ORACLES_CHILD).cloned().unwrap_or_default();
+        row[name] = figures.pointer(place).cloned().unwrap_or_default();
     }
-    if let Some(choices) = figures["choices"].as_array().filter(|choices| !choices.is_empty()) {
-        let oracles = choices.iter().filter(|one| one["chosen"] == one["oracle"]).count();
-        row[ORACLES_CHILD] = json!(100.0 * oracles as f64 / choices.len() as f64);
-    }
+    row[ORACLES_CHILD] = oracles_child(figures).into();
     row
+}
+
+/// Counted here, because an older version does not.
+fn oracles_child(figures: &Value) -> Option<f64> {
+    let choices = figures["choices"].as_array().filter(|choices| !choices.is_empty())?;
+    let oracles = choices.iter().filter(|one| one["chosen"] == one["oracle"]).count();
+    Some(100.0 * oracles as f64 / choices.len() as f64)
 }
 
 fn rows<'a>(summary: &'a Value, side: &str) -> &'a [Value] {

@@ -3,7 +3,7 @@
 
 pub use crate::engine::{
     EngineOptions, HostSpan, LayerPlan, LayerTimes, LoadTimes, MemoryUse, Planner, PutTensor, Supernet, Timeline,
-    Traits, WeightSource, check_kernels_of_async, kernels_fingerprint, vendor_tiles, weight_bytes,
+    Traits, WeightSource, check_kernels_of_async, kernels_fingerprint, precision, vendor_tiles, weight_bytes,
 };
 #[cfg(not(target_arch = "wasm32"))]
 pub use crate::gpu::chosen_adapter;

@@ -138,19 +138,19 @@ impl Timeline {
     /// drawn by the square root of two.
     pub fn interval(&self, work: f64, quantile: Quantile) -> [Millis; 2] {
         let durations = self.durations(work);
-        let mut random = rand::rngs::Xoshiro256PlusPlus::seed_from_u64(1);
-        let length = durations.len().div_ceil(BLOCKS).max(1);
-        let blocks: Vec<&[Millis]> = durations.chunks(length).collect();
-        let mut drawn: Vec<Millis> = Vec::new();
-        for _ in 0..if blocks.is_empty() { 0 } else { DRAWS } {
-            let runs: Vec<Millis> =
-                (0..blocks.len()).flat_map(|_| blocks[random.random_range(0..blocks.len())]).copied().collect();
-            drawn.push(Latency::of(&runs).at(quantile));
-        }
         let middle = Latency::of(&durations).at(quantile);
         if durations.len() < BLOCKS {
             // They cannot tell how much they differ.
             return [1.0 / ROOMS[1], ROOMS[1]].map(|factor| Millis(factor * middle.0));
+        }
+        let mut random = rand::rngs::Xoshiro256PlusPlus::seed_from_u64(1);
+        let length = durations.len().div_ceil(BLOCKS).max(1);
+        let blocks: Vec<&[Millis]> = durations.chunks(length).collect();
+        let mut drawn: Vec<Millis> = Vec::new();
+        for _ in 0..DRAWS {
+            let runs: Vec<Millis> =
+                (0..blocks.len()).flat_map(|_| blocks[random.random_range(0..blocks.len())]).copied().collect();
+            drawn.push(Latency::of(&runs).at(quantile));
         }
         percentiles(&drawn, [5, 95]).map(|end| {
             let ratio = end.0 / middle.0.max(f64::MIN_POSITIVE);
@@ -173,7 +173,7 @@ impl Timeline {
     /// assert_eq!([steady, unsteady].map(|timeline| timeline.room()), [1.08, 1.25]);
     /// ```
     pub fn room(&self) -> f64 {
-        let runs = self.runs();
+        let runs: Vec<Millis> = (0..self.len()).map(|run| Millis(self.ends[run] - self.begin(run))).collect();
         if runs.len() < LEAST_RUNS {
             return UNKNOWN_ROOM;
         }
@@ -183,14 +183,13 @@ impl Timeline {
         (bad.0 / usual.0.max(f64::MIN_POSITIVE)).clamp(ROOMS[0], ROOMS[1])
     }
 
-    fn runs(&self) -> Vec<Millis> {
-        let begin = |run: usize| if run == 0 { 0.0 } else { self.ends[run - 1] };
-        (0..self.len()).map(|run| Millis(self.ends[run] - begin(run))).collect()
+    fn begin(&self, run: usize) -> f64 {
+        if run == 0 { 0.0 } else { self.ends[run - 1] }
     }
 
     /// The time of that much work, begun at each run that leaves enough of them.
     pub fn durations(&self, work: f64) -> Vec<Millis> {
-        let begin = |run: usize| if run == 0 { 0.0 } else { self.ends[run - 1] };
+        let begin = |run: usize| self.begin(run);
         if self.rested {
             let of = |run: f64| if work < 1.0 { work.max(0.0) * run } else { run + (work - 1.0) * self.calm };
             return (0..self.len()).map(|run| Millis(of(self.ends[run] - begin(run)))).collect();

@@ -5,9 +5,8 @@ mod quirks;
 pub use quirks::Quirk;
 
 use crate::self_test::{SelfTest, SelfTestError};
-use nestling::low_level::{EngineOptions, check_kernels_of_async};
+use nestling::low_level::{EngineOptions, check_kernels_of_async, precision};
 use nestling::{AdapterInfo, Check, Context, Error, Runtime, VerifyOptions, block_on};
-use nestling_bundle::Bundle;
 use nestling_core::space::Preset;
 use serde::{Deserialize, Serialize};
 use std::fmt::Display;
@@ -78,25 +77,30 @@ impl Doctor {
     }
 }
 
-/// Checks a runtime with all that its bundle has. `started` is when the device began to be opened. A wrong result is a
+/// Checks a runtime with all that its bundle, of this name, has. `started` is when the device began to be opened. A wrong result is a
 /// [deviation](Doctor::deviations), and so is a device that does not answer.
-pub fn examine(runtime: &Runtime, bundle: &Bundle, options: &VerifyOptions<'_>, started: Instant) -> Doctor {
+pub fn examine(
+    runtime: &Runtime,
+    name: &str,
+    golden_pictures: Result<SelfTest, SelfTestError>,
+    options: &VerifyOptions<'_>,
+    started: Instant,
+) -> Doctor {
     let mut checks = match runtime.verify(options) {
         Ok(verification) => verification.checks,
         Err(error) => vec![failure("kernels, pictures and repeated answers", &error)],
     };
     let mut not_checked = vec![NOT_CHECKED.to_owned()];
-    match SelfTest::of(bundle).and_then(|test| golden(&test, runtime)) {
+    match golden_pictures.and_then(|test| golden(&test, runtime)) {
         Ok(check) => checks.push(check),
         Err(SelfTestError::NoGoldenPictures) => not_checked.push("golden pictures: the bundle has none".to_owned()),
         Err(error) => checks.push(failure("golden pictures", &error)),
     }
     let mut replaced: Vec<String> = runtime.replaced().iter().map(ToString::to_string).collect();
     replaced.extend(runtime.storage_fault().map(|fault| format!("the storage of the weights, by f32: {fault}")));
-    let name = Some(bundle.manifest().name.clone());
     let adapter = runtime.adapter().clone();
     let precision = runtime.device().precision.clone();
-    Doctor { bundle: name, replaced, not_checked, ..report(adapter, precision, checks, started) }
+    Doctor { bundle: Some(name.to_owned()), replaced, not_checked, ..report(adapter, precision, checks, started) }
 }
 
 /// A check that the device did not bring to an end.
@@ -134,7 +138,7 @@ pub fn examine_kernels(
     }
     let not_checked =
         vec![NOT_CHECKED.to_owned(), "pictures, repeated answers and golden pictures: they need a bundle".to_owned()];
-    let precision = format!("{}, weights {}", engine.arithmetic, engine.weight_storage);
+    let precision = precision(engine.arithmetic, engine.weight_storage);
     Ok(Doctor { not_checked, ..report(context.facts().clone(), precision, checks, started) })
 }
 

@@ -37,7 +37,7 @@ mod verify;
 
 pub use measure::{HostSpan, LayerTimes, Timeline};
 pub use nestling_shaders::fingerprint as kernels_fingerprint;
-pub use plan::{EngineOptions, LayerPlan, MemoryUse, Planner, Start, TileChoice, Traits, vendor_tiles};
+pub use plan::{EngineOptions, LayerPlan, MemoryUse, Planner, Start, TileChoice, Traits, precision, vendor_tiles};
 pub use resources::{PutTensor, Readiness, Replaced, WeightSource, weight_bytes};
 pub use run::{Frame, FromTexture, LoadTimes, PreparedChild, Supernet};
 pub use trial::Check;

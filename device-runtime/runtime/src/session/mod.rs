@@ -44,7 +44,7 @@ use weights::BundleWeights;
 pub use whole_space::{Adopted, WholeSpaceChoice, WholeSpaceOptions};
 
 use crate::Error;
-use crate::engine::{EngineOptions, PreparedChild, Replaced, Supernet};
+use crate::engine::{EngineOptions, PreparedChild, Replaced, Supernet, precision};
 #[cfg(not(target_arch = "wasm32"))]
 use crate::gpu::block_on;
 use crate::gpu::{AdapterInfo, Context};
@@ -299,11 +299,7 @@ fn device_key(facts: &AdapterInfo, arithmetic: Arithmetic, storage: WeightStorag
         adapter: facts.name.clone(),
         driver: facts.driver_text(),
         backend: facts.backend.clone(),
-        // The arithmetic, then the storage of the weights if it is not the one they were trained with.
-        precision: match storage {
-            WeightStorage::F32 => arithmetic.to_string(),
-            WeightStorage::F16 | WeightStorage::Int8 => format!("{arithmetic}, weights {storage}"),
-        },
+        precision: precision(arithmetic, storage),
         features: facts.features(),
     }
 }

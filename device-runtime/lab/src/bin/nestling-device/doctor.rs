@@ -38,7 +38,8 @@ impl Options {
         let time = Duration::from_secs(self.seconds.into());
         let Some(path) = &self.bundle else { return Ok(Examined(Self::kernels(device, time, &bar)?)) };
         let bundle = device::Options::open_bundle(path)?;
-        let needed = SelfTest::of(&bundle).map_or(0, |test| test.max_image_side());
+        let golden = SelfTest::of(&bundle);
+        let needed = golden.as_ref().map_or(0, SelfTest::max_image_side);
         let defaults = RuntimeOptions::default();
         let side = defaults.max_image_side.max(needed);
         let follow = bar.follow();
@@ -46,7 +47,7 @@ impl Options {
         match device.open_with(path, defaults.max_image_side(side).untrained(true), None) {
             Ok(opened) => {
                 let options = options.time(time.saturating_sub(started.elapsed()));
-                Ok(Examined(examine(&opened.runtime, &bundle, &options, started)))
+                Ok(Examined(examine(&opened.runtime, &bundle.manifest().name, golden, &options, started)))
             }
             // The device is what fails: the report says all that can be said of it.
             Err(error) => match Self::kernels(device, time, &bar) {

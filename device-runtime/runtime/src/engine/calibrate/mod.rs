@@ -28,8 +28,6 @@ use crate::engine::trial::replace_wrong;
 use crate::engine::{Frame, Supernet};
 #[cfg(not(target_arch = "wasm32"))]
 use crate::gpu::block_on;
-#[cfg(not(target_arch = "wasm32"))]
-use nestling_core::space::LayerShape;
 use nestling_core::space::{CalibratedChild, Child};
 use run::{Calibration, Given};
 use std::sync::PoisonError;
@@ -131,8 +129,7 @@ impl Supernet {
             self.context.save_pipelines();
             #[cfg(not(target_arch = "wasm32"))]
             {
-                let kinds: Vec<LayerShape> = self.space.layer_kinds().to_vec();
-                all = replace_wrong(&self.context, all, &self.planner, &kinds).await?;
+                all = replace_wrong(&self.context, all, &self.planner, &self.space).await?;
             }
             self.calibration.lock().unwrap_or_else(PoisonError::into_inner).adopt(all.clone());
         }

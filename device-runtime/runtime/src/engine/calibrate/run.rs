@@ -251,7 +251,7 @@ fn bare(shape: &LayerShape) -> LayerShape {
 /// How the normalised layers are computed without their epilogue: as they ship, but for an activation that is built in.
 fn bare_plans(supernet: &Supernet, network: &Network) -> Result<Vec<Option<LayerPlan>>, Error> {
     let plan = |shape: &LayerShape| {
-        let mut plan = supernet.current_pipelines().as_run(supernet.planner.plan(shape)?, shape)?;
+        let mut plan = supernet.planner.plan(shape)?;
         for kernel in [Kernel::Moments, Kernel::Normalise] {
             supernet.planner.plan_kernel(kernel, shape)?; // no loop or grid is too large for them either
         }

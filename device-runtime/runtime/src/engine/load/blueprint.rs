@@ -3,8 +3,6 @@ use crate::engine::plan::{EngineOptions, Planner, Sizes, Strides, TO_MEASURE, Ti
 use crate::engine::resources::weight_bytes;
 use crate::gpu::Context;
 use nestling_core::image::Preprocessing;
-#[cfg(not(target_arch = "wasm32"))]
-use nestling_core::space::LayerShape;
 use nestling_core::space::{Network, ValidatedSpace};
 use nestling_shaders::PARAMETER_BYTES;
 
@@ -17,9 +15,6 @@ pub(super) struct Blueprint {
     pub(super) app_slots: usize,
     /// The options as asked, within their bounds, with all slots and the tiles that were chosen.
     pub(super) options: EngineOptions,
-    /// The layers of the biggest child, and one of every other kind.
-    #[cfg(not(target_arch = "wasm32"))]
-    pub(super) layers: Vec<LayerShape>,
 }
 
 impl Blueprint {
@@ -59,15 +54,7 @@ impl Blueprint {
             parameters: (2 + slots * strides.layers) * strides.layer,
             ..Sizes::of_activations(biggest, preprocessing.most_pixels(options.max_image_side))
         };
-        Ok(Self {
-            planner,
-            strides,
-            sizes,
-            app_slots,
-            options,
-            #[cfg(not(target_arch = "wasm32"))]
-            layers: biggest.layers.iter().map(|layer| layer.shape).chain(space.layer_kinds().iter().copied()).collect(),
-        })
+        Ok(Self { planner, strides, sizes, app_slots, options })
     }
 }
 

@@ -48,7 +48,7 @@ impl Kernels {
             context.save_pipelines();
             #[cfg(not(target_arch = "wasm32"))]
             {
-                pipelines = replace_wrong(context, pipelines, &blueprint.planner, &blueprint.layers).await?;
+                pipelines = replace_wrong(context, pipelines, &blueprint.planner, space).await?;
             }
         }
         Ok(Self {
@@ -66,14 +66,19 @@ impl Kernels {
 
     /// Has a thread compile those that are missing, if any may be. Returns since when.
     #[cfg(not(target_arch = "wasm32"))]
-    pub(super) fn compile_others(mut self, context: &Context, blueprint: &Blueprint) -> Result<(Self, Instant), Error> {
+    pub(super) fn compile_others(
+        mut self,
+        context: &Context,
+        space: &ValidatedSpace,
+        blueprint: &Blueprint,
+    ) -> Result<(Self, Instant), Error> {
         let spawned_at = Instant::now();
         if let Some(patience) = self.patience {
             // Real drivers compile when a pipeline is made.
             let first_run = blueprint.planner.traits().software.then(|| FirstRun::new(context, &self.common));
             let (pipelines, wanted) = (self.pipelines.clone(), self.wanted.clone());
-            let (own, planner, layers) = (context.clone(), blueprint.planner, blueprint.layers.clone());
-            let test = Test(Box::new(move |pipelines| block_on(replace_wrong(&own, pipelines, &planner, &layers))));
+            let (own, planner, space) = (context.clone(), blueprint.planner, space.clone());
+            let test = Test(Box::new(move |pipelines| block_on(replace_wrong(&own, pipelines, &planner, &space))));
             self.background = Some(Background::spawn(context, pipelines, wanted, first_run, patience, test)?);
         }
         Ok((self, spawned_at))
@@ -84,6 +89,7 @@ impl Kernels {
     pub(super) async fn settle(
         &mut self,
         context: &Context,
+        space: &ValidatedSpace,
         blueprint: &Blueprint,
         spawned_at: Instant,
     ) -> Result<(), Error> {
@@ -95,7 +101,7 @@ impl Kernels {
         let before = Instant::now();
         let fallback = blueprint.planner.fallback_pipelines(&self.wanted);
         let built = Pipelines::build(context, &self.common, &fallback).await?;
-        match replace_wrong(context, built, &blueprint.planner, &blueprint.layers).await {
+        match replace_wrong(context, built, &blueprint.planner, space).await {
             Ok(right) => self.pipelines = right,
             // The fast ones are right, or nothing is.
             Err(fault @ Error::SelfTest { .. }) => {

@@ -98,12 +98,12 @@ impl Supernet {
         let kernels = Kernels::build(context, space, &blueprint).await?;
         let Buffers { arena, answers, timestamps } = Buffers::new(context, space, &kernels.common, &blueprint).await?;
         #[cfg(not(target_arch = "wasm32"))]
-        let (mut kernels, spawned_at) = kernels.compile_others(context, &blueprint)?;
+        let (mut kernels, spawned_at) = kernels.compile_others(context, space, &blueprint)?;
         let before_upload = Instant::now();
         let packed = upload_weights(context, space, weights, blueprint.options.weight_storage, &arena).await?;
         let upload_time = before_upload.elapsed().into();
         #[cfg(not(target_arch = "wasm32"))]
-        kernels.settle(context, &blueprint, spawned_at).await?;
+        kernels.settle(context, space, &blueprint, spawned_at).await?;
 
         let total_time = started.elapsed().into();
         let (pipelines, pipeline_time) = (kernels.built, kernels.time);

@@ -12,7 +12,7 @@ mod slots;
 mod tiles;
 
 pub use memory::MemoryUse;
-pub use options::{EngineOptions, Start};
+pub use options::{EngineOptions, Start, precision};
 pub use planner::{LayerPlan, Planner, Traits};
 pub use tiles::{TileChoice, vendor_tiles};
 

@@ -62,3 +62,12 @@ pub enum Start {
     /// the first answer. In a browser the same as [`Start::Tuned`].
     Within(Duration),
 }
+
+/// The precision of a [`DeviceKey`](nestling_core::latency::DeviceKey): the arithmetic, then the storage of the weights if it is not the one that they were
+/// trained with.
+pub fn precision(arithmetic: Arithmetic, storage: WeightStorage) -> String {
+    match storage {
+        WeightStorage::F32 => arithmetic.to_string(),
+        WeightStorage::F16 | WeightStorage::Int8 => format!("{arithmetic}, weights {storage}"),
+    }
+}

@@ -211,11 +211,9 @@ impl Planner {
         let generic = (Kernel::Fallback, self.unspecialised(Kernel::Fallback));
         match kernel {
             Kernel::Pointwise => {
-                let plain = Specialisation { broadcast: false, ..*one };
-                let tiled = [plain, self.fallback_pointwise()].map(|other| (Kernel::Pointwise, other));
-                let [plain, fallback] = tiled;
-                let all = [plain, (Kernel::PointwiseSmall, small), fallback, generic];
-                all.into_iter().filter(|(kernel, other)| (*kernel, other) != (Kernel::Pointwise, one)).collect()
+                let plain = (kernel, Specialisation { broadcast: false, ..*one });
+                let all = [plain, (Kernel::PointwiseSmall, small), (kernel, self.fallback_pointwise()), generic];
+                all.into_iter().filter(|other| *other != (kernel, *one)).collect()
             }
             Kernel::LinearWide => vec![(Kernel::PointwiseSmall, small), generic],
             // A pool is no convolution.

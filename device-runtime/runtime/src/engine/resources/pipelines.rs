@@ -85,7 +85,7 @@ impl Pipelines {
         Ok(())
     }
 
-    /// What the pipelines are built for.
+    /// The kernel and the specialisation of each.
     #[cfg(not(target_arch = "wasm32"))]
     pub(in crate::engine) fn keys(&self) -> impl Iterator<Item = (Kernel, Specialisation)> {
         self.pipelines.keys().copied()

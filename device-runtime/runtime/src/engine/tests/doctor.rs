@@ -124,3 +124,22 @@ fn what_is_compiled_later_is_tested_before_it_answers() {
     assert!(!supernet.replaced().is_empty());
     assert!(error_of(&supernet) < 1e-3, "the fast kernels");
 }
+
+#[test]
+fn a_calibration_uses_no_kernel_that_is_wrong() {
+    let pixels: Vec<Vec<u8>> =
+        (0..3).map(|image| (0..28 * 28).map(|at| (at * (7 + image) % 251) as u8).collect()).collect();
+    let images: Vec<Image<'_>> = pixels.iter().map(|bytes| Image::grey8(28, 28, bytes).unwrap()).collect();
+    let calibrated = |kernel: Kernel| {
+        let supernet = faulty("fashion", kernel, Sabotage::Wrong);
+        let child = supernet.space.biggest();
+        let statistics = supernet.calibrate(&child, &images, None).unwrap().statistics().clone();
+        [statistics.means, statistics.variances].concat()
+    };
+    // No network reads a texture here: nothing that runs is wrong.
+    let right: Vec<f64> = calibrated(Kernel::TextureColumns).into_iter().map(f64::from).collect();
+    for kernel in [Kernel::Dense, Kernel::Depthwise, Kernel::Pointwise] {
+        let error = relative_error(&calibrated(kernel), &right);
+        assert!(error < 1e-3, "{kernel:?}: {error}");
+    }
+}

@@ -3,16 +3,24 @@ use super::case::LayerCase;
 use crate::Error;
 use crate::engine::plan::{LayerPlan, Route, Sizes};
 use crate::engine::resources::{Arena, Pipelines, pack_whole};
-use crate::gpu::{Context, Fault, Staging, Upload};
+use crate::gpu::{Buffer, Context, Fault, Staging, Upload};
 use nestling_core::space::Shape;
 use nestling_core::weights::WeightStorage;
-use std::ops::Range;
 use std::sync::Arc;
 
 /// Bytes of each buffer that are enough for every case.
 pub(in crate::engine) const LARGEST: u64 = 1 << 20;
 
 const ACTION: &str = "testing a layer";
+
+/// The contents of a destination before a run.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Over {
+    /// The residual, or no number.
+    Poison,
+    /// The output of the run before.
+    Itself,
+}
 
 /// Buffers for one layer, and the pipelines that are tested.
 #[derive(Debug)]
@@ -65,53 +73,45 @@ impl Bench {
         plan: &LayerPlan,
         drawn: &Drawn,
     ) -> Result<(f64, Option<Fault>), Error> {
-        let outputs = self.run(case, plan, drawn).await?;
+        self.prepare(case, drawn)?;
+        let outputs = self.run(case, plan, drawn, Over::Poison).await?;
         let (worst, mut fault) = drawn.compare(plan, &outputs);
         if fault.is_some() {
             return Ok((worst, fault));
         }
-        fault = outputs.difference(&self.run(case, plan, drawn).await?);
-        if fault.is_none() && !case.layer.shape.residual {
-            fault = outputs.difference(&self.run_again(case, plan, drawn).await?);
+        let again = if case.layer.shape.residual { &[Over::Poison][..] } else { &[Over::Poison, Over::Itself] };
+        for &over in again {
+            fault = fault.or(outputs.difference(&self.run(case, plan, drawn, over).await?));
         }
         Ok((if fault.is_some() { f64::INFINITY } else { worst }, fault))
     }
 
-    /// Runs the case over a poisoned destination.
-    async fn run(&self, case: &LayerCase, plan: &LayerPlan, drawn: &Drawn) -> Result<Outputs, Error> {
+    /// Sends all but the destination of a case.
+    fn prepare(&self, case: &LayerCase, drawn: &Drawn) -> Result<(), Error> {
         let (packed, weights) = pack_whole(&case.layout, drawn.weights.as_slice(), case.storage)?;
         let source = drawn.source(case);
         let parameters = parameters(case, &packed, source.len() as u32);
         let norms = drawn.norms(case, &packed);
-        let (destination, own) = drawn.destination(case);
         let arena = &self.arena;
-        for (buffer, bytes) in [
-            (&arena.filtered, bytemuck::cast_slice(&source)),
-            (&arena.weights, &weights),
-            (&arena.norms, bytemuck::cast_slice(&norms)),
-            (&arena.block, bytemuck::cast_slice(&destination)),
-            (&arena.parameters, bytemuck::bytes_of(&parameters)),
-        ] {
-            debug_assert!(bytes.len() as u64 <= buffer.size(), "{case:?}");
-            self.context.upload(Upload::Parameters, buffer, 0, bytes);
-        }
-        self.outputs(case, plan, destination.len(), own).await
+        self.send(&arena.filtered, bytemuck::cast_slice(&source));
+        self.send(&arena.weights, &weights);
+        self.send(&arena.norms, bytemuck::cast_slice(&norms));
+        self.send(&arena.parameters, bytemuck::bytes_of(&parameters));
+        Ok(())
     }
 
-    /// Runs the case that ran last once more, over its own output.
-    async fn run_again(&self, case: &LayerCase, plan: &LayerPlan, drawn: &Drawn) -> Result<Outputs, Error> {
+    fn send(&self, buffer: &Buffer, bytes: &[u8]) {
+        debug_assert!(bytes.len() as u64 <= buffer.size(), "{} bytes", bytes.len());
+        self.context.upload(Upload::Parameters, buffer, 0, bytes);
+    }
+
+    /// Runs the case that was prepared.
+    async fn run(&self, case: &LayerCase, plan: &LayerPlan, drawn: &Drawn, over: Over) -> Result<Outputs, Error> {
         let (destination, own) = drawn.destination(case);
-        self.outputs(case, plan, destination.len(), own).await
-    }
-
-    async fn outputs(
-        &self,
-        case: &LayerCase,
-        plan: &LayerPlan,
-        elements: usize,
-        own: Range<usize>,
-    ) -> Result<Outputs, Error> {
-        let values = self.dispatched(plan, elements).await?;
+        if over == Over::Poison {
+            self.send(&self.arena.block, bytemuck::cast_slice(&destination));
+        }
+        let values = self.dispatched(plan, destination.len()).await?;
         let beside = [&values[..own.start], &values[own.end..]].concat();
         Ok(Outputs { values: unpacked_activation(&values[own], case.layer.shape.output), beside })
     }

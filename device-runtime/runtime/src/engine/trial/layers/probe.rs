@@ -5,7 +5,7 @@ use crate::Error;
 use crate::engine::plan::{LayerPlan, Planner, grid};
 use crate::engine::resources::{Pipelines, Replaced, Wanted};
 use crate::gpu::{Context, Fault};
-use nestling_core::space::{Activation, LayerShape, Operator, Padding, Shape};
+use nestling_core::space::{Activation, LayerShape, Operator, Padding, Shape, ValidatedSpace};
 use nestling_shaders::{Epilogue, Gate, Kernel, Specialisation};
 use std::collections::BTreeMap;
 
@@ -17,8 +17,8 @@ const FAR_OFF: f64 = 16.0;
 
 type Key = (Kernel, Specialisation);
 
-/// Compares every pipeline with the reference on small layers, and has another one take the place of each that is wrong.
-/// `layers` are the largest that will run: the other pipeline must be able to.
+/// Compares every pipeline with the reference on small layers, and has another one take the place of each that is wrong: one
+/// that can run the largest layers of the space.
 ///
 /// # Errors
 /// [`Error::SelfTest`] names a kernel for which no other is right.
@@ -26,7 +26,7 @@ pub(in crate::engine) async fn replace_wrong(
     context: &Context,
     pipelines: Pipelines,
     planner: &Planner,
-    layers: &[LayerShape],
+    space: &ValidatedSpace,
 ) -> Result<Pipelines, Error> {
     let mut bench = Bench::new(context, pipelines, LARGEST);
     let keys: Vec<Key> = bench.pipelines.keys().collect();
@@ -36,13 +36,18 @@ pub(in crate::engine) async fn replace_wrong(
             wrong.insert(key, fault);
         }
     }
-    for (key, Fault { found, expected }) in &wrong {
-        let test = described(key.0, &key.1);
-        let (found, expected) = (found.clone(), expected.clone());
-        match right_way(&mut bench, *key, &wrong, planner, layers).await? {
+    if wrong.is_empty() {
+        return Ok(bench.pipelines);
+    }
+    let biggest = space.lower(&space.biggest())?;
+    let layers: Vec<LayerShape> =
+        biggest.layers.iter().map(|layer| layer.shape).chain(space.layer_kinds().iter().copied()).collect();
+    for (&key, fault) in &wrong {
+        let (test, Fault { found, expected }) = (described(key.0, &key.1), fault.clone());
+        match right_way(&mut bench, key, &wrong, planner, &layers).await? {
             Some(other) => {
                 let by = described(other.0, &other.1);
-                bench.pipelines.replace(*key, other, Replaced { wrong: test, by, found, expected });
+                bench.pipelines.replace(key, other, Replaced { wrong: test, by, found, expected });
             }
             None => {
                 let facts = context.facts();
@@ -79,7 +84,7 @@ fn can_run(planner: &Planner, key: Key, other: Key, shape: &LayerShape) -> bool 
     !concerned || grid(other.0, other.1, shape).is_ok()
 }
 
-/// What a pipeline gets wrong, if anything; tested once a context.
+/// The fault of a pipeline, if it has one; tested once a context.
 async fn fault(bench: &mut Bench, key: Key) -> Result<Option<Fault>, Error> {
     let (context, name) = (bench.context().clone(), format!("{key:?} with weights stored as {}", bench.storage()));
     if let Some(known) = context.verdict(&name) {
