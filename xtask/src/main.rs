@@ -35,6 +35,7 @@ mod step;
 mod storage;
 mod swift;
 mod test;
+mod torture;
 mod values;
 mod wasm;
 mod web;
@@ -185,6 +186,11 @@ enum Command {
     /// feature in a comma-separated list, the test fails instead. Where Mesa's lavapipe is the only adapter, this
     /// command sets NESTLING_REQUIRE=f16,subgroups,timestamps,pipeline-cache, unless the variable is set already.
     Test(test::Options),
+    /// Run the campaigns against faults and hostile files at full length: fuzzing, kills, lost devices, long runs.
+    ///
+    /// CI runs each of them briefly. All take about a day of two cores; --only chooses some, --scale shortens them. Writes
+    /// target/torture/summary.json.
+    Torture(torture::Options),
 }
 
 fn main() -> ExitCode {
@@ -216,6 +222,7 @@ fn main() -> ExitCode {
         Command::Package => package::run(),
         Command::Release(options) => release::run(&options),
         Command::Test(options) => test::run(&options),
+        Command::Torture(options) => torture::run(&options),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

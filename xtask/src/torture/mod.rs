@@ -1,0 +1,78 @@
+//! `cargo xtask torture`: tests that CI runs briefly, at their full length.
+
+mod campaigns;
+mod summary;
+
+use crate::{process, setup, workspace};
+use anyhow::{Context, Result, bail};
+use campaigns::{CAMPAIGNS, Campaign};
+use std::path::Path;
+
+/// Flags of `cargo xtask torture`.
+#[derive(clap::Args)]
+pub struct Options {
+    /// Only campaigns whose name contains this
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    only: String,
+    /// A factor of every count
+    #[arg(long, value_name = "FACTOR", default_value_t = 1.0)]
+    scale: f64,
+    /// Begins all random sequences: another number tests other cases
+    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+    seed: u32,
+    /// Print the names of the campaigns and end
+    #[arg(long)]
+    list: bool,
+}
+
+/// Runs the campaigns one after the other. All of them run, also after a fault.
+pub fn run(options: &Options) -> Result<()> {
+    let chosen: Vec<&Campaign> = CAMPAIGNS.iter().filter(|campaign| campaign.name.contains(&options.only)).collect();
+    if chosen.is_empty() {
+        bail!("no campaign is called `{}`: --list prints their names", options.only);
+    }
+    if options.list {
+        chosen.iter().for_each(|campaign| println!("{:<16} {}", campaign.name, campaign.about));
+        return Ok(());
+    }
+    setup::ensure()?;
+    let folder = workspace::target().join("torture");
+    let mut failed = Vec::new();
+    for campaign in chosen {
+        println!("\n==> {}: {}", campaign.name, campaign.about);
+        let rows = folder.join("rows").join(campaign.name);
+        prepare(&rows)?;
+        if let Err(error) = campaign.run(&rows, options) {
+            println!("<== {}: {error:#}", campaign.name);
+            failed.push(campaign.name);
+        }
+        // After each, so that a campaign that is stopped later loses nothing.
+        summary::write(&folder)?;
+    }
+    println!("\n{}", summary::table(&folder)?);
+    println!("written to {}", folder.join("summary.json").display());
+    if failed.is_empty() { Ok(()) } else { bail!("faults in: {}", failed.join(", ")) }
+}
+
+/// Leaves no row of an earlier run, which would look like one of this run.
+fn prepare(rows: &Path) -> Result<()> {
+    if rows.exists() {
+        std::fs::remove_dir_all(rows).with_context(|| format!("cannot empty {}", rows.display()))?;
+    }
+    std::fs::create_dir_all(rows).with_context(|| format!("cannot make {}", rows.display()))
+}
+
+impl Campaign {
+    fn run(&self, rows: &Path, options: &Options) -> Result<()> {
+        for test in self.tests {
+            let arguments = [&["test", "--release"], *test, &["--", "--nocapture", "--include-ignored"]].concat();
+            let mut command = workspace::cargo(&arguments);
+            command.env("NESTLING_TORTURE_ROWS", rows);
+            command.env("NESTLING_TORTURE_SCALE", options.scale.to_string());
+            command.env("NESTLING_TORTURE_SEED", options.seed.to_string());
+            process::run(&mut command)?;
+        }
+        let left = std::fs::read_dir(rows).with_context(|| format!("cannot read {}", rows.display()))?.count();
+        if left == 0 { bail!("it counted nothing") } else { Ok(()) }
+    }
+}
