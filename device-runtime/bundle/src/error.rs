@@ -98,6 +98,12 @@ pub enum BundleError {
     /// A weight is beyond what the storage of the bundle can hold.
     #[error(transparent)]
     WeightRange(#[from] OutOfRange),
+    /// The bundle was not signed by whom the app trusts.
+    #[error("the bundle cannot be trusted: {problem}; take it from its author again, with its signature")]
+    Signature {
+        /// Fault of the signature or the key.
+        problem: String,
+    },
     /// No child of that name ships.
     #[error("no child called `{name}` in this bundle; it has: {known}")]
     UnknownChild {
@@ -129,6 +135,7 @@ impl BundleError {
             Self::Space(_) => "bundle_space",
             Self::Name { .. } => "bundle_name",
             Self::WeightRange(_) => "bundle_weight_range",
+            Self::Signature { .. } => "bundle_signature",
             Self::UnknownChild { .. } => "bundle_unknown_child",
             Self::Write(_) => "bundle_write",
         }

@@ -32,6 +32,8 @@ mod read;
 mod section;
 mod shared;
 mod shells;
+#[cfg(all(feature = "signatures", not(target_arch = "wasm32")))]
+mod signature;
 mod source;
 mod stream;
 mod verify;
@@ -47,6 +49,8 @@ pub use images::BundledImages;
 pub use manifest::{DataSplit, Manifest, Trained};
 pub use profile::{ChildTimes, Conditions, DeviceProfile, Measurements, ProfileError, ProfileKey, Stale};
 pub use read::{Bundle, BundledChild};
+#[cfg(all(feature = "signatures", not(target_arch = "wasm32")))]
+pub use signature::PublicKey;
 pub use stream::BundleStream;
 pub use write::BundleContents;
 

@@ -88,6 +88,7 @@ impl Bundle {
             Shared::Shells(sections) => sections.len(),
         };
         let mut bundle = Self::parse(source, table, arrived, [&manifest, &statistics])?;
+        drop((manifest, statistics));
         if let Some(section) = bundle.table.golden() {
             golden(&bundle.source, section, &bundle.manifest)?;
         }
@@ -118,6 +119,11 @@ impl Bundle {
         let (divided, [weights, statistics_sum], calibrated) = match &table.shared {
             Shared::Whole { weights, statistics: section } => {
                 supernet.check_lengths(weights.len(), section.len())?;
+                // Those of a file in memory are not copied.
+                let in_memory = source.bytes().and_then(|all| {
+                    all.get(section.range.start as usize..section.range.end as usize)
+                });
+                let statistics = in_memory.unwrap_or(statistics);
                 (None, [weights.checksum, section.checksum], shared::calibrated(&networks, statistics)?)
             }
             Shared::Shells(sections) => {

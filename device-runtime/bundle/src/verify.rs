@@ -8,8 +8,8 @@ use xxhash_rust::xxh3::xxh3_128;
 /// A source whose every byte was checked.
 pub(super) struct Verified {
     pub(super) table: Table,
-    /// The manifest, the statistics and the images; the statistics are empty where shells hold them, the images where the
-    /// source has them in memory.
+    /// The manifest, the statistics and the images. The statistics are empty where shells hold them; both they and the
+    /// images are where the source is in memory.
     pub(super) kept: [Vec<u8>; 3],
 }
 
@@ -24,13 +24,14 @@ pub(super) fn verify(source: &Source) -> Result<Verified, BundleError> {
     if given > expected {
         return Err(BundleError::TooLong { given, expected });
     }
+    let is_file = source.bytes().is_none();
     let mut kept = [const { Vec::new() }; 3];
     let mut end = length;
     for section in table.sections() {
         let keep = match section.kind {
             MANIFEST => Some(&mut kept[0]),
-            STATISTICS => Some(&mut kept[1]),
-            IMAGES if source.bytes().is_none() => Some(&mut kept[2]),
+            STATISTICS if is_file => Some(&mut kept[1]),
+            IMAGES if is_file => Some(&mut kept[2]),
             _ => None,
         };
         let padding = source.read(end..section.range.start)?;

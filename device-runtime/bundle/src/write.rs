@@ -2,6 +2,7 @@ use crate::atomic_file::write_atomically;
 use crate::format::SHELL_FORMAT;
 use crate::header::{self, MAX_MANIFEST_BYTES, Shared};
 use crate::shells::Supernet;
+use crate::wire::MAX_CHILDREN;
 use crate::wire::v6::{self, format_for};
 use crate::{Bundle, BundleError, DataSplit, GoldenPictures, Manifest, Trained, section, wire};
 use nestling_core::latency::LatencyTable;
@@ -11,8 +12,8 @@ use nestling_core::weights::Shells;
 use std::path::Path;
 use xxhash_rust::xxh3::xxh3_128;
 
-/// Most children that ship in one bundle.
-const MAX_CHILDREN: usize = 4096;
+/// Most layers of all children that ship: lowered, each takes 150 bytes.
+const MAX_LAYERS: usize = 1 << 18;
 
 impl Manifest {
     /// Checks that everything in it fits: labels, preprocessing, children and predictor. `space` is the manifest's own.
@@ -32,9 +33,11 @@ impl Manifest {
         require((1..=MAX_CHILDREN).contains(&count), &|| format!("{count} children: between 1 and {MAX_CHILDREN}"))?;
         let names: std::collections::HashSet<&str> = self.children.iter().map(|entry| entry.name.as_str()).collect();
         require(names.len() == count, &|| "two children have the same name".to_owned())?;
-        let mut networks = Vec::with_capacity(count);
+        let (mut networks, mut layers) = (Vec::with_capacity(count), 0);
         for ChildEntry { name, child, cost, held_out, test } in &self.children {
             let network = space.lower(child)?;
+            layers += network.layers.len();
+            require(layers <= MAX_LAYERS, &|| format!("the children that ship have more than {MAX_LAYERS} layers"))?;
             require(network.cost() == *cost, &|| format!("the cost of child `{name}` is not what the space gives"))?;
             for measured in [held_out, test] {
                 require(measured.correct <= measured.images, &|| format!("child `{name}` has more hits than images"))?;

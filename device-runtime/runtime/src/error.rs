@@ -151,6 +151,17 @@ pub enum Error {
         /// Advice.
         remedy: &'static str,
     },
+    /// The bundle asks for more work than the app was built for.
+    #[error(
+        "the largest child of the bundle takes {given} multiply-adds, more than `RuntimeOptions::max_madds` {limit}: give \
+         the bundle that the app was built for, or raise the limit"
+    )]
+    TooMuchWork {
+        /// Multiply-adds of the largest child.
+        given: u64,
+        /// As many as the app allows.
+        limit: u64,
+    },
     /// The weights do not belong to the space.
     #[error("{given} weights were given, but search space `{space}` has {expected}: load the weights trained for it")]
     Weights {
@@ -369,6 +380,7 @@ impl Error {
             Self::NoArithmetic { .. } => "no_arithmetic",
             Self::SelfTest { .. } => "self_test",
             Self::TooLarge { .. } => "too_large",
+            Self::TooMuchWork { .. } => "too_much_work",
             Self::Weights { .. } => "weights",
             Self::Preprocessing { .. } => "preprocessing",
             Self::WeightRange(error) => error.code(),

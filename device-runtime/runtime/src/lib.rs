@@ -37,6 +37,7 @@
 //! | feature | adds |
 //! | --- | --- |
 //! | `pictures` | `Picture`, which reads JPEG, PNG and WebP files |
+//! | `signatures` | `PublicKey`: bundles that are signed with Ed25519 |
 
 mod engine;
 mod error;
@@ -59,6 +60,8 @@ pub use nestling_core::image::{Image, ImageError, Orientation, PixelFormat, Plan
 pub use nestling_core::metrics::{Latency, Load, MAdds, Millis, PowerMode, Quantile, Top1};
 pub use nestling_core::space::{CalibratedChild, Child, ChildEntry, SpaceError};
 pub use nestling_core::weights::WeightStorage;
+#[cfg(all(feature = "signatures", not(target_arch = "wasm32")))]
+pub use nestling_bundle::PublicKey;
 #[cfg(feature = "pictures")]
 pub use nestling_pictures::{Picture, PictureError, PictureOptions};
 pub use profiling::ProfileOptions;

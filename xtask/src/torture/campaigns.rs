@@ -6,9 +6,33 @@ pub struct Campaign {
     pub name: &'static str,
     /// What it proves.
     pub about: &'static str,
-    /// Arguments of `cargo test`, one set for each call.
+    /// Arguments of `cargo test`, one set for each call; none of [`FUZZ`], which has a program of its own.
     pub tests: &'static [&'static [&'static str]],
 }
 
+/// Name of the campaign that runs libFuzzer.
+pub const FUZZ: &str = "fuzz";
+
 /// All of them.
-pub const CAMPAIGNS: &[Campaign] = &[];
+pub const CAMPAIGNS: &[Campaign] = &[
+    Campaign {
+        name: FUZZ,
+        about: "readers of files and calls of C under libFuzzer with AddressSanitizer",
+        tests: &[],
+    },
+    Campaign {
+        name: "changed-inputs",
+        about: "readers with inputs that are changed at random, in a build as apps have it",
+        tests: &[&["-p", "nestling-fuzz", "--all-features", "--test", "replay"]],
+    },
+    Campaign {
+        name: "random-spaces",
+        about: "random search spaces to valid shaders, and random children against the reference",
+        tests: &[&["-p", "nestling", "--lib", "random_spaces"]],
+    },
+    Campaign {
+        name: "damaged-bundles",
+        about: "every flipped bit and every truncation of a small bundle",
+        tests: &[&["-p", "nestling-bundle", "--test", "bundle", "every_"]],
+    },
+];

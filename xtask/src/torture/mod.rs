@@ -1,11 +1,12 @@
 //! `cargo xtask torture`: tests that CI runs briefly, at their full length.
 
 mod campaigns;
+mod fuzz;
 mod summary;
 
 use crate::{process, setup, workspace};
 use anyhow::{Context, Result, bail};
-use campaigns::{CAMPAIGNS, Campaign};
+use campaigns::{CAMPAIGNS, Campaign, FUZZ};
 use std::path::Path;
 
 /// Flags of `cargo xtask torture`.
@@ -20,6 +21,12 @@ pub struct Options {
     /// Begins all random sequences: another number tests other cases
     #[arg(long, value_name = "NUMBER", default_value_t = 1)]
     seed: u32,
+    /// Of the campaign `fuzz` only targets whose name contains this
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    target: String,
+    /// After `fuzz`, add the inputs that reached new code to tests/fuzz/corpus
+    #[arg(long)]
+    keep: bool,
     /// Print the names of the campaigns and end
     #[arg(long)]
     list: bool,
@@ -42,7 +49,11 @@ pub fn run(options: &Options) -> Result<()> {
         println!("\n==> {}: {}", campaign.name, campaign.about);
         let rows = folder.join("rows").join(campaign.name);
         prepare(&rows)?;
-        if let Err(error) = campaign.run(&rows, options) {
+        let outcome = match campaign.name {
+            FUZZ => fuzz(&folder, &rows, options),
+            _ => campaign.run(&rows, options),
+        };
+        if let Err(error) = outcome {
             println!("<== {}: {error:#}", campaign.name);
             failed.push(campaign.name);
         }
@@ -52,6 +63,15 @@ pub fn run(options: &Options) -> Result<()> {
     println!("\n{}", summary::table(&folder)?);
     println!("written to {}", folder.join("summary.json").display());
     if failed.is_empty() { Ok(()) } else { bail!("faults in: {}", failed.join(", ")) }
+}
+
+fn fuzz(folder: &Path, rows: &Path, options: &Options) -> Result<()> {
+    let fuzzer = fuzz::Fuzzer::build(folder)?;
+    let outcome = fuzzer.run(rows, &options.target, options.scale, options.seed);
+    if options.keep {
+        fuzzer.keep(&options.target)?;
+    }
+    outcome
 }
 
 /// Leaves no row of an earlier run, which would look like one of this run.

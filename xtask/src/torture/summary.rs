@@ -27,8 +27,8 @@ pub fn table(folder: &Path) -> Result<String> {
 fn rows(folder: &Path) -> Result<Vec<Value>> {
     let mut rows = Vec::new();
     for campaign in sorted(folder)? {
-        for path in sorted(&campaign)? {
-            let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        for path in sorted(&campaign)?.iter().filter(|path| path.extension().is_some_and(|end| end == "json")) {
+            let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
             let mut row: Value =
                 serde_json::from_str(&text).with_context(|| format!("{} is damaged", path.display()))?;
             row["campaign"] = json!(campaign.file_name().map(|name| name.to_string_lossy()));

@@ -50,6 +50,25 @@ pub unsafe extern "C" fn nestling_get_adapter(
     call(|| unsafe { write_text(&find(runtime)?.runtime().adapter().to_string(), buffer, capacity, length) })
 }
 
+/// Writes a line for each kernel that this device gets wrong, with the one that runs in its place, as
+/// `nestling_get_adapter` writes a text. The text is empty on most devices. Answers are right either way.
+///
+/// # Safety
+/// As of `nestling_get_adapter`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn nestling_get_replaced(
+    runtime: *const nestling_runtime,
+    buffer: *mut c_char,
+    capacity: usize,
+    length: *mut usize,
+) -> nestling_status {
+    call(|| {
+        let lines: Vec<String> = find(runtime)?.runtime().replaced().iter().map(ToString::to_string).collect();
+        // SAFETY: the caller keeps the promise above.
+        unsafe { write_text(&lines.join("\n"), buffer, capacity, length) }
+    })
+}
+
 /// Writes the name of a class, as `nestling_get_adapter` writes a text.
 ///
 /// # Safety

@@ -45,7 +45,9 @@ mod status;
 mod types;
 mod words;
 
-pub use facts::{nestling_get_adapter, nestling_get_child, nestling_get_facts, nestling_get_label};
+pub use facts::{
+    nestling_get_adapter, nestling_get_child, nestling_get_facts, nestling_get_label, nestling_get_replaced,
+};
 pub use governing::{
     nestling_get_governor, nestling_govern, nestling_set_thermal_hint, nestling_thermal_hint_of_headroom,
 };

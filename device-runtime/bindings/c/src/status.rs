@@ -58,6 +58,8 @@ pub enum nestling_status {
     NESTLING_WEIGHTS = 121,
     /// The preprocessing does not belong to the space.
     NESTLING_PREPROCESSING = 122,
+    /// The bundle asks for more work than the app allows.
+    NESTLING_TOO_MUCH_WORK = 123,
     // Children.
     /// No child of that name ships.
     NESTLING_UNKNOWN_CHILD = 130,
@@ -126,6 +128,8 @@ pub enum nestling_status {
     NESTLING_BUNDLE_WRITE = 214,
     /// The bundle has not arrived as a whole: wait for the rest.
     NESTLING_BUNDLE_INCOMPLETE = 215,
+    /// The bundle was not signed by whom the app trusts.
+    NESTLING_BUNDLE_SIGNATURE = 216,
     // Profiles.
     /// The profile's file cannot be read: check its path and permissions.
     NESTLING_PROFILE_OPEN = 220,
@@ -239,6 +243,7 @@ pub const NAMES: [(nestling_status, &CStr); 94] = [
     (NESTLING_TOO_LARGE, c"too_large"),
     (NESTLING_WEIGHTS, c"weights"),
     (NESTLING_PREPROCESSING, c"preprocessing"),
+    (NESTLING_TOO_MUCH_WORK, c"too_much_work"),
     (NESTLING_UNKNOWN_CHILD, c"unknown_child"),
     (NESTLING_SLOTS_IN_USE, c"slots_in_use"),
     (NESTLING_FOREIGN_CHILD, c"foreign_child"),
@@ -271,6 +276,7 @@ pub const NAMES: [(nestling_status, &CStr); 94] = [
     (NESTLING_BUNDLE_UNKNOWN_CHILD, c"bundle_unknown_child"),
     (NESTLING_BUNDLE_WRITE, c"bundle_write"),
     (NESTLING_BUNDLE_INCOMPLETE, c"bundle_incomplete"),
+    (NESTLING_BUNDLE_SIGNATURE, c"bundle_signature"),
     (NESTLING_PROFILE_OPEN, c"profile_open"),
     (NESTLING_PROFILE_NOT_A_PROFILE, c"profile_not_a_profile"),
     (NESTLING_PROFILE_DAMAGED, c"profile_damaged"),

@@ -106,6 +106,12 @@ impl Runtime {
         Ok(Adapter::from(self.session.get()?.adapter()))
     }
 
+    /// Kernels that this device gets wrong, each with the one that runs in its place.
+    #[getter]
+    fn replaced(&self) -> PyResult<Vec<String>> {
+        Ok(self.session.get()?.replaced().iter().map(ToString::to_string).collect())
+    }
+
     /// The children, fewest multiply-adds first, with the times of the profile.
     #[getter]
     fn children(&self) -> PyResult<Vec<Child>> {

@@ -56,6 +56,9 @@ pub struct DeviceProfile {
     pub clock_note: Option<String>,
     /// Layers timed alone, for reports.
     pub layers: Vec<LayerTime>,
+    /// Kernels that the device gets wrong and that others replaced while it was measured, in words.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub replaced: Vec<String>,
 }
 
 /// A child that was timed whole, from image to logits.
@@ -175,6 +178,7 @@ impl DeviceProfile {
             clock,
             clock_note,
             layers,
+            replaced: Vec::new(),
         }
     }
 

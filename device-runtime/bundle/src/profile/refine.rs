@@ -98,6 +98,7 @@ mod tests {
             clock: Clock::Wall,
             clock_note: None,
             layers: Vec::new(),
+            replaced: Vec::new(),
         }
     }
 

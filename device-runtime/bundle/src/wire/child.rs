@@ -1,3 +1,4 @@
+use super::few::{MAX_CHILDREN, MAX_STAGES, few};
 use super::space::ratio;
 use crate::{BundleError, manifest};
 use nestling_core::metrics::{MAdds, Top1};
@@ -9,6 +10,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) struct Child {
     resolution: u32,
     stem_width: u32,
+    #[serde(deserialize_with = "few::<MAX_STAGES, _, _>")]
     stages: Vec<Choice>,
     head_width: Option<u32>,
 }
@@ -44,7 +46,7 @@ struct Accuracy {
 #[derive(Serialize, Deserialize)]
 pub(crate) enum Trained {
     WholeSpace,
-    Only(Vec<Child>),
+    Only(#[serde(deserialize_with = "few::<MAX_CHILDREN, _, _>")] Vec<Child>),
 }
 
 impl From<&space::Child> for Child {

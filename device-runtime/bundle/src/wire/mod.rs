@@ -3,6 +3,7 @@
 //!
 //! ```text
 //! codes                                  numbers of enumerations
+//! few                                    lists with a bound
 //! space, child, table, predictor, images the structures, encoded with postcard; frozen since format 5
 //! split                                  a structure that was added to format 6
 //! shells                                 a structure of format 8
@@ -16,6 +17,7 @@
 
 mod child;
 mod codes;
+mod few;
 pub(crate) mod golden;
 mod images;
 mod predictor;
@@ -28,6 +30,7 @@ pub(crate) mod v6;
 
 pub(crate) use child::{Child, ChildEntry, Trained};
 pub(crate) use codes::Coded;
+pub(crate) use few::MAX_CHILDREN;
 pub(crate) use images::{Images, Preprocessing};
 pub(crate) use predictor::Predictor;
 pub(crate) use shells::Shells;

@@ -1,4 +1,5 @@
 use super::codes::Coded;
+use super::few::{MAX_STAGES, few};
 use crate::BundleError;
 use nestling_core::space::{
     Activation, Block, ExpandRatio, Gate, HeadSpace, Padding, SearchSpace, SqueezeExcite, SqueezeOf, StageSpace,
@@ -17,6 +18,7 @@ pub(crate) struct Space {
     padding: u32,
     norm_epsilon: f32,
     stem: Stem,
+    #[serde(deserialize_with = "few::<MAX_STAGES, _, _>")]
     stages: Vec<Stage>,
     head: Option<Head>,
 }

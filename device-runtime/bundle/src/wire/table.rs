@@ -1,4 +1,5 @@
 use super::codes::Coded;
+use super::few::{MAX_FEATURES, few};
 use crate::BundleError;
 use nestling_core::latency::{self, Coefficient, DeviceKey, LatencyModel, LatencyTable, LayerKind};
 use nestling_core::metrics::{Millis, Spread};
@@ -28,6 +29,7 @@ struct Device {
     driver: String,
     backend: String,
     precision: String,
+    #[serde(deserialize_with = "few::<MAX_FEATURES, _, _>")]
     features: Vec<String>,
 }
 

@@ -1,5 +1,6 @@
 //! The manifest of format 5: one structure, whose parts follow each other without lengths. It is only read.
 
+use super::few::{MAX_CHILDREN, MAX_LABELS, MAX_TABLES, few};
 use super::{ChildEntry, Coded, Images, Predictor, Preprocessing, Space, Table, Trained};
 use crate::{BundleError, Manifest};
 use nestling_core::image::Fit;
@@ -12,8 +13,11 @@ struct Wire {
     provenance: String,
     space: Space,
     preprocessing: Preprocessing,
+    #[serde(deserialize_with = "few::<MAX_LABELS, _, _>")]
     labels: Vec<String>,
+    #[serde(deserialize_with = "few::<MAX_CHILDREN, _, _>")]
     children: Vec<ChildEntry>,
+    #[serde(deserialize_with = "few::<MAX_TABLES, _, _>")]
     latency_tables: Vec<Table>,
     trained: Trained,
     weight_storage: u32,

@@ -1,6 +1,7 @@
 //! The manifest of formats 6 to 8: numbered fields. Each is its number (u32), its length in bytes (u32) and its bytes,
 //! one value in postcard. Numbers rise; a reader skips those that it does not know.
 
+use super::few::{Few, MAX_CHILDREN, MAX_LABELS, MAX_TABLES};
 use super::{ChildEntry, Coded, Images, Predictor, Preprocessing, Shells, Space, Split, Table, Trained, to_bytes};
 use crate::format::SHELL_FORMAT;
 use crate::{BundleError, Manifest};
@@ -49,9 +50,9 @@ pub(super) fn decode(format: u32, section: &[u8]) -> Result<Manifest, BundleErro
         provenance: fields.find(PROVENANCE)?.unwrap_or_default(),
         space: fields.require::<Space>(SPACE)?.try_into()?,
         preprocessing: fields.require::<Preprocessing>(PREPROCESSING)?.fitted(fit),
-        labels: fields.require(LABELS)?,
-        children: super::all(fields.require::<Vec<ChildEntry>>(CHILDREN)?)?,
-        latency_tables: super::all(fields.find::<Vec<Table>>(LATENCY_TABLES)?.unwrap_or_default())?,
+        labels: fields.require::<Few<String, MAX_LABELS>>(LABELS)?.0,
+        children: super::all(fields.require::<Few<ChildEntry, MAX_CHILDREN>>(CHILDREN)?.0)?,
+        latency_tables: fields.find::<Few<Table, MAX_TABLES>>(LATENCY_TABLES)?.map_or(Ok(Vec::new()), |tables| super::all(tables.0))?,
         trained: fields.require::<Trained>(TRAINED)?.try_into()?,
         weight_storage: WeightStorage::from_code(fields.require(WEIGHT_STORAGE)?)?,
         accuracy_predictor: fields.find::<Predictor>(ACCURACY_PREDICTOR)?.map(Into::into),

@@ -212,6 +212,7 @@ fn device(report: &DeviceReport) -> String {
         .row(row("network", format!("{} ({})", report.bundle_name, profile.network)))
         .row(row("nestling", profile.nestling.clone()))
         .row(row("kernels", profile.kernels.clone()))
+        .rows(profile.replaced.iter().map(|one| row("replaced", one.clone())))
         .row(row("side of the images, pixels", profile.image_side.to_string()))
         .row(row("mean error of the fit over its own children", residual))
         .row(row("90th and 95th percentile of the run times", spread))

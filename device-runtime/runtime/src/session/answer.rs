@@ -1,3 +1,4 @@
+use crate::engine::Replaced;
 use nestling_core::space::Child;
 use std::sync::Arc;
 
@@ -9,6 +10,7 @@ pub struct Answer {
     logits: Vec<f32>,
     /// Classes and their probabilities, most probable first; never empty.
     ranked: Vec<(usize, f64)>,
+    replaced: Vec<Replaced>,
 }
 
 /// A class that an image may belong to.
@@ -34,7 +36,11 @@ impl Answer {
         let mut ranked: Vec<(usize, f64)> = powers.iter().map(|power| power / sum).enumerate().collect();
         // By logit, because two probabilities may round to the same; stable, so that of equals the first class wins.
         ranked.sort_by(|a, b| logits[b.0].total_cmp(&logits[a.0]));
-        Some(Self { labels, child, logits, ranked })
+        Some(Self { labels, child, logits, ranked, replaced: Vec::new() })
+    }
+
+    pub(super) fn with_replaced(self, replaced: Vec<Replaced>) -> Self {
+        Self { replaced, ..self }
     }
 
     /// The most probable class.
@@ -55,6 +61,12 @@ impl Answer {
     /// The child that answered.
     pub fn child(&self) -> &Child {
         &self.child
+    }
+
+    /// Kernels that this device gets wrong, each with the one that ran in its place; none on most devices.
+    /// [`Runtime::replaced`](super::Runtime::replaced) gives the same.
+    pub fn replaced(&self) -> &[Replaced] {
+        &self.replaced
     }
 
     fn guess(&self, (class, probability): (usize, f64)) -> Guess<'_> {

@@ -182,3 +182,20 @@ fn a_progress_callback_that_measures_is_refused_and_one_that_classifies_is_answe
     crate::gpu::block_on(runtime.choose_async(ample(), Some(&progress))).unwrap();
     assert!(runtime.choose(ample()).is_ok(), "the turn is free again");
 }
+
+#[test]
+fn answers_choices_and_profiles_tell_which_kernels_others_replaced() {
+    let context = Context::new(&ContextOptions::default()).unwrap();
+    context.sabotage("depthwise", crate::gpu::Sabotage::Wrong);
+    let options = RuntimeOptions::default().start(Start::Tuned);
+    let runtime = Runtime::open_on(&context, &tests::bundle(WeightStorage::F32), &options).unwrap();
+    let pixels = [90; 28 * 28];
+    let answer = runtime.classify(Image::grey8(28, 28, &pixels).unwrap()).unwrap();
+    assert!(answer.replaced().iter().any(|one| one.wrong.contains("depthwise")), "{:?}", answer.replaced());
+    assert_eq!(answer.replaced(), runtime.replaced());
+    let profile = runtime.profile(&ProfileOptions::default().time(Duration::from_millis(100))).unwrap();
+    assert!(profile.replaced.len() == answer.replaced().len() && profile.replaced[0].contains("depthwise"));
+    assert_eq!(*profile, DeviceProfile::from_json(&profile.to_json()).unwrap());
+    let choice = runtime.choose(Budget::p90(Millis(60_000.0))).unwrap();
+    assert!(choice.why().contains("wrong on this device and replaced"), "{}", choice.why());
+}

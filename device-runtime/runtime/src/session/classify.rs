@@ -77,6 +77,7 @@ impl Runtime {
 
     fn answer(&self, child: &PreparedChild, logits: Vec<f32>) -> Result<Answer, Error> {
         Answer::new(Arc::clone(&self.labels), child.child().clone(), logits)
+            .map(|answer| answer.with_replaced(self.supernet.replaced()))
             .ok_or_else(|| Error::NotFinite { child: child.to_string() })
     }
 }

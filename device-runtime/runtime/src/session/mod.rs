@@ -137,6 +137,7 @@ impl Runtime {
     /// As [`Runtime::open`].
     pub async fn open_on_async(context: &Context, bundle: &Bundle, options: &RuntimeOptions) -> Result<Self, Error> {
         let manifest = bundle.manifest();
+        check_work(bundle, options)?;
         let engine_options = EngineOptions {
             child_slots: bundle.children().len().saturating_add(options.spare_children),
             max_image_side: options.max_image_side,
@@ -291,6 +292,13 @@ impl Runtime {
             Error::UnknownChild { name: name.to_owned(), known: known.join(", ") }
         })
     }
+}
+
+/// Refuses a bundle whose largest child takes more work than the app allows, before anything of it is on the GPU.
+fn check_work(bundle: &Bundle, options: &RuntimeOptions) -> Result<(), Error> {
+    let Some(limit) = options.max_madds else { return Ok(()) };
+    let given = bundle.space().lower(&bundle.space().biggest())?.cost().madds.0;
+    if given <= limit { Ok(()) } else { Err(Error::TooMuchWork { given, limit }) }
 }
 
 /// The key that times on an adapter belong to.

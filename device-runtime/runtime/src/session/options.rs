@@ -20,6 +20,9 @@ pub struct RuntimeOptions {
     pub max_image_side: u32,
     /// Classifications whose answers can be on their way at the same time.
     pub answers_in_flight: usize,
+    /// Most multiply-adds of one inference that a bundle may ask for: a bundle from elsewhere may describe a network
+    /// that keeps a GPU busy for minutes. `None` opens any.
+    pub max_madds: Option<u64>,
     /// Whether children whose weights were never trained may be chosen and answer: their times are true, their answers
     /// are noise.
     pub untrained: bool,
@@ -50,6 +53,7 @@ impl Default for RuntimeOptions {
             image_side: None,
             max_image_side: engine.max_image_side,
             answers_in_flight: engine.answers_in_flight,
+            max_madds: None,
             untrained: false,
             weight_storage: None,
             arithmetic: engine.arithmetic,
@@ -62,7 +66,7 @@ impl Default for RuntimeOptions {
 impl RuntimeOptions {
     nestling_core::setters! {
         context: ContextOptions, spare_children: usize, image_side: Option<u32>, max_image_side: u32,
-        answers_in_flight: usize, untrained: bool, weight_storage: Option<WeightStorage>, arithmetic: Arithmetic,
+        answers_in_flight: usize, max_madds: Option<u64>, untrained: bool, weight_storage: Option<WeightStorage>, arithmetic: Arithmetic,
         start: Start, tiles: TileChoice,
     }
 }

@@ -74,6 +74,7 @@ static void use(const nestling_runtime *runtime, nestling_status expected) {
     memset(&image, 0, sizeof image);
     EXPECT(expected, nestling_get_facts(runtime, &facts));
     EXPECT(expected, nestling_get_adapter(runtime, text, sizeof text, NULL));
+    EXPECT(expected, nestling_get_replaced(runtime, text, sizeof text, NULL));
     EXPECT(expected, nestling_get_label(runtime, 0, text, sizeof text, NULL));
     EXPECT(expected, nestling_get_child(runtime, 0, &child));
     EXPECT(expected, nestling_ensure_profile(runtime, NULL, NULL, NULL, NULL));
@@ -202,6 +203,7 @@ static void misuse_runtime(const nestling_runtime *runtime) {
     EXPECT(NESTLING_BUFFER_TOO_SHORT, nestling_get_label(runtime, 9, label, sizeof label, &length));
     CHECK(length == strlen("ankle boot") && strcmp(label, "ank") == 0);
     EXPECT(NESTLING_NULL_POINTER, nestling_get_adapter(runtime, NULL, 0, NULL));
+    EXPECT(NESTLING_NULL_POINTER, nestling_get_replaced(runtime, NULL, 0, NULL));
     EXPECT(NESTLING_NULL_POINTER, nestling_get_child(runtime, 0, NULL));
     EXPECT(NESTLING_INVALID_ARGUMENT, nestling_get_child(runtime, facts.children, ODD(nestling_child)));
     EXPECT(NESTLING_INVALID_ARGUMENT, nestling_switch_to(runtime, facts.children, NULL));

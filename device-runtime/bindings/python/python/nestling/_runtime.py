@@ -152,6 +152,14 @@ class Runtime:
         return Adapter(**self._native.adapter)
 
     @property
+    def replaced(self) -> Tuple[str, ...]:
+        """Kernels that this device gets wrong, each with the one that runs in its place; empty on most devices.
+
+        Answers are right either way.
+        """
+        return tuple(self._native.replaced)
+
+    @property
     def labels(self) -> Tuple[str, ...]:
         """One name a class."""
         return self._labels

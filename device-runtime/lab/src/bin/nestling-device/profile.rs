@@ -11,6 +11,7 @@ use nestling::TileChoice;
 use nestling_bundle::atomic_file::{check_outputs, is_written_in_place, write_atomically};
 use nestling_bundle::{ChildTimes, DeviceProfile};
 use nestling_core::metrics::Quantile;
+use nestling_core::names::printable;
 use nestling_lab::report::{DeviceReport, Opening, ReportOptions, WarmUp, trace_events};
 use nestling_lab::trace::{LayerTrace, trace_layers};
 use serde::Serialize;
@@ -220,6 +221,9 @@ impl Report for Measured {
         let conditions = profile.measured_under();
         let advice = conditions.load.advice().map(|advice| format!("; {advice}")).unwrap_or_default();
         writeln!(out, "conditions: {conditions}; the device was {}{advice}", conditions.load)?;
+        for replaced in &profile.replaced {
+            writeln!(out, "replaced: {}", printable(replaced))?;
+        }
         write!(out, "{} distinct layers timed by {:?}", profile.layers.len(), profile.clock)?;
         match &profile.clock_note {
             Some(note) => writeln!(out, ": {note}\n")?,

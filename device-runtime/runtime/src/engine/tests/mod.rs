@@ -9,6 +9,7 @@ mod kernels;
 mod moments;
 mod networks;
 mod pipeline_cache;
+mod random_spaces;
 mod resize;
 mod start;
 mod storage;

@@ -1,0 +1,30 @@
+//! Every promise of `docs/security.md` names a test that is there.
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests too")]
+
+use std::path::Path;
+
+/// The parts of a text that stand between backquotes.
+fn quoted(text: &str) -> Vec<&str> {
+    text.split('`').skip(1).step_by(2).collect()
+}
+
+#[test]
+fn every_promise_names_its_test() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let page = std::fs::read_to_string(root.join("docs/security.md")).unwrap();
+    let rows = page.lines().skip_while(|line| !line.starts_with("| --- |")).skip(1);
+    let mut promises = 0;
+    for row in rows.take_while(|line| line.starts_with('|')) {
+        let check = row.split('|').nth(3).unwrap();
+        let names = quoted(check);
+        let tests: Vec<_> = names.windows(2).filter(|pair| pair[0].ends_with(".rs")).collect();
+        assert!(!tests.is_empty() || check.contains("reliability.md"), "no test: {row}");
+        for pair in tests {
+            let source = std::fs::read_to_string(root.join(pair[0])).unwrap_or_else(|_| panic!("no file {}", pair[0]));
+            let name = format!("#[test]\nfn {}()", pair[1]);
+            assert!(source.contains(&name), "{} has no test {}", pair[0], pair[1]);
+        }
+        promises += 1;
+    }
+    assert_eq!(promises, 8, "a promise was added or removed: look at the page");
+}
