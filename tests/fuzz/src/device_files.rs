@@ -67,7 +67,7 @@ fn caches() -> Vec<Vec<u8>> {
 
 fn picture(bytes: &[u8]) {
     // Small ones are enough to meet every branch, and many fit into an hour.
-    let options = PictureOptions { max_bytes: 8 << 20, ..PictureOptions::default() };
+    let options = PictureOptions::default().max_bytes(8 << 20);
     let size = Picture::decoding_bytes(bytes, &options);
     if let Ok(picture) = Picture::decode_with(bytes, &options) {
         let image = picture.image();

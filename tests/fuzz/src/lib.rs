@@ -40,6 +40,7 @@ pub struct Target {
 
 /// All targets that this build has.
 pub fn targets() -> Vec<Target> {
+    #[allow(unused_mut, reason = "features add some")]
     let mut targets = [bundle::TARGETS, device_files::TARGETS].concat();
     #[cfg(feature = "trainer")]
     targets.extend(trainer_files::TARGETS);

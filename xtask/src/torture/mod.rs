@@ -24,6 +24,9 @@ pub struct Options {
     /// Of the campaign `fuzz` only targets whose name contains this
     #[arg(long, value_name = "TEXT", default_value = "")]
     target: String,
+    /// Of the campaign `fuzz` only the files that a device reads: without libtorch and without a GPU
+    #[arg(long)]
+    device_only: bool,
     /// After `fuzz`, add the inputs that reached new code to tests/fuzz/corpus
     #[arg(long)]
     keep: bool,
@@ -66,7 +69,7 @@ pub fn run(options: &Options) -> Result<()> {
 }
 
 fn fuzz(folder: &Path, rows: &Path, options: &Options) -> Result<()> {
-    let fuzzer = fuzz::Fuzzer::build(folder)?;
+    let fuzzer = fuzz::Fuzzer::build(folder, options.device_only)?;
     let outcome = fuzzer.run(rows, &options.target, options.scale, options.seed);
     if options.keep {
         fuzzer.keep(&options.target)?;

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::engine::Start;
+use crate::gpu::ContextOptions;
 use crate::profiling::ProfileOptions;
 use crate::{Phase, Progress};
 use nestling_core::choosing::Budget;

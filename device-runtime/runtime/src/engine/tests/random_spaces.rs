@@ -1,6 +1,7 @@
 //! Spaces that nobody would design: the planner and its shaders must serve all that a bundle may hold.
 
 use super::*;
+use crate::Error;
 use naga::valid::{Capabilities, ShaderStages, SubgroupOperationSet, ValidationFlags, Validator};
 use nestling_core::space::{Activation, Block, ExpandRatio, Gate, HeadSpace, Padding, SqueezeExcite, SqueezeOf};
 use nestling_core::space::{StageSpace, StemSpace};
@@ -117,7 +118,7 @@ fn fault(kernel: Kernel, specialisation: &Specialisation, storage: WeightStorage
 
 #[test]
 fn random_spaces_become_valid_shaders() {
-    let mut campaign = Campaign::new("random spaces that become valid shaders", 3000, 1_000_000);
+    let mut campaign = Campaign::new("random spaces that become valid shaders", 1000, 1_000_000);
     let mut seen: HashSet<(Kernel, Specialisation, WeightStorage)> = HashSet::new();
     let (mut planned, mut refused) = (0_u64, 0_u64);
     while let Some(index) = campaign.next() {
@@ -152,7 +153,7 @@ fn random_spaces_become_valid_shaders() {
         }
     }
     println!("{planned} layers planned, {refused} too large, {} modules validated", seen.len());
-    assert!(planned > 50 * refused && seen.len() > 500, "{planned} planned, {refused} refused, {} modules", seen.len());
+    assert!(planned > 50 * refused && seen.len() > 300, "{planned} planned, {refused} refused, {} modules", seen.len());
     campaign.finish();
 }
 
@@ -168,7 +169,7 @@ fn ways(context: &Context) -> Vec<(EngineOptions, f64)> {
 
 #[test]
 fn random_children_of_random_spaces_agree_with_the_reference() {
-    let mut campaign = Campaign::new("random children against the reference", 24, 5000);
+    let mut campaign = Campaign::new("random children against the reference", 16, 5000);
     let (mut index, mut worst) = (0, [0.0_f64; 2]);
     let mut left = true;
     while left {
