@@ -137,6 +137,10 @@ typedef enum {
      */
     NESTLING_PREPROCESSING = 122,
     /**
+     * The bundle asks for more work than the app allows.
+     */
+    NESTLING_TOO_MUCH_WORK = 123,
+    /**
      * No child of that name ships.
      */
     NESTLING_UNKNOWN_CHILD = 130,
@@ -264,6 +268,10 @@ typedef enum {
      * The bundle has not arrived as a whole: wait for the rest.
      */
     NESTLING_BUNDLE_INCOMPLETE = 215,
+    /**
+     * The bundle was not signed by whom the app trusts.
+     */
+    NESTLING_BUNDLE_SIGNATURE = 216,
     /**
      * The profile's file cannot be read: check its path and permissions.
      */
@@ -891,6 +899,15 @@ nestling_status nestling_get_facts(const nestling_runtime *runtime, nestling_fac
  * `buffer` points to `capacity` bytes, or is null; `length` points to a number, or is null.
  */
 nestling_status nestling_get_adapter(const nestling_runtime *runtime, char *buffer, size_t capacity, size_t *length);
+
+/**
+ * Writes a line for each kernel that this device gets wrong, with the one that runs in its place, as
+ * `nestling_get_adapter` writes a text. The text is empty on most devices. Answers are right either way.
+ *
+ * # Safety
+ * As of `nestling_get_adapter`.
+ */
+nestling_status nestling_get_replaced(const nestling_runtime *runtime, char *buffer, size_t capacity, size_t *length);
 
 /**
  * Writes the name of a class, as `nestling_get_adapter` writes a text.

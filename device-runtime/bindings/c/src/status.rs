@@ -219,7 +219,7 @@ pub enum nestling_status {
 use nestling_status::*;
 
 /// Every status with its stable name.
-pub const NAMES: [(nestling_status, &CStr); 94] = [
+pub const NAMES: [(nestling_status, &CStr); 96] = [
     (NESTLING_OK, c"ok"),
     (NESTLING_NULL_POINTER, c"null_pointer"),
     (NESTLING_INVALID_ARGUMENT, c"invalid_argument"),

@@ -1,9 +1,10 @@
 //! Messages of the libraries name their API. Python has arguments in its place.
 
 /// A phrase of a library's message, and the same for Python. Longer phrases come before their parts.
-const WORDS: [(&str, &str); 16] = [
+const WORDS: [(&str, &str); 17] = [
     ("load with a smaller `RuntimeOptions::max_image_side`", "open with a smaller `max_image_side`"),
     (", or raise `ContextOptions::largest_buffer` where the adapter has more", ""),
+    ("more than `RuntimeOptions::max_madds` ", "more than "),
     ("`RuntimeOptions::max_image_side`", "`max_image_side`"),
     ("shrink the image, or load with", "shrink the image, or open the runtime with"),
     ("drop a `PreparedChild`, or load with more `RuntimeOptions::spare_children`", "open another runtime"),

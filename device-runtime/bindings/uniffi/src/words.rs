@@ -1,7 +1,7 @@
 //! Messages of the libraries name their API. Kotlin and Swift have options in its place.
 
 /// A phrase of a library's message, and the same for an app. Longer phrases come before their parts.
-const WORDS: [(&str, &str); 17] = [
+const WORDS: [(&str, &str); 18] = [
     (
         "Install a Vulkan driver: on Debian and Ubuntu `mesa-vulkan-drivers` has the drivers of AMD, Intel and a software \
          adapter",
@@ -9,6 +9,7 @@ const WORDS: [(&str, &str); 17] = [
     ),
     ("load with a smaller `RuntimeOptions::max_image_side`", "open with a smaller `maxImageSide`"),
     (", or raise `ContextOptions::largest_buffer` where the adapter has more", ""),
+    ("more than `RuntimeOptions::max_madds` ", "more than "),
     ("`RuntimeOptions::max_image_side`", "`maxImageSide`"),
     ("shrink the image, or load with", "shrink the image, or open the runtime with"),
     ("drop a `PreparedChild`, or load with more `RuntimeOptions::spare_children`", "open another runtime"),
