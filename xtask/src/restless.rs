@@ -4,7 +4,7 @@
 //! profiles, predicts, chooses and times again beside it.
 
 use crate::latency::{Device, devices};
-use crate::programs::{Programs, json, write_json};
+use crate::programs::{Programs, json, write_json, write_text};
 use crate::{process, setup, workspace};
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
@@ -91,7 +91,7 @@ pub fn run(options: &Options) -> Result<()> {
     }
     write_json(&folder.join("summary.json"), &summary)?;
     let table = table(&summary);
-    std::fs::write(folder.join("table.md"), &table).context("cannot write the table")?;
+    write_text(&folder.join("table.md"), &table)?;
     println!("\n{table}\nwritten to {}", folder.join("summary.json").display());
     let missed: Vec<String> = rows(&summary, "after").iter().flat_map(missed).collect();
     if missed.is_empty() || options.report_only {

@@ -1,6 +1,6 @@
 //! `cargo xtask test`: the checks of CI, the cheapest ones first.
 
-use crate::{bindings, cross, gpu, kotlin, layers, package, process, release, setup, wasm, web, workspace};
+use crate::{bindings, cross, gpu, kotlin, layers, package, process, release, setup, supply, wasm, web, workspace};
 use anyhow::{Context, Result, bail};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -61,12 +61,11 @@ fn steps(options: &Options, report: &mut Report) -> Result<()> {
     })?;
     // The tests open it in a browser.
     report.step("web", || web::run(&web::Options::default()))?;
-    if process::answer("cargo", &["deny", "--version"]).is_some() {
-        let check = ["deny", "--all-features", "check", "licenses"];
-        report.step("licences", || process::run(&mut workspace::cargo(&check)))?;
-    } else {
-        report.skip("licences", "cargo-deny is not installed: cargo install cargo-deny");
-    }
+    report.step("supply", || {
+        println!("{}", supply::check()?);
+        supply::deny(&["bans", "licenses", "sources"])
+    })?;
+    report.skip("advisories", "they change without this repository: cargo xtask supply");
     let mut results = Vec::new();
     let tested = report.step("tests", || test(options, &mut results));
     report.results = results;

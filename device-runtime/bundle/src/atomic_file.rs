@@ -2,11 +2,20 @@
 //!
 //! A pipe or a device has no name to be replaced: it is written in place. [`check_outputs`] tells before any work
 //! starts what cannot be written. [`read_text`] and [`read_at_most`] read small files within a bound.
+//!
+//! A process that is killed leaves its temporary file, `NAME.xxxxxxxx.tmp`. No reader takes it for anything else, and the
+//! next write of the same file removes it (on Unix, where a lock tells that nobody writes it any more).
 
 mod check;
+pub mod disk;
 mod error;
 mod read;
+#[cfg(test)]
+mod stop_tests;
+#[cfg(any(test, feature = "stopped-writes"))]
+pub mod stopped;
 mod target;
+mod temporary;
 #[cfg(test)]
 mod tests;
 
@@ -15,16 +24,15 @@ pub use check::{is_printed, is_standard_error, is_standard_output, is_written_in
 pub use error::WriteError;
 pub use read::{read_at_most, read_checked, read_text};
 
-use std::fs::{self, File, OpenOptions};
-use std::hash::{BuildHasher, RandomState};
-use std::io::{self, BufWriter, Write};
-use std::path::{Path, PathBuf};
-use target::{Target, folder};
+#[cfg(unix)]
+pub(crate) use temporary::is_at;
 
-/// Temporary names that are tried before giving up.
-const MAX_TRIES: u32 = 100;
-/// Bytes of a file's name that its temporary name begins with: most systems take 255.
-const MAX_STEM_BYTES: usize = 200;
+use disk::Written;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufWriter, Write};
+use std::path::Path;
+use target::{Target, folder};
+use temporary::Temporary;
 
 /// Writes `path` whole, or not at all.
 ///
@@ -42,9 +50,27 @@ pub fn write_atomically(path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Re
         Target::StandardInput => return Err(WriteError::new(path, is_standard_input())),
         // Appending leaves what was written there before, if it is a file after all.
         Target::InPlace => OpenOptions::new().append(true).open(path).and_then(|file| fill_all(file, fill)),
-        Target::Replaced(file) => return replace(&file, fill).map_err(|source| WriteError::new(path, source)),
+        Target::Replaced(file) => {
+            let older = fs::metadata(&file).ok();
+            return replace(&file, older.as_ref(), fill).map_err(|source| WriteError::new(path, source));
+        }
     }
     .map_err(|source| WriteError::in_place(path, source))
+}
+
+/// Copies a file with its permissions, whole or not at all. Unlike one that is renamed, it keeps its own name until
+/// something takes its place: there is always one of that name.
+///
+/// # Errors
+/// [`WriteError`] as of [`write_atomically`], and if the file cannot be read.
+pub fn copy_atomically(from: &Path, to: &Path) -> Result<(), WriteError> {
+    let copy = || {
+        let Target::Replaced(to) = Target::of(to)? else { return Err(io::Error::other("it is no file")) };
+        let mut file = File::open(from)?;
+        let older = file.metadata()?;
+        replace(&to, Some(&older), |out| io::copy(&mut file, out).map(drop))
+    };
+    copy().map_err(|source| WriteError::new(to, source))
 }
 
 fn is_standard_input() -> io::Error {
@@ -57,81 +83,23 @@ fn fill_all(to: impl Write, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>)
     to.flush()
 }
 
-fn replace(path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+fn replace(
+    path: &Path,
+    older: Option<&fs::Metadata>,
+    fill: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> io::Result<()> {
     check::check_protection(path)?;
-    let older = fs::metadata(path).ok();
-    let (file, temporary) = create_beside(path, older.as_ref())?;
+    let temporary = Temporary::beside(path, older)?;
     let write = || {
-        let mut file = BufWriter::new(file);
-        fill(&mut file)?;
-        file.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
-        fs::rename(&temporary, path)?;
+        let mut out = BufWriter::new(Written(&temporary.file));
+        fill(&mut out)?;
+        out.into_inner().map_err(io::IntoInnerError::into_error)?;
+        disk::sync(&temporary.file)?;
+        // On Unix it stays open and so locked: until it has its new name, nobody takes it for one that was left.
+        disk::change(|| fs::rename(&temporary.path, path))?;
         // The rename itself must survive a power cut; not every platform can open a folder.
-        File::open(folder(path)).and_then(|folder| folder.sync_all()).or(Ok(()))
+        File::open(folder(path)).and_then(|folder| disk::change(|| folder.sync_all())).or(Ok(()))
     };
-    write().inspect_err(|_| {
-        // Best effort: the first error is the one to report.
-        let _ = fs::remove_file(&temporary);
-    })
-}
-
-/// A new file in the same folder, so that it can be renamed, with the permissions of the `older` one. Neither another
-/// thread nor another process has its name.
-fn create_beside(path: &Path, older: Option<&fs::Metadata>) -> io::Result<(File, PathBuf)> {
-    let name =
-        path.file_name().ok_or_else(|| io::Error::new(io::ErrorKind::InvalidFilename, "the path names no file"))?;
-    let stem = if name.len() > MAX_STEM_BYTES { "nestling".as_ref() } else { name };
-    let random = RandomState::new();
-    let mut tries = 0;
-    loop {
-        let mut name = stem.to_os_string();
-        name.push(format!(".{:08x}.tmp", random.hash_one(tries) as u32));
-        let temporary = path.with_file_name(name);
-        match new_file(older).open(&temporary) {
-            Ok(file) => {
-                if let Some(older) = older {
-                    keep_permissions(&file, older).inspect_err(|_| drop(fs::remove_file(&temporary)))?;
-                }
-                return Ok((file, temporary));
-            }
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && tries < MAX_TRIES => tries += 1,
-            Err(error) => return Err(error),
-        }
-    }
-}
-
-#[cfg(unix)]
-fn new_file(older: Option<&fs::Metadata>) -> OpenOptions {
-    use std::os::unix::fs::OpenOptionsExt;
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    if older.is_some() {
-        // Nobody reads the new contents before they have the permissions of the old ones.
-        options.mode(0o600);
-    }
-    options
-}
-
-#[cfg(not(unix))]
-fn new_file(_: Option<&fs::Metadata>) -> OpenOptions {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    options
-}
-
-/// Gives a file the permissions of another, and its owner and group where the system allows that.
-#[cfg(unix)]
-fn keep_permissions(file: &File, older: &fs::Metadata) -> io::Result<()> {
-    use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
-    // Only the administrator gives files away; a member may change the group. The owner comes first, because a change
-    // of it resets permissions.
-    if fchown(file, Some(older.uid()), Some(older.gid())).is_err() {
-        let _ = fchown(file, None, Some(older.gid()));
-    }
-    file.set_permissions(fs::Permissions::from_mode(older.mode() & 0o777))
-}
-
-#[cfg(not(unix))]
-fn keep_permissions(_: &File, _: &fs::Metadata) -> io::Result<()> {
-    Ok(()) // a write-protected file is not replaced at all
+    // Best effort: the first error is the one to report.
+    write().inspect_err(|_| drop(temporary.remove()))
 }

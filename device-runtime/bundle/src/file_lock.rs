@@ -4,7 +4,9 @@
 //! soon as its process has ended, however that happened. Its text says which process holds it and since when. It is
 //! removed where the lock is given back. A file of that name with another text is somebody else's and stays as it is.
 
-use crate::atomic_file::replaced_file;
+#[cfg(unix)]
+use crate::atomic_file::is_at;
+use crate::atomic_file::{disk, replaced_file};
 use nestling_core::names::printable;
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, OpenOptions, TryLockError};
@@ -158,7 +160,7 @@ impl Drop for FileLock {
     fn drop(&mut self) {
         // Where files have no identity, others could not tell that it was removed.
         if cfg!(unix) {
-            let _ = fs::remove_file(&self.lock);
+            let _ = disk::change(|| fs::remove_file(&self.lock));
         }
         let _ = self.file.unlock();
     }
@@ -190,8 +192,8 @@ fn is_own(mut file: &File) -> io::Result<bool> {
     let mut text = Vec::new();
     file.rewind()?;
     file.take(MARK.len() as u64).read_to_end(&mut text)?;
-    // A process that was killed may have written half of it.
-    Ok(MARK.as_bytes().starts_with(&text))
+    // A process that was killed may have written half of it, and a machine without power may have kept its length only.
+    Ok(MARK.as_bytes().starts_with(&text) || text.iter().all(|&byte| byte == 0))
 }
 
 /// Opens the lock file. One that another user left can be locked without being written.
@@ -204,17 +206,10 @@ fn open(lock: &Path) -> io::Result<File> {
         // A link could point to a file that the text would overwrite.
         options.custom_flags(rustix::fs::OFlags::NOFOLLOW.bits() as i32);
     }
-    match options.open(lock) {
+    match disk::open(&options, lock) {
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied && lock.exists() => File::open(lock),
         opened => opened,
     }
-}
-
-#[cfg(unix)]
-fn is_at(file: &File, path: &Path) -> bool {
-    use std::os::unix::fs::MetadataExt;
-    let identity = |found: fs::Metadata| (found.dev(), found.ino());
-    matches!((file.metadata().map(identity), fs::metadata(path).map(identity)), (Ok(a), Ok(b)) if a == b)
 }
 
 #[cfg(not(unix))]
@@ -227,12 +222,12 @@ fn describe(mut file: &File, activity: &str) -> io::Result<()> {
     let time = UtcDateTime::from_unix_timestamp(seconds as i64).unwrap_or(UtcDateTime::UNIX_EPOCH);
     let (year, month, day) = (time.year(), u8::from(time.month()), time.day());
     let (hour, minute, second) = time.as_hms();
-    file.set_len(0)?;
+    disk::change(|| file.set_len(0))?;
     file.rewind()?;
     let process = std::process::id();
     let since = format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02} UTC");
     let text = format!("{MARK}process {process} ({activity}) since {since}\n");
-    file.write_all(text.as_bytes())
+    disk::write(text.as_bytes(), |text| file.write_all(text))
 }
 
 /// The text of the process that has the lock, which may be about to write it.
@@ -270,7 +265,9 @@ mod tests {
     fn the_file_of_a_process_that_was_killed_is_no_obstacle() {
         let folder = tempfile::tempdir().unwrap();
         let lock = FileLock::of_folder(folder.path());
-        for left in ["", "nestl", "nestling lock: process 1 (a training) since 2020-01-01 00:00:00 UTC\n"] {
+        for left in
+            ["", "nestl", &"\0".repeat(60), "nestling lock: process 1 (a training) since 2020-01-01 00:00:00 UTC\n"]
+        {
             fs::write(&lock, left).unwrap();
             let taken = FileLock::try_folder(folder.path(), "a test").unwrap();
             let text = fs::read_to_string(&lock).unwrap();

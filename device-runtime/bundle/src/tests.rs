@@ -14,9 +14,10 @@ use std::sync::LazyLock;
 const MANIFEST: usize = 0;
 const IMAGES: usize = 3;
 
-static GOOD: LazyLock<Vec<u8>> = LazyLock::new(good);
+static GOOD: LazyLock<Vec<u8>> = LazyLock::new(|| good_with(0.5));
 
-fn good() -> Vec<u8> {
+/// A small bundle whose weights are all the same.
+pub(crate) fn good_with(weight: f32) -> Vec<u8> {
     let space = SearchSpace {
         name: "tiny".into(),
         resolutions: vec![8],
@@ -61,7 +62,7 @@ fn good() -> Vec<u8> {
         split: None,
         space: space.definition().clone(),
     };
-    let weights = vec![0.5; space.layout().len()];
+    let weights = vec![weight; space.layout().len()];
     let children = [CalibratedChild::neutral(&network)];
     let contents =
         BundleContents { manifest: &manifest, weights: &weights, children: &children, images: &[7; 63], golden: None };

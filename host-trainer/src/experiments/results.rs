@@ -3,7 +3,7 @@ use super::{
     ExperimentError, Neighbour, Outcome, Record, SelectionEntry, SelectionRecord, Statistics, selection_entries,
 };
 use crate::run_folder::write_json;
-use nestling_bundle::atomic_file::read_text;
+use nestling_bundle::atomic_file::{disk, read_text};
 use nestling_core::metrics::MAdds;
 use nestling_core::space::Child;
 use serde::{Deserialize, Serialize};
@@ -236,12 +236,13 @@ impl Results {
             used.extend(records.into_iter().map(|record| record.key));
         }
         let unused: Vec<String> = self.records.keys().filter(|key| !used.contains(*key)).cloned().collect();
+        self.records.retain(|key, _| used.contains(key));
+        write_json(&folder.join("results.json"), self)?;
         for key in unused {
-            self.records.remove(&key);
-            // One that is gone already is no fault.
-            let _ = std::fs::remove_file(record_file(folder, &key));
+            // Only now: the file before may name it. One that is gone already is no fault, nor is one that stays.
+            let _ = disk::change(|| std::fs::remove_file(record_file(folder, &key)));
         }
-        Ok(write_json(&folder.join("results.json"), self)?)
+        Ok(())
     }
 }
 

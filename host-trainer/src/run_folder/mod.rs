@@ -2,6 +2,8 @@
 
 mod error;
 mod json;
+#[cfg(test)]
+mod stop_tests;
 
 pub use error::{RunError, Step};
 pub use json::{read_json, write_json};

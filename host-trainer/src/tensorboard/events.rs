@@ -1,5 +1,6 @@
 use super::proto::{Event, FILE_VERSION, Scalar, Summary, What};
 use super::record::{first, framed};
+use nestling_bundle::atomic_file::disk;
 use prost::Message;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -21,17 +22,17 @@ impl EventFile {
             // Reading a pipe would wait for ever.
             return Err(io::Error::other("it is not a file"));
         }
-        let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
+        let mut file = disk::open(OpenOptions::new().read(true).write(true).create(true).truncate(false), path)?;
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes)?;
         let kept = kept_bytes(&bytes, step);
-        file.set_len(kept)?;
+        disk::change(|| file.set_len(kept))?;
         file.seek(SeekFrom::Start(kept))?;
         let mut events = Self(file);
         if kept == 0 {
             // A full disk leaves no file without a content.
             let begun = events.write(0, What::FileVersion(FILE_VERSION.to_owned()));
-            begun.inspect_err(|_| drop(std::fs::remove_file(path)))?;
+            begun.inspect_err(|_| drop(disk::change(|| std::fs::remove_file(path))))?;
         }
         Ok(events)
     }
@@ -51,7 +52,8 @@ impl EventFile {
         let end = self.0.stream_position()?;
         // At once and unbuffered: it is read while the run goes on. The part of a record that a full disk takes is of
         // no use to a reader.
-        self.0.write_all(&framed(&event.encode_to_vec())).inspect_err(|_| drop(self.0.set_len(end)))
+        let written = disk::write(&framed(&event.encode_to_vec()), |bytes| self.0.write_all(bytes));
+        written.inspect_err(|_| drop(disk::change(|| self.0.set_len(end))))
     }
 }
 

@@ -2,8 +2,10 @@
 
 use super::{Curves, EventFile, STEPS_BETWEEN};
 use crate::train::{EpochReport, LoaderRates, Probe, StepReport};
+use nestling_bundle::atomic_file::stopped::{each_point, stop};
 use nestling_core::metrics::Top1;
 use nestling_core::space::SearchSpace;
+use nestling_torture::Campaign;
 use std::path::Path;
 
 /// CRC-32C bit by bit, as RFC 3720 has it, then masked.
@@ -101,15 +103,20 @@ fn report(epoch: u32) -> EpochReport {
 
 /// Writes epochs of fifty steps.
 fn train(path: &Path, epochs: std::ops::RangeInclusive<u32>) {
-    let mut curves = Curves::new(EventFile::open(path, 50 * u64::from(epochs.start() - 1)).unwrap());
+    try_train(path, epochs).unwrap();
+}
+
+fn try_train(path: &Path, epochs: std::ops::RangeInclusive<u32>) -> std::io::Result<()> {
+    let mut curves = Curves::new(EventFile::open(path, 50 * u64::from(epochs.start() - 1))?);
     for epoch in epochs {
         for step in 50 * u64::from(epoch - 1) + 1..=50 * u64::from(epoch) {
             let rates = LoaderRates { loader_images_per_s: 9.0, step_images_per_s: 8.0, waiting_share: 0.0 };
             let report = StepReport { step, loss: step as f64, divergence: 0.1, learning_rate: 0.5, rates };
-            curves.step(&report).unwrap();
+            curves.step(&report)?;
         }
-        curves.epoch(&report(epoch), 640.0).unwrap();
+        curves.epoch(&report(epoch), 640.0)?;
     }
+    Ok(())
 }
 
 #[test]
@@ -156,6 +163,31 @@ fn a_resumed_run_has_every_step_once_wherever_it_was_killed() {
     // Without a checkpoint the run begins again, and with it the file.
     train(&path("cut"), 1..=1);
     assert_eq!(scalars(&path("cut")), whole.iter().filter(|(step, ..)| *step <= 50).cloned().collect::<Vec<_>>());
+}
+
+/// Events are appended and not synced: a kill is what they survive.
+#[test]
+fn a_run_that_stops_after_any_change_or_byte_has_every_step_once() {
+    let mut campaign = Campaign::new("stopped events of TensorBoard", 1, 1);
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    train(&path("whole"), 1..=2);
+    train(&path("one"), 1..=1);
+    let (whole, one) = (scalars(&path("whole")), std::fs::read(path("one")).unwrap());
+    let count = each_point(if campaign.is_long() { 1 } else { 7 }, |at| {
+        if at.kept_percent < 100 {
+            return false;
+        }
+        std::fs::write(path("stopped"), &one).unwrap();
+        let (_, is_stopped) = stop(at, || try_train(&path("stopped"), 2..=2));
+        train(&path("stopped"), 2..=2);
+        if scalars(&path("stopped")) != whole {
+            campaign.fault(format!("{at:?}"));
+        }
+        is_stopped
+    });
+    campaign.add(count);
+    campaign.finish();
 }
 
 #[test]

@@ -13,7 +13,11 @@
 //!
 //! A campaign is a test that runs with the environment variables below. The test is the same: only its count differs.
 
-use std::path::PathBuf;
+#[cfg(unix)]
+pub mod disks;
+pub mod kills;
+
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// Environment variable: a folder. If it is set, tests have their long counts and leave a row there.
@@ -77,10 +81,7 @@ impl Campaign {
         if self.is_long() && self.told.elapsed() >= BEAT {
             self.told = Instant::now();
             let left = self.started.elapsed().as_secs_f64() * (self.count - self.done) as f64 / self.done.max(1) as f64;
-            eprintln!(
-                "{}: {} of {}, {} faults, {left:.0} s left",
-                self.what, self.done, self.count, self.faults
-            );
+            eprintln!("{}: {} of {}, {} faults, {left:.0} s left", self.what, self.done, self.count, self.faults);
         }
         self.done += 1;
         Some(self.done - 1)
@@ -117,12 +118,19 @@ impl Campaign {
         if let Some(folder) = &self.rows {
             let name: String = self.what.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
             let path = folder.join(format!("{name}.json"));
-            let written = std::fs::write(&path, format!("{row:#}\n"));
+            let written = write(&path, &format!("{row:#}\n"));
             assert!(written.is_ok(), "cannot write {}: {written:?}", path.display());
         }
         assert!(self.done > 0, "{}: nothing was done", self.what);
         assert!(self.faults == 0, "{}: {} faults of {}: {:#?}", self.what, self.faults, self.done, self.kept);
     }
+}
+
+/// Writes a row whole or not at all: a summary may read it meanwhile.
+fn write(path: &Path, text: &str) -> std::io::Result<()> {
+    let temporary = path.with_extension("tmp");
+    std::fs::write(&temporary, text)?;
+    std::fs::rename(&temporary, path)
 }
 
 fn number(variable: &str) -> Option<f64> {

@@ -3,6 +3,7 @@
 mod log;
 mod parity;
 
+use crate::programs::write_text;
 use crate::small::{self, PROFILE};
 use crate::{arm64, process, setup, wasm, workspace};
 use anyhow::{Context, Result, ensure};
@@ -52,7 +53,7 @@ pub fn run(options: &Options) -> Result<()> {
     print!("{}", log.text());
     if options.log {
         let path = workspace::root().join("docs/cross.md");
-        fs::write(&path, log.text()).with_context(|| format!("cannot write {}", path.display()))?;
+        write_text(&path, &log.text())?;
     }
     Ok(())
 }

@@ -7,7 +7,7 @@ pub mod devices;
 mod table;
 mod targets;
 
-use crate::programs::{Programs, json, write_json};
+use crate::programs::{Programs, json, write_json, write_text};
 use crate::{process, setup, workspace};
 use anyhow::{Context, Result, ensure};
 pub use devices::Device;
@@ -197,7 +197,7 @@ fn finish(folder: &Path, mut summary: Value) -> Result<()> {
     summary["targets"] = targets.clone().into();
     write_json(&folder.join("summary.json"), &summary)?;
     let table = table::markdown(&summary);
-    std::fs::write(folder.join("table.md"), &table).context("cannot write the table")?;
+    write_text(&folder.join("table.md"), &table)?;
     println!("\n{table}\nwritten to {}", folder.join("summary.json").display());
     targets::judge(&targets)?;
     println!("all {} targets are met", targets.len());

@@ -1,10 +1,9 @@
 //! The trainings of `cargo xtask pictures`, all on the same pictures and from the same weights.
 
-use crate::programs::{Programs, json};
+use crate::programs::{Programs, json, write_text};
 use crate::values::{list, number};
 use anyhow::{Context, Result};
 use serde_json::Value;
-use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -140,7 +139,7 @@ impl Experiment {
         };
         if let Some(keys) = keys {
             let file = self.folder.join(format!("seed-{seed}-{}.toml", training.name()));
-            fs::write(&file, keys).with_context(|| format!("could not write {}", file.display()))?;
+            write_text(&file, &keys)?;
             train.arg("--config").arg(file);
         }
         if training != Training::Scratch {

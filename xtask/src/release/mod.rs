@@ -3,7 +3,7 @@
 mod check;
 mod make;
 
-use crate::{process, setup, workspace};
+use crate::{process, setup, supply, workspace};
 use anyhow::{Context, Result, ensure};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -44,6 +44,7 @@ pub fn run(options: &Options) -> Result<()> {
         fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
     }
     make::all(&folders)?;
+    supply::write_all(&folders.files)?;
     check::all(&folders)?;
     script(&["--sums".as_ref(), &folders.files])?;
     let sums = fs::read_to_string(folders.files.join("SHA256SUMS")).context("there are no checksums")?;

@@ -11,7 +11,7 @@
 //! hides it; the trainer loads it at run time where there is a driver. So the same binary runs on both kinds of
 //! machine, and the `cpu` set (without the CUDA libraries) and the `cuda` set can be exchanged without a rebuild.
 
-use super::{pip, whole_folder};
+use super::{pip, requirements, whole_folder};
 use crate::{process, workspace};
 use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};
@@ -21,24 +21,9 @@ use std::{fs, io};
 const VERSION: &str = "2.11.0";
 
 /// The wheels that libtorch_cpu.so needs even where there is no GPU: it comes from the CUDA build, so that one binary
-/// serves both devices. Versions as torch 2.11.0 pins them (through cuda-toolkit 13.0.2).
-const CPU_WHEELS: [&str; 3] = ["torch==2.11.0", "nvidia-cuda-runtime==13.0.96.*", "nvidia-cuda-cupti==13.0.85.*"];
-
-/// The wheels that libtorch_cuda.so needs in addition.
-const CUDA_WHEELS: [&str; 12] = [
-    "nvidia-cublas==13.1.0.3.*",
-    "nvidia-cuda-nvrtc==13.0.88.*",
-    "nvidia-cufft==12.0.0.61.*",
-    "nvidia-cufile==1.15.1.6.*",
-    "nvidia-curand==10.4.0.35.*",
-    "nvidia-cusolver==12.0.4.66.*",
-    "nvidia-cusparse==12.6.3.3.*",
-    "nvidia-nvjitlink==13.0.88.*",
-    "nvidia-cudnn-cu13==9.19.0.56",
-    "nvidia-cusparselt-cu13==0.8.0",
-    "nvidia-nccl-cu13==2.28.9",
-    "nvidia-nvshmem-cu13==3.4.5",
-];
+/// serves both devices. libtorch_cuda.so needs all of the list, in the versions that torch 2.11.0 pins (through cuda-toolkit
+/// 13.0.2).
+const CPU_WHEELS: [&str; 3] = ["torch", "nvidia-cuda-runtime", "nvidia-cuda-cupti"];
 
 /// The files that libtorch_cpu.so needs at load time (readelf -d): half of the 1.1 GB that the torch wheel unpacks to.
 const CPU_FILES: [&str; 6] = [
@@ -90,7 +75,8 @@ fn fill(part: &Path, cuda: bool) -> Result<()> {
     let (size, files) =
         if cuda { ("2 GB to fetch, 4 GB", &CUDA_FILES[..]) } else { ("0.5 GB to fetch, 0.6 GB", &CPU_FILES[..]) };
     println!("setup: libtorch {VERSION} ({size} on disk)");
-    let wheels = CPU_WHEELS.iter().chain(CUDA_WHEELS.iter().filter(|_| cuda)).copied().collect::<Vec<_>>();
+    let wheels = pip::lines(requirements::LIBTORCH, |name| cuda || CPU_WHEELS.contains(&name));
+    let wheels: Vec<&str> = wheels.iter().map(String::as_str).collect();
     pip::unpack(&wheels, files, part).context("libtorch is missing")?;
     make_link_folder(part)
 }

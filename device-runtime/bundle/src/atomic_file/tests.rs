@@ -1,5 +1,6 @@
 use super::*;
 use crate::format::MAGIC;
+use std::path::PathBuf;
 
 fn names(folder: &Path) -> Vec<String> {
     let name = |entry: io::Result<fs::DirEntry>| entry.unwrap().file_name().into_string().unwrap();

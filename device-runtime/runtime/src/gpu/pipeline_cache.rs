@@ -158,7 +158,7 @@ impl PipelineCache {
         let save = if *kept == Some(checksum) {
             CacheSave::Unchanged
         } else {
-            match write(used, &blob) {
+            match write(&used.file, &used.key, &blob) {
                 Ok(()) => {
                     *kept = Some(checksum);
                     CacheSave::Saved { bytes }
@@ -223,19 +223,19 @@ fn read(file: &Path, key: &str) -> Result<Option<Vec<u8>>, CacheFault> {
     cache_file::blob(&bytes, key).map(|blob| Some(blob.to_vec()))
 }
 
-fn write(used: &Used, blob: &[u8]) -> Result<(), String> {
-    let header = cache_file::header(&used.key, blob);
+fn write(file: &Path, key: &str, blob: &[u8]) -> Result<(), String> {
+    let header = cache_file::header(key, blob);
     let bytes = (header.len() + blob.len()) as u64;
     if bytes > FILE_LIMIT {
         return Err(format!(
             "{bytes} bytes of pipelines are more than the {FILE_LIMIT} of a file: delete {}",
-            used.file.display()
+            file.display()
         ));
     }
-    if let Some(folder) = used.file.parent() {
+    if let Some(folder) = file.parent() {
         fs::create_dir_all(folder).map_err(|error| format!("cannot make folder {}: {error}", folder.display()))?;
     }
-    write_atomically(&used.file, |out| out.write_all(&header).and_then(|()| out.write_all(blob)))
+    write_atomically(file, |out| out.write_all(&header).and_then(|()| out.write_all(blob)))
         .map_err(|error| error.to_string())
 }
 
@@ -251,4 +251,35 @@ fn create(device: &wgpu::Device, data: Option<&[u8]>) -> Result<wgpu::PipelineCa
     // Natively a verdict is ready at once; the last scope is popped first. All are popped.
     let errors: Vec<_> = scopes.into_iter().rev().filter_map(|scope| pollster::block_on(scope.pop())).collect();
     errors.first().map_or(Ok(cache), |error| Err(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nestling_bundle::atomic_file::stopped::{each_point, stop};
+    use nestling_torture::Campaign;
+
+    /// The driver is given nothing but what an earlier start wrote whole.
+    #[test]
+    fn a_cache_is_old_or_new_wherever_its_save_stops() {
+        let mut campaign = Campaign::new("stopped saves of a pipeline cache", 1, 1);
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("adapter.pipelines");
+        let [old, new, next] = [3u8, 5, 7].map(|byte| vec![byte; 9000]);
+        let count = each_point(if campaign.is_long() { 1 } else { 101 }, |at| {
+            write(&file, "key", &old).unwrap();
+            let (result, is_stopped) = stop(at, || write(&file, "key", &new));
+            let found = read(&file, "key");
+            let is_new = matches!(&found, Ok(Some(blob)) if *blob == new);
+            if !(is_new || result.is_err() && matches!(&found, Ok(Some(blob)) if *blob == old)) {
+                campaign.fault(format!("{at:?}: {result:?}, then {:?}", found.map(|blob| blob.map(|blob| blob.len()))));
+            }
+            is_stopped
+        });
+        write(&file, "key", &next).unwrap();
+        assert_eq!(read(&file, "key"), Ok(Some(next)));
+        assert_eq!(folder.path().read_dir().unwrap().count(), 1);
+        campaign.add(count);
+        campaign.finish();
+    }
 }

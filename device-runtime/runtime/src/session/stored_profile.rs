@@ -4,6 +4,7 @@ use crate::gpu::block_on;
 use crate::profiling::ProfileOptions;
 use crate::session::Runtime;
 use crate::{Error, OnProgress};
+use nestling_bundle::atomic_file::copy_atomically;
 use nestling_bundle::{DeviceProfile, ProfileError};
 use std::io::ErrorKind;
 use std::path::Path;
@@ -61,13 +62,7 @@ impl Runtime {
             }
             _ => self.ensure_profile_with_async(progress).await?,
         };
-        if matches!(found, Stored::Unusable(_)) {
-            let mut old = path.as_os_str().to_owned();
-            old.push(".old");
-            // A copy that cannot be kept is no reason to do without the new profile.
-            let _ = std::fs::rename(path, old);
-        }
-        profile.save(path)?;
+        replace(path, &profile, matches!(found, Stored::Unusable(_)))?;
         Ok(is_measured)
     }
 
@@ -88,13 +83,26 @@ impl Runtime {
     }
 }
 
+/// Stores a profile, and keeps the one before it with `.old` behind its name. Wherever this ends, a profile lies there.
+fn replace(path: &Path, profile: &DeviceProfile, keep_old: bool) -> Result<(), ProfileError> {
+    if keep_old {
+        let mut old = path.as_os_str().to_owned();
+        old.push(".old");
+        // One that cannot be kept is no reason to do without the new profile.
+        let _ = copy_atomically(path, old.as_ref());
+    }
+    profile.save(path)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::session::{RuntimeOptions, tests::bundle};
+    use nestling_bundle::atomic_file::stopped::{each_point, stop};
     use nestling_core::choosing::Budget;
     use nestling_core::metrics::Millis;
     use nestling_core::weights::WeightStorage;
+    use nestling_torture::Campaign;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     fn open() -> Runtime {
@@ -173,5 +181,28 @@ mod tests {
         assert!(!is_done, "it was dropped at work");
         assert!(path.exists() && !folder.path().join("profile.json.old").exists());
         assert!(runtime.current_profile().is_none());
+    }
+
+    #[test]
+    fn a_profile_lies_there_wherever_its_replacement_stops() {
+        let mut campaign = Campaign::new("stopped replacements of a profile", 1, 1);
+        let folder = tempfile::tempdir().unwrap();
+        let (path, old) = (folder.path().join("profile.json"), folder.path().join("profile.json.old"));
+        let damaged = "{\"checksum\": 1, \"children\": [";
+        let new = DeviceProfile::from_json(include_str!("../../../../tests/golden/profile-v6.json")).unwrap();
+        let count = each_point(if campaign.is_long() { 1 } else { 97 }, |at| {
+            std::fs::write(&path, damaged).unwrap();
+            let _ = std::fs::remove_file(&old);
+            let (result, is_stopped) = stop(at, || replace(&path, &new, true));
+            let is_new = DeviceProfile::load(&path).is_ok_and(|found| found == new);
+            let is_old = || std::fs::read_to_string(&path).is_ok_and(|found| found == damaged);
+            let is_kept = !old.exists() || std::fs::read_to_string(&old).is_ok_and(|found| found == damaged);
+            if !(is_new || result.is_err() && is_old()) || !is_kept {
+                campaign.fault(format!("{at:?}: {result:?}, new: {is_new}, kept: {is_kept}"));
+            }
+            is_stopped
+        });
+        campaign.add(count);
+        campaign.finish();
     }
 }

@@ -10,6 +10,7 @@ use crate::data::picture::{
 };
 use crate::data::scan::Opened;
 use crate::data::source::Source;
+use nestling_bundle::atomic_file::disk;
 use nestling_bundle::file_lock::FileLock;
 use std::collections::BTreeSet;
 use std::io;
@@ -212,7 +213,7 @@ impl<'a> Work<'a> {
         // Best effort: the first error is the one to report.
         let _ = file.cut(state.recorded);
         if state.recorded == 0 && path.symlink_metadata().is_ok_and(|found| found.is_file()) {
-            let _ = std::fs::remove_file(&path);
+            let _ = disk::change(|| std::fs::remove_file(&path));
         }
     }
 
@@ -303,7 +304,7 @@ impl<'a> Work<'a> {
             if unused > MIN_UNUSED.max(kept) {
                 let path = self.paths.pixels(state.index.generation + 1);
                 let smaller = compact(file, self.paths, &mut state.index, &used, self.form.bytes());
-                *file = smaller.inspect_err(|_| drop(std::fs::remove_file(path)))?;
+                *file = smaller.inspect_err(|_| drop(disk::change(|| std::fs::remove_file(path))))?;
             }
         }
         Ok((state.known, state.index, stored))
@@ -313,6 +314,10 @@ impl<'a> Work<'a> {
 /// Opens the file of pixels. A build that was interrupted left all that lies behind the places of the index.
 fn open_pixels(paths: &Paths, index: &mut SquareIndex, bytes: usize) -> Result<PlacedFile, DataError> {
     let path = paths.pixels(index.generation);
+    // Those of a build that was stopped between a new generation and the end of the old one.
+    for stray in paths.other_pixels(index.generation) {
+        let _ = disk::change(|| std::fs::remove_file(&stray)); // only disk space
+    }
     let file = PlacedFile::open_to_write(&path, bytes).map_err(cannot_write(&path))?;
     let count = file.count().map_err(cannot_write(&path))?;
     if count < u64::from(index.count) {
@@ -353,6 +358,6 @@ fn compact(
     index::write(&paths.squares(), &smaller)?;
     *index = smaller;
     // Others may still read from it: some systems then keep it until the next time.
-    let _ = std::fs::remove_file(&old);
+    let _ = disk::change(|| std::fs::remove_file(&old));
     Ok(new)
 }

@@ -1,5 +1,6 @@
 //! A file of squares of one size, read and written at places.
 
+use nestling_bundle::atomic_file::disk;
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::path::Path;
@@ -20,7 +21,7 @@ impl PlacedFile {
 
     /// Opens a file to add to, or makes it.
     pub(super) fn open_to_write(path: &Path, bytes: usize) -> io::Result<Self> {
-        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
+        let file = disk::open(OpenOptions::new().read(true).write(true).create(true).truncate(false), path)?;
         Ok(Self { file, bytes })
     }
 
@@ -33,12 +34,12 @@ impl PlacedFile {
 
     /// Writes a square.
     pub(super) fn write(&self, place: u32, pixels: &[u8]) -> io::Result<()> {
-        write_at(&self.file, pixels, self.offset(place))
+        disk::write(pixels, |pixels| write_at(&self.file, pixels, self.offset(place)))
     }
 
     /// Makes sure that all squares are on the disk.
     pub(super) fn sync(&self) -> io::Result<()> {
-        self.file.sync_data()
+        disk::sync(&self.file)
     }
 
     /// Squares that are there as a whole.
@@ -48,7 +49,7 @@ impl PlacedFile {
 
     /// Drops all behind the first squares.
     pub(super) fn cut(&self, count: u32) -> io::Result<()> {
-        self.file.set_len(self.offset(count))
+        disk::change(|| self.file.set_len(self.offset(count)))
     }
 
     fn offset(&self, place: u32) -> u64 {

@@ -98,6 +98,16 @@ impl Paths {
     pub(super) fn pixels(&self, generation: u32) -> PathBuf {
         self.folder.join(format!("{}-{generation}.pixels", self.name))
     }
+
+    /// The files of pixels of all other generations.
+    pub(super) fn other_pixels(&self, generation: u32) -> Vec<PathBuf> {
+        let number = |name: &str| {
+            name.strip_prefix(&*self.name)?.strip_prefix('-')?.strip_suffix(".pixels")?.parse::<u32>().ok()
+        };
+        let entries = self.folder.read_dir().into_iter().flatten().flatten();
+        let is_other = |name: &str| number(name).is_some_and(|number| number != generation);
+        entries.filter(|entry| entry.file_name().to_str().is_some_and(is_other)).map(|entry| entry.path()).collect()
+    }
 }
 
 /// Reads an index; the empty one if it is missing, damaged or of another version.

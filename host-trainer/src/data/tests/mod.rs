@@ -4,6 +4,7 @@ mod cached;
 mod exact;
 mod faults;
 mod parts;
+mod stopped;
 
 use super::{LoadProgress, LoadRequest, LoadedData, load};
 use image::{DynamicImage, ImageFormat, RgbImage};

@@ -6,6 +6,7 @@ use crate::profile::{MeasurementTime, measure};
 use anyhow::{Context as _, Result, ensure};
 use nestling::Runtime;
 use nestling_bundle::atomic_file::{check_apart, check_writable, is_printed, is_written_in_place, replaced_file};
+use nestling_bundle::atomic_file::{copy_atomically, read_at_most};
 use nestling_bundle::file_lock::FileLock;
 use nestling_bundle::{DeviceProfile, ProfileError};
 use nestling_core::latency::DeviceKey;
@@ -14,6 +15,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+/// Most bytes of a file that are compared.
+const MAX_BYTES: u64 = 8 << 20;
 /// The remedy where a profile cannot be stored.
 const ELSEWHERE: &str = "cannot store the profile; name another file with --profile FILE";
 
@@ -167,7 +170,8 @@ pub fn make_room(runtime: &Runtime, path: &Path, replace: bool) -> Result<()> {
     };
     say(&format!("keeping the file at {}: {}", path.display(), why.unwrap_or_default()));
     let kept = place_for_old(path, &key.device, device.as_ref());
-    std::fs::rename(path, &kept).with_context(|| format!("cannot rename {} to keep it", path.display()))?;
+    // A copy, so that a profile lies there whenever this process ends.
+    copy_atomically(path, &kept).with_context(|| format!("cannot copy {} to keep it", path.display()))?;
     say(&format!("the older file is now {}", kept.display()));
     Ok(())
 }
@@ -183,11 +187,18 @@ fn place_for_old(path: &Path, measured: &DeviceKey, kept: Option<&DeviceKey>) ->
         let gives_way = |old: DeviceProfile| {
             is_same_adapter(old.device(), measured) || kept.is_some_and(|kept| is_same_adapter(old.device(), kept))
         };
-        if !place.exists() || DeviceProfile::load(&place).is_ok_and(gives_way) {
+        // A process that was killed after this copy leaves one that is the same.
+        if !place.exists() || is_same_file(path, &place) || DeviceProfile::load(&place).is_ok_and(gives_way) {
             return place;
         }
         number += 1;
     }
+}
+
+/// Whether two files hold the same bytes, so far as a profile may have any.
+fn is_same_file(one: &Path, other: &Path) -> bool {
+    let read = |path: &Path| read_at_most(path, MAX_BYTES).ok();
+    read(one).is_some_and(|bytes| Some(bytes) == read(other))
 }
 
 /// Whether two keys are of one adapter on one backend.
