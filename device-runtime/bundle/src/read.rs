@@ -120,9 +120,8 @@ impl Bundle {
             Shared::Whole { weights, statistics: section } => {
                 supernet.check_lengths(weights.len(), section.len())?;
                 // Those of a file in memory are not copied.
-                let in_memory = source.bytes().and_then(|all| {
-                    all.get(section.range.start as usize..section.range.end as usize)
-                });
+                let in_memory =
+                    source.bytes().and_then(|all| all.get(section.range.start as usize..section.range.end as usize));
                 let statistics = in_memory.unwrap_or(statistics);
                 (None, [weights.checksum, section.checksum], shared::calibrated(&networks, statistics)?)
             }

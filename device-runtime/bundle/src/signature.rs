@@ -33,7 +33,9 @@ impl PublicKey {
         let given = signature.len();
         let signature = Signature::from_slice(signature)
             .map_err(|_| fault(&format!("the signature has {given} bytes, and one of Ed25519 has 64")))?;
-        self.0.verify_strict(bytes, &signature).map_err(|_| fault("the signature is not that of this key and these bytes"))
+        self.0
+            .verify_strict(bytes, &signature)
+            .map_err(|_| fault("the signature is not that of this key and these bytes"))
     }
 }
 

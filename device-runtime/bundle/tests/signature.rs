@@ -1,4 +1,5 @@
 //! Signed bundles: the right key and the very bytes, or an error.
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests too")]
 #![cfg(feature = "signatures")]
 
 use ed25519_dalek::{Signer, SigningKey};

@@ -524,7 +524,10 @@ fn a_bundle_that_asks_for_more_work_is_refused() {
     let open = |limit| Runtime::open_on(&CONTEXT, &BUNDLE, &RuntimeOptions::default().max_madds(Some(limit)));
     let before = CONTEXT.counters();
     let error = open(biggest - 1).unwrap_err();
-    assert!(matches!(error, Error::TooMuchWork { given, limit } if given == biggest && limit == biggest - 1), "{error}");
+    assert!(
+        matches!(error, Error::TooMuchWork { given, limit } if given == biggest && limit == biggest - 1),
+        "{error}"
+    );
     assert_eq!(error.code(), "too_much_work");
     assert_eq!(CONTEXT.counters().buffers, before.buffers, "nothing was made for it");
     assert!(open(biggest).is_ok());

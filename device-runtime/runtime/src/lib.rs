@@ -52,6 +52,8 @@ pub use error::Error;
 pub use gpu::{AdapterInfo, Context, ContextOptions, list_adapters_async};
 #[cfg(not(target_arch = "wasm32"))]
 pub use gpu::{block_on, list_adapters};
+#[cfg(all(feature = "signatures", not(target_arch = "wasm32")))]
+pub use nestling_bundle::PublicKey;
 pub use nestling_bundle::{Bundle, BundleError, BundleStream, Conditions, DeviceProfile, ProfileError, Stale};
 pub use nestling_core::arithmetic::Arithmetic;
 pub use nestling_core::choosing::{Budget, Candidate, Choice, SearchBudget};
@@ -60,8 +62,6 @@ pub use nestling_core::image::{Image, ImageError, Orientation, PixelFormat, Plan
 pub use nestling_core::metrics::{Latency, Load, MAdds, Millis, PowerMode, Quantile, Top1};
 pub use nestling_core::space::{CalibratedChild, Child, ChildEntry, SpaceError};
 pub use nestling_core::weights::WeightStorage;
-#[cfg(all(feature = "signatures", not(target_arch = "wasm32")))]
-pub use nestling_bundle::PublicKey;
 #[cfg(feature = "pictures")]
 pub use nestling_pictures::{Picture, PictureError, PictureOptions};
 pub use profiling::ProfileOptions;

@@ -2,7 +2,10 @@
 //!
 //! Pointers are right for the lengths that are given: C cannot check that.
 
-#![allow(unsafe_code, reason = "functions of C are unsafe; every pointer is of a local or of a buffer of the length given")]
+#![allow(
+    unsafe_code,
+    reason = "functions of C are unsafe; every pointer is of a local or of a buffer of the length given"
+)]
 
 use crate::{Target, bundle};
 use nestling_c::*;
@@ -177,8 +180,9 @@ fn classify(choices: &mut Choices<'_>, handle: *mut nestling_runtime) {
     let mut answer = MaybeUninit::uninit();
     let capacity = usize::from(choices.byte() % 5);
     // SAFETY: planes have at most the bytes of `pixels`, and there are four guesses.
-    let outcome =
-        unsafe { nestling_classify(handle, &raw const image, guesses.as_mut_ptr().cast(), capacity, answer.as_mut_ptr()) };
+    let outcome = unsafe {
+        nestling_classify(handle, &raw const image, guesses.as_mut_ptr().cast(), capacity, answer.as_mut_ptr())
+    };
     if status(outcome) == 0 {
         // SAFETY: it is written where the call succeeds.
         let answer: nestling_answer = unsafe { answer.assume_init() };

@@ -59,6 +59,11 @@ impl Target {
     pub fn check(&self, bytes: &[u8]) {
         let (peak, ()) = memory::peak(|| (self.run)(bytes));
         let most = allowed(bytes.len());
-        assert!(peak <= most, "{}: {peak} bytes of memory for an input of {}, more than {most}", self.name, bytes.len());
+        assert!(
+            peak <= most,
+            "{}: {peak} bytes of memory for an input of {}, more than {most}",
+            self.name,
+            bytes.len()
+        );
     }
 }

@@ -1,6 +1,9 @@
 //! An allocator that counts. A program that wants to know sets it as its own.
 
-#![allow(unsafe_code, reason = "an allocator is unsafe by its trait; it only counts, and passes all on to the system's")]
+#![allow(
+    unsafe_code,
+    reason = "an allocator is unsafe by its trait; it only counts, and passes all on to the system's"
+)]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;

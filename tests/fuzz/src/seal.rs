@@ -28,8 +28,7 @@ pub fn parts_of(file: &[u8]) -> Option<Parts> {
     let count = u32::from_le_bytes(number(file, 12)?) as usize;
     let section = |row: usize| {
         let at = TABLE + row * ROW;
-        let [kind, offset, length] =
-            [at, at + 8, at + 16].map(|at| number(file, at).map(u64::from_le_bytes));
+        let [kind, offset, length] = [at, at + 8, at + 16].map(|at| number(file, at).map(u64::from_le_bytes));
         let (offset, length) = (usize::try_from(offset?).ok()?, usize::try_from(length?).ok()?);
         Some((kind?, file.get(offset..offset.checked_add(length)?)?.to_vec()))
     };

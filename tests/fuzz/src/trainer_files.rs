@@ -54,15 +54,16 @@ fn safetensors(tensors: &[(&str, Vec<f32>)], metadata: Option<HashMap<String, St
     let bytes = |values: &[f32]| values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>();
     let owned: Vec<(&str, usize, Vec<u8>)> =
         tensors.iter().map(|(name, values)| (*name, values.len(), bytes(values))).collect();
-    let views = owned.iter().filter_map(|(name, length, bytes)| {
-        Some((*name, TensorView::new(Dtype::F32, vec![*length], bytes).ok()?))
-    });
+    let views = owned
+        .iter()
+        .filter_map(|(name, length, bytes)| Some((*name, TensorView::new(Dtype::F32, vec![*length], bytes).ok()?)));
     safetensors::serialize(views, metadata).unwrap_or_default()
 }
 
 /// A pickle of a dict with one tensor of two numbers; `behind` follows the size of its storage.
 fn pickle(behind: &[u8]) -> Vec<u8> {
-    let before = b"\x80\x02}q\x00X\x01\x00\x00\x00wq\x01ctorch._utils\n_rebuild_tensor_v2\nq\x02((X\x07\x00\x00\x00storage\
+    let before =
+        b"\x80\x02}q\x00X\x01\x00\x00\x00wq\x01ctorch._utils\n_rebuild_tensor_v2\nq\x02((X\x07\x00\x00\x00storage\
         q\x03ctorch\nFloatStorage\nq\x04X\x01\x00\x00\x000q\x05X\x03\x00\x00\x00cpuq\x06K\x02";
     let after = b"tq\x07QK\x00K\x02\x85q\x08K\x01\x85q\x09\x89ccollections\nOrderedDict\nq\x0a)Rq\x0btq\x0cRq\x0ds.";
     [&before[..], behind, after].concat()

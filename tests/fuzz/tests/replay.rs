@@ -96,8 +96,7 @@ fn kept(target: &Target, input: &[u8]) -> PathBuf {
 fn no_reader_panics_hangs_or_takes_all_memory() {
     let all = targets();
     let mut campaign = Campaign::new("inputs of readers, changed at random", 40_000, 40_000_000);
-    let inputs: Vec<Vec<Vec<u8>>> =
-        all.iter().map(|target| [(target.seeds)(), corpus(target)].concat()).collect();
+    let inputs: Vec<Vec<Vec<u8>>> = all.iter().map(|target| [(target.seeds)(), corpus(target)].concat()).collect();
     for (target, inputs) in all.iter().zip(&inputs) {
         assert!(!inputs.is_empty(), "{} has no seed", target.name);
         for input in inputs {
@@ -143,7 +142,8 @@ fn a_manifest_of_four_megabytes_takes_no_more_memory_than_is_promised() {
     let target = targets().into_iter().find(|target| target.name == "bundle").unwrap();
     let length = (4 << 20) - 4096;
     // Counts in postcard's form, then zeros: empty texts, empty lists, nothing.
-    let count = |count: u32| [count as u8 | 0x80, (count >> 7) as u8 | 0x80, (count >> 14) as u8 | 0x80, (count >> 21) as u8];
+    let count =
+        |count: u32| [count as u8 | 0x80, (count >> 7) as u8 | 0x80, (count >> 14) as u8 | 0x80, (count >> 21) as u8];
     for count in [&count(length as u32)[..], &count(length as u32 / 12), &count(1 << 14), &count(4096), &[1], &[]] {
         for fill in [0, 1, 2] {
             for (place, _) in fields.iter().enumerate() {

@@ -15,11 +15,7 @@ pub const FUZZ: &str = "fuzz";
 
 /// All of them.
 pub const CAMPAIGNS: &[Campaign] = &[
-    Campaign {
-        name: FUZZ,
-        about: "readers of files and calls of C under libFuzzer with AddressSanitizer",
-        tests: &[],
-    },
+    Campaign { name: FUZZ, about: "readers of files and calls of C under libFuzzer with AddressSanitizer", tests: &[] },
     Campaign {
         name: "changed-inputs",
         about: "readers with inputs that are changed at random, in a build as apps have it",

@@ -52,7 +52,9 @@ pub(super) fn decode(format: u32, section: &[u8]) -> Result<Manifest, BundleErro
         preprocessing: fields.require::<Preprocessing>(PREPROCESSING)?.fitted(fit),
         labels: fields.require::<Few<String, MAX_LABELS>>(LABELS)?.0,
         children: super::all(fields.require::<Few<ChildEntry, MAX_CHILDREN>>(CHILDREN)?.0)?,
-        latency_tables: fields.find::<Few<Table, MAX_TABLES>>(LATENCY_TABLES)?.map_or(Ok(Vec::new()), |tables| super::all(tables.0))?,
+        latency_tables: fields
+            .find::<Few<Table, MAX_TABLES>>(LATENCY_TABLES)?
+            .map_or(Ok(Vec::new()), |tables| super::all(tables.0))?,
         trained: fields.require::<Trained>(TRAINED)?.try_into()?,
         weight_storage: WeightStorage::from_code(fields.require(WEIGHT_STORAGE)?)?,
         accuracy_predictor: fields.find::<Predictor>(ACCURACY_PREDICTOR)?.map(Into::into),

@@ -160,7 +160,7 @@ fn random_spaces_become_valid_shaders() {
 /// The ways in which one context computes, each with the error that it may have.
 fn ways(context: &Context) -> Vec<(EngineOptions, f64)> {
     let exact = EngineOptions::default();
-    let mut ways = vec![(exact.clone(), 1e-3)];
+    let mut ways = vec![(exact, 1e-3)];
     if context.facts().f16 {
         ways.push((EngineOptions { arithmetic: Arithmetic::F16, ..exact }, 2e-2));
     }
@@ -192,7 +192,8 @@ fn random_children_of_random_spaces_agree_with_the_reference() {
                 let error = relative_error(&logits, &reference_logits(&space, &weights, &child, &tensor));
                 worst[way] = worst[way].max(error);
                 if error > allowed {
-                    campaign.fault(format!("{error} of {allowed}, seed {index}: {prepared} of {:?}", space.definition()));
+                    campaign
+                        .fault(format!("{error} of {allowed}, seed {index}: {prepared} of {:?}", space.definition()));
                 }
             }
         }
