@@ -1,5 +1,6 @@
 use crate::atomic_file::WriteError;
 use nestling_core::names::NameError;
+use nestling_core::room::NoRoom;
 use nestling_core::space::SpaceError;
 use nestling_core::weights::OutOfRange;
 use std::path::PathBuf;
@@ -109,6 +110,9 @@ pub enum BundleError {
     /// The file could not be written.
     #[error(transparent)]
     Write(#[from] WriteError),
+    /// The process has no memory left for a part of it.
+    #[error(transparent)]
+    NoRoom(#[from] NoRoom),
 }
 
 impl BundleError {
@@ -131,6 +135,7 @@ impl BundleError {
             Self::WeightRange(_) => "bundle_weight_range",
             Self::UnknownChild { .. } => "bundle_unknown_child",
             Self::Write(_) => "bundle_write",
+            Self::NoRoom(error) => error.code(),
         }
     }
 }
@@ -173,6 +178,7 @@ mod tests {
             BundleError::WeightRange(range),
             BundleError::UnknownChild { name: "huge".into(), known: "smallest, biggest".into() },
             BundleError::Write(written()),
+            BundleError::NoRoom(NoRoom { bytes: 9 }),
         ]
     }
 

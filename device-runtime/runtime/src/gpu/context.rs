@@ -11,6 +11,8 @@ use crate::gpu::threads::{Service, Worker};
 use crate::gpu::{AdapterInfo, ContextOptions, Counters};
 use nestling_shaders::PARAMETER_BYTES;
 use std::collections::BTreeMap;
+#[cfg(not(target_arch = "wasm32"))]
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -225,6 +227,7 @@ impl Context {
     /// Writes compiled pipelines to disk if that was asked for and there are others than before. Never fails: the state
     /// says why it could not.
     pub(crate) fn save_pipelines(&self) {
+        let _inside = self.gate().enter();
         self.inner.pipeline_cache.save();
     }
 
@@ -287,6 +290,16 @@ impl Context {
         f64::from(self.inner.queue.get_timestamp_period()) * 1e-6
     }
 
+    /// Has wgpu tell of a loss before something else is blamed: it does so only while it is polled.
+    pub(crate) fn look_for_loss(&self) {
+        #[cfg(not(target_arch = "wasm32"))]
+        {
+            let _inside = self.gate().enter();
+            let poll = AssertUnwindSafe(|| self.inner.device.poll(wgpu::PollType::Poll));
+            let _ = catch_unwind(poll); // it panics where a driver says so only now
+        }
+    }
+
     /// Fails if the device is lost or an error was seen that no call reported.
     pub(crate) fn check(&self, action: &str) -> Result<(), Error> {
         self.inner.health.check(action)
@@ -305,6 +318,12 @@ impl Context {
     #[cfg(test)]
     pub(crate) fn sabotage(&self, kernel: &'static str, how: Sabotage) {
         self.inner.sabotage.lock().unwrap().push((kernel, how));
+    }
+
+    /// Counts from here on, and has this happen.
+    #[cfg(test)]
+    pub(crate) fn arm(&self, mishap: Option<crate::gpu::mishap::Mishap>) {
+        self.gate().mishaps().arm(mishap, &self.inner.device);
     }
 
     /// The text of a kernel as a faulty driver understands it.
@@ -343,11 +362,18 @@ impl Context {
         let (context, action) = (self.clone(), action.to_owned());
         let verdict = async move {
             let (validation, internal, memory) = (errors.0.await, errors.1.await, errors.2.await);
+            let error = validation.or(internal);
+            if error.is_some() || memory.is_some() {
+                context.look_for_loss();
+            }
             context.inner.health.check_there()?;
-            if memory.is_some() {
+            let is_full = memory.is_some();
+            #[cfg(test)]
+            let is_full = context.gate().mishaps().take_denied() || is_full;
+            if is_full {
                 return Err(Error::OutOfMemory { action });
             }
-            match validation.or(internal) {
+            match error {
                 Some(error) => Err(Error::Refused { action, reason: error.to_string() }),
                 None => context.check(&action),
             }

@@ -2,6 +2,7 @@ use super::gate::Gate;
 use super::latch::Signal;
 use super::{Buffer, Context};
 use crate::Error;
+use nestling_core::room;
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
@@ -101,14 +102,15 @@ impl Lease {
         #[allow(clippy::let_unit_value, reason = "a browser's is a timer")]
         let _watch = context.drive(action, submission, &signal)?;
         if let Err(error) = signal.wait().await {
+            context.look_for_loss();
             context.check(action)?;
             return Err(error);
         }
         let _inside = context.gate().enter();
         let view = self.buffer().get_mapped_range(0..bytes).map_err(|error| refused(error.to_string()))?;
-        let values = view.to_vec();
+        let values = room::copied(&view);
         drop(view);
-        Ok(values)
+        Ok(values?)
     }
 }
 

@@ -182,3 +182,13 @@ fn a_progress_callback_that_measures_is_refused_and_one_that_classifies_is_answe
     crate::gpu::block_on(runtime.choose_async(ample(), Some(&progress))).unwrap();
     assert!(runtime.choose(ample()).is_ok(), "the turn is free again");
 }
+
+#[test]
+fn a_second_caller_is_refused_until_the_first_one_ends() {
+    let turn = Turn::default();
+    let first = turn.take("a measurement").unwrap();
+    let refused = turn.take("a choice").unwrap_err();
+    assert!(matches!(refused, Error::Busy { action: "a measurement" }), "{refused}");
+    drop(first);
+    drop(turn.take("a choice").unwrap());
+}
