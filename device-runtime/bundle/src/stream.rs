@@ -44,7 +44,8 @@ impl BundleStream {
     /// [`BundleError`] as soon as the bytes cannot be a bundle any more; give it no further ones then.
     pub fn push(&mut self, piece: &[u8]) -> Result<(), BundleError> {
         // Twice what is there, as `Vec` would: many small pieces must not copy all of them each time.
-        let more = if self.bytes.capacity() - self.bytes.len() < piece.len() { piece.len().max(self.bytes.len()) } else { 0 };
+        let more =
+            if self.bytes.capacity() - self.bytes.len() < piece.len() { piece.len().max(self.bytes.len()) } else { 0 };
         room::reserve(&mut self.bytes, more).or_else(|_| room::reserve(&mut self.bytes, piece.len()))?;
         self.bytes.extend_from_slice(piece);
         if self.bytes.is_empty() {

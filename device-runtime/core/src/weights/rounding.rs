@@ -150,11 +150,7 @@ pub fn quantise(layout: &ParameterLayout, parameters: &[f32]) -> Result<Quantise
 ///
 /// # Errors
 /// As [`quantise`].
-pub fn quantise_one(
-    convolution: &Convolution,
-    weights: &[f32],
-    all: &mut QuantisedWeights,
-) -> Result<(), OutOfRange> {
+pub fn quantise_one(convolution: &Convolution, weights: &[f32], all: &mut QuantisedWeights) -> Result<(), OutOfRange> {
     // Over the supernet's whole row, so that every child's slice has the same scale.
     for row in weights.chunks_exact(row_length(convolution, weights.len())) {
         let scale = scale_of(row).map_err(|weight| OutOfRange::new(convolution, weight, WeightStorage::Int8))?;

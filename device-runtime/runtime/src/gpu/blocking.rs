@@ -35,6 +35,10 @@ pub(super) fn is_blocking() -> bool {
 /// passed since for a lost one.
 const TURN: Duration = Duration::from_millis(100);
 
+fn lost_in_silence() -> Error {
+    Error::Lost { reason: "it takes no work".to_owned() }
+}
+
 /// A device to be polled, and the bounds of that.
 #[derive(Clone, Debug)]
 pub(super) struct Polled {
@@ -56,6 +60,16 @@ impl Polled {
             let reason = panic_text(&*panic);
             if reason.contains(BUSY) { resume_unwind(panic) } else { Error::Lost { reason } }
         })
+    }
+
+    /// Fails if the device is lost: it has not taken this submission then.
+    pub(super) fn takes_work(&self, submission: wgpu::SubmissionIndex) -> Result<(), Error> {
+        let _ = self.poll(wgpu::PollType::Poll)?; // its callback, if it has one, knows the reason
+        let wait = wgpu::PollType::Wait { submission_index: Some(submission), timeout: Some(Duration::ZERO) };
+        match self.poll(wait)? {
+            Err(wgpu::PollError::WrongSubmissionIndex(..)) => Err(lost_in_silence()),
+            Ok(_) | Err(wgpu::PollError::Timeout) => Ok(()),
+        }
     }
 
     /// Waits for a submission, on this thread; its callbacks have run then. Ends early once `is_over`,
@@ -84,8 +98,7 @@ impl Polled {
                 }
                 // It is this crate's own, and no scope had an error: only a lost device takes no work in silence.
                 Err(wgpu::PollError::WrongSubmissionIndex(..)) => {
-                    let _ = self.poll(wgpu::PollType::Poll); // its callback knows the reason
-                    return Err(Error::Lost { reason: format!("it took no work in {action}") });
+                    return Err(lost_in_silence());
                 }
             }
         }

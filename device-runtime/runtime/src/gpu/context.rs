@@ -1,7 +1,7 @@
 use crate::Error;
 use crate::gpu::adapter::{find_adapter, useful_features};
 #[cfg(not(target_arch = "wasm32"))]
-use crate::gpu::blocking::block_on;
+use crate::gpu::blocking::{Polled, block_on};
 use crate::gpu::counters::Tally;
 use crate::gpu::gate::Gate;
 use crate::gpu::health::Health;
@@ -11,8 +11,6 @@ use crate::gpu::threads::{Service, Worker};
 use crate::gpu::{AdapterInfo, ContextOptions, Counters};
 use nestling_shaders::PARAMETER_BYTES;
 use std::collections::BTreeMap;
-#[cfg(not(target_arch = "wasm32"))]
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -171,7 +169,10 @@ impl Context {
         let facts = AdapterInfo::new(&adapter, useful_features(&adapter, options) & device.features());
         let remedy = "open the device with `wgpu::Limits::downlevel_defaults()` or more";
         check_limits(&facts.name, &device.limits(), remedy)?;
-        Ok(Self::assemble(&adapter, device, queue, facts, options, Arc::default(), true))
+        let context = Self::assemble(&adapter, device, queue, facts, options, Arc::default(), true);
+        context.look_for_loss();
+        context.check("taking the app's device")?;
+        Ok(context)
     }
 
     fn assemble(
@@ -266,6 +267,11 @@ impl Context {
     }
 
     #[cfg(not(target_arch = "wasm32"))]
+    pub(super) fn polled(&self) -> Polled {
+        Polled { device: self.inner.device.clone(), gate: self.gate().clone(), timeout: self.timeout() }
+    }
+
+    #[cfg(not(target_arch = "wasm32"))]
     pub(crate) fn service(&self) -> &Service {
         &self.inner.service
     }
@@ -290,19 +296,33 @@ impl Context {
         f64::from(self.inner.queue.get_timestamp_period()) * 1e-6
     }
 
-    /// Has wgpu tell of a loss before something else is blamed: it does so only while it is polled.
-    pub(crate) fn look_for_loss(&self) {
+    /// The loss of the device if that is behind an error, and the error otherwise.
+    pub(crate) fn blamed(&self, error: Error) -> Error {
+        self.look_for_loss();
+        self.inner.health.check_there().err().unwrap_or(error)
+    }
+
+    /// Notes a loss that nobody told of: wgpu tells of it late, and an app's device has no callback of this crate. A lost
+    /// device takes no work, not even none at all. The browser tells at once.
+    fn look_for_loss(&self) {
         #[cfg(not(target_arch = "wasm32"))]
-        {
-            let _inside = self.gate().enter();
-            let poll = AssertUnwindSafe(|| self.inner.device.poll(wgpu::PollType::Poll));
-            let _ = catch_unwind(poll); // it panics where a driver says so only now
+        if self.inner.health.check_there().is_ok() {
+            let inside = self.gate().enter();
+            let submission = self.inner.queue.submit([]);
+            drop(inside);
+            if let Err(Error::Lost { reason }) = self.polled().takes_work(submission) {
+                self.inner.health.note_lost(reason);
+            }
         }
     }
 
     /// Fails if the device is lost or an error was seen that no call reported.
     pub(crate) fn check(&self, action: &str) -> Result<(), Error> {
-        self.inner.health.check(action)
+        match self.inner.health.check(action) {
+            // About an object that was never made, if the device was lost then.
+            Err(error @ Error::Refused { .. }) => Err(self.blamed(error)),
+            found => found,
+        }
     }
 
     /// The result of the self-test of this name, if it ran: a fault or none.

@@ -44,8 +44,8 @@ impl Mishaps {
     /// Counts from zero, and has the fault happen there. None only counts.
     pub(crate) fn arm(&self, mishap: Option<Mishap>, device: &wgpu::Device) {
         let mut armed = self.armed();
-        [&self.points, &self.objects, &self.waits].map(|count| count.store(0, Ordering::SeqCst));
-        [&self.happened, &self.denied].map(|flag| flag.store(false, Ordering::SeqCst));
+        [&self.points, &self.objects, &self.waits].into_iter().for_each(|count| count.store(0, Ordering::SeqCst));
+        [&self.happened, &self.denied].into_iter().for_each(|flag| flag.store(false, Ordering::SeqCst));
         *armed = mishap.map(|mishap| (mishap, device.clone()));
     }
 

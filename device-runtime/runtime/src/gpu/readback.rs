@@ -42,6 +42,13 @@ impl Staging {
         Arc::new(Self { buffers, gate: context.gate().clone(), bytes, free })
     }
 
+    /// A single buffer, taken.
+    pub(crate) async fn one(context: &Context, action: &str, bytes: u64) -> Result<Lease, Error> {
+        let (staging, verdict) = context.guarded(action, || Self::new(context, 1, bytes));
+        verdict.await?;
+        Ok(staging.take().await)
+    }
+
     /// Bytes of all buffers.
     pub(crate) fn total_bytes(&self) -> u64 {
         self.bytes * self.buffers.len() as u64
@@ -102,12 +109,11 @@ impl Lease {
         #[allow(clippy::let_unit_value, reason = "a browser's is a timer")]
         let _watch = context.drive(action, submission, &signal)?;
         if let Err(error) = signal.wait().await {
-            context.look_for_loss();
-            context.check(action)?;
-            return Err(error);
+            return Err(context.blamed(error));
         }
         let _inside = context.gate().enter();
-        let view = self.buffer().get_mapped_range(0..bytes).map_err(|error| refused(error.to_string()))?;
+        let view =
+            self.buffer().get_mapped_range(0..bytes).map_err(|error| context.blamed(refused(error.to_string())))?;
         let values = room::copied(&view);
         drop(view);
         Ok(values?)
