@@ -78,7 +78,7 @@ fn a_switch_is_seen_whole_and_frees_the_old_child_once_outside_of_its_lock() {
         let last = current.get();
         drop(held);
         drop((seen, last));
-        switches.map(|switch| switch.join().unwrap());
+        switches.into_iter().for_each(|switch| switch.join().unwrap());
         let left = current.get().number;
         drop(current);
         let mut freed = freed.lock().unwrap().clone();

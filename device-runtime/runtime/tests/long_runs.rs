@@ -89,7 +89,7 @@ fn step(runtime: &Runtime, serial: &Serial, number: u64) -> Result<(), String> {
 fn threads_that_classify_switch_and_choose_answer_as_one_after_the_other() {
     let _alone = alone();
     let runtime = runtime();
-    runtime.profile(&ProfileOptions { time: Duration::from_millis(100), ..ProfileOptions::default() }).unwrap();
+    runtime.profile(&ProfileOptions::default().time(Duration::from_millis(100))).unwrap();
     let serial = Serial::new(&runtime);
     let mut campaign = Campaign::new("calls of 8 threads beside each other", 1600, 80_000);
     let (count, next) = (campaign.count(), AtomicU64::new(0));
@@ -167,7 +167,8 @@ fn runtimes_that_are_made_and_dropped_leave_nothing() {
     let _alone = alone();
     let (picture, mut before) = (pixels(0), None);
     let mut campaign = Campaign::new("runtimes made and dropped", 12, 100);
-    let warm = campaign.count() / 4;
+    // The first ten or so fill the caches of allocators and drivers: 5 MiB in all on lavapipe.
+    let (warm, most) = (campaign.count() / 4, if campaign.is_long() { NOISE } else { 8 * NOISE });
     while let Some(index) = campaign.next() {
         let runtime = Runtime::open(&BUNDLE, &RuntimeOptions::default()).unwrap();
         runtime.classify(image(&picture)).unwrap();
@@ -177,8 +178,7 @@ fn runtimes_that_are_made_and_dropped_leave_nothing() {
         }
     }
     let before = before.unwrap();
-    let runtimes = campaign.count() - warm;
-    tell(&mut campaign, before, before.check(NOISE + 64 * runtimes));
+    tell(&mut campaign, before, before.check(most));
     campaign.finish();
 }
 

@@ -10,6 +10,7 @@ use nestling::{Bundle, Image, Runtime, RuntimeOptions, Start, WeightStorage};
 use nestling_bundle::BundleStream;
 use nestling_torture::Campaign;
 use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
@@ -22,11 +23,31 @@ static FAILED: AtomicUsize = AtomicUsize::new(0);
 /// Larger than any buffer of a fixed size on the way: sizes beyond are a file's or a caller's.
 const LARGE: usize = (64 << 10) + 1;
 
+/// Whether no file decides its size: wgpu and naga ask for what this crate's kernels need and turn no refusal into an error,
+/// and the self-test of f16 holds each of its numbers, at most 1 MiB.
+fn is_of_fixed_size() -> bool {
+    thread_local! {
+        static LOOKING: Cell<bool> = const { Cell::new(false) };
+    }
+    if LOOKING.replace(true) {
+        return true; // the trace's own
+    }
+    let trace = std::backtrace::Backtrace::force_capture().to_string();
+    LOOKING.set(false);
+    if trace.contains("::check_storage") {
+        return true;
+    }
+    let functions = trace.lines().filter_map(|line| line.trim_start().split_once(": ").map(|(_, name)| name));
+    let of = |name: &str, crates: &[&str]| crates.iter().any(|one| name.trim_start_matches('<').starts_with(one));
+    let first = functions.into_iter().find(|name| of(name, &["nestling", "naga", "wgpu", "memory_full::answer"]));
+    first.is_none_or(|name| !of(name, &["nestling", "memory_full"]))
+}
+
 struct Failing;
 
 impl Failing {
     fn fails(bytes: usize) -> bool {
-        if bytes < LARGE || LEFT.load(Ordering::SeqCst) < 0 {
+        if bytes < LARGE || LEFT.load(Ordering::SeqCst) < 0 || is_of_fixed_size() {
             return false;
         }
         let fails = LEFT.fetch_sub(1, Ordering::SeqCst) == 0;
@@ -107,6 +128,7 @@ fn process_without_memory() {
     let number = |name: &str| std::env::var(name).unwrap().parse::<i64>().unwrap();
     let bytes = std::fs::read(path()).unwrap();
     let right = answer(&way, &bytes).unwrap();
+    println!(); // the test's name is on this line
     for index in number(FIRST)..number(LAST) {
         println!("begin {index}");
         FAILED.store(0, Ordering::SeqCst);
@@ -145,7 +167,6 @@ fn each_large_allocation_of_opening_that_fails_is_an_error_and_opening_again_ans
     }
     let mut campaign = Campaign::new("large allocations of opening that fail", 1, 1);
     let most = if campaign.is_long() { 100_000 } else { 40 };
-    campaign.next();
     for way in WAYS {
         let mut first = 0;
         loop {
@@ -154,7 +175,9 @@ fn each_large_allocation_of_opening_that_fails_is_an_error_and_opening_again_ans
             campaign.add(done.len() as u64);
             for line in &done {
                 println!("{way}: {line}");
-                if !line.contains(": out_of_memory, then right") {
+                // A stream that may not double its memory takes no more than it needs.
+                let is_told = line.contains(": out_of_memory, then right");
+                if !is_told && !(way == "stream" && line.contains(": no error, then right")) {
                     campaign.fault(format!("{way}: {line}"));
                 }
             }

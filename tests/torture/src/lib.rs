@@ -77,10 +77,7 @@ impl Campaign {
         if self.is_long() && self.told.elapsed() >= BEAT {
             self.told = Instant::now();
             let left = self.started.elapsed().as_secs_f64() * (self.count - self.done) as f64 / self.done.max(1) as f64;
-            eprintln!(
-                "{}: {} of {}, {} faults, {left:.0} s left",
-                self.what, self.done, self.count, self.faults
-            );
+            eprintln!("{}: {} of {}, {} faults, {left:.0} s left", self.what, self.done, self.count, self.faults);
         }
         self.done += 1;
         Some(self.done - 1)

@@ -247,7 +247,7 @@ impl Context {
         self.inner.health.note_lost(reason.to_owned());
     }
 
-    #[cfg(not(target_arch = "wasm32"))]
+    #[cfg(test)]
     pub(crate) fn device(&self) -> &wgpu::Device {
         &self.inner.device
     }
