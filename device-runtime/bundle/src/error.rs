@@ -1,5 +1,6 @@
 use crate::atomic_file::WriteError;
 use nestling_core::names::NameError;
+use nestling_core::room::NoRoom;
 use nestling_core::space::SpaceError;
 use nestling_core::weights::OutOfRange;
 use std::path::PathBuf;
@@ -115,6 +116,9 @@ pub enum BundleError {
     /// The file could not be written.
     #[error(transparent)]
     Write(#[from] WriteError),
+    /// The process has no memory left for a part of it.
+    #[error(transparent)]
+    NoRoom(#[from] NoRoom),
 }
 
 impl BundleError {
@@ -138,6 +142,7 @@ impl BundleError {
             Self::Signature { .. } => "bundle_signature",
             Self::UnknownChild { .. } => "bundle_unknown_child",
             Self::Write(_) => "bundle_write",
+            Self::NoRoom(error) => error.code(),
         }
     }
 }
@@ -180,6 +185,7 @@ mod tests {
             BundleError::WeightRange(range),
             BundleError::UnknownChild { name: "huge".into(), known: "smallest, biggest".into() },
             BundleError::Write(written()),
+            BundleError::NoRoom(NoRoom { bytes: 9 }),
         ]
     }
 

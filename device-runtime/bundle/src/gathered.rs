@@ -5,6 +5,7 @@ use crate::header::Section;
 use crate::section::{self, Input, Tensor};
 use crate::shells::{Divided, Supernet};
 use crate::source::{Reader, Source};
+use nestling_core::room;
 use nestling_core::space::Convolution;
 use std::collections::VecDeque;
 use xxhash_rust::xxh3::{Xxh3, xxh3_128};
@@ -38,7 +39,7 @@ impl<'a> Gathered<'a> {
         let (mut readers, mut statistics) = (Vec::with_capacity(sections.len()), Vec::new());
         for (shell, section) in sections.iter().enumerate() {
             let (mut reader, first) = (source.reader(section.range.clone()), statistics.len());
-            statistics.resize(first + supernet.statistics_length(&divided.shells, shell), 0);
+            room::grow(&mut statistics, first + supernet.statistics_length(&divided.shells, shell), 0)?;
             reader.fill(&mut statistics[first..]).map_err(|error| source.changed(error))?;
             readers.push(reader);
         }

@@ -4,6 +4,7 @@ use crate::source::Source;
 use crate::verify::{Verified, verify};
 use crate::{BundleError, BundleId, BundledImages, GoldenPictures, Manifest, NetworkId, section, shared, wire};
 use nestling_core::image::{Image, PixelFormat};
+use nestling_core::room;
 use nestling_core::space::{CalibratedChild, ChildEntry, Network, ParameterLayout, ValidatedSpace};
 use nestling_core::weights::WeightStorage;
 use std::fmt;
@@ -78,7 +79,7 @@ impl Bundle {
     /// # Errors
     /// As [`Bundle::open`].
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, BundleError> {
-        Self::verify(Source::Memory(bytes.to_vec()))
+        Self::verify(Source::Memory(room::copied(bytes)?))
     }
 
     pub(super) fn verify(source: Source) -> Result<Self, BundleError> {
@@ -231,7 +232,7 @@ impl Bundle {
     pub fn weights(&self) -> Result<Vec<f32>, BundleError> {
         self.require_whole()?;
         let layout = self.layout();
-        let mut weights = vec![0.0; layout.len()];
+        let mut weights = room::filled(0.0, layout.len())?;
         self.visit_weights(|index, values| {
             weights[layout.parameters[index].range()].copy_from_slice(values);
             Ok::<(), BundleError>(())

@@ -2,6 +2,7 @@
 
 use crate::BundleError;
 use half::f16;
+use nestling_core::room;
 use nestling_core::space::{Convolution, ParameterLayout, Role};
 use nestling_core::weights;
 use nestling_core::weights::{MAX_CODE, OutOfRange, QuantisedWeights, WeightStorage};
@@ -109,7 +110,8 @@ pub(super) fn visit(
             for convolution in &layout.convolutions {
                 let codes = values(input, layout.parameters[convolution.weight].len(), &mut codes)?;
                 check_halves(codes).map_err(|problem| input.unsound(convolution, &problem))?;
-                weights.resize(codes.len(), 0.0);
+                room::grow(&mut weights, codes.len(), 0.0)?;
+                weights.truncate(codes.len());
                 weights::from_halves(codes, &mut weights);
                 if !put(convolution.weight, &weights) {
                     return Ok(false);
@@ -122,7 +124,8 @@ pub(super) fn visit(
             for (convolution, scales) in weights::by_outputs(layout, &scales) {
                 let codes = values(input, layout.parameters[convolution.weight].len(), &mut codes)?;
                 check_codes(convolution, codes, scales).map_err(|problem| input.unsound(convolution, &problem))?;
-                weights.resize(codes.len(), 0.0);
+                room::grow(&mut weights, codes.len(), 0.0)?;
+                weights.truncate(codes.len());
                 weights::dequantise_one(convolution, codes, scales, &mut weights);
                 if !put(convolution.weight, &weights) {
                     return Ok(false);
@@ -148,7 +151,7 @@ fn values<'a, T: bytemuck::Pod>(
     count: usize,
     buffer: &'a mut Vec<T>,
 ) -> Result<&'a [T], BundleError> {
-    buffer.resize(buffer.len().max(count), T::zeroed());
+    room::grow(buffer, count, T::zeroed())?;
     let values = &mut buffer[..count];
     input.fill(bytemuck::cast_slice_mut(values))?;
     Ok(values)

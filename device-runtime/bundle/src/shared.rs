@@ -6,6 +6,7 @@ use crate::section::{self, Input};
 use crate::shells::{Divided, Supernet};
 use crate::source::{Reader, Source};
 use crate::{BundleError, wire};
+use nestling_core::room;
 use nestling_core::space::{CalibratedChild, Convolution, Network, Statistics};
 use nestling_core::weights::Shells;
 use xxhash_rust::xxh3::xxh3_128;
@@ -43,7 +44,9 @@ pub(super) fn statistics(
     let mut all = Vec::new();
     for (shell, section) in sections.iter().enumerate() {
         let start = section.range.start;
-        all.append(&mut source.read(start..start + supernet.statistics_length(shells, shell) as u64)?);
+        let mut own = source.read(start..start + supernet.statistics_length(shells, shell) as u64)?;
+        room::reserve(&mut all, own.len())?;
+        all.append(&mut own);
     }
     let has_checksum = sections.len() == shells.count() && xxh3_128(&all) == divided.checksums[1];
     if has_checksum || source.bytes().is_some() {
@@ -51,7 +54,10 @@ pub(super) fn statistics(
     }
     all.clear();
     for (shell, section) in sections.iter().enumerate() {
-        all.extend_from_slice(supernet.statistics_of(shells, shell, &source.section(section)?));
+        let section = source.section(section)?;
+        let own = supernet.statistics_of(shells, shell, &section);
+        room::reserve(&mut all, own.len())?;
+        all.extend_from_slice(own);
     }
     Ok(all)
 }
@@ -102,10 +108,15 @@ impl Input for Streamed<'_> {
 /// Each child's statistics, from bytes whose length is right.
 pub(super) fn calibrated(networks: &[Network], section: &[u8]) -> Result<Vec<CalibratedChild>, BundleError> {
     let mut values = section.chunks_exact(4).map(|bytes| f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]));
-    let mut take = |count: usize| values.by_ref().take(count).collect();
+    let mut take = |count: usize| {
+        let mut own = Vec::new();
+        room::reserve(&mut own, count)?;
+        own.extend(values.by_ref().take(count));
+        Ok::<_, BundleError>(own)
+    };
     let child = |network: &Network| {
         let channels = network.normalised_channels();
-        let statistics = Statistics { means: take(channels), variances: take(channels) };
+        let statistics = Statistics { means: take(channels)?, variances: take(channels)? };
         Ok(CalibratedChild::new(network, statistics)?)
     };
     networks.iter().map(child).collect()

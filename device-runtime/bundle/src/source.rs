@@ -5,6 +5,7 @@
 
 use crate::BundleError;
 use crate::header::{self, Section};
+use nestling_core::room;
 use nestling_core::space::Convolution;
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
@@ -88,7 +89,7 @@ impl Source {
 
     /// A range that was within the file when it was opened.
     pub(super) fn read(&self, range: Range<u64>) -> Result<Vec<u8>, BundleError> {
-        let mut bytes = vec![0; (range.end - range.start) as usize];
+        let mut bytes = room::filled(0, (range.end - range.start) as usize)?;
         Piece { source: self, at: range.start, end: range.end }
             .read_exact(&mut bytes)
             .map_err(|error| self.changed(error))?;

@@ -3,6 +3,7 @@ use crate::header::{self, Shared, Table};
 use crate::source::Source;
 use crate::verify::check;
 use crate::{Bundle, BundleError, wire};
+use nestling_core::room;
 use xxhash_rust::xxh3::xxh3_128;
 
 /// A bundle that arrives piece by piece, such as a download: it can be opened before all of it is there.
@@ -42,6 +43,10 @@ impl BundleStream {
     /// # Errors
     /// [`BundleError`] as soon as the bytes cannot be a bundle any more; give it no further ones then.
     pub fn push(&mut self, piece: &[u8]) -> Result<(), BundleError> {
+        // Twice what is there, as `Vec` would: many small pieces must not copy all of them each time.
+        let more =
+            if self.bytes.capacity() - self.bytes.len() < piece.len() { piece.len().max(self.bytes.len()) } else { 0 };
+        room::reserve(&mut self.bytes, more).or_else(|_| room::reserve(&mut self.bytes, piece.len()))?;
         self.bytes.extend_from_slice(piece);
         if self.bytes.is_empty() {
             return Ok(());
@@ -121,7 +126,7 @@ impl BundleStream {
         let Shared::Shells(sections) = &table.shared else { return Ok(None) };
         let arrived = self.sections.saturating_sub(1).min(sections.len());
         let Some(last) = arrived.checked_sub(1) else { return Ok(None) };
-        let bytes = self.bytes[..sections[last].range.end as usize].to_vec();
+        let bytes = room::copied(&self.bytes[..sections[last].range.end as usize])?;
         Bundle::arrived(Source::Memory(bytes), table.clone(), arrived).map(Some)
     }
 }

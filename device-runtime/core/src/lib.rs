@@ -10,6 +10,7 @@
 //! | [`image`] | pixel formats, and the way from an image to a tensor |
 //! | [`weights`], [`arithmetic`], [`tiles`] | weight storages, number formats of products, tiles of kernels |
 //! | [`names`] | rules for names and labels, and a form of them that is safe to print |
+//! | [`room`] | memory that may not be there |
 //! | [`metrics`], [`statistics`] | units, quantiles, top-1; ridge, non-negative least squares, rank correlation |
 //! | [`mod@reference`] | every operator in plain f64, which kernels are tested against |
 
@@ -23,6 +24,7 @@ mod listed_enum;
 pub mod metrics;
 pub mod names;
 pub mod reference;
+pub mod room;
 mod setters;
 pub mod space;
 pub mod statistics;

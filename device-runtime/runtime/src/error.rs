@@ -4,6 +4,7 @@ use nestling_core::choosing::Budget;
 use nestling_core::governor::GovernorError;
 use nestling_core::image::ImageError;
 use nestling_core::metrics::Latency;
+use nestling_core::room::NoRoom;
 use nestling_core::space::SpaceError;
 use nestling_core::weights::OutOfRange;
 use std::time::Duration;
@@ -184,6 +185,9 @@ pub enum Error {
     /// A weight is beyond what the storage can hold.
     #[error(transparent)]
     WeightRange(#[from] OutOfRange),
+    /// The process has no memory left for a part of a bundle or an answer.
+    #[error(transparent)]
+    NoRoom(#[from] NoRoom),
     /// The space, the child or its statistics.
     #[error(transparent)]
     Space(#[from] SpaceError),
@@ -384,6 +388,7 @@ impl Error {
             Self::Weights { .. } => "weights",
             Self::Preprocessing { .. } => "preprocessing",
             Self::WeightRange(error) => error.code(),
+            Self::NoRoom(error) => error.code(),
             Self::Space(error) => error.code(),
             Self::Bundle(error) => error.code(),
             Self::Profile(error) => error.code(),

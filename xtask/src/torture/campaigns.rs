@@ -59,4 +59,19 @@ pub const CAMPAIGNS: &[Campaign] = &[
         about: "no undefined behaviour in parsers and FFI, as Miri runs them (cargo +nightly miri)",
         tests: &[&["--package", "nestling-torture", "--test", "miri"]],
     },
+    Campaign {
+        name: "device-lost",
+        about: "the GPU is lost, full or silent at every call of open, classify, switch, calibrate, profile and choose",
+        tests: &[&["-p", "nestling", "--lib", "fault_tests"]],
+    },
+    Campaign {
+        name: "memory-full",
+        about: "each large allocation of opening fails in turn",
+        tests: &[&["-p", "nestling", "--test", "memory_full"]],
+    },
+    Campaign {
+        name: "long-runs",
+        about: "threads beside each other, runtimes made and dropped, inferences and switches; all orders of the locks",
+        tests: &[&["-p", "nestling", "--test", "long_runs"], &["-p", "nestling", "--test", "locks"]],
+    },
 ];

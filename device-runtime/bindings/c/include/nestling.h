@@ -428,6 +428,10 @@ typedef enum {
      * A weight is beyond what the storage can hold: use f32.
      */
     NESTLING_WEIGHT_OUT_OF_RANGE = 320,
+    /**
+     * No memory was left for a part of a bundle or an answer.
+     */
+    NESTLING_OUT_OF_MEMORY = 336,
 } nestling_status;
 
 /**

@@ -214,12 +214,15 @@ pub enum nestling_status {
     // Weights.
     /// A weight is beyond what the storage can hold: use f32.
     NESTLING_WEIGHT_OUT_OF_RANGE = 320,
+    // The process.
+    /// No memory was left for a part of a bundle or an answer.
+    NESTLING_OUT_OF_MEMORY = 336,
 }
 
 use nestling_status::*;
 
 /// Every status with its stable name.
-pub const NAMES: [(nestling_status, &CStr); 96] = [
+pub const NAMES: [(nestling_status, &CStr); 97] = [
     (NESTLING_OK, c"ok"),
     (NESTLING_NULL_POINTER, c"null_pointer"),
     (NESTLING_INVALID_ARGUMENT, c"invalid_argument"),
@@ -316,6 +319,7 @@ pub const NAMES: [(nestling_status, &CStr); 96] = [
     (NESTLING_GOVERNOR_MARGIN, c"governor_margin"),
     (NESTLING_GOVERNOR_MISSES, c"governor_misses"),
     (NESTLING_WEIGHT_OUT_OF_RANGE, c"weight_out_of_range"),
+    (NESTLING_OUT_OF_MEMORY, c"out_of_memory"),
 ];
 
 impl nestling_status {

@@ -4,6 +4,7 @@
 
 use super::to_bytes;
 use crate::{BundleError, GoldenChild, GoldenPicture, GoldenPictures, Manifest};
+use nestling_core::room;
 use serde::Deserialize;
 
 /// The section's bytes.
@@ -31,7 +32,7 @@ pub(crate) fn decode(section: &[u8], manifest: &Manifest) -> Result<GoldenPictur
     for _ in 0..values.count(GoldenPictures::MAX_PICTURES, "golden pictures")? {
         let (name, bytes): (&str, &[u8]) = values.next()?;
         GoldenPictures::check_length(name, bytes.len())?;
-        pictures.push(GoldenPicture { name: name.to_owned(), bytes: bytes.to_vec() });
+        pictures.push(GoldenPicture { name: name.to_owned(), bytes: room::copied(bytes)? });
     }
     let mut children = Vec::new();
     for _ in 0..values.count(GoldenPictures::MAX_CHILDREN, "children with golden answers")? {

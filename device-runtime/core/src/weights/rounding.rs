@@ -112,25 +112,24 @@ pub fn row_length(convolution: &Convolution, weights: usize) -> usize {
 pub fn halves(layout: &ParameterLayout, parameters: &[f32]) -> Result<Vec<u16>, OutOfRange> {
     let mut codes = Vec::with_capacity(count(layout));
     for convolution in &layout.convolutions {
-        codes.extend(halves_of(convolution, &parameters[layout.parameters[convolution.weight].range()])?);
+        halves_of(convolution, &parameters[layout.parameters[convolution.weight].range()], &mut codes)?;
     }
     Ok(codes)
 }
 
-/// As [`halves`], of one convolution's weights.
+/// As [`halves`], of one convolution's weights, behind those of others. The caller sees to room for them.
 ///
 /// # Errors
 /// As [`halves`].
-pub fn halves_of(convolution: &Convolution, weights: &[f32]) -> Result<Vec<u16>, OutOfRange> {
-    let half = |&weight: &f32| {
+pub fn halves_of(convolution: &Convolution, weights: &[f32], codes: &mut Vec<u16>) -> Result<(), OutOfRange> {
+    for &weight in weights {
         let nearest = f16::from_f32(weight); // ties to even
-        if nearest.is_finite() {
-            Ok(nearest.to_bits())
-        } else {
-            Err(OutOfRange::new(convolution, weight, WeightStorage::F16))
+        if !nearest.is_finite() {
+            return Err(OutOfRange::new(convolution, weight, WeightStorage::F16));
         }
-    };
-    weights.iter().map(half).collect()
+        codes.push(nearest.to_bits());
+    }
+    Ok(())
 }
 
 /// Every convolution's weights as int8.
@@ -138,31 +137,27 @@ pub fn halves_of(convolution: &Convolution, weights: &[f32]) -> Result<Vec<u16>,
 /// # Errors
 /// [`OutOfRange`] names the first weight that has no finite scale.
 pub fn quantise(layout: &ParameterLayout, parameters: &[f32]) -> Result<QuantisedWeights, OutOfRange> {
-    let mut codes = Vec::with_capacity(count(layout));
-    let mut scales = Vec::with_capacity(count_of_outputs(layout));
+    let codes = Vec::with_capacity(count(layout));
+    let scales = Vec::with_capacity(count_of_outputs(layout));
+    let mut all = QuantisedWeights { codes, scales };
     for convolution in &layout.convolutions {
-        let weights = &parameters[layout.parameters[convolution.weight].range()];
-        let own = quantise_one(convolution, weights)?;
-        codes.extend(own.codes);
-        scales.extend(own.scales);
+        quantise_one(convolution, &parameters[layout.parameters[convolution.weight].range()], &mut all)?;
     }
-    Ok(QuantisedWeights { codes, scales })
+    Ok(all)
 }
 
-/// As [`quantise`], of one convolution's weights.
+/// As [`quantise`], of one convolution's weights, behind those of others. The caller sees to room for them.
 ///
 /// # Errors
 /// As [`quantise`].
-pub fn quantise_one(convolution: &Convolution, weights: &[f32]) -> Result<QuantisedWeights, OutOfRange> {
-    let mut codes = Vec::with_capacity(weights.len());
-    let mut scales = Vec::with_capacity(convolution.outputs as usize);
+pub fn quantise_one(convolution: &Convolution, weights: &[f32], all: &mut QuantisedWeights) -> Result<(), OutOfRange> {
     // Over the supernet's whole row, so that every child's slice has the same scale.
     for row in weights.chunks_exact(row_length(convolution, weights.len())) {
         let scale = scale_of(row).map_err(|weight| OutOfRange::new(convolution, weight, WeightStorage::Int8))?;
-        scales.push(scale);
-        codes.extend(row.iter().map(|&weight| code(weight, scale)));
+        all.scales.push(scale);
+        all.codes.extend(row.iter().map(|&weight| code(weight, scale)));
     }
-    Ok(QuantisedWeights { codes, scales })
+    Ok(())
 }
 
 /// The scale of a row, or the weight that forbids one.

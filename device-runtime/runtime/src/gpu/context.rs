@@ -1,7 +1,7 @@
 use crate::Error;
 use crate::gpu::adapter::{find_adapter, useful_features};
 #[cfg(not(target_arch = "wasm32"))]
-use crate::gpu::blocking::block_on;
+use crate::gpu::blocking::{Polled, block_on};
 use crate::gpu::counters::Tally;
 use crate::gpu::gate::Gate;
 use crate::gpu::health::Health;
@@ -169,7 +169,10 @@ impl Context {
         let facts = AdapterInfo::new(&adapter, useful_features(&adapter, options) & device.features());
         let remedy = "open the device with `wgpu::Limits::downlevel_defaults()` or more";
         check_limits(&facts.name, &device.limits(), remedy)?;
-        Ok(Self::assemble(&adapter, device, queue, facts, options, Arc::default(), true))
+        let context = Self::assemble(&adapter, device, queue, facts, options, Arc::default(), true);
+        context.look_for_loss();
+        context.check("taking the app's device")?;
+        Ok(context)
     }
 
     fn assemble(
@@ -225,6 +228,7 @@ impl Context {
     /// Writes compiled pipelines to disk if that was asked for and there are others than before. Never fails: the state
     /// says why it could not.
     pub(crate) fn save_pipelines(&self) {
+        let _inside = self.gate().enter();
         self.inner.pipeline_cache.save();
     }
 
@@ -243,7 +247,7 @@ impl Context {
         self.inner.health.note_lost(reason.to_owned());
     }
 
-    #[cfg(not(target_arch = "wasm32"))]
+    #[cfg(test)]
     pub(crate) fn device(&self) -> &wgpu::Device {
         &self.inner.device
     }
@@ -260,6 +264,11 @@ impl Context {
     /// How long a wait for the GPU may last.
     pub(crate) fn timeout(&self) -> Duration {
         self.inner.timeout
+    }
+
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(super) fn polled(&self) -> Polled {
+        Polled { device: self.inner.device.clone(), gate: self.gate().clone(), timeout: self.timeout() }
     }
 
     #[cfg(not(target_arch = "wasm32"))]
@@ -287,9 +296,33 @@ impl Context {
         f64::from(self.inner.queue.get_timestamp_period()) * 1e-6
     }
 
+    /// The loss of the device if that is behind an error, and the error otherwise.
+    pub(crate) fn blamed(&self, error: Error) -> Error {
+        self.look_for_loss();
+        self.inner.health.check_there().err().unwrap_or(error)
+    }
+
+    /// Notes a loss that nobody told of: wgpu tells of it late, and an app's device has no callback of this crate. A lost
+    /// device takes no work, not even none at all. The browser tells at once.
+    fn look_for_loss(&self) {
+        #[cfg(not(target_arch = "wasm32"))]
+        if self.inner.health.check_there().is_ok() {
+            let inside = self.gate().enter();
+            let submission = self.inner.queue.submit([]);
+            drop(inside);
+            if let Err(Error::Lost { reason }) = self.polled().takes_work(submission) {
+                self.inner.health.note_lost(reason);
+            }
+        }
+    }
+
     /// Fails if the device is lost or an error was seen that no call reported.
     pub(crate) fn check(&self, action: &str) -> Result<(), Error> {
-        self.inner.health.check(action)
+        match self.inner.health.check(action) {
+            // About an object that was never made, if the device was lost then.
+            Err(error @ Error::Refused { .. }) => Err(self.blamed(error)),
+            found => found,
+        }
     }
 
     /// The result of the self-test of this name, if it ran: a fault or none.
@@ -305,6 +338,12 @@ impl Context {
     #[cfg(test)]
     pub(crate) fn sabotage(&self, kernel: &'static str, how: Sabotage) {
         self.inner.sabotage.lock().unwrap().push((kernel, how));
+    }
+
+    /// Counts from here on, and has this happen.
+    #[cfg(test)]
+    pub(crate) fn arm(&self, mishap: Option<crate::gpu::mishap::Mishap>) {
+        self.gate().mishaps().arm(mishap, &self.inner.device);
     }
 
     /// The text of a kernel as a faulty driver understands it.
@@ -343,11 +382,18 @@ impl Context {
         let (context, action) = (self.clone(), action.to_owned());
         let verdict = async move {
             let (validation, internal, memory) = (errors.0.await, errors.1.await, errors.2.await);
+            let error = validation.or(internal);
+            if error.is_some() || memory.is_some() {
+                context.look_for_loss();
+            }
             context.inner.health.check_there()?;
-            if memory.is_some() {
+            let is_full = memory.is_some();
+            #[cfg(test)]
+            let is_full = context.gate().mishaps().take_denied() || is_full;
+            if is_full {
                 return Err(Error::OutOfMemory { action });
             }
-            match validation.or(internal) {
+            match error {
                 Some(error) => Err(Error::Refused { action, reason: error.to_string() }),
                 None => context.check(&action),
             }

@@ -13,6 +13,8 @@ use std::thread::{self, ThreadId};
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Gate {
     turns: Option<Arc<Turns>>,
+    #[cfg(test)]
+    mishaps: Arc<super::mishap::Mishaps>,
 }
 
 #[derive(Debug, Default)]
@@ -74,7 +76,11 @@ impl Turns {
 impl Gate {
     /// The gate of a context of this backend, as wgpu names it.
     pub(super) fn of_backend(backend: &str) -> Self {
-        Self { turns: (backend == "gl").then(Arc::default) }
+        Self {
+            turns: (backend == "gl").then(Arc::default),
+            #[cfg(test)]
+            mishaps: Arc::default(),
+        }
     }
 
     #[cfg(not(target_arch = "wasm32"))]
@@ -82,12 +88,31 @@ impl Gate {
         self.turns.is_some()
     }
 
+    #[cfg(test)]
+    pub(crate) fn mishaps(&self) -> &super::mishap::Mishaps {
+        &self.mishaps
+    }
+
     /// Waits for this thread's turn, which lasts until the result is dropped.
     pub(crate) fn enter(&self) -> Inside<'_> {
+        self.begin();
+        Inside { gate: self, stays_on_its_thread: PhantomData }
+    }
+
+    fn begin(&self) {
         if let Some(turns) = &self.turns {
             turns.enter(1);
         }
-        Inside { gate: self, stays_on_its_thread: PhantomData }
+        #[cfg(test)]
+        self.mishaps.pass();
+    }
+
+    fn end(&self) {
+        #[cfg(test)]
+        self.mishaps.pass();
+        if let Some(turns) = &self.turns {
+            turns.leave(1);
+        }
     }
 
     /// Runs `wait`, which waits for another thread, outside of the gate: that thread may want to enter.
@@ -114,9 +139,7 @@ pub(crate) struct Inside<'a> {
 
 impl Drop for Inside<'_> {
     fn drop(&mut self) {
-        if let Some(turns) = &self.gate.turns {
-            turns.leave(1);
-        }
+        self.gate.end();
     }
 }
 
@@ -157,17 +180,13 @@ struct Leave(Gate);
 
 impl Drop for Enter {
     fn drop(&mut self) {
-        if let Some(turns) = &self.0.turns {
-            turns.enter(1);
-        }
+        self.0.begin();
     }
 }
 
 impl Drop for Leave {
     fn drop(&mut self) {
-        if let Some(turns) = &self.0.turns {
-            turns.leave(1);
-        }
+        self.0.end();
     }
 }
 

@@ -13,6 +13,8 @@ mod health;
 mod host;
 mod instance;
 mod latch;
+#[cfg(test)]
+pub(crate) mod mishap;
 mod objects;
 mod options;
 mod pipeline_cache;

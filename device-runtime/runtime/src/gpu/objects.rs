@@ -3,10 +3,16 @@
 use crate::gpu::{BindGroup, Buffer, ComputePipeline, Context, QuerySet, Upload};
 use std::sync::atomic::Ordering;
 
+/// Bytes of a buffer that is no buffer, as one is that the GPU has no memory for.
+#[cfg(test)]
+const BEYOND_ALL_LIMITS: u64 = 1 << 50;
+
 impl Context {
     pub(crate) fn buffer(&self, label: &str, bytes: u64, usage: wgpu::BufferUsages) -> Buffer {
         self.inner.tally.buffers.fetch_add(1, Ordering::Relaxed);
         let size = bytes.max(4).next_multiple_of(4);
+        #[cfg(test)]
+        let size = if self.gate().mishaps().denies() { BEYOND_ALL_LIMITS } else { size };
         let _inside = self.gate().enter();
         self.gate().keep(self.inner.device.create_buffer(&wgpu::BufferDescriptor {
             label: Some(label),
@@ -39,6 +45,8 @@ impl Context {
         entries: &[wgpu::BindGroupEntry<'_>],
     ) -> BindGroup {
         self.inner.tally.bind_groups.fetch_add(1, Ordering::Relaxed);
+        #[cfg(test)]
+        self.gate().mishaps().denies();
         let _inside = self.gate().enter();
         let descriptor = wgpu::BindGroupDescriptor { label: Some(label), layout, entries };
         self.gate().keep(self.inner.device.create_bind_group(&descriptor))
@@ -59,6 +67,8 @@ impl Context {
         module: &wgpu::ShaderModule,
     ) -> ComputePipeline {
         self.inner.tally.pipelines.fetch_add(1, Ordering::Relaxed);
+        #[cfg(test)]
+        self.gate().mishaps().denies();
         let descriptor = wgpu::ComputePipelineDescriptor {
             label: Some(label),
             layout: Some(layout),

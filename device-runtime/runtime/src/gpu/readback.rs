@@ -2,6 +2,7 @@ use super::gate::Gate;
 use super::latch::Signal;
 use super::{Buffer, Context};
 use crate::Error;
+use nestling_core::room;
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
@@ -39,6 +40,13 @@ impl Staging {
         let buffers = (0..count).map(|_| context.buffer("staging", bytes, usage)).collect();
         let free = Mutex::new(Free { buffers: (0..count).collect(), waiting: Vec::new() });
         Arc::new(Self { buffers, gate: context.gate().clone(), bytes, free })
+    }
+
+    /// A single buffer, taken.
+    pub(crate) async fn one(context: &Context, action: &str, bytes: u64) -> Result<Lease, Error> {
+        let (staging, verdict) = context.guarded(action, || Self::new(context, 1, bytes));
+        verdict.await?;
+        Ok(staging.take().await)
     }
 
     /// Bytes of all buffers.
@@ -101,14 +109,14 @@ impl Lease {
         #[allow(clippy::let_unit_value, reason = "a browser's is a timer")]
         let _watch = context.drive(action, submission, &signal)?;
         if let Err(error) = signal.wait().await {
-            context.check(action)?;
-            return Err(error);
+            return Err(context.blamed(error));
         }
         let _inside = context.gate().enter();
-        let view = self.buffer().get_mapped_range(0..bytes).map_err(|error| refused(error.to_string()))?;
-        let values = view.to_vec();
+        let view =
+            self.buffer().get_mapped_range(0..bytes).map_err(|error| context.blamed(refused(error.to_string())))?;
+        let values = room::copied(&view);
         drop(view);
-        Ok(values)
+        Ok(values?)
     }
 }
 

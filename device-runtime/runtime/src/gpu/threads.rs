@@ -27,6 +27,9 @@ pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> String {
     text.unwrap_or("it panicked").to_owned()
 }
 
+/// A part of wgpu's message where another thread holds the context of OpenGL.
+pub(super) const BUSY: &str = "Could not lock adapter context";
+
 /// Tries of a call that finds the context of OpenGL in use.
 const TRIES: u32 = 6;
 
@@ -40,7 +43,7 @@ pub(crate) fn retried<T>(mut run: impl FnMut() -> T, is_over: impl Fn() -> bool)
             Ok(result) => return Ok(result),
             Err(panic) => panic_text(&*panic),
         };
-        if !panic.contains("Could not lock adapter context") || tries == TRIES || is_over() {
+        if !panic.contains(BUSY) || tries == TRIES || is_over() {
             return Err(panic);
         }
         thread::sleep(Duration::from_millis(50 << tries));

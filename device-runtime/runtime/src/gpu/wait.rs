@@ -8,7 +8,7 @@
 
 use super::Context;
 #[cfg(not(target_arch = "wasm32"))]
-use super::blocking::{Polled, is_blocking};
+use super::blocking::is_blocking;
 #[cfg(not(target_arch = "wasm32"))]
 use super::latch::Latch;
 use super::latch::Signal;
@@ -54,7 +54,7 @@ impl Context {
     ) -> Result<Watch, Error> {
         #[cfg(not(target_arch = "wasm32"))]
         {
-            let polled = Polled { device: self.device().clone(), gate: self.gate().clone(), timeout: self.timeout() };
+            let polled = self.polled();
             if is_blocking() {
                 let outcome = polled.until(&submission, action, || false);
                 self.check(action)?;

@@ -200,3 +200,13 @@ fn answers_choices_and_profiles_tell_which_kernels_others_replaced() {
     let choice = runtime.choose(Budget::p90(Millis(60_000.0))).unwrap();
     assert!(choice.why().contains("wrong on this device and replaced"), "{}", choice.why());
 }
+
+#[test]
+fn a_second_caller_is_refused_until_the_first_one_ends() {
+    let turn = Turn::default();
+    let first = turn.take("a measurement").unwrap();
+    let refused = turn.take("a choice").unwrap_err();
+    assert!(matches!(refused, Error::Busy { action: "a measurement" }), "{refused}");
+    drop(first);
+    drop(turn.take("a choice").unwrap());
+}

@@ -20,6 +20,9 @@ mod async_tests;
 mod cadence_tests;
 mod calibrate;
 mod classify;
+mod current;
+#[cfg(test)]
+mod fault_tests;
 mod governed;
 mod grow;
 mod measure;
@@ -31,6 +34,8 @@ mod turn;
 mod verify;
 mod weights;
 mod whole_space;
+
+use current::Current;
 
 pub use answer::{Answer, Guess};
 
@@ -52,10 +57,16 @@ use nestling_bundle::{Bundle, DeviceProfile, NetworkId, Trained};
 use nestling_core::arithmetic::Arithmetic;
 use nestling_core::image::PixelFormat;
 use nestling_core::latency::{DeviceKey, LatencyTable};
+use nestling_core::room;
 use nestling_core::space::{CalibratedChild, Child, ChildEntry, ValidatedSpace};
 use nestling_core::weights::WeightStorage;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, RwLock};
+use std::sync::{Arc, Mutex, OnceLock};
+
+/// Locks of the files that `tests/locks.rs` checks with other ones.
+mod sync {
+    pub(super) use std::sync::{Mutex, RwLock};
+}
 
 /// A bundle on a GPU: the shared weights once, every shipped child ready, one of them active.
 ///
@@ -71,7 +82,7 @@ pub struct Runtime {
     untrained_may_answer: bool,
     /// Fewest MAdds first; never empty.
     shipped: Vec<Shipped>,
-    active: RwLock<ActiveChild>,
+    active: Current<ActiveChild>,
     /// False while a bundle that is being downloaded still lacks some.
     has_all_weights: AtomicBool,
     profile: Mutex<Option<Arc<DeviceProfile>>>,
@@ -178,7 +189,7 @@ impl Runtime {
             labels: manifest.labels.iter().cloned().collect(),
             trained: manifest.trained.clone(),
             untrained_may_answer: options.untrained,
-            active: RwLock::new(first.clone()),
+            active: Current::new(first.clone()),
             has_all_weights: AtomicBool::new(bundle.has_all_weights()),
             shipped,
             supernet,
@@ -189,10 +200,7 @@ impl Runtime {
             growth: Turn::default(),
             image_side,
             image_format,
-            // Not one grey: every pixel matters where answers are compared.
-            probe_image: (0..image_side as usize * image_side as usize * image_format.bytes_per_pixel())
-                .map(|index| (index * 37 % 251) as u8)
-                .collect(),
+            probe_image: probe_image(image_side, image_format)?,
         })
     }
 
@@ -299,6 +307,15 @@ fn check_work(bundle: &Bundle, options: &RuntimeOptions) -> Result<(), Error> {
     let Some(limit) = options.max_madds else { return Ok(()) };
     let given = bundle.space().lower(&bundle.space().biggest())?.cost().madds.0;
     if given <= limit { Ok(()) } else { Err(Error::TooMuchWork { given, limit }) }
+}
+
+/// Not one grey: every pixel matters where answers are compared.
+fn probe_image(side: u32, format: PixelFormat) -> Result<Vec<u8>, Error> {
+    let mut pixels = Vec::new();
+    let length = side as usize * side as usize * format.bytes_per_pixel();
+    room::reserve(&mut pixels, length)?;
+    pixels.extend((0..length).map(|index| (index * 37 % 251) as u8));
+    Ok(pixels)
 }
 
 /// The key that times on an adapter belong to.

@@ -3,7 +3,7 @@ use crate::engine::PreparedChild;
 use crate::session::Runtime;
 use nestling_core::choosing::{Candidate, Choice};
 use nestling_core::space::Child;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 use web_time::Instant;
 
@@ -120,12 +120,11 @@ impl Runtime {
 
     /// Makes a child that was found the active one.
     pub(super) fn activate(&self, next: ActiveChild) {
-        let old = std::mem::replace(&mut *self.active.write().unwrap_or_else(PoisonError::into_inner), next);
-        drop(old); // outside of the lock: the last clone of a prepared child frees its slot
+        self.active.replace(next);
     }
 
     /// The child that answers now.
     pub fn active(&self) -> ActiveChild {
-        self.active.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.active.get()
     }
 }

@@ -1,8 +1,9 @@
+use super::sync::Mutex;
 use crate::Error;
-use std::sync::{Mutex, PoisonError};
+use std::sync::PoisonError;
 
 /// The right to measure, choose or calibrate. One caller has it at a time; another one is refused and never waits, so
-/// that a progress callback cannot deadlock.
+/// that a progress callback cannot deadlock. `tests/locks.rs` checks this file in every order in which threads can run.
 #[derive(Debug, Default)]
 pub(super) struct Turn {
     holder: Mutex<Option<&'static str>>,
@@ -29,20 +30,5 @@ pub(super) struct TurnGuard<'a>(&'a Turn);
 impl Drop for TurnGuard<'_> {
     fn drop(&mut self) {
         *self.0.holder.lock().unwrap_or_else(PoisonError::into_inner) = None;
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_second_caller_is_refused_until_the_first_one_ends() {
-        let turn = Turn::default();
-        let first = turn.take("a measurement").unwrap();
-        let refused = turn.take("a choice").unwrap_err();
-        assert!(matches!(refused, Error::Busy { action: "a measurement" }), "{refused}");
-        drop(first);
-        drop(turn.take("a choice").unwrap());
     }
 }

@@ -75,7 +75,10 @@ impl Kernels {
         let spawned_at = Instant::now();
         if let Some(patience) = self.patience {
             // Real drivers compile when a pipeline is made.
-            let first_run = blueprint.planner.traits().software.then(|| FirstRun::new(context, &self.common));
+            let (first_run, verdict) = context.guarded("preparing the fast kernels", || {
+                blueprint.planner.traits().software.then(|| FirstRun::new(context, &self.common))
+            });
+            block_on(verdict)?; // ready at once where threads compile
             let (pipelines, wanted) = (self.pipelines.clone(), self.wanted.clone());
             let (own, planner, space) = (context.clone(), blueprint.planner, space.clone());
             let test = Test(Box::new(move |pipelines| block_on(replace_wrong(&own, pipelines, &planner, &space))));

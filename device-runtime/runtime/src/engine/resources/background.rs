@@ -254,7 +254,7 @@ mod native {
                 self.ended.wait().await;
             }
             match self.shared.result.get() {
-                Some(Err(reason)) => Err(Error::FastKernels { reason: reason.clone() }),
+                Some(Err(reason)) => Err(self.context.blamed(Error::FastKernels { reason: reason.clone() })),
                 _ => Ok(()),
             }
         }

@@ -1,6 +1,7 @@
 use crate::Error;
+use nestling_core::room;
 use nestling_core::space::{Convolution, ParameterLayout, Role};
-use nestling_core::weights::{OutOfRange, QuantisedWeights, WeightStorage, halves_of, quantise_one};
+use nestling_core::weights::{QuantisedWeights, WeightStorage, halves_of, quantise_one};
 
 /// Where a convolution's weight is in the packed vector, in elements of four values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,25 +60,33 @@ impl Values {
 
     /// Rounds and arranges one convolution's weights, in place of those that were here. Returns the scales of its
     /// output channels if the storage has any.
-    fn put(&mut self, convolution: &Convolution, weights: &[f32]) -> Result<Vec<f32>, OutOfRange> {
+    fn put(&mut self, convolution: &Convolution, weights: &[f32]) -> Result<Vec<f32>, Error> {
         let length = stride(convolution) as usize * convolution.outputs.div_ceil(4) as usize;
         match self {
-            Self::F32(values) => arrange(convolution, weights, zeros(values, length)),
-            Self::F16(values) => arrange(convolution, &halves_of(convolution, weights)?, zeros(values, length)),
+            Self::F32(values) => arrange(convolution, weights, zeros(values, length)?),
+            Self::F16(values) => {
+                let mut codes = Vec::new();
+                room::reserve(&mut codes, weights.len())?;
+                halves_of(convolution, weights, &mut codes)?;
+                arrange(convolution, &codes, zeros(values, length)?);
+            }
             Self::Int8(values) => {
-                let QuantisedWeights { codes, scales } = quantise_one(convolution, weights)?;
-                arrange(convolution, &codes, zeros(values, length));
-                return Ok(scales);
+                let mut own = QuantisedWeights { codes: Vec::new(), scales: Vec::new() };
+                room::reserve(&mut own.codes, weights.len())?;
+                room::reserve(&mut own.scales, convolution.outputs as usize)?;
+                quantise_one(convolution, weights, &mut own)?;
+                arrange(convolution, &own.codes, zeros(values, length)?);
+                return Ok(own.scales);
             }
         }
         Ok(Vec::new())
     }
 }
 
-fn zeros<T: bytemuck::Zeroable + Copy>(values: &mut Vec<[T; 4]>, length: usize) -> &mut [[T; 4]] {
+fn zeros<T: bytemuck::Zeroable + Copy>(values: &mut Vec<[T; 4]>, length: usize) -> Result<&mut [[T; 4]], Error> {
     values.clear();
-    values.resize(length, [T::zeroed(); 4]);
-    values
+    room::grow(values, length, [T::zeroed(); 4])?;
+    Ok(values)
 }
 
 /// Elements of one group of output channels.
@@ -149,8 +158,8 @@ pub(in crate::engine) fn pack(
                 host.scales[owner] = piece.put(&layout.convolutions[owner], values)?;
                 send(u64::from(convolutions[owner].offset) * 4 * storage.bytes() as u64, piece.bytes());
             }
-            Role::Gamma | Role::Bias => host.norms[owner].0 = values.to_vec(),
-            Role::Beta => host.norms[owner].1 = values.to_vec(),
+            Role::Gamma | Role::Bias => host.norms[owner].0 = room::copied(values)?,
+            Role::Beta => host.norms[owner].1 = room::copied(values)?,
         }
         Ok(())
     })?;
@@ -163,7 +172,7 @@ pub(in crate::engine) fn pack_whole(
     parameters: &(impl WeightSource + ?Sized),
     storage: WeightStorage,
 ) -> Result<(PackedWeights, Vec<u8>), Error> {
-    let mut bytes = vec![0; weight_bytes(layout, storage) as usize];
+    let mut bytes = room::filled(0, weight_bytes(layout, storage) as usize)?;
     let packed = pack(layout, parameters, storage, |start, piece| {
         bytes[start as usize..][..piece.len()].copy_from_slice(piece);
     })?;
@@ -276,7 +285,8 @@ mod tests {
             let error = pack_whole(&layout, parameters.as_slice(), storage).err().unwrap();
             let (layer, value) = (layer.name.to_string(), value.to_string());
             let Error::WeightRange(error) = error else { panic!("{error}") };
-            assert_eq!(error, OutOfRange { layer, value, storage });
+            let expected = nestling_core::weights::OutOfRange { layer, value, storage };
+            assert_eq!(error, expected);
         }
     }
 

@@ -13,7 +13,8 @@ use proptest::prelude::*;
 use std::sync::Mutex;
 
 static BENCH: LazyLock<Mutex<Bench>> = LazyLock::new(|| {
-    Mutex::new(Bench::new(&CONTEXT, Pipelines::new(&Common::new(&CONTEXT, WeightStorage::F32)), LARGEST))
+    let pipelines = Pipelines::new(&Common::new(&CONTEXT, WeightStorage::F32));
+    Mutex::new(pollster::block_on(Bench::new(&CONTEXT, pipelines, LARGEST)).unwrap())
 });
 
 const GUARD: usize = 7;

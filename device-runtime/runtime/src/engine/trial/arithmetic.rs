@@ -88,7 +88,7 @@ async fn test(
     for golden in Golden::all(kernel, &specialisation, common.storage) {
         let [x, y, z] = grid(kernel, specialisation, &golden.shape)?.workgroups;
         let bytes = (golden.answers.len() + 4 * GUARD) as u64 * 4;
-        let lease = Staging::take(&Staging::new(context, 1, bytes)).await;
+        let lease = Staging::one(context, ACTION, bytes).await?;
         let (submission, verdict) = context.guarded(ACTION, || {
             let (group, destination) = golden.buffers(context, &common, bytes);
             let mut commands = context.encoder();

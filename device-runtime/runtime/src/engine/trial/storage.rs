@@ -51,7 +51,7 @@ async fn run(context: &Context, storage: WeightStorage, numbers: &[StoredNumber]
     let pipeline = pipelines.require(Kernel::ReadWeights, specialisation)?;
     let count = numbers.len() as u32;
     let bytes = u64::from(count) * 16;
-    let lease = Staging::take(&Staging::new(context, 1, bytes)).await;
+    let lease = Staging::one(context, ACTION, bytes).await?;
     let (submission, verdict) = context.guarded(ACTION, || {
         let layer = LayerParameters { output_groups: count, ..LayerParameters::default() };
         let (group, destination) = buffers(context, &common.groups, &stored, &layer, bytes);

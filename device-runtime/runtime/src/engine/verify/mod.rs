@@ -26,7 +26,8 @@ pub async fn check_kernels_of_async(
 ) -> Result<Vec<Check>, Error> {
     check_offered(context, options.arithmetic)?;
     let planner = Planner::new(space, Traits { arithmetic: options.arithmetic, ..Traits::of(context.facts()) });
-    let mut bench = Bench::new(context, Pipelines::new(&Common::new(context, options.weight_storage)), LARGEST);
+    let pipelines = Pipelines::new(&Common::new(context, options.weight_storage));
+    let mut bench = Bench::new(context, pipelines, LARGEST).await?;
     Ok(check_kernels(&mut bench, &planner, space.layer_kinds(), is_over).await?.into_values().collect())
 }
 
@@ -51,7 +52,7 @@ impl Supernet {
             }
             Err(error) => return Err(error),
         }
-        let mut bench = Bench::new(&self.context, self.current_pipelines().clone(), LARGEST);
+        let mut bench = Bench::new(&self.context, self.current_pipelines().clone(), LARGEST).await?;
         let kinds = self.space.layer_kinds();
         checks.extend(check_kernels(&mut bench, &self.planner, kinds, is_over).await?.into_values());
         Ok(checks)

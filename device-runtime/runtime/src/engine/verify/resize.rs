@@ -47,7 +47,7 @@ impl Supernet {
         let shape = child.network().input;
         let bytes = u64::from(shape.pixels()) * 16;
         let context = self.context();
-        let lease = Staging::new(context, 1, bytes).take().await;
+        let lease = Staging::one(context, ACTION, bytes).await?;
         let (submission, verdict) = {
             let mut state = self.lock();
             self.upload(child, input, &mut state)?;

@@ -15,8 +15,10 @@ use std::sync::{LazyLock, Mutex, PoisonError};
 
 /// One for each storage of the weights, with the pipelines that earlier cases built.
 static BENCHES: LazyLock<[Mutex<Bench>; WeightStorage::ALL.len()]> = LazyLock::new(|| {
-    WeightStorage::ALL
-        .map(|storage| Mutex::new(Bench::new(&CONTEXT, Pipelines::new(&Common::new(&CONTEXT, storage)), LARGEST)))
+    WeightStorage::ALL.map(|storage| {
+        let pipelines = Pipelines::new(&Common::new(&CONTEXT, storage));
+        Mutex::new(block_on(Bench::new(&CONTEXT, pipelines, LARGEST)).unwrap())
+    })
 });
 
 pub(super) fn check(case: &Case) -> Result<(), TestCaseError> {

@@ -33,7 +33,7 @@ pub(in crate::engine) struct Bench {
 
 impl Bench {
     /// `largest` is the size of each buffer, which no case may exceed.
-    pub(in crate::engine) fn new(context: &Context, pipelines: Pipelines, largest: u64) -> Self {
+    pub(in crate::engine) async fn new(context: &Context, pipelines: Pipelines, largest: u64) -> Result<Self, Error> {
         let sizes = Sizes {
             image: 4,
             block: largest,
@@ -44,8 +44,11 @@ impl Bench {
             parameters: 256,
             ..Sizes::default()
         };
-        let arena = Arena::new(context, &pipelines.common().groups, &sizes);
-        Self { context: context.clone(), pipelines, arena, staging: Staging::new(context, 1, largest) }
+        let ((arena, staging), verdict) = context.guarded(ACTION, || {
+            (Arena::new(context, &pipelines.common().groups, &sizes), Staging::new(context, 1, largest))
+        });
+        verdict.await?;
+        Ok(Self { context: context.clone(), pipelines, arena, staging })
     }
 
     #[cfg(not(target_arch = "wasm32"))]

@@ -28,7 +28,7 @@ pub(in crate::engine) async fn replace_wrong(
     planner: &Planner,
     space: &ValidatedSpace,
 ) -> Result<Pipelines, Error> {
-    let mut bench = Bench::new(context, pipelines, LARGEST);
+    let mut bench = Bench::new(context, pipelines, LARGEST).await?;
     let keys: Vec<Key> = bench.pipelines.keys().collect();
     let mut wrong: BTreeMap<Key, Fault> = BTreeMap::new();
     for key in keys {

@@ -209,7 +209,8 @@ mod tests {
             let preset = Preset::find(name).unwrap();
             let space = preset.space().validated().unwrap();
             let planner = Planner::new(&space, Traits::of(context.facts()));
-            let mut bench = Bench::new(&context, Pipelines::new(&Common::new(&context, WeightStorage::F32)), LARGEST);
+            let pipelines = Pipelines::new(&Common::new(&context, WeightStorage::F32));
+            let mut bench = block_on(Bench::new(&context, pipelines, LARGEST)).unwrap();
             // A few steps: a doctor takes all of them.
             let is_over = async |share: f64| share > 0.1;
             let checks = block_on(check_kernels(&mut bench, &planner, space.layer_kinds(), is_over)).unwrap();
