@@ -140,7 +140,7 @@ mod tests {
         let (mut value, mut bytes) = (7u32, [0; 2]);
         // SAFETY: each pointer is null, misaligned, or of a living value.
         unsafe {
-            assert_eq!(read(&raw const value, "x").map(|x| *x).ok(), Some(7));
+            assert_eq!(read(&raw const value, "x").copied().ok(), Some(7));
             write(&raw mut value, "x", 8).unwrap();
             write_optional(&raw mut value, "x", value + 1).unwrap();
             write_optional(null_mut::<u32>(), "x", 1).unwrap();

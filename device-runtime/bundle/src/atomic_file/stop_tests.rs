@@ -106,9 +106,11 @@ fn load_profile(path: &Path) -> Result<u64, String> {
 
 #[test]
 fn a_profile_is_old_or_new_wherever_its_write_stops() {
-    let save = |path: &Path, number: u64| match profile(number).save(path) {
-        Err(crate::ProfileError::Write(error)) => Err(error),
-        other => Ok(other.unwrap()),
+    let save = |path: &Path, number: u64| {
+        profile(number).save(path).map_err(|error| match error {
+            crate::ProfileError::Write(error) => error,
+            other => panic!("{other}"),
+        })
     };
     check(Campaign::new("stopped writes of a profile", 1, 1), 61, &Kind { save: &save, load: &load_profile });
 }
