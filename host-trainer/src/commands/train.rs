@@ -123,7 +123,8 @@ impl Train {
             config = config_over(&config, path)?;
         }
         config.method = self.method.unwrap_or(config.method);
-        if run.is_none() {
+        // Also where a run goes on: the file may give the space as the method found it when the run began.
+        if run.is_none_or(|run| run.config.method == config.method) {
             config = config.method.applied_to(config);
         }
         config.epochs = self.epochs.unwrap_or(config.epochs);
