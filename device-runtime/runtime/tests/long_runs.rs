@@ -7,7 +7,7 @@ use nestling::{Budget, Bundle, Error, Image, Millis, ProfileOptions, Runtime, Ru
 use nestling_torture::Campaign;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
+use std::sync::{LazyLock, Mutex};
 use std::time::Duration;
 
 static BUNDLE: LazyLock<Bundle> = LazyLock::new(|| {
@@ -15,10 +15,12 @@ static BUNDLE: LazyLock<Bundle> = LazyLock::new(|| {
     Bundle::open(path).unwrap()
 });
 
-/// One test at a time: each counts what the process holds.
-fn alone() -> MutexGuard<'static, ()> {
-    static TURN: Mutex<()> = Mutex::new(());
-    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+/// One after the other: each counts what the process holds, and the threads of other tests are a part of that.
+#[test]
+fn long_runs_answer_as_short_ones_and_leave_nothing() {
+    threads_that_classify_switch_and_choose_answer_as_one_after_the_other();
+    answers_and_switches_leave_nothing();
+    runtimes_that_are_made_and_dropped_leave_nothing();
 }
 
 const SIDE: u32 = 28;
@@ -85,9 +87,7 @@ fn step(runtime: &Runtime, serial: &Serial, number: u64) -> Result<(), String> {
     }
 }
 
-#[test]
 fn threads_that_classify_switch_and_choose_answer_as_one_after_the_other() {
-    let _alone = alone();
     let runtime = runtime();
     runtime.profile(&ProfileOptions::default().time(Duration::from_millis(100))).unwrap();
     let serial = Serial::new(&runtime);
@@ -162,9 +162,7 @@ fn tell(campaign: &mut Campaign, before: Held, checked: Result<Held, String>) {
     }
 }
 
-#[test]
 fn runtimes_that_are_made_and_dropped_leave_nothing() {
-    let _alone = alone();
     let (picture, mut before) = (pixels(0), None);
     let mut campaign = Campaign::new("runtimes made and dropped", 12, 100);
     // The first ten or so fill the caches of allocators and drivers: 5 MiB in all on lavapipe.
@@ -182,9 +180,7 @@ fn runtimes_that_are_made_and_dropped_leave_nothing() {
     campaign.finish();
 }
 
-#[test]
 fn answers_and_switches_leave_nothing() {
-    let _alone = alone();
     let (runtime, picture) = (runtime(), pixels(1));
     let names: Vec<String> = runtime.children().map(|entry| entry.name.clone()).collect();
     let mut campaign = Campaign::new("inferences, with a switch before every tenth", 3000, 1_000_000);
