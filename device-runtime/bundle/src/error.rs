@@ -100,6 +100,7 @@ pub enum BundleError {
     #[error(transparent)]
     WeightRange(#[from] OutOfRange),
     /// The bundle was not signed by whom the app trusts.
+    #[cfg(not(target_arch = "wasm32"))]
     #[error("the bundle cannot be trusted: {problem}; take it from its author again, with its signature")]
     Signature {
         /// Fault of the signature or the key.
@@ -139,6 +140,7 @@ impl BundleError {
             Self::Space(_) => "bundle_space",
             Self::Name { .. } => "bundle_name",
             Self::WeightRange(_) => "bundle_weight_range",
+            #[cfg(not(target_arch = "wasm32"))]
             Self::Signature { .. } => "bundle_signature",
             Self::UnknownChild { .. } => "bundle_unknown_child",
             Self::Write(_) => "bundle_write",

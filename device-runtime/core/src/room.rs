@@ -20,6 +20,7 @@ impl NoRoom {
 ///
 /// # Errors
 /// [`NoRoom`] if the system gives no memory.
+#[cfg_attr(target_arch = "wasm32", inline(always))]
 pub fn grow<T: Clone>(values: &mut Vec<T>, length: usize, value: T) -> Result<(), NoRoom> {
     let more = length.saturating_sub(values.len());
     reserve(values, more)?;
@@ -31,6 +32,7 @@ pub fn grow<T: Clone>(values: &mut Vec<T>, length: usize, value: T) -> Result<()
 ///
 /// # Errors
 /// [`NoRoom`] if the system gives no memory.
+#[cfg_attr(target_arch = "wasm32", inline(always))]
 pub fn filled<T: Clone>(value: T, count: usize) -> Result<Vec<T>, NoRoom> {
     let mut values = Vec::new();
     grow(&mut values, count, value)?;
@@ -41,6 +43,7 @@ pub fn filled<T: Clone>(value: T, count: usize) -> Result<Vec<T>, NoRoom> {
 ///
 /// # Errors
 /// [`NoRoom`] if the system gives no memory.
+#[cfg_attr(target_arch = "wasm32", inline(always))]
 pub fn copied<T: Copy>(values: &[T]) -> Result<Vec<T>, NoRoom> {
     let mut copy = Vec::new();
     reserve(&mut copy, values.len())?;
@@ -52,6 +55,20 @@ pub fn copied<T: Copy>(values: &[T]) -> Result<Vec<T>, NoRoom> {
 ///
 /// # Errors
 /// [`NoRoom`] if the system gives no memory.
+///
+/// In a browser the page ends instead: its module must be small.
+#[cfg(target_arch = "wasm32")]
+#[inline(always)]
+pub fn reserve<T>(values: &mut Vec<T>, more: usize) -> Result<(), NoRoom> {
+    values.reserve_exact(more);
+    Ok(())
+}
+
+/// Room for so many more values.
+///
+/// # Errors
+/// [`NoRoom`] if the system gives no memory.
+#[cfg(not(target_arch = "wasm32"))]
 pub fn reserve<T>(values: &mut Vec<T>, more: usize) -> Result<(), NoRoom> {
     let bytes = || (values.len() as u64).saturating_add(more as u64).saturating_mul(size_of::<T>() as u64);
     let no_room = NoRoom { bytes: bytes() };

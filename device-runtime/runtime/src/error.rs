@@ -153,9 +153,10 @@ pub enum Error {
         remedy: &'static str,
     },
     /// The bundle asks for more work than the app was built for.
+    #[cfg(not(target_arch = "wasm32"))]
     #[error(
-        "the largest child of the bundle takes {given} multiply-adds, more than `RuntimeOptions::max_madds` {limit}: give \
-         the bundle that the app was built for, or raise the limit"
+        "a child takes {given} multiply-adds, more than `RuntimeOptions::max_madds` {limit}: give the app's own bundle, or \
+         raise the limit"
     )]
     TooMuchWork {
         /// Multiply-adds of the largest child.
@@ -384,6 +385,7 @@ impl Error {
             Self::NoArithmetic { .. } => "no_arithmetic",
             Self::SelfTest { .. } => "self_test",
             Self::TooLarge { .. } => "too_large",
+            #[cfg(not(target_arch = "wasm32"))]
             Self::TooMuchWork { .. } => "too_much_work",
             Self::Weights { .. } => "weights",
             Self::Preprocessing { .. } => "preprocessing",

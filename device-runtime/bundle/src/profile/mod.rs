@@ -57,6 +57,7 @@ pub struct DeviceProfile {
     /// Layers timed alone, for reports.
     pub layers: Vec<LayerTime>,
     /// Kernels that the device gets wrong and that others replaced while it was measured, in words.
+    #[cfg(not(target_arch = "wasm32"))] // in a browser nothing is replaced
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub replaced: Vec<String>,
 }
@@ -178,6 +179,7 @@ impl DeviceProfile {
             clock,
             clock_note,
             layers,
+            #[cfg(not(target_arch = "wasm32"))]
             replaced: Vec::new(),
         }
     }

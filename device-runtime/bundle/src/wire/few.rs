@@ -1,7 +1,11 @@
 //! Lists of a file with a bound on their length: an empty text takes one byte there and 24 in memory.
 
-use serde::de::{Deserialize, Deserializer, Error, SeqAccess, Visitor};
+use serde::de::{Deserialize, Deserializer};
+#[cfg(not(target_arch = "wasm32"))]
+use serde::de::{Error, SeqAccess, Visitor};
+#[cfg(not(target_arch = "wasm32"))]
 use std::fmt;
+#[cfg(not(target_arch = "wasm32"))]
 use std::marker::PhantomData;
 
 /// Most names of classes: as many as a space may have classes.
@@ -24,7 +28,16 @@ impl<'de, T: Deserialize<'de>, const MOST: usize> Deserialize<'de> for Few<T, MO
     }
 }
 
+/// The same, for a field. A browser bounds the memory of a page itself, and the page's module must be small.
+#[cfg(target_arch = "wasm32")]
+pub(super) fn few<'de, const MOST: usize, T: Deserialize<'de>, D: Deserializer<'de>>(
+    from: D,
+) -> Result<Vec<T>, D::Error> {
+    Vec::deserialize(from)
+}
+
 /// The same, for a field.
+#[cfg(not(target_arch = "wasm32"))]
 pub(super) fn few<'de, const MOST: usize, T: Deserialize<'de>, D: Deserializer<'de>>(
     from: D,
 ) -> Result<Vec<T>, D::Error> {
@@ -34,14 +47,14 @@ pub(super) fn few<'de, const MOST: usize, T: Deserialize<'de>, D: Deserializer<'
         type Value = Vec<T>;
 
         fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            write!(f, "at most {MOST} values")
+            f.write_str("a short list")
         }
 
         fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Vec<T>, A::Error> {
             let mut values = Vec::new();
             while let Some(value) = list.next_element()? {
                 if values.len() == MOST {
-                    return Err(A::Error::invalid_length(MOST + 1, &self));
+                    return Err(A::Error::custom("the list is too long"));
                 }
                 values.push(value);
             }

@@ -1,3 +1,4 @@
+#[cfg(not(target_arch = "wasm32"))]
 use crate::engine::Replaced;
 use nestling_core::space::Child;
 use std::sync::Arc;
@@ -10,6 +11,7 @@ pub struct Answer {
     logits: Vec<f32>,
     /// Classes and their probabilities, most probable first; never empty.
     ranked: Vec<(usize, f64)>,
+    #[cfg(not(target_arch = "wasm32"))]
     replaced: Vec<Replaced>,
 }
 
@@ -36,9 +38,17 @@ impl Answer {
         let mut ranked: Vec<(usize, f64)> = powers.iter().map(|power| power / sum).enumerate().collect();
         // By logit, because two probabilities may round to the same; stable, so that of equals the first class wins.
         ranked.sort_by(|a, b| logits[b.0].total_cmp(&logits[a.0]));
-        Some(Self { labels, child, logits, ranked, replaced: Vec::new() })
+        Some(Self {
+            labels,
+            child,
+            logits,
+            ranked,
+            #[cfg(not(target_arch = "wasm32"))]
+            replaced: Vec::new(),
+        })
     }
 
+    #[cfg(not(target_arch = "wasm32"))]
     pub(super) fn with_replaced(self, replaced: Vec<Replaced>) -> Self {
         Self { replaced, ..self }
     }
@@ -65,6 +75,7 @@ impl Answer {
 
     /// Kernels that this device gets wrong, each with the one that ran in its place; none on most devices.
     /// [`Runtime::replaced`](super::Runtime::replaced) gives the same.
+    #[cfg(not(target_arch = "wasm32"))]
     pub fn replaced(&self) -> &[Replaced] {
         &self.replaced
     }

@@ -76,8 +76,10 @@ impl Runtime {
     }
 
     fn answer(&self, child: &PreparedChild, logits: Vec<f32>) -> Result<Answer, Error> {
-        Answer::new(Arc::clone(&self.labels), child.child().clone(), logits)
-            .map(|answer| answer.with_replaced(self.supernet.replaced()))
-            .ok_or_else(|| Error::NotFinite { child: child.to_string() })
+        let answer = Answer::new(Arc::clone(&self.labels), child.child().clone(), logits);
+        // In a browser nothing is replaced.
+        #[cfg(not(target_arch = "wasm32"))]
+        let answer = answer.map(|answer| answer.with_replaced(self.supernet.replaced()));
+        answer.ok_or_else(|| Error::NotFinite { child: child.to_string() })
     }
 }

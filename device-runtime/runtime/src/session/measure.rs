@@ -334,8 +334,12 @@ impl Runtime {
             (self.usable()).map(|(entry, active)| Subject { name: &entry.name, prepared: active.prepared() }).collect();
         let device = self.device.clone();
         let measured = measure(&self.supernet, &subjects, &self.probe_image(), device, &self.tables, options).await?;
+        #[allow(unused_mut, reason = "in a browser nothing is replaced")]
         let mut profile = DeviceProfile::new(&self.profile_key(), measured);
-        profile.replaced = self.replaced().iter().map(ToString::to_string).collect();
+        #[cfg(not(target_arch = "wasm32"))]
+        {
+            profile.replaced = self.replaced().iter().map(ToString::to_string).collect();
+        }
         let profile = Arc::new(profile);
         *lock(&self.profile) = Some(Arc::clone(&profile));
         Ok(profile)

@@ -148,6 +148,7 @@ impl Runtime {
     /// As [`Runtime::open`].
     pub async fn open_on_async(context: &Context, bundle: &Bundle, options: &RuntimeOptions) -> Result<Self, Error> {
         let manifest = bundle.manifest();
+        #[cfg(not(target_arch = "wasm32"))]
         check_work(bundle, options)?;
         let engine_options = EngineOptions {
             child_slots: bundle.children().len().saturating_add(options.spare_children),
@@ -303,6 +304,7 @@ impl Runtime {
 }
 
 /// Refuses a bundle whose largest child takes more work than the app allows, before anything of it is on the GPU.
+#[cfg(not(target_arch = "wasm32"))]
 fn check_work(bundle: &Bundle, options: &RuntimeOptions) -> Result<(), Error> {
     let Some(limit) = options.max_madds else { return Ok(()) };
     let given = bundle.space().lower(&bundle.space().biggest())?.cost().madds.0;
