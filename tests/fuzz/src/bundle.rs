@@ -1,7 +1,7 @@
 //! Bundles: as whole files, in pieces, and with one part exchanged.
 
-use crate::Target;
 use crate::seal::{Parts, fields_of, file_of, manifest_of, parts_of, reseal};
+use crate::target::Target;
 use nestling_bundle::{Bundle, BundleError, BundleStream};
 use nestling_core::image::Image;
 use std::sync::LazyLock;

@@ -7,7 +7,8 @@
     reason = "functions of C are unsafe; every pointer is of a local or of a buffer of the length given"
 )]
 
-use crate::{Target, bundle};
+use crate::bundle;
+use crate::target::Target;
 use nestling_c::*;
 use std::ffi::c_char;
 use std::mem::MaybeUninit;

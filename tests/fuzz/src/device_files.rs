@@ -1,17 +1,9 @@
 //! What a device reads beside bundles.
 
-use crate::Target;
+use crate::target::Target;
+use crate::{cache_file, canonical};
 use nestling_bundle::DeviceProfile;
 use nestling_pictures::{Picture, PictureOptions, parse_idx_images, parse_idx_labels};
-
-/// The reader's own file: it is private, and uses nothing of its crate.
-#[path = "../../../device-runtime/runtime/src/gpu/cache_file.rs"]
-#[allow(dead_code, missing_docs, unreachable_pub, clippy::pedantic, reason = "it belongs to another crate")]
-mod cache_file;
-/// How a profile is sealed.
-#[path = "../../../device-runtime/bundle/src/canonical.rs"]
-#[allow(dead_code, reason = "it belongs to another crate")]
-mod canonical;
 
 pub(crate) const TARGETS: &[Target] = &[
     Target { name: "profile", most: 1 << 14, run: profile, seeds: profiles },

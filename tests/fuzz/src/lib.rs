@@ -17,26 +17,23 @@
 mod bundle;
 #[cfg(feature = "runtime")]
 mod c_calls;
+/// The reader's own file: it is private, and uses nothing of its crate.
+#[path = "../../../device-runtime/runtime/src/gpu/cache_file.rs"]
+#[allow(dead_code, missing_docs, unreachable_pub, clippy::pedantic, reason = "it belongs to another crate")]
+mod cache_file;
+/// How a profile is sealed.
+#[path = "../../../device-runtime/bundle/src/canonical.rs"]
+#[allow(dead_code, reason = "it belongs to another crate")]
+mod canonical;
 mod device_files;
 pub mod memory;
 mod seal;
+mod target;
 #[cfg(feature = "trainer")]
 mod trainer_files;
 
 pub use seal::{Parts, fields_of, file_of, parts_of};
-
-/// A reader of untrusted bytes.
-#[derive(Clone, Copy, Debug)]
-pub struct Target {
-    /// Its name: that of its folder in `corpus/`.
-    pub name: &'static str,
-    /// Most bytes of an input that is worth trying.
-    pub most: usize,
-    /// Gives bytes to the reader.
-    pub run: fn(&[u8]),
-    /// Inputs that are right: others are made of them.
-    pub seeds: fn() -> Vec<Vec<u8>>,
-}
+pub use target::{Target, allowed};
 
 /// All targets that this build has.
 pub fn targets() -> Vec<Target> {
@@ -47,23 +44,4 @@ pub fn targets() -> Vec<Target> {
     #[cfg(feature = "runtime")]
     targets.extend(c_calls::TARGETS);
     targets
-}
-
-/// Most bytes of memory that reading so many bytes may take at once, beside those bytes: `docs/security.md`.
-pub fn allowed(length: usize) -> usize {
-    2 * length + (64 << 20)
-}
-
-impl Target {
-    /// Gives bytes to the reader, and panics if it takes more memory than [`allowed`].
-    pub fn check(&self, bytes: &[u8]) {
-        let (peak, ()) = memory::peak(|| (self.run)(bytes));
-        let most = allowed(bytes.len());
-        assert!(
-            peak <= most,
-            "{}: {peak} bytes of memory for an input of {}, more than {most}",
-            self.name,
-            bytes.len()
-        );
-    }
 }

@@ -1,6 +1,6 @@
 //! What the host trainer reads.
 
-use crate::Target;
+use crate::target::Target;
 use nestling_core::space::{Preset, SearchSpace};
 use nestling_train::import::parse_state_dict;
 use nestling_train::label_file::read_labels;
