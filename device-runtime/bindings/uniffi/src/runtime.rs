@@ -74,12 +74,6 @@ impl Runtime {
         self.session.runtime.adapter().into()
     }
 
-    /// Kernels that this device gets wrong, each with the one that runs in its place; empty on most devices. Answers are
-    /// right either way.
-    pub fn replaced(&self) -> Vec<String> {
-        self.session.runtime.replaced().iter().map(ToString::to_string).collect()
-    }
-
     /// One name a class.
     pub fn labels(&self) -> Vec<String> {
         self.session.runtime.labels().to_vec()
