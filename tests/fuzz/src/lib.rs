@@ -1,7 +1,7 @@
 //! Hostile input for every reader of files, and for the library for C.
 //!
 //! A [`Target`] takes any bytes and gives them to a reader. A panic, an abort, a report of AddressSanitizer, a second of
-//! time or more memory than [`allowed`] is a fault. Checksums are made right first ([`seal`]), because a hostile writer
+//! time or more memory than [`allowed`] is a fault. Checksums are made right first (`seal`), because a hostile writer
 //! makes them right too.
 //!
 //! * `tests/replay.rs` gives each target its seeds, the kept `corpus/` and random changes of both: in every test run.
