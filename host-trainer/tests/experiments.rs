@@ -245,7 +245,7 @@ fn methods_and_searches_are_compared_and_traced() {
     assert_eq!(check(&out).unwrap(), results);
     let named = results.records.keys().filter(|key| key.starts_with(&record)).count();
     assert_eq!(named, 2, "{:?}", results.records);
-    // What has started from it elsewhere names it as it is published.
+    // A bundle that started from it elsewhere names it as it is published.
     let ends = Plan { children: plan.ends().to_vec(), ..plan.clone() };
     let mut tuned = outcome(Experiment::Finetune, &ends, 1, &all, &mut Counter::default()).unwrap();
     tuned.records[0].curve[0].top1[0].1 += 1.0;

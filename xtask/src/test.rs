@@ -29,22 +29,7 @@ pub fn run(options: &Options) -> Result<()> {
 const LAVAPIPE_FEATURES: &str = "f16,subgroups,timestamps,pipeline-cache";
 
 fn steps(options: &Options, report: &mut Report) -> Result<()> {
-    report.step("setup", || {
-        setup::ensure()?;
-        // Programs that the tests of the library for C run.
-        setup::c_tools()?;
-        // NumPy, Pillow and others, beside which the Python package is tested.
-        setup::sdk_python()?;
-        // The compiler and the JVM of the Kotlin package's tests.
-        setup::kotlin()?;
-        // The parser of the Swift package's tests.
-        setup::swift_python()?;
-        // The browser that runs the package for pages.
-        setup::browser()?;
-        // Weights and photographs that are imported and classified, and the checker of exported files.
-        setup::photo()?;
-        setup::onnx_python().map(drop)
-    })?;
+    report.step("setup", prepare)?;
     if options.full {
         report.step("setup of slow tests", setup::typescript)?;
     }
@@ -70,18 +55,36 @@ fn steps(options: &Options, report: &mut Report) -> Result<()> {
     let tested = report.step("tests", || test(options, &mut results));
     report.results = results;
     tested?;
-    if options.full {
-        // With the features that the package for pages leaves out.
-        report.step("wasm", wasm::check)?;
-        report.step("package", package::run)?;
-        report.step("arm64", || kotlin::run(&kotlin::Options::arm64()))?;
-        report.step("bindings", || bindings::run(&bindings::Options::default()))?;
-        report.step("release", || release::run(&release::Options::dry_run()))?;
-        report.step("cross", || cross::run(&cross::Options::default()))?;
-        // The script that measures GPUs, on the processor: it must be ready when there is one.
-        report.step("gpu script", || gpu::run(&gpu::Options::dry_run()))?;
-    }
-    Ok(())
+    if options.full { slow_steps(report) } else { Ok(()) }
+}
+
+fn prepare() -> Result<()> {
+    setup::ensure()?;
+    // Programs that the tests of the library for C run.
+    setup::c_tools()?;
+    // NumPy, Pillow and others, beside which the Python package is tested.
+    setup::sdk_python()?;
+    // The compiler and the JVM of the Kotlin package's tests.
+    setup::kotlin()?;
+    // The parser of the Swift package's tests.
+    setup::swift_python()?;
+    // The browser that runs the package for pages.
+    setup::browser()?;
+    // Weights and photographs that are imported and classified, and the checker of exported files.
+    setup::photo()?;
+    setup::onnx_python().map(drop)
+}
+
+fn slow_steps(report: &mut Report) -> Result<()> {
+    // With the features that the package for pages leaves out.
+    report.step("wasm", wasm::check)?;
+    report.step("package", package::run)?;
+    report.step("arm64", || kotlin::run(&kotlin::Options::arm64()))?;
+    report.step("bindings", || bindings::run(&bindings::Options::default()))?;
+    report.step("release", || release::run(&release::Options::dry_run()))?;
+    report.step("cross", || cross::run(&cross::Options::default()))?;
+    // The script that measures GPUs, on the processor: it must be ready when there is one.
+    report.step("gpu script", || gpu::run(&gpu::Options::dry_run()))
 }
 
 /// Targets of `cargo test` that take about half of the time each. Most programs use one core, and a machine has two.

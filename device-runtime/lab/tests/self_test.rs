@@ -123,10 +123,13 @@ fn a_changed_logit_is_found_and_its_picture_and_child_are_named() {
     assert_eq!((code, document["tolerance"].as_f64()), (0, Some(0.101)), "{text}");
 }
 
-/// The exit code and the document of `doctor`, with as much time as a busy machine needs.
-fn doctor(bundle: &Path) -> (i32, Value) {
+/// As much time as a busy machine needs.
+const ALL: &[&str] = &["--seconds", "300"];
+
+/// The exit code and the document of `doctor`.
+fn doctor(bundle: &Path, more: &[&str]) -> (i32, Value) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_nestling-device"));
-    let output = command.arg("doctor").arg(bundle).args(["--seconds", "300", "--json"]).output().unwrap();
+    let output = command.arg("doctor").arg(bundle).args(more).arg("--json").output().unwrap();
     (output.status.code().unwrap(), serde_json::from_slice(&output.stdout).unwrap())
 }
 
@@ -136,18 +139,29 @@ fn a_doctor_compares_everything_and_finds_a_changed_logit() {
     let bundle = common::bundle();
     let mut golden = golden(&bundle);
     let path = write(folder.path(), &bundle, &golden);
-    let (code, document) = doctor(&path);
+    let (code, document) = doctor(&path, ALL);
     let found: Doctor = serde_json::from_value(document.clone()).unwrap();
     assert_eq!((code, found.deviations, found.skipped, document.get("error")), (0, 0, 0, None), "{document}");
     assert!(found.checks.iter().all(nestling::Check::is_right), "{document}");
     let names = |part: &str| found.checks.iter().filter(|check| check.name.contains(part)).count();
     assert!(names("kernel `") >= 8 && names("golden pictures") == 1 && names("200 times") == 1, "{document}");
     golden.children[0].logits[1][3] += 1.0;
-    let (code, document) = doctor(&write(folder.path(), &bundle, &golden));
+    let (code, document) = doctor(&write(folder.path(), &bundle, &golden), ALL);
     assert_eq!((code, &document["error"]["code"]), (1, &Value::from("device_wrong")));
     let found: Doctor = serde_json::from_value(document).unwrap();
     let wrong: Vec<_> = found.checks.iter().filter(|check| check.deviations > 0).collect();
     assert!(wrong.len() == 1 && wrong[0].first.as_ref().unwrap().contains("plain.png"), "{wrong:?}");
+}
+
+/// A doctor that is given no time ends within twenty seconds, also beside other tests.
+#[test]
+fn a_doctor_ends_in_twenty_seconds() {
+    let folder = tempfile::tempdir().unwrap();
+    let bundle = common::bundle();
+    let (code, document) = doctor(&write(folder.path(), &bundle, &golden(&bundle)), &[]);
+    let found: Doctor = serde_json::from_value(document.clone()).unwrap();
+    assert_eq!((code, found.deviations), (0, 0), "{document}");
+    assert!(found.seconds <= 20.0 && found.checks.iter().all(|check| check.cases + check.skipped > 0), "{document}");
 }
 
 #[test]

@@ -74,13 +74,18 @@ impl Serial {
     }
 }
 
-/// A step of a thread: mostly an answer, now and then a switch or a choice.
-fn step(runtime: &Runtime, serial: &Serial, number: u64) -> Result<(), String> {
+/// A step of a thread: mostly an answer, now and then a switch or a choice. `chosen` counts choices that were made: a
+/// second one at a time is refused.
+fn step(runtime: &Runtime, serial: &Serial, number: u64, chosen: &AtomicU64) -> Result<(), String> {
     let name = &serial.children[(number / 7) as usize % serial.children.len()].0;
     match number % 16 {
         3 | 9 => runtime.switch_to(name).map(drop).map_err(|error| error.to_string()),
-        13 if number.is_multiple_of(61) => match runtime.choose(Budget::p50(Millis(60_000.0))) {
-            Ok(_) | Err(Error::Busy { .. } | Error::BelowFastest { .. }) => Ok(()),
+        13 if number.is_multiple_of(5) => match runtime.choose(Budget::p50(Millis(60_000.0))) {
+            Ok(_) => {
+                chosen.fetch_add(1, Ordering::Relaxed);
+                Ok(())
+            }
+            Err(Error::Busy { .. } | Error::BelowFastest { .. }) => Ok(()),
             Err(error) => Err(error.to_string()),
         },
         _ => serial.check(runtime, number as usize % serial.pictures.len()),
@@ -92,7 +97,7 @@ fn threads_that_classify_switch_and_choose_answer_as_one_after_the_other() {
     runtime.profile(&ProfileOptions::default().time(Duration::from_millis(100))).unwrap();
     let serial = Serial::new(&runtime);
     let mut campaign = Campaign::new("calls of 8 threads beside each other", 1600, 80_000);
-    let (count, next) = (campaign.count(), AtomicU64::new(0));
+    let (count, next, chosen) = (campaign.count(), AtomicU64::new(0), AtomicU64::new(0));
     let faults = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
         for _ in 0..THREADS {
@@ -102,7 +107,7 @@ fn threads_that_classify_switch_and_choose_answer_as_one_after_the_other() {
                     if number >= count {
                         return;
                     }
-                    if let Err(fault) = step(&runtime, &serial, number) {
+                    if let Err(fault) = step(&runtime, &serial, number, &chosen) {
                         faults.lock().unwrap().push(format!("call {number}: {fault}"));
                     }
                 }
@@ -110,11 +115,16 @@ fn threads_that_classify_switch_and_choose_answer_as_one_after_the_other() {
         }
     });
     campaign.add(count);
+    let chosen = chosen.into_inner();
+    println!("{chosen} choices were made");
+    if chosen == 0 {
+        campaign.fault("no choice was made");
+    }
     faults.into_inner().unwrap().into_iter().for_each(|fault| campaign.fault(fault));
     campaign.finish();
 }
 
-/// What the process holds.
+/// Memory, threads and handles of the process.
 #[derive(Clone, Copy, Debug)]
 struct Held {
     kibibytes: u64,

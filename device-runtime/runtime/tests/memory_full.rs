@@ -147,7 +147,7 @@ fn process_without_memory() {
     println!("end");
 }
 
-/// What a process said, and how it ended.
+/// The lines that a process printed, and how it ended.
 fn run(way: &str, first: u64, last: u64) -> (Vec<String>, String) {
     let output = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "process_without_memory", "--nocapture", "--test-threads=1"])

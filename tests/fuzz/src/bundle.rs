@@ -7,13 +7,13 @@ use nestling_core::image::Image;
 use std::sync::LazyLock;
 
 pub(crate) const TARGETS: &[Target] = &[
-    Target { name: "bundle", most: 1 << 16, run: bundle, seeds: files },
-    Target { name: "bundle-header", most: 4096, run: header, seeds: headers },
-    Target { name: "bundle-pieces", most: 1 << 16, run: pieces, seeds: files },
-    Target { name: "manifest", most: 1 << 14, run: manifest, seeds: manifests },
-    Target { name: "manifest-field", most: 1 << 13, run: field, seeds: all_fields },
-    Target { name: "latency-table", most: 1 << 12, run: latency_table, seeds: latency_tables },
-    Target { name: "section", most: 1 << 14, run: section, seeds: sections },
+    Target::reader("bundle", 1 << 16, bundle, files),
+    Target::reader("bundle-header", 4096, header, headers),
+    Target::reader("bundle-pieces", 1 << 16, pieces, files),
+    Target::reader("manifest", 1 << 14, manifest, manifests),
+    Target::reader("manifest-field", 1 << 13, field, all_fields),
+    Target::reader("latency-table", 1 << 12, latency_table, latency_tables),
+    Target::reader("section", 1 << 14, section, sections),
 ];
 
 /// Bundles of every format.
@@ -38,6 +38,12 @@ static PARTS: LazyLock<Vec<Parts>> = LazyLock::new(|| FILES.iter().filter_map(|f
 #[cfg(feature = "runtime")]
 pub(crate) fn newest() -> Vec<u8> {
     FILES[FILES.len() - 1].to_vec()
+}
+
+/// Its parts.
+#[cfg(feature = "runtime")]
+pub(crate) fn newest_parts() -> &'static Parts {
+    &PARTS[PARTS.len() - 1]
 }
 
 /// One of the golden files, and the bytes that are left.

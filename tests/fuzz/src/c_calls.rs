@@ -15,7 +15,7 @@ use std::mem::MaybeUninit;
 use std::ptr;
 use std::sync::LazyLock;
 
-pub(crate) const TARGETS: &[Target] = &[Target { name: "c-calls", most: 512, run: calls, seeds }];
+pub(crate) const TARGETS: &[Target] = &[Target { name: "c-calls", most: 512, run: calls, seeds, needs_gpu: true }];
 
 /// Most calls of one input.
 const MOST_CALLS: usize = 32;

@@ -1,4 +1,4 @@
-//! What a device reads beside bundles.
+//! Files that a device reads beside bundles.
 
 use crate::target::Target;
 use crate::{cache_file, canonical};
@@ -6,10 +6,10 @@ use nestling_bundle::DeviceProfile;
 use nestling_pictures::{Picture, PictureOptions, parse_idx_images, parse_idx_labels};
 
 pub(crate) const TARGETS: &[Target] = &[
-    Target { name: "profile", most: 1 << 14, run: profile, seeds: profiles },
-    Target { name: "pipeline-cache", most: 1 << 10, run: pipeline_cache, seeds: caches },
-    Target { name: "picture", most: 1 << 14, run: picture, seeds: pictures },
-    Target { name: "idx", most: 1 << 12, run: idx, seeds: idx_files },
+    Target::reader("profile", 1 << 14, profile, profiles),
+    Target::reader("pipeline-cache", 1 << 10, pipeline_cache, caches),
+    Target::reader("picture", 1 << 14, picture, pictures),
+    Target::reader("idx", 1 << 12, idx, idx_files),
 ];
 
 const PROFILE: &str = include_str!("../../golden/profile-v6.json");

@@ -1,4 +1,4 @@
-//! What the host trainer reads.
+//! Files that the host trainer reads.
 
 use crate::target::Target;
 use nestling_core::space::{Preset, SearchSpace};
@@ -15,12 +15,12 @@ use std::{fs, process};
 use tempfile::TempDir;
 
 pub(crate) const TARGETS: &[Target] = &[
-    Target { name: "weights", most: 1 << 13, run: weights, seeds: state_dicts },
-    Target { name: "checkpoint", most: 1 << 14, run: checkpoint, seeds: checkpoints },
-    Target { name: "recipe", most: 1 << 13, run: recipe, seeds: recipes },
-    Target { name: "space", most: 1 << 12, run: space, seeds: spaces },
-    Target { name: "labels", most: 1 << 10, run: labels, seeds: label_files },
-    Target { name: "events", most: 1 << 10, run: events, seeds: event_files },
+    Target::reader("weights", 1 << 13, weights, state_dicts),
+    Target::reader("checkpoint", 1 << 14, checkpoint, checkpoints),
+    Target::reader("recipe", 1 << 13, recipe, recipes),
+    Target::reader("space", 1 << 12, space, spaces),
+    Target::reader("labels", 1 << 10, labels, label_files),
+    Target::reader("events", 1 << 10, events, event_files),
 ];
 
 /// In memory, where the system has such a folder: a file is written for each input.

@@ -4,27 +4,15 @@
 #![cfg(unix)]
 
 use nestling_fuzz::memory::Counting;
-use nestling_fuzz::{Parts, Target, fields_of, file_of, parts_of, targets};
+use nestling_fuzz::{Parts, Target, allowed_time, fields_of, file_of, parts_of, targets, thread_time};
 use nestling_torture::Campaign;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 #[global_allocator]
 static COUNTING: Counting = Counting;
-
-/// Time that reading so many bytes may take: one second, and one more for each 100 MB.
-fn allowed(length: usize) -> Duration {
-    Duration::from_secs(1) + Duration::from_secs_f64(length as f64 / 1e8)
-}
-
-/// CPU time of this thread: other tests run beside it.
-fn now() -> Duration {
-    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
-    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
-}
 
 /// Inputs that a campaign found and that are kept: each once reached code that no other one reached.
 fn corpus(target: &Target) -> Vec<Vec<u8>> {
@@ -70,7 +58,7 @@ fn changed(input: &[u8], others: &[Vec<u8>], most: usize, random: &mut ChaCha8Rn
 
 /// Gives the input to the target; returns the fault.
 fn fault(target: &Target, input: &[u8]) -> Option<String> {
-    let started = now();
+    let started = thread_time();
     let outcome = catch_unwind(AssertUnwindSafe(|| target.check(input)));
     let text = |panic: Box<dyn std::any::Any + Send>| {
         let text = panic.downcast_ref::<String>().cloned();
@@ -79,8 +67,8 @@ fn fault(target: &Target, input: &[u8]) -> Option<String> {
     match outcome {
         Err(panic) => Some(text(panic)),
         Ok(()) => {
-            let took = now() - started;
-            (took > allowed(input.len())).then(|| format!("{took:?} for {} bytes", input.len()))
+            let took = thread_time() - started;
+            (took > allowed_time(input.len())).then(|| format!("{took:?} for {} bytes", input.len()))
         }
     }
 }
@@ -92,9 +80,20 @@ fn kept(target: &Target, input: &[u8]) -> PathBuf {
     path
 }
 
+/// The target of a turn. All take turns; those that need a GPU give 49 of 50 to the readers.
+fn of_turn(all: &[Target], turn: u64) -> usize {
+    let (round, place) = (turn / all.len() as u64, (turn % all.len() as u64) as usize);
+    if !all[place].needs_gpu || round.is_multiple_of(50) {
+        return place;
+    }
+    let readers: Vec<usize> = (0..all.len()).filter(|&place| !all[place].needs_gpu).collect();
+    readers[(round % readers.len() as u64) as usize]
+}
+
 #[test]
 fn no_reader_panics_hangs_or_takes_all_memory() {
     let all = targets();
+    let mut turns = vec![0; all.len()];
     let mut campaign = Campaign::new("inputs of readers, changed at random", 40_000, 40_000_000);
     let inputs: Vec<Vec<Vec<u8>>> = all.iter().map(|target| [(target.seeds)(), corpus(target)].concat()).collect();
     for (target, inputs) in all.iter().zip(&inputs) {
@@ -107,18 +106,17 @@ fn no_reader_panics_hangs_or_takes_all_memory() {
     }
     while let Some(index) = campaign.next() {
         let mut random = ChaCha8Rng::seed_from_u64(campaign.seed(index));
-        let place = index as usize % all.len();
+        let place = of_turn(&all, index);
         let (target, inputs) = (&all[place], &inputs[place]);
-        // Calls of a GPU take a thousand times as long as a reader.
-        if target.name == "c-calls" && !index.is_multiple_of(50) {
-            continue;
-        }
+        turns[place] += 1;
         let input = &inputs[random.random_range(0..inputs.len())];
         let input = changed(input, inputs, target.most, &mut random);
         if let Some(fault) = fault(target, &input) {
             campaign.fault(format!("{}, {}: {fault}", target.name, kept(target, &input).display()));
         }
     }
+    all.iter().zip(&turns).for_each(|(target, turns)| println!("{}: {turns} changed inputs", target.name));
+    assert!(!turns.contains(&0), "a target had no turn: {turns:?}");
     campaign.finish();
 }
 

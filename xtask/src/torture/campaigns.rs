@@ -2,9 +2,9 @@
 
 /// Tests of one kind.
 pub struct Campaign {
-    /// What `--only` looks for.
+    /// The name, which `--only` searches.
     pub name: &'static str,
-    /// What it proves.
+    /// The claim that it checks.
     pub about: &'static str,
     /// Arguments of `cargo test`, one set for each call; none of [`FUZZ`], which has a program of its own.
     pub tests: &'static [&'static [&'static str]],

@@ -16,8 +16,8 @@ const FLAGS: &str = "-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-leve
                      -Zsanitizer=address -Ccodegen-units=1 -Cdebug-assertions --cfg fuzzing";
 /// Where the compiler puts what it builds for another target than its own.
 const TRIPLE: &str = "x86_64-unknown-linux-gnu";
-/// Executions of a reader, of a picture and of calls that reach the GPU.
-const MOST: [(&str, u64); 2] = [("picture", 1_000_000), ("c-calls", 100_000)];
+/// Executions of a reader, of a picture, and of targets that reach the GPU.
+const MOST: [(&str, u64); 3] = [("picture", 1_000_000), ("c-calls", 100_000), ("run", 100_000)];
 const EXECUTIONS: u64 = 100_000_000;
 /// Seconds that one input may take under AddressSanitizer.
 const TIMEOUT: u64 = 5;

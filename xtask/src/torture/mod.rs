@@ -21,10 +21,10 @@ pub struct Options {
     /// Begins all random sequences: another number tests other cases
     #[arg(long, value_name = "NUMBER", default_value_t = 1)]
     seed: u32,
-    /// Of the campaign `fuzz` only targets whose name contains this
+    /// Run only those targets of the campaign `fuzz` whose name contains this
     #[arg(long, value_name = "TEXT", default_value = "")]
     target: String,
-    /// Of the campaign `fuzz` only the files that a device reads: without libtorch and without a GPU
+    /// Run only those targets of the campaign `fuzz` that a device reads: without libtorch and without a GPU
     #[arg(long)]
     device_only: bool,
     /// After `fuzz`, add the inputs that reached new code to tests/fuzz/corpus
@@ -50,12 +50,15 @@ pub fn run(options: &Options) -> Result<()> {
     let mut failed = Vec::new();
     for campaign in chosen {
         println!("\n==> {}: {}", campaign.name, campaign.about);
-        if let Some(missing) = campaign.missing() {
-            println!("<== {}: skipped, {missing}", campaign.name);
-            continue;
-        }
         let rows = folder.join("rows").join(campaign.name);
         prepare(&rows)?;
+        if let Some(missing) = campaign.missing() {
+            println!("<== {}: skipped, {missing}", campaign.name);
+            summary::skipped(&rows, campaign.about, missing)?;
+            summary::stamp(&rows, options.scale)?;
+            summary::write(&folder)?;
+            continue;
+        }
         let outcome = match campaign.name {
             FUZZ => fuzz(&folder, &rows, options),
             _ => campaign.run(&rows, options),
@@ -64,6 +67,7 @@ pub fn run(options: &Options) -> Result<()> {
             println!("<== {}: {error:#}", campaign.name);
             failed.push(campaign.name);
         }
+        summary::stamp(&rows, options.scale)?;
         // After each, so that a campaign that is stopped later loses nothing.
         summary::write(&folder)?;
     }

@@ -74,6 +74,12 @@ impl Runtime {
         self.session.runtime.adapter().into()
     }
 
+    /// Kernels that this device gets wrong, each with the one that runs in its place: empty almost everywhere. Put it
+    /// into a bug report where it is not.
+    pub fn replaced(&self) -> Vec<String> {
+        self.session.runtime.replaced().iter().map(ToString::to_string).collect()
+    }
+
     /// One name a class.
     pub fn labels(&self) -> Vec<String> {
         self.session.runtime.labels().to_vec()

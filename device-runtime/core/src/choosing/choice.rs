@@ -17,6 +17,9 @@ pub struct Choice {
     switched_in: Duration,
     why: String,
     load: Load,
+    /// In a browser nothing is replaced.
+    #[cfg(not(target_arch = "wasm32"))]
+    replaced: Vec<String>,
 }
 
 impl Choice {
@@ -32,7 +35,17 @@ impl Choice {
         passed_over: Option<PassedOver>,
     ) -> Self {
         let why = explain(&ranked, index, budget, passed_over);
-        Self { budget, index, ranked, measured, switched_in: Duration::ZERO, why, load: Load { share: 1.0 } }
+        Self {
+            budget,
+            index,
+            ranked,
+            measured,
+            switched_in: Duration::ZERO,
+            why,
+            load: Load { share: 1.0 },
+            #[cfg(not(target_arch = "wasm32"))]
+            replaced: Vec::new(),
+        }
     }
 
     /// Sets the load of the device beside which it was measured.
@@ -40,15 +53,25 @@ impl Choice {
         Self { load, ..self }
     }
 
-    /// Says that the device gets so many kernels wrong, in whose place others run.
-    ///
-    /// It stands in [`Choice::why`], which every language shows.
-    pub fn with_replaced_kernels(mut self, count: usize) -> Self {
-        if count > 0 {
-            let noun = if count == 1 { "kernel is" } else { "kernels are" };
-            self.why = format!("{}; {count} {noun} wrong on this device and replaced", self.why);
+    /// Sets the kernels that the device gets wrong, in words. Their number stands in [`Choice::why`] too, which every
+    /// language shows.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn with_replaced(mut self, replaced: Vec<String>) -> Self {
+        if !replaced.is_empty() {
+            let noun = if replaced.len() == 1 { "kernel is" } else { "kernels are" };
+            self.why = format!("{}; {} {noun} wrong on this device and replaced", self.why, replaced.len());
         }
+        self.replaced = replaced;
         self
+    }
+
+    /// Kernels that the device gets wrong, each with the one that ran in its place when the child was timed. Empty
+    /// almost everywhere.
+    pub fn replaced(&self) -> &[String] {
+        #[cfg(target_arch = "wasm32")]
+        return &[];
+        #[cfg(not(target_arch = "wasm32"))]
+        &self.replaced
     }
 
     /// Sets the time that the switch to it took.
@@ -191,9 +214,11 @@ mod tests {
     fn a_choice_says_how_many_kernels_were_replaced() {
         let measured = Latency { p50: Millis(4.0), p90: Millis(4.5), p95: Millis(5.0) };
         let choice = || Choice::new(ranked(&[4.0]), 0, Budget::p95(Millis(9.0)), measured, None);
-        assert_eq!(choice().with_replaced_kernels(0).why(), choice().why());
-        assert!(choice().with_replaced_kernels(1).why().ends_with("; 1 kernel is wrong on this device and replaced"));
-        assert!(choice().with_replaced_kernels(2).to_string().contains("2 kernels are wrong"));
+        let replaced = |count: usize| choice().with_replaced(vec!["`dense` by `fallback`".to_owned(); count]);
+        assert_eq!((replaced(0).why(), replaced(0).replaced().len()), (choice().why(), 0));
+        assert!(replaced(1).why().ends_with("; 1 kernel is wrong on this device and replaced"));
+        assert!(replaced(2).to_string().contains("2 kernels are wrong"));
+        assert_eq!(replaced(2).replaced(), ["`dense` by `fallback`"; 2]);
     }
 
     #[test]

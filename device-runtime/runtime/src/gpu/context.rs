@@ -8,10 +8,16 @@ use crate::gpu::health::Health;
 use crate::gpu::pipeline_cache::{PipelineCache, PipelineCacheState};
 #[cfg(not(target_arch = "wasm32"))]
 use crate::gpu::threads::{Service, Worker};
+#[cfg(not(target_arch = "wasm32"))]
+use crate::gpu::verdicts::VerdictFile;
 use crate::gpu::{AdapterInfo, ContextOptions, Counters};
+#[cfg(not(target_arch = "wasm32"))]
+use nestling_core::metrics::Millis;
 use nestling_shaders::PARAMETER_BYTES;
 use std::collections::BTreeMap;
 use std::pin::Pin;
+#[cfg(not(target_arch = "wasm32"))]
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -39,26 +45,21 @@ pub(super) struct Inner {
     worker: Worker,
     /// Results of self-tests that ran, by name.
     verdicts: Mutex<BTreeMap<String, Option<Fault>>>,
+    /// The file that keeps them, where the app has a folder for compiled pipelines.
+    #[cfg(not(target_arch = "wasm32"))]
+    verdict_file: Option<VerdictFile>,
+    /// Nanoseconds that testing kernels took.
+    #[cfg(not(target_arch = "wasm32"))]
+    test_time: AtomicU64,
     gate: Gate,
     /// Kernels that a test makes wrong, and how.
     #[cfg(test)]
-    sabotage: Mutex<Vec<(&'static str, Sabotage)>>,
-}
-
-/// A way in which a driver gets a kernel wrong.
-#[cfg(test)]
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Sabotage {
-    /// Every output is somewhat off.
-    Wrong,
-    /// Every output is no number.
-    NoNumber,
-    /// Outputs depend on what was there before.
-    Unstable,
+    pub(super) sabotage: Mutex<Vec<(&'static str, super::sabotage::Sabotage)>>,
 }
 
 /// A fault that a self-test found.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Fault {
     pub(crate) found: String,
     pub(crate) expected: String,
@@ -188,6 +189,11 @@ impl Context {
         facts.pipeline_cache = pipeline_cache.handle().is_some();
         let unpacks_f16 = adapter.get_downlevel_capabilities().flags.contains(wgpu::DownlevelFlags::SHADER_F16_IN_F32);
         let gate = Gate::of_backend(&facts.backend);
+        #[cfg(not(target_arch = "wasm32"))]
+        let (verdict_file, verdicts) =
+            options.cache_folder().map(|folder| VerdictFile::open(folder, &adapter.get_info())).unzip();
+        #[cfg(target_arch = "wasm32")]
+        let verdicts: Option<BTreeMap<String, Option<Fault>>> = None;
         let inner = Inner {
             device,
             queue,
@@ -202,7 +208,11 @@ impl Context {
             service: Service::new(&gate),
             #[cfg(not(target_arch = "wasm32"))]
             worker: Worker::new(&gate),
-            verdicts: Mutex::default(),
+            verdicts: Mutex::new(verdicts.unwrap_or_default()),
+            #[cfg(not(target_arch = "wasm32"))]
+            verdict_file,
+            #[cfg(not(target_arch = "wasm32"))]
+            test_time: AtomicU64::new(0),
             gate,
             #[cfg(test)]
             sabotage: Mutex::default(),
@@ -334,39 +344,30 @@ impl Context {
         self.inner.verdicts.lock().unwrap_or_else(PoisonError::into_inner).insert(test.to_owned(), fault);
     }
 
-    /// From now on this kernel is compiled wrong.
-    #[cfg(test)]
-    pub(crate) fn sabotage(&self, kernel: &'static str, how: Sabotage) {
-        self.inner.sabotage.lock().unwrap().push((kernel, how));
+    /// Writes the results of self-tests beside compiled pipelines, if there is a folder for those.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(crate) fn save_verdicts(&self) {
+        if let Some(file) = &self.inner.verdict_file {
+            file.save(&self.inner.verdicts.lock().unwrap_or_else(PoisonError::into_inner));
+        }
+    }
+
+    /// The time that testing kernels took so far: at each load, unless an earlier one or an earlier start has the results.
+    /// Where the driver compiles a kernel when it first runs, that is a part of it.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn kernel_test_time(&self) -> Millis {
+        Duration::from_nanos(self.inner.test_time.load(Ordering::Relaxed)).into()
+    }
+
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(crate) fn add_kernel_test_time(&self, time: Duration) {
+        self.inner.test_time.fetch_add(time.as_nanos() as u64, Ordering::Relaxed);
     }
 
     /// Counts from here on, and has this happen.
     #[cfg(test)]
     pub(crate) fn arm(&self, mishap: Option<crate::gpu::mishap::Mishap>) {
         self.gate().mishaps().arm(mishap, &self.inner.device);
-    }
-
-    /// The text of a kernel as a faulty driver understands it.
-    #[cfg(test)]
-    pub(crate) fn sabotaged(&self, kernel: &str, text: String) -> String {
-        let known = self.inner.sabotage.lock().unwrap().iter().find(|(name, _)| *name == kernel).copied();
-        let Some((_, how)) = known else { return text };
-        let spoilt = |line: &str| {
-            let Some((place, value)) = line.split_once(" = ").filter(|(place, _)| place.contains("destination["))
-            else {
-                return line.to_owned();
-            };
-            let (place, value) = (place.trim(), value.trim_end_matches(';'));
-            let spoilt = match how {
-                Sabotage::Wrong => format!("({value}) + vec4<f32>(0.01)"),
-                Sabotage::NoNumber => format!("sqrt(vec4<f32>(-1.0) - abs({value}))"),
-                Sabotage::Unstable => {
-                    format!("({value}) + select(0.001 * {place} + 1e-3, vec4<f32>(0.0), {place} != {place})")
-                }
-            };
-            format!("{place} = {spoilt};")
-        };
-        text.lines().map(spoilt).collect::<Vec<_>>().join("\n")
     }
 
     /// Runs `work`; the verdict says whether the GPU found an error in it.

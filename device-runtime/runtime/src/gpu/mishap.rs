@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A fault, and when it happens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +25,8 @@ pub(crate) struct Mishaps {
     objects: AtomicU64,
     waits: AtomicU64,
     happened: AtomicBool,
+    /// Since when the GPU ends no work.
+    hangs_since: Mutex<Option<Instant>>,
     denied: AtomicBool,
 }
 
@@ -46,7 +48,17 @@ impl Mishaps {
         let mut armed = self.armed();
         [&self.points, &self.objects, &self.waits].into_iter().for_each(|count| count.store(0, Ordering::SeqCst));
         [&self.happened, &self.denied].into_iter().for_each(|flag| flag.store(false, Ordering::SeqCst));
+        *self.hanging() = None;
         *armed = mishap.map(|mishap| (mishap, device.clone()));
+    }
+
+    fn hanging(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.hangs_since.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How long the GPU has ended no work.
+    pub(crate) fn hung_for(&self) -> Duration {
+        self.hanging().map_or(Duration::ZERO, |since| since.elapsed())
     }
 
     pub(crate) fn passed(&self) -> Passed {
@@ -99,13 +111,14 @@ impl Mishaps {
         }
     }
 
-    /// Whether a wait ends without a result, after all its time.
-    pub(super) fn never_ends(&self, patience: Duration) -> bool {
+    /// Whether a wait of wgpu ends without a result, after all the time that it was given.
+    pub(super) fn never_ends(&self, time: Duration) -> bool {
         let passed = self.waits.fetch_add(1, Ordering::SeqCst);
         let hit = matches!(*self.armed(), Some((Mishap::NeverDone { at }, _)) if at <= passed);
         if hit {
             self.happened.store(true, Ordering::SeqCst);
-            std::thread::sleep(patience);
+            self.hanging().get_or_insert_with(Instant::now);
+            std::thread::sleep(time);
         }
         hit
     }

@@ -21,12 +21,16 @@ mod pipeline_cache;
 mod readback;
 #[cfg(test)]
 pub(crate) mod require;
+#[cfg(test)]
+mod sabotage;
 mod select;
 #[cfg(not(target_arch = "wasm32"))]
 mod threads;
 #[cfg(target_arch = "wasm32")]
 mod timer;
 mod vendor;
+#[cfg(not(target_arch = "wasm32"))]
+mod verdicts;
 mod wait;
 
 pub use adapter::{AdapterInfo, list_adapters_async};
@@ -44,12 +48,12 @@ pub use vendor::Vendor;
 pub use wgpu::{Backends, PowerPreference};
 
 pub(crate) use context::Fault;
-#[cfg(test)]
-pub(crate) use context::Sabotage;
 pub(crate) use counters::Upload;
 pub(crate) use gate::{BindGroup, Buffer, ComputePipeline, QuerySet};
 #[cfg(not(target_arch = "wasm32"))]
 pub(crate) use latch::Latch;
 pub(crate) use readback::{Lease, Staging};
+#[cfg(test)]
+pub(crate) use sabotage::Sabotage;
 #[cfg(not(target_arch = "wasm32"))]
 pub(crate) use threads::retried;

@@ -39,6 +39,9 @@ pub struct ContextOptions {
     /// Only this app may write into it: the driver trusts what a file of the right form and checksum holds.
     /// [`Context::pipeline_cache`](crate::Context::pipeline_cache) says what became of it; no trouble with it fails
     /// anything else.
+    ///
+    /// The results of the test of kernels at load are kept there too, on every backend, for this adapter, driver and
+    /// version of the kernels: a later start does not test them again.
     #[cfg(not(target_arch = "wasm32"))]
     pub pipeline_cache: Option<PathBuf>,
     /// How long any wait for the GPU may last.

@@ -209,7 +209,7 @@ fn load(
 }
 
 /// The blob that an earlier start wrote for `key`, if there is a file.
-fn read(file: &Path, key: &str) -> Result<Option<Vec<u8>>, CacheFault> {
+pub(super) fn read(file: &Path, key: &str) -> Result<Option<Vec<u8>>, CacheFault> {
     let unreadable = |error: io::Error| CacheFault::Unreadable { reason: error.to_string() };
     let opened = match File::open(file) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -223,7 +223,7 @@ fn read(file: &Path, key: &str) -> Result<Option<Vec<u8>>, CacheFault> {
     cache_file::blob(&bytes, key).map(|blob| Some(blob.to_vec()))
 }
 
-fn write(file: &Path, key: &str, blob: &[u8]) -> Result<(), String> {
+pub(super) fn write(file: &Path, key: &str, blob: &[u8]) -> Result<(), String> {
     let header = cache_file::header(key, blob);
     let bytes = (header.len() + blob.len()) as u64;
     if bytes > FILE_LIMIT {

@@ -16,10 +16,13 @@ pub enum Feature {
     PipelineCache,
     /// An adapter with the backend.
     OpenGl,
+    /// No GPU feature: full and read-only disks, which `tests/torture` mounts. Here the name is only known.
+    Disks,
 }
 
 impl Feature {
-    const ALL: [Self; 5] = [Self::F16, Self::Subgroups, Self::Timestamps, Self::PipelineCache, Self::OpenGl];
+    const ALL: [Self; 6] =
+        [Self::F16, Self::Subgroups, Self::Timestamps, Self::PipelineCache, Self::OpenGl, Self::Disks];
 
     /// Whether a test of the feature can run on an adapter that offers it or does not.
     ///
@@ -48,6 +51,7 @@ impl fmt::Display for Feature {
             Self::Timestamps => "timestamps",
             Self::PipelineCache => "pipeline-cache",
             Self::OpenGl => "opengl",
+            Self::Disks => "disks",
         })
     }
 }
@@ -69,14 +73,14 @@ mod tests {
         assert_eq!(parse(""), []);
         assert_eq!(parse("f16"), [Feature::F16]);
         assert_eq!(parse(" timestamps,  pipeline-cache,"), [Feature::Timestamps, Feature::PipelineCache]);
-        assert_eq!(parse("f16,subgroups timestamps,pipeline-cache opengl"), Feature::ALL);
+        assert_eq!(parse("f16,subgroups timestamps,pipeline-cache opengl disks"), Feature::ALL);
     }
 
     #[test]
     fn a_required_feature_that_is_missing_fails_and_another_is_skipped() {
         for feature in Feature::ALL {
             let name = feature.to_string();
-            for required in ["", "f16,subgroups,timestamps,pipeline-cache,opengl"] {
+            for required in ["", "f16,subgroups,timestamps,pipeline-cache,opengl,disks"] {
                 assert!(feature.can_be_tested_where(true, required), "{name}");
             }
             assert!(!feature.can_be_tested_where(false, ""), "{name}");

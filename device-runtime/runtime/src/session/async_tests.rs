@@ -199,6 +199,7 @@ fn answers_choices_and_profiles_tell_which_kernels_others_replaced() {
     assert_eq!(*profile, DeviceProfile::from_json(&profile.to_json()).unwrap());
     let choice = runtime.choose(Budget::p90(Millis(60_000.0))).unwrap();
     assert!(choice.why().contains("wrong on this device and replaced"), "{}", choice.why());
+    assert_eq!(choice.replaced(), profile.replaced);
 }
 
 #[test]

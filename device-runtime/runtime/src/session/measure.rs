@@ -167,10 +167,12 @@ impl Runtime {
         match outcome? {
             Outcome::Keeps { index, latency, passed_over } => {
                 let switched_in = self.switch_to(&ranked[index])?;
-                Ok(Choice::new(ranked, index, budget, latency, passed_over)
+                let choice = Choice::new(ranked, index, budget, latency, passed_over)
                     .with_switch_time(switched_in)
-                    .with_load(moment.load())
-                    .with_replaced_kernels(self.supernet.replaced().len()))
+                    .with_load(moment.load());
+                #[cfg(not(target_arch = "wasm32"))]
+                let choice = choice.with_replaced(self.replaced().iter().map(ToString::to_string).collect());
+                Ok(choice)
             }
             Outcome::TooTight { index, latency } => {
                 let fastest = ranked[index].entry.name.clone();

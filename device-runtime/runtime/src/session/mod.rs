@@ -30,6 +30,8 @@ mod options;
 #[cfg(not(target_arch = "wasm32"))]
 mod stored_profile;
 mod switch;
+#[cfg(test)]
+mod tests;
 mod turn;
 mod verify;
 mod weights;
@@ -150,15 +152,7 @@ impl Runtime {
         let manifest = bundle.manifest();
         #[cfg(not(target_arch = "wasm32"))]
         check_work(bundle, options)?;
-        let engine_options = EngineOptions {
-            child_slots: bundle.children().len().saturating_add(options.spare_children),
-            max_image_side: options.max_image_side,
-            answers_in_flight: options.answers_in_flight,
-            weight_storage: options.weight_storage.unwrap_or(manifest.weight_storage),
-            arithmetic: options.arithmetic,
-            start: options.start,
-            tiles: options.tiles,
-        };
+        let engine_options = engine_options(bundle, options);
         let (space, preprocessing) = (bundle.space(), &manifest.preprocessing);
         let load = async |engine_options: &EngineOptions| {
             Supernet::load_from_async(context, space, &BundleWeights(bundle), preprocessing, engine_options).await
@@ -303,6 +297,19 @@ impl Runtime {
     }
 }
 
+/// The engine's part of the options, for the children and the storage of a bundle.
+fn engine_options(bundle: &Bundle, options: &RuntimeOptions) -> EngineOptions {
+    EngineOptions {
+        child_slots: bundle.children().len().saturating_add(options.spare_children),
+        max_image_side: options.max_image_side,
+        answers_in_flight: options.answers_in_flight,
+        weight_storage: options.weight_storage.unwrap_or(bundle.manifest().weight_storage),
+        arithmetic: options.arithmetic,
+        start: options.start,
+        tiles: options.tiles,
+    }
+}
+
 /// Refuses a bundle whose largest child takes more work than the app allows, before anything of it is on the GPU.
 #[cfg(not(target_arch = "wasm32"))]
 fn check_work(bundle: &Bundle, options: &RuntimeOptions) -> Result<(), Error> {
@@ -328,76 +335,5 @@ fn device_key(facts: &AdapterInfo, arithmetic: Arithmetic, storage: WeightStorag
         backend: facts.backend.clone(),
         precision: precision(arithmetic, storage),
         features: facts.features(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::engine::Start;
-    use crate::gpu::{ContextOptions, Fault};
-    use nestling_bundle::{BundleContents, Manifest};
-    use nestling_core::image::{Fit, Preprocessing};
-    use nestling_core::metrics::Top1;
-    use nestling_core::space::{Network, SearchSpace};
-
-    /// A bundle with the smallest and the biggest child. Its weights are made up, and so are the accuracies.
-    pub(super) fn bundle(weight_storage: WeightStorage) -> Bundle {
-        let space = SearchSpace::fashion().validated().unwrap();
-        let named = [("smallest", space.smallest(), 700), ("biggest", space.biggest(), 900)];
-        let networks = named.each_ref().map(|(_, child, _)| space.lower(child).unwrap());
-        let entry = |((name, child, correct), network): (_, &Network)| {
-            let top1 = Top1 { correct, images: 1000 };
-            ChildEntry { name: str::to_owned(name), child, cost: network.cost(), held_out: top1, test: top1 }
-        };
-        let manifest = Manifest {
-            name: "fashion".into(),
-            provenance: "test".into(),
-            preprocessing: Preprocessing {
-                means: vec![0.3],
-                standard_deviations: vec![0.4],
-                centre_fraction: 1.0,
-                fit: Fit::Crop,
-            },
-            labels: (0..space.classes).map(|class| class.to_string()).collect(),
-            children: named.into_iter().zip(&networks).map(entry).collect(),
-            latency_tables: Vec::new(),
-            trained: Trained::WholeSpace,
-            weight_storage,
-            accuracy_predictor: None,
-            images: None,
-            split: None,
-            space: space.definition().clone(),
-        };
-        let weights: Vec<f32> = (0..space.layout().len()).map(|index| (index as f32).sin() / 3.0).collect();
-        let children = networks.each_ref().map(CalibratedChild::neutral);
-        let contents =
-            BundleContents { manifest: &manifest, weights: &weights, children: &children, images: &[], golden: None };
-        Bundle::from_bytes(&contents.encode().unwrap()).unwrap()
-    }
-
-    #[test]
-    fn an_adapter_that_misreads_the_bundles_storage_gets_f32_unless_that_was_asked_for() {
-        for (storage, test) in
-            [(WeightStorage::F16, "weights stored as f16"), (WeightStorage::Int8, "weights stored as int8")]
-        {
-            // A separate context: the verdict stays with it.
-            let context = Context::new(&ContextOptions::default()).unwrap();
-            let fault = Fault { found: "1e0 in lane 2".to_owned(), expected: "2e0".to_owned() };
-            context.remember_verdict(test, Some(fault));
-            let bundle = bundle(storage);
-            let load = |weight_storage| {
-                let options = RuntimeOptions { weight_storage, start: Start::Tuned, ..RuntimeOptions::default() };
-                Runtime::open_on(&context, &bundle, &options)
-            };
-            let runtime = load(None).unwrap();
-            let fault = runtime.storage_fault().unwrap().to_string();
-            assert!(fault.contains(test) && fault.contains("lane 2"), "{fault}");
-            assert_eq!(runtime.supernet().weight_storage(), WeightStorage::F32);
-            assert_eq!(runtime.device().precision, "f32");
-            let error = load(Some(storage)).unwrap_err();
-            assert!(matches!(error, Error::SelfTest { .. }), "{error}");
-            assert!(load(Some(WeightStorage::F32)).unwrap().storage_fault().is_none());
-        }
     }
 }

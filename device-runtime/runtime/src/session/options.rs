@@ -21,7 +21,7 @@ pub struct RuntimeOptions {
     /// Classifications whose answers can be on their way at the same time.
     pub answers_in_flight: usize,
     /// Most multiply-adds of one inference that a bundle may ask for: a bundle from elsewhere may describe a network
-    /// that keeps a GPU busy for minutes. `None` opens any.
+    /// that keeps a GPU busy for minutes. `None` opens any. Not read in a browser.
     pub max_madds: Option<u64>,
     /// Whether children whose weights were never trained may be chosen and answer: their times are true, their answers
     /// are noise.
@@ -66,7 +66,7 @@ impl Default for RuntimeOptions {
 impl RuntimeOptions {
     nestling_core::setters! {
         context: ContextOptions, spare_children: usize, image_side: Option<u32>, max_image_side: u32,
-        answers_in_flight: usize, max_madds: Option<u64>, untrained: bool, weight_storage: Option<WeightStorage>, arithmetic: Arithmetic,
-        start: Start, tiles: TileChoice,
+        answers_in_flight: usize, max_madds: Option<u64>, untrained: bool, weight_storage: Option<WeightStorage>,
+        arithmetic: Arithmetic, start: Start, tiles: TileChoice,
     }
 }

@@ -93,6 +93,12 @@ impl WholeSpaceChoice {
     pub fn why(&self) -> &str {
         &self.why
     }
+
+    /// Kernels that the device gets wrong, each with the one that ran in its place when children were timed, as
+    /// [`Choice::replaced`] says them.
+    pub fn replaced(&self) -> &[String] {
+        self.shipped.replaced()
+    }
 }
 
 impl fmt::Display for WholeSpaceChoice {

@@ -55,6 +55,7 @@ private fun opening() = runBlocking {
     equal(adapters[0].index, 0u)
     Runtime.open(bundlePath, Options(adapter = "0")).use { runtime ->
         equal(runtime.adapter().name, adapters[0].name)
+        equal(runtime.replaced(), emptyList<String>())
         equal(runtime.active(), "smallest")
         equal(runtime.labels().size, 10)
         check(runtime.memory().gpu >= runtime.memory().weights && runtime.memory().weights > 0u) { runtime.memory() }

@@ -87,7 +87,7 @@ impl Report for Examined {
                 match check.worst {
                     _ if check.cases == 0 => "-".to_owned(),
                     Some(worst) => format!("{:.0} %", 100.0 * worst),
-                    None => "no number".to_owned(),
+                    None => "NaN".to_owned(),
                 },
                 check.skipped.to_string(),
             ]);
@@ -104,7 +104,7 @@ impl Report for Examined {
             writeln!(out, "not checked: {one}")?;
         }
         for quirk in &doctor.quirks {
-            writeln!(out, "known of this driver ({}): {}; {}", quirk.name, quirk.fault, quirk.here)?;
+            writeln!(out, "known of drivers of this vendor ({}): {}; {}", quirk.name, quirk.fault, quirk.here)?;
         }
         let verdict = match (doctor.deviations, doctor.skipped, doctor.replaced.len()) {
             (0, 0, 0) => "everything is right".to_owned(),

@@ -146,6 +146,7 @@ impl Options {
             fast_kernels,
             ready_after_ms,
             steady_cpu_ms: steady.cpu,
+            kernel_test_ms: runtime.supernet().context().kernel_test_time(),
         };
         let empties_driver_cache = can_be_emptied(runtime.adapter());
         let device = runtime.device().clone();

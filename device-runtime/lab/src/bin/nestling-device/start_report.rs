@@ -26,6 +26,9 @@ pub struct Start {
     pub ready_after_ms: Millis,
     /// The next inference, by the fast kernels.
     pub steady_cpu_ms: Option<Millis>,
+    /// Testing kernels before they answer, wall time, a part of loading or beside it: nothing is tested where an earlier
+    /// start left the results.
+    pub kernel_test_ms: Millis,
 }
 
 /// The starts of one process.
@@ -60,6 +63,7 @@ pub struct Starts {
 struct Median {
     wall_ms: Millis,
     cpu_ms: Option<Millis>,
+    kernel_test_ms: Millis,
 }
 
 #[derive(Debug, Serialize)]
@@ -82,6 +86,7 @@ impl Starts {
         let median = |start: fn(&Round) -> &Start| Median {
             wall_ms: middle(rounds.iter().map(|round| start(round).wall_ms).collect()),
             cpu_ms: rounds.iter().map(|round| start(round).cpu_ms).collect::<Option<Vec<_>>>().map(middle),
+            kernel_test_ms: middle(rounds.iter().map(|round| start(round).kernel_test_ms).collect()),
         };
         let (first_ever, cached) = (median(|round| &round.first_ever), median(|round| &round.cached));
         let warm = median(|round| &round.warm);
@@ -95,16 +100,19 @@ fn middle(mut times: Vec<Millis>) -> Millis {
     times.get(times.len() / 2).copied().unwrap_or(Millis(f64::NAN))
 }
 
-fn cells(name: &str, wall: Millis, cpu: Option<Millis>) -> Vec<String> {
-    row([name, &format!("{:.0}", wall.0), &cpu.map_or_else(|| "?".to_owned(), |cpu| format!("{:.0}", cpu.0))])
+const HEADS: [&str; 4] = ["start", "wall ms", "CPU ms", "kernel test ms"];
+
+fn cells(name: &str, wall: Millis, cpu: Option<Millis>, test: Millis) -> Vec<String> {
+    let cpu = cpu.map_or_else(|| "?".to_owned(), |cpu| format!("{:.0}", cpu.0));
+    row([name, &format!("{:.0}", wall.0), &cpu, &format!("{:.1}", test.0)])
 }
 
 impl Report for Starts {
     fn print(&self, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "{}\nfrom nothing to the first answer of {}:", self.device, self.child)?;
-        let mut rows = vec![row(["start", "wall ms", "CPU ms"])];
+        let mut rows = vec![row(HEADS)];
         for (name, median) in [("first ever", &self.first_ever), ("cached", &self.cached), ("warm", &self.warm)] {
-            rows.push(cells(name, median.wall_ms, median.cpu_ms));
+            rows.push(cells(name, median.wall_ms, median.cpu_ms, median.kernel_test_ms));
         }
         columns(out, &rows)?;
         if !self.empties_driver_cache {
@@ -121,9 +129,9 @@ impl Report for Starts {
 impl Report for Process {
     fn print(&self, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "{}\nfrom nothing to the first answer of {}:", self.device, self.child)?;
-        let mut rows = vec![row(["start", "wall ms", "CPU ms"])];
+        let mut rows = vec![row(HEADS)];
         for (name, start) in [("this process", &self.start), ("warm", &self.warm)] {
-            rows.push(cells(name, start.wall_ms, start.cpu_ms));
+            rows.push(cells(name, start.wall_ms, start.cpu_ms, start.kernel_test_ms));
         }
         columns(out, &rows)
     }

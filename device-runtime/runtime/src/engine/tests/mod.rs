@@ -16,6 +16,7 @@ mod storage;
 mod texture;
 mod trouble;
 mod tune;
+mod verdicts;
 
 pub(super) use networks::mixed;
 

@@ -20,8 +20,10 @@ fn answer(folder: &Path, start: Start) -> (Context, Vec<f32>) {
     (context, logits)
 }
 
+/// The file of pipelines, beside which nothing but verdicts may lie.
 fn only_file(folder: &Path) -> PathBuf {
-    let files: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let files: Vec<_> = files.filter(|path| path.extension().is_none_or(|end| end != "verdicts")).collect();
     assert_eq!(files.len(), 1, "no temporary file is left: {files:?}");
     files[0].clone()
 }

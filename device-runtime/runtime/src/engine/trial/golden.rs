@@ -167,7 +167,7 @@ impl Golden {
         all
     }
 
-    /// The layer on the GPU, bound as every kernel's is, with a destination that holds no number.
+    /// The layer on the GPU, bound as every kernel's is, with a destination that holds NaN.
     pub(super) fn buffers(&self, context: &Context, common: &Common, bytes: u64) -> (BindGroup, Buffer) {
         use wgpu::BufferUsages as Usage;
         let filled = |label: &str, bytes: &[u8], usage: Usage| {

@@ -10,7 +10,7 @@ const AFTER_REST: usize = 20;
 
 impl Supernet {
     /// Classifies one image again and again, then rests and does so again: every answer must have the bits of the first
-    /// one. `is_over` gets the share that is done, and says whether the time is used up: answers before the rest are left out
+    /// one. Each encodes the same dispatches anew, because wgpu submits a command buffer only once. `is_over` gets the share that is done, and says whether the time is used up: answers before the rest are left out
     /// then, those after it never.
     ///
     /// # Errors
@@ -51,7 +51,7 @@ impl Supernet {
     }
 }
 
-/// The first logit that is no number, or has other bits.
+/// The first logit that is not finite, or has other bits.
 fn difference(first: &[f32], again: &[f32]) -> Option<Fault> {
     let (index, (first, again)) =
         first.iter().zip(again).enumerate().find(|(_, (a, b))| !a.is_finite() || a.to_bits() != b.to_bits())?;
@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_bit_and_what_is_no_number_are_found() {
+    fn one_bit_and_nan_are_found() {
         assert_eq!(difference(&[1.0, -2.0], &[1.0, -2.0]), None);
         let other = f32::from_bits(2f32.to_bits() ^ 1);
         assert!(difference(&[1.0, 2.0], &[1.0, other]).unwrap().found.contains("logit 1"));

@@ -94,13 +94,12 @@ impl Drawn {
             let allowed = (self.tolerance + more(index)) * wanted.abs().max(1.0);
             (wanted, allowed)
         });
-        let (worst, mut fault) = compared(given.values.iter().copied().zip(wanted));
-        let beside = given.beside.iter().flatten().find(|value| !value.is_nan());
-        if let Some(value) = beside {
-            let expected = "nothing written there".to_owned();
-            fault.get_or_insert(Fault { found: format!("{value:e} beside the output"), expected });
+        let (worst, fault) = compared(given.values.iter().copied().zip(wanted));
+        match given.stray() {
+            // However little the outputs are off: the write was into something else.
+            Some(stray) => (f64::INFINITY, Some(stray)),
+            None => (worst, fault),
         }
-        (worst, fault)
     }
 }
 
@@ -114,7 +113,7 @@ pub(in crate::engine) fn compared(values: impl Iterator<Item = (f32, (f64, f64))
             let expected = format!("{wanted:e} within {allowed:.1e}");
             fault.get_or_insert(Fault { found: format!("{found:e} in output {index}"), expected });
         }
-        // `f64::max` would drop what is no number.
+        // `f64::max` would drop NaN.
         worst = if error.is_nan() { f64::INFINITY } else { worst.max(error) };
     }
     (worst, fault)
@@ -127,10 +126,18 @@ pub(in crate::engine) struct Outputs {
 }
 
 impl Outputs {
-    /// The first output that has other bits another time.
+    /// A value that was written before or behind the output.
+    fn stray(&self) -> Option<Fault> {
+        let value = self.beside.iter().flatten().find(|value| !value.is_nan())?;
+        let expected = "nothing written there".to_owned();
+        Some(Fault { found: format!("{value:e} beside the output"), expected })
+    }
+
+    /// The first output that has other bits another time, or was written beside the others then.
     pub(super) fn difference(&self, again: &Self) -> Option<Fault> {
-        let pairs = || self.values.iter().zip(&again.values).enumerate();
-        let (index, (first, again)) = pairs().find(|(_, (first, again))| first.to_bits() != again.to_bits())?;
+        let mut pairs = self.values.iter().zip(&again.values).enumerate();
+        let other = pairs.find(|(_, (first, again))| first.to_bits() != again.to_bits());
+        let Some((index, (first, again))) = other else { return again.stray() };
         let found = format!("{again:e} in output {index} another time");
         Some(Fault { found, expected: format!("{first:e}, bit for bit, as the first time") })
     }

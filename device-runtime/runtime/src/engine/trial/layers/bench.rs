@@ -16,7 +16,7 @@ const ACTION: &str = "testing a layer";
 /// The contents of a destination before a run.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Over {
-    /// The residual, or no number.
+    /// The residual, or NaN.
     Poison,
     /// The output of the run before.
     Itself,
@@ -68,6 +68,18 @@ impl Bench {
         Ok(())
     }
 
+    /// The driver's words if it refuses to compile the plan's pipeline.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(super) async fn refused(&mut self, plan: &LayerPlan) -> Result<Option<Fault>, Error> {
+        match self.require(plan).await {
+            Ok(()) => Ok(None),
+            Err(Error::Refused { reason, .. }) => {
+                Ok(Some(Fault { found: reason, expected: "a driver that compiles it".to_owned() }))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
     /// Runs the case twice over poison, and once more over its own output unless that holds its residual: the largest
     /// error of the first time over what is allowed, and what is wrong, or has other bits another time.
     pub(in crate::engine) async fn compared(
@@ -78,15 +90,17 @@ impl Bench {
     ) -> Result<(f64, Option<Fault>), Error> {
         self.prepare(case, drawn)?;
         let outputs = self.run(case, plan, drawn, Over::Poison).await?;
-        let (worst, mut fault) = drawn.compare(plan, &outputs);
-        if fault.is_some() {
-            return Ok((worst, fault));
-        }
+        let (mut worst, mut fault) = drawn.compare(plan, &outputs);
         let again = if case.layer.shape.residual { &[Over::Poison][..] } else { &[Over::Poison, Over::Itself] };
+        // An output that is somewhat off may differ every time, which is worse.
         for &over in again {
-            fault = fault.or(outputs.difference(&self.run(case, plan, drawn, over).await?));
+            if worst.is_finite()
+                && let Some(other) = outputs.difference(&self.run(case, plan, drawn, over).await?)
+            {
+                (worst, fault) = (f64::INFINITY, Some(other));
+            }
         }
-        Ok((if fault.is_some() { f64::INFINITY } else { worst }, fault))
+        Ok((worst, fault))
     }
 
     /// Sends all but the destination of a case.
@@ -103,7 +117,7 @@ impl Bench {
         Ok(())
     }
 
-    fn send(&self, buffer: &Buffer, bytes: &[u8]) {
+    pub(super) fn send(&self, buffer: &Buffer, bytes: &[u8]) {
         debug_assert!(bytes.len() as u64 <= buffer.size(), "{} bytes", bytes.len());
         self.context.upload(Upload::Parameters, buffer, 0, bytes);
     }

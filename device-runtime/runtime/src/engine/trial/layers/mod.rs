@@ -5,6 +5,8 @@ mod bench;
 mod case;
 #[cfg(not(target_arch = "wasm32"))]
 mod probe;
+#[cfg(not(target_arch = "wasm32"))]
+mod resize;
 mod sweep;
 
 #[cfg(test)]

@@ -1,19 +1,21 @@
 //! A quick test of every pipeline at load, and other ways for those that are wrong.
 
-use super::{Bench, Drawn, LayerCase, Slice, described};
+use super::{Bench, Drawn, LayerCase, Slice, described, resize};
 use crate::Error;
 use crate::engine::plan::{LayerPlan, Planner, grid};
 use crate::engine::resources::{Pipelines, Replaced, Wanted};
 use crate::gpu::{Context, Fault};
 use nestling_core::space::{Activation, LayerShape, Operator, Padding, Shape, ValidatedSpace};
+use nestling_core::weights::WeightStorage;
 use nestling_shaders::{Epilogue, Gate, Kernel, Specialisation};
 use std::collections::BTreeMap;
+use std::time::Instant;
 
 /// Bytes of each buffer: the largest layer has some hundred pixels.
 const LARGEST: u64 = 1 << 18;
 
 /// A driver that computes somewhat less exactly than allowed keeps its fast kernels; those that are broken are far off.
-const FAR_OFF: f64 = 16.0;
+pub(super) const FAR_OFF: f64 = 16.0;
 
 type Key = (Kernel, Specialisation);
 
@@ -28,8 +30,25 @@ pub(in crate::engine) async fn replace_wrong(
     planner: &Planner,
     space: &ValidatedSpace,
 ) -> Result<Pipelines, Error> {
+    let started = Instant::now();
+    let outcome = replaced(context, pipelines, planner, space).await;
+    context.add_kernel_test_time(started.elapsed());
+    context.save_verdicts();
+    outcome
+}
+
+async fn replaced(
+    context: &Context,
+    pipelines: Pipelines,
+    planner: &Planner,
+    space: &ValidatedSpace,
+) -> Result<Pipelines, Error> {
+    let (keys, storage): (Vec<Key>, _) = (pipelines.keys().collect(), pipelines.common().storage);
+    // Nothing is made for a test where an earlier one has found all right.
+    if keys.iter().all(|&key| context.verdict(&test_name(key, storage)) == Some(None)) {
+        return Ok(pipelines);
+    }
     let mut bench = Bench::new(context, pipelines, LARGEST).await?;
-    let keys: Vec<Key> = bench.pipelines.keys().collect();
     let mut wrong: BTreeMap<Key, Fault> = BTreeMap::new();
     for key in keys {
         if let Some(fault) = fault(&mut bench, key).await? {
@@ -84,9 +103,14 @@ fn can_run(planner: &Planner, key: Key, other: Key, shape: &LayerShape) -> bool 
     !concerned || grid(other.0, other.1, shape).is_ok()
 }
 
-/// The fault of a pipeline, if it has one; tested once a context.
+/// The name of a pipeline's test.
+fn test_name(key: Key, storage: WeightStorage) -> String {
+    format!("{key:?} with weights stored as {storage}")
+}
+
+/// The fault of a pipeline, if it has one; tested once a context, or once for all where the app keeps the results.
 async fn fault(bench: &mut Bench, key: Key) -> Result<Option<Fault>, Error> {
-    let (context, name) = (bench.context().clone(), format!("{key:?} with weights stored as {}", bench.storage()));
+    let (context, name) = (bench.context().clone(), test_name(key, bench.storage()));
     if let Some(known) = context.verdict(&name) {
         if known.is_none() {
             bench.pipelines.add_all(&context, &Wanted::from([key])).await?;
@@ -100,15 +124,14 @@ async fn fault(bench: &mut Bench, key: Key) -> Result<Option<Fault>, Error> {
 
 /// The same. The pipeline is built if it is not there.
 async fn tested(bench: &mut Bench, (kernel, one): Key) -> Result<Option<Fault>, Error> {
+    if matches!(kernel, Kernel::ResizeColumns | Kernel::ResizeRows) {
+        return resize::tested(bench, kernel, one).await;
+    }
     for case in probes(kernel, &one) {
         let case = LayerCase { storage: bench.storage(), arithmetic: one.arithmetic, ..case };
         let plan = grid(kernel, one, &case.layer.shape)?;
-        match bench.require(&plan).await {
-            Ok(()) => {}
-            Err(Error::Refused { reason, .. }) => {
-                return Ok(Some(Fault { found: reason, expected: "a driver that compiles it".to_owned() }));
-            }
-            Err(error) => return Err(error),
+        if let Some(fault) = bench.refused(&plan).await? {
+            return Ok(Some(fault));
         }
         let drawn = Drawn::of(&case);
         let (worst, fault) = bench.compared(&case, &plan, &drawn).await?;
@@ -120,7 +143,7 @@ async fn tested(bench: &mut Bench, (kernel, one): Key) -> Result<Option<Fault>, 
 }
 
 /// Small layers that a pipeline can run: sizes that no tile divides, over more than one workgroup where that is small. None
-/// for kernels that compute no layer.
+/// for kernels that compute no layer. The resize has [a test of its own](resize).
 fn probes(kernel: Kernel, one: &Specialisation) -> Vec<LayerCase> {
     let activation = match one.epilogue {
         Epilogue::Fixed(activation) | Epilogue::Mixed(activation) => activation,
