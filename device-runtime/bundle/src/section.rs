@@ -89,10 +89,13 @@ pub(super) fn encode<'a>(
 /// among the layout's parameters and its values. Only one tensor is in memory at a time. It ends where `put` does not want
 /// more; whether all were wanted is returned.
 ///
+/// Without `decode`, codes are only checked, because values take up to four times their memory: `put` does not get them.
+///
 /// It takes no type parameter: a page's module holds each kind of it once.
 pub(super) fn visit(
     layout: &ParameterLayout,
     storage: WeightStorage,
+    decode: bool,
     input: &mut dyn Input,
     put: &mut dyn FnMut(usize, &[f32]) -> bool,
 ) -> Result<bool, BundleError> {
@@ -110,6 +113,9 @@ pub(super) fn visit(
             for convolution in &layout.convolutions {
                 let codes = values(input, layout.parameters[convolution.weight].len(), &mut codes)?;
                 check_halves(codes).map_err(|problem| input.unsound(convolution, &problem))?;
+                if !decode {
+                    continue;
+                }
                 room::grow(&mut weights, codes.len(), 0.0)?;
                 weights.truncate(codes.len());
                 weights::from_halves(codes, &mut weights);
@@ -124,6 +130,9 @@ pub(super) fn visit(
             for (convolution, scales) in weights::by_outputs(layout, &scales) {
                 let codes = values(input, layout.parameters[convolution.weight].len(), &mut codes)?;
                 check_codes(convolution, codes, scales).map_err(|problem| input.unsound(convolution, &problem))?;
+                if !decode {
+                    continue;
+                }
                 room::grow(&mut weights, codes.len(), 0.0)?;
                 weights.truncate(codes.len());
                 weights::dequantise_one(convolution, codes, scales, &mut weights);
@@ -200,7 +209,7 @@ mod tests {
 
     fn decode(layout: &ParameterLayout, mut section: &[u8], storage: WeightStorage) -> Result<Vec<f32>, BundleError> {
         let mut parameters = vec![f32::NAN; layout.len()];
-        visit(layout, storage, &mut section, &mut |index, values: &[f32]| {
+        visit(layout, storage, true, &mut section, &mut |index, values: &[f32]| {
             parameters[layout.parameters[index].range()].copy_from_slice(values);
             true
         })?;

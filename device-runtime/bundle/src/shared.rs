@@ -63,7 +63,8 @@ pub(super) fn statistics(
 }
 
 /// Reads one shared tensor after the other, as [`section::visit`] does. `verified` says whether these very bytes were
-/// found to be right before; `arrived` counts the shells that are there.
+/// found to be right before: if not, they are checked now, and codes are not decoded. `arrived` counts the shells that are
+/// there.
 pub(super) fn visit(
     supernet: Supernet<'_>,
     (source, table, divided): (&Source, &Table, Option<&Divided>),
@@ -74,14 +75,14 @@ pub(super) fn visit(
     match (&table.shared, divided) {
         (Shared::Whole { weights, .. }, _) => {
             let mut input = Streamed { source, reader: source.reader(weights.range.clone()), verified };
-            let is_whole = section::visit(supernet.layout, supernet.storage, &mut input, put)?;
+            let is_whole = section::visit(supernet.layout, supernet.storage, verified, &mut input, put)?;
             let is_right = !is_whole || input.reader.checksum() == weights.checksum;
             if is_right { Ok(()) } else { Err(source.other_bytes()) }
         }
         (Shared::Shells(sections), Some(divided)) => {
             let shells = ShellReaders { supernet, source, divided, verified };
             let mut input = Gathered::begin(shells, &sections[..arrived])?;
-            let is_whole = section::visit(supernet.layout, supernet.storage, &mut input, put)?;
+            let is_whole = section::visit(supernet.layout, supernet.storage, verified, &mut input, put)?;
             if is_whole { input.finish() } else { Ok(()) }
         }
         (Shared::Shells(_), None) => Ok(()),
