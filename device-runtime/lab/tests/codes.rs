@@ -24,7 +24,9 @@ fn sources(folder: &Path, inside: bool, to: &mut Vec<PathBuf>) {
 fn codes(text: &str) -> Vec<String> {
     const HEAD: &str = "pub fn code(&self";
     let bodies = text.split(HEAD).skip(1).map(|rest| rest.split("\n    }\n").next().unwrap());
-    bodies.flat_map(|body| body.split('"').skip(1).step_by(2)).map(str::to_owned).collect()
+    // An attribute names a target, not a code.
+    let lines = bodies.flat_map(|body| body.lines().filter(|line| !line.trim_start().starts_with("#[")));
+    lines.flat_map(|line| line.split('"').skip(1).step_by(2)).map(str::to_owned).collect()
 }
 
 #[test]

@@ -91,3 +91,23 @@ impl Signal {
         self.result.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or(Ok(()))
     }
 }
+
+/// The end of a wait.
+#[cfg(not(target_arch = "wasm32"))]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// The submission is done.
+    Submission,
+    /// A callback, which wgpu runs in a poll after the submission is done.
+    Callback,
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+impl End {
+    /// The submission is done.
+    pub(super) fn tell(self, signal: &Signal) {
+        if self == Self::Submission {
+            signal.answer(Ok(()));
+        }
+    }
+}

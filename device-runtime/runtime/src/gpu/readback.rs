@@ -2,6 +2,8 @@ use super::gate::Gate;
 use super::latch::Signal;
 use super::{Buffer, Context};
 use crate::Error;
+#[cfg(not(target_arch = "wasm32"))]
+use crate::gpu::latch::End;
 use nestling_core::room;
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -106,7 +108,9 @@ impl Lease {
             let _inside = context.gate().enter();
             self.buffer().map_async(wgpu::MapMode::Read, 0..bytes, answer);
         }
-        #[allow(clippy::let_unit_value, reason = "a browser's is a timer")]
+        #[cfg(not(target_arch = "wasm32"))]
+        context.drive(action, submission, &signal, End::Callback)?;
+        #[cfg(target_arch = "wasm32")]
         let _watch = context.drive(action, submission, &signal)?;
         if let Err(error) = signal.wait().await {
             return Err(context.blamed(error));

@@ -11,7 +11,7 @@
 
 use super::blocking::Polled;
 use super::gate::Gate;
-use super::latch::{Latch, Signal};
+use super::latch::{End, Latch, Signal};
 use crate::Error;
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -114,6 +114,7 @@ pub(super) struct Awaited {
     pub(super) action: String,
     pub(super) submission: wgpu::SubmissionIndex,
     pub(super) signal: Arc<Signal>,
+    pub(super) end: End,
 }
 
 #[derive(Debug)]
@@ -190,7 +191,7 @@ fn guard(run: impl FnOnce()) {
 }
 
 fn finish(awaited: Awaited, over: &AtomicBool) {
-    let Awaited { polled, action, submission, signal } = awaited;
+    let Awaited { polled, action, submission, signal, end } = awaited;
     let is_over = || over.load(Ordering::Relaxed) || Arc::strong_count(&signal) == 1; // no waiter is left
     if is_over() {
         return;
@@ -198,7 +199,7 @@ fn finish(awaited: Awaited, over: &AtomicBool) {
     let outcome = retried(|| polled.until(&submission, &action, is_over), is_over);
     // In place of the callback, which may never run.
     match outcome {
-        Ok(Ok(())) => {}
+        Ok(Ok(())) => end.tell(&signal),
         Ok(Err(error)) => signal.answer(Err(error)),
         Err(reason) => signal.answer(Err(Error::Refused { action, reason })),
     }

@@ -9,9 +9,9 @@
 use super::Context;
 #[cfg(not(target_arch = "wasm32"))]
 use super::blocking::is_blocking;
-#[cfg(not(target_arch = "wasm32"))]
-use super::latch::Latch;
 use super::latch::Signal;
+#[cfg(not(target_arch = "wasm32"))]
+use super::latch::{End, Latch};
 #[cfg(not(target_arch = "wasm32"))]
 use super::threads::Awaited;
 #[cfg(target_arch = "wasm32")]
@@ -22,53 +22,55 @@ use std::time::Duration;
 #[cfg(not(target_arch = "wasm32"))]
 use std::time::Instant;
 
-/// Keeps the time of a wait, until it is dropped. Natively, the one that polls keeps it.
-#[cfg(not(target_arch = "wasm32"))]
-pub(crate) type Watch = ();
-#[cfg(target_arch = "wasm32")]
-pub(crate) type Watch = Timer;
-
 impl Context {
-    /// Waits until a submission, the last one so far, is done.
+    /// Waits until a submission is done.
     pub(crate) async fn settle(&self, action: &str, submission: wgpu::SubmissionIndex) -> Result<(), Error> {
         let signal = Arc::new(Signal::default());
-        // Weak: whoever polls sees that nobody waits any more.
-        let done = Arc::downgrade(&signal);
-        let answer = move || done.upgrade().map_or((), |done| done.answer(Ok(())));
-        {
-            let _inside = self.gate().enter();
-            self.queue().on_submitted_work_done(answer);
-        }
-        #[allow(clippy::let_unit_value, reason = "a browser's is a timer")]
-        let _watch = self.drive(action, submission, &signal)?;
+        // The poll that sees the submission done is the answer. wgpu's callback belongs to the last submission of all
+        // threads, which may be another one that nobody polls for.
+        #[cfg(not(target_arch = "wasm32"))]
+        self.drive(action, submission, &signal, End::Submission)?;
+        #[cfg(target_arch = "wasm32")]
+        let _watch = {
+            let done = Arc::downgrade(&signal);
+            self.queue().on_submitted_work_done(move || done.upgrade().map_or((), |done| done.answer(Ok(()))));
+            self.drive(action, submission, &signal)?
+        };
         signal.wait().await?;
         self.check(action)
     }
 
-    /// Sees to it that the callbacks of a submission run, or the signal is an error in time.
+    /// Polls until a submission is done, or the signal is an error in time.
+    #[cfg(not(target_arch = "wasm32"))]
     pub(crate) fn drive(
         &self,
         action: &str,
         submission: wgpu::SubmissionIndex,
         signal: &Arc<Signal>,
-    ) -> Result<Watch, Error> {
-        #[cfg(not(target_arch = "wasm32"))]
-        {
-            let polled = self.polled();
-            if is_blocking() {
-                let outcome = polled.until(&submission, action, || false);
-                self.check(action)?;
-                return outcome;
-            }
-            let (action, signal) = (action.to_owned(), Arc::clone(signal));
-            self.service().watch(Awaited { polled, action, submission, signal })
+        end: End,
+    ) -> Result<(), Error> {
+        let polled = self.polled();
+        if is_blocking() {
+            let outcome = polled.until(&submission, action, || false);
+            self.check(action)?;
+            outcome?;
+            end.tell(signal);
+            return Ok(());
         }
-        #[cfg(target_arch = "wasm32")]
-        {
-            // The event loop runs them by itself.
-            drop(submission);
-            Ok(Timer::start(signal, action, self.timeout()))
-        }
+        let (action, signal) = (action.to_owned(), Arc::clone(signal));
+        self.service().watch(Awaited { polled, action, submission, signal, end })
+    }
+
+    /// Sees to it that the signal is an error in time; the event loop runs callbacks by itself.
+    #[cfg(target_arch = "wasm32")]
+    pub(crate) fn drive(
+        &self,
+        action: &str,
+        submission: wgpu::SubmissionIndex,
+        signal: &Arc<Signal>,
+    ) -> Result<Timer, Error> {
+        drop(submission);
+        Ok(Timer::start(signal, action, self.timeout()))
     }
 
     /// Waits for so long: on this thread if it is one that blocks, otherwise without holding a thread.

@@ -8,6 +8,7 @@ const WORDS: [(&str, &str); 19] = [
     (", or raise `ContextOptions::largest_buffer` where the adapter has more", ""),
     ("load with a smaller `RuntimeOptions::max_image_side`", "give a smaller --image-side"),
     ("drop a `PreparedChild`, or load with more `RuntimeOptions::spare_children`", "give fewer children"),
+    ("more than `RuntimeOptions::max_madds` ", "more than "),
     ("set `RuntimeOptions::untrained`", "give --untrained"),
     ("; raise `ContextOptions::timeout` if the work is really that long", "; end other programs that use it"),
     (

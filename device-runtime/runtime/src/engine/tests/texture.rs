@@ -323,8 +323,9 @@ fn the_loss_of_an_apps_device_is_an_error_and_its_callbacks_stay() {
     let image = Image::rgba8(20, 20, &pixels).unwrap();
     let error = ready.supernet.infer(&ready.prepared, image).unwrap_err();
     assert!(matches!(error, Error::Lost { .. } | Error::Refused { .. }), "{error}");
-    // wgpu calls back at a poll.
-    let _ = device.poll(wgpu::PollType::Poll);
+    // wgpu calls back at a poll that finds the queue empty.
+    let timeout = Some(std::time::Duration::from_secs(10));
+    let _ = device.poll(wgpu::PollType::Wait { submission_index: None, timeout });
     assert_eq!(losses.load(Ordering::Relaxed), 1);
 }
 

@@ -1,6 +1,6 @@
 use super::*;
 use crate::Error;
-use crate::gpu::{Backends, chosen_adapter};
+use crate::gpu::{Backends, block_on, chosen_adapter};
 use nestling_core::image::Image;
 
 fn fashion() -> (ValidatedSpace, Vec<f32>, CalibratedChild) {
@@ -109,4 +109,27 @@ fn a_lost_device_is_an_error_everywhere() {
     assert!(lost(supernet.time_layers(&prepared, 1).unwrap_err()));
     let options = EngineOptions::default();
     assert!(lost(Supernet::load(&context, &space, &weights, &preprocessing(&space), &options).unwrap_err()));
+}
+
+/// wgpu's callback of finished work belongs to the last submission of all threads: nobody may poll for that one.
+#[test]
+fn a_wait_ends_though_another_thread_submitted_since_and_polls_no_more() {
+    const BYTES: u64 = 64 << 20;
+    let usages = wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST;
+    let (from, to) = (CONTEXT.buffer("from", BYTES, usages), CONTEXT.buffer("to", BYTES, usages));
+    let copies = |count: u32| {
+        let mut encoder = CONTEXT.encoder();
+        (0..count).for_each(|_| encoder.copy_buffer_to_buffer(&from, 0, &to, 0, BYTES));
+        CONTEXT.submit(encoder)
+    };
+    for is_future in [false, true] {
+        let (first, _longer) = (copies(1), copies(8));
+        let (sender, receiver) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            let settled = CONTEXT.settle("the test", first);
+            let outcome = if is_future { pollster::block_on(settled) } else { block_on(settled) };
+            sender.send(outcome.is_ok())
+        });
+        assert_eq!(receiver.recv_timeout(std::time::Duration::from_secs(60)), Ok(true), "future: {is_future}");
+    }
 }
