@@ -54,7 +54,7 @@ impl Place {
 }
 
 /// Starts a measurement and kills it after a time; whether it was still running.
-fn kill(place: &Place, after: Duration) -> bool {
+fn is_killed(place: &Place, after: Duration) -> bool {
     let mut process = place.profile().stderr(Stdio::null()).spawn().unwrap();
     std::thread::sleep(after);
     let is_alive = process.try_wait().unwrap().is_none();
@@ -88,8 +88,8 @@ fn a_killed_measurement_leaves_whole_files() {
             let _ = std::fs::remove_file(place.path("profile.json.old"));
         }
         // One that had ended was not killed.
-        let is_killed = (0..20).any(|_| kill(&place, moments.below(bound)));
-        assert!(is_killed, "twenty measurements ended before they could be killed, within {bound:?}");
+        let was_alive = (0..20).any(|_| is_killed(&place, moments.below(bound)));
+        assert!(was_alive, "twenty measurements ended before they could be killed, within {bound:?}");
         if let Some(fault) = place.fault(was_damaged) {
             campaign.fault(format!("kill {kill}: {fault}"));
         }

@@ -1,7 +1,7 @@
 //! Messages of the libraries name their API. A user of this program has flags in its place.
 
 /// A phrase of a library's message, and the same for a user of this program. Longer phrases come before their parts.
-const WORDS: [(&str, &str); 19] = [
+const WORDS: [(&str, &str); 20] = [
     ("the image needs `RuntimeOptions::max_image_side`", "the image needs --image-side"),
     ("`Runtime::profile`", "`nestling-device profile`"),
     ("use `Runtime::choose`, which takes shipped children", "leave out --whole-space"),
