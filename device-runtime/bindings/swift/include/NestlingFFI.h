@@ -421,6 +421,11 @@ RustBuffer uniffi_nestling_uniffi_fn_method_runtime_memory(uint64_t ptr, RustCal
 RustBuffer uniffi_nestling_uniffi_fn_method_runtime_profile_facts(uint64_t ptr, RustCallStatus *_Nonnull out_status
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_NESTLING_UNIFFI_FN_METHOD_RUNTIME_REPLACED
+#define UNIFFI_FFIDEF_UNIFFI_NESTLING_UNIFFI_FN_METHOD_RUNTIME_REPLACED
+RustBuffer uniffi_nestling_uniffi_fn_method_runtime_replaced(uint64_t ptr, RustCallStatus *_Nonnull out_status
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_NESTLING_UNIFFI_FN_METHOD_RUNTIME_SWITCH_TO
 #define UNIFFI_FFIDEF_UNIFFI_NESTLING_UNIFFI_FN_METHOD_RUNTIME_SWITCH_TO
 double uniffi_nestling_uniffi_fn_method_runtime_switch_to(uint64_t ptr, RustBuffer child, RustCallStatus *_Nonnull out_status
@@ -882,6 +887,12 @@ uint16_t uniffi_nestling_uniffi_checksum_method_runtime_memory(void
 #ifndef UNIFFI_FFIDEF_UNIFFI_NESTLING_UNIFFI_CHECKSUM_METHOD_RUNTIME_PROFILE_FACTS
 #define UNIFFI_FFIDEF_UNIFFI_NESTLING_UNIFFI_CHECKSUM_METHOD_RUNTIME_PROFILE_FACTS
 uint16_t uniffi_nestling_uniffi_checksum_method_runtime_profile_facts(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_NESTLING_UNIFFI_CHECKSUM_METHOD_RUNTIME_REPLACED
+#define UNIFFI_FFIDEF_UNIFFI_NESTLING_UNIFFI_CHECKSUM_METHOD_RUNTIME_REPLACED
+uint16_t uniffi_nestling_uniffi_checksum_method_runtime_replaced(void
 
 );
 #endif

@@ -267,6 +267,7 @@ impl Context {
         &self.inner.gate
     }
 
+    #[cfg(any(test, target_arch = "wasm32"))]
     pub(crate) fn queue(&self) -> &wgpu::Queue {
         &self.inner.queue
     }

@@ -919,6 +919,12 @@ public protocol RuntimeProtocol: AnyObject, Sendable {
     func profileFacts()  -> ProfileFacts?
 
     /**
+     * Kernels that this device gets wrong, each with the one that runs in its place: empty almost everywhere. Put it
+     * into a bug report where it is not.
+     */
+    func replaced()  -> [String]
+
+    /**
      * Makes a child the active one, and ends a governor's charge; returns the microseconds that it took. Nothing is
      * copied or compiled. Classifications that have begun end with the old child.
      */
@@ -1337,6 +1343,19 @@ open func profileFacts() -> ProfileFacts?  {
     return try!  FfiConverterOptionTypeProfileFacts.lift(try! rustCall() {
         uniffiCallStatus in
     uniffi_nestling_uniffi_fn_method_runtime_profile_facts(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Kernels that this device gets wrong, each with the one that runs in its place: empty almost everywhere. Put it
+     * into a bug report where it is not.
+     */
+open func replaced() -> [String]  {
+    return try!  FfiConverterSequenceString.lift(try! rustCall() {
+        uniffiCallStatus in
+    uniffi_nestling_uniffi_fn_method_runtime_replaced(
             self.uniffiCloneHandle(),uniffiCallStatus
     )
 })
@@ -5203,6 +5222,9 @@ private let initializationResult: InitializationResult = {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_nestling_uniffi_checksum_method_runtime_profile_facts() != 37129) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_nestling_uniffi_checksum_method_runtime_replaced() != 20844) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_nestling_uniffi_checksum_method_runtime_switch_to() != 35802) {

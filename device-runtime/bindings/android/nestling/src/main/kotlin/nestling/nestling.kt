@@ -780,6 +780,8 @@ internal object IntegrityCheckingUniffiLib {
     ): Int
     external fun uniffi_nestling_uniffi_checksum_method_runtime_profile_facts(
     ): Int
+    external fun uniffi_nestling_uniffi_checksum_method_runtime_replaced(
+    ): Int
     external fun uniffi_nestling_uniffi_checksum_method_runtime_switch_to(
     ): Int
     external fun uniffi_nestling_uniffi_checksum_constructor_cancellation_new(
@@ -871,6 +873,8 @@ internal object UniffiLib {
     external fun uniffi_nestling_uniffi_fn_method_runtime_memory(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
     external fun uniffi_nestling_uniffi_fn_method_runtime_profile_facts(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBuffer.ByValue
+    external fun uniffi_nestling_uniffi_fn_method_runtime_replaced(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
     external fun uniffi_nestling_uniffi_fn_method_runtime_switch_to(`ptr`: Long,`child`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): Double
@@ -1086,6 +1090,9 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_nestling_uniffi_checksum_method_runtime_profile_facts() and 0xFFFF) != 37129) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_nestling_uniffi_checksum_method_runtime_replaced() and 0xFFFF) != 20844) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_nestling_uniffi_checksum_method_runtime_switch_to() and 0xFFFF) != 35802) {
@@ -2039,6 +2046,12 @@ public interface RuntimeInterface {
     fun `profileFacts`(): ProfileFacts?
 
     /**
+     * Kernels that this device gets wrong, each with the one that runs in its place: empty almost everywhere. Put it
+     * into a bug report where it is not.
+     */
+    fun `replaced`(): List<kotlin.String>
+
+    /**
      * Makes a child the active one, and ends a governor's charge; returns the microseconds that it took. Nothing is
      * copied or compiled. Classifications that have begun end with the old child.
      */
@@ -2561,6 +2574,23 @@ open class Runtime: Disposable, AutoCloseable, RuntimeInterface
     callWithHandle {
     uniffiRustCall() { _status ->
     UniffiLib.uniffi_nestling_uniffi_fn_method_runtime_profile_facts(
+        it,
+        _status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Kernels that this device gets wrong, each with the one that runs in its place: empty almost everywhere. Put it
+     * into a bug report where it is not.
+     */override fun `replaced`(): List<kotlin.String> {
+            return FfiConverterSequenceString.lift(
+    callWithHandle {
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_nestling_uniffi_fn_method_runtime_replaced(
         it,
         _status)
 }
