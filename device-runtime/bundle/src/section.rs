@@ -89,7 +89,8 @@ pub(super) fn encode<'a>(
 /// among the layout's parameters and its values. Only one tensor is in memory at a time. It ends where `put` does not want
 /// more; whether all were wanted is returned.
 ///
-/// Without `decode`, codes are only checked, because values take up to four times their memory: `put` does not get them.
+/// Without `decode`, codes are only checked, because values take up to four times their memory: `put` does not get them,
+/// but in a page.
 ///
 /// It takes no type parameter: a page's module holds each kind of it once.
 pub(super) fn visit(
@@ -99,6 +100,8 @@ pub(super) fn visit(
     input: &mut dyn Input,
     put: &mut dyn FnMut(usize, &[f32]) -> bool,
 ) -> Result<bool, BundleError> {
+    // A page's module has no room for the difference.
+    let only_checks = !decode && cfg!(not(target_arch = "wasm32"));
     let mut weights = Vec::new();
     let is_norm = |index: &usize| storage == WeightStorage::F32 || layout.parameters[*index].role != Role::Weight;
     for index in (0..layout.parameters.len()).filter(is_norm) {
@@ -113,7 +116,7 @@ pub(super) fn visit(
             for convolution in &layout.convolutions {
                 let codes = values(input, layout.parameters[convolution.weight].len(), &mut codes)?;
                 check_halves(codes).map_err(|problem| input.unsound(convolution, &problem))?;
-                if !decode {
+                if only_checks {
                     continue;
                 }
                 room::grow(&mut weights, codes.len(), 0.0)?;
@@ -130,7 +133,7 @@ pub(super) fn visit(
             for (convolution, scales) in weights::by_outputs(layout, &scales) {
                 let codes = values(input, layout.parameters[convolution.weight].len(), &mut codes)?;
                 check_codes(convolution, codes, scales).map_err(|problem| input.unsound(convolution, &problem))?;
-                if !decode {
+                if only_checks {
                     continue;
                 }
                 room::grow(&mut weights, codes.len(), 0.0)?;

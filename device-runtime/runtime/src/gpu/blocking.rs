@@ -83,10 +83,10 @@ impl Polled {
         let started = Instant::now();
         loop {
             let left = self.timeout.saturating_sub(started.elapsed());
-            let timeout = Some(if self.gate.takes_turns() { left.min(TURN) } else { left });
-            let wait = wgpu::PollType::Wait { submission_index: Some(submission.clone()), timeout };
+            let time = if self.gate.takes_turns() { left.min(TURN) } else { left };
+            let wait = wgpu::PollType::Wait { submission_index: Some(submission.clone()), timeout: Some(time) };
             #[cfg(test)]
-            let hangs = self.gate.mishaps().never_ends(timeout.unwrap_or_default());
+            let hangs = self.gate.mishaps().never_ends(time);
             #[cfg(not(test))]
             let hangs = false;
             match if hangs { Err(wgpu::PollError::Timeout) } else { self.poll(wait)? } {

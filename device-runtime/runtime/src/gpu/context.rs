@@ -192,8 +192,6 @@ impl Context {
         #[cfg(not(target_arch = "wasm32"))]
         let (verdict_file, verdicts) =
             options.cache_folder().map(|folder| VerdictFile::open(folder, &adapter.get_info())).unzip();
-        #[cfg(target_arch = "wasm32")]
-        let verdicts: Option<BTreeMap<String, Option<Fault>>> = None;
         let inner = Inner {
             device,
             queue,
@@ -208,6 +206,9 @@ impl Context {
             service: Service::new(&gate),
             #[cfg(not(target_arch = "wasm32"))]
             worker: Worker::new(&gate),
+            #[cfg(target_arch = "wasm32")]
+            verdicts: Mutex::default(),
+            #[cfg(not(target_arch = "wasm32"))]
             verdicts: Mutex::new(verdicts.unwrap_or_default()),
             #[cfg(not(target_arch = "wasm32"))]
             verdict_file,

@@ -298,6 +298,7 @@ impl Runtime {
 }
 
 /// The engine's part of the options, for the children and the storage of a bundle.
+#[cfg_attr(target_arch = "wasm32", inline(always))]
 fn engine_options(bundle: &Bundle, options: &RuntimeOptions) -> EngineOptions {
     EngineOptions {
         child_slots: bundle.children().len().saturating_add(options.spare_children),
