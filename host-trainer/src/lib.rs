@@ -3,6 +3,7 @@
 //! The components, each after those that it uses:
 //!
 //! * [`torch`] and `random`: libtorch and its devices; one seeded generator for each purpose.
+//! * [`ranks`]: several processes that train one supernet.
 //! * [`data`]: images with labels, from folders of pictures, lists, tar files or IDX files: scan, split and cache.
 //! * [`label_file`]: the names of classes from a file.
 //! * [`space_file`]: a search space by its name or from a TOML file.
@@ -42,6 +43,7 @@ pub mod pack;
 pub mod parity;
 pub mod published;
 mod random;
+pub mod ranks;
 pub mod report;
 pub mod run_folder;
 pub mod search;

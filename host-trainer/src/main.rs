@@ -93,10 +93,13 @@ fn main() -> ExitCode {
     // libtorch's bindings panic where it refuses, for example without memory. The panic's message is on standard error.
     match catch_unwind(AssertUnwindSafe(|| command.run())) {
         Ok(Ok(())) => ExitCode::SUCCESS,
-        Ok(Err(error)) => {
-            commands::complain(&error, json);
-            ExitCode::FAILURE
-        }
+        Ok(Err(error)) => match commands::quiet_exit(&error) {
+            Some(code) => ExitCode::from(code),
+            None => {
+                commands::complain(&error, json);
+                ExitCode::FAILURE
+            }
+        },
         Err(_) => {
             if json {
                 commands::print_error("internal", "the program failed unexpectedly; its message is on standard error");

@@ -23,6 +23,7 @@ mod pack_one;
 pub mod parity;
 mod progress;
 mod published_table;
+mod ranks;
 pub mod report;
 pub mod scan;
 pub mod search;
@@ -40,6 +41,7 @@ mod trained_run;
 
 use output::{bar, print, reserve, say, shown};
 pub use output::{complain, print_error};
+pub use ranks::quiet_exit;
 
 use anyhow::{Context, Result};
 use nestling_bundle::Bundle;

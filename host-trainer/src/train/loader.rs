@@ -123,6 +123,16 @@ pub struct LoaderRates {
     pub waiting_share: f64,
 }
 
+impl LoaderRates {
+    /// The rates of so many ranks, from those of one.
+    #[must_use]
+    pub fn of_ranks(self, count: u32) -> Self {
+        let all = |images_per_s: f64| images_per_s * f64::from(count);
+        let (loader_images_per_s, step_images_per_s) = (all(self.loader_images_per_s), all(self.step_images_per_s));
+        Self { loader_images_per_s, step_images_per_s, ..self }
+    }
+}
+
 /// Threads that make batches ahead of their use. They live as long as the run: what they set aside is used again.
 #[derive(Debug)]
 pub struct Loader {
@@ -131,9 +141,10 @@ pub struct Loader {
 }
 
 impl Loader {
-    /// Starts one thread for each processor.
-    pub fn new(views: Arc<Views>) -> Self {
-        Self::with_threads(views, std::thread::available_parallelism().map_or(1, usize::from))
+    /// Starts one thread for each processor, of which `processes` have their part each.
+    pub fn new(views: Arc<Views>, processes: u32) -> Self {
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        Self::with_threads(views, processors.div_ceil(processes.max(1) as usize))
     }
 
     /// Starts so many threads, at least one.

@@ -92,5 +92,5 @@ pub use schedule::{RateSchedule, Schedule, learning_rate};
 pub use specialised::{SpecialiseError, Specialised, all_own_statistics, own_statistics, specialised};
 pub use step_report::StepReport;
 pub use teacher::Teacher;
-pub use trainer::Trainer;
+pub use trainer::{Trainer, hash_of};
 pub use workers::{Lesson, StepOutcome, Workers};

@@ -1,4 +1,5 @@
-//! Threads that share a step on the processor: each takes its part of the batch through the whole sandwich.
+//! Threads that share a step on the processor: each takes its part of the batch through the whole sandwich. The workers
+//! of several ranks are numbered through, so that two processes of one worker do as one process of two.
 //!
 //! libtorch's own threads gain little on layers this small. One thread a worker, each with a part of the batch, gains
 //! more. Workers read the same storage and keep gradients of their own. The caller adds those in the workers' order, so
@@ -12,8 +13,9 @@ use super::{
     Balance, Batch, LoadedBatch, StepOptions, TrainConfig, TrainError, Views, head_step, sandwich_step, step_children,
 };
 use crate::data::{Dataset, Mixing};
-use crate::model::{Parameters, Regularisation, Resizer};
+use crate::model::{Parameters, Regularisation, Resizer, values_of};
 use crate::random::{Purpose, generator};
+use crate::ranks::Ranks;
 use nestling_core::image::Preprocessing;
 use nestling_core::space::{Network, ValidatedSpace};
 use std::ops::Range;
@@ -22,7 +24,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 use tch::{Device, Kind, Tensor};
 
-/// The result of a step, summed over the workers.
+/// The result of a step, summed over the workers of all ranks.
 #[derive(Debug)]
 pub struct StepOutcome {
     /// The flat gradient of the whole batch.
@@ -88,6 +90,7 @@ pub struct Workers {
     config: Arc<TrainConfig>,
     space: ValidatedSpace,
     views: Arc<Views>,
+    ranks: Arc<Ranks>,
 }
 
 impl std::fmt::Debug for Order {
@@ -97,19 +100,22 @@ impl std::fmt::Debug for Order {
 }
 
 impl Workers {
-    /// Starts `config.workers` threads over the storage of `parameters`; `space` is the configuration's.
+    /// Starts this rank's part of `config.workers` threads over the storage of `parameters`; `space` is the
+    /// configuration's. A step then takes this rank's part of the batch.
     pub fn start(
-        config: Arc<TrainConfig>,
+        (config, data, ranks): (Arc<TrainConfig>, Arc<Dataset>, Arc<Ranks>),
         space: &ValidatedSpace,
         parameters: &Parameters,
-        data: Arc<Dataset>,
         preprocessing: &Preprocessing,
         device: Device,
     ) -> Self {
         let views = Arc::new(Views::new(&config, data));
         let (orders, outcomes, threads) = (Vec::new(), Vec::new(), Vec::new());
-        let mut workers = Self { orders, outcomes, threads, config: config.clone(), space: space.clone(), views };
-        for index in 0..u64::from(config.workers) {
+        let here = u64::from(config.workers / ranks.count());
+        let first = here * u64::from(ranks.rank());
+        let mut workers =
+            Self { orders, outcomes, threads, config: config.clone(), space: space.clone(), views, ranks };
+        for index in first..first + here {
             let (order_sender, orders) = channel::<Message>();
             let (outcome_sender, outcomes) = channel();
             let views = workers.views.clone();
@@ -190,11 +196,41 @@ impl Workers {
         self.step_on(step, self.views.batch(epoch, indices)?, lesson)
     }
 
-    /// One step of the given children, the first of them as the biggest.
+    /// One step of the given children, the first of them as the biggest. `batch` is this rank's part of the images.
     ///
     /// # Errors
-    /// [`TrainError::Worker`] if a thread has ended.
+    /// [`TrainError::Worker`] if a thread has ended, [`TrainError::Ranks`] if a process has.
     pub fn step_on(&self, step: u64, batch: LoadedBatch, lesson: &Lesson) -> Result<StepOutcome, TrainError> {
+        let mut sum = self.step_here(step, batch, lesson)?;
+        self.add_other_ranks(&mut sum)?;
+        let workers = f64::from(self.config.workers);
+        sum.losses.iter_mut().for_each(|loss| *loss /= workers);
+        sum.statistics = sum.statistics.map(|statistics| statistics / workers);
+        Ok(sum)
+    }
+
+    /// Adds the outcomes of the other ranks: gradient, losses and statistics go as one tensor.
+    fn add_other_ranks(&self, sum: &mut StepOutcome) -> Result<(), TrainError> {
+        if self.ranks.count() == 1 {
+            return Ok(());
+        }
+        let device = sum.gradient.device();
+        let losses: Vec<f32> = sum.losses.iter().map(|&loss| loss as f32).collect();
+        let losses = Tensor::from_slice(&losses).to_device(device);
+        let parts: Vec<&Tensor> = [&sum.gradient, &losses].into_iter().chain(&sum.statistics).collect();
+        let lengths: Vec<i64> = parts.iter().map(|part| part.numel() as i64).collect();
+        let mut joined = Tensor::cat(&parts, 0);
+        self.ranks.sum(&mut joined)?;
+        let mut parts = joined.split_with_sizes(lengths, 0).into_iter();
+        sum.gradient = parts.next().ok_or(TrainError::Worker)?;
+        let losses = parts.next().ok_or(TrainError::Worker)?;
+        sum.losses = values_of(&losses).into_iter().map(f64::from).collect();
+        sum.statistics = parts.next();
+        Ok(())
+    }
+
+    /// The sum over the workers of this rank.
+    fn step_here(&self, step: u64, batch: LoadedBatch, lesson: &Lesson) -> Result<StepOutcome, TrainError> {
         let (images, batch) = (batch.indices().len(), Arc::new(batch));
         let each = images.div_ceil(self.orders.len()).max(1);
         let mut sent = 0;
@@ -220,12 +256,7 @@ impl Workers {
                 }
             });
         }
-        let mut sum = sum.ok_or(TrainError::Worker)?;
-        for loss in &mut sum.losses {
-            *loss /= sent as f64;
-        }
-        sum.statistics = sum.statistics.map(|statistics| statistics / sent as f64);
-        Ok(sum)
+        sum.ok_or(TrainError::Worker)
     }
 }
 
