@@ -14,6 +14,7 @@
 //! * [`untrained`]: random weights, and children calibrated on noise.
 //! * [`mod@train`]: the sandwich step and the loop around it. [`mod@bench`] and [`mod@throughput`]: its speed in CPU-seconds
 //!   and in wall time.
+//! * [`scaling`]: images per second, hours and cost of a training on many GPUs, predicted.
 //! * [`fleet`]: the latency tables of many devices in one bundle.
 //! * [`mod@search`]: the children that ship, the selection under budgets and its rivals, and the whole space under a limit.
 //! * [`published`]: the table of published networks that BigNAS is compared with.
@@ -46,6 +47,7 @@ mod random;
 pub mod ranks;
 pub mod report;
 pub mod run_folder;
+pub mod scaling;
 pub mod search;
 pub mod space_file;
 #[cfg(test)]

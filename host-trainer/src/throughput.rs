@@ -6,6 +6,7 @@
 use crate::bench::{madds, median, predicted_ratio};
 use crate::model::{Parameters, Regularisation, Resizer};
 use crate::random::{Purpose, generator};
+use crate::ranks::Ranks;
 use crate::torch;
 use crate::train::{
     Batch, GpuMeter, Optimiser, Precision, StepOptions, TrainConfig, TrainError, sandwich_step, step_children,
@@ -25,8 +26,14 @@ pub struct Throughput {
     pub space: String,
     /// Largest input size in pixels; the images have it.
     pub resolution: u32,
-    /// Images a step.
+    /// Images a step, of all processes.
     pub batch_size: u32,
+    /// Processes that share a step.
+    pub processes: u32,
+    /// Milliseconds of the sum of all gradients alone: the median; nothing for one process.
+    pub all_reduce_ms: Option<f64>,
+    /// Bytes of the gradient that is summed.
+    pub gradient_bytes: u64,
     /// The arithmetic: f32 or bf16.
     pub precision: Precision,
     /// Steps of each kind.
@@ -53,6 +60,11 @@ impl fmt::Display for Throughput {
         writeln!(f, "  sandwich             {:8.1} images per second", self.sandwich_images_per_s)?;
         let predicted = self.predicted_sandwich_over_biggest;
         writeln!(f, "  ratio                {:8.2} (MAdds predict {predicted:.2})", self.sandwich_over_biggest)?;
+        if let Some(ms) = self.all_reduce_ms {
+            let megabytes = self.gradient_bytes as f64 / 1e6;
+            let processes = self.processes;
+            writeln!(f, "  all-reduce           {ms:8.2} ms for {megabytes:.1} MB, {processes} processes")?;
+        }
         if let Some(bytes) = self.peak_bytes {
             writeln!(f, "  memory on the GPU    {:8.2} GiB at most", bytes as f64 / f64::from(1 << 30))?;
         }
@@ -63,21 +75,25 @@ impl fmt::Display for Throughput {
 /// Learning rate of the steps: one batch is learned by heart slowly, so that its gradients stay usual ones.
 const RATE: f64 = 0.01;
 
+/// Sums of gradients that are timed.
+const ALL_REDUCES: u32 = 50;
+
 /// Trains `rounds` times `steps` steps of the biggest child alone, and as many of the sandwich, in turns, with the batch
-/// size, the space and the precision of `config`. `progress` is called after each step.
+/// size, the space and the precision of `config`, shared over the ranks. `progress` is called after each step.
 ///
 /// # Errors
-/// [`TrainError`] if the configuration is wrong, or a loss is not finite.
+/// [`TrainError`] if the configuration is wrong, a loss is not finite, or a process ends.
 pub fn throughput(
     config: &TrainConfig,
     device: Device,
     rounds: u32,
     steps: u64,
+    ranks: &Ranks,
     mut progress: impl FnMut(),
 ) -> Result<Throughput, TrainError> {
     let space = config.validate()?;
     let side = config.space.resolutions.iter().copied().max().unwrap_or(1);
-    let mut training = Training::new(config, &space, side, device);
+    let mut training = Training::new(config, &space, side, device, ranks);
     // Kernels are chosen and memory is taken before the clock starts.
     for only_biggest in [true, false] {
         training.step(only_biggest)?;
@@ -105,6 +121,9 @@ pub fn throughput(
         space: space.name.clone(),
         resolution: side,
         batch_size: config.batch_size,
+        processes: ranks.count(),
+        all_reduce_ms: training.all_reduce_ms()?,
+        gradient_bytes: 4 * training.parameters.flat().numel() as u64,
         precision: if training.kind == Kind::Float { Precision::F32 } else { Precision::Bf16 },
         steps: steps * u64::from(rounds.max(1)),
         sandwich_images_per_s,
@@ -125,6 +144,7 @@ struct Training<'a> {
     resizer: Resizer,
     batch: Batch,
     kind: Kind,
+    ranks: &'a Ranks,
     /// Updates so far.
     step: u64,
     /// Sandwich steps so far: the children of the next one depend on it.
@@ -132,7 +152,7 @@ struct Training<'a> {
 }
 
 impl<'a> Training<'a> {
-    fn new(config: &'a TrainConfig, space: &'a ValidatedSpace, side: u32, device: Device) -> Self {
+    fn new(config: &'a TrainConfig, space: &'a ValidatedSpace, side: u32, device: Device, ranks: &'a Ranks) -> Self {
         let channels = space.input_channels as usize;
         let preprocessing = Preprocessing {
             means: vec![0.5; channels],
@@ -144,8 +164,8 @@ impl<'a> Training<'a> {
         let parameters = Parameters::from_values(space, &Parameters::initial_values(space, config.seed), device);
         let (mask, rates) = (parameters.decay_mask(), parameters.rates(config.body_rate));
         let optimiser = Optimiser::new(config.optimiser, parameters.flat(), mask, rates);
-        let mut random = generator(config.seed, Purpose::Augment, 0);
-        let count = config.batch_size as usize;
+        let mut random = generator(config.seed, Purpose::Augment, u64::from(ranks.rank()));
+        let count = (config.batch_size / ranks.count()).max(1) as usize;
         let pixels: Vec<u8> = (0..count * channels * (side * side) as usize).map(|_| random.random()).collect();
         let classes: Vec<i64> = (0..count).map(|_| i64::from(random.random_range(0..space.classes))).collect();
         let batch = Batch {
@@ -155,7 +175,23 @@ impl<'a> Training<'a> {
             regularisation: Regularisation::default(),
         };
         let kind = config.precision.kind(device);
-        Self { config, space, parameters, optimiser, resizer, batch, kind, step: 0, sandwiches: 0 }
+        Self { config, space, parameters, optimiser, resizer, batch, kind, ranks, step: 0, sandwiches: 0 }
+    }
+
+    /// The time of a sum of all gradients alone, while every rank waits for it.
+    fn all_reduce_ms(&self) -> Result<Option<f64>, TrainError> {
+        if self.ranks.count() == 1 {
+            return Ok(None);
+        }
+        let mut gradient = self.parameters.flat().zeros_like();
+        let mut times = Vec::new();
+        for _ in 0..ALL_REDUCES {
+            self.ranks.sum(&mut Tensor::zeros([1], (Kind::Float, gradient.device())))?; // all begin together
+            let stopwatch = Stopwatch::start();
+            self.ranks.sum(&mut gradient)?;
+            times.push(1e3 * stopwatch.elapsed().wall_s());
+        }
+        Ok(Some(median(times)))
     }
 
     fn children(&self, sandwich: u64) -> Result<Vec<Network>, SpaceError> {
@@ -171,14 +207,17 @@ impl<'a> Training<'a> {
             self.sandwiches += 1;
         }
         let label_smoothing = self.config.label_smoothing;
-        let options = StepOptions { label_smoothing, kind: self.kind, ..StepOptions::default() };
+        let share = 1.0 / f64::from(self.ranks.count());
+        let options = StepOptions { label_smoothing, share, kind: self.kind, ..StepOptions::default() };
         self.parameters.zero_gradient();
         let losses = sandwich_step(&self.parameters, &children, &self.resizer, &self.batch, options);
         let loss = losses.first().copied().unwrap_or(f64::NAN);
         if !loss.is_finite() {
             return Err(TrainError::Diverged { step: self.step, loss, rate: RATE });
         }
-        self.optimiser.update(self.parameters.flat(), &self.parameters.gradient(), RATE, self.config, self.step);
+        let mut gradient = self.parameters.gradient();
+        self.ranks.sum(&mut gradient)?;
+        self.optimiser.update(self.parameters.flat(), &gradient, RATE, self.config, self.step);
         self.step += 1;
         Ok(loss)
     }
@@ -194,7 +233,7 @@ mod tests {
         let space = SearchSpace { resolutions: vec![20], ..SearchSpace::fashion() };
         let config = TrainConfig { batch_size: 8, workers: 1, precision, space, ..TrainConfig::default() };
         let mut done = 0;
-        let measured = throughput(&config, Device::Cpu, 2, 6, || done += 1).unwrap();
+        let measured = throughput(&config, Device::Cpu, 2, 6, Ranks::just_one(), || done += 1).unwrap();
         assert_eq!(done, 24);
         measured
     }

@@ -25,6 +25,7 @@ mod progress;
 mod published_table;
 mod ranks;
 pub mod report;
+pub mod scaling;
 pub mod scan;
 pub mod search;
 mod search_budgets;

@@ -1,8 +1,10 @@
 //! `throughput`: images per second of whole training steps.
 
+use super::ranks::RankArguments;
 use super::{bar, print, say};
 use anyhow::Result;
 use clap::Args;
+use nestling_train::ranks::{RankError, Ranks};
 use nestling_train::space_file::preset_or_file;
 use nestling_train::throughput::throughput;
 use nestling_train::torch;
@@ -22,7 +24,7 @@ pub struct Throughput {
     /// Only this input size of the space [default: all that it offers, images of the largest]
     #[arg(long)]
     resolution: Option<u32>,
-    /// Images a step
+    /// Images a step, of all processes together
     #[arg(long, default_value_t = 128, value_parser = clap::value_parser!(u32).range(2..=65_536))]
     batch: u32,
     /// Steps of each kind a round
@@ -34,6 +36,8 @@ pub struct Throughput {
     /// f32, bf16, or auto: bf16 on a GPU
     #[arg(long, default_value_t)]
     precision: Precision,
+    #[command(flatten)]
+    ranks: RankArguments,
     /// Print one JSON document instead of text
     #[arg(long)]
     json: bool,
@@ -42,6 +46,14 @@ pub struct Throughput {
 impl Throughput {
     /// Runs the command.
     pub fn run(self) -> Result<()> {
+        self.ranks.run(|ranks| self.measure(ranks))
+    }
+
+    fn measure(&self, ranks: &Ranks) -> Result<()> {
+        let (batch, count) = (self.batch, ranks.count());
+        if !batch.is_multiple_of(count) || batch / count < 2 {
+            return Err(RankError::Workers { workers: batch, count }.into());
+        }
         let choice = torch::initialise();
         let mut space = preset_or_file(&self.space)?.definition().clone();
         if let Some(resolution) = self.resolution {
@@ -56,7 +68,7 @@ impl Throughput {
         };
         say(&format!("measuring on {choice}"));
         let bar = bar(2 * u64::from(self.rounds) * self.steps, "throughput");
-        let measured = throughput(&config, choice.device, self.rounds, self.steps, || bar.inc(1))?;
+        let measured = throughput(&config, choice.device, self.rounds, self.steps, ranks, || bar.inc(1))?;
         bar.finish_and_clear();
         let mut document = serde_json::to_value(&measured)?;
         document["device"] = choice.to_string().into();
