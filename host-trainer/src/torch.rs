@@ -8,7 +8,7 @@
 
 mod memory;
 
-pub use memory::{peak_bytes, reset_peak_bytes, upload};
+pub use memory::{peak_bytes, peak_of, reset_peak_bytes, reset_peak_of, upload};
 
 use libloading::os::unix::{Library, RTLD_GLOBAL, RTLD_NOW};
 use std::error::Error;

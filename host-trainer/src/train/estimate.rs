@@ -1,8 +1,9 @@
 //! The cost of a run before it begins: steps, multiply-adds, memory on a GPU, time.
 
 use super::{RateSchedule, Schedule, TrainConfig, TrainError, step_children};
+use crate::model::{kept_in_segments, kept_numbers};
 use nestling_core::metrics::MAdds;
-use nestling_core::space::{Activation, Cost, Layer, Network, SpaceError, ValidatedSpace};
+use nestling_core::space::{Cost, Network, SpaceError, ValidatedSpace};
 use serde::Serialize;
 
 /// Images a second of whole sandwich steps that one H200 is to train. It is a target: no GPU has been measured.
@@ -75,6 +76,10 @@ pub struct Memory {
     pub batch_f32: u64,
     /// The same in bf16.
     pub batch_bf16: u64,
+    /// Most bytes of tensors at once in a step in f32, everything included but workspaces of kernels.
+    pub peak_f32: u64,
+    /// The same in bf16.
+    pub peak_bf16: u64,
     /// The largest batches that fit into usual GPUs.
     pub fits: Vec<Fits>,
 }
@@ -183,9 +188,12 @@ impl Memory {
     fn new(config: &TrainConfig, space: &ValidatedSpace, biggest: &Network) -> Result<Self, SpaceError> {
         let weights = F32 * (space.layout().len() + config.method.extras(space)?.len()) as u64;
         let optimiser = weights * config.optimiser.numbers_per_weight();
-        let kept = biggest.input.len() as u64 + biggest.layers.iter().map(kept_numbers).sum::<u64>();
+        let of_layers = || biggest.layers.iter().map(kept_numbers).sum::<u64>();
+        let of_layers = if config.recompute { kept_in_segments(biggest) } else { of_layers() };
+        let kept = biggest.input.len() as u64 + of_layers;
         let (image_f32, image_bf16) = (F32 * kept, BF16 * kept);
-        let batch = u64::from(config.batch_size);
+        // The images that are in the network at once.
+        let batch = u64::from(config.batch_size / config.accumulate.max(1));
         // Weights, gradient and average are one number a weight each.
         let fixed = 3 * weights + optimiser;
         let most = |gigabytes: u32, image: u64| {
@@ -202,23 +210,11 @@ impl Memory {
             image_bf16,
             batch_f32: batch * image_f32,
             batch_bf16: batch * image_bf16,
+            peak_f32: fixed + batch * image_f32,
+            peak_bf16: fixed + batch * image_bf16,
             fits: GPU_GB.map(fits).to_vec(),
         })
     }
-}
-
-/// Numbers that autograd keeps of a layer for one image: the output, which the next layer reads; the convolution's,
-/// which batch norm reads; batch norm's, which most activations read; and the product with a gate.
-fn kept_numbers(layer: &Layer) -> u64 {
-    let (input, output) = (layer.shape.input.len() as u64, layer.shape.output.len() as u64);
-    let gated = if layer.shape.gated { input } else { 0 };
-    let normalised = if layer.is_normalised() { output } else { 0 };
-    let before_activation = match layer.shape.activation {
-        // They read their own output.
-        Activation::Identity | Activation::Relu | Activation::Sigmoid => 0,
-        Activation::Relu6 | Activation::Swish | Activation::HardSwish | Activation::HardSigmoid => output,
-    };
-    output + gated + normalised + before_activation
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@
 //! teacher      a trained network that a child learns from
 //! workers      threads that share a step
 //! loader       views of images, made ahead of the step
+//! readers      the files that its threads read, to name a slow one
 //! schedule     the learning rate
 //! optimiser    the update of the weights
 //! order        the images of an epoch
@@ -57,6 +58,7 @@ mod order;
 mod patience;
 mod precision;
 mod probes;
+mod readers;
 mod recipe;
 mod resume;
 mod sandwich;

@@ -1,7 +1,7 @@
 //! One step of BigNAS training, in the order of the paper.
 
 use super::{Distillation, Regularise, TrainConfig};
-use crate::model::{Norm, Parameters, Regularisation, Resizer, forward, layer_output, values_of};
+use crate::model::{Norm, Parameters, Recomputed, Regularisation, Resizer, forward, layer_output, values_of};
 use crate::random::{Purpose, generator};
 use nestling_core::space::{Network, SpaceError, ValidatedSpace};
 use rand::RngExt;
@@ -38,6 +38,8 @@ pub struct StepOptions<'a> {
     /// L2 on the weights of each child beside the biggest, where all are regularised. The optimiser adds that of the
     /// biggest.
     pub child_decay: f64,
+    /// Whether the biggest child computes activations again: [`TrainConfig::recompute`].
+    pub recompute: bool,
 }
 
 impl Default for StepOptions<'_> {
@@ -46,7 +48,8 @@ impl Default for StepOptions<'_> {
         let distillation = Distillation::default();
         let regularise = Regularise::default();
         let (label_smoothing, class_weights, child_decay) = (0.0, None, 0.0);
-        Self { label_smoothing, class_weights, distillation, share: 1.0, kind: Kind::Float, regularise, child_decay }
+        let (share, kind, recompute) = (1.0, Kind::Float, false);
+        Self { label_smoothing, class_weights, distillation, share, kind, regularise, child_decay, recompute }
     }
 }
 
@@ -85,9 +88,18 @@ pub fn sandwich_step(
 
     // The biggest child alone learns the labels. It alone is regularised, unless asked otherwise: by label smoothing,
     // dropout and stochastic depth here, by weight decay in the optimiser.
-    let logits = logits_of(biggest, Some(&batch.regularisation));
-    let loss = cross_entropy(&logits, batch, options);
-    (&loss * options.share).backward();
+    let (logits, loss) = if options.recompute {
+        let images = resizer.resize(&batch.images, biggest.child.resolution).to_kind(options.kind);
+        let kept = Recomputed::forward(biggest, parameters, &images, &batch.regularisation);
+        let loss = cross_entropy(kept.logits(), batch, options);
+        (&loss * options.share).backward();
+        (kept.backward(), loss)
+    } else {
+        let logits = logits_of(biggest, Some(&batch.regularisation));
+        let loss = cross_entropy(&logits, batch, options);
+        (&loss * options.share).backward();
+        (logits, loss)
+    };
     let mut losses = vec![loss.detach()];
 
     // Inplace distillation: its answers in this very step are the soft labels of all other children.
@@ -166,23 +178,17 @@ pub(super) fn divergence(soft_labels: &Tensor, logits: &Tensor) -> Tensor {
     (soft_labels * ratio).sum(Kind::Float)
 }
 
-/// Dropout and stochastic depth of the biggest child in the step of a worker, for `count` images.
-pub(super) fn regularisation(
-    config: &TrainConfig,
-    step: u64,
-    worker: u64,
-    biggest: &Network,
-    count: usize,
-) -> Regularisation {
+/// Dropout and stochastic depth of the biggest child for `count` images at a place of the run.
+pub(super) fn regularisation(config: &TrainConfig, place: u64, biggest: &Network, count: usize) -> Regularisation {
     let mask = |random: &mut dyn FnMut(f64) -> bool, survival: f64, width: usize| {
         let value = |_| if random(survival) { (1.0 / survival) as f32 } else { 0.0 };
         Tensor::from_slice(&(0..count * width).map(value).collect::<Vec<f32>>()).view([count as i64, width as i64])
     };
-    let mut draws = generator(config.seed, Purpose::Dropout, step * 256 + worker);
+    let mut draws = generator(config.seed, Purpose::Dropout, place);
     let width = biggest.classifier_inputs() as usize;
     let dropout =
         (config.dropout > 0.0).then(|| mask(&mut |survival| draws.random_bool(survival), 1.0 - config.dropout, width));
-    let mut draws = generator(config.seed, Purpose::StochasticDepth, step * 256 + worker);
+    let mut draws = generator(config.seed, Purpose::StochasticDepth, place);
     let skips = biggest.layers.iter().filter(|layer| layer.residual.is_some()).count();
     let blocks = if config.stochastic_depth > 0.0 { skips } else { 0 };
     let depth = (0..blocks).map(|block| {

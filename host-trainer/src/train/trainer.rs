@@ -136,6 +136,12 @@ impl Trainer {
         Ok(())
     }
 
+    /// Calls `tell` with a sentence that names the file, whenever a step waits for an image that takes longer than ten
+    /// seconds to read.
+    pub fn on_slow_reader(&self, tell: impl Fn(&str) + Send + 'static) {
+        self.loader.on_slow(tell);
+    }
+
     /// Steps of one epoch.
     pub fn steps_per_epoch(&self) -> u64 {
         self.data.len() as u64 / u64::from(self.config.batch_size)

@@ -332,21 +332,38 @@ impl Worker {
         self.taught_by = Some(TeacherModel::new(teacher, network.clone(), input, self.device));
     }
 
+    /// The gradient of the worker's images, in as many parts as the configuration says.
     fn work(&mut self, order: &Order) -> StepOutcome {
         self.meet_teacher(&order.lesson);
-        let batch = self.batch(order);
+        self.parameters.zero_gradient();
+        let parts = f64::from(self.config.accumulate);
+        let each = order.part.len().div_ceil(self.config.accumulate as usize).max(1);
+        let (mut losses, mut statistics): (Vec<f64>, Option<Tensor>) = (Vec::new(), None);
+        for (part, start) in (0u64..).zip(order.part.clone().step_by(each)) {
+            let images = start..order.part.end.min(start + each);
+            let (loss, statistic) = self.add_gradient(order, part, images);
+            losses.resize(loss.len(), 0.0);
+            losses.iter_mut().zip(loss).for_each(|(sum, loss)| *sum += loss / parts);
+            statistics = statistic.map(|one| one / parts + statistics.unwrap_or_else(|| Tensor::from(0.0f32)));
+        }
+        StepOutcome { gradient: self.parameters.gradient(), losses, statistics }
+    }
+
+    /// Adds the gradient of one part; returns the losses of the children and their statistics, if they have their own.
+    fn add_gradient(&self, order: &Order, part: u64, images: Range<usize>) -> (Vec<f64>, Option<Tensor>) {
+        let batch = self.batch(order, part, images);
         let options = StepOptions {
             label_smoothing: self.config.label_smoothing,
             class_weights: self.class_weights.as_ref(),
             distillation: self.config.distillation,
-            share: 1.0 / f64::from(self.config.workers),
+            share: 1.0 / f64::from(self.config.workers * self.config.accumulate),
             kind: self.config.precision.kind(self.device),
             regularise: self.config.regularise,
             child_decay: self.config.weight_decay,
+            recompute: self.config.recompute,
         };
-        self.parameters.zero_gradient();
         let (parameters, resizer) = (&self.parameters, &self.resizer);
-        let (losses, statistics) = match &order.lesson {
+        match &order.lesson {
             Lesson::Sandwich(children) => (sandwich_step(parameters, children, resizer, &batch, options), None),
             Lesson::Switches(switches) => {
                 let (losses, statistics) = slimmable_step(parameters, switches, resizer, &batch, options);
@@ -360,8 +377,7 @@ impl Worker {
             }
             Lesson::Head(biggest) => (head_step(parameters, biggest, resizer, &batch, options), None),
             Lesson::Taught(student) => (self.taught(student, &batch, options), None),
-        };
-        StepOutcome { gradient: self.parameters.gradient(), losses, statistics }
+        }
     }
 
     /// The step of a child that learns from a trained network; without one there is nothing to learn.
@@ -382,13 +398,15 @@ impl Worker {
         }
     }
 
-    fn batch(&self, order: &Order) -> Batch {
+    fn batch(&self, order: &Order, part: u64, images: Range<usize>) -> Batch {
         let Self { config, device, .. } = self;
-        let (indices, pixels) = (&order.batch.indices()[order.part.clone()], order.batch.pixels(order.part.clone()));
+        let (indices, pixels) = (&order.batch.indices()[images.clone()], order.batch.pixels(images));
         let labels = &self.views.data().labels;
         let classes: Vec<i64> = indices.iter().map(|&index| i64::from(labels[index as usize])).collect();
-        let random = regularisation(config, order.step, self.index, order.lesson.biggest(), classes.len());
-        let mut draw = generator(config.seed, Purpose::Mix, order.step * 256 + self.index);
+        // Each part of each worker in each step has random numbers of its own.
+        let place = (part << 56) | (order.step * 256 + self.index);
+        let random = regularisation(config, place, order.lesson.biggest(), classes.len());
+        let mut draw = generator(config.seed, Purpose::Mix, place);
         let is_mixed = !matches!(order.lesson, Lesson::Head(_));
         let mixing = config.mix.draw(classes.len() as u32, self.resizer.side(), &mut draw).filter(|_| is_mixed);
         let classes = Tensor::from_slice(&classes).to_device(*device).to_kind(Kind::Int64);
