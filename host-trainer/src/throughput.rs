@@ -3,6 +3,10 @@
 //! [`mod@crate::bench`] counts CPU-seconds of gradients alone, which say nothing about a GPU. This counts wall time, so
 //! the device should have nothing else to do.
 
+mod largest;
+
+pub use largest::{Tried, largest_batch};
+
 use crate::bench::{madds, median, predicted_ratio};
 use crate::model::{Parameters, Regularisation, Resizer};
 use crate::random::{Purpose, generator};

@@ -90,14 +90,15 @@ fn activations_that_are_computed_again_give_the_same_gradients() {
     let _one = alone();
     torch::initialise();
     for (space, kind) in
-        [(SearchSpace::fashion(), Kind::Float), (table1(64), Kind::Float), (SearchSpace::fashion(), Kind::BFloat16)]
+        [(SearchSpace::fashion(), Kind::Float), (table1(32), Kind::Float), (SearchSpace::fashion(), Kind::BFloat16)]
     {
         let space = space.validated().unwrap();
         let biggest = space.lower(&space.biggest()).unwrap();
         assert!(segments(&biggest).len() > 3, "{:?}", segments(&biggest));
         let ((kept, losses), (again, losses_again)) = (step(&space, kind, false), step(&space, kind, true));
-        let apart = f64::try_from((&kept - &again).abs().max()).unwrap() / f64::try_from(kept.abs().max()).unwrap();
-        println!("{} {kind:?}: apart by {apart:.1e} of the largest gradient", space.name);
+        let length = |gradient: &Tensor| f64::try_from(gradient.norm()).unwrap();
+        let apart = length(&(&kept - again)) / length(&kept);
+        println!("{} {kind:?}: apart by {apart:.1e} of the gradient", space.name);
         assert!(apart < 1e-6, "{apart}");
         assert_eq!(losses, losses_again);
     }
@@ -107,14 +108,11 @@ fn activations_that_are_computed_again_give_the_same_gradients() {
 fn predicted_memory_is_that_of_a_step_within_10_percent() {
     let _one = alone();
     torch::initialise();
+    let mut ratios = Vec::new();
     // libtorch's own operators, as on a GPU: bf16.
-    for (space, batch, recompute) in [
-        (table1(192), 4, false),
-        (table1(192), 4, true),
-        (table1(256), 6, false),
-        (SearchSpace::fashion(), 256, false),
-        (SearchSpace::fashion(), 256, true),
-    ] {
+    for (space, batch, recompute) in
+        [(table1(32), 2, false), (SearchSpace::fashion(), 128, false), (SearchSpace::fashion(), 128, true)]
+    {
         let name = space.name.clone();
         let precision = Precision::Bf16;
         let config =
@@ -128,6 +126,7 @@ fn predicted_memory_is_that_of_a_step_within_10_percent() {
             predicted / 1e6,
             measured / 1e6
         );
-        assert!((0.9..=1.1).contains(&ratio), "{name}: {ratio}");
+        ratios.push(ratio);
     }
+    assert!(ratios.iter().all(|ratio| (0.9..=1.1).contains(ratio)), "{ratios:?}");
 }

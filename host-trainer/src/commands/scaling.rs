@@ -1,5 +1,6 @@
 //! `scaling`: a training on many GPUs, predicted.
 
+use super::train::positive;
 use super::{print, reserve, say};
 use anyhow::Result;
 use clap::Args;
@@ -60,11 +61,6 @@ pub struct Scaling {
     /// Print one JSON document instead of text
     #[arg(long)]
     json: bool,
-}
-
-/// A number above 0.
-fn positive(text: &str) -> Result<f64, String> {
-    not_negative(text).and_then(|number| if number > 0.0 { Ok(number) } else { Err("it must be above 0".to_owned()) })
 }
 
 fn not_negative(text: &str) -> Result<f64, String> {

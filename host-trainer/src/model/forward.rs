@@ -188,7 +188,7 @@ pub(super) fn run(
 ) -> Tensor {
     let mut outputs: Vec<Tensor> = Vec::with_capacity(layers.len());
     // libtorch keeps this order through every layer.
-    let ordered = (!has_own_kernels(input)).then(|| channels_last(input));
+    let ordered = (layers.start == 0 && !has_own_kernels(input)).then(|| channels_last(input));
     let first = ordered.as_ref().unwrap_or(input);
     let before = &network.layers[..layers.start];
     let mut normalised = before.iter().filter(|layer| layer.norm_epsilon.is_some()).count();

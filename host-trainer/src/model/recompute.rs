@@ -5,7 +5,7 @@ use super::forward::{Regularisation, run};
 use super::{Norm, Parameters};
 use nestling_core::space::{Layer, Network};
 use std::ops::Range;
-use tch::{Kind, Tensor, no_grad};
+use tch::{Kind, Tensor};
 
 /// Numbers of a layer that autograd keeps for one image, where libtorch computes: the output, which the next layer reads;
 /// the convolution's, which batch norm reads; batch norm's, which most activations read; and the product with a gate.
@@ -55,8 +55,14 @@ pub fn segments(network: &Network) -> Vec<Range<usize>> {
 /// Numbers that a child keeps for one image when it is computed in segments: their ends, and the largest of them whole.
 pub fn kept_in_segments(network: &Network) -> u64 {
     let segments = segments(network);
-    let whole = |segment: &Range<usize>| network.layers[segment.clone()].iter().map(kept_numbers).sum::<u64>();
-    let ends: u64 = segments.iter().map(|segment| network.layers[segment.end - 1].shape.output.len() as u64).sum();
+    let end = |segment: &Range<usize>| network.layers[segment.end - 1].shape.output.len() as u64;
+    // With its output times the outer gradient, that gradient, and the one of its input.
+    let whole = |segment: &Range<usize>| {
+        let layers = &network.layers[segment.clone()];
+        let input = layers.first().map_or(0, |layer| layer.shape.input.len() as u64);
+        layers.iter().map(kept_numbers).sum::<u64>() + 2 * end(segment) + input
+    };
+    let ends: u64 = segments.iter().map(end).sum();
     ends + segments.iter().map(whole).max().unwrap_or(0)
 }
 
@@ -65,7 +71,7 @@ pub fn kept_in_segments(network: &Network) -> u64 {
 pub struct Recomputed<'a> {
     network: &'a Network,
     parameters: &'a Parameters,
-    regularisation: &'a Regularisation,
+    regularisation: Option<&'a Regularisation>,
     segments: Vec<Range<usize>>,
     /// The input of each segment.
     inputs: Vec<Tensor>,
@@ -76,21 +82,20 @@ pub struct Recomputed<'a> {
 }
 
 impl<'a> Recomputed<'a> {
-    /// Runs a child with the statistics of this batch, without gradients.
+    /// Runs a child with the statistics of this batch.
     pub fn forward(
         network: &'a Network,
         parameters: &'a Parameters,
         images: &Tensor,
-        regularisation: &'a Regularisation,
+        regularisation: Option<&'a Regularisation>,
     ) -> Self {
         let segments = segments(network);
         let (mut inputs, mut x) = (Vec::new(), images.shallow_clone());
-        no_grad(|| {
-            for segment in &segments {
-                let output = run(network, parameters, segment.clone(), &x, Norm::Batch, Some(regularisation));
-                inputs.push(std::mem::replace(&mut x, output));
-            }
-        });
+        for segment in &segments {
+            // With autograd, and without its outcome: libtorch may round otherwise where nothing has a gradient.
+            let output = run(network, parameters, segment.clone(), &x, Norm::Batch, regularisation).detach();
+            inputs.push(std::mem::replace(&mut x, output));
+        }
         let end = (x.size(), x.kind());
         let logits = x.flatten(1, -1).to_kind(Kind::Float).detach().set_requires_grad(true);
         Self { network, parameters, regularisation, segments, inputs, logits, end }
@@ -109,7 +114,7 @@ impl<'a> Recomputed<'a> {
         for (segment, input) in self.segments.into_iter().zip(self.inputs).rev() {
             let input = input.detach().set_requires_grad(segment.start > 0);
             let (network, parameters) = (self.network, self.parameters);
-            let output = run(network, parameters, segment.clone(), &input, Norm::Batch, Some(self.regularisation));
+            let output = run(network, parameters, segment.clone(), &input, Norm::Batch, self.regularisation);
             // The gradient of this sum by the output is `outer`, to the bit.
             (output * outer).sum(Kind::Float).backward();
             if segment.start == 0 {

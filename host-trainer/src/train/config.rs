@@ -45,8 +45,8 @@ pub struct TrainConfig {
     /// Parts in which a worker takes its images, one after the other, before the update: each needs that much less memory,
     /// and batch norm normalises over each alone.
     pub accumulate: u32,
-    /// Whether the biggest child keeps the ends of a few segments only, and computes the rest again for its gradient:
-    /// less memory for a third more work of that child. The gradients are the same.
+    /// Whether a child keeps the ends of a few segments only, and computes the rest again for its gradient: less memory for
+    /// a third more work. The gradients are the same.
     pub recompute: bool,
     /// Epochs without a better mean accuracy of the biggest and the smallest probe child after which the run ends; 0
     /// never ends it early. With a number above 0 the weights of the best epoch ship, the first of equal ones.

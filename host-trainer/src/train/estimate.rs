@@ -64,7 +64,7 @@ pub struct Memory {
     pub weights: u64,
     /// Bytes of their gradient.
     pub gradient: u64,
-    /// Bytes of momentum and mean squared gradient.
+    /// Bytes of momentum, mean squared gradient and the mask of the weights that decay.
     pub optimiser: u64,
     /// Bytes of the averaged weights.
     pub average: u64,
@@ -187,7 +187,9 @@ fn children(
 impl Memory {
     fn new(config: &TrainConfig, space: &ValidatedSpace, biggest: &Network) -> Result<Self, SpaceError> {
         let weights = F32 * (space.layout().len() + config.method.extras(space)?.len()) as u64;
-        let optimiser = weights * config.optimiser.numbers_per_weight();
+        // The mask; the factors of the rate, where they are not all the same.
+        let masks = if config.body_rate == 1.0 { 1 } else { 2 };
+        let optimiser = weights * (config.optimiser.numbers_per_weight() + masks);
         let of_layers = || biggest.layers.iter().map(kept_numbers).sum::<u64>();
         let of_layers = if config.recompute { kept_in_segments(biggest) } else { of_layers() };
         let kept = biggest.input.len() as u64 + of_layers;
@@ -200,6 +202,10 @@ impl Memory {
             let bytes = (f64::from(gigabytes) * 1e9 * (1.0 - UNPLANNED)) as u64;
             bytes.saturating_sub(fixed) / image
         };
+        // Weights in bf16, which their layers keep. The images in f32 at their own size, before and after they are resized.
+        let (cast, input) = (weights / 2, batch * F32 * 2 * biggest.input.len() as u64);
+        // The flat gradient and the changes that follow from it, when all activations are gone.
+        let update = fixed + 4 * weights;
         let fits = |gigabytes| Fits { gigabytes, f32: most(gigabytes, image_f32), bf16: most(gigabytes, image_bf16) };
         Ok(Self {
             weights,
@@ -210,8 +216,8 @@ impl Memory {
             image_bf16,
             batch_f32: batch * image_f32,
             batch_bf16: batch * image_bf16,
-            peak_f32: fixed + batch * image_f32,
-            peak_bf16: fixed + batch * image_bf16,
+            peak_f32: update.max(fixed + input + batch * image_f32),
+            peak_bf16: update.max(fixed + cast + input + batch * image_bf16),
             fits: GPU_GB.map(fits).to_vec(),
         })
     }
@@ -266,9 +272,9 @@ mod tests {
         // Stem 36 + 8, expansion 32 + 16, depthwise 72 + 16, projection 32 + 8, head 32 + 16, classifier 24 + 3.
         let weights = 4 * 295;
         let Memory { weights: found, gradient, optimiser, average, .. } = of.memory;
-        assert_eq!((found, gradient, optimiser, average), (weights, weights, 2 * weights, weights));
-        // Nine tenths of 24 GB without five numbers a weight.
-        assert_eq!(of.memory.fits[0].f32, (21_600_000_000 - 5 * weights) / (4 * kept));
+        assert_eq!((found, gradient, optimiser, average), (weights, weights, 3 * weights, weights));
+        // Nine tenths of 24 GB without six numbers a weight.
+        assert_eq!(of.memory.fits[0].f32, (21_600_000_000 - 6 * weights) / (4 * kept));
         // Ten steps of ten images an epoch.
         assert_eq!((of.steps, of.images, of.gpu_hours), (30, 300, 300.0 / 5.0 / 3600.0));
         // A space of one child has no sandwich.

@@ -80,30 +80,16 @@ pub fn sandwich_step(
     options: StepOptions<'_>,
 ) -> Vec<f64> {
     let [biggest, others @ ..] = children else { return Vec::new() };
-    // Every child sees the same images at its own resolution, normalised by the statistics of this batch.
-    let logits_of = |network: &Network, regularisation: Option<&Regularisation>| {
-        let images = resizer.resize(&batch.images, network.child.resolution).to_kind(options.kind);
-        forward(network, parameters, &images, Norm::Batch, regularisation)
-    };
 
     // The biggest child alone learns the labels. It alone is regularised, unless asked otherwise: by label smoothing,
     // dropout and stochastic depth here, by weight decay in the optimiser.
-    let (logits, loss) = if options.recompute {
-        let images = resizer.resize(&batch.images, biggest.child.resolution).to_kind(options.kind);
-        let kept = Recomputed::forward(biggest, parameters, &images, &batch.regularisation);
-        let loss = cross_entropy(kept.logits(), batch, options);
-        (&loss * options.share).backward();
-        (kept.backward(), loss)
-    } else {
-        let logits = logits_of(biggest, Some(&batch.regularisation));
-        let loss = cross_entropy(&logits, batch, options);
-        (&loss * options.share).backward();
-        (logits, loss)
-    };
-    let mut losses = vec![loss.detach()];
+    let of_step = OfStep { parameters, resizer, images: &batch.images, options };
+    let (logits, loss) =
+        of_step.add_gradient(biggest, Some(&batch.regularisation), |logits| cross_entropy(logits, batch, options));
+    let mut losses = vec![loss];
 
     // Inplace distillation: its answers in this very step are the soft labels of all other children.
-    let soft_labels = logits.detach().softmax(-1, Kind::Float);
+    let soft_labels = logits.softmax(-1, Kind::Float);
 
     // Sandwich rule: random children and the smallest follow, and all gradients add up before one update.
     for network in others {
@@ -111,17 +97,51 @@ pub fn sandwich_step(
             Regularise::Biggest => (None, None),
             Regularise::All => (Some(of_child(&batch.regularisation, network)), Some(decay(network, parameters))),
         };
-        let logits = logits_of(network, regularisation.as_ref());
-        let mut loss = options.distillation.loss(&soft_labels, &logits);
-        if let Some(decay) = decay {
-            loss += decay * options.child_decay;
-        }
-        (&loss * options.share).backward();
-        losses.push(divergence(&soft_labels, &logits.detach()));
+        let (logits, _) = of_step.add_gradient(network, regularisation.as_ref(), |logits| {
+            let loss = options.distillation.loss(&soft_labels, logits);
+            match &decay {
+                Some(decay) => loss + decay * options.child_decay,
+                None => loss,
+            }
+        });
+        losses.push(divergence(&soft_labels, &logits));
     }
     let mut losses = values_of(&Tensor::stack(&losses, 0)).into_iter().map(f64::from).collect::<Vec<_>>();
     losses[1..].iter_mut().for_each(|sum| *sum /= soft_labels.size()[0] as f64);
     losses
+}
+
+/// All children of a step see the same images.
+struct OfStep<'a> {
+    parameters: &'a Parameters,
+    resizer: &'a Resizer,
+    images: &'a Tensor,
+    options: StepOptions<'a>,
+}
+
+impl OfStep<'_> {
+    /// Adds the gradient of a child's loss; returns its logits and the loss, without autograd.
+    ///
+    /// Every child sees the images at its own resolution, normalised by the statistics of this batch.
+    fn add_gradient(
+        &self,
+        network: &Network,
+        regularisation: Option<&Regularisation>,
+        loss_of: impl FnOnce(&Tensor) -> Tensor,
+    ) -> (Tensor, Tensor) {
+        let Self { parameters, resizer, images, options } = *self;
+        let images = resizer.resize(images, network.child.resolution).to_kind(options.kind);
+        if options.recompute {
+            let kept = Recomputed::forward(network, parameters, &images, regularisation);
+            let loss = loss_of(kept.logits());
+            (&loss * options.share).backward();
+            return (kept.backward(), loss.detach());
+        }
+        let logits = forward(network, parameters, &images, Norm::Batch, regularisation);
+        let loss = loss_of(&logits);
+        (&loss * options.share).backward();
+        (logits.detach(), loss.detach())
+    }
 }
 
 /// Adds the gradient of the classifier alone, from the features of the biggest child: the rest of the network is not
