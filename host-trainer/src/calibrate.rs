@@ -320,6 +320,41 @@ mod tests {
         }
     }
 
+    /// Four children, an odd number of images, two and three ranks.
+    #[test]
+    fn children_calibrated_over_ranks_have_the_statistics_of_one_process() {
+        crate::torch::initialise();
+        let space = SearchSpace::fashion().validated().unwrap();
+        let children = crate::train::step_children(&space, 9, 0, 2).unwrap();
+        let values = Parameters::initial_values(&space, 5);
+        let mixed = |at: u32| (at.wrapping_mul(2_654_435_761) >> 24) as u8;
+        let images = Dataset::in_memory(28, 1, (0..31 * 784).map(mixed).collect(), vec![0; 31], 10).unwrap();
+        let preprocessing = nestling_core::image::Preprocessing {
+            means: vec![0.3],
+            standard_deviations: vec![0.4],
+            centre_fraction: 1.0,
+            fit: nestling_core::image::Fit::Crop,
+        };
+        let all = |ranks: &Ranks| -> Vec<CalibratedChild> {
+            let parameters = Parameters::from_values(&space, &values, Device::Cpu);
+            let resizer = Resizer::new(&space, &preprocessing, 28, Device::Cpu);
+            let calibrate = |network| calibrate_on_ranks(ranks, network, &parameters, &resizer, &images, 8).unwrap();
+            children.iter().map(calibrate).collect()
+        };
+        let alone = all(Ranks::just_one());
+        for count in [2, 3] {
+            let of_ranks = crate::ranks::tests::together(count, |ranks| all(&ranks));
+            assert!(of_ranks.iter().all(|of_rank| *of_rank == of_ranks[0]), "every rank has the same bits");
+            for (one, other) in alone.iter().zip(&of_ranks[0]) {
+                let (one, other) = (one.statistics(), other.statistics());
+                let pairs = [(&one.means, &other.means), (&one.variances, &other.variances)];
+                for (a, b) in pairs.into_iter().flat_map(|(a, b)| a.iter().zip(b)) {
+                    assert!((a - b).abs() <= 1e-6 * a.abs().max(1.0), "{count} ranks: {a} and {b}");
+                }
+            }
+        }
+    }
+
     #[test]
     fn moments_do_not_depend_on_the_parts() {
         crate::torch::initialise();

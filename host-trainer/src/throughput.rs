@@ -50,6 +50,9 @@ pub struct Throughput {
     pub sandwich_over_biggest: f64,
     /// The same ratio as the MAdds of its children predict it.
     pub predicted_sandwich_over_biggest: f64,
+    /// Share of the memory roofline: bytes that the activations of a sandwich step must move, beside those that the device
+    /// copies in the same time.
+    pub roofline_share: f64,
     /// Most bytes that tensors took at once.
     pub peak_bytes: Option<u64>,
     /// Loss of the biggest child in the first sandwich step and in the last.
@@ -64,6 +67,7 @@ impl fmt::Display for Throughput {
         writeln!(f, "  sandwich             {:8.1} images per second", self.sandwich_images_per_s)?;
         let predicted = self.predicted_sandwich_over_biggest;
         writeln!(f, "  ratio                {:8.2} (MAdds predict {predicted:.2})", self.sandwich_over_biggest)?;
+        writeln!(f, "  memory roofline      {:8.1} % of what copies reach", 100.0 * self.roofline_share)?;
         if let Some(ms) = self.all_reduce_ms {
             let megabytes = self.gradient_bytes as f64 / 1e6;
             let processes = self.processes;
@@ -78,6 +82,27 @@ impl fmt::Display for Throughput {
 
 /// Learning rate of the steps: one batch is learned by heart slowly, so that its gradients stay usual ones.
 const RATE: f64 = 0.01;
+
+/// Numbers of an activation that a step reads or writes once, at the least: forward the convolution writes it, and batch
+/// norm reads it twice and writes it for the next layer, which reads it; as many backward, with the gradients: ten, and two
+/// for the gradient of the weights.
+const MOVES: u64 = 12;
+/// Numbers of the tensors whose copy is timed: beyond every cache.
+const COPIED: i64 = 1 << 26;
+
+/// Bytes a second that a device reads and writes while it copies: the median of several copies.
+fn copied_bytes_per_s(device: Device) -> f64 {
+    let from = Tensor::zeros([COPIED], (Kind::Float, device));
+    let mut to = Tensor::zeros_like(&from);
+    let mut copy = || {
+        let meter = GpuMeter::start(device);
+        let stopwatch = Stopwatch::start();
+        to.copy_(&from);
+        let _ = meter.map(|meter| meter.stop(1)); // waits for the GPU
+        8.0 * COPIED as f64 / stopwatch.elapsed().wall_s()
+    };
+    median((0..5).map(|_| copy()).collect())
+}
 
 /// Sums of gradients that are timed.
 const ALL_REDUCES: u32 = 50;
@@ -137,6 +162,7 @@ pub fn throughput(
         biggest_images_per_s,
         sandwich_over_biggest: biggest_images_per_s / sandwich_images_per_s,
         predicted_sandwich_over_biggest: predicted_ratio(config, &space, training.sandwiches, madds)?,
+        roofline_share: training.bytes_per_image()? * sandwich_images_per_s / copied_bytes_per_s(device),
         peak_bytes,
         losses: [losses.first(), losses.last()].map(|loss| loss.copied().unwrap_or(f64::NAN)),
     })
@@ -183,6 +209,17 @@ impl<'a> Training<'a> {
         };
         let kind = config.precision.kind(device);
         Self { config, space, parameters, optimiser, resizer, batch, kind, ranks, step: 0, sandwiches: 0 }
+    }
+
+    /// Mean bytes for an image that the activations of a step must move.
+    fn bytes_per_image(&self) -> Result<f64, SpaceError> {
+        let number = if self.kind == Kind::Float { 4 } else { 2 };
+        let mut sum = 0;
+        for sandwich in 0..self.sandwiches {
+            let numbers: u64 = self.children(sandwich)?.iter().map(|network| network.cost().activation_bytes / 4).sum();
+            sum += numbers * MOVES * number;
+        }
+        Ok(sum as f64 / self.sandwiches.max(1) as f64)
     }
 
     /// The time of a sum of all gradients alone, while every rank waits for it.

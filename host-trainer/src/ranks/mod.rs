@@ -21,7 +21,7 @@ mod launch;
 mod nccl;
 mod place;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use error::RankError;
 pub use launch::{LOST, is_launched, launch};

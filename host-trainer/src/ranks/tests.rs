@@ -9,7 +9,7 @@ fn free_port() -> u16 {
 }
 
 /// Runs `work` on as many threads as ranks, each a rank of one group; the results in their order.
-fn together<T: Send>(count: u32, work: impl Fn(Ranks) -> T + Sync) -> Vec<T> {
+pub(crate) fn together<T: Send>(count: u32, work: impl Fn(Ranks) -> T + Sync) -> Vec<T> {
     crate::torch::initialise();
     let port = free_port();
     std::thread::scope(|scope| {

@@ -1,11 +1,13 @@
 // The peak of the memory of tensors. tch offers none. libtorch has that of a CUDA device behind an interface of libc10, so
-// that this file links without CUDA; on the processor an allocator of this file counts.
+// that this file links without CUDA; on the processor it reports each allocation.
 
-#include <c10/core/CPUAllocator.h>
+#include <c10/core/Allocator.h>
 #include <c10/core/CachingDeviceAllocator.h>
+#include <c10/util/ThreadLocalDebugInfo.h>
 
-#include <atomic>
+#include <algorithm>
 #include <cstdint>
+#include <memory>
 
 namespace {
 // Throws if CUDA was not loaded.
@@ -14,51 +16,30 @@ c10::DeviceAllocator* allocator() {
   return found && found->initialized() ? found : nullptr;
 }
 
-// libtorch's own allocator, which counts.
-class Counting final : public c10::Allocator {
- public:
-  c10::DataPtr allocate(size_t bytes) override {
-    auto data = inner_->allocate(bytes);
-    auto total = now_.fetch_add(int64_t(bytes)) + int64_t(bytes);
-    for (auto peak = peak_.load(); peak < total && !peak_.compare_exchange_weak(peak, total);) {
-    }
-    void* pointer = data.get();
-    auto device = data.device();
-    return {pointer, new Held{this, std::move(data), int64_t(bytes)}, &release, device};
+// libtorch tells it of the tensors that a thread makes and frees on the processor.
+struct Counter final : c10::MemoryReportingInfoBase {
+  int64_t now = 0, peak = 0;
+  bool memoryProfilingEnabled() const override { return true; }
+  void reportMemoryUsage(void*, int64_t bytes, size_t, size_t, c10::Device) override {
+    now += bytes;
+    peak = std::max(peak, now);
   }
-  void copy_data(void* to, const void* from, size_t bytes) const override { default_copy_data(to, from, bytes); }
-  int64_t peak() const { return peak_.load(); }
-  void reset() { peak_.store(now_.load()); }
-
- private:
-  struct Held {
-    Counting* counting;
-    c10::DataPtr data;
-    int64_t bytes;
-  };
-  static void release(void* pointer) {
-    auto* held = static_cast<Held*>(pointer);
-    held->counting->now_.fetch_sub(held->bytes);
-    delete held;
-  }
-  c10::Allocator* inner_ = c10::GetCPUAllocator();
-  std::atomic<int64_t> now_{0}, peak_{0};
 };
 
-// Never freed: tensors may outlive everything.
-Counting& counting() {
-  static auto* allocator = new Counting;
-  return *allocator;
-}
+thread_local std::shared_ptr<Counter> counter;
 }  // namespace
 
-// Counts the tensors of the processor from now on.
-extern "C" void nestling_count_host_bytes() { c10::SetCPUAllocator(&counting(), 100); }
+// Forgets the peak of this thread's tensors on the processor; the first call begins to count them.
+extern "C" void nestling_reset_host_bytes() {
+  if (!counter) {
+    counter = std::make_shared<Counter>();
+    c10::ThreadLocalDebugInfo::_push(c10::DebugInfoKind::PROFILER_STATE, counter);
+  }
+  counter->peak = counter->now;
+}
 
-// The most bytes at once of the tensors that were counted since the last reset.
-extern "C" int64_t nestling_peak_host_bytes() { return counting().peak(); }
-
-extern "C" void nestling_reset_host_bytes() { counting().reset(); }
+// The most bytes at once since the last reset, or -1 if nothing is counted.
+extern "C" int64_t nestling_peak_host_bytes() { return counter ? counter->peak : -1; }
 
 // Bytes, or -1 where there is no such device. No exception may reach Rust.
 extern "C" int64_t nestling_peak_bytes(int64_t device) {

@@ -2,18 +2,14 @@
 
 #![allow(unsafe_code)] // calls memory.cpp; reasons at each
 
-use std::sync::Once;
 use tch::{Device, Tensor};
 
 unsafe extern "C" {
     fn nestling_peak_bytes(device: i64) -> i64;
     fn nestling_reset_peak_bytes(device: i64) -> bool;
-    fn nestling_count_host_bytes();
     fn nestling_peak_host_bytes() -> i64;
     fn nestling_reset_host_bytes();
 }
-
-static COUNTS: Once = Once::new();
 
 /// Most bytes that tensors took at once on a CUDA device since the last [`reset_peak_bytes`]; nothing without CUDA.
 pub fn peak_bytes(device: usize) -> Option<u64> {
@@ -27,13 +23,13 @@ pub fn reset_peak_bytes(device: usize) -> bool {
     unsafe { nestling_reset_peak_bytes(device as i64) }
 }
 
-/// Most bytes that tensors took at once on a device since the last [`reset_peak_of`]. On the processor those made since the
-/// first reset.
+/// Most bytes that tensors took at once on a device since the last [`reset_peak_of`]. On the processor those of this
+/// thread, made since its first reset.
 pub fn peak_of(device: Device) -> Option<u64> {
     match device {
         Device::Cuda(device) => peak_bytes(device),
         // SAFETY: returns a number.
-        Device::Cpu => COUNTS.is_completed().then(|| unsafe { nestling_peak_host_bytes() }.max(0) as u64),
+        Device::Cpu => u64::try_from(unsafe { nestling_peak_host_bytes() }).ok(),
         Device::Mps | Device::Vulkan => None,
     }
 }
@@ -42,12 +38,8 @@ pub fn peak_of(device: Device) -> Option<u64> {
 pub fn reset_peak_of(device: Device) {
     match device {
         Device::Cuda(device) => drop(reset_peak_bytes(device)),
-        Device::Cpu => {
-            // SAFETY: libtorch takes another allocator at any time; tensors are freed by the one that made them.
-            COUNTS.call_once(|| unsafe { nestling_count_host_bytes() });
-            // SAFETY: stores a number.
-            unsafe { nestling_reset_host_bytes() };
-        }
+        // SAFETY: takes nothing, and changes state of this thread alone.
+        Device::Cpu => unsafe { nestling_reset_host_bytes() },
         Device::Mps | Device::Vulkan => {}
     }
 }

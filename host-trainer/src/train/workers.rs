@@ -10,7 +10,8 @@ use super::sandwich::regularisation;
 use super::slimmable::slimmable_step;
 use super::teacher::{Teacher, TeacherModel, taught_step};
 use super::{
-    Balance, Batch, LoadedBatch, StepOptions, TrainConfig, TrainError, Views, head_step, sandwich_step, step_children,
+    Balance, Batch, Lesson, LoadedBatch, StepOptions, TrainConfig, TrainError, Views, head_step, sandwich_step,
+    step_children,
 };
 use crate::data::{Dataset, Mixing};
 use crate::model::{Parameters, Regularisation, Resizer, values_of};
@@ -33,37 +34,6 @@ pub struct StepOutcome {
     pub losses: Vec<f64>,
     /// Batch-norm statistics of this batch, of a lesson whose children have their own: means over the workers.
     pub statistics: Option<Tensor>,
-}
-
-/// The part of the network that a step trains.
-#[derive(Clone, Debug)]
-pub enum Lesson {
-    /// All children, the first of them as the biggest.
-    Sandwich(Arc<Vec<Network>>),
-    /// Widths with batch norm of their own, the biggest first.
-    Switches(Arc<Vec<Network>>),
-    /// Children that learn from a fixed full network.
-    Shrinking {
-        /// The children.
-        children: Arc<Vec<Network>>,
-        /// The full network at the children's image size.
-        teacher: Arc<Network>,
-        /// Its weights, in the order of the layout.
-        weights: Arc<Vec<f32>>,
-    },
-    /// The classifier alone, from the features of the biggest child.
-    Head(Arc<Network>),
-    /// One child, from the answers of the [`Teacher`] instead of labels.
-    Taught(Arc<Network>),
-}
-
-impl Lesson {
-    fn biggest(&self) -> &Network {
-        match self {
-            Self::Sandwich(children) | Self::Switches(children) | Self::Shrinking { children, .. } => &children[0],
-            Self::Head(biggest) | Self::Taught(biggest) => biggest,
-        }
-    }
 }
 
 /// A message to a worker.
