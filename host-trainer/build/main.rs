@@ -1,11 +1,13 @@
 //! Finds libtorch at run time, finds the commit, and compiles the C++ files: classes that autograd takes only in C++,
 //! c10d, and questions that tch does not ask.
 
+use std::path::PathBuf;
+
 mod commit;
 #[allow(dead_code)] // its `main` is for packages that name it as their script
 mod rpath;
 
-fn main() {
+fn main() -> std::io::Result<()> {
     rpath::print_rpath();
     commit::print_commit();
     let sources = ["src/model/kernels/autograd.cpp", "src/torch/memory.cpp", "src/ranks/group.cpp"];
@@ -18,23 +20,22 @@ fn main() {
         .define("_GLIBCXX_USE_CXX11_ABI", "1")
         .include(format!("{libtorch}/include"))
         .include(format!("{libtorch}/include/torch/csrc/api/include"))
-        .include(gloo_headers())
+        .include(gloo_headers()?)
         .files(sources)
         .compile("nestling_autograd");
+    Ok(())
 }
 
 /// A folder with the headers of gloo that c10d's own name, all of which are `src/ranks/gloo.h`.
-fn gloo_headers() -> std::path::PathBuf {
-    let folder = std::path::PathBuf::from(std::env::var_os("OUT_DIR").unwrap_or_default()).join("headers");
-    let source = std::fs::read_to_string("src/ranks/gloo.h").expect("the checkout is whole");
-    let write = |name: &str, text: &str| {
-        let path = folder.join("gloo").join(name);
-        std::fs::create_dir_all(path.parent().unwrap_or(&folder)).expect("cargo's own folder");
-        std::fs::write(path, text).expect("cargo's own folder");
-    };
-    write("gloo.h", &source);
-    for name in ["algorithm.h", "common/error.h", "context.h", "rendezvous/store.h", "transport/device.h"] {
-        write(name, "#include <gloo/gloo.h>\n");
+fn gloo_headers() -> std::io::Result<PathBuf> {
+    let headers = PathBuf::from(std::env::var_os("OUT_DIR").unwrap_or_default()).join("headers");
+    let folder = headers.join("gloo");
+    for name in ["common", "rendezvous", "transport"] {
+        std::fs::create_dir_all(folder.join(name))?;
     }
-    folder
+    std::fs::copy("src/ranks/gloo.h", folder.join("gloo.h"))?;
+    for name in ["algorithm.h", "common/error.h", "context.h", "rendezvous/store.h", "transport/device.h"] {
+        std::fs::write(folder.join(name), "#include <gloo/gloo.h>\n")?;
+    }
+    Ok(headers)
 }

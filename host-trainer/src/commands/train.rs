@@ -96,7 +96,7 @@ impl Train {
         ranks.wait_for_first()?;
         self.run.resolve()?;
         let device = torch::initialise().device;
-        let run = Checkpoint::from_bytes(&ranks.from_first(Vec::new())?, Path::new("of rank 0"))?;
+        let run = Checkpoint::from_bytes(&ranks.copy_of_first(Vec::new())?, Path::new("of rank 0"))?;
         let data = self.run.data.load_for_run(&run)?;
         let (config, beginning) = (run.config.clone(), Beginning::Run(Box::new(run)));
         let mut trainer = Trainer::on_ranks(config, beginning, &TrainingData::from(&data), device, ranks.clone())?;
@@ -126,7 +126,7 @@ impl Train {
         let (mut trainer, mut epochs) = self.start(&folder, choice.device, ranks)?;
         ranks.wait_for_first()?;
         if ranks.count() > 1 {
-            ranks.from_first(trainer.checkpoint().to_bytes()?)?;
+            ranks.copy_of_first(trainer.checkpoint().to_bytes()?)?;
         }
         train_head(&mut trainer)?;
         let last = self.last_epoch(&trainer);

@@ -208,7 +208,7 @@ impl Ranks {
 
     fn join_nccl(&self, calls: Calls, device: usize) -> Result<Nccl, String> {
         let id = if self.is_first() { calls.new_id()? } else { Vec::new() };
-        let id = self.from_first(id).map_err(|error| error.to_string())?;
+        let id = self.copy_of_first(id).map_err(|error| error.to_string())?;
         Nccl::join(calls, &id, self.rank(), self.count(), device)
     }
 
@@ -216,11 +216,11 @@ impl Ranks {
     ///
     /// # Errors
     /// As [`Ranks::sum`].
-    pub fn from_first(&self, bytes: Vec<u8>) -> Result<Vec<u8>, RankError> {
-        self.from_rank(0, bytes)
+    pub fn copy_of_first(&self, bytes: Vec<u8>) -> Result<Vec<u8>, RankError> {
+        self.copy_of_rank(0, bytes)
     }
 
-    fn from_rank(&self, from: u32, bytes: Vec<u8>) -> Result<Vec<u8>, RankError> {
+    fn copy_of_rank(&self, from: u32, bytes: Vec<u8>) -> Result<Vec<u8>, RankError> {
         let Some(links) = &self.links else { return Ok(bytes) };
         let copy = |tensor: &mut Tensor| links.group().copy(tensor, from).map_err(|problem| self.lost(links, problem));
         let mut length = Tensor::from_slice(&[bytes.len() as i64]);
@@ -246,7 +246,7 @@ impl Ranks {
     /// As [`Ranks::sum`].
     pub fn gather(&self, bytes: &[u8]) -> Result<Vec<Vec<u8>>, RankError> {
         (0..self.count())
-            .map(|from| self.from_rank(from, if from == self.rank() { bytes.to_vec() } else { Vec::new() }))
+            .map(|from| self.copy_of_rank(from, if from == self.rank() { bytes.to_vec() } else { Vec::new() }))
             .collect()
     }
 

@@ -36,8 +36,8 @@ fn sums_copies_and_pieces_of_work_reach_every_rank() {
             ranks.sum(&mut numbers).unwrap();
             ranks.sum(&mut exact).unwrap();
             let bytes = if ranks.is_first() { b"from rank 0".to_vec() } else { Vec::new() };
-            let first = ranks.from_first(bytes).unwrap();
-            assert_eq!(ranks.from_first(Vec::new()).unwrap(), b"");
+            let first = ranks.copy_of_first(bytes).unwrap();
+            assert_eq!(ranks.copy_of_first(Vec::new()).unwrap(), b"");
             let gathered = ranks.gather(&vec![7; ranks.rank() as usize]).unwrap();
             ranks.check_same("numbers", 5).unwrap();
             let own: Result<Vec<String>, RankError> = Ok(ranks.own(7).map(|at| format!("piece {at}")).collect());

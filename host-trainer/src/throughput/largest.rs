@@ -59,7 +59,7 @@ pub fn largest_batch(
         low *= 2;
     }
     let mut high = 2 * low;
-    while low < MOST_IMAGES && low >= MULTIPLE && high - low > MULTIPLE.max(low / 32) {
+    while (MULTIPLE..MOST_IMAGES).contains(&low) && high - low > MULTIPLE.max(low / 32) {
         let middle = low.midpoint(high) / MULTIPLE * MULTIPLE;
         if middle == low {
             break;
