@@ -1,4 +1,4 @@
-use super::{LEAST_EFFICIENCY, Measured, Prediction, Run};
+use super::{Bound, LEAST_EFFICIENCY, Measured, Prediction, Run};
 use nestling_page::Table;
 use nestling_page::document;
 use nestling_page::markup::{Text, grouped, percent, three};
@@ -54,12 +54,22 @@ pub fn ending(measured: &Measured, run: &Run) -> String {
         Some(stop) if stop.images_per_device < 1.0 => {
             format!("it stops scaling at {} devices: a batch of {} has no image for each", stop.devices, run.batch)
         }
-        Some(stop) => format!(
-            "it stops scaling at {} devices: {} takes most of the step, and the efficiency is {:.0} %, below {least} %",
-            stop.devices,
-            stop.bound,
-            100.0 * stop.efficiency
-        ),
+        Some(stop) => {
+            // The images themselves are the work: the rest is what they lose by.
+            let (fixed_ms, all_reduce_ms) = (1e3 * measured.fixed_s, stop.all_reduce_ms);
+            let (part, ms) = match stop.bound {
+                Bound::Loader => ("the loader", stop.step_ms),
+                _ if all_reduce_ms > fixed_ms => ("the all-reduce", all_reduce_ms),
+                _ => ("the fixed time", fixed_ms),
+            };
+            format!(
+                "it stops scaling at {} devices, where the efficiency is {:.0} %, below {least} %: {part} takes {ms:.1} of \
+                 {:.1} ms",
+                stop.devices,
+                100.0 * stop.efficiency,
+                stop.step_ms
+            )
+        }
     }
 }
 
