@@ -57,9 +57,21 @@ impl Place {
         self.attempts += 1;
         // Between, what stopped writes left piles up.
         if self.attempts.is_multiple_of(5) || !is_stopped {
-            let next = (kind.save)(&path, NEXT).map_err(|error| error.to_string()).and_then(|()| (kind.load)(&path));
-            let names: Vec<_> =
-                fs::read_dir(self.folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+            let write =
+                || (kind.save)(&path, NEXT).map_err(|error| error.to_string()).and_then(|()| (kind.load)(&path));
+            let names = || -> Vec<_> {
+                fs::read_dir(self.folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect()
+            };
+            let (mut next, mut names_now) = (write(), names());
+            // A process that another test starts holds every open file, and its lock, until it runs its program.
+            for _ in 0..100 {
+                if next != Ok(NEXT) || names_now.len() == 1 {
+                    break;
+                }
+                std::thread::sleep(std::time::Duration::from_millis(10));
+                (next, names_now) = (write(), names());
+            }
+            let names = names_now;
             if next != Ok(NEXT) || names != ["file"] {
                 campaign.fault(format!("{at:?}: the next write: {next:?}, {names:?}"));
             }
