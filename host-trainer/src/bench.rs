@@ -168,7 +168,7 @@ pub fn bench(
     let data = Arc::new(images.clone());
     let start = |workers| {
         let config = Arc::new(TrainConfig { workers, ..config.clone() });
-        Workers::start(config, &space, &parameters, data.clone(), preprocessing, device)
+        Workers::start((config, data.clone(), Arc::default()), &space, &parameters, preprocessing, device)
     };
     let (one, two) = (start(1), start(2));
     let biggest = Arc::new(vec![space.lower(&space.biggest())?]);

@@ -8,6 +8,7 @@
 
 use crate::data::{DataError, Dataset};
 use crate::model::{Parameters, Resizer, activate, images_at_once, layer_output, values_of};
+use crate::ranks::{RankError, Ranks};
 use nestling_core::space::{CalibratedChild, Layer, Network, Operator, SpaceError, Statistics};
 use tch::{Device, Kind, Tensor, no_grad};
 
@@ -20,6 +21,9 @@ pub enum CalibrateError {
     /// An image cannot be read.
     #[error(transparent)]
     Data(#[from] DataError),
+    /// Another process ended.
+    #[error(transparent)]
+    Ranks(#[from] RankError),
 }
 
 impl CalibrateError {
@@ -28,6 +32,7 @@ impl CalibrateError {
         match self {
             Self::Space(error) => error.code(),
             Self::Data(error) => error.code(),
+            Self::Ranks(error) => error.code(),
         }
     }
 }
@@ -51,10 +56,27 @@ pub fn calibrate(
     images: &Dataset,
     batch: usize,
 ) -> Result<CalibratedChild, CalibrateError> {
+    calibrate_on_ranks(&Ranks::alone(), network, parameters, resizer, images, batch)
+}
+
+/// As [`calibrate`], with the images shared over all ranks: each computes every so many, and each layer's moments are
+/// those of all. Every rank returns the same statistics. It holds its part of the outputs only.
+///
+/// # Errors
+/// As [`calibrate`]; [`CalibrateError::Ranks`] if a process ends.
+pub fn calibrate_on_ranks(
+    ranks: &Ranks,
+    network: &Network,
+    parameters: &Parameters,
+    resizer: &Resizer,
+    images: &Dataset,
+    batch: usize,
+) -> Result<CalibratedChild, CalibrateError> {
     no_grad(|| {
         let batch = images_at_once(network, batch);
-        let parts = resizer.inputs(images, network.child.resolution, batch).collect::<Result<_, _>>()?;
-        Ok(calibrate_tensors(network, parameters, parts)?)
+        let own = images.select(ranks.own(images.len()));
+        let parts = resizer.inputs(&own, network.child.resolution, batch).collect::<Result<_, _>>()?;
+        calibrate_within(MAX_KEPT_BYTES, ranks, network, parameters, parts)
     })
 }
 
@@ -67,26 +89,31 @@ pub fn calibrate_tensors(
     parameters: &Parameters,
     images: Vec<Tensor>,
 ) -> Result<CalibratedChild, SpaceError> {
-    calibrate_within(MAX_KEPT_BYTES, network, parameters, images)
+    match calibrate_within(MAX_KEPT_BYTES, &Ranks::alone(), network, parameters, images) {
+        Err(CalibrateError::Space(error)) => Err(error),
+        Err(CalibrateError::Data(_) | CalibrateError::Ranks(_)) => unreachable!("no image is read, no process asked"),
+        Ok(calibrated) => Ok(calibrated),
+    }
 }
 
 fn calibrate_within(
     max_kept_bytes: usize,
+    ranks: &Ranks,
     network: &Network,
     parameters: &Parameters,
     images: Vec<Tensor>,
-) -> Result<CalibratedChild, SpaceError> {
+) -> Result<CalibratedChild, CalibrateError> {
     no_grad(|| {
         let mut statistics = Statistics { means: Vec::new(), variances: Vec::new() };
         let mut layers = Layers::new(max_kept_bytes, network, parameters, images);
         let last_normalised = network.layers.iter().rposition(Layer::is_normalised);
         for index in 0..last_normalised.map_or(0, |last| last + 1) {
-            if let Some((means, variances)) = layers.advance(index) {
+            if let Some((means, variances)) = layers.advance(index, ranks)? {
                 statistics.means.extend(values_of(&means));
                 statistics.variances.extend(values_of(&variances));
             }
         }
-        CalibratedChild::new(network, statistics)
+        Ok(CalibratedChild::new(network, statistics)?)
     })
 }
 
@@ -124,7 +151,7 @@ impl<'a> Layers<'a> {
     }
 
     /// The next layer: its statistics, if it is normalised, and its outputs, if they are kept.
-    fn advance(&mut self, index: usize) -> Option<(Tensor, Tensor)> {
+    fn advance(&mut self, index: usize, ranks: &Ranks) -> Result<Option<(Tensor, Tensor)>, RankError> {
         let parts = 0..self.images.len();
         let mut raw: Vec<Tensor> = Vec::new();
         if self.network.layers[index].is_normalised() {
@@ -134,7 +161,8 @@ impl<'a> Layers<'a> {
                 moments.add(&value);
                 raw.extend(self.is_kept[index].then_some(value));
             }
-            self.norms[index] = Some(moments.mean_and_variance());
+            let channels = self.network.layers[index].shape.output.channels;
+            self.norms[index] = Some(moments.of_ranks(ranks, channels, self.device())?.mean_and_variance());
         } else if self.is_kept[index] {
             raw = parts.map(|part| self.raw(index, part)).collect();
         }
@@ -145,7 +173,12 @@ impl<'a> Layers<'a> {
                 outputs.clear();
             }
         }
-        self.norms[index].as_ref().map(|(mean, variance)| (mean.shallow_clone(), variance.shallow_clone()))
+        let known = self.norms[index].as_ref();
+        Ok(known.map(|(mean, variance)| (mean.shallow_clone(), variance.shallow_clone())))
+    }
+
+    fn device(&self) -> Device {
+        self.parameters.flat().device()
     }
 
     /// A layer's values of one part before batch norm.
@@ -203,6 +236,37 @@ impl Moments {
         let over = [0i64, 2, 3];
         let mean = part.mean_dim(over.as_slice(), true, Kind::Double);
         let squares = (part - &mean).square().sum_dim_intlist(over.as_slice(), true, Kind::Double);
+        self.merge(count, mean, squares);
+    }
+
+    /// The moments of all ranks, merged in their order: every rank gets the same bits.
+    fn of_ranks(self, ranks: &Ranks, channels: u32, device: Device) -> Result<Self, RankError> {
+        if ranks.count() == 1 {
+            return Ok(self);
+        }
+        // One row a rank: count, means, sums of squares. A sum with zeros is exact.
+        let channels = i64::from(channels);
+        let mut rows = Tensor::zeros([ranks.count().into(), 1 + 2 * channels], (Kind::Double, Device::Cpu));
+        if let Some((mean, squares)) = self.sums {
+            let count = Tensor::from_slice(&[self.count as f64]);
+            let values =
+                [count, mean.reshape([-1]).to_device(Device::Cpu), squares.reshape([-1]).to_device(Device::Cpu)];
+            rows.select(0, ranks.rank().into()).copy_(&Tensor::cat(&values, 0));
+        }
+        ranks.sum(&mut rows)?;
+        let mut all = Self::default();
+        for rank in 0..i64::from(ranks.count()) {
+            let row = rows.select(0, rank);
+            let count = row.double_value(&[0]) as i64;
+            let part = |start: i64| row.narrow(0, start, channels).reshape([1, -1, 1, 1]).to_device(device);
+            if count > 0 {
+                all.merge(count, part(1), part(1 + channels));
+            }
+        }
+        Ok(all)
+    }
+
+    fn merge(&mut self, count: i64, mean: Tensor, squares: Tensor) {
         let total = self.count + count;
         self.sums = Some(match self.sums.take() {
             None => (mean, squares),
@@ -246,12 +310,47 @@ mod tests {
                 tch::manual_seed(3);
                 [2, 1].map(|count| Tensor::randn([count, channels, side, side], (Kind::Float, Device::Cpu))).into()
             };
-            let kept = calibrate_within(usize::MAX, &network, &parameters, images()).unwrap();
+            let kept = calibrate_within(usize::MAX, &Ranks::alone(), &network, &parameters, images()).unwrap();
             let largest = network.layers.iter().map(|layer| 12 * layer.shape.output.len()).max().unwrap();
             assert!((0..network.layers.len()).filter(|&index| is_within_block(&network, index)).count() > 5);
             for limit in [0, largest / 4] {
-                let again = calibrate_within(limit, &network, &parameters, images()).unwrap();
+                let again = calibrate_within(limit, &Ranks::alone(), &network, &parameters, images()).unwrap();
                 assert_eq!(again.statistics(), kept.statistics(), "at most {limit} bytes kept");
+            }
+        }
+    }
+
+    /// Four children, an odd number of images, two and three ranks.
+    #[test]
+    fn children_calibrated_over_ranks_have_the_statistics_of_one_process() {
+        crate::torch::initialise();
+        let space = SearchSpace::fashion().validated().unwrap();
+        let children = crate::train::step_children(&space, 9, 0, 2).unwrap();
+        let values = Parameters::initial_values(&space, 5);
+        let mixed = |at: u32| (at.wrapping_mul(2_654_435_761) >> 24) as u8;
+        let images = Dataset::in_memory(28, 1, (0..31 * 784).map(mixed).collect(), vec![0; 31], 10).unwrap();
+        let preprocessing = nestling_core::image::Preprocessing {
+            means: vec![0.3],
+            standard_deviations: vec![0.4],
+            centre_fraction: 1.0,
+            fit: nestling_core::image::Fit::Crop,
+        };
+        let all = |ranks: &Ranks| -> Vec<CalibratedChild> {
+            let parameters = Parameters::from_values(&space, &values, Device::Cpu);
+            let resizer = Resizer::new(&space, &preprocessing, 28, Device::Cpu);
+            let calibrate = |network| calibrate_on_ranks(ranks, network, &parameters, &resizer, &images, 8).unwrap();
+            children.iter().map(calibrate).collect()
+        };
+        let alone = all(Ranks::just_one());
+        for count in [2, 3] {
+            let of_ranks = crate::ranks::tests::together(count, |ranks| all(&ranks));
+            assert!(of_ranks.iter().all(|of_rank| *of_rank == of_ranks[0]), "every rank has the same bits");
+            for (one, other) in alone.iter().zip(&of_ranks[0]) {
+                let (one, other) = (one.statistics(), other.statistics());
+                let pairs = [(&one.means, &other.means), (&one.variances, &other.variances)];
+                for (a, b) in pairs.into_iter().flat_map(|(a, b)| a.iter().zip(b)) {
+                    assert!((a - b).abs() <= 1e-6 * a.abs().max(1.0), "{count} ranks: {a} and {b}");
+                }
             }
         }
     }

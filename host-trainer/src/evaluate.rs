@@ -4,6 +4,7 @@ use crate::data::{DataError, Dataset};
 use crate::model::{Norm, Parameters, Resizer, forward, images_at_once, norm_tensors};
 use nestling_core::metrics::Top1;
 use nestling_core::space::{CalibratedChild, Network};
+use serde::{Deserialize, Serialize};
 use tch::kind::Element;
 use tch::{Kind, Tensor, no_grad};
 
@@ -33,7 +34,7 @@ pub fn logits(
 }
 
 /// The answer of a child for one image.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Answer {
     /// The image's class.
     pub truth: u16,

@@ -3,6 +3,7 @@
 //! The components, each after those that it uses:
 //!
 //! * [`torch`] and `random`: libtorch and its devices; one seeded generator for each purpose.
+//! * [`ranks`]: several processes that train one supernet.
 //! * [`data`]: images with labels, from folders of pictures, lists, tar files or IDX files: scan, split and cache.
 //! * [`label_file`]: the names of classes from a file.
 //! * [`space_file`]: a search space by its name or from a TOML file.
@@ -13,6 +14,7 @@
 //! * [`untrained`]: random weights, and children calibrated on noise.
 //! * [`mod@train`]: the sandwich step and the loop around it. [`mod@bench`] and [`mod@throughput`]: its speed in CPU-seconds
 //!   and in wall time.
+//! * [`scaling`]: images per second, hours and cost of a training on many GPUs, predicted.
 //! * [`fleet`]: the latency tables of many devices in one bundle.
 //! * [`mod@search`]: the children that ship, the selection under budgets and its rivals, and the whole space under a limit.
 //! * [`published`]: the table of published networks that BigNAS is compared with.
@@ -42,8 +44,10 @@ pub mod pack;
 pub mod parity;
 pub mod published;
 mod random;
+pub mod ranks;
 pub mod report;
 pub mod run_folder;
+pub mod scaling;
 pub mod search;
 pub mod space_file;
 #[cfg(test)]

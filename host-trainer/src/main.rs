@@ -35,6 +35,7 @@ enum Command {
     Parity(commands::parity::Parity),
     Bench(commands::bench::Bench),
     Throughput(commands::throughput::Throughput),
+    Scaling(commands::scaling::Scaling),
     Images(commands::images::Images),
     Report(commands::report::Report),
     Cost(commands::cost::CostCommand),
@@ -58,6 +59,7 @@ impl Command {
             Self::Parity(command) => command.run(),
             Self::Bench(command) => command.run(),
             Self::Throughput(command) => command.run(),
+            Self::Scaling(command) => command.run(),
             Self::Images(command) => command.run(),
             Self::Report(command) => command.run(),
             Self::Cost(command) => command.run(),
@@ -93,10 +95,13 @@ fn main() -> ExitCode {
     // libtorch's bindings panic where it refuses, for example without memory. The panic's message is on standard error.
     match catch_unwind(AssertUnwindSafe(|| command.run())) {
         Ok(Ok(())) => ExitCode::SUCCESS,
-        Ok(Err(error)) => {
-            commands::complain(&error, json);
-            ExitCode::FAILURE
-        }
+        Ok(Err(error)) => match commands::quiet_exit(&error) {
+            Some(code) => ExitCode::from(code),
+            None => {
+                commands::complain(&error, json);
+                ExitCode::FAILURE
+            }
+        },
         Err(_) => {
             if json {
                 commands::print_error("internal", "the program failed unexpectedly; its message is on standard error");

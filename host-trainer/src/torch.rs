@@ -8,7 +8,7 @@
 
 mod memory;
 
-pub use memory::{peak_bytes, reset_peak_bytes, upload};
+pub use memory::{peak_bytes, peak_of, reset_peak_bytes, reset_peak_of, upload};
 
 use libloading::os::unix::{Library, RTLD_GLOBAL, RTLD_NOW};
 use std::error::Error;
@@ -16,6 +16,7 @@ use std::ffi::{CStr, c_char, c_int, c_uint};
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
 use tch::Device;
 
 /// The device that this process computes on, and the reason.
@@ -39,6 +40,14 @@ impl fmt::Display for DeviceChoice {
     }
 }
 
+/// The number of this process among those of its host: the GPU that it takes.
+static LOCAL_RANK: AtomicU32 = AtomicU32::new(0);
+
+/// Gives this process the GPU of its number among the processes of its host. Call it before [`initialise`].
+pub fn set_local_rank(rank: u32) {
+    LOCAL_RANK.store(rank, Ordering::Relaxed);
+}
+
 /// Prepares libtorch and chooses the device: CUDA where it works, else the CPU.
 ///
 /// Call it before anything else of `tch`; later calls return the first one's answer. Each worker has one libtorch
@@ -48,7 +57,9 @@ pub fn initialise() -> DeviceChoice {
     let choose = || {
         keep_freed_memory();
         let choice = match load_cuda() {
-            Ok(name) => DeviceChoice { device: Device::Cuda(0), name, reason: "CUDA is available".to_owned() },
+            Ok((index, name)) => {
+                DeviceChoice { device: Device::Cuda(index), name, reason: "CUDA is available".to_owned() }
+            }
             Err(reason) => DeviceChoice { device: Device::Cpu, name: cpu_name(), reason },
         };
         tch::set_num_threads(1);
@@ -81,8 +92,8 @@ fn keep_freed_memory() {
     }
 }
 
-/// Brings CUDA in and returns the first device's name, or says why there is none.
-fn load_cuda() -> Result<String, String> {
+/// Brings CUDA in and returns number and name of this process's device, or says why there is none.
+fn load_cuda() -> Result<(usize, String), String> {
     // The driver first: without it libtorch_cuda is half a gigabyte for nothing.
     let driver = open("libcuda.so.1".into()).map_err(|_| "no NVIDIA driver: libcuda.so.1 not found".to_owned())?;
     open(cuda_library()).map_err(|error| {
@@ -92,7 +103,10 @@ fn load_cuda() -> Result<String, String> {
     if !tch::Cuda::is_available() {
         return Err("there is an NVIDIA driver, but libtorch finds no CUDA device that it can use".to_owned());
     }
-    Ok(first_device_name(driver).unwrap_or_else(|| "NVIDIA GPU".to_owned()))
+    let devices = usize::try_from(tch::Cuda::device_count()).unwrap_or(1).max(1);
+    // More processes than GPUs share them.
+    let index = LOCAL_RANK.load(Ordering::Relaxed) as usize % devices;
+    Ok((index, device_name(driver, index).unwrap_or_else(|| "NVIDIA GPU".to_owned())))
 }
 
 /// Opens a library for good, its symbols visible to all that is loaded later.
@@ -115,7 +129,7 @@ fn cuda_library() -> PathBuf {
 }
 
 /// Asks the driver, because libtorch's C interface has no question for it. Heeds `CUDA_VISIBLE_DEVICES`, as CUDA does.
-fn first_device_name(driver: &Library) -> Option<String> {
+fn device_name(driver: &Library, index: usize) -> Option<String> {
     const SUCCESS: c_int = 0;
     let mut device: c_int = 0;
     let mut name: [c_char; 256] = [0; 256];
@@ -127,7 +141,7 @@ fn first_device_name(driver: &Library) -> Option<String> {
         let get_name =
             driver.get::<unsafe extern "C" fn(*mut c_char, c_int, c_int) -> c_int>(b"cuDeviceGetName\0").ok()?;
         initialise(0) == SUCCESS
-            && get(&mut device, 0) == SUCCESS
+            && get(&mut device, index as c_int) == SUCCESS
             && get_name(name.as_mut_ptr(), name.len() as c_int, device) == SUCCESS
     };
     // SAFETY: the buffer is zeroed and the driver ends the name with a zero byte, at the latest in the last place.

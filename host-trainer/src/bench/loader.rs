@@ -62,7 +62,7 @@ pub fn bench_loader(folder: &Path, rounds: u32, mut progress: impl FnMut()) -> R
     let pictures = folder.join("photographs");
     write_photographs(&pictures.join("train"), EACH)?;
     write_rest(&pictures)?;
-    let loader = |cache_bytes| views(folder, &pictures, cache_bytes).map(Loader::new);
+    let loader = |cache_bytes| views(folder, &pictures, cache_bytes).map(|views| Loader::new(views, 1));
     let (streamed, cached) = (loader(0)?, loader(1 << 30)?);
     let files: Vec<PathBuf> = (0..2 * EACH)
         .map(|at| pictures.join(format!("train/{}/{}.jpg", ["a", "b"][at as usize % 2], at / 2)))

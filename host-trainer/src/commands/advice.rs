@@ -5,6 +5,7 @@ use nestling_train::data::DataError;
 use nestling_train::fleet::FleetError;
 use nestling_train::new_file::NewFileError;
 use nestling_train::pack::PackRunError;
+use nestling_train::ranks::RankError;
 use nestling_train::run_folder::{RunError, Step};
 use nestling_train::search::SearchError;
 use nestling_train::space_file::SpaceFileError;
@@ -66,6 +67,7 @@ fn of_train(error: &TrainError) -> Option<String> {
         return of_data(error);
     }
     match error {
+        TrainError::Ranks(RankError::Workers { .. }) => Some("give --workers, or another --processes".to_owned()),
         TrainError::Worker => Some("run the command again to resume".to_owned()),
         TrainError::OtherConfig { .. } | TrainError::FewerEpochs { .. } => {
             Some("give another --run, or remove the folder to start again (the demo: --fresh)".to_owned())

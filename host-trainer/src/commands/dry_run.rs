@@ -144,6 +144,12 @@ impl DryRun {
                 self.config.batch_size
             )?;
         }
+        let [f32, bf16] = [memory.peak_f32, memory.peak_bf16].map(|bytes| bytes as f64 / GB);
+        writeln!(
+            text,
+            "  {:<12} {f32:.2} GB in f32, {bf16:.2} in bf16: all tensors of a step at their most",
+            "together"
+        )?;
         for fits in &memory.fits {
             let name = format!("in {} GB", fits.gigabytes);
             let (f32, bf16) = (fits.f32, fits.bf16);
@@ -159,14 +165,16 @@ impl DryRun {
 /// Sentences on what the figures leave out.
 fn remarks(config: &TrainConfig, estimate: &Estimate) -> Vec<String> {
     let mut remarks = Vec::new();
+    if config.accumulate > 1 {
+        remarks.push(format!("a step takes its images in {} parts: the memory is that of one", config.accumulate));
+    }
     let largest = estimate.memory.fits.iter().map(|fits| fits.bf16).max().unwrap_or(0);
-    if let Some(power) = largest.checked_ilog2().filter(|_| u64::from(config.batch_size) > largest) {
-        let batch = 1u64 << power;
-        let rate = config.learning_rate * batch as f64 / f64::from(config.batch_size);
+    let at_once = u64::from(config.batch_size / config.accumulate.max(1));
+    if largest > 0 && at_once > largest {
+        let parts = u64::from(config.batch_size).div_ceil(largest).next_power_of_two();
         remarks.push(format!(
-            "a step runs whole on one GPU, and {} images fit into none of these. The largest power of two is {batch}; \
-             with the rate in proportion: batch_size = {batch}, learning_rate = {rate}",
-            config.batch_size
+            "{at_once} images at once fit into none of these: take a step in parts with accumulate = {parts}, or share it over \
+             {parts} GPUs with --processes; recompute = true needs less memory, too"
         ));
     }
     if config.method != Method::BigNas {

@@ -11,6 +11,7 @@ use nestling_train::label_file::LabelError;
 use nestling_train::new_file::NewFileError;
 use nestling_train::pack::PackRunError;
 use nestling_train::parity::ParityError;
+use nestling_train::ranks::RankError;
 use nestling_train::run_folder::RunError;
 use nestling_train::search::SearchError;
 use nestling_train::space_file::SpaceFileError;
@@ -53,6 +54,7 @@ fn code(error: &(dyn Error + 'static)) -> Option<&'static str> {
         ParityError,
         ExperimentError,
         SpecialiseError,
+        RankError,
     )
     .or_else(|| error.downcast_ref::<SlimError<CalibrateError>>().map(|error| error.code(CalibrateError::code)))
     // A space's file has a type of its own.

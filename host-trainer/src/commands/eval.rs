@@ -2,17 +2,19 @@
 
 use super::data::DataArguments;
 use super::progress::Progress;
+use super::ranks::RankArguments;
 use super::tested::classification;
 use super::{open_bundle, print};
 use anyhow::Result;
 use clap::Args;
 use nestling_bundle::Bundle;
-use nestling_core::space::{CalibratedChild, Network};
+use nestling_core::space::{CalibratedChild, Child, Network};
 use nestling_train::calibrate::calibrate;
 use nestling_train::classification::{ClassificationReport, TestedChild};
 use nestling_train::data::Dataset;
-use nestling_train::evaluate::answers;
+use nestling_train::evaluate::{Answer, answers};
 use nestling_train::model::{Parameters, Resizer};
+use nestling_train::ranks::Ranks;
 use nestling_train::torch;
 use std::fmt::Write;
 use std::path::PathBuf;
@@ -36,6 +38,8 @@ pub struct Eval {
     calibration: u32,
     #[command(flatten)]
     data: DataArguments,
+    #[command(flatten)]
+    ranks: RankArguments,
     /// Print one JSON document instead of text
     #[arg(long)]
     json: bool,
@@ -44,6 +48,11 @@ pub struct Eval {
 impl Eval {
     /// Runs the command.
     pub fn run(self) -> Result<()> {
+        self.ranks.run(|ranks| self.evaluate(ranks))
+    }
+
+    /// Evaluates the children, each on one of the processes.
+    fn evaluate(&self, ranks: &Ranks) -> Result<()> {
         let device = torch::initialise().device;
         let bundle = open_bundle(&self.bundle)?;
         let data = self.data.load_for_bundle(&bundle)?;
@@ -51,19 +60,30 @@ impl Eval {
         let (calibration, _) = data.training.split_at(self.calibration as usize);
         let parameters = Parameters::from_values(bundle.space(), &bundle.weights()?, device);
         let resizer = Resizer::new(bundle.space(), &bundle.manifest().preprocessing, test.side, device);
-        let mut names = self.child;
+        let mut names = self.child.clone();
         if names.is_empty() {
             names = bundle.children().iter().map(|entry| entry.name.clone()).collect();
         }
-        let mut tested = Vec::new();
         let (progress, count) = (Progress::new(names.len(), "test"), names.len());
-        for name in names {
-            let (network, calibrated) = find(&bundle, &name, &parameters, &resizer, &calibration)?;
-            let answers = answers(&calibrated, &network, &parameters, &resizer, test, 100)?;
-            tested.push(TestedChild { name, cost: network.cost(), child: network.child, answers });
-            progress.set(tested.len(), count);
-        }
+        let mut done = 0;
+        let own: Result<Vec<Vec<Answer>>> = (ranks.own(count))
+            .map(|index| {
+                let (network, calibrated) = find(&bundle, &names[index], &parameters, &resizer, &calibration)?;
+                let answers = answers(&calibrated, &network, &parameters, &resizer, test, 100)?;
+                done += 1;
+                progress.set((done * ranks.count() as usize).min(count), count);
+                Ok(answers)
+            })
+            .collect();
+        let all = ranks.exchange(own)?;
         drop(progress);
+        let tested: Result<Vec<TestedChild>> = (names.into_iter().zip(all))
+            .map(|(name, answers)| {
+                let child = child_of(&bundle, &name)?;
+                Ok(TestedChild { name, cost: bundle.space().lower(&child)?.cost(), child, answers })
+            })
+            .collect();
+        let tested = tested?;
         let report = classification(&data, &bundle.manifest().labels, &self.data.inputs(), &tested);
         print(self.json, &report, || text(&report))
     }
@@ -87,6 +107,14 @@ fn text(report: &ClassificationReport) -> String {
         );
         text
     })
+}
+
+/// The child of a name or a text.
+fn child_of(bundle: &Bundle, name: &str) -> Result<Child> {
+    match bundle.child(name) {
+        Ok(entry) => Ok(entry.network.child.clone()),
+        Err(unknown) => bundle.space().parse_child(name).map_err(|_| unknown.into()),
+    }
 }
 
 /// A shipped child as it ships, or any other child calibrated on `calibration`.

@@ -23,7 +23,9 @@ mod pack_one;
 pub mod parity;
 mod progress;
 mod published_table;
+mod ranks;
 pub mod report;
+pub mod scaling;
 pub mod scan;
 pub mod search;
 mod search_budgets;
@@ -40,6 +42,7 @@ mod trained_run;
 
 use output::{bar, print, reserve, say, shown};
 pub use output::{complain, print_error};
+pub use ranks::quiet_exit;
 
 use anyhow::{Context, Result};
 use nestling_bundle::Bundle;

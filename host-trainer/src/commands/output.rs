@@ -20,6 +20,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 static IS_STDOUT_TAKEN: AtomicBool = AtomicBool::new(false);
 /// Standard error holds a file or a document of the command, and nothing else.
 static IS_STDERR_TAKEN: AtomicBool = AtomicBool::new(false);
+/// This process is not the one of several that prints.
+static IS_MUTE: AtomicBool = AtomicBool::new(false);
 /// Whether a JSON document was printed.
 static IS_DOCUMENT_PRINTED: AtomicBool = AtomicBool::new(false);
 
@@ -29,6 +31,12 @@ pub(super) fn reserve(output: &Path, json: bool) {
     let is_stdout = is_standard_output(output);
     IS_STDOUT_TAKEN.store(is_stdout, Ordering::Relaxed);
     IS_STDERR_TAKEN.store((is_stdout && json) || is_standard_error(output), Ordering::Relaxed);
+}
+
+/// Prints nothing from now on but errors.
+pub(super) fn mute() {
+    IS_MUTE.store(true, Ordering::Relaxed);
+    IS_STDERR_TAKEN.store(true, Ordering::Relaxed);
 }
 
 /// A progress bar on standard error with rate and time to go.
@@ -65,7 +73,9 @@ pub(super) fn shown(path: &Path) -> String {
 
 /// Prints one JSON document, or the text that `human` writes: to standard output, unless a file goes there.
 pub(super) fn print(json: bool, value: &impl Serialize, human: impl FnOnce() -> String) -> Result<()> {
-    if IS_STDOUT_TAKEN.load(Ordering::Relaxed) {
+    if IS_MUTE.load(Ordering::Relaxed) {
+        Ok(())
+    } else if IS_STDOUT_TAKEN.load(Ordering::Relaxed) {
         print_to(&mut io::stderr().lock(), json, value, human)
     } else {
         print_to(&mut io::stdout().lock(), json, value, human)
@@ -86,6 +96,10 @@ fn print_to(to: &mut dyn Write, json: bool, value: &impl Serialize, human: impl 
 /// with `json` also as a document to standard output.
 pub fn complain(error: &anyhow::Error, json: bool) {
     let (mut message, advice) = (causes(error), error.chain().find_map(advice));
+    // An error of a process that prints nothing else is its launcher's to show.
+    if IS_MUTE.swap(false, Ordering::Relaxed) {
+        IS_STDERR_TAKEN.store(false, Ordering::Relaxed);
+    }
     say(&format!("error: {message}"));
     if let Some(advice) = advice {
         say(&format!("hint: {advice}"));

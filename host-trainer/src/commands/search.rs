@@ -1,6 +1,7 @@
 //! `search`: evaluates children and chooses those that ship.
 
 use super::progress::Progress;
+use super::ranks::RankArguments;
 use super::search_budgets::BudgetArguments;
 use super::search_under_limit::{DeviceArguments, LimitArguments};
 use super::trained_run::{RunArguments, TrainedRun, processors};
@@ -11,11 +12,13 @@ use nestling_bundle::Trained;
 use nestling_core::accuracy::AccuracyPredictor;
 use nestling_core::space::Child;
 use nestling_stopwatch::Stopwatch;
+use nestling_train::ranks::Ranks;
 use nestling_train::run_folder::RunFolder;
 use nestling_train::search::{Chosen, Evaluated, SearchOptions, SearchReport, Searched, name_shipped, search};
 use nestling_train::train::Method;
 use serde_json::{Value, json};
 use std::fmt::Write;
+use std::sync::Arc;
 
 /// Evaluates a grid of children and random ones on validation images, and keeps the Pareto front.
 ///
@@ -65,6 +68,8 @@ pub struct Search {
     #[arg(long)]
     workers: Option<usize>,
     #[command(flatten)]
+    ranks: RankArguments,
+    #[command(flatten)]
     budgets: BudgetArguments,
     #[command(flatten)]
     limit: LimitArguments,
@@ -83,11 +88,19 @@ impl Search {
         if let Some(request) = self.limit.request(&self.device) {
             return self.limit.run(request, &self.device, &self.run, workers);
         }
+        self.ranks.run(|ranks| self.search(workers, ranks))
+    }
+
+    /// The search without a budget.
+    fn search(&self, workers: usize, ranks: &Arc<Ranks>) -> Result<()> {
         let stopwatch = Stopwatch::start();
         let folder = RunFolder::open(&self.run.run);
-        let _lock = folder.lock("nestling search")?;
+        // The first process alone writes to the folder.
+        let _lock = ranks.is_first().then(|| folder.lock("nestling search")).transpose()?;
         folder.check_search(&self.run.data.inputs())?;
-        let run = TrainedRun::load(&self.run, &folder, self.calibration)?;
+        let mut run = TrainedRun::load(&self.run, &folder, self.calibration)?;
+        run.ranks = ranks.clone();
+        ranks.check_same("weights", run.weights_hash())?;
         if run.checkpoint.config.method == Method::Slimmable {
             bail!(
                 "a slimmable run has nothing to search: its widths are trained as they are; \
@@ -109,7 +122,9 @@ impl Search {
             cpu_s: elapsed.cpu_s(),
             wall_s: elapsed.wall_s(),
         };
-        folder.save_search(&report)?;
+        if ranks.is_first() {
+            folder.save_search(&report)?;
+        }
         print(self.run.json, &document(&report), || table(&report))
     }
 

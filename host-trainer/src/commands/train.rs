@@ -2,6 +2,7 @@
 
 use super::beginning::{BeginningArguments, NewRun};
 use super::dry_run::DryRun;
+use super::ranks::RankArguments;
 use super::train_text::recipe_text;
 use super::train_view::TrainView;
 use super::trained_run::RunArguments;
@@ -10,12 +11,14 @@ use anyhow::{Context, Result};
 use clap::Args;
 use nestling_bundle::atomic_file::read_text;
 use nestling_train::data::counted;
-use nestling_train::run_folder::RunFolder;
+use nestling_train::ranks::Ranks;
+use nestling_train::run_folder::{RunFolder, Saver};
 use nestling_train::torch;
 use nestling_train::train::Method;
 use nestling_train::train::{Beginning, Checkpoint, EpochReport, TrainConfig, Trainer, TrainingData};
 use serde_json::json;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use tch::Device;
 
 /// Trains a supernet. A run that was killed continues from its last epoch, and ends with the same weights.
@@ -28,6 +31,8 @@ pub struct Train {
     run: RunArguments,
     #[command(flatten)]
     beginning: BeginningArguments,
+    #[command(flatten)]
+    ranks: RankArguments,
     /// TOML file of hyper-parameters; a key that is left out keeps the run's value, in a new run its default
     #[arg(long)]
     config: Option<PathBuf>,
@@ -38,7 +43,8 @@ pub struct Train {
     /// Passes over the training images
     #[arg(long)]
     epochs: Option<u32>,
-    /// Processor threads that share a step [default: as configured; 1 on a GPU]
+    /// Processor threads that share a step, over all processes [default: as configured, at least one a process; on a GPU
+    /// one a process]
     #[arg(long)]
     workers: Option<u32>,
     /// Seed of everything random
@@ -60,7 +66,7 @@ pub struct Train {
 }
 
 /// A number above 0.
-fn positive(text: &str) -> Result<f64, String> {
+pub(super) fn positive(text: &str) -> Result<f64, String> {
     let number: f64 = text.parse().map_err(|_| "it is no number".to_owned())?;
     if number > 0.0 && number.is_finite() { Ok(number) } else { Err("it must be above 0".to_owned()) }
 }
@@ -74,21 +80,56 @@ impl Train {
         if self.dry_run {
             return self.plan();
         }
-        self.run.resolve()?;
-        let choice = torch::initialise();
         if self.print_config {
-            let config = self.config(RunFolder::open(&self.run.run).checkpoint()?.as_ref(), choice.device)?;
+            self.run.resolve()?;
+            let run = RunFolder::open(&self.run.run).checkpoint()?;
+            let config = self.config(run.as_ref(), torch::initialise().device, 1)?;
             let text = toml::to_string(&config)?;
             return print(self.run.json, &config, || text);
         }
-        say(&format!("training on {choice}"));
+        let ranks = std::mem::take(&mut self.ranks);
+        ranks.run(|ranks| if ranks.is_first() { self.lead(ranks) } else { self.follow(ranks) })
+    }
+
+    /// Trains as any process but the first: it begins with the first one's checkpoint, and writes nothing.
+    fn follow(&mut self, ranks: &Arc<Ranks>) -> Result<()> {
+        ranks.wait_for_first()?;
+        self.run.resolve()?;
+        let device = torch::initialise().device;
+        let run = Checkpoint::from_bytes(&ranks.copy_of_first(Vec::new())?, Path::new("of rank 0"))?;
+        let data = self.run.data.load_for_run(&run)?;
+        let (config, beginning) = (run.config.clone(), Beginning::Run(Box::new(run)));
+        let mut trainer = Trainer::on_ranks(config, beginning, &TrainingData::from(&data), device, ranks.clone())?;
+        train_head(&mut trainer)?;
+        while trainer.epochs_done() < self.last_epoch(&trainer) && !trainer.has_ended() {
+            trainer.epoch(|_| ())?;
+        }
+        Ok(())
+    }
+
+    /// The epoch after which this process stops.
+    fn last_epoch(&self, trainer: &Trainer) -> u32 {
+        self.stop_after.unwrap_or(u32::MAX).min(trainer.config().epochs)
+    }
+
+    /// Trains as the only process, or the first one, which reads the run, writes its files and shows it.
+    fn lead(&mut self, ranks: &Arc<Ranks>) -> Result<()> {
+        self.run.resolve()?;
+        let choice = torch::initialise();
+        let among = if ranks.count() > 1 { format!("{} processes, the first ", ranks.count()) } else { String::new() };
+        say(&format!("training {among}on {choice}"));
         let folder = RunFolder::create(
             &self.run.run,
             &[self.run.data.inputs(), self.config.iter().cloned().collect()].concat(),
         )?;
         let _lock = folder.lock("nestling train")?;
-        let (mut trainer, mut epochs) = self.start(&folder, choice.device)?;
-        let last = self.stop_after.unwrap_or(u32::MAX).min(trainer.config().epochs);
+        let (mut trainer, mut epochs) = self.start(&folder, choice.device, ranks)?;
+        ranks.wait_for_first()?;
+        if ranks.count() > 1 {
+            ranks.copy_of_first(trainer.checkpoint().to_bytes()?)?;
+        }
+        train_head(&mut trainer)?;
+        let last = self.last_epoch(&trainer);
         train(&mut trainer, &mut epochs, last, &folder)?;
         if let Some(best) = trainer.best().filter(|best| best.epoch < trainer.epochs_done()) {
             say(&format!("the weights of epoch {} ship: no later one was better on validation images", best.epoch));
@@ -108,7 +149,7 @@ impl Train {
 
     /// Prints the cost of a new run with these flags.
     fn plan(&self) -> Result<()> {
-        let config = self.config(None, torch::initialise().device)?;
+        let config = self.config(None, torch::initialise().device, 1)?;
         let (config, data) = self.beginning.planned(&self.run.data, config)?;
         let dry_run = DryRun::new(self.beginning.recipe(&self.run.data), config, data, self.images_per_s)?;
         let text = dry_run.text(self.run.data.cache_bytes())?;
@@ -116,7 +157,7 @@ impl Train {
     }
 
     /// The configuration: flags before the file, the file before the run that goes on, that before the defaults.
-    fn config(&self, run: Option<&Checkpoint>, device: Device) -> Result<TrainConfig> {
+    fn config(&self, run: Option<&Checkpoint>, device: Device, processes: u32) -> Result<TrainConfig> {
         let recipe = || self.beginning.recipe(&self.run.data).config();
         let mut config = run.map_or_else(recipe, |run| run.config.clone());
         if let Some(path) = &self.config {
@@ -129,7 +170,9 @@ impl Train {
         }
         config.epochs = self.epochs.unwrap_or(config.epochs);
         config.seed = self.seed.unwrap_or(config.seed);
-        config.workers = self.workers.unwrap_or(if device.is_cuda() { 1 } else { config.workers });
+        // A run that goes on keeps its workers: batch norm depends on them.
+        let least = if run.is_some() { config.workers } else { config.workers.next_multiple_of(processes) };
+        config.workers = self.workers.unwrap_or(if device.is_cuda() { processes } else { least });
         config.validate()?;
         Ok(config)
     }
@@ -153,9 +196,9 @@ impl Train {
     }
 
     /// A trainer at the start, or where the run in `folder` stopped, with the epochs that are done.
-    fn start(&self, folder: &RunFolder, device: Device) -> Result<(Trainer, Vec<EpochReport>)> {
+    fn start(&self, folder: &RunFolder, device: Device, ranks: &Arc<Ranks>) -> Result<(Trainer, Vec<EpochReport>)> {
         let checkpoint = folder.checkpoint()?;
-        let config = self.config(checkpoint.as_ref(), device)?;
+        let config = self.config(checkpoint.as_ref(), device, ranks.count())?;
         let step = checkpoint.as_ref().map(|found| found.step);
         let NewRun { config, beginning, data } = match checkpoint {
             Some(run) => {
@@ -165,8 +208,7 @@ impl Train {
             }
             None => self.begin(folder, config)?,
         };
-        let mut trainer = Trainer::new(config, beginning, &TrainingData::from(&data), device)?;
-        train_head(&mut trainer)?;
+        let trainer = Trainer::on_ranks(config, beginning, &TrainingData::from(&data), device, ranks.clone())?;
         let epochs = step.map(|step| folder.epochs(step)).transpose()?.unwrap_or_default();
         if step.is_some() {
             say(&format!("going on after epoch {}", trainer.epochs_done()));
@@ -200,15 +242,16 @@ fn over(config: &TrainConfig, text: &str) -> Result<TrainConfig> {
     Ok(table.try_into()?)
 }
 
-/// The epochs up to the last; each is saved before the next begins.
+/// The epochs up to the last; each is saved while the next one runs.
 fn train(trainer: &mut Trainer, epochs: &mut Vec<EpochReport>, last: u32, folder: &RunFolder) -> Result<()> {
-    let mut view = TrainView::new(trainer, last, folder);
+    let (mut view, mut saver) = (TrainView::new(trainer, last, folder), Saver::new(folder));
     view.show_probes(epochs);
     while trainer.epochs_done() < last && !trainer.has_ended() {
         epochs.push(view.train_epoch(trainer)?);
         view.show_probes(epochs);
-        folder.save(&trainer.checkpoint(), epochs)?;
+        saver.save(trainer.checkpoint(), epochs)?;
     }
+    saver.finish()?;
     view.finish();
     Ok(())
 }

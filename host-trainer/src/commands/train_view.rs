@@ -75,6 +75,8 @@ impl TrainView {
         let epoch = add(ProgressBar::new(per_epoch), "{prefix:>10} [{bar:30}] {pos}/{len} steps {msg}");
         let figures = add(ProgressBar::new_spinner(), "{prefix:>10} {msg}");
         figures.set_prefix("now");
+        let above = bars.clone();
+        trainer.on_slow_reader(move |text| above.suspend(|| say(&format!("note: {text}"))));
         let curves = folder.curves(done).inspect_err(lose_curves).ok();
         let (batch, has_patience) = (f64::from(trainer.config().batch_size), trainer.config().patience > 0);
         Self {

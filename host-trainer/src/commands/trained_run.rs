@@ -7,11 +7,13 @@ use nestling_core::image::Preprocessing;
 use nestling_core::space::{CalibratedChild, ValidatedSpace};
 use nestling_train::data::{Dataset, LoadedData};
 use nestling_train::model::Extras;
+use nestling_train::ranks::Ranks;
 use nestling_train::run_folder::RunFolder;
 use nestling_train::search::Evaluator;
 use nestling_train::torch;
-use nestling_train::train::{Checkpoint, TrainingData, all_own_statistics};
+use nestling_train::train::{Checkpoint, TrainingData, all_own_statistics, hash_of};
 use std::path::PathBuf;
+use std::sync::Arc;
 use tch::Device;
 
 /// A run and its data.
@@ -49,6 +51,8 @@ pub struct TrainedRun {
     /// Children with statistics of their own.
     known: Vec<CalibratedChild>,
     device: Device,
+    /// The processes that share a search.
+    pub ranks: Arc<Ranks>,
 }
 
 impl TrainedRun {
@@ -65,7 +69,13 @@ impl TrainedRun {
         let preprocessing = checkpoint.preprocessing.clone().unwrap_or_else(|| data.preprocessing.clone());
         let extras = checkpoint.config.method.extras(&space)?;
         let known = all_own_statistics(&checkpoint)?;
-        Ok(Self { checkpoint, space, calibration, held_out, data, preprocessing, extras, known, device })
+        let ranks = Arc::default();
+        Ok(Self { checkpoint, space, calibration, held_out, data, preprocessing, extras, known, device, ranks })
+    }
+
+    /// A number that differs between other weights.
+    pub fn weights_hash(&self) -> u64 {
+        hash_of(self.checkpoint.shipped_weights())
     }
 
     /// Evaluates children of the run, with these weights, on `images`.
@@ -80,6 +90,7 @@ impl TrainedRun {
             images,
             workers: if self.device.is_cuda() { 1 } else { workers },
             device: self.device,
+            ranks: &self.ranks,
         }
     }
 }

@@ -3,6 +3,7 @@ use super::{ExperimentError, Start, Training};
 use crate::calibrate::calibrate;
 use crate::data::LoadedData;
 use crate::model::{Parameters, Resizer};
+use crate::ranks::Ranks;
 use crate::run_folder::RunFolder;
 use crate::search::{Evaluate, Evaluator};
 use crate::train::all_own_statistics;
@@ -140,6 +141,7 @@ impl Trainings<'_> {
             images: &validation,
             workers: self.workers,
             device: self.device,
+            ranks: Ranks::just_one(),
         };
         work(&evaluator, &evaluator.on(&self.data.test))
     }

@@ -2,6 +2,7 @@ use super::Parameters;
 use super::kernels::{depthwise, norm as fused_norm};
 use nestling_core::space::{Activation, Layer, Network, Operator, Statistics};
 use std::cell::RefCell;
+use std::ops::Range;
 use tch::{Device, Kind, Tensor, no_grad};
 
 /// The source of batch norm's statistics.
@@ -172,18 +173,34 @@ pub fn forward(
     norm: Norm<'_>,
     regularisation: Option<&Regularisation>,
 ) -> Tensor {
-    let mut outputs: Vec<Tensor> = Vec::with_capacity(network.layers.len());
+    let end = run(network, parameters, 0..network.layers.len(), images, norm, regularisation);
+    end.flatten(1, -1).to_kind(Kind::Float)
+}
+
+/// Runs some layers of a child, from the output of the layer before them; they read no earlier one.
+pub(super) fn run(
+    network: &Network,
+    parameters: &Parameters,
+    layers: Range<usize>,
+    input: &Tensor,
+    norm: Norm<'_>,
+    regularisation: Option<&Regularisation>,
+) -> Tensor {
+    let mut outputs: Vec<Tensor> = Vec::with_capacity(layers.len());
     // libtorch keeps this order through every layer.
-    let ordered = (!has_own_kernels(images)).then(|| channels_last(images));
-    let images = ordered.as_ref().unwrap_or(images);
-    let mut normalised = 0;
-    let mut depth = regularisation.map(|of| of.depth.iter()).unwrap_or_default();
-    for (index, layer) in network.layers.iter().enumerate() {
-        let input = layer.input.map_or(images, |from| &outputs[from]);
-        let kept = layer.residual.and_then(|_| depth.next());
+    let ordered = (layers.start == 0 && !has_own_kernels(input)).then(|| channels_last(input));
+    let first = ordered.as_ref().unwrap_or(input);
+    let before = &network.layers[..layers.start];
+    let mut normalised = before.iter().filter(|layer| layer.norm_epsilon.is_some()).count();
+    let skips = before.iter().filter(|layer| layer.residual.is_some()).count();
+    let mut depth = regularisation.map(|of| of.depth.iter().skip(skips));
+    for (index, layer) in network.layers.iter().enumerate().take(layers.end).skip(layers.start) {
+        let output_of = |from: usize| if from < layers.start { first } else { &outputs[from - layers.start] };
+        let input = layer.input.map_or(first, output_of);
+        let kept = layer.residual.and_then(|_| depth.as_mut()?.next());
         let mask = regularisation.and_then(|of| of.dropout.as_ref()).filter(|_| index + 1 == network.layers.len());
         let dropped = mask.map(|mask| as_kind_of(input.flatten(1, -1) * mask, input));
-        let gate = layer.gate.map(|from| &outputs[from]);
+        let gate = layer.gate.map(output_of);
         let mut x = layer_output(layer, parameters, dropped.as_ref().unwrap_or(input), gate);
         if let Some(epsilon) = layer.norm_epsilon {
             let (gamma, beta) = parameters.scale_and_shift(layer);
@@ -197,7 +214,7 @@ pub fn forward(
             let (means, variances) = match norm {
                 Norm::Batch | Norm::Recorded(_) if has_own_kernels(&x) && kept.is_none() => {
                     let beta = beta.unwrap_or_else(|| gamma.zeros_like());
-                    let residual = layer.residual.map(|index| &outputs[index]);
+                    let residual = layer.residual.map(output_of);
                     outputs.push(fused_norm(&x, &gamma, &beta, residual, layer.shape.activation, epsilon));
                     continue;
                 }
@@ -222,12 +239,12 @@ pub fn forward(
         if let Some(kept) = kept {
             x *= kept;
         }
-        if let Some(index) = layer.residual {
-            x += &outputs[index];
+        if let Some(from) = layer.residual {
+            x += output_of(from);
         }
         outputs.push(activate(x, layer.shape.activation));
     }
-    outputs.pop().map_or_else(|| images.shallow_clone(), |logits| logits.flatten(1, -1).to_kind(Kind::Float))
+    outputs.pop().unwrap_or_else(|| first.shallow_clone())
 }
 
 #[cfg(test)]

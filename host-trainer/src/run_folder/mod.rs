@@ -2,11 +2,13 @@
 
 mod error;
 mod json;
+mod saver;
 #[cfg(test)]
 mod stop_tests;
 
 pub use error::{RunError, Step};
 pub use json::{read_json, write_json};
+pub use saver::Saver;
 
 use crate::data::{ScanReport, write_report};
 use crate::search::SearchReport;

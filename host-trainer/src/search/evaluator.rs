@@ -2,6 +2,7 @@ use crate::calibrate::{CalibrateError, calibrate};
 use crate::data::Dataset;
 use crate::evaluate::{Answer, answers, evaluate};
 use crate::model::{Extras, Parameters, Resizer};
+use crate::ranks::Ranks;
 use nestling_core::image::Preprocessing;
 use nestling_core::metrics::Top1;
 use nestling_core::space::{CalibratedChild, Child, Cost, Network, ValidatedSpace};
@@ -45,20 +46,26 @@ pub struct Evaluator<'a> {
     pub workers: usize,
     /// Where to compute.
     pub device: Device,
+    /// The processes that share [`Evaluator::evaluate`].
+    pub ranks: &'a Ranks,
 }
 
 impl Evaluator<'_> {
-    /// Calibrates and evaluates `children`; results in their order. `progress` is called with the number done.
+    /// Calibrates and evaluates `children`, shared over the ranks; results in their order, the same on every rank.
+    /// `progress` is called with the number done.
     ///
     /// # Errors
-    /// [`CalibrateError`] if a child is not in the space, the weights are broken or an image cannot be read.
+    /// [`CalibrateError`] if a child is not in the space, the weights are broken, an image cannot be read or a process
+    /// ended.
     pub fn evaluate(
         &self,
         children: &[Child],
         progress: &(dyn Fn(usize) + Sync),
     ) -> Result<Vec<Evaluated>, CalibrateError> {
-        let found = self.calibrate_and_evaluate(children, progress)?;
-        Ok(found.into_iter().map(|(_, evaluated)| evaluated).collect())
+        let own: Vec<Child> = self.ranks.own(children.len()).map(|index| children[index].clone()).collect();
+        let of_all = |done: usize| progress((done * self.ranks.count() as usize).min(children.len()));
+        let found = self.calibrate_and_evaluate(&own, &of_all);
+        self.ranks.exchange(found.map(|found| found.into_iter().map(|(_, evaluated)| evaluated).collect()))
     }
 
     /// As [`Evaluator::evaluate`], and returns the statistics too.

@@ -1,4 +1,4 @@
-//! A GPU's memory: how much was taken, and how a batch gets there.
+//! The memory of tensors: how much was taken, and how a batch gets to a GPU.
 
 #![allow(unsafe_code)] // calls memory.cpp; reasons at each
 
@@ -7,6 +7,8 @@ use tch::{Device, Tensor};
 unsafe extern "C" {
     fn nestling_peak_bytes(device: i64) -> i64;
     fn nestling_reset_peak_bytes(device: i64) -> bool;
+    fn nestling_peak_host_bytes() -> i64;
+    fn nestling_reset_host_bytes();
 }
 
 /// Most bytes that tensors took at once on a CUDA device since the last [`reset_peak_bytes`]; nothing without CUDA.
@@ -19,6 +21,27 @@ pub fn peak_bytes(device: usize) -> Option<u64> {
 pub fn reset_peak_bytes(device: usize) -> bool {
     // SAFETY: takes a number; a fault of libtorch returns false.
     unsafe { nestling_reset_peak_bytes(device as i64) }
+}
+
+/// Most bytes that tensors took at once on a device since the last [`reset_peak_of`]. On the processor those of this
+/// thread, made since its first reset.
+pub fn peak_of(device: Device) -> Option<u64> {
+    match device {
+        Device::Cuda(device) => peak_bytes(device),
+        // SAFETY: returns a number.
+        Device::Cpu => u64::try_from(unsafe { nestling_peak_host_bytes() }).ok(),
+        Device::Mps | Device::Vulkan => None,
+    }
+}
+
+/// Forgets the peak of a device; on the processor begins to count.
+pub fn reset_peak_of(device: Device) {
+    match device {
+        Device::Cuda(device) => drop(reset_peak_bytes(device)),
+        // SAFETY: takes nothing, and changes state of this thread alone.
+        Device::Cpu => unsafe { nestling_reset_host_bytes() },
+        Device::Mps | Device::Vulkan => {}
+    }
 }
 
 /// A tensor of the host on a device. On a GPU the copy runs behind the host: it is read from locked pages, which

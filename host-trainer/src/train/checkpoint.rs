@@ -128,6 +128,15 @@ impl Checkpoint {
     /// # Errors
     /// [`CheckpointError::Write`] if the disk does not take it; the older checkpoint stays.
     pub fn write(&self, path: &Path) -> Result<(), CheckpointError> {
+        let bytes = self.to_bytes()?;
+        Ok(write_atomically(path, |file| file.write_all(&bytes))?)
+    }
+
+    /// The bytes of the file.
+    ///
+    /// # Errors
+    /// [`CheckpointError::Encode`] if it is not one that can be read.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, CheckpointError> {
         let encode = |error: &dyn std::fmt::Display| CheckpointError::Encode(error.to_string());
         let metadata = self.metadata()?;
         let layout = self.config.validate().map_err(|error| encode(&error))?.layout().len();
@@ -136,8 +145,7 @@ impl Checkpoint {
             let view = TensorView::new(Dtype::F32, vec![values.len()], bytemuck::cast_slice(values));
             views.push((name, view.map_err(|error| encode(&error))?));
         }
-        let bytes = safetensors::serialize(views, Some(metadata)).map_err(|error| encode(&error))?;
-        Ok(write_atomically(path, |file| file.write_all(&bytes))?)
+        safetensors::serialize(views, Some(metadata)).map_err(|error| encode(&error))
     }
 
     /// The tensors of the file; `layout` is the number of elements that every method has.
@@ -190,8 +198,17 @@ impl Checkpoint {
     pub fn read(path: &Path) -> Result<Self, CheckpointError> {
         let fail = |problem: String| CheckpointError::Read { path: path.to_owned(), problem };
         let bytes = read_at_most(path, MAX_BYTES).map_err(|error| fail(error.to_string()))?;
-        let (_, header) = SafeTensors::read_metadata(&bytes).map_err(|error| fail(error.to_string()))?;
-        let tensors = SafeTensors::deserialize(&bytes).map_err(|error| fail(error.to_string()))?;
+        Self::from_bytes(&bytes, path)
+    }
+
+    /// Reads the bytes of a file; `path` is named in errors.
+    ///
+    /// # Errors
+    /// As [`Checkpoint::read`].
+    pub fn from_bytes(bytes: &[u8], path: &Path) -> Result<Self, CheckpointError> {
+        let fail = |problem: String| CheckpointError::Read { path: path.to_owned(), problem };
+        let (_, header) = SafeTensors::read_metadata(bytes).map_err(|error| fail(error.to_string()))?;
+        let tensors = SafeTensors::deserialize(bytes).map_err(|error| fail(error.to_string()))?;
         let metadata = header.metadata().clone().unwrap_or_default();
         let text = |key: &str| metadata.get(key).ok_or_else(|| fail(format!("`{key}` is missing")));
         let number = |key: &str| text(key)?.parse::<f64>().map_err(|error| fail(format!("`{key}`: {error}")));

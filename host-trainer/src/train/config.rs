@@ -42,6 +42,12 @@ pub struct TrainConfig {
     pub batch_size: u32,
     /// Processor threads that share a step; each normalises over its own part of the batch. On a GPU always 1.
     pub workers: u32,
+    /// Parts in which a worker takes its images, one after the other, before the update: each needs that much less memory,
+    /// and batch norm normalises over each alone.
+    pub accumulate: u32,
+    /// Whether a child keeps the ends of a few segments only, and computes the rest again for its gradient: less memory for
+    /// a third more work. The gradients are the same.
+    pub recompute: bool,
     /// Epochs without a better mean accuracy of the biggest and the smallest probe child after which the run ends; 0
     /// never ends it early. With a number above 0 the weights of the best epoch ship, the first of equal ones.
     pub patience: u32,
@@ -131,6 +137,8 @@ impl Default for TrainConfig {
             patience: 0,
             batch_size: 128,
             workers: 2,
+            accumulate: 1,
+            recompute: false,
             precision: Precision::Auto,
             learning_rate: 0.4,
             body_rate: 1.0,
@@ -221,8 +229,10 @@ impl TrainConfig {
         let share = 0.0..1.0;
         check("epochs", self.epochs > 0, &self.epochs, "at least 1")?;
         check("workers", (1..=256).contains(&self.workers), &self.workers, "between 1 and 256")?;
-        let divides = self.batch_size > 0 && self.batch_size.is_multiple_of(self.workers.max(1));
-        check("batch_size", divides, &self.batch_size, "a multiple of `workers`, above 0")?;
+        check("accumulate", (1..=256).contains(&self.accumulate), &self.accumulate, "between 1 and 256")?;
+        let parts = self.workers.max(1) * self.accumulate.max(1);
+        let divides = self.batch_size > 0 && self.batch_size.is_multiple_of(parts);
+        check("batch_size", divides, &self.batch_size, "a multiple of `workers` times `accumulate`, above 0")?;
         check("learning_rate", self.learning_rate > 0.0, &self.learning_rate, "above 0")?;
         check("warmup_epochs", self.warmup_epochs >= 0.0, &self.warmup_epochs, "0 or more")?;
         check("decay_until", self.decay_until > 0.0 && self.decay_until <= 1.0, &self.decay_until, "above 0, up to 1")?;

@@ -1,6 +1,7 @@
 use super::Difference;
 use crate::calibrate::CalibrateError;
 use crate::data::DataError;
+use crate::ranks::RankError;
 use nestling_core::space::SpaceError;
 
 /// The reason why a run cannot start or stopped early.
@@ -75,6 +76,9 @@ pub enum TrainError {
     /// A child cannot be calibrated or evaluated for the curves.
     #[error(transparent)]
     Calibrate(#[from] CalibrateError),
+    /// Another process ended, or they cannot work together.
+    #[error(transparent)]
+    Ranks(#[from] RankError),
     /// A worker thread ended.
     #[error("a training worker stopped; the last checkpoint is whole, continue from it")]
     Worker,
@@ -103,6 +107,7 @@ impl TrainError {
             Self::OtherImages => "train_other_images",
             Self::Data(error) => error.code(),
             Self::Calibrate(error) => error.code(),
+            Self::Ranks(error) => error.code(),
             Self::TooFewImages { .. } => "train_too_few_images",
             Self::TooFewToDraw { .. } => "train_too_few_to_draw",
             Self::ClassesNotDrawn { .. } => "train_classes_not_drawn",

@@ -1,8 +1,9 @@
 //! The cost of a run before it begins: steps, multiply-adds, memory on a GPU, time.
 
 use super::{RateSchedule, Schedule, TrainConfig, TrainError, step_children};
+use crate::model::{kept_in_segments, kept_numbers};
 use nestling_core::metrics::MAdds;
-use nestling_core::space::{Activation, Cost, Layer, Network, SpaceError, ValidatedSpace};
+use nestling_core::space::{Cost, Network, SpaceError, ValidatedSpace};
 use serde::Serialize;
 
 /// Images a second of whole sandwich steps that one H200 is to train. It is a target: no GPU has been measured.
@@ -63,7 +64,7 @@ pub struct Memory {
     pub weights: u64,
     /// Bytes of their gradient.
     pub gradient: u64,
-    /// Bytes of momentum and mean squared gradient.
+    /// Bytes of momentum, mean squared gradient and the mask of the weights that decay.
     pub optimiser: u64,
     /// Bytes of the averaged weights.
     pub average: u64,
@@ -75,6 +76,10 @@ pub struct Memory {
     pub batch_f32: u64,
     /// The same in bf16.
     pub batch_bf16: u64,
+    /// Most bytes of tensors at once in a step in f32, everything included but workspaces of kernels.
+    pub peak_f32: u64,
+    /// The same in bf16.
+    pub peak_bf16: u64,
     /// The largest batches that fit into usual GPUs.
     pub fits: Vec<Fits>,
 }
@@ -182,16 +187,25 @@ fn children(
 impl Memory {
     fn new(config: &TrainConfig, space: &ValidatedSpace, biggest: &Network) -> Result<Self, SpaceError> {
         let weights = F32 * (space.layout().len() + config.method.extras(space)?.len()) as u64;
-        let optimiser = weights * config.optimiser.numbers_per_weight();
-        let kept = biggest.input.len() as u64 + biggest.layers.iter().map(kept_numbers).sum::<u64>();
+        // The mask; the factors of the rate, where they are not all the same.
+        let masks = if config.body_rate == 1.0 { 1 } else { 2 };
+        let optimiser = weights * (config.optimiser.numbers_per_weight() + masks);
+        let of_layers = || biggest.layers.iter().map(kept_numbers).sum::<u64>();
+        let of_layers = if config.recompute { kept_in_segments(biggest) } else { of_layers() };
+        let kept = biggest.input.len() as u64 + of_layers;
         let (image_f32, image_bf16) = (F32 * kept, BF16 * kept);
-        let batch = u64::from(config.batch_size);
+        // The images that are in the network at once.
+        let batch = u64::from(config.batch_size / config.accumulate.max(1));
         // Weights, gradient and average are one number a weight each.
         let fixed = 3 * weights + optimiser;
         let most = |gigabytes: u32, image: u64| {
             let bytes = (f64::from(gigabytes) * 1e9 * (1.0 - UNPLANNED)) as u64;
             bytes.saturating_sub(fixed) / image
         };
+        // Weights in bf16, which their layers keep. The images in f32 at their own size, before and after they are resized.
+        let (cast, input) = (weights / 2, batch * F32 * 2 * biggest.input.len() as u64);
+        // The flat gradient and the changes that follow from it, when all activations are gone.
+        let update = fixed + 4 * weights;
         let fits = |gigabytes| Fits { gigabytes, f32: most(gigabytes, image_f32), bf16: most(gigabytes, image_bf16) };
         Ok(Self {
             weights,
@@ -202,23 +216,11 @@ impl Memory {
             image_bf16,
             batch_f32: batch * image_f32,
             batch_bf16: batch * image_bf16,
+            peak_f32: update.max(fixed + input + batch * image_f32),
+            peak_bf16: update.max(fixed + cast + input + batch * image_bf16),
             fits: GPU_GB.map(fits).to_vec(),
         })
     }
-}
-
-/// Numbers that autograd keeps of a layer for one image: the output, which the next layer reads; the convolution's,
-/// which batch norm reads; batch norm's, which most activations read; and the product with a gate.
-fn kept_numbers(layer: &Layer) -> u64 {
-    let (input, output) = (layer.shape.input.len() as u64, layer.shape.output.len() as u64);
-    let gated = if layer.shape.gated { input } else { 0 };
-    let normalised = if layer.is_normalised() { output } else { 0 };
-    let before_activation = match layer.shape.activation {
-        // They read their own output.
-        Activation::Identity | Activation::Relu | Activation::Sigmoid => 0,
-        Activation::Relu6 | Activation::Swish | Activation::HardSwish | Activation::HardSigmoid => output,
-    };
-    output + gated + normalised + before_activation
 }
 
 #[cfg(test)]
@@ -270,9 +272,9 @@ mod tests {
         // Stem 36 + 8, expansion 32 + 16, depthwise 72 + 16, projection 32 + 8, head 32 + 16, classifier 24 + 3.
         let weights = 4 * 295;
         let Memory { weights: found, gradient, optimiser, average, .. } = of.memory;
-        assert_eq!((found, gradient, optimiser, average), (weights, weights, 2 * weights, weights));
-        // Nine tenths of 24 GB without five numbers a weight.
-        assert_eq!(of.memory.fits[0].f32, (21_600_000_000 - 5 * weights) / (4 * kept));
+        assert_eq!((found, gradient, optimiser, average), (weights, weights, 3 * weights, weights));
+        // Nine tenths of 24 GB without six numbers a weight.
+        assert_eq!(of.memory.fits[0].f32, (21_600_000_000 - 6 * weights) / (4 * kept));
         // Ten steps of ten images an epoch.
         assert_eq!((of.steps, of.images, of.gpu_hours), (30, 300, 300.0 / 5.0 / 3600.0));
         // A space of one child has no sandwich.

@@ -4,6 +4,7 @@
 //! There is a thread for each processor, and all sleep once the next batches are made: while the step computes they
 //! take only the time that its own images need, and while it waits they have all processors.
 
+use super::readers::{POLL, Readers};
 use super::{TrainConfig, TrainError};
 use crate::data::{Augmenter, DataError, Dataset};
 use crate::random::{Purpose, generator};
@@ -53,13 +54,14 @@ impl Views {
         &self.data
     }
 
-    /// The views of some images in an epoch, one after the other.
-    fn piece(&self, epoch: u64, indices: &[u32]) -> Result<Vec<u8>, DataError> {
+    /// The views of some images in an epoch, one after the other; `begun` is called before each is read.
+    fn piece(&self, epoch: u64, indices: &[u32], begun: impl Fn(u32)) -> Result<Vec<u8>, DataError> {
         let mut pixels = Vec::with_capacity(indices.len() * self.augmenter.view_bytes());
         let mut image = Vec::with_capacity(self.data.image_bytes());
         for &index in indices {
             let mut random = generator(self.seed, Purpose::Augment, epoch << 32 | u64::from(index));
             image.clear();
+            begun(index);
             self.data.read(index as usize, &mut image)?;
             self.augmenter.view(&image, &mut random, &mut pixels);
         }
@@ -72,7 +74,7 @@ impl Views {
     /// [`DataError`] if an image cannot be read.
     pub fn batch(&self, epoch: u64, indices: &[u32]) -> Result<LoadedBatch, DataError> {
         let piece_images = indices.len().max(1);
-        let pieces = vec![self.piece(epoch, indices)?];
+        let pieces = vec![self.piece(epoch, indices, |_| ())?];
         Ok(LoadedBatch { indices: indices.to_vec(), pieces, piece_images, view_bytes: self.augmenter.view_bytes() })
     }
 
@@ -123,6 +125,16 @@ pub struct LoaderRates {
     pub waiting_share: f64,
 }
 
+impl LoaderRates {
+    /// The rates of so many ranks, from those of one.
+    #[must_use]
+    pub fn of_ranks(self, count: u32) -> Self {
+        let all = |images_per_s: f64| images_per_s * f64::from(count);
+        let (loader_images_per_s, step_images_per_s) = (all(self.loader_images_per_s), all(self.step_images_per_s));
+        Self { loader_images_per_s, step_images_per_s, ..self }
+    }
+}
+
 /// Threads that make batches ahead of their use. They live as long as the run: what they set aside is used again.
 #[derive(Debug)]
 pub struct Loader {
@@ -131,21 +143,30 @@ pub struct Loader {
 }
 
 impl Loader {
-    /// Starts one thread for each processor.
-    pub fn new(views: Arc<Views>) -> Self {
-        Self::with_threads(views, std::thread::available_parallelism().map_or(1, usize::from))
+    /// Starts one thread for each processor, of which `processes` have their part each.
+    pub fn new(views: Arc<Views>, processes: u32) -> Self {
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        Self::with_threads(views, processors.div_ceil(processes.max(1) as usize))
     }
 
     /// Starts so many threads, at least one.
     pub fn with_threads(views: Arc<Views>, threads: usize) -> Self {
         let piece_images = views.piece_images();
         let (state, made, wanted) = (Mutex::default(), Condvar::new(), Condvar::new());
-        let shared = Arc::new(Shared { views, piece_images, state, made, wanted });
-        let threads = (0..threads.clamp(1, MAX_THREADS)).map(|_| {
+        let threads = threads.clamp(1, MAX_THREADS);
+        let (readers, slow) = (Readers::new(threads), Mutex::default());
+        let shared = Arc::new(Shared { views, piece_images, state, made, wanted, readers, slow });
+        let threads = (0..threads).map(|thread| {
             let shared = shared.clone();
-            std::thread::spawn(move || shared.work())
+            std::thread::spawn(move || shared.work(thread))
         });
         Self { threads: threads.collect(), shared }
+    }
+
+    /// Calls `tell` with a sentence that names the file, whenever the step waits for an image that takes longer than ten
+    /// seconds to read.
+    pub fn on_slow(&self, tell: impl Fn(&str) + Send + 'static) {
+        *self.shared.slow.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(tell));
     }
 
     /// The batches of an epoch, which are made from now on: `order` cut into parts of `batch_size` images. A rest is
@@ -236,8 +257,10 @@ struct Job {
     ahead: usize,
 }
 
+/// Somebody who is told.
+type Tell = Box<dyn Fn(&str) + Send>;
+
 /// The state that the threads and the step share.
-#[derive(Debug)]
 struct Shared {
     views: Arc<Views>,
     piece_images: usize,
@@ -246,6 +269,9 @@ struct Shared {
     made: Condvar,
     /// A batch is wanted.
     wanted: Condvar,
+    readers: Readers,
+    /// Who is told of slow readers.
+    slow: Mutex<Option<Tell>>,
 }
 
 /// The views of some images, once they are made.
@@ -265,6 +291,12 @@ struct State {
     /// Images that were made.
     images: usize,
     has_ended: bool,
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Shared")
+    }
 }
 
 impl Shared {
@@ -287,12 +319,13 @@ impl Shared {
         self.wanted.notify_all();
     }
 
-    fn work(&self) {
+    fn work(&self, thread: usize) {
         let guard = EndsAll(self);
         while let Some((job, batch, piece)) = self.next_piece() {
             let indices = job.batches[batch].chunks(self.piece_images).nth(piece).unwrap_or_default();
             let started = Instant::now();
-            let made = self.views.piece(job.epoch, indices);
+            let made = self.views.piece(job.epoch, indices, |image| self.readers.begin(thread, image));
+            self.readers.end(thread);
             let took = started.elapsed();
             let mut state = self.state();
             if Arc::ptr_eq(&state.job, &job) {
@@ -323,6 +356,22 @@ impl Shared {
         None
     }
 
+    /// Waits until a piece was made; names the file of a slow reader meanwhile.
+    fn wait_for_piece<'a>(&'a self, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+        let (state, waited) = self.made.wait_timeout(state, POLL).unwrap_or_else(PoisonError::into_inner);
+        if waited.timed_out() {
+            for (image, time) in self.readers.slow() {
+                let file = self.views.data.file_of(image as usize).unwrap_or_else(|| format!("image {image}"));
+                let text =
+                    format!("reading {file} takes {:.0} s so far: the training waits for it", time.as_secs_f64());
+                if let Some(tell) = &*self.slow.lock().unwrap_or_else(PoisonError::into_inner) {
+                    tell(&text);
+                }
+            }
+        }
+        state
+    }
+
     /// Waits for the next batch; none if all were handed out, or others were begun.
     fn take(&self, job: &Arc<Job>) -> Option<Result<LoadedBatch, TrainError>> {
         let mut state = self.state();
@@ -336,7 +385,7 @@ impl Shared {
             if state.has_ended {
                 return Some(Err(TrainError::Worker));
             }
-            state = self.made.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state = self.wait_for_piece(state);
         }
         let pieces: Result<Vec<Vec<u8>>, DataError> =
             state.pieces.pop_front().unwrap_or_default().into_iter().flatten().collect();

@@ -6,8 +6,10 @@
 //! sandwich     one step, in the order of the paper
 //! distillation the loss of the children that learn from the biggest
 //! teacher      a trained network that a child learns from
+//! lesson       what a step trains
 //! workers      threads that share a step
 //! loader       views of images, made ahead of the step
+//! readers      the files that its threads read, to name a slow one
 //! schedule     the learning rate
 //! optimiser    the update of the weights
 //! order        the images of an epoch
@@ -48,6 +50,7 @@ mod epoch_report;
 mod error;
 mod estimate;
 mod gpu_use;
+mod lesson;
 mod loader;
 mod method;
 mod method_progress;
@@ -57,6 +60,7 @@ mod order;
 mod patience;
 mod precision;
 mod probes;
+mod readers;
 mod recipe;
 mod resume;
 mod sandwich;
@@ -79,6 +83,7 @@ pub use epoch_report::{EpochReport, TrainSummary};
 pub use error::TrainError;
 pub use estimate::{Estimate, Fits, Memory, RateSummary, StepCost, TARGET_IMAGES_PER_S};
 pub use gpu_use::{GpuMeter, GpuUse};
+pub use lesson::Lesson;
 pub use loader::{Batches, LoadedBatch, Loader, LoaderRates, Views};
 pub use method::Method;
 pub use optimiser::{Optimiser, OptimiserState, UpdateRule};
@@ -92,5 +97,5 @@ pub use schedule::{RateSchedule, Schedule, learning_rate};
 pub use specialised::{SpecialiseError, Specialised, all_own_statistics, own_statistics, specialised};
 pub use step_report::StepReport;
 pub use teacher::Teacher;
-pub use trainer::Trainer;
-pub use workers::{Lesson, StepOutcome, Workers};
+pub use trainer::{Trainer, hash_of};
+pub use workers::{StepOutcome, Workers};

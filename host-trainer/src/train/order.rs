@@ -1,6 +1,7 @@
 use super::{Balance, TrainConfig};
 use crate::data::Dataset;
 use crate::random::{Purpose, generator};
+use crate::ranks::Ranks;
 use rand::Rng;
 use rand::seq::SliceRandom;
 
@@ -13,6 +14,14 @@ pub(super) fn order_of(config: &TrainConfig, data: &Dataset, epoch: u64) -> Vec<
     let mut order: Vec<u32> = (0..data.len() as u32).collect();
     order.shuffle(&mut random);
     order
+}
+
+/// The images of one rank, batch after batch: its part of each batch of all ranks. A rest is left out.
+pub(super) fn part_of_rank(order: &[u32], batch_size: u32, ranks: &Ranks) -> Vec<u32> {
+    let each = (batch_size / ranks.count()).max(1) as usize;
+    let first = each * ranks.rank() as usize;
+    let batches = order.chunks_exact(batch_size.max(1) as usize);
+    batches.flat_map(|batch| &batch[first..first + each]).copied().collect()
 }
 
 /// As many images as there are, of every class as many: images of small classes come several times.

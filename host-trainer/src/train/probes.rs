@@ -5,6 +5,7 @@ use crate::calibrate::calibrate;
 use crate::data::Dataset;
 use crate::evaluate::evaluate;
 use crate::model::{Parameters, Resizer};
+use crate::ranks::Ranks;
 use nestling_core::metrics::Top1;
 use nestling_core::space::{CalibratedChild, Child, SearchSpace, StageChoice, ValidatedSpace};
 use serde::{Deserialize, Serialize};
@@ -33,27 +34,29 @@ pub(super) struct Followed<'a> {
     pub progress: &'a MethodProgress,
 }
 
-/// Evaluates the probe children. Those without statistics of their own are calibrated.
+/// Evaluates the probe children, shared over the ranks. Those without statistics of their own are calibrated.
 pub(super) fn probe(
     Followed { space, method, only, progress }: Followed<'_>,
     weights: &Parameters,
     resizer: &Resizer,
-    calibration: &Dataset,
-    held_out: &Dataset,
+    (calibration, held_out): (&Dataset, &Dataset),
+    ranks: &Ranks,
 ) -> Result<Vec<Probe>, TrainError> {
     let only = only.map(|child| vec![("only", child.clone())]);
-    only.unwrap_or_else(|| followed(space, method))
-        .into_iter()
-        .map(|(name, child)| {
-            let (network, weights) = (space.lower(&child)?, weights.for_child(&child));
-            let calibrated = match progress.statistics(&child) {
+    let children = only.unwrap_or_else(|| followed(space, method));
+    let own: Result<Vec<Probe>, TrainError> = (ranks.own(children.len()))
+        .map(|index| {
+            let (name, child) = &children[index];
+            let (network, weights) = (space.lower(child)?, weights.for_child(child));
+            let calibrated = match progress.statistics(child) {
                 Some(statistics) => CalibratedChild::new(&network, statistics)?,
                 None => calibrate(&network, &weights, resizer, calibration, BATCH)?,
             };
             let held_out = evaluate(&calibrated, &network, &weights, resizer, held_out, BATCH)?;
-            Ok(Probe { name: name.to_owned(), child, held_out })
+            Ok(Probe { name: (*name).to_owned(), child: child.clone(), held_out })
         })
-        .collect()
+        .collect();
+    ranks.exchange(own)
 }
 
 /// The probe children of a run, from the smallest to the biggest, each once: a space of one child has its `biggest` alone.

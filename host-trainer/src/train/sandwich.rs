@@ -1,7 +1,7 @@
 //! One step of BigNAS training, in the order of the paper.
 
 use super::{Distillation, Regularise, TrainConfig};
-use crate::model::{Norm, Parameters, Regularisation, Resizer, forward, layer_output, values_of};
+use crate::model::{Norm, Parameters, Recomputed, Regularisation, Resizer, forward, layer_output, values_of};
 use crate::random::{Purpose, generator};
 use nestling_core::space::{Network, SpaceError, ValidatedSpace};
 use rand::RngExt;
@@ -38,6 +38,8 @@ pub struct StepOptions<'a> {
     /// L2 on the weights of each child beside the biggest, where all are regularised. The optimiser adds that of the
     /// biggest.
     pub child_decay: f64,
+    /// Whether the biggest child computes activations again: [`TrainConfig::recompute`].
+    pub recompute: bool,
 }
 
 impl Default for StepOptions<'_> {
@@ -46,7 +48,8 @@ impl Default for StepOptions<'_> {
         let distillation = Distillation::default();
         let regularise = Regularise::default();
         let (label_smoothing, class_weights, child_decay) = (0.0, None, 0.0);
-        Self { label_smoothing, class_weights, distillation, share: 1.0, kind: Kind::Float, regularise, child_decay }
+        let (share, kind, recompute) = (1.0, Kind::Float, false);
+        Self { label_smoothing, class_weights, distillation, share, kind, regularise, child_decay, recompute }
     }
 }
 
@@ -77,21 +80,16 @@ pub fn sandwich_step(
     options: StepOptions<'_>,
 ) -> Vec<f64> {
     let [biggest, others @ ..] = children else { return Vec::new() };
-    // Every child sees the same images at its own resolution, normalised by the statistics of this batch.
-    let logits_of = |network: &Network, regularisation: Option<&Regularisation>| {
-        let images = resizer.resize(&batch.images, network.child.resolution).to_kind(options.kind);
-        forward(network, parameters, &images, Norm::Batch, regularisation)
-    };
 
     // The biggest child alone learns the labels. It alone is regularised, unless asked otherwise: by label smoothing,
     // dropout and stochastic depth here, by weight decay in the optimiser.
-    let logits = logits_of(biggest, Some(&batch.regularisation));
-    let loss = cross_entropy(&logits, batch, options);
-    (&loss * options.share).backward();
-    let mut losses = vec![loss.detach()];
+    let of_step = OfStep { parameters, resizer, images: &batch.images, options };
+    let (logits, loss) =
+        of_step.add_gradient(biggest, Some(&batch.regularisation), |logits| cross_entropy(logits, batch, options));
+    let mut losses = vec![loss];
 
     // Inplace distillation: its answers in this very step are the soft labels of all other children.
-    let soft_labels = logits.detach().softmax(-1, Kind::Float);
+    let soft_labels = logits.softmax(-1, Kind::Float);
 
     // Sandwich rule: random children and the smallest follow, and all gradients add up before one update.
     for network in others {
@@ -99,17 +97,51 @@ pub fn sandwich_step(
             Regularise::Biggest => (None, None),
             Regularise::All => (Some(of_child(&batch.regularisation, network)), Some(decay(network, parameters))),
         };
-        let logits = logits_of(network, regularisation.as_ref());
-        let mut loss = options.distillation.loss(&soft_labels, &logits);
-        if let Some(decay) = decay {
-            loss += decay * options.child_decay;
-        }
-        (&loss * options.share).backward();
-        losses.push(divergence(&soft_labels, &logits.detach()));
+        let (logits, _) = of_step.add_gradient(network, regularisation.as_ref(), |logits| {
+            let loss = options.distillation.loss(&soft_labels, logits);
+            match &decay {
+                Some(decay) => loss + decay * options.child_decay,
+                None => loss,
+            }
+        });
+        losses.push(divergence(&soft_labels, &logits));
     }
     let mut losses = values_of(&Tensor::stack(&losses, 0)).into_iter().map(f64::from).collect::<Vec<_>>();
     losses[1..].iter_mut().for_each(|sum| *sum /= soft_labels.size()[0] as f64);
     losses
+}
+
+/// All children of a step see the same images.
+struct OfStep<'a> {
+    parameters: &'a Parameters,
+    resizer: &'a Resizer,
+    images: &'a Tensor,
+    options: StepOptions<'a>,
+}
+
+impl OfStep<'_> {
+    /// Adds the gradient of a child's loss; returns its logits and the loss, without autograd.
+    ///
+    /// Every child sees the images at its own resolution, normalised by the statistics of this batch.
+    fn add_gradient(
+        &self,
+        network: &Network,
+        regularisation: Option<&Regularisation>,
+        loss_of: impl FnOnce(&Tensor) -> Tensor,
+    ) -> (Tensor, Tensor) {
+        let Self { parameters, resizer, images, options } = *self;
+        let images = resizer.resize(images, network.child.resolution).to_kind(options.kind);
+        if options.recompute {
+            let kept = Recomputed::forward(network, parameters, &images, regularisation);
+            let loss = loss_of(kept.logits());
+            (&loss * options.share).backward();
+            return (kept.backward(), loss.detach());
+        }
+        let logits = forward(network, parameters, &images, Norm::Batch, regularisation);
+        let loss = loss_of(&logits);
+        (&loss * options.share).backward();
+        (logits.detach(), loss.detach())
+    }
 }
 
 /// Adds the gradient of the classifier alone, from the features of the biggest child: the rest of the network is not
@@ -166,23 +198,17 @@ pub(super) fn divergence(soft_labels: &Tensor, logits: &Tensor) -> Tensor {
     (soft_labels * ratio).sum(Kind::Float)
 }
 
-/// Dropout and stochastic depth of the biggest child in the step of a worker, for `count` images.
-pub(super) fn regularisation(
-    config: &TrainConfig,
-    step: u64,
-    worker: u64,
-    biggest: &Network,
-    count: usize,
-) -> Regularisation {
+/// Dropout and stochastic depth of the biggest child for `count` images at a place of the run.
+pub(super) fn regularisation(config: &TrainConfig, place: u64, biggest: &Network, count: usize) -> Regularisation {
     let mask = |random: &mut dyn FnMut(f64) -> bool, survival: f64, width: usize| {
         let value = |_| if random(survival) { (1.0 / survival) as f32 } else { 0.0 };
         Tensor::from_slice(&(0..count * width).map(value).collect::<Vec<f32>>()).view([count as i64, width as i64])
     };
-    let mut draws = generator(config.seed, Purpose::Dropout, step * 256 + worker);
+    let mut draws = generator(config.seed, Purpose::Dropout, place);
     let width = biggest.classifier_inputs() as usize;
     let dropout =
         (config.dropout > 0.0).then(|| mask(&mut |survival| draws.random_bool(survival), 1.0 - config.dropout, width));
-    let mut draws = generator(config.seed, Purpose::StochasticDepth, step * 256 + worker);
+    let mut draws = generator(config.seed, Purpose::StochasticDepth, place);
     let skips = biggest.layers.iter().filter(|layer| layer.residual.is_some()).count();
     let blocks = if config.stochastic_depth > 0.0 { skips } else { 0 };
     let depth = (0..blocks).map(|block| {

@@ -1,6 +1,6 @@
 use super::beginning::{Spent, start};
 use super::method_progress::{MethodProgress, Moment};
-use super::order::order_of;
+use super::order::{order_of, part_of_rank};
 use super::probes::{Followed, Probe, probe};
 use super::{
     Batches, Beginning, Best, Change, Checkpoint, EpochReport, GpuMeter, Lesson, LoadedBatch, Loader, Optimiser,
@@ -9,6 +9,7 @@ use super::{
 };
 use crate::data::{Dataset, SplitRule};
 use crate::model::{Extras, Parameters, Resizer, values_of};
+use crate::ranks::{RankError, Ranks};
 use nestling_core::image::Preprocessing;
 use nestling_core::space::ValidatedSpace;
 use nestling_stopwatch::Stopwatch;
@@ -27,6 +28,7 @@ pub struct Trainer {
     workers: Workers,
     loader: Loader,
     data: Arc<Dataset>,
+    ranks: Arc<Ranks>,
     held_out: Dataset,
     resizer: Resizer,
     step: u64,
@@ -60,7 +62,26 @@ impl Trainer {
         data: &TrainingData<'_>,
         device: Device,
     ) -> Result<Self, TrainError> {
+        Self::on_ranks(config, beginning, data, device, Arc::new(Ranks::alone()))
+    }
+
+    /// As [`Trainer::new`], as one of several processes. All have the same configuration, beginning and data, and make
+    /// the same calls; each takes its part of every batch, and all hold the same weights after each step.
+    ///
+    /// # Errors
+    /// As [`Trainer::new`]; [`RankError::Workers`] if the workers cannot be divided among the processes.
+    pub fn on_ranks(
+        config: TrainConfig,
+        beginning: Beginning,
+        data: &TrainingData<'_>,
+        device: Device,
+        ranks: Arc<Ranks>,
+    ) -> Result<Self, TrainError> {
         let space = config.validate()?;
+        let (workers, count) = (config.workers, ranks.count());
+        if !workers.is_multiple_of(count) {
+            return Err(RankError::Workers { workers, count }.into());
+        }
         let (training, held_out) = data.parts(&config, &space)?;
         let per_epoch = training.len() as u64 / u64::from(config.batch_size);
         let (fingerprint, changes) = match &beginning {
@@ -74,7 +95,8 @@ impl Trainer {
         let parameters = Parameters::with_extras(&space, &extras, &weights, device);
         let (optimiser, step, spent_before) = start(&beginning, &config, &parameters, device);
         let (config, training) = (Arc::new(config), Arc::new(training));
-        let workers = Workers::start(config.clone(), &space, &parameters, training.clone(), data.preprocessing, device);
+        let of = (config.clone(), training.clone(), ranks.clone());
+        let workers = Workers::start(of, &space, &parameters, data.preprocessing, device);
         let resizer = Resizer::new(&space, data.preprocessing, training.side, device);
         Ok(Self {
             config,
@@ -83,9 +105,10 @@ impl Trainer {
             method,
             parameters,
             optimiser,
-            loader: Loader::new(workers.views()),
+            loader: Loader::new(workers.views(), ranks.local_count()),
             workers,
             data: training,
+            ranks,
             held_out,
             resizer,
             step,
@@ -111,6 +134,12 @@ impl Trainer {
         self.workers.teach(Arc::new(teacher))?;
         self.has_teacher = true;
         Ok(())
+    }
+
+    /// Calls `tell` with a sentence that names the file, whenever a step waits for an image that takes longer than ten
+    /// seconds to read.
+    pub fn on_slow_reader(&self, tell: impl Fn(&str) + Send + 'static) {
+        self.loader.on_slow(tell);
     }
 
     /// Steps of one epoch.
@@ -147,7 +176,8 @@ impl Trainer {
     /// The batches of an epoch, which are made from now on.
     fn batches(&self, epoch: u64) -> Batches {
         let order = order_of(&self.config, &self.data, epoch);
-        self.loader.batches(epoch, &order, self.config.batch_size)
+        let own = part_of_rank(&order, self.config.batch_size, &self.ranks);
+        self.loader.batches(epoch, &own, self.config.batch_size / self.ranks.count())
     }
 
     /// Runs one epoch; `progress` is called after each step.
@@ -164,12 +194,13 @@ impl Trainer {
             let [loss, divergence] = self.step(batch, rate)?;
             biggest_loss += loss;
             smallest_divergence += divergence;
-            let rates = batches.rates();
+            let rates = batches.rates().of_ranks(self.ranks.count());
             progress(&StepReport { step: self.step, loss, divergence, learning_rate: rate, rates });
         }
-        let rates = batches.rates();
+        let rates = batches.rates().of_ranks(self.ranks.count());
         drop(batches);
         let gpu = meter.map(|meter| meter.stop(self.steps_per_epoch() * u64::from(self.config.batch_size)));
+        self.ranks.check_same("weights", hash_of(&self.parameters.values()))?;
         let probes = self.probe()?;
         self.judge(epoch as u32 + 1, &probes);
         let TrainSummary { cpu_s, wall_s, images, steps } = self.summary();
@@ -305,7 +336,8 @@ impl Trainer {
         let (held_out, _) = self.held_out.split_at(self.config.probe_images as usize);
         let Self { space, config, method: progress, .. } = self;
         let followed = Followed { space, method: config.method, only: config.only.as_ref(), progress };
-        probe(followed, &weights, &self.resizer, &calibration, &held_out)
+        let images = (&calibration, &held_out);
+        probe(followed, &weights, &self.resizer, images, &self.ranks)
     }
 
     /// Everything that a run needs to continue.
@@ -331,6 +363,11 @@ impl Trainer {
             running: self.method.running(),
         }
     }
+}
+
+/// A number that differs between other weights.
+pub fn hash_of(weights: &[f32]) -> u64 {
+    xxhash_rust::xxh3::xxh3_64(bytemuck::cast_slice(weights))
 }
 
 /// The weights as they would ship: averaged, unless the run averages none.

@@ -1,4 +1,5 @@
-//! Threads that share a step on the processor: each takes its part of the batch through the whole sandwich.
+//! Threads that share a step on the processor: each takes its part of the batch through the whole sandwich. The workers
+//! of several ranks are numbered through, so that two processes of one worker do as one process of two.
 //!
 //! libtorch's own threads gain little on layers this small. One thread a worker, each with a part of the batch, gains
 //! more. Workers read the same storage and keep gradients of their own. The caller adds those in the workers' order, so
@@ -9,11 +10,13 @@ use super::sandwich::regularisation;
 use super::slimmable::slimmable_step;
 use super::teacher::{Teacher, TeacherModel, taught_step};
 use super::{
-    Balance, Batch, LoadedBatch, StepOptions, TrainConfig, TrainError, Views, head_step, sandwich_step, step_children,
+    Balance, Batch, Lesson, LoadedBatch, StepOptions, TrainConfig, TrainError, Views, head_step, sandwich_step,
+    step_children,
 };
 use crate::data::{Dataset, Mixing};
-use crate::model::{Parameters, Regularisation, Resizer};
+use crate::model::{Parameters, Regularisation, Resizer, values_of};
 use crate::random::{Purpose, generator};
+use crate::ranks::Ranks;
 use nestling_core::image::Preprocessing;
 use nestling_core::space::{Network, ValidatedSpace};
 use std::ops::Range;
@@ -22,7 +25,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 use tch::{Device, Kind, Tensor};
 
-/// The result of a step, summed over the workers.
+/// The result of a step, summed over the workers of all ranks.
 #[derive(Debug)]
 pub struct StepOutcome {
     /// The flat gradient of the whole batch.
@@ -31,37 +34,6 @@ pub struct StepOutcome {
     pub losses: Vec<f64>,
     /// Batch-norm statistics of this batch, of a lesson whose children have their own: means over the workers.
     pub statistics: Option<Tensor>,
-}
-
-/// The part of the network that a step trains.
-#[derive(Clone, Debug)]
-pub enum Lesson {
-    /// All children, the first of them as the biggest.
-    Sandwich(Arc<Vec<Network>>),
-    /// Widths with batch norm of their own, the biggest first.
-    Switches(Arc<Vec<Network>>),
-    /// Children that learn from a fixed full network.
-    Shrinking {
-        /// The children.
-        children: Arc<Vec<Network>>,
-        /// The full network at the children's image size.
-        teacher: Arc<Network>,
-        /// Its weights, in the order of the layout.
-        weights: Arc<Vec<f32>>,
-    },
-    /// The classifier alone, from the features of the biggest child.
-    Head(Arc<Network>),
-    /// One child, from the answers of the [`Teacher`] instead of labels.
-    Taught(Arc<Network>),
-}
-
-impl Lesson {
-    fn biggest(&self) -> &Network {
-        match self {
-            Self::Sandwich(children) | Self::Switches(children) | Self::Shrinking { children, .. } => &children[0],
-            Self::Head(biggest) | Self::Taught(biggest) => biggest,
-        }
-    }
 }
 
 /// A message to a worker.
@@ -88,6 +60,7 @@ pub struct Workers {
     config: Arc<TrainConfig>,
     space: ValidatedSpace,
     views: Arc<Views>,
+    ranks: Arc<Ranks>,
 }
 
 impl std::fmt::Debug for Order {
@@ -97,19 +70,22 @@ impl std::fmt::Debug for Order {
 }
 
 impl Workers {
-    /// Starts `config.workers` threads over the storage of `parameters`; `space` is the configuration's.
+    /// Starts this rank's part of `config.workers` threads over the storage of `parameters`; `space` is the
+    /// configuration's. A step then takes this rank's part of the batch.
     pub fn start(
-        config: Arc<TrainConfig>,
+        (config, data, ranks): (Arc<TrainConfig>, Arc<Dataset>, Arc<Ranks>),
         space: &ValidatedSpace,
         parameters: &Parameters,
-        data: Arc<Dataset>,
         preprocessing: &Preprocessing,
         device: Device,
     ) -> Self {
         let views = Arc::new(Views::new(&config, data));
         let (orders, outcomes, threads) = (Vec::new(), Vec::new(), Vec::new());
-        let mut workers = Self { orders, outcomes, threads, config: config.clone(), space: space.clone(), views };
-        for index in 0..u64::from(config.workers) {
+        let here = u64::from(config.workers / ranks.count());
+        let first = here * u64::from(ranks.rank());
+        let mut workers =
+            Self { orders, outcomes, threads, config: config.clone(), space: space.clone(), views, ranks };
+        for index in first..first + here {
             let (order_sender, orders) = channel::<Message>();
             let (outcome_sender, outcomes) = channel();
             let views = workers.views.clone();
@@ -190,11 +166,41 @@ impl Workers {
         self.step_on(step, self.views.batch(epoch, indices)?, lesson)
     }
 
-    /// One step of the given children, the first of them as the biggest.
+    /// One step of the given children, the first of them as the biggest. `batch` is this rank's part of the images.
     ///
     /// # Errors
-    /// [`TrainError::Worker`] if a thread has ended.
+    /// [`TrainError::Worker`] if a thread has ended, [`TrainError::Ranks`] if a process has.
     pub fn step_on(&self, step: u64, batch: LoadedBatch, lesson: &Lesson) -> Result<StepOutcome, TrainError> {
+        let mut sum = self.step_here(step, batch, lesson)?;
+        self.add_other_ranks(&mut sum)?;
+        let workers = f64::from(self.config.workers);
+        sum.losses.iter_mut().for_each(|loss| *loss /= workers);
+        sum.statistics = sum.statistics.map(|statistics| statistics / workers);
+        Ok(sum)
+    }
+
+    /// Adds the outcomes of the other ranks: gradient, losses and statistics go as one tensor.
+    fn add_other_ranks(&self, sum: &mut StepOutcome) -> Result<(), TrainError> {
+        if self.ranks.count() == 1 {
+            return Ok(());
+        }
+        let device = sum.gradient.device();
+        let losses: Vec<f32> = sum.losses.iter().map(|&loss| loss as f32).collect();
+        let losses = Tensor::from_slice(&losses).to_device(device);
+        let parts: Vec<&Tensor> = [&sum.gradient, &losses].into_iter().chain(&sum.statistics).collect();
+        let lengths: Vec<i64> = parts.iter().map(|part| part.numel() as i64).collect();
+        let mut joined = Tensor::cat(&parts, 0);
+        self.ranks.sum(&mut joined)?;
+        let mut parts = joined.split_with_sizes(lengths, 0).into_iter();
+        sum.gradient = parts.next().ok_or(TrainError::Worker)?;
+        let losses = parts.next().ok_or(TrainError::Worker)?;
+        sum.losses = values_of(&losses).into_iter().map(f64::from).collect();
+        sum.statistics = parts.next();
+        Ok(())
+    }
+
+    /// The sum over the workers of this rank.
+    fn step_here(&self, step: u64, batch: LoadedBatch, lesson: &Lesson) -> Result<StepOutcome, TrainError> {
         let (images, batch) = (batch.indices().len(), Arc::new(batch));
         let each = images.div_ceil(self.orders.len()).max(1);
         let mut sent = 0;
@@ -220,12 +226,7 @@ impl Workers {
                 }
             });
         }
-        let mut sum = sum.ok_or(TrainError::Worker)?;
-        for loss in &mut sum.losses {
-            *loss /= sent as f64;
-        }
-        sum.statistics = sum.statistics.map(|statistics| statistics / sent as f64);
-        Ok(sum)
+        sum.ok_or(TrainError::Worker)
     }
 }
 
@@ -301,21 +302,38 @@ impl Worker {
         self.taught_by = Some(TeacherModel::new(teacher, network.clone(), input, self.device));
     }
 
+    /// The gradient of the worker's images, in as many parts as the configuration says.
     fn work(&mut self, order: &Order) -> StepOutcome {
         self.meet_teacher(&order.lesson);
-        let batch = self.batch(order);
+        self.parameters.zero_gradient();
+        let parts = f64::from(self.config.accumulate);
+        let each = order.part.len().div_ceil(self.config.accumulate as usize).max(1);
+        let (mut losses, mut statistics): (Vec<f64>, Option<Tensor>) = (Vec::new(), None);
+        for (part, start) in (0u64..).zip(order.part.clone().step_by(each)) {
+            let images = start..order.part.end.min(start + each);
+            let (loss, statistic) = self.add_gradient(order, part, images);
+            losses.resize(loss.len(), 0.0);
+            losses.iter_mut().zip(loss).for_each(|(sum, loss)| *sum += loss / parts);
+            statistics = statistic.map(|one| one / parts + statistics.unwrap_or_else(|| Tensor::from(0.0f32)));
+        }
+        StepOutcome { gradient: self.parameters.gradient(), losses, statistics }
+    }
+
+    /// Adds the gradient of one part; returns the losses of the children and their statistics, if they have their own.
+    fn add_gradient(&self, order: &Order, part: u64, images: Range<usize>) -> (Vec<f64>, Option<Tensor>) {
+        let batch = self.batch(order, part, images);
         let options = StepOptions {
             label_smoothing: self.config.label_smoothing,
             class_weights: self.class_weights.as_ref(),
             distillation: self.config.distillation,
-            share: 1.0 / f64::from(self.config.workers),
+            share: 1.0 / f64::from(self.config.workers * self.config.accumulate),
             kind: self.config.precision.kind(self.device),
             regularise: self.config.regularise,
             child_decay: self.config.weight_decay,
+            recompute: self.config.recompute,
         };
-        self.parameters.zero_gradient();
         let (parameters, resizer) = (&self.parameters, &self.resizer);
-        let (losses, statistics) = match &order.lesson {
+        match &order.lesson {
             Lesson::Sandwich(children) => (sandwich_step(parameters, children, resizer, &batch, options), None),
             Lesson::Switches(switches) => {
                 let (losses, statistics) = slimmable_step(parameters, switches, resizer, &batch, options);
@@ -329,8 +347,7 @@ impl Worker {
             }
             Lesson::Head(biggest) => (head_step(parameters, biggest, resizer, &batch, options), None),
             Lesson::Taught(student) => (self.taught(student, &batch, options), None),
-        };
-        StepOutcome { gradient: self.parameters.gradient(), losses, statistics }
+        }
     }
 
     /// The step of a child that learns from a trained network; without one there is nothing to learn.
@@ -351,13 +368,15 @@ impl Worker {
         }
     }
 
-    fn batch(&self, order: &Order) -> Batch {
+    fn batch(&self, order: &Order, part: u64, images: Range<usize>) -> Batch {
         let Self { config, device, .. } = self;
-        let (indices, pixels) = (&order.batch.indices()[order.part.clone()], order.batch.pixels(order.part.clone()));
+        let (indices, pixels) = (&order.batch.indices()[images.clone()], order.batch.pixels(images));
         let labels = &self.views.data().labels;
         let classes: Vec<i64> = indices.iter().map(|&index| i64::from(labels[index as usize])).collect();
-        let random = regularisation(config, order.step, self.index, order.lesson.biggest(), classes.len());
-        let mut draw = generator(config.seed, Purpose::Mix, order.step * 256 + self.index);
+        // Each part of each worker in each step has random numbers of its own.
+        let place = (part << 56) | (order.step * 256 + self.index);
+        let random = regularisation(config, place, order.lesson.biggest(), classes.len());
+        let mut draw = generator(config.seed, Purpose::Mix, place);
         let is_mixed = !matches!(order.lesson, Lesson::Head(_));
         let mixing = config.mix.draw(classes.len() as u32, self.resizer.side(), &mut draw).filter(|_| is_mixed);
         let classes = Tensor::from_slice(&classes).to_device(*device).to_kind(Kind::Int64);

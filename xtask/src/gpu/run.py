@@ -217,7 +217,14 @@ def main():
     measured = table1(parts, options.cpu)
     ask = ["nvidia-smi", "--query-gpu=name,driver_version,memory.total", "--format=csv,noheader"]
     gpu = subprocess.run(ask, capture_output=True, text=True).stdout.strip() if shutil.which("nvidia-smi") else None
+    bf16 = measured.get("bf16") or {}
+    device = next((one["device"] for one in measured.values() if one), None)
     summary = {
+        "device": device,
+        "ran_on_gpu": bool(device) and "CUDA" in device,
+        "images_per_s": bf16.get("sandwich_images_per_s"),
+        "step_over_biggest": bf16.get("sandwich_over_biggest"),
+        "roofline_share": bf16.get("roofline_share"),
         "dry_run": options.cpu,
         "gpu": gpu,
         "fashion": fashion,

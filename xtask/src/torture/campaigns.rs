@@ -51,8 +51,11 @@ pub const CAMPAIGNS: &[Campaign] = &[
     },
     Campaign {
         name: "killed-training",
-        about: "a training that is killed at random steps ends with the same weights, to the bit",
-        tests: &[&["--package", "nestling-train", "--test", "kills", "a_training"]],
+        about: "a training that is killed at random steps, or one of its two ranks, ends with the same weights, to the bit",
+        tests: &[
+            &["--package", "nestling-train", "--test", "kills", "a_training"],
+            &["--package", "nestling-train", "--test", "ranks", "goes_on_bit_equal"],
+        ],
     },
     Campaign {
         name: "miri",

@@ -27,6 +27,7 @@ const CANNOT_FAIL: [&str; 13] = [
     "memory",
     "new",
     "profile_facts",
+    "replaced",
     "set_thermal_hint",
     "stop_governing",
     "thermal_hint_of_headroom",

@@ -32,7 +32,10 @@ impl Temporary {
             // A second time if the name became free.
             for _ in 0..2 {
                 match Self::make(&path, older) {
-                    Ok(made) => return Ok(made),
+                    Ok(made) => {
+                        remove_strays_behind(&path, name, number);
+                        return Ok(made);
+                    }
                     Err(error) if error.kind() == io::ErrorKind::AlreadyExists => taken = error,
                     Err(error) => return Err(error),
                 }
@@ -88,6 +91,18 @@ fn is_locked(file: &File, path: &Path) -> bool {
 fn is_locked(_: &File, _: &Path) -> bool {
     true // nobody takes it: `remove_stray` does nothing
 }
+
+/// Removes files of later names that no process writes: of two that were killed beside each other, or of one that was
+/// killed while the first name was locked.
+#[cfg(unix)]
+fn remove_strays_behind(path: &Path, name: &OsStr, number: u32) {
+    for later in number.saturating_add(1)..COMMON_NAMES {
+        remove_stray(&path.with_file_name(temporary_name(name, later)));
+    }
+}
+
+#[cfg(not(unix))]
+fn remove_strays_behind(_: &Path, _: &OsStr, _: u32) {}
 
 /// Removes a file with a temporary name that no process writes. True if the name is free now.
 #[cfg(unix)]
@@ -150,4 +165,26 @@ fn keep_permissions(file: &File, older: &fs::Metadata) -> io::Result<()> {
 #[cfg(not(unix))]
 fn keep_permissions(_: &File, _: &fs::Metadata) -> io::Result<()> {
     Ok(()) // a write-protected file is not replaced at all
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_write_removes_all_that_killed_ones_left_and_nothing_that_is_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        let at = |number| path.with_file_name(temporary_name(OsStr::new("file"), number));
+        for number in [0, 1, 4] {
+            fs::write(at(number), "half").unwrap();
+        }
+        // Another process writes this one.
+        let locked = File::create(at(2)).unwrap();
+        locked.try_lock().unwrap();
+        let made = Temporary::beside(&path, None).unwrap();
+        assert_eq!(made.path, at(0));
+        let left: Vec<u32> = (0..COMMON_NAMES).filter(|&number| at(number).exists()).collect();
+        assert_eq!(left, [0, 2], "its own, and the locked one");
+    }
 }

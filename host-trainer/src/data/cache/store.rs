@@ -94,6 +94,14 @@ impl PixelStore for Squares {
         Ok(())
     }
 
+    fn file_of(&self, place: u32) -> Option<String> {
+        let original = &self.source.entries()[self.pictures[place as usize].entry].name;
+        Some(match &self.origin {
+            Origin::File { path, .. } => format!("{} (for {original})", path.display()),
+            Origin::Originals => original.clone(),
+        })
+    }
+
     fn identity(&self, place: u32) -> Option<[u8; 16]> {
         // Everything that the pixels depend on.
         let picture = &self.pictures[place as usize];

@@ -18,6 +18,11 @@ pub trait PixelStore: fmt::Debug + Send + Sync {
     /// [`DataError`] if they cannot be read.
     fn read(&self, place: u32, out: &mut Vec<u8>) -> Result<(), DataError>;
 
+    /// The file that the pixels of one image are read from; nothing in memory.
+    fn file_of(&self, _place: u32) -> Option<String> {
+        None
+    }
+
     /// Identity of the pixels of one image, if it is known without reading them.
     fn identity(&self, _place: u32) -> Option<[u8; 16]> {
         None
@@ -210,6 +215,11 @@ impl Dataset {
     /// [`DataError`] if they cannot be read.
     pub fn read(&self, index: usize, out: &mut Vec<u8>) -> Result<(), DataError> {
         self.store.read(self.places[index], out)
+    }
+
+    /// The file that one image is read from; nothing in memory.
+    pub fn file_of(&self, index: usize) -> Option<String> {
+        self.store.file_of(self.places[index])
     }
 
     /// The pixels of one image.
